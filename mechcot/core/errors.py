@@ -1,0 +1,13 @@
+"""Errors meant for people: what was expected, what came, and what to do."""
+
+
+class UserError(Exception):
+    """A mistake of the user's (an input, an option, a file); the command line prints it and exits with 2."""
+
+
+class NotMeasurable(Exception):  # noqa: N818 - names a state of an item, not a fault of the program
+    """One item cannot be measured; the study counts it as a row "not judged" with this reason."""
+
+
+class EditDidNotFire(RuntimeError):  # noqa: N818
+    """An intervention was passed to a run but its site was never visited or its positions were empty."""

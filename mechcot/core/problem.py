@@ -1,0 +1,52 @@
+"""A question with its answer, and what a model wrote for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question whose right answer is known.
+
+    Attributes:
+        id: Unique within one file of problems.
+        question: The text put to the model, without any template.
+        answer: The reference answer, as text.
+        meta: Anything JSON can hold; `stratum` (a string) splits the report.
+    """
+
+    id: str
+    question: str
+    answer: str
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stratum(self) -> str | None:
+        """The subgroup this problem belongs to, if it names one."""
+        value = self.meta.get("stratum")
+        return None if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a model wrote: `prompt + text` is the whole string the model saw and made.
+
+    Attributes:
+        problem: The question.
+        prompt: The rendered prompt, template included.
+        text: Everything written after the prompt.
+        model: Name of the author.
+        ids: The generated token ids with the prompt's in front, when they are known. They are kept
+            because decoding and encoding again is not the identity.
+        prompt_ids: How many of `ids` belong to the prompt.
+        finished: False when the token limit cut the text.
+    """
+
+    problem: Problem
+    prompt: str
+    text: str
+    model: str
+    ids: tuple[int, ...] | None = None
+    prompt_ids: int | None = None
+    finished: bool = True

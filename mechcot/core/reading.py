@@ -1,0 +1,116 @@
+"""A reading: all that one measure says about one trace read by one model, stored as one file.
+
+The file is safetensors (arrays) with one JSON string of metadata; no pickle. It is written to a
+temporary name and moved, so that a killed process leaves either the whole file or none.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from mechcot.core.result import KINDS, Result
+from mechcot.core.store import write_bytes
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One measure on one trace by one reader.
+
+    Attributes:
+        measure: Card name.
+        trace: Trace id.
+        item: Problem id: the unit of the paired statistics.
+        author: Who wrote the chain.
+        reader: Who read it.
+        value: Headline value in the card's unit; NaN when not measurable (then `reason` says why).
+        reason: Why there is no value, else "".
+        scalars: Further named numbers (nulls, gates, ceilings): `identity`, `null_random`, ...
+        results: Named arrays.
+        seconds: Wall time spent.
+    """
+
+    measure: str
+    trace: str
+    item: str
+    author: str
+    reader: str
+    value: float
+    reason: str = ""
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    results: Mapping[str, Result] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def save(self, path: Path) -> None:
+        """Write the reading to `path` in one atomic move."""
+        meta = {
+            "schema": SCHEMA,
+            "measure": self.measure,
+            "trace": self.trace,
+            "item": self.item,
+            "author": self.author,
+            "reader": self.reader,
+            "value": None if math.isnan(self.value) else self.value,
+            "reason": self.reason,
+            "scalars": {key: None if math.isnan(v) else v for key, v in self.scalars.items()},
+            "seconds": self.seconds,
+            "results": {
+                key: {
+                    "kind": type(result).__name__,
+                    "name": result.name,
+                    "unit": result.unit,
+                    "tokens": result.tokens,
+                    "labels": {axis: list(values) for axis, values in result.labels.items()},
+                }
+                for key, result in self.results.items()
+            },
+        }
+        arrays = {key: np.ascontiguousarray(r.values) for key, r in self.results.items()}
+        text = json.dumps(meta, sort_keys=True, allow_nan=False)
+        write_bytes(path, save(arrays, metadata={"reading": text}))
+
+    @classmethod
+    def load(cls, path: Path) -> "Reading":
+        """Read a reading back.
+
+        Raises:
+            ValueError: The file is of another schema.
+        """
+        with safe_open(str(path), framework="numpy") as file:
+            meta = json.loads((file.metadata() or {}).get("reading", "{}"))
+            if meta.get("schema") != SCHEMA:
+                msg = f"{path}: expected reading schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
+                raise ValueError(msg)
+            arrays = {key: file.get_tensor(key) for key in meta["results"]}
+        results = {
+            key: KINDS[about["kind"]](
+                values=arrays[key],
+                measure=meta["measure"],
+                name=about["name"],
+                unit=about["unit"],
+                trace=meta["trace"],
+                reader=meta["reader"],
+                tokens=about["tokens"],
+                labels={axis: tuple(values) for axis, values in about["labels"].items()},
+            )
+            for key, about in meta["results"].items()
+        }
+        return cls(
+            measure=meta["measure"],
+            trace=meta["trace"],
+            item=meta["item"],
+            author=meta["author"],
+            reader=meta["reader"],
+            value=math.nan if meta["value"] is None else meta["value"],
+            reason=meta["reason"],
+            scalars={k: math.nan if v is None else v for k, v in meta["scalars"].items()},
+            results=results,
+            seconds=meta["seconds"],
+        )

@@ -1,0 +1,123 @@
+"""Results: arrays that know their axes, their trace, their measure and their unit.
+
+A result is a value: it can be put in a tidy table, saved, loaded, and subtracted from another result
+about the same tokens, measure and unit. Anything else raises.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """An array over named axes, about one trace read by one model.
+
+    Attributes:
+        values: float array, one dimension per axis; NaN where not defined.
+        measure: Name of the measure's card.
+        name: Which array of the measure this is.
+        unit: Unit of the values.
+        trace: Id of the trace.
+        reader: Name of the model that read it.
+        labels: For each axis its coordinates (step indices, layer numbers, ...).
+        tokens: Hash of the token ids the values are about.
+    """
+
+    axes: ClassVar[tuple[str, ...]] = ()
+
+    values: np.ndarray
+    measure: str
+    name: str
+    unit: str
+    trace: str
+    reader: str
+    tokens: str
+    labels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values, dtype=np.float64)
+        if values.ndim != len(self.axes):
+            msg = f"{type(self).__name__} needs axes {self.axes}, got an array of shape {values.shape}"
+            raise ValueError(msg)
+        labels = {
+            axis: tuple(self.labels.get(axis, range(size)))
+            for axis, size in zip(self.axes, values.shape, strict=True)
+        }
+        for axis, size in zip(self.axes, values.shape, strict=True):
+            if len(labels[axis]) != size:
+                msg = f"axis {axis} has {size} values but {len(labels[axis])} labels"
+                raise ValueError(msg)
+        values.setflags(write=False)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "labels", labels)
+
+    def frame(self) -> pd.DataFrame:
+        """A tidy table: one row per value, with measure, name, unit, trace, reader and the axes."""
+        index = pd.MultiIndex.from_product([self.labels[axis] for axis in self.axes], names=self.axes)
+        table = pd.DataFrame({"value": self.values.reshape(-1)}, index=index).reset_index()
+        head = {
+            "measure": self.measure,
+            "name": self.name,
+            "trace": self.trace,
+            "reader": self.reader,
+            "unit": self.unit,
+        }
+        return pd.concat([pd.DataFrame(head, index=table.index), table], axis=1)
+
+    def __sub__(self, other: Self) -> Self:
+        mine = (type(self), self.measure, self.name, self.unit, self.tokens, self.labels)
+        theirs = (type(other), other.measure, other.name, other.unit, other.tokens, other.labels)
+        for what, left, right in zip(
+            ("type", "measure", "name", "unit", "tokens", "labels"), mine, theirs, strict=True
+        ):
+            if left != right:
+                msg = f"cannot subtract results that differ in {what}: {left} against {right}"
+                raise ValueError(msg)
+        return replace(
+            self, values=self.values - other.values, reader=f"{self.reader} - {other.reader}"
+        )
+
+
+class StepVector(Result):
+    """One value per chain step."""
+
+    axes: ClassVar[tuple[str, ...]] = ("step",)
+    values: Float[np.ndarray, "step"]
+
+
+class StepMatrix(Result):
+    """One value per (source step, target step): source acts, target is acted on."""
+
+    axes: ClassVar[tuple[str, ...]] = ("source", "target")
+    values: Float[np.ndarray, "source target"]
+
+
+class LayerSteps(Result):
+    """One value per (layer, step)."""
+
+    axes: ClassVar[tuple[str, ...]] = ("layer", "step")
+    values: Float[np.ndarray, "layer step"]
+
+
+class Curve(Result):
+    """One value per point of a line: after 0, 1, ..., n steps."""
+
+    axes: ClassVar[tuple[str, ...]] = ("after",)
+    values: Float[np.ndarray, "after"]
+
+
+class HeadSteps(Result):
+    """One value per (layer, head, step)."""
+
+    axes: ClassVar[tuple[str, ...]] = ("layer", "head", "step")
+    values: Float[np.ndarray, "layer head step"]
+
+
+KINDS: Mapping[str, type[Result]] = {
+    kind.__name__: kind for kind in (StepVector, StepMatrix, LayerSteps, Curve, HeadSteps)
+}

@@ -1,0 +1,101 @@
+"""Atomic files, stable hashes, JSON lines of traces."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
+
+TRACE_SCHEMA = 1
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all (temporary name in the same folder, then a move)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write stable, indented JSON atomically; NaN is refused, pass None."""
+    write_text(
+        path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    )
+
+
+def digest(*parts: Any) -> str:
+    """A short stable hash of JSON-able parts (16 hex digits)."""
+    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def tokens_digest(ids: Sequence[int]) -> str:
+    """Hash of a token sequence."""
+    return digest(list(ids))
+
+
+def trace_to_json(trace: Trace) -> dict[str, Any]:
+    """A trace as JSON-able data."""
+    return {"schema": TRACE_SCHEMA} | asdict(trace)
+
+
+def trace_from_json(data: dict[str, Any]) -> Trace:
+    """The trace that `trace_to_json` described.
+
+    Raises:
+        ValueError: Another schema.
+    """
+    if data.get("schema") != TRACE_SCHEMA:
+        msg = f"expected trace schema {TRACE_SCHEMA}, got {data.get('schema')}"
+        raise ValueError(msg)
+    return Trace(
+        id=data["id"],
+        problem=Problem(**data["problem"]),
+        author=data["author"],
+        prompt=data["prompt"],
+        completion=data["completion"],
+        ids=tuple(data["ids"]),
+        prompt_length=data["prompt_length"],
+        steps=tuple(
+            Step(
+                index=step["index"],
+                text=step["text"],
+                chars=Span(**step["chars"]),
+                tokens=Span(**step["tokens"]),
+                kind=StepKind(step["kind"]),
+                phase=Phase(step["phase"]),
+            )
+            for step in data["steps"]
+        ),
+        answer=Answer(**data["answer"]),
+        finished=data["finished"],
+    )
+
+
+def write_traces(path: Path, traces: Iterable[Trace]) -> None:
+    """Write traces as JSON lines, atomically."""
+    lines = (json.dumps(trace_to_json(trace), ensure_ascii=False, sort_keys=True) for trace in traces)
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def read_traces(path: Path) -> list[Trace]:
+    """Read traces written by `write_traces`."""
+    with path.open(encoding="utf-8") as file:
+        return [trace_from_json(json.loads(line)) for line in file if line.strip()]

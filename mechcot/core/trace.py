@@ -1,0 +1,158 @@
+"""A trace: a completion cut into steps, with exact character and token spans.
+
+Law: the step texts, joined, give the completion back to the character, and the token spans of the
+steps partition the completion's tokens. The prompt ends where the thought begins (an opening tag
+written by the model counts as prompt), the chain ends where the thought is closed, and what follows
+(closing tag included) is one last step of phase `answer`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mechcot.core.problem import Problem
+
+
+class StepKind(StrEnum):
+    """The six kinds of PI (Yang et al. 2025, arXiv 2508.02511) and `other`."""
+
+    PROGRESSION = "progression"
+    SUMMARY = "summary"
+    EXPLORATION = "exploration"
+    VERIFICATION = "verification"
+    BACKTRACKING = "backtracking"
+    CONCLUSION = "conclusion"
+    OTHER = "other"
+
+
+class Phase(StrEnum):
+    """The three parts of a trace."""
+
+    QUESTION = "question"
+    CHAIN = "chain"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A half-open range `[start, stop)`."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.stop:
+            msg = f"a span needs 0 <= start <= stop, got [{self.start}, {self.stop})"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __contains__(self, position: int) -> bool:
+        return self.start <= position < self.stop
+
+    def positions(self) -> range:
+        """All positions of the span."""
+        return range(self.start, self.stop)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a completion.
+
+    Attributes:
+        index: Place among the trace's steps.
+        text: The step's text, white space included.
+        chars: Span in the *completion's* characters.
+        tokens: Span in the *trace's* token ids (prompt included); may be empty.
+        kind: What the step does.
+        phase: `chain` or `answer`.
+    """
+
+    index: int
+    text: str
+    chars: Span
+    tokens: Span
+    kind: StepKind
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer and how it was read.
+
+    Attributes:
+        text: The answer as written, None when none could be read.
+        how: Name of the rule that read it (`tag`, `boxed`, `phrase`, `last_number`, `unread`, ...).
+    """
+
+    text: str | None
+    how: str
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A frozen trace; see the module's text for its laws.
+
+    Attributes:
+        id: `problem id` plus author and sample, unique within a study.
+        problem: The question.
+        author: Name of the model that wrote the completion.
+        prompt: Rendered prompt, up to and including the opening of the thought.
+        completion: Text after the prompt: chain and answer.
+        ids: Token ids of prompt and completion together.
+        prompt_length: Number of prompt tokens; `ids[prompt_length:]` is the completion.
+        steps: Partition of the completion.
+        answer: The answer that the completion states.
+        finished: False when the token limit cut the text.
+    """
+
+    id: str
+    problem: Problem
+    author: str
+    prompt: str
+    completion: str
+    ids: tuple[int, ...]
+    prompt_length: int
+    steps: tuple[Step, ...]
+    answer: Answer
+    finished: bool = True
+
+    def __post_init__(self) -> None:
+        if "".join(step.text for step in self.steps) != self.completion:
+            msg = f"trace {self.id}: the steps joined do not give the completion back"
+            raise ValueError(msg)
+        position = self.prompt_length
+        for step in self.steps:
+            if step.tokens.start != position:
+                msg = f"trace {self.id}: step {step.index} starts at token {step.tokens.start}, not {position}"
+                raise ValueError(msg)
+            position = step.tokens.stop
+        if position != len(self.ids):
+            msg = f"trace {self.id}: the steps end at token {position} of {len(self.ids)}"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def chain_steps(self) -> tuple[Step, ...]:
+        """The steps of the chain."""
+        return tuple(step for step in self.steps if step.phase is Phase.CHAIN)
+
+    @property
+    def chain_text(self) -> str:
+        """The chain's text."""
+        return "".join(step.text for step in self.chain_steps)
+
+    def phase(self, phase: Phase) -> Span:
+        """Token span of a phase; the prompt counts as `question`."""
+        chain_stop = self.prompt_length + sum(len(step.tokens) for step in self.chain_steps)
+        return {
+            Phase.QUESTION: Span(0, self.prompt_length),
+            Phase.CHAIN: Span(self.prompt_length, chain_stop),
+            Phase.ANSWER: Span(chain_stop, len(self.ids)),
+        }[phase]
+
+    def cuts(self) -> tuple[int, ...]:
+        """Token positions after 0, 1, ..., n chain steps: where early answering asks."""
+        return (self.prompt_length, *(step.tokens.stop for step in self.chain_steps))
