@@ -6,11 +6,14 @@ about the same tokens, measure and unit. Anything else raises.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+
+
+R = TypeVar("R", bound="Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,7 @@ class Result:
             msg = f"{type(self).__name__} needs axes {self.axes}, got an array of shape {values.shape}"
             raise ValueError(msg)
         labels = {
-            axis: tuple(self.labels.get(axis, range(size)))
+            axis: tuple(float(x) for x in self.labels.get(axis, range(size)))
             for axis, size in zip(self.axes, values.shape, strict=True)
         }
         for axis, size in zip(self.axes, values.shape, strict=True):
@@ -69,7 +72,7 @@ class Result:
         }
         return pd.concat([pd.DataFrame(head, index=table.index), table], axis=1)
 
-    def __sub__(self, other: Self) -> Self:
+    def __sub__(self: R, other: "Result") -> R:
         mine = (type(self), self.measure, self.name, self.unit, self.tokens, self.labels)
         theirs = (type(other), other.measure, other.name, other.unit, other.tokens, other.labels)
         for what, left, right in zip(
@@ -87,7 +90,7 @@ class StepVector(Result):
     """One value per chain step."""
 
     axes: ClassVar[tuple[str, ...]] = ("step",)
-    values: Float[np.ndarray, "step"]
+    values: Float[np.ndarray, " step"]
 
 
 class StepMatrix(Result):
@@ -108,7 +111,7 @@ class Curve(Result):
     """One value per point of a line: after 0, 1, ..., n steps."""
 
     axes: ClassVar[tuple[str, ...]] = ("after",)
-    values: Float[np.ndarray, "after"]
+    values: Float[np.ndarray, " after"]
 
 
 class HeadSteps(Result):

@@ -1,0 +1,42 @@
+# Fresh machine: `make demo` and `make test` do all the set-up themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench notebooks organisms clean install
+
+demo: $(STAMP)
+	$(BIN)/mechcot demo --out artifacts/demo
+
+test: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+lint: $(STAMP)
+	$(BIN)/ruff check mechcot tests benchmarks
+	$(BIN)/ruff format --check mechcot tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+organisms: $(STAMP)
+	$(BIN)/mechcot organism train base
+	$(BIN)/mechcot organism train bypass
+	$(BIN)/mechcot organism train control
+
+notebooks: $(STAMP)
+	$(BIN)/jupyter lab notebooks
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) artifacts/demo .pytest_cache .ruff_cache
