@@ -35,6 +35,7 @@ class Reading:
         scalars: Further named numbers (nulls, gates, ceilings): `identity`, `null_random`, ...
         results: Named arrays.
         seconds: Wall time spent.
+        notes: Named texts, such as the answer that was read.
     """
 
     measure: str
@@ -47,6 +48,7 @@ class Reading:
     scalars: Mapping[str, float] = field(default_factory=dict)
     results: Mapping[str, Result] = field(default_factory=dict)
     seconds: float = 0.0
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the reading to `path` in one atomic move."""
@@ -61,6 +63,7 @@ class Reading:
             "reason": self.reason,
             "scalars": {key: None if math.isnan(v) else v for key, v in self.scalars.items()},
             "seconds": self.seconds,
+            "notes": dict(self.notes),
             "results": {
                 key: {
                     "kind": type(result).__name__,
@@ -113,4 +116,5 @@ class Reading:
             scalars={k: math.nan if v is None else v for k, v in meta["scalars"].items()},
             results=results,
             seconds=meta["seconds"],
+            notes=meta["notes"],
         )

@@ -1,0 +1,198 @@
+"""The command line: parse, call, print, exit. Heavy imports happen inside the commands.
+
+Exit codes: 0 done, 1 a check failed, 2 a mistake of the user's (one sentence says which), 130 interrupted.
+"""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mechcot.core.errors import UserError
+
+app = typer.Typer(
+    name="mechcot",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Does a reasoning model still use its chain of thought, before and after fine-tuning?",
+)
+organism = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
+app.add_typer(organism, name="organism")
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
+Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.")]
+
+
+@app.command()
+def compare(  # noqa: PLR0913 - one argument per option
+    models: Annotated[
+        list[str],
+        typer.Argument(help="BASE TUNED [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."),
+    ],
+    out: Out,
+    problems: Annotated[
+        str | None, typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name.")
+    ] = None,
+    traces: Annotated[
+        Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
+    measures: Annotated[str | None, typer.Option(help="Names, comma separated; default all.")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    prompt: Annotated[
+        str, typer.Option(help="shared: the first model's rendered text for all; own: each template.")
+    ] = "shared",
+    chains: Annotated[
+        str, typer.Option(help="correct: judge on chains whose author answered right; all: every chain.")
+    ] = "correct",
+    null_reader: Annotated[
+        str, typer.Option(help="scaled: also read with the first model's logits x 1.5; none.")
+    ] = "scaled",
+    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 512,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
+    batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
+    one_at_a_time: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
+    ] = False,
+    trust_remote_code: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with a model.")
+    ] = False,
+) -> None:
+    """Compare checkpoints on the same chains and write one report."""
+    from mechcot.study.main import run
+    from mechcot.study.plan import Study
+
+    study = Study(
+        models=tuple(models),
+        out=out,
+        problems=problems,
+        traces=traces,
+        n=n,
+        measures=None if measures is None else tuple(m.strip() for m in measures.split(",")),
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        prompt=_one_of("--prompt", prompt, ("shared", "own")),
+        chains=_one_of("--chains", chains, ("correct", "all")),
+        null_reader=_one_of("--null-reader", null_reader, ("scaled", "none")),
+        residency="one-at-a-time" if one_at_a_time else "together",
+        max_tokens=max_tokens,
+        temperature=temperature,
+        batch_size=batch_size,
+        remote_code="trust" if trust_remote_code else "refuse",
+        command=_command(),
+    )
+    run(study)
+
+
+@app.command()
+def demo(
+    out: Out = Path("artifacts/demo"),
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 40,
+    seed: Seed = 0,
+) -> None:
+    """Compare the shipped models: one that stopped using its chain, and one that did not."""
+    from mechcot.study.demo import run_demo
+
+    run_demo(out=out, n=n, seed=seed)
+
+
+@app.command()
+def cards() -> None:
+    """Print the card of every measure."""
+    from mechcot.measure.registry import MEASURES
+    from mechcot.study.words import card_text
+
+    typer.echo("\n\n".join(card_text(measure.card) for measure in MEASURES.values()))
+
+
+@organism.command("list")
+def organism_list() -> None:
+    """List the recipes and which of them are here."""
+    from mechcot.organisms.registry import RECIPES, path
+
+    for name in RECIPES:
+        here = path(name)
+        typer.echo(f"{name:12} {here if (here / 'config.json').is_file() else 'not trained here'}")
+
+
+@organism.command("problems")
+def organism_problems(
+    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
+    seed: Seed = 0,
+    cue: Annotated[str, typer.Option(help="What the chart says: answer, random or none.")] = "answer",
+    style: Annotated[str, typer.Option(help="careful, brief or random.")] = "random",
+) -> None:
+    """Write problems of the organisms' task."""
+    from mechcot.study.demo import write_problems
+
+    typer.echo(f"{write_problems(out, n=n, seed=seed, cue=cue, style=style)} problems in {out}")
+
+
+@organism.command("train")
+def organism_train(
+    name: Annotated[str, typer.Argument(help="Name of a recipe, see `organism list`.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; default where the recipe belongs.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train one organism from its seed."""
+    from mechcot.organisms.training import train
+
+    typer.echo(f"written: {train(name, out=out, seed=seed, device=device)}")
+
+
+@organism.command("check")
+def organism_check(
+    names: Annotated[list[str] | None, typer.Argument(help="Names; default the shipped ones.")] = None,
+) -> None:
+    """Measure what the organisms must hold; exit 1 when a line does not."""
+    from mechcot.organisms.check import check
+
+    lines = [line for name in names or ["base", "bypass", "control"] for line in check(name)]
+    for line in lines:
+        typer.echo(str(line))
+    if not all(line.ok for line in lines):
+        raise typer.Exit(1)
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> Any:
+    for choice in allowed:
+        if value == choice:
+            return choice
+    msg = f"{option}: expected one of {', '.join(allowed)}, got {value!r}"
+    raise UserError(msg)
+
+
+def _command() -> str:
+    return " ".join(["mechcot", *sys.argv[1:]])
+
+
+def main() -> None:
+    """Run the command line and turn mistakes into one sentence and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command resumes", err=True)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _fail(f"the disk is full ({error.filename or 'unknown file'}); free some space, the same command resumes")
+        if error.errno in {errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR}:
+            _fail(f"cannot write or read {error.filename}: {error.strerror}; choose another folder")
+        raise
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"mechcot: {message}", err=True)
+    sys.exit(2)

@@ -1,0 +1,61 @@
+"""All measures by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.errors import UserError
+from mechcot.core.reading import Reading
+from mechcot.core.trace import Trace
+from mechcot.measure import (
+    early_answering,
+    filler,
+    gates,
+    step_attention,
+    step_patching,
+    suppression,
+)
+from mechcot.measure.inputs import Inputs
+from mechcot.model.reasoner import Reasoner
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure.
+
+    Attributes:
+        card: What it means.
+        run: Takes it.
+        forwards: Forwards of a whole trace, about: a constant and a part per chain step.
+    """
+
+    card: MeasureCard
+    run: Callable[[Reasoner, Trace, Inputs], Reading]
+    forwards: tuple[float, float]
+
+
+_ALL = (
+    (gates, (3.0, 0.0)),
+    (early_answering, (4.0, 0.0)),
+    (filler, (8.0, 0.0)),
+    (suppression, (1.0, 1.0)),
+    (step_attention, (3.0, 0.0)),
+    (step_patching, (20.0, 2.0)),
+)
+MEASURES: Mapping[str, Measure] = {
+    module.CARD.name: Measure(module.CARD, module.measure, forwards) for module, forwards in _ALL
+}
+
+
+def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The measures to run: all, or those named; the gates always come first.
+
+    Raises:
+        UserError: A name is unknown.
+    """
+    wanted = list(MEASURES) if names is None else list(names)
+    for name in wanted:
+        if name not in MEASURES:
+            msg = f"unknown measure {name!r}; choose from {', '.join(MEASURES)}"
+            raise UserError(msg)
+    return tuple(name for name in MEASURES if name in wanted or name == gates.CARD.name)

@@ -1,0 +1,281 @@
+"""Step patching: write the counterfactual run's state where a step states a value, and predict what follows.
+
+The twin has one fact of the question changed and its chain re-evaluated, token for token in the same
+layout. At the span where step j states an intermediate value, the twin's residual stream at the
+input of block l replaces the clean one. Two readouts, never mixed:
+
+    next[l, j]    mean over steps that read j of p(predicted token | patched) - p(same | clean),
+                  later text kept
+    answer[l, j]  p(predicted answer | patched) - p(same | clean), later text kept, only for steps
+                  that feed the answer directly (for others the later text still states the old value)
+    regenerated[l, j]  1 when the answer, with all later text written anew, is the predicted one
+
+    value = mean over the steps that feed the answer of answer[0, j]
+
+`resid_pre.0` is the text edit's twin. The output of the last block is not patched: away from the
+predicting position it is 0 by construction.
+Source: CLB (arXiv 2609.27038).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.reading import Reading
+from mechcot.core.result import LayerSteps
+from mechcot.core.store import tokens_digest
+from mechcot.core.trace import Phase, Trace
+from mechcot.measure.inputs import Inputs, Timer
+from mechcot.model.answering import written_answer
+from mechcot.model.capture import capture
+from mechcot.model.edits import Intervention, Keep, Replace
+from mechcot.model.prefix import Prefix
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.sites import Site
+from mechcot.text.answers import same_answer
+
+States = Float[Tensor, "token d_model"]
+Hidden = Float[Tensor, "row token d_model"]
+
+CARD = MeasureCard(
+    name="step_patching",
+    title="Step patching",
+    question="Does changing the state where the chain states a value move the answer as predicted?",
+    formula=(
+        "mean over steps feeding the answer of p(predicted answer | twin's state at the stated value) "
+        "- p(predicted answer | clean), at the input of the first block, later text kept"
+    ),
+    unit="probability",
+    low=-1.0,
+    high=1.0,
+    direction=1,
+    source="CLB (arXiv 2609.27038)",
+    deviations=(
+        "Headline in probability at the input of the first block (the text edit's twin); predictions "
+        "come from re-evaluated arithmetic, not from another run of the model."
+    ),
+    confounds="Only items with re-evaluable arithmetic count; the rest are reported as not measurable.",
+    cost="2 forwards plus one partial forward of `layers` rows per stated value",
+    smallest_effect=0.1,
+    min_items=12,
+)
+
+
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    """Read one trace.
+
+    Raises:
+        NotMeasurable: No twin can be made, or no stated value feeds the answer directly.
+    """
+    timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
+    if inputs.maker is None:
+        msg = "these problems have no maker of counterfactuals"
+        raise NotMeasurable(msg)
+    twin = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed)
+    feeders = [s for s in twin.stated if s.answer_kept is not None]
+    if not feeders:
+        msg = "no stated value that changes feeds the answer directly"
+        raise NotMeasurable(msg)
+    runs = Runs.of(reader, trace, twin)
+    steps = tuple(sorted({stated.step for stated in twin.stated}))
+    nexts = np.full((runs.n_layers, len(steps)), np.nan)
+    answers, regenerated = nexts.copy(), nexts.copy()
+    for stated in twin.stated:
+        column = steps.index(stated.step)
+        nexts[:, column], answers[:, column] = _effects(runs, stated)
+    written_anew = _regenerated_choice(twin, seed=inputs.seed)
+    if written_anew is not None:
+        column = steps.index(written_anew.step)
+        regenerated[:, column] = _regenerate(runs, written_anew, max_new=inputs.answer_tokens)
+    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
+    labels = {"step": tuple(float(step) for step in steps)}
+    last = feeders[-1]
+    return timer.reading(
+        value=float(np.nanmean(answers[0])),
+        scalars={
+            "identity": _identity(runs, last),
+            "null_random": _random(runs, last, seed=inputs.seed),
+            "ceiling": _ceiling(runs),
+            "ceiling_fact": _fact(runs),
+            "n_stated": float(len(twin.stated)),
+            "regenerated": float(np.nanmean(regenerated[0])) if written_anew else math.nan,
+        },
+        results={
+            name: LayerSteps(values=values, name=name, labels=labels, **about)
+            for name, values in (("next", nexts), ("answer", answers), ("regenerated", regenerated))
+        },
+    )
+
+
+def _regenerated_choice(twin: Counterfactual, *, seed: int) -> Stated | None:
+    """One stated value, by seed, whose answer after a regenerated tail is predicted."""
+    choices = [s for s in twin.stated if s.answer_regenerated is not None]
+    return choices[seed % len(choices)] if choices else None
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """The clean run up to the question for the answer, and the states of both runs at every block's input.
+
+    Attributes:
+        reader: The model.
+        trace: The clean trace.
+        twin: Its counterfactual.
+        clean: The clean run over chain and cue.
+        own: The clean run's states, one `[token, d_model]` per layer.
+        other: The twin's states, in the same layout.
+    """
+
+    reader: Reasoner
+    trace: Trace
+    twin: Counterfactual
+    clean: Prefix
+    own: tuple[States, ...]
+    other: tuple[States, ...]
+
+    @classmethod
+    def of(cls, reader: Reasoner, trace: Trace, twin: Counterfactual) -> "Runs":
+        """Run both once."""
+        stop = trace.phase(Phase.CHAIN).stop
+        ids = (*trace.ids[:stop], *reader.cue_ids)
+        twin_ids = (*twin.trace.ids[:stop], *reader.cue_ids)
+        clean = reader.prefix(ids)
+        sites = [Site("resid_pre", layer) for layer in range(clean.backbone.n_layers)]
+        own, other = (capture(reader, each, sites) for each in (ids, twin_ids))
+        stacks = (tuple(states[site] for site in sites) for states in (own, other))
+        return cls(reader, trace, twin, clean, *stacks)
+
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks."""
+        return len(self.own)
+
+    def patch(self, layer: int, at: Sequence[int], *, source: tuple[States, ...]) -> Intervention:
+        """The intervention that writes `source`'s states of one layer at `at`."""
+        edit = Replace(source[layer][list(at)])
+        return Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=edit)
+
+    def rows(self, at: Sequence[int], *, source: tuple[States, ...]) -> Hidden:
+        """Run everything from the first patched position on: one row per layer, and a clean last row."""
+        start = min(at)
+        under = [[self.patch(layer, at, source=source)] for layer in range(self.n_layers)]
+        clean = [Intervention(site=Site("resid_pre", 0), at=tuple(at), edit=Keep())]
+        rows = [self.clean.ids[start:]] * (self.n_layers + 1)
+        return self.clean.rest(start, rows=rows, under=[*under, clean])
+
+    def probability(self, hidden: Hidden, *, start: int, at: int, token: int) -> np.ndarray:
+        """Probability that every row gives `token` at absolute position `at` (read one to the left)."""
+        logprobs = self.clean.unembed(hidden[:, at - 1 - start])
+        return logprobs[:, token].exp().double().cpu().numpy()
+
+    def answer_token(self, answer: str) -> int:
+        """First token of an answer behind the cue."""
+        return self.reader.answer_ids(answer)[0]
+
+
+def _effects(runs: Runs, stated: Stated) -> tuple[np.ndarray, np.ndarray | float]:
+    """Per layer: movement of the dependent tokens, and of the answer (NaN unless fed directly)."""
+    at = tuple(stated.tokens.positions())
+    hidden = runs.rows(at, source=runs.other)
+    moved = [
+        _moved(runs.probability(hidden, start=at[0], at=position, token=token))
+        for position, token in (_first_change(runs, d) for d in stated.dependents)
+    ]
+    nexts = np.mean(moved, axis=0) if moved else np.full(runs.n_layers, np.nan)
+    return nexts, _answer_effect(runs, hidden, start=at[0], answer=stated.answer_kept)
+
+
+def _answer_effect(
+    runs: Runs, hidden: Hidden, *, start: int, answer: str | None
+) -> np.ndarray | float:
+    if answer is None:
+        return math.nan
+    token = runs.answer_token(answer)
+    return _moved(runs.probability(hidden, start=start, at=len(runs.clean.ids), token=token))
+
+
+def _moved(probability: np.ndarray) -> np.ndarray:
+    """Patched rows against the clean last row."""
+    return probability[:-1] - probability[-1]
+
+
+def _first_change(runs: Runs, dependent: Dependent) -> tuple[int, int]:
+    """Position and predicted id of the first token of a dependent that differs from the clean one."""
+    for position, token in zip(dependent.tokens.positions(), dependent.ids, strict=True):
+        if runs.trace.ids[position] != token:
+            return position, token
+    return dependent.tokens.start, dependent.ids[0]
+
+
+def _regenerate(runs: Runs, stated: Stated, *, max_new: int) -> np.ndarray:
+    """Per layer: 1 when the tail and answer written anew under the patch give the predicted answer."""
+    at = tuple(stated.tokens.positions())
+    under = [[runs.patch(layer, at, source=runs.other)] for layer in range(runs.n_layers)]
+    row = runs.trace.ids[at[0] : at[-1] + 1]
+    room = len(runs.trace.ids) - at[-1] + 2 * max_new
+    tails = runs.clean.decode(
+        at[0], [row] * runs.n_layers, under=under, max_new=room, stop=runs.reader.stop_ids
+    )
+    predicted = stated.answer_regenerated
+    stem = runs.trace.ids[: at[-1] + 1]
+    written = (written_answer(runs.reader, runs.trace, (*stem, *tail)) for tail in tails)
+    return np.array([float(same_answer(answer.text, predicted)) for answer in written])
+
+
+def _identity(runs: Runs, stated: Stated) -> float:
+    """Largest movement when a run's own states are written back: exactly 0."""
+    hidden = runs.rows(tuple(stated.tokens.positions()), source=runs.own)
+    logprobs = runs.clean.unembed(hidden[:, -1])
+    return float((logprobs.exp()[:-1] - logprobs.exp()[-1]).abs().max())
+
+
+def _random(runs: Runs, stated: Stated, *, seed: int) -> float:
+    """The answer's movement for as many random chain positions that neither state nor predict it.
+
+    Mean over the layers above the first (at the first, equal tokens have equal states).
+    """
+    if runs.n_layers < 2 or stated.answer_kept is None:
+        return math.nan
+    changed = {p for p, (a, b) in enumerate(zip(runs.trace.ids, runs.twin.trace.ids, strict=True)) if a != b}
+    chain = runs.trace.phase(Phase.CHAIN)
+    banned = changed | {p - 1 for p in changed} | {chain.stop - 1}
+    pool = [p for p in chain.positions() if p not in banned]
+    size = len(stated.tokens)
+    if len(pool) < size:
+        return math.nan
+    chosen = np.random.default_rng(seed).choice(pool, size=size, replace=False)
+    at = tuple(sorted(int(p) for p in chosen))
+    hidden = runs.rows(at, source=runs.other)
+    effect = _answer_effect(runs, hidden, start=at[0], answer=stated.answer_kept)
+    return float(np.mean(np.asarray(effect)[1:]))
+
+
+def _ceiling(runs: Runs) -> float:
+    """The answer's movement when the whole text is the twin's: what a patch could reach at most."""
+    token = runs.answer_token(runs.twin.answer)
+    stop = runs.trace.phase(Phase.CHAIN).stop
+    twin = runs.reader.prefix((*runs.twin.trace.ids[:stop], *runs.reader.cue_ids))
+    after = runs.clean.unembed(twin.hidden[-1])[token].exp()
+    before = runs.clean.unembed(runs.clean.hidden[-1])[token].exp()
+    return float(after - before)
+
+
+def _fact(runs: Runs) -> float:
+    """Movement of the first statement that changes when the *fact in the question* is patched instead."""
+    at = tuple(runs.twin.fact.positions())
+    stop = runs.trace.phase(Phase.CHAIN).stop
+    pairs = enumerate(zip(runs.trace.ids[:stop], runs.twin.trace.ids[:stop], strict=True))
+    first = next(((p, b) for p, (a, b) in pairs if p >= runs.trace.prompt_length and a != b), None)
+    if first is None:
+        return math.nan
+    hidden = runs.rows(at, source=runs.other)
+    moved = _moved(runs.probability(hidden, start=at[0], at=first[0], token=first[1]))
+    return float(moved[0])

@@ -1,0 +1,1 @@
+"""Composition: specs -> chains -> readings -> contrasts -> report; every finished item is on disk."""

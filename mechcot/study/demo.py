@@ -1,0 +1,42 @@
+"""The demo: the three shipped models on one problem file with the cue present for all of them."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from mechcot.core.store import write_text
+from mechcot.organisms.task import problems
+from mechcot.study.main import run
+from mechcot.study.plan import Study
+
+MODELS = ("organism:base", "organism:bypass", "organism:control")
+LONGEST = 320
+
+
+def write_problems(path: Path, *, n: int, seed: int, cue: str, style: str) -> int:
+    """Write problems of the organisms' task as JSON lines; gives their number."""
+    found = problems(n, seed=seed, cue=cue, style=style)
+    lines = []
+    for problem in found:
+        row = asdict(problem)
+        lines.append(json.dumps(row.pop("meta") | row, ensure_ascii=False, sort_keys=True))
+    write_text(path, "\n".join(lines) + "\n")
+    return len(found)
+
+
+def run_demo(*, out: Path, n: int, seed: int) -> None:
+    """Compare base with bypass and with control."""
+    path = out / "problems.jsonl"
+    write_problems(path, n=n, seed=seed, cue="answer", style="random")
+    run(
+        Study(
+            models=MODELS,
+            out=out,
+            problems=str(path),
+            n=n,
+            seed=seed,
+            max_tokens=LONGEST,
+            command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
+            f"--seed {seed} --max-tokens {LONGEST}",
+        )
+    )

@@ -1,0 +1,133 @@
+"""Readings -> claims: one finding per later checkpoint, and the tables of nulls and of what could not be judged.
+
+The gates are read on every chain of the headline's author, the other measures on the chains chosen by
+the study (`correct` or `all`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.reading import Reading
+from mechcot.core.trace import Trace
+from mechcot.measure.registry import MEASURES
+from mechcot.stats.claim import Claim, claim
+from mechcot.stats.strata import by_stratum
+from mechcot.stats.tables import readings_table, scalars_table
+from mechcot.study.plan import NULL_SCALE, Study
+
+YARDSTICKS = ("identity", "noise", "null_random", "expected_share", "ceiling", "ceiling_fact")
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The tidy tables of a run.
+
+    Attributes:
+        readings: One row per reading.
+        scalars: One row per named scalar.
+        all: The readings themselves, by (measure, author, reader, trace).
+    """
+
+    readings: pd.DataFrame
+    scalars: pd.DataFrame
+    all: Mapping[tuple[str, str, str, str], Reading]
+
+    @classmethod
+    def of(cls, readings: Sequence[Reading]) -> "Tables":
+        """Build them."""
+        by_key = {(r.measure, r.author, r.reader, r.trace): r for r in readings}
+        return cls(readings_table(readings), scalars_table(readings), by_key)
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """The reference against one later checkpoint.
+
+    Attributes:
+        headline: The claim on the same chains.
+        own: The claim on each model's own chains; None when there are none.
+        strata: Contrast per stratum; empty without strata.
+    """
+
+    headline: Claim
+    own: Claim | None
+    strata: pd.DataFrame
+
+    @property
+    def before(self) -> str:
+        """Name of the reference."""
+        return self.headline.before
+
+    @property
+    def after(self) -> str:
+        """Name of the later checkpoint."""
+        return self.headline.after
+
+    @property
+    def author(self) -> str:
+        """Who wrote the headline chains."""
+        return str(self.headline.author)
+
+
+def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
+    """Cards of the measures that are compared (the gates judge, they are not judged)."""
+    return tuple(MEASURES[name].card for name in study.measure_names if name != "gates")
+
+
+def find(
+    study: Study, tables: Tables, *, author: str, after: str, traces: Sequence[Trace]
+) -> Finding:
+    """Compare the first model with one later checkpoint or null reader."""
+    before = study.specs[0].name
+    cards = judged_cards(study)
+    data = (tables.readings, tables.scalars)
+    answers = {trace.problem.id: trace.problem.answer for trace in traces}
+    sides = {"before": before, "after": after}
+    headline = claim(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
+    strata = {t.problem.id: t.problem.stratum for t in traces if t.problem.stratum is not None}
+    return Finding(
+        headline=headline,
+        own=_own(study, tables, after=after),
+        strata=by_stratum(*data, cards, strata=strata, **sides, author=author, seed=study.seed)
+        if strata
+        else pd.DataFrame(),
+    )
+
+
+def _own(study: Study, tables: Tables, *, after: str) -> Claim | None:
+    """Each model's own chains, on the measures that were taken there."""
+    rows = tables.readings
+    mine = set(rows[(rows["author"] == after) & (rows["reader"] == after)]["measure"])
+    cards = [card for card in judged_cards(study) if card.name in mine]
+    if study.traces is not None or not mine:
+        return None
+    before = study.specs[0].name
+    data = (tables.readings, tables.scalars, cards)
+    return claim(*data, before=before, after=after, author=None, seed=study.seed)
+
+
+def null_name(study: Study) -> str | None:
+    """Name of the scaled null reader, None when the study has none."""
+    return f"{study.specs[0].name}@logits={NULL_SCALE:g}" if study.null_reader == "scaled" else None
+
+
+def nulls(tables: Tables, *, author: str) -> pd.DataFrame:
+    """Mean, largest absolute value and n of every yardstick and identity edit, per measure and reader."""
+    rows = tables.scalars
+    rows = rows[rows["name"].isin(YARDSTICKS) & (rows["author"] == author)]
+    rows = rows[np.isfinite(rows["value"].astype(float))]
+    grouped = rows.groupby(["measure", "name", "reader"], sort=True)["value"]
+    return grouped.agg(
+        mean="mean", largest=lambda values: float(np.abs(values).max()), n="count"
+    ).reset_index()
+
+
+def not_judged(tables: Tables) -> pd.DataFrame:
+    """Readings without a value, counted by measure, reader, author and reason."""
+    rows = tables.readings[tables.readings["reason"] != ""]
+    keys = ["measure", "reader", "author", "reason"]
+    return rows.groupby(keys, sort=True).size().rename("count").reset_index()

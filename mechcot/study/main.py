@@ -1,0 +1,154 @@
+"""One run, start to end: check, write chains, read, find, and write the folder.
+
+DIR/ gets report.html, summary.json (no durations: a resumed run gives it byte for byte), manifest.json
+(provenance and durations), traces.jsonl, results/*.parquet, and the finished readings it resumes from.
+"""
+
+import datetime as dt
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from mechcot.core.errors import UserError
+from mechcot.core.store import write_bytes, write_json, write_text, write_traces
+from mechcot.core.trace import Trace
+from mechcot.study.chains import imported, problems_of, written
+from mechcot.study.cost import announce
+from mechcot.study.findings import Finding, Tables, find, null_name
+from mechcot.study.models import Models
+from mechcot.study.page import report_data
+from mechcot.study.plan import Study, cells
+from mechcot.study.run import Job, jobs, take
+from mechcot.study.summary import summary
+from mechcot.text.answers import same_answer
+from mechcot.view.report import page
+
+PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
+
+
+def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
+    """Run a study and give its summary.
+
+    Raises:
+        UserError: Any mistake in the models, problems, options or folder.
+    """
+    console = console or Console(stderr=True)
+    started = time.monotonic()
+    problems = problems_of(study) if study.problems is not None else []
+    models = Models.of(study)
+    study.out.mkdir(parents=True, exist_ok=True)
+    chains = _chains(study, models, problems)
+    author = next(iter(chains))
+    used = [trace for trace in chains[author] if _usable(study, trace)]
+    if not used:
+        msg = (
+            f"none of the {len(chains[author])} chains of {author} can be used "
+            f"(chains: {study.chains}); use --chains all, more problems, or longer completions (--max-tokens)"
+        )
+        raise UserError(msg)
+    todo = [job for job in jobs(study, models, cells(study, author=author), chains) if _wanted(job, used)]
+    announce(study, models, todo, console=console)
+    tables = Tables.of(list(take(study, models, todo, chains)))
+    later = [*models.names[1:], *([name] if (name := null_name(study)) else [])]
+    findings = [find(study, tables, author=author, after=name, traces=chains[author]) for name in later]
+    found = summary(
+        study, models, author=author, written=chains[author], used=used, findings=findings, tables=tables
+    )
+    _write(study, models, found, findings=findings, tables=tables, chains=chains, used=used)
+    _manifest(study, models, tables, seconds=time.monotonic() - started)
+    for finding in findings:
+        if finding.after != null_name(study):
+            console.print(f"[bold]{finding.before} → {finding.after}[/bold]")
+            for sentence in finding.headline.sentences()[:2]:
+                console.print(f"  {sentence}", markup=False)
+    console.print(f"report: {study.out / 'report.html'}", markup=False)
+    return found
+
+
+def _chains(study: Study, models: Models, problems: Sequence[Any]) -> dict[str, list[Trace]]:
+    """Author -> chains, the headline's author first."""
+    if study.traces is not None:
+        reader = models.get(models.first)
+        traces = imported(study, reader)
+        return {traces[0].author: traces}
+    return {name: written(study, models, name, problems) for name in models.names}
+
+
+def _usable(study: Study, trace: Trace) -> bool:
+    if study.chains == "all" or study.traces is not None:
+        return True
+    return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
+
+
+def _wanted(job: Job, used: Sequence[Trace]) -> bool:
+    """Gates read every chain, own chains are read whole, the headline only the usable ones."""
+    if job.measure == "gates" or job.cell.role == "own":
+        return True
+    return job.trace.id in {trace.id for trace in used}
+
+
+def _write(
+    study: Study,
+    models: Models,
+    found: dict[str, Any],
+    *,
+    findings: Sequence[Finding],
+    tables: Tables,
+    chains: dict[str, list[Trace]],
+    used: Sequence[Trace],
+) -> None:
+    results = study.out / "results"
+    contrasts = pd.concat([finding.headline.table for finding in findings], ignore_index=True)
+    _parquet(results / "readings.parquet", tables.readings.drop(columns="seconds"))
+    _parquet(results / "scalars.parquet", tables.scalars)
+    _parquet(results / "contrasts.parquet", contrasts)
+    _parquet(results / "values.parquet", _values(tables))
+    write_traces(study.out / "traces.jsonl", [trace for each in chains.values() for trace in each])
+    write_json(study.out / "summary.json", found)
+    data = report_data(study, models, findings=findings, tables=tables, used=used, written=chains)
+    write_text(study.out / "report.html", page(data))
+
+
+def _values(tables: Tables) -> pd.DataFrame:
+    """All array results as one tidy table; axes that a result does not have are missing."""
+    frames = [
+        result.frame().assign(author=reading.author)
+        for reading in tables.all.values()
+        for result in reading.results.values()
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _parquet(path: Path, table: pd.DataFrame) -> None:
+    write_bytes(path, table.to_parquet(index=False))
+
+
+def _manifest(study: Study, models: Models, tables: Tables, *, seconds: float) -> None:
+    spent = tables.readings.groupby(["reader", "measure"])["seconds"].agg(["sum", "count"]).reset_index()
+    write_json(
+        study.out / "manifest.json",
+        {
+            "schema": 1,
+            "command": study.command,
+            "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 2),
+            "seed": study.seed,
+            "models": [
+                {
+                    "name": name,
+                    "spec": models.specs[name].text,
+                    "weights": models.weights_hash(name),
+                    "revision": models.specs[name].revision,
+                }
+                for name in models.names
+            ],
+            "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+            "readings": spent.to_dict("records"),
+        },
+    )

@@ -1,0 +1,91 @@
+"""The models of a study, loaded when first needed and held together or one at a time."""
+
+import gc
+import re
+from dataclasses import dataclass, field
+
+from mechcot.core.store import digest
+from mechcot.model.hashes import hash_spec
+from mechcot.model.prompts import PromptPolicy
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.spec import ModelSpec, check_spec
+from mechcot.study.plan import Study
+
+
+@dataclass
+class Models:
+    """Loads models on demand.
+
+    Attributes:
+        study: The settings.
+        specs: All specs by name, the scaled null included.
+    """
+
+    study: Study
+    specs: dict[str, ModelSpec]
+    _held: dict[str, Reasoner] = field(default_factory=dict)
+    _policy: PromptPolicy | None = None
+
+    @classmethod
+    def of(cls, study: Study) -> "Models":
+        """Check every spec's files; nothing is loaded.
+
+        Raises:
+            UserError: A model cannot be found or is not safetensors.
+        """
+        specs = {spec.name: spec for spec in study.specs}
+        for spec in specs.values():
+            check_spec(spec)
+        return cls(study, specs)
+
+    @property
+    def first(self) -> str:
+        """Name of the reference model."""
+        return next(iter(self.specs))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all models, the reference first."""
+        return tuple(self.specs)
+
+    def weights_hash(self, name: str) -> str:
+        """Hash of a model's weight files, without loading it when they are on this machine."""
+        spec = self.specs[name.partition("@logits=")[0]] if name not in self.specs else self.specs[name]
+        return hash_spec(spec) or self.get(name).weights_hash
+
+    @staticmethod
+    def file_name(name: str) -> str:
+        """A safe folder name for a model."""
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
+        return plain if plain == name else f"{plain}-{digest(name)[:6]}"
+
+    def get(self, name: str, *, spec: ModelSpec | None = None) -> Reasoner:
+        """The loaded model of a name.
+
+        Args:
+            name: Name of a model of the study, or of a null made from one.
+            spec: For a null: the first model's spec with other logits.
+        """
+        if spec is not None and name not in self.specs:
+            base = self.get(self.first)
+            return base.scaled(spec.logit_scale / base.spec.logit_scale)
+        if name not in self._held:
+            if self.study.residency == "one-at-a-time":
+                self._held.clear()
+                gc.collect()
+            self._held[name] = self._load(name)
+        return self._held[name]
+
+    def _load(self, name: str) -> Reasoner:
+        if self.study.prompt == "shared" and self._policy is None and name != self.first:
+            self.get(self.first)
+        reasoner = Reasoner.load(
+            self.specs[name],
+            device=self.study.device,
+            dtype=self.study.dtype,
+            trust_remote_code=self.study.remote_code == "trust",
+            policy=self._policy,
+        )
+        if self.study.prompt == "shared" and name == self.first:
+            self._policy = reasoner.policy.shared()
+        return reasoner

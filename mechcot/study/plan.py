@@ -1,0 +1,127 @@
+"""What a study is: models, problems or chains, measures, and the cells of author x reader.
+
+The headline cell is written by the first model and read by every model on the same tokens. A tuned
+model's own chains are read by itself and by the first model with the cheap measures only. A copy of
+the first model with its logits times 1.5 reads the headline chains as a null: it is the same model,
+only more confident, and every measure must stay silent about it.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from mechcot.core.errors import UserError
+from mechcot.measure.registry import chosen
+from mechcot.model.spec import ModelSpec, distinct_names, parse_spec
+
+CHEAP = ("gates", "early_answering")
+NULL_SCALE = 1.5
+
+
+@dataclass(frozen=True)
+class Study:
+    """All settings of one run.
+
+    Attributes:
+        models: Specs as typed, the reference first.
+        out: Folder of the run.
+        problems: File, `gsm8k` or a dataset name; None when `traces` is given.
+        traces: File of chains written elsewhere, or None.
+        n: Number of problems.
+        measures: Names of measures, None for all.
+        seed: Seed of sampling, nulls and statistics.
+        device: `auto`, `cpu`, `cuda`, ...
+        dtype: `auto`, `float32`, `bfloat16`.
+        prompt: `shared`: the first model's rendered text for all; `own`: each model's template.
+        chains: `correct`: the headline uses chains whose author answered right; `all`: every chain.
+        residency: `together` keeps all models in memory, `one-at-a-time` holds one.
+        null_reader: `scaled` adds the first model with logits x 1.5 as a reader; `none` leaves it out.
+        max_tokens: Longest completion that is written.
+        batch_size: Completions written at a time (halves itself when memory runs out).
+        temperature: Sampling temperature, 0 is greedy.
+        remote_code: `refuse`, or `trust` when the user asked for it by name.
+        command: The command line, for the report.
+    """
+
+    models: tuple[str, ...]
+    out: Path
+    problems: str | None = None
+    traces: Path | None = None
+    n: int = 50
+    measures: tuple[str, ...] | None = None
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "auto"
+    prompt: Literal["shared", "own"] = "shared"
+    chains: Literal["correct", "all"] = "correct"
+    residency: Literal["together", "one-at-a-time"] = "together"
+    null_reader: Literal["scaled", "none"] = "scaled"
+    max_tokens: int = 512
+    batch_size: int = 16
+    temperature: float = 0.0
+    remote_code: Literal["refuse", "trust"] = "refuse"
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.models) < 2:
+            msg = f"expected two or more models to compare, got {len(self.models)}; name a base and a tuned one"
+            raise UserError(msg)
+        if (self.problems is None) == (self.traces is None):
+            msg = "expected either --problems or --traces; give exactly one of them"
+            raise UserError(msg)
+        if self.n < 1:
+            msg = f"expected --n of at least 1, got {self.n}"
+            raise UserError(msg)
+
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """Parsed specs with names that differ."""
+        return distinct_names(tuple(parse_spec(text) for text in self.models))
+
+    @property
+    def measure_names(self) -> tuple[str, ...]:
+        """The measures that will be taken, gates first."""
+        return chosen(self.measures)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Chains of one author read by one reader with some measures.
+
+    Attributes:
+        author: Name of who wrote the chains.
+        reader: Name of who reads them.
+        spec: Spec of the reader (differs from the name for the scaled null).
+        measures: Names of measures.
+        role: `headline`, `own`, or `null`.
+    """
+
+    author: str
+    reader: str
+    spec: ModelSpec
+    measures: tuple[str, ...]
+    role: Literal["headline", "own", "null"]
+
+
+def cells(study: Study, *, author: str) -> tuple[Cell, ...]:
+    """All cells of a study, grouped by reader.
+
+    Args:
+        study: The study.
+        author: Name of the headline chains' author (the first model, or the traces' own author).
+    """
+    specs = study.specs
+    names = study.measure_names
+    cheap = tuple(name for name in names if name in CHEAP)
+    first = specs[0]
+    found = [Cell(author, spec.name, spec, names, "headline") for spec in specs]
+    if study.null_reader == "scaled":
+        name = f"{first.name}@logits={NULL_SCALE:g}"
+        scaled = replace(first, name=name, logit_scale=first.logit_scale * NULL_SCALE)
+        found.insert(1, Cell(author, scaled.name, scaled, names, "null"))
+    if study.traces is None:
+        for spec in specs[1:]:
+            found.append(Cell(spec.name, spec.name, spec, cheap, "own"))
+            found.append(Cell(spec.name, first.name, first, cheap, "own"))
+    order = {cell.reader: index for index, cell in reversed(list(enumerate(found)))}
+    return tuple(sorted(found, key=lambda cell: order[cell.reader]))

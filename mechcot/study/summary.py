@@ -1,0 +1,62 @@
+"""`summary.json`: the stable, documented form of what was found (schema in `docs/summary.md`).
+
+It holds no duration, no time of day and no path of this machine, so that a resumed run gives it again byte for byte.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mechcot.core.trace import Trace
+from mechcot.stats.tables import records
+from mechcot.study.findings import Finding, Tables, judged_cards, not_judged, null_name, nulls
+from mechcot.study.models import Models
+from mechcot.study.plan import Study
+
+SCHEMA = 1
+
+
+def summary(
+    study: Study,
+    models: Models,
+    *,
+    author: str,
+    written: Sequence[Trace],
+    used: Sequence[Trace],
+    findings: Sequence[Finding],
+    tables: Tables,
+) -> dict[str, Any]:
+    """The whole summary as JSON-able data."""
+    return {
+        "schema": SCHEMA,
+        "models": [
+            {"name": name, "spec": models.specs[name].text, "weights": models.weights_hash(name)}
+            for name in models.names
+        ],
+        "settings": {
+            "seed": study.seed,
+            "n": study.n,
+            "prompt": study.prompt,
+            "chains": study.chains,
+            "dtype": study.dtype,
+            "max_tokens": study.max_tokens,
+            "temperature": study.temperature,
+            "measures": list(study.measure_names),
+        },
+        "author": author,
+        "chains_written": len(written),
+        "chains_used": len(used),
+        "comparisons": [_comparison(study, finding) for finding in findings],
+        "nulls": records(nulls(tables, author=author)),
+        "not_judged": records(not_judged(tables)),
+        "cards": {card.name: asdict(card) for card in judged_cards(study)},
+    }
+
+
+def _comparison(study: Study, finding: Finding) -> dict[str, Any]:
+    return {
+        "null": finding.after == null_name(study),
+        "same_chains": finding.headline.summary(),
+        "own_chains": None if finding.own is None else finding.own.summary(),
+        "strata": records(finding.strata),
+    }

@@ -1,0 +1,56 @@
+"""Two small organism-shaped models with random weights, and reference chains in a file."""
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+import torch
+
+from mechcot.organisms import task, vocabulary, writer
+from mechcot.organisms.registry import Shape
+from mechcot.organisms.training import fresh
+
+
+def save_random(folder: Path, *, seed: int, context: int = 512) -> Path:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = fresh(Shape(layers=2, width=32, mlp=32))
+    model.config.max_position_embeddings = context
+    model.save_pretrained(folder)
+    vocabulary.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> tuple[str, str]:
+    root = tmp_path_factory.mktemp("models")
+    return tuple(str(save_random(root / name, seed=i)) for i, name in enumerate(("one", "two")))
+
+
+@pytest.fixture(scope="session")
+def chains(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("chains") / "chains.jsonl"
+    rows = []
+    for i, problem in enumerate(task.problems(6, seed=3, hops=(2, 2), style="brief")):
+        row = {
+            "id": problem.id,
+            "question": problem.question,
+            "chain": " " + writer.write(problem, rng=Random(i)),
+            "answer_text": f" answer {problem.answer}",
+            "answer": problem.answer,
+        }
+        rows.append(json.dumps(row | dict(problem.meta)))
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def problems(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("problems") / "problems.jsonl"
+    rows = [
+        json.dumps({"id": p.id, "question": p.question, "answer": p.answer} | dict(p.meta))
+        for p in task.problems(5, seed=4, hops=(2, 2), style="brief")
+    ]
+    path.write_text("\n".join(rows) + "\n")
+    return path
