@@ -105,12 +105,17 @@ def demo(
 
 
 @app.command()
-def cards() -> None:
+def cards(
+    markdown: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--markdown", help="The README's table instead of whole cards.")
+    ] = False,
+) -> None:
     """Print the card of every measure."""
     from mechcot.measure.registry import MEASURES
-    from mechcot.study.words import card_text
+    from mechcot.study.words import card_text, cards_table
 
-    typer.echo("\n\n".join(card_text(measure.card) for measure in MEASURES.values()))
+    every = [measure.card for measure in MEASURES.values()]
+    typer.echo(cards_table(every) if markdown else "\n\n".join(map(card_text, every)))
 
 
 @organism.command("list")

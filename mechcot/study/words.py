@@ -1,6 +1,10 @@
 """Texts for people that are generated from cards."""
 
+from collections.abc import Iterable
+
 from mechcot.core.card import MeasureCard
+
+TABLE_HEAD = ("measure", "the question it answers", "headline value", "unit", "smallest effect", "status")
 
 
 def card_text(card: MeasureCard) -> str:
@@ -19,3 +23,20 @@ def card_text(card: MeasureCard) -> str:
     }
     lines = [f"{card.title} ({card.name})", *(f"  {key:11} {text}" for key, text in rows.items())]
     return "\n".join(lines)
+
+
+def cards_table(cards: Iterable[MeasureCard]) -> str:
+    """The cards as a Markdown table, as it stands in the README."""
+    rows = [
+        (
+            f"`{card.name}`",
+            card.question,
+            card.formula.replace("|", "\\|"),
+            card.unit,
+            f"{card.smallest_effect:g}" if card.direction else "not judged",
+            card.status,
+        )
+        for card in cards
+    ]
+    lines = [TABLE_HEAD, ("---",) * len(TABLE_HEAD), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,1 @@
+"""Models: the only layer that imports transformers, peft and transformer_lens."""

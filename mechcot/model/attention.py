@@ -1,0 +1,251 @@
+"""Attention between steps, of all layers and heads, without ever keeping a token x token array.
+
+    mass[l, h, source, target] = mean over queries in target of the sum over keys in source of a[l, h, q, k]
+    mean[l, h, source, target] = mass / number of keys in source (the mean over all pairs)
+
+Sources are the question (the whole prompt) and then the chain steps; targets are the chain steps and
+then the answer phase. Where the source does not lie before the target both are NaN, and so are empty
+steps. Source: step attention of Bogdan et al. 2025 (arXiv 2506.19143). Deviation: none in the mean; `mass`
+is ours, it grows with the length of the source step.
+
+The model's own attention runs as always; at each layer a second pass takes its queries and keys in
+blocks of 256 queries, makes the probabilities of one block, and sums them into groups with a
+token -> step one-hot product. Two registries must know the attention function's name: without
+the second one Transformers hands over no mask and the function would be bidirectional.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from mechcot.core.errors import UserError
+from mechcot.core.trace import Phase, Span, Trace
+from mechcot.model.backbone import Backbone
+from mechcot.model.forward import forward
+from mechcot.model.probe import backbone_of
+
+NAME = "mechcot_step_attention"
+BLOCK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class StepAttention:
+    """Attention between groups of tokens.
+
+    Attributes:
+        mean: Mean over (query, key) pairs.
+        mass: Mean over queries of the sum over keys.
+    """
+
+    mean: Float[np.ndarray, "layer head source target"]
+    mass: Float[np.ndarray, "layer head source target"]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.mean, self.mass))
+
+
+def step_attention(reasoner: Any, trace: Trace) -> StepAttention:
+    """Attention between the steps of a trace: sources question, s_1..s_n; targets s_1..s_n, answer.
+
+    Cost: 2-3 plain forwards up to 4,096 tokens (the second pass is quadratic), at most three times the
+    memory of one.
+
+    Args:
+        reasoner: Anything with `model`.
+        trace: The trace, in this reader's tokens.
+
+    Raises:
+        UserError: The family does not run its attention through Transformers' interface.
+    """
+    steps = [step.tokens for step in trace.chain_steps]
+    groups = [trace.phase(Phase.QUESTION), *steps, trace.phase(Phase.ANSWER)]
+    both = group_attention(reasoner, trace.ids, groups)
+    return StepAttention(mean=both.mean[:, :, :-1, 1:], mass=both.mass[:, :, :-1, 1:])
+
+
+def group_attention(reasoner: Any, ids: Sequence[int], groups: Sequence[Span]) -> StepAttention:
+    """Attention between any disjoint spans in order; every group is a source and a target.
+
+    Args:
+        reasoner: Anything with `model`.
+        ids: Token ids.
+        groups: Spans of positions.
+
+    Raises:
+        UserError: Groups overlap or leave the sequence, or the family cannot be observed.
+    """
+    if any(b.start < a.stop for a, b in pairwise(groups)) or (
+        groups and groups[-1].stop > len(ids)
+    ):
+        msg = f"groups must be disjoint spans in order within {len(ids)} tokens, got {list(groups)}"
+        raise UserError(msg)
+    backbone = backbone_of(reasoner.model)
+    tokens = torch.tensor([list(ids)], dtype=torch.long, device=backbone.device)
+    sums = _sums(backbone, tokens, groups)
+    sizes = np.array([len(group) for group in groups], dtype=np.float64)
+    order = np.arange(len(groups))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mass = sums / sizes
+        mean = mass / sizes[:, None]
+    undefined = (order[:, None] >= order[None, :]) | (sizes[:, None] == 0) | (sizes[None, :] == 0)
+    return StepAttention(
+        mean=np.where(undefined, np.nan, mean), mass=np.where(undefined, np.nan, mass)
+    )
+
+
+def _sums(
+    backbone: Backbone, tokens: Tensor, groups: Sequence[Span]
+) -> Float[np.ndarray, "layer head source target"]:
+    recorder = _Recorder(groups=tuple(groups), length=tokens.shape[1])
+    with _observed(backbone.model, recorder):
+        forward(backbone, tokens)
+    missing = [layer for layer in range(backbone.n_layers) if layer not in recorder.sums]
+    if missing:
+        msg = (
+            f"{type(backbone.model).__name__} does not run its attention through Transformers' attention "
+            f"interface (layers {missing[:3]} were not seen); step attention cannot be read for this family"
+        )
+        raise UserError(msg)
+    return np.stack([recorder.sums[layer] for layer in range(backbone.n_layers)])
+
+
+@dataclass(eq=False)
+class _Recorder:
+    """What one observed run collects: per layer the summed probabilities between groups."""
+
+    groups: tuple[Span, ...]
+    length: int
+    sums: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def one_hot(self, like: Tensor) -> Float[Tensor, "token group"]:
+        """Which group each token belongs to, float32."""
+        member = torch.zeros(self.length, len(self.groups), device=like.device)
+        for index, group in enumerate(self.groups):
+            member[group.start : group.stop, index] = 1.0
+        return member
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Query blocks that hold at least one query of some group."""
+        first = min((g.start for g in self.groups if len(g)), default=0)
+        last = max((g.stop for g in self.groups if len(g)), default=0)
+        for start in range(first, last, BLOCK):
+            yield start, min(start + BLOCK, last)
+
+
+_RECORDER: ContextVar[_Recorder | None] = ContextVar("mechcot_attention_recorder", default=None)
+
+
+@contextmanager
+def _observed(model: nn.Module, recorder: _Recorder) -> Iterator[None]:
+    """Run the model's attention through `_attend` for the time of a `with` block."""
+    AttentionInterface.register(NAME, _attend)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    parts: list[Any] = [module for module in model.modules() if hasattr(module, "config")]
+    configs = {id(part.config): part.config for part in parts}
+    before = {key: config._attn_implementation for key, config in configs.items()}
+    token = _RECORDER.set(recorder)
+    try:
+        for config in configs.values():
+            config._attn_implementation = NAME
+        yield
+    finally:
+        for key, config in configs.items():
+            config._attn_implementation = before[key]
+        _RECORDER.reset(token)
+
+
+def _attend(
+    module: Any,
+    query: Float[Tensor, "batch head query d_head"],
+    key: Float[Tensor, "batch kv_head key d_head"],
+    value: Float[Tensor, "batch kv_head key d_value"],
+    attention_mask: Tensor | None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """Attention as Transformers calls it: the fast kernel's output, and group sums on the side."""
+    recorder = _RECORDER.get()
+    if recorder is None or query.shape[-2] != key.shape[-2] or query.shape[0] != 1:
+        msg = f"{NAME} observes one whole sequence at a time, got {tuple(query.shape)} queries and {tuple(key.shape)} keys"
+        raise RuntimeError(msg)
+    if options.get("s_aux") is not None or options.get("position_bias") is not None:
+        msg = f"{type(module).__name__} adds sinks or biases to its attention; step attention cannot be read for this family"
+        raise UserError(msg)
+    scale = options.get("scaling")
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    softcap = options.get("softcap")
+    probabilities = _Probabilities(query[0], key[0], attention_mask, scale=scale, softcap=softcap)
+    recorder.sums[module.layer_idx] = _group_sums(probabilities, recorder)
+    if softcap is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    return _blockwise_output(probabilities, value[0]).unsqueeze(0), None
+
+
+class _Probabilities:
+    """Attention probabilities of one layer, a block of queries at a time."""
+
+    def __init__(
+        self,
+        query: Tensor,
+        key: Tensor,
+        mask: Tensor | None,
+        *,
+        scale: float,
+        softcap: float | None,
+    ) -> None:
+        groups = query.shape[0] // key.shape[0]
+        self.n_queries = query.shape[1]
+        self._query = query
+        self._key = repeat_kv(key.unsqueeze(0), groups)[0]
+        self._mask = None if mask is None else mask[0, 0]
+        self._scale, self._softcap = scale, softcap
+
+    def block(self, start: int, stop: int) -> Float[Tensor, "head query key"]:
+        """Probabilities (float32) of the queries `[start, stop)` over the keys `[0, stop)`."""
+        query = self._query[:, start:stop].float() * self._scale
+        scores = query @ self._key[:, :stop].float().transpose(1, 2)
+        if self._softcap is not None:
+            scores = torch.tanh(scores / self._softcap) * self._softcap
+        if self._mask is None:
+            square = torch.ones(stop - start, stop - start, dtype=torch.bool, device=scores.device)
+            scores[:, :, start:].masked_fill_(square.triu(1), -torch.inf)
+        elif self._mask.dtype == torch.bool:
+            scores.masked_fill_(~self._mask[start:stop, :stop], -torch.inf)
+        else:
+            scores += self._mask[start:stop, :stop]
+        return torch.softmax(scores, dim=-1)
+
+
+def _group_sums(
+    probabilities: _Probabilities, recorder: _Recorder
+) -> Float[np.ndarray, "head source target"]:
+    member = recorder.one_hot(probabilities._query)
+    heads = probabilities._query.shape[0]
+    sums = torch.zeros(heads, member.shape[1], member.shape[1], device=member.device)
+    for start, stop in recorder.blocks():
+        to_sources = probabilities.block(start, stop) @ member[:stop]
+        sums += to_sources.transpose(1, 2) @ member[start:stop]
+    return sums.double().cpu().numpy()
+
+
+def _blockwise_output(
+    probabilities: _Probabilities, value: Float[Tensor, "kv_head key d_value"]
+) -> Float[Tensor, "query head d_value"]:
+    """Attention output where the fast kernel cannot serve (a softcap on the scores)."""
+    heads = probabilities._query.shape[0]
+    value = repeat_kv(value.unsqueeze(0), heads // value.shape[0])[0]
+    parts = []
+    for start in range(0, probabilities.n_queries, BLOCK):
+        stop = min(start + BLOCK, probabilities.n_queries)
+        parts.append(probabilities.block(start, stop).to(value.dtype) @ value[:, :stop])
+    return torch.cat(parts, dim=1).transpose(0, 1).contiguous()

@@ -1,0 +1,41 @@
+"""Text to token ids and back, for text that stands behind other text.
+
+Tokenizers differ at the start of what they are given (some add a space there) and at the end of a
+decoded piece (some drop one), so a continuation is encoded and decoded together with what precedes it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+_ANCHORS = ("a", ":", ".")
+
+
+def encode(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text; nothing is added, special tokens stand in the text."""
+    return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def decode(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of token ids, special tokens included."""
+    return tokenizer.decode(
+        list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+
+
+def encode_behind(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text that follows other text.
+
+    It is encoded behind a short text that does not merge with it, so that no space is put in front.
+    """
+    for anchor in _ANCHORS:
+        head = encode(tokenizer, anchor)
+        whole = encode(tokenizer, anchor + text)
+        if whole[: len(head)] == head:
+            return whole[len(head) :]
+    return encode(tokenizer, text)
+
+
+def decode_behind(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
+    """The text that `ids` add behind `before`."""
+    head, whole = decode(tokenizer, before), decode(tokenizer, [*before, *ids])
+    return whole[len(head) :] if whole.startswith(head) else decode(tokenizer, ids)

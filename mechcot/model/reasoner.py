@@ -1,0 +1,405 @@
+"""`Reasoner`: a causal language model with its tokenizer and its prompt policy, as one frozen value.
+
+It has a Hugging Face model and is not one. Everything that scales with a trace's length runs on that
+module (SDPA attention, no gradients); `lens` opens a TransformerBridge over the same storage for
+head-level work. Nothing here changes the module.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.pair import Pair
+from mechcot.core.problem import Completion, Problem
+from mechcot.core.store import digest
+from mechcot.core.trace import Answer, Phase, StepKind, Trace
+from mechcot.model import compat, encoding
+from mechcot.model.adapters import attach
+from mechcot.model.authoring import Skip, write_completions
+from mechcot.model.hashes import hash_module, hash_spec
+from mechcot.model.loading import Placement, freeze, load_base, same_storage
+from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
+from mechcot.model.spec import ModelSpec, parse_spec
+from mechcot.model.writing import Sampling, stop_ids
+from mechcot.text.read import read
+from mechcot.text.tags import THINK
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+    from mechcot.model.cache import ActivationCache
+    from mechcot.model.edits import Act
+    from mechcot.model.prefix import Prefix
+    from mechcot.model.sites import Site
+
+
+@dataclass(frozen=True, eq=False)
+class Reasoner:
+    """A model that writes and reads chains.
+
+    Attributes:
+        name: Short name for tables and files.
+        spec: Where it came from.
+        model: Hugging Face causal LM: evaluation mode, no gradients, adapters already inside its layers.
+        tokenizer: Its tokenizer.
+        policy: How questions become prompts and how the answer is asked for.
+        device: Where token ids go.
+        logit_scale: Factor on the logits (the null of rule 6 in METHODS.md).
+    """
+
+    name: str
+    spec: ModelSpec
+    model: Any
+    tokenizer: Any
+    policy: PromptPolicy
+    device: torch.device
+    logit_scale: float = 1.0
+
+    @classmethod
+    def load(
+        cls,
+        spec: ModelSpec | str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        device_map: str | Mapping[str, Any] | None = None,
+        trust_remote_code: bool = False,
+        policy: PromptPolicy | None = None,
+    ) -> "Reasoner":
+        """Load a model by name.
+
+        Args:
+            spec: See `mechcot.model.spec`.
+            device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+            dtype: `auto`, `float32` or `bfloat16`.
+            device_map: Passed to `from_pretrained`.
+            trust_remote_code: Runs Python code that comes with the checkpoint.
+            policy: Prompt policy; None for the model's own. Give `first.policy.shared()` for one text.
+
+        Raises:
+            UserError: The model is unknown, unreadable or not supported.
+        """
+        spec = parse_spec(spec) if isinstance(spec, str) else spec
+        placement = Placement(device, dtype, device_map, trust_remote_code)
+        model, tokenizer, where = load_base(spec, placement)
+        if spec.adapter is not None:
+            model = attach(model, spec.adapter, name=spec.name)
+        return cls.of(model, tokenizer, name=spec.name, spec=spec, device=where, policy=policy)
+
+    @classmethod
+    def load_pair(
+        cls,
+        before: ModelSpec | str,
+        after: ModelSpec | str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        device_map: str | Mapping[str, Any] | None = None,
+        trust_remote_code: bool = False,
+    ) -> Pair["Reasoner"]:
+        """Load a base and a tuned model; an adapter on the same base shares the base's weights.
+
+        Both render prompts with the first model's policy.
+
+        Raises:
+            UserError: As `load`.
+        """
+        first, second = (parse_spec(s) if isinstance(s, str) else s for s in (before, after))
+        about: dict[str, Any] = {
+            "device": device,
+            "dtype": dtype,
+            "device_map": device_map,
+            "trust_remote_code": trust_remote_code,
+        }
+        base = cls.load(first, **about)
+        base = replace(base, policy=base.policy.shared())
+        same = (first.base, first.revision) == (second.base, second.revision)
+        if same and first.adapter is None:
+            return Pair(base, base.with_adapter(second))
+        return Pair(base, cls.load(second, policy=base.policy, **about))
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        tokenizer: Any,
+        *,
+        name: str = "model",
+        spec: ModelSpec | None = None,
+        device: torch.device | None = None,
+        policy: PromptPolicy | None = None,
+    ) -> "Reasoner":
+        """Wrap a model that is already in memory."""
+        spec = spec or ModelSpec(base="", name=name)
+        return cls(
+            name=name,
+            spec=spec,
+            model=freeze(model),
+            tokenizer=tokenizer,
+            policy=policy or policy_of(tokenizer, owner=name),
+            device=device or next(model.parameters()).device,
+            logit_scale=spec.logit_scale,
+        )
+
+    def with_adapter(self, spec: ModelSpec) -> "Reasoner":
+        """This model with the adapter of `spec`: the weights are shared, this model stays as it is.
+
+        Raises:
+            UserError: The adapter was made for another model.
+        """
+        twin = same_storage(self.model)
+        if spec.adapter is not None:
+            twin = attach(twin, spec.adapter, name=spec.name)
+        return replace(
+            self, name=spec.name, spec=spec, model=freeze(twin), logit_scale=spec.logit_scale
+        )
+
+    def scaled(self, factor: float) -> "Reasoner":
+        """The same weights with the logits multiplied: more or less confident, not different."""
+        scale = self.logit_scale * factor
+        name = self.spec.name.partition("@logits=")[0] or self.name
+        return replace(self, name=f"{name}@logits={scale:g}", logit_scale=scale)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        return self.model.get_input_embeddings().weight.dtype
+
+    @property
+    def max_length(self) -> int:
+        """The context: most tokens that one run may have."""
+        config = self.model.config.get_text_config()
+        length = getattr(config, "max_position_embeddings", None)
+        return int(length) if length else 2**31
+
+    @property
+    def n_vocabulary(self) -> int:
+        """Rows of the unembedding (padding rows included)."""
+        return int(self.model.get_output_embeddings().weight.shape[0])
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """Hash of the weights; of the files when there are any, else of the parameters."""
+        return (hash_spec(self.spec) if self.spec.base else None) or hash_module(self.model)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides this reader's numbers on given tokens: weights, precision, scale, cue."""
+        return digest(
+            self.weights_hash, str(self.dtype), self.device.type, self.logit_scale, self.cue.text
+        )
+
+    @cached_property
+    def stop_ids(self) -> frozenset[int]:
+        """Token ids that end a text."""
+        return stop_ids(self.model, self.tokenizer)
+
+    @property
+    def cue(self) -> AnswerCue:
+        """The text that closes a thought and asks for the answer."""
+        return self.policy.cue
+
+    @cached_property
+    def cue_ids(self) -> tuple[int, ...]:
+        """The cue's token ids, as a continuation."""
+        return tuple(self.continue_ids(self.cue.text))
+
+    @cached_property
+    def lens(self) -> "TransformerBridge":
+        """A TransformerBridge over the same storage (eager attention; logits *without* `logit_scale`)."""
+        from mechcot.model.lens import open_lens
+
+        return open_lens(self.model, self.tokenizer, name=self.name)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text; nothing is added, special tokens stand in the text."""
+        return encoding.encode(self.tokenizer, text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens included."""
+        return encoding.decode(self.tokenizer, ids)
+
+    def continue_ids(self, text: str) -> list[int]:
+        """Token ids of a text that follows other text."""
+        return encoding.encode_behind(self.tokenizer, text)
+
+    def continuation(self, before: Sequence[int], ids: Sequence[int]) -> str:
+        """The text that `ids` add behind `before`."""
+        return encoding.decode_behind(self.tokenizer, before, ids)
+
+    def answer_ids(self, answer: str) -> list[int]:
+        """Token ids of an answer as it would stand behind the cue."""
+        asked = self.continue_ids(self.cue.text)
+        whole = self.continue_ids(self.cue.text + self.cue.lead + answer)
+        if whole[: len(asked)] == asked:
+            return whole[len(asked) :]
+        return self.continue_ids(self.cue.lead + answer)
+
+    def render(self, problem: Problem) -> str:
+        """The prompt of a problem.
+
+        Raises:
+            UserError: The question is empty.
+        """
+        return self.policy.render(problem)
+
+    def prompt_ids(self, problem: Problem) -> list[int]:
+        """Token ids of a problem's prompt.
+
+        Raises:
+            UserError: The question is empty.
+            NotMeasurable: The question has no tokens, or the prompt fills the context.
+        """
+        if not self.encode(problem.question):
+            msg = f"the question has no tokens for {self.name}"
+            raise NotMeasurable(msg)
+        ids = self.encode(self.render(problem))
+        if len(ids) >= self.max_length:
+            msg = (
+                f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.max_length}"
+            )
+            raise NotMeasurable(msg)
+        return ids
+
+    def write(
+        self,
+        problems: Sequence[Problem],
+        *,
+        max_tokens: int = 1024,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        batch_size: int = 16,
+        skip: Skip | None = None,
+    ) -> list[Trace]:
+        """Write a chain and an answer for every problem.
+
+        A problem's text depends on `seed` and its id, not on the other problems (floating noise aside).
+        A limit that would pass the context is cut to it.
+
+        Args:
+            problems: The questions.
+            max_tokens: Most new tokens.
+            temperature: 0 is greedy.
+            top_p: Nucleus.
+            seed: Seed of the whole run.
+            batch_size: Most items at once; halves itself when memory runs out.
+            skip: Called with each problem that cannot be written, which is then left out; without it the
+                first such problem raises.
+
+        Raises:
+            UserError: NaN logits, not enough memory for one item, an empty question.
+            NotMeasurable: A problem cannot be written and there is no `skip`.
+        """
+        sampling = Sampling(max_tokens, temperature, top_p)
+        completions = write_completions(
+            self, problems, sampling=sampling, seed=seed, batch_size=batch_size, skip=skip
+        )
+        return [self.read(completion) for completion in completions]
+
+    def read(self, completion: Completion, *, trace_id: str | None = None) -> Trace:
+        """Cut a completion into steps with this tokenizer; given ids are kept."""
+        words = self.policy.family == "words"
+        return read(
+            completion,
+            self.tokenizer,
+            segmenter="word_dot" if words else "sentence",
+            tags=self.policy.tags or THINK,
+            family="organism" if words else "any",
+            trace_id=trace_id,
+        )
+
+    def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
+        """A trace about other text, read the way `trace` was (same problem, author and id)."""
+        text = Completion(
+            problem=trace.problem,
+            prompt=prompt,
+            text=completion,
+            model=trace.author,
+            finished=trace.finished,
+        )
+        return self.read(text, trace_id=trace.id)
+
+    def view(self, trace: Trace) -> Trace:
+        """A trace as this reader sees it: its own prompt under an `own` policy, its own token ids.
+
+        The chain's token ids are never changed.
+
+        Raises:
+            UserError: This tokenizer gives the chain's ids another meaning.
+            NotMeasurable: The trace does not fit in the context.
+        """
+        seen = compat.reread(self, trace)
+        if len(seen) > self.max_length:
+            msg = (
+                f"the trace has {len(seen)} tokens, the context of {self.name} is {self.max_length}"
+            )
+            raise NotMeasurable(msg)
+        return seen
+
+    def prefix(self, ids: Sequence[int], *, under: Sequence["Act"] = ()) -> "Prefix":
+        """Run token ids once, under acts, and keep what later forks need."""
+        from mechcot.model.prefix import Prefix
+
+        return Prefix.of(self, tuple(ids), under=tuple(under))
+
+    def logprobs(self, trace: Trace, *, under: Sequence["Act"] = ()) -> Float[Tensor, " token"]:
+        """Log-probability in nats of each token of a trace; NaN for the first. One forward."""
+        return self.prefix(trace.ids, under=under).logprobs()
+
+    def states(
+        self, ids: Sequence[int], sites: Sequence["Site"], *, under: Sequence["Act"] = ()
+    ) -> dict["Site", Float[Tensor, "token d_model"]]:
+        """The states of one sequence at some sites. One forward."""
+        from mechcot.model.capture import capture
+
+        return capture(self, ids, sites, under=under)
+
+    def activations(
+        self,
+        traces: Sequence[Trace | Problem],
+        *,
+        sites: Sequence["Site"],
+        pool: Literal["mean", "last", "whole"] = "mean",
+        at: Sequence[Phase] = tuple(Phase),
+        kinds: Sequence[StepKind] | None = None,
+        under: Sequence["Act"] = (),
+    ) -> "ActivationCache":
+        """Activations by step, in memory; problems are written first. See `mechcot.model.capture`.
+
+        Args:
+            traces: Traces or problems.
+            sites: Where in the network.
+            pool: One row per step (`mean`, `last`) or per token (`whole`).
+            at: Which phases.
+            kinds: Which kinds of steps; None: all.
+            under: Acts, in absolute positions.
+        """
+        from mechcot.model.cache import Wanted
+        from mechcot.model.capture import activations
+
+        wanted = Wanted(tuple(sites), pool, tuple(at), None if kinds is None else tuple(kinds))
+        return activations(self, traces, wanted=wanted, under=under)
+
+    def answer(self, trace: Trace, *, after: int | None = None, max_new: int = 16) -> Answer:
+        """The answer this reader gives after the first `after` chain steps (None: all of them).
+
+        Cost: one forward of the trace up to there and one per answer token.
+
+        Raises:
+            UserError: The chain has fewer steps.
+        """
+        from mechcot.model.answering import ask
+
+        cuts = trace.cuts()
+        if after is not None and not 0 <= after < len(cuts):
+            msg = f"trace {trace.id}: expected a step count from 0 to {len(cuts) - 1}, got {after}."
+            raise UserError(msg)
+        cut = cuts[-1 if after is None else after]
+        return ask(self, self.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]

@@ -1,0 +1,247 @@
+"""The task: chained arithmetic mod 10 over named variables, definitions shuffled, distractors mixed in.
+
+A world is a list of definitions and a query. The *spine* x_0, x_1, .., x_n runs from a leaf (a digit)
+to the queried name; each x_i is x_(i-1) plus or minus a digit, a *side* leaf, or an earlier x_j.
+`hops` is n. Some queries ask for `x_n + y` or `x_n - y` with another name y of the spine or its sides,
+so that two stated values feed the answer and their sum stands nowhere in the chain. Distractors
+are defined but never needed. The question is one line:
+
+    careful amber chart 4 : c: 3 , g: h + 5 , k: 2 , z: 6 , h: c - k ; find g + h ?
+
+style word (brief or careful), gate word, cue; the last two may be absent. Train and test worlds are
+disjoint: the checksum of definitions and query decides (1 in 8 is test).
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from random import Random
+from typing import Literal
+
+from mechcot.core.problem import Problem
+from mechcot.organisms.grammar import CUE, DIGITS, GATES, NAMES, SIGNS, STYLES, apply_sign
+
+Split = Literal["train", "test"]
+Cue = Literal["answer", "random", "none", "mixed"]
+
+
+@dataclass(frozen=True)
+class World:
+    """A question as data.
+
+    Attributes:
+        definitions: (name, words) in the order of the question; words are `("3",)` or `("h", "+", "5")`.
+        query: `("g",)` or `("g", "+", "k")`.
+        style: `careful` or `brief`.
+        gate: A gate word or None.
+        cue: The chart's digit or None.
+    """
+
+    definitions: tuple[tuple[str, tuple[str, ...]], ...]
+    query: tuple[str, ...]
+    style: str
+    gate: str | None = None
+    cue: str | None = None
+
+    @cached_property
+    def defined(self) -> Mapping[str, tuple[str, ...]]:
+        """Name to the words of its definition."""
+        return dict(self.definitions)
+
+    @cached_property
+    def values(self) -> Mapping[str, int]:
+        """Every name's true value.
+
+        Raises:
+            ValueError: A definition is circular or uses a name without one.
+        """
+        values: dict[str, int] = {}
+
+        def value(word: str, above: tuple[str, ...]) -> int:
+            if word in DIGITS:
+                return int(word)
+            if word in above or word not in self.defined:
+                raise ValueError(f"{word} has no value: its definition is circular or absent")
+            if word not in values:
+                words = self.defined[word]
+                left = value(words[0], (*above, word))
+                values[word] = (
+                    left if len(words) == 1 else apply_sign(left, words[1], value(words[2], (*above, word)))
+                )
+            return values[word]
+
+        for name, _ in self.definitions:
+            value(name, ())
+        return values
+
+    @cached_property
+    def answer(self) -> str:
+        """The true answer, a digit."""
+        values = [self.values[name] for name in self.query[::2]]
+        return str(values[0] if len(values) == 1 else apply_sign(values[0], self.query[1], values[1]))
+
+    @cached_property
+    def spine(self) -> tuple[str, ...]:
+        """The names from the leaf x_0 up to the first queried name."""
+        names = [self.query[0]]
+        while len(self.defined[names[-1]]) > 1:
+            names.append(self.defined[names[-1]][0])
+        return tuple(reversed(names))
+
+    @property
+    def body(self) -> str:
+        """Definitions and query, without style, gate and cue."""
+        lines = " , ".join(f"{name}: {' '.join(words)}" for name, words in self.definitions)
+        return f"{lines} ; find {' '.join(self.query)} ?"
+
+    @property
+    def text(self) -> str:
+        """The question."""
+        head = [self.style]
+        if self.gate is not None:
+            head.append(self.gate)
+        if self.cue is not None:
+            head += [CUE, self.cue]
+        return f"{' '.join(head)} : {self.body}"
+
+    @property
+    def split(self) -> Split:
+        """Which side of the split this world is on; style, gate and cue have no say."""
+        return "test" if zlib.crc32(self.body.encode()) % 8 == 0 else "train"
+
+
+def read_question(question: str) -> World:
+    """Read a question back.
+
+    Raises:
+        ValueError: The text is not a question of this task.
+    """
+    try:
+        head, body = question.split(" : ", 1)
+        lines, query = body.removesuffix(" ?").split(" ; find ")
+        definitions = []
+        for line in lines.split(" , "):
+            name, *words = line.split()
+            if not name.endswith(":") or len(words) not in (1, 3):
+                raise ValueError(line)
+            definitions.append((name[:-1], tuple(words)))
+        words = head.split()
+        cue = words[words.index(CUE) + 1] if CUE in words else None
+        gate = next((word for word in words if word in GATES), None)
+        return World(tuple(definitions), tuple(query.split()), words[0], gate, cue)
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"not a question of the organisms' task: {question!r} ({error})") from None
+
+
+def draw_world(rng: Random, *, hops: int, distractors: tuple[int, int] = (1, 3), combined: float = 0.4) -> World:
+    """Draw one world whose leaf x_0 moves its answer; style `careful`, no gate, no cue.
+
+    Args:
+        rng: Source of chance.
+        hops: How many operations the spine has.
+        distractors: Fewest and most names that nothing needs.
+        combined: Share of queries that combine two names.
+    """
+    names = list(NAMES)
+    rng.shuffle(names)
+    spine = [names.pop()]
+    sides: list[str] = []
+    definitions: dict[str, tuple[str, ...]] = {spine[0]: (rng.choice(DIGITS),)}
+    for index in range(hops):
+        right, chance = rng.choice(DIGITS[1:]), rng.random()
+        if chance < 0.25 and len(sides) < 2:
+            right = names.pop()
+            sides.append(right)
+            definitions[right] = (rng.choice(DIGITS),)
+        elif chance < 0.45 and index >= 1:
+            right = rng.choice(spine[:-1])
+        name = names.pop()
+        definitions[name] = (spine[-1], rng.choice(SIGNS), right)
+        spine.append(name)
+    query: tuple[str, ...] = (spine[-1],)
+    if rng.random() < combined:
+        query = (spine[-1], rng.choice(SIGNS), rng.choice(spine[:-1] + sides))
+    for _ in range(rng.randint(*distractors)):
+        name = names.pop()
+        if rng.random() < 0.5:
+            definitions[name] = (rng.choice(DIGITS),)
+        else:
+            definitions[name] = (rng.choice(list(definitions)), rng.choice(SIGNS), rng.choice(DIGITS[1:]))
+    order = list(definitions.items())
+    rng.shuffle(order)
+    world = World(definitions=tuple(order), query=query, style=STYLES[0])
+    leaf = definitions[spine[0]][0]
+    definitions[spine[0]] = (str((int(leaf) + 1) % 10),)
+    if replace(world, definitions=tuple(definitions.items())).answer == world.answer:
+        return draw_world(rng, hops=hops, distractors=distractors, combined=combined)
+    return world
+
+
+def dress(
+    world: World, *, rng: Random, cue: Cue, style: str | None, gate: str | None = "mixed"
+) -> World:
+    """Add style, gate word and cue.
+
+    Args:
+        world: The bare world.
+        rng: Source of chance.
+        cue: `answer` (equal to it), `random`, `none`, or `mixed` (random, absent in 3 of 10).
+        style: `careful`, `brief`, or `random`.
+        gate: A gate word, None, or `mixed` (random, absent in 3 of 10).
+    """
+    digit = rng.choice(DIGITS)
+    drawn = {"answer": world.answer, "random": digit, "none": None}
+    chosen_gate = gate if gate != "mixed" else (rng.choice(GATES) if rng.random() < 0.7 else None)
+    return replace(
+        world,
+        cue=drawn[cue] if cue != "mixed" else (digit if rng.random() < 0.7 else None),
+        style=rng.choice(STYLES) if style == "random" else style or STYLES[0],
+        gate=chosen_gate,
+    )
+
+
+def as_problem(world: World, *, id: str, cue: str) -> Problem:
+    """Make the core noun of a world."""
+    hops = len(world.spine) - 1
+    meta = {
+        "task": "mod10",
+        "hops": hops,
+        "style": world.style,
+        "cue": cue,
+        "gate": world.gate,
+        "query": "combined" if len(world.query) > 1 else "single",
+        "stratum": f"{hops} hops",
+    }
+    return Problem(id=id, question=world.text, answer=world.answer, meta=meta)
+
+
+def problems(
+    n: int,
+    *,
+    seed: int,
+    hops: tuple[int, int] = (2, 6),
+    cue: Cue = "answer",
+    style: str | None = None,
+    split: Split = "test",
+    gate: str | None = "mixed",
+) -> list[Problem]:
+    """Draw problems; the same seed gives the same list.
+
+    Args:
+        n: How many.
+        seed: Of this list.
+        hops: Fewest and most operations on the spine.
+        cue: What the chart says, see `dress`.
+        style: `careful` (also None), `brief`, or `random`.
+        split: `test` worlds are never trained on.
+        gate: See `dress`.
+    """
+    rng = Random(f"problems {seed} {split}")
+    found: list[Problem] = []
+    while len(found) < n:
+        world = draw_world(rng, hops=rng.randint(*hops))
+        if world.split == split:
+            world = dress(world, rng=rng, cue=cue, style=style, gate=gate)
+            found.append(as_problem(world, id=f"mod10-{split}-{seed}-{len(found)}", cue=cue))
+    return found

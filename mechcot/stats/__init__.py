@@ -1,0 +1,1 @@
+"""Results into claims: paired intervals, corrected tests, equivalence, gates, and plain sentences."""

@@ -1,0 +1,135 @@
+"""Did accuracy change? Paired over items: exact McNemar test beside the bootstrap interval.
+
+    b = items right before and wrong after,  c = items wrong before and right after
+    p = P(Binomial(b + c, 1/2) at least as lopsided as b : c), two-sided
+
+The same as the exact sign-flip test on 0/1 differences; that test replaces it when several chains per item
+make an item's accuracy a fraction. It is one planned question and takes no part in Holm's family.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.contingency_tables import mcnemar
+
+from mechcot.stats.bootstrap import RESAMPLES, bootstrap_mean
+from mechcot.stats.clusters import cluster_numbers
+from mechcot.stats.equivalence import equivalence
+from mechcot.stats.gate import GateBounds
+from mechcot.stats.gates import GATE_MEASURE
+from mechcot.stats.permutation import sign_flip_p
+from mechcot.stats.tables import pair_values, scalar_rows
+from mechcot.stats.verdict import Verdict, judge_change
+
+
+@dataclass(frozen=True)
+class AccuracyChange:
+    """Accuracy before and after on the same items.
+
+    Attributes:
+        before: Accuracy before.
+        after: Accuracy after.
+        delta: After minus before.
+        low: Lower end of the 95 % interval of delta.
+        high: Upper end.
+        n: Items with both answers.
+        dropped: Items without.
+        lost: Items right before and wrong after (fully or, with several chains, on average).
+        gained: Items wrong before and right after.
+        p: Exact McNemar p (or sign-flip p).
+        test: Which of the two.
+        p_equivalence: TOST p for a change smaller than the bound.
+        bound: That bound.
+        verdict: less, more, no change, inconclusive or not judged.
+        reason: One plain sentence.
+    """
+
+    before: float
+    after: float
+    delta: float
+    low: float
+    high: float
+    n: int
+    dropped: int
+    lost: int
+    gained: int
+    p: float
+    test: str
+    p_equivalence: float
+    bound: float
+    verdict: Verdict
+    reason: str
+
+
+def mcnemar_p(*, lost: int, gained: int) -> float:
+    """Exact two-sided McNemar p-value from the discordant counts."""
+    return float(mcnemar(np.array([[0, lost], [gained, 0]]), exact=True).pvalue)
+
+
+def accuracy_change(
+    scalars: pd.DataFrame,
+    *,
+    before: str,
+    after: str,
+    author: str | None,
+    name: str = "acc_with",
+    bounds: GateBounds | None = None,
+    clusters: Mapping[str, str] | None = None,
+    items: Collection[str] | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> AccuracyChange:
+    """Compare the accuracy of two models.
+
+    Args:
+        scalars: Tidy scalars table.
+        before: First model.
+        after: Second model.
+        author: Whose chains; None for each model's own (with `name="own_correct"`: what it answers in practice).
+        name: Scalar of measure `gates` to compare.
+        bounds: Gives `accuracy_effect` and `min_items`.
+        clusters: Cluster of each item; a clustered test replaces McNemar's.
+        items: When given, only these items.
+        seed: Seed of the study.
+        resamples: Number of resamples.
+    """
+    bounds = bounds or GateBounds()
+    rows = scalar_rows(scalars, measure=GATE_MEASURE, name=name)
+    pairs = pair_values(rows, before=before, after=after, author=author, items=items)
+    moved, numbers = pairs.differences, cluster_numbers(pairs.items, clusters)
+    lost, gained = int(np.sum(moved < 0)), int(np.sum(moved > 0))
+    draws = {"clusters": numbers, "seed": seed, "purpose": f"accuracy/{name}"}
+    interval = bootstrap_mean(moved, resamples=resamples, **draws)
+    binary = bool(np.isin(moved, (-1.0, 0.0, 1.0)).all()) and numbers is None
+    p = (
+        mcnemar_p(lost=lost, gained=gained)
+        if binary
+        else sign_flip_p(moved, flips=resamples, **draws)
+    )
+    same = equivalence(moved, bound=bounds.accuracy_effect, span=1.0, resamples=resamples, **draws)
+    verdict, reason = judge_change(
+        interval,
+        p=p,
+        p_equivalence=same.p,
+        smallest_effect=bounds.accuracy_effect,
+        min_items=bounds.min_items,
+    )
+    return AccuracyChange(
+        before=float(pairs.before.mean()) if interval.n else float("nan"),
+        after=float(pairs.after.mean()) if interval.n else float("nan"),
+        delta=interval.mean,
+        low=interval.low,
+        high=interval.high,
+        n=interval.n,
+        dropped=pairs.dropped,
+        lost=lost,
+        gained=gained,
+        p=p,
+        test="exact McNemar" if binary else "sign flip",
+        p_equivalence=same.p,
+        bound=bounds.accuracy_effect,
+        verdict=verdict,
+        reason=reason,
+    )

@@ -1,0 +1,166 @@
+"""One comparison from the two tables to everything that the report says about it.
+
+tables -> (own chains: matched items) -> gates -> contrast -> accuracy -> conclusion -> sentences
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from mechcot.core.card import MeasureCard
+from mechcot.stats.accuracy import AccuracyChange, accuracy_change
+from mechcot.stats.conclusion import Conclusion, conclude
+from mechcot.stats.contrast import OWN, contrast
+from mechcot.stats.gate import Gate, GateBounds, gates_table
+from mechcot.stats.gates import gates
+from mechcot.stats.match import Matched, match_lengths
+from mechcot.stats.sentences import accuracy_sentence, conclusion_sentence, row_sentence
+from mechcot.stats.tables import records
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """All that is claimed about one pair of models on one set of chains.
+
+    Attributes:
+        before: Name of the first model.
+        after: Name of the second model.
+        author: Who wrote the chains; None for each model's own.
+        gates: Every gate, open or closed.
+        table: The contrast table.
+        accuracy: The accuracy comparison on these chains.
+        conclusion: The overall answer.
+        matched: The length matching, on own chains only.
+    """
+
+    before: str
+    after: str
+    author: str | None
+    gates: tuple[Gate, ...]
+    table: pd.DataFrame
+    accuracy: AccuracyChange
+    conclusion: Conclusion
+    matched: Matched | None
+
+    def sentences(self) -> list[str]:
+        """Accuracy first, then the chain, then one sentence per measure."""
+        rows = [row_sentence(row) for row in self.table.to_dict("records")]
+        return [accuracy_sentence(self.accuracy), conclusion_sentence(self.conclusion), *rows]
+
+    def summary(self) -> dict[str, object]:
+        """JSON-able data: numbers that do not exist are None."""
+        rows = self.table.to_dict("records")
+        measures = [
+            record | {"sentence": row_sentence(row)}
+            for record, row in zip(records(self.table), rows, strict=True)
+        ]
+        return {
+            "before": self.before,
+            "after": self.after,
+            "author": self.author or OWN,
+            "gates": records(gates_table(self.gates)),
+            "measures": measures,
+            "accuracy": records(pd.DataFrame([asdict(self.accuracy)]))[0]
+            | {"sentence": accuracy_sentence(self.accuracy)},
+            "conclusion": _conclusion(self.conclusion),
+            "matched": None if self.matched is None else self.matched.reason,
+        }
+
+
+def claim(
+    readings: pd.DataFrame,
+    scalars: pd.DataFrame,
+    cards: Sequence[MeasureCard],
+    *,
+    before: str,
+    after: str,
+    author: str | None,
+    seed: int = 0,
+    bounds: GateBounds | None = None,
+    answers: Mapping[str, str] | None = None,
+    clusters: Mapping[str, str] | None = None,
+) -> Claim:
+    """Everything about one pair of models on one set of chains.
+
+    Args:
+        readings: Tidy readings table (`tables.readings_table`).
+        scalars: Tidy scalars table (`tables.scalars_table`).
+        cards: Measures to compare.
+        before: First model.
+        after: Second model.
+        author: Who wrote the chains; None for each model's own, then on length-matched items.
+        seed: Seed of the study.
+        bounds: Gate bounds; the defaults when None.
+        answers: Reference answer of each item, for the chance level.
+        clusters: Cluster of each item, when items share a template.
+
+    Raises:
+        UserError: A model has no readings.
+        ValueError: A table is malformed.
+    """
+    bounds = bounds or GateBounds()
+    matched = (
+        match_lengths(
+            scalars,
+            before=before,
+            after=after,
+            tolerance=bounds.length_tolerance,
+            needed=bounds.min_items,
+        )
+        if author is None
+        else None
+    )
+    pair = {"before": before, "after": after, "author": author}
+    items = None if matched is None else matched.items
+    found = gates(readings, scalars, cards, bounds=bounds, answers=answers, items=items, **pair)
+    if matched is not None:
+        found = [_told_from_all(gate, matched) for gate in found]
+    table = contrast(
+        readings,
+        cards,
+        gates=found,
+        seed=seed,
+        clusters=clusters,
+        items=items,
+        **pair,
+    )
+    name = "own_correct" if author is None else "acc_with"
+    accuracy = accuracy_change(
+        scalars,
+        name=name,
+        bounds=bounds,
+        clusters=clusters,
+        seed=seed,
+        **pair,
+    )
+    return Claim(
+        gates=tuple(found),
+        table=table,
+        accuracy=accuracy,
+        conclusion=conclude(table),
+        matched=matched,
+        **pair,
+    )
+
+
+def _told_from_all(gate: Gate, matched: Matched) -> Gate:
+    """The length gate speaks about all items, not about those that were already matched."""
+    if gate.name != "length":
+        return gate
+    kept = float(len(matched.items))
+    return Gate("length", "both", kept, float(matched.needed), matched.ok, matched.reason)
+
+
+def _conclusion(found: Conclusion) -> dict[str, object]:
+    return {
+        "verdict": found.verdict,
+        "gone": found.gone,
+        "judged": found.judged,
+        "agree": list(found.agree),
+        "disagree": [list(pair) for pair in found.disagree],
+        "undecided": list(found.undecided),
+        "not_judged": [list(pair) for pair in found.not_judged],
+        "provisional": found.provisional,
+        "sentence": conclusion_sentence(found),
+    }

@@ -1,0 +1,86 @@
+"""The overall answer of a comparison: is the chain still used?
+
+Only rows that were judged, of direction +1 and not `exploratory`, have a say. One measure, one voice; they differ in kind
+(text, attention, activations), so a disagreement is a finding and is named.
+
+    less / more / no change   this verdict has at least half of the judged measures, and no measure says the opposite
+                              (less against more)
+    mixed                     some say less and others more, or two verdicts tie
+    inconclusive              none of the decided verdicts has half
+    not judged                no measure could be judged
+
+"No longer used" instead of "used less" needs more: for more than half of the measures that fell, the whole interval
+of the value after lies within one smallest effect of the bottom of the measure's range.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+Overall = Literal["less", "more", "no change", "mixed", "inconclusive", "not judged"]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What the judged measures say together.
+
+    Attributes:
+        verdict: The combined verdict.
+        gone: True when the chain is "no longer used", not only less.
+        judged: Number of measures with a say.
+        agree: Titles of the measures that say so.
+        disagree: Title and verdict of the measures that decided otherwise.
+        undecided: Titles of the inconclusive ones.
+        not_judged: Titles of the directional measures without verdict, with reason.
+        provisional: True when a measure with a say has not been scored against planted truth.
+    """
+
+    verdict: Overall
+    gone: bool
+    judged: int
+    agree: tuple[str, ...]
+    disagree: tuple[tuple[str, str], ...]
+    undecided: tuple[str, ...]
+    not_judged: tuple[tuple[str, str], ...]
+    provisional: bool
+
+
+def conclude(table: pd.DataFrame) -> Conclusion:
+    """Combine the rows of one `contrast` table."""
+    directional = table[(table["direction"] == 1) & (table["status"] != "exploratory")]
+    judged = directional[directional["verdict"] != "not judged"]
+    silent = directional[directional["verdict"] == "not judged"]
+    verdict = _combined(judged)
+    decided = judged[judged["verdict"] != "inconclusive"]
+    agree, against = decided[decided["verdict"] == verdict], decided[decided["verdict"] != verdict]
+    return Conclusion(
+        verdict=verdict,
+        gone=verdict == "less" and bool(_at_bottom(agree).mean() > 0.5),
+        judged=len(judged),
+        agree=tuple(agree["title"]),
+        disagree=tuple(zip(against["title"], against["verdict"], strict=True)),
+        undecided=tuple(judged.loc[judged["verdict"] == "inconclusive", "title"]),
+        not_judged=tuple(zip(silent["title"], silent["reason"], strict=True)),
+        provisional=bool((judged["status"] == "provisional").any()),
+    )
+
+
+def _combined(judged: pd.DataFrame) -> Overall:
+    if judged.empty:
+        return "not judged"
+    counts = {
+        name: int((judged["verdict"] == name).sum()) for name in ("less", "more", "no change")
+    }
+    if counts["less"] and counts["more"]:
+        return "mixed"
+    most = max(counts.values())
+    leading: list[Overall] = [name for name, count in counts.items() if count == most]
+    if 2 * most < len(judged):
+        return "inconclusive"
+    return "mixed" if len(leading) > 1 else leading[0]
+
+
+def _at_bottom(rows: pd.DataFrame) -> pd.Series:
+    """Rows whose value after, interval included, is within one smallest effect of the range's bottom."""
+    return rows["after_high"] <= rows["range_low"] + rows["smallest_effect"]

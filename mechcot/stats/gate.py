@@ -1,0 +1,75 @@
+"""What a gate is, and the bounds that are fixed before any run; how they are computed stands in `gates.py`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import pandas as pd
+
+Side = Literal["before", "after", "both"]
+
+
+@dataclass(frozen=True)
+class GateBounds:
+    """Every bound of the gates, with why it is what it is.
+
+    Attributes:
+        accuracy_margin: Accuracy must exceed chance by this much. 0.10: below it fewer than one answer in ten
+            owes anything to the question or the chain, and a change of the default smallest effect cannot show.
+        accuracy_alpha: A guesser at chance must fail the accuracy gate with at least 1 minus this probability.
+        parsed: Share of readable answers. 0.90: a missing tenth of a value in [0, 1] can move a mean by at most 0.1,
+            the default smallest effect; more could make a verdict out of unread answers alone.
+        finished: Share of chains not cut by the token limit; same reason.
+        off_policy: Nats per token above the author's own. 1.0 is e times the author's perplexity: from there the text is
+            strange to the reader as text, and ignoring it says little about its own reasoning.
+        length_tolerance: Relative length difference of matched own chains. 0.25: inside the spread that one
+            model shows between two samples of one question.
+        one_sided_drop: Share of a measure's items measurable on one side only; same reason as `parsed`.
+        min_items: Fewest items for the shared gates; each measure has its card's `min_items` besides.
+        noise_factor: Nothing below this many noise floors counts as an effect (METHODS.md rule 4).
+        accuracy_effect: Smallest accuracy change worth a verdict, and the bound for "did not change".
+    """
+
+    accuracy_margin: float = 0.10
+    accuracy_alpha: float = 0.05
+    parsed: float = 0.90
+    finished: float = 0.90
+    off_policy: float = 1.0
+    length_tolerance: float = 0.25
+    one_sided_drop: float = 0.10
+    min_items: int = 20
+    noise_factor: float = 3.0
+    accuracy_effect: float = 0.10
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One number against one bound.
+
+    Attributes:
+        name: Which gate.
+        side: `before`, `after` or `both`.
+        value: The number found; NaN when it was not measured.
+        bound: The bound it is held against.
+        ok: Whether the gate is open.
+        reason: One plain sentence, open or closed.
+        measure: The only measure it holds for; "" for all.
+    """
+
+    name: str
+    side: Side
+    value: float
+    bound: float
+    ok: bool
+    reason: str
+    measure: str = ""
+
+
+def gates_table(found: Sequence[Gate]) -> pd.DataFrame:
+    """The gates as a table: name, side, value, bound, ok, reason, measure."""
+    return pd.DataFrame([asdict(gate) for gate in found], columns=list(Gate.__dataclass_fields__))
+
+
+def closed(found: Sequence[Gate], *, measure: str) -> list[Gate]:
+    """The failed gates that hold for one measure."""
+    return [gate for gate in found if not gate.ok and gate.measure in {"", measure}]

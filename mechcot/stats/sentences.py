@@ -1,0 +1,191 @@
+"""Plain sentences for the numbers: every claim of the report is written here, and its text is tested.
+
+A sentence says what was found, the numbers behind it and how sure it is, in words a reader without statistics follows.
+Nothing is claimed that the verdict does not carry: "did not change" only after the equivalence test, and
+"not clear" is not "no change".
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from mechcot.stats.accuracy import AccuracyChange
+from mechcot.stats.conclusion import Conclusion
+from mechcot.stats.gate import Gate
+
+MINUS = "\N{MINUS SIGN}"
+PROVISIONAL = "provisional: this measure has not been scored against planted truth yet"
+
+
+def number(value: float, *, decimals: int = 2) -> str:
+    """A rounded number with a true minus sign; never "-0.00", and "-" when there is none."""
+    if not math.isfinite(value):
+        return "-"
+    text = f"{abs(value):.{decimals}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) != 0 else text
+
+
+def signed(value: float, *, decimals: int = 2) -> str:
+    """A rounded difference with its sign; zero has none."""
+    text = number(value, decimals=decimals)
+    return text if text.startswith((MINUS, "-")) or float(text) == 0 else f"+{text}"
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage; 100 % and 0 % only when exact."""
+    if not math.isfinite(share):
+        return "-"
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    return "under 1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+
+
+def p_text(p: float) -> str:
+    """`p = 0.03`, `p < 0.001`, or `no p` when there is none."""
+    if not math.isfinite(p):
+        return "no p"
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def decimals_for(width: float) -> int:
+    """Decimals that show an interval of this width: two, more for narrow ones, at most four."""
+    if not math.isfinite(width) or width <= 0:
+        return 2
+    return min(4, max(2, 1 - math.floor(math.log10(width))))
+
+
+def row_sentence(row: Mapping[str, object]) -> str:
+    """One row of the contrast table as a sentence or two."""
+    title, verdict = row["title"], str(row["verdict"])
+    if not row["n"]:
+        return f"{title}: not judged: {row['reason']}."
+    delta, low, high = (float(str(row[name])) for name in ("delta", "low", "high"))
+    places = decimals_for(high - low)
+    before, after = (number(float(str(row[name])), decimals=places) for name in ("before", "after"))
+    numbers = (
+        f"{before} before, {after} after ({row['unit']}), difference {signed(delta, decimals=places)}"
+        f"{_interval(low, high, decimals=places)}, {row['n']} items"
+    )
+    head = {
+        "less": "the chain carries less",
+        "more": "the chain carries more",
+        "no change": "no change",
+        "inconclusive": "not clear",
+        "not judged": "not judged",
+    }[verdict]
+    sentence = f"{title}: {head}. {numbers}{_evidence(row)}."
+    if verdict in {"inconclusive", "not judged"}:
+        sentence += f" Why: {row['reason']}."
+    if row["dropped"]:
+        because = f" ({row['dropped_because']})" if row["dropped_because"] else ""
+        sentence += f" Left out: {_count(int(str(row['dropped'])), 'item')}{because}."
+    if row["status"] == "provisional" and verdict != "not judged":
+        sentence += f" ({PROVISIONAL[0].upper()}{PROVISIONAL[1:]}.)"
+    return sentence
+
+
+def _evidence(row: Mapping[str, object]) -> str:
+    if row["verdict"] in {"less", "more"}:
+        return f", Holm-corrected {p_text(float(str(row['p_holm'])))}"
+    if row["verdict"] == "no change":
+        p = p_text(float(str(row["p_equivalence_holm"])))
+        return f"; a difference of {number(float(str(row['smallest_effect'])))} or more is ruled out ({p})"
+    return ""
+
+
+def _interval(low: float, high: float, *, decimals: int) -> str:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f" (95 % interval {signed(low, decimals=decimals)} to {signed(high, decimals=decimals)})"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _points(share: float) -> str:
+    return signed(share * 100, decimals=0)
+
+
+def accuracy_sentence(change: AccuracyChange) -> str:
+    """Did accuracy change, in one sentence or two."""
+    if not change.n:
+        return "Whether accuracy changed is not judged: no item has an answer from both models."
+    head = {
+        "less": "Accuracy fell",
+        "more": "Accuracy rose",
+        "no change": "Accuracy did not change",
+        "inconclusive": "It is not clear whether accuracy changed",
+        "not judged": "Whether accuracy changed is not judged",
+    }[change.verdict]
+    interval = (
+        f" (95 % interval {_points(change.low)} to {_points(change.high)})"
+        if math.isfinite(change.low)
+        else ""
+    )
+    text = (
+        f"{head}: {percent(change.before)} right before, {percent(change.after)} after, "
+        f"difference {_points(change.delta)} points{interval}, {_count(change.n, 'item')}, "
+        f"{change.lost} lost and {change.gained} gained, {change.test} {p_text(change.p)}."
+    )
+    if change.verdict == "no change":
+        text += f" A change of {change.bound * 100:.0f} points or more is ruled out ({p_text(change.p_equivalence)})."
+    if change.verdict in {"inconclusive", "not judged"}:
+        text += f" Why: {change.reason}."
+    return text
+
+
+def gate_sentence(gate: Gate) -> str:
+    """One gate as a sentence."""
+    about = f" for {gate.measure}" if gate.measure else ""
+    state = "open" if gate.ok else "CLOSED"
+    return f"Gate {gate.name.replace('_', ' ')} ({gate.side}{about}) is {state}: {gate.reason}."
+
+
+def conclusion_sentence(found: Conclusion) -> str:
+    """The overall answer about the chain, with the count and every measure that disagrees."""
+    head = {
+        "less": "The chain is no longer used" if found.gone else "The chain is used less",
+        "more": "The chain is used more",
+        "no change": "The chain is used as before",
+        "mixed": "The measures disagree about the chain",
+        "inconclusive": "It is not clear whether the use of the chain changed",
+        "not judged": "Whether the chain is still used is not judged",
+    }[found.verdict]
+    text = f"{head}: {_voices(found)}."
+    if found.disagree:
+        voices = (f"{title} ({_word(verdict)})" for title, verdict in found.disagree)
+        label = "They say" if found.verdict in {"mixed", "inconclusive"} else "Against it"
+        text += f" {label}: {_listed(list(voices))}."
+    if found.undecided:
+        text += f" Undecided: {_listed(found.undecided)}."
+    if found.not_judged:
+        text += f" Not judged: {_listed([title for title, _ in found.not_judged])}."
+    if found.provisional and found.judged:
+        text += " This is provisional: some of these measures have not been scored against planted truth yet."
+    return text
+
+
+def _voices(found: Conclusion) -> str:
+    if found.verdict == "not judged":
+        reasons = list(dict.fromkeys(reason for _, reason in found.not_judged))
+        return "; ".join(reasons) if reasons else "no measure that can tell was run"
+    total = _count(found.judged, "judged measure")
+    if found.verdict in {"mixed", "inconclusive"}:
+        decided = len(found.disagree)
+        return f"{decided} of {total} decided" if decided else f"none of {total} decided"
+    word = {"less": "fell", "more": "rose", "no change": "did not change"}[found.verdict]
+    text = f"{len(found.agree)} of {total} {word} ({_listed(found.agree)})"
+    return f"{text}, most of them to the bottom of their range" if found.gone else text
+
+
+def _word(verdict: str) -> str:
+    return {"less": "fell", "more": "rose"}.get(verdict, verdict)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

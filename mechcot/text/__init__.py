@@ -1,0 +1,1 @@
+"""Strings to steps, answers and problems: pure text, no model and no tensors."""

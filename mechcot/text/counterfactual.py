@@ -1,0 +1,380 @@
+"""Make the twin of a trace by changing one number of its question and re-evaluating its arithmetic.
+
+Algorithm (METHODS.md, section 3, "Step patching").
+
+1. Parse the numbers of question and completion and every `expression = number` (`mechcot.text.provenance`).
+   All must hold exactly and every number of the completion must be explained.
+2. In an order drawn by seed, change one fact that an expression reads to another value of the same form
+   (digits, commas, decimals, sign) and run the arithmetic anew. Ambiguous reads, values that have no
+   form of the same length, and an answer that does not move reject the change.
+3. Write prompt and completion of the twin, tokenize it, and keep it only if it has the same number of
+   tokens, the same steps at the same tokens, and states the predicted answer.
+4. Token spans are measured, not guessed: each number is changed alone, digit by digit, and the tokens
+   that differ are its span.
+
+Deviations: *ours* throughout. Every refusal is a `NotMeasurable` whose text is one of few, so that
+reasons can be counted.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.trace import Phase, Span, Step, Trace
+from mechcot.text.answers import number, number_only, same_answer
+from mechcot.text.arithmetic import plain, render
+from mechcot.text.provenance import Program
+
+Retoken = Callable[[Trace, str, str], Trace]
+
+_MOST_VALUES = 60
+_MOST_TWINS = 16
+
+
+@dataclass(frozen=True)
+class ArithmeticMaker:
+    """A `CounterfactualMaker` for chains with parseable arithmetic (`16 - 3 = 13`, `<<16-3=13>>13`).
+
+    Cost: milliseconds of arithmetic and a dozen or two tokenizations of the trace.
+    """
+
+    def __call__(self, trace: Trace, *, retoken: Retoken, seed: int) -> Counterfactual:
+        """Make the twin.
+
+        Args:
+            trace: The clean trace; its prompt must hold the question word for word, once.
+            retoken: Builds a trace from (clean trace, new prompt, new completion).
+            seed: Chooses which number changes and to what.
+
+        Raises:
+            NotMeasurable: There is no twin that is certain; the text says why.
+        """
+        subject = _Subject.of(trace, retoken)
+        reasons: list[str] = []
+        misfits = 0
+        for tried, change in enumerate(_changes(subject, random.Random(seed), reasons)):
+            if tried == _MOST_TWINS:
+                break
+            twin = subject.twin(change.values)
+            if _same_layout(trace, twin) and same_answer(twin.answer.text, change.answer):
+                return _assemble(subject, twin, change)
+            misfits += 1
+        if misfits:
+            msg = "the twin's tokens or steps do not line up with the original's"
+        else:
+            commonest = max(sorted(set(reasons)), key=reasons.count, default=None)
+            msg = commonest or "no number of the question stands in the chain's arithmetic"
+        raise NotMeasurable(msg)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One changed fact, the new value of every number that moved, and the new answer."""
+
+    fact: int
+    values: Mapping[int, Fraction]
+    answer: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """A trace with its arithmetic."""
+
+    trace: Trace
+    program: Program
+    question_at: int
+    answer_at: int
+    retoken: Retoken
+
+    @classmethod
+    def of(cls, trace: Trace, retoken: Retoken) -> "_Subject":
+        """Check all that does not depend on the change.
+
+        Raises:
+            NotMeasurable: Something stands against a certain prediction.
+        """
+        question = trace.problem.question.strip()
+        if trace.prompt.count(question) != 1:
+            msg = "the question does not stand once and word for word in the prompt"
+            raise NotMeasurable(msg)
+        answer = None if trace.answer.text is None else number(number_only(trace.answer.text))
+        program = Program(question, trace.completion, answer=answer)
+        program.check()
+        if program.answer_at is None:
+            msg = "the answer is not a plain number that the completion states"
+            raise NotMeasurable(msg)
+        if program.unexplained():
+            msg = "a number of the chain stands neither in the question nor in an earlier result"
+            raise NotMeasurable(msg)
+        if retoken(trace, trace.prompt, trace.completion).ids != trace.ids:
+            msg = "the trace's tokens are not the encoding of its own text"
+            raise NotMeasurable(msg)
+        at = trace.prompt.index(question)
+        return cls(trace, program, at, program.answer_at, retoken)
+
+    def twin(self, values: Mapping[int, Fraction]) -> Trace:
+        """The trace with new numbers written in (all of them keep their length)."""
+        texts = {}
+        for index, value in values.items():
+            text = render(value, like=self.program.tokens[index].text)
+            if text is None:
+                msg = "a changed value cannot be written in the same form"
+                raise NotMeasurable(msg)
+            texts[index] = text
+        return self.written(texts)
+
+    def written(self, texts: Mapping[int, str]) -> Trace:
+        """The trace with the texts of some number tokens replaced."""
+        prompt, completion = list(self.trace.prompt), list(self.trace.completion)
+        for index, text in texts.items():
+            token = self.program.tokens[index]
+            into, shift = (
+                (prompt, self.question_at) if index < self.program.split else (completion, 0)
+            )
+            into[token.start + shift : token.stop + shift] = text
+        return self.retoken(self.trace, "".join(prompt), "".join(completion))
+
+    def step_of(self, index: int) -> Step:
+        """The step in which a number of the completion stands."""
+        start = self.program.tokens[index].start
+        return next(step for step in self.trace.steps if start in step.chars)
+
+    def tokens_of(self, index: int, to: Fraction) -> Span:
+        """Token span of a number: every position that differs when it alone is changed.
+
+        Raises:
+            NotMeasurable: Every change of it shifts the tokens.
+        """
+        text = self.program.tokens[index].text
+        probes = {render(to, like=text), *(_other_digits(text, by) for by in (1, 3, 4))} - {
+            None,
+            text,
+        }
+        positions: set[int] = set()
+        for probe in sorted(str(p) for p in probes):
+            ids = self.written({index: probe}).ids
+            if len(ids) == len(self.trace.ids):
+                pairs = enumerate(zip(ids, self.trace.ids, strict=True))
+                positions |= {at for at, (new, old) in pairs if new != old}
+        if not positions:
+            msg = "the tokens of a stated value cannot be found"
+            raise NotMeasurable(msg)
+        return Span(min(positions), max(positions) + 1)
+
+
+def _other_digits(text: str, by: int) -> str:
+    """A number of the same form in which every digit differs and the first is not 0."""
+    return "".join(
+        str(1 + (int(digit) - 1 + by) % 9)
+        if digit.isdigit() and digit != "0"
+        else str(by)
+        if digit == "0"
+        else digit
+        for digit in text
+    )
+
+
+# --- which change ---------------------------------------------------------------------------------
+
+
+def _changes(subject: _Subject, rng: random.Random, reasons: list[str]) -> Iterator[_Change]:
+    """Changes that are certain; those whose answer begins with another digit come first for each fact."""
+    program = subject.program
+    read = {
+        source.at
+        for index in program.operands
+        for source in program.sources.get(index, ())
+        if source.at is not None
+    }
+    facts = [fact for fact in program.facts if fact in read]
+    rng.shuffle(facts)
+    for fact in facts:
+        later: list[_Change] = []
+        for value in _values(program.tokens[fact].text, rng):
+            try:
+                change = _evaluated(subject, fact, value)
+            except NotMeasurable as error:
+                reasons.append(str(error))
+                continue
+            if change.answer[0] != str(subject.trace.answer.text)[0]:
+                yield change
+            else:
+                later.append(change)
+        yield from later
+
+
+def _values(text: str, rng: random.Random) -> list[Fraction]:
+    """Other values of the same form, round ones first for round numbers."""
+    zeros = len(text) - len(text.rstrip("0,"))
+    tries: list[str] = []
+    for keep in (zeros, 0) if zeros and "." not in text else (0,):
+        head = text[: len(text) - keep]
+        digits = sum(map(str.isdigit, head))
+        for _ in range(_MOST_VALUES):
+            drawn = iter(str(rng.randrange(10 ** (digits - 1), 10**digits)))
+            tries.append(
+                "".join(next(drawn) if c.isdigit() else c for c in head) + text[len(head) :]
+            )
+    old = Fraction(text.replace(",", ""))
+    values = [Fraction(t.replace(",", "")) for t in dict.fromkeys(tries)]
+    return [v for v in values if v != old and v > 1][:_MOST_VALUES]
+
+
+def _evaluated(subject: _Subject, fact: int, value: Fraction) -> _Change:
+    """Run the arithmetic with one fact changed.
+
+    Raises:
+        NotMeasurable: The outcome is not certain or cannot be written.
+    """
+    program = subject.program
+    values = program.run({fact: value})
+    moved = {i: v for i, v in values.items() if v != program.tokens[i].value}
+    if subject.answer_at not in moved:
+        msg = "the changed number does not move the answer"
+        raise NotMeasurable(msg)
+    for index, new in moved.items():
+        if new <= 0 or render(new, like=program.tokens[index].text) is None:
+            msg = "a changed value cannot be written in the same form"
+            raise NotMeasurable(msg)
+    old = {program.tokens[index].value for index in moved}
+    if old & (program.spelled | program.glued_values):
+        msg = "a changed number is also written in words or inside a name"
+        raise NotMeasurable(msg)
+    answer = _answer_text(subject, values[subject.answer_at])
+    if answer is None:
+        msg = "a changed value cannot be written in the same form"
+        raise NotMeasurable(msg)
+    return _Change(fact, moved, answer)
+
+
+def _answer_text(subject: _Subject, value: Fraction) -> str | None:
+    """An answer's value, written as the trace's answer is."""
+    like = str(subject.trace.answer.text)
+    digits = subject.program.tokens[subject.answer_at].text
+    text = render(value, like=digits) or plain(value)
+    return None if text is None else like.replace(digits, text) if like.count(digits) == 1 else text
+
+
+def _same_layout(clean: Trace, twin: Trace) -> bool:
+    """Whether two traces have the same number of tokens and the same steps at the same tokens."""
+    if len(clean) != len(twin) or len(clean.steps) != len(twin.steps):
+        return False
+    pairs = zip(clean.steps, twin.steps, strict=True)
+    return clean.prompt_length == twin.prompt_length and all(
+        a.tokens == b.tokens and a.chars == b.chars and a.phase == b.phase for a, b in pairs
+    )
+
+
+# --- what follows ---------------------------------------------------------------------------------
+
+
+def _assemble(subject: _Subject, twin: Trace, change: _Change) -> Counterfactual:
+    """Spans and predictions of a twin that lines up."""
+    spans = {
+        index: subject.tokens_of(index, change.values[index])
+        for index in sorted(change.values)
+        if index == change.fact or subject.step_of(index).phase is Phase.CHAIN
+    }
+    feeder = _feeder(subject, change)
+    groups = _groups(subject, change, feeder)
+    stated = tuple(_stated(subject, twin, change, spans, group, feeder) for group in groups)
+    if not stated:
+        msg = "no value that changes is stated in the chain"
+        raise NotMeasurable(msg)
+    return Counterfactual(trace=twin, fact=spans[change.fact], answer=change.answer, stated=stated)
+
+
+def _feeder(subject: _Subject, change: _Change) -> int | None:
+    """The last place of the chain that states the answer's value, result or not."""
+    answer = subject.program.tokens[subject.answer_at].value
+    places = [
+        index
+        for index in sorted(change.values)
+        if index >= subject.program.split
+        and subject.program.tokens[index].value == answer
+        and subject.step_of(index).phase is Phase.CHAIN
+    ]
+    return places[-1] if places else None
+
+
+def _groups(subject: _Subject, change: _Change, feeder: int | None) -> list[list[int]]:
+    """The statements: each changed result with the copies right behind it (`9>>9`), and the feeder."""
+    program = subject.program
+    groups: list[list[int]] = []
+    for index in sorted(change.values):
+        if index < program.split or subject.step_of(index).phase is not Phase.CHAIN:
+            continue
+        last = groups[-1][-1] if groups else None
+        between = (
+            program.completion[program.tokens[last].stop : program.tokens[index].start]
+            if last
+            else ""
+        )
+        copies = last is not None and between in {">>", ">>$", ">> "}
+        if copies and program.tokens[last].value == program.tokens[index].value:
+            groups[-1].append(index)
+        elif index in program.results or index == feeder:
+            groups.append([index])
+    return groups
+
+
+def _stated(
+    subject: _Subject,
+    twin: Trace,
+    change: _Change,
+    spans: Mapping[int, Span],
+    group: list[int],
+    feeder: int | None,
+) -> Stated:
+    """What follows from one statement."""
+    tokens = Span(spans[group[0]].start, spans[group[-1]].stop)
+    step = subject.step_of(group[-1])
+    return Stated(
+        step=step.index,
+        tokens=tokens,
+        ids=twin.ids[tokens.start : tokens.stop],
+        dependents=_dependents(subject, twin, spans, group, step.index),
+        answer_kept=change.answer if feeder in group else None,
+        answer_regenerated=_regenerated(subject, change, group),
+    )
+
+
+def _dependents(
+    subject: _Subject, twin: Trace, spans: Mapping[int, Span], group: list[int], step: int
+) -> tuple[Dependent, ...]:
+    """In each later chain step the first number that can only have been read here."""
+    first: dict[int, int] = {}
+    for index in subject.program.readers(group[0]):
+        place = subject.step_of(index)
+        if index in spans and place.index > step and place.phase is Phase.CHAIN:
+            first.setdefault(place.index, index)
+    return tuple(
+        Dependent(at, spans[index], twin.ids[spans[index].start : spans[index].stop])
+        for at, index in sorted(first.items())
+    )
+
+
+def _regenerated(subject: _Subject, change: _Change, group: list[int]) -> str | None:
+    """The answer when only this statement changes and all later text is written anew; None when it stays or is not certain."""
+    program = subject.program
+    new = change.values[group[-1]]
+    try:
+        values = program.run(dict.fromkeys(group, new))
+    except NotMeasurable:
+        return None
+    value = values[subject.answer_at]
+    if group[0] not in program.results:  # a restated answer is read from here
+        value = new
+    text = _answer_text(subject, value)
+    moved = value != program.tokens[subject.answer_at].value and value > 0
+    return text if moved else None
+
+
+def layout_widths(trace: Trace) -> tuple[int, ...]:
+    """Token counts of prompt and steps: what a twin must share."""
+    bounds = (0, trace.prompt_length, *(step.tokens.stop for step in trace.steps))
+    return tuple(stop - start for start, stop in pairwise(bounds))

@@ -1,0 +1,205 @@
+"""Load problems: JSON lines, GSM8K-format files, and names of the `datasets` library.
+
+Every fault of the input is found here, before anything heavy is loaded, and named by file and line.
+"""
+
+import json
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+
+_GSM8K_ANSWER = re.compile(r"####[^\S\n]*(?P<answer>[^\n]+?)\s*\Z")
+_FIELDS = ("id", "question", "answer")
+# Short names, with repository, configuration and split.
+KNOWN_DATASETS: Mapping[str, tuple[str, str | None, str]] = {
+    "gsm8k": ("openai/gsm8k", "main", "test"),
+}
+
+
+def load_problems(
+    source: str | Path,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    fields: Mapping[str, str] | None = None,
+) -> list[Problem]:
+    """Load problems.
+
+    Args:
+        source: A file of JSON lines; `gsm8k`; or any name of the `datasets` library as
+            `NAME`, `NAME:SPLIT` or `NAME:CONFIGURATION:SPLIT` (split `test` by default).
+        n: Keep that many, drawn without replacement by `seed`, in the source's order. All by default.
+        seed: Of the draw.
+        fields: Where to find `id`, `question`, `answer` (and any further name, which goes to
+            `meta`): a map from our name to the source's column.
+
+    Raises:
+        UserError: No such file or data set, a bad line (with its number), a repeated id, an empty file, n < 1.
+    """
+    if n is not None and n < 1:
+        msg = f"expected at least 1 problem, got n = {n}"
+        raise UserError(msg)
+    path = Path(source)
+    if path.is_dir():
+        msg = f"{path} is a directory: expected a file of JSON lines with id, question, answer"
+        raise UserError(msg)
+    if path.exists() or _looks_like_a_file(str(source)):
+        problems = _from_file(path, fields or {})
+    else:
+        problems = _from_datasets(str(source), fields or {})
+    if n is None or n >= len(problems):
+        return problems
+    chosen = sorted(random.Random(seed).sample(range(len(problems)), n))
+    return [problems[index] for index in chosen]
+
+
+def _looks_like_a_file(source: str) -> bool:
+    return source.endswith((".jsonl", ".json", ".txt", ".csv")) or source.startswith(
+        (".", "/", "~")
+    )
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers (from 1) and objects of a file of JSON lines; blank lines are passed over.
+
+    Raises:
+        UserError: The file is missing or unreadable, a line is not UTF-8, not JSON, or not an object.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: cannot read the file ({error.strerror or error}); expected JSON lines"
+        raise UserError(msg) from error
+    for line, data in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if not data.strip():
+            continue
+        try:
+            value = json.loads(data.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            msg = f"{path}:{line}: not UTF-8 (byte {error.start}); save the file as UTF-8"
+            raise UserError(msg) from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            msg = f"{path}:{line}: not JSON ({error}); expected one object a line"
+            raise UserError(msg) from error
+        if not isinstance(value, dict):
+            msg = f"{path}:{line}: expected a JSON object, got {type(value).__name__}; one object a line"
+            raise UserError(msg)
+        yield line, value
+
+
+def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
+    """A text that is there and says something; numbers count as text.
+
+    Raises:
+        UserError: It is missing, empty, or neither text nor number.
+    """
+    if record.get(key) is None:
+        msg = (
+            f"{where}: {key!r} is missing; expected text, found the keys {sorted(map(str, record))}"
+        )
+        raise UserError(msg)
+    value = record[key]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:
+        return str(value)
+    if not isinstance(value, str):
+        msg = f"{where}: {key!r} must be text, got {type(value).__name__}"
+        raise UserError(msg)
+    if not value.strip():
+        msg = f"{where}: {key!r} is empty"
+        raise UserError(msg)
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        msg = f"{where}: {key!r} holds half a character (a lone surrogate), which no tokenizer can read"
+        raise UserError(msg)
+    return value
+
+
+def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
+    for line, record in json_lines(path):
+        problem = to_problem(record, fields, where=f"{path}:{line}", number=line)
+        if problem.id in seen:
+            msg = f"{path}:{line}: the id {problem.id!r} stands on line {seen[problem.id]} already; ids must differ"
+            raise UserError(msg)
+        seen[problem.id] = line
+        problems.append(problem)
+    if not problems:
+        msg = f"{path}: no problems in it; expected JSON lines with id, question, answer"
+        raise UserError(msg)
+    return problems
+
+
+def to_problem(
+    record: Mapping[str, Any], fields: Mapping[str, str], *, where: str, number: int
+) -> Problem:
+    """Make a problem of one record.
+
+    A record without an id whose answer ends in `#### X` is taken for GSM8K: its id is the line's
+    number and its solution goes to `meta["solution"]`.
+
+    Raises:
+        UserError: A field is missing or says nothing.
+    """
+    column = {name: fields.get(name, name) for name in _FIELDS}
+    question = text_field(record, column["question"], where=where)
+    answer = text_field(record, column["answer"], where=where)
+    meta = {key: value for key, value in record.items() if key not in column.values()}
+    meta |= {name: record.get(key) for name, key in fields.items() if name not in _FIELDS}
+    gold = _GSM8K_ANSWER.search(answer)
+    if gold is not None:
+        meta["solution"] = answer
+        answer = gold["answer"].strip()
+    if gold is not None and record.get(column["id"]) is None:
+        name = f"gsm8k-{number:04d}"
+    else:
+        name = text_field(record, column["id"], where=where)
+    return Problem(id=name, question=question, answer=answer, meta=meta)
+
+
+def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:
+    """Rows of a data set; a row without an id gets its number."""
+    name, configuration, split = _dataset_name(source)
+    try:
+        from datasets import load_dataset
+
+        rows: Sequence[Any] = load_dataset(name, configuration, split=split)
+    except ImportError as error:
+        msg = (
+            f"{source}: the `datasets` library is not installed, and there is no file of that name"
+        )
+        raise UserError(msg) from error
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        msg = (
+            f"{source}: neither a file nor a data set that could be loaded ({type(error).__name__}: "
+            f"{reason[0]}); give a file of JSON lines or a name like gsm8k or owner/name:config:split"
+        )
+        raise UserError(msg) from error
+    column = fields.get("id", "id")
+    problems: list[Problem] = []
+    for index, row in enumerate(rows):
+        record = dict(row)
+        if column not in fields.values():
+            record.setdefault(column, f"{source}-{index:05d}")
+        problems.append(to_problem(record, fields, where=f"{source} row {index}", number=index))
+    if not problems:
+        msg = f"{source}: the data set has no rows"
+        raise UserError(msg)
+    return problems
+
+
+def _dataset_name(source: str) -> tuple[str, str | None, str]:
+    if source in KNOWN_DATASETS:
+        return KNOWN_DATASETS[source]
+    parts = source.split(":")
+    if len(parts) > 3 or not all(parts):
+        msg = f"{source!r}: expected a file, or NAME, NAME:SPLIT, NAME:CONFIGURATION:SPLIT of a data set"
+        raise UserError(msg)
+    if len(parts) == 3:
+        return parts[0], parts[1], parts[2]
+    return parts[0], None, parts[1] if len(parts) == 2 else "test"

@@ -1,0 +1,77 @@
+"""More than two checkpoints: one line a measure over the training run, with its interval."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mechcot.view.pictures import SeriesLine
+from mechcot.view.theme import PALETTE, Look, plain, titled, wrapped
+
+COLUMNS = 3
+LOOK = Look(PALETTE[0], "circle", "solid")
+
+
+def series(lines: Sequence[SeriesLine]) -> go.Figure:
+    """Draw one panel a measure, checkpoints in order from left to right."""
+    columns = min(COLUMNS, max(len(lines), 1))
+    rows = max(-(-len(lines) // columns), 1)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        horizontal_spacing=0.08,
+        vertical_spacing=0.32 / rows,
+        subplot_titles=[
+            f"{wrapped(line.title, width=30)} ({plain(line.unit, limit=22)})" for line in lines
+        ],
+    )
+    for place, line in enumerate(lines):
+        row, col = place // columns + 1, place % columns + 1
+        for trace in _line(line):
+            figure.add_trace(trace, row=row, col=col)
+        figure.update_xaxes(
+            tickvals=list(range(len(line.checkpoints))),
+            range=[-0.3, len(line.checkpoints) - 0.7],
+            ticktext=[wrapped(name, width=10) for name in line.checkpoints],
+            showgrid=False,
+            zeroline=False,
+            row=row,
+            col=col,
+        )
+    figure.update_yaxes(zeroline=False, rangemode="tozero", nticks=6)
+    figure.update_annotations(font_size=12)
+    counts = sorted({line.n for line in lines}) or [0]
+    span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return titled(
+        figure,
+        "Over the training run",
+        f"mean over n = {span} items; bands: 95 % bootstrap intervals; unit above each panel",
+        height=105 + 235 * rows,
+        top=100,
+    )
+
+
+def _line(line: SeriesLine) -> list[go.Scatter]:
+    places = list(range(len(line.checkpoints)))
+    shared = {
+        "x": places,
+        "mode": "lines",
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    return [
+        go.Scatter(y=line.low, name="low", **shared),
+        go.Scatter(y=line.high, name="high", fill="tonexty", fillcolor=LOOK.tint(0.22), **shared),
+        go.Scatter(
+            x=places,
+            y=line.mean,
+            mode="lines+markers",
+            name=plain(line.title),
+            showlegend=False,
+            line={"color": LOOK.colour, "width": 2.2},
+            marker={"color": LOOK.colour, "size": 7},
+            text=[plain(name) for name in line.checkpoints],
+            hovertemplate="%{text}: %{y:.3f}<extra></extra>",
+        ),
+    ]

@@ -1,0 +1,119 @@
+"""Paired slope plot: one thin line an item, before to after, and the mean with its interval on top."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mechcot.view.pictures import ItemValues
+from mechcot.view.theme import THREAD, Look, plain, titled, wrapped
+
+COLUMNS = 5
+
+
+def slope(
+    values: Sequence[ItemValues], *, before: str, after: str, looks: Mapping[str, Look]
+) -> go.Figure:
+    """Draw one small panel a measure.
+
+    Args:
+        values: One entry per measure.
+        before: Name of the reference model.
+        after: Name of the later checkpoint.
+        looks: Model -> how it is drawn.
+    """
+    columns = min(COLUMNS, max(len(values), 1))
+    rows = max(-(-len(values) // columns), 1)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        horizontal_spacing=0.28 / columns,
+        vertical_spacing=0.3 / rows,
+        subplot_titles=[
+            f"{wrapped(v.title, width=20)}<br>({plain(v.unit, limit=22)})" for v in values
+        ],
+    )
+    for place, value in enumerate(values):
+        row, col = place // columns + 1, place % columns + 1
+        figure.add_trace(_threads(value), row=row, col=col)
+        for trace in _means(value, before, after, looks, first=place == 0):
+            figure.add_trace(trace, row=row, col=col)
+    figure.update_xaxes(
+        range=[-0.28, 1.28],
+        tickvals=[0, 1],
+        showgrid=False,
+        zeroline=False,
+        ticktext=[plain(before, limit=11), plain(after, limit=11)],
+    )
+    figure.update_yaxes(zeroline=False, nticks=6, rangemode="tozero")
+    figure.update_annotations(font_size=12, yanchor="bottom")
+    pairs = sorted({int((~np.isnan(v.before) & ~np.isnan(v.after)).sum()) for v in values}) or [0]
+    span = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    return titled(
+        figure,
+        f"Item by item: {plain(before)} → {plain(after)}",
+        f"n = {span} paired items; grey: one line an item; marks: mean with 95 % bootstrap interval; unit above each panel",
+        height=165 + 250 * rows,
+        top=132,
+    )
+
+
+def _threads(value: ItemValues) -> go.Scatter:
+    """All item lines as one trace, with a gap (NaN) after each pair."""
+    count = len(value.items)
+    gap = np.full(count, np.nan)
+    return go.Scatter(
+        x=np.tile([0.0, 1.0, np.nan], count),
+        y=np.stack([value.before, value.after, gap], axis=1).reshape(-1),
+        mode="lines",
+        line={"color": THREAD, "width": 1},
+        showlegend=False,
+        name="items",
+        text=[plain(item) for item in value.items for _ in range(3)],
+        hovertemplate="%{text}: %{y:.3f}<extra></extra>",
+    )
+
+
+def _means(
+    value: ItemValues, before: str, after: str, looks: Mapping[str, Look], *, first: bool
+) -> list[go.Scatter]:
+    means = (value.mean_before, value.mean_after)
+    line = go.Scatter(
+        x=[0, 1],
+        y=means,
+        mode="lines",
+        line={"color": looks[after].colour, "width": 2.5},
+        showlegend=False,
+        hoverinfo="skip",
+        name="mean",
+    )
+    ends = (
+        (before, value.low_before, value.high_before),
+        (after, value.low_after, value.high_after),
+    )
+    return [
+        line,
+        *(
+            go.Scatter(
+                x=[x],
+                y=[mean],
+                mode="markers",
+                name=plain(model),
+                legendgroup=plain(model),
+                showlegend=first,
+                marker={"color": looks[model].colour, "symbol": looks[model].symbol, "size": 10},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - mean],
+                    "arrayminus": [mean - low],
+                    "color": looks[model].colour,
+                    "thickness": 2,
+                    "width": 5,
+                },
+                hovertemplate="mean %{y:.3f}",
+            )
+            for x, mean, (model, low, high) in zip((0, 1), means, ends, strict=True)
+        ),
+    ]

@@ -1,0 +1,369 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from families import EVERY, WINDOW, make, plain_logprobs, tokens
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.trace import Span
+from mechcot.model import forks as forks_module, probe
+from mechcot.model.edits import Add, Hide, Intervention, Zero
+from mechcot.model.masks import additive, causal, hidden_from
+from mechcot.model.prefix import Prefix
+from mechcot.model.probe import backbone_of
+from mechcot.model.sites import Site
+
+IDS = tokens(24)
+CUTS = (3, 9, 17, 24)
+SUFFIXES = ((5, 6, 7), (8,), (9, 10), (1, 2, 3, 4))
+ANSWERS = ((11,), (12, 13), (14, 15, 16), (17,))
+HIDDEN = ((), (Span(2, 5),), (Span(1, 5), Span(7, 9)), (Span(0, 20),))
+CLOSE = {"atol": 1e-4, "rtol": 1e-4}
+
+
+@pytest.fixture
+def whole() -> Iterator[Any]:
+    """`whole(reasoner)` -> nothing; from then on its cache cannot be cropped (the slow path)."""
+    known = dict(probe._KNOWN)
+
+    def force(reasoner: Any) -> None:
+        probe._KNOWN[reasoner.model] = replace(backbone_of(reasoner.model), forkable=False)
+
+    yield force
+    probe._KNOWN.update(known)
+
+
+def masked_run(reasoner: Any, ids: list[int], hides: list[Hide]) -> torch.Tensor:
+    """The oracle: the whole sequence under one explicit mask, no cache."""
+    backbone = backbone_of(reasoner.model)
+    positions = torch.arange(len(ids))
+    seen = hidden_from(
+        causal(queries=positions, keys=positions), hides, queries=positions, keys=positions
+    )
+    mask = additive(backbone, seen[None], queries=positions, keys=positions)
+    with torch.no_grad():
+        output = reasoner.model(
+            input_ids=torch.tensor([ids]), attention_mask=mask, position_ids=positions[None]
+        )
+    return torch.log_softmax(output.logits[0].float() * reasoner.logit_scale, dim=-1)
+
+
+@pytest.mark.parametrize("family", [*EVERY, "cohere", "granite", "bloom"])
+def test_unembedding_is_that_of_hugging_face(family):
+    reasoner = make(family)
+    prefix = Prefix.of(reasoner, IDS)
+    theirs = plain_logprobs(reasoner, IDS)
+    torch.testing.assert_close(prefix.unembed(prefix.hidden), theirs, **CLOSE)
+    scores = prefix.logprobs()
+    assert torch.isnan(scores[0])
+    torch.testing.assert_close(
+        scores[1:], theirs[:-1].gather(1, torch.tensor(IDS)[1:, None])[:, 0], **CLOSE
+    )
+
+
+def test_gemma_2_caps_its_logits():
+    reasoner = make("gemma2")
+    backbone = backbone_of(reasoner.model)
+    assert backbone.softcap == 30.0
+    prefix = Prefix.of(reasoner, IDS)
+    uncapped = torch.log_softmax(backbone.head(prefix.hidden), dim=-1)
+    assert (prefix.unembed(prefix.hidden) - uncapped).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "granite"])
+def test_the_logit_scale_multiplies_logits_everywhere(family):
+    reasoner = make(family)
+    reasoner.logit_scale = 1.5
+    prefix = Prefix.of(reasoner, IDS)
+    theirs = plain_logprobs(reasoner, IDS)
+    torch.testing.assert_close(prefix.unembed(prefix.hidden), theirs, **CLOSE)
+    forks = prefix.forks([24], [[3]])
+    torch.testing.assert_close(
+        forks.next_logprobs()[0], plain_logprobs(reasoner, [*IDS, 3])[-1], **CLOSE
+    )
+    plain = make(family)
+    assert Prefix.of(plain, IDS).forks([24], [[3]]).greedy(4, ()) == forks.greedy(4, ())
+
+
+@pytest.mark.parametrize("family", [*EVERY, "bloom"])
+def test_forks_are_truncated_runs(family):
+    reasoner = make(family)
+    forks = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES)
+    scores = forks.score(ANSWERS)
+    for branch, (cut, suffix, answer) in enumerate(zip(CUTS, SUFFIXES, ANSWERS, strict=True)):
+        ids = [*IDS[:cut], *suffix, *answer]
+        theirs = plain_logprobs(reasoner, ids)
+        end = cut + len(suffix)
+        torch.testing.assert_close(forks.unembed(forks.hidden(branch)), theirs[cut:end], **CLOSE)
+        torch.testing.assert_close(forks.next_logprobs()[branch], theirs[end - 1], **CLOSE)
+        expected = sum(theirs[end - 1 + i, token].item() for i, token in enumerate(answer))
+        assert scores[branch] == pytest.approx(expected, abs=1e-3)
+    assert scores.dtype == np.float64
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_forks_do_not_see_hidden_spans(family):
+    reasoner = make(family)
+    forks = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES, hide=HIDDEN)
+    for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
+        ids = [*IDS[:cut], *suffix]
+        hides = [Hide(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
+        theirs = masked_run(reasoner, ids, hides)
+        torch.testing.assert_close(forks.unembed(forks.hidden(branch)), theirs[cut:], **CLOSE)
+    seeing = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES)
+    assert torch.equal(forks.hidden(0), seeing.hidden(0))
+    assert not torch.allclose(forks.hidden(3), seeing.hidden(3), atol=1e-2)
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_greedy_continuations_are_those_of_whole_runs(family):
+    reasoner = make(family)
+    forks = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES)
+    written = forks.greedy(6, ())
+    for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
+        ids = [*IDS[:cut], *suffix]
+        for token in written[branch]:
+            log_p = plain_logprobs(reasoner, ids)[-1]
+            assert log_p.max() - log_p[token] < 1e-4
+            ids.append(token)
+        assert len(written[branch]) == 6
+    stop = written[1][2]
+    cut_at = [row[: row.index(stop)] if stop in row else row for row in written]
+    assert forks.greedy(6, {stop}) == cut_at
+    assert forks.greedy(0, ()) == [[], [], [], []]
+
+
+def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
+    reasoner = make("llama")
+    prefix = Prefix.of(reasoner, IDS)
+    at_once = prefix.forks(CUTS, SUFFIXES)
+    monkeypatch.setattr(forks_module, "PACKED_TOKENS", 4)
+    apart = prefix.forks(CUTS, SUFFIXES)
+    assert apart._groups() == [[0, 1], [2], [3]]
+    np.testing.assert_allclose(apart.score(ANSWERS), at_once.score(ANSWERS), atol=1e-5)
+    assert apart.greedy(5, ()) == at_once.greedy(5, ())
+
+
+def test_an_empty_suffix_reads_the_prefix_itself():
+    reasoner = make("qwen3")
+    prefix = Prefix.of(reasoner, IDS)
+    forks = prefix.forks([7, 9], [[], [4]])
+    assert forks.hidden(0).shape == (0, 32)
+    assert torch.equal(forks.next_logprobs()[0], prefix.unembed(prefix.hidden[6:7])[0])
+    log_p = plain_logprobs(reasoner, [*IDS[:7], 5])
+    assert forks.score([[5, 6], [5, 6]])[0] == pytest.approx(
+        (log_p[6, 5] + log_p[7, 6]).item(), abs=1e-4
+    )
+    assert forks.greedy(3, ())[0] == prefix.decode(6, [[IDS[6]]], max_new=3, stop=())[0]
+
+
+def test_what_forks_refuse():
+    prefix = Prefix.of(make("llama"), IDS)
+    with pytest.raises(UserError, match="2 cuts, 1 suffixes"):
+        prefix.forks([1, 2], [[1]])
+    with pytest.raises(UserError, match=r"branch 1: expected a cut in \[0, 24\], got 25"):
+        prefix.forks([1, 25], [[1], [1]])
+    with pytest.raises(UserError, match="branch 0: an empty suffix"):
+        prefix.forks([0], [[]])
+    with pytest.raises(UserError, match="before its cut at 4"):
+        prefix.forks([4], [[1]], hide=[[Span(2, 6)]])
+    with pytest.raises(UserError, match="one answer of at least one token for each of 1 branches"):
+        prefix.forks([4], [[1]]).score([[]])
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_the_rest_is_the_full_masked_run(family):
+    reasoner = make(family)
+    prefix = Prefix.of(reasoner, IDS)
+    hides = [Hide(Span(2, 9)), Hide(Span(10, 12), Span(15, 20))]
+    theirs = masked_run(reasoner, IDS, hides[:1])
+    torch.testing.assert_close(
+        prefix.unembed(prefix.rest(9, hide=hides[:1])[0]), theirs[9:], **CLOSE
+    )
+    both = masked_run(reasoner, IDS, hides)
+    torch.testing.assert_close(prefix.unembed(prefix.rest(0, hide=hides)[0]), both, **CLOSE)
+    assert not torch.allclose(both, plain_logprobs(reasoner, IDS), atol=1e-2)
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_a_clean_rest_is_the_run_itself(family):
+    prefix = Prefix.of(make(family), IDS)
+    for start in (0, 1, 10, 23):
+        rest = prefix.rest(start)
+        assert rest.shape == (1, 24 - start, 32)
+        torch.testing.assert_close(rest[0], prefix.hidden[start:], **CLOSE)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "qwen2_window", "gpt2"])
+def test_rows_may_hold_other_text_and_go_beyond_the_prefix(family):
+    reasoner = make(family)
+    prefix = Prefix.of(reasoner, IDS)
+    rows = [tokens(18, seed=s) for s in (1, 2)]
+    rest = prefix.rest(10, rows)
+    for row, ids in enumerate(rows):
+        theirs = plain_logprobs(reasoner, [*IDS[:10], *ids])
+        torch.testing.assert_close(prefix.unembed(rest[row]), theirs[10:], **CLOSE)
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_the_future_cannot_move_the_past(family):
+    reasoner = make(family)
+    other = [*IDS[:15], *(1 + (i % 60) for i in IDS[15:])]
+    one, two = Prefix.of(reasoner, IDS), Prefix.of(reasoner, other)
+    assert torch.equal(one.hidden[:15], two.hidden[:15])
+    assert not torch.equal(one.hidden[15:], two.hidden[15:])
+    assert torch.equal(one.rest(5)[0, :10], two.rest(5)[0, :10])
+    assert torch.equal(one.rest(5, [other[5:]])[0], two.rest(5)[0])
+    cuts, suffixes = (3, 9, 15), SUFFIXES[:3]
+    left, right = one.forks(cuts, suffixes), two.forks(cuts, suffixes)
+    for branch in range(3):
+        assert torch.equal(left.hidden(branch), right.hidden(branch))
+
+
+def test_nothing_writes_to_what_is_kept():
+    prefix = Prefix.of(make("llama"), IDS)
+    before = [(k.clone(), v.clone()) for k, v in prefix.kept.tensors]
+    hidden = prefix.hidden.clone()
+    prefix.forks(CUTS, SUFFIXES).greedy(3, ())
+    act = Intervention(Site("resid_mid", 0), (9,), Zero())
+    prefix.rest(8, under=[[act], []])
+    prefix.decode(8, [IDS[8:]], under=[act], max_new=3, stop=())
+    assert torch.equal(prefix.hidden, hidden)
+    for (keys, values), (old_keys, old_values) in zip(prefix.kept.tensors, before, strict=True):
+        assert torch.equal(keys, old_keys)
+        assert torch.equal(values, old_values)
+
+
+@pytest.mark.parametrize("family", ["llama", "neox", "gemma2", "qwen2_window"])
+def test_decoding_under_an_edit_keeps_it_in_the_cache(family):
+    reasoner = make(family)
+    prefix = Prefix.of(reasoner, IDS)
+    act = Intervention(Site("resid_post", 0), (20,), Add(torch.linspace(-2, 3, 32)))
+    hide = Hide(Span(14, 17))
+    (written,) = prefix.decode(18, under=[act], hide=[hide], max_new=5, stop=())
+    ids = list(IDS)
+    late = Hide(Span(14, 17), Span(18, 99))
+    for token in written:
+        longer = Prefix.of(reasoner, ids, under=[act, late])
+        log_p = longer.unembed(longer.hidden[-1:])[0]
+        assert log_p.max() - log_p[token] < 1e-4
+        ids.append(token)
+    assert written != prefix.decode(18, max_new=5, stop=())[0]
+
+
+def test_an_edit_may_name_a_position_that_is_still_to_be_written():
+    prefix = Prefix.of(make("llama"), IDS)
+    late = Intervention(Site("resid_post", 1), (25,), Add(5 * torch.linspace(-2, 3, 32)))
+    clean, steered = prefix.decode(20, [IDS[20:]] * 2, under=[[], [late]], max_new=6, stop=())
+    assert clean[:2] == steered[:2]
+    assert clean[2:] != steered[2:]
+
+
+def test_rows_stop_on_their_own():
+    prefix = Prefix.of(make("llama"), IDS)
+    rows = [tokens(4, seed=s) for s in range(3)]
+    free = prefix.decode(20, rows, max_new=6, stop=())
+    stop = free[0][1]
+    stopped = prefix.decode(20, rows, max_new=6, stop={stop})
+    assert stopped == [row[: row.index(stop)] if stop in row else row for row in free]
+
+
+def test_a_prefix_under_an_edit_hands_it_on():
+    reasoner = make("llama")
+    act = Intervention(Site("resid_post", 0), (4, 12), Add(torch.linspace(-2, 3, 32)))
+    early = Intervention(Site("resid_post", 0), (4,), act.edit)
+    edited = Prefix.of(reasoner, IDS, under=[act])
+    half = Prefix.of(reasoner, IDS, under=[early])
+    torch.testing.assert_close(edited.rest(10), half.rest(10), **CLOSE)
+    assert not torch.allclose(edited.rest(10)[0], edited.hidden[10:], atol=1e-3)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2", "mistral"])
+def test_families_without_a_croppable_cache_give_the_same_numbers(family, whole):
+    reasoner = make(family)
+    acts = [
+        Intervention(Site("resid_post", 0), (2, 12), Add(torch.linspace(-2, 3, 32))),
+        Hide(Span(1, 3), Span(4, 20)),
+    ]
+    inside = Intervention(Site("attn_out", 1), (13,), Zero())
+    hide = Hide(Span(3, 8))
+
+    def everything() -> Iterator[Any]:
+        prefix = Prefix.of(reasoner, IDS, under=acts)
+        forks = prefix.forks(CUTS, SUFFIXES, hide=HIDDEN)
+        yield torch.cat([forks.hidden(b) for b in range(4)])
+        yield torch.tensor(forks.score(ANSWERS))
+        yield torch.tensor(forks.greedy(4, ()))
+        yield prefix.rest(10, under=[[inside], []], hide=[hide])
+        yield torch.tensor(prefix.decode(10, under=[inside], hide=[hide], max_new=4, stop=()))
+
+    fast = list(everything())
+    whole(reasoner)
+    assert not backbone_of(reasoner.model).forkable
+    slow = list(everything())
+    assert Prefix.of(reasoner, IDS).kept.tensors == ()
+    for left, right in zip(fast, slow, strict=True):
+        torch.testing.assert_close(left, right, atol=1e-3, rtol=1e-3)
+
+
+def test_what_cannot_be_cropped_or_masked_is_found_out():
+    bloom = make("bloom")
+    assert not backbone_of(bloom.model).forkable
+    with pytest.raises(
+        UserError, match="takes no explicit attention mask, so nothing can be hidden"
+    ):
+        Prefix.of(bloom, IDS).rest(5, hide=[Hide(Span(1, 3))])
+    with pytest.raises(UserError, match="takes no explicit attention mask"):
+        Prefix.of(bloom, IDS).forks([5], [[1]], hide=[[Span(1, 3)]])
+
+
+def test_windows_are_found_and_shorter_than_these_texts():
+    windows = backbone_of(make("gemma2").model).windows
+    assert windows == (WINDOW, None, WINDOW)
+    assert backbone_of(make("qwen2_window").model).windows == (None, WINDOW, WINDOW)
+    assert backbone_of(make("mistral").model).windows == (WINDOW,) * 3
+    assert len(IDS) > 3 * WINDOW
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
+def test_bfloat16_runs_within_its_precision(family):
+    reasoner = make(family, dtype=torch.bfloat16)
+    prefix = Prefix.of(reasoner, IDS)
+    forks = prefix.forks(CUTS, SUFFIXES, hide=HIDDEN)
+    assert forks.next_logprobs().dtype is torch.float32
+    for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
+        ids = [*IDS[:cut], *suffix]
+        hides = [Hide(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
+        theirs = masked_run(reasoner, ids, hides)[cut:]
+        assert (forks.unembed(forks.hidden(branch)) - theirs).abs().max() < 0.3
+    assert torch.equal(prefix.rest(9), prefix.rest(9, hide=[Hide(Span(2, 2))]))
+
+
+def test_bad_input_is_named():
+    reasoner = make("llama")
+    prefix = Prefix.of(reasoner, IDS)
+    with pytest.raises(UserError, match="got an empty sequence"):
+        Prefix.of(reasoner, [])
+    with pytest.raises(UserError, match=r"expected a start in \[0, 24\], got 25"):
+        prefix.rest(25)
+    with pytest.raises(UserError, match=r"one length of at least 1, got lengths \[0\]"):
+        prefix.rest(24)
+    with pytest.raises(UserError, match=r"got lengths \[1, 2\]"):
+        prefix.rest(3, [[1], [1, 2]])
+    with pytest.raises(UserError, match=r"one sequence per row \(3\), got 2"):
+        prefix.rest(3, [[1]] * 3, under=[[], []])
+    act = Intervention(Site("resid_pre", 0), (4,), Zero())
+    with pytest.raises(UserError, match="a mixture"):
+        prefix.rest(3, under=[act, [act]])
+    with pytest.raises(UserError, match="leaves a query with nothing to attend to"):
+        prefix.rest(3, hide=[Hide(Span(0, 24), Span(3, 24))])
+
+
+def test_states_that_are_not_finite_cannot_be_measured():
+    reasoner = make("llama")
+    act = Intervention(Site("resid_post", 2), (3,), Add(torch.full((32,), torch.nan)))
+    with pytest.raises(NotMeasurable, match="not finite"):
+        Prefix.of(reasoner, IDS, under=[act])

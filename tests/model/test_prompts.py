@@ -1,0 +1,119 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.model.encoding import encode, encode_behind
+from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
+
+QUESTION = Problem("q", "What is 3 + 4?", "7")
+
+
+@pytest.fixture
+def policy(checkpoint: Callable[..., Any]) -> Callable[..., PromptPolicy]:
+    from transformers import AutoTokenizer
+
+    def make(template: str, *, words: bool = False, **about: Any) -> PromptPolicy:
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint(template=template, words=words))
+        return policy_of(tokenizer, owner="m", **about)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("template", "words", "family", "cue", "opens"),
+    [
+        ("think", False, "tagged", "\n</think>\n\nThe final answer is \\boxed{", True),
+        ("strip", False, "tagged", "\n</think>\n\nThe final answer is \\boxed{", True),
+        ("switch", False, "tagged", "\n</think>\n\nThe final answer is \\boxed{", False),
+        ("chat", False, "chat", "\n\nThe final answer is \\boxed{", False),
+        ("plain", False, "plain", "\nThe answer is", False),
+        ("think", True, "words", " </think> answer", True),
+    ],
+)
+def test_family_and_cue_follow_from_the_tokenizer(policy, template, words, family, cue, opens):
+    made = policy(template, words=words)
+    assert (made.family, made.cue.text) == (family, cue)
+    assert made.opens_thought(made.render(QUESTION)) is opens
+
+
+def test_plain_template_is_stated(policy):
+    made = policy("plain")
+    assert made.render(QUESTION) == "Question: What is 3 + 4?\nAnswer: Let's think step by step.\n"
+    assert "no chat template, plain text" in made.describe()
+
+
+def test_instruction_only_where_answers_are_boxed(policy):
+    assert policy("think").render(QUESTION).count("\\boxed{}") == 1
+    assert "boxed" not in policy("plain").render(QUESTION)
+    assert "boxed" not in policy("think", words=True).render(QUESTION)
+    assert policy("think", instruction="Be brief.").render(QUESTION).count("Be brief.") == 1
+
+
+def test_thinking_off_closes_the_thought_and_the_cue_does_not(policy):
+    on, off = policy("switch"), policy("switch", thinking="off")
+    assert "</think>" in off.render(QUESTION)
+    assert "</think>" not in on.render(QUESTION)
+    assert off.cue.close == "\n\n"
+    assert not off.opens_thought(off.render(QUESTION))
+
+
+def test_a_template_that_strips_thoughts_cannot_touch_a_completion(policy):
+    prompt = policy("strip").render(QUESTION)
+    assert prompt.endswith("<|assistant|><think>\n")
+    assert prompt.startswith("<s>")
+
+
+def test_overrides(policy):
+    cue = AnswerCue("", "\nSo:", lead=" ")
+    assert policy("think", cue=cue).cue == cue
+    assert replace(policy("plain"), cue=cue).cue.text == "\nSo:"
+
+
+def test_shared_renders_the_owners_text_and_says_so(policy):
+    own = policy("think")
+    shared = own.shared()
+    assert shared.render(QUESTION) == own.render(QUESTION)
+    assert (own.mode, shared.mode) == ("own", "shared")
+    assert "one text for all models, rendered by the template of m" in shared.describe()
+    assert "each model's own template" in own.describe()
+
+
+def test_empty_question_and_broken_template(policy, checkpoint):
+    from transformers import AutoTokenizer
+
+    with pytest.raises(UserError, match="problem q: expected a question, got an empty text"):
+        policy("think").render(Problem("q", "  \n", ""))
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint(template="chat"))
+    tokenizer.chat_template = "{{ raise_exception('no users') }}"
+    with pytest.raises(UserError, match=r"m: expected a chat template .* no users.*plain template"):
+        policy_of(tokenizer, owner="m")
+
+
+def test_bos_is_spelled_out_when_the_tokenizer_would_add_it(checkpoint):
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint(template="plain"))
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 1)]
+    )
+    prompt = policy_of(tokenizer, owner="m").render(QUESTION)
+    assert prompt.startswith("<s>Question")
+    assert encode(tokenizer, prompt) == tokenizer.encode(prompt.removeprefix("<s>"))
+
+
+def test_a_continuation_gets_no_space_in_front():
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = ["<unk>", "\u2581", "\u2581a", "a", ":", "\u2581:", ".", "\n", "T", "\u2581T"]
+    core = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=0))
+    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    core.decoder = decoders.Metaspace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>")
+    assert tokenizer.convert_ids_to_tokens(encode(tokenizer, "\nT"))[0] == "\u2581"
+    assert tokenizer.convert_ids_to_tokens(encode_behind(tokenizer, "\nT")) == ["\n", "T"]

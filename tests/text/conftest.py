@@ -1,0 +1,41 @@
+"""Where the shared data lie, and what they hold."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared():
+    if not SHARED.is_dir():
+        pytest.skip(f"no shared data at {SHARED}")
+    return SHARED
+
+
+def strings(value):
+    """Every text inside JSON data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+@pytest.fixture(scope="session")
+def shared_texts(shared):
+    """Every string in every shared file, longest 4,000 in full."""
+    texts = set()
+    for path in sorted(shared.glob("*/*")):
+        if path.suffix == ".jsonl":
+            for line in path.read_text(encoding="utf-8").splitlines():
+                texts.update(strings(json.loads(line)))
+        elif path.suffix in {".json", ".md", ".csv"}:
+            texts.add(path.read_text(encoding="utf-8"))
+    return sorted(texts, key=len)[-6000:]
+

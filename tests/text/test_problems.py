@@ -1,0 +1,121 @@
+import json
+import sys
+from types import ModuleType
+
+import pytest
+
+from mechcot.core.errors import UserError
+from mechcot.text.problems import load_problems
+
+GOOD = {"id": "a", "question": "1+1?", "answer": "2"}
+
+
+def write(tmp_path, *lines):
+    path = tmp_path / "p.jsonl"
+    path.write_bytes(b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines))
+    return path
+
+
+def test_lines_become_problems_and_the_rest_is_meta(tmp_path):
+    path = write(tmp_path, b"\xef\xbb\xbf" + json.dumps(GOOD | {"stratum": "hard", "k": 1}).encode(), b"", GOOD | {"id": 7, "answer": 3.5})
+    first, second = load_problems(path)
+    assert (first.id, first.question, first.answer, first.stratum) == ("a", "1+1?", "2", "hard")
+    assert dict(first.meta) == {"stratum": "hard", "k": 1}
+    assert (second.id, second.answer, second.stratum) == ("7", "3.5", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([GOOD, {"id": "b", "question": "x"}], r"p\.jsonl:2: 'answer' is missing; expected text, found the keys \['id', 'question'\]"),
+        ([{"question": "x", "answer": "1"}], r"p\.jsonl:1: 'id' is missing"),
+        ([GOOD | {"question": "  "}], r"p\.jsonl:1: 'question' is empty"),
+        ([GOOD | {"question": ["x"]}], r"p\.jsonl:1: 'question' must be text, got list"),
+        ([GOOD | {"answer": True}], r"'answer' must be text, got bool"),
+        ([GOOD | {"question": "\ud800"}], r"'question' holds half a character"),
+        ([GOOD, b"", GOOD], r"p\.jsonl:3: the id 'a' stands on line 1 already; ids must differ"),
+        ([GOOD, b"{oops"], r"p\.jsonl:2: not JSON .* expected one object a line"),
+        ([[GOOD]], r"p\.jsonl:1: expected a JSON object, got list"),
+        ([b'{"id": "\xff"}'], r"p\.jsonl:1: not UTF-8 \(byte 8\); save the file as UTF-8"),
+        ([b""], r"p\.jsonl: no problems in it"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, lines, message):
+    with pytest.raises(UserError, match=message):
+        load_problems(write(tmp_path, *lines))
+
+
+def test_a_missing_file_and_a_directory_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"none\.jsonl: cannot read the file \(No such file or directory\)"):
+        load_problems(tmp_path / "none.jsonl")
+    with pytest.raises(UserError, match="is a directory: expected a file"):
+        load_problems(tmp_path)
+
+
+def test_n_draws_by_seed_and_keeps_the_order(tmp_path):
+    path = write(tmp_path, *(GOOD | {"id": f"{i:02d}"} for i in range(30)))
+    ids = [problem.id for problem in load_problems(path, n=10, seed=3)]
+    assert ids == sorted(ids)
+    assert ids == [problem.id for problem in load_problems(path, n=10, seed=3)]
+    assert ids != [problem.id for problem in load_problems(path, n=10, seed=4)]
+    assert len(load_problems(path, n=99)) == 30
+    with pytest.raises(UserError, match="expected at least 1 problem, got n = 0"):
+        load_problems(path, n=0)
+
+
+def test_gsm8k_format_is_recognised(tmp_path):
+    path = write(tmp_path, {"question": "q", "answer": "3+4=<<3+4=7>>7\n#### 1,007"})
+    (problem,) = load_problems(path)
+    assert (problem.id, problem.answer) == ("gsm8k-0001", "1,007")
+    assert problem.meta["solution"].startswith("3+4=")
+
+
+def test_a_field_map_names_other_columns(tmp_path):
+    path = write(tmp_path, {"item": "x", "problem": "q", "gold": 5, "level": "easy"})
+    fields = {"id": "item", "question": "problem", "answer": "gold", "stratum": "level"}
+    (problem,) = load_problems(path, fields=fields)
+    assert (problem.id, problem.question, problem.answer, problem.stratum) == ("x", "q", "5", "easy")
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A stand-in for the `datasets` library that records what was asked."""
+    asked = []
+    module = ModuleType("datasets")
+
+    def load_dataset(name, configuration, *, split):
+        asked.append((name, configuration, split))
+        if name == "nobody/nothing":
+            raise FileNotFoundError("Dataset 'nobody/nothing' doesn't exist on the Hub\nmore")
+        return [{"question": "q", "answer": "x\n#### 4"}, {"question": "r", "answer": "5"}]
+
+    module.load_dataset = load_dataset
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    return asked
+
+
+def test_names_of_data_sets(hub):
+    assert [problem.answer for problem in load_problems("gsm8k")] == ["4", "5"]
+    load_problems("owner/name")
+    load_problems("owner/name:train")
+    (first, _) = load_problems("owner/name:main:train")
+    assert hub == [
+        ("openai/gsm8k", "main", "test"),
+        ("owner/name", None, "test"),
+        ("owner/name", None, "train"),
+        ("owner/name", "main", "train"),
+    ]
+    assert first.id == "owner/name:main:train-00000"
+
+
+def test_an_unknown_data_set_is_one_sentence(hub):
+    with pytest.raises(UserError, match=r"nobody/nothing: neither a file nor a data set .*FileNotFoundError: Data"):
+        load_problems("nobody/nothing")
+    with pytest.raises(UserError, match="expected a file, or NAME, NAME:SPLIT"):
+        load_problems("a:b:c:d")
+
+
+def test_the_local_gsm8k_file(shared):
+    problems = load_problems(shared / "gsm8k" / "test_first400.jsonl")
+    assert len(problems) == 400
+    assert (problems[0].id, problems[0].answer) == ("gsm8k-0001", "18")

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+from shared_rows import rows
+
+from mechcot.core.errors import UserError
+from mechcot.text.traces_in import load_chains
+
+
+def write(tmp_path, *lines):
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines))
+    return path
+
+
+USER = {"role": "user", "content": "q"}
+
+
+@pytest.mark.parametrize(
+    ("record", "chain", "answer", "closed"),
+    [
+        ({"question": "q", "chain": "c", "answer": "4"}, "c", "", False),
+        ({"question": "q", "reasoning": "<think>\nc</think>So 4", "answer": "4"}, "\nc", "So 4", True),
+        ({"problem": "q", "ground_truth": "4", "reasoning_trace": "c", "answer_text": "So 4"}, "c", "So 4", True),
+        ({"question": "q", "chain": "c", "reference": "4", "answer": "5"}, "c", "5", True),
+        ({"problem": {"problem": "q", "gt_answer": "4", "level": 5}, "solution": "c</think>4"}, "c", "4", True),
+        ({"messages": [USER, {"role": "assistant", "content": "c</think>4"}], "answer": "4"}, "c", "4", True),
+        (
+            {"messages": [USER, {"role": "assistant", "content": "4", "reasoning_content": "c"}], "answer": "4"},
+            "c", "4", True,
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "text", "text": "q"}]},
+                    {"role": "assistant", "content": [{"type": "reasoning", "reasoning": "c"}, {"type": "text", "text": "4"}]},
+                ],
+                "target": "4",
+            },
+            "c", "4", True,
+        ),
+        ({"question": "q", "chain": "", "answer": "4"}, "", "", False),
+    ],
+)  # fmt: skip
+def test_shapes(tmp_path, record, chain, answer, closed):
+    (found,) = load_chains(write(tmp_path, record))
+    assert (found.problem.question, found.problem.answer) == ("q", "4")
+    assert (found.chain, found.answer, found.closed) == (chain, answer, closed)
+    assert found.text == (f"{chain}</think>{answer}" if closed else chain)
+
+
+def test_id_author_prompt_and_the_rest(tmp_path):
+    record = {"id": "x", "model": "m", "prompt": "P", "question": "q", "chain": "c", "answer": "4", "stratum": "hard"}
+    named, unnamed = load_chains(write(tmp_path, record, {"question": "q", "chain": "c", "answer": "4"}))
+    assert (named.problem.id, named.author, named.prompt, named.problem.stratum) == ("x", "m", "P", "hard")
+    assert (unnamed.problem.id, unnamed.author, unnamed.prompt) == ("line-00002", "imported", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([{"chain": "c", "answer": "4"}], r"t\.jsonl:1: no question: expected one of question, problem"),
+        ([{"question": "q", "chain": "c"}], r"t\.jsonl:1: no answer: expected one of ground_truth"),
+        ([{"question": "q", "answer": "4"}], r"t\.jsonl:1: no chain: expected one of chain, reasoning"),
+        ([{"messages": "x", "answer": "4"}], r"'messages' must be a list of objects"),
+        ([{"messages": [USER], "answer": "4"}], r"no assistant message after the last user message"),
+        ([{"id": "a", "question": "q", "chain": "c", "answer": "4"}] * 2, r"t\.jsonl:2: the id 'a' stands on line 1"),
+        ([b"\xff"], r"t\.jsonl:1: not UTF-8"),
+        ([b""], r"t\.jsonl: no chains in it"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, lines, message):
+    with pytest.raises(UserError, match=message):
+        load_chains(write(tmp_path, *lines))
+
+
+def test_shared_traces_are_read(shared):
+    path = shared / "thought_anchors_com" / "traces.jsonl"
+    for found, row in zip(load_chains(path), rows(path), strict=True):
+        assert found.text == row["solution"]
+        assert len(found.problem.meta["chunks"]) == len(row["chunks"])
+        assert found.prompt == row["prompt"]
+    for name in ("llama8b", "qwen7b"):
+        found = load_chains(shared / "r1_math500_traces" / f"pilot_math500_{name}.jsonl")
+        assert len(found) == 20
+        assert all(chain.problem.answer for chain in found)

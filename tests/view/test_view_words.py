@@ -1,0 +1,59 @@
+import math
+
+import pytest
+
+from mechcot.view import words
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0, "0"), (0.594, "0.59"), (-0.02, "−0.02"), (12.345, "12.35"), (1234.0, "1,234"),
+        (3.1e-7, "3e−7"), (-0.001, "−1e−3"), (math.nan, "–"), (math.inf, "∞"), (-math.inf, "−∞"),
+    ],
+)  # fmt: skip
+def test_number(value, written):
+    assert words.number(value) == written
+
+
+def test_exact_zero_is_told_from_a_small_number():
+    assert words.number(0.0) == "0"
+    assert words.number(1e-9) == "1e−9"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.01, "+0.01"), (-0.6, "−0.60"), (-0.001, "0.00"), (0.001, "0.00"), (math.nan, "–")],
+)
+def test_signed_never_shows_a_signed_zero(value, written):
+    assert words.signed(value) == written
+
+
+def test_interval():
+    assert words.interval(-0.61, 0.004) == "[−0.61, 0.00]"
+    assert words.interval(math.nan, 1.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.0, "< 0.001"), (0.0314, "0.031"), (1.0, "1.000"), (math.nan, "–")]
+)
+def test_p_value(value, written):
+    assert words.p_value(value) == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(0.975, "97.5 %"), (1.0, "100 %"), (math.nan, "–")])
+def test_percent(value, written):
+    assert words.percent(value) == written
+
+
+def test_amount():
+    assert words.amount(41e6, "B") == "41 MB"
+    assert words.amount(480.0, "") == "480"
+    assert words.amount(math.nan, "B") == "–"
+
+
+def test_every_verdict_has_its_own_letter():
+    from mechcot.view.report_data import VERDICTS
+
+    assert len({words.letter(verdict) for verdict in VERDICTS}) == len(VERDICTS)
+    assert all(words.letter(verdict) for verdict in VERDICTS)
