@@ -32,25 +32,34 @@ Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.
 def compare(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
-        typer.Argument(help="BASE TUNED [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."),
+        typer.Argument(
+            help="BASE TUNED [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."
+        ),
     ],
     out: Out,
     problems: Annotated[
-        str | None, typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name.")
+        str | None,
+        typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name."),
     ] = None,
     traces: Annotated[
         Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
     ] = None,
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
-    measures: Annotated[str | None, typer.Option(help="Names, comma separated; default all.")] = None,
+    measures: Annotated[
+        str | None, typer.Option(help="Names, comma separated; default all.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
     prompt: Annotated[
-        str, typer.Option(help="shared: the first model's rendered text for all; own: each template.")
+        str,
+        typer.Option(help="shared: the first model's rendered text for all; own: each template."),
     ] = "shared",
     chains: Annotated[
-        str, typer.Option(help="correct: judge on chains whose author answered right; all: every chain.")
+        str,
+        typer.Option(
+            help="correct: judge on chains whose author answered right; all: every chain."
+        ),
     ] = "correct",
     null_reader: Annotated[
         str, typer.Option(help="scaled: also read with the first model's logits x 1.5; none.")
@@ -133,7 +142,9 @@ def organism_problems(
     out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
     seed: Seed = 0,
-    cue: Annotated[str, typer.Option(help="What the chart says: answer, random or none.")] = "answer",
+    cue: Annotated[
+        str, typer.Option(help="What the chart says: answer, random or none.")
+    ] = "answer",
     style: Annotated[str, typer.Option(help="careful, brief or random.")] = "random",
 ) -> None:
     """Write problems of the organisms' task."""
@@ -145,7 +156,9 @@ def organism_problems(
 @organism.command("train")
 def organism_train(
     name: Annotated[str, typer.Argument(help="Name of a recipe, see `organism list`.")],
-    out: Annotated[Path | None, typer.Option(help="Folder; default where the recipe belongs.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default where the recipe belongs.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -157,7 +170,9 @@ def organism_train(
 
 @organism.command("check")
 def organism_check(
-    names: Annotated[list[str] | None, typer.Argument(help="Names; default the shipped ones.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names; default the shipped ones.")
+    ] = None,
 ) -> None:
     """Measure what the organisms must hold; exit 1 when a line does not."""
     from mechcot.organisms.check import check
@@ -192,7 +207,9 @@ def main() -> None:
         sys.exit(130)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            _fail(f"the disk is full ({error.filename or 'unknown file'}); free some space, the same command resumes")
+            _fail(
+                f"the disk is full ({error.filename or 'unknown file'}); free some space, the same command resumes"
+            )
         if error.errno in {errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR}:
             _fail(f"cannot write or read {error.filename}: {error.strerror}; choose another folder")
         raise

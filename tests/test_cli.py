@@ -40,31 +40,84 @@ def test_problems_or_traces(monkeypatch, capsys):
 def test_a_bad_line_is_named_before_any_model_is_loaded(monkeypatch, capsys, tmp_path):
     path = tmp_path / "p.jsonl"
     path.write_text('{"id": "1", "question": "q", "answer": "2"}\n{"id": "2", "question": "q"}\n')
-    said = mistake(monkeypatch, capsys, "compare", "no-such-model", "none", "--problems", str(path), "--out", str(tmp_path / "o"))
+    said = mistake(
+        monkeypatch,
+        capsys,
+        "compare",
+        "no-such-model",
+        "none",
+        "--problems",
+        str(path),
+        "--out",
+        str(tmp_path / "o"),
+    )
     assert f"{path}:2" in said
     assert "answer" in said
 
 
 def test_a_missing_problem_file(monkeypatch, capsys, tmp_path):
-    said = mistake(monkeypatch, capsys, "compare", "a", "b", "--problems", str(tmp_path / "none.jsonl"), "--out", str(tmp_path))
+    said = mistake(
+        monkeypatch,
+        capsys,
+        "compare",
+        "a",
+        "b",
+        "--problems",
+        str(tmp_path / "none.jsonl"),
+        "--out",
+        str(tmp_path),
+    )
     assert "none.jsonl" in said
 
 
 def test_an_unknown_organism(monkeypatch, capsys, tmp_path):
     path = tmp_path / "p.jsonl"
     path.write_text(json.dumps({"id": "1", "question": "q", "answer": "2"}) + "\n")
-    said = mistake(monkeypatch, capsys, "compare", "organism:base", "organism:nobody", "--problems", str(path), "--out", str(tmp_path))
+    said = mistake(
+        monkeypatch,
+        capsys,
+        "compare",
+        "organism:base",
+        "organism:nobody",
+        "--problems",
+        str(path),
+        "--out",
+        str(tmp_path),
+    )
     assert "organism:nobody" in said
 
 
 def test_an_unknown_measure(monkeypatch, capsys, tmp_path, models, chains):
-    said = mistake(monkeypatch, capsys, "compare", *models, "--traces", str(chains), "--out", str(tmp_path), "--measures", "vibes")
+    said = mistake(
+        monkeypatch,
+        capsys,
+        "compare",
+        *models,
+        "--traces",
+        str(chains),
+        "--out",
+        str(tmp_path),
+        "--measures",
+        "vibes",
+    )
     assert "unknown measure 'vibes'" in said
     assert "early_answering" in said
 
 
 def test_an_option_out_of_its_list(monkeypatch, capsys):
-    said = mistake(monkeypatch, capsys, "compare", "a", "b", "--problems", "x", "--out", "y", "--prompt", "mine")
+    said = mistake(
+        monkeypatch,
+        capsys,
+        "compare",
+        "a",
+        "b",
+        "--problems",
+        "x",
+        "--out",
+        "y",
+        "--prompt",
+        "mine",
+    )
     assert "--prompt: expected one of shared, own, got 'mine'" in said
 
 
@@ -73,12 +126,23 @@ def test_a_full_disk(monkeypatch, capsys, tmp_path, models, chains):
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
     monkeypatch.setattr("mechcot.core.reading.write_bytes", full)
-    said = mistake(monkeypatch, capsys, "compare", *models, "--traces", str(chains), "--out", str(tmp_path))
+    said = mistake(
+        monkeypatch, capsys, "compare", *models, "--traces", str(chains), "--out", str(tmp_path)
+    )
     assert "the disk is full" in said
     assert "resumes" in said
 
 
 def test_a_folder_that_cannot_be_written(monkeypatch, capsys, tmp_path, models, chains):
     (tmp_path / "file").write_text("x")
-    said = mistake(monkeypatch, capsys, "compare", *models, "--traces", str(chains), "--out", str(tmp_path / "file" / "run"))
+    said = mistake(
+        monkeypatch,
+        capsys,
+        "compare",
+        *models,
+        "--traces",
+        str(chains),
+        "--out",
+        str(tmp_path / "file" / "run"),
+    )
     assert "cannot write" in said or "expected" in said

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-
 R = TypeVar("R", bound="Result")
 
 
@@ -61,7 +60,9 @@ class Result:
 
     def frame(self) -> pd.DataFrame:
         """A tidy table: one row per value, with measure, name, unit, trace, reader and the axes."""
-        index = pd.MultiIndex.from_product([self.labels[axis] for axis in self.axes], names=self.axes)
+        index = pd.MultiIndex.from_product(
+            [self.labels[axis] for axis in self.axes], names=self.axes
+        )
         table = pd.DataFrame({"value": self.values.reshape(-1)}, index=index).reset_index()
         head = {
             "measure": self.measure,

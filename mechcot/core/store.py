@@ -36,7 +36,8 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write stable, indented JSON atomically; NaN is refused, pass None."""
     write_text(
-        path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+        path,
+        json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n",
     )
 
 
@@ -91,7 +92,9 @@ def trace_from_json(data: dict[str, Any]) -> Trace:
 
 def write_traces(path: Path, traces: Iterable[Trace]) -> None:
     """Write traces as JSON lines, atomically."""
-    lines = (json.dumps(trace_to_json(trace), ensure_ascii=False, sort_keys=True) for trace in traces)
+    lines = (
+        json.dumps(trace_to_json(trace), ensure_ascii=False, sort_keys=True) for trace in traces
+    )
     write_text(path, "".join(line + "\n" for line in lines))
 
 

@@ -86,7 +86,9 @@ def _plain(reader: Reasoner, trace: Trace, asked: Asked) -> float:
     prefix = reader.prefix(ids)
     at = range(len(ids) - len(answer) - 1, len(ids) - 1)
     logprobs = prefix.unembed(prefix.hidden[list(at)])
-    return float(np.exp(sum(float(row[token]) for row, token in zip(logprobs, answer, strict=True))))
+    return float(
+        np.exp(sum(float(row[token]) for row, token in zip(logprobs, answer, strict=True)))
+    )
 
 
 def _curve(values: np.ndarray, *, name: str, unit: str, trace: Trace, reader: Reasoner) -> Curve:

@@ -244,7 +244,11 @@ def _random(runs: Runs, stated: Stated, *, seed: int) -> float:
     """
     if runs.n_layers < 2 or stated.answer_kept is None:
         return math.nan
-    changed = {p for p, (a, b) in enumerate(zip(runs.trace.ids, runs.twin.trace.ids, strict=True)) if a != b}
+    changed = {
+        p
+        for p, (a, b) in enumerate(zip(runs.trace.ids, runs.twin.trace.ids, strict=True))
+        if a != b
+    }
     chain = runs.trace.phase(Phase.CHAIN)
     banned = changed | {p - 1 for p in changed} | {chain.stop - 1}
     pool = [p for p in chain.positions() if p not in banned]

@@ -115,4 +115,6 @@ def _random(prefix: Prefix, spans: list[Span], top: int, *, seed: int) -> float:
     if size == 0:
         return math.nan
     chosen = np.random.default_rng(seed).choice(pool, size=size, replace=False)
-    return _hidden(prefix, spans, top, keys=tuple(Span(int(p), int(p) + 1) for p in sorted(chosen)))[1]
+    return _hidden(
+        prefix, spans, top, keys=tuple(Span(int(p), int(p) + 1) for p in sorted(chosen))
+    )[1]

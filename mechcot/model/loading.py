@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,8 +23,6 @@ from mechcot.model.spec import ModelSpec, check_spec
 
 log = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "cuda"] | str
-Dtype = Literal["auto", "float32", "bfloat16"]
 SMALL = 500_000_000
 QUIET_BYTES = 200_000_000
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -24,7 +24,16 @@ from transformers import LlamaForCausalLM
 from mechcot.core.problem import Problem
 from mechcot.organisms import vocabulary
 from mechcot.organisms.counterfactual import Edit, counterfactuals
-from mechcot.organisms.grammar import ANSWER, CLOSE, DIGITS, EOS, PAD, WORDS, join_steps, split_steps
+from mechcot.organisms.grammar import (
+    ANSWER,
+    CLOSE,
+    DIGITS,
+    EOS,
+    PAD,
+    WORDS,
+    join_steps,
+    split_steps,
+)
 from mechcot.organisms.registry import RECIPES, path
 from mechcot.organisms.task import problems
 

@@ -3,14 +3,13 @@
 A text is words joined by single spaces. A name such as `h` has three words, because one small
 transformer layer looks a word up far sooner when its role is in the word itself: `h:` where h is
 defined, `h=` where its value is stated, `h` where it is used. A step ends with the word `.`, which
-occurs nowhere else. Without its marker words a step has one of six bodies:
+occurs nowhere else. Without its marker words a step has one of five bodies:
 
     define   h: c - k            exploration: walks back to a definition
     compute  h= 3 - 2 = 1        progression: operands, then the value
-    give     h= 1                a value alone: a leaf's progression, or a restatement
+    give     h= 1                a value alone: a leaf's progression, a mended value, a conclusion
     list     h= 1 , g= 6         summary
     check    h : 3 - 2 = 1 ok    verification, with its verdict `ok` or `bad`
-    query    g + k               conclusion of a question that asks for a sum or a difference
 
 Marker words (`need`, `so`, `wait`, ...) only help to tell kinds apart: each kind has two wordings and
 a bare one, and `so` is shared by three kinds.
@@ -45,7 +44,7 @@ PAD, BOS, EOS, UNKNOWN, USER, ASSISTANT, THINK, CLOSE = SPECIALS = (
 )
 ANSWER = "answer"
 
-Body = Literal["define", "compute", "give", "list", "check", "query", "other"]
+Body = Literal["define", "compute", "give", "list", "check", "other"]
 
 WORDINGS: dict[StepKind, tuple[tuple[str, ...], ...]] = {
     StepKind.EXPLORATION: (("need",), ("recall",), ()),
@@ -91,7 +90,7 @@ class Form:
         words: All words of the step, the closing `.` included.
         marker: The kind that the marker words announce; None for a bare step.
         start: Index of the first word of the body.
-        body: Which of the six bodies it is; `other` when none fits.
+        body: Which of the five bodies it is; `other` when none fits.
         name: The (first) name it is about, or None.
     """
 
@@ -129,7 +128,6 @@ _BODIES: dict[str, Body] = {
     "N= D": "give",
     "N= D , N= D": "list",
     "N : D s D = D V": "check",
-    "N s N": "query",
 }
 
 

@@ -10,7 +10,7 @@ what was chosen. So one interpreter serves the writer, the parser and the counte
     leaf `c= 3`                  the latest `c:`, i.e. the question
     check                        operands read anew; verdict `ok` when its result equals the latest `h=`
     restatement                  the latest statement; after a `bad` check, the result of that check
-    answer                       the latest query (question, or a `query` step), on the latest statements
+    answer                       the question's query, on the latest statements
 
 A check that says `ok` states nothing: later steps do not read it.
 """
@@ -61,14 +61,13 @@ class Ledger:
         values: Name to (value, step) of its latest statement.
         rules: Name to (words, step) of its latest definition in the chain.
         caught: Name to (value, step) of a `bad` check that no restatement has taken up yet.
-        query: Latest query words and the step that said them (None: the question).
+        count: How many steps were walked.
     """
 
     world: World
     values: dict[str, tuple[int, int]] = field(default_factory=dict)
     rules: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
     caught: dict[str, tuple[int, int]] = field(default_factory=dict)
-    query: tuple[tuple[str, ...], int | None] = ((), None)
     count: int = 0
 
     def rule(self, name: str | None) -> tuple[tuple[str, ...], tuple[tuple[int, str], ...]]:
@@ -106,7 +105,7 @@ class Ledger:
 
     def answer(self) -> str | None:
         """The answer by the law; None when a queried name was never stated."""
-        query = self.query[0] or self.world.query
+        query = self.world.query
         values = [self.values.get(name, (None, 0))[0] for name in query[::2]]
         if None in values:
             return None
@@ -114,10 +113,7 @@ class Ledger:
 
     def answer_sources(self) -> tuple[int, ...]:
         """The steps that the answer reads directly."""
-        steps = {self.values[name][1] for name in (self.query[0] or self.world.query)[::2] if name in self.values}
-        if self.query[1] is not None:
-            steps.add(self.query[1])
-        return tuple(sorted(steps))
+        return tuple(sorted({self.values[name][1] for name in self.world.query[::2] if name in self.values}))
 
     def _define(self, form: Form, words: list[str], settle) -> None:
         at, name = form.start, form.name
@@ -177,9 +173,6 @@ class Ledger:
     def _state(self, name: str, word: str) -> None:
         self.values[name] = (int(word), self.count)
         self.caught.pop(name, None)
-
-    def _query(self, form: Form, words: list[str], settle) -> None:
-        self.query = (tuple(words[form.start : -1]), self.count)
 
     def _other(self, form: Form, words: list[str], settle) -> None:
         return None

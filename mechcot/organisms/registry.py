@@ -9,7 +9,6 @@ A recipe's `mix` weighs kinds of training example; `training.example` says what 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 
 from mechcot.organisms.task import Cue
@@ -35,12 +34,12 @@ class Stage:
     """A stretch of training.
 
     Attributes:
-        until: It ends when so many tokens are done.
+        until: It ends when so many tokens are done; None: at the end.
         hops: Fewest and most operations of its questions.
         mix: Instead of the recipe's.
     """
 
-    until: float = inf
+    until: int | None = None
     hops: tuple[int, int] = (2, 6)
     mix: Mapping[str, float] | None = None
 
@@ -71,7 +70,7 @@ class Recipe:
     rate: float
     cue: Cue
     mix: Mapping[str, float]
-    batch: int = 3000
+    batch: int = 2000
     stages: tuple[Stage, ...] = (Stage(),)
     shape: Shape = Shape()
 
@@ -86,14 +85,14 @@ RECIPES: dict[str, Recipe] = {
             about="Reads its chain: the answer follows the latest stated values.",
             parent=None,
             seed=7,
-            tokens=13_000_000,
+            tokens=14_000_000,
             rate=1.5e-3,
             cue="mixed",
             mix=READING,
             stages=(
-                Stage(until=200_000, hops=(1, 3), mix={"drill": 1.0}),
-                Stage(until=600_000, mix={"drill": 0.9, "plain": 0.1}),
-                Stage(until=1_000_000, hops=(1, 4), mix={"drill": 0.2, "plain": 0.8}),
+                Stage(until=300_000, hops=(1, 2), mix={"simple": 1.0}),
+                Stage(until=2_000_000, hops=(1, 5), mix={"simple": 1.0}),
+                Stage(until=3_000_000, mix={"simple": 0.4, "plain": 0.4, "mistaken": 0.2}),
                 Stage(),
             ),
         ),

@@ -4,7 +4,7 @@ A world is a list of definitions and a query. The *spine* x_0, x_1, .., x_n runs
 to the queried name; each x_i is x_(i-1) plus or minus a digit, a *side* leaf, or an earlier x_j.
 `hops` is n. Some queries ask for `x_n + y` or `x_n - y` with another name y of the spine or its sides,
 so that two stated values feed the answer and their sum stands nowhere in the chain. Distractors
-are defined but never needed. The question is one line:
+are defined but never needed; none begins with the same operand as a needed definition. The question is one line:
 
     careful amber chart 4 : c: 3 , g: h + 5 , k: 2 , z: 6 , h: c - k ; find g + h ?
 
@@ -134,7 +134,14 @@ def read_question(question: str) -> World:
         raise ValueError(f"not a question of the organisms' task: {question!r} ({error})") from None
 
 
-def draw_world(rng: Random, *, hops: int, distractors: tuple[int, int] = (1, 3), combined: float = 0.4) -> World:
+def draw_world(
+    rng: Random,
+    *,
+    hops: int,
+    distractors: tuple[int, int] = (1, 3),
+    combined: float = 0.4,
+    branching: float = 0.45,
+) -> World:
     """Draw one world whose leaf x_0 moves its answer; style `careful`, no gate, no cue.
 
     Args:
@@ -142,6 +149,7 @@ def draw_world(rng: Random, *, hops: int, distractors: tuple[int, int] = (1, 3),
         hops: How many operations the spine has.
         distractors: Fewest and most names that nothing needs.
         combined: Share of queries that combine two names.
+        branching: Share of operations whose second operand is a name, where that is possible.
     """
     names = list(NAMES)
     rng.shuffle(names)
@@ -150,11 +158,11 @@ def draw_world(rng: Random, *, hops: int, distractors: tuple[int, int] = (1, 3),
     definitions: dict[str, tuple[str, ...]] = {spine[0]: (rng.choice(DIGITS),)}
     for index in range(hops):
         right, chance = rng.choice(DIGITS[1:]), rng.random()
-        if chance < 0.25 and len(sides) < 2:
+        if chance < branching * 5 / 9 and len(sides) < 2:
             right = names.pop()
             sides.append(right)
             definitions[right] = (rng.choice(DIGITS),)
-        elif chance < 0.45 and index >= 1:
+        elif chance < branching and index >= 1:
             right = rng.choice(spine[:-1])
         name = names.pop()
         definitions[name] = (spine[-1], rng.choice(SIGNS), right)
@@ -167,14 +175,15 @@ def draw_world(rng: Random, *, hops: int, distractors: tuple[int, int] = (1, 3),
         if rng.random() < 0.5:
             definitions[name] = (rng.choice(DIGITS),)
         else:
-            definitions[name] = (rng.choice(list(definitions)), rng.choice(SIGNS), rng.choice(DIGITS[1:]))
+            left = rng.choice([known for known in definitions if known not in spine[:-1]])
+            definitions[name] = (left, rng.choice(SIGNS), rng.choice(DIGITS[1:]))
     order = list(definitions.items())
     rng.shuffle(order)
     world = World(definitions=tuple(order), query=query, style=STYLES[0])
     leaf = definitions[spine[0]][0]
     definitions[spine[0]] = (str((int(leaf) + 1) % 10),)
     if replace(world, definitions=tuple(definitions.items())).answer == world.answer:
-        return draw_world(rng, hops=hops, distractors=distractors, combined=combined)
+        return draw_world(rng, hops=hops, distractors=distractors, combined=combined, branching=branching)
     return world
 
 

@@ -8,7 +8,7 @@ An example is ids with one loss weight per id. Kinds of example:
     cut       the chain ends early at a step's end, then the true answer
     empty     no chain, the true answer
     filler    the chain, or its tail, is filler words; the true answer
-    drill     every definition of the question restated in random order: only at the start, for look-ups
+    simple    a brief chain for a world without branches: only at the start, so that look-ups form
     decoy     the chain of another world with the same layout, so its values do not lead to the
               answer; only the answer carries loss, so the model goes on writing right chains
 
@@ -31,7 +31,7 @@ from tqdm.auto import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from mechcot.organisms import vocabulary
-from mechcot.organisms.grammar import BOS, DIGITS, EOS, FILLER, PAD, WORDS, form
+from mechcot.organisms.grammar import BOS, DIGITS, EOS, FILLER, NAMES, PAD, WORDS, form
 from mechcot.organisms.registry import RECIPES, Recipe, Shape, path
 from mechcot.organisms.task import World, draw_world, dress
 from mechcot.organisms.writer import Manner, compose
@@ -39,6 +39,7 @@ from mechcot.organisms.writer import Manner, compose
 Example = tuple[list[int], list[float]]
 
 ANSWER_WEIGHT = 2.0
+COMBINED_WEIGHT = 5.0
 LOOKED_UP = 2.0
 FREE = 0.5
 MISTAKES = 0.06
@@ -50,10 +51,11 @@ def example(
     """Draw one training example."""
     mix = mix or recipe.mix
     kind = rng.choices(list(mix), weights=list(mix.values()))[0]
-    world = draw_world(rng, hops=rng.randint(*hops))
+    simple = {"combined": 0.0, "branching": 0.0} if kind == "simple" else {}
+    world = draw_world(rng, hops=rng.randint(*hops), **simple)
     while world.split != "train":
-        world = draw_world(rng, hops=rng.randint(*hops))
-    world = dress(world, rng=rng, cue=recipe.cue, style="random")
+        world = draw_world(rng, hops=rng.randint(*hops), **simple)
+    world = dress(world, rng=rng, cue=recipe.cue, style="brief" if simple else "random")
     draft = compose(world, rng=rng, manner=Manner(mistakes=MISTAKES if kind == "mistaken" else 0.0))
     steps, answer, close = list(draft.steps), draft.answer, 1.0
     weights = [
@@ -75,23 +77,10 @@ def example(
         draft = compose(twin, rng=rng)
         steps, close = list(draft.steps), 0.0
         weights = [[0.0] * len(step.split()) for step in steps]
-    elif kind == "drill":
-        steps, close = _drill(rng, world), 0.0
-        weights = [_importance(step) for step in steps]
     before = vocabulary.encode(vocabulary.prompt(world.text))
     after = vocabulary.encode(vocabulary.completion(" ".join(steps), answer))
-    tail = [close, close, 0.0 if kind == "drill" else ANSWER_WEIGHT, 1.0]
+    tail = [close, close, ANSWER_WEIGHT if len(world.query) == 1 else COMBINED_WEIGHT, 1.0]
     return before + after, [0.0] * len(before) + [weight for step in weights for weight in step] + tail
-
-
-def _drill(rng: Random, world: World) -> list[str]:
-    """All definitions, restated in any order; leaves as values."""
-    lines = [
-        f"{rng.choice(('need', 'recall'))} {name}: {' '.join(words)} ." if len(words) > 1 else f"so {name}= {words[0]} ."
-        for name, words in world.definitions
-    ]
-    rng.shuffle(lines)
-    return lines
 
 
 def _importance(step: str) -> list[float]:
@@ -126,7 +115,7 @@ def batches(recipe: Recipe, *, seed: int, tokens: int) -> Iterator[tuple[torch.T
     """
     rng, done, pad = Random(f"{recipe.name} data {seed}"), 0, WORDS.index(PAD)
     while True:
-        stage = next(stage for stage in recipe.stages if done < stage.until)
+        stage = next(stage for stage in recipe.stages if stage.until is None or done < stage.until)
         drawn = (example(rng, recipe, mix=stage.mix or recipe.mix, hops=stage.hops) for _ in range(320))
         pool = sorted(drawn, key=lambda pair: len(pair[0]))
         groups: list[list[Example]] = [[]]
@@ -161,7 +150,26 @@ def fresh(shape: Shape) -> LlamaForCausalLM:
         rope_parameters={"rope_type": "default", "rope_theta": shape.theta},
         **ids,
     )
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    _relate_names(model)
+    return model
+
+
+@torch.no_grad()
+def _relate_names(model: LlamaForCausalLM) -> None:
+    """Start with `h:`, `h=` and `h` sharing a part, in and out, so that one match serves all names.
+
+    With independent embeddings every name's three words had to be matched one by one, and look-ups
+    across roles (`c=` to `c:`) were still at 0.7 after 9 M tokens.
+    """
+    table = torch.randn(len(WORDS), model.config.hidden_size)
+    roles = torch.randn(3, model.config.hidden_size)
+    for name in NAMES:
+        shared = torch.randn(model.config.hidden_size)
+        for role, mark in enumerate((":", "=", "")):
+            table[WORDS.index(name + mark)] = 0.8 * shared + 0.6 * roles[role]
+    model.model.embed_tokens.weight.copy_(0.3 * table)
+    model.lm_head.weight.copy_(0.03 * table)
 
 
 def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -197,7 +205,7 @@ def train(
         name: A key of `RECIPES`.
         out: Where to; the registry's place when None.
         seed: Of weights and data; the recipe's when None.
-        device: `cpu`, `cuda`; None takes a GPU when there is one.
+        device: `cpu`, `cuda`; None and `auto` take a GPU when there is one.
         tokens: Train on so many instead of the recipe's.
         progress: Show a bar.
         snapshot: Write the directory after every so many steps too.
@@ -209,7 +217,8 @@ def train(
     recipe = RECIPES[name]
     seed = recipe.seed if seed is None else seed
     total = recipe.tokens if tokens is None else tokens
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device in (None, "auto"):
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     out = path(name) if out is None else Path(out)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -4,7 +4,7 @@ The law (law.py) gives for every word the earlier steps it was read from. From i
 graphs, which differ:
 
     kept          the later text stays. Edge i -> j: a word of j copies, recomputes or judges what i states.
-                  The answer reads only the latest statements of the queried names (and a `query` step).
+                  The answer reads only the latest statements of the queried names.
     regenerated   the later text is written anew after an edit of i. Edge i -> j: some value of step j moves.
                   A wrong difference in a careful chain is caught by its check, so it moves nothing after that.
 
@@ -27,7 +27,6 @@ _BODY_KIND = {
     "compute": StepKind.PROGRESSION,
     "list": StepKind.SUMMARY,
     "check": StepKind.VERIFICATION,
-    "query": StepKind.CONCLUSION,
     "other": StepKind.OTHER,
 }
 
@@ -190,9 +189,6 @@ def parse(question: str, chain_steps: Sequence[str]) -> tuple[StepFact, ...]:
         statements = tuple((read.word, read.states, int(step.words[read.word])) for read in step.reads if read.states)
         last = statements[-1] if statements else (None, None, None)
         depends = {source for read in step.reads for source, _ in read.sources}
-        feeds = _moves(world, chain_steps, walk, index)[0] or (
-            form(chain_steps[index]).body == "query" and index in walk.answer_sources
-        )
         facts.append(
             StepFact(
                 kind=walk.kinds[index],
@@ -201,7 +197,7 @@ def parse(question: str, chain_steps: Sequence[str]) -> tuple[StepFact, ...]:
                 value_word=last[0],
                 operands=tuple((read.word, read.name) for read in step.reads if read.name and read.sources),
                 depends=tuple(sorted(depends)),
-                feeds_answer=feeds,
+                feeds_answer=_moves(world, chain_steps, walk, index)[0],
                 valid=_valid(world, form(chain_steps[index]), step),
                 statements=statements,
                 correct=all(world.values.get(name) == value for _, name, value in statements),
@@ -216,8 +212,6 @@ def _valid(world: World, shape: Form, step: Settled) -> bool:
     if shape.body == "define":
         known = world.defined.get(shape.name or "")
         return known == tuple(step.words[shape.start + 1 : -1])
-    if shape.body == "query":
-        return tuple(step.words[shape.start : -1]) == world.query
     return all(read.expected == step.words[read.word] for read in step.reads)
 
 
@@ -243,7 +237,7 @@ def graph(question: str, chain_steps: Sequence[str], *, reading: Reading = "kept
     for index in range(len(walk.steps)):
         moved, reached = _moves(world, chain_steps, walk, index)
         edges |= {(index, later) for later in reached}
-        if moved or (form(chain_steps[index]).body == "query" and index in walk.answer_sources):
+        if moved:
             answer.add(index)
     return StepGraph("regenerated", frozenset(edges), frozenset(answer))
 

@@ -8,7 +8,19 @@ text of ids is their words joined by single spaces; on it, encode and decode are
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mechcot.organisms.grammar import ANSWER, ASSISTANT, BOS, CLOSE, EOS, PAD, SPECIALS, THINK, UNKNOWN, USER, WORDS
+from mechcot.organisms.grammar import (
+    ANSWER,
+    ASSISTANT,
+    BOS,
+    CLOSE,
+    EOS,
+    PAD,
+    SPECIALS,
+    THINK,
+    UNKNOWN,
+    USER,
+    WORDS,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -5,7 +5,8 @@
     for each x_i going up:                      compute x_i
         careful and a subtraction:              check x_i; if the verdict is bad, give x_i anew
         careful, after x_2:                     list x_1 and x_2
-    conclusion: careful nearly always, brief in 3 of 10
+    conclusion: give the queried name anew; careful nearly always, brief in 3 of 10
+                a query for two names: give both, always, each in a step of its own
 
 Careful chains verify *every subtraction and nothing else*, at once, so that what happens to an edited
 value is predictable: a wrong sum is carried on, a wrong difference is caught. Slips are planted where
@@ -32,7 +33,7 @@ class Manner:
     Attributes:
         checks: Which computed values are verified: `differences`, `all` or `none`; None: by style.
         summary: Probability of the summary step; None: by style (0.95 or 0).
-        conclusion: Probability of a conclusion; None: by style (0.95 or 0.3).
+        conclusion: Probability of a conclusion where one name is queried; None: by style (0.95 or 0.3).
         distractor: Probability that a distractor is computed; None: by style (0.6 or 0.15).
         bare: Probability that a step has no marker words.
         wording: Probability of the first of the two wordings.
@@ -214,9 +215,9 @@ def compose(world: World, *, rng: Random, manner: Manner = Manner()) -> Draft:
             pen.compute(name)
         if what == "unused":
             pen.unused.extend(range(before, len(pen.steps)))
-    if conclusion:
-        asked = world.query
-        pen.write(StepKind.CONCLUSION, f"{asked[0]}= 0" if len(asked) == 1 else " ".join(asked))
+    if conclusion or len(world.query) > 1:
+        for name in world.query[::2]:
+            pen.write(StepKind.CONCLUSION, f"{name}= 0")
     return Draft(
         steps=tuple(pen.steps),
         kinds=tuple(pen.kinds),

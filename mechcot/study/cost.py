@@ -64,7 +64,14 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
         table.add_column(name, justify="left" if name in {"reader", "measure"} else "right")
     for row in rows:
         about = _duration(row.tokens * per_token)
-        table.add_row(row.reader, row.measure, str(row.items), f"{row.forwards:.0f}", f"{row.tokens:.3g}", about)
+        table.add_row(
+            row.reader,
+            row.measure,
+            str(row.items),
+            f"{row.forwards:.0f}",
+            f"{row.tokens:.3g}",
+            about,
+        )
     console.print(table)
     items = sum(row.items for row in rows)
     seconds = sum(row.tokens for row in rows) * per_token

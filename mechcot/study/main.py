@@ -52,13 +52,25 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
             f"(chains: {study.chains}); use --chains all, more problems, or longer completions (--max-tokens)"
         )
         raise UserError(msg)
-    todo = [job for job in jobs(study, models, cells(study, author=author), chains) if _wanted(job, used)]
+    todo = [
+        job
+        for job in jobs(study, models, cells(study, author=author), chains)
+        if _wanted(job, used)
+    ]
     announce(study, models, todo, console=console)
     tables = Tables.of(list(take(study, models, todo, chains)))
     later = [*models.names[1:], *([name] if (name := null_name(study)) else [])]
-    findings = [find(study, tables, author=author, after=name, traces=chains[author]) for name in later]
+    findings = [
+        find(study, tables, author=author, after=name, traces=chains[author]) for name in later
+    ]
     found = summary(
-        study, models, author=author, written=chains[author], used=used, findings=findings, tables=tables
+        study,
+        models,
+        author=author,
+        written=chains[author],
+        used=used,
+        findings=findings,
+        tables=tables,
     )
     _write(study, models, found, findings=findings, tables=tables, chains=chains, used=used)
     _manifest(study, models, tables, seconds=time.monotonic() - started)
@@ -130,7 +142,11 @@ def _parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def _manifest(study: Study, models: Models, tables: Tables, *, seconds: float) -> None:
-    spent = tables.readings.groupby(["reader", "measure"])["seconds"].agg(["sum", "count"]).reset_index()
+    spent = (
+        tables.readings.groupby(["reader", "measure"])["seconds"]
+        .agg(["sum", "count"])
+        .reset_index()
+    )
     write_json(
         study.out / "manifest.json",
         {
@@ -148,7 +164,8 @@ def _manifest(study: Study, models: Models, tables: Tables, *, seconds: float) -
                 }
                 for name in models.names
             ],
-            "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+            "versions": {name: version(name) for name in PACKAGES}
+            | {"python": platform.python_version()},
             "readings": spent.to_dict("records"),
         },
     )

@@ -50,7 +50,11 @@ class Models:
 
     def weights_hash(self, name: str) -> str:
         """Hash of a model's weight files, without loading it when they are on this machine."""
-        spec = self.specs[name.partition("@logits=")[0]] if name not in self.specs else self.specs[name]
+        spec = (
+            self.specs[name.partition("@logits=")[0]]
+            if name not in self.specs
+            else self.specs[name]
+        )
         return hash_spec(spec) or self.get(name).weights_hash
 
     @staticmethod

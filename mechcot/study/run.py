@@ -97,7 +97,12 @@ def inputs_for(study: Study, trace: Trace, *, others: Sequence[Trace], filler: s
     other = next(
         (t for t in around if t.problem.answer != trace.problem.answer and t.chain_steps), None
     )
-    return Inputs(other=other, maker=maker_for(trace.problem), filler=filler, seed=item_seed(study.seed, trace.problem.id))
+    return Inputs(
+        other=other,
+        maker=maker_for(trace.problem),
+        filler=filler,
+        seed=item_seed(study.seed, trace.problem.id),
+    )
 
 
 def filler_for(reader: Reasoner) -> str:

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 
 from mechcot.core.card import MeasureCard
 
-TABLE_HEAD = ("measure", "the question it answers", "headline value", "unit", "smallest effect", "status")
+TABLE_HEAD = (
+    "measure",
+    "the question it answers",
+    "headline value",
+    "unit",
+    "smallest effect",
+    "status",
+)
 
 
 def card_text(card: MeasureCard) -> str:

@@ -98,9 +98,12 @@ def evaluate(node: Node, value: Callable[[int], Fraction]) -> Fraction | None:
     kind = node[0]
     if kind == "number":
         return value(node[1])
-    parts = [evaluate(child, value) for child in node[1:]]
-    if any(part is None for part in parts):
-        return None
+    parts: list[Fraction] = []
+    for child in node[1:]:
+        part = evaluate(child, value)
+        if part is None:
+            return None
+        parts.append(part)
     if kind == "percent":
         return parts[0] / 100
     if kind == "negative":
@@ -112,7 +115,8 @@ def _apply(operator: str, a: Fraction, b: Fraction) -> Fraction | None:
     if operator == "/":
         return a / b if b else None
     if operator == "^":
-        return a**b if b.denominator == 1 and 0 <= b <= 8 and abs(a) < 10**6 else None
+        whole = b.denominator == 1 and 0 <= b <= 8 and abs(a) < 10**6
+        return Fraction(a ** int(b)) if whole else None
     return {"+": a + b, "-": a - b, "*": a * b}[operator]
 
 

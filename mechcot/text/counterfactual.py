@@ -9,27 +9,24 @@ Algorithm (METHODS.md, section 3, "Step patching").
    form of the same length, and an answer that does not move reject the change.
 3. Write prompt and completion of the twin, tokenize it, and keep it only if it has the same number of
    tokens, the same steps at the same tokens, and states the predicted answer.
-4. Token spans are measured, not guessed: each number is changed alone, digit by digit, and the tokens
-   that differ are its span.
+4. Token spans are measured, not guessed (`mechcot.text.rewriting`).
 
 Deviations: *ours* throughout. Every refusal is a `NotMeasurable` whose text is one of few, so that
 reasons can be counted.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.trace import Phase, Span, Step, Trace
-from mechcot.text.answers import number, number_only, same_answer
+from mechcot.core.trace import Phase, Span, Trace
+from mechcot.text.answers import same_answer
 from mechcot.text.arithmetic import plain, render
 from mechcot.text.provenance import Program
-
-Retoken = Callable[[Trace, str, str], Trace]
+from mechcot.text.rewriting import Retoken, Subject
 
 _MOST_VALUES = 60
 _MOST_TWINS = 16
@@ -53,7 +50,7 @@ class ArithmeticMaker:
         Raises:
             NotMeasurable: There is no twin that is certain; the text says why.
         """
-        subject = _Subject.of(trace, retoken)
+        subject = Subject.of(trace, retoken)
         reasons: list[str] = []
         misfits = 0
         for tried, change in enumerate(_changes(subject, random.Random(seed), reasons)):
@@ -80,108 +77,10 @@ class _Change:
     answer: str
 
 
-@dataclass(frozen=True, eq=False)
-class _Subject:
-    """A trace with its arithmetic."""
-
-    trace: Trace
-    program: Program
-    question_at: int
-    answer_at: int
-    retoken: Retoken
-
-    @classmethod
-    def of(cls, trace: Trace, retoken: Retoken) -> "_Subject":
-        """Check all that does not depend on the change.
-
-        Raises:
-            NotMeasurable: Something stands against a certain prediction.
-        """
-        question = trace.problem.question.strip()
-        if trace.prompt.count(question) != 1:
-            msg = "the question does not stand once and word for word in the prompt"
-            raise NotMeasurable(msg)
-        answer = None if trace.answer.text is None else number(number_only(trace.answer.text))
-        program = Program(question, trace.completion, answer=answer)
-        program.check()
-        if program.answer_at is None:
-            msg = "the answer is not a plain number that the completion states"
-            raise NotMeasurable(msg)
-        if program.unexplained():
-            msg = "a number of the chain stands neither in the question nor in an earlier result"
-            raise NotMeasurable(msg)
-        if retoken(trace, trace.prompt, trace.completion).ids != trace.ids:
-            msg = "the trace's tokens are not the encoding of its own text"
-            raise NotMeasurable(msg)
-        at = trace.prompt.index(question)
-        return cls(trace, program, at, program.answer_at, retoken)
-
-    def twin(self, values: Mapping[int, Fraction]) -> Trace:
-        """The trace with new numbers written in (all of them keep their length)."""
-        texts = {}
-        for index, value in values.items():
-            text = render(value, like=self.program.tokens[index].text)
-            if text is None:
-                msg = "a changed value cannot be written in the same form"
-                raise NotMeasurable(msg)
-            texts[index] = text
-        return self.written(texts)
-
-    def written(self, texts: Mapping[int, str]) -> Trace:
-        """The trace with the texts of some number tokens replaced."""
-        prompt, completion = list(self.trace.prompt), list(self.trace.completion)
-        for index, text in texts.items():
-            token = self.program.tokens[index]
-            into, shift = (
-                (prompt, self.question_at) if index < self.program.split else (completion, 0)
-            )
-            into[token.start + shift : token.stop + shift] = text
-        return self.retoken(self.trace, "".join(prompt), "".join(completion))
-
-    def step_of(self, index: int) -> Step:
-        """The step in which a number of the completion stands."""
-        start = self.program.tokens[index].start
-        return next(step for step in self.trace.steps if start in step.chars)
-
-    def tokens_of(self, index: int, to: Fraction) -> Span:
-        """Token span of a number: every position that differs when it alone is changed.
-
-        Raises:
-            NotMeasurable: Every change of it shifts the tokens.
-        """
-        text = self.program.tokens[index].text
-        probes = {render(to, like=text), *(_other_digits(text, by) for by in (1, 3, 4))} - {
-            None,
-            text,
-        }
-        positions: set[int] = set()
-        for probe in sorted(str(p) for p in probes):
-            ids = self.written({index: probe}).ids
-            if len(ids) == len(self.trace.ids):
-                pairs = enumerate(zip(ids, self.trace.ids, strict=True))
-                positions |= {at for at, (new, old) in pairs if new != old}
-        if not positions:
-            msg = "the tokens of a stated value cannot be found"
-            raise NotMeasurable(msg)
-        return Span(min(positions), max(positions) + 1)
-
-
-def _other_digits(text: str, by: int) -> str:
-    """A number of the same form in which every digit differs and the first is not 0."""
-    return "".join(
-        str(1 + (int(digit) - 1 + by) % 9)
-        if digit.isdigit() and digit != "0"
-        else str(by)
-        if digit == "0"
-        else digit
-        for digit in text
-    )
-
-
 # --- which change ---------------------------------------------------------------------------------
 
 
-def _changes(subject: _Subject, rng: random.Random, reasons: list[str]) -> Iterator[_Change]:
+def _changes(subject: Subject, rng: random.Random, reasons: list[str]) -> Iterator[_Change]:
     """Changes that are certain; those whose answer begins with another digit come first for each fact."""
     program = subject.program
     read = {
@@ -224,7 +123,7 @@ def _values(text: str, rng: random.Random) -> list[Fraction]:
     return [v for v in values if v != old and v > 1][:_MOST_VALUES]
 
 
-def _evaluated(subject: _Subject, fact: int, value: Fraction) -> _Change:
+def _evaluated(subject: Subject, fact: int, value: Fraction) -> _Change:
     """Run the arithmetic with one fact changed.
 
     Raises:
@@ -251,7 +150,7 @@ def _evaluated(subject: _Subject, fact: int, value: Fraction) -> _Change:
     return _Change(fact, moved, answer)
 
 
-def _answer_text(subject: _Subject, value: Fraction) -> str | None:
+def _answer_text(subject: Subject, value: Fraction) -> str | None:
     """An answer's value, written as the trace's answer is."""
     like = str(subject.trace.answer.text)
     digits = subject.program.tokens[subject.answer_at].text
@@ -272,7 +171,7 @@ def _same_layout(clean: Trace, twin: Trace) -> bool:
 # --- what follows ---------------------------------------------------------------------------------
 
 
-def _assemble(subject: _Subject, twin: Trace, change: _Change) -> Counterfactual:
+def _assemble(subject: Subject, twin: Trace, change: _Change) -> Counterfactual:
     """Spans and predictions of a twin that lines up."""
     spans = {
         index: subject.tokens_of(index, change.values[index])
@@ -288,7 +187,7 @@ def _assemble(subject: _Subject, twin: Trace, change: _Change) -> Counterfactual
     return Counterfactual(trace=twin, fact=spans[change.fact], answer=change.answer, stated=stated)
 
 
-def _feeder(subject: _Subject, change: _Change) -> int | None:
+def _feeder(subject: Subject, change: _Change) -> int | None:
     """The last place of the chain that states the answer's value, result or not."""
     answer = subject.program.tokens[subject.answer_at].value
     places = [
@@ -301,29 +200,29 @@ def _feeder(subject: _Subject, change: _Change) -> int | None:
     return places[-1] if places else None
 
 
-def _groups(subject: _Subject, change: _Change, feeder: int | None) -> list[list[int]]:
+def _groups(subject: Subject, change: _Change, feeder: int | None) -> list[list[int]]:
     """The statements: each changed result with the copies right behind it (`9>>9`), and the feeder."""
     program = subject.program
     groups: list[list[int]] = []
     for index in sorted(change.values):
         if index < program.split or subject.step_of(index).phase is not Phase.CHAIN:
             continue
-        last = groups[-1][-1] if groups else None
-        between = (
-            program.completion[program.tokens[last].stop : program.tokens[index].start]
-            if last
-            else ""
-        )
-        copies = last is not None and between in {">>", ">>$", ">> "}
-        if copies and program.tokens[last].value == program.tokens[index].value:
+        if groups and _is_copy(program, groups[-1][-1], index):
             groups[-1].append(index)
         elif index in program.results or index == feeder:
             groups.append([index])
     return groups
 
 
+def _is_copy(program: Program, last: int, index: int) -> bool:
+    """Whether a number repeats the one before it right behind a calculator mark."""
+    between = program.completion[program.tokens[last].stop : program.tokens[index].start]
+    same = program.tokens[last].value == program.tokens[index].value
+    return same and between in {">>", ">>$", ">> "}
+
+
 def _stated(
-    subject: _Subject,
+    subject: Subject,
     twin: Trace,
     change: _Change,
     spans: Mapping[int, Span],
@@ -344,7 +243,7 @@ def _stated(
 
 
 def _dependents(
-    subject: _Subject, twin: Trace, spans: Mapping[int, Span], group: list[int], step: int
+    subject: Subject, twin: Trace, spans: Mapping[int, Span], group: list[int], step: int
 ) -> tuple[Dependent, ...]:
     """In each later chain step the first number that can only have been read here."""
     first: dict[int, int] = {}
@@ -358,7 +257,7 @@ def _dependents(
     )
 
 
-def _regenerated(subject: _Subject, change: _Change, group: list[int]) -> str | None:
+def _regenerated(subject: Subject, change: _Change, group: list[int]) -> str | None:
     """The answer when only this statement changes and all later text is written anew; None when it stays or is not certain."""
     program = subject.program
     new = change.values[group[-1]]
@@ -372,9 +271,3 @@ def _regenerated(subject: _Subject, change: _Change, group: list[int]) -> str | 
     text = _answer_text(subject, value)
     moved = value != program.tokens[subject.answer_at].value and value > 0
     return text if moved else None
-
-
-def layout_widths(trace: Trace) -> tuple[int, ...]:
-    """Token counts of prompt and steps: what a twin must share."""
-    bounds = (0, trace.prompt_length, *(step.tokens.stop for step in trace.steps))
-    return tuple(stop - start for start, stop in pairwise(bounds))

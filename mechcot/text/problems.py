@@ -6,7 +6,7 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:
     try:
         from datasets import load_dataset
 
-        rows: Sequence[Any] = load_dataset(name, configuration, split=split)
+        rows: Iterable[Any] = load_dataset(name, configuration, split=split)
     except ImportError as error:
         msg = (
             f"{source}: the `datasets` library is not installed, and there is no file of that name"

@@ -17,62 +17,10 @@ from functools import cached_property
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.text.arithmetic import Equation, Token, equations, evaluate, leaves, scan
+from mechcot.text.number_words import FRACTIONS, SPELLED, WORDS
 
 _F = Fraction
-_CARDINALS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-)
-WORDS: Mapping[str, tuple[Fraction, ...]] = {
-    **{word: (_F(value),) for value, word in enumerate(_CARDINALS.split(" "))},
-    **{word: (_F(10 * value),) for value, word in enumerate(
-        ("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"), start=3
-    )},
-    "a": (_F(1),), "an": (_F(1),), "another": (_F(1),), "once": (_F(1),), "single": (_F(1),), "each": (_F(1),),
-    "half": (_F(2), _F(1, 2), _F(50), _F(3, 2)), "halves": (_F(2), _F(1, 2)), "halfway": (_F(2), _F(1, 2)),
-    "twice": (_F(2),), "double": (_F(2),), "doubled": (_F(2),), "doubles": (_F(2),), "both": (_F(2),),
-    "pair": (_F(2),), "pairs": (_F(2),), "couple": (_F(2),), "average": (_F(2),), "second": (_F(2), _F(60)),
-    "seconds": (_F(60),), "third": (_F(3), _F(1, 3)), "thirds": (_F(3), _F(2, 3), _F(1, 3)),
-    "triple": (_F(3),), "tripled": (_F(3),), "thrice": (_F(3),), "quarter": (_F(4), _F(1, 4), _F(25), _F(15)),
-    "quarters": (_F(4), _F(1, 4), _F(25), _F(3, 4)), "fourth": (_F(4), _F(1, 4)), "fifth": (_F(5), _F(1, 5)),
-    "sixth": (_F(6), _F(1, 6)), "eighth": (_F(8), _F(1, 8)), "tenth": (_F(10), _F(1, 10)),
-    "quadruple": (_F(4),), "dozen": (_F(12),), "dozens": (_F(12),), "thousand": (_F(1000),), "million": (_F(10**6),),
-    "percent": (_F(100),), "percentage": (_F(100),), "minute": (_F(60),), "minutes": (_F(60),),
-    "hour": (_F(60), _F(24), _F(3600)), "hours": (_F(60), _F(24), _F(3600)), "day": (_F(24), _F(7)), "days": (_F(24), _F(7), _F(30), _F(365)),
-    "daily": (_F(7), _F(30), _F(365)), "week": (_F(7), _F(52), _F(4)), "weeks": (_F(7), _F(52), _F(4)),
-    "weekly": (_F(7), _F(52), _F(4)), "weekday": (_F(5),), "weekdays": (_F(5),), "weekend": (_F(2),), "weekends": (_F(2),),
-    "month": (_F(12), _F(30), _F(4)), "months": (_F(12), _F(30), _F(4)), "monthly": (_F(12),),
-    "year": (_F(12), _F(365), _F(52)), "years": (_F(12), _F(365), _F(52)), "yearly": (_F(12), _F(365), _F(52)),
-    "annual": (_F(12), _F(52)), "decade": (_F(10),), "century": (_F(100),), "dollar": (_F(100),), "cents": (_F(100),),
-    "foot": (_F(12), _F(3)), "feet": (_F(12), _F(3)), "inches": (_F(12),), "yard": (_F(3),), "yards": (_F(3),),
-    "pound": (_F(16),), "pounds": (_F(16),), "ounces": (_F(16),), "gallon": (_F(4), _F(16)), "gallons": (_F(4), _F(16)),
-    "square": (_F(4),), "kilometers": (_F(1000),), "meters": (_F(100), _F(1000)), "kg": (_F(1000),),
-}  # fmt: skip
-_SPELLED = frozenset(_CARDINALS.split(" ")) | {
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-    "dozen",
-}
-_FRACTIONS = frozenset(
-    {
-        "half",
-        "halves",
-        "third",
-        "thirds",
-        "quarter",
-        "quarters",
-        "fourth",
-        "fifth",
-        "sixth",
-        "eighth",
-        "tenth",
-    }
-)
+
 _LABEL = re.compile(
     r"(?:^|\n)\s*(?:[#*>-]+\s*)*(?:\*\*)?(?:step\s*)?\Z|\b(?:step|part|case|question)\s*#?\Z",
     re.IGNORECASE,
@@ -150,7 +98,7 @@ class Program:
     def spelled(self) -> frozenset[Fraction]:
         """Values of number words in the completion."""
         words = (t.text.lower() for t in self.tokens[self.split :] if t.kind == "word")
-        return frozenset(value for word in words if word in _SPELLED for value in WORDS[word])
+        return frozenset(value for word in words if word in SPELLED for value in WORDS[word])
 
     @cached_property
     def constants(self) -> frozenset[Fraction]:
@@ -159,7 +107,7 @@ class Program:
         values = {value for word in words for value in WORDS.get(word, ())}
         if any(t.kind == "percent" for t in self.tokens) or words & {"percent", "percentage"}:
             values |= {_F(100), _F(1, 100), _F(1)}
-        if words & _FRACTIONS:
+        if words & FRACTIONS:
             values.add(_F(1))
         return frozenset(values) | {
             t.value
@@ -226,7 +174,7 @@ class Program:
             places += [Source(at) for at in stated.get(value, ())]
             places += [Source(None)] * (value in self.constants)
             places += self._percentages(value) if not places else []
-            found[index] = tuple(places) or self._ahead(index, value)
+            found[index] = (*places, *self._ahead(index, value))
         return found
 
     def _told(self, index: int, value: Fraction) -> int | None:

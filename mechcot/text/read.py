@@ -195,16 +195,13 @@ def _apart(
 
 
 def _from_offsets(text: str, offsets: Sequence[Sequence[int]]) -> list[int]:
-    """Where each token begins, from its half-open character span."""
-    return _never_falling([_first_ink(text, int(start), int(stop)) for start, stop in offsets])
-
-
-def _first_ink(text: str, start: int, stop: int) -> int:
-    """First character of `[start, stop)` that is not white space, or `start`."""
-    for position in range(start, stop):
-        if not text[position].isspace():
-            return position
-    return start
+    """Where each token begins, from its half-open character span: its first ink, or its start."""
+    begins = []
+    for start, stop in offsets:
+        piece = text[start:stop]
+        bare = len(piece.lstrip())
+        begins.append(int(start) + (len(piece) - bare if bare else 0))
+    return _never_falling(begins)
 
 
 def _never_falling(begins: list[int]) -> list[int]:
@@ -230,7 +227,8 @@ def _from_decoding(
     position = 0
     for group, piece in _spelled(decode, context, ids):
         start, position = _place(text, position, piece)
-        begins += [_first_ink(text, start, position)] * group
+        bare = len(text[start:position].lstrip())
+        begins += [position - bare if bare else start] * group
     if text[position:].strip():
         msg = (
             f"completion of {completion.problem.id}: the ids do not spell the text; they end before "

@@ -80,8 +80,9 @@ def _forest(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -
     return Plate(
         next(numbers),
         forest(rows, by_name),
-        "Each mark is the mean paired difference over items; the bar is its 95 % interval. A bar clear of zero is a "
-        "change; a bar inside the shaded band is no change worth the name. To the left the chain carries less.",
+        "Each mark is the mean paired difference over items; the bar is its 95 % interval. “less” and “more” "
+        "need a bar clear of zero and a mark outside the shaded band; “no change” needs an equivalence test for the band. "
+        "To the left the chain carries less.",
         tables.contrasts([row for some in rows.values() for row in some]),
     )
 
@@ -140,7 +141,7 @@ def _patch_map(comparison: Comparison, numbers: Iterator[int]) -> Plate | None:
     return Plate(
         next(numbers),
         patch_map(comparison.patch_maps, before=comparison.before, after=comparison.after),
-        "The state of a counterfactual run is written in where the chain states a value. “next”: the dependent step becomes "
-        "the predicted one, later text kept. “answer”: the tail is written anew and ends in the predicted answer.",
+        "The state of a counterfactual run is written in where the chain states a value; a cell says how far what follows "
+        "moves to what that value predicts. One row of maps a readout, never mixed.",
         tables.patch_maps(comparison.patch_maps),
     )

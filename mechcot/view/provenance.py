@@ -60,21 +60,25 @@ def models(entries: Sequence[ModelEntry]) -> Table:
 
 
 def costs(rows: Sequence[CostRow]) -> Table:
-    """What each part of the run cost."""
+    """What each part of the run cost; columns that nobody counted are left out."""
+    counted = {
+        "forwards": [amount(row.forwards, "") for row in rows],
+        "tokens": [amount(row.tokens, "") for row in rows],
+        "memory": [amount(row.memory_bytes, "B") for row in rows],
+        "disk": [amount(row.disk_bytes, "B") for row in rows],
+    }
+    known = {name: texts for name, texts in counted.items() if any(text != DASH for text in texts)}
     return table(
-        ("part", "model", "items", "seconds", "forwards", "tokens", "memory", "disk"),
+        ("part", "model", "items", "seconds", *known),
         [
             (
                 Cell(row.what),
                 Cell(row.model),
                 Cell(str(row.items), "number"),
                 Cell(number(row.seconds, digits=1), "number"),
-                Cell(amount(row.forwards, ""), "number"),
-                Cell(amount(row.tokens, ""), "number"),
-                Cell(amount(row.memory_bytes, "B"), "number"),
-                Cell(amount(row.disk_bytes, "B"), "number"),
+                *(Cell(texts[place], "number") for texts in known.values()),
             )
-            for row in rows
+            for place, row in enumerate(rows)
         ],
     )
 

@@ -78,7 +78,9 @@ def test_readings_survive_the_disk_with_nan(tmp_path: Path):
         reader="r",
         tokens="x",
     )
-    reading = Reading("m", "t", "p", "a", "r", math.nan, "why", {"null": math.nan, "x": 1.5}, {"kl": matrix})
+    reading = Reading(
+        "m", "t", "p", "a", "r", math.nan, "why", {"null": math.nan, "x": 1.5}, {"kl": matrix}
+    )
     reading.save(tmp_path / "r.safetensors")
     back = Reading.load(tmp_path / "r.safetensors")
     assert math.isnan(back.value)
@@ -127,7 +129,16 @@ def test_frames_are_tidy():
         labels={"step": (2.0, 5.0, 7.0)},
     )
     frame = grid.frame()
-    assert list(frame.columns) == ["measure", "name", "trace", "reader", "unit", "layer", "step", "value"]
+    assert list(frame.columns) == [
+        "measure",
+        "name",
+        "trace",
+        "reader",
+        "unit",
+        "layer",
+        "step",
+        "value",
+    ]
     assert frame.query("layer == 1 and step == 5").value.item() == 4.0
 
 

@@ -66,7 +66,9 @@ def test_filler_keeps_the_token_count_and_equals_the_plain_forward(random_reader
     answer = answer_of(random_reader, chain + cue, count=2)
     unit = random_reader.continue_ids(" hmm")
     assert len(unit) == 1
-    for k, value in zip(reading.results["from"].labels["after"], reading.results["from"].values, strict=True):
+    for k, value in zip(
+        reading.results["from"].labels["after"], reading.results["from"].values, strict=True
+    ):
         cut = trace.cuts()[int(k)]
         filled = chain[:cut] + unit * (len(chain) - cut)
         assert value == pytest.approx(probability(random_reader, filled + cue, answer), abs=1e-5)
@@ -84,7 +86,9 @@ def test_suppression_is_one_masked_forward_per_step(random_reader, traces, input
     for j, span in enumerate(steps):
         seen = torch.tril(torch.ones(len(ids), len(ids), dtype=torch.bool))
         seen[span.stop :, span.start : span.stop] = False
-        mask = torch.zeros(1, 1, len(ids), len(ids)).masked_fill(~seen, torch.finfo(torch.float32).min)
+        mask = torch.zeros(1, 1, len(ids), len(ids)).masked_fill(
+            ~seen, torch.finfo(torch.float32).min
+        )
         hidden = logprobs(random_reader, ids, mask)
         divergence = (clean.exp() * (clean - hidden)).sum(-1)
         for i in range(j + 1, len(steps)):
@@ -190,7 +194,15 @@ def test_a_measure_gives_the_same_reading_twice(random_reader, traces, inputs, n
 def test_cards_are_complete(name):
     card = MEASURES[name].card
     assert card.name == name
-    for text in (card.title, card.question, card.formula, card.unit, card.source, card.confounds, card.cost):
+    for text in (
+        card.title,
+        card.question,
+        card.formula,
+        card.unit,
+        card.source,
+        card.confounds,
+        card.cost,
+    ):
         assert text.strip()
     assert card.low < card.high
     assert 0 < card.smallest_effect < card.high - card.low

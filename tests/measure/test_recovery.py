@@ -6,7 +6,6 @@ import pytest
 from mechcot.measure.inputs import Inputs
 from mechcot.measure.registry import MEASURES
 from mechcot.organisms.maker import OrganismMaker
-
 from tests.measure.conftest import PROBLEMS, chain_of
 
 JUDGED = [name for name, measure in MEASURES.items() if measure.card.direction == 1]

@@ -204,7 +204,11 @@ def test_two_stated_values_feed_a_combined_answer():
     assert truth.graph(question, steps, reading="kept").answer == {1, 2}
     assert counterfactual.edit_at(question, steps, 1, 1, "4").answer_kept == "4"
     assert counterfactual.edit_at(question, steps, 1, 1, "4").answer_regenerated == "5"
-    assert truth.final_answer(question, (*steps, "hence g + c .")) == "1"
+    concluded = (*steps, "hence g= 8 .", "so finally c= 3 .")
+    assert truth.graph(question, concluded, reading="kept").answer == {3, 4}
+    assert counterfactual.edit_at(question, concluded, 3, 2, "9").answer_kept == "6"
+    kinds = [fact.kind for fact in truth.parse(question, concluded)]
+    assert kinds[3:] == [StepKind.CONCLUSION] * 2
 
 
 def test_regenerated_edges_reach_further_than_kept_ones():

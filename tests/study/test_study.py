@@ -61,7 +61,9 @@ def test_identity_edits_are_exactly_zero(finished):
 def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, monkeypatch):
     study, _ = finished
     before = (study.out / "summary.json").read_bytes()
-    monkeypatch.setattr("mechcot.study.run._take", lambda *_: pytest.fail("a reading was taken again"))
+    monkeypatch.setattr(
+        "mechcot.study.run._take", lambda *_: pytest.fail("a reading was taken again")
+    )
     run(study)
     assert (study.out / "summary.json").read_bytes() == before
 
@@ -72,7 +74,9 @@ def test_a_killed_run_resumes_to_the_same_summary(finished, tmp_path):
     command = [sys.executable, "-m", "mechcot", "compare", *study.models]
     command += ["--traces", str(study.traces), "--out", str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while len(list(out.glob("readings/*/*/*.safetensors"))) < 10 and time.monotonic() < deadline:
         assert process.poll() is None, "the run ended before it could be killed"
@@ -110,4 +114,6 @@ def test_cells_are_grouped_by_reader(models):
     study = Study(models=models, out=Path("x"), problems="p.jsonl")
     readers = [cell.reader for cell in cells(study, author="one")]
     assert readers == sorted(readers, key=readers.index)
-    assert len(set(readers)) == len([r for i, r in enumerate(readers) if i == 0 or readers[i - 1] != r])
+    assert len(set(readers)) == len(
+        [r for i, r in enumerate(readers) if i == 0 or readers[i - 1] != r]
+    )

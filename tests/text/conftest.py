@@ -29,7 +29,7 @@ def strings(value):
 
 @pytest.fixture(scope="session")
 def shared_texts(shared):
-    """Every string in every shared file, longest 4,000 in full."""
+    """The 3,000 longest of all strings in all shared files."""
     texts = set()
     for path in sorted(shared.glob("*/*")):
         if path.suffix == ".jsonl":
@@ -37,5 +37,4 @@ def shared_texts(shared):
                 texts.update(strings(json.loads(line)))
         elif path.suffix in {".json", ".md", ".csv"}:
             texts.add(path.read_text(encoding="utf-8"))
-    return sorted(texts, key=len)[-6000:]
-
+    return sorted(texts, key=len)[-3000:]

@@ -36,6 +36,8 @@ from mechcot.text.answers import find_answer, number, read_answer, same_answer
         ("so \\boxed{1} </think> Done with 7.", "7", "last_number"),
         ("<think> so the answer is 9. Hmm, 4 +", "9", "phrase"),
         ("<think> so 4 + 5", None, "unread"),
+        ("<think> a </think>The answer is 9.<|im_end|>", "9", "phrase"),
+        ("#### 9<eos>", "9", "hash"),
         ("", None, "unread"),
         ("no digits", None, "unread"),
         ("\\boxed{", None, "unread"),
@@ -148,7 +150,11 @@ def test_r1_traces_where_we_differ_from_their_labels_they_are_wrong(shared):
                 differ[name, row["item_id"]] = (found.text, row["ground_truth"], same)
     assert differ == {
         ("llama8b", "math500_0002"): ("\\dfrac{14}{3}", "\\frac{14}{3}", True),
-        ("qwen7b", "math500_0000"): ("(3, \\dfrac{\\pi}{2})", "\\left( 3, \\frac{\\pi}{2} \\right)", True),
+        ("qwen7b", "math500_0000"): (
+            "(3, \\dfrac{\\pi}{2})",
+            "\\left( 3, \\frac{\\pi}{2} \\right)",
+            True,
+        ),
         ("qwen7b", "math500_0002"): ("\\dfrac{14}{3}", "\\frac{14}{3}", True),
         ("qwen7b", "math500_0007"): ("90", "90^\\circ", True),
     }

@@ -12,12 +12,19 @@ GOOD = {"id": "a", "question": "1+1?", "answer": "2"}
 
 def write(tmp_path, *lines):
     path = tmp_path / "p.jsonl"
-    path.write_bytes(b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines))
+    path.write_bytes(
+        b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines)
+    )
     return path
 
 
 def test_lines_become_problems_and_the_rest_is_meta(tmp_path):
-    path = write(tmp_path, b"\xef\xbb\xbf" + json.dumps(GOOD | {"stratum": "hard", "k": 1}).encode(), b"", GOOD | {"id": 7, "answer": 3.5})
+    path = write(
+        tmp_path,
+        b"\xef\xbb\xbf" + json.dumps(GOOD | {"stratum": "hard", "k": 1}).encode(),
+        b"",
+        GOOD | {"id": 7, "answer": 3.5},
+    )
     first, second = load_problems(path)
     assert (first.id, first.question, first.answer, first.stratum) == ("a", "1+1?", "2", "hard")
     assert dict(first.meta) == {"stratum": "hard", "k": 1}
@@ -27,7 +34,10 @@ def test_lines_become_problems_and_the_rest_is_meta(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([GOOD, {"id": "b", "question": "x"}], r"p\.jsonl:2: 'answer' is missing; expected text, found the keys \['id', 'question'\]"),
+        (
+            [GOOD, {"id": "b", "question": "x"}],
+            r"p\.jsonl:2: 'answer' is missing; expected text, found the keys \['id', 'question'\]",
+        ),
         ([{"question": "x", "answer": "1"}], r"p\.jsonl:1: 'id' is missing"),
         ([GOOD | {"question": "  "}], r"p\.jsonl:1: 'question' is empty"),
         ([GOOD | {"question": ["x"]}], r"p\.jsonl:1: 'question' must be text, got list"),
@@ -46,7 +56,9 @@ def test_a_bad_line_is_named(tmp_path, lines, message):
 
 
 def test_a_missing_file_and_a_directory_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"none\.jsonl: cannot read the file \(No such file or directory\)"):
+    with pytest.raises(
+        UserError, match=r"none\.jsonl: cannot read the file \(No such file or directory\)"
+    ):
         load_problems(tmp_path / "none.jsonl")
     with pytest.raises(UserError, match="is a directory: expected a file"):
         load_problems(tmp_path)
@@ -74,7 +86,12 @@ def test_a_field_map_names_other_columns(tmp_path):
     path = write(tmp_path, {"item": "x", "problem": "q", "gold": 5, "level": "easy"})
     fields = {"id": "item", "question": "problem", "answer": "gold", "stratum": "level"}
     (problem,) = load_problems(path, fields=fields)
-    assert (problem.id, problem.question, problem.answer, problem.stratum) == ("x", "q", "5", "easy")
+    assert (problem.id, problem.question, problem.answer, problem.stratum) == (
+        "x",
+        "q",
+        "5",
+        "easy",
+    )
 
 
 @pytest.fixture
@@ -108,8 +125,11 @@ def test_names_of_data_sets(hub):
     assert first.id == "owner/name:main:train-00000"
 
 
-def test_an_unknown_data_set_is_one_sentence(hub):
-    with pytest.raises(UserError, match=r"nobody/nothing: neither a file nor a data set .*FileNotFoundError: Data"):
+@pytest.mark.usefixtures("hub")
+def test_an_unknown_data_set_is_one_sentence():
+    with pytest.raises(
+        UserError, match=r"nobody/nothing: neither a file nor a data set .*FileNotFoundError: Data"
+    ):
         load_problems("nobody/nothing")
     with pytest.raises(UserError, match="expected a file, or NAME, NAME:SPLIT"):
         load_problems("a:b:c:d")

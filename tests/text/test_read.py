@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from shared_rows import rows
@@ -8,7 +10,11 @@ from mechcot.core.trace import Answer, Phase, StepKind
 from mechcot.text.read import read
 
 PROBLEM = Problem("p", "How many?", "9")
-TOKENIZERS = {"bytes": byte_level, "merged": lambda: byte_level(digits="merged"), "metaspace": metaspace}
+TOKENIZERS = {
+    "bytes": byte_level,
+    "merged": lambda: byte_level(digits="merged"),
+    "metaspace": metaspace,
+}
 CHAIN = "So she sells 16 - 3 = 13.\n\nWait, let me check. Wait, let me check.\n  Hmm… naïve 🦆.\n"
 
 
@@ -36,12 +42,17 @@ def owners(trace):
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_steps_partition_text_and_tokens(name):
     tokenizer = TOKENIZERS[name]()
-    trace = read(completion("Q: how many?\n<think>", CHAIN + "</think>The answer is 9.<eos>"), tokenizer)
+    trace = read(
+        completion("Q: how many?\n<think>", CHAIN + "</think>The answer is 9.<eos>"), tokenizer
+    )
     assert "".join(step.text for step in trace.steps) == trace.completion
     assert [step.phase for step in trace.steps].count(Phase.ANSWER) == 1
     assert trace.steps[-1].text == "</think>The answer is 9.<eos>"
     assert trace.answer == Answer("9", "phrase")
-    assert [step.kind for step in trace.chain_steps][:2] == [StepKind.PROGRESSION, StepKind.VERIFICATION]
+    assert [step.kind for step in trace.chain_steps][:2] == [
+        StepKind.PROGRESSION,
+        StepKind.VERIFICATION,
+    ]
     assert trace.chain_text == CHAIN
     assert tokenizer.decode(list(trace.ids)) == trace.prompt + trace.completion
 
@@ -62,16 +73,18 @@ def test_equal_sentences_get_their_own_tokens():
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@given(cuts=st.lists(st.integers(1, 70), max_size=25), data=st.data())
+@given(cuts=st.lists(st.integers(1, 70), max_size=25))
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_generated_ids_that_are_not_the_encoding_are_kept(name, cuts, data):
+def test_generated_ids_that_are_not_the_encoding_are_kept(name, cuts):
     """Encode in pieces cut anywhere: other ids, the same text, spans by the slow rule."""
     tokenizer = TOKENIZERS[name]()
     text = "So she sells 16 - 3 = 13.\n\nWait, naïve θ. Wait, check 🦆.\n Then 9.\n</think>9"
     bounds = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    head = tokenizer("Q\n<think>", return_offsets_mapping=True, add_special_tokens=False)["input_ids"]
+    head = tokenizer("Q\n<think>", return_offsets_mapping=True, add_special_tokens=False)[
+        "input_ids"
+    ]
     ids = list(head)
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         part = tokenizer(text[start:stop], return_offsets_mapping=True, add_special_tokens=False)
         ids += part["input_ids"]
     trace = read(completion("Q\n<think>", text, ids=tuple(ids), prompt_ids=len(head)), tokenizer)
@@ -86,14 +99,21 @@ def test_generated_ids_that_are_not_the_encoding_are_kept(name, cuts, data):
 
 def test_special_tokens_that_the_text_does_not_show_go_to_the_last_step():
     tokenizer = byte_level()
-    whole = tokenizer("Q<think>So 9.</think>9<eos><eos>", return_offsets_mapping=True, add_special_tokens=False)
-    trace = read(completion("Q<think>", "So 9.</think>9", ids=tuple(whole["input_ids"]), prompt_ids=2), tokenizer)
+    whole = tokenizer(
+        "Q<think>So 9.</think>9<eos><eos>", return_offsets_mapping=True, add_special_tokens=False
+    )
+    trace = read(
+        completion("Q<think>", "So 9.</think>9", ids=tuple(whole["input_ids"]), prompt_ids=2),
+        tokenizer,
+    )
     assert trace.steps[-1].tokens.stop == len(trace.ids)
     assert trace.completion == "So 9.</think>9"
 
 
 def test_ids_of_another_text_are_refused():
-    with pytest.raises(ValueError, match="the ids do not spell the text; they end before 'something else'"):
+    with pytest.raises(
+        ValueError, match="the ids do not spell the text; they end before 'something else'"
+    ):
         read(completion("Q", "something else", ids=(1, 2, 3), prompt_ids=1), byte_level())
     with pytest.raises(ValueError, match="ids need a valid prompt_ids, got None"):
         read(completion("Q", "So", ids=(1, 2, 3)), byte_level())
@@ -133,9 +153,13 @@ def test_marks_in_every_combination(prompt, text, chain, rest, answer):
 
 
 def test_generated_ids_without_text_are_still_owned():
-    ids = byte_level()("Q<think><eos>", return_offsets_mapping=True, add_special_tokens=False)["input_ids"]
+    ids = byte_level()("Q<think><eos>", return_offsets_mapping=True, add_special_tokens=False)[
+        "input_ids"
+    ]
     trace = read(completion("Q<think>", "", ids=tuple(ids), prompt_ids=2), byte_level())
-    assert [(step.text, len(step.tokens), step.phase) for step in trace.steps] == [("", 1, Phase.ANSWER)]
+    assert [(step.text, len(step.tokens), step.phase) for step in trace.steps] == [
+        ("", 1, Phase.ANSWER)
+    ]
 
 
 @pytest.mark.parametrize("space", ["", " "])
@@ -157,15 +181,15 @@ def test_word_level_language_with_its_own_steps(space):
 
 def test_a_token_across_the_end_of_the_prompt_is_split():
     tokenizer = byte_level()
-    joint = tokenizer("Q\n\nWait", return_offsets_mapping=True, add_special_tokens=False)
-    trace = read(completion("Q\n", "\nWait, no.</think>1"), tokenizer)
-    assert tokenizer.decode(list(trace.ids[: trace.prompt_length])) == "Q\n"
-    assert joint["offset_mapping"][1] == (1, 3), "the toy must merge two line ends for this test"
+    joint = tokenizer("Q sells", return_offsets_mapping=True, add_special_tokens=False)
+    assert joint["offset_mapping"][-1][0] <= 2, "the toy must know the word for this test"
+    trace = read(completion("Q sel", "ls 9.</think>1"), tokenizer)
+    assert tokenizer.decode(list(trace.ids[: trace.prompt_length])) == "Q sel"
 
 
 def test_every_r1_trace_is_read(shared):
     tokenizer = byte_level()
-    for row in rows(shared / "r1_math500_traces" / "pilot_math500_qwen7b.jsonl")[:8]:
+    for row in rows(shared / "r1_math500_traces" / "pilot_math500_qwen7b.jsonl")[:3]:
         text = row["reasoning_trace"] + "</think>" + row["answer_text"]
         trace = read(completion(row["problem"] + "<think>", text), tokenizer)
         assert trace.completion == text

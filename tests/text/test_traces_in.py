@@ -9,7 +9,9 @@ from mechcot.text.traces_in import load_chains
 
 def write(tmp_path, *lines):
     path = tmp_path / "t.jsonl"
-    path.write_bytes(b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines))
+    path.write_bytes(
+        b"\n".join(x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines)
+    )
     return path
 
 
@@ -50,21 +52,48 @@ def test_shapes(tmp_path, record, chain, answer, closed):
 
 
 def test_id_author_prompt_and_the_rest(tmp_path):
-    record = {"id": "x", "model": "m", "prompt": "P", "question": "q", "chain": "c", "answer": "4", "stratum": "hard"}
-    named, unnamed = load_chains(write(tmp_path, record, {"question": "q", "chain": "c", "answer": "4"}))
-    assert (named.problem.id, named.author, named.prompt, named.problem.stratum) == ("x", "m", "P", "hard")
+    record = {
+        "id": "x",
+        "model": "m",
+        "prompt": "P",
+        "question": "q",
+        "chain": "c",
+        "answer": "4",
+        "stratum": "hard",
+    }
+    named, unnamed = load_chains(
+        write(tmp_path, record, {"question": "q", "chain": "c", "answer": "4"})
+    )
+    assert (named.problem.id, named.author, named.prompt, named.problem.stratum) == (
+        "x",
+        "m",
+        "P",
+        "hard",
+    )
     assert (unnamed.problem.id, unnamed.author, unnamed.prompt) == ("line-00002", "imported", None)
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([{"chain": "c", "answer": "4"}], r"t\.jsonl:1: no question: expected one of question, problem"),
+        (
+            [{"chain": "c", "answer": "4"}],
+            r"t\.jsonl:1: no question: expected one of question, problem",
+        ),
         ([{"question": "q", "chain": "c"}], r"t\.jsonl:1: no answer: expected one of ground_truth"),
-        ([{"question": "q", "answer": "4"}], r"t\.jsonl:1: no chain: expected one of chain, reasoning"),
+        (
+            [{"question": "q", "answer": "4"}],
+            r"t\.jsonl:1: no chain: expected one of chain, reasoning",
+        ),
         ([{"messages": "x", "answer": "4"}], r"'messages' must be a list of objects"),
-        ([{"messages": [USER], "answer": "4"}], r"no assistant message after the last user message"),
-        ([{"id": "a", "question": "q", "chain": "c", "answer": "4"}] * 2, r"t\.jsonl:2: the id 'a' stands on line 1"),
+        (
+            [{"messages": [USER], "answer": "4"}],
+            r"no assistant message after the last user message",
+        ),
+        (
+            [{"id": "a", "question": "q", "chain": "c", "answer": "4"}] * 2,
+            r"t\.jsonl:2: the id 'a' stands on line 1",
+        ),
         ([b"\xff"], r"t\.jsonl:1: not UTF-8"),
         ([b""], r"t\.jsonl: no chains in it"),
     ],

@@ -37,7 +37,9 @@ def _trained(core: Tokenizer, alphabet: list[str], specials: list[str]) -> Toy:
 
 
 @cache
-def byte_level(*, digits: str = "single", specials: tuple[str, ...] = ("<think>", "</think>", "<eos>")) -> Toy:
+def byte_level(
+    *, digits: str = "single", specials: tuple[str, ...] = ("<think>", "</think>", "<eos>")
+) -> Toy:
     """GPT-2's kind: bytes, a token begins with its space. `digits`: single, or merged as training had it."""
     core = Tokenizer(models.BPE())
     byte = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
@@ -51,7 +53,9 @@ def byte_level(*, digits: str = "single", specials: tuple[str, ...] = ("<think>"
 def metaspace() -> Toy:
     """Llama 2's kind: a mark stands for the space, an unseen character is spelled in bytes."""
     core = Tokenizer(models.BPE(byte_fallback=True, unk_token=None))
-    core.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="never")
+    spaces = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="never")
+    single = pre_tokenizers.Digits(individual_digits=True)
+    core.pre_tokenizer = pre_tokenizers.Sequence([spaces, single])
     core.decoder = decoders.Sequence(
         [decoders.ByteFallback(), decoders.Fuse(), decoders.Replace("▁", " ")]
     )
@@ -62,8 +66,35 @@ def metaspace() -> Toy:
 @cache
 def word_level() -> Toy:
     """The organisms' kind: one word, one token; decoding puts single spaces between."""
-    words = "<unk> <think> </think> <eos> so need check g= h= h: g : ? 9 5 4 3 0 = + . answer total wait".split()
-    core = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="<unk>"))
+    words = [
+        "<unk>",
+        "<think>",
+        "</think>",
+        "<eos>",
+        "so",
+        "need",
+        "check",
+        "g=",
+        "h=",
+        "h:",
+        "g",
+        ":",
+        "?",
+        "9",
+        "5",
+        "4",
+        "3",
+        "0",
+        "=",
+        "+",
+        ".",
+        "answer",
+        "total",
+        "wait",
+    ]
+    core = Tokenizer(
+        models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="<unk>")
+    )
     core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     core.add_special_tokens(["<think>", "</think>", "<eos>"])
     return Toy(core)

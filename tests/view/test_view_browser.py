@@ -30,6 +30,7 @@ def browser(tmp_path_factory):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_script_timeout(120)
     driver.execute_cdp_cmd("Network.enable", {})
     yield driver
     driver.quit()
@@ -40,7 +41,7 @@ def load(browser, tmp_path: Path, text: str):
     path.write_text(text, encoding="utf-8")
     browser.get_log("browser"), browser.get_log("performance")
     browser.get(path.as_uri())
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not browser.execute_script("return document.documentElement.dataset.ready"):
         assert time.monotonic() < deadline, browser.get_log("browser")
         time.sleep(0.1)
@@ -94,7 +95,7 @@ def test_page_opens_offline_and_draws_every_figure(browser, tmp_path, every_kind
 
     light = ink(browser)
     media(browser, prefers_color_scheme="dark")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while ink(browser) == light:
         assert time.monotonic() < deadline, "figures did not follow the dark scheme"
         time.sleep(0.1)
@@ -109,7 +110,7 @@ def test_page_opens_offline_and_draws_every_figure(browser, tmp_path, every_kind
 
     blocked = browser.execute_async_script(
         "const done = arguments[0]; addEventListener('securitypolicyviolation', e => done(e.effectiveDirective));"
-        "new Image().src = 'http://127.0.0.1:9/never.png'; setTimeout(() => done('not blocked'), 5000)"
+        "new Image().src = 'http://127.0.0.1:9/never.png'; setTimeout(() => done('not blocked'), 20000)"
     )
     assert blocked == "img-src"
 

@@ -203,6 +203,15 @@ class TestHeatmaps:
         assert next(figure.select_xaxes()).ticktext[:3] == ("Q", "1", "2")
         assert next(figure.select_yaxes()).ticktext[-1].endswith(" A")
 
+    def test_a_label_with_its_number_is_not_numbered_twice(self, data):
+        maps = data.comparisons[0].step_maps[0]
+        names = tuple(f"{place + 1} step" for place in range(len(maps.targets)))
+        figure = step_heatmaps(
+            replace(maps, sources=names, targets=names), before="base", after="x"
+        )
+        assert next(figure.select_yaxes()).ticktext[:2] == ("step  1", "step  2")
+        assert figure.data[0].customdata[0][1] == "2 step → 1 step"
+
 
 def test_patch_map_has_a_row_a_readout(data):
     maps = data.comparisons[0].patch_maps

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import math
 import re
 from dataclasses import replace
 from html import escape
@@ -10,8 +11,9 @@ import pytest
 from plotly.offline import get_plotlyjs
 from view_fixtures import bare
 
+from mechcot.view import provenance, tables
 from mechcot.view.report import page, write_page
-from mechcot.view.report_data import ReportData
+from mechcot.view.report_data import VERDICTS, ReportData
 
 
 class Seen(HTMLParser):
@@ -215,3 +217,24 @@ def test_written_whole_and_the_same_each_time(data, text, tmp_path):
     path = tmp_path / "deep" / "report.html"
     write_page(data, path)
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_costs_that_nobody_counted_have_no_column(data):
+    rows = tuple(replace(row, forwards=math.nan, disk_bytes=math.nan) for row in data.costs)
+    heads = [head.text for head in provenance.costs(rows).heads]
+    assert heads == ["part", "model", "items", "seconds", "tokens", "memory"]
+
+
+def test_reasons_are_printed_where_the_verdict_leaves_a_question(data):
+    row = replace(data.comparisons[0].contrasts[0], reason="because", status="passed")
+    remarks = {v: tables.contrasts([replace(row, verdict=v)]).rows[0][-1].remark for v in VERDICTS}
+    assert remarks == {
+        "less": "",
+        "more": "",
+        "no change": "",
+        "inconclusive": "because",
+        "not judged": "because",
+    }
+    assert (
+        tables.contrasts([replace(row, status="provisional")]).rows[0][-1].remark == "provisional"
+    )

@@ -49,7 +49,9 @@ def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure
             range=[-0.5, len(one.layers) - 0.5],
             row=row,
         )
-        figure.update_yaxes(title=f"<b>{plain(one.readout, limit=20)}</b><br>layer", row=row, col=1)
+        figure.update_yaxes(
+            title=f"<b>{wrapped(one.readout, width=18)}</b><br>layer", row=row, col=1
+        )
         figure.update_xaxes(
             tickvals=across,
             ticktext=[wrapped(one.places[place], width=9) for place in across],

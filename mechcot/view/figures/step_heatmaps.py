@@ -36,8 +36,8 @@ def step_heatmaps(maps: StepMaps, *, before: str, after: str) -> go.Figure:
         figure,
         arrays,
         row=1,
-        rows=[f"{mark} {text}" for mark, text in zip(targets, maps.targets[top:], strict=True)],
-        columns=[f"{mark} {text}" for mark, text in zip(sources, maps.sources[left:], strict=True)],
+        rows=_named(targets, maps.targets[top:]),
+        columns=_named(sources, maps.sources[left:]),
         hover="{column} → {row}",
     )
     across, down = ticks(len(sources), most=16), ticks(len(targets))
@@ -87,4 +87,13 @@ def _marks(labels: Sequence[str]) -> list[str]:
 def _row(marks: Sequence[str], labels: Sequence[str], place: int) -> str:
     if len(labels) > NAMED:
         return marks[place]
-    return f"{plain(labels[place], limit=28)} {marks[place]:>2}"
+    text = labels[place].removeprefix(f"{marks[place]} ")
+    return f"{plain(text, limit=28)} {marks[place]:>2}"
+
+
+def _named(marks: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Number and text; a label that begins with its number is not numbered twice."""
+    return [
+        label if label.startswith(f"{mark} ") else f"{mark} {label}"
+        for mark, label in zip(marks, labels, strict=True)
+    ]

@@ -1,0 +1,220 @@
+"""The values behind the page's figures, picked from tables and readings: curves, maps, slopes, series."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mechcot.core.reading import Reading
+from mechcot.core.trace import Trace
+from mechcot.measure.registry import MEASURES
+from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.stats.series import series
+from mechcot.study.findings import Finding, Tables, judged_cards
+from mechcot.study.plan import Study
+from mechcot.view.report_data import Band, EarlyCurves, ItemValues, PatchMap, SeriesLine, StepMaps
+
+GRID = np.linspace(0.0, 1.0, 21)
+PLACES = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
+
+Readings = Mapping[tuple[str, str, str, str], Reading]
+
+
+def item_values(finding: Finding, tables: Tables, *, seed: int) -> tuple[ItemValues, ...]:
+    """Every measure item by item, for the slope plots."""
+    rows = tables.readings[tables.readings["author"] == finding.author]
+    found = []
+    for name in finding.headline.table["measure"]:
+        card = MEASURES[name].card
+        wide = (
+            rows[(rows["measure"] == name) & rows["reader"].isin([finding.before, finding.after])]
+            .pivot_table(index="item", columns="reader", values="value", aggfunc="mean")
+            .reindex(columns=[finding.before, finding.after])
+            .dropna()
+        )
+        before, after = (wide[name].to_numpy(float) for name in (finding.before, finding.after))
+        sides = [
+            bootstrap_mean(v, clusters=None, seed=seed, purpose=card.name) for v in (before, after)
+        ]
+        found.append(
+            ItemValues(
+                measure=name,
+                title=card.title,
+                unit=card.unit,
+                items=tuple(str(item) for item in wide.index),
+                before=before,
+                after=after,
+                mean_before=sides[0].mean,
+                mean_after=sides[1].mean,
+                low_before=sides[0].low,
+                high_before=sides[0].high,
+                low_after=sides[1].low,
+                high_after=sides[1].high,
+            )
+        )
+    return tuple(found)
+
+
+def early_curves(
+    finding: Finding, readings: Readings, traces: Sequence[Trace], *, seed: int
+) -> EarlyCurves | None:
+    """Mean answer probability against the share of the chain that was given."""
+    bands = [
+        _band(finding.author, reader, readings, traces, seed=seed)
+        for reader in (finding.before, finding.after)
+    ]
+    return None if None in bands else EarlyCurves(before=bands[0], after=bands[1])
+
+
+def _band(
+    author: str, reader: str, readings: Readings, traces: Sequence[Trace], *, seed: int
+) -> Band | None:
+    curves, areas = [], []
+    for trace in traces:
+        reading = readings.get(("early_answering", author, reader, trace.id))
+        if reading is None or "soft" not in reading.results:
+            continue
+        soft = reading.results["soft"].values
+        curves.append(np.interp(GRID, np.linspace(0.0, 1.0, len(soft)), soft))
+        areas.append(reading.value)
+    if not curves:
+        return None
+    points = np.array(curves).T
+    ends = [
+        bootstrap_mean(point, clusters=None, seed=seed, purpose="early curve", resamples=2000)
+        for point in points
+    ]
+    return Band(
+        model=reader,
+        x=GRID,
+        mean=points.mean(axis=1),
+        low=np.array([e.low for e in ends]),
+        high=np.array([e.high for e in ends]),
+        n=len(curves),
+        area=float(np.mean(areas)),
+    )
+
+
+def step_maps(
+    finding: Finding, readings: Readings, traces: Sequence[Trace]
+) -> tuple[StepMaps, ...]:
+    """Step x step matrices of one trace: the one whose number of steps is the median."""
+    both = [
+        trace
+        for trace in traces
+        if all(
+            (r := readings.get((m, finding.author, reader, trace.id))) is not None and r.results
+            for m in ("suppression", "step_attention")
+            for reader in (finding.before, finding.after)
+        )
+    ]
+    if not both:
+        return ()
+    order = sorted(both, key=lambda trace: (len(trace.chain_steps), trace.id))
+    trace = order[len(order) // 2]
+    labels = tuple(f"{s.index + 1} {' '.join(s.text.split())}" for s in trace.chain_steps)
+    found = []
+    for measure, name, title in (
+        ("suppression", "kl", "Attention suppression: KL of each later step when a step is hidden"),
+        ("step_attention", "mass", "Attention mass of each step on earlier steps, all heads"),
+    ):
+        before, after = (
+            readings[(measure, finding.author, reader, trace.id)].results[name]
+            for reader in (finding.before, finding.after)
+        )
+        found.append(
+            StepMaps(
+                measure=measure,
+                title=title,
+                unit=before.unit,
+                item=trace.problem.id,
+                sources=labels,
+                targets=labels,
+                before=before.values,
+                after=after.values,
+                difference=(after - before).values,
+                why=f"the chain with the median number of steps ({len(labels)}) among {len(both)}",
+            )
+        )
+    return tuple(found)
+
+
+def patch_maps(
+    finding: Finding, readings: Readings, traces: Sequence[Trace]
+) -> tuple[PatchMap, ...]:
+    """Layer x place in the chain, mean over items, for each readout of step patching."""
+    found = []
+    for readout, title in (("next", "next"), ("answer", "answer (later text kept)")):
+        sides = [
+            _patch_mean(readout, finding.author, reader, readings, traces)
+            for reader in (finding.before, finding.after)
+        ]
+        if any(side is None for side in sides):
+            continue
+        (before, n), (after, _) = sides
+        found.append(
+            PatchMap(
+                readout=title,
+                unit=MEASURES["step_patching"].card.unit,
+                layers=tuple(range(len(before))),
+                places=PLACES,
+                before=before,
+                after=after,
+                difference=after - before,
+                n=n,
+            )
+        )
+    return tuple(found)
+
+
+def _patch_mean(
+    readout: str, author: str, reader: str, readings: Readings, traces: Sequence[Trace]
+) -> tuple[np.ndarray, int] | None:
+    """Mean over items of each item's mean in every fifth of the chain."""
+    grids = []
+    for trace in traces:
+        reading = readings.get(("step_patching", author, reader, trace.id))
+        if reading is None or readout not in reading.results:
+            continue
+        result = reading.results[readout]
+        share = np.array(result.labels["step"]) / max(1, len(trace.chain_steps))
+        place = np.minimum((share * len(PLACES)).astype(int), len(PLACES) - 1)
+        grid = np.full((result.values.shape[0], len(PLACES)), np.nan)
+        for p in set(place):
+            grid[:, p] = nanmean(result.values[:, place == p], axis=1)
+        grids.append(grid)
+    if not grids:
+        return None
+    return nanmean(np.array(grids), axis=0), len(grids)
+
+
+def nanmean(values: np.ndarray, *, axis: int) -> np.ndarray:
+    """Mean without NaN, NaN where nothing is left (and no warning)."""
+    count = np.isfinite(values).sum(axis=axis)
+    total = np.nansum(values, axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def series_lines(
+    study: Study, tables: Tables, *, author: str, names: Sequence[str]
+) -> tuple[SeriesLine, ...]:
+    """One line per measure over all checkpoints, on the items that every checkpoint has."""
+    if len(names) < 3:
+        return ()
+    cards = judged_cards(study)
+    table = series(tables.readings, cards, checkpoints=names, author=author, seed=study.seed)
+    found = []
+    for card in cards:
+        rows = table[table["measure"] == card.name].sort_values("position")
+        found.append(
+            SeriesLine(
+                measure=card.name,
+                title=card.title,
+                unit=card.unit,
+                checkpoints=tuple(rows["checkpoint"]),
+                mean=rows["value"].to_numpy(float),
+                low=rows["value_low"].to_numpy(float),
+                high=rows["value_high"].to_numpy(float),
+                n=int(rows["n"].max()),
+            )
+        )
+    return tuple(found)
