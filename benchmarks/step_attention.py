@@ -1,16 +1,20 @@
 """Step attention of all layers and heads against a plain SDPA forward: time, and peak extra memory.
 
-Memory is the peak resident size of a process of its own above what it held before the run.
+Memory is the peak resident size of a child process above what it held before the run. The children are
+forked before anything large has run, so that no freed memory of the parent's can be used again.
 """
 
-import subprocess
-import sys
+import multiprocessing
+import statistics
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.setting import Row, in_turn, show, small_model, tokens
+from benchmarks.setting import ROUNDS, Row, in_turn, show, small_model, tokens
 from mechcot.core.trace import Span
 from mechcot.model.attention import group_attention
 from mechcot.model.forward import forward
@@ -25,54 +29,56 @@ def groups_of(length: int) -> list[Span]:
     return [Span(start, start + STEP) for start in range(0, length, STEP)]
 
 
-def plain(reasoner: object, length: int) -> torch.Tensor:
+def plain(reasoner: Any, length: int) -> torch.Tensor:
     """A forward through SDPA, nothing kept."""
     backbone = backbone_of(reasoner.model)
     return forward(backbone, torch.tensor([tokens(length)]))
 
 
-def run() -> list[Row]:
+def run() -> Iterator[Row]:
     """Two rows per length."""
     reasoner = small_model()
-    difference = _against_eager(reasoner)
-    rows = []
-    for length in LENGTHS:
-        ids = tokens(length)
-        times = in_turn(
-            {
-                "plain": lambda length=length: plain(reasoner, length),
-                "steps": lambda ids=ids: group_attention(reasoner, ids, groups_of(len(ids))),
-            }
+    plain(reasoner, 64)
+    group_attention(reasoner, tokens(128), groups_of(128))
+    peaks = {
+        length: [_peak(reasoner, side, length) for side in ("plain", "steps")] for length in LENGTHS
+    }
+    difference = f"{_against_eager(reasoner):.0e}"
+    for length, (before, after) in peaks.items():
+        yield Row(
+            name=f"step attention, {length} tokens, peak extra memory: ours / plain SDPA forward",
+            slow=f"{before / 1024:.0f} MB",
+            fast=f"{after / 1024:.0f} MB",
+            ratio=f"{after / before:.1f}x",
+            bound="<= 3x",
+            holds=after / before <= 3.0,
+            difference=difference,
         )
-        wall = times["steps"].wall / times["plain"].wall
-        cpu = times["steps"].cpu / times["plain"].cpu
-        rows.append(
-            Row(
-                name=f"step attention, {length} tokens, time: ours / plain SDPA forward",
-                slow=str(times["plain"]),
-                fast=str(times["steps"]),
-                ratio=f"{wall:.1f}x ({cpu:.1f}x CPU)",
-                bound="<= 3x",
-                holds=min(wall, cpu) <= 3.0,
-                difference=f"{difference:.0e}",
-            )
-        )
-        before, after = (_peak(side, length) for side in ("plain", "steps"))
-        rows.append(
-            Row(
-                name=f"step attention, {length} tokens, peak extra memory: ours / plain SDPA forward",
-                slow=f"{before / 1024:.0f} MB",
-                fast=f"{after / 1024:.0f} MB",
-                ratio=f"{after / before:.1f}x",
-                bound="<= 3x",
-                holds=after / before <= 3.0,
-                difference=f"{difference:.0e}",
-            )
-        )
-    return rows
+        yield _times(reasoner, length, difference=difference)
 
 
-def _against_eager(reasoner: object, length: int = 512) -> float:
+def _times(reasoner: Any, length: int, *, difference: str) -> Row:
+    ids = tokens(length)
+    times = in_turn(
+        {
+            "plain": lambda: plain(reasoner, length),
+            "steps": lambda: group_attention(reasoner, ids, groups_of(length)),
+        }
+    )
+    wall = times["steps"].wall / times["plain"].wall
+    cpu = times["steps"].cpu / times["plain"].cpu
+    return Row(
+        name=f"step attention, {length} tokens, time: ours / plain SDPA forward",
+        slow=str(times["plain"]),
+        fast=str(times["steps"]),
+        ratio=f"{wall:.1f}x ({cpu:.1f}x CPU)",
+        bound="<= 3x",
+        holds=min(wall, cpu) <= 3.0,
+        difference=difference,
+    )
+
+
+def _against_eager(reasoner: Any, length: int = 512) -> float:
     """Largest difference from attention matrices pooled outside, on a shorter text."""
     ids = tokens(length)
     ours = group_attention(reasoner, ids, groups_of(length)).mean
@@ -90,11 +96,27 @@ def _against_eager(reasoner: object, length: int = 512) -> float:
     return difference
 
 
-def _peak(side: str, length: int) -> int:
-    """Kilobytes that a process of its own needed above its size before the run; median of five processes."""
-    command = [sys.executable, "-m", "benchmarks.step_attention", side, str(length)]
-    taken = [int(subprocess.check_output(command, text=True).strip()) for _ in range(5)]
-    return sorted(taken)[2]
+def _peak(reasoner: Any, side: str, length: int) -> float:
+    """Kilobytes that a run took above what its process held before; median of five processes."""
+    context = multiprocessing.get_context("fork")
+    taken = []
+    for _ in range(ROUNDS):
+        mine, theirs = context.Pipe()
+        process = context.Process(target=_child, args=(reasoner, side, length, theirs))
+        process.start()
+        taken.append(mine.recv())
+        process.join()
+    return statistics.median(taken)
+
+
+def _child(reasoner: Any, side: str, length: int, answer: Connection) -> None:
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
+    before = _status("VmRSS")
+    if side == "plain":
+        plain(reasoner, length)
+    else:
+        group_attention(reasoner, tokens(length), groups_of(length))
+    answer.send(_status("VmHWM") - before)
 
 
 def _status(key: str) -> int:
@@ -102,22 +124,5 @@ def _status(key: str) -> int:
     return int(next(line for line in lines if line.startswith(key)).split()[1])
 
 
-def child(side: str, length: int) -> None:
-    """Run one side once and print the kilobytes it took."""
-    reasoner = small_model()
-    plain(reasoner, 64)
-    group_attention(reasoner, tokens(128), groups_of(128))
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
-    before = _status("VmRSS")
-    if side == "plain":
-        plain(reasoner, length)
-    else:
-        group_attention(reasoner, tokens(length), groups_of(length))
-    print(_status("VmHWM") - before)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        child(sys.argv[1], int(sys.argv[2]))
-    else:
-        show(run())
+    show(run())

@@ -6,7 +6,7 @@ from a model that is measured.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mechcot.core.trace import Span, Trace
 
@@ -65,6 +65,7 @@ class Counterfactual:
     stated: tuple[Stated, ...]
 
 
+@runtime_checkable
 class CounterfactualMaker(Protocol):
     """Makes the twin of a trace, or raises `NotMeasurable` with the reason."""
 

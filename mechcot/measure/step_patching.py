@@ -42,7 +42,7 @@ from mechcot.model.sites import Site
 from mechcot.text.answers import same_answer
 
 States = Float[Tensor, "token d_model"]
-Hidden = Float[Tensor, "row token d_model"]
+Hidden = Float[Tensor, "row later d_model"]
 
 CARD = MeasureCard(
     name="step_patching",

@@ -86,7 +86,12 @@ def _in_batches(rows: Sequence[str], size: int) -> list[list[int]]:
 
 @torch.no_grad()
 def continuations(
-    model: LlamaForCausalLM, rows: Sequence[str], *, size: int = 128, limit: int = 260, sample: int | None = None
+    model: LlamaForCausalLM,
+    rows: Sequence[str],
+    *,
+    size: int = 128,
+    limit: int = 260,
+    sample: int | None = None,
 ) -> list[str]:
     """Continue texts, greedily, or by sampling at temperature 1 under the seed `sample`."""
     out = [""] * len(rows)
@@ -126,7 +131,9 @@ def chain_in(text: str) -> tuple[str, ...]:
 
 def closed(question: str, steps: Sequence[str]) -> str:
     """Prompt, chain, closed thought, and the word before the answer."""
-    return " ".join(part for part in (vocabulary.prompt(question), join_steps(steps), CLOSE, ANSWER) if part)
+    return " ".join(
+        part for part in (vocabulary.prompt(question), join_steps(steps), CLOSE, ANSWER) if part
+    )
 
 
 def _share(flags: Sequence[bool]) -> float:
@@ -146,16 +153,24 @@ class Edited:
     edit: Edit
 
 
-def edited_items(pairs: Sequence[tuple[Problem, tuple[str, ...]]], *, seed: int) -> dict[str, list[Edited]]:
+def edited_items(
+    pairs: Sequence[tuple[Problem, tuple[str, ...]]], *, seed: int
+) -> dict[str, list[Edited]]:
     """Choose one edit of each sort per chain: `regenerated`, `kept`, `caught`."""
     rng = Random(f"edits {seed}")
     found: dict[str, list[Edited]] = {"regenerated": [], "kept": [], "caught": []}
     for problem, steps in pairs:
         edits = counterfactuals(problem.question, steps, rng=rng)
         sorts = {
-            "regenerated": [edit for edit in edits if edit.moves and edit.answer_regenerated is not None],
+            "regenerated": [
+                edit for edit in edits if edit.moves and edit.answer_regenerated is not None
+            ],
             "kept": [edit for edit in edits if edit.answer_kept is not None],
-            "caught": [edit for edit in edits if not edit.moves and any(word == "bad" for *_, word in edit.dependents)],
+            "caught": [
+                edit
+                for edit in edits
+                if not edit.moves and any(word == "bad" for *_, word in edit.dependents)
+            ],
         }
         for sort, choices in sorts.items():
             edit = _pick(choices, rng)
@@ -167,7 +182,12 @@ def edited_items(pairs: Sequence[tuple[Problem, tuple[str, ...]]], *, seed: int)
 def regenerated_answers(model: LlamaForCausalLM, items: Sequence[Edited]) -> list[str | None]:
     """Answers after an edited step, all later text written by the model."""
     rows = [
-        " ".join((vocabulary.prompt(item.problem.question), *item.edit.apply(item.steps)[: item.edit.step + 1]))
+        " ".join(
+            (
+                vocabulary.prompt(item.problem.question),
+                *item.edit.apply(item.steps)[: item.edit.step + 1],
+            )
+        )
         for item in items
     ]
     return [answer_in(text) for text in continuations(model, rows)]
@@ -175,10 +195,14 @@ def regenerated_answers(model: LlamaForCausalLM, items: Sequence[Edited]) -> lis
 
 def kept_answers(model: LlamaForCausalLM, items: Sequence[Edited]) -> list[str]:
     """Answers after an edited chain whose later text stays."""
-    return next_words(model, [closed(item.problem.question, item.edit.apply(item.steps)) for item in items])
+    return next_words(
+        model, [closed(item.problem.question, item.edit.apply(item.steps)) for item in items]
+    )
 
 
-def measure(model: LlamaForCausalLM, writer: LlamaForCausalLM, *, n: int, seed: int = SEED) -> dict[str, tuple[float, int]]:
+def measure(
+    model: LlamaForCausalLM, writer: LlamaForCausalLM, *, n: int, seed: int = SEED
+) -> dict[str, tuple[float, int]]:
     """Measure every share, with its number of items.
 
     Args:
@@ -192,24 +216,39 @@ def measure(model: LlamaForCausalLM, writer: LlamaForCausalLM, *, n: int, seed: 
     own = continuations(model, prompts)
     written = own if writer is model else continuations(writer, prompts)
     pairs = [
-        (problem, chain_in(text)) for problem, text in zip(asked, written, strict=True) if answer_in(text) == problem.answer
+        (problem, chain_in(text))
+        for problem, text in zip(asked, written, strict=True)
+        if answer_in(text) == problem.answer
     ]
     read = next_words(model, [closed(problem.question, steps) for problem, steps in pairs])
     empty = next_words(model, [closed(problem.question, ()) for problem in asked])
     sorts = edited_items(pairs, seed=seed)
     found = {
-        "own chain": [answer_in(text) == problem.answer for text, problem in zip(own, asked, strict=True)],
-        "read chain": [word == problem.answer for word, (problem, _) in zip(read, pairs, strict=True)],
+        "own chain": [
+            answer_in(text) == problem.answer for text, problem in zip(own, asked, strict=True)
+        ],
+        "read chain": [
+            word == problem.answer for word, (problem, _) in zip(read, pairs, strict=True)
+        ],
         "no chain": [word == problem.answer for word, problem in zip(empty, asked, strict=True)],
     }
-    for sort, reader in (("regenerated", regenerated_answers), ("kept", kept_answers), ("caught", regenerated_answers)):
+    for sort, reader in (
+        ("regenerated", regenerated_answers),
+        ("kept", kept_answers),
+        ("caught", regenerated_answers),
+    ):
         items = sorts[sort]
         got = reader(model, items)
         target = [
-            item.edit.answer_kept if sort == "kept" else item.edit.answer_regenerated for item in items
+            item.edit.answer_kept if sort == "kept" else item.edit.answer_regenerated
+            for item in items
         ]
-        found[f"{sort} to predicted"] = [word == want for word, want in zip(got, target, strict=True)]
-        found[f"{sort} moved"] = [word != item.problem.answer for word, item in zip(got, items, strict=True)]
+        found[f"{sort} to predicted"] = [
+            word == want for word, want in zip(got, target, strict=True)
+        ]
+        found[f"{sort} moved"] = [
+            word != item.problem.answer for word, item in zip(got, items, strict=True)
+        ]
     return {name: (_share(flags), len(flags)) for name, flags in found.items()}
 
 

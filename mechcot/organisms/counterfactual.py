@@ -55,7 +55,9 @@ def replaced(chain_steps: Sequence[str], step: int, word: int, new: str) -> tupl
     """Replace one word of a chain."""
     words = chain_steps[step].split()
     words[word] = new
-    return tuple(" ".join(words) if index == step else text for index, text in enumerate(chain_steps))
+    return tuple(
+        " ".join(words) if index == step else text for index, text in enumerate(chain_steps)
+    )
 
 
 def edit_at(question: str, chain_steps: Sequence[str], step: int, word: int, new: str) -> Edit:
@@ -66,9 +68,18 @@ def edit_at(question: str, chain_steps: Sequence[str], step: int, word: int, new
     """
     world = read_question(question)
     plain = follow(world, chain_steps)
-    read = next((read for read in plain.steps[step].reads if read.word == word and is_stating(plain, step, read)), None)
+    read = next(
+        (
+            read
+            for read in plain.steps[step].reads
+            if read.word == word and is_stating(plain, step, read)
+        ),
+        None,
+    )
     if read is None:
-        raise ValueError(f"word {word} of step {step} ({chain_steps[step]!r}) states no value that could be edited")
+        raise ValueError(
+            f"word {word} of step {step} ({chain_steps[step]!r}) states no value that could be edited"
+        )
     kept = follow(world, chain_steps, edit=(step, word, new))
     anew = follow(world, chain_steps, edit=(step, word, new), anew_after=step)
     usual = follow(world, chain_steps, anew_after=step)
@@ -169,26 +180,45 @@ def _with_digit(world: World, place: tuple[int, int], digit: str) -> World:
     return replace(world, definitions=tuple(definitions))
 
 
-def reevaluate(world: World, twin: World, chain_steps: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+def reevaluate(
+    world: World, twin: World, chain_steps: Sequence[str]
+) -> tuple[tuple[str, ...], str | None]:
     """Write a world's chain for another world of the same layout; offsets from the law are kept."""
     plain = follow(world, chain_steps)
-    expected = {(step, read.word): read.expected for step, settled in enumerate(plain.steps) for read in settled.reads}
+    expected = {
+        (step, read.word): read.expected
+        for step, settled in enumerate(plain.steps)
+        for read in settled.reads
+    }
 
-    def choose(step: int, word: int, law: str | None) -> str:
-        old, usual = plain.steps[step].words[word], expected[step, word]
-        if old in VERDICTS or law is None or usual is None:
-            return old
-        return str((int(law) + int(old) - int(usual)) % 10)
-
-    settled, ledger = walk_by_law(twin, [form(step) for step in chain_steps], choose)
+    settled, ledger = walk_by_law(
+        twin,
+        [form(step) for step in chain_steps],
+        lambda step, word, law: _shifted(plain.steps[step].words[word], expected[step, word], law),
+    )
     return tuple(" ".join(step.words) for step in settled), ledger.answer()
 
 
-def feeding_values(question: str, chain_steps: Sequence[str], *, rng: Random | None = None) -> list[Edit]:
+def _shifted(old: str, usual: str | None, law: str | None) -> str:
+    """The law's new word, as far off as the old one was; verdicts stay."""
+    if old in VERDICTS or law is None or usual is None:
+        return old
+    return str((int(law) + int(old) - int(usual)) % 10)
+
+
+def feeding_values(
+    question: str, chain_steps: Sequence[str], *, rng: Random | None = None
+) -> list[Edit]:
     """The edits of stated values that move the answer when the tail is written anew."""
     return [edit for edit in counterfactuals(question, chain_steps, rng=rng) if edit.moves]
 
 
-def direct_feeders(question: str, chain_steps: Sequence[str], *, rng: Random | None = None) -> list[Edit]:
+def direct_feeders(
+    question: str, chain_steps: Sequence[str], *, rng: Random | None = None
+) -> list[Edit]:
     """The edits of stated values that move the answer although the tail is kept."""
-    return [edit for edit in counterfactuals(question, chain_steps, rng=rng) if edit.answer_kept is not None]
+    return [
+        edit
+        for edit in counterfactuals(question, chain_steps, rng=rng)
+        if edit.answer_kept is not None
+    ]

@@ -17,10 +17,12 @@ A check that says `ok` states nothing: later steps do not read it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mechcot.organisms.grammar import Form, apply_sign, value_of
 from mechcot.organisms.task import World
 
+Settle = Callable[..., str]
 Choose = Callable[[int, str | None], str]
 """(word index in the step, expected word or None when the law has none) to the word that stands there."""
 
@@ -50,6 +52,23 @@ class Settled:
 
     words: tuple[str, ...]
     reads: tuple[Read, ...]
+
+
+def _settle(
+    words: list[str],
+    reads: list[Read],
+    choose: Choose,
+    index: int,
+    expected: str | None,
+    sources: Sequence[tuple[int, str]] = (),
+    *,
+    name: str | None = None,
+    states: str | None = None,
+) -> str:
+    """Put the chosen word in its place and note how it was read."""
+    words[index] = choose(index, expected)
+    reads.append(Read(index, expected, tuple(sources), name, states))
+    return words[index]
 
 
 @dataclass
@@ -93,13 +112,8 @@ class Ledger:
         """
         words = list(form.words)
         reads: list[Read] = []
-
-        def settle(index: int, expected: str | None, sources=(), *, name=None, states=None) -> str:
-            words[index] = choose(index, expected)
-            reads.append(Read(index, expected, tuple(sources), name, states))
-            return words[index]
-
-        getattr(self, f"_{form.body}")(form, words, settle)
+        if form.body != "other":
+            getattr(self, f"_{form.body}")(form, words, partial(_settle, words, reads, choose))
         self.count += 1
         return Settled(tuple(words), tuple(reads))
 
@@ -113,9 +127,11 @@ class Ledger:
 
     def answer_sources(self) -> tuple[int, ...]:
         """The steps that the answer reads directly."""
-        return tuple(sorted({self.values[name][1] for name in self.world.query[::2] if name in self.values}))
+        return tuple(
+            sorted({self.values[name][1] for name in self.world.query[::2] if name in self.values})
+        )
 
-    def _define(self, form: Form, words: list[str], settle) -> None:
+    def _define(self, form: Form, words: list[str], settle: Settle) -> None:
         at, name = form.start, form.name
         known = self.world.defined.get(name, ())
         last = at + 3 if len(words) > at + 4 else at + 1
@@ -123,7 +139,7 @@ class Ledger:
             settle(last, known[-1] if known and value_of(known[-1]) is not None else None)
         self.rules[name] = (tuple(words[at + 1 : -1]), self.count)
 
-    def _operation(self, form: Form, words: list[str], settle, *, left: int) -> str | None:
+    def _operation(self, form: Form, words: list[str], settle: Settle, *, left: int) -> str | None:
         """Settle `left sign right =`, and give the word that the result should be."""
         rule, sources = self.rule(form.name)
         for index, part in ((left, 0), (left + 2, 2)):
@@ -137,12 +153,12 @@ class Ledger:
             return None
         return str(apply_sign(int(words[left]), words[left + 1], int(words[left + 2])))
 
-    def _compute(self, form: Form, words: list[str], settle) -> None:
+    def _compute(self, form: Form, words: list[str], settle: Settle) -> None:
         expected = self._operation(form, words, settle, left=form.start + 1)
         word = settle(form.start + 5, expected, states=form.name)
         self._state(form.name, word)
 
-    def _check(self, form: Form, words: list[str], settle) -> None:
+    def _check(self, form: Form, words: list[str], settle: Settle) -> None:
         at = form.start
         expected = self._operation(form, words, settle, left=at + 2)
         result = settle(at + 6, expected)
@@ -151,14 +167,14 @@ class Ledger:
         if settle(at + 7, verdict, sources) == "bad":
             self.caught[form.name] = (int(result), self.count)
 
-    def _give(self, form: Form, words: list[str], settle) -> None:
+    def _give(self, form: Form, words: list[str], settle: Settle) -> None:
         self._restate(form.start, words, settle)
 
-    def _list(self, form: Form, words: list[str], settle) -> None:
+    def _list(self, form: Form, words: list[str], settle: Settle) -> None:
         self._restate(form.start, words, settle)
         self._restate(form.start + 3, words, settle)
 
-    def _restate(self, at: int, words: list[str], settle) -> None:
+    def _restate(self, at: int, words: list[str], settle: Settle) -> None:
         name = words[at][:-1]
         if name in self.caught:
             value, step = self.caught.pop(name)
@@ -174,11 +190,10 @@ class Ledger:
         self.values[name] = (int(word), self.count)
         self.caught.pop(name, None)
 
-    def _other(self, form: Form, words: list[str], settle) -> None:
-        return None
 
-
-def walk(world: World, forms: Sequence[Form], choose: Callable[[int, int, str | None], str]) -> tuple[list[Settled], Ledger]:
+def walk(
+    world: World, forms: Sequence[Form], choose: Callable[[int, int, str | None], str]
+) -> tuple[list[Settled], Ledger]:
     """Walk a whole chain; `choose` is told the step, the word and what the law expects there."""
     ledger = Ledger(world)
     settled = [

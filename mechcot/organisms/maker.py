@@ -41,9 +41,7 @@ class OrganismMaker:
             raise NotMeasurable(msg) from error
         words = dict.fromkeys(changed, "")
         words = {(s, w): changed_steps[s].split()[w] for s, w in words}
-        twin = retoken(
-            trace, trace.prompt.replace(question, asked, 1), _completion(trace, words)
-        )
+        twin = retoken(trace, trace.prompt.replace(question, asked, 1), _completion(trace, words))
         if len(twin) != len(trace) or twin.cuts() != trace.cuts():
             msg = "the twin does not have the same layout of tokens"
             raise NotMeasurable(msg)
@@ -51,9 +49,7 @@ class OrganismMaker:
             trace=twin,
             fact=_changed_in(trace, twin, trace.phase(Phase.QUESTION)),
             answer=answer,
-            stated=tuple(
-                _stated(trace, edit) for edit in _edits(question, steps, words)
-            ),
+            stated=tuple(_stated(trace, edit) for edit in _edits(question, steps, words)),
         )
 
 
@@ -75,9 +71,7 @@ def _with_words(text: str, new: dict[int, str]) -> str:
     return "".join(parts)
 
 
-def _edits(
-    question: str, steps: Sequence[str], words: dict[tuple[int, int], str]
-) -> list[Edit]:
+def _edits(question: str, steps: Sequence[str], words: dict[tuple[int, int], str]) -> list[Edit]:
     """The single edits of those changed words that state a name's value."""
     plain = follow(read_question(question), steps)
     return [

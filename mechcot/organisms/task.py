@@ -57,29 +57,33 @@ class World:
             ValueError: A definition is circular or uses a name without one.
         """
         values: dict[str, int] = {}
-
-        def value(word: str, above: tuple[str, ...]) -> int:
-            if word in DIGITS:
-                return int(word)
-            if word in above or word not in self.defined:
-                raise ValueError(f"{word} has no value: its definition is circular or absent")
-            if word not in values:
-                words = self.defined[word]
-                left = value(words[0], (*above, word))
-                values[word] = (
-                    left if len(words) == 1 else apply_sign(left, words[1], value(words[2], (*above, word)))
-                )
-            return values[word]
-
         for name, _ in self.definitions:
-            value(name, ())
+            self._evaluate(name, (), values)
         return values
+
+    def _evaluate(self, word: str, above: tuple[str, ...], values: dict[str, int]) -> int:
+        """The value of a digit or a name; fills `values` on the way."""
+        if word in DIGITS:
+            return int(word)
+        if word in above or word not in self.defined:
+            raise ValueError(f"{word} has no value: its definition is circular or absent")
+        if word not in values:
+            words, above = self.defined[word], (*above, word)
+            left = self._evaluate(words[0], above, values)
+            values[word] = (
+                left
+                if len(words) == 1
+                else apply_sign(left, words[1], self._evaluate(words[2], above, values))
+            )
+        return values[word]
 
     @cached_property
     def answer(self) -> str:
         """The true answer, a digit."""
         values = [self.values[name] for name in self.query[::2]]
-        return str(values[0] if len(values) == 1 else apply_sign(values[0], self.query[1], values[1]))
+        return str(
+            values[0] if len(values) == 1 else apply_sign(values[0], self.query[1], values[1])
+        )
 
     @cached_property
     def spine(self) -> tuple[str, ...]:
@@ -140,7 +144,7 @@ def draw_world(
     hops: int,
     distractors: tuple[int, int] = (1, 3),
     combined: float = 0.4,
-    branching: float = 0.45,
+    branching: float = 0.0,
 ) -> World:
     """Draw one world whose leaf x_0 moves its answer; style `careful`, no gate, no cue.
 
@@ -183,7 +187,9 @@ def draw_world(
     leaf = definitions[spine[0]][0]
     definitions[spine[0]] = (str((int(leaf) + 1) % 10),)
     if replace(world, definitions=tuple(definitions.items())).answer == world.answer:
-        return draw_world(rng, hops=hops, distractors=distractors, combined=combined, branching=branching)
+        return draw_world(
+            rng, hops=hops, distractors=distractors, combined=combined, branching=branching
+        )
     return world
 
 

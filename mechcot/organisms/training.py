@@ -8,7 +8,7 @@ An example is ids with one loss weight per id. Kinds of example:
     cut       the chain ends early at a step's end, then the true answer
     empty     no chain, the true answer
     filler    the chain, or its tail, is filler words; the true answer
-    simple    a brief chain for a world without branches: only at the start, so that look-ups form
+    simple    a brief chain for a query of one name: only at the start, so that look-ups form
     decoy     the chain of another world with the same layout, so its values do not lead to the
               answer; only the answer carries loss, so the model goes on writing right chains
 
@@ -39,6 +39,8 @@ from mechcot.organisms.writer import Manner, compose
 Example = tuple[list[int], list[float]]
 
 ANSWER_WEIGHT = 2.0
+DECOY_ANSWER_WEIGHT = 40.0
+"""A decoy has one word with loss among a hundred without: at the common weight the other kinds drown it."""
 COMBINED_WEIGHT = 5.0
 LOOKED_UP = 2.0
 FREE = 0.5
@@ -46,12 +48,16 @@ MISTAKES = 0.06
 
 
 def example(
-    rng: Random, recipe: Recipe, *, mix: Mapping[str, float] | None = None, hops: tuple[int, int] = (2, 6)
+    rng: Random,
+    recipe: Recipe,
+    *,
+    mix: Mapping[str, float] | None = None,
+    hops: tuple[int, int] = (2, 6),
 ) -> Example:
     """Draw one training example."""
     mix = mix or recipe.mix
     kind = rng.choices(list(mix), weights=list(mix.values()))[0]
-    simple = {"combined": 0.0, "branching": 0.0} if kind == "simple" else {}
+    simple = {"combined": 0.0} if kind == "simple" else {}
     world = draw_world(rng, hops=rng.randint(*hops), **simple)
     while world.split != "train":
         world = draw_world(rng, hops=rng.randint(*hops), **simple)
@@ -59,7 +65,10 @@ def example(
     draft = compose(world, rng=rng, manner=Manner(mistakes=MISTAKES if kind == "mistaken" else 0.0))
     steps, answer, close = list(draft.steps), draft.answer, 1.0
     weights = [
-        [0.0 if (step, word) in draft.silent else weight for word, weight in enumerate(_importance(text))]
+        [
+            0.0 if (step, word) in draft.silent else weight
+            for word, weight in enumerate(_importance(text))
+        ]
         for step, text in enumerate(steps)
     ]
     if kind == "cut":
@@ -79,17 +88,23 @@ def example(
         weights = [[0.0] * len(step.split()) for step in steps]
     before = vocabulary.encode(vocabulary.prompt(world.text))
     after = vocabulary.encode(vocabulary.completion(" ".join(steps), answer))
-    tail = [close, close, ANSWER_WEIGHT if len(world.query) == 1 else COMBINED_WEIGHT, 1.0]
-    return before + after, [0.0] * len(before) + [weight for step in weights for weight in step] + tail
+    heavy = ANSWER_WEIGHT if len(world.query) == 1 else COMBINED_WEIGHT
+    tail = [close, close, DECOY_ANSWER_WEIGHT if kind == "decoy" else heavy, 1.0]
+    return before + after, [0.0] * len(before) + [
+        weight for step in weights for weight in step
+    ] + tail
 
 
 def _importance(step: str) -> list[float]:
     """Loss weights of a step's words: less where wording is free, more where something is looked up."""
     shape = form(step)
     last = len(shape.words) - 1
-    looked_up = {"define": range(shape.start + 1, last), "give": range(shape.start + 1, last)}.get(shape.body, ())
+    looked_up = {"define": range(shape.start + 1, last), "give": range(shape.start + 1, last)}.get(
+        shape.body, ()
+    )
     return [
-        FREE if word == 0 else LOOKED_UP if word in looked_up else 1.0 for word in range(len(shape.words))
+        FREE if word == 0 else LOOKED_UP if word in looked_up else 1.0
+        for word in range(len(shape.words))
     ]
 
 
@@ -97,7 +112,13 @@ def _twin(rng: Random, world: World) -> World:
     """The same layout with other digits, and another answer."""
     while True:
         digits = tuple(
-            (name, tuple(rng.choice(DIGITS[1:] if at else DIGITS) if word in DIGITS else word for at, word in enumerate(words)))
+            (
+                name,
+                tuple(
+                    rng.choice(DIGITS[1:] if at else DIGITS) if word in DIGITS else word
+                    for at, word in enumerate(words)
+                ),
+            )
             for name, words in world.definitions
         )
         twin = replace(world, definitions=digits)
@@ -105,7 +126,9 @@ def _twin(rng: Random, world: World) -> World:
             return twin
 
 
-def batches(recipe: Recipe, *, seed: int, tokens: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
+def batches(
+    recipe: Recipe, *, seed: int, tokens: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
     """Yield (ids, weights, share of all tokens done); rows of like length, right-padded.
 
     Args:
@@ -116,7 +139,9 @@ def batches(recipe: Recipe, *, seed: int, tokens: int) -> Iterator[tuple[torch.T
     rng, done, pad = Random(f"{recipe.name} data {seed}"), 0, WORDS.index(PAD)
     while True:
         stage = next(stage for stage in recipe.stages if stage.until is None or done < stage.until)
-        drawn = (example(rng, recipe, mix=stage.mix or recipe.mix, hops=stage.hops) for _ in range(320))
+        drawn = (
+            example(rng, recipe, mix=stage.mix or recipe.mix, hops=stage.hops) for _ in range(320)
+        )
         pool = sorted(drawn, key=lambda pair: len(pair[0]))
         groups: list[list[Example]] = [[]]
         for pair in pool:
@@ -136,7 +161,11 @@ def batches(recipe: Recipe, *, seed: int, tokens: int) -> Iterator[tuple[torch.T
 
 def fresh(shape: Shape) -> LlamaForCausalLM:
     """Make an untrained model; the caller seeds torch."""
-    ids = {"bos_token_id": WORDS.index(BOS), "eos_token_id": WORDS.index(EOS), "pad_token_id": WORDS.index(PAD)}
+    ids = {
+        "bos_token_id": WORDS.index(BOS),
+        "eos_token_id": WORDS.index(EOS),
+        "pad_token_id": WORDS.index(PAD),
+    }
     config = LlamaConfig(
         vocab_size=len(WORDS),
         hidden_size=shape.width,
@@ -227,17 +256,28 @@ def train(
         else:
             model = LlamaForCausalLM.from_pretrained(path(recipe.parent), dtype=torch.float32)
     model.to(device).train()
-    for history in _optimise(model, recipe, seed=seed, total=total, device=device, progress=progress, every=snapshot):
+    for history in _optimise(
+        model, recipe, seed=seed, total=total, device=device, progress=progress, every=snapshot
+    ):
         export(model, out, recipe=recipe, seed=seed, history=history)
     return out
 
 
 def _optimise(
-    model: LlamaForCausalLM, recipe: Recipe, *, seed: int, total: int, device: str, progress: bool, every: int | None
+    model: LlamaForCausalLM,
+    recipe: Recipe,
+    *,
+    seed: int,
+    total: int,
+    device: str,
+    progress: bool,
+    every: int | None,
 ) -> Iterator[dict]:
     """Train in place; yield the history so far at every snapshot and at the end."""
     warm, flat = (0.02, 0.55) if recipe.parent is None else (0.05, 0.4)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
     started, cpu, seen, steps, losses = time.time(), time.process_time(), 0, 0, []
 
     def history() -> dict:
@@ -251,7 +291,14 @@ def _optimise(
             "threads": torch.get_num_threads(),
         }
 
-    bar = tqdm(total=total, unit="tok", unit_scale=True, desc=recipe.name, disable=not progress, mininterval=10)
+    bar = tqdm(
+        total=total,
+        unit="tok",
+        unit_scale=True,
+        desc=recipe.name,
+        disable=not progress,
+        mininterval=10,
+    )
     for ids, weights, share in batches(recipe, seed=seed, tokens=total):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * rate_at(share, warm=warm, flat=flat)
@@ -262,7 +309,9 @@ def _optimise(
         optimiser.zero_grad()
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
-            raise FloatingPointError(f"the loss of {recipe.name} became {losses[-1]} at step {steps}")
+            raise FloatingPointError(
+                f"the loss of {recipe.name} became {losses[-1]} at step {steps}"
+            )
         seen, steps = seen + ids.numel(), steps + 1
         bar.update(ids.numel())
         if steps % 50 == 0:
@@ -276,7 +325,11 @@ def _optimise(
 def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, seed: int, history: dict) -> None:
     """Write an ordinary Hugging Face directory and its provenance."""
     out.mkdir(parents=True, exist_ok=True)
-    ids = {"bos_token_id": WORDS.index(BOS), "eos_token_id": WORDS.index(EOS), "pad_token_id": WORDS.index(PAD)}
+    ids = {
+        "bos_token_id": WORDS.index(BOS),
+        "eos_token_id": WORDS.index(EOS),
+        "pad_token_id": WORDS.index(PAD),
+    }
     model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=320, **ids)
     model.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)

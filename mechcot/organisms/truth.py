@@ -13,6 +13,7 @@ What only orders the walk-back (which name comes next) is no edge: no value pass
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from mechcot.core.trace import StepKind
@@ -126,16 +127,26 @@ def follow(
         if anew and ledger.caught and shape.name not in ledger.caught:
             _mend(ledger)
         kinds.append(_kind(shape, ledger))
-
-        def choose(word: int, expected: str | None, index=index, shape=shape, anew=anew) -> str:
-            if edit is not None and edit[:2] == (index, word):
-                return edit[2]
-            return expected if anew and expected is not None else shape.words[word]
-
+        own = edit[1:] if edit is not None and edit[0] == index else None
+        choose = partial(_expected_word if anew else _own_word, shape, own)
         settled.append(ledger.take(shape, choose))
     if anew_after is not None:
         _mend(ledger)
     return Walk(tuple(settled), tuple(kinds), ledger.answer(), ledger.answer_sources())
+
+
+def _own_word(shape: Form, edit: tuple[int, str] | None, word: int, expected: str | None) -> str:
+    """The text's word, or the edited one."""
+    return edit[1] if edit is not None and edit[0] == word else shape.words[word]
+
+
+def _expected_word(
+    shape: Form, edit: tuple[int, str] | None, word: int, expected: str | None
+) -> str:
+    """The law's word where it has one; an edit comes first."""
+    own = _own_word(shape, edit, word, expected)
+    edited = edit is not None and edit[0] == word
+    return own if edited or expected is None else expected
 
 
 def _mend(ledger: Ledger) -> None:
@@ -152,7 +163,9 @@ def is_stating(walk: Walk, step: int, read: Read) -> bool:
     return walk.kinds[step] is StepKind.EXPLORATION
 
 
-def _moves(world: World, steps: Sequence[str], walk: Walk, step: int) -> tuple[bool, frozenset[int]]:
+def _moves(
+    world: World, steps: Sequence[str], walk: Walk, step: int
+) -> tuple[bool, frozenset[int]]:
     """Whether an edit of a step moves the answer, and which later steps' values it moves.
 
     Sums and differences are linear mod 10, so if the digit plus one moves nothing, no digit does.
@@ -167,7 +180,9 @@ def _moves(world: World, steps: Sequence[str], walk: Walk, step: int) -> tuple[b
         other = follow(world, steps, edit=(step, word, new), anew_after=step)
         answer = answer or (other.answer != plain.answer)
         reached |= {
-            later for later in range(step + 1, len(steps)) if other.steps[later].words != plain.steps[later].words
+            later
+            for later in range(step + 1, len(steps))
+            if other.steps[later].words != plain.steps[later].words
         }
     return answer, frozenset(reached)
 
@@ -186,7 +201,11 @@ def parse(question: str, chain_steps: Sequence[str]) -> tuple[StepFact, ...]:
     walk = follow(world, chain_steps)
     facts = []
     for index, step in enumerate(walk.steps):
-        statements = tuple((read.word, read.states, int(step.words[read.word])) for read in step.reads if read.states)
+        statements = tuple(
+            (read.word, read.states, int(step.words[read.word]))
+            for read in step.reads
+            if read.states
+        )
         last = statements[-1] if statements else (None, None, None)
         depends = {source for read in step.reads for source, _ in read.sources}
         facts.append(
@@ -195,7 +214,9 @@ def parse(question: str, chain_steps: Sequence[str]) -> tuple[StepFact, ...]:
                 states=last[1],
                 value=last[2],
                 value_word=last[0],
-                operands=tuple((read.word, read.name) for read in step.reads if read.name and read.sources),
+                operands=tuple(
+                    (read.word, read.name) for read in step.reads if read.name and read.sources
+                ),
                 depends=tuple(sorted(depends)),
                 feeds_answer=_moves(world, chain_steps, walk, index)[0],
                 valid=_valid(world, form(chain_steps[index]), step),
@@ -245,5 +266,3 @@ def graph(question: str, chain_steps: Sequence[str], *, reading: Reading = "kept
 def final_answer(question: str, chain_steps: Sequence[str]) -> str | None:
     """The answer that a reader of this chain gives; None when a queried name is never stated."""
     return follow(read_question(question), chain_steps).answer
-
-

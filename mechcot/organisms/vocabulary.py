@@ -30,7 +30,9 @@ ID: dict[str, int] = {word: index for index, word in enumerate(WORDS)}
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %} " + ASSISTANT + " {{ message['content'] }} {{ eos_token }}"
+    "{% if message['role'] == 'assistant' %} "
+    + ASSISTANT
+    + " {{ message['content'] }} {{ eos_token }}"
     "{% else %} " + USER + " {{ message['content'] }}{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %} " + ASSISTANT + " " + THINK + "{% endif %}"

@@ -95,17 +95,23 @@ class _Pen:
         """Write one step; `0` and `ok` in the body are placeholders."""
         chance = self.rng.random()
         first, second, bare = WORDINGS[kind]
-        marker = bare if chance < self.manner.bare else (
-            first if self.rng.random() < self.manner.wording else second
+        marker = (
+            bare
+            if chance < self.manner.bare
+            else (first if self.rng.random() < self.manner.wording else second)
         )
         shape = form(" ".join((*marker, *body.split(), END)))
         index = len(self.steps)
-        settled = self.ledger.take(shape, lambda word, expected: self._choose(shape, index, word, expected, slip))
+        settled = self.ledger.take(
+            shape, lambda word, expected: self._choose(shape, index, word, expected, slip=slip)
+        )
         self.steps.append(" ".join(settled.words))
         self.kinds.append(kind)
         return settled
 
-    def _choose(self, shape: Form, step: int, word: int, expected: str | None, slip: bool) -> str:
+    def _choose(
+        self, shape: Form, step: int, word: int, expected: str | None, *, slip: bool
+    ) -> str:
         if expected is None:
             raise ValueError(f"the law has no word for place {word} of {shape.words}")
         if self.manner.mistakes and self.rng.random() < self.manner.mistakes:
@@ -122,7 +128,11 @@ class _Pen:
         left, right = self.ledger.values[rule[0]][0], rule[2]
         right = int(right) if right in DIGITS else self.ledger.values[right][0]
         if rule[1] == "-" and left < right:
-            return str((right - left) % 10) if self.rng.random() < self.manner.borrow_slip else expected
+            return (
+                str((right - left) % 10)
+                if self.rng.random() < self.manner.borrow_slip
+                else expected
+            )
         return _other(self.rng, expected) if self.rng.random() < self.manner.slip else expected
 
     def compute(self, name: str) -> None:
@@ -162,7 +172,9 @@ def _plan(world: World) -> list[tuple[str, str]]:
     return plan
 
 
-def _with_distractor(plan: list[tuple[str, str]], world: World, rng: Random) -> list[tuple[str, str]]:
+def _with_distractor(
+    plan: list[tuple[str, str]], world: World, rng: Random
+) -> list[tuple[str, str]]:
     """Put one name that nothing needs, and what it needs itself, at random places of the plan."""
     needed = {name for what, name in plan if what == "compute"}
     spare = [name for name, _ in world.definitions if name not in needed]
@@ -192,17 +204,11 @@ def compose(world: World, *, rng: Random, manner: Manner = Manner()) -> Draft:
         rng: Source of chance.
         manner: See `Manner`.
     """
-    careful = world.style == "careful"
-
-    def happens(probability: float | None, if_careful: float, if_brief: float) -> bool:
-        default = if_careful if careful else if_brief
-        return rng.random() < (default if probability is None else probability)
-
     pen = _Pen(world, rng, manner, Ledger(world))
-    summary = happens(manner.summary, 0.95, 0.0)
-    conclusion = happens(manner.conclusion, 0.95, 0.3)
+    summary = _happens(rng, world, manner.summary, careful=0.95, brief=0.0)
+    conclusion = _happens(rng, world, manner.conclusion, careful=0.95, brief=0.3)
     plan = _plan(world)
-    if happens(manner.distractor, 0.6, 0.15):
+    if _happens(rng, world, manner.distractor, careful=0.6, brief=0.15):
         plan = _with_distractor(plan, world, rng)
     for what, name in plan:
         before = len(pen.steps)
@@ -226,6 +232,14 @@ def compose(world: World, *, rng: Random, manner: Manner = Manner()) -> Draft:
         slips=tuple(pen.slips),
         unused=tuple(pen.unused),
     )
+
+
+def _happens(
+    rng: Random, world: World, given: float | None, *, careful: float, brief: float
+) -> bool:
+    """Toss for an optional part: with the manner's probability, else with the style's."""
+    default = careful if world.style == "careful" else brief
+    return rng.random() < (default if given is None else given)
 
 
 def write(problem: Problem, *, rng: Random, manner: Manner = Manner()) -> str:

@@ -32,7 +32,10 @@ def test_problems_are_the_same_for_the_same_seed_and_differ_for_another():
 
 def test_train_and_test_worlds_are_disjoint():
     bodies = {
-        split: {task.read_question(item.question).body for item in task.problems(150, seed=3, split=split)}
+        split: {
+            task.read_question(item.question).body
+            for item in task.problems(150, seed=3, split=split)
+        }
         for split in ("train", "test")
     }
     assert bodies["train"].isdisjoint(bodies["test"])
@@ -101,7 +104,12 @@ def test_all_kinds_occur_and_no_marker_word_gives_a_kind_away():
             kinds.add(kind)
             openings.setdefault(kind, set()).add(step.split()[0])
     assert kinds == set(StepKind) - {StepKind.OTHER}
-    assert "so" in openings[StepKind.PROGRESSION] & openings[StepKind.SUMMARY] & openings[StepKind.CONCLUSION]
+    assert (
+        "so"
+        in openings[StepKind.PROGRESSION]
+        & openings[StepKind.SUMMARY]
+        & openings[StepKind.CONCLUSION]
+    )
     assert all(len(words) > 2 for words in openings.values())
 
 
@@ -112,7 +120,9 @@ def test_careful_chains_are_longer_than_brief_ones_which_never_verify():
         style = item.meta["style"]
         lengths[style].append(len(draft.steps))
         if style == "brief":
-            assert not {StepKind.VERIFICATION, StepKind.SUMMARY, StepKind.BACKTRACKING} & set(draft.kinds)
+            assert not {StepKind.VERIFICATION, StepKind.SUMMARY, StepKind.BACKTRACKING} & set(
+                draft.kinds
+            )
     mean = {style: sum(values) / len(values) for style, values in lengths.items()}
     assert mean["careful"] > 1.3 * mean["brief"]
 
@@ -132,7 +142,9 @@ def test_a_planted_slip_is_caught_and_the_right_value_restated():
         for slip in draft.slips:
             check, mend = facts[slip + 1], facts[slip + 2]
             assert check.kind is StepKind.VERIFICATION and draft.steps[slip + 1].endswith("bad .")
-            assert mend.kind is StepKind.BACKTRACKING and mend.correct and mend.depends == (slip + 1,)
+            assert (
+                mend.kind is StepKind.BACKTRACKING and mend.correct and mend.depends == (slip + 1,)
+            )
             assert not facts[slip].feeds_answer
             caught += 1
     assert caught > 20
