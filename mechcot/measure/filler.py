@@ -34,7 +34,7 @@ CARD = MeasureCard(
         "count and reads the probability of the reader's own answer."
     ),
     confounds="Filler is off-policy text: a model may answer badly because the text is strange.",
-    cost="1 forward of the trace plus up to 9 forwards of its tail",
+    cost="1 forward of the trace plus one packed forward of up to 9 tails, and 2 of the chain",
     smallest_effect=0.1,
 )
 
@@ -61,14 +61,16 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     unit = reader.continue_ids(inputs.filler)
     after = sorted({round(x) for x in np.linspace(0, len(cuts) - 1, min(POINTS, len(cuts)))})
 
-    def probability(cut: int, tail: tuple[int, ...]) -> float:
-        forks = prefix.forks([cut], [[*tail, *asked.cue]])
-        return float(np.exp(forks.score([answer])[0]))
+    chain, stop = trace.ids[: cuts[-1]], cuts[-1]
+    fillings = [fill(unit, count=stop - cuts[k]) for k in after]
 
-    chain = trace.ids[: cuts[-1]]
-    own = probability(cuts[0], tuple(chain[cuts[0] :]))
-    filled = np.array([probability(cuts[k], fill(unit, count=cuts[-1] - cuts[k])) for k in after])
-    again = probability(cuts[0], tuple(chain[cuts[0] :]))
+    def probabilities(starts: list[int], tails: list[tuple[int, ...]]) -> np.ndarray:
+        forks = prefix.forks(starts, [[*tail, *asked.cue] for tail in tails])
+        return np.exp(forks.score([answer] * len(tails)))
+
+    # the chain itself as its own filler, twice on one path: the identity edit
+    own, again = (float(probabilities([cuts[0]], [chain[cuts[0] :]])[0]) for _ in range(2))
+    filled = probabilities([cuts[k] for k in after], fillings)
     curve = Curve(
         values=filled,
         measure=CARD.name,

@@ -13,8 +13,6 @@ Source: Bogdan et al. 2025 (Thought Anchors, arXiv 2506.19143).
 import math
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
@@ -88,11 +86,15 @@ def _hidden(
 ) -> tuple[np.ndarray, float]:
     """Row j of the matrix and the answer's movement with `keys` hidden from everything after step j.
 
-    The clean side hides nothing on the same masked and cropped path, so that the identity is exact.
+    Clean and hidden run as two rows of one masked and cropped batch, so that the identity is exact.
     """
     start = spans[j].stop
     row = np.full(len(spans), np.nan)
-    clean, hidden = (_rest(prefix, start, keys=hide) for hide in ((), keys))
+    queries = Span(start, len(prefix.ids))
+    nothing = Hide(keys=Span(start, start), queries=queries)
+    clean, hidden = prefix.rest(
+        start, under=[[nothing], [nothing, *(Hide(keys=k, queries=queries) for k in keys)]]
+    )
     divergence = kl(clean, hidden, prefix.unembed)
     for i in range(j + 1, len(spans)):
         first = max(spans[i].start - 1, start)
@@ -100,12 +102,6 @@ def _hidden(
         if len(predicted):
             row[i] = float(predicted.mean())
     return row, float(tv(clean[-1:], hidden[-1:], prefix.unembed)[0])
-
-
-def _rest(prefix: Prefix, start: int, *, keys: tuple[Span, ...]) -> Float[Tensor, "token d_model"]:
-    queries = Span(start, len(prefix.ids))
-    nothing = Hide(keys=Span(start, start), queries=queries)
-    return prefix.rest(start, under=[nothing, *(Hide(keys=k, queries=queries) for k in keys)])[0]
 
 
 def _random(prefix: Prefix, spans: list[Span], top: int, *, seed: int) -> float:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mechcot.model.reasoner import Reasoner
 
 OWN_CHAINS = (
-    "Same-token comparison is impossible. Compare each model on its own chains instead (--chains own): "
-    "those numbers follow chain length, and the report says so."
+    "Same-token comparison is impossible: compare checkpoints that share a tokenizer, or look at each model's "
+    "own chains from Python (`Reasoner.write`), where numbers follow chain length."
 )
 
 

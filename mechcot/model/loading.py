@@ -83,7 +83,7 @@ def load_base(spec: ModelSpec, placement: Placement) -> tuple[Any, Any, torch.de
         except torch.OutOfMemoryError as error:
             msg = (
                 f"{spec.name}: the weights do not fit on {device}; use --dtype bfloat16, "
-                "--one-at-a-time, or --device-map auto."
+                "--one-at-a-time, or another --device."
             )
             raise UserError(msg) from error
     else:

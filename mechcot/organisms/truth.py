@@ -135,7 +135,7 @@ def follow(
     return Walk(tuple(settled), tuple(kinds), ledger.answer(), ledger.answer_sources())
 
 
-def _own_word(shape: Form, edit: tuple[int, str] | None, word: int, expected: str | None) -> str:
+def _own_word(shape: Form, edit: tuple[int, str] | None, word: int, _expected: str | None) -> str:
     """The text's word, or the edited one."""
     return edit[1] if edit is not None and edit[0] == word else shape.words[word]
 

@@ -80,7 +80,15 @@ class Models:
             self._held[name] = self._load(name)
         return self._held[name]
 
+    def _shares_base(self, name: str) -> bool:
+        """An adapter on the first model's own weights needs no second copy of them."""
+        first, spec = self.specs[self.first], self.specs[name]
+        same = (first.base, first.revision) == (spec.base, spec.revision)
+        return self.study.residency == "together" and same and first.adapter is None
+
     def _load(self, name: str) -> Reasoner:
+        if name != self.first and self._shares_base(name):
+            return self.get(self.first).with_adapter(self.specs[name])
         if self.study.prompt == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
         reasoner = Reasoner.load(

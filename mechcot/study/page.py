@@ -52,7 +52,7 @@ def report_data(
         else f"all {count} chains of {author}"
     )
     return ReportData(
-        title=f"Is the chain still used? {' → '.join(models.names)}",
+        title=f"Is the chain still used? {models.first} → {', '.join(models.names[1:])}",
         command=study.command,
         models=tuple(_entry(models, name) for name in models.names),
         prompt=PromptShown(

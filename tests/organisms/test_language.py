@@ -7,8 +7,8 @@ import pytest
 from mechcot.core.trace import StepKind
 from mechcot.organisms import counterfactual, grammar, task, truth, vocabulary, writer
 
-ITEMS = task.problems(60, seed=5, cue="answer", style="random") + task.problems(
-    20, seed=6, cue="none", style="careful", split="train"
+ITEMS = task.problems(24, seed=5, cue="answer", style="random") + task.problems(
+    8, seed=6, cue="none", style="careful", split="train"
 )
 
 
@@ -23,10 +23,10 @@ def tokenizer():
 
 
 def test_problems_are_the_same_for_the_same_seed_and_differ_for_another():
-    again = task.problems(60, seed=5, cue="answer", style="random")
-    assert again == ITEMS[:60]
+    again = task.problems(24, seed=5, cue="answer", style="random")
+    assert again == ITEMS[:24]
     assert {item.question for item in again}.isdisjoint(
-        item.question for item in task.problems(60, seed=50, cue="answer", style="random")
+        item.question for item in task.problems(24, seed=50, cue="answer", style="random")
     )
 
 
@@ -39,7 +39,7 @@ def test_train_and_test_worlds_are_disjoint():
         for split in ("train", "test")
     }
     assert bodies["train"].isdisjoint(bodies["test"])
-    assert {task.read_question(item.question).split for item in ITEMS[:60]} == {"test"}
+    assert {task.read_question(item.question).split for item in ITEMS[:24]} == {"test"}
 
 
 def test_a_question_reads_back_to_the_same_text():
@@ -49,8 +49,8 @@ def test_a_question_reads_back_to_the_same_text():
 
 
 def test_the_cue_is_what_was_asked_for():
-    assert all(task.read_question(item.question).cue == item.answer for item in ITEMS[:60])
-    assert all(task.read_question(item.question).cue is None for item in ITEMS[60:])
+    assert all(task.read_question(item.question).cue == item.answer for item in ITEMS[:24])
+    assert all(task.read_question(item.question).cue is None for item in ITEMS[24:])
 
 
 def test_a_text_that_is_no_question_is_refused():
@@ -115,10 +115,10 @@ def test_all_kinds_occur_and_no_marker_word_gives_a_kind_away():
 
 def test_careful_chains_are_longer_than_brief_ones_which_never_verify():
     lengths = {"careful": [], "brief": []}
-    for item in ITEMS[:60]:
+    for item in ITEMS[:24]:
         draft = draft_of(item)
         style = item.meta["style"]
-        lengths[style].append(len(draft.steps))
+        lengths[style].append(len(draft.text.split()))
         if style == "brief":
             assert not {StepKind.VERIFICATION, StepKind.SUMMARY, StepKind.BACKTRACKING} & set(
                 draft.kinds
@@ -147,7 +147,7 @@ def test_a_planted_slip_is_caught_and_the_right_value_restated():
             )
             assert not facts[slip].feeds_answer
             caught += 1
-    assert caught > 20
+    assert caught > 8
 
 
 def test_a_counterfactual_item_keeps_the_layout_and_its_chain_gives_its_answer(tokenizer):
