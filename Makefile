@@ -16,7 +16,6 @@ lint: $(STAMP)
 	$(BIN)/ruff check mechcot tests benchmarks
 	$(BIN)/ruff format --check mechcot tests benchmarks
 	$(BIN)/lint-imports
-	$(BIN)/pyright
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

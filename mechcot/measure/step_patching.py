@@ -102,6 +102,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         value=float(np.nanmean(answers[0])),
         scalars={
             "identity": _identity(runs, last),
+            "noise": _noise(runs, last),
             "null_random": _random(runs, last, seed=inputs.seed),
             "ceiling": _ceiling(runs),
             "ceiling_fact": _fact(runs),
@@ -231,10 +232,22 @@ def _regenerate(runs: Runs, stated: Stated, *, max_new: int) -> np.ndarray:
 
 
 def _identity(runs: Runs, stated: Stated) -> float:
-    """Largest movement when a run's own states are written back: exactly 0."""
+    """Largest movement of any row when every edit keeps what is there: exactly 0, row against same row."""
+    at = tuple(stated.tokens.positions())
+    rows = [runs.clean.ids[at[0] :]] * runs.n_layers
+    keep = [
+        [Intervention(site=Site("resid_pre", layer), at=at, edit=Keep())]
+        for layer in range(runs.n_layers)
+    ]
+    kept, plain = (runs.clean.rest(at[0], rows=rows, under=under) for under in (keep, ()))
+    return float((runs.clean.unembed(kept).exp() - runs.clean.unembed(plain).exp()).abs().max())
+
+
+def _noise(runs: Runs, stated: Stated) -> float:
+    """Largest movement when the run's own states, read on another kernel path, are written back."""
     hidden = runs.rows(tuple(stated.tokens.positions()), source=runs.own)
-    logprobs = runs.clean.unembed(hidden[:, -1])
-    return float((logprobs.exp()[:-1] - logprobs.exp()[-1]).abs().max())
+    probability = runs.clean.unembed(hidden[:, -1]).exp()
+    return float((probability[:-1] - probability[-1]).abs().max())
 
 
 def _random(runs: Runs, stated: Stated, *, seed: int) -> float:

@@ -86,14 +86,15 @@ def _hidden(
 ) -> tuple[np.ndarray, float]:
     """Row j of the matrix and the answer's movement with `keys` hidden from everything after step j.
 
-    Clean and hidden run as two rows of one masked and cropped batch, so that the identity is exact.
+    The clean side hides nothing on the same masked and cropped path, so that the identity is exact.
     """
     start = spans[j].stop
     row = np.full(len(spans), np.nan)
     queries = Span(start, len(prefix.ids))
     nothing = Hide(keys=Span(start, start), queries=queries)
-    clean, hidden = prefix.rest(
-        start, under=[[nothing], [nothing, *(Hide(keys=k, queries=queries) for k in keys)]]
+    clean, hidden = (
+        prefix.rest(start, under=[nothing, *(Hide(keys=k, queries=queries) for k in hide)])[0]
+        for hide in ((), keys)
     )
     divergence = kl(clean, hidden, prefix.unembed)
     for i in range(j + 1, len(spans)):

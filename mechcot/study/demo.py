@@ -11,11 +11,15 @@ from mechcot.study.plan import Study
 
 MODELS = ("organism:base", "organism:bypass", "organism:control")
 LONGEST = 320
+DEMO_HOPS = (2, 3)
+"""Short questions: the shipped base writes right chains for most of them."""
 
 
-def write_problems(path: Path, *, n: int, seed: int, cue: str, style: str) -> int:
+def write_problems(
+    path: Path, *, n: int, seed: int, cue: str, style: str, hops: tuple[int, int] = (2, 6)
+) -> int:
     """Write problems of the organisms' task as JSON lines; gives their number."""
-    found = problems(n, seed=seed, cue=cue, style=style)
+    found = problems(n, seed=seed, cue=cue, style=style, hops=hops)
     lines = []
     for problem in found:
         row = asdict(problem)
@@ -27,7 +31,7 @@ def write_problems(path: Path, *, n: int, seed: int, cue: str, style: str) -> in
 def run_demo(*, out: Path, n: int, seed: int) -> None:
     """Compare base with bypass and with control."""
     path = out / "problems.jsonl"
-    write_problems(path, n=n, seed=seed, cue="answer", style="random")
+    write_problems(path, n=n, seed=seed, cue="answer", style="random", hops=DEMO_HOPS)
     run(
         Study(
             models=MODELS,
