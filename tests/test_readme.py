@@ -15,5 +15,5 @@ def test_the_table_of_measures_is_the_cards():
 
 def test_a_card_as_text_says_its_thresholds():
     text = card_text(MEASURES["early_answering"].card)
-    assert "smallest effect 0.1, at least 20 items" in text
+    assert "smallest effect 0.15, at least 20 items" in text
     assert "larger means the chain carries more" in text

@@ -37,7 +37,7 @@ CARD = MeasureCard(
     ),
     confounds="Chain length; accuracy (a model that guesses right needs no chain); prompt for the answer.",
     cost="1 forward of the trace plus n + 1 short suffixes",
-    smallest_effect=0.1,
+    smallest_effect=0.15,
 )
 
 

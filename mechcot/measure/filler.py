@@ -35,7 +35,7 @@ CARD = MeasureCard(
     ),
     confounds="Filler is off-policy text: a model may answer badly because the text is strange.",
     cost="1 forward of the trace plus one packed forward of up to 9 tails, and 2 of the chain",
-    smallest_effect=0.1,
+    smallest_effect=0.15,
 )
 
 POINTS = 9
