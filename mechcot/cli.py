@@ -46,7 +46,8 @@ def compare(  # noqa: PLR0913 - one argument per option
     ] = None,
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
     measures: Annotated[
-        str | None, typer.Option(help="Names, comma separated; default all.")
+        str | None,
+        typer.Option(help="Names, comma separated, or all; default the standard six (see cards)."),
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",

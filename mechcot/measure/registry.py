@@ -45,17 +45,28 @@ _ALL = (
 MEASURES: Mapping[str, Measure] = {
     module.CARD.name: Measure(module.CARD, module.measure, forwards) for module, forwards in _ALL
 }
+STANDARD = (
+    "gates",
+    "early_answering",
+    "filler",
+    "suppression",
+    "step_attention",
+    "step_patching",
+)
+"""What a comparison takes when it is not told otherwise."""
 
 
 def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
-    """The measures to run: all, or those named; the gates always come first.
+    """The measures to run: the standard ones, `all`, or those named; the gates always come first.
 
     Raises:
         UserError: A name is unknown.
     """
-    wanted = list(MEASURES) if names is None else list(names)
+    wanted = list(STANDARD) if names is None else list(names)
+    if wanted == ["all"]:
+        wanted = list(MEASURES)
     for name in wanted:
         if name not in MEASURES:
-            msg = f"unknown measure {name!r}; choose from {', '.join(MEASURES)}"
+            msg = f"unknown measure {name!r}; choose from all, {', '.join(MEASURES)}"
             raise UserError(msg)
     return tuple(name for name in MEASURES if name in wanted or name == gates.CARD.name)
