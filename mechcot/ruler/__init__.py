@@ -1,0 +1,1 @@
+"""The ruler: every measure scored on models whose use of their chain is known."""
