@@ -71,8 +71,8 @@ def _resampled(draw: Callable[[np.random.Generator], float], *, seed: int, purpo
 
 
 def models(
-    using: Float[np.ndarray, "model item"],
-    bypassing: Float[np.ndarray, "model item"],
+    using: Float[np.ndarray, "using item"],
+    bypassing: Float[np.ndarray, "bypassing item"],
     *,
     seed: int = 0,
 ) -> Score:
