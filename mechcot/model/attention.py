@@ -9,7 +9,7 @@ steps. Source: step attention of Bogdan et al. 2025 (arXiv 2506.19143). Deviatio
 is ours, it grows with the length of the source step.
 
 The model's own attention runs as always; at each layer a second pass takes its queries and keys in
-blocks of 256 queries, makes the probabilities of one block, and sums them into groups with a
+blocks of queries (fewer for longer texts, so that a block's memory stays the same), makes the probabilities of one block, and sums them into groups with a
 token -> step one-hot product. Two registries must know the attention function's name: without
 the second one Transformers hands over no mask and the function would be bidirectional.
 """
@@ -37,6 +37,8 @@ from mechcot.model.probe import backbone_of
 
 NAME = "mechcot_step_attention"
 BLOCK = 256
+BLOCK_NUMBERS = 4_000_000
+"""Most probabilities held at once, over all heads: 16 MB, and as much for the scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,12 +137,12 @@ class _Recorder:
             member[group.start : group.stop, index] = 1.0
         return member
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """Query blocks that hold at least one query of some group."""
+    def blocks(self, *, size: int) -> Iterator[tuple[int, int]]:
+        """Blocks of `size` queries, from the first query of some group to the last."""
         first = min((g.start for g in self.groups if len(g)), default=0)
         last = max((g.stop for g in self.groups if len(g)), default=0)
-        for start in range(first, last, BLOCK):
-            yield start, min(start + BLOCK, last)
+        for start in range(first, last, size):
+            yield start, min(start + size, last)
 
 
 _RECORDER: ContextVar[_Recorder | None] = ContextVar("mechcot_attention_recorder", default=None)
@@ -205,6 +207,7 @@ class _Probabilities:
     ) -> None:
         groups = query.shape[0] // key.shape[0]
         self.n_queries = query.shape[1]
+        self.block_size = max(1, min(BLOCK, BLOCK_NUMBERS // (query.shape[0] * query.shape[1])))
         self._query = query
         self._key = repeat_kv(key.unsqueeze(0), groups)[0]
         self._mask = None if mask is None else mask[0, 0]
@@ -232,7 +235,7 @@ def _group_sums(
     member = recorder.one_hot(probabilities._query)
     heads = probabilities._query.shape[0]
     sums = torch.zeros(heads, member.shape[1], member.shape[1], device=member.device)
-    for start, stop in recorder.blocks():
+    for start, stop in recorder.blocks(size=probabilities.block_size):
         to_sources = probabilities.block(start, stop) @ member[:stop]
         sums += to_sources.transpose(1, 2) @ member[start:stop]
     return sums.double().cpu().numpy()
@@ -245,7 +248,7 @@ def _blockwise_output(
     heads = probabilities._query.shape[0]
     value = repeat_kv(value.unsqueeze(0), heads // value.shape[0])[0]
     parts = []
-    for start in range(0, probabilities.n_queries, BLOCK):
-        stop = min(start + BLOCK, probabilities.n_queries)
+    for start in range(0, probabilities.n_queries, probabilities.block_size):
+        stop = min(start + probabilities.block_size, probabilities.n_queries)
         parts.append(probabilities.block(start, stop).to(value.dtype) @ value[:, :stop])
     return torch.cat(parts, dim=1).transpose(0, 1).contiguous()
