@@ -105,7 +105,7 @@ def compare(  # noqa: PLR0913 - one argument per option
 @app.command()
 def demo(
     out: Out = Path("artifacts/demo"),
-    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 100,
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
     seed: Seed = 0,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
