@@ -7,6 +7,7 @@ resumed run finds its own work and never another's.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -52,16 +53,21 @@ def jobs(
 
 
 def take(
-    study: Study, models: Models, todo: Sequence[Job], chains: dict[str, list[Trace]]
+    study: Study,
+    models: Models,
+    todo: Sequence[Job],
+    chains: dict[str, list[Trace]],
+    *,
+    bar: Literal["shown", "hidden"] = "shown",
 ) -> Iterator[Reading]:
     """Give every reading, from disk or taken now; each is on disk before the next begins."""
     missing = sum(not job.path.exists() for job in todo)
-    with tqdm(total=missing, desc="reading", unit="reading") as bar:
+    with tqdm(total=missing, desc="reading", unit="reading", disable=bar == "hidden") as shown:
         for job in todo:
             if not job.path.exists():
-                bar.set_postfix_str(f"{job.cell.reader} {job.measure}", refresh=False)
+                shown.set_postfix_str(f"{job.cell.reader} {job.measure}", refresh=False)
                 _take(study, models, job, chains[job.cell.author]).save(job.path)
-                bar.update()
+                shown.update()
             yield Reading.load(job.path)
 
 

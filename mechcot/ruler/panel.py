@@ -1,0 +1,99 @@
+"""Which models the ruler reads, and what is known about each from its training.
+
+base       the reference, which also writes the chains
+uses       reads its chain (its training left no other way, or changed style only)
+bypasses   answers without its chain
+gated      a word in the question decides item by item
+mixture    the chart is right in a share of its training, the chain in the rest
+harmless   short tunings on ordinary data: nothing about the chain's use changed
+subject    fine-tunings whose effect is the question; reported, never scored
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["base", "uses", "bypasses", "gated", "mixture", "harmless", "subject"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model of the panel.
+
+    Attributes:
+        name: An organism, `NAME` or `NAME@SEED`.
+        group: What is known about it.
+    """
+
+    name: str
+    group: Group
+
+    @property
+    def spec(self) -> str:
+        """The model spec that loads it."""
+        return f"organism:{self.name}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The models of one run of the ruler and how much of them is read.
+
+    Attributes:
+        subjects: The models, the base first.
+        items: Correct chains of the base that every model reads.
+        tuning_items: How many of them the harmless tunings read.
+    """
+
+    subjects: tuple[Subject, ...]
+    items: int
+    tuning_items: int
+
+    def names(self, *groups: Group) -> tuple[str, ...]:
+        """Names of the models of some groups."""
+        return tuple(s.name for s in self.subjects if s.group in groups)
+
+
+def _seeded(name: str, count: int) -> tuple[str, ...]:
+    """The shipped seed and further ones: `name`, `name@1`, ..."""
+    return (name, *(f"{name}@{seed}" for seed in range(1, count)))
+
+
+def _subjects(**groups: tuple[str, ...]) -> tuple[Subject, ...]:
+    return tuple(Subject(name, group) for group, names in groups.items() for name in names)
+
+
+MIXTURES = ("mixture-0", "mixture-25", "mixture-50", "mixture-75", "mixture-100")
+
+FULL = Panel(
+    subjects=_subjects(
+        base=("base",),
+        uses=(
+            *_seeded("control", 3),
+            *_seeded("relay", 3),
+            "shorter",
+            "longer",
+            "wording",
+            "less-accurate",
+            "control-small",
+        ),
+        bypasses=(*_seeded("bypass", 6), *_seeded("masked-bypass", 3), "bypass-small"),
+        gated=_seeded("gated", 3),
+        mixture=tuple(name for mixture in MIXTURES for name in _seeded(mixture, 3)),
+        harmless=tuple(f"tuning@{seed}" for seed in range(1, 41)),
+        subject=("answer-only", "corrupted"),
+    ),
+    items=48,
+    tuning_items=32,
+)
+
+QUICK = Panel(
+    subjects=_subjects(
+        base=("base",),
+        uses=("control", "relay"),
+        bypasses=("bypass",),
+        gated=("gated",),
+        mixture=MIXTURES[1:4],
+        harmless=tuple(f"tuning@{seed}" for seed in range(1, 5)),
+    ),
+    items=24,
+    tuning_items=24,
+)

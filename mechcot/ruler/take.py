@@ -1,0 +1,151 @@
+"""Reads the panel: base's correct chains by every model, and chains with unused steps by the base.
+
+Everything finished lies in the folder and is not read again. Models are read by several processes, one
+thread each: the panel's models are small, and a process per core is what a machine gives them best.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from mechcot.core.reading import Reading
+from mechcot.core.trace import Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.chains import WRITER, as_completion, with_unused_steps
+from mechcot.ruler.panel import Panel, Subject
+from mechcot.study.chains import problems_of, written
+from mechcot.study.demo import write_problems
+from mechcot.study.makers import with_exact_kinds
+from mechcot.study.models import Models
+from mechcot.study.plan import NULL_SCALE, Cell, Study
+from mechcot.study.run import jobs, take
+from mechcot.text.answers import same_answer
+
+BASE = "base"
+SCALED = f"{BASE}@logits={NULL_SCALE:g}"
+SCALED_SPEC = f"organism:{SCALED}"
+LONGEST = 320
+SPARE = 1.25
+"""Problems drawn per chain wanted: the base is not always right."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process reads: one model.
+
+    Attributes:
+        spec: The model spec.
+        measures: Names of measures.
+        traces: The chains, by author.
+        out: Folder of the ruler.
+        seed: Seed of the nulls.
+    """
+
+    spec: str
+    measures: tuple[str, ...]
+    traces: tuple[tuple[str, tuple[Trace, ...]], ...]
+    out: Path
+    seed: int
+
+
+def chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
+    """The base's correct chains on one problem file with the chart present for all."""
+    path = out / "problems.jsonl"
+    n = round(panel.items * SPARE)
+    write_problems(path, n=n, seed=seed, cue="answer", style="random")
+    study = _study(f"organism:{BASE}", out=out, seed=seed, problems=str(path), n=n)
+    every = written(study, Models.of(study), BASE, problems_of(study))
+    right = [t for t in every if t.finished and same_answer(t.answer.text, t.problem.answer)]
+    return tuple(right[: panel.items])
+
+
+def unused(n: int, *, seed: int) -> tuple[Trace, ...]:
+    """Chains with steps that nothing needs, written by the task's own writer."""
+    reader = Reasoner.load(f"organism:{BASE}")
+    drawn = with_unused_steps(n, seed=seed)
+    return tuple(
+        with_exact_kinds(
+            reader.read(as_completion(problem, draft), trace_id=f"{problem.id}/{WRITER}")
+        )
+        for problem, draft in drawn
+    )
+
+
+def tasks(
+    panel: Panel,
+    *,
+    measures: Sequence[str],
+    headline: Sequence[Trace],
+    stepwise: Sequence[Trace],
+    out: Path,
+    seed: int,
+) -> list[Task]:
+    """One task per model, the longest first."""
+    found = [
+        Task(subject.spec, tuple(measures), traces, out, seed)
+        for subject in panel.subjects
+        for traces in [_traces(subject, panel, headline, stepwise)]
+    ]
+    scaled = Task(SCALED_SPEC, tuple(measures), ((BASE, tuple(headline)),), out, seed)
+    return sorted([*found, scaled], key=lambda task: -sum(len(each) for _, each in task.traces))
+
+
+def _traces(
+    subject: Subject, panel: Panel, headline: Sequence[Trace], stepwise: Sequence[Trace]
+) -> tuple[tuple[str, tuple[Trace, ...]], ...]:
+    if subject.group == "harmless":
+        return ((BASE, tuple(headline[: panel.tuning_items])),)
+    if subject.group == "base":
+        return ((BASE, tuple(headline)), (WRITER, tuple(stepwise)))
+    return ((BASE, tuple(headline)),)
+
+
+def read(todo: Sequence[Task], *, workers: int) -> list[Reading]:
+    """All readings of all tasks; models are read side by side.
+
+    Args:
+        todo: The tasks.
+        workers: Number of processes.
+    """
+    found: list[Reading] = []
+    with (
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        tqdm(total=len(todo), desc="ruler", unit="model") as bar,
+    ):
+        for future in as_completed([pool.submit(_read, task) for task in todo]):
+            found += future.result()
+            bar.update()
+    return found
+
+
+def _read(task: Task) -> list[Reading]:
+    """One model in a process of its own; every reading is on disk before the next begins."""
+    torch.set_num_threads(1)
+    study = _study(task.spec, out=task.out, seed=task.seed)
+    models = Models.of(study)
+    spec, found = models.specs[models.first], []
+    for author, traces in task.traces:
+        cell = Cell(author, spec.name, spec, task.measures, "headline")
+        here = {author: list(traces)}
+        found += take(study, models, jobs(study, models, [cell], here), here, bar="hidden")
+    return found
+
+
+def _study(spec: str, *, out: Path, seed: int, problems: str = "", n: int = 1) -> Study:
+    """A study whose first model is the one to read; a study asks for two, the other is never loaded."""
+    other = f"organism:{BASE if spec != f'organism:{BASE}' else 'bypass'}"
+    return Study(
+        models=(spec, other),
+        out=out,
+        problems=problems,
+        n=n,
+        seed=seed,
+        max_tokens=LONGEST,
+        residency="one-at-a-time",
+        null_reader="none",
+    )
