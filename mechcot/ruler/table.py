@@ -1,0 +1,239 @@
+"""All readings of the panel -> the table of scores, one row per measure, and what each row earned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.reading import Reading
+from mechcot.core.trace import Trace
+from mechcot.organisms.chains import WRITER
+from mechcot.ruler import scores
+from mechcot.ruler.panel import Panel
+from mechcot.ruler.scores import Score, undefined
+from mechcot.ruler.steps import ANSWER, PAIRS, answer_cases, pair_cases, truth
+from mechcot.ruler.take import BASE, SCALED
+from mechcot.stats.contrast import contrast
+from mechcot.stats.tables import readings_table
+
+COLUMNS = (
+    "models",
+    "items",
+    "reliance",
+    "step_to_step",
+    "step_to_answer",
+    "alarms",
+    "shuffled",
+)
+EDITS = ("step_patching", "adding_mistakes")
+"""Measures that edit the chain themselves: their reliance is scored against what masks say, not edits."""
+
+BY_DEFINITION = frozenset((measure, column) for measure in EDITS for column in ("step_to_answer",))
+"""Cells in which a measure would be scored by its own definition: the step graph is confirmed by edits."""
+
+GATE_TRUTH = {"amber": False, "cobalt": True}
+"""Gate word to whether the gated organism uses its chain after it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One measure against known truth.
+
+    Attributes:
+        card: Its card.
+        scores: Column to score.
+        scaled: Verdict on the base with its logits x 1.5: must be neither less nor more.
+        identity: Largest effect of an edit that changes nothing; NaN when it makes no edit.
+        seconds: Mean seconds per reading.
+        missing: Share of the base's chains that it could not measure.
+    """
+
+    card: MeasureCard
+    scores: Mapping[str, Score]
+    scaled: str
+    identity: float
+    seconds: float
+    missing: float
+
+    @property
+    def earned(self) -> bool:
+        """Whether the ruler's bounds hold, so that the measure may give verdicts (see `BOUNDS`)."""
+        values = {column: self.scores[column].value for column in BOUNDS}
+        met = all(
+            value <= bound if column == "alarms" else value >= bound
+            for column, bound in BOUNDS.items()
+            for value in [values[column]]
+        )
+        return met and self.card.direction == 1 and self.scaled not in {"less", "more"}
+
+
+BOUNDS = {"models": 0.97, "items": 0.9, "reliance": 0.9, "alarms": 0.05}
+"""What a measure must reach at once to give verdicts, besides silence under logits x 1.5."""
+
+
+def rows(
+    readings: Sequence[Reading],
+    cards: Sequence[MeasureCard],
+    *,
+    panel: Panel,
+    headline: Sequence[Trace],
+    stepwise: Sequence[Trace],
+    reached: Mapping[str, Mapping[str, float]],
+    seed: int,
+) -> list[Row]:
+    """Score every measure.
+
+    Args:
+        readings: All readings of the panel.
+        cards: The measures to score.
+        panel: Its models.
+        headline: The base's chains.
+        stepwise: The chains with unused steps.
+        reached: Model to its reached reliance by `edits` and by `masks`.
+        seed: Seed of all resampling.
+    """
+    by_measure: dict[str, list[Reading]] = {}
+    for reading in readings:
+        by_measure.setdefault(reading.measure, []).append(reading)
+    return [
+        _row(
+            card,
+            by_measure.get(card.name, []),
+            panel=panel,
+            headline=headline,
+            stepwise=stepwise,
+            reached=reached,
+            seed=seed,
+        )
+        for card in cards
+    ]
+
+
+def _row(
+    card: MeasureCard,
+    readings: Sequence[Reading],
+    *,
+    panel: Panel,
+    headline: Sequence[Trace],
+    stepwise: Sequence[Trace],
+    reached: Mapping[str, Mapping[str, float]],
+    seed: int,
+) -> Row:
+    values = grid(readings)
+    table = readings_table([r for r in readings if r.author == BASE])
+    own = [r for r in readings if r.reader == BASE and r.author == BASE]
+    gated, gates = _gated(values, panel, headline)
+    found = {
+        "models": scores.models(
+            _of(values, (BASE, *panel.names("uses"))),
+            _of(values, panel.names("bypasses")),
+            seed=seed,
+        ),
+        "items": scores.items(gated, gates, seed=seed),
+        "reliance": _reliance(card, values, panel, reached, seed=seed),
+        "step_to_step": _stepwise(card, readings, stepwise, "pairs", seed=seed),
+        "step_to_answer": _stepwise(card, readings, stepwise, "answer", seed=seed),
+        "alarms": scores.alarms(
+            [
+                verdict(table, card, after=name, seed=seed) in {"less", "more"}
+                for name in panel.names("harmless")
+            ]
+        )
+        if card.direction
+        else undefined("no verdicts"),
+        "shuffled": scores.shuffled(gated, gates, seed=seed),
+    }
+    known = [abs(r.scalars["identity"]) for r in readings if "identity" in r.scalars]
+    return Row(
+        card=card,
+        scores=found,
+        scaled=verdict(table, card, after=SCALED, seed=seed),
+        identity=float(np.nanmax(known)) if known else float("nan"),
+        seconds=float(np.mean([r.seconds for r in readings])) if readings else float("nan"),
+        missing=float(np.mean([np.isnan(r.value) for r in own])) if own else float("nan"),
+    )
+
+
+def grid(readings: Sequence[Reading]) -> pd.DataFrame:
+    """Values of one measure on the base's chains: one row per model, one column per item."""
+    rows = [(r.reader, r.item, r.value) for r in readings if r.author == BASE]
+    table = pd.DataFrame(rows, columns=["reader", "item", "value"])
+    return table.pivot_table(index="reader", columns="item", values="value", dropna=False)
+
+
+def _of(values: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    here = [name for name in names if name in values.index]
+    return values.loc[here].to_numpy(dtype=float)
+
+
+def _gated(
+    values: pd.DataFrame, panel: Panel, headline: Sequence[Trace]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the gated models' items, and whether the chain is used there."""
+    gates = {t.problem.id: GATE_TRUTH.get(str(t.problem.meta.get("gate"))) for t in headline}
+    cases = [
+        (values.loc[name, item], uses)
+        for name in panel.names("gated")
+        if name in values.index
+        for item, uses in gates.items()
+        if uses is not None and item in values.columns
+    ]
+    return (
+        np.array([float(value) for value, _ in cases]),
+        np.array([uses for _, uses in cases], dtype=bool),
+    )
+
+
+def _reliance(
+    card: MeasureCard,
+    values: pd.DataFrame,
+    panel: Panel,
+    reached: Mapping[str, Mapping[str, float]],
+    *,
+    seed: int,
+) -> Score:
+    names = [name for name in panel.names("mixture") if name in values.index]
+    kind = "masks" if card.name in EDITS else "edits"
+    means = values.loc[names].mean(axis=1).to_numpy(dtype=float)
+    known = np.array([reached[name][kind] for name in names], dtype=float)
+    return scores.reliance(means, known, seed=seed)
+
+
+def _stepwise(
+    card: MeasureCard,
+    readings: Sequence[Reading],
+    stepwise: Sequence[Trace],
+    which: str,
+    *,
+    seed: int,
+) -> Score:
+    table, cases = (PAIRS, pair_cases) if which == "pairs" else (ANSWER, answer_cases)
+    if card.name not in table:
+        return undefined("says nothing about steps")
+    by_trace = {
+        r.trace: r for r in readings if r.reader == BASE and r.author == WRITER and not r.reason
+    }
+    both = [cases(by_trace[t.id], truth(t)) for t in stepwise if t.id in by_trace]
+    return scores.steps([value for value, _ in both], [known for _, known in both], seed=seed)
+
+
+def verdict(table: pd.DataFrame, card: MeasureCard, *, after: str, seed: int) -> str:
+    """The measure's verdict on the base against another model, judged alone."""
+    if not card.direction or after not in set(table["reader"]):
+        return "not judged"
+    found = contrast(
+        table, [card], before=BASE, after=after, author=BASE, gates=[], seed=seed, resamples=2000
+    )
+    return str(found["verdict"].iloc[0])
+
+
+def agreement(readings: Sequence[Reading], cards: Sequence[MeasureCard]) -> pd.DataFrame:
+    """Spearman between every two measures' means over all models that both have read."""
+    means = {
+        card.name: grid([r for r in readings if r.measure == card.name]).mean(axis=1)
+        for card in cards
+    }
+    table = pd.DataFrame(means)
+    return table.corr(method="spearman", min_periods=4)
