@@ -115,6 +115,26 @@ def demo(
 
 
 @app.command()
+def ruler(
+    out: Out = Path("artifacts/ruler"),
+    quick: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--quick", help="The shipped models only, fewer chains.")
+    ] = False,
+    measures: Annotated[
+        str | None, typer.Option(help="Names, comma separated; default all.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that read side by side.")] = 2,
+    seed: Seed = 0,
+) -> None:
+    """Score every measure on models whose use of their chain is known; trains the missing ones."""
+    from mechcot.ruler.main import run
+    from mechcot.ruler.panel import FULL, QUICK
+
+    names = None if measures is None else tuple(name.strip() for name in measures.split(","))
+    run(QUICK if quick else FULL, out=out, seed=seed, workers=workers, measures=names)
+
+
+@app.command()
 def cards(
     markdown: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--markdown", help="The README's table instead of whole cards.")

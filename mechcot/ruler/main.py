@@ -16,14 +16,15 @@ from rich.console import Console
 from tqdm.auto import tqdm
 
 from mechcot.core.card import MeasureCard
-from mechcot.core.store import write_bytes, write_json
-from mechcot.measure.registry import MEASURES
+from mechcot.core.store import write_bytes, write_json, write_text
+from mechcot.measure.registry import MEASURES, chosen
 from mechcot.organisms.registry import lineage, path
 from mechcot.organisms.training import train
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.reach import reach
 from mechcot.ruler.table import BOUNDS, BY_DEFINITION, COLUMNS, Row, agreement, grid, rows
 from mechcot.ruler.take import chains, read, tasks, unused
+from mechcot.view.ruler_page import page
 
 STEPWISE = 32
 
@@ -42,7 +43,7 @@ def run(
     """
     console = Console(stderr=True)
     ready(panel)
-    names = [name for name in MEASURES if measures is None or name in measures]
+    names = chosen(measures or ("all",))
     headline = chains(panel, out=out, seed=seed)
     stepwise = unused(min(STEPWISE, panel.items), seed=seed)
     todo = tasks(panel, measures=names, headline=headline, stepwise=stepwise, out=out, seed=seed)
@@ -90,7 +91,8 @@ def run(
         columns=["measure", "author", "reader", "item", "value", "reason"],
     ).sort_values(["measure", "author", "reader", "item"], ignore_index=True)
     write_bytes(out / "results" / "readings.parquet", values.to_parquet(index=False))
-    console.print(f"ruler: {out / 'ruler.json'}", markup=False)
+    write_text(out / "index.html", page(result))
+    console.print(f"ruler: {out / 'index.html'}", markup=False)
     return result
 
 

@@ -8,7 +8,7 @@ figures travel as JSON in which no tag can be closed.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -37,23 +37,38 @@ def page(data: ReportData) -> str:
     Returns:
         HTML text, the same for the same data.
     """
-    library, script = _script(get_plotlyjs()), _script(_asset("page.js"))
     made = plates(data)
+    return render(
+        "page.html.j2",
+        made.ordered(),
+        data=data,
+        plates=made,
+        provenance=provenance,
+        looks=looks([model.name for model in data.models]),
+    )
+
+
+def render(template: str, figures: Sequence[Plate], **context: Any) -> str:
+    """Set any page of this look: style, scripts, policy and figures are put in.
+
+    Args:
+        template: Name of a template that ends like `page.html.j2`.
+        figures: The page's figures.
+        context: What else the template shows.
+    """
+    library, script = _script(get_plotlyjs()), _script(_asset("page.js"))
     text = (
         _environment()
-        .get_template("page.html.j2")
+        .get_template(template)
         .render(
-            data=data,
-            plates=made,
             tables=tables,
-            provenance=provenance,
-            looks=looks([model.name for model in data.models]),
             style=Markup(_asset("page.css")),
             library=Markup(library),
             script=Markup(script),
             policy=_policy(library, script),
             papers=_json(papers()),
-            figures=[(plate, _figure(plate)) for plate in made.ordered()],
+            figures=[(plate, _figure(plate)) for plate in figures],
+            **context,
         )
     )
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,124 @@
+"""The ruler's figures: every model of the panel on every measure, and reached reliance against the measures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mechcot.view.theme import PALETTE, Look, plain, titled, wrapped
+
+COLUMNS = 3
+GROUPS: Mapping[str, Look] = {
+    "base": Look("#000000", "star", "solid"),
+    "uses": Look(PALETTE[0], "circle", "solid"),
+    "harmless": Look(PALETTE[5], "circle-open", "solid"),
+    "mixture": Look(PALETTE[2], "diamond", "solid"),
+    "gated": Look(PALETTE[3], "triangle-up", "solid"),
+    "bypasses": Look(PALETTE[1], "square", "solid"),
+    "subject": Look(PALETTE[4], "x", "solid"),
+}
+"""Group of the panel to how it is drawn; black is never used elsewhere."""
+
+
+@dataclass(frozen=True)
+class ModelPoint:
+    """One model's mean on one measure.
+
+    Attributes:
+        model: Its name.
+        group: Its group in the panel.
+        measure: Title of the measure.
+        unit: Unit of the measure.
+        mean: Mean over items.
+        reached: Reached reliance by edits; NaN for models that are no mixture.
+    """
+
+    model: str
+    group: str
+    measure: str
+    unit: str
+    mean: float
+    reached: float
+
+
+def models(points: Sequence[ModelPoint], *, items: int) -> go.Figure:
+    """One row a measure, one mark a model; models of one group share a line within the row."""
+    measures = list(dict.fromkeys(point.measure for point in points))
+    groups = [group for group in GROUPS if any(p.group == group for p in points)]
+    figure = go.Figure()
+    for place, group in enumerate(groups):
+        here = [p for p in points if p.group == group]
+        lift = (len(groups) - 1) / 2 - place
+        figure.add_trace(
+            go.Scatter(
+                x=[p.mean for p in here],
+                y=[measures.index(p.measure) * -1 + lift * 0.11 for p in here],
+                mode="markers",
+                name=plain(group),
+                marker={
+                    "color": GROUPS[group].colour,
+                    "symbol": GROUPS[group].symbol,
+                    "size": 8,
+                    "opacity": 0.8,
+                },
+                text=[plain(f"{p.model}: {p.measure}") for p in here],
+                hovertemplate="%{text} %{x:.3f}<extra></extra>",
+            )
+        )
+    figure.update_yaxes(
+        tickvals=[-place for place in range(len(measures))],
+        ticktext=[wrapped(measure, width=24) for measure in measures],
+        range=[-len(measures) + 0.4, 0.6],
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_xaxes(title="mean over items, in the measure's own unit", zeroline=True)
+    return titled(
+        figure,
+        "Every model of the panel on every measure",
+        f"one mark a model, mean over n = {items} chains of base; colour and symbol: what training made true",
+        height=150 + 62 * len(measures),
+        top=104,
+    )
+
+
+def reliance(points: Sequence[ModelPoint]) -> go.Figure:
+    """One panel a measure: reached reliance of the mixtures against the measure's mean."""
+    known = [p for p in points if p.reached == p.reached]
+    measures = list(dict.fromkeys(point.measure for point in known))
+    columns = min(COLUMNS, max(len(measures), 1))
+    rows = max(-(-len(measures) // columns), 1)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        horizontal_spacing=0.08,
+        vertical_spacing=0.3 / rows,
+        subplot_titles=[wrapped(measure, width=30) for measure in measures],
+    )
+    look = GROUPS["mixture"]
+    for place, measure in enumerate(measures):
+        here = [p for p in known if p.measure == measure]
+        figure.add_trace(
+            go.Scatter(
+                x=[p.reached for p in here],
+                y=[p.mean for p in here],
+                mode="markers",
+                showlegend=False,
+                marker={"color": look.colour, "symbol": look.symbol, "size": 8},
+                text=[plain(p.model) for p in here],
+                hovertemplate="%{text}: %{x:.2f}, %{y:.3f}<extra></extra>",
+            ),
+            row=place // columns + 1,
+            col=place % columns + 1,
+        )
+    figure.update_xaxes(range=[-0.05, 1.05], nticks=5)
+    figure.update_xaxes(title="reached reliance", row=rows)
+    figure.update_annotations(font_size=12)
+    return titled(
+        figure,
+        "Does the measure follow the reliance that a model reached?",
+        "one mark a mixture arm; across: probability that follows exact edits of the chain; up: mean of the measure",
+        height=110 + 215 * rows,
+        top=96,
+    )

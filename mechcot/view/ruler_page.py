@@ -1,0 +1,146 @@
+"""The ruler's page: which measure to trust for which question, from `ruler.json` alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mechcot.view.figures import ruler as figures
+from mechcot.view.figures.ruler import ModelPoint
+from mechcot.view.plates import Plate
+from mechcot.view.report import render
+from mechcot.view.tables import Cell, Table, table
+from mechcot.view.words import DASH, fixed, number
+
+NAN = float("nan")
+COLUMNS: Mapping[str, str] = {
+    "models": "uses or not: models",
+    "items": "uses or not: items",
+    "reliance": "how much",
+    "step_to_answer": "which step feeds the answer",
+    "step_to_step": "which step feeds which",
+    "alarms": "false alarms",
+    "shuffled": "labels shuffled",
+}
+"""Column of the scores to its head on the page."""
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `ruler.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    points = model_points(result)
+    numbers = _numbers(points)
+    plates = [
+        Plate(
+            1,
+            figures.models(points, items=result["items"]),
+            "A measure that can be trusted keeps the blue marks apart from the orange ones, with the light ones on the blue side.",
+            numbers,
+        )
+    ]
+    if any(point.reached == point.reached for point in points):
+        plates.append(
+            Plate(
+                2,
+                figures.reliance(points),
+                "A measure that can say how much, not only whether, rises with the reliance that exact edits found.",
+                numbers,
+            )
+        )
+    return render(
+        "ruler.html.j2",
+        plates,
+        result=result,
+        scores=scores(result),
+        checks=checks(result),
+        passed=_titles(result, "passed"),
+        failed=_titles(result, "exploratory"),
+        plates=plates,
+    )
+
+
+def model_points(result: Mapping[str, Any]) -> list[ModelPoint]:
+    """Every model's mean on every measure."""
+    return [
+        ModelPoint(
+            model=model["name"],
+            group=model["group"],
+            measure=row["title"],
+            unit="",
+            mean=model["means"][name],
+            reached=(model["reached"] or {}).get("edits", NAN),
+        )
+        for name, row in result["measures"].items()
+        for model in result["models"]
+        if model["means"].get(name) is not None
+    ]
+
+
+def scores(result: Mapping[str, Any]) -> Table:
+    """One row a measure, one column a question; the interval stands behind the score."""
+    return table(
+        ("measure", *COLUMNS.values(), "verdicts"),
+        [
+            (
+                Cell(row["title"]),
+                *(_score(row["scores"][column]) for column in COLUMNS),
+                Cell("yes" if row["status"] == "passed" else "no", "ok"),
+            )
+            for row in result["measures"].values()
+        ],
+    )
+
+
+def _score(score: Mapping[str, Any]) -> Cell:
+    if score["value"] is None:
+        return Cell(DASH, "number", score["n"])
+    ends = "" if score["low"] is None else f"[{fixed(score['low'])}, {fixed(score['high'])}]"
+    note = "by definition" if score["by_definition"] else ends
+    return Cell(fixed(score["value"]), "number", note)
+
+
+def checks(result: Mapping[str, Any]) -> Table:
+    """What must be silent or exact, and what a reading costs."""
+    return table(
+        (
+            "measure",
+            "base with logits x 1.5",
+            "edit of nothing",
+            "not measurable",
+            "seconds a chain",
+        ),
+        [
+            (
+                Cell(row["title"]),
+                Cell(row["scaled"]),
+                Cell(DASH if row["identity"] is None else number(row["identity"]), "number"),
+                Cell(DASH if row["missing"] is None else f"{100 * row['missing']:.0f} %", "number"),
+                Cell(DASH if row["seconds"] is None else number(row["seconds"]), "number"),
+            )
+            for row in result["measures"].values()
+        ],
+    )
+
+
+def _titles(result: Mapping[str, Any], status: str) -> list[str]:
+    return [row["title"] for row in result["measures"].values() if row["status"] == status]
+
+
+def _numbers(points: list[ModelPoint]) -> Table:
+    return table(
+        ("model", "group", "measure", "mean", "reached reliance"),
+        [
+            (
+                Cell(p.model),
+                Cell(p.group),
+                Cell(p.measure),
+                Cell(fixed(p.mean), "number"),
+                Cell(DASH if p.reached != p.reached else fixed(p.reached), "number"),
+            )
+            for p in points
+        ],
+    )
