@@ -9,5 +9,9 @@ class NotMeasurable(Exception):  # noqa: N818 - names a state of an item, not a 
     """One item cannot be measured; the study counts it as a row "not judged" with this reason."""
 
 
+class DoesNotFit(NotMeasurable):
+    """One item needs more memory than there is here; with more memory it can be measured."""
+
+
 class EditDidNotFire(RuntimeError):  # noqa: N818
     """An intervention was passed to a run but its site was never visited or its positions were empty."""

@@ -38,6 +38,7 @@ from mechcot.model.capture import capture
 from mechcot.model.edits import Intervention, Keep, Replace
 from mechcot.model.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.scoring import tv
 from mechcot.model.sites import Site
 from mechcot.text.answers import same_answer
 
@@ -240,7 +241,8 @@ def _identity(runs: Runs, stated: Stated) -> float:
         for layer in range(runs.n_layers)
     ]
     kept, plain = (runs.clean.rest(at[0], rows=rows, under=under) for under in (keep, ()))
-    return float((runs.clean.unembed(kept).exp() - runs.clean.unembed(plain).exp()).abs().max())
+    pairs = zip(kept, plain, strict=True)
+    return max(float(tv(row, same, runs.clean.unembed).max()) for row, same in pairs)
 
 
 def _noise(runs: Runs, stated: Stated) -> float:

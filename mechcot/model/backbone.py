@@ -5,15 +5,16 @@ what it found is right is not believed but tried: see `probe.py`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.model.hooks import Place
+from mechcot.model.room import NO_LIMIT, Limit
 from mechcot.model.sites import STREAMS, Site
 
 _BLOCKS = ("layers", "h", "blocks", "block")
@@ -42,6 +43,8 @@ class Backbone:
         places: Where each stream of each block is tapped.
         forkable: The key/value cache can be cropped and run under an explicit mask.
         maskable: The model obeys an explicit additive 4-D mask.
+        rows: Most tokens of rows run at once, once memory ran out.
+        packs: The same for tokens packed as branches.
     """
 
     model: nn.Module
@@ -56,11 +59,29 @@ class Backbone:
     places: tuple[Mapping[str, Place], ...]
     forkable: bool = True
     maskable: bool = True
+    rows: Limit = field(default_factory=Limit)
+    packs: Limit = field(default_factory=Limit)
 
     @property
     def config(self) -> Any:
         """The Hugging Face configuration."""
         return self.base.config
+
+    @property
+    def context(self) -> int:
+        """Most tokens of one run."""
+        length = getattr(self.config.get_text_config(), "max_position_embeddings", None)
+        return int(length) if length else NO_LIMIT
+
+    def check_length(self, length: int) -> None:
+        """See that a run of this many tokens keeps within the context.
+
+        Raises:
+            NotMeasurable: It does not.
+        """
+        if length > self.context:
+            msg = f"with what is asked behind it the text has {length} tokens, the context is {self.context}"
+            raise NotMeasurable(msg)
 
     @property
     def n_layers(self) -> int:

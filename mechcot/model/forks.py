@@ -5,12 +5,14 @@ stand at positions cuts[b], cuts[b] + 1, ... One forward serves all branches: th
 then every branch's tokens side by side under a tree mask (measured at 1,024 tokens, 32 cuts, suffix 8:
 11.5 times faster than a truncated run per branch). Greedy continuation feeds one token per open branch
 and step into the same packed cache. Where the cache cannot be shared, each branch is run whole.
+Out of memory halves the packs and goes on (`room.py`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,10 +25,12 @@ from mechcot.model.backbone import Backbone
 from mechcot.model.edits import Hide
 from mechcot.model.forward import cache_view, forward
 from mechcot.model.masks import additive, causal
+from mechcot.model.room import in_parts
 from mechcot.model.running import Kept, Run
 from mechcot.model.scoring import token_logprobs
 
 PACKED_TOKENS = 1024
+Out = TypeVar("Out")
 
 
 @runtime_checkable
@@ -126,6 +130,8 @@ class Forks:
     def greedy(self, max_new: int, stop: Collection[int]) -> list[list[int]]:
         """Continue every branch greedily, all of them in one packed forward per token.
 
+        A branch also ends where the context does.
+
         Args:
             max_new: Most tokens per branch.
             stop: Token ids that end a branch; the stopping token is not returned.
@@ -133,19 +139,21 @@ class Forks:
         Returns:
             The generated ids of each branch.
         """
-        written: list[list[int]] = [[] for _ in self.cuts]
-        for branches in self._groups():
-            self._continue(branches, written, max_new=max_new, stop=frozenset(stop))
-        return written
+        ends = frozenset(stop)
+
+        def run(branches: list[int]) -> dict[int, list[int]]:
+            return self._continue(branches, max_new=max_new, stop=ends)
+
+        written = self._in_packs(run)
+        return [written[branch] for branch in range(len(self))]
 
     def _continue(
-        self,
-        branches: Sequence[int],
-        written: list[list[int]],
-        *,
-        max_new: int,
-        stop: frozenset[int],
-    ) -> None:
+        self, branches: Sequence[int], *, max_new: int, stop: frozenset[int]
+    ) -> dict[int, list[int]]:
+        written: dict[int, list[int]] = {b: [] for b in branches}
+        room = {
+            b: self.kept.backbone.context - self.cuts[b] - len(self.suffixes[b]) for b in branches
+        }
         feeder = self._feeder(branches)
         fed = feeder.feed({b: self.suffixes[b] for b in branches if self.suffixes[b]})
         last = {b: fed[b][-1] if b in fed else self.kept.hidden[self.cuts[b] - 1] for b in branches}
@@ -154,19 +162,19 @@ class Forks:
             chosen = {b: token for b, token in zip(last, ids, strict=True) if token not in stop}
             for branch, token in chosen.items():
                 written[branch].append(token)
-            if not chosen or step == max_new - 1:
-                return
-            last = {
-                b: states[-1]
-                for b, states in feeder.feed({b: [t] for b, t in chosen.items()}).items()
-            }
+            open_ = {b: [token] for b, token in chosen.items() if len(written[b]) <= room[b]}
+            if not open_ or step == max_new - 1:
+                break
+            last = {b: states[-1] for b, states in feeder.feed(open_).items()}
+        return written
 
     @cached_property
     def _states(self) -> dict[int, Tensor]:
-        states: dict[int, Tensor] = {}
-        for branches in self._groups():
+        def run(branches: list[int]) -> dict[int, Tensor]:
             tokens = {b: self.suffixes[b] for b in branches if self.suffixes[b]}
-            states |= self._feeder(branches).feed(tokens)
+            return dict(self._feeder(branches).feed(tokens))
+
+        states = self._in_packs(run)
         empty = self.kept.hidden[:0]
         return {b: states.get(b, empty) for b in range(len(self))}
 
@@ -181,17 +189,11 @@ class Forks:
         before = self.kept.hidden[self.cuts[branch] - 1 : self.cuts[branch]]
         return torch.cat([before, own])
 
-    def _groups(self) -> list[list[int]]:
-        """Branches in order, cut into packs of at most `PACKED_TOKENS` tokens."""
-        groups: list[list[int]] = []
-        room = 0
-        for branch, suffix in enumerate(self.suffixes):
-            if not groups or len(suffix) > room:
-                groups.append([])
-                room = PACKED_TOKENS
-            groups[-1].append(branch)
-            room -= len(suffix)
-        return groups
+    def _in_packs(self, run: Callable[[list[int]], dict[int, Out]]) -> dict[int, Out]:
+        """Run the branches in packs of at most `PACKED_TOKENS` tokens, fewer when memory runs out."""
+        sizes = [len(suffix) for suffix in self.suffixes]
+        limit = self.kept.backbone.packs
+        return dict(ChainMap(*in_parts(sizes, run, limit=limit, most=PACKED_TOKENS)))
 
     def _feeder(self, branches: Sequence[int]) -> _Feeder:
         if self.kept.backbone.forkable:
@@ -219,6 +221,7 @@ class _Packed:
         flat = [token for branch in tokens for token in tokens[branch]]
         owners = [b for b in tokens for _ in tokens[b]]
         places = [self._next[b] + i for b in tokens for i in range(len(tokens[b]))]
+        self._backbone.check_length(max(places) + 1)
         queries = torch.tensor(places, device=device)
         mine = torch.tensor(owners, device=device)
         self._keys = torch.cat([self._keys, queries])

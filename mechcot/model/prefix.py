@@ -8,9 +8,9 @@ the kept keys and values. Families whose cache cannot be cropped run whole seque
 (`Backbone.forkable` is False): the same numbers, slower.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -23,9 +23,11 @@ from mechcot.model.edits import Act, Hide, Intervention
 from mechcot.model.forks import Forks
 from mechcot.model.forward import cache_view, keys_values
 from mechcot.model.probe import backbone_of
+from mechcot.model.room import Limit, in_parts
 from mechcot.model.running import Kept, Run
 from mechcot.model.scoring import token_logprobs
 
+Out = TypeVar("Out")
 Rows = Sequence[Sequence[int]]
 Acts = Sequence[Act] | Sequence[Sequence[Act]]
 
@@ -58,7 +60,8 @@ class Prefix:
         Raises:
             UserError: No tokens, or a site that the model does not have.
             EditDidNotFire: A position outside the sequence, or a site that was not visited.
-            NotMeasurable: The states are not finite.
+            NotMeasurable: The states are not finite, the logits not numbers, the text longer than the context.
+            DoesNotFit: The text alone runs out of memory.
         """
         if not len(ids):
             msg = "expected at least one token, got an empty sequence; check the prompt and the tokenizer"
@@ -66,9 +69,12 @@ class Prefix:
         backbone = backbone_of(reasoner.model)
         run = Run(backbone, start=0, rows=[ids], acts=[tuple(under)], path="causal")
         cache = cache_view((), stop=0) if backbone.forkable else None
-        hidden = run.go(cache=cache)[0]
+        (hidden,) = in_parts([len(ids)], lambda _: run.go(cache=cache)[0], limit=Limit())
         if not bool(torch.isfinite(hidden).all()):
             msg = "the model's states are not finite (NaN or infinite) on this text"
+            raise NotMeasurable(msg)
+        if bool(torch.isnan(backbone.unembed(hidden[-1])).any()):
+            msg = "the model's logits are not numbers (NaN) on this text"
             raise NotMeasurable(msg)
         kept = Kept(
             backbone=backbone,
@@ -141,6 +147,7 @@ class Prefix:
     ) -> Float[Tensor, "row token d_model"]:
         """Crop the cache to `start` and run the tokens from there on.
 
+        All rows run together, or in parts where memory runs out (`room.py`).
         Always runs under an explicit mask, so that clean and edited rests share one kernel path and an
         identity edit gives exactly 0. Rows of one call share a batch: for exact zeros compare calls
         with the same number of rows.
@@ -159,10 +166,15 @@ class Prefix:
             UserError: Rows of unequal length, a start outside the prefix, a wrong site.
             EditDidNotFire: A position outside `[start, start + length)`, a hide that concerns no query.
         """
-        run = self._run(start, rows, under, hide)
-        if self.backbone.forkable:
-            return run.go(cache=run.cache() if start else None)
-        return run.go(cache=None)[:, start:]
+        forkable = self.backbone.forkable
+
+        def go(run: Run) -> Tensor:
+            if forkable:
+                return run.go(cache=run.cache() if start else None)
+            return run.go(cache=None)[:, start:]
+
+        parts = self._in_parts(start, rows, under, hide, go)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def decode(
         self,
@@ -194,9 +206,21 @@ class Prefix:
             UserError: As in `rest`.
             EditDidNotFire: A position before `start`, or an intervention that never acted.
         """
-        return self._run(start, rows, under, hide).decode(max_new=max_new, stop=frozenset(stop))
+        ends = frozenset(stop)
+        parts = self._in_parts(
+            start, rows, under, hide, lambda run: run.decode(max_new=max_new, stop=ends)
+        )
+        return [row for part in parts for row in part]
 
-    def _run(self, start: int, rows: Rows | None, under: Acts, hide: Sequence[Hide]) -> Run:
+    def _in_parts(
+        self,
+        start: int,
+        rows: Rows | None,
+        under: Acts,
+        hide: Sequence[Hide],
+        go: Callable[[Run], Out],
+    ) -> list[Out]:
+        """Run the rows together, or in as many parts as memory asks for."""
         if not 0 <= start <= len(self):
             msg = f"expected a start in [0, {len(self)}], got {start}"
             raise UserError(msg)
@@ -211,6 +235,14 @@ class Prefix:
                 f"expected acts for all rows or one sequence per row ({len(rows)}), got {len(acts)}"
             )
             raise UserError(msg)
+
+        def run(part: list[int]) -> Out:
+            mine = acts if len(acts) == 1 else [acts[index] for index in part]
+            return go(self._run(start, [rows[index] for index in part], mine))
+
+        return in_parts([len(row) for row in rows], run, limit=self.backbone.rows)
+
+    def _run(self, start: int, rows: Rows, acts: Sequence[Sequence[Act]]) -> Run:
         if self.backbone.forkable:
             return Run(self.backbone, start=start, rows=rows, acts=acts, tensors=self.kept.tensors)
         return Run(

@@ -103,6 +103,7 @@ class Run:
 
         Raises:
             EditDidNotFire: A position lies outside the run, or a site was not visited.
+            NotMeasurable: The rows are longer than the context.
         """
         stop = self._start + self._ids.shape[1]
         self._check_reach(stop=stop, prompt_stop=stop)
@@ -111,11 +112,12 @@ class Run:
         return hidden
 
     def decode(self, *, max_new: int, stop: frozenset[int]) -> list[list[int]]:
-        """Run all tokens of the rows, then continue each greedily."""
+        """Run all tokens of the rows, then continue each greedily, up to the end of the context."""
         position = self._start + self._ids.shape[1]
         self._check_reach(stop=None, prompt_stop=position + max_new)
         cache = self.cache() if self._backbone.forkable else None
         hidden = self._forward(self._ids, start=self._start, cache=cache)
+        max_new = min(max_new, self._backbone.context - position + 1)
         written: list[list[int]] = [[] for _ in self._ids]
         open_rows = set(range(len(written)))
         for step in range(max_new):
@@ -144,6 +146,7 @@ class Run:
     def _forward(
         self, ids: Int[Tensor, "row token"], *, start: int, cache: DynamicCache | None
     ) -> Tensor:
+        self._backbone.check_length(start + ids.shape[1])
         queries = torch.arange(start, start + ids.shape[1], device=ids.device)
         return forward(
             self._backbone,

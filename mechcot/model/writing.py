@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
+from mechcot.model.room import out_of_memory, release
 
 log = logging.getLogger(__name__)
 
@@ -108,26 +109,38 @@ class Writer:
 
             while len(results) < len(prompts):
                 chosen = order[len(results) : len(results) + size]
-                try:
-                    written = self._batch(
-                        [prompts[i] for i in chosen], [seeds[i] for i in chosen], progress
-                    )
-                except torch.OutOfMemoryError as error:
-                    size = self._halve(len(chosen), error)
+                written = self._tried(
+                    [prompts[i] for i in chosen], [seeds[i] for i in chosen], progress
+                )
+                if written is None:
+                    size = self._halve(len(chosen))
                     bar.n = len(results)
                     continue
                 results.update(zip(chosen, written, strict=True))
         return [results[index] for index in range(len(prompts))]
 
-    def _halve(self, size: int, error: Exception) -> int:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    def _tried(
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        progress: Callable[[int, int], None],
+    ) -> list[Written] | None:
+        """One batch; None when memory ran out (the error, which holds its tensors, is gone by then)."""
+        try:
+            return self._batch(prompts, seeds, progress)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        return None
+
+    def _halve(self, size: int) -> int:
+        release()
         if size == 1:
             msg = (
                 f"{self.name}: one item alone does not fit in memory; lower max_tokens "
                 f"(now {self.sampling.max_tokens}), use --dtype bfloat16, or a smaller model."
             )
-            raise UserError(msg) from error
+            raise UserError(msg)
         log.warning("out of memory at %d items a batch: going on with %d", size, size // 2)
         return size // 2
 

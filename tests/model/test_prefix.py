@@ -142,7 +142,13 @@ def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
     at_once = prefix.forks(CUTS, SUFFIXES)
     monkeypatch.setattr(forks_module, "PACKED_TOKENS", 4)
     apart = prefix.forks(CUTS, SUFFIXES)
-    assert apart._groups() == [[0, 1], [2], [3]]
+    sizes: list[int] = []
+    plain = forks_module.forward
+    monkeypatch.setattr(
+        forks_module, "forward", lambda *a, **k: sizes.append(a[1].shape[1]) or plain(*a, **k)
+    )
+    apart.hidden(0)
+    assert sizes == [4, 2, 4]
     np.testing.assert_allclose(apart.score(ANSWERS), at_once.score(ANSWERS), atol=1e-5)
     assert apart.greedy(5, ()) == at_once.greedy(5, ())
 
