@@ -97,7 +97,7 @@ def scores(result: Mapping[str, Any]) -> Table:
 
 def _score(score: Mapping[str, Any]) -> Cell:
     if score["value"] is None:
-        return Cell(DASH, "number", score["n"])
+        return Cell(DASH, "number")
     ends = "" if score["low"] is None else f"[{fixed(score['low'])}, {fixed(score['high'])}]"
     note = "by definition" if score["by_definition"] else ends
     return Cell(fixed(score["value"]), "number", note)

@@ -113,6 +113,7 @@ def reliance(points: Sequence[ModelPoint]) -> go.Figure:
             col=place % columns + 1,
         )
     figure.update_xaxes(range=[-0.05, 1.05], nticks=5)
+    figure.update_yaxes(nticks=5, exponentformat="none")
     figure.update_xaxes(title="reached reliance", row=rows)
     figure.update_annotations(font_size=12)
     return titled(
