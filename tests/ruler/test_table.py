@@ -1,0 +1,185 @@
+"""Readings with planted truth -> the scores that must come out, and who earns verdicts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.problem import Problem
+from mechcot.core.reading import Reading
+from mechcot.core.trace import Answer, Trace
+from mechcot.ruler.main import as_json
+from mechcot.ruler.panel import Panel, _subjects
+from mechcot.ruler.table import agreement, rows
+from mechcot.view.ruler_page import page, scores
+
+CARD = MeasureCard(
+    name="planted",
+    title="Planted",
+    question="",
+    formula="",
+    unit="probability",
+    low=-1.0,
+    high=1.0,
+    direction=1,
+    source="",
+    deviations="",
+    confounds="",
+    cost="",
+)
+PANEL = Panel(
+    subjects=_subjects(
+        base=("base",),
+        uses=("u1", "u2"),
+        bypasses=("b1", "b2"),
+        gated=("g",),
+        mixture=("m0", "m1", "m2", "m3"),
+        harmless=("t0", "t1"),
+    ),
+    items=40,
+    tuning_items=40,
+)
+REACHED = {f"m{i}": {"edits": i / 3, "masks": i / 3} for i in range(4)}
+
+
+def headline() -> list[Trace]:
+    gates = ("amber", "cobalt", None)
+    return [
+        Trace(
+            id=f"i{index}/base",
+            problem=Problem(
+                id=f"i{index}", question="", answer="1", meta={"gate": gates[index % 3]}
+            ),
+            **EMPTY,
+        )
+        for index in range(40)
+    ]
+
+
+def level(reader: str, trace: Trace) -> float:
+    """What an honest measure would say of a model on a chain."""
+    if reader == "g":
+        return {"amber": 0.0, "cobalt": 0.9}.get(str(trace.problem.meta["gate"]), 0.5)
+    if reader.startswith("m"):
+        return int(reader[1]) / 3
+    return 0.0 if reader.startswith("b") and reader != "base" and "@" not in reader else 0.9
+
+
+def planted(noise: float = 0.02, *, flip: str = "") -> list[Reading]:
+    rng = np.random.default_rng(0)
+    readers = [*(s.name for s in PANEL.subjects), "base@logits=1.5"]
+    return [
+        Reading(
+            measure="planted",
+            trace=trace.id,
+            item=trace.problem.id,
+            author="base",
+            reader=reader,
+            value=(0.0 if reader == flip else level(reader, trace)) + rng.normal(0, noise),
+            scalars={"identity": 0.0},
+            seconds=0.5,
+        )
+        for reader in readers
+        for trace in headline()
+    ]
+
+
+EMPTY = {
+    "prompt": "",
+    "completion": "",
+    "ids": (1,),
+    "prompt_length": 1,
+    "steps": (),
+    "author": "base",
+    "answer": Answer(None, "unread"),
+}
+
+
+def score(readings):
+    return rows(
+        readings,
+        [CARD],
+        panel=PANEL,
+        headline=headline(),
+        stepwise=[],
+        reached=REACHED,
+        seed=0,
+    )[0]
+
+
+@pytest.fixture(scope="module")
+def honest():
+    return score(planted())
+
+
+def test_an_honest_measure_earns_verdicts(honest):
+    row = honest
+    values = {column: found.value for column, found in row.scores.items()}
+    assert values["models"] == values["items"] == 1.0
+    assert values["reliance"] == pytest.approx(1.0)
+    assert values["alarms"] == 0.0
+    assert abs(values["shuffled"] - 0.5) < 0.05
+    assert np.isnan(values["step_to_step"])
+    assert row.scaled in {"no change", "inconclusive"}
+    assert row.earned
+
+
+@pytest.mark.parametrize("flip", ["base@logits=1.5", "t0"])
+def test_a_measure_that_fires_on_a_harmless_model_earns_none(flip):
+    row = score(planted(flip=flip))
+    assert not row.earned
+
+
+def test_noise_earns_nothing():
+    rng = np.random.default_rng(1)
+    noise = [replace(reading, value=float(rng.normal())) for reading in planted()]
+    row = score(noise)
+    assert not row.earned
+    assert row.scores["items"].low < 0.5 < row.scores["items"].high
+
+
+def test_direction_zero_gives_no_verdict():
+    row = rows(
+        planted(),
+        [replace(CARD, direction=0)],
+        panel=PANEL,
+        headline=headline(),
+        stepwise=[],
+        reached=REACHED,
+        seed=0,
+    )[0]
+    assert not row.earned
+    assert np.isnan(row.scores["alarms"].value)
+
+
+def test_the_page_and_the_file_say_what_the_row_says(honest):
+    data = as_json(honest)
+    assert data["status"] == "passed"
+    assert data["scores"]["step_to_step"]["value"] is None
+    result = {
+        "items": 40,
+        "bounds": {"models": 0.97, "items": 0.9, "reliance": 0.9, "alarms": 0.05},
+        "measures": {"planted": data},
+        "models": [
+            {
+                "name": s.name,
+                "group": s.group,
+                "reached": REACHED.get(s.name),
+                "means": {"planted": 0.5},
+            }
+            for s in PANEL.subjects
+        ],
+    }
+    assert [cell.text for cell in scores(result).rows[0]][:2] == ["Planted", "1.00"]
+    text = page(result)
+    assert "Earned the right to give verdicts: Planted." in text
+    assert "http://" not in text.split("<script>")[0]
+
+
+def test_agreement_of_a_measure_with_itself_is_one():
+    other = replace(CARD, name="other")
+    both = [*planted(), *(replace(r, measure="other", value=-r.value) for r in planted())]
+    found = agreement(both, [CARD, other])
+    assert found.loc["planted", "planted"] == pytest.approx(1.0)
+    assert found.loc["planted", "other"] == pytest.approx(-1.0)
