@@ -125,13 +125,21 @@ def ruler(
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that read side by side.")] = 2,
     seed: Seed = 0,
+    record: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--record", help="Keep the outcome as the status of every measure.")
+    ] = False,
 ) -> None:
     """Score every measure on models whose use of their chain is known; trains the missing ones."""
+    from mechcot.measure.registry import MEASURES
+    from mechcot.measure.standing import record as keep
     from mechcot.ruler.main import run
     from mechcot.ruler.panel import FULL, QUICK
 
     names = None if measures is None else tuple(name.strip() for name in measures.split(","))
-    run(QUICK if quick else FULL, out=out, seed=seed, workers=workers, measures=names)
+    found = run(QUICK if quick else FULL, out=out, seed=seed, workers=workers, measures=names)
+    if record:
+        status = {name: row["status"] for name, row in found["measures"].items()}
+        keep(status, {name: MEASURES[name].card for name in status})
 
 
 @app.command()

@@ -16,6 +16,7 @@ from mechcot.measure import (
     suppression,
 )
 from mechcot.measure.inputs import Inputs
+from mechcot.measure.standing import standing
 from mechcot.model.reasoner import Reasoner
 
 
@@ -43,7 +44,8 @@ _ALL = (
     (step_patching, (20.0, 2.0)),
 )
 MEASURES: Mapping[str, Measure] = {
-    module.CARD.name: Measure(module.CARD, module.measure, forwards) for module, forwards in _ALL
+    module.CARD.name: Measure(standing(module.CARD), module.measure, forwards)
+    for module, forwards in _ALL
 }
 STANDARD = (
     "gates",

@@ -14,6 +14,7 @@ from mechcot.core.card import MeasureCard
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
+from mechcot.measure.standing import ORDER
 from mechcot.stats.claim import Claim, claim
 from mechcot.stats.strata import by_stratum
 from mechcot.stats.tables import readings_table, scalars_table
@@ -74,8 +75,9 @@ class Finding:
 
 
 def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
-    """Cards of the measures that are compared (the gates judge, they are not judged)."""
-    return tuple(MEASURES[name].card for name in study.measure_names if name != "gates")
+    """Cards of the measures that are compared, those that passed the ruler first (the gates judge, they are not judged)."""
+    cards = (MEASURES[name].card for name in study.measure_names if name != "gates")
+    return tuple(sorted(cards, key=lambda card: ORDER.index(card.status)))
 
 
 def find(

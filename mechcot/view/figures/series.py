@@ -1,4 +1,4 @@
-"""More than two checkpoints: one line a measure over the training run, with its interval."""
+"""More than two checkpoints: one line a measure over all of them, with its interval."""
 
 from collections.abc import Sequence
 
@@ -44,7 +44,7 @@ def series(lines: Sequence[SeriesLine]) -> go.Figure:
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return titled(
         figure,
-        "Over the training run",
+        "Checkpoint by checkpoint, in the order given",
         f"mean over n = {span} items; bands: 95 % bootstrap intervals; unit above each panel",
         height=105 + 235 * rows,
         top=100,
