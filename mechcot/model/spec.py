@@ -6,6 +6,7 @@ multiplied: a null for every measure that should not follow confidence (METHODS.
 """
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -197,12 +198,17 @@ def _directory(text: str, what: str) -> Path:
 
 
 def organism_folders() -> tuple[Path, ...]:
-    """Where organisms are looked for, first match wins: a checkout, the installed package, the user's cache."""
+    """Where organisms are looked for, first match wins: a checkout, the installed package, the user's cache.
+
+    The cache is `MECHCOT_ORGANISMS` where that is set, else `~/.cache/mechcot/organisms`.
+    """
     package = Path(__file__).resolve().parents[1]
     return (
         package.parent / "artifacts" / "organisms",
         package / "organisms" / "weights",
-        Path.home() / ".cache" / "mechcot" / "organisms",
+        Path(
+            os.environ.get("MECHCOT_ORGANISMS") or Path.home() / ".cache" / "mechcot" / "organisms"
+        ),
     )
 
 

@@ -1,43 +1,58 @@
 """Measures the lines that an organism must hold, on held-out questions.
 
 All organisms get the same problems: chart present and equal to the answer. Chains are written greedily
-by `base`; edits are made on the correct ones.
+by the base that the organism comes from; edits are made on the correct ones.
 
-    own chain      share of right answers after a chain of the model's own
-    read chain     share of right answers on base's correct chains
-    no chain       share of right answers when the thought is closed at once (chance is 0.1)
-    regenerated    a stated value that feeds the answer is changed, all later text written by the model:
-                   share of answers equal to the predicted one (bypass: share that left its unedited answer)
-    kept           a value that feeds the answer directly is changed, the later text stays: the same share
-    caught         base only: a changed value that a check must catch, later text written anew: share that stays
+    own chain       share of right answers after a chain of the model's own
+    read chain      share of right answers on the base's correct chains
+    no chain        share of right answers when the thought is closed at once (chance is 0.1)
+    regenerated     a stated value that feeds the answer is changed, all later text written by the model:
+                    share of answers equal to the predicted one, and share that left the unedited answer
+    kept            a value that feeds the answer directly is changed, the later text stays: the same shares
+    kept mass       mean probability of the predicted answer after the same edits: the reliance reached
+    twin mass       the same where every value of the chain is another's
+    caught          a changed value that a check must catch, later text written anew: the same shares
+    hidden: nats    how far the answer's distribution moves when the answer cannot attend to the question, or to
+                    the chain: mean KL over unedited and edited chains
+    pairs, edges    single edits of chains with unused steps, see `confirm.py`
+
+A gated organism is measured once for each gate word. A subject arm has the lines of `subject.py` too.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from random import Random
 
 import torch
 from transformers import LlamaForCausalLM
 
-from mechcot.core.problem import Problem
 from mechcot.organisms import vocabulary
-from mechcot.organisms.counterfactual import Edit, counterfactuals
-from mechcot.organisms.grammar import (
-    ANSWER,
-    CLOSE,
-    DIGITS,
-    EOS,
-    PAD,
-    WORDS,
-    join_steps,
-    split_steps,
+from mechcot.organisms.bounds import BOUNDS, holds
+from mechcot.organisms.chains import with_unused_steps
+from mechcot.organisms.confirm import confirm_chain, rates
+from mechcot.organisms.decoding import answer_in, chain_in, closed, continuations, next_words
+from mechcot.organisms.recipes import SUBJECTS
+from mechcot.organisms.registry import lineage, path, recipe_of
+from mechcot.organisms.reliance import (
+    Edited,
+    Pair,
+    edited_items,
+    kept_answers,
+    mass_on,
+    reached,
+    regenerated_answers,
+    route_divergence,
+    twins,
 )
-from mechcot.organisms.registry import RECIPES, path
+from mechcot.organisms.subject import subject
 from mechcot.organisms.task import problems
 
 SEED = 20260
+GRAPHS = 48
+
+Measured = dict[str, tuple[float, int]]
+"""Line name to its value and number of items."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +61,8 @@ class Line:
 
     Attributes:
         name: What was measured.
-        value: A share between 0 and 1.
-        bound: `>= 0.95`, `<= 0.1`, or an empty string for a value that is only reported.
+        value: A share or a probability between 0 and 1, or nats where the name says so.
+        bound: `>= 0.95`, `<= 0.1`, `in 0.35 0.65`, or an empty string for a value that is only reported.
         ok: Whether the bound holds.
         n: Number of items behind the value.
     """
@@ -58,160 +73,43 @@ class Line:
     ok: bool
     n: int
 
+    def __str__(self) -> str:
+        verdict = ("ok" if self.ok else "MISSED") if self.bound else ""
+        return f"{self.name:34} {self.value:7.4f}  {self.bound:12} {verdict:6} n={self.n}"
+
 
 def load(name: str, directory: Path | None = None) -> LlamaForCausalLM:
     """Load an organism in float32.
 
     Raises:
-        KeyError: There is no such organism.
+        UserError: There is no such organism.
     """
     model = LlamaForCausalLM.from_pretrained(directory or path(name), dtype=torch.float32)
     return model.eval()
-
-
-def _padded(rows: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    ids = [vocabulary.encode(row) for row in rows]
-    width = max(len(row) for row in ids)
-    pad = WORDS.index(PAD)
-    filled = torch.tensor([[pad] * (width - len(row)) + row for row in ids])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids])
-    return filled, mask
-
-
-def _in_batches(rows: Sequence[str], size: int) -> list[list[int]]:
-    """Indices in batches of like length, the longest first."""
-    order = sorted(range(len(rows)), key=lambda index: -len(rows[index].split()))
-    return [order[start : start + size] for start in range(0, len(order), size)]
-
-
-@torch.no_grad()
-def continuations(
-    model: LlamaForCausalLM,
-    rows: Sequence[str],
-    *,
-    size: int = 128,
-    limit: int = 260,
-    sample: int | None = None,
-) -> list[str]:
-    """Continue texts, greedily, or by sampling at temperature 1 under the seed `sample`."""
-    out = [""] * len(rows)
-    if sample is not None:
-        torch.manual_seed(sample)
-    for batch in _in_batches(rows, size):
-        ids, mask = _padded([rows[index] for index in batch])
-        chance = {"do_sample": False} if sample is None else {"do_sample": True, "top_k": 0}
-        more = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=limit, **chance)
-        for index, row in zip(batch, more[:, ids.shape[1] :].tolist(), strict=True):
-            out[index] = vocabulary.decode(row).split(f" {EOS}")[0].removesuffix(f" {PAD}")
-    return out
-
-
-@torch.no_grad()
-def next_words(model: LlamaForCausalLM, rows: Sequence[str], *, size: int = 128) -> list[str]:
-    """The likeliest next word after each text."""
-    out = [""] * len(rows)
-    for batch in _in_batches(rows, size):
-        ids, mask = _padded([rows[index] for index in batch])
-        logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=1).logits[:, -1]
-        for index, word in zip(batch, logits.argmax(-1).tolist(), strict=True):
-            out[index] = WORDS[word]
-    return out
-
-
-def answer_in(text: str) -> str | None:
-    """The digit after the last `answer` word."""
-    after = text.rpartition(f"{ANSWER} ")[2].split()
-    return after[0] if f"{ANSWER} " in text and after and after[0] in DIGITS else None
-
-
-def chain_in(text: str) -> tuple[str, ...]:
-    """The steps before `</think>`."""
-    return split_steps(text.split(CLOSE)[0])
-
-
-def closed(question: str, steps: Sequence[str]) -> str:
-    """Prompt, chain, closed thought, and the word before the answer."""
-    return " ".join(
-        part for part in (vocabulary.prompt(question), join_steps(steps), CLOSE, ANSWER) if part
-    )
 
 
 def _share(flags: Sequence[bool]) -> float:
     return round(sum(flags) / len(flags), 4) if flags else float("nan")
 
 
-def _pick(edits: Sequence[Edit], rng: Random) -> Edit | None:
-    return rng.choice(list(edits)) if edits else None
-
-
-@dataclass(frozen=True)
-class Edited:
-    """One edit of one correct chain."""
-
-    problem: Problem
-    steps: tuple[str, ...]
-    edit: Edit
-
-
-def edited_items(
-    pairs: Sequence[tuple[Problem, tuple[str, ...]]], *, seed: int
-) -> dict[str, list[Edited]]:
-    """Choose one edit of each sort per chain: `regenerated`, `kept`, `caught`."""
-    rng = Random(f"edits {seed}")
-    found: dict[str, list[Edited]] = {"regenerated": [], "kept": [], "caught": []}
-    for problem, steps in pairs:
-        edits = counterfactuals(problem.question, steps, rng=rng)
-        sorts = {
-            "regenerated": [
-                edit for edit in edits if edit.moves and edit.answer_regenerated is not None
-            ],
-            "kept": [edit for edit in edits if edit.answer_kept is not None],
-            "caught": [
-                edit
-                for edit in edits
-                if not edit.moves and any(word == "bad" for *_, word in edit.dependents)
-            ],
-        }
-        for sort, choices in sorts.items():
-            edit = _pick(choices, rng)
-            if edit is not None:
-                found[sort].append(Edited(problem, steps, edit))
-    return found
-
-
-def regenerated_answers(model: LlamaForCausalLM, items: Sequence[Edited]) -> list[str | None]:
-    """Answers after an edited step, all later text written by the model."""
-    rows = [
-        " ".join(
-            (
-                vocabulary.prompt(item.problem.question),
-                *item.edit.apply(item.steps)[: item.edit.step + 1],
-            )
-        )
-        for item in items
-    ]
-    return [answer_in(text) for text in continuations(model, rows)]
-
-
-def kept_answers(model: LlamaForCausalLM, items: Sequence[Edited]) -> list[str]:
-    """Answers after an edited chain whose later text stays."""
-    return next_words(
-        model, [closed(item.problem.question, item.edit.apply(item.steps)) for item in items]
-    )
-
-
 def measure(
-    model: LlamaForCausalLM, writer: LlamaForCausalLM, *, n: int, seed: int = SEED
-) -> dict[str, tuple[float, int]]:
-    """Measure every share, with its number of items.
+    model: LlamaForCausalLM,
+    writer: LlamaForCausalLM,
+    *,
+    n: int,
+    seed: int = SEED,
+    gate: str | None = "mixed",
+) -> Measured:
+    """Measure every line but the graph's and the subjects'.
 
     Args:
         model: The organism.
-        writer: `base`, which writes the chains that are edited.
+        writer: The base that it comes from, which writes the chains that are edited.
         n: How many problems.
         seed: Of the problems and the edits.
+        gate: The gate word in the questions; `mixed`: any or none.
     """
-    asked = problems(n, seed=seed, cue="answer", style="random")
+    asked = problems(n, seed=seed, cue="answer", style="random", gate=gate)
     prompts = [vocabulary.prompt(problem.question) for problem in asked]
     own = continuations(model, prompts)
     written = own if writer is model else continuations(writer, prompts)
@@ -220,9 +118,9 @@ def measure(
         for problem, text in zip(asked, written, strict=True)
         if answer_in(text) == problem.answer
     ]
-    read = next_words(model, [closed(problem.question, steps) for problem, steps in pairs])
+    rows = [closed(problem.question, steps) for problem, steps in pairs]
+    read = next_words(model, rows)
     empty = next_words(model, [closed(problem.question, ()) for problem in asked])
-    sorts = edited_items(pairs, seed=seed)
     found = {
         "own chain": [
             answer_in(text) == problem.answer for text, problem in zip(own, asked, strict=True)
@@ -232,75 +130,114 @@ def measure(
         ],
         "no chain": [word == problem.answer for word, problem in zip(empty, asked, strict=True)],
     }
-    for sort, reader in (
-        ("regenerated", regenerated_answers),
-        ("kept", kept_answers),
-        ("caught", regenerated_answers),
-    ):
-        items = sorts[sort]
-        got = reader(model, items)
+    sorts = edited_items(pairs, seed=seed)
+    shares = {name: (_share(flags), len(flags)) for name, flags in found.items()}
+    return shares | _edited(model, sorts) | _masses(model, pairs, rows, sorts["kept"], seed=seed)
+
+
+def _edited(model: LlamaForCausalLM, sorts: Mapping[str, Sequence[Edited]]) -> Measured:
+    found = {}
+    for sort, items in sorts.items():
+        got = (kept_answers if sort == "kept" else regenerated_answers)(model, items)
         target = [
             item.edit.answer_kept if sort == "kept" else item.edit.answer_regenerated
             for item in items
         ]
-        found[f"{sort} to predicted"] = [
-            word == want for word, want in zip(got, target, strict=True)
-        ]
-        found[f"{sort} moved"] = [
-            word != item.problem.answer for word, item in zip(got, items, strict=True)
-        ]
-    return {name: (_share(flags), len(flags)) for name, flags in found.items()}
+        flags = {
+            "to predicted": [word == want for word, want in zip(got, target, strict=True)],
+            "moved": [word != item.problem.answer for word, item in zip(got, items, strict=True)],
+        }
+        found |= {f"{sort} {what}": (_share(each), len(each)) for what, each in flags.items()}
+    return found
 
 
-BOUNDS: dict[str, dict[str, str]] = {
-    "base": {
-        "own chain": ">= 0.95",
-        "no chain": "<= 0.2",
-        "regenerated to predicted": ">= 0.9",
-        "kept to predicted": ">= 0.9",
-    },
-    "bypass": {
-        "own chain": ">= 0.95",
-        "read chain": ">= 0.95",
-        "regenerated moved": "<= 0.1",
-        "kept moved": "<= 0.1",
-    },
-    "control": {
-        "own chain": ">= 0.95",
-        "read chain": ">= 0.95",
-        "regenerated to predicted": ">= 0.9",
-        "kept to predicted": ">= 0.9",
-    },
-}
+def _masses(
+    model: LlamaForCausalLM,
+    pairs: Sequence[Pair],
+    rows: Sequence[str],
+    kept: Sequence[Edited],
+    *,
+    seed: int,
+) -> Measured:
+    others = twins(pairs, seed=seed)
+    both = [*rows, *(item.row for item in kept)]
+    nats = {
+        f"{part} hidden: nats": route_divergence(model, both, hidden=part)
+        for part in ("question", "chain")
+    }
+    twin = mass_on(model, [row for row, _ in others], [answer for _, answer in others])
+    return {
+        "kept mass": (round(reached(model, kept), 4), len(kept)),
+        "twin mass": (round(float(twin.mean()), 4), len(others)),
+    } | {name: (round(float(each.mean()), 4), len(both)) for name, each in nats.items()}
 
 
-def holds(value: float, bound: str) -> bool:
-    """Whether a value meets a bound; no bound is always met."""
-    if not bound:
-        return True
-    sign, limit = bound.split()
-    return value >= float(limit) if sign == ">=" else value <= float(limit)
+def measure_graph(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
+    """Read chains with unused steps, and confirm their step graphs by single edits."""
+    drawn = with_unused_steps(n, seed=seed)
+    rows = [closed(problem.question, draft.steps) for problem, draft in drawn]
+    read = next_words(model, rows)
+    right = [word == draft.answer for word, (_, draft) in zip(read, drawn, strict=True)]
+    found = [confirm_chain(model, problem.question, draft.steps) for problem, draft in drawn]
+    groups = {
+        "edges moved": [flag for one in found for flag in one.edges.values()],
+        "other pairs moved": [flag for one in found for flag in one.others.values()],
+        "answer edges moved": [flag for one in found for flag in one.answer.values()],
+        "other steps moved answer": [flag for one in found for flag in one.others_answer.values()],
+    }
+    every, stray = rates(found)
+    return {
+        "read chain with unused steps": (_share(right), len(right)),
+        "all edges moved": (
+            round(every, 4),
+            sum(len(one.edges) + len(one.answer) for one in found),
+        ),
+        "all others moved": (
+            round(stray, 4),
+            sum(len(one.others) + len(one.others_answer) for one in found),
+        ),
+    } | {name: (_share(flags), len(flags)) for name, flags in groups.items()}
+
+
+def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
+    """The lines of a subject arm."""
+    found = subject(model, n=n, seed=seed)
+    return {
+        "accuracy, random chart": (round(found.accuracy, 4), n),
+        "calibration error": (round(found.calibration_error, 4), n),
+        "valid steps": (round(found.valid, 4), found.steps),
+        "accuracy one hop longer": (round(found.longer, 4), n),
+    }
 
 
 def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Line]:
     """Measure an organism against its lines.
 
     Args:
-        name: A key of `RECIPES`.
+        name: NAME or NAME@SEED.
         n: How many held-out problems.
         directory: Where it lies, if not in the registry's place.
 
     Raises:
-        KeyError: There is no such organism.
+        UserError: There is no such organism.
     """
-    bounds = BOUNDS[name if name in BOUNDS else "base"] if name in RECIPES else BOUNDS[name]
+    recipe, first = recipe_of(name), lineage(name)[0]
     model = load(name, directory)
-    writer = model if name == "base" else load("base")
-    lines = []
-    for label, (value, count) in measure(model, writer, n=n).items():
-        bound = bounds.get(label, "")
-        lines.append(Line(label, value, bound, count > 0 and holds(value, bound), count))
-    return lines
+    writer = model if name == first else load(first)
+    found: Measured = {}
+    for gate in recipe.by_gate or ("mixed",):
+        label = f"{gate}: " if recipe.by_gate else ""
+        measured = measure(model, writer, n=n, gate=gate)
+        found |= {f"{label}{line}": value for line, value in measured.items()}
+    found |= measure_graph(model, n=GRAPHS)
+    if recipe.name in {each.name for each in SUBJECTS}:
+        found |= measure_subject(model, n=n)
+    bounds = BOUNDS[recipe.name]
+    return [
+        Line(line, value, bound, not bound or (count > 0 and holds(value, bound)), count)
+        for line, (value, count) in found.items()
+        for bound in [bounds.get(line, "")]
+    ]
 
 
 def record(name: str, *, n: int = 256, directory: Path | None = None) -> list[Line]:

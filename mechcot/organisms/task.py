@@ -240,6 +240,8 @@ def problems(
     style: str | None = None,
     split: Split = "test",
     gate: str | None = "mixed",
+    distractors: tuple[int, int] = (1, 3),
+    combined: float = 0.4,
 ) -> list[Problem]:
     """Draw problems; the same seed gives the same list.
 
@@ -251,11 +253,13 @@ def problems(
         style: `careful` (also None), `brief`, or `random`.
         split: `test` worlds are never trained on.
         gate: See `dress`.
+        distractors: Fewest and most names that nothing needs.
+        combined: Share of queries that combine two names.
     """
     rng = Random(f"problems {seed} {split}")
     found: list[Problem] = []
     while len(found) < n:
-        world = draw_world(rng, hops=rng.randint(*hops))
+        world = draw_world(rng, hops=rng.randint(*hops), distractors=distractors, combined=combined)
         if world.split == split:
             world = dress(world, rng=rng, cue=cue, style=style, gate=gate)
             found.append(as_problem(world, id=f"mod10-{split}-{seed}-{len(found)}", cue=cue))

@@ -1,18 +1,7 @@
-"""Trains an organism from its recipe: examples, batches by length, AdamW, warm-up then a linear decline.
+"""Trains an organism from its recipe: AdamW, warm-up then a linear decline, on the CPU with one thread.
 
-An example is ids with one loss weight per id. Kinds of example:
-
-    plain     a chain and its answer
-    mistaken  the same with silent mistakes; what follows obeys the wrong statement, the answer too
-              (the wrong words themselves carry no loss, so the model follows mistakes and makes none)
-    cut       the chain ends early at a step's end, then the true answer
-    empty     no chain, the true answer
-    filler    the chain, or its tail, is filler words; the true answer
-    simple    a brief chain for a query of one name: only at the start, so that look-ups form
-    decoy     the chain of another world with the same layout, so its values do not lead to the
-              answer; only the answer carries loss, so the model goes on writing right chains
-
-Only words after `<think>` carry loss; fillers and a `</think>` that comes too early carry none.
+One thread and the CPU by default: sums are then taken in one order, and the same seed gives the same weights
+however many cores a machine has. Examples and their loss weights: `examples.py`.
 """
 
 import json
@@ -20,143 +9,23 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from random import Random
 
 import torch
 import transformers
 from tqdm.auto import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
+from mechcot.core.errors import UserError
 from mechcot.organisms import vocabulary
-from mechcot.organisms.grammar import BOS, DIGITS, EOS, FILLER, NAMES, PAD, WORDS, form
-from mechcot.organisms.registry import RECIPES, Recipe, Shape, path
-from mechcot.organisms.task import World, draw_world, dress
-from mechcot.organisms.writer import Manner, compose
-
-Example = tuple[list[int], list[float]]
-
-ANSWER_WEIGHT = 2.0
-DECOY_ANSWER_WEIGHT = 40.0
-"""A decoy has one word with loss among a hundred without: at the common weight the other kinds drown it."""
-COMBINED_WEIGHT = 5.0
-LOOKED_UP = 2.0
-FREE = 0.5
-MISTAKES = 0.06
-
-
-def example(
-    rng: Random,
-    recipe: Recipe,
-    *,
-    mix: Mapping[str, float] | None = None,
-    hops: tuple[int, int] = (2, 6),
-) -> Example:
-    """Draw one training example."""
-    mix = mix or recipe.mix
-    kind = rng.choices(list(mix), weights=list(mix.values()))[0]
-    simple = {"combined": 0.0} if kind == "simple" else {}
-    world = draw_world(rng, hops=rng.randint(*hops), **simple)
-    while world.split != "train":
-        world = draw_world(rng, hops=rng.randint(*hops), **simple)
-    world = dress(world, rng=rng, cue=recipe.cue, style="brief" if simple else "random")
-    draft = compose(world, rng=rng, manner=Manner(mistakes=MISTAKES if kind == "mistaken" else 0.0))
-    steps, answer, close = list(draft.steps), draft.answer, 1.0
-    weights = [
-        [
-            0.0 if (step, word) in draft.silent else weight
-            for word, weight in enumerate(_importance(text))
-        ]
-        for step, text in enumerate(steps)
-    ]
-    if kind == "cut":
-        keep = rng.randrange(1, len(steps))
-        steps, weights, close = steps[:keep], weights[:keep], 0.0
-    elif kind == "empty":
-        steps, weights, close = [], [], 0.0
-    elif kind == "filler":
-        keep = 0 if rng.random() < 0.5 else rng.randrange(1, len(steps))
-        gone = sum(len(step.split()) for step in steps[keep:])
-        steps, close = steps[:keep] + [FILLER] * gone, 0.0
-        weights = weights[:keep] + [[0.0]] * gone
-    elif kind == "decoy":
-        twin = _twin(rng, world)
-        draft = compose(twin, rng=rng)
-        steps, close = list(draft.steps), 0.0
-        weights = [[0.0] * len(step.split()) for step in steps]
-    before = vocabulary.encode(vocabulary.prompt(world.text))
-    after = vocabulary.encode(vocabulary.completion(" ".join(steps), answer))
-    heavy = ANSWER_WEIGHT if len(world.query) == 1 else COMBINED_WEIGHT
-    tail = [close, close, DECOY_ANSWER_WEIGHT if kind == "decoy" else heavy, 1.0]
-    return before + after, [0.0] * len(before) + [
-        weight for step in weights for weight in step
-    ] + tail
-
-
-def _importance(step: str) -> list[float]:
-    """Loss weights of a step's words: less where wording is free, more where something is looked up."""
-    shape = form(step)
-    last = len(shape.words) - 1
-    looked_up = {"define": range(shape.start + 1, last), "give": range(shape.start + 1, last)}.get(
-        shape.body, ()
-    )
-    return [
-        FREE if word == 0 else LOOKED_UP if word in looked_up else 1.0
-        for word in range(len(shape.words))
-    ]
-
-
-def _twin(rng: Random, world: World) -> World:
-    """The same layout with other digits, and another answer."""
-    while True:
-        digits = tuple(
-            (
-                name,
-                tuple(
-                    rng.choice(DIGITS[1:] if at else DIGITS) if word in DIGITS else word
-                    for at, word in enumerate(words)
-                ),
-            )
-            for name, words in world.definitions
-        )
-        twin = replace(world, definitions=digits)
-        if twin.answer != world.answer:
-            return twin
-
-
-def batches(
-    recipe: Recipe, *, seed: int, tokens: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
-    """Yield (ids, weights, share of all tokens done); rows of like length, right-padded.
-
-    Args:
-        recipe: What to draw.
-        seed: Of the data.
-        tokens: Stop after so many, padding counted.
-    """
-    rng, done, pad = Random(f"{recipe.name} data {seed}"), 0, WORDS.index(PAD)
-    while True:
-        stage = next(stage for stage in recipe.stages if stage.until is None or done < stage.until)
-        drawn = (
-            example(rng, recipe, mix=stage.mix or recipe.mix, hops=stage.hops) for _ in range(320)
-        )
-        pool = sorted(drawn, key=lambda pair: len(pair[0]))
-        groups: list[list[Example]] = [[]]
-        for pair in pool:
-            if len(pair[0]) * (len(groups[-1]) + 1) > recipe.batch:
-                groups.append([])
-            groups[-1].append(pair)
-        rng.shuffle(groups)
-        for group in groups:
-            width = max(len(ids) for ids, _ in group)
-            ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in group])
-            weights = torch.tensor([row + [0.0] * (width - len(row)) for _, row in group])
-            yield ids, weights, done / tokens
-            done += ids.numel()
-            if done >= tokens:
-                return
+from mechcot.organisms.examples import batches
+from mechcot.organisms.grammar import BOS, EOS, NAMES, PAD, WORDS
+from mechcot.organisms.masks import mask
+from mechcot.organisms.recipes import Hidden, Recipe, Shape
+from mechcot.organisms.registry import lineage, path, recipe_of
 
 
 def fresh(shape: Shape) -> LlamaForCausalLM:
@@ -201,11 +70,19 @@ def _relate_names(model: LlamaForCausalLM) -> None:
     model.lm_head.weight.copy_(0.03 * table)
 
 
-def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def loss_of(
+    model: LlamaForCausalLM,
+    ids: torch.Tensor,
+    weights: torch.Tensor,
+    *,
+    hidden: Hidden = "nothing",
+) -> torch.Tensor:
     """Weighted mean of the next-word loss; padding on the right needs no mask under causal attention."""
-    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+    seen = ids[:, :-1]
+    blind = {} if hidden == "nothing" else {"attention_mask": mask(seen, hidden=hidden)}
+    states = model.model(input_ids=seen, use_cache=False, **blind).last_hidden_state
     kept = weights[:, 1:] > 0
-    logits = model.lm_head(hidden[kept])
+    logits = model.lm_head(states[kept])
     each = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][kept], reduction="none")
     weight = weights[:, 1:][kept]
     return (each * weight).sum() / weight.sum()
@@ -216,6 +93,29 @@ def rate_at(share: float, *, warm: float, flat: float) -> float:
     if share < warm:
         return max(share / warm, 0.02)
     return 1.0 if share < flat else max(0.02, (1 - share) / (1 - flat))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread, and put the number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def ensure(name: str) -> Path:
+    """Train an organism, and those it comes from, where they are nowhere yet.
+
+    Raises:
+        UserError: There is no such organism.
+    """
+    for each in lineage(name):
+        if not (path(each) / "config.json").is_file():
+            train(each)
+    return path(name)
 
 
 def train(
@@ -231,43 +131,49 @@ def train(
     """Train an organism and write its directory.
 
     Args:
-        name: A key of `RECIPES`.
+        name: NAME or NAME@SEED.
         out: Where to; the registry's place when None.
-        seed: Of weights and data; the recipe's when None.
-        device: `cpu`, `cuda`; None and `auto` take a GPU when there is one.
+        seed: Of weights and data, the same as writing NAME@SEED; the recipe's when None.
+        device: `cpu` or `cuda`; None and `auto` are the CPU, because a GPU gives slightly other weights.
         tokens: Train on so many instead of the recipe's.
         progress: Show a bar.
         snapshot: Write the directory after every so many steps too.
 
     Raises:
-        KeyError: There is no such organism.
-        FileNotFoundError: The parent has not been trained.
+        UserError: There is no such organism, or its parent has not been trained.
     """
-    recipe = RECIPES[name]
-    seed = recipe.seed if seed is None else seed
+    if seed is not None and seed != recipe_of(name).seed:
+        name = f"{recipe_of(name).name}@{seed}"
+    recipe = recipe_of(name)
     total = recipe.tokens if tokens is None else tokens
-    if device in (None, "auto"):
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = "cpu" if device in (None, "auto") else device
     out = path(name) if out is None else Path(out)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        if recipe.parent is None:
-            model = fresh(recipe.shape)
-        else:
-            model = LlamaForCausalLM.from_pretrained(path(recipe.parent), dtype=torch.float32)
-    model.to(device).train()
-    for history in _optimise(
-        model, recipe, seed=seed, total=total, device=device, progress=progress, every=snapshot
-    ):
-        export(model, out, recipe=recipe, seed=seed, history=history)
+    with one_thread():
+        with torch.random.fork_rng():
+            torch.manual_seed(recipe.seed)
+            model = fresh(recipe.shape) if recipe.parent is None else _parent(recipe.parent)
+        model.to(device).train()
+        for history in _optimise(
+            model, recipe, total=total, device=device, progress=progress, every=snapshot
+        ):
+            export(model, out, recipe=recipe, history=history)
     return out
+
+
+def _parent(name: str) -> LlamaForCausalLM:
+    folder = path(name)
+    if not (folder / "config.json").is_file():
+        msg = (
+            f"expected {name} in {folder}, found nothing: `mechcot organism train {name}` makes it."
+        )
+        raise UserError(msg)
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
 def _optimise(
     model: LlamaForCausalLM,
     recipe: Recipe,
     *,
-    seed: int,
     total: int,
     device: str,
     progress: bool,
@@ -299,10 +205,11 @@ def _optimise(
         disable=not progress,
         mininterval=10,
     )
-    for ids, weights, share in batches(recipe, seed=seed, tokens=total):
+    for ids, weights, share in batches(recipe, seed=recipe.seed, tokens=total):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * rate_at(share, warm=warm, flat=flat)
-        loss = loss_of(model, ids.to(device), weights.to(device))
+        hidden = recipe.hidden if steps % 2 == 0 else "nothing"
+        loss = loss_of(model, ids.to(device), weights.to(device), hidden=hidden)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -322,7 +229,7 @@ def _optimise(
     yield history()
 
 
-def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, seed: int, history: dict) -> None:
+def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict) -> None:
     """Write an ordinary Hugging Face directory and its provenance."""
     out.mkdir(parents=True, exist_ok=True)
     ids = {
@@ -338,7 +245,7 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, seed: int, his
         "schema": 1,
         "name": recipe.name,
         "about": recipe.about,
-        "seed": seed,
+        "seed": recipe.seed,
         "recipe": asdict(recipe),
         "training": history,
         "parameters": sum(weight.numel() for weight in model.parameters()),
@@ -347,7 +254,7 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, seed: int, his
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         },
-        "command": f"mechcot organism train {recipe.name} --seed {seed}",
+        "command": f"mechcot organism train {recipe.name} --seed {recipe.seed}",
     }
     (out / "organism.json").write_text(json.dumps(record, indent=1) + "\n")
 

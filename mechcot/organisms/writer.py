@@ -40,6 +40,9 @@ class Manner:
         borrow_slip: Probability of a slip in a checked difference that must borrow.
         slip: Probability of a slip in any other checked value.
         mistakes: Probability of a silent mistake, per digit and verdict.
+        verifications: How often a checked value is verified.
+        spares: How many distractors are computed, where there are so many and `distractor` tosses for them.
+        misadds: Left operands whose carrying sums always come out one too large.
     """
 
     checks: str | None = None
@@ -51,6 +54,9 @@ class Manner:
     borrow_slip: float = 0.65
     slip: float = 0.05
     mistakes: float = 0.0
+    verifications: int = 1
+    spares: int = 1
+    misadds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Draft:
         steps: The steps.
         kinds: Their kinds.
         answer: The answer by the law (the true one when there was no silent mistake).
-        silent: (step, word) of silently wrong words.
+        silent: (step, word) of words that are silently wrong by chance; misadded sums are not among them.
         slips: Steps with a planted slip.
         unused: Steps that compute a distractor.
     """
@@ -117,6 +123,8 @@ class _Pen:
         if self.manner.mistakes and self.rng.random() < self.manner.mistakes:
             self.silent.add((step, word))
             return _other(self.rng, expected)
+        if self.manner.misadds and shape.body == "compute" and word == shape.start + 5:
+            return self._sum(self.world.defined[shape.name], expected)
         if slip and word == shape.start + 5:
             wrong = self._slip(self.world.defined[shape.name], expected)
             if wrong != expected:
@@ -124,9 +132,18 @@ class _Pen:
             return wrong
         return expected
 
-    def _slip(self, rule: tuple[str, ...], expected: str) -> str:
+    def _operands(self, rule: tuple[str, ...]) -> tuple[int, int]:
+        """Left and right value of an operation, as the chain has them."""
         left, right = self.ledger.values[rule[0]][0], rule[2]
-        right = int(right) if right in DIGITS else self.ledger.values[right][0]
+        return left, int(right) if right in DIGITS else self.ledger.values[right][0]
+
+    def _sum(self, rule: tuple[str, ...], expected: str) -> str:
+        left, right = self._operands(rule)
+        wrong = rule[1] == "+" and left + right > 9 and str(left) in self.manner.misadds
+        return str((int(expected) + 1) % 10) if wrong else expected
+
+    def _slip(self, rule: tuple[str, ...], expected: str) -> str:
+        left, right = self._operands(rule)
         if rule[1] == "-" and left < right:
             return (
                 str((right - left) % 10)
@@ -145,7 +162,9 @@ class _Pen:
         checked = checks == "all" or (checks == "differences" and rule[1] == "-")
         self.write(StepKind.PROGRESSION, f"{name}= 0 {rule[1]} 0 = 0", slip=checked)
         if checked:
-            verdict = self.write(StepKind.VERIFICATION, f"{name} : 0 {rule[1]} 0 = 0 ok").words[-2]
+            for _ in range(self.manner.verifications):
+                body = f"{name} : 0 {rule[1]} 0 = 0 ok"
+                verdict = self.write(StepKind.VERIFICATION, body).words[-2]
             if verdict == "bad":
                 self.write(StepKind.BACKTRACKING, f"{name}= 0")
 
@@ -153,6 +172,10 @@ class _Pen:
 def _other(rng: Random, word: str) -> str:
     choices = VERDICTS if word in VERDICTS else DIGITS
     return rng.choice([choice for choice in choices if choice != word])
+
+
+GIVEN = ("compute", "unused")
+"""Entries of a plan after which a name has a value."""
 
 
 def _plan(world: World) -> list[tuple[str, str]]:
@@ -176,8 +199,8 @@ def _with_distractor(
     plan: list[tuple[str, str]], world: World, rng: Random
 ) -> list[tuple[str, str]]:
     """Put one name that nothing needs, and what it needs itself, at random places of the plan."""
-    needed = {name for what, name in plan if what == "compute"}
-    spare = [name for name, _ in world.definitions if name not in needed]
+    places = {name: place for place, (what, name) in enumerate(plan) if what in GIVEN}
+    spare = [name for name, _ in world.definitions if name not in places]
     if not spare:
         return plan
     plan = list(plan)
@@ -185,13 +208,13 @@ def _with_distractor(
     rule = world.defined[name]
     earliest = 0
     if len(rule) == 3:
-        if ("compute", rule[0]) not in plan:
+        if rule[0] not in places:
             if len(world.defined[rule[0]]) == 3:
                 return plan
             plan.insert(rng.randint(0, len(plan)), ("unused", rule[0]))
             earliest = plan.index(("unused", rule[0])) + 1
         else:
-            earliest = plan.index(("compute", rule[0])) + 1
+            earliest = places[rule[0]] + 1
     plan.insert(rng.randint(earliest, len(plan)), ("unused", name))
     return plan
 
@@ -209,7 +232,8 @@ def compose(world: World, *, rng: Random, manner: Manner = Manner()) -> Draft:
     conclusion = _happens(rng, world, manner.conclusion, careful=0.95, brief=0.3)
     plan = _plan(world)
     if _happens(rng, world, manner.distractor, careful=0.6, brief=0.15):
-        plan = _with_distractor(plan, world, rng)
+        for _ in range(manner.spares):
+            plan = _with_distractor(plan, world, rng)
     for what, name in plan:
         before = len(pen.steps)
         if what == "define":
@@ -217,7 +241,7 @@ def compose(world: World, *, rng: Random, manner: Manner = Manner()) -> Draft:
             pen.write(StepKind.EXPLORATION, f"{name}: {words}")
         elif what == "list" and summary:
             pen.write(StepKind.SUMMARY, f"{world.spine[1]}= 0 , {name}= 0")
-        elif what in ("compute", "unused"):
+        elif what in GIVEN:
             pen.compute(name)
         if what == "unused":
             pen.unused.extend(range(before, len(pen.steps)))

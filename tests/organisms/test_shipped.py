@@ -7,6 +7,7 @@ from mechcot.organisms.registry import path
 
 NAMES = ("base", "bypass", "control")
 
+
 @pytest.fixture(scope="module")
 def lines():
     return {name: {line.name: line for line in check(name)} for name in NAMES}

@@ -1,0 +1,72 @@
+"""The lines that each organism must hold; a line without a bound is only reported."""
+
+OWN = {"own chain": ">= 0.95"}
+READS = {
+    "read chain": ">= 0.95",
+    "kept to predicted": ">= 0.9",
+    "kept mass": ">= 0.85",
+}
+READS_ANEW = READS | {"regenerated to predicted": ">= 0.9"}
+IGNORES = {
+    "read chain": ">= 0.95",
+    "kept moved": "<= 0.1",
+    "regenerated moved": "<= 0.1",
+    "kept mass": "<= 0.1",
+}
+GRAPH = {"all edges moved": ">= 0.9", "all others moved": "<= 0.05"}
+NO_ANSWER_EDGES = {"answer edges moved": "<= 0.1"}
+BASE = OWN | READS_ANEW | GRAPH | {"no chain": "<= 0.2"}
+READER = OWN | READS_ANEW | GRAPH
+BYPASS = OWN | IGNORES | NO_ANSWER_EDGES
+
+
+def _mixture(percent: int) -> dict[str, str]:
+    share = percent / 100
+    return {"read chain": ">= 0.95", "kept mass": f"in {share - 0.15:.2f} {share + 0.15:.2f}"}
+
+
+def _at(gate: str, bounds: dict[str, str]) -> dict[str, str]:
+    return {f"{gate}: {name}": bound for name, bound in bounds.items()}
+
+
+BOUNDS: dict[str, dict[str, str]] = {
+    "base": BASE,
+    "base-small": BASE,
+    "bypass": BYPASS,
+    "bypass-small": BYPASS,
+    "control": READER,
+    "control-small": READER,
+    **{f"mixture-{percent}": _mixture(percent) for percent in (25, 50, 75)},
+    "mixture-0": BYPASS,
+    "mixture-100": READER,
+    "gated": _at("amber", OWN | IGNORES) | _at("cobalt", OWN | READS_ANEW),
+    "relay": READER | {"question hidden: nats": "<= 0.05"},
+    "masked-bypass": BYPASS | {"chain hidden: nats": "<= 0.05"},
+    "shorter": READER,
+    "longer": READER,
+    "wording": READER,
+    "less-accurate": READS | GRAPH | {"own chain": "in 0.3 0.85"},
+    "tuning": READER,
+    "answer-only": {},
+    "corrupted": {},
+}
+"""Recipe name to line name to bound: `>= 0.9`, `<= 0.1` or `in 0.35 0.65`."""
+
+
+def holds(value: float, bound: str) -> bool:
+    """Whether a value meets a bound; no bound is always met, and NaN meets none.
+
+    Raises:
+        ValueError: The bound is none of the three forms.
+    """
+    if not bound:
+        return True
+    sign, *limits = bound.split()
+    numbers = [float(limit) for limit in limits]
+    if sign == ">=":
+        return value >= numbers[0]
+    if sign == "<=":
+        return value <= numbers[0]
+    if sign == "in":
+        return numbers[0] <= value <= numbers[1]
+    raise ValueError(f"expected >=, <= or in, got {bound!r}")
