@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Answer, Trace
 from mechcot.model.prefix import Forks, Prefix
@@ -60,6 +61,24 @@ def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) 
         answers=tuple(answer for _, answer in read),
         forks=forks,
     )
+
+
+def answer_after(
+    reader: Reasoner, trace: Trace, *, steps: int | None = None, max_new: int = 16
+) -> Answer:
+    """The answer a reader gives after the first `steps` chain steps (None: all of them).
+
+    Cost: one forward of the trace up to there and one per answer token.
+
+    Raises:
+        UserError: The chain has fewer steps.
+    """
+    cuts = trace.cuts()
+    if steps is not None and not 0 <= steps < len(cuts):
+        msg = f"trace {trace.id}: expected a step count from 0 to {len(cuts) - 1}, got {steps}."
+        raise UserError(msg)
+    cut = cuts[-1 if steps is None else steps]
+    return ask(reader, reader.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]
 
 
 def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer:

@@ -58,6 +58,23 @@ def item_seed(seed: int, problem_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{problem_id}".encode()).digest()[:8], "big")
 
 
+def prompt_ids(reasoner: "Reasoner", problem: Problem) -> list[int]:
+    """Token ids of a problem's prompt.
+
+    Raises:
+        UserError: The question is empty.
+        NotMeasurable: The question has no tokens, or the prompt fills the context.
+    """
+    if not reasoner.encode(problem.question):
+        msg = f"the question has no tokens for {reasoner.name}"
+        raise NotMeasurable(msg)
+    ids = reasoner.encode(reasoner.render(problem))
+    if len(ids) >= reasoner.max_length:
+        msg = f"the prompt has {len(ids)} tokens, the context of {reasoner.name} is {reasoner.max_length}"
+        raise NotMeasurable(msg)
+    return ids
+
+
 def _prompts(
     reasoner: "Reasoner", problems: Sequence[Problem], skip: Skip | None
 ) -> list[tuple[Problem, list[int]]]:
@@ -65,7 +82,7 @@ def _prompts(
     asked: list[tuple[Problem, list[int]]] = []
     for problem in problems:
         try:
-            asked.append((problem, reasoner.prompt_ids(problem)))
+            asked.append((problem, prompt_ids(reasoner, problem)))
         except NotMeasurable as reason:
             if skip is None:
                 msg = f"problem {problem.id}: {reason}"

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Span, Trace
 
 if TYPE_CHECKING:
     from mechcot.model.reasoner import Reasoner
 
 OWN_CHAINS = (
-    "Same-token comparison is impossible: compare checkpoints that share a tokenizer, or look at each model's "
-    "own chains from Python (`Reasoner.write`), where numbers follow chain length."
+    "They cannot be compared on the same tokens: compare checkpoints that share a tokenizer, or let each model "
+    "write and read its own chains with --author own (those numbers follow chain length)."
 )
 
 
@@ -68,12 +68,19 @@ def common_vocabulary(before: "Reasoner", after: "Reasoner") -> int:
     return min(before.n_vocabulary, after.n_vocabulary)
 
 
-def reread(reader: "Reasoner", trace: Trace) -> Trace:
-    """The trace with the prompt and the answer as `reader` encodes them; the chain's ids stay.
+def view(reader: "Reasoner", trace: Trace) -> Trace:
+    """See `Reasoner.view`."""
+    seen = _reread(reader, trace)
+    if len(seen) > reader.max_length:
+        msg = (
+            f"the trace has {len(seen)} tokens, the context of {reader.name} is {reader.max_length}"
+        )
+        raise NotMeasurable(msg)
+    return seen
 
-    Raises:
-        UserError: The chain's ids mean another text to this reader.
-    """
+
+def _reread(reader: "Reasoner", trace: Trace) -> Trace:
+    """The trace with the prompt and the answer as `reader` encodes them; the chain's ids stay."""
     chain, answer = trace.phase(Phase.CHAIN), trace.phase(Phase.ANSWER)
     prompt = _prompt(reader, trace)
     head = tuple(trace.ids[: chain.start])

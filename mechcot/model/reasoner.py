@@ -14,16 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.pair import Pair
 from mechcot.core.problem import Completion, Problem
-from mechcot.core.store import digest
-from mechcot.core.trace import Answer, Phase, StepKind, Trace
+from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model import compat, encoding
 from mechcot.model.adapters import attach
 from mechcot.model.authoring import Skip, write_completions
 from mechcot.model.hashes import hash_module, hash_spec
-from mechcot.model.loading import Placement, freeze, load_base, same_storage
+from mechcot.model.loading import Placement, freeze, load_base
 from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
 from mechcot.model.spec import ModelSpec, parse_spec
 from mechcot.model.writing import Sampling, stop_ids
@@ -93,38 +90,6 @@ class Reasoner:
         return cls.of(model, tokenizer, name=spec.name, spec=spec, device=where, policy=policy)
 
     @classmethod
-    def load_pair(
-        cls,
-        before: ModelSpec | str,
-        after: ModelSpec | str,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        device_map: str | Mapping[str, Any] | None = None,
-        trust_remote_code: bool = False,
-    ) -> Pair["Reasoner"]:
-        """Load a base and a tuned model; an adapter on the same base shares the base's weights.
-
-        Both render prompts with the first model's policy.
-
-        Raises:
-            UserError: As `load`.
-        """
-        first, second = (parse_spec(s) if isinstance(s, str) else s for s in (before, after))
-        about: dict[str, Any] = {
-            "device": device,
-            "dtype": dtype,
-            "device_map": device_map,
-            "trust_remote_code": trust_remote_code,
-        }
-        base = cls.load(first, **about)
-        base = replace(base, policy=base.policy.shared())
-        same = (first.base, first.revision) == (second.base, second.revision)
-        if same and first.adapter is None:
-            return Pair(base, base.with_adapter(second))
-        return Pair(base, cls.load(second, policy=base.policy, **about))
-
-    @classmethod
     def of(
         cls,
         model: nn.Module,
@@ -145,19 +110,6 @@ class Reasoner:
             policy=policy or policy_of(tokenizer, owner=name),
             device=device or next(model.parameters()).device,
             logit_scale=spec.logit_scale,
-        )
-
-    def with_adapter(self, spec: ModelSpec) -> "Reasoner":
-        """This model with the adapter of `spec`: the weights are shared, this model stays as it is.
-
-        Raises:
-            UserError: The adapter was made for another model.
-        """
-        twin = same_storage(self.model)
-        if spec.adapter is not None:
-            twin = attach(twin, spec.adapter, name=spec.name)
-        return replace(
-            self, name=spec.name, spec=spec, model=freeze(twin), logit_scale=spec.logit_scale
         )
 
     def scaled(self, factor: float) -> "Reasoner":
@@ -187,13 +139,6 @@ class Reasoner:
     def weights_hash(self) -> str:
         """Hash of the weights; of the files when there are any, else of the parameters."""
         return (hash_spec(self.spec) if self.spec.base else None) or hash_module(self.model)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of all that decides this reader's numbers on given tokens: weights, precision, scale, cue."""
-        return digest(
-            self.weights_hash, str(self.dtype), self.device.type, self.logit_scale, self.cue.text
-        )
 
     @cached_property
     def stop_ids(self) -> frozenset[int]:
@@ -249,24 +194,6 @@ class Reasoner:
         """
         return self.policy.render(problem)
 
-    def prompt_ids(self, problem: Problem) -> list[int]:
-        """Token ids of a problem's prompt.
-
-        Raises:
-            UserError: The question is empty.
-            NotMeasurable: The question has no tokens, or the prompt fills the context.
-        """
-        if not self.encode(problem.question):
-            msg = f"the question has no tokens for {self.name}"
-            raise NotMeasurable(msg)
-        ids = self.encode(self.render(problem))
-        if len(ids) >= self.max_length:
-            msg = (
-                f"the prompt has {len(ids)} tokens, the context of {self.name} is {self.max_length}"
-            )
-            raise NotMeasurable(msg)
-        return ids
-
     def write(
         self,
         problems: Sequence[Problem],
@@ -290,8 +217,7 @@ class Reasoner:
             top_p: Nucleus.
             seed: Seed of the whole run.
             batch_size: Most items at once; halves itself when memory runs out.
-            skip: Called with each problem that cannot be written, which is then left out; without it the
-                first such problem raises.
+            skip: Called with each problem that cannot be written and is left out; without it the first raises.
 
         Raises:
             UserError: NaN logits, not enough memory for one item, an empty question.
@@ -335,23 +261,13 @@ class Reasoner:
             UserError: This tokenizer gives the chain's ids another meaning.
             NotMeasurable: The trace does not fit in the context.
         """
-        seen = compat.reread(self, trace)
-        if len(seen) > self.max_length:
-            msg = (
-                f"the trace has {len(seen)} tokens, the context of {self.name} is {self.max_length}"
-            )
-            raise NotMeasurable(msg)
-        return seen
+        return compat.view(self, trace)
 
     def prefix(self, ids: Sequence[int], *, under: Sequence["Act"] = ()) -> "Prefix":
         """Run token ids once, under acts, and keep what later forks need."""
         from mechcot.model.prefix import Prefix
 
         return Prefix.of(self, tuple(ids), under=tuple(under))
-
-    def logprobs(self, trace: Trace, *, under: Sequence["Act"] = ()) -> Float[Tensor, " token"]:
-        """Log-probability in nats of each token of a trace; NaN for the first. One forward."""
-        return self.prefix(trace.ids, under=under).logprobs()
 
     def states(
         self, ids: Sequence[int], sites: Sequence["Site"], *, under: Sequence["Act"] = ()
@@ -373,33 +289,11 @@ class Reasoner:
     ) -> "ActivationCache":
         """Activations by step, in memory; problems are written first. See `mechcot.model.capture`.
 
-        Args:
-            traces: Traces or problems.
-            sites: Where in the network.
-            pool: One row per step (`mean`, `last`) or per token (`whole`).
-            at: Which phases.
-            kinds: Which kinds of steps; None: all.
-            under: Acts, in absolute positions.
+        One row per step with the pools `mean` and `last`, one per token with `whole`; `at` and `kinds` choose
+        steps, `under` holds acts in absolute positions.
         """
         from mechcot.model.cache import Wanted
         from mechcot.model.capture import activations
 
         wanted = Wanted(tuple(sites), pool, tuple(at), None if kinds is None else tuple(kinds))
         return activations(self, traces, wanted=wanted, under=under)
-
-    def answer(self, trace: Trace, *, after: int | None = None, max_new: int = 16) -> Answer:
-        """The answer this reader gives after the first `after` chain steps (None: all of them).
-
-        Cost: one forward of the trace up to there and one per answer token.
-
-        Raises:
-            UserError: The chain has fewer steps.
-        """
-        from mechcot.model.answering import ask
-
-        cuts = trace.cuts()
-        if after is not None and not 0 <= after < len(cuts):
-            msg = f"trace {trace.id}: expected a step count from 0 to {len(cuts) - 1}, got {after}."
-            raise UserError(msg)
-        cut = cuts[-1 if after is None else after]
-        return ask(self, self.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mechcot.core.store import digest
 from mechcot.model.hashes import hash_spec
+from mechcot.model.pairs import shares_base, with_adapter
 from mechcot.model.prompts import PromptPolicy
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.spec import ModelSpec, check_spec
@@ -80,15 +81,14 @@ class Models:
             self._held[name] = self._load(name)
         return self._held[name]
 
-    def _shares_base(self, name: str) -> bool:
+    def shares_base(self, name: str) -> bool:
         """An adapter on the first model's own weights needs no second copy of them."""
-        first, spec = self.specs[self.first], self.specs[name]
-        same = (first.base, first.revision) == (spec.base, spec.revision)
-        return self.study.residency == "together" and same and first.adapter is None
+        together = self.study.residency == "together" and name != self.first
+        return together and shares_base(self.specs[self.first], self.specs[name])
 
     def _load(self, name: str) -> Reasoner:
-        if name != self.first and self._shares_base(name):
-            return self.get(self.first).with_adapter(self.specs[name])
+        if self.shares_base(name):
+            return with_adapter(self.get(self.first), self.specs[name])
         if self.study.prompt == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
         reasoner = Reasoner.load(

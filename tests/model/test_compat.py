@@ -42,7 +42,7 @@ def test_only_ids_that_occur_are_compared(thinker, chatter, trace):
 
 def test_really_different_tokenizers_are_refused(thinker, reasoner, trace):
     words = reasoner("llama", words=True)
-    with pytest.raises(UserError, match=r"both models know.*own chains from Python"):
+    with pytest.raises(UserError, match=r"both models know.*--author own"):
         check_tokenizers(thinker, words, [trace])
     shifted = replace(thinker, tokenizer=Shifted(thinker.tokenizer), name="shifted")
     with pytest.raises(
@@ -94,7 +94,7 @@ def test_a_written_opening_tag_goes_along(reasoner, problems):
 
 def test_a_chain_of_another_vocabulary_is_refused(reasoner, trace):
     with pytest.raises(
-        UserError, match=r"mean another text to .*their tokenizers differ.*own chains from Python"
+        UserError, match=r"mean another text to .*their tokenizers differ.*--author own"
     ):
         reasoner("llama", words=True).view(trace)
 

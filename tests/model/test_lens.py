@@ -58,10 +58,10 @@ def test_bridge_holds_no_second_copy(reasoner: Callable[..., Any]):
 
 
 def test_an_adapter_goes_along(checkpoint: Callable[..., Path], adapter: Path):
-    from mechcot.model.reasoner import Reasoner
+    from mechcot.model.pairs import load_pair
 
     base = checkpoint("llama")
-    pair = Reasoner.load_pair(str(base), f"{base}+{adapter}", device="cpu")
+    pair = load_pair(str(base), f"{base}+{adapter}", device="cpu")
     with torch.inference_mode():
         for reader in pair:
             assert close(reader.lens(IDS), reader.model(IDS).logits)

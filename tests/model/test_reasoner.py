@@ -12,8 +12,10 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase
 from mechcot.model import loading
+from mechcot.model.answering import answer_after
 from mechcot.model.hashes import hash_module
 from mechcot.model.loading import Placement, same_storage
+from mechcot.model.pairs import load_pair
 from mechcot.model.reasoner import Reasoner
 
 IDS = torch.arange(30, 50)[None]
@@ -155,7 +157,7 @@ def test_adapter_equals_peft_and_leaves_hf_names(checkpoint, adapter):
 
 def test_a_pair_shares_one_copy_of_the_weights(checkpoint, adapter, reasoner):
     base = checkpoint("llama")
-    pair = Reasoner.load_pair(str(base), f"{base}+{adapter}", device="cpu")
+    pair = load_pair(str(base), f"{base}+{adapter}", device="cpu")
     assert torch.equal(logits(pair.before), logits(reasoner("llama")))
     assert torch.equal(logits(pair.after), logits(Reasoner.load(f"{base}+{adapter}", device="cpu")))
     assert not torch.allclose(logits(pair.before), logits(pair.after), atol=1e-2)
@@ -168,9 +170,7 @@ def test_a_pair_shares_one_copy_of_the_weights(checkpoint, adapter, reasoner):
 
 
 def test_a_pair_of_two_directories(checkpoint):
-    pair = Reasoner.load_pair(
-        str(checkpoint("llama")), str(checkpoint("qwen2", "chat")), device="cpu"
-    )
+    pair = load_pair(str(checkpoint("llama")), str(checkpoint("qwen2", "chat")), device="cpu")
     problem = Problem("q", "What is 3 + 4?", "7")
     assert pair.before.render(problem) == pair.after.render(problem)
 
@@ -192,7 +192,6 @@ def test_weights_hash_follows_the_weights(checkpoint, tmp_path, reasoner):
     again = Reasoner.load(str(_copy(checkpoint, tmp_path / "copy")), device="cpu")
     assert again.weights_hash == reader.weights_hash
     assert reader.scaled(1.5).weights_hash == reader.weights_hash
-    assert reader.scaled(1.5).fingerprint != reader.fingerprint
     again.model.lm_head.weight.data[0, 0] += 1
     again.model.save_pretrained(tmp_path / "copy")
     assert Reasoner.load(str(tmp_path / "copy")).weights_hash != reader.weights_hash
@@ -283,7 +282,7 @@ def test_logprobs_are_those_of_the_model(reasoner, problems):
     with torch.inference_mode():
         out = reader.model(torch.tensor([trace.ids])).logits[0].float().log_softmax(-1)
     expected = out[:-1].gather(-1, torch.tensor(trace.ids[1:])[:, None])[:, 0]
-    assert torch.allclose(reader.logprobs(trace)[1:], expected, atol=1e-5)
+    assert torch.allclose(reader.prefix(trace.ids).logprobs()[1:], expected, atol=1e-5)
 
 
 def test_answer_after_some_steps(reasoner, problems):
@@ -291,9 +290,9 @@ def test_answer_after_some_steps(reasoner, problems):
     prompt = reader.render(problems[0])
     text = "First we add 3. Then 4.</think>7"
     trace = reader.read(Completion(problems[0], prompt, text, "someone"))
-    assert reader.answer(trace) == reader.answer(trace, after=2)
+    assert answer_after(reader, trace) == answer_after(reader, trace, steps=2)
     with pytest.raises(UserError, match="expected a step count from 0 to 2, got 3"):
-        reader.answer(trace, after=3)
+        answer_after(reader, trace, steps=3)
 
 
 def test_twins_share_storage_but_not_hooks(reasoner):

@@ -9,6 +9,7 @@ from torch import nn
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
+from mechcot.model.authoring import prompt_ids
 from mechcot.model.writing import Sampling, Writer, choose, stop_ids
 
 
@@ -34,7 +35,7 @@ def slow_greedy(model: nn.Module, ids: list[int], count: int) -> list[int]:
 
 def test_greedy_equals_the_obvious_loop_in_every_family(reasoner, family, problems):
     reader = reasoner(family)
-    prompts = [reader.prompt_ids(problem) for problem in problems]
+    prompts = [prompt_ids(reader, problem) for problem in problems]
     written = writer_of(reader).write(prompts, [0] * len(prompts), batch_size=5)
     assert [list(new.ids) for new in written] == [
         slow_greedy(reader.model, prompt, 12) for prompt in prompts
@@ -43,7 +44,7 @@ def test_greedy_equals_the_obvious_loop_in_every_family(reasoner, family, proble
 
 def test_greedy_equals_the_obvious_loop_with_eager_sliding_windows(reasoner, problems):
     reader = reasoner("gemma2")
-    prompts = [reader.prompt_ids(problem) for problem in problems[:3]]
+    prompts = [prompt_ids(reader, problem) for problem in problems[:3]]
     written = writer_of(reader).write(prompts, [0, 0, 0], batch_size=3)
     assert [list(new.ids) for new in written] == [
         slow_greedy(reader.model, prompt, 12) for prompt in prompts
@@ -65,7 +66,7 @@ def test_samples_do_not_depend_on_the_batch(reasoner, problems, name):
 
 def test_a_stop_token_ends_a_row_and_is_not_kept(reasoner, problems):
     reader = reasoner("llama")
-    prompts = [reader.prompt_ids(problem) for problem in problems]
+    prompts = [prompt_ids(reader, problem) for problem in problems]
     free = writer_of(reader).write(prompts, [0] * 5, batch_size=5)
     stop = free[1].ids[5]
     stopped = replace(writer_of(reader), stop=frozenset({stop})).write(
@@ -95,7 +96,7 @@ class Starved(nn.Module):
 
 def test_out_of_memory_halves_the_batch(reasoner, problems, caplog):
     reader = reasoner("llama")
-    prompts = [reader.prompt_ids(problem) for problem in problems]
+    prompts = [prompt_ids(reader, problem) for problem in problems]
     plain = writer_of(reader).write(prompts, [0] * 5, batch_size=5)
     starved = Starved(reader.model, most=1)
     written = replace(writer_of(reader), model=starved).write(prompts, [0] * 5, batch_size=5)

@@ -1,0 +1,61 @@
+"""Two models that share one copy of the weights where they can: a base, and a tuned model or an adapter on it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mechcot.core.pair import Pair
+from mechcot.model.adapters import attach
+from mechcot.model.loading import freeze, same_storage
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.spec import ModelSpec, parse_spec
+
+
+def load_pair(
+    before: ModelSpec | str,
+    after: ModelSpec | str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    device_map: str | Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+) -> Pair[Reasoner]:
+    """Load a base and a tuned model; an adapter on the same base shares the base's weights.
+
+    Both render prompts with the first model's policy. The arguments are those of `Reasoner.load`.
+
+    Raises:
+        UserError: As `Reasoner.load`.
+    """
+    first, second = (parse_spec(s) if isinstance(s, str) else s for s in (before, after))
+    about: dict[str, Any] = {
+        "device": device,
+        "dtype": dtype,
+        "device_map": device_map,
+        "trust_remote_code": trust_remote_code,
+    }
+    base = Reasoner.load(first, **about)
+    base = replace(base, policy=base.policy.shared())
+    if shares_base(first, second):
+        return Pair(base, with_adapter(base, second))
+    return Pair(base, Reasoner.load(second, policy=base.policy, **about))
+
+
+def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
+    """Whether the second model is the first one's own weights, with or without an adapter."""
+    same = (first.base, first.revision) == (second.base, second.revision)
+    return same and first.adapter is None
+
+
+def with_adapter(reasoner: Reasoner, spec: ModelSpec) -> Reasoner:
+    """A model with the adapter of `spec`: the weights are shared, the model itself stays as it is.
+
+    Raises:
+        UserError: The adapter was made for another model.
+    """
+    twin = same_storage(reasoner.model)
+    if spec.adapter is not None:
+        twin = attach(twin, spec.adapter, name=spec.name)
+    return replace(
+        reasoner, name=spec.name, spec=spec, model=freeze(twin), logit_scale=spec.logit_scale
+    )
