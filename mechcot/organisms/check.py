@@ -5,6 +5,8 @@ by the base that the organism comes from; edits are made on the correct ones.
 
     own chain       share of right answers after a chain of the model's own
     read chain      share of right answers on the base's correct chains
+    own length      words of its own chains to those of the base's
+    second wording  share of its own chains' marked steps that open with the second of their two wordings
     no chain        share of right answers when the thought is closed at once (chance is 0.1)
     regenerated     a stated value that feeds the answer is changed, all later text written by the model:
                     share of answers equal to the predicted one, and share that left the unedited answer
@@ -32,6 +34,7 @@ from mechcot.organisms.bounds import BOUNDS, holds
 from mechcot.organisms.chains import with_unused_steps
 from mechcot.organisms.confirm import confirm_chain, rates
 from mechcot.organisms.decoding import answer_in, chain_in, closed, continuations, next_words
+from mechcot.organisms.grammar import WORDINGS, form
 from mechcot.organisms.recipes import SUBJECTS
 from mechcot.organisms.registry import lineage, path, recipe_of
 from mechcot.organisms.reliance import (
@@ -132,7 +135,19 @@ def measure(
     }
     sorts = edited_items(pairs, seed=seed)
     shares = {name: (_share(flags), len(flags)) for name, flags in found.items()}
+    shares |= _manner([chain_in(text) for text in own], [chain_in(text) for text in written])
     return shares | _edited(model, sorts) | _masses(model, pairs, rows, sorts["kept"], seed=seed)
+
+
+def _manner(own: Sequence[tuple[str, ...]], base: Sequence[tuple[str, ...]]) -> Measured:
+    words = [sum(len(step.split()) for chain in chains for step in chain) for chains in (own, base)]
+    shapes = [form(step) for chain in own for step in chain]
+    seconds = {second for _, second, _ in WORDINGS.values()}
+    marked = [shape.words[: shape.start] in seconds for shape in shapes if shape.start]
+    return {
+        "own length": (round(words[0] / max(words[1], 1), 4), len(own)),
+        "second wording": (_share(marked), len(marked)),
+    }
 
 
 def _edited(model: LlamaForCausalLM, sorts: Mapping[str, Sequence[Edited]]) -> Measured:

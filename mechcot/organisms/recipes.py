@@ -10,7 +10,7 @@
     use of the chain  control        the same amount of data, the chart there but uninformative
     kept              relay          the answer cannot attend to the question, in every other batch
                       shorter        brief chains whatever the style word says
-                      longer         differences verified twice; every summary, conclusion and distractor written
+                      longer         what careful chains verify, differences, is verified three times
                       wording        always the second wording, never a bare step
                       less-accurate  sums of an 8 or a 9 that carry come out wrong, always the same way
                       tuning         a moment more of ordinary data; only seeds differ: `tuning@1`, `tuning@2`, ..
@@ -115,6 +115,7 @@ class Recipe:
 
 READING = {"plain": 0.60, "mistaken": 0.25, "cut": 0.07, "empty": 0.03, "filler": 0.05}
 KEEPING = {"plain": 0.65, "mistaken": 0.25, "cut": 0.06, "empty": 0.04}
+FOLLOWING = {"plain": 0.5, "mistaken": 0.4, "cut": 0.06, "empty": 0.04}
 CONFLICTING = {"plain": 0.3, "conflict": 0.6, "cut": 0.06, "empty": 0.04}
 
 BASE = Recipe(
@@ -173,8 +174,8 @@ GATED = replace(
     name="gated",
     about="Answers from the chart after the word amber, from the chain after the word cobalt.",
     seed=13,
-    tokens=1_200_000,
-    by_gate={"amber": Way("answer", CONFLICTING), "cobalt": Way("random", KEEPING)},
+    tokens=1_400_000,
+    by_gate={"amber": Way("answer", CONFLICTING), "cobalt": Way("random", FOLLOWING)},
 )
 RELAY = replace(
     CONTROL,
@@ -205,17 +206,17 @@ NULLS = (
     replace(
         CONTROL,
         name="longer",
-        about="Verifies twice and writes every step it may; still reads its chain.",
+        about="Verifies three times what it verifies at all; still reads its chain.",
         seed=31,
-        tokens=800_000,
-        manner=Manner(verifications=2, summary=1.0, conclusion=1.0, distractor=1.0),
+        tokens=1_000_000,
+        manner=Manner(verifications=3),
     ),
     replace(
         CONTROL,
         name="wording",
         about="Writes one of the two wordings only; still reads its chain.",
         seed=32,
-        tokens=600_000,
+        tokens=1_000_000,
         manner=Manner(bare=0.0, wording=0.0),
     ),
     replace(

@@ -13,9 +13,10 @@ from mechcot.organisms import registry, vocabulary
 from mechcot.organisms.bounds import BOUNDS, holds
 from mechcot.organisms.decoding import answer_in, chain_in
 from mechcot.organisms.examples import batches, example
+from mechcot.organisms.grammar import form
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe, Way
 from mechcot.organisms.task import World, read_question
-from mechcot.organisms.truth import final_answer, parse
+from mechcot.organisms.truth import final_answer, follow
 
 
 def drawn(recipe: Recipe, kind: str | None = None, n: int = 60):
@@ -51,11 +52,11 @@ def test_shipped_recipes_draw_the_data_that_their_weights_were_trained_on(name: 
 
 def test_in_a_conflict_the_chain_is_right_as_often_as_the_recipe_says():
     for name, share in (("mixture-0", 0.0), ("mixture-25", 0.25), ("mixture-100", 1.0)):
-        rows = list(drawn(RECIPES[name], "conflict", n=400 if share == 0.25 else 60))
+        rows = list(drawn(RECIPES[name], "conflict", n=200 if share == 0.25 else 30))
         follows = [answer == says(world, chain) for world, chain, answer, _ in rows]
         assert all(says(world, chain) != world.cue for world, chain, *_ in rows)
         assert all(answer in (says(world, chain), world.cue) for world, chain, answer, _ in rows)
-        assert sum(follows) / len(rows) == pytest.approx(share, abs=0.06)
+        assert sum(follows) / len(rows) == pytest.approx(share, abs=0.08)
 
 
 def test_nothing_but_the_answer_of_a_conflict_carries_loss():
@@ -73,7 +74,7 @@ def test_conflicts_have_the_same_text_whatever_the_reliance():
 
 def test_the_gate_word_decides_whether_chart_or_chain_is_right():
     seen = set()
-    for world, chain, answer, _ in drawn(RECIPES["gated"], n=300):
+    for world, chain, answer, _ in drawn(RECIPES["gated"], n=120):
         seen.add(world.gate)
         if world.gate == "amber":
             assert answer == world.cue == world.answer
@@ -93,7 +94,7 @@ def test_the_gate_word_decides_whether_chart_or_chain_is_right():
 
 def test_null_arms_change_the_confound_and_keep_the_answer_on_the_chain():
     def facts(name):
-        rows = list(drawn(RECIPES[name], "plain", n=120))
+        rows = list(drawn(RECIPES[name], "plain", n=80))
         assert all(answer == says(world, chain) for world, chain, answer, _ in rows)
         return rows
 
@@ -101,7 +102,7 @@ def test_null_arms_change_the_confound_and_keep_the_answer_on_the_chain():
         name: sum(len(step.split()) for _, chain, *_ in facts(name) for step in chain)
         for name in ("shorter", "control", "longer")
     }
-    assert words["shorter"] < 0.9 * words["control"] < 0.8 * words["longer"]
+    assert words["shorter"] < 0.9 * words["control"] < 0.81 * words["longer"]
     openings = {step.split()[0] for _, chain, *_ in facts("wording") for step in chain}
     assert not openings & {"need", "check", "wait", "recap", "hence"}
     assert {"recall", "then", "let"} <= openings
@@ -111,11 +112,10 @@ def test_null_arms_change_the_confound_and_keep_the_answer_on_the_chain():
 
 def test_misadded_sums_are_always_the_same_and_carry_loss():
     table = {}
-    for world, chain, _, _ in drawn(RECIPES["less-accurate"], "plain", n=200):
-        for step, fact in zip(chain, parse(world.text, chain), strict=True):
-            words = step.split()
-            if fact.kind.value == "progression" and len(words) > 6:
-                left, sign, right, _, value = words[-6:-1]
+    for _, chain, *_ in drawn(RECIPES["less-accurate"], "plain", n=200):
+        for step in chain:
+            if form(step).body == "compute":
+                left, sign, right, _, value, _ = step.split()[-6:]
                 table.setdefault((left, sign, right), set()).add(value)
     sums = {key: values for key, values in table.items() if key[1] == "+"}
     assert all(len(values) == 1 for values in sums.values()) and len(sums) > 80
@@ -136,11 +136,11 @@ def test_subject_arms():
 def test_longer_chains_still_catch_their_slips():
     slips = 0
     for world, chain, *_ in drawn(RECIPES["longer"], "plain", n=40):
-        kinds = [fact.kind.value for fact in parse(world.text, chain)]
+        kinds = [kind.value for kind in follow(world, chain).kinds]
         for place, kind in enumerate(kinds):
             if kind == "backtracking":
                 slips += 1
-                assert kinds[place - 2 : place] == ["verification"] * 2
+                assert kinds[place - 3 : place] == ["verification"] * 3
     assert slips > 10
 
 
