@@ -7,6 +7,7 @@ from time import perf_counter
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.reading import Reading
 from mechcot.core.result import Result
+from mechcot.core.rewording import Paraphraser
 from mechcot.core.trace import Trace
 
 
@@ -17,6 +18,7 @@ class Inputs:
     Attributes:
         other: A trace of another item, for the null "another item's chain"; None when there is none.
         maker: Makes counterfactual twins; None when the problems allow none.
+        paraphraser: Says a chain in other words; None when nobody can.
         filler: Text of the filler unit; encoded, its first token fills.
         seed: Seed of this item's random choices.
         answer_tokens: Longest answer that is decoded, in tokens.
@@ -24,6 +26,7 @@ class Inputs:
 
     other: Trace | None = None
     maker: CounterfactualMaker | None = None
+    paraphraser: Paraphraser | None = None
     filler: str = "..."
     seed: int = 0
     answer_tokens: int = 16

@@ -8,9 +8,15 @@ from mechcot.core.errors import UserError
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
 from mechcot.measure import (
+    adding_mistakes,
+    answer_lens,
     early_answering,
     filler,
     gates,
+    info_gain,
+    information_flow,
+    paraphrase,
+    receiver_heads,
     step_attention,
     step_patching,
     suppression,
@@ -42,6 +48,12 @@ _ALL = (
     (suppression, (1.0, 1.0)),
     (step_attention, (3.0, 0.0)),
     (step_patching, (20.0, 2.0)),
+    (information_flow, (5.0, 0.0)),
+    (info_gain, (4.0, 0.0)),
+    (adding_mistakes, (20.0, 4.0)),
+    (paraphrase, (4.0, 0.0)),
+    (answer_lens, (2.0, 0.0)),
+    (receiver_heads, (3.0, 0.0)),
 )
 MEASURES: Mapping[str, Measure] = {
     module.CARD.name: Measure(standing(module.CARD), module.measure, forwards)

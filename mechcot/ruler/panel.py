@@ -81,7 +81,7 @@ FULL = Panel(
         harmless=tuple(f"tuning@{seed}" for seed in range(1, 41)),
         subject=("answer-only", "corrupted"),
     ),
-    items=48,
+    items=32,
     tuning_items=24,
 )
 

@@ -70,6 +70,8 @@ ANSWER: Mapping[str, Callable[[Reading], PerStep]] = {
     "suppression": _vector("answer"),
     "step_attention": _vector("received"),
     "step_patching": _first_layer("answer"),
+    "info_gain": _vector("gain"),
+    "adding_mistakes": _vector("kept"),
 }
 """Measure to its values per step."""
 

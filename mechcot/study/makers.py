@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.problem import Problem
+from mechcot.core.rewording import Paraphraser
 from mechcot.core.trace import Phase, Trace
 from mechcot.organisms.maker import OrganismMaker
+from mechcot.organisms.rewording import OrganismParaphraser
 from mechcot.organisms.truth import parse
 from mechcot.text.counterfactual import ArithmeticMaker
 
@@ -18,6 +20,11 @@ ORGANISM_TASK = "mod10"
 def maker_for(problem: Problem) -> CounterfactualMaker:
     """The maker for one problem."""
     return OrganismMaker() if problem.meta.get("task") == ORGANISM_TASK else ArithmeticMaker()
+
+
+def paraphraser_for(problem: Problem) -> Paraphraser | None:
+    """The paraphraser for one problem's chains; None where only a language model could."""
+    return OrganismParaphraser() if problem.meta.get("task") == ORGANISM_TASK else None
 
 
 def with_exact_kinds(trace: Trace) -> Trace:

@@ -13,6 +13,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms import task, vocabulary, writer
 from mechcot.organisms.maker import OrganismMaker
 from mechcot.organisms.registry import Shape
+from mechcot.organisms.rewording import OrganismParaphraser
 from mechcot.organisms.training import fresh
 
 PROBLEMS = task.problems(8, seed=5, hops=(2, 3), cue="answer", style="random")
@@ -46,7 +47,14 @@ def chain_of(reader: Reasoner, problem, *, seed: int) -> Trace:
 
 @pytest.fixture(scope="session")
 def inputs(traces: list[Trace]) -> Inputs:
-    return Inputs(other=traces[-1], maker=OrganismMaker(), filler=" hmm", seed=3, answer_tokens=2)
+    return Inputs(
+        other=traces[-1],
+        maker=OrganismMaker(),
+        paraphraser=OrganismParaphraser(),
+        filler=" hmm",
+        seed=3,
+        answer_tokens=2,
+    )
 
 
 @pytest.fixture(scope="session")
