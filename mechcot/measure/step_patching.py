@@ -18,12 +18,8 @@ Source: CLB (arXiv 2609.27038).
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
@@ -33,17 +29,10 @@ from mechcot.core.result import LayerSteps
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
 from mechcot.measure.inputs import Inputs, Timer
+from mechcot.measure.twin_runs import Hidden, Runs
 from mechcot.model.answering import written_answer
-from mechcot.model.capture import capture
-from mechcot.model.edits import Intervention, Keep, Replace
-from mechcot.model.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.scoring import tv
-from mechcot.model.sites import Site
 from mechcot.text.answers import same_answer
-
-States = Float[Tensor, "token d_model"]
-Hidden = Float[Tensor, "row later d_model"]
 
 CARD = MeasureCard(
     name="step_patching",
@@ -102,8 +91,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     return timer.reading(
         value=float(np.nanmean(answers[0])),
         scalars={
-            "identity": _identity(runs, last),
-            "noise": _noise(runs, last),
+            "identity": runs.identity(last.tokens.positions()),
+            "noise": runs.noise(last.tokens.positions()),
             "null_random": _random(runs, last, seed=inputs.seed),
             "ceiling": _ceiling(runs),
             "ceiling_fact": _fact(runs),
@@ -121,66 +110,6 @@ def _regenerated_choice(twin: Counterfactual, *, seed: int) -> Stated | None:
     """One stated value, by seed, whose answer after a regenerated tail is predicted."""
     choices = [s for s in twin.stated if s.answer_regenerated is not None]
     return choices[seed % len(choices)] if choices else None
-
-
-@dataclass(frozen=True, eq=False)
-class Runs:
-    """The clean run up to the question for the answer, and the states of both runs at every block's input.
-
-    Attributes:
-        reader: The model.
-        trace: The clean trace.
-        twin: Its counterfactual.
-        clean: The clean run over chain and cue.
-        own: The clean run's states, one `[token, d_model]` per layer.
-        other: The twin's states, in the same layout.
-    """
-
-    reader: Reasoner
-    trace: Trace
-    twin: Counterfactual
-    clean: Prefix
-    own: tuple[States, ...]
-    other: tuple[States, ...]
-
-    @classmethod
-    def of(cls, reader: Reasoner, trace: Trace, twin: Counterfactual) -> "Runs":
-        """Run both once."""
-        stop = trace.phase(Phase.CHAIN).stop
-        ids = (*trace.ids[:stop], *reader.cue_ids)
-        twin_ids = (*twin.trace.ids[:stop], *reader.cue_ids)
-        clean = reader.prefix(ids)
-        sites = [Site("resid_pre", layer) for layer in range(clean.backbone.n_layers)]
-        own, other = (capture(reader, each, sites) for each in (ids, twin_ids))
-        stacks = (tuple(states[site] for site in sites) for states in (own, other))
-        return cls(reader, trace, twin, clean, *stacks)
-
-    @property
-    def n_layers(self) -> int:
-        """Number of blocks."""
-        return len(self.own)
-
-    def patch(self, layer: int, at: Sequence[int], *, source: tuple[States, ...]) -> Intervention:
-        """The intervention that writes `source`'s states of one layer at `at`."""
-        edit = Replace(source[layer][list(at)])
-        return Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=edit)
-
-    def rows(self, at: Sequence[int], *, source: tuple[States, ...]) -> Hidden:
-        """Run everything from the first patched position on: one row per layer, and a clean last row."""
-        start = min(at)
-        under = [[self.patch(layer, at, source=source)] for layer in range(self.n_layers)]
-        clean = [Intervention(site=Site("resid_pre", 0), at=tuple(at), edit=Keep())]
-        rows = [self.clean.ids[start:]] * (self.n_layers + 1)
-        return self.clean.rest(start, rows=rows, under=[*under, clean])
-
-    def probability(self, hidden: Hidden, *, start: int, at: int, token: int) -> np.ndarray:
-        """Probability that every row gives `token` at absolute position `at` (read one to the left)."""
-        logprobs = self.clean.unembed(hidden[:, at - 1 - start])
-        return logprobs[:, token].exp().double().cpu().numpy()
-
-    def answer_token(self, answer: str) -> int:
-        """First token of an answer behind the cue."""
-        return self.reader.answer_ids(answer)[0]
 
 
 def _effects(runs: Runs, stated: Stated) -> tuple[np.ndarray, np.ndarray | float]:
@@ -232,26 +161,6 @@ def _regenerate(runs: Runs, stated: Stated, *, max_new: int) -> np.ndarray:
     return np.array([float(same_answer(answer.text, predicted)) for answer in written])
 
 
-def _identity(runs: Runs, stated: Stated) -> float:
-    """Largest movement of any row when every edit keeps what is there: exactly 0, row against same row."""
-    at = tuple(stated.tokens.positions())
-    rows = [runs.clean.ids[at[0] :]] * runs.n_layers
-    keep = [
-        [Intervention(site=Site("resid_pre", layer), at=at, edit=Keep())]
-        for layer in range(runs.n_layers)
-    ]
-    kept, plain = (runs.clean.rest(at[0], rows=rows, under=under) for under in (keep, ()))
-    pairs = zip(kept, plain, strict=True)
-    return max(float(tv(row, same, runs.clean.unembed).max()) for row, same in pairs)
-
-
-def _noise(runs: Runs, stated: Stated) -> float:
-    """Largest movement when the run's own states, read on another kernel path, are written back."""
-    hidden = runs.rows(tuple(stated.tokens.positions()), source=runs.own)
-    probability = runs.clean.unembed(hidden[:, -1]).exp()
-    return float((probability[:-1] - probability[-1]).abs().max())
-
-
 def _random(runs: Runs, stated: Stated, *, seed: int) -> float:
     """The answer's movement for as many random chain positions that neither state nor predict it.
 
@@ -259,19 +168,9 @@ def _random(runs: Runs, stated: Stated, *, seed: int) -> float:
     """
     if runs.n_layers < 2 or stated.answer_kept is None:
         return math.nan
-    changed = {
-        p
-        for p, (a, b) in enumerate(zip(runs.trace.ids, runs.twin.trace.ids, strict=True))
-        if a != b
-    }
-    chain = runs.trace.phase(Phase.CHAIN)
-    banned = changed | {p - 1 for p in changed} | {chain.stop - 1}
-    pool = [p for p in chain.positions() if p not in banned]
-    size = len(stated.tokens)
-    if len(pool) < size:
+    at = runs.controls(len(stated.tokens), rng=np.random.default_rng(seed))
+    if at is None:
         return math.nan
-    chosen = np.random.default_rng(seed).choice(pool, size=size, replace=False)
-    at = tuple(sorted(int(p) for p in chosen))
     hidden = runs.rows(at, source=runs.other)
     effect = _answer_effect(runs, hidden, start=at[0], answer=stated.answer_kept)
     return float(np.mean(np.asarray(effect)[1:]))
