@@ -47,6 +47,11 @@ class Panel:
     items: int
     tuning_items: int
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The base, and one model that uses and one that bypasses its chain: what subjects are held against."""
+        return tuple(self.names(group)[0] for group in ("base", "uses", "bypasses"))
+
     def names(self, *groups: Group) -> tuple[str, ...]:
         """Names of the models of some groups."""
         return tuple(s.name for s in self.subjects if s.group in groups)

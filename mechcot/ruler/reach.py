@@ -1,14 +1,17 @@
-"""How much a mixture relies on its chain, reached and measured, not the share its recipe asked for.
+"""What is measured of a model by its task itself, apart from every measure: reached reliance, and the subjects' axes.
+
+How much a mixture relies on its chain is reached and measured, not the share its recipe asked for:
 
     edits   mean probability of the predicted answer after exact edits of stated values (kept tail)
     masks   mean KL in nats of the answer's distribution from the one that cannot attend to the chain, over
             chains whose every value was edited
 
 The first scores every measure but those that edit the chain themselves; these are scored by the second.
+A subject gets accuracy, validity of its own steps and calibration besides (`organisms/subject.py`).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mechcot.core.store import digest, write_json
@@ -16,12 +19,13 @@ from mechcot.core.trace import Trace
 from mechcot.organisms.check import load
 from mechcot.organisms.registry import path
 from mechcot.organisms.reliance import edited_items, reached, route_divergence
+from mechcot.organisms.subject import subject
 
 Reached = dict[str, float]
 
 
 def reach(name: str, headline: Sequence[Trace], *, out: Path, seed: int) -> Reached:
-    """Measure one organism, or read what was measured before.
+    """Measure how far one organism relies on its chain, or read what was measured before.
 
     Args:
         name: The organism.
@@ -29,15 +33,43 @@ def reach(name: str, headline: Sequence[Trace], *, out: Path, seed: int) -> Reac
         out: Folder of the ruler.
         seed: Seed of the edits.
     """
+    about = ("reached", [trace.id for trace in headline], seed)
+    return _kept(name, about, out=out, measure=lambda: _reached(name, headline, seed=seed))
+
+
+def axes(name: str, *, n: int, out: Path, seed: int) -> Reached:
+    """Accuracy, calibration, validity of its own steps, and accuracy one hop further, of one organism.
+
+    Args:
+        name: The organism.
+        n: Number of held-out problems.
+        out: Folder of the ruler.
+        seed: Seed of the problems.
+    """
+
+    def measure() -> Reached:
+        found = subject(load(name), n=n, seed=seed)
+        return {
+            "accuracy": found.accuracy,
+            "calibration_error": found.calibration_error,
+            "valid": found.valid,
+            "longer": found.longer,
+        }
+
+    return _kept(name, ("axes", n, seed), out=out, measure=measure)
+
+
+def _kept(
+    name: str, about: tuple[object, ...], *, out: Path, measure: Callable[[], Reached]
+) -> Reached:
     weights = (path(name) / "model.safetensors").read_bytes()
-    key = digest(weights.hex(), [trace.id for trace in headline], seed)
-    file = out / "reached" / f"{key}.json"
+    file = out / "models" / f"{digest(weights.hex(), *about)}.json"
     if not file.exists():
-        write_json(file, _measure(name, headline, seed=seed))
+        write_json(file, measure())
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _measure(name: str, headline: Sequence[Trace], *, seed: int) -> Reached:
+def _reached(name: str, headline: Sequence[Trace], *, seed: int) -> Reached:
     pairs = [
         (trace.problem, tuple(step.text.strip() for step in trace.chain_steps))
         for trace in headline

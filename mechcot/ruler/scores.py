@@ -153,8 +153,8 @@ def reliance(
 
 
 def steps(
-    values: Sequence[Float[np.ndarray, " case"]],
-    positive: Sequence[Bool[np.ndarray, " case"]],
+    values: Sequence[Float[np.ndarray, " _"]],
+    positive: Sequence[Bool[np.ndarray, " _"]],
     *,
     seed: int = 0,
 ) -> Score:

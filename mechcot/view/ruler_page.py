@@ -51,12 +51,22 @@ def page(result: Mapping[str, Any]) -> str:
                 numbers,
             )
         )
+    if result["lengths"]:
+        plates.append(
+            Plate(
+                len(plates) + 1,
+                figures.lengths(result["lengths"]),
+                "On the left the number as published, on the right the same question asked so that length has no say.",
+                _lengths(result["lengths"]),
+            )
+        )
     return render(
         "ruler.html.j2",
         plates,
         result=result,
         scores=scores(result),
         checks=checks(result),
+        subjects=subjects(result),
         passed=_titles(result, "passed"),
         failed=_titles(result, "exploratory"),
         plates=plates,
@@ -122,6 +132,48 @@ def checks(result: Mapping[str, Any]) -> Table:
                 Cell(DASH if row["seconds"] is None else number(row["seconds"]), "number"),
             )
             for row in result["measures"].values()
+        ],
+    )
+
+
+def subjects(result: Mapping[str, Any]) -> Table:
+    """Accuracy, validity and calibration beside the use of the chain: they come apart."""
+    known = [model for model in result["models"] if model["axes"]]
+    names = [name for name in ("step_patching", "early_answering") if name in result["measures"]]
+    return table(
+        (
+            "model",
+            "accuracy",
+            "one hop further",
+            "valid steps",
+            "calibration error",
+            *(result["measures"][name]["title"] for name in names),
+        ),
+        [
+            (
+                Cell(model["name"]),
+                *(
+                    Cell(_fixed(model["axes"][axis]), "number")
+                    for axis in ("accuracy", "longer", "valid", "calibration_error")
+                ),
+                *(Cell(_fixed(model["means"].get(name)), "number") for name in names),
+            )
+            for model in known
+        ],
+    )
+
+
+def _fixed(value: float | None) -> str:
+    return DASH if value is None or value != value else fixed(value)
+
+
+def _lengths(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    return table(
+        ("number", "steps", "value"),
+        [
+            (Cell(name), Cell(number(steps, digits=0), "number"), Cell(fixed(value), "number"))
+            for name, each in found.items()
+            for steps, value in zip(each["steps"], each["values"], strict=True)
         ],
     )
 

@@ -9,7 +9,7 @@ from mechcot.core.card import MeasureCard
 from mechcot.core.problem import Problem
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Answer, Trace
-from mechcot.ruler.main import as_json
+from mechcot.ruler.outcome import as_json
 from mechcot.ruler.panel import Panel, _subjects
 from mechcot.ruler.table import agreement, rows
 from mechcot.view.ruler_page import page, scores
@@ -159,6 +159,7 @@ def test_the_page_and_the_file_say_what_the_row_says(honest):
     assert data["scores"]["step_to_step"]["value"] is None
     result = {
         "items": 40,
+        "lengths": {},
         "bounds": {"models": 0.97, "items": 0.9, "reliance": 0.9, "alarms": 0.05},
         "measures": {"planted": data},
         "models": [
@@ -166,6 +167,7 @@ def test_the_page_and_the_file_say_what_the_row_says(honest):
                 "name": s.name,
                 "group": s.group,
                 "reached": REACHED.get(s.name),
+                "axes": None,
                 "means": {"planted": 0.5},
             }
             for s in PANEL.subjects

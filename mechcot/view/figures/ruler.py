@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -123,3 +124,47 @@ def reliance(points: Sequence[ModelPoint]) -> go.Figure:
         height=110 + 215 * rows,
         top=96,
     )
+
+
+def lengths(found: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+    """One panel a number: what follows the length of the chain although nothing else changes.
+
+    Args:
+        found: Name to `steps`, `values` and their `spearman`.
+    """
+    names = list(found)
+    rows = max(-(-len(names) // 2), 1)
+    figure = make_subplots(
+        rows=rows,
+        cols=2,
+        horizontal_spacing=0.1,
+        vertical_spacing=0.34 / rows,
+        subplot_titles=[_with_rank(name, found[name]["spearman"]) for name in names],
+    )
+    for place, name in enumerate(names):
+        figure.add_trace(
+            go.Scatter(
+                x=found[name]["steps"],
+                y=found[name]["values"],
+                mode="markers",
+                showlegend=False,
+                marker={"color": PALETTE[0], "size": 7, "opacity": 0.75},
+                hovertemplate="%{x} steps: %{y:.3f}<extra></extra>",
+            ),
+            row=place // 2 + 1,
+            col=place % 2 + 1,
+        )
+    figure.update_yaxes(nticks=5, exponentformat="none")
+    figure.update_xaxes(title="steps of the chain", row=rows)
+    figure.update_annotations(font_size=12)
+    return titled(
+        figure,
+        "Famous numbers that follow the length of the chain",
+        "one mark a chain of base, read by base: its use of the chain is the same everywhere",
+        height=110 + 230 * rows,
+        top=96,
+    )
+
+
+def _with_rank(name: str, rank: float | None) -> str:
+    return f"{wrapped(name, width=44)}: Spearman {'–' if rank is None else f'{rank:+.2f}'}"
