@@ -1,5 +1,6 @@
 """Training: what the answer is blind to, and the same weights for the same seed."""
 
+import json
 import math
 from pathlib import Path
 
@@ -114,6 +115,7 @@ def trained(out: Path, threads: int, seed: int | None = None) -> dict[str, torch
     try:
         training.train("tuning", out, seed=seed, tokens=6_000, progress=False)
         assert torch.get_num_threads() == threads
+        assert json.loads((out / "organism.json").read_text())["training"]["threads"] == 1
     finally:
         torch.set_num_threads(before)
     return load_file(out / "model.safetensors")
