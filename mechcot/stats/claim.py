@@ -13,8 +13,8 @@ from mechcot.stats.accuracy import AccuracyChange, accuracy_change
 from mechcot.stats.conclusion import Conclusion, conclude
 from mechcot.stats.contrast import OWN, contrast
 from mechcot.stats.gate import Gate, GateBounds, gates_table
-from mechcot.stats.gates import gates
-from mechcot.stats.match import Matched, match_lengths
+from mechcot.stats.gates import gates, matching
+from mechcot.stats.match import Matched
 from mechcot.stats.sentences import accuracy_sentence, conclusion_sentence, row_sentence
 from mechcot.stats.tables import records
 
@@ -46,7 +46,18 @@ class Claim:
     def sentences(self) -> list[str]:
         """Accuracy first, then the chain, then one sentence per measure."""
         rows = [row_sentence(row) for row in self.table.to_dict("records")]
-        return [accuracy_sentence(self.accuracy), conclusion_sentence(self.conclusion), *rows]
+        return [self.accuracy_sentence(), self.conclusion_sentence(), *rows]
+
+    def accuracy_sentence(self) -> str:
+        """Did accuracy change; says so when it is about each model's own chains."""
+        return self._labelled(accuracy_sentence(self.accuracy))
+
+    def conclusion_sentence(self) -> str:
+        """Is the chain still used; says so when it is about each model's own chains."""
+        return self._labelled(conclusion_sentence(self.conclusion))
+
+    def _labelled(self, sentence: str) -> str:
+        return f"Own chains: {sentence}" if self.author is None else sentence
 
     def summary(self) -> dict[str, object]:
         """JSON-able data: numbers that do not exist are None."""
@@ -62,8 +73,8 @@ class Claim:
             "gates": records(gates_table(self.gates)),
             "measures": measures,
             "accuracy": records(pd.DataFrame([asdict(self.accuracy)]))[0]
-            | {"sentence": accuracy_sentence(self.accuracy)},
-            "conclusion": _conclusion(self.conclusion),
+            | {"sentence": self.accuracy_sentence()},
+            "conclusion": _conclusion(self.conclusion) | {"sentence": self.conclusion_sentence()},
             "matched": None if self.matched is None else self.matched.reason,
         }
 
@@ -100,22 +111,19 @@ def claim(
         ValueError: A table is malformed.
     """
     bounds = bounds or GateBounds()
-    matched = (
-        match_lengths(
-            scalars,
-            before=before,
-            after=after,
-            tolerance=bounds.length_tolerance,
-            needed=bounds.min_items,
-        )
-        if author is None
-        else None
-    )
+    matched = matching(scalars, before, after, bounds=bounds) if author is None else None
     pair = {"before": before, "after": after, "author": author}
     items = None if matched is None else matched.items
-    found = gates(readings, scalars, cards, bounds=bounds, answers=answers, items=items, **pair)
-    if matched is not None:
-        found = [_told_from_all(gate, matched) for gate in found]
+    found = gates(
+        readings,
+        scalars,
+        cards,
+        bounds=bounds,
+        answers=answers,
+        items=items,
+        matched=matched,
+        **pair,
+    )
     table = contrast(
         readings,
         cards,
@@ -144,14 +152,6 @@ def claim(
     )
 
 
-def _told_from_all(gate: Gate, matched: Matched) -> Gate:
-    """The length gate speaks about all items, not about those that were already matched."""
-    if gate.name != "length":
-        return gate
-    kept = float(len(matched.items))
-    return Gate("length", "both", kept, float(matched.needed), matched.ok, matched.reason)
-
-
 def _conclusion(found: Conclusion) -> dict[str, object]:
     return {
         "verdict": found.verdict,
@@ -162,5 +162,4 @@ def _conclusion(found: Conclusion) -> dict[str, object]:
         "undecided": list(found.undecided),
         "not_judged": [list(pair) for pair in found.not_judged],
         "provisional": found.provisional,
-        "sentence": conclusion_sentence(found),
     }

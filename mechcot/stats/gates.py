@@ -31,7 +31,7 @@ from scipy.stats import binom
 
 from mechcot.core.card import MeasureCard
 from mechcot.stats.gate import Gate, GateBounds, Side
-from mechcot.stats.match import match_lengths
+from mechcot.stats.match import Matched, match_lengths
 from mechcot.stats.measure_gates import measure_gates
 from mechcot.stats.tables import (
     READING_COLUMNS,
@@ -56,6 +56,7 @@ def gates(
     bounds: GateBounds | None = None,
     answers: Mapping[str, str] | None = None,
     items: Collection[str] | None = None,
+    matched: Matched | None = None,
 ) -> list[Gate]:
     """All gates of one comparison.
 
@@ -69,6 +70,7 @@ def gates(
         bounds: The bounds; the defaults when None.
         answers: Reference answer of each item, for the chance level.
         items: When given, only these items are looked at (a stratum, matched lengths).
+        matched: On own chains the matching that chose `items`, for the length gate; None matches here.
 
     Raises:
         ValueError: A table lacks a column, or holds two values for one key.
@@ -88,12 +90,23 @@ def gates(
         if author is not None:
             found.append(_off_policy_gate(scalars, others=(before, after), **cell))
     if author is None:
-        found.append(_length_gate(scalars, before=before, after=after, bounds=bounds))
+        found.append(_length_gate(matched or matching(scalars, before, after, bounds=bounds)))
     for card in cards:
         found += measure_gates(
             readings, scalars, card, before=before, after=after, author=author, bounds=bounds
         )
     return found
+
+
+def matching(scalars: pd.DataFrame, before: str, after: str, *, bounds: GateBounds) -> Matched:
+    """The items whose own chains are of agreeing length, by the bounds of the gates."""
+    return match_lengths(
+        scalars,
+        before=before,
+        after=after,
+        tolerance=bounds.length_tolerance,
+        needed=bounds.min_items,
+    )
 
 
 def chance_level(scalars: pd.DataFrame, *, answers: Mapping[str, str] | None = None) -> float:
@@ -213,13 +226,6 @@ def _off_policy_gate(
     return Gate("off_policy", side, value, bounds.off_policy, ok, text)
 
 
-def _length_gate(scalars: pd.DataFrame, *, before: str, after: str, bounds: GateBounds) -> Gate:
-    matched = match_lengths(
-        scalars,
-        before=before,
-        after=after,
-        tolerance=bounds.length_tolerance,
-        needed=bounds.min_items,
-    )
+def _length_gate(matched: Matched) -> Gate:
     kept = float(len(matched.items))
-    return Gate("length", "both", kept, float(bounds.min_items), matched.ok, matched.reason)
+    return Gate("length", "both", kept, float(matched.needed), matched.ok, matched.reason)

@@ -1,7 +1,7 @@
 """A training run: more than two checkpoints, one line per measure.
 
 Every point of a line is about the *same* items, those with a value at every checkpoint, so the line moves only because the model
-did. Each later checkpoint is judged against the first; all of them are one Holm family.
+did. Each later checkpoint is judged against the first behind the gates of that pair; all of them are one Holm family.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,23 @@ import pandas as pd
 from mechcot.core.card import MeasureCard
 from mechcot.stats.bootstrap import RESAMPLES
 from mechcot.stats.contrast import COLUMNS, judge, measured
-from mechcot.stats.gate import Gate
+from mechcot.stats.gate import Gate, GateBounds
+from mechcot.stats.gates import gates
 from mechcot.stats.tables import pair_values
 
 LINE_COLUMNS = ("checkpoint", "position", "value", "value_low", "value_high")
+MISSING = "not measured at every checkpoint"
 
 
 def series(
     readings: pd.DataFrame,
+    scalars: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
     checkpoints: Sequence[str],
     author: str,
-    gates: Mapping[str, Sequence[Gate]] | None = None,
+    bounds: GateBounds | None = None,
+    answers: Mapping[str, str] | None = None,
     seed: int = 0,
     clusters: Mapping[str, str] | None = None,
     resamples: int = RESAMPLES,
@@ -32,10 +36,12 @@ def series(
 
     Args:
         readings: Tidy readings table.
+        scalars: Tidy scalars table, holding the scalars of measure `gates`.
         cards: Measures to follow.
         checkpoints: Readers in training order; the first one is the reference.
         author: Who wrote the chains that all of them read.
-        gates: For each later checkpoint the gates of its comparison with the first.
+        bounds: Gate bounds; the defaults when None.
+        answers: Reference answer of each item, for the chance level.
         seed: Seed of the study.
         clusters: Cluster of each item.
         resamples: Number of resamples.
@@ -50,25 +56,23 @@ def series(
     if len(checkpoints) < 2 or len(set(checkpoints)) != len(checkpoints):
         msg = f"a series needs at least two different checkpoints, got {', '.join(checkpoints) or 'none'}"
         raise ValueError(msg)
+    first = checkpoints[0]
+    pairs = {"before": first, "author": author}
+    shut: dict[str, Sequence[Gate]] = {first: (_reference(first),)}
+    for name in checkpoints[1:]:
+        shut[name] = gates(
+            readings, scalars, cards, after=name, bounds=bounds, answers=answers, **pairs
+        )
+    draws = {"seed": seed, "clusters": clusters, "resamples": resamples}
     parts: list[pd.DataFrame] = []
-    held: list[Sequence[Gate]] = []
     for card in cards:
         items = shared_items(readings, card.name, checkpoints=checkpoints, author=author)
-        seen = set(readings.loc[(readings["measure"] == card.name), "item"])
+        lost = len(_seen(readings, card.name, checkpoints=checkpoints, author=author) - items)
+        because = {"dropped": lost, "dropped_because": f"{MISSING} ({lost})" if lost else ""}
         for position, name in enumerate(checkpoints):
-            row = measured(
-                readings,
-                [card],
-                before=checkpoints[0],
-                after=name,
-                author=author,
-                seed=seed,
-                clusters=clusters,
-                items=items,
-                resamples=resamples,
-            )
-            parts.append(row.assign(checkpoint=name, position=position, dropped=len(seen - items)))
-            held.append((gates or {}).get(name, ()) if position else (_reference(name),))
+            row = measured(readings, [card], after=name, items=items, **pairs, **draws)
+            parts.append(row.assign(checkpoint=name, position=position, **because))
+    held = [shut[name] for _ in cards for name in checkpoints]
     stacked = judge(pd.concat(parts, ignore_index=True), gates=held)
     line = {"value": "after", "value_low": "after_low", "value_high": "after_high"}
     stacked = stacked.assign(**{new: stacked[old] for new, old in line.items()})
@@ -86,6 +90,14 @@ def shared_items(
         for name in checkpoints
     ]
     return set.intersection(*kept)
+
+
+def _seen(
+    readings: pd.DataFrame, measure: str, *, checkpoints: Sequence[str], author: str
+) -> set[str]:
+    """Items that any checkpoint was asked about."""
+    rows = readings[(readings["measure"] == measure) & (readings["author"] == author)]
+    return set(rows[rows["reader"].isin(list(checkpoints))]["item"])
 
 
 def _reference(name: str) -> Gate:

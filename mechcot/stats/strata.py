@@ -2,7 +2,8 @@
 
 The family is all judgeable rows of all strata together: looking at five strata is five looks. Strata are
 small, so many rows will read "not judged" or "inconclusive"; a stratum that is significant while another is not
-does not show that the two differ.
+does not show that the two differ. The chance level, too, is the stratum's own: hard problems may have other answers than
+easy ones. On own chains only items of matched length are compared, as everywhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.bootstrap import RESAMPLES
 from mechcot.stats.contrast import COLUMNS, judge, measured
 from mechcot.stats.gate import Gate, GateBounds
-from mechcot.stats.gates import gates
+from mechcot.stats.gates import gates, matching
 
 
 def by_stratum(
@@ -27,7 +27,7 @@ def by_stratum(
     author: str | None,
     seed: int = 0,
     bounds: GateBounds | None = None,
-    resamples: int = RESAMPLES,
+    answers: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """`contrast` for each stratum; items without a stratum are left out.
 
@@ -41,18 +41,31 @@ def by_stratum(
         author: Who wrote the chains; None for each model's own.
         seed: Seed of the study.
         bounds: Gate bounds; the defaults when None.
-        resamples: Number of resamples.
+        answers: Reference answer of each item, for the chance level of each stratum.
 
     Returns:
         Column `stratum` and the columns of `contrast`, strata sorted by name.
     """
+    bounds = bounds or GateBounds()
+    pair = {"before": before, "after": after, "author": author}
     parts: list[pd.DataFrame] = []
     held: list[Sequence[Gate]] = []
     for stratum in sorted(set(strata.values())):
         items = sorted(item for item, name in strata.items() if name == stratum)
-        side = {"before": before, "after": after, "author": author, "items": items}
-        part = measured(readings, cards, seed=seed, resamples=resamples, **side)
-        found = gates(readings, scalars, cards, bounds=bounds, **side)
+        here = scalars[scalars["item"].isin(items)]
+        matched = matching(here, before, after, bounds=bounds) if author is None else None
+        kept = items if matched is None else matched.items
+        part = measured(readings, cards, items=kept, seed=seed, **pair)
+        found = gates(
+            readings,
+            here,
+            cards,
+            bounds=bounds,
+            answers=answers,
+            items=kept,
+            matched=matched,
+            **pair,
+        )
         parts.append(part.assign(stratum=stratum))
         held += [found] * len(part)
     if not parts:

@@ -147,6 +147,7 @@ class SeriesLine:
         low: Lower end of the 95 % interval.
         high: Upper end.
         n: Number of items.
+        verdicts: Verdict at each checkpoint against the first; the first one's says `reference`.
     """
 
     measure: str
@@ -157,3 +158,4 @@ class SeriesLine:
     low: Float[np.ndarray, " checkpoint"]
     high: Float[np.ndarray, " checkpoint"]
     n: int
+    verdicts: tuple[str, ...]

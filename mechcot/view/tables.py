@@ -53,6 +53,11 @@ def _value(value: float, low: float, high: float) -> Cell:
     return Cell(number(value), "number", interval(low, high))
 
 
+def _judged(line: SeriesLine, place: int) -> Cell:
+    told = f"{interval(line.low[place], line.high[place])}, {line.verdicts[place]}"
+    return Cell(number(line.mean[place]), "number", told)
+
+
 def contrasts(rows: Sequence[ContrastRow]) -> Table:
     """One row per measure with everything the verdict rests on."""
     heads = (
@@ -269,16 +274,11 @@ def patch_maps(maps: Sequence[PatchMap]) -> Table:
 
 
 def series(lines: Sequence[SeriesLine]) -> Table:
-    """One row per measure, one column per checkpoint."""
+    """One row per measure, one column per checkpoint, with the verdict against the first."""
     names = tuple(dict.fromkeys(name for line in lines for name in line.checkpoints))
     rows = []
     for line in lines:
         at = {name: place for place, name in enumerate(line.checkpoints)}
-        cells = [
-            _value(line.mean[at[name]], line.low[at[name]], line.high[at[name]])
-            if name in at
-            else Cell(DASH, "number")
-            for name in names
-        ]
+        cells = [_judged(line, at[name]) if name in at else Cell(DASH, "number") for name in names]
         rows.append([Cell(line.title, "", line.unit), *cells, Cell(str(line.n), "number")])
     return table(("measure", *names, "n"), rows)

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from mechcot.stats.gate import Gate
+from mechcot.stats.claim import claim
 from mechcot.stats.series import series
 
 RUN = ["base", "step1", "step2", "step3"]
@@ -14,9 +15,19 @@ def readings(make_readings, rng):
     return make_readings({name: base - fall for name, fall in falls.items()})
 
 
-def test_one_line_per_measure_against_the_first(readings, make_card):
+@pytest.fixture
+def scalars(make_scalars):
+    return make_scalars(readers=RUN)
+
+
+def test_one_line_per_measure_against_the_first(readings, scalars, make_card):
     line = series(
-        readings, [make_card(smallest_effect=0.15)], checkpoints=RUN, author="base", resamples=2000
+        readings,
+        scalars,
+        [make_card(smallest_effect=0.15)],
+        checkpoints=RUN,
+        author="base",
+        resamples=2000,
     )
     assert line["checkpoint"].tolist() == RUN
     assert line["position"].tolist() == [0, 1, 2, 3]
@@ -29,10 +40,12 @@ def test_one_line_per_measure_against_the_first(readings, make_card):
     assert np.isnan(line["p_holm"][0])
 
 
-def test_all_points_speak_about_the_same_items(readings, make_card):
+def test_all_points_speak_about_the_same_items(readings, scalars, make_card, make_readings):
     holes = (readings["reader"] == "step2") & readings["item"].isin(["i003", "i007"])
+    elsewhere = make_readings({"step3": [0.5] * 90}, author="step3")
     line = series(
-        readings.assign(value=readings["value"].mask(holes)),
+        pd.concat([readings.assign(value=readings["value"].mask(holes)), elsewhere]),
+        scalars,
         [make_card()],
         checkpoints=RUN,
         author="base",
@@ -40,23 +53,50 @@ def test_all_points_speak_about_the_same_items(readings, make_card):
     )
     assert line["n"].tolist() == [38] * 4
     assert line["dropped"].tolist() == [2] * 4
+    assert set(line["dropped_because"]) == {"not measured at every checkpoint (2)"}
     assert line["before"].nunique() == 1
 
 
-def test_gates_belong_to_a_checkpoint(readings, make_card):
-    shut = Gate("parsed", "after", 0.1, 0.9, ok=False, reason="unreadable")
+def test_each_checkpoint_stands_behind_its_own_gates(readings, make_scalars, make_card):
+    scalars = make_scalars(readers=RUN, parsed=[("step3", 0.1)], acc_with=[("step1", 0.0)])
     line = series(
-        readings,
-        [make_card()],
-        checkpoints=RUN,
-        author="base",
-        gates={"step3": [shut]},
-        resamples=500,
+        readings, scalars, [make_card()], checkpoints=RUN, author="base", resamples=500
+    ).set_index("checkpoint")
+    assert line["verdict"].tolist() == ["not judged", "not judged", "less", "not judged"]
+    assert "accuracy gate closed: step1 answers 0% right" in line.loc["step1", "reason"]
+    assert "parsed gate closed" in line.loc["step3", "reason"]
+
+
+def test_no_gate_is_open_where_nothing_was_measured(readings, scalars, make_card):
+    line = series(
+        readings, scalars.iloc[:0], [make_card()], checkpoints=RUN, author="base", resamples=500
     )
-    assert line["verdict"].tolist()[2:] == ["less", "not judged"]
+    assert set(line["verdict"]) == {"not judged"}
 
 
-def test_messages(readings, make_card):
+@pytest.mark.parametrize("shut", [{}, {"chain_nll": [("step2", 2.0)]}, {"parsed": [("base", 0.5)]}])
+def test_a_line_of_two_is_the_pair(readings, make_scalars, make_card, shut):
+    scalars = make_scalars(readers=RUN, **shut)
+    holes = (readings["reader"] == "step2") & (readings["item"] < "i006")
+    readings = readings.assign(value=readings["value"].mask(holes))
+    cards = [make_card(), make_card("filler")]
+    answers = {f"i{k:03d}": str(k % 10) for k in range(40)}
+    line = series(
+        readings, scalars, cards, checkpoints=["base", "step2"], author="base", answers=answers
+    )
+    pair = claim(
+        readings, scalars, cards, before="base", after="step2", author="base", answers=answers
+    )
+    same = ["measure", "verdict", "delta", "low", "high", "p_holm", "p_equivalence_holm", "n"]
+    later = line[line["position"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(later[same], pair.table[same])
+    gated = "gate closed" in pair.table["reason"][0]
+    assert gated == bool(shut or holes.any())
+    if gated:
+        assert later["reason"].tolist() == pair.table["reason"].tolist()
+
+
+def test_messages(readings, scalars, make_card):
     for run in (["base"], ["base", "base"]):
         with pytest.raises(ValueError, match="at least two different checkpoints"):
-            series(readings, [make_card()], checkpoints=run, author="base")
+            series(readings, scalars, [make_card()], checkpoints=run, author="base")

@@ -8,6 +8,7 @@ import plotly.io as pio
 import pytest
 from view_fixtures import bare
 
+from mechcot.view import tables
 from mechcot.view.figures.early_curves import early_curves
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.patch_map import patch_map
@@ -228,7 +229,11 @@ def test_series_equal_the_lines(series_data):
     lines = [trace for trace in figure.data if trace.hovertemplate]
     for drawn, line in zip(lines, series_data.series, strict=True):
         np.testing.assert_array_equal(drawn.y, line.mean)
+        assert tuple(drawn.customdata) == line.verdicts
     assert "(probability)" in said(figure)
+    cells = tables.series(series_data.series).rows[0][1:5]
+    verdicts = [cell.remark.rpartition(", ")[2] for cell in cells]
+    assert verdicts == ["reference", "no change", "less", "not judged"]
 
 
 def test_series_stand_on_the_page_only_for_more_than_two_checkpoints(series_data):

@@ -419,7 +419,7 @@ def series_data() -> rd.ReportData:
     data = report_data()
     rng = np.random.default_rng(0)
     lines = tuple(
-        rd.SeriesLine(c.name, c.title, c.unit, names, m := LEVELS[c.name][0] * np.array([1, 0.9, 0.4, 0.05]) + rng.normal(0, 0.005, 4), m - 0.03, m + 0.03, N)
+        rd.SeriesLine(c.name, c.title, c.unit, names, m := LEVELS[c.name][0] * np.array([1, 0.9, 0.4, 0.05]) + rng.normal(0, 0.005, 4), m - 0.03, m + 0.03, N, ("reference", "no change", "less", "not judged"))
         for c in CARDS.values()
     )  # fmt: skip
     first = data.comparisons[0]

@@ -72,6 +72,7 @@ def _line(line: SeriesLine) -> list[go.Scatter]:
             line={"color": LOOK.colour, "width": 2.2},
             marker={"color": LOOK.colour, "size": 7},
             text=[plain(name) for name in line.checkpoints],
-            hovertemplate="%{text}: %{y:.3f}<extra></extra>",
+            customdata=line.verdicts,
+            hovertemplate="%{text}: %{y:.3f} (%{customdata})<extra></extra>",
         ),
     ]
