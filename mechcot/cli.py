@@ -52,10 +52,24 @@ def compare(  # noqa: PLR0913 - one argument per option
     seed: Seed = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    prompt: Annotated[
+    device_map: Annotated[
+        str | None,
+        typer.Option(help="Spread a model over devices: auto, balanced, sequential, or a device."),
+    ] = None,
+    author: Annotated[
         str,
-        typer.Option(help="shared: the first model's rendered text for all; own: each template."),
-    ] = "shared",
+        typer.Option(
+            help="first: all read the first model's chains; own: each model writes and reads its own "
+            "(for different tokenizers; such numbers follow chain length)."
+        ),
+    ] = "first",
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="shared: the first model's rendered text for all; own: each template. "
+            "Default shared, own with --author own."
+        ),
+    ] = None,
     chains: Annotated[
         str,
         typer.Option(
@@ -89,7 +103,9 @@ def compare(  # noqa: PLR0913 - one argument per option
         seed=seed,
         device=device,
         dtype=dtype,
-        prompt=_one_of("--prompt", prompt, ("shared", "own")),
+        device_map=device_map,
+        author=_one_of("--author", author, ("first", "own")),
+        prompt=None if prompt is None else _one_of("--prompt", prompt, ("shared", "own")),
         chains=_one_of("--chains", chains, ("correct", "all")),
         null_reader=_one_of("--null-reader", null_reader, ("scaled", "none")),
         residency="one-at-a-time" if one_at_a_time else "together",

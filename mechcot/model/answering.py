@@ -81,13 +81,13 @@ def answer_after(
     return ask(reader, reader.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]
 
 
-def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer:
-    """The answer that a whole text states: `ids` start with the trace's prompt, chain and answer follow.
+def written_trace(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Trace:
+    """The trace of a whole text: `ids` start with the trace's prompt, chain and answer follow.
 
     Args:
         reader: Whose tokenizer and tags are used.
         trace: Whose problem and prompt it is.
-        ids: Token ids of prompt and completion.
+        ids: Token ids of prompt and completion; they are kept.
     """
     text = reader.continuation(ids[: trace.prompt_length], ids[trace.prompt_length :])
     completion = Completion(
@@ -98,7 +98,12 @@ def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer
         ids=tuple(ids),
         prompt_ids=trace.prompt_length,
     )
-    return reader.read(completion).answer
+    return reader.read(completion)
+
+
+def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer:
+    """The answer that a whole text states; arguments as in `written_trace`."""
+    return written_trace(reader, trace, ids).answer
 
 
 def read_continuation(reader: Reasoner, ids: Sequence[int]) -> tuple[tuple[int, ...], Answer]:

@@ -138,6 +138,12 @@ class Backbone:
             hidden: States after the final norm, e.g. `Prefix.hidden`.
             scale: Factor on the logits (1.5 makes the over-confident null model).
         """
+        return self.log_probabilities(hidden, scale=scale)
+
+    def log_probabilities(
+        self, hidden: Float[Tensor, "*batch d_model"], *, scale: float = 1.0
+    ) -> Float[Tensor, "*batch d_vocab"]:
+        """What `unembed` gives, with gradients where they are on."""
         weight = next(self.head.parameters())
         logits = self.head(hidden.to(weight.device, weight.dtype)) * self.logit_factor
         if self.softcap is not None:

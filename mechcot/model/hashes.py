@@ -16,7 +16,7 @@ def hash_spec(spec: ModelSpec) -> str | None:
 
     A hub cache names its files by their SHA-256, so that those are not read again.
     """
-    folder = Path(spec.base) if spec.is_local else _cached_folder(spec)
+    folder = weights_folder(spec)
     if folder is None:
         return None
     files = sorted(folder.glob("*.safetensors"))
@@ -38,7 +38,10 @@ def hash_module(model: nn.Module) -> str:
     return whole.hexdigest()[:16]
 
 
-def _cached_folder(spec: ModelSpec) -> Path | None:
+def weights_folder(spec: ModelSpec) -> Path | None:
+    """Where the files of a base model lie, None when they are not on this machine."""
+    if spec.is_local:
+        return Path(spec.base)
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(spec.base, "config.json", revision=spec.revision)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from mechcot.core.errors import UserError
+from mechcot.model.room import out_of_memory
 from mechcot.model.spec import ModelSpec, check_spec
 
 log = logging.getLogger(__name__)
@@ -80,12 +81,10 @@ def load_base(spec: ModelSpec, placement: Placement) -> tuple[Any, Any, torch.de
     if placement.device_map is None:
         try:
             model.to(device)
-        except torch.OutOfMemoryError as error:
-            msg = (
-                f"{spec.name}: the weights do not fit on {device}; use --dtype bfloat16, "
-                "--one-at-a-time, or another --device."
-            )
-            raise UserError(msg) from error
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise UserError(_too_large(spec, str(device))) from error
     else:
         device = model.get_input_embeddings().weight.device
     return freeze(model), tokenizer, device
@@ -161,6 +160,8 @@ def _load_module(spec: ModelSpec, placement: Placement, device: torch.device) ->
         with _bar_if_large(spec):
             model, info = _with_attention(load, spec)
     except Exception as error:
+        if out_of_memory(error):
+            raise UserError(_too_large(spec, "this machine")) from error
         raise UserError(_explain(spec, error, "model")) from error
     missing = sorted(info["missing_keys"])
     if missing:
@@ -203,12 +204,24 @@ def _with_attention(load: Any, spec: ModelSpec) -> Any:
         return load(attn_implementation="eager")
 
 
+def _too_large(spec: ModelSpec, where: str) -> str:
+    return (
+        f"{spec.name}: the weights do not fit on {where}; use --dtype bfloat16, --one-at-a-time, "
+        "another --device, or --device-map auto to spread them."
+    )
+
+
 def _explain(spec: ModelSpec, error: Exception, what: str) -> str:
     """One sentence for a failure of `from_pretrained`."""
     text = str(error)
     first = next((line.strip() for line in text.splitlines() if line.strip()), "no message")
     where = spec.base
     reasons = (
+        (
+            r"requires `?accelerate|device_map",
+            f"{where}: --device-map could not be followed ({first}). Expected auto, balanced, sequential or a device; "
+            "spreading a model over devices needs the package accelerate.",
+        ),
         (
             r"trust_remote_code|execute the (configuration|model|tokenizer)",
             f"{where}: this checkpoint needs Python code that comes with it. Read that code, then pass "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,6 +27,7 @@ from mechcot.model.probe import backbone_of
 from mechcot.model.room import Limit, in_parts
 from mechcot.model.running import Kept, Run
 from mechcot.model.scoring import token_logprobs
+from mechcot.model.writing import Sampling, choose
 
 Out = TypeVar("Out")
 Rows = Sequence[Sequence[int]]
@@ -211,6 +213,39 @@ class Prefix:
             start, rows, under, hide, lambda run: run.decode(max_new=max_new, stop=ends)
         )
         return [row for part in parts for row in part]
+
+    def sample(
+        self, cut: int, *, sampling: Sampling, seeds: Sequence[int], stop: Collection[int]
+    ) -> list[list[int]]:
+        """Continue the first `cut` tokens once per seed; the continuations share the kept keys and values.
+
+        Each seed gives its own text, whatever the others are (floating noise aside).
+
+        Args:
+            cut: How many tokens of the prefix stay, at least one.
+            sampling: How tokens are chosen.
+            seeds: One for each continuation.
+            stop: Token ids that end a continuation; the stopping token is not returned.
+
+        Raises:
+            UserError: A cut outside the prefix.
+        """
+        if not 1 <= cut <= len(self):
+            msg = f"expected a cut in [1, {len(self)}], got {cut}"
+            raise UserError(msg)
+        ends, row = frozenset(stop), self.ids[cut - 1 : cut]
+        draws = np.array([np.random.default_rng(s).random(sampling.max_tokens) for s in seeds])
+
+        def run(part: list[int]) -> list[list[int]]:
+            def pick(hidden: Tensor, step: int) -> Tensor:
+                return choose(self.unembed(hidden), sampling, draws[part, step])
+
+            rows = self._run(cut - 1, [row] * len(part), [()])
+            return rows.decode(max_new=sampling.max_tokens, stop=ends, pick=pick)
+
+        sizes = [cut + sampling.max_tokens] * len(seeds)
+        parts = in_parts(sizes, run, limit=self.backbone.rows)
+        return [written for part in parts for written in part]
 
     def _in_parts(
         self,

@@ -1,6 +1,6 @@
 """Running rows of tokens from a position on, under acts, on top of kept keys and values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,9 @@ from mechcot.model.edits import Act, Hide, Intervention
 from mechcot.model.forward import Firing, KeysValues, cache_view, forward
 from mechcot.model.hooks import Place, Tap
 from mechcot.model.masks import Masks, additive, causal, check_fires, hidden_from
+
+Pick = Callable[[Tensor, int], Tensor]
+"""States `[row d_model]` after the final norm, and how many tokens were written, to the next token of each row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +114,16 @@ class Run:
         self._firing.check_fired()
         return hidden
 
-    def decode(self, *, max_new: int, stop: frozenset[int]) -> list[list[int]]:
-        """Run all tokens of the rows, then continue each greedily, up to the end of the context."""
+    def decode(
+        self, *, max_new: int, stop: frozenset[int], pick: Pick | None = None
+    ) -> list[list[int]]:
+        """Run all tokens of the rows, then continue each one, up to the end of the context.
+
+        Args:
+            max_new: Most tokens per row.
+            stop: Token ids that end a row.
+            pick: Chooses the next tokens; None: greedily.
+        """
         position = self._start + self._ids.shape[1]
         self._check_reach(stop=None, prompt_stop=position + max_new)
         cache = self.cache() if self._backbone.forkable else None
@@ -121,7 +132,8 @@ class Run:
         written: list[list[int]] = [[] for _ in self._ids]
         open_rows = set(range(len(written)))
         for step in range(max_new):
-            ids = self._backbone.unembed(hidden[:, -1]).argmax(dim=-1)
+            last = hidden[:, -1]
+            ids = pick(last, step) if pick else self._backbone.unembed(last).argmax(dim=-1)
             for row, token in enumerate(ids.tolist()):
                 if row in open_rows and token not in stop:
                     written[row].append(token)

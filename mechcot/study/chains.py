@@ -1,16 +1,20 @@
 """The chains of a study: written by each model in fixed batches, or read from a file.
 
 Batches are fixed by the list of problems, and a batch is written anew as a whole when one of its
-chains is missing, so that a killed and resumed run gives the same text as an undisturbed one.
+chains is missing, so that a killed and resumed run gives the same text as an undisturbed one. A problem
+that a model cannot be asked (no tokens, longer than the context) leaves a file with the reason.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.store import digest, trace_from_json, trace_to_json, write_json
 from mechcot.core.trace import Trace
@@ -18,6 +22,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.study.makers import with_exact_kinds
 from mechcot.study.models import Models
 from mechcot.study.plan import Study
+from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
 from mechcot.text.traces_in import ForeignChain, load_chains
 
@@ -31,36 +36,179 @@ def problems_of(study: Study) -> list[Problem]:
     return load_problems(study.problems, n=study.n, seed=study.seed)
 
 
+@dataclass(frozen=True)
+class Unwritten:
+    """A problem for which a model could not write a chain.
+
+    Attributes:
+        problem: The problem's id.
+        author: Name of the model.
+        reason: Why.
+    """
+
+    problem: str
+    author: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Chains:
+    """All chains of a study.
+
+    Attributes:
+        by_author: Author -> chains, the headline's author first.
+        author: Who wrote the headline's chains; None when every model reads its own.
+        used: The headline's chains that are judged.
+        unwritten: Problems without a chain.
+    """
+
+    by_author: dict[str, list[Trace]]
+    author: str | None
+    used: tuple[Trace, ...]
+    unwritten: tuple[Unwritten, ...] = ()
+
+    @property
+    def headline(self) -> tuple[Trace, ...]:
+        """The headline's chains, judged or not."""
+        authors = self.by_author if self.author is None else (self.author,)
+        return tuple(trace for author in authors for trace in self.by_author[author])
+
+
+def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains:
+    """Write or read all chains, and see that every model can read those of the headline.
+
+    Raises:
+        UserError: A file is wrong, tokenizers differ, or no chain can be used.
+    """
+    if study.traces is not None:
+        every = imported(study, models.get(models.first))
+        by_author = {every[0].author: every}
+        _readable(models, every)
+    else:
+        by_author = {}
+        for name in models.names:
+            by_author[name] = written(study, models, name, problems)
+            if name == models.first and study.author == "first":
+                _readable(models, by_author[name])
+    missing = [
+        each
+        for name in (by_author if study.traces is None else ())
+        for each in unwritten(study, models, name, problems)
+    ]
+    author = None if study.author == "own" else next(iter(by_author))
+    used = [
+        trace
+        for name in (by_author if author is None else (author,))
+        for trace in _usable(study, name, by_author[name], missing)
+    ]
+    return Chains(by_author, author, tuple(used), tuple(missing))
+
+
+def _readable(models: Models, traces: Sequence[Trace]) -> None:
+    """See that every model gives the chains' tokens the same meaning, before hours are spent.
+
+    Raises:
+        UserError: One does not.
+    """
+    for name in models.names:
+        reader = models.get(name)
+        for trace in traces:
+            with suppress(NotMeasurable):  # counted when it is read
+                reader.view(trace)
+
+
+def _usable(
+    study: Study, author: str, traces: Sequence[Trace], missing: Sequence[Unwritten]
+) -> list[Trace]:
+    """The chains of one author that are judged.
+
+    Raises:
+        UserError: None is left.
+    """
+    if study.traces is not None:
+        return list(traces)
+    found = [trace for trace in traces if study.chains == "all" or _right(trace)]
+    if found:
+        return found
+    reasons = [each.reason for each in missing if each.author == author]
+    if reasons and not traces:
+        msg = (
+            f"{author} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"
+        )
+    else:
+        msg = (
+            f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}); "
+            "use --chains all, more problems, or longer completions (--max-tokens)"
+        )
+    raise UserError(msg)
+
+
+def _right(trace: Trace) -> bool:
+    return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
+
+
 def written(study: Study, models: Models, author: str, problems: Sequence[Problem]) -> list[Trace]:
-    """The chains that one model writes for the problems; those on disk are not written again."""
-    folder = study.out / "traces" / models.file_name(author)
+    """The chains that one model writes for the problems; those on disk are not written again.
+
+    Problems that it cannot be asked are left out; `unwritten` names them afterwards.
+    """
     batches = [
         problems[start : start + study.batch_size]
         for start in range(0, len(problems), study.batch_size)
     ]
-    paths = [[_path(folder, study, models, author, p) for p in batch] for batch in batches]
-    for batch, files in zip(
-        tqdm(batches, desc=f"{author} writes", unit="batch", leave=False), paths, strict=True
-    ):
-        if all(path.exists() for path in files):
-            continue
-        traces = models.get(author).write(
-            batch,
-            max_tokens=study.max_tokens,
-            temperature=study.temperature,
-            seed=study.seed,
-            batch_size=study.batch_size,
-        )
-        for trace, path in zip(traces, files, strict=True):
-            write_json(path, trace_to_json(with_exact_kinds(trace)))
-    flat = [path for files in paths for path in files]
-    return [trace_from_json(json.loads(path.read_text(encoding="utf-8"))) for path in flat]
+    for batch in tqdm(batches, desc=f"{author} writes", unit="batch", leave=False):
+        paths = {problem.id: _path(study, models, author, problem) for problem in batch}
+        if not all(path.exists() for path in paths.values()):
+            _write(study, models, author, batch, paths)
+    found = (_on_disk(study, models, author, problem) for problem in problems)
+    return [trace_from_json(each) for each in found if "unwritten" not in each]
 
 
-def _path(folder: Path, study: Study, models: Models, author: str, problem: Problem) -> Path:
+def unwritten(
+    study: Study, models: Models, author: str, problems: Sequence[Problem]
+) -> list[Unwritten]:
+    """The problems that `written` left out for one model, with the reasons."""
+    found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
+    return [
+        Unwritten(problem.id, author, each["unwritten"])
+        for problem, each in found
+        if "unwritten" in each
+    ]
+
+
+def _write(
+    study: Study,
+    models: Models,
+    author: str,
+    batch: Sequence[Problem],
+    paths: Mapping[str, Path],
+) -> None:
+    def skip(problem: Problem, reason: NotMeasurable) -> None:
+        write_json(paths[problem.id], {"unwritten": str(reason)})
+
+    traces = models.get(author).write(
+        batch,
+        max_tokens=study.max_tokens,
+        temperature=study.temperature,
+        seed=study.seed,
+        batch_size=study.batch_size,
+        skip=skip,
+    )
+    for trace in traces:
+        write_json(paths[trace.problem.id], trace_to_json(with_exact_kinds(trace)))
+
+
+def _on_disk(study: Study, models: Models, author: str, problem: Problem) -> dict[str, Any]:
+    path = _path(study, models, author, problem)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
     settings = (study.seed, study.max_tokens, study.temperature, study.batch_size, study.n)
-    key = digest(problem.id, problem.question, models.weights_hash(author), study.prompt, settings)
-    return folder / f"{key}.json"
+    key = digest(
+        problem.id, problem.question, models.weights_hash(author), study.template, settings
+    )
+    return study.out / "traces" / models.file_name(author) / f"{key}.json"
 
 
 def imported(study: Study, reader: Reasoner) -> list[Trace]:

@@ -1,21 +1,37 @@
 """What a run will cost, said before it starts: forwards, tokens, time, memory, disk.
 
 Forwards are counted from the chains themselves; time is one measured forward per model times that.
+Memory is that of the weights, from the heads of their files; disk is that of the readings, from the sizes
+of their arrays.
 """
 
+import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
+from mechcot.core.errors import NotMeasurable
 from mechcot.measure.registry import MEASURES
 from mechcot.study.models import Models
 from mechcot.study.plan import Study
 from mechcot.study.run import Job
 
-BYTES_PER_READING = 12_000
+TRIED = 3
+HEAD_BYTES = 1_500
+"""Names and scalars of one reading."""
+BLOCK_BYTES = 4_096
+"""A file takes whole blocks."""
+NUMBER_BYTES = 8
+STEP_BY_STEP = {"suppression": 1, "step_attention": 2}
+"""Arrays `[step, step]` that a reading of a measure holds."""
+LAYER_BY_STEP = {"step_patching": 3}
+"""Arrays `[layer, step]`."""
+HEAD_BY_STEP = {"step_attention": 1}
+"""Arrays `[layer, head, step]`."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,7 @@ class Cost:
         items: How many readings are still to be taken.
         forwards: Forwards of a whole trace, about.
         tokens: Tokens that go through the model, about.
+        disk: Bytes of the readings, about.
     """
 
     reader: str
@@ -35,10 +52,17 @@ class Cost:
     items: int
     forwards: float
     tokens: float
+    disk: int
 
 
-def costs(todo: Sequence[Job]) -> list[Cost]:
-    """Cost of the readings that are not on disk."""
+def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
+    """Cost of the readings that are not on disk.
+
+    Args:
+        todo: All readings of the study.
+        layers: Blocks of a model.
+        heads: Attention heads of a block.
+    """
     groups: dict[tuple[str, str], list[Job]] = {}
     for job in todo:
         if not job.path.exists():
@@ -48,16 +72,32 @@ def costs(todo: Sequence[Job]) -> list[Cost]:
         fixed, per_step = MEASURES[measure].forwards
         each = [fixed + per_step * len(job.trace.chain_steps) for job in jobs]
         tokens = sum(f * len(job.trace) for f, job in zip(each, jobs, strict=True))
-        found.append(Cost(reader, measure, len(jobs), sum(each), tokens))
+        disk = sum(
+            reading_bytes(measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)
+            for job in jobs
+        )
+        found.append(Cost(reader, measure, len(jobs), sum(each), tokens, disk))
     return found
+
+
+def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
+    """Bytes on disk of one reading, about: its arrays, its names, whole blocks."""
+    numbers = (
+        STEP_BY_STEP.get(measure, 0) * steps**2
+        + LAYER_BY_STEP.get(measure, 0) * layers * steps
+        + HEAD_BY_STEP.get(measure, 0) * layers * heads * steps
+        + 2 * steps
+    )
+    return BLOCK_BYTES * math.ceil((HEAD_BYTES + NUMBER_BYTES * numbers) / BLOCK_BYTES)
 
 
 def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Console) -> None:
     """Print the cost table and the time estimate; nothing when all is on disk."""
-    rows = costs(todo)
-    if not rows:
+    if all(job.path.exists() for job in todo):
         console.print("every reading is on disk already", markup=False)
         return
+    config = models.get(models.first).model.config.get_text_config()
+    rows = costs(todo, layers=config.num_hidden_layers, heads=config.num_attention_heads)
     per_token = _seconds_per_token(models, todo)
     table = Table(title="what this run will cost", title_justify="left")
     for name in ("reader", "measure", "readings", "forwards", "tokens", "about"):
@@ -75,35 +115,34 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
     console.print(table)
     items = sum(row.items for row in rows)
     seconds = sum(row.tokens for row in rows) * per_token
-    weights = sum(_bytes(models, name) for name in _held(study, models))
+    alone = study.residency == "one-at-a-time"
+    held = "the largest model alone" if alone else f"{len(models.names)} models together"
     console.print(
-        f"{items} readings, about {_duration(seconds)}, about {items * BYTES_PER_READING / 1e6:.0f} MB of disk, "
-        f"{weights / 1e6:.0f} MB of weights in memory",
+        f"{items} readings, about {_duration(seconds)}, about {_megabytes(sum(row.disk for row in rows))} of disk; "
+        f"{_megabytes(models.weight_bytes())} of weights in memory ({held})",
         markup=False,
     )
 
 
-def _held(study: Study, models: Models) -> tuple[str, ...]:
-    return models.names[:1] if study.residency == "one-at-a-time" else models.names
-
-
-def _bytes(models: Models, name: str) -> int:
-    del name
-    model = models.get(models.first).model
-    return sum(weight.numel() * weight.element_size() for weight in model.parameters())
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e9:.1f} GB"
 
 
 def _seconds_per_token(models: Models, todo: Sequence[Job]) -> float:
-    """One measured forward of one trace (the second of two)."""
+    """One measured forward of one trace (the second of two); NaN when the first few cannot be run."""
     reader = models.get(models.first)
-    ids = todo[0].trace.ids
-    reader.prefix(ids)
-    started = time.perf_counter()
-    reader.prefix(ids)
-    return (time.perf_counter() - started) / len(ids)
+    for trace in list({job.trace.id: job.trace for job in todo}.values())[:TRIED]:
+        with suppress(NotMeasurable):
+            reader.prefix(trace.ids)
+            started = time.perf_counter()
+            reader.prefix(trace.ids)
+            return (time.perf_counter() - started) / len(trace)
+    return math.nan
 
 
 def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "unknown"
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,8 @@
 """Readings -> claims: one finding per later checkpoint, and the tables of nulls and of what could not be judged.
 
 The gates are read on every chain of the headline's author, the other measures on the chains chosen by
-the study (`correct` or `all`).
+the study (`correct` or `all`). On own chains (`Study.author`) the headline pairs what each model wrote and
+read itself, by problem, on items whose two chains are about equally long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
+from mechcot.core.problem import Problem
 from mechcot.core.reading import Reading
-from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.measure.standing import ORDER
 from mechcot.stats.claim import Claim, claim
@@ -49,8 +50,8 @@ class Finding:
     """The reference against one later checkpoint.
 
     Attributes:
-        headline: The claim on the same chains.
-        own: The claim on each model's own chains; None when there are none.
+        headline: The claim on the same chains; on each model's own in a study of own chains.
+        own: The claim on each model's own chains beside a headline on the same; None when there are none.
         strata: Contrast per stratum; empty without strata.
     """
 
@@ -69,9 +70,13 @@ class Finding:
         return self.headline.after
 
     @property
-    def author(self) -> str:
-        """Who wrote the headline chains."""
-        return str(self.headline.author)
+    def same(self) -> bool:
+        """Whether both models read the same chains."""
+        return self.headline.author is not None
+
+    def author(self, reader: str) -> str:
+        """Who wrote the headline chains that one of the two models read."""
+        return self.headline.author or reader
 
 
 def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
@@ -81,20 +86,30 @@ def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
 
 
 def find(
-    study: Study, tables: Tables, *, author: str, after: str, traces: Sequence[Trace]
+    study: Study, tables: Tables, *, author: str | None, after: str, problems: Sequence[Problem]
 ) -> Finding:
-    """Compare the first model with one later checkpoint or null reader."""
+    """Compare the first model with one later checkpoint or null reader.
+
+    Args:
+        study: The study.
+        tables: All that was read.
+        author: Who wrote the chains that both read; None for each model's own.
+        after: The later model.
+        problems: The problems, for their answers and strata.
+    """
     before = study.specs[0].name
     cards = judged_cards(study)
     data = (tables.readings, tables.scalars)
-    answers = {trace.problem.id: trace.problem.answer for trace in traces}
+    answers = {problem.id: problem.answer for problem in problems}
     sides = {"before": before, "after": after}
     headline = claim(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
-    strata = {t.problem.id: t.problem.stratum for t in traces if t.problem.stratum is not None}
+    strata = {p.id: p.stratum for p in problems if p.stratum is not None}
     return Finding(
         headline=headline,
-        own=_own(study, tables, after=after),
-        strata=by_stratum(*data, cards, strata=strata, **sides, author=author, seed=study.seed)
+        own=None if author is None else _own(study, tables, after=after),
+        strata=by_stratum(
+            *data, cards, strata=strata, **sides, author=author, seed=study.seed, answers=answers
+        )
         if strata
         else pd.DataFrame(),
     )
@@ -117,10 +132,11 @@ def null_name(study: Study) -> str | None:
     return f"{study.specs[0].name}@logits={NULL_SCALE:g}" if study.null_reader == "scaled" else None
 
 
-def nulls(tables: Tables, *, author: str) -> pd.DataFrame:
+def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
     """Mean, largest absolute value and n of every yardstick and identity edit, per measure and reader."""
     rows = tables.scalars
-    rows = rows[rows["name"].isin(YARDSTICKS) & (rows["author"] == author)]
+    mine = rows["author"] == author if author is not None else True
+    rows = rows[rows["name"].isin(YARDSTICKS) & mine]
     rows = rows[np.isfinite(rows["value"].astype(float))]
     grouped = rows.groupby(["measure", "name", "reader"], sort=True)["value"]
     return grouped.agg(

@@ -7,7 +7,7 @@ DIR/ gets report.html, summary.json (no durations: a resumed run gives it byte f
 import datetime as dt
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,15 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes, write_json, write_text, write_traces
-from mechcot.core.trace import Trace
-from mechcot.study.chains import imported, problems_of, written
+from mechcot.study.chains import Chains, collect, problems_of
 from mechcot.study.cost import announce
 from mechcot.study.findings import Finding, Tables, find, null_name
 from mechcot.study.models import Models
 from mechcot.study.page import report_data
 from mechcot.study.plan import Study, cells
-from mechcot.study.run import Job, jobs, take
+from mechcot.study.run import Job, jobs, take, unread
 from mechcot.study.summary import summary
-from mechcot.text.answers import same_answer
 from mechcot.view.report import page
 
 PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
@@ -43,36 +40,25 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     problems = problems_of(study) if study.problems is not None else []
     models = Models.of(study)
     study.out.mkdir(parents=True, exist_ok=True)
-    chains = _chains(study, models, problems)
-    author = next(iter(chains))
-    used = [trace for trace in chains[author] if _usable(study, trace)]
-    if not used:
-        msg = (
-            f"none of the {len(chains[author])} chains of {author} can be used "
-            f"(chains: {study.chains}); use --chains all, more problems, or longer completions (--max-tokens)"
-        )
-        raise UserError(msg)
-    todo = [
-        job
-        for job in jobs(study, models, cells(study, author=author), chains)
-        if _wanted(job, used)
-    ]
+    chains = collect(study, models, problems)
+    table = cells(study, author=next(iter(chains.by_author)))
+    every = jobs(study, models, table, chains.by_author)
+    used = {trace.id for trace in chains.used}
+    todo = [job for job in every if _wanted(job, used)]
     announce(study, models, todo, console=console)
-    tables = Tables.of(list(take(study, models, todo, chains)))
-    later = [*models.names[1:], *([name] if (name := null_name(study)) else [])]
-    findings = [
-        find(study, tables, author=author, after=name, traces=chains[author]) for name in later
-    ]
+    readings = take(study, models, todo, chains.by_author)
+    tables = Tables.of([*readings, *unread(table, chains.unwritten)])
+    findings = _findings(study, models, tables, chains)
     found = summary(
         study,
         models,
-        author=author,
-        written=chains[author],
-        used=used,
+        author=chains.author,
+        written=chains.headline,
+        used=chains.used,
         findings=findings,
         tables=tables,
     )
-    _write(study, models, found, findings=findings, tables=tables, chains=chains, used=used)
+    _write(study, models, found, findings=findings, tables=tables, chains=chains)
     _manifest(study, models, tables, seconds=time.monotonic() - started)
     for finding in findings:
         if finding.after != null_name(study):
@@ -83,26 +69,22 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     return found
 
 
-def _chains(study: Study, models: Models, problems: Sequence[Any]) -> dict[str, list[Trace]]:
-    """Author -> chains, the headline's author first."""
-    if study.traces is not None:
-        reader = models.get(models.first)
-        traces = imported(study, reader)
-        return {traces[0].author: traces}
-    return {name: written(study, models, name, problems) for name in models.names}
+def _wanted(job: Job, used: Set[str]) -> bool:
+    """Gates read every chain, a tuned model's chains are read whole, the headline only the usable ones."""
+    return job.measure == "gates" or job.cell.role == "own" or job.trace.id in used
 
 
-def _usable(study: Study, trace: Trace) -> bool:
-    if study.chains == "all" or study.traces is not None:
-        return True
-    return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
-
-
-def _wanted(job: Job, used: Sequence[Trace]) -> bool:
-    """Gates read every chain, own chains are read whole, the headline only the usable ones."""
-    if job.measure == "gates" or job.cell.role == "own":
-        return True
-    return job.trace.id in {trace.id for trace in used}
+def _findings(study: Study, models: Models, tables: Tables, chains: Chains) -> list[Finding]:
+    """The reference against every later model; the null reads the reference's chains in any study."""
+    problems = list({trace.problem.id: trace.problem for trace in chains.headline}.values())
+    found = [
+        find(study, tables, author=chains.author, after=name, problems=problems)
+        for name in models.names[1:]
+    ]
+    if (null := null_name(study)) is not None:
+        author = chains.author or models.first
+        found.append(find(study, tables, author=author, after=null, problems=problems))
+    return found
 
 
 def _write(
@@ -112,8 +94,7 @@ def _write(
     *,
     findings: Sequence[Finding],
     tables: Tables,
-    chains: dict[str, list[Trace]],
-    used: Sequence[Trace],
+    chains: Chains,
 ) -> None:
     results = study.out / "results"
     contrasts = pd.concat([finding.headline.table for finding in findings], ignore_index=True)
@@ -121,9 +102,10 @@ def _write(
     _parquet(results / "scalars.parquet", tables.scalars)
     _parquet(results / "contrasts.parquet", contrasts)
     _parquet(results / "values.parquet", _values(tables))
-    write_traces(study.out / "traces.jsonl", [trace for each in chains.values() for trace in each])
+    every = [trace for each in chains.by_author.values() for trace in each]
+    write_traces(study.out / "traces.jsonl", every)
     write_json(study.out / "summary.json", found)
-    data = report_data(study, models, findings=findings, tables=tables, used=used, written=chains)
+    data = report_data(study, models, findings=findings, tables=tables, chains=chains)
     write_text(study.out / "report.html", page(data))
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from mechcot.core.store import digest
 from mechcot.model.hashes import hash_spec
+from mechcot.model.loading import Placement
 from mechcot.model.pairs import shares_base, with_adapter
 from mechcot.model.prompts import PromptPolicy
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.sizes import adapter_bytes, base_bytes
 from mechcot.model.spec import ModelSpec, check_spec
 from mechcot.study.plan import Study
 
@@ -58,6 +60,22 @@ class Models:
         )
         return hash_spec(spec) or self.get(name).weights_hash
 
+    def weight_bytes(self) -> int:
+        """Bytes of weights in memory at a time: of all models, or of the largest when one is held at a time."""
+        sizes = [self._bytes(name) for name in self.names]
+        return max(sizes) if self.study.residency == "one-at-a-time" else sum(sizes)
+
+    def _bytes(self, name: str) -> int:
+        spec, study = self.specs[name], self.study
+        own = adapter_bytes(spec)
+        if self.shares_base(name):
+            return own
+        base = base_bytes(spec, Placement(study.device, study.dtype, study.device_map))
+        if base is None:  # no file on this machine before it is loaded
+            weights = self.get(name).model.parameters()
+            return sum(weight.numel() * weight.element_size() for weight in weights)
+        return base + own
+
     @staticmethod
     def file_name(name: str) -> str:
         """A safe folder name for a model."""
@@ -89,15 +107,16 @@ class Models:
     def _load(self, name: str) -> Reasoner:
         if self.shares_base(name):
             return with_adapter(self.get(self.first), self.specs[name])
-        if self.study.prompt == "shared" and self._policy is None and name != self.first:
+        if self.study.template == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
         reasoner = Reasoner.load(
             self.specs[name],
             device=self.study.device,
             dtype=self.study.dtype,
+            device_map=self.study.device_map,
             trust_remote_code=self.study.remote_code == "trust",
             policy=self._policy,
         )
-        if self.study.prompt == "shared" and name == self.first:
+        if self.study.template == "shared" and name == self.first:
             self._policy = reasoner.policy.shared()
         return reasoner

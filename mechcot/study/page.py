@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from mechcot.core.trace import Trace
-from mechcot.stats.sentences import accuracy_sentence, conclusion_sentence, row_sentence
+from mechcot.stats.sentences import row_sentence
+from mechcot.study.chains import Chains
 from mechcot.study.findings import Finding, Tables, judged_cards, null_name, nulls
 from mechcot.study.models import Models
 from mechcot.study.pictures import early_curves, item_values, patch_maps, series_lines, step_maps
@@ -38,18 +39,18 @@ def report_data(
     *,
     findings: Sequence[Finding],
     tables: Tables,
-    used: Sequence[Trace],
-    written: Mapping[str, Sequence[Trace]],
+    chains: Chains,
 ) -> ReportData:
     """Everything the page shows."""
-    author = findings[0].author
+    author, used = chains.author, chains.used
+    whose = "each model, read by itself" if author is None else author
     real = [finding for finding in findings if finding.after != null_name(study)]
     first = models.get(models.first)
-    count = len(written[author])
+    count = len(chains.headline)
     kept = (
-        f"{len(used)} of {count} chains of {author}, those whose answer is right"
+        f"{len(used)} of {count} chains of {whose}, those whose answer is right"
         if study.chains == "correct" and study.traces is None
-        else f"all {count} chains of {author}"
+        else f"all {count} chains of {whose}"
     )
     return ReportData(
         title=f"Is the chain still used? {models.first} → {', '.join(models.names[1:])}",
@@ -57,14 +58,21 @@ def report_data(
         models=tuple(_entry(models, name) for name in models.names),
         prompt=PromptShown(
             policy=first.policy.describe(),
-            example=written[author][0].prompt,
+            example=chains.headline[0].prompt,
             cue=first.cue.text,
         ),
-        problems=count,
+        problems=len({trace.problem.id for trace in chains.headline}),
+        chains="own" if author is None else "same",
         source=f"Problems: {study.problems or study.traces}. The comparison reads {kept}.",
         comparisons=tuple(_comparison(study, f, tables, used) for f in real),
         accuracy=accuracy_rows(models.names, tables, author=author, seed=study.seed),
-        series=series_lines(study, tables, author=author, names=models.names),
+        series=series_lines(
+            study,
+            tables,
+            author=author,
+            names=models.names,
+            answers={t.problem.id: t.problem.answer for t in chains.headline},
+        ),
         nulls=null_rows(study, nulls(tables, author=author), findings, reference=models.first),
         not_judged=not_judged_rows(tables),
         costs=cost_rows(tables),
@@ -108,12 +116,12 @@ def _comparison(
         before=finding.before,
         after=finding.after,
         accuracy=Sentence(
-            accuracy_sentence((finding.own or headline).accuracy),
+            (finding.own or headline).accuracy_sentence(),
             verdict=(finding.own or headline).accuracy.verdict,
         ),
         headline=(
             Sentence(
-                conclusion_sentence(headline.conclusion),
+                headline.conclusion_sentence(),
                 verdict=_verdict(headline.conclusion.verdict),
             ),
             *(
@@ -137,10 +145,14 @@ def _comparison(
         losses=losses,
         gains=gains,
         own_chains=own_cells(finding, tables, seed=seed),
-        own_note=""
-        if finding.own is None or finding.own.matched is None
-        else finding.own.matched.reason,
+        own_note=_lengths(finding),
     )
+
+
+def _lengths(finding: Finding) -> str:
+    """How far the lengths of own chains agree."""
+    claim = finding.own if finding.same else finding.headline
+    return "" if claim is None or claim.matched is None else claim.matched.reason
 
 
 def _verdict(word: str) -> Verdict:

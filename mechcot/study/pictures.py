@@ -21,18 +21,21 @@ Readings = Mapping[tuple[str, str, str, str], Reading]
 
 def item_values(finding: Finding, tables: Tables, *, seed: int) -> tuple[ItemValues, ...]:
     """Every measure item by item, for the slope plots."""
-    rows = tables.readings[tables.readings["author"] == finding.author]
+    rows = tables.readings
+    sides = (finding.before, finding.after)
+    mine = [(rows["author"] == finding.author(name)) & (rows["reader"] == name) for name in sides]
+    rows = rows[mine[0] | mine[1]]
     found = []
     for name in finding.headline.table["measure"]:
         card = MEASURES[name].card
         wide = (
-            rows[(rows["measure"] == name) & rows["reader"].isin([finding.before, finding.after])]
+            rows[rows["measure"] == name]
             .pivot_table(index="item", columns="reader", values="value", aggfunc="mean")
             .reindex(columns=[finding.before, finding.after])
             .dropna()
         )
         before, after = (wide[name].to_numpy(float) for name in (finding.before, finding.after))
-        sides = [
+        means = [
             bootstrap_mean(v, clusters=None, seed=seed, purpose=card.name) for v in (before, after)
         ]
         found.append(
@@ -43,12 +46,12 @@ def item_values(finding: Finding, tables: Tables, *, seed: int) -> tuple[ItemVal
                 items=tuple(str(item) for item in wide.index),
                 before=before,
                 after=after,
-                mean_before=sides[0].mean,
-                mean_after=sides[1].mean,
-                low_before=sides[0].low,
-                high_before=sides[0].high,
-                low_after=sides[1].low,
-                high_after=sides[1].high,
+                mean_before=means[0].mean,
+                mean_after=means[1].mean,
+                low_before=means[0].low,
+                high_before=means[0].high,
+                low_after=means[1].low,
+                high_after=means[1].high,
             )
         )
     return tuple(found)
@@ -59,7 +62,7 @@ def early_curves(
 ) -> EarlyCurves | None:
     """Mean answer probability against the share of the chain that was given."""
     bands = [
-        _band(finding.author, reader, readings, traces, seed=seed)
+        _band(finding.author(reader), reader, readings, traces, seed=seed)
         for reader in (finding.before, finding.after)
     ]
     return None if None in bands else EarlyCurves(before=bands[0], after=bands[1])
@@ -97,12 +100,14 @@ def _band(
 def step_maps(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[StepMaps, ...]:
-    """Step x step matrices of one trace: the one whose number of steps is the median."""
+    """Step x step matrices of one trace that both read: the one whose number of steps is the median."""
+    if not finding.same:
+        return ()
     both = [
         trace
         for trace in traces
         if all(
-            (r := readings.get((m, finding.author, reader, trace.id))) is not None and r.results
+            (r := readings.get((m, trace.author, reader, trace.id))) is not None and r.results
             for m in ("suppression", "step_attention")
             for reader in (finding.before, finding.after)
         )
@@ -118,7 +123,7 @@ def step_maps(
         ("step_attention", "mass", "Attention mass of each step on earlier steps, all heads"),
     ):
         before, after = (
-            readings[(measure, finding.author, reader, trace.id)].results[name]
+            readings[(measure, trace.author, reader, trace.id)].results[name]
             for reader in (finding.before, finding.after)
         )
         found.append(
@@ -141,16 +146,18 @@ def step_maps(
 def patch_maps(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[PatchMap, ...]:
-    """Layer x place in the chain, mean over items, for each readout of step patching."""
+    """Layer x place in the chain, mean over items, for each readout; none for models of different depth."""
     found = []
     for readout, title in (("next", "next"), ("answer", "answer (later text kept)")):
         sides = [
-            _patch_mean(readout, finding.author, reader, readings, traces)
+            _patch_mean(readout, finding.author(reader), reader, readings, traces)
             for reader in (finding.before, finding.after)
         ]
         if any(side is None for side in sides):
             continue
         (before, n), (after, _) = sides
+        if len(before) != len(after):
+            continue
         found.append(
             PatchMap(
                 readout=title,
@@ -195,13 +202,26 @@ def nanmean(values: np.ndarray, *, axis: int) -> np.ndarray:
 
 
 def series_lines(
-    study: Study, tables: Tables, *, author: str, names: Sequence[str]
+    study: Study,
+    tables: Tables,
+    *,
+    author: str | None,
+    names: Sequence[str],
+    answers: Mapping[str, str],
 ) -> tuple[SeriesLine, ...]:
-    """One line per measure over all checkpoints, on the items that every checkpoint has."""
-    if len(names) < 3:
+    """One line per measure over all checkpoints, on the items that every checkpoint has, from the same chains."""
+    if len(names) < 3 or author is None:
         return ()
     cards = judged_cards(study)
-    table = series(tables.readings, cards, checkpoints=names, author=author, seed=study.seed)
+    table = series(
+        tables.readings,
+        tables.scalars,
+        cards,
+        checkpoints=names,
+        author=author,
+        answers=answers,
+        seed=study.seed,
+    )
     found = []
     for card in cards:
         rows = table[table["measure"] == card.name].sort_values("position")
@@ -215,6 +235,7 @@ def series_lines(
                 low=rows["value_low"].to_numpy(float),
                 high=rows["value_high"].to_numpy(float),
                 n=int(rows["n"].max()),
+                verdicts=("reference", *rows["verdict"].iloc[1:]),
             )
         )
     return tuple(found)

@@ -4,6 +4,9 @@ The headline cell is written by the first model and read by every model on the s
 model's own chains are read by itself and by the first model with the cheap measures only. A copy of
 the first model with its logits times 1.5 reads the headline chains as a null: it is the same model,
 only more confident, and every measure must stay silent about it.
+
+With `author="own"` every model writes and reads its own chains instead, with every measure: the only
+comparison there is for models whose tokenizers differ. Items are paired by problem, and length-matched.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +35,11 @@ class Study:
         seed: Seed of sampling, nulls and statistics.
         device: `auto`, `cpu`, `cuda`, ...
         dtype: `auto`, `float32`, `bfloat16`.
-        prompt: `shared`: the first model's rendered text for all; `own`: each model's template.
+        device_map: How to spread a model over devices, passed to `from_pretrained`; None: one device.
+        author: Who writes the chains that are compared: `first`, the first model for all; `own`, each
+            model for itself.
+        prompt: `shared`: the first model's rendered text for all; `own`: each model's template; None:
+            `shared` for one author's chains, `own` for own chains.
         chains: `correct`: the headline uses chains whose author answered right; `all`: every chain.
         residency: `together` keeps all models in memory, `one-at-a-time` holds one.
         null_reader: `scaled` adds the first model with logits x 1.5 as a reader; `none` leaves it out.
@@ -52,7 +59,9 @@ class Study:
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
-    prompt: Literal["shared", "own"] = "shared"
+    device_map: str | None = None
+    author: Literal["first", "own"] = "first"
+    prompt: Literal["shared", "own"] | None = None
     chains: Literal["correct", "all"] = "correct"
     residency: Literal["together", "one-at-a-time"] = "together"
     null_reader: Literal["scaled", "none"] = "scaled"
@@ -69,9 +78,17 @@ class Study:
         if (self.problems is None) == (self.traces is None):
             msg = "expected either --problems or --traces; give exactly one of them"
             raise UserError(msg)
+        if self.author == "own" and self.traces is not None:
+            msg = "--author own lets each model write its own chains, so it needs --problems instead of --traces"
+            raise UserError(msg)
         if self.n < 1:
             msg = f"expected --n of at least 1, got {self.n}"
             raise UserError(msg)
+
+    @property
+    def template(self) -> Literal["shared", "own"]:
+        """Whose prompt template renders a model's questions."""
+        return self.prompt or ("own" if self.author == "own" else "shared")
 
     @property
     def specs(self) -> tuple[ModelSpec, ...]:
@@ -108,18 +125,22 @@ def cells(study: Study, *, author: str) -> tuple[Cell, ...]:
 
     Args:
         study: The study.
-        author: Name of the headline chains' author (the first model, or the traces' own author).
+        author: Name of the headline chains' author (the first model, or the traces' own author); on own
+            chains it is each reader, and the null's is the first model.
     """
     specs = study.specs
     names = study.measure_names
     cheap = tuple(name for name in names if name in CHEAP)
     first = specs[0]
-    found = [Cell(author, spec.name, spec, names, "headline") for spec in specs]
+    own = study.author == "own"
+    found = [
+        Cell(spec.name if own else author, spec.name, spec, names, "headline") for spec in specs
+    ]
     if study.null_reader == "scaled":
         name = f"{first.name}@logits={NULL_SCALE:g}"
         scaled = replace(first, name=name, logit_scale=first.logit_scale * NULL_SCALE)
         found.insert(1, Cell(author, scaled.name, scaled, names, "null"))
-    if study.traces is None:
+    if study.traces is None and not own:
         for spec in specs[1:]:
             found.append(Cell(spec.name, spec.name, spec, cheap, "own"))
             found.append(Cell(spec.name, first.name, first, cheap, "own"))

@@ -23,11 +23,13 @@ from mechcot.view.report_data import (
 def kinds(
     finding: Finding, readings: Readings, traces: Sequence[Trace], *, seed: int
 ) -> tuple[KindRow, ...]:
-    """How far hiding a step of each kind moves the answer, before and after."""
+    """How far hiding a step of each kind moves the answer, before and after, on chains that both read."""
+    if not finding.same:
+        return ()
     rows: list[dict[str, object]] = []
     for trace in traces:
         both = [
-            readings.get(("suppression", finding.author, reader, trace.id))
+            readings.get(("suppression", finding.author(reader), reader, trace.id))
             for reader in (finding.before, finding.after)
         ]
         if any(r is None or "answer" not in r.results for r in both):
@@ -156,16 +158,20 @@ def not_judged_rows(tables: Tables) -> tuple[NotJudgedRow, ...]:
 
 
 def accuracy_rows(
-    names: Sequence[str], tables: Tables, *, author: str, seed: int
+    names: Sequence[str], tables: Tables, *, author: str | None, seed: int
 ) -> tuple[AccuracyRow, ...]:
-    """Accuracy of every model with its own chain, the headline chain, none, and another item's."""
+    """Accuracy of every model with its own chain, the headline chain, none, and another item's.
+
+    Without an `author` the headline chain is the model's own, with the answer asked for behind it.
+    """
+    headline = "own chain, answer asked for" if author is None else f"{author}'s chain"
     found = []
     for name in names:
         for condition, writer, scalar in (
             ("own chain", name, "own_correct"),
-            (f"{author}'s chain", author, "acc_with"),
-            ("no chain", author, "acc_without"),
-            ("another item's chain", author, "acc_other"),
+            (headline, author or name, "acc_with"),
+            ("no chain", author or name, "acc_without"),
+            ("another item's chain", author or name, "acc_other"),
         ):
             rows = tables.scalars
             cell = rows[

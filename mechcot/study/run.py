@@ -12,16 +12,18 @@ from typing import Literal
 import numpy as np
 from tqdm.auto import tqdm
 
-from mechcot.core.errors import NotMeasurable
+from mechcot.core.errors import DoesNotFit, NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.store import digest
-from mechcot.core.trace import Trace
+from mechcot.core.trace import Phase, Trace
 from mechcot.measure.inputs import Inputs
 from mechcot.measure.registry import MEASURES
 from mechcot.model.authoring import item_seed
 from mechcot.model.prompts import spells
 from mechcot.model.reasoner import Reasoner
-from mechcot.study.makers import maker_for
+from mechcot.model.room import out_of_memory, release
+from mechcot.study.chains import Unwritten
+from mechcot.study.makers import maker_for, paraphraser_for
 from mechcot.study.models import Models
 from mechcot.study.plan import Cell, Study
 from mechcot.text.filler import DOTS
@@ -38,6 +40,25 @@ class Job:
     trace: Trace
     measure: str
     path: Path
+
+
+def unread(cells: Sequence[Cell], unwritten: Sequence[Unwritten]) -> list[Reading]:
+    """Readings without a value for the problems that have no chain, one for each cell and measure."""
+    return [
+        Reading(
+            measure=measure,
+            trace=f"{each.problem}/{each.author}",
+            item=each.problem,
+            author=each.author,
+            reader=cell.reader,
+            value=float("nan"),
+            reason=each.reason,
+        )
+        for cell in cells
+        for each in unwritten
+        if each.author == cell.author
+        for measure in cell.measures
+    ]
 
 
 def jobs(
@@ -60,31 +81,56 @@ def take(
     *,
     bar: Literal["shown", "hidden"] = "shown",
 ) -> Iterator[Reading]:
-    """Give every reading, from disk or taken now; each is on disk before the next begins."""
+    """Give every reading, from disk or taken now; each is on disk before the next begins.
+
+    One that does not fit in memory is given with that reason and not kept: the next run tries it again.
+    """
     missing = sum(not job.path.exists() for job in todo)
     with tqdm(total=missing, desc="reading", unit="reading", disable=bar == "hidden") as shown:
         for job in todo:
             if not job.path.exists():
                 shown.set_postfix_str(f"{job.cell.reader} {job.measure}", refresh=False)
-                _take(study, models, job, chains[job.cell.author]).save(job.path)
+                refused = _keep(study, models, job, chains[job.cell.author])
                 shown.update()
+                if refused:
+                    release()
+                    yield nothing(job, refused)
+                    continue
             yield Reading.load(job.path)
+
+
+def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> str:
+    """Take a reading and put it on disk; gives why it does not fit in memory, "" when it does."""
+    try:
+        _take(study, models, job, others).save(job.path)
+    except DoesNotFit as reason:
+        return str(reason)
+    return ""
 
 
 def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Reading:
     reader = models.get(job.cell.reader, spec=job.cell.spec)
     try:
         trace = reader.view(job.trace)
-        inputs = inputs_for(study, trace, others=others, filler=filler_for(reader))
+        room = reader.max_length - trace.prompt_length - len(reader.cue_ids)
+        inputs = inputs_for(study, trace, others=others, filler=filler_for(reader), room=room)
         reading = MEASURES[job.measure].run(reader, trace, inputs)
+    except DoesNotFit:
+        raise
     except NotMeasurable as reason:
-        return _nothing(job, str(reason))
+        return nothing(job, str(reason))
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        msg = f"does not fit in memory: a trace of {len(job.trace)} tokens"
+        raise DoesNotFit(msg) from None
     if np.isnan(reading.value) and not reading.reason:
-        return _nothing(job, "the model's output is not a number (NaN logits)")
+        return nothing(job, "the model's values are not finite (NaN or infinite) on this text")
     return reading
 
 
-def _nothing(job: Job, reason: str) -> Reading:
+def nothing(job: Job, reason: str) -> Reading:
+    """A reading without a value: the item is counted as not judged, with the reason."""
     return Reading(
         measure=job.measure,
         trace=job.trace.id,
@@ -96,16 +142,18 @@ def _nothing(job: Job, reason: str) -> Reading:
     )
 
 
-def inputs_for(study: Study, trace: Trace, *, others: Sequence[Trace], filler: str) -> Inputs:
-    """The inputs of one item: the next chain with another answer, the problems' maker, a seed."""
+def inputs_for(
+    study: Study, trace: Trace, *, others: Sequence[Trace], filler: str, room: int
+) -> Inputs:
+    """The inputs of one item: the next chain with another answer that has room, the problems' maker, a seed."""
     start = next((i for i, other in enumerate(others) if other.id == trace.id), 0)
     around = [*others[start + 1 :], *others[:start]]
-    other = next(
-        (t for t in around if t.problem.answer != trace.problem.answer and t.chain_steps), None
-    )
+    differing = (t for t in around if t.problem.answer != trace.problem.answer and t.chain_steps)
+    other = next((t for t in differing if len(t.phase(Phase.CHAIN)) <= room), None)
     return Inputs(
         other=other,
         maker=maker_for(trace.problem),
+        paraphraser=paraphraser_for(trace.problem),
         filler=filler,
         seed=item_seed(study.seed, trace.problem.id),
     )
@@ -124,7 +172,7 @@ def _path(study: Study, models: Models, cell: Cell, trace: Trace, measure: str) 
         [[step.tokens.start, step.tokens.stop] for step in trace.steps],
         models.weights_hash(cell.reader),
         cell.spec.logit_scale,
-        (study.seed, study.n, study.prompt, study.dtype),
+        (study.seed, study.n, study.template, study.dtype),
         MEASURES[measure].card.formula,
     )
     folder = study.out / "readings" / models.file_name(cell.reader) / measure

@@ -19,7 +19,9 @@ LEAD = ("early_answering", "filler", "suppression", "step_patching", "step_atten
 def shown_items(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[tuple[ItemShown, ...], tuple[ItemShown, ...]]:
-    """The items with the largest loss and gain of the leading measure."""
+    """The items with the largest loss and gain of the leading measure; none where no chain is shared."""
+    if not finding.same:
+        return (), ()
     lead = next((name for name in LEAD if name in set(finding.headline.table["measure"])), None)
     if lead is None:
         return (), ()
@@ -36,7 +38,7 @@ def shown_items(
 
 def _shown(finding: Finding, readings: Readings, trace: Trace, *, lead: str) -> ItemShown | None:
     def get(measure: str, reader: str) -> Reading | None:
-        return readings.get((measure, finding.author, reader, trace.id))
+        return readings.get((measure, finding.author(reader), reader, trace.id))
 
     before, after = get(lead, finding.before), get(lead, finding.after)
     if before is None or after is None or not np.isfinite(before.value - after.value):
@@ -79,7 +81,7 @@ def step_sentences(
     for reader in (finding.before, finding.after):
         places, sizes = [], []
         for trace in traces:
-            reading = readings.get(("suppression", finding.author, reader, trace.id))
+            reading = readings.get(("suppression", finding.author(reader), reader, trace.id))
             if reading is None or "answer" not in reading.results:
                 continue
             values = reading.results["answer"].values

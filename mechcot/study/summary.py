@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mechcot.core.trace import Trace
+from mechcot.stats.contrast import OWN
 from mechcot.stats.tables import records
 from mechcot.study.findings import Finding, Tables, judged_cards, not_judged, null_name, nulls
 from mechcot.study.models import Models
@@ -20,7 +21,7 @@ def summary(
     study: Study,
     models: Models,
     *,
-    author: str,
+    author: str | None,
     written: Sequence[Trace],
     used: Sequence[Trace],
     findings: Sequence[Finding],
@@ -36,14 +37,15 @@ def summary(
         "settings": {
             "seed": study.seed,
             "n": study.n,
-            "prompt": study.prompt,
+            "author": study.author,
+            "prompt": study.template,
             "chains": study.chains,
             "dtype": study.dtype,
             "max_tokens": study.max_tokens,
             "temperature": study.temperature,
             "measures": list(study.measure_names),
         },
-        "author": author,
+        "author": author or OWN,
         "chains_written": len(written),
         "chains_used": len(used),
         "comparisons": [_comparison(study, finding) for finding in findings],
@@ -54,9 +56,10 @@ def summary(
 
 
 def _comparison(study: Study, finding: Finding) -> dict[str, Any]:
+    own = finding.own if finding.same else finding.headline
     return {
         "null": finding.after == null_name(study),
-        "same_chains": finding.headline.summary(),
-        "own_chains": None if finding.own is None else finding.own.summary(),
+        "same_chains": finding.headline.summary() if finding.same else None,
+        "own_chains": None if own is None else own.summary(),
         "strata": records(finding.strata),
     }

@@ -113,6 +113,8 @@ def _values(text: str, rng: random.Random) -> list[Fraction]:
     for keep in (zeros, 0) if zeros and "." not in text else (0,):
         head = text[: len(text) - keep]
         digits = sum(map(str.isdigit, head))
+        if not digits:  # nothing of a lone 0 is left
+            continue
         for _ in range(_MOST_VALUES):
             drawn = iter(str(rng.randrange(10 ** (digits - 1), 10**digits)))
             tries.append(

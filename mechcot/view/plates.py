@@ -57,6 +57,9 @@ class Plates:
         return tuple(sorted((p for p in every if p is not None), key=lambda plate: plate.number))
 
 
+_READ = {"same": "the same chains", "own": "its own chains"}
+
+
 def plates(data: ReportData) -> Plates:
     """Make every figure of the page."""
     models = looks([model.name for model in data.models])
@@ -68,7 +71,7 @@ def plates(data: ReportData) -> Plates:
         forest=first,
         series=run,
         early=early,
-        slopes=tuple(_slope(c, models, numbers) for c in data.comparisons),
+        slopes=tuple(_slope(c, models, numbers, chains=data.chains) for c in data.comparisons),
         step_maps=tuple(_step_maps(c, numbers) for c in data.comparisons),
         patch_maps=tuple(_patch_map(c, numbers) for c in data.comparisons),
     )
@@ -79,7 +82,7 @@ def _forest(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -
     by_name = {comparison.name: models[comparison.after] for comparison in data.comparisons}
     return Plate(
         next(numbers),
-        forest(rows, by_name),
+        forest(rows, by_name, chains=_READ[data.chains]),
         "Each mark is the mean paired difference over items; the bar is its 95 % interval. “less” and “more” "
         "need a bar clear of zero and a mark outside the shaded band; “no change” needs an equivalence test for the band. "
         "To the left the chain carries less.",
@@ -93,7 +96,8 @@ def _series(data: ReportData, numbers: Iterator[int]) -> Plate | None:
     return Plate(
         next(numbers),
         series(data.series),
-        "One panel a measure, checkpoints from left to right, the reference first; the band is the 95 % interval of the mean.",
+        "One panel a measure, checkpoints from left to right, the reference first; the band is the 95 % interval of the mean. "
+        "A checkpoint is judged against the first behind the same gates as a pair.",
         tables.series(data.series),
     )
 
@@ -111,13 +115,15 @@ def _early(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) ->
     )
 
 
-def _slope(comparison: Comparison, models: dict[str, Look], numbers: Iterator[int]) -> Plate | None:
+def _slope(
+    comparison: Comparison, models: dict[str, Look], numbers: Iterator[int], *, chains: str
+) -> Plate | None:
     if not comparison.items:
         return None
     return Plate(
         next(numbers),
         slope(comparison.items, before=comparison.before, after=comparison.after, looks=models),
-        "Every thin line is one item, read by both models from the same tokens.",
+        f"Every thin line is one item, read by both models from {_READ[chains]}.",
         tables.item_values(comparison.items),
     )
 

@@ -8,6 +8,7 @@ Numbers that do not exist are NaN and are shown as a dash.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mechcot.core.card import MeasureCard
 from mechcot.view.claims import (
@@ -149,7 +150,7 @@ class ItemShown:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The reference model against one later checkpoint, on the same chains.
+    """The reference model against one later checkpoint, on the same chains or each on its own.
 
     Attributes:
         name: Such as `base → bypass`.
@@ -221,6 +222,7 @@ class ReportData:
         source: Where the problems and chains came from, in words.
         comparisons: The reference against each later checkpoint.
         accuracy: Accuracy of each model under each condition.
+        chains: Whether all models read the same chains, or each its own.
         series: One line per measure; shown for more than two checkpoints.
         nulls: The nulls and the identity edits.
         not_judged: Items that could not be measured, counted by reason.
@@ -241,6 +243,7 @@ class ReportData:
     problems: int
     comparisons: tuple[Comparison, ...]
     source: str = ""
+    chains: Literal["same", "own"] = "same"
     accuracy: tuple[AccuracyRow, ...] = ()
     series: tuple[SeriesLine, ...] = ()
     nulls: tuple[NullRow, ...] = ()

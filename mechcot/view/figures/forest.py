@@ -26,12 +26,18 @@ class _Panel:
     depth: float
 
 
-def forest(contrasts: Mapping[str, Sequence[ContrastRow]], looks: Mapping[str, Look]) -> go.Figure:
+def forest(
+    contrasts: Mapping[str, Sequence[ContrastRow]],
+    looks: Mapping[str, Look],
+    *,
+    chains: str = "the same chains",
+) -> go.Figure:
     """Draw the changes of all comparisons.
 
     Args:
         contrasts: Name of a comparison -> its contrast rows.
         looks: Name of a comparison -> how it is drawn.
+        chains: What was read, for the title.
     """
     panels = _panels(contrasts)
     tall = sum(ROW * panel.depth for panel in panels) + BETWEEN * (len(panels) - 1)
@@ -63,7 +69,7 @@ def forest(contrasts: Mapping[str, Sequence[ContrastRow]], looks: Mapping[str, L
     counts = sorted({row.n for rows in contrasts.values() for row in rows})
     titled(
         figure,
-        "What changed: after minus before, on the same chains",
+        f"What changed: after minus before, on {chains}",
         f"{_counted(counts)}; bars: 95 % bootstrap intervals; shaded: equivalence band; hollow: not judged",
         height=int(88 + 52 + tall),
         top=88,
