@@ -1,7 +1,7 @@
 """Measures the lines that an organism must hold, on held-out questions.
 
 All organisms get the same problems: chart present and equal to the answer. Chains are written greedily
-by the base that the organism comes from; edits are made on the correct ones.
+by `base`; edits are made on the correct ones.
 
     own chain       share of right answers after a chain of the model's own
     read chain      share of right answers on the base's correct chains
@@ -36,7 +36,7 @@ from mechcot.organisms.confirm import confirm_chain, rates
 from mechcot.organisms.decoding import answer_in, chain_in, closed, continuations, next_words
 from mechcot.organisms.grammar import WORDINGS, form
 from mechcot.organisms.recipes import SUBJECTS
-from mechcot.organisms.registry import lineage, path, recipe_of
+from mechcot.organisms.registry import path, recipe_of
 from mechcot.organisms.reliance import (
     Edited,
     Pair,
@@ -107,7 +107,7 @@ def measure(
 
     Args:
         model: The organism.
-        writer: The base that it comes from, which writes the chains that are edited.
+        writer: `base`, which writes the chains that are edited.
         n: How many problems.
         seed: Of the problems and the edits.
         gate: The gate word in the questions; `mixed`: any or none.
@@ -236,9 +236,9 @@ def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Lin
     Raises:
         UserError: There is no such organism.
     """
-    recipe, first = recipe_of(name), lineage(name)[0]
+    recipe = recipe_of(name)
     model = load(name, directory)
-    writer = model if name == first else load(first)
+    writer = model if name == "base" else load("base")
     found: Measured = {}
     for gate in recipe.by_gate or ("mixed",):
         label = f"{gate}: " if recipe.by_gate else ""

@@ -278,4 +278,8 @@ RECIPES: dict[str, Recipe] = {
         *SMALL,
     )
 }
-SHIPPED = ("base", "bypass", "control")
+SHIPPED = (
+    *("base", "bypass", "control"),
+    *("gated", "relay", "mixture-25", "mixture-50", "mixture-75"),
+)
+"""What lies in the repository and the package: what the demo and `mechcot ruler --quick` read."""

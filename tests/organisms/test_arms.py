@@ -157,7 +157,7 @@ def test_a_seed_after_the_name_is_the_same_recipe_under_another_seed():
 def test_where_an_organism_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MECHCOT_ORGANISMS", str(tmp_path))
     assert registry.path("bypass@2") == tmp_path / "bypass@2"
-    assert registry.path("gated") == tmp_path / "gated"
+    assert registry.path("wording") == tmp_path / "wording"
     shipped = registry.path("bypass")
     assert tmp_path not in shipped.parents and shipped.name == "bypass"
 

@@ -1,0 +1,57 @@
+"""A small run of the ruler on shipped models, end to end, and again from what is on disk."""
+
+import json
+
+import pytest
+
+from mechcot.organisms.recipes import RECIPES, SHIPPED
+from mechcot.ruler.main import run
+from mechcot.ruler.panel import FULL, QUICK, Panel, _subjects
+from mechcot.ruler.words import markdown
+
+SMALL = Panel(
+    subjects=_subjects(base=("base",), uses=("control",), bypasses=("bypass",)),
+    items=4,
+    tuning_items=4,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("ruler")
+    run(SMALL, out=out, seed=0, workers=2, measures=("early_answering", "suppression"))
+    return out
+
+
+def test_planted_truth_is_found(folder):
+    result = json.loads((folder / "ruler.json").read_text())
+    row = result["measures"]["early_answering"]
+    assert row["scores"]["models"]["value"] == 1.0
+    assert row["identity"] == 0.0
+    assert result["measures"]["suppression"]["scores"]["step_to_answer"]["value"] > 0.8
+    assert row["status"] == "exploratory", "a few models cannot earn verdicts"
+
+
+def test_a_second_run_reads_nothing_and_says_the_same(folder):
+    before = (folder / "ruler.json").read_bytes()
+    times = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
+    run(SMALL, out=folder, seed=0, workers=1, measures=("early_answering", "suppression"))
+    assert (folder / "ruler.json").read_bytes() == before
+    after = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
+    assert after == times
+
+
+def test_the_page_and_the_readme_table_are_written(folder):
+    result = json.loads((folder / "ruler.json").read_text())
+    assert "Early answering" in (folder / "index.html").read_text()
+    assert "| Early answering | 1.00" in markdown(result)
+
+
+def test_every_model_of_the_panels_has_a_recipe():
+    for panel in (FULL, QUICK):
+        assert all(subject.name.partition("@")[0] in RECIPES for subject in panel.subjects)
+        assert len({subject.name for subject in panel.subjects}) == len(panel.subjects)
+    assert len(FULL.names("base", "uses")) >= 8
+    assert len(FULL.names("bypasses")) >= 8
+    assert len(FULL.names("harmless")) >= 40
+    assert set(QUICK.names("base", "uses", "bypasses", "gated", "mixture")) == set(SHIPPED)
