@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench notebooks organisms clean install
+.PHONY: demo ruler test lint bench notebooks organisms clean install
 
 demo: $(STAMP)
 	$(BIN)/mechcot demo --out artifacts/demo
+
+ruler: $(STAMP)
+	$(BIN)/mechcot ruler --quick --out artifacts/ruler-quick
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q

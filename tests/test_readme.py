@@ -1,16 +1,26 @@
 """What the README says comes from the code."""
 
+import json
 from pathlib import Path
 
 from mechcot.measure.registry import MEASURES
+from mechcot.ruler.words import markdown
 from mechcot.study.words import card_text, cards_table
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_measures_is_the_cards():
     table = cards_table(measure.card for measure in MEASURES.values())
     assert table in README, "run `mechcot cards --markdown` and put its output in the README"
+
+
+def test_the_table_of_the_ruler_is_what_the_full_run_wrote():
+    result = json.loads((ROOT / "artifacts" / "ruler" / "ruler.json").read_text(encoding="utf-8"))
+    assert markdown(result) in README, "put `mechcot.ruler.words.markdown` of the run in the README"
+    status = {name: MEASURES[name].card.status for name in result["measures"]}
+    assert status == {name: row["status"] for name, row in result["measures"].items()}
 
 
 def test_a_card_as_text_says_its_thresholds():
