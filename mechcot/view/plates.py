@@ -133,7 +133,7 @@ def _step_maps(comparison: Comparison, numbers: Iterator[int]) -> tuple[Plate, .
         Plate(
             next(numbers),
             step_heatmaps(maps, before=comparison.before, after=comparison.after),
-            "A column acts on a row: strong cells are steps that later steps, or the answer in the last row, depend on. "
+            "A column acts on a row: strong cells are steps that later steps depend on. "
             "One trace, as an example" + (f": {maps.why}." if maps.why else "."),
             tables.step_map(maps),
         )
