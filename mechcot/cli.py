@@ -44,7 +44,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     traces: Annotated[
         Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 100,
     measures: Annotated[
         str | None,
         typer.Option(help="Names, comma separated, or all; default the standard six (see cards)."),

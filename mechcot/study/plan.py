@@ -54,7 +54,7 @@ class Study:
     out: Path
     problems: str | None = None
     traces: Path | None = None
-    n: int = 50
+    n: int = 100
     measures: tuple[str, ...] | None = None
     seed: int = 0
     device: str = "auto"
