@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from mechcot.model.cache import ActivationCache
     from mechcot.model.edits import Act
+    from mechcot.model.hand import Hand
     from mechcot.model.prefix import Prefix
     from mechcot.model.sites import Site
 
@@ -204,6 +205,7 @@ class Reasoner:
         seed: int = 0,
         batch_size: int = 16,
         skip: Skip | None = None,
+        under: "Hand | None" = None,
     ) -> list[Trace]:
         """Write a chain and an answer for every problem.
 
@@ -218,16 +220,24 @@ class Reasoner:
             seed: Seed of the whole run.
             batch_size: Most items at once; halves itself when memory runs out.
             skip: Called with each problem that cannot be written and is left out; without it the first raises.
+            under: Vectors and logit rules that act while it writes, see `mechcot.model.hand`.
 
         Raises:
             UserError: NaN logits, not enough memory for one item, an empty question.
             NotMeasurable: A problem cannot be written and there is no `skip`.
+            EditDidNotFire: A vector of `under` was never added.
         """
         sampling = Sampling(max_tokens, temperature, top_p)
-        completions = write_completions(
-            self, problems, sampling=sampling, seed=seed, batch_size=batch_size, skip=skip
+        written = write_completions(
+            self,
+            problems,
+            sampling=sampling,
+            seed=seed,
+            batch_size=batch_size,
+            skip=skip,
+            under=under,
         )
-        return [self.read(completion) for completion in completions]
+        return [self.read(completion) for completion, _ in written]
 
     def read(self, completion: Completion, *, trace_id: str | None = None) -> Trace:
         """Cut a completion into steps with this tokenizer; given ids are kept."""

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
+from mechcot.model.hand import Line, Session
+from mechcot.model.hooks import tapped
 from mechcot.model.room import out_of_memory, release
 
 log = logging.getLogger(__name__)
@@ -59,10 +61,12 @@ class Written:
     Attributes:
         ids: New token ids, without the stop token.
         finished: True when a stop token ended it.
+        line: What acted on it, where a hand did.
     """
 
     ids: tuple[int, ...]
     finished: bool
+    line: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Writer:
         logit_scale: Factor on the logits.
         max_length: The model's context.
         name: For messages.
+        session: Makes what acts on a batch, from the indexes of its prompts; None: nothing does.
     """
 
     model: nn.Module
@@ -86,6 +91,7 @@ class Writer:
     logit_scale: float = 1.0
     max_length: int = 2**31
     name: str = "the model"
+    session: Callable[[Sequence[int]], Session] | None = None
 
     def write(
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], *, batch_size: int
@@ -109,8 +115,9 @@ class Writer:
 
             while len(results) < len(prompts):
                 chosen = order[len(results) : len(results) + size]
+                acting = self.session(chosen) if self.session else None
                 written = self._tried(
-                    [prompts[i] for i in chosen], [seeds[i] for i in chosen], progress
+                    [prompts[i] for i in chosen], [seeds[i] for i in chosen], acting, progress
                 )
                 if written is None:
                     size = self._halve(len(chosen))
@@ -123,11 +130,12 @@ class Writer:
         self,
         prompts: Sequence[Sequence[int]],
         seeds: Sequence[int],
+        acting: Session | None,
         progress: Callable[[int, int], None],
     ) -> list[Written] | None:
         """One batch; None when memory ran out (the error, which holds its tensors, is gone by then)."""
         try:
-            return self._batch(prompts, seeds, progress)
+            return self._batch(prompts, seeds, acting, progress)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -149,6 +157,7 @@ class Writer:
         self,
         prompts: Sequence[Sequence[int]],
         seeds: Sequence[int],
+        acting: Session | None,
         progress: Callable[[int, int], None],
     ) -> list[Written]:
         room = self.max_length - max(len(prompt) for prompt in prompts)
@@ -158,7 +167,7 @@ class Writer:
         new: list[list[int]] = [[] for _ in prompts]
         ended = [False] * len(prompts)
         for step in range(steps):
-            logits = self._forward(state)
+            logits = self._forward(state, acting)
             chosen = choose(logits, self.sampling, draws[state.rows, step]).tolist()
             keep = []
             for place, (row, token) in enumerate(zip(state.rows, chosen, strict=True)):
@@ -167,33 +176,44 @@ class Writer:
                 else:
                     new[row].append(token)
                     keep.append(place)
+                    if acting:
+                        acting.wrote(row, token)
             progress(len(chosen) - len(keep), step + 1)
             if not keep:
                 break
             state.advance(keep, [chosen[place] for place in keep])
         progress(ended.count(False), steps)
-        return [Written(tuple(ids), done) for ids, done in zip(new, ended, strict=True)]
+        lines = acting.lines if acting else [None] * len(new)
+        return [
+            Written(tuple(ids), done, line)
+            for ids, done, line in zip(new, ended, lines, strict=True)
+        ]
 
-    def _forward(self, state: "_State") -> Float[Tensor, "batch d_vocab"]:
+    def _forward(self, state: "_State", acting: Session | None) -> Float[Tensor, "batch d_vocab"]:
         """Next-token logits of the running rows, float32."""
+        real = state.mask[:, -state.ids.shape[1] :]
+        taps = acting.taps(state.rows, state.positions, real) if acting else ()
         about: dict[str, Any] = {"logits_to_keep": 1} if _keeps_last(type(self.model)) else {}
-        out = self.model(
-            input_ids=state.ids,
-            attention_mask=state.mask,
-            position_ids=state.positions,
-            past_key_values=state.cache,
-            use_cache=True,
-            **about,
-        )
+        with tapped(taps):
+            out = self.model(
+                input_ids=state.ids,
+                attention_mask=state.mask,
+                position_ids=state.positions,
+                past_key_values=state.cache,
+                use_cache=True,
+                **about,
+            )
         state.cache = out.past_key_values
         logits = out.logits[:, -1].float() * self.logit_scale
         if bool(torch.isnan(logits).any()):
-            msg = (
-                f"{self.name}: expected finite logits, got NaN after {state.mask.shape[1]} tokens. The weights "
-                "are damaged or overflow in this precision; try --dtype float32."
+            why = (
+                "The vector that is added is not finite or too large; lower the dose."
+                if taps
+                else "The weights are damaged or overflow in this precision; try --dtype float32."
             )
+            msg = f"{self.name}: expected finite logits, got NaN after {state.mask.shape[1]} tokens. {why}"
             raise UserError(msg)
-        return logits
+        return acting.logits(state.rows, logits) if acting else logits
 
 
 @dataclass

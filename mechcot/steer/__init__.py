@@ -1,0 +1,1 @@
+"""Steering: vectors with their origin, doses in nats, decoding under them, experiments as files."""
