@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mechcot.core.errors import UserError
+from mechcot.features.cli import app as sae
 
 app = typer.Typer(
     name="mechcot",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 organism = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
 app.add_typer(organism, name="organism")
+app.add_typer(sae, name="sae")
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
