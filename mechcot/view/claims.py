@@ -14,6 +14,12 @@ VERDICTS: tuple[Verdict, ...] = ("less", "more", "no change", "inconclusive", "n
 NAN = math.nan
 
 
+def shown(verdict: str, status: str) -> str:
+    """The verdict, or `exploratory`: a measure that did not pass the ruler gives none."""
+    judged = verdict not in ("", "not judged")
+    return "exploratory" if judged and status == "exploratory" else verdict
+
+
 @dataclass(frozen=True)
 class Sentence:
     """One plain sentence of a finding, numbers and interval inside it.
@@ -22,13 +28,18 @@ class Sentence:
         text: The sentence.
         verdict: The verdict it states, or "" for a remark.
         measure: Name of the measure it is about, or "".
-        status: The card's status; `provisional` and `exploratory` are printed behind the verdict.
+        status: The card's status; `provisional` is printed behind the verdict, `exploratory` instead of it.
     """
 
     text: str
     verdict: Verdict | Literal[""] = ""
     measure: str = ""
     status: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What stands in front of the sentence."""
+        return shown(self.verdict, self.status)
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,11 @@ class ContrastRow:
     reason: str = ""
     status: str = "provisional"
     smallest_effect: float = NAN
+
+    @property
+    def shown(self) -> str:
+        """The verdict as the page shows it."""
+        return shown(self.verdict, self.status)
 
 
 @dataclass(frozen=True)

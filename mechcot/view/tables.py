@@ -83,7 +83,7 @@ def contrasts(rows: Sequence[ContrastRow]) -> Table:
                 Cell(fixed(row.effect_size), "number"),
                 Cell(p_value(row.p_holm), "number"),
                 Cell(p_value(row.p_equivalence), "number"),
-                Cell(row.verdict, "verdict", _remark(row)),
+                Cell(row.shown, "verdict", _remark(row)),
             )
             for row in rows
         ],
@@ -92,6 +92,8 @@ def contrasts(rows: Sequence[ContrastRow]) -> Table:
 
 def _remark(row: ContrastRow) -> str:
     """The reason where the verdict alone leaves a question, and the card's status unless it passed."""
+    if row.shown == "exploratory":
+        return f"alone: {row.verdict}"
     reason = row.reason if row.verdict in ("not judged", "inconclusive") else ""
     return "; ".join(part for part in (reason, row.status) if part and part != "passed")
 

@@ -7,7 +7,14 @@ import math
 
 DASH = "–"
 MINUS = "−"
-LETTERS = {"less": "L", "more": "M", "no change": "=", "inconclusive": "?", "not judged": "×"}
+LETTERS = {
+    "less": "L",
+    "more": "M",
+    "no change": "=",
+    "inconclusive": "?",
+    "not judged": "×",
+    "exploratory": "E",
+}
 
 
 def number(value: float, *, digits: int = 2) -> str:

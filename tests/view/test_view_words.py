@@ -3,6 +3,7 @@ import math
 import pytest
 
 from mechcot.view import words
+from mechcot.view.claims import shown
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,18 @@ def test_every_verdict_has_its_own_letter():
 
     assert len({words.letter(verdict) for verdict in VERDICTS}) == len(VERDICTS)
     assert all(words.letter(verdict) for verdict in VERDICTS)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "stands"),
+    [
+        ("less", "passed", "less"),
+        ("less", "provisional", "less"),
+        ("less", "exploratory", "exploratory"),
+        ("no change", "exploratory", "exploratory"),
+        ("not judged", "exploratory", "not judged"),
+        ("", "exploratory", ""),
+    ],
+)
+def test_a_measure_that_did_not_pass_gives_no_verdict(verdict, status, stands):
+    assert shown(verdict, status) == stands

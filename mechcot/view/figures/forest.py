@@ -70,7 +70,7 @@ def forest(
     titled(
         figure,
         f"What changed: after minus before, on {chains}",
-        f"{_counted(counts)}; bars: 95 % bootstrap intervals; shaded: equivalence band; hollow: not judged",
+        f"{_counted(counts)}; bars: 95 % bootstrap intervals; shaded: equivalence band; hollow: no verdict",
         height=int(88 + 52 + tall),
         top=88,
     )
@@ -128,7 +128,7 @@ def _marks(
     """One trace of marks with whiskers, and the numbers beside them."""
     mine = [row for row in rows if row.unit == panel.unit]
     heights = [panel.marks[row.measure, name] for row in mine]
-    hollow = [row.verdict == "not judged" for row in mine]
+    hollow = [row.shown in ("not judged", "exploratory") for row in mine]
     figure.add_trace(
         go.Scatter(
             x=[row.delta for row in mine],
@@ -153,7 +153,7 @@ def _marks(
             legendgroup=plain(name),
             showlegend=place == 1,
             customdata=[
-                [plain(row.title), row.verdict, interval(row.low, row.high), row.n] for row in mine
+                [plain(row.title), row.shown, interval(row.low, row.high), row.n] for row in mine
             ],
             hovertemplate="%{customdata[0]}: %{x:.3f} %{customdata[2]}<br>%{customdata[1]}, n = %{customdata[3]}",
         ),
@@ -163,7 +163,7 @@ def _marks(
     suffix = "" if place == 1 else str(place)
     for row, height in zip(mine, heights, strict=True):
         figure.add_annotation(
-            text=f"{signed(row.delta)} {interval(row.low, row.high)}  <b>{letter(row.verdict)} {row.verdict}</b>",
+            text=f"{signed(row.delta)} {interval(row.low, row.high)}  <b>{letter(row.shown)} {row.shown}</b>",
             x=1,
             xref=f"x{suffix} domain",
             xanchor="left",
