@@ -12,6 +12,7 @@ import typer
 
 from mechcot.core.errors import UserError
 from mechcot.features.cli import app as sae
+from mechcot.study.cli import explore
 
 app = typer.Typer(
     name="mechcot",
@@ -23,6 +24,7 @@ app = typer.Typer(
 organism = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
+app.command()(explore)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]

@@ -5,17 +5,13 @@ the two scripts of the page by their hash and no connection at all. All text is 
 figures travel as JSON in which no tag can be closed.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import plotly.io as pio
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -23,6 +19,7 @@ from mechcot.core.store import write_text
 from mechcot.view import provenance, tables, words
 from mechcot.view.plates import Plate, plates
 from mechcot.view.report_data import ItemShown, ReportData
+from mechcot.view.shell import asset, environment, inert_json, policy, script
 from mechcot.view.theme import looks, papers
 
 LONGEST = 80
@@ -56,17 +53,17 @@ def render(template: str, figures: Sequence[Plate], **context: Any) -> str:
         figures: The page's figures.
         context: What else the template shows.
     """
-    library, script = _script(get_plotlyjs()), _script(_asset("page.js"))
+    library, code = script(get_plotlyjs()), script(asset("page.js"))
     text = (
         _environment()
         .get_template(template)
         .render(
             tables=tables,
-            style=Markup(_asset("page.css")),
+            style=Markup(asset("page.css")),
             library=Markup(library),
-            script=Markup(script),
-            policy=_policy(library, script),
-            papers=_json(papers()),
+            script=Markup(code),
+            policy=policy(library, code),
+            papers=inert_json(papers()),
             figures=[(plate, _figure(plate)) for plate in figures],
             **context,
         )
@@ -80,14 +77,9 @@ def write_page(data: ReportData, path: Path) -> None:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mechcot.view", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    """The templates with the filters of the report."""
+    made = environment()
+    made.filters |= {
         "number": words.number,
         "signed": words.signed,
         "fixed": words.fixed,
@@ -95,7 +87,7 @@ def _environment() -> Environment:
         "slug": lambda verdict: verdict.replace(" ", "-"),
         "bars": _bars,
     }
-    return environment
+    return made
 
 
 def _bars(item: ItemShown) -> Mapping[str, Any]:
@@ -112,38 +104,8 @@ def _bars(item: ItemShown) -> Mapping[str, Any]:
     }
 
 
-@cache
-def _asset(name: str) -> str:
-    return (files("mechcot.view") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _script(text: str) -> str:
-    """A script as a browser will hash it: one kind of line end, no closing tag inside."""
-    clean = text.replace("\r\n", "\n").replace("\r", "\n")
-    return clean.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _policy(*scripts: str) -> str:
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: no tag can open or close in it."""
-    text = json.dumps(value, sort_keys=True)
-    for sign, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        text = text.replace(sign, code)
-    return Markup(text)
-
-
 def _figure(plate: Plate) -> Markup:
     """A figure without its template: the page holds both papers once."""
     figure = json.loads(str(pio.to_json(plate.figure, validate=False, engine="json")))
     figure["layout"].pop("template", None)
-    return _json(figure)
+    return inert_json(figure)

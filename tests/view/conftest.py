@@ -1,5 +1,6 @@
 """Reports made once for all tests of the view."""
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -48,3 +49,28 @@ def made(data):
 def every_kind(series_data):
     """A small study in which every kind of figure occurs."""
     return replace(series_data, comparisons=series_data.comparisons[:1])
+
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--no-first-run", "--disable-default-apps", "--window-size=1440,1000")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if not CHROMIUM or not DRIVER:
+        pytest.skip(
+            "needs chromium and chromedriver on the PATH (Debian: chromium, chromium-driver)"
+        )
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_script_timeout(120)
+    driver.execute_cdp_cmd("Network.enable", {})
+    yield driver
+    driver.quit()

@@ -1,0 +1,279 @@
+"""A finished run, or readings in memory -> the trace explorer.
+
+Every number stands in a reading; what is derived here is which step carries the answer: the step with the
+largest effect of the first intervention (hidden from attention, state changed, wrong value stated) that
+reaches the smallest effect of its card on any step.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mechcot.core.errors import UserError
+from mechcot.core.reading import Reading
+from mechcot.core.result import HeadSteps, LayerSteps, StepMatrix
+from mechcot.core.store import read_traces
+from mechcot.core.trace import Trace
+from mechcot.measure.registry import MEASURES
+from mechcot.study.explore_words import CARRY, GRIDS, STEP_VALUES
+from mechcot.view.explorer import Explorer
+from mechcot.view.explorer_data import ExplorerData, Grid, ItemView, Line, StepCard, StepValues
+from mechcot.view.words import number
+
+ByReader = Mapping[str, Mapping[str, Reading]]
+"""Readings of one trace, by reader and measure."""
+
+
+def explore(run: Path | str, *, items: Sequence[str] | None = None) -> Explorer:
+    """Open a run folder of `mechcot compare`.
+
+    Args:
+        run: The folder.
+        items: Problem ids to show; None for all.
+
+    Raises:
+        UserError: The folder is not a finished run, or an id is unknown.
+    """
+    folder = Path(run)
+    if not (folder / "summary.json").is_file() or not (folder / "traces.jsonl").is_file():
+        msg = f"{folder}: expected the folder of a finished `mechcot compare` (summary.json, traces.jsonl); run it first"
+        raise UserError(msg)
+    about = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    manifest = folder / "manifest.json"
+    command = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    traces = read_traces(folder / "traces.jsonl")
+    if items is not None:
+        traces = _chosen(traces, items)
+    if about["author"] is not None:
+        traces.sort(key=lambda trace: trace.author != about["author"])
+    names = tuple(model["name"] for model in about["models"])
+    readings = (Reading.load(p) for p in sorted((folder / "readings").rglob("*.safetensors")))
+    return explorer(
+        traces,
+        readings,
+        readers=names,
+        title=" → ".join(names),
+        source=str(command.get("command") or folder.name),
+    )
+
+
+def explorer(
+    traces: Sequence[Trace],
+    readings: Iterable[Reading],
+    *,
+    readers: Sequence[str],
+    title: str = "Trace explorer",
+    source: str = "",
+) -> Explorer:
+    """Show traces and what was read about them.
+
+    Args:
+        traces: The traces; one without any reading is left out.
+        readings: Readings of any traces, measures and readers; what does not belong is passed over.
+        readers: Names of the models to show, the reference first.
+        title: Title of the page.
+        source: Where the numbers come from.
+
+    Raises:
+        UserError: No trace has a reading by one of the readers.
+    """
+    found: dict[str, dict[str, dict[str, Reading]]] = {}
+    for reading in readings:
+        if reading.reader in readers:
+            found.setdefault(reading.trace, {}).setdefault(reading.reader, {})[reading.measure] = (
+                reading
+            )
+    items = tuple(_item(trace, found[trace.id], readers) for trace in traces if trace.id in found)
+    if not items:
+        msg = f"no reading of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
+        raise UserError(msg)
+    return Explorer(ExplorerData(title, source, tuple(readers), items))
+
+
+def _chosen(traces: Sequence[Trace], items: Sequence[str]) -> list[Trace]:
+    known = {trace.problem.id for trace in traces}
+    for item in items:
+        if item not in known:
+            msg = f"unknown item {item!r}; this run has {', '.join(sorted(known)[:8])}, ..."
+            raise UserError(msg)
+    return [trace for trace in traces if trace.problem.id in set(items)]
+
+
+def _item(trace: Trace, found: ByReader, readers: Sequence[str]) -> ItemView:
+    by_reader = {name: found[name] for name in readers if name in found}
+    values = _step_values(trace, by_reader)
+    carried = {name: _carrier(values, name) for name in by_reader}
+    chain = trace.chain_steps
+    return ItemView(
+        trace=trace.id,
+        author=trace.author,
+        question=trace.problem.question,
+        reference=trace.problem.answer,
+        stated=trace.answer.text or "",
+        prompt_tokens=trace.prompt_length,
+        tokens=len(trace),
+        steps=tuple(
+            StepCard(
+                text=step.text,
+                kind=step.kind.value if step.phase.value == "chain" else "answer",
+                tokens=(step.tokens.start, step.tokens.stop),
+                chars=(step.chars.start, step.chars.stop),
+            )
+            for step in trace.steps
+        ),
+        n_chain=len(chain),
+        lines={
+            name: line
+            for name, each in by_reader.items()
+            if (line := _line(each.get("early_answering"))) is not None
+        },
+        values=values,
+        grids=_grids(by_reader, n=len(chain)),
+        facts={name: _facts(each) for name, each in by_reader.items()},
+        answers={name: _answers(each.get("gates")) for name, each in by_reader.items()},
+        sentences={name: sentence for name, (sentence, _, _) in carried.items()},
+        carrier={name: step for name, (_, step, _) in carried.items()},
+        lead=next((key for _, _, key in carried.values() if key), ""),
+    )
+
+
+def _line(reading: Reading | None) -> Line | None:
+    if reading is None or "soft" not in reading.results:
+        return None
+    hard = reading.results["hard"].values
+    unequal = np.flatnonzero(hard < 1)
+    after = int(unequal[-1]) + 1 if len(unequal) else 0
+    return Line(
+        soft=reading.results["soft"].values,
+        area=reading.value,
+        fixed=after if after < len(hard) else None,
+    )
+
+
+def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
+    n, made = len(trace.chain_steps), []
+    for measure, name, title, meaning in STEP_VALUES:
+        rows = {
+            reader: _along_steps(readings[measure], name, n)
+            for reader, readings in by_reader.items()
+            if measure in readings and name in readings[measure].results
+        }
+        if not rows:
+            continue
+        judged = (measure, name) in CARRY
+        made.append(
+            StepValues(
+                key=f"{measure}/{name}",
+                title=title,
+                meaning=meaning,
+                unit=_unit(by_reader, measure, name),
+                smallest=MEASURES[measure].card.smallest_effect if judged else math.nan,
+                by_reader=rows,
+                null={
+                    reader: by_reader[reader][measure].scalars["null_random"]
+                    for reader in rows
+                    if judged and "null_random" in by_reader[reader][measure].scalars
+                },
+            )
+        )
+    return tuple(made)
+
+
+def _unit(by_reader: ByReader, measure: str, name: str) -> str:
+    return next(
+        readings[measure].results[name].unit
+        for readings in by_reader.values()
+        if measure in readings and name in readings[measure].results
+    )
+
+
+def _along_steps(reading: Reading, name: str, n: int) -> np.ndarray:
+    """One value per step: a curve by its rises, layers x steps at the first layer's input."""
+    result = reading.results[name]
+    if result.axes == ("after",):
+        return np.diff(result.values)
+    if result.axes == ("step",):
+        return result.values
+    row = np.full(n, np.nan)
+    row[[int(step) for step in result.labels["step"]]] = result.values[0]
+    return row
+
+
+def _carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None, str]:
+    """What carries the answer for one reader: in words, as a step, and the key of what names it."""
+    tried = [
+        (each, each.by_reader[reader])
+        for key in CARRY
+        for each in values
+        if each.key == "/".join(key)
+        and reader in each.by_reader
+        and np.isfinite(each.by_reader[reader]).any()
+    ]
+    for each, row in tried:
+        top = int(np.nanargmax(row))
+        if row[top] >= each.smallest:
+            others = [int(i) + 1 for i in np.argsort(-np.nan_to_num(row)) if row[i] >= each.smallest][1:]
+            more = f" Also above {each.smallest:g}: step {_listed(others)}." if others else ""
+            return (
+                f"Step {top + 1} carries the answer: {each.title}, {number(row[top])} ({each.unit}).{more}",
+                top,
+                each.key,
+            )
+    if not tried:
+        return "No intervention on steps was read, so no step can be named.", None, ""
+    tops = "; ".join(
+        f"{each.title}, largest {number(float(np.nanmax(row)))} at step {int(np.nanargmax(row)) + 1} (bound {each.smallest:g})"
+        for each, row in tried
+    )
+    return f"No step carries the answer: {tops}.", None, ""
+
+
+def _listed(steps: Sequence[int], *, most: int = 5) -> str:
+    return ", ".join(map(str, steps[:most])) + (" and more" if len(steps) > most else "")
+
+
+def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
+    made = []
+    for measure, name, title in GRIDS:
+        found = {
+            reader: readings[measure].results[name]
+            for reader, readings in by_reader.items()
+            if measure in readings and name in readings[measure].results
+        }
+        if not found:
+            continue
+        first = next(iter(found.values()))
+        kind = {StepMatrix: "steps", LayerSteps: "layers", HeadSteps: "heads"}[type(first)]
+        columns: Any = range(n) if kind == "steps" else map(int, first.labels["step"])
+        made.append(
+            Grid(
+                key=f"{measure}/{name}",
+                title=title,
+                unit=first.unit,
+                kind=kind,
+                columns=tuple(columns),
+                by_reader={reader: result.values for reader, result in found.items()},
+            )
+        )
+    return tuple(made)
+
+
+def _facts(readings: Mapping[str, Reading]) -> tuple[tuple[str, float, str], ...]:
+    return tuple(
+        (MEASURES[name].card.title, readings[name].value, MEASURES[name].card.unit)
+        for name in MEASURES
+        if name in readings and name != "gates"
+    )
+
+
+def _answers(gates: Reading | None) -> tuple[tuple[str, str], ...]:
+    notes = {} if gates is None else gates.notes
+    return tuple(
+        (what, notes[key] or "none read")
+        for what, key in (("with the chain", "answer"), ("without", "answer_without"))
+        if key in notes
+    )

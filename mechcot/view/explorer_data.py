@@ -1,0 +1,144 @@
+"""What the trace explorer shows, finished: the page only draws it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class StepCard:
+    """One step of a chain.
+
+    Attributes:
+        text: Its text, white space included.
+        kind: What it does, such as `progression`.
+        tokens: First token and the one after the last, in the trace's ids.
+        chars: The same in the completion's characters.
+    """
+
+    text: str
+    kind: str
+    tokens: tuple[int, int]
+    chars: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class StepValues:
+    """One number per chain step and reader.
+
+    Attributes:
+        key: `measure/array`.
+        title: What was done to the step, in a few words.
+        meaning: What the number is.
+        unit: Its unit.
+        smallest: Smallest effect worth a word; NaN when none is fixed.
+        by_reader: Values [step]; NaN where not measured.
+        null: The same for random positions instead of the step, where it was measured.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    unit: str
+    smallest: float
+    by_reader: Mapping[str, Float[np.ndarray, " step"]]
+    null: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A picture with steps along one axis.
+
+    Attributes:
+        key: `measure/array`.
+        title: What it shows.
+        unit: Unit of the values.
+        kind: `steps`: [source step, target step]; `layers`: [layer, column]; `heads`: [layer, head, column].
+        columns: Step index of each column (`layers`, `heads`), or all steps.
+        by_reader: Values; NaN where not defined.
+    """
+
+    key: str
+    title: str
+    unit: str
+    kind: Literal["steps", "layers", "heads"]
+    columns: tuple[int, ...]
+    by_reader: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """The answer's probability while the chain is given step by step.
+
+    Attributes:
+        soft: Probability of the reader's final answer after 0, 1, ..., n steps.
+        area: Area over the curve, as the measure defines it.
+        fixed: Number of steps after which the answer is the final one and stays so; None when not read.
+    """
+
+    soft: Float[np.ndarray, " after"]
+    area: float
+    fixed: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class ItemView:
+    """One trace and all that its readers say about it.
+
+    Attributes:
+        trace: Id of the trace.
+        author: Who wrote it.
+        question: The problem.
+        reference: Its right answer.
+        stated: The answer that the trace states, "" when none was read.
+        prompt_tokens: Tokens before the chain.
+        tokens: Tokens in all.
+        steps: The chain's steps, then the answer's.
+        n_chain: How many of `steps` are the chain's.
+        lines: Answer probability by reader.
+        values: Numbers per step.
+        grids: Pictures.
+        facts: By reader, (title, value, unit) of every headline value.
+        answers: By reader, (what, answer) as read.
+        sentences: By reader, which step carries the answer.
+        carrier: By reader, that step; None when no step does.
+        lead: Key of the numbers that name the first reader's step, "" when none was read.
+    """
+
+    trace: str
+    author: str
+    question: str
+    reference: str
+    stated: str
+    prompt_tokens: int
+    tokens: int
+    steps: tuple[StepCard, ...]
+    n_chain: int
+    lines: Mapping[str, Line]
+    values: tuple[StepValues, ...]
+    grids: tuple[Grid, ...]
+    facts: Mapping[str, tuple[tuple[str, float, str], ...]]
+    answers: Mapping[str, tuple[tuple[str, str], ...]]
+    sentences: Mapping[str, str]
+    carrier: Mapping[str, int | None]
+    lead: str
+
+
+@dataclass(frozen=True, eq=False)
+class ExplorerData:
+    """A whole explorer.
+
+    Attributes:
+        title: Title of the page.
+        source: Where the numbers come from, such as the command of the run.
+        readers: The models, the reference first.
+        items: The traces.
+    """
+
+    title: str
+    source: str
+    readers: tuple[str, ...]
+    items: tuple[ItemView, ...]
