@@ -216,7 +216,9 @@ def _carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None
     for each, row in tried:
         top = int(np.nanargmax(row))
         if row[top] >= each.smallest:
-            others = [int(i) + 1 for i in np.argsort(-np.nan_to_num(row)) if row[i] >= each.smallest][1:]
+            others = [
+                int(i) + 1 for i in np.argsort(-np.nan_to_num(row)) if row[i] >= each.smallest
+            ][1:]
             more = f" Also above {each.smallest:g}: step {_listed(others)}." if others else ""
             return (
                 f"Step {top + 1} carries the answer: {each.title}, {number(row[top])} ({each.unit}).{more}",
