@@ -167,13 +167,39 @@ def cards(
     markdown: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--markdown", help="The README's table instead of whole cards.")
     ] = False,
+    doc: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--doc", help="The page docs/methods.md instead of whole cards.")
+    ] = False,
 ) -> None:
     """Print the card of every measure."""
     from mechcot.measure.registry import MEASURES
-    from mechcot.study.words import card_text, cards_table
+    from mechcot.study.words import card_text, cards_document, cards_table
 
     every = [measure.card for measure in MEASURES.values()]
+    if doc:
+        typer.echo(cards_document(every), nl=False)
+        return
     typer.echo(cards_table(every) if markdown else "\n\n".join(map(card_text, every)))
+
+
+@app.command()
+def doctor(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Models to check; none: only files.")
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+) -> None:
+    """Check the installation and models, one line each; exit 1 when something is wrong."""
+    from mechcot import doctor as checks
+
+    lines = [*checks.installation()]
+    for name in models or []:
+        lines += checks.model(name, device=device, dtype=dtype)
+    for line in lines:
+        typer.echo(str(line))
+    if not all(line.ok for line in lines):
+        raise typer.Exit(1)
 
 
 @organism.command("list")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mechcot.measure.registry import MEASURES
 from mechcot.ruler.words import markdown
-from mechcot.study.words import card_text, cards_table
+from mechcot.study.words import card_text, cards_document, cards_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,3 +27,11 @@ def test_a_card_as_text_says_its_thresholds():
     text = card_text(MEASURES["early_answering"].card)
     assert "smallest effect 0.15, at least 20 items" in text
     assert "larger means the chain carries more" in text
+
+
+def test_the_page_of_methods_is_the_cards():
+    every = [measure.card for measure in MEASURES.values()]
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert page == cards_document(every), "run `mechcot cards --doc > docs/methods.md`"
+    for card in every:
+        assert f"(`{card.name}`)" in page and card.confounds in page and card.formula in page

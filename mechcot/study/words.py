@@ -1,6 +1,6 @@
 """Texts for people that are generated from cards."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mechcot.core.card import MeasureCard
 
@@ -47,3 +47,34 @@ def cards_table(cards: Iterable[MeasureCard]) -> str:
     ]
     lines = [TABLE_HEAD, ("---",) * len(TABLE_HEAD), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cards_document(cards: Sequence[MeasureCard]) -> str:
+    """All cards as one Markdown page: a section a measure, the same fields in the same order."""
+    head = (
+        "# The measures\n\nWritten by `mechcot cards --doc` from the cards in `mechcot/measure`; change those, not this page.\n"
+        "Before/after verdicts come from measures that *passed* the ruler ([ruler.md](ruler.md)).\n"
+    )
+    return "\n".join([head, *map(_section, cards)])
+
+
+def _section(card: MeasureCard) -> str:
+    judged = (
+        f"{card.smallest_effect:g} {card.unit} on at least {card.min_items} items; larger means the chain carries more"
+        if card.direction
+        else "not judged"
+    )
+    identity = "exactly 0" if card.identity_exact else "within float noise"
+    rows = {
+        "Formula": f"`{card.formula}`",
+        "Unit and range": f"{card.unit}, {card.low:g} to {card.high:g}",
+        "Smallest effect": judged,
+        "Identity edit": identity,
+        "Status": card.status,
+        "Source": card.source,
+        "Deviations": card.deviations,
+        "What else moves it": card.confounds,
+        "Cost of one item": card.cost,
+    }
+    lines = [f"- **{name}**: {text}" for name, text in rows.items()]
+    return "\n".join([f"## {card.title} (`{card.name}`)", "", card.question, "", *lines, ""])

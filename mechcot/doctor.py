@@ -1,0 +1,216 @@
+"""Check an installation, and whether a model can be measured: one line each, right or wrong.
+
+files       the shipped models are there
+load        the checkpoint opens and its values are finite
+identity    states written back where they came from change nothing: exactly 0
+causality   another last token moves no earlier state (states at earlier positions, relative)
+paths       the fast path and TransformerLens give the same states (relative to the largest)
+masks       steps can be hidden, forks run in one packed pass (else slower, or not measurable)
+prompt      the rendered prompt holds the question, and by which template
+answer      an answer written behind the cue is read back
+tokenizer   ids -> text -> ids gives the ids
+"""
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Completion, Problem
+
+if TYPE_CHECKING:
+    from mechcot.model.reasoner import Reasoner
+
+PACKAGES = ("mechcot", "torch", "transformers", "transformer-lens", "sae-lens", "plotly")
+CLOSE = {"float32": 1e-4, "bfloat16": 0.05}
+"""Largest difference, relative to the largest state, by precision."""
+OTHER = 0.1
+"""TransformerLens in bfloat16 rounds at other places."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One check.
+
+    Attributes:
+        name: What was checked.
+        ok: Whether it holds.
+        text: What was found and, when it does not hold, what to do.
+    """
+
+    name: str
+    ok: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'ok ' if self.ok else 'NOT'}  {self.name:10}  {self.text}"
+
+
+def installation() -> Iterator[Line]:
+    """Packages and shipped models. No model is loaded."""
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            yield Line("packages", ok=False, text=f"{name} is missing: pip install {name}")
+    yield Line("packages", ok=True, text=f"python {platform.python_version()}, {', '.join(found)}")
+    from mechcot.organisms.registry import path
+
+    for name in ("base", "bypass", "control"):
+        here = (path(name) / "config.json").is_file()
+        what = "shipped model is here" if here else f"missing: mechcot organism train {name}"
+        yield Line("files", ok=here, text=f"organism:{name}, {what}")
+
+
+def model(name: str, *, device: str = "auto", dtype: str = "auto") -> Iterator[Line]:
+    """Check one model.
+
+    Args:
+        name: Spec as on the command line.
+        device: `auto`, `cpu`, `cuda`, ...
+        dtype: `auto`, `float32`, `bfloat16`.
+    """
+    from mechcot.model.reasoner import Reasoner
+
+    try:
+        reader = Reasoner.load(name, device=device, dtype=dtype)
+    except UserError as error:
+        yield Line("load", ok=False, text=str(error))
+        return
+    yield from checks(reader)
+
+
+def checks(reader: "Reasoner") -> Iterator[Line]:
+    """Check a loaded model; a check that breaks is a line, not a crash."""
+    weights = sum(weight.numel() for weight in reader.model.parameters())
+    text = f"{reader.name}: {weights:,} parameters, {reader.dtype}, {reader.device}".replace(
+        "torch.", ""
+    )
+    yield Line("load", ok=True, text=text)
+    for name, check in CHECKS.items():
+        try:
+            ok, found = check(reader)
+        except UserError as error:
+            ok, found = False, str(error)
+        yield Line(name, ok=ok, text=found)
+
+
+def _problem(reader: "Reasoner") -> Problem:
+    if reader.policy.family == "words":
+        return _chart()
+    return Problem(id="doctor", question="Tom has 3 apples and buys 4 more. How many?", answer="7")
+
+
+@cache
+def _chart() -> Problem:
+    """A question that the organisms understand."""
+    from mechcot.organisms.task import problems
+
+    return problems(1, seed=0)[0]
+
+
+def _ids(reader: "Reasoner") -> list[int]:
+    return reader.encode(reader.render(_problem(reader)))
+
+
+def _middle(reader: "Reasoner") -> int:
+    return reader.model.config.get_text_config().num_hidden_layers // 2
+
+
+def _bound(reader: "Reasoner") -> float:
+    return CLOSE.get(str(reader.dtype).removeprefix("torch."), max(CLOSE.values()))
+
+
+def _identity(reader: "Reasoner") -> tuple[bool, str]:
+    from mechcot.model.edits import Intervention, Replace
+    from mechcot.model.sites import Site
+
+    ids, site = _ids(reader), Site("resid_pre", _middle(reader))
+    at = tuple(range(len(ids) // 2, len(ids)))
+    own = reader.states(ids, [site])[site][list(at)]
+    patch = Intervention(site=site, at=at, edit=Replace(own))
+    moved = (reader.prefix(ids, under=[patch]).hidden - reader.prefix(ids).hidden).abs().max()
+    return float(
+        moved
+    ) == 0.0, f"own states written back at {site.name}: {float(moved):.1e}, wanted 0"
+
+
+def _causality(reader: "Reasoner") -> tuple[bool, str]:
+    ids = _ids(reader)
+    other = [*ids[:-1], (ids[-1] + 1) % reader.n_vocabulary]
+    here, there = reader.prefix(ids).hidden, reader.prefix(other).hidden
+    past = float((here[:-1] - there[:-1]).abs().max() / here.abs().max())
+    now = float((here[-1] - there[-1]).abs().max() / here.abs().max())
+    ok = past <= _bound(reader) < now
+    return ok, f"another last token moves earlier states by {past:.1e} and its own by {now:.1e}"
+
+
+def _paths(reader: "Reasoner") -> tuple[bool, str]:
+    import torch
+
+    from mechcot.model.sites import Site
+
+    ids = _ids(reader)
+    site = Site("resid_post", _middle(reader))
+    lens = reader.lens
+    with torch.inference_mode():
+        theirs = lens.run_with_cache(torch.tensor([ids], device=reader.device))[1][site.name][0]
+    ours = reader.states(ids, [site])[site]
+    far = float((ours.float() - theirs.float()).abs().max() / ours.float().abs().max())
+    bound = max(_bound(reader), OTHER) if reader.dtype != torch.float32 else _bound(reader)
+    return (
+        far <= bound,
+        f"fast path against TransformerLens at {site.name}: {far:.1e} (bound {bound:g})",
+    )
+
+
+def _masks(reader: "Reasoner") -> tuple[bool, str]:
+    from mechcot.model.probe import backbone_of
+
+    parts = backbone_of(reader.model)
+    if not parts.maskable:
+        return False, "this family obeys no mask: attention suppression cannot be measured"
+    way = "packed in one pass" if parts.forkable else "one run per branch (slower)"
+    return True, f"steps can be hidden; forks {way}"
+
+
+def _prompt(reader: "Reasoner") -> tuple[bool, str]:
+    problem = _problem(reader)
+    ok = problem.question.strip() in reader.render(problem)
+    lost = "" if ok else "the template drops or changes the question. "
+    return ok, lost + " ".join(reader.policy.describe().split())
+
+
+def _answer(reader: "Reasoner") -> tuple[bool, str]:
+    problem = _problem(reader)
+    cue = reader.cue
+    text = f" so 7 .{cue.text}{cue.lead}7{cue.end}"
+    found = reader.read(
+        Completion(problem=problem, prompt=reader.render(problem), text=text, model=reader.name)
+    ).answer
+    return found.text == "7", f"wrote 7 behind {cue.text!r}, read {found.text!r} (rule {found.how})"
+
+
+def _tokenizer(reader: "Reasoner") -> tuple[bool, str]:
+    prompt = reader.render(_problem(reader))
+    ids = reader.encode(prompt)
+    same_text, same_ids = reader.decode(ids) == prompt, reader.encode(reader.decode(ids)) == ids
+    what = (
+        "the text and the ids" if same_text else "the ids, not the text" if same_ids else "neither"
+    )
+    return same_ids, f"{len(ids)} ids -> text -> ids gives back {what}"
+
+
+CHECKS: dict[str, Callable[["Reasoner"], tuple[bool, str]]] = {
+    "identity": _identity,
+    "causality": _causality,
+    "masks": _masks,
+    "prompt": _prompt,
+    "answer": _answer,
+    "tokenizer": _tokenizer,
+    "paths": _paths,
+}
