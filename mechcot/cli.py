@@ -12,6 +12,7 @@ import typer
 
 from mechcot.core.errors import UserError
 from mechcot.features.cli import app as sae
+from mechcot.influence.cli import register as register_influence
 from mechcot.study.cli import explore
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ organism = typer.Typer(no_args_is_help=True, help="Small models whose use of the
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 app.command()(explore)
+register_influence(app, organism)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]

@@ -15,16 +15,17 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.problem import Completion, Problem
+from mechcot.core.problem import Problem
 from mechcot.core.store import digest, trace_from_json, trace_to_json, write_json
 from mechcot.core.trace import Trace
+from mechcot.model.foreign import read_chain
 from mechcot.model.reasoner import Reasoner
-from mechcot.study.makers import with_exact_kinds
+from mechcot.organisms.exact import with_exact_kinds
 from mechcot.study.models import Models
 from mechcot.study.plan import Study
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
-from mechcot.text.traces_in import ForeignChain, load_chains
+from mechcot.text.traces_in import load_chains
 
 
 def problems_of(study: Study) -> list[Problem]:
@@ -223,20 +224,4 @@ def imported(study: Study, reader: Reasoner) -> list[Trace]:
     chains = load_chains(study.traces)[: study.n]
     authors = {chain.author for chain in chains}
     author = authors.pop() if len(authors) == 1 else "several authors"
-    return [
-        with_exact_kinds(
-            reader.read(_completion(chain, reader, author), trace_id=f"{chain.problem.id}/{author}")
-        )
-        for chain in chains
-    ]
-
-
-def _completion(chain: ForeignChain, reader: Reasoner, author: str) -> Completion:
-    """A foreign chain behind this reader's prompt, closed the way this reader closes a thought."""
-    return Completion(
-        problem=chain.problem,
-        prompt=reader.render(chain.problem),
-        text=f"{chain.chain}{reader.cue.close}{chain.answer}" if chain.closed else chain.chain,
-        model=author,
-        finished=chain.closed,
-    )
+    return [with_exact_kinds(read_chain(reader, chain, author=author)) for chain in chains]

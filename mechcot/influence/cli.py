@@ -1,0 +1,57 @@
+"""Commands of this package; heavy imports happen inside them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
+Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
+Seed = Annotated[int, typer.Option(help="Seed of random orders and resampling.")]
+
+
+def register(app: typer.Typer, organism: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(prune)
+    organism.command("chains")(organism_chains)
+
+
+def prune(
+    model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
+    traces: Traces,
+    out: Out,
+    keep: Annotated[
+        float, typer.Option(help="Share of the chain that the written traces keep.")
+    ] = 0.3,
+    by: Annotated[
+        str, typer.Option(help="Critical set by: suppression, or attention (cheaper, less exact).")
+    ] = "suppression",
+    n: Items = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+) -> None:
+    """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
+    from mechcot.influence.load import load_traces
+    from mechcot.influence.prune import Settings, run
+    from mechcot.model.reasoner import Reasoner
+
+    settings = Settings(keep=keep, by=by, seed=seed)
+    reader = Reasoner.load(model, device=device, dtype=dtype)
+    run(reader, load_traces(traces, reader, n=n), settings=settings, out=out)
+    typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
+
+
+def organism_chains(
+    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
+    n: Annotated[int, typer.Option("--n", help="Number of chains.")] = 50,
+    spares: Annotated[int, typer.Option(help="Unused names computed in each chain.")] = 1,
+    seed: Seed = 0,
+) -> None:
+    """Write chains of the organisms' task with steps that nothing needs."""
+    from mechcot.influence.unused import write_unused
+
+    typer.echo(f"{write_unused(out, n=n, spares=spares, seed=seed)} chains in {out}")

@@ -1,0 +1,239 @@
+"""`mechcot prune`: which steps can go before the answer changes, by several orders at equal budgets.
+
+DIR/ gets pruned.jsonl (the traces without their dropped steps), frontier.parquet and points.parquet, prune.json
+(what the page shows) and index.html. Finished items lie under items/ and are not read again.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.store import digest, write_bytes, write_json, write_text
+from mechcot.core.trace import Trace
+from mechcot.influence.closure import fill
+from mechcot.influence.execute import EXECUTORS
+from mechcot.influence.frontier import COLUMNS, frontier, truth_rows
+from mechcot.influence.null import Null
+from mechcot.influence.orders import CLOSURES, Order, agreement, orders
+from mechcot.influence.weights import attention_mass, attention_weights, suppression_weights
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.exact import is_known, needed_steps
+from mechcot.text.answers import same_answer
+from mechcot.view.prune_page import page
+
+SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides an item's numbers.
+
+    Attributes:
+        keep: Share of the chain's tokens that the written traces keep.
+        by: Closure that chooses them.
+        shares: Budgets of the frontier.
+        seed: Seed of the random order and of the resampling.
+        answer_tokens: Longest answer.
+    """
+
+    keep: float
+    by: str = "suppression"
+    shares: tuple[float, ...] = SHARES
+    seed: int = 0
+    answer_tokens: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.keep <= 1.0:
+            msg = f"expected a share to keep from 0 to 1, got {self.keep}"
+            raise UserError(msg)
+        if self.by not in CLOSURES:
+            msg = f"expected the critical set by one of {', '.join(CLOSURES)}, got {self.by!r}"
+            raise UserError(msg)
+
+    @property
+    def budgets(self) -> tuple[float, ...]:
+        """Every share of the frontier, nothing and everything included."""
+        return tuple(sorted({0.0, *self.shares, self.keep, 1.0}))
+
+
+def run(
+    reader: Reasoner, traces: Sequence[Trace], *, settings: Settings, out: Path
+) -> dict[str, Any]:
+    """Prune every trace and write the folder; gives what prune.json holds.
+
+    Raises:
+        UserError: No trace can be pruned.
+    """
+    usable, left_out = _usable(reader, traces)
+    every = _null(reader, usable)
+    items = []
+    for trace in tqdm(usable, desc="pruning", unit="trace"):
+        path = out / "items" / f"{_key(reader, trace, usable, settings)}.json"
+        if not path.is_file():
+            write_json(path, item(reader, trace, every=every, settings=settings))
+        items.append(json.loads(path.read_text(encoding="utf-8")))
+    result = _write(items, left_out, reader=reader, settings=settings, out=out)
+    lines = [json.dumps(each["pruned"], ensure_ascii=False, sort_keys=True) for each in items]
+    write_text(out / "pruned.jsonl", "".join(f"{line}\n" for line in lines))
+    return result
+
+
+def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> dict[str, Any]:
+    """Everything about one trace, as JSON-able data.
+
+    Raises:
+        NotMeasurable: The chain is empty.
+    """
+    attention = attention_weights(attention_mass(reader, trace), every)
+    suppression = suppression_weights(reader, trace, seed=settings.seed)
+    known = orders(trace, attention=attention, suppression=suppression, seed=settings.seed)
+    sizes = [len(step.tokens) for step in trace.chain_steps]
+    total = sum(sizes)
+    agreements = []
+    if is_known(trace):
+        needed = needed_steps(trace)
+        budget = float(sum(sizes[step] for step in needed))
+        agreements = [
+            {"method": method} | dict(agreement(fill(order, sizes, budget=budget), needed))
+            for method, order in known.items()
+        ]
+    chosen = fill(known[settings.by], sizes, budget=settings.keep * total)
+    return {
+        "id": trace.id,
+        "points": _points(reader, trace, known, settings=settings),
+        "agreements": agreements,
+        "pruned": _pruned(trace, chosen),
+    }
+
+
+def _points(
+    reader: Reasoner, trace: Trace, known: dict[str, Order], *, settings: Settings
+) -> list[list[Any]]:
+    """One row of `COLUMNS` per method, executor and share; equal sets are asked once."""
+    sizes = [len(step.tokens) for step in trace.chain_steps]
+    whole = frozenset(range(len(sizes)))
+    rows: list[list[Any]] = []
+    for name, execute in EXECUTORS.items():
+        answers: dict[frozenset[int], str | None] = {}
+
+        def ask(kept: frozenset[int], execute: Any = execute, answers: Any = answers) -> str | None:
+            if kept not in answers:
+                answers[kept] = execute(reader, trace, kept, max_new=settings.answer_tokens).text
+            return answers[kept]
+
+        full = ask(whole)
+        for method, order in known.items():
+            for share in settings.budgets:
+                kept = fill(order, sizes, budget=share * sum(sizes))
+                answer = ask(kept)
+                right = same_answer(answer, trace.problem.answer)
+                tokens = sum(sizes[step] for step in kept)
+                rows.append(
+                    [
+                        trace.id,
+                        method,
+                        name,
+                        share,
+                        tokens,
+                        sum(sizes),
+                        float(right),
+                        float(answer == full or same_answer(answer, full or "")),
+                    ]
+                )
+    return rows
+
+
+def _pruned(trace: Trace, kept: frozenset[int]) -> dict[str, Any]:
+    """The trace without its dropped steps, in the shape that `compare --traces` reads."""
+    steps = [step for step in trace.chain_steps if step.index in kept]
+    rest = "".join(step.text for step in trace.steps[len(trace.chain_steps) :])
+    problem = asdict(trace.problem)
+    return {
+        **problem.pop("meta"),
+        **problem,
+        "chain": "".join(step.text for step in steps),
+        "answer_text": rest.partition("</think>")[2] or rest,
+        "author": trace.author,
+        "kept_steps": sorted(kept),
+        "steps": len(trace.chain_steps),
+    }
+
+
+def _usable(reader: Reasoner, traces: Sequence[Trace]) -> tuple[list[Trace], list[dict[str, str]]]:
+    """The traces in this reader's tokens, and why the others are left out.
+
+    Raises:
+        UserError: None is left.
+    """
+    usable, left_out = [], []
+    for trace in traces:
+        try:
+            seen = reader.view(trace)
+            if not sum(len(step.tokens) for step in seen.chain_steps):
+                msg = "the chain has no steps"
+                raise NotMeasurable(msg)
+            usable.append(seen)
+        except NotMeasurable as error:
+            left_out.append({"id": trace.id, "reason": str(error)})
+    if not usable:
+        reasons = sorted({each["reason"] for each in left_out})
+        msg = f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
+        raise UserError(msg)
+    return usable, left_out
+
+
+def _null(reader: Reasoner, traces: Sequence[Trace]) -> Null:
+    total = Null({}, {})
+    for trace in tqdm(traces, desc="expected attention", unit="trace"):
+        total = total.plus(attention_mass(reader, trace).null)
+    return total
+
+
+def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Settings) -> str:
+    others = digest([list(each.ids) for each in usable])
+    about = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
+    return digest(SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about)
+
+
+def _write(
+    items: Sequence[dict[str, Any]],
+    left_out: Sequence[dict[str, str]],
+    *,
+    reader: Reasoner,
+    settings: Settings,
+    out: Path,
+) -> dict[str, Any]:
+    points = pd.DataFrame([row for each in items for row in each["points"]], columns=list(COLUMNS))
+    table = frontier(points, reference=settings.by, seed=settings.seed)
+    agreements = [row for each in items for row in each["agreements"]]
+    result = {
+        "schema": SCHEMA,
+        "model": reader.name,
+        "by": settings.by,
+        "keep": settings.keep,
+        "n": len(items),
+        "left_out": list(left_out),
+        "frontier": json.loads(table.to_json(orient="records")),
+        "truth": truth_rows(agreements, seed=settings.seed),
+    }
+    write_bytes(out / "points.parquet", points.to_parquet(index=False))
+    write_bytes(out / "frontier.parquet", table.to_parquet(index=False))
+    write_json(out / "prune.json", _plain(result))
+    write_text(out / "index.html", page(result))
+    return result
+
+
+def _plain(value: Any) -> Any:
+    """NaN as None, so that the file is JSON."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and value != value else value

@@ -1,0 +1,71 @@
+"""How much each step weighs on each later one and on the answer: by attention, and by suppression."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.trace import Span, Trace
+from mechcot.influence.closure import Weights
+from mechcot.influence.null import Null, buckets, corrected
+from mechcot.measure import suppression
+from mechcot.measure.inputs import Inputs
+from mechcot.model.attention import group_attention
+from mechcot.model.reasoner import Reasoner
+
+
+@dataclass(frozen=True, eq=False)
+class Mass:
+    """Attention mass between chain steps and to them from the token that predicts the answer.
+
+    Attributes:
+        mass: Steps are sources; steps and, last, the answer are targets. The question and the first token (sink) are no sources.
+        code: Bucket of every pair, see `mechcot.influence.null`.
+    """
+
+    mass: Float[np.ndarray, "layer head source target"]
+    code: Int[np.ndarray, "source target"]
+
+    @property
+    def null(self) -> Null:
+        """This item's part of the null."""
+        return Null.of(self.mass, self.code)
+
+    def corrected(self, every: Null) -> Float[np.ndarray, "layer head source target"]:
+        """Mass over the mass expected from the other items of `every`."""
+        return corrected(self.mass, self.code, others=every.plus(self.null, sign=-1))
+
+
+def attention_mass(reader: Reasoner, trace: Trace) -> Mass:
+    """Read the attention mass of one trace. Cost: about three forwards.
+
+    Raises:
+        NotMeasurable: The chain is empty.
+    """
+    spans = [step.tokens for step in trace.chain_steps]
+    if not spans:
+        msg = "the chain has no steps"
+        raise NotMeasurable(msg)
+    ids = (*trace.ids[: trace.cuts()[-1]], *reader.cue_ids)
+    groups = [*spans, Span(len(ids) - 1, len(ids))]
+    mass = group_attention(reader, ids, groups).mass[:, :, :-1, :]
+    return Mass(mass, buckets(groups)[:-1])
+
+
+def attention_weights(mass: Mass, every: Null) -> Weights:
+    """Corrected mass, mean over layers and heads; NaN where the source does not lie before the target."""
+    return mass.corrected(every).mean((0, 1))
+
+
+def suppression_weights(reader: Reasoner, trace: Trace, *, seed: int) -> Weights:
+    """KL (nats) of every later step, and total variation of the answer in the last column.
+
+    Cost: one forward of the trace and about half a forward per step.
+
+    Raises:
+        NotMeasurable: The chain is empty.
+    """
+    reading = suppression.measure(reader, trace, Inputs(seed=seed))
+    rows = reading.results["kl"].values
+    return np.concatenate([rows, reading.results["answer"].values[:, None]], axis=1)

@@ -1,0 +1,25 @@
+"""A chain that was written elsewhere, cut into steps and tokens by one reader."""
+
+from mechcot.core.problem import Completion
+from mechcot.core.trace import Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.text.traces_in import ForeignChain
+
+
+def read_chain(reader: Reasoner, chain: ForeignChain, *, author: str | None = None) -> Trace:
+    """The trace of a foreign chain behind this reader's prompt, closed the way this reader closes a thought.
+
+    Args:
+        reader: Whose tokenizer, prompt and segmenter are used.
+        chain: The chain.
+        author: Name of the author; None for the one the file gives.
+    """
+    author = author or chain.author
+    completion = Completion(
+        problem=chain.problem,
+        prompt=reader.render(chain.problem),
+        text=f"{chain.chain}{reader.cue.close}{chain.answer}" if chain.closed else chain.chain,
+        model=author,
+        finished=chain.closed,
+    )
+    return reader.read(completion, trace_id=f"{chain.problem.id}/{author}")
