@@ -17,6 +17,11 @@ Problems = Annotated[
         help="JSON lines {id, question, answer}, gsm8k, or a dataset name; default the organisms' task."
     ),
 ]
+Dict = Annotated[str, typer.Argument(help="A dictionary: a folder, or RELEASE/ID of SAE-Lens.")]
+Chains = Annotated[int, typer.Option("--n", help="Number of fresh problems.")]
+Folder = Annotated[
+    Path, typer.Option("--out", help="Folder for what is found, and for the chains.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of problems, training and statistics.")]
 MaxTokens = Annotated[int, typer.Option(help="Longest completion, in tokens.")]
 
@@ -56,5 +61,72 @@ def train(  # noqa: PLR0913 - one argument per option
         seed=seed,
     )
     job = Training(base, tuned, site, settings, problems, n, max_tokens, out)
-    for line in train_and_fit(job):
+    _say(train_and_fit(job))
+
+
+@app.command()
+def score(
+    dictionary: Dict,
+    base: Base,
+    tuned: Tuned,
+    out: Folder,
+    problems: Problems = None,
+    n: Chains = 96,
+    seed: Seed = 0,
+) -> None:
+    """Score features on words and on step kinds, and say what changed; writes score.json."""
+    from mechcot.core.store import write_json
+    from mechcot.features.findings import score_lines, scored
+    from mechcot.features.run import open_study
+
+    study = open_study(dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out)
+    found = scored(study, seed=seed)
+    write_json(out / "score.json", found)
+    _say([*map(str, study.fits), *score_lines(found), f"written: {out / 'score.json'}"])
+
+
+@app.command()
+def falsify(
+    dictionary: Dict,
+    base: Base,
+    tuned: Tuned,
+    out: Folder,
+    problems: Problems = None,
+    n: Chains = 96,
+    seed: Seed = 0,
+) -> None:
+    """Try to break the claim that features are about reasoning; writes falsify.json."""
+    from mechcot.core.store import write_json
+    from mechcot.features.findings import falsified, falsify_lines
+    from mechcot.features.run import open_study
+
+    study = open_study(dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out)
+    found = falsified(study, seed=seed)
+    write_json(out / "falsify.json", found)
+    _say([*map(str, study.fits), *falsify_lines(found), f"written: {out / 'falsify.json'}"])
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
         typer.echo(line)
+
+
+@app.command()
+def patch(
+    dictionary: Dict,
+    base: Base,
+    tuned: Tuned,
+    out: Folder,
+    n: Chains = 48,
+    seed: Seed = 0,
+) -> None:
+    """Patch stated values through k features instead of the whole state; writes patch.json."""
+    from mechcot.core.store import write_json
+    from mechcot.features.patching import patch_lines, patched
+    from mechcot.features.run import open_study
+
+    study = open_study(dictionary, base, tuned, problems=None, n=n, seed=seed, out=out)
+    found = [patched(study.dictionary, reader, study.traces, seed=seed) for reader in study.readers]
+    write_json(out / "patch.json", {"fit": [f.to_json() for f in study.fits], "curves": found})
+    _say([*map(str, study.fits), *(line for each in found for line in patch_lines(each))])
+    _say([f"written: {out / 'patch.json'}"])

@@ -1,0 +1,322 @@
+"""Try to break the claim that a feature is about reasoning; what survives all four trials may be called a reasoning feature.
+
+A candidate is a feature with the kind of step that it is said to stand for. Candidates are chosen on one half of the
+chains, and tried on the other:
+
+injection   The feature's strongest tokens are put at random places into text that is no reasoning (the prompt, then
+            tokens of steps of *other* kinds in random order). The upper 95 % bound of Cohen's d of its largest
+            activation, with against without them, must stay below 0.2.
+rewording   The same chains in other words of the same meaning: on reworded steps of its kind it keeps at least half of its
+            activation (lower 95 % bound of the ratio of means).
+random      Its selectivity (Cohen's d over steps, kind against other kinds) is above the 95th percentile of random
+            directions that fire as often.
+shuffled    Its selectivity is above the 95th percentile of the *largest* over all candidates when kinds are
+            shuffled within traces.
+
+Source: arXiv 2601.05679 (injection, rewording); the bounds, the matched directions and the shuffles are ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.rewording import Paraphraser
+from mechcot.core.trace import Phase, Trace
+from mechcot.features.chains import with_exact_kinds
+from mechcot.features.dictionary import Dictionary
+from mechcot.features.reads import Reads, read_features, selectivity
+from mechcot.features.states import token_states
+from mechcot.model.reasoner import Reasoner
+from mechcot.stats.bootstrap import stream
+
+LARGEST_D = 0.2
+LEAST_KEPT = 0.5
+LEVEL = 0.95
+TEXTS, LENGTH, PLACES, TOKENS = 48, 40, 4, 3
+RESAMPLES = 2000
+CAP = 99.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A feature and the kind of step that it is said to stand for."""
+
+    feature: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the four trials gave; NaN where a trial could not be held, which is not a pass.
+
+    Attributes:
+        feature: Number of the feature.
+        kind: Kind of step that it is said to stand for.
+        tokens: Its strongest tokens.
+        injection_d: Upper bound of Cohen's d under injection.
+        kept: Lower bound of the share of activation that a rewording leaves.
+        selectivity: Cohen's d over steps.
+        random: 95th percentile of the selectivity of matched random directions.
+        shuffled: 95th percentile of the largest selectivity under shuffled kinds.
+    """
+
+    feature: int
+    kind: str
+    tokens: tuple[str, ...]
+    injection_d: float
+    kept: float
+    selectivity: float
+    random: float
+    shuffled: float
+
+    @property
+    def passes(self) -> dict[str, bool]:
+        """Trial to outcome."""
+        return {
+            "injection": self.injection_d < LARGEST_D,
+            "rewording": self.kept >= LEAST_KEPT,
+            "random": self.selectivity > self.random,
+            "shuffled": self.selectivity > self.shuffled,
+        }
+
+    @property
+    def survives(self) -> bool:
+        """All four."""
+        return all(self.passes.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """As data; NaN as None."""
+        plain = {k: None if v != v else v for k, v in asdict(self).items()}
+        return plain | {"passes": self.passes, "survives": self.survives}
+
+
+def candidates(
+    reads: Reads, scores: Float[np.ndarray, " feature"], *, per_kind: int = 8, by_score: int = 16
+) -> list[Candidate]:
+    """The most selective features of every kind, and those of highest ReasonScore with their best kind."""
+    kinds = [kind for kind in sorted(set(reads.kinds)) if kind != "other"]
+    table = np.stack([selectivity(reads.steps, reads.kinds == kind) for kind in kinds])
+    found = [
+        Candidate(int(feature), kind)
+        for row, kind in zip(table, kinds, strict=True)
+        for feature in np.argsort(-row, kind="stable")[:per_kind]
+        if row[feature] > 0
+    ]
+    for feature in np.argsort(-np.nan_to_num(scores, nan=-1.0), kind="stable")[:by_score]:
+        best = Candidate(int(feature), kinds[int(table[:, feature].argmax())])
+        if best not in found and reads.values[:, feature].any():
+            found.append(best)
+    return found
+
+
+def try_all(
+    dictionary: Dictionary,
+    reader: Reasoner,
+    chosen: Sequence[Candidate],
+    *,
+    choosing: Reads,
+    traces: Sequence[Trace],
+    paraphraser: Paraphraser | None,
+    seed: int = 0,
+) -> list[Trial]:
+    """Hold the four trials. Cost: about `TEXTS` short forwards a candidate.
+
+    Args:
+        dictionary: The dictionary.
+        reader: Whose states.
+        chosen: The candidates.
+        choosing: What they were chosen on; gives their strongest tokens.
+        traces: Other chains.
+        paraphraser: Says chains in other words; None: the trial is not held, so nothing survives.
+        seed: Of every draw.
+    """
+    reads = read_features(dictionary, reader, traces)
+    reworded = _reworded(dictionary, reader, reads, paraphraser)
+    null = shuffled_bound(reads, chosen, seed=seed)
+    made = _RandomDirections(dictionary, reader, reads, seed=seed)
+    trials = []
+    for each in chosen:
+        tokens = strongest_tokens(choosing, each.feature)
+        trials.append(
+            Trial(
+                feature=each.feature,
+                kind=each.kind,
+                tokens=tuple(reader.decode([token]) for token in tokens),
+                injection_d=injection(dictionary, reader, reads, each, tokens, seed=seed),
+                kept=kept_under(reads, reworded, each, seed=seed),
+                selectivity=float(
+                    selectivity(reads.steps[:, [each.feature]], reads.kinds == each.kind)[0]
+                ),
+                random=made.bound(each),
+                shuffled=null,
+            )
+        )
+    return trials
+
+
+def strongest_tokens(reads: Reads, feature: int, *, count: int = TOKENS) -> tuple[int, ...]:
+    """The tokens on which a feature's activation is largest on average, of those with at least three occurrences."""
+    ids, place, counts = np.unique(reads.ids, return_inverse=True, return_counts=True)
+    means = np.bincount(place, weights=reads.values[:, feature]) / counts
+    means[counts < 3] = 0.0
+    order = np.argsort(-means, kind="stable")[:count]
+    return tuple(int(ids[n]) for n in order if means[n] > 0)
+
+
+def injection(
+    dictionary: Dictionary,
+    reader: Reasoner,
+    reads: Reads,
+    candidate: Candidate,
+    tokens: Sequence[int],
+    *,
+    seed: int,
+) -> float:
+    """Upper bound of Cohen's d of the largest activation with against without the tokens; NaN without tokens or texts."""
+    rng = stream(seed, f"injection {candidate.feature} {candidate.kind}")
+    plain = neutral_texts(reads, candidate.kind, without=tokens, rng=rng)
+    if not tokens or not plain:
+        return float("nan")
+    injected = [(start, _inject(ids, start, tokens, rng)) for start, ids in plain]
+    one, other = (
+        np.array([_largest(dictionary, reader, each, candidate.feature) for each in side])
+        for side in (injected, plain)
+    )
+    draws = rng.integers(0, len(one), size=(RESAMPLES, len(one)))
+    return float(np.quantile(_cohen(one[draws], other[draws]), LEVEL))
+
+
+def neutral_texts(
+    reads: Reads, kind: str, *, without: Sequence[int], rng: np.random.Generator
+) -> list[tuple[int, list[int]]]:
+    """Prompts followed by tokens of steps of other kinds in random order, and where the tokens begin."""
+    texts = []
+    for number in rng.permutation(len(reads.traces))[:TEXTS]:
+        here = (reads.trace == number) & (reads.token_kinds != kind) & ~np.isin(reads.ids, without)
+        pool = reads.ids[here]
+        if len(pool) >= 2 * PLACES:
+            trace = reads.traces[number]
+            tail = [int(i) for i in rng.permutation(pool)[:LENGTH]]
+            texts.append((trace.prompt_length, [*trace.ids[: trace.prompt_length], *tail]))
+    return texts
+
+
+def _inject(
+    ids: list[int], start: int, tokens: Sequence[int], rng: np.random.Generator
+) -> list[int]:
+    """The text with tokens written over some of its places."""
+    new = list(ids)
+    for place in rng.choice(np.arange(start, len(ids)), size=PLACES, replace=False):
+        new[int(place)] = int(rng.choice(np.asarray(tokens)))
+    return new
+
+
+def _largest(
+    dictionary: Dictionary, reader: Reasoner, text: tuple[int, list[int]], feature: int
+) -> float:
+    start, ids = text
+    states = reader.states(ids, [dictionary.site])[dictionary.site][start:]
+    return float(dictionary.encode(states)[:, feature].max())
+
+
+def _cohen(
+    one: Float[np.ndarray, "draw text"], other: Float[np.ndarray, "draw text"]
+) -> Float[np.ndarray, " draw"]:
+    """Cohen's d of every draw, at most `CAP` in size; 0 without a difference."""
+    gap = one.mean(axis=1) - other.mean(axis=1)
+    spread = np.sqrt((one.var(axis=1, ddof=1) + other.var(axis=1, ddof=1)) / 2)
+    d = np.divide(gap, spread, out=CAP * np.sign(gap), where=spread > 0)
+    return np.clip(d, -CAP, CAP)
+
+
+def _reworded(
+    dictionary: Dictionary, reader: Reasoner, reads: Reads, paraphraser: Paraphraser | None
+) -> tuple[list[int], Reads] | None:
+    """The chains in other words: which traces have them, and their features."""
+    if paraphraser is None:
+        return None
+    numbers, traces = [], []
+    for number, trace in enumerate(reads.traces):
+        try:
+            new = paraphraser([step.text for step in trace.chain_steps])
+        except NotMeasurable:
+            continue
+        tail = trace.completion[len(trace.chain_text) :]
+        other = with_exact_kinds(reader.retoken(trace, trace.prompt, "".join(new) + tail))
+        if len(other.chain_steps) == len(trace.chain_steps):
+            numbers.append(number)
+            traces.append(other)
+    return (numbers, read_features(dictionary, reader, traces)) if traces else None
+
+
+def kept_under(
+    reads: Reads, reworded: tuple[list[int], Reads] | None, candidate: Candidate, *, seed: int
+) -> float:
+    """Lower bound of (mean activation on reworded steps of the kind) / (mean on the same steps before)."""
+    if reworded is None:
+        return float("nan")
+    old, new = [], []
+    for place, number in enumerate(reworded[0]):
+        before, after = np.flatnonzero(reads.step_trace == number), reworded[1].step_trace == place
+        steps = reads.traces[number].chain_steps, reworded[1].traces[place].chain_steps
+        pairs = zip(before, np.flatnonzero(after), *steps, strict=True)
+        for a, b, was, now in pairs:
+            if was.text != now.text and was.kind == now.kind and str(was.kind) == candidate.kind:
+                old.append(reads.steps[a, candidate.feature])
+                new.append(reworded[1].steps[b, candidate.feature])
+    if len(old) < 8 or not any(old):
+        return float("nan")
+    one, other = np.array(old), np.array(new)
+    draws = stream(seed, f"rewording {candidate.feature}").integers(
+        0, len(one), (RESAMPLES, len(one))
+    )
+    below = np.maximum(one[draws].mean(axis=1), 1e-12)
+    return float(np.quantile(other[draws].mean(axis=1) / below, 1 - LEVEL))
+
+
+def shuffled_bound(
+    reads: Reads, chosen: Sequence[Candidate], *, seed: int, shuffles: int = 200
+) -> float:
+    """95th percentile over shuffles, kinds shuffled within traces, of the largest selectivity of all candidates."""
+    rng = stream(seed, "shuffled kinds")
+    features = sorted({each.feature for each in chosen})
+    steps = reads.steps[:, features]
+    kinds, groups = sorted({each.kind for each in chosen}), reads.step_trace
+    largest = []
+    for _ in range(shuffles):
+        order = np.lexsort((rng.random(len(groups)), groups))
+        mixed = reads.kinds[order]
+        largest.append(max(float(selectivity(steps, mixed == kind).max()) for kind in kinds))
+    return float(np.quantile(largest, LEVEL))
+
+
+class _RandomDirections:
+    """Random directions in the space of the states, each with a threshold that makes it fire as often as asked."""
+
+    def __init__(
+        self, dictionary: Dictionary, reader: Reasoner, reads: Reads, *, seed: int, count: int = 200
+    ) -> None:
+        """Project the states of all chain tokens on `count` directions."""
+        tokens = token_states(reader, reads.traces, dictionary.site, phases=(Phase.CHAIN,))
+        draw = torch.Generator().manual_seed(seed)
+        directions = torch.randn(tokens.states.shape[1], count, generator=draw)
+        centred: Tensor = tokens.states - tokens.states.mean(dim=0)
+        self._along = (centred @ torch.nn.functional.normalize(directions, dim=0)).numpy()
+        self._reads = reads
+
+    def bound(self, candidate: Candidate) -> float:
+        """95th percentile of the selectivity of directions that fire as often as the candidate."""
+        reads = self._reads
+        often = float((reads.values[:, candidate.feature] > 0).mean())
+        if often == 0.0:
+            return float("nan")
+        fires = np.maximum(self._along - np.quantile(self._along, 1 - often, axis=0), 0.0)
+        lengths = np.diff(np.append(reads.bounds, len(fires)))
+        steps = np.add.reduceat(fires, reads.bounds, axis=0) / lengths[:, None]
+        return float(np.quantile(selectivity(steps, reads.kinds == candidate.kind), LEVEL))

@@ -1,0 +1,172 @@
+"""What `mechcot sae score` and `mechcot sae falsify` find, as plain data."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from mechcot.core.errors import UserError
+from mechcot.core.rewording import Paraphraser
+from mechcot.features import falsify, score
+from mechcot.features.reads import Reads, read_features
+from mechcot.features.run import Study
+from mechcot.organisms.rewording import OrganismParaphraser
+
+SCHEMA = 1
+ALPHA = 0.05
+SHOWN = 40
+
+
+def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
+    """Score every feature on the chains of a study.
+
+    Returns:
+        `features` holds one entry for every feature that fires, `top` the best `SHOWN` by the exact score.
+    """
+    reads = study.readers.map(lambda r: read_features(study.dictionary, r, study.traces))
+    reader = study.readers.before
+    words = score.words_for(reads.before.traces)
+    windows = score.word_windows(reads.before, reader, words)
+    by_words = score.reason_score(reads.before.values, windows)
+    by_kinds = score.reason_score(reads.before.values, score.kind_windows(reads.before))
+    kinds = reads.map(score.by_kind)
+    moved = score.changes(reads, seed=seed)
+    live = np.flatnonzero((reads.before.values > 0).any(0) | (reads.after.values > 0).any(0))
+    features = [
+        {
+            "feature": int(i),
+            "score_words": _plain(by_words[i]),
+            "score_kinds": _plain(by_kinds[i]),
+            "frequency": [float((side.values[:, i] > 0).mean()) for side in reads],
+            "kinds": [_of(side, int(i)) for side in kinds],
+            "change": moved.get(int(i)),
+        }
+        for i in live
+    ]
+    best = sorted(features, key=lambda each: -(each["score_kinds"] or -1.0))[:SHOWN]
+    significant = [r for r in moved.values() if r["p_holm"] < ALPHA]
+    return {
+        "schema": SCHEMA,
+        "dictionary": study.dictionary.name,
+        "site": study.dictionary.site.name,
+        "models": [each.name for each in study.readers],
+        "fit": [each.to_json() for each in study.fits],
+        "traces": len(reads.before.traces),
+        "tokens": len(reads.before.values),
+        "steps": dict(sorted(Counter(reads.before.kinds.tolist()).items())),
+        "words": list(words),
+        "words_that_occur": int(windows.any(axis=1).sum()),
+        "tested": len(moved),
+        "changed": len(significant),
+        "more": sum(row["change"] > 0 for row in significant),
+        "features": features,
+        "top": [
+            {**each, "contexts": score.top_contexts(reads.before, reader, each["feature"])}
+            for each in best
+        ],
+    }
+
+
+def falsified(study: Study, *, seed: int = 0) -> dict[str, Any]:
+    """Choose candidates on one half of the chains and try them on the other, on the model before.
+
+    Raises:
+        UserError: Fewer than four chains.
+    """
+    if len(study.traces) < 4:
+        msg = f"{len(study.traces)} chains are too few to choose on one half and try on the other; give more problems"
+        raise UserError(msg)
+    reader = study.readers.before
+    choosing = _half(study, 0)
+    windows = score.word_windows(choosing, reader, score.words_for(choosing.traces))
+    scores = score.reason_score(choosing.values, windows)
+    chosen = falsify.candidates(choosing, scores)
+    trials = falsify.try_all(
+        study.dictionary,
+        reader,
+        chosen,
+        choosing=choosing,
+        traces=study.traces[2::4] + study.traces[3::4],
+        paraphraser=paraphraser(choosing),
+        seed=seed,
+    )
+    return {
+        "schema": SCHEMA,
+        "dictionary": study.dictionary.name,
+        "site": study.dictionary.site.name,
+        "model": reader.name,
+        "fit": [each.to_json() for each in study.fits],
+        "candidates": len(trials),
+        "survivors": sum(trial.survives for trial in trials),
+        "passed": {
+            name: sum(trial.passes[name] for trial in trials)
+            for name in ("injection", "rewording", "random", "shuffled")
+        },
+        "not_held": sum(trial.kept != trial.kept for trial in trials),
+        "trials": [trial.to_json() for trial in trials],
+    }
+
+
+def _half(study: Study, which: int) -> Reads:
+    """Chains of both authors: the first two of every four, or the last two."""
+    start = 2 * which
+    return read_features(
+        study.dictionary,
+        study.readers.before,
+        study.traces[start::4] + study.traces[start + 1 :: 4],
+    )
+
+
+def paraphraser(reads: Reads) -> Paraphraser | None:
+    """Who says these chains in other words; None where only a language model could."""
+    known = all(trace.problem.meta.get("task") == "mod10" for trace in reads.traces)
+    return OrganismParaphraser() if known else None
+
+
+def score_lines(found: dict[str, Any]) -> list[str]:
+    """The scores in sentences."""
+    lines = [
+        f"{len(found['features'])} features fire on {found['tokens']} tokens of {found['traces']} chains; "
+        f"{found['changed']} of {found['tested']} tested ones changed from {found['models'][0]} to {found['models'][1]} "
+        f"({found['more']} more active), Holm at {ALPHA}"
+    ]
+    for each in found["top"][:10]:
+        kinds = each["kinds"][0]
+        best = max(kinds, key=lambda kind: kinds[kind]["selectivity"]) if kinds else "-"
+        lines.append(
+            f"  feature {each['feature']:5d}  score on kinds {_number(each['score_kinds'])}, on words "
+            f"{_number(each['score_words'])}; fires on {each['frequency'][0]:.1%} -> {each['frequency'][1]:.1%}; mostly {best}"
+        )
+    return lines
+
+
+def falsify_lines(found: dict[str, Any]) -> list[str]:
+    """The trials in sentences."""
+    passed = ", ".join(f"{name} {count}" for name, count in found["passed"].items())
+    lines = [
+        f"{found['survivors']} of {found['candidates']} candidates survived; passed: {passed}"
+        + (f"; rewording could not be tried for {found['not_held']}" if found["not_held"] else "")
+    ]
+    for trial in found["trials"]:
+        if trial["survives"]:
+            lines.append(
+                f"  feature {trial['feature']} ({trial['kind']}): selectivity {trial['selectivity']:.2f}, "
+                f"injection d < {trial['injection_d']:.2f}, keeps {trial['kept']:.0%} under rewording; strongest on "
+                + " ".join(repr(token) for token in trial["tokens"])
+            )
+    return lines
+
+
+def _of(kinds: dict[str, dict[str, np.ndarray]], feature: int) -> dict[str, dict[str, float]]:
+    return {
+        kind: {name: float(values[feature]) for name, values in table.items()}
+        for kind, table in kinds.items()
+    }
+
+
+def _plain(value: float) -> float | None:
+    return None if value != value else float(value)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
