@@ -130,3 +130,33 @@ def patch(
     write_json(out / "patch.json", {"fit": [f.to_json() for f in study.fits], "curves": found})
     _say([*map(str, study.fits), *(line for each in found for line in patch_lines(each))])
     _say([f"written: {out / 'patch.json'}"])
+
+
+@app.command()
+def plant(
+    out: Folder,
+    base: Annotated[str, typer.Option(help="An organism.")] = "organism:base",
+    marks: Annotated[
+        str, typer.Option(help="What marks a step, comma separated.")
+    ] = "queried,restated,early",
+    seeds: Annotated[int, typer.Option(help="Plants per mark.")] = 1,
+    width: Annotated[int, typer.Option(help="Number of features.")] = 512,
+    seed: Seed = 0,
+) -> None:
+    """Plant directions that no word shows, find them, and count; writes plant.json."""
+    from mechcot.core.errors import UserError
+    from mechcot.core.store import write_json
+    from mechcot.features.finding import find_one, plant_lines, summed
+    from mechcot.features.plant import MARKS, Plant
+    from mechcot.features.training import Settings
+    from mechcot.model.reasoner import Reasoner
+
+    names = [name.strip() for name in marks.split(",")]
+    if unknown := [name for name in names if name not in MARKS]:
+        raise UserError(f"--marks: expected some of {', '.join(MARKS)}, got {unknown[0]!r}")
+    reader = Reasoner.load(base)
+    settings = Settings(width=width, samples=400_000, seed=seed)
+    plants = [Plant(mark=m, seed=seed + n) for n in range(seeds) for m in names]
+    result = summed([find_one(reader, each, settings=settings) for each in plants])
+    write_json(out / "plant.json", result)
+    _say([*plant_lines(result), f"written: {out / 'plant.json'}"])

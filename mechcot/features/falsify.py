@@ -16,7 +16,7 @@ shuffled    Its selectivity is above the 95th percentile of the *largest* over a
 Source: arXiv 2601.05679 (injection, rewording); the bounds, the matched directions and the shuffles are ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -123,6 +123,7 @@ def try_all(
     choosing: Reads,
     traces: Sequence[Trace],
     paraphraser: Paraphraser | None,
+    label: Callable[[Trace], Trace] = with_exact_kinds,
     seed: int = 0,
 ) -> list[Trial]:
     """Hold the four trials. Cost: about `TEXTS` short forwards a candidate.
@@ -134,10 +135,11 @@ def try_all(
         choosing: What they were chosen on; gives their strongest tokens.
         traces: Other chains.
         paraphraser: Says chains in other words; None: the trial is not held, so nothing survives.
+        label: Puts kinds on the steps of a reworded chain.
         seed: Of every draw.
     """
     reads = read_features(dictionary, reader, traces)
-    reworded = _reworded(dictionary, reader, reads, paraphraser)
+    reworded = _reworded(dictionary, reader, reads, paraphraser, label)
     null = shuffled_bound(reads, chosen, seed=seed)
     made = _RandomDirections(dictionary, reader, reads, seed=seed)
     trials = []
@@ -236,7 +238,11 @@ def _cohen(
 
 
 def _reworded(
-    dictionary: Dictionary, reader: Reasoner, reads: Reads, paraphraser: Paraphraser | None
+    dictionary: Dictionary,
+    reader: Reasoner,
+    reads: Reads,
+    paraphraser: Paraphraser | None,
+    label: Callable[[Trace], Trace],
 ) -> tuple[list[int], Reads] | None:
     """The chains in other words: which traces have them, and their features."""
     if paraphraser is None:
@@ -248,7 +254,7 @@ def _reworded(
         except NotMeasurable:
             continue
         tail = trace.completion[len(trace.chain_text) :]
-        other = with_exact_kinds(reader.retoken(trace, trace.prompt, "".join(new) + tail))
+        other = label(reader.retoken(trace, trace.prompt, "".join(new) + tail))
         if len(other.chain_steps) == len(trace.chain_steps):
             numbers.append(number)
             traces.append(other)
