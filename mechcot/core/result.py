@@ -122,6 +122,37 @@ class HeadSteps(Result):
     values: Float[np.ndarray, "layer head step"]
 
 
+class TokenVector(Result):
+    """One value per token; the labels are positions in the trace."""
+
+    axes: ClassVar[tuple[str, ...]] = ("token",)
+    values: Float[np.ndarray, " token"]
+
+
+class LayerVector(Result):
+    """One value per layer."""
+
+    axes: ClassVar[tuple[str, ...]] = ("layer",)
+    values: Float[np.ndarray, " layer"]
+
+
+class LayerFeatures(Result):
+    """One vector of the residual stream per layer."""
+
+    axes: ClassVar[tuple[str, ...]] = ("layer", "feature")
+    values: Float[np.ndarray, "layer feature"]
+
+
 KINDS: Mapping[str, type[Result]] = {
-    kind.__name__: kind for kind in (StepVector, StepMatrix, LayerSteps, Curve, HeadSteps)
+    kind.__name__: kind
+    for kind in (
+        StepVector,
+        StepMatrix,
+        LayerSteps,
+        Curve,
+        HeadSteps,
+        TokenVector,
+        LayerVector,
+        LayerFeatures,
+    )
 }

@@ -15,6 +15,7 @@ from mechcot.measure import (
     gates,
     info_gain,
     information_flow,
+    mediation_index,
     paraphrase,
     receiver_heads,
     step_attention,
@@ -54,6 +55,7 @@ _ALL = (
     (paraphrase, (4.0, 0.0)),
     (answer_lens, (2.0, 0.0)),
     (receiver_heads, (3.0, 0.0)),
+    (mediation_index, (30.0, 0.0)),
 )
 MEASURES: Mapping[str, Measure] = {
     module.CARD.name: Measure(standing(module.CARD), module.measure, forwards)

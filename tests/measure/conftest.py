@@ -6,6 +6,7 @@ from random import Random
 import pytest
 import torch
 
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Trace
 from mechcot.measure.inputs import Inputs
@@ -43,6 +44,18 @@ def chain_of(reader: Reasoner, problem, *, seed: int) -> Trace:
     chain = writer.write(problem, rng=Random(seed))
     text = " " + vocabulary.completion(chain, problem.answer).removesuffix(" <eos>")
     return reader.read(Completion(problem, reader.render(problem), text, "writer"))
+
+
+def measurable(module, reader: Reasoner, traces: list[Trace], inputs: Inputs, *, least: int = 1):
+    """Traces and readings of those that a measure can read: at least so many."""
+    found = []
+    for trace in traces:
+        try:
+            found.append((trace, module.measure(reader, trace, inputs)))
+        except NotMeasurable:
+            continue
+    assert len(found) >= least
+    return found
 
 
 @pytest.fixture(scope="session")
