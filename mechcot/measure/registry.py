@@ -10,6 +10,7 @@ from mechcot.core.trace import Trace
 from mechcot.measure import (
     adding_mistakes,
     answer_lens,
+    attribution_patching,
     early_answering,
     filler,
     gates,
@@ -56,6 +57,7 @@ _ALL = (
     (answer_lens, (2.0, 0.0)),
     (receiver_heads, (3.0, 0.0)),
     (mediation_index, (30.0, 0.0)),
+    (attribution_patching, (25.0, 0.0)),
 )
 MEASURES: Mapping[str, Measure] = {
     module.CARD.name: Measure(standing(module.CARD), module.measure, forwards)
