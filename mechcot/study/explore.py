@@ -1,7 +1,7 @@
 """A finished run, or readings in memory -> the trace explorer.
 
 Every number stands in a reading; what is derived here is which step carries the answer: the step with the
-largest effect of the first intervention (hidden from attention, state changed, wrong value stated) that
+largest effect of the first intervention (hidden from attention, wrong value stated, state changed) that
 reaches the smallest effect of its card on any step.
 """
 

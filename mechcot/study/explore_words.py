@@ -11,7 +11,8 @@ STEP_VALUES = (
         "step_patching",
         "answer",
         "state changed (answer)",
-        "gain of the predicted answer when the state at the stated value is the twin's, first block's input, later text kept",
+        "gain of the predicted answer when the state at the stated value is the twin's, first block's input, later text kept; "
+        "read only on steps that feed the answer by the problem's law",
     ),
     (
         "adding_mistakes",
@@ -52,8 +53,12 @@ STEP_VALUES = (
 )
 """(measure, array, title, meaning), the ones that name the carrying step first."""
 
-CARRY = (("suppression", "answer"), ("step_patching", "answer"), ("adding_mistakes", "kept"))
-"""Interventions on one step that name the step which carries the answer, in this order."""
+CARRY = (("suppression", "answer"), ("adding_mistakes", "kept"), ("step_patching", "answer"))
+"""Interventions on one step that name the step which carries the answer, in this order.
+
+Step patching stands last: it is only read on steps whose value feeds the answer by the problem's own law, so
+what it names is among those by construction.
+"""
 
 GRIDS = (
     ("suppression", "kl", "Hidden from attention: change of each later step"),
