@@ -15,6 +15,12 @@ from mechcot.features.cli import app as sae
 from mechcot.influence.cli import register as register_influence
 from mechcot.study.cli import explore
 
+INTERRUPTED = 130
+UNUSABLE = {
+    *(errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
+    *(errno.EEXIST, errno.ENOENT, errno.EPERM, errno.ENAMETOOLONG),
+}
+
 app = typer.Typer(
     name="mechcot",
     no_args_is_help=True,
@@ -50,7 +56,10 @@ def compare(  # noqa: PLR0913 - one argument per option
     traces: Annotated[
         Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 100,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", help="Number of problems (default 100), or of chains (default all)."),
+    ] = None,
     measures: Annotated[
         str | None,
         typer.Option(help="Names, comma separated, or all; default the standard six (see cards)."),
@@ -227,6 +236,11 @@ def organism_problems(
     """Write problems of the organisms' task."""
     from mechcot.study.demo import write_problems
 
+    if n < 1:
+        msg = f"--n: expected at least 1, got {n}"
+        raise UserError(msg)
+    cue = _one_of("--cue", cue, ("answer", "random", "none"))
+    style = _one_of("--style", style, ("careful", "brief", "random"))
     typer.echo(f"{write_problems(out, n=n, seed=seed, cue=cue, style=style)} problems in {out}")
 
 
@@ -277,17 +291,18 @@ def main() -> None:
     """Run the command line and turn mistakes into one sentence and exit code 2."""
     try:
         app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer's word for Ctrl-C
+            typer.echo("interrupted; the same command resumes", err=True)
+        raise
     except UserError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command resumes", err=True)
-        sys.exit(130)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail(
                 f"the disk is full ({error.filename or 'unknown file'}); free some space, the same command resumes"
             )
-        if error.errno in {errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR}:
+        if error.errno in UNUSABLE:
             _fail(f"cannot write or read {error.filename}: {error.strerror}; choose another folder")
         raise
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from mechcot.core.errors import UserError
 from mechcot.core.result import KINDS, Result
 from mechcot.core.store import write_bytes
 
@@ -84,14 +85,18 @@ class Reading:
         """Read a reading back.
 
         Raises:
-            ValueError: The file is of another schema.
+            UserError: The file is damaged or of another schema.
         """
-        with safe_open(str(path), framework="numpy") as file:
-            meta = json.loads((file.metadata() or {}).get("reading", "{}"))
-            if meta.get("schema") != SCHEMA:
-                msg = f"{path}: expected reading schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
-                raise ValueError(msg)
-            arrays = {key: file.get_tensor(key) for key in meta["results"]}
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                meta = json.loads((file.metadata() or {}).get("reading", "{}"))
+                arrays = {key: file.get_tensor(key) for key in meta.get("results", ())}
+        except (SafetensorError, ValueError) as error:
+            msg = f"{path}: expected a reading, the file is damaged ({error}); remove it and run again"
+            raise UserError(msg) from error
+        if meta.get("schema") != SCHEMA:
+            msg = f"{path}: expected reading schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
+            raise UserError(msg)
         results = {
             key: KINDS[about["kind"]](
                 values=arrays[key],

@@ -28,6 +28,20 @@ def hash_spec(spec: ModelSpec) -> str | None:
     return whole.hexdigest()[:16]
 
 
+def hash_text_files(spec: ModelSpec) -> str:
+    """Hash of what turns text into tokens and back and says where a text ends: tokenizer, template, generation settings.
+
+    "" when they are not on this machine.
+    """
+    folder = weights_folder(spec)
+    whole = hashlib.sha256()
+    for path in sorted(folder.iterdir()) if folder is not None else ():
+        if path.suffix in {".json", ".jinja", ".txt", ".model"} and path.name not in _NOT_TEXT:
+            whole.update(path.name.encode())
+            whole.update(_hash_file(path.resolve()).encode())
+    return "" if folder is None else whole.hexdigest()[:16]
+
+
 def hash_module(model: nn.Module) -> str:
     """Hash of a module's parameters and buffers, for models that came from no file."""
     whole = hashlib.sha256()
@@ -36,6 +50,9 @@ def hash_module(model: nn.Module) -> str:
         whole.update(name.encode())
         whole.update(data.numpy().tobytes())
     return whole.hexdigest()[:16]
+
+
+_NOT_TEXT = {"organism.json", "model.safetensors.index.json"}
 
 
 def weights_folder(spec: ModelSpec) -> Path | None:

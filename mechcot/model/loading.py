@@ -59,6 +59,9 @@ def pick_device(device: str) -> torch.device:
     except RuntimeError as error:
         msg = f"device: expected auto, cpu, cuda or cuda:N, got {device!r}."
         raise UserError(msg) from error
+    if picked.type not in {"cpu", "cuda"}:
+        msg = f"device: expected auto, cpu, cuda or cuda:N, got {device!r}; only those are tested."
+        raise UserError(msg)
     if picked.type == "cuda" and not torch.cuda.is_available():
         msg = "device: cuda was asked for, but torch finds no CUDA device here; use --device cpu."
         raise UserError(msg)

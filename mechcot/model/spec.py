@@ -110,7 +110,11 @@ def _check_adapter(folder: Path) -> None:
     if not config.is_file():
         msg = f"{folder}: expected a PEFT adapter (adapter_config.json), found none."
         raise UserError(msg)
-    kind = str(json.loads(config.read_text(encoding="utf-8")).get("peft_type", ""))
+    try:
+        kind = str(json.loads(config.read_text(encoding="utf-8")).get("peft_type", ""))
+    except (ValueError, AttributeError) as error:
+        msg = f"{config}: expected a JSON object, it cannot be read ({error}); copy the adapter again."
+        raise UserError(msg) from error
     if kind in {"PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING"}:
         msg = (
             f"{folder}: expected an adapter inside the layers (LoRA, IA3, ...), got {kind}, which adds "

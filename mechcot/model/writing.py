@@ -8,6 +8,7 @@ Rows that have finished leave the batch. Out of memory halves the batch and goes
 
 import inspect
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +47,7 @@ class Sampling:
         if self.max_tokens < 1:
             msg = f"max_tokens: expected at least 1, got {self.max_tokens}."
             raise UserError(msg)
-        if self.temperature < 0:
+        if not 0 <= self.temperature < math.inf:
             msg = f"temperature: expected 0 (greedy) or more, got {self.temperature}."
             raise UserError(msg)
         if not 0 < self.top_p <= 1:

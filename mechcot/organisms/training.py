@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from mechcot.core.errors import UserError
+from mechcot.model.loading import pick_device
 from mechcot.organisms import vocabulary
 from mechcot.organisms.examples import batches
 from mechcot.organisms.grammar import BOS, EOS, NAMES, PAD, WORDS
@@ -146,7 +147,7 @@ def train(
         name = f"{recipe_of(name).name}@{seed}"
     recipe = recipe_of(name)
     total = recipe.tokens if tokens is None else tokens
-    device = "cpu" if device in (None, "auto") else device
+    device = "cpu" if device in (None, "auto") else str(pick_device(device))
     out = path(name) if out is None else Path(out)
     with one_thread():
         with torch.random.fork_rng():

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
+from mechcot.core.errors import UserError
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
@@ -112,6 +113,9 @@ def read(todo: Sequence[Task], *, workers: int) -> list[Reading]:
         todo: The tasks.
         workers: Number of processes.
     """
+    if workers < 1:
+        msg = f"--workers: expected at least 1, got {workers}"
+        raise UserError(msg)
     found: list[Reading] = []
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,

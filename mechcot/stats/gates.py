@@ -133,7 +133,7 @@ def _cell(scalars: pd.DataFrame, *, name: str, reader: str, author: str | None) 
 
 
 def _missing(what: str, *, reader: str) -> str:
-    return f"{what} was not measured for {reader}: run the measure '{GATE_MEASURE}' on these chains"
+    return f"{what}: not known for {reader}; the measure '{GATE_MEASURE}' has no value for it on these chains"
 
 
 def _items_gate(

@@ -55,5 +55,5 @@ def judge_change(
             "and more items are needed to rule out a larger one"
         )
     return "inconclusive", (
-        "the differences vary too much for these items: neither a change nor its absence is shown"
+        "neither a change nor its absence is shown: the differences vary too much, or the items are too few"
     )

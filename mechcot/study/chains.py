@@ -8,7 +8,7 @@ that a model cannot be asked (no tokens, longer than the context) leaves a file 
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def problems_of(study: Study) -> list[Problem]:
     Raises:
         UserError: The file is missing or a line of it is wrong.
     """
-    return load_problems(study.problems, n=study.n, seed=study.seed)
+    return load_problems(study.problems, n=study.most, seed=study.seed)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,11 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
         by_author = {every[0].author: every}
         _readable(models, every)
     else:
+        if (
+            study.residency == "together"
+        ):  # a model that cannot be loaded is found before hours of writing
+            for name in models.names:
+                models.get(name)
         by_author = {}
         for name in models.names:
             by_author[name] = written(study, models, name, problems)
@@ -126,8 +131,6 @@ def _usable(
     Raises:
         UserError: None is left.
     """
-    if study.traces is not None:
-        return list(traces)
     found = [trace for trace in traces if study.chains == "all" or _right(trace)]
     if found:
         return found
@@ -161,8 +164,12 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
         paths = {problem.id: _path(study, models, author, problem) for problem in batch}
         if not all(path.exists() for path in paths.values()):
             _write(study, models, author, batch, paths)
-    found = (_on_disk(study, models, author, problem) for problem in problems)
-    return [trace_from_json(each) for each in found if "unwritten" not in each]
+    found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
+    return [
+        with_exact_kinds(replace(trace_from_json(each), problem=problem))
+        for problem, each in found
+        if "unwritten" not in each
+    ]
 
 
 def unwritten(
@@ -196,19 +203,23 @@ def _write(
         skip=skip,
     )
     for trace in traces:
-        write_json(paths[trace.problem.id], trace_to_json(with_exact_kinds(trace)))
+        write_json(paths[trace.problem.id], trace_to_json(trace))
 
 
 def _on_disk(study: Study, models: Models, author: str, problem: Problem) -> dict[str, Any]:
     path = _path(study, models, author, problem)
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{path}: expected a chain in JSON, the file is damaged ({error}); remove it and run again"
+        raise UserError(msg) from error
 
 
 def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
-    settings = (study.seed, study.max_tokens, study.temperature, study.batch_size, study.n)
-    key = digest(
-        problem.id, problem.question, models.weights_hash(author), study.template, settings
-    )
+    settings = (study.seed, study.max_tokens, study.temperature, study.batch_size, study.most)
+    model = (models.weights_hash(author), models.text_hash(author), study.dtype)
+    renders = models.text_hash(models.first) if study.template == "shared" else ""
+    key = digest(problem.id, problem.question, model, study.template, renders, settings)
     return study.out / "traces" / models.file_name(author) / f"{key}.json"
 
 
@@ -221,7 +232,7 @@ def imported(study: Study, reader: Reasoner) -> list[Trace]:
     if study.traces is None:
         msg = "expected a file of traces"
         raise UserError(msg)
-    chains = load_chains(study.traces)[: study.n]
+    chains = load_chains(study.traces)[: study.most]
     authors = {chain.author for chain in chains}
     author = authors.pop() if len(authors) == 1 else "several authors"
     return [with_exact_kinds(read_chain(reader, chain, author=author)) for chain in chains]

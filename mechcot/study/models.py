@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from mechcot.core.store import digest
-from mechcot.model.hashes import hash_spec
+from mechcot.model.hashes import hash_spec, hash_text_files
 from mechcot.model.loading import Placement
 from mechcot.model.pairs import shares_base, with_adapter
 from mechcot.model.prompts import PromptPolicy
@@ -53,12 +53,15 @@ class Models:
 
     def weights_hash(self, name: str) -> str:
         """Hash of a model's weight files, without loading it when they are on this machine."""
-        spec = (
-            self.specs[name.partition("@logits=")[0]]
-            if name not in self.specs
-            else self.specs[name]
-        )
-        return hash_spec(spec) or self.get(name).weights_hash
+        return hash_spec(self._spec(name)) or self.get(name).weights_hash
+
+    def text_hash(self, name: str) -> str:
+        """Hash of a model's tokenizer, template and generation settings."""
+        return hash_text_files(self._spec(name))
+
+    def _spec(self, name: str) -> ModelSpec:
+        """The spec of a model of the study, or of the one that a null is made from."""
+        return self.specs.get(name) or self.specs[name.partition("@logits=")[0]]
 
     def weight_bytes(self) -> int:
         """Bytes of weights in memory at a time: of all models, or of the largest when one is held at a time."""

@@ -16,9 +16,12 @@ from typing import Literal
 from mechcot.core.errors import UserError
 from mechcot.measure.registry import chosen
 from mechcot.model.spec import ModelSpec, distinct_names, parse_spec
+from mechcot.model.writing import Sampling
 
 CHEAP = ("gates", "early_answering")
 NULL_SCALE = 1.5
+PROBLEMS = 100
+"""Problems of a study that does not say how many."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Study:
         out: Folder of the run.
         problems: File, `gsm8k` or a dataset name; None when `traces` is given.
         traces: File of chains written elsewhere, or None.
-        n: Number of problems.
+        n: Number of problems or chains; None: 100 problems, or every chain of `traces`.
         measures: Names of measures, None for all.
         seed: Seed of sampling, nulls and statistics.
         device: `auto`, `cpu`, `cuda`, ...
@@ -54,7 +57,7 @@ class Study:
     out: Path
     problems: str | None = None
     traces: Path | None = None
-    n: int = 100
+    n: int | None = None
     measures: tuple[str, ...] | None = None
     seed: int = 0
     device: str = "auto"
@@ -81,9 +84,17 @@ class Study:
         if self.author == "own" and self.traces is not None:
             msg = "--author own lets each model write its own chains, so it needs --problems instead of --traces"
             raise UserError(msg)
-        if self.n < 1:
-            msg = f"expected --n of at least 1, got {self.n}"
-            raise UserError(msg)
+        for option, value in (("--n", self.n), ("--batch-size", self.batch_size)):
+            if value is not None and value < 1:
+                msg = f"expected {option} of at least 1, got {value}"
+                raise UserError(msg)
+        Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
+        chosen(self.measures)
+
+    @property
+    def most(self) -> int | None:
+        """How many problems or chains are taken at most; None: all."""
+        return PROBLEMS if self.n is None and self.traces is None else self.n
 
     @property
     def template(self) -> Literal["shared", "own"]:

@@ -5,7 +5,7 @@ resumed run finds its own work and never another's.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,8 @@ from mechcot.study.plan import Cell, Study
 from mechcot.text.filler import DOTS
 
 READING_VERSION = 1
+BORROWING = frozenset({"gates"})
+"""Measures that also read another item's chain; no other gets one."""
 FILLERS = (DOTS, " hmm", " .")
 
 
@@ -65,12 +67,18 @@ def jobs(
     study: Study, models: Models, cells: Sequence[Cell], chains: dict[str, list[Trace]]
 ) -> list[Job]:
     """All readings of a study, grouped by reader."""
+    around = {author: _around(traces) for author, traces in chains.items()}
     return [
-        Job(cell, trace, name, _path(study, models, cell, trace, name))
+        Job(cell, trace, name, _path(study, models, cell, trace, name, around[cell.author]))
         for cell in cells
         for trace in chains[cell.author]
         for name in cell.measures
     ]
+
+
+def _around(traces: Sequence[Trace]) -> str:
+    """All chains of an author: a measure that borrows another item's chain is about them too."""
+    return digest([[t.id, t.problem.answer, list(t.ids)] for t in traces])
 
 
 def take(
@@ -114,6 +122,8 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
         trace = reader.view(job.trace)
         room = reader.max_length - trace.prompt_length - len(reader.cue_ids)
         inputs = inputs_for(study, trace, others=others, filler=filler_for(reader), room=room)
+        if job.measure not in BORROWING:
+            inputs = replace(inputs, other=None)
         reading = MEASURES[job.measure].run(reader, trace, inputs)
     except DoesNotFit:
         raise
@@ -164,15 +174,20 @@ def filler_for(reader: Reasoner) -> str:
     return next((text for text in FILLERS if spells(reader.tokenizer, text)), FILLERS[0])
 
 
-def _path(study: Study, models: Models, cell: Cell, trace: Trace, measure: str) -> Path:
+def _path(
+    study: Study, models: Models, cell: Cell, trace: Trace, measure: str, around: str
+) -> Path:
     key = digest(
         READING_VERSION,
         trace.id,
+        trace.problem.answer,
+        around if measure in BORROWING else "",
         list(trace.ids),
         [[step.tokens.start, step.tokens.stop] for step in trace.steps],
         models.weights_hash(cell.reader),
         cell.spec.logit_scale,
-        (study.seed, study.n, study.template, study.dtype),
+        models.text_hash(cell.reader),
+        (study.seed, study.template, study.dtype),
         MEASURES[measure].card.formula,
     )
     folder = study.out / "readings" / models.file_name(cell.reader) / measure

@@ -36,7 +36,7 @@ def summary(
         ],
         "settings": {
             "seed": study.seed,
-            "n": study.n,
+            "n": study.most,
             "author": study.author,
             "prompt": study.template,
             "chains": study.chains,

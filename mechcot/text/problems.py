@@ -83,7 +83,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         except UnicodeDecodeError as error:
             msg = f"{path}:{line}: not UTF-8 (byte {error.start}); save the file as UTF-8"
             raise UserError(msg) from error
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{path}:{line}: not JSON ({error}); expected one object a line"
             raise UserError(msg) from error
         if not isinstance(value, dict):

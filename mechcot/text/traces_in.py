@@ -139,7 +139,14 @@ def _divided(record: Mapping[str, Any], *, where: str) -> tuple[str, str, bool]:
     if text.startswith(THINK.open, lead):
         text = text[lead + len(THINK.open) :]
     chain, mark, rest = text.partition(THINK.close)
-    written = next((str(record[key]) for key in _WRITTEN if isinstance(record.get(key), str)), "")
+    written = next(
+        (
+            text_field(record, key, where=where) if record[key].strip() else ""
+            for key in _WRITTEN
+            if isinstance(record.get(key), str)
+        ),
+        "",
+    )
     if mark:
         return chain, rest or written, True
     reference_given = any(record.get(key) is not None for key in _REFERENCE[:-1])
@@ -157,7 +164,7 @@ def _from_messages(messages: Any, *, where: str) -> dict[str, str]:
         raise UserError(msg)
     said: dict[str, str] = {}
     for message in messages:
-        text, thought = _content(message)
+        text, thought = _content(message, where=where)
         if message.get("role") == "user":
             said = {"question": text}
         elif message.get("role") == "assistant":
@@ -168,12 +175,15 @@ def _from_messages(messages: Any, *, where: str) -> dict[str, str]:
     return said
 
 
-def _content(message: Mapping[str, Any]) -> tuple[str, str]:
+def _content(message: Mapping[str, Any], *, where: str) -> tuple[str, str]:
     """Text and thought of one message; the content may be text or a list of typed parts."""
     content = message.get("content") or ""
     thought = str(message.get("reasoning_content") or message.get("reasoning") or "")
     if isinstance(content, str):
         return content, thought
+    if not isinstance(content, list):
+        msg = f"{where}: a message's content must be text or a list of parts, got {type(content).__name__}"
+        raise UserError(msg)
     parts = [part for part in content if isinstance(part, Mapping)]
     text = "".join(str(p.get("text") or "") for p in parts if p.get("type", "text") == "text")
     thought += "".join(str(p.get("reasoning") or "") for p in parts if p.get("type") == "reasoning")

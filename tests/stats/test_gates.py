@@ -64,7 +64,7 @@ def test_each_gate_closes_for_the_side_that_fails(gated, name, value, gate):
 def test_a_number_that_was_not_measured_closes_its_gate(gated, name):
     found = [g for g in gated(**{name: [("tuned", np.nan)]}) if not g.ok and g.name != "items"]
     assert [gate.side for gate in found] == ["after"]
-    assert "was not measured for tuned: run the measure 'gates'" in found[0].reason
+    assert "not known for tuned; the measure 'gates' has no value" in found[0].reason
 
 
 def test_without_gate_readings_nothing_can_be_judged(gated, make_scalars):

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 import torch
-from conftest import byte_tokenizer, chain_of, save_tiny, write_rows
 from rich.console import Console
+from tiny_models import byte_tokenizer, chain_of, save_tiny, write_rows
 
 from mechcot.model.loading import Placement
 from mechcot.model.reasoner import Reasoner

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import byte_tokenizer, save_tiny, write_rows
+from tiny_models import byte_tokenizer, save_tiny, write_rows
 
 from mechcot.core.reading import Reading
 from mechcot.measure.registry import STANDARD

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from conftest import NOTHING, byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
+from tiny_models import NOTHING, byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
 
 from mechcot.core.errors import UserError
 from mechcot.measure.registry import MEASURES

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import byte_tokenizer, save_tiny, sum_of, write_rows
+from tiny_models import byte_tokenizer, save_tiny, sum_of, write_rows
 
 from mechcot import cli
 from mechcot.core.errors import UserError

@@ -1,0 +1,64 @@
+"""A first look, in one call: chains of the first model, read by all, in the explorer. For notebooks."""
+
+from collections.abc import Sequence
+
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Trace
+from mechcot.measure.inputs import Inputs
+from mechcot.measure.registry import MEASURES, STANDARD
+from mechcot.model.authoring import item_seed
+from mechcot.model.reasoner import Reasoner
+from mechcot.study.explore import explorer
+from mechcot.study.makers import maker_for, paraphraser_for
+from mechcot.study.run import filler_for
+from mechcot.view.explorer import Explorer
+
+
+def look(
+    readers: Sequence[Reasoner],
+    problems: Sequence[Problem],
+    *,
+    measures: Sequence[str] = STANDARD,
+    max_tokens: int = 512,
+    seed: int = 0,
+) -> Explorer:
+    """Let the first model write, let all read, and open what they read.
+
+    Nothing is kept on disk and nothing is judged: for that, run `mechcot compare`.
+
+    Args:
+        readers: The models, the author first; their tokenizers must agree.
+        problems: The questions; one that cannot be written is left out.
+        measures: Names of measures; what cannot be measured on a trace is left out there.
+        max_tokens: Longest completion.
+        seed: Seed of writing and of the measures' choices.
+
+    Raises:
+        UserError: No trace could be read.
+    """
+    traces = readers[0].write(problems, max_tokens=max_tokens, seed=seed, skip=lambda *_: None)
+    made = []
+    for reader in readers:
+        for trace in traces:
+            seen = reader.view(trace)
+            inputs = Inputs(
+                other=_other(trace, traces),
+                maker=maker_for(trace.problem),
+                paraphraser=paraphraser_for(trace.problem),
+                filler=filler_for(reader),
+                seed=item_seed(seed, trace.problem.id),
+            )
+            for name in measures:
+                try:
+                    made.append(MEASURES[name].run(reader, seen, inputs))
+                except NotMeasurable:
+                    continue
+    names = [reader.name for reader in readers]
+    return explorer(
+        traces, made, readers=names, title=" → ".join(names), source="read in this session"
+    )
+
+
+def _other(trace: Trace, traces: Sequence[Trace]) -> Trace | None:
+    return next((t for t in traces if t.problem.answer != trace.problem.answer), None)
