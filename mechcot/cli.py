@@ -13,6 +13,7 @@ import typer
 from mechcot.core.errors import UserError
 from mechcot.features.cli import app as sae
 from mechcot.influence.cli import register as register_influence
+from mechcot.steer.cli import app as steer
 from mechcot.study.cli import explore
 
 INTERRUPTED = 130
@@ -33,6 +34,7 @@ app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 app.command()(explore)
 register_influence(app, organism)
+app.add_typer(steer, name="steer")
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]

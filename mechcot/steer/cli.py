@@ -1,0 +1,120 @@
+"""Commands of steering: extract, apply, sweep, run."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
+
+Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME.")]
+Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+SiteName = Annotated[str, typer.Option("--site", help="For example resid_post.1")]
+Phases = Annotated[str, typer.Option(help="question, chain, answer, comma separated.")]
+Nats = Annotated[float, typer.Option(help="Mean KL per written token; negative pushes away.")]
+Count = Annotated[int, typer.Option("--n", help="Number of questions.")]
+Problems = Annotated[str | None, typer.Option(help="JSON lines; default the shipped models' task.")]
+
+
+@app.command()
+def run(
+    experiment: Annotated[Path, typer.Argument(help="A TOML file, see experiments/.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; default artifacts/steer/NAME. Resumes.")
+    ] = None,
+) -> None:
+    """Run an experiment file: tables, dose curves and one page."""
+    from mechcot.steer.run import run as go
+    from mechcot.steer.spec import load
+
+    where = out or Path("artifacts/steer") / experiment.stem
+    go(load(experiment), where)
+    typer.echo(f"written: {where / 'report.html'}")
+
+
+@app.command()
+def extract(
+    model: Model,
+    out: Out,
+    site: SiteName,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines {id, positive, negative}; default brief against careful."),
+    ] = None,
+    read: Annotated[str, typer.Option(help="last_prompt or prompt.")] = "last_prompt",
+    method: Annotated[str, typer.Option(help="mean difference, pca or probe.")] = "mean difference",
+    n: Count = 50,
+    seed: int = 1,
+) -> None:
+    """Make a vector from contrastive pairs and write it with its origin."""
+    from mechcot.model.reasoner import Reasoner
+    from mechcot.steer.single import extract_to
+
+    about: dict[str, Any] = {"pairs": pairs, "read": read, "method": method, "n": n, "seed": seed}
+    typer.echo(extract_to(Reasoner.load(model), out, site=site, **about))
+
+
+@app.command()
+def apply(
+    model: Model,
+    vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
+    out: Out,
+    nats: Nats = 0.1,
+    phases: Phases = "chain",
+    problems: Problems = None,
+    n: Count = 16,
+    seed: int = 0,
+    max_tokens: int = 320,
+    force: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
+    ] = False,
+) -> None:
+    """Write chains under a vector (JSON lines of traces) and say what changed."""
+    from mechcot.model.reasoner import Reasoner
+    from mechcot.steer.single import apply_to
+    from mechcot.steer.vectors import SteeringVector
+
+    for line in apply_to(
+        Reasoner.load(model),
+        SteeringVector.load(vector),
+        out,
+        doses=(nats,),
+        phases=phases,
+        asked=(problems, n, seed),
+        max_tokens=max_tokens,
+        force=force,
+    ):
+        typer.echo(line)
+
+
+@app.command()
+def sweep(
+    model: Model,
+    vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
+    out: Out,
+    doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
+    phases: Phases = "chain",
+    problems: Problems = None,
+    n: Count = 16,
+    seed: int = 0,
+    max_tokens: int = 320,
+    force: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
+    ] = False,
+) -> None:
+    """`apply` at several doses; one file of traces a dose in --out."""
+    from mechcot.model.reasoner import Reasoner
+    from mechcot.steer.single import apply_to, numbers
+    from mechcot.steer.vectors import SteeringVector
+
+    for line in apply_to(
+        Reasoner.load(model),
+        SteeringVector.load(vector),
+        out,
+        doses=numbers(doses),
+        phases=phases,
+        asked=(problems, n, seed),
+        max_tokens=max_tokens,
+        force=force,
+    ):
+        typer.echo(line)

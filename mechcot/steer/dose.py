@@ -1,0 +1,221 @@
+"""How much to add: a dose in nats instead of a factor, so that vectors, sites and models can be compared.
+
+    KL(gamma)   = mean over written tokens t of KL(p_t || p_t under gamma v), on the model's own clean chains
+    gamma_max   = sqrt(2 eps / E_t Var_{p_t}[(J v)_t])          second order in gamma
+    gamma*(eps) = the gamma with KL(gamma) = eps, by bisection from gamma_max on
+
+J v is the change of the logits of one whole forward with v added at *all* steered positions at once, by a central
+difference. The variance form is *ours* (METHODS.md, section 4). All tokens of the completion count, whatever positions
+are steered, so that a dose put on the question and one put on the chain mean the same.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mechcot.core.errors import EditDidNotFire, NotMeasurable, UserError
+from mechcot.core.trace import Phase, Trace
+from mechcot.model.edits import Add, Intervention
+from mechcot.model.hand import Where
+from mechcot.model.prefix import Prefix
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.scoring import kl
+from mechcot.steer.vectors import SteeringVector
+
+TOLERANCE = 0.05
+LARGEST = 2.0**8
+STEPS = 40
+
+
+class OutOfReach(UserError):  # noqa: N818 - names a state, like `NotMeasurable`
+    """No factor of a vector gives the dose: its effect saturates below."""
+
+
+@dataclass(frozen=True)
+class Dose:
+    """A dose and what it comes to.
+
+    Attributes:
+        nats: The dose that was asked for.
+        gamma: Factor on the vector.
+        gamma_max: The same from the second-order expansion alone.
+        kl: Measured mean KL in nats.
+        kl_max: Largest KL of one token.
+        relative: gamma ||v|| / mean ||h|| at the steered positions.
+    """
+
+    nats: float
+    gamma: float
+    gamma_max: float
+    kl: float
+    kl_max: float
+    relative: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """A clean chain, its states after the final norm, and the positions that would be steered."""
+
+    prefix: Prefix
+    first: int
+    at: tuple[int, ...]
+    norm: float
+
+
+class Meter:
+    """Doses of one vector on one model's clean chains."""
+
+    def __init__(
+        self, reasoner: Reasoner, traces: Sequence[Trace], vector: SteeringVector, where: Where
+    ) -> None:
+        """Run the chains once, clean.
+
+        Raises:
+            UserError: No traces.
+            EditDidNotFire: No position of any chain is meant.
+        """
+        if not traces:
+            msg = "expected at least one clean chain to measure a dose on, got none; let the model write some"
+            raise UserError(msg)
+        self._reasoner, self._vector = reasoner, vector
+        self._chains: list[_Chain] = []
+        for trace in traces:
+            at = positions(trace, where)
+            if at:
+                states = reasoner.states(trace.ids, [vector.site])[vector.site]
+                norm = float(states[list(at)].norm(dim=-1).mean())
+                first = trace.prompt_length - 1
+                self._chains.append(_Chain(reasoner.prefix(trace.ids), first, at, norm))
+        if not self._chains:
+            msg = f"none of {len(traces)} chains has a position in {where}; widen the phases or the range"
+            raise EditDidNotFire(msg)
+
+    def measure(self, gamma: float) -> tuple[float, float]:
+        """Mean and largest KL in nats under a factor.
+
+        Raises:
+            UserError: The states overflow.
+        """
+        found = []
+        for chain in self._chains:
+            try:
+                steered = self._steered(chain, gamma)
+            except NotMeasurable:
+                raise UserError(_overflow(gamma)) from None
+            clean = chain.prefix.hidden[chain.first : -1]
+            found.append(kl(clean, steered[chain.first : -1], chain.prefix.unembed))
+        every = torch.cat(found)
+        if not bool(torch.isfinite(every).all()):
+            raise UserError(_overflow(gamma))
+        return float(every.mean()), float(every.max())
+
+    def gamma_max(self, nats: float, *, share: float = 1e-2) -> float:
+        """The factor by the second-order expansion; infinity when the vector moves no logit.
+
+        Args:
+            nats: The dose.
+            share: Half width of the central difference, as a share of the states' norm.
+        """
+        length = self._vector.norm
+        if length == 0:
+            return math.inf
+        variances = []
+        for chain in self._chains:
+            half = share * chain.norm / length
+            unembed, first = chain.prefix.unembed, chain.first
+            up, down = (
+                unembed(self._steered(chain, sign * half)[first:-1]).double()
+                for sign in (1.0, -1.0)
+            )
+            p = unembed(chain.prefix.hidden[first:-1]).double().exp()
+            slope = (up - down) / (2 * half)  # log-probabilities differ from logits by a constant
+            mean = (p * slope).sum(dim=-1, keepdim=True)
+            variances.append((p * (slope - mean) ** 2).sum(dim=-1))
+        variance = float(torch.cat(variances).mean())
+        return math.sqrt(2 * nats / variance) if variance > 0 else math.inf
+
+    def dose(self, nats: float) -> Dose:
+        """Find the factor that gives a dose.
+
+        Raises:
+            UserError: A negative dose.
+            OutOfReach: No factor reaches it.
+        """
+        if nats < 0 or not math.isfinite(nats):
+            msg = f"expected a dose of 0 nats or more, got {nats}; turn the vector round to push the other way"
+            raise UserError(msg)
+        if nats == 0:
+            return Dose(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        start = self.gamma_max(nats)
+        gamma = self._root(nats, start if math.isfinite(start) else 1.0)
+        return self.at(gamma, nats=nats, gamma_max=start)
+
+    def at(self, gamma: float, *, nats: float, gamma_max: float) -> Dose:
+        """What a given factor comes to."""
+        mean, largest = self.measure(gamma)
+        norm = sum(chain.norm for chain in self._chains) / len(self._chains)
+        return Dose(nats, gamma, gamma_max, mean, largest, gamma * self._vector.norm / norm)
+
+    def _root(self, nats: float, start: float) -> float:
+        """Bisection in log gamma, started around `start`; the first crossing from below that is found."""
+        low, high = 0.0, start
+        while self.measure(high)[0] < nats:
+            low, high = high, 2 * high
+            if high > LARGEST * start:
+                msg = (
+                    f"no factor of the vector at {self._vector.site.name} gives {nats:g} nats on these chains; "
+                    "choose another site or a smaller dose"
+                )
+                raise OutOfReach(msg)
+        for _ in range(STEPS):
+            middle = math.sqrt(low * high) if low else high / 2
+            found = self.measure(middle)[0]
+            if abs(found - nats) <= TOLERANCE * nats:
+                return middle
+            low, high = (middle, high) if found < nats else (low, middle)
+        return high
+
+    def _steered(self, chain: _Chain, gamma: float) -> Tensor:
+        edit = Add(gamma * self._vector.direction)
+        under = [Intervention(self._vector.site, chain.at, edit)]
+        return self._reasoner.prefix(chain.prefix.ids, under=under).hidden
+
+
+def _overflow(gamma: float) -> str:
+    return f"a factor of {gamma:g} on the vector makes the model's states overflow; lower the dose"
+
+
+def positions(trace: Trace, where: Where) -> tuple[int, ...]:
+    """The positions of a finished text that `where` means; kinds are those of the whole steps."""
+    chain_stop = trace.phase(Phase.CHAIN).stop
+    meant = []
+    for position in range(len(trace.ids)):
+        writes = position + 1 - trace.prompt_length
+        if writes < 0:
+            phase = Phase.QUESTION
+        else:
+            phase = Phase.CHAIN if position < chain_stop else Phase.ANSWER
+        if phase not in where.phases:
+            continue
+        if phase is Phase.QUESTION or (
+            where.since <= writes < (where.until or math.inf)
+            and _step_meant(trace, where, position)
+        ):
+            meant.append(position)
+    return tuple(meant)
+
+
+def _step_meant(trace: Trace, where: Where, position: int) -> bool:
+    """Whether the step that a position writes is meant."""
+    if not where.needs_steps:
+        return True
+    steps = [s for s in trace.chain_steps if s.tokens]
+    index = next((i for i, s in enumerate(steps) if position + 1 < s.tokens.stop), len(steps))
+    inside = index < len(steps) and position + 1 > steps[index].tokens.start
+    kind = steps[index].kind if inside else None
+    if where.step_starts and kind is not None:
+        return False
+    return index >= where.from_step and (where.kinds is None or kind in where.kinds)

@@ -1,0 +1,77 @@
+"""What one written text comes to: length, steps by kind, answer, coherence, thoughts."""
+
+import math
+import re
+from typing import Any
+
+from mechcot.core.trace import Phase, Span, StepKind, Trace
+from mechcot.model.answering import ask
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.task import read_question
+from mechcot.steer.styles import styled
+from mechcot.steer.switch import Phrases, think
+from mechcot.text.answers import same_answer
+
+STATED = re.compile(r"\b([a-z])= (\d)(?: [+-] \d = (\d))?")
+
+
+def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, Any]:
+    """Measure one text. Cost: one forward of the clean model.
+
+    Args:
+        reasoner: The model that wrote it; nothing acts on it while it scores its text.
+        trace: The text.
+        phrases: What opens a new thought; empty: thoughts are not judged.
+    """
+    chain = trace.phase(Phase.CHAIN)
+    right = correct(trace)
+    scores = reasoner.prefix(trace.ids).logprobs()[chain.start : chain.stop]
+    found: dict[str, Any] = {
+        "item": trace.problem.id,
+        "tokens": len(chain),
+        "steps": len(trace.chain_steps),
+        "correct": float(right),
+        "finished": float(trace.finished),
+        "nats_per_token": -float(scores.mean()) if len(chain) else math.nan,
+    }
+    found |= {str(k): float(sum(s.kind is k for s in trace.chain_steps)) for k in StepKind}
+    if phrases:
+        told = think(trace, phrases, on_track, right=right)
+        found |= {
+            "thoughts": told.thoughts,
+            "tokens_per_thought": told.tokens / max(1, told.thoughts),
+            "any_correct_thought": float(told.correct > 0),
+            "underthinking": math.nan if told.underthinking is None else told.underthinking,
+        }
+    return found
+
+
+def correct(trace: Trace) -> bool:
+    """Whether the stated answer is right."""
+    said = trace.answer.text
+    return said is not None and same_answer(said, trace.problem.answer)
+
+
+def on_track(trace: Trace, span: Span) -> bool:
+    """A thought of the shipped models' task is correct when it states a value and no value in it is wrong."""
+    world = read_question(styled(trace.problem, "careful").question)
+    steps = [
+        s for s in trace.chain_steps if s.tokens.start >= span.start and s.tokens.stop <= span.stop
+    ]
+    told = [
+        (name, result or first)
+        for step in steps
+        if step.kind is not StepKind.EXPLORATION
+        for name, first, result in STATED.findall(step.text)
+    ]
+    known = world.values
+    return bool(told) and all(str(known.get(name)) == value for name, value in told)
+
+
+def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> bool:
+    """Whether the answer is right when the chain is cut after some tokens and the answer is asked for."""
+    chain = trace.phase(Phase.CHAIN)
+    cut = min(chain.start + tokens, chain.stop)
+    asked = ask(reasoner, reasoner.prefix(trace.ids[:cut]), [cut], max_new=8)
+    said = asked.answers[0].text
+    return said is not None and same_answer(said, trace.problem.answer)

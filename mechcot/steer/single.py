@@ -1,0 +1,140 @@
+"""Single steps for the command line: make a vector, write under it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import write_traces
+from mechcot.core.trace import Phase, Trace
+from mechcot.model.hand import Hand, Steer, Where
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.sites import Site
+from mechcot.steer.dose import Dose, Meter
+from mechcot.steer.extract import Contrast, pair_vectors
+from mechcot.steer.readout import correct
+from mechcot.steer.styles import questions, style_pairs
+from mechcot.steer.vectors import SteeringVector
+from mechcot.text.problems import json_lines, load_problems, text_field
+
+CHAINS = 6
+
+
+def extract_to(
+    reasoner: Reasoner, out: Path, *, site: str, pairs: Path | None, n: int, seed: int, **about: Any
+) -> str:
+    """Make a vector, write it, and say how stable it is.
+
+    Raises:
+        UserError: A bad file of pairs, site, read or method.
+    """
+    for name, allowed in (
+        ("read", ("last_prompt", "prompt")),
+        ("method", ("mean difference", "pca", "probe")),
+    ):
+        if about[name] not in allowed:
+            msg = f"--{name}: expected one of {', '.join(allowed)}, got {about[name]!r}"
+            raise UserError(msg)
+    chosen = read_pairs(pairs)[:n] if pairs else style_pairs(n, seed=seed, hops=(2, 4))
+    where = Site.parse(site)
+    vector = pair_vectors(reasoner, chosen, sites=[where], seed=seed, **about)[where]
+    vector.save(out)
+    told = vector.origin
+    return (
+        f"written: {out} ({told.method} of {len(told.items)} pairs at {where.name}; length {vector.norm:.3g}, "
+        f"split-half cosine {told.split_half:.3f}, 95 % cone {told.cone:.1f} degrees)"
+    )
+
+
+def read_pairs(path: Path) -> list[Contrast]:
+    """Read pairs: one JSON object a line with `id`, `positive` and `negative` (two wordings of one question).
+
+    Raises:
+        UserError: No such file, a bad line, no pairs.
+    """
+    found = []
+    for number, record in json_lines(path):
+        where = f"{path}, line {number}"
+        name, *sides = (
+            text_field(record, key, where=where) for key in ("id", "positive", "negative")
+        )
+        answer = str(record.get("answer", ""))
+        found.append(Contrast(*(Problem(id=name, question=side, answer=answer) for side in sides)))
+    if not found:
+        msg = f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
+        raise UserError(msg)
+    return found
+
+
+def apply_to(
+    reasoner: Reasoner,
+    vector: SteeringVector,
+    out: Path,
+    *,
+    doses: tuple[float, ...],
+    phases: str,
+    asked: tuple[str | None, int, int],
+    max_tokens: int,
+    force: bool,
+) -> Iterator[str]:
+    """Write under a vector at every dose; with several, `out` is a folder.
+
+    Doses are measured on the first clean chains of the same questions.
+
+    Raises:
+        UserError: A vector of another model, a phase that is not one, a bad file of problems.
+    """
+    for said in vector.check(reasoner, force=force):
+        yield f"overridden: {said}"
+    source, n, seed = asked
+    items = (
+        load_problems(source, n=n, seed=seed) if source else questions(n, seed=seed, hops=(5, 6))
+    )
+    where = Where(phases=tuple(_phase(name) for name in phases.split(",")))
+    clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
+    yield f"clean: {_told(clean)}"
+    for nats in doses:
+        turned = vector if nats >= 0 else -vector
+        dose = Meter(reasoner, clean[:CHAINS], turned, where).dose(abs(nats))
+        hand = Hand((Steer(vector.site, dose.gamma * turned.direction, where),))
+        traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
+        path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"
+        write_traces(path, traces)
+        yield f"{nats:g} nats ({_dosed(dose)}): {_told(traces)}; written: {path}"
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Read numbers that commas part.
+
+    Raises:
+        UserError: One is no number.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        msg = f"--doses: expected numbers such as 0.02,0.1, got {text!r}"
+        raise UserError(msg) from None
+
+
+def _phase(name: str) -> Phase:
+    if name.strip() not in set(Phase):
+        msg = f"--phases: expected some of {', '.join(Phase)}, got {name!r}"
+        raise UserError(msg)
+    return Phase(name.strip())
+
+
+def _dosed(dose: Dose) -> str:
+    return (
+        f"factor {dose.gamma:.3g}, {dose.relative:.2f} of the state, largest {dose.kl_max:.2f} nats"
+    )
+
+
+def _told(traces: list[Trace]) -> str:
+    tokens = mean(len(trace.phase(Phase.CHAIN)) for trace in traces)
+    steps = mean(len(trace.chain_steps) for trace in traces)
+    right = mean(correct(trace) for trace in traces)
+    return (
+        f"{len(traces)} chains, {tokens:.1f} tokens, {steps:.1f} steps, {100 * right:.0f} % right"
+    )

@@ -1,0 +1,232 @@
+"""An experiment as a file: what is read from TOML, checked once."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mechcot.core.errors import UserError
+from mechcot.core.trace import Phase, StepKind
+from mechcot.model.hand import Where
+from mechcot.model.sites import Site
+from mechcot.steer.controls import CONTROLS
+from mechcot.steer.switch import ALPHA, BETA
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Items:
+    """Held-out questions of the shipped models' task, without style word.
+
+    Attributes:
+        n: How many.
+        seed: Of the draw.
+        hops: Fewest and most operations.
+    """
+
+    n: int = 32
+    seed: int = 0
+    hops: tuple[int, int] = (5, 6)
+
+
+@dataclass(frozen=True)
+class VectorSpec:
+    """How a vector is made.
+
+    Attributes:
+        site: Where it is read and added.
+        method: `mean difference`, `pca`, `probe` (pairs brief against careful) or `span` (windows of `kind`).
+        read: Which positions are read (pairs).
+        kind: Kind of step (span).
+        n: Pairs or chains.
+        seed: Of their draw.
+        hops: Their depth; keep it away from that of the items.
+    """
+
+    site: str = "resid_post.1"
+    method: str = "mean difference"
+    read: str = "last_prompt"
+    kind: str = "verification"
+    n: int = 32
+    seed: int = 1
+    hops: tuple[int, int] = (2, 4)
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Where and how much is added.
+
+    Attributes:
+        phases: Phases of the positions.
+        step_starts: Only where a step of the chain begins.
+        nats: Doses.
+        signs: 1 adds, -1 takes away.
+        chains: Clean chains that doses are measured on.
+    """
+
+    phases: tuple[str, ...] = ("chain",)
+    step_starts: bool = False
+    nats: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
+    signs: tuple[int, ...] = (1,)
+    chains: int = 6
+
+    @property
+    def where(self) -> Where:
+        """The positions."""
+        return Where(phases=tuple(map(Phase, self.phases)), step_starts=self.step_starts)
+
+
+@dataclass(frozen=True)
+class Compare:
+    """What the vector is held against.
+
+    Attributes:
+        controls: Vectors at the same dose.
+        truncation: Also the clean chain cut to the steered length.
+        prompt: Also this style word in the prompt; empty: no.
+        sweep: Sites of a sweep with vectors of their own.
+        sweep_nats: Dose of the sweep.
+    """
+
+    controls: tuple[str, ...] = ()
+    truncation: bool = False
+    prompt: str = ""
+    sweep: tuple[str, ...] = ()
+    sweep_nats: float = 0.1
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A switch penalty.
+
+    Attributes:
+        phrases: What opens a new thought.
+        alphas: Taken from the logits.
+        betas: For so many tokens of each thought.
+        controls: How many draws of random tokens of equal frequency.
+    """
+
+    phrases: tuple[str, ...] = ()
+    alphas: tuple[float, ...] = (ALPHA,)
+    betas: tuple[int, ...] = (BETA,)
+    controls: int = 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment.
+
+    Attributes:
+        title: Of the page.
+        question: What is asked, in one sentence.
+        models: The models; vectors of each are added to each.
+        readout: What the experiment is about: `tokens`, `thoughts`, or a kind of step that is counted (by the rule
+            lexicon: `wait` counts as verification, steps without marker words as progression).
+        seed: Of controls and statistics.
+        max_tokens: Longest text.
+        items: See `Items`.
+        vector: See `VectorSpec`; None with a penalty.
+        apply: See `Apply`.
+        compare: See `Compare`.
+        penalty: See `Penalty`; None with a vector.
+    """
+
+    title: str
+    question: str
+    models: tuple[str, ...]
+    readout: str = "tokens"
+    seed: int = 0
+    max_tokens: int = 320
+    items: Items = field(default_factory=Items)
+    vector: VectorSpec | None = None
+    apply: Apply = field(default_factory=Apply)
+    compare: Compare = field(default_factory=Compare)
+    penalty: Penalty | None = None
+
+    def __post_init__(self) -> None:
+        if (self.vector is None) == (self.penalty is None):
+            raise UserError("an experiment has either [vector] or [penalty]; give one of the two")
+        if not self.models:
+            raise UserError("models: expected at least one, got none")
+        kinds = [str(kind) for kind in StepKind]
+        _among("readout", self.readout, ("tokens", "thoughts", *kinds))
+        for phase in self.apply.phases:
+            _among("apply.phases", phase, [str(one) for one in Phase])
+        for control in self.compare.controls:
+            _among("compare.controls", control, CONTROLS)
+        if self.vector:
+            _among("vector.method", self.vector.method, ("mean difference", "pca", "probe", "span"))
+            _among(
+                "vector.read", self.vector.read, ("last_prompt", "prompt", "last_chain", "chain")
+            )
+            _among("vector.kind", self.vector.kind, kinds)
+            for site in (self.vector.site, *self.compare.sweep):
+                Site.parse(site)
+        if self.penalty and not self.penalty.phrases:
+            raise UserError("penalty.phrases: expected at least one phrase, got none")
+
+
+_PARTS: Mapping[str, type] = {
+    "items": Items,
+    "vector": VectorSpec,
+    "apply": Apply,
+    "compare": Compare,
+    "penalty": Penalty,
+}
+
+
+def load(path: Path) -> Experiment:
+    """Read an experiment.
+
+    Raises:
+        UserError: No such file, no TOML, a name that is not known, a value that is not allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = (
+            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has three"
+        )
+        raise UserError(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path} is no TOML: {error}"
+        raise UserError(msg) from None
+    parts = {
+        name: _build(kind, data.pop(name), name) for name, kind in _PARTS.items() if name in data
+    }
+    return _build(Experiment, data | parts, path.name)
+
+
+def _build(kind: type[T], data: Any, name: str) -> T:
+    if not isinstance(data, dict):
+        msg = f"{name}: expected a table, got {data!r}"
+        raise UserError(msg)
+    about: Any = fields(kind)  # type: ignore[arg-type]
+    known = {one.name: one for one in about}
+    strange = sorted(set(data) - set(known))
+    absent = [
+        n
+        for n, f in known.items()
+        if f.default is MISSING and f.default_factory is MISSING and n not in data
+    ]
+    if strange or absent:
+        msg = f"{name}: unknown {strange or 'nothing'}, missing {absent or 'nothing'}; known are {', '.join(known)}"
+        raise UserError(msg)
+    lists = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
+    for n, value in lists.items():
+        default = known[n].default
+        wanted = type(default) if default is not MISSING and default is not None else None
+        if wanted is float and type(value) is int:
+            lists[n] = float(value)
+        elif wanted and not isinstance(value, wanted):
+            msg = f"{name}.{n}: expected {wanted.__name__}, got {value!r}"
+            raise UserError(msg)
+    return kind(**lists)
+
+
+def _among(name: str, value: str, allowed: Any) -> None:
+    if value not in allowed:
+        msg = f"{name}: expected one of {', '.join(allowed)}, got {value!r}"
+        raise UserError(msg)

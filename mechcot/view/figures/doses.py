@@ -1,0 +1,148 @@
+"""Figures of a steering experiment: dose curves, the frontier of length against answers, a sweep of sites."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mechcot.view.theme import Look, plain, titled, wrapped
+
+COLUMNS = 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve with its interval; NaN where there is none.
+
+    Attributes:
+        name: What it stands for; lines of one name share a look and a place in the legend.
+        x: Doses, or names of sites.
+        mean: Means.
+        low: Lower ends.
+        high: Upper ends.
+    """
+
+    name: str
+    x: tuple[float | str, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves of one number.
+
+    Attributes:
+        title: The number.
+        lines: Its curves.
+        reference: Value without any steering; NaN for none.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+    reference: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """One arm on the frontier."""
+
+    name: str
+    label: str
+    tokens: float
+    accuracy: float
+    low: float
+    high: float
+
+
+def curves(
+    panels: Sequence[Panel], looks: dict[str, Look], *, title: str, subtitle: str, axis: str
+) -> go.Figure:
+    """One panel a number, one curve an arm with its interval; the dotted line is the unsteered model."""
+    rows = max(-(-len(panels) // COLUMNS), 1)
+    figure = make_subplots(
+        rows=rows,
+        cols=COLUMNS,
+        horizontal_spacing=0.1,
+        vertical_spacing=0.3 / rows,
+        subplot_titles=[wrapped(panel.title, width=44) for panel in panels],
+    )
+    shown: set[str] = set()
+    for place, panel in enumerate(panels):
+        row, col = place // COLUMNS + 1, place % COLUMNS + 1
+        for line in panel.lines:
+            figure.add_trace(
+                _curve(line, looks[line.name], first=line.name not in shown), row=row, col=col
+            )
+            shown.add(line.name)
+        if panel.reference == panel.reference:
+            figure.add_hline(
+                y=panel.reference, line={"dash": "dot", "width": 1.2}, row=str(row), col=str(col)
+            )
+    figure.update_xaxes(title=plain(axis), row=rows, zeroline=False)
+    figure.update_yaxes(nticks=6, zeroline=False)
+    figure.update_annotations(font_size=12)
+    return titled(
+        figure, plain(title), plain(subtitle, limit=140), height=150 + 250 * rows, top=116
+    )
+
+
+def _curve(line: Line, look: Look, *, first: bool) -> go.Scatter:
+    return go.Scatter(
+        x=list(line.x),
+        y=list(line.mean),
+        mode="lines+markers",
+        name=plain(line.name),
+        legendgroup=line.name,
+        showlegend=first,
+        line={"color": look.colour, "dash": look.dash, "width": 2},
+        marker={"color": look.colour, "symbol": look.symbol, "size": 7},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [h - m for h, m in zip(line.high, line.mean, strict=True)],
+            "arrayminus": [m - low for low, m in zip(line.low, line.mean, strict=True)],
+            "thickness": 1.2,
+            "width": 3,
+        },
+        hovertemplate=f"{plain(line.name)}: %{{x}}, %{{y:.3f}}<extra></extra>",
+    )
+
+
+def frontier(points: Sequence[Point], looks: dict[str, Look], *, n: int) -> go.Figure:
+    """Chain length against accuracy: up and to the left is better."""
+    figure = go.Figure()
+    for name in dict.fromkeys(point.name for point in points):
+        here = sorted((p for p in points if p.name == name), key=lambda p: p.tokens)
+        look = looks[name]
+        figure.add_trace(
+            go.Scatter(
+                x=[p.tokens for p in here],
+                y=[p.accuracy for p in here],
+                mode="lines+markers" if len(here) > 1 else "markers",
+                name=plain(name),
+                line={"color": look.colour, "dash": look.dash, "width": 1.4},
+                marker={"color": look.colour, "symbol": look.symbol, "size": 9},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [p.high - p.accuracy for p in here],
+                    "arrayminus": [p.accuracy - p.low for p in here],
+                    "thickness": 1,
+                    "width": 3,
+                },
+                text=[plain(p.label) for p in here],
+                hovertemplate="%{text}: %{x:.1f} tokens, %{y:.3f}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title="tokens of the chain, mean over items", zeroline=False)
+    figure.update_yaxes(title="accuracy", range=[-0.04, 1.06], zeroline=False)
+    return titled(
+        figure,
+        "What a shorter chain costs",
+        f"one mark a dose, mean over n = {n} items; bars: 95 % bootstrap intervals; up and to the left is better",
+        height=470,
+        top=104,
+    )

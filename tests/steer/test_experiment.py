@@ -1,0 +1,148 @@
+"""Experiment files: read, run, resumed, shown; the commands' messages."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from mechcot.core.errors import UserError
+from mechcot.steer.arms import arms
+from mechcot.steer.cli import app
+from mechcot.steer.run import run
+from mechcot.steer.single import numbers, read_pairs
+from mechcot.steer.spec import Apply, Compare, Experiment, Items, VectorSpec, load
+from mechcot.steer.summary import summary
+from mechcot.view.steer_page import page
+
+ROOT = Path(__file__).parents[2]
+SMALL = Experiment(
+    title="A <b>small</b> one",
+    question="Does it run?",
+    models=("organism:base",),
+    readout="verification",
+    max_tokens=60,
+    items=Items(n=2, hops=(2, 2)),
+    vector=VectorSpec(read="prompt", n=4, hops=(2, 2)),
+    apply=Apply(phases=("question",), nats=(0.05,), chains=1),
+    compare=Compare(controls=("random",), truncation=True, prompt="brief"),
+)
+
+
+@pytest.mark.parametrize("name", ["compression", "verification", "switch"])
+def test_the_shipped_files_are_read_and_their_arms_are_distinct(name):
+    every = arms(load(ROOT / "experiments" / f"{name}.toml"))
+    assert len({arm.key for arm in every}) == len(every) > 10
+    assert every[0].role == "clean"
+    models = {arm.model for arm in every}
+    if name == "verification":
+        crossed = {(a.source, a.model, a.sign) for a in every if a.role == "vector"}
+        assert crossed == {(s, m, g) for s in models for m in models for g in (1, -1)}
+
+
+def test_a_run_goes_on_where_it_was_and_gives_the_same(tmp_path, monkeypatch):
+    result = run(SMALL, tmp_path)
+    first = (tmp_path / "summary.json").read_bytes()
+    roles = [arm["role"] for arm in result["arms"]]
+    assert roles == ["clean", "prompt", "vector", "random", "truncation"]
+    for arm in result["arms"]:
+        if arm["role"] in {"vector", "random"}:
+            assert arm["dose"]["kl"] == pytest.approx(0.05, rel=0.06) or arm["role"] == "random"
+    clean = result["arms"][0]
+    assert clean["saved"] == 0 and clean["change"]["correct"]["mean"] == 0
+    items = pd.read_parquet(tmp_path / "items.parquet")
+    assert len(items) == 2 * len(roles)
+    assert len(pd.read_parquet(tmp_path / "arms.parquet")) == len(roles)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "A &lt;b&gt;small&lt;/b&gt; one" in text and "<b>small" not in text
+    assert "<mark>" in text
+
+    made = []
+    monkeypatch.setattr("mechcot.steer.run._cell", lambda lab, arm: made.append(arm) or lab.none)
+    run(SMALL, tmp_path)
+    assert made == []
+    assert (tmp_path / "summary.json").read_bytes() == first
+    with pytest.raises(UserError, match="another experiment"):
+        run(replace(SMALL, seed=1), tmp_path)
+
+
+def cell(role, tokens, correct, **about):
+    arm = {"model": "m", "role": role, "source": "", "site": "", "sign": 1, "nats": 0.0}
+    arm |= {"alpha": 0.0, "beta": 0, "draw": 0} | about
+    rows = [
+        {
+            "item": str(i),
+            "tokens": t,
+            "steps": t,
+            "correct": c,
+            "finished": 1.0,
+            "verification": 1.0,
+        }
+        for i, (t, c) in enumerate(zip(tokens, correct, strict=True))
+    ]
+    return {"arm": arm, "rows": rows, "seconds": 1.0}
+
+
+def test_a_summary_by_hand():
+    cells = [
+        cell("clean", [10, 20, 30], [1.0, 1.0, 0.0]),
+        cell("prompt", [5, 10, 15], [1.0, 0.0, 0.0]),
+    ]
+    experiment = replace(SMALL, models=("m",))
+    arm = summary(experiment, cells)["arms"][1]
+    assert arm["saved"] == 0.5
+    assert arm["change"]["tokens"]["mean"] == -10
+    assert arm["change"]["correct"]["mean"] == pytest.approx(-1 / 3)
+    assert arm["values"]["nats_per_token"]["mean"] is None
+    assert "prompt says “brief”" in page(summary(experiment, cells))
+
+
+def test_mistakes_in_a_file_are_told(tmp_path):
+    path = tmp_path / "x.toml"
+    good = 'title = "t"\nquestion = "q"\nmodels = ["organism:base"]\n'
+    for text, said in (
+        (good, "either"),
+        ("title = ", "no TOML"),
+        (good + "[vector]\nsite = 'resid_pots.1'", "did you mean"),
+        (good + "[vector]\nlayer = 1", "unknown \\['layer'\\]"),
+        (good + "[vector]\nn = 'many'", "vector.n: expected int"),
+        (good + "[vector]\nmethod = 'magic'", "vector.method: expected one of"),
+        (good + "[vector]\n[apply]\nphases = ['chian']", "apply.phases"),
+        (good + "[penalty]\n", "at least one phrase"),
+        ("[vector]\n", "missing \\['title'"),
+    ):
+        path.write_text(text)
+        with pytest.raises(UserError, match=said):
+            load(path)
+    with pytest.raises(UserError, match="experiments/ has three"):
+        load(tmp_path / "absent.toml")
+
+
+def test_commands_make_a_vector_and_write_under_it(tmp_path):
+    call = CliRunner().invoke
+    lines = [
+        {
+            "id": str(i),
+            "positive": f"brief : b: {i} ; find b ?",
+            "negative": f"careful : b: {i} ; find b ?",
+        }
+        for i in range(4)
+    ]
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    assert len(read_pairs(pairs)) == 4
+    out = tmp_path / "v.safetensors"
+    made = call(app, ["extract", "organism:base", "--site", "resid_post.1", "--pairs", str(pairs),
+                      "--read", "prompt", "--out", str(out)])  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert "split-half cosine" in made.output
+    about = ["--phases", "question", "--n", "1", "--max-tokens", "30", "--out", str(tmp_path / "t")]
+    told = call(app, ["sweep", "organism:base", str(out), "--doses", "0.05,-0.05", *about])
+    assert told.exit_code == 0, told.output
+    assert (tmp_path / "t" / "0.05.jsonl").exists() and (tmp_path / "t" / "-0.05.jsonl").exists()
+    refused = call(app, ["apply", "organism:control", str(out), *about])
+    assert isinstance(refused.exception, UserError) and "--force" in str(refused.exception)
+    with pytest.raises(UserError, match="--doses"):
+        numbers("0.1,x")
