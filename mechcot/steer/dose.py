@@ -93,6 +93,12 @@ class Meter:
             msg = f"none of {len(traces)} chains has a position in {where}; widen the phases or the range"
             raise EditDidNotFire(msg)
 
+    @property
+    def whole(self) -> float:
+        """The factor that makes the vector as long as the states it is added to."""
+        norm = sum(chain.norm for chain in self._chains) / len(self._chains)
+        return norm / self._vector.norm
+
     def measure(self, gamma: float) -> tuple[float, float]:
         """Mean and largest KL in nats under a factor.
 

@@ -92,10 +92,12 @@ class Lab:
         return self._once(("dose", *key, arm.nats), lambda: self._dose(meter, arm))
 
     def _dose(self, meter: Meter, arm: Arm) -> Dose:
-        """The arm's dose; a control whose effect saturates below it gets the vector's own factor."""
+        """The arm's dose; where none reaches it, controls get the vector's factor, sites of a sweep the state's length."""
         try:
             return meter.dose(arm.nats)
         except OutOfReach:
+            if arm.role == "sweep":
+                return meter.at(meter.whole, nats=arm.nats, gamma_max=meter.gamma_max(arm.nats))
             if arm.role not in CONTROLS:
                 raise
         real = self.dose(replace(arm, role="vector"))

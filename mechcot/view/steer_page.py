@@ -82,7 +82,8 @@ def _plates(result: Mapping[str, Any], look: dict[str, Look]) -> list[Plate]:
                     if penalty
                     else "dose: mean KL in nats a token",
                 ),
-                "A real effect moves away from the dotted line where its control, at the same dose, stays on it.",
+                "A real effect moves away from the dotted line where its control stays on it. Controls get the same dose, or the vector's "
+                "own factor where no factor reaches that dose (the table of doses says what was measured).",
                 _means(dosed, readouts, result),
             )
         )
@@ -221,7 +222,7 @@ def _numbers(result: Mapping[str, Any]) -> Table:
                 _cell(a["values"]["correct"]["mean"]),
                 _cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
                 _cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
-                Cell(number(a["seconds"]), "number"),
+                Cell(DASH if a["role"] == "truncation" else number(a["seconds"]), "number"),
             )
             for a in result["arms"]
         ],

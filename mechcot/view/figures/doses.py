@@ -79,7 +79,10 @@ def curves(
             shown.add(line.name)
         if panel.reference == panel.reference:
             figure.add_hline(
-                y=panel.reference, line={"dash": "dot", "width": 1.2}, row=str(row), col=str(col)
+                y=panel.reference,
+                line={"dash": "dot", "width": 1.2},
+                row=row,
+                col=col,
             )
     figure.update_xaxes(title=plain(axis), row=rows, zeroline=False)
     figure.update_yaxes(nticks=6, zeroline=False)
