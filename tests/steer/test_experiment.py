@@ -138,10 +138,10 @@ def test_commands_make_a_vector_and_write_under_it(tmp_path):
                       "--read", "prompt", "--out", str(out)])  # fmt: skip
     assert made.exit_code == 0, made.output
     assert "split-half cosine" in made.output
-    about = ["--phases", "question", "--n", "1", "--max-tokens", "30", "--out", str(tmp_path / "t")]
-    told = call(app, ["sweep", "organism:base", str(out), "--doses", "0.05,-0.05", *about])
+    about = ["--phases", "chain", "--n", "1", "--max-tokens", "30", "--out", str(tmp_path / "t")]
+    told = call(app, ["sweep", "organism:base", str(out), "--doses", "0.02,-0.02", *about])
     assert told.exit_code == 0, told.output
-    assert (tmp_path / "t" / "0.05.jsonl").exists() and (tmp_path / "t" / "-0.05.jsonl").exists()
+    assert (tmp_path / "t" / "0.02.jsonl").exists() and (tmp_path / "t" / "-0.02.jsonl").exists()
     refused = call(app, ["apply", "organism:control", str(out), *about])
     assert isinstance(refused.exception, UserError) and "--force" in str(refused.exception)
     with pytest.raises(UserError, match="--doses"):
