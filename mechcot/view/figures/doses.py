@@ -87,8 +87,13 @@ def curves(
     figure.update_xaxes(title=plain(axis), row=rows, zeroline=False)
     figure.update_yaxes(nticks=6, zeroline=False)
     figure.update_annotations(font_size=12)
+    lines = 20 * (max(len(shown) - 1, 0) // 3)  # more room for a longer legend
     return titled(
-        figure, plain(title), plain(subtitle, limit=140), height=150 + 250 * rows, top=116
+        figure,
+        plain(title),
+        plain(subtitle, limit=140),
+        height=150 + lines + 250 * rows,
+        top=116 + lines,
     )
 
 
