@@ -117,15 +117,3 @@ def test_cells_are_grouped_by_reader(models):
     assert len(set(readers)) == len(
         [r for i, r in enumerate(readers) if i == 0 or readers[i - 1] != r]
     )
-
-
-def test_the_explorer_opens_the_run(finished):
-    study, _ = finished
-    from mechcot.study.explore import explore
-
-    found = explore(study.out)
-    assert len(found.data.items) == 6
-    assert found.data.readers == ("one", "two")
-    path = study.out / "explorer.html"
-    found.write(path)
-    assert path.stat().st_size < 5_000_000
