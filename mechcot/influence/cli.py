@@ -16,6 +16,8 @@ Seed = Annotated[int, typer.Option(help="Seed of random orders and resampling.")
 def register(app: typer.Typer, organism: typer.Typer) -> None:
     """Add the commands."""
     app.command()(prune)
+    app.command()(influence)
+    app.command("import")(import_)
     organism.command("chains")(organism_chains)
 
 
@@ -43,6 +45,47 @@ def prune(
     reader = Reasoner.load(model, device=device, dtype=dtype)
     run(reader, load_traces(traces, reader, n=n), settings=settings, out=out)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
+
+
+def influence(
+    models: Annotated[list[str], typer.Argument(help="One model, or two: before and after.")],
+    traces: Traces,
+    out: Out,
+    n: Items = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+) -> None:
+    """Show who listens to which step, by kind, corrected for distance and length."""
+    from mechcot.core.errors import UserError
+    from mechcot.influence.load import load_traces
+    from mechcot.influence.received import run
+    from mechcot.model.reasoner import Reasoner
+
+    if len(models) > 2:
+        msg = f"expected one model or two, got {len(models)}"
+        raise UserError(msg)
+    first = Reasoner.load(models[0], device=device, dtype=dtype)
+    readers = [first]
+    if len(models) == 2:
+        policy = first.policy.shared()
+        readers.append(Reasoner.load(models[1], device=device, dtype=dtype, policy=policy))
+    if len({reader.name for reader in readers}) < len(readers):
+        msg = f"expected two models of different names, got {first.name} twice"
+        raise UserError(msg)
+    run(readers, load_traces(traces, first, n=n), out=out, seed=seed)
+    typer.echo(f"written: {out / 'index.html'}")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="Traces written elsewhere.")],
+    kind: Annotated[str, typer.Option("--format", help="thought-anchors, text, chat or inspect.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
+) -> None:
+    """Turn foreign traces into the lines that --traces reads."""
+    from mechcot.influence.importing import import_traces
+
+    typer.echo(f"{import_traces(file, out, kind=kind)} traces in {out}")
 
 
 def organism_chains(

@@ -213,27 +213,29 @@ def _write(
     points = pd.DataFrame([row for each in items for row in each["points"]], columns=list(COLUMNS))
     table = frontier(points, reference=settings.by, seed=settings.seed)
     agreements = [row for each in items for row in each["agreements"]]
-    result = {
-        "schema": SCHEMA,
-        "model": reader.name,
-        "by": settings.by,
-        "keep": settings.keep,
-        "n": len(items),
-        "left_out": list(left_out),
-        "frontier": json.loads(table.to_json(orient="records")),
-        "truth": truth_rows(agreements, seed=settings.seed),
-    }
+    result = plain(
+        {
+            "schema": SCHEMA,
+            "model": reader.name,
+            "by": settings.by,
+            "keep": settings.keep,
+            "n": len(items),
+            "left_out": list(left_out),
+            "frontier": json.loads(table.to_json(orient="records")),
+            "truth": truth_rows(agreements, seed=settings.seed),
+        }
+    )
     write_bytes(out / "points.parquet", points.to_parquet(index=False))
     write_bytes(out / "frontier.parquet", table.to_parquet(index=False))
-    write_json(out / "prune.json", _plain(result))
+    write_json(out / "prune.json", result)
     write_text(out / "index.html", page(result))
     return result
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NaN as None, so that the file is JSON."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and value != value else value

@@ -136,8 +136,8 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
                     error_x={
                         "type": "data",
                         "symmetric": False,
-                        "array": [row[f"{name}_high"] - row[name]],
-                        "arrayminus": [row[name] - row[f"{name}_low"]],
+                        "array": [_length(row, name, "high")],
+                        "arrayminus": [_length(row, name, "low")],
                         "color": look.colour,
                         "thickness": 1.6,
                         "width": 4,
@@ -151,7 +151,8 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
             x=0.9, line={"color": THREAD, "width": 1.5, "dash": "dash"}, row=1, col=col
         )
     lowest = min(
-        (row[f"{name}_low"] for row in rows for name in ("precision", "recall")), default=0
+        (row[name] - _length(row, name, "low") for row in rows for name in ("precision", "recall")),
+        default=0.0,
     )
     figure.update_xaxes(
         range=[min(0.45, lowest - 0.03), 1.02], zeroline=False, title="share of steps"
@@ -164,3 +165,9 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
         height=360,
         top=90,
     )
+
+
+def _length(row: Mapping[str, Any], name: str, end: str) -> float:
+    """Length of one arm of an interval; none where there is no interval."""
+    value = row[f"{name}_{end}"]
+    return 0.0 if value is None else abs(value - row[name])

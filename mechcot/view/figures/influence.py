@@ -1,0 +1,87 @@
+"""Received attention by step kind, before and after, split at the first right statement."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mechcot.view.theme import THREAD, looks, plain, titled
+
+TITLES: Mapping[str, str] = {
+    "all": "all steps",
+    "before": "up to the first right statement",
+    "after": "after it",
+}
+
+
+def received_by_kind(
+    rows: Sequence[Mapping[str, Any]], *, models: Sequence[str], n: int
+) -> go.Figure:
+    """Draw one panel a stratum, kinds as rows, models side by side.
+
+    Args:
+        rows: `model`, `kind`, `stratum`, `mean`, `low`, `high`, `n`.
+        models: Names in order; rows of other names (`change`) are not drawn.
+        n: Number of traces.
+    """
+    kinds = sorted({row["kind"] for row in rows}, reverse=True)
+    pens = looks(models)
+    figure = make_subplots(
+        rows=1,
+        cols=len(TITLES),
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        subplot_titles=list(TITLES.values()),
+    )
+    for col, stratum in enumerate(TITLES, start=1):
+        for place, model in enumerate(models):
+            mine = [r for r in rows if r["model"] == model and r["stratum"] == stratum]
+            shift = 0.13 * (place - (len(models) - 1) / 2) * -2
+            figure.add_trace(
+                go.Scatter(
+                    x=[row["mean"] for row in mine],
+                    y=[kinds.index(row["kind"]) + shift for row in mine],
+                    mode="markers",
+                    name=plain(model),
+                    legendgroup=model,
+                    showlegend=col == 1,
+                    marker={"color": pens[model].colour, "symbol": pens[model].symbol, "size": 9},
+                    error_x={
+                        "type": "data",
+                        "symmetric": False,
+                        "array": [_length(row, "high") for row in mine],
+                        "arrayminus": [_length(row, "low") for row in mine],
+                        "color": pens[model].colour,
+                        "thickness": 1.6,
+                        "width": 4,
+                    },
+                    text=[f"{row['kind']}, {row['n']} traces" for row in mine],
+                    hovertemplate="%{text}: %{x:.3f}",
+                ),
+                row=1,
+                col=col,
+            )
+        figure.add_vline(
+            x=1.0, line={"color": THREAD, "width": 1.5, "dash": "dash"}, row=1, col=col
+        )
+    figure.update_yaxes(
+        tickvals=list(range(len(kinds))),
+        ticktext=kinds,
+        range=[-0.6, len(kinds) - 0.4],
+        zeroline=False,
+    )
+    figure.update_xaxes(zeroline=False, title="received / expected")
+    figure.update_annotations(font_size=12)
+    return titled(
+        figure,
+        "Which kinds of step are listened to?",
+        f"mean over n = {n} traces, 95 % bootstrap intervals; dashes: what place and length alone give",
+        height=200 + 46 * len(kinds),
+        top=118,
+    )
+
+
+def _length(row: Mapping[str, Any], end: str) -> float:
+    """Length of one arm of an interval; none where there is no interval."""
+    return 0.0 if row[end] is None else abs(row[end] - row["mean"])

@@ -1,0 +1,107 @@
+"""The page of `mechcot influence`, from `influence.json` alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mechcot.view.figures.influence import TITLES, received_by_kind
+from mechcot.view.plain_page import Section, plain_page
+from mechcot.view.plates import Plate
+from mechcot.view.tables import Cell, Table, table
+from mechcot.view.words import fixed, interval
+
+NAN = float("nan")
+READING = (
+    (
+        "received / expected",
+        "Attention mass that a step gets from later steps, over what a step of this length at this distance gets in the other traces, both models together; mean over layers and heads. The question and the first token are left out.",
+    ),
+    (
+        "before and after",
+        "Steps behind the first statement of the right answer are often ignored whatever their kind; compare kinds inside one panel.",
+    ),
+    (
+        "kinds",
+        "Exact on the organisms' task; elsewhere by the rules of mechcot.text.kinds, which make errors. Where a kind has a length of its own, the correction for length takes the kind's share away too.",
+    ),
+    (
+        "attention is not use",
+        "A head may look and not write. `mechcot prune` asks what the answer does without a step.",
+    ),
+)
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `influence.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    models, rows, n = result["models"], result["kinds"], result["n"]
+    plate = Plate(
+        1,
+        received_by_kind(rows, models=models, n=n),
+        "Right of the dashes a kind is listened to more than its place and length explain, left of them less.",
+        _table([row for row in rows if row["model"] != "change"]),
+    )
+    sections = [Section("Received attention by kind", (plate,))]
+    changes = [row for row in rows if row["model"] == "change"]
+    if changes:
+        caption = f"{models[1]} minus {models[0]}, trace by trace."
+        sections.append(Section("Change", (), ((_table(changes), caption),)))
+    if result["left_out"]:
+        out = [(Cell(e["id"], "code"), Cell(e["reason"])) for e in result["left_out"]]
+        sections.append(Section("Not read", (), ((table(("trace", "why"), out), ""),)))
+    return plain_page(
+        "Who listens to which step?",
+        meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.",
+        summary=summary(rows, models=models),
+        sections=sections,
+        reading=READING,
+    )
+
+
+def summary(rows: Any, *, models: Any) -> list[str]:
+    """The kinds that are listened to most and least, and the changes whose interval excludes zero."""
+    said = []
+    for model in models:
+        mine = [row for row in rows if row["model"] == model and row["stratum"] == "all"]
+        if mine:
+            ends = [pick(mine, key=lambda row: row["mean"]) for pick in (max, min)]
+            said.append(
+                f"In {model}, {ends[0]['kind']} steps receive most ({_value(ends[0])} of what is expected), "
+                f"{ends[1]['kind']} steps least ({_value(ends[1])})."
+            )
+    for row in rows:
+        known = row["model"] == "change" and row["stratum"] == "all" and row["low"] is not None
+        if known and (row["low"] > 0 or row["high"] < 0):
+            said.append(
+                f"From {models[0]} to {models[1]}, {row['kind']} steps change by {_value(row)}."
+            )
+    return said
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    return f"{fixed(row['mean'], digits=3)} {_ends(row)}".strip()
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    return interval(*(NAN if row[end] is None else row[end] for end in ("low", "high")), digits=3)
+
+
+def _table(rows: Any) -> Table:
+    return table(
+        ("model", "steps", "kind", "received / expected", "traces"),
+        [
+            (
+                Cell(row["model"]),
+                Cell(TITLES[row["stratum"]]),
+                Cell(row["kind"]),
+                Cell(fixed(row["mean"], digits=3), "number", _ends(row)),
+                Cell(str(row["n"]), "number"),
+            )
+            for row in rows
+        ],
+    )
