@@ -48,7 +48,7 @@ class Reasoner:
         tokenizer: Its tokenizer.
         policy: How questions become prompts and how the answer is asked for.
         device: Where token ids go.
-        logit_scale: Factor on the logits (the null of rule 6 in METHODS.md).
+        logit_scale: Factor on the logits (a null: the same model, only surer).
     """
 
     name: str

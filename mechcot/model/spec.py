@@ -2,7 +2,7 @@
 
 Grammar: ``BASE[+ADAPTER_DIR][@revision=REV][@logits=FACTOR]`` where BASE is a local directory, a hub
 name (`org/name` or `name`) or `organism:NAME`. `@logits=1.5` is the same model with its logits
-multiplied: a null for every measure that should not follow confidence (METHODS.md section 0, rule 6).
+multiplied: a null for every measure that should not follow confidence.
 """
 
 import json

@@ -26,7 +26,7 @@ class GateBounds:
             model shows between two samples of one question.
         one_sided_drop: Share of a measure's items measurable on one side only; same reason as `parsed`.
         min_items: Fewest items for the shared gates; each measure has its card's `min_items` besides.
-        noise_factor: Nothing below this many noise floors counts as an effect (METHODS.md rule 4).
+        noise_factor: Nothing below this many noise floors counts as an effect.
         accuracy_effect: Smallest accuracy change worth a verdict, and the bound for "did not change".
     """
 

@@ -2,7 +2,7 @@
 
     item i is kept when |a_i - b_i| <= tolerance x max(a_i, b_i),  a, b = tokens of the two chains
 
-Fine-tuning changes chain length and most statistics of a chain follow length (METHODS.md rule 1), so a
+Fine-tuning changes chain length and most statistics of a chain follow length, so a
 number about each model's own chain may be compared only where lengths agree. The kept items are a selection:
 they say nothing about items whose chains grew or shrank. Same-chain numbers have equal lengths by construction.
 """

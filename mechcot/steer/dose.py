@@ -5,7 +5,7 @@
     gamma*(eps) = the gamma with KL(gamma) = eps, by bisection from gamma_max on
 
 J v is the change of the logits of one whole forward with v added at *all* steered positions at once, by a central
-difference. The variance form is *ours* (METHODS.md, section 4). All tokens of the completion count, whatever positions
+difference. The variance form is *ours*. All tokens of the completion count, whatever positions
 are steered, so that a dose put on the question and one put on the chain mean the same.
 """
 

@@ -63,7 +63,9 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     for finding in findings:
         if finding.after != null_name(study):
             console.print(f"[bold]{finding.before} → {finding.after}[/bold]")
-            for sentence in finding.headline.sentences()[:2]:
+            headline = finding.headline
+            accuracy = (finding.own or headline).accuracy_sentence()
+            for sentence in (accuracy, *headline.sentences()[1:2]):
                 console.print(f"  {sentence}", markup=False)
     console.print(f"report: {study.out / 'report.html'}", markup=False)
     return found

@@ -1,6 +1,6 @@
 """Make the twin of a trace by changing one number of its question and re-evaluating its arithmetic.
 
-Algorithm (METHODS.md, section 3, "Step patching").
+Algorithm.
 
 1. Parse the numbers of question and completion and every `expression = number` (`mechcot.text.provenance`).
    All must hold exactly and every number of the completion must be explained.

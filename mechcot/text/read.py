@@ -9,7 +9,7 @@ Algorithm.
 3. Find where each token begins, by the *generated ids*, never by encoding again: offsets when the
    encoding of the text happens to be these ids, else incremental decoding.
 4. A token belongs to the step of its first character that is not white space; a token of white space
-   alone to the step of its first character (METHODS.md, rule 7).
+   alone to the step of its first character.
 
 Token spans partition the completion's tokens; a step may own none. Source of the incremental decoding:
 the scheme of vLLM's detokenizer (two offsets, wait while a character is incomplete).

@@ -128,13 +128,20 @@ def _slope(
     )
 
 
+_STEP_MAP = {
+    "step_attention": "How much a row attends to a column; attention is not use.",
+    "suppression": "A column is hidden from all later steps: strong cells are steps that a later step depends on.",
+}
+_STEP_MAP_PLAIN = "A column acts on a row."
+
+
 def _step_maps(comparison: Comparison, numbers: Iterator[int]) -> tuple[Plate, ...]:
     return tuple(
         Plate(
             next(numbers),
             step_heatmaps(maps, before=comparison.before, after=comparison.after),
-            "A column acts on a row: strong cells are steps that later steps depend on. "
-            "One trace, as an example" + (f": {maps.why}." if maps.why else "."),
+            f"{_STEP_MAP.get(maps.measure, _STEP_MAP_PLAIN)} One trace, as an example"
+            + (f": {maps.why}." if maps.why else "."),
             tables.step_map(maps),
         )
         for maps in comparison.step_maps

@@ -78,7 +78,7 @@ def test_another_template_or_precision_writes_anew(pair, tmp_path):
 
 def test_wrong_chains_of_a_file_are_left_out_unless_asked_for(pair, tmp_path):
     rows = [chain_of(i) for i in range(3)]
-    rows[1]["answer"] = "1234"
+    rows[1]["answer_text"] = "\nThe answer is 1234"
     path = write_rows(tmp_path / "chains.jsonl", [row | {"ground_truth": "1234"} for row in rows])
     found = run(study_of(pair, tmp_path / "right", traces=path, chains="correct"))
     assert (found["chains_written"], found["chains_used"]) == (3, 1)
