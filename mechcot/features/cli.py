@@ -144,8 +144,10 @@ def plant(
     seed: Seed = 0,
 ) -> None:
     """Plant directions that no word shows, find them, and count; writes plant.json."""
+    import json
+
     from mechcot.core.errors import UserError
-    from mechcot.core.store import write_json
+    from mechcot.core.store import digest, write_json
     from mechcot.features.finding import find_one, plant_lines, summed
     from mechcot.features.plant import MARKS, Plant
     from mechcot.features.training import Settings
@@ -157,6 +159,34 @@ def plant(
     reader = Reasoner.load(base)
     settings = Settings(width=width, samples=400_000, seed=seed)
     plants = [Plant(mark=m, seed=seed + n) for n in range(seeds) for m in names]
-    result = summed([find_one(reader, each, settings=settings) for each in plants])
+    found = []
+    for each in plants:
+        path = out / "plants" / f"{each.mark}-{each.seed}-{width}-{digest(base)}.json"
+        if not path.is_file():
+            write_json(path, find_one(reader, each, settings=settings))
+        found.append(json.loads(path.read_text()))
+    result = summed(found)
     write_json(out / "plant.json", result)
     _say([*plant_lines(result), f"written: {out / 'plant.json'}"])
+
+
+@app.command()
+def page(
+    folder: Annotated[Path, typer.Argument(help="Folder with score.json, perhaps falsify.json.")],
+) -> None:
+    """Set the page of what `score` and `falsify` found; writes page.html."""
+    import json
+
+    from mechcot.core.errors import UserError
+    from mechcot.core.store import write_text
+    from mechcot.view.feature_page import page as made
+
+    if not (folder / "score.json").is_file():
+        raise UserError(
+            f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"
+        )
+    score = json.loads((folder / "score.json").read_text())
+    path = folder / "falsify.json"
+    trials = json.loads(path.read_text()) if path.is_file() else None
+    write_text(folder / "page.html", made(score, trials))
+    _say([f"written: {folder / 'page.html'}"])

@@ -10,11 +10,13 @@ from mechcot.core.rewording import Paraphraser
 from mechcot.features import falsify, score
 from mechcot.features.reads import Reads, read_features
 from mechcot.features.run import Study
+from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
 
 SCHEMA = 1
 ALPHA = 0.05
 SHOWN = 40
+DRAWN = 12
 
 
 def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
@@ -61,9 +63,14 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
         "more": sum(row["change"] > 0 for row in significant),
         "features": features,
         "top": [
-            {**each, "contexts": score.top_contexts(reads.before, reader, each["feature"])}
+            {
+                **each,
+                "contexts": score.top_contexts(reads.before, reader, each["feature"]),
+                "logits": score.logit_effects(study.dictionary, reader, each["feature"]),
+            }
             for each in best
         ],
+        "along": _along(reads.before, reader, [each["feature"] for each in best[:DRAWN]]),
     }
 
 
@@ -155,6 +162,18 @@ def falsify_lines(found: dict[str, Any]) -> list[str]:
                 + " ".join(repr(token) for token in trial["tokens"])
             )
     return lines
+
+
+def _along(reads: Reads, reader: Reasoner, features: list[int]) -> dict[str, Any]:
+    """Activations of some features at every token of the chain that excites them most."""
+    number = int(reads.by_trace[:, features].sum(axis=1).argmax())
+    here = reads.trace == number
+    return {
+        "trace": reads.traces[number].id,
+        "model": reader.name,
+        "tokens": [reader.decode([int(i)]) for i in reads.ids[here]],
+        "values": reads.values[here][:, features].T.tolist(),
+    }
 
 
 def _of(kinds: dict[str, dict[str, np.ndarray]], feature: int) -> dict[str, dict[str, float]]:

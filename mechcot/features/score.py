@@ -23,6 +23,7 @@ from scipy.stats import wilcoxon
 
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.features.dictionary import Dictionary
 from mechcot.features.reads import KINDS, Reads, selectivity
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.grammar import MARKERS
@@ -163,3 +164,20 @@ def top_contexts(
         }
         for n in order
     ]
+
+
+def logit_effects(
+    dictionary: Dictionary, reader: Reasoner, feature: int, *, count: int = 5
+) -> dict[str, list[tuple[str, float]]]:
+    """Tokens that one unit of a feature raises and lowers most, straight through the unembedding.
+
+    The final norm is left out: signs and order are to be trusted, sizes are not.
+    """
+    table = reader.model.get_output_embeddings().weight.detach().float().cpu()
+    effect = table @ dictionary.decoder[feature].float().cpu()
+    order = effect.argsort(descending=True).tolist()
+    up, down = order[:count], order[::-1][:count]
+    return {
+        "up": [(reader.decode([i]), float(effect[i])) for i in up],
+        "down": [(reader.decode([i]), float(effect[i])) for i in down],
+    }

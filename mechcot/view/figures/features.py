@@ -1,0 +1,140 @@
+"""Figures of sparse features: along one trace, by kind of step, before against after."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mechcot.view.theme import LIGHT, PALETTE, plain, scale, titled
+
+
+def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
+    """Activation of some features at every token of one chain.
+
+    Args:
+        shown: `trace`, `tokens`, and `values` as [feature, token].
+        features: Their numbers.
+    """
+    values = np.asarray(shown["values"], dtype=float)
+    tokens = [plain(token, limit=12) or "·" for token in shown["tokens"]]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            y=[f"f{number}" for number in features],
+            x=list(range(len(tokens))),
+            text=[tokens] * len(features),
+            coloraxis="coloraxis",
+            hovertemplate="%{y} at “%{text}”: %{z:.2f}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(
+        tickvals=list(range(len(tokens))),
+        ticktext=tokens,
+        tickangle=-90,
+        tickfont={"size": 8.5},
+        showgrid=False,
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 10.5})
+    figure.update_layout(
+        meta={"scales": {"coloraxis": "sequential"}},
+        coloraxis={
+            "colorscale": scale(LIGHT.sequential),
+            "colorbar": {"thickness": 9, "title": {"text": "activation", "font": {"size": 11}}},
+        },
+    )
+    return titled(
+        figure,
+        "Activation along one chain",
+        f"{plain(shown['trace'])}, read by {plain(shown['model'])}",
+        height=150 + 22 * len(features),
+        top=70,
+    )
+
+
+def kinds(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
+    """Mean activation by kind of step, one panel a feature, before and after as bars.
+
+    Args:
+        rows: Entries of `top`.
+        names: The two models.
+    """
+    columns = 3
+    down = max(-(-len(rows) // columns), 1)
+    figure = make_subplots(
+        rows=down,
+        cols=columns,
+        shared_xaxes=True,
+        horizontal_spacing=0.07,
+        vertical_spacing=0.22 / down,
+        subplot_titles=[f"feature {row['feature']}" for row in rows],
+    )
+    every = sorted({kind for row in rows for side in row["kinds"] for kind in side})
+    for place, row in enumerate(rows):
+        for side, name in enumerate(names):
+            figure.add_trace(
+                go.Bar(
+                    x=every,
+                    y=[row["kinds"][side].get(kind, {}).get("mean", 0.0) for kind in every],
+                    name=plain(name),
+                    legendgroup=name,
+                    showlegend=place == 0,
+                    marker={"color": PALETTE[side]},
+                    hovertemplate="%{x}: %{y:.3f}<extra></extra>",
+                ),
+                row=place // columns + 1,
+                col=place % columns + 1,
+            )
+    figure.update_yaxes(nticks=4, exponentformat="none", rangemode="tozero")
+    figure.update_xaxes(tickangle=-40, tickfont={"size": 10})
+    figure.update_annotations(font_size=11.5)
+    figure.update_layout(barmode="group", bargap=0.25)
+    return titled(
+        figure,
+        "Mean activation by kind of step",
+        "over all tokens of the steps of a kind; each panel has its own scale",
+        height=170 + 150 * down,
+        top=112,
+    )
+
+
+def change(features: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
+    """Mean activation before against after, one mark a feature; those that changed stand out.
+
+    Args:
+        features: Entries with `change`.
+        names: The two models.
+    """
+    figure = go.Figure()
+    told = [each for each in features if each["change"]]
+    for label, colour, rows in (
+        (
+            "no change shown",
+            "rgba(128, 128, 128, 0.45)",
+            [r for r in told if r["change"]["p_holm"] >= 0.05],
+        ),
+        ("changed (Holm, .05)", PALETTE[1], [r for r in told if r["change"]["p_holm"] < 0.05]),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=[max(row["change"]["before"], 1e-5) for row in rows],
+                y=[max(row["change"]["after"], 1e-5) for row in rows],
+                mode="markers",
+                name=f"{label}: {len(rows)}",
+                marker={"color": colour, "size": 6},
+                text=[f"feature {row['feature']}" for row in rows],
+                hovertemplate="%{text}: %{x:.4f} → %{y:.4f}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(
+        type="log", title=f"mean activation, {plain(names[0])}", dtick=1, exponentformat="power"
+    )
+    figure.update_yaxes(type="log", title=plain(names[1]), dtick=1, exponentformat="power")
+    return titled(
+        figure,
+        "Before and after, on the same tokens",
+        "one mark a feature: mean activation per chain token; values below 1e-5 are drawn there",
+        height=430,
+        top=104,
+    )
