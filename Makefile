@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo ruler test lint bench notebooks organisms clean install
+.PHONY: demo ruler test check-notebooks lint bench notebooks organisms clean install
 
 demo: $(STAMP)
 	$(BIN)/mechcot demo --out artifacts/demo
@@ -15,9 +15,12 @@ ruler: $(STAMP)
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
+check-notebooks: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake -q notebooks
+
 lint: $(STAMP)
-	$(BIN)/ruff check mechcot tests benchmarks
-	$(BIN)/ruff format --check mechcot tests benchmarks
+	$(BIN)/ruff check mechcot tests benchmarks notebooks
+	$(BIN)/ruff format --check mechcot tests benchmarks notebooks
 	$(BIN)/lint-imports
 
 bench: $(STAMP)

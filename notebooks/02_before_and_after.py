@@ -32,7 +32,7 @@ questions = problems(3, seed=5)
 found = look([before, after], questions)
 
 # %% [markdown]
-# The answers are the same, with the chain; without it only one model still has them:
+# What each model answers with the chain and without it:
 
 # %%
 for item in found.data.items:
