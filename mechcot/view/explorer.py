@@ -7,7 +7,7 @@ on the page, when the file would pass its limit. Nothing is computed here and no
 import base64
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Explorer:
         height: Height in a notebook, pixels.
     """
 
-    data: ExplorerData
+    data: ExplorerData = field(repr=False)
     height: int = 860
 
     def write(self, path: Path) -> None:
