@@ -101,6 +101,29 @@ def _scores(chains: Iterable[Chain], labels: Sequence[str], label: object) -> La
     return score_labels(truth, found, groups=groups, labels=labels)
 
 
+def probe_scores(n: int = 60, *, seed: int = 6, layer: int = 1) -> tuple[LabelScores, LabelScores]:
+    """A probe on the organism `base`, trained on exact kinds: held-out problems, and shuffled labels."""
+    from random import Random
+
+    from mechcot.influence.kind_probe import train_probe
+    from mechcot.model.reasoner import Reasoner
+    from mechcot.organisms.chains import as_completion
+    from mechcot.organisms.exact import with_exact_kinds
+    from mechcot.organisms.task import problems, read_question
+    from mechcot.organisms.writer import compose
+
+    reader = Reasoner.load("organism:base")
+    traces = [
+        with_exact_kinds(
+            reader.read(as_completion(p, compose(read_question(p.question), rng=Random(p.id))))
+        )
+        for p in problems(n, seed=seed)
+    ]
+    labels = [[step.kind for step in trace.chain_steps] for trace in traces]
+    probe = train_probe(reader, traces, labels, layer=layer, seed=seed)
+    return probe.held_out, probe.shuffled
+
+
 def row(name: str, scores: LabelScores) -> str:
     """One line of the table."""
     macro = scores.macro
@@ -148,6 +171,9 @@ def main(arguments: Sequence[str]) -> int:
         scores = by_kinds(exact, classifier=classifier)
         print(row(f"kinds by {name}, organisms (exact)", scores))
         tables.append((f"Organisms, kinds by {name}", scores))
+    held_out, shuffled = probe_scores()
+    print(row("kinds by a probe on base, layer 1, held-out", held_out))
+    print(row("the same probe, shuffled labels", shuffled))
     for title, scores in tables:
         print(f"\n{title}\n\n{confusion(scores)}")
     return 0 if holds else 1
