@@ -1,4 +1,4 @@
-"""Commands of `mechcot sae`: train, score, falsify, patch, plant, probe, page. Heavy imports stand inside."""
+"""Commands of `mechcot sae`: train, score, falsify, patch, vector, probe, plant, page. Heavy imports stand inside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -130,6 +130,53 @@ def patch(
     write_json(out / "patch.json", {"fit": [f.to_json() for f in study.fits], "curves": found})
     _say([*map(str, study.fits), *(line for each in found for line in patch_lines(each))])
     _say([f"written: {out / 'patch.json'}"])
+
+
+@app.command()
+def vector(
+    dictionary: Dict,
+    model: Annotated[str, typer.Argument(help="The model that it shall be added to.")],
+    feature: Annotated[int, typer.Option(help="Number of the feature.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write, .safetensors.")],
+    problems: Problems = None,
+    n: Chains = 32,
+    seed: Seed = 0,
+) -> None:
+    """Write a feature as a steering vector, for `mechcot steer apply` and experiment files."""
+    from mechcot.features.chains import Asked
+    from mechcot.features.dictionary import load
+    from mechcot.features.steering import feature_vector
+    from mechcot.model.reasoner import Reasoner
+
+    reader, found = Reasoner.load(model), load(dictionary)
+    found.check(reader)
+    asked = Asked(problems, n, seed + 1000)
+    traces = reader.write(asked.problems(), max_tokens=asked.max_tokens, seed=asked.seed)
+    made = feature_vector(found, reader, traces, feature)
+    made.save(out)
+    _say([f"written: {out} ({made.origin.method} at {made.site.name}, length {made.norm:.3g})"])
+
+
+@app.command()
+def probe(
+    dictionary: Dict,
+    base: Base,
+    tuned: Tuned,
+    out: Folder,
+    problems: Problems = None,
+    n: Chains = 96,
+    seed: Seed = 0,
+) -> None:
+    """Probe features against whole states for kind, use and the known answer; writes probe.json."""
+    from mechcot.core.store import write_json
+    from mechcot.features.probe import probe_lines, probed
+    from mechcot.features.run import open_study
+
+    study = open_study(dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out)
+    found = [probed(study.dictionary, reader, study.traces, seed=seed) for reader in study.readers]
+    write_json(out / "probe.json", {"fit": [f.to_json() for f in study.fits], "models": found})
+    _say([*map(str, study.fits), *(line for each in found for line in probe_lines(each))])
+    _say([f"written: {out / 'probe.json'}"])
 
 
 @app.command()

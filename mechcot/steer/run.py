@@ -157,6 +157,12 @@ class Lab:
     def _extract(self, source: str, site: Site) -> SteeringVector:
         about, reasoner = self.experiment.vector, self.models[source]
         assert about is not None
+        if about.method == "file":
+            vector = SteeringVector.load(Path(about.files[self.experiment.models.index(source)]))
+            if vector.site != site:
+                msg = f"vector.site: expected {vector.site.name}, where the vector was read, got {site.name}"
+                raise UserError(msg)
+            return vector
         if about.method == "span":
             asked = questions(about.n, seed=about.seed, hops=about.hops, split="train")
             traces = self._once(("span", source), lambda: self._write(source, asked))

@@ -37,12 +37,14 @@ class VectorSpec:
 
     Attributes:
         site: Where it is read and added.
-        method: `mean difference`, `pca`, `probe` (pairs brief against careful) or `span` (windows of `kind`).
+        method: `mean difference`, `pca`, `probe` (pairs brief against careful), `span` (windows of `kind`) or `file`.
         read: Which positions are read (pairs).
         kind: Kind of step (span).
         n: Pairs or chains.
         seed: Of their draw.
         hops: Their depth; keep it away from that of the items.
+        files: With `file`: one vector for each model, as `mechcot steer extract` and `mechcot sae vector` write them;
+            their site must be `site`.
     """
 
     site: str = "resid_post.1"
@@ -52,6 +54,7 @@ class VectorSpec:
     n: int = 32
     seed: int = 1
     hops: tuple[int, int] = (2, 4)
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,9 @@ class Experiment:
         for control in self.compare.controls:
             _among("compare.controls", control, CONTROLS)
         if self.vector:
-            _among("vector.method", self.vector.method, ("mean difference", "pca", "probe", "span"))
+            methods = ("mean difference", "pca", "probe", "span", "file")
+            _among("vector.method", self.vector.method, methods)
+            _check_files(self.vector, self.models, self.compare.sweep)
             _among(
                 "vector.read", self.vector.read, ("last_prompt", "prompt", "last_chain", "chain")
             )
@@ -224,6 +229,20 @@ def _build(kind: type[T], data: Any, name: str) -> T:
             msg = f"{name}.{n}: expected {wanted.__name__}, got {value!r}"
             raise UserError(msg)
     return kind(**lists)
+
+
+def _check_files(vector: VectorSpec, models: tuple[str, ...], sweep: tuple[str, ...]) -> None:
+    wanted = len(models) if vector.method == "file" else 0
+    if len(vector.files) != wanted:
+        msg = (
+            f"vector.files: expected {wanted} (one for each model with method = 'file', else none), "
+            f"got {len(vector.files)}"
+        )
+        raise UserError(msg)
+    if wanted and sweep:
+        raise UserError(
+            "compare.sweep needs vectors of its own at every site; leave it out with files"
+        )
 
 
 def _among(name: str, value: str, allowed: Any) -> None:
