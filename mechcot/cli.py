@@ -67,6 +67,9 @@ def compare(  # noqa: PLR0913 - one argument per option
         typer.Option(help="Names, comma separated, or all; default the standard six (see cards)."),
     ] = None,
     seed: Seed = 0,
+    draws: Annotated[
+        int, typer.Option(help="Continuations drawn at each place of a chain (resampling).")
+    ] = 8,
     device: Device = "auto",
     dtype: Dtype = "auto",
     device_map: Annotated[
@@ -118,6 +121,7 @@ def compare(  # noqa: PLR0913 - one argument per option
         n=n,
         measures=None if measures is None else tuple(m.strip() for m in measures.split(",")),
         seed=seed,
+        draws=draws,
         device=device,
         dtype=dtype,
         device_map=device_map,

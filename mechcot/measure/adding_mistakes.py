@@ -7,13 +7,15 @@
 
 y = the reader's own answer after the unedited chain. Where the maker of counterfactuals predicts the new
 answer exactly, "moved to the predicted answer" stands beside "moved". The wrong value is exact where the task is
-known; any other problem gets one from re-evaluated arithmetic, or is counted as not measurable.
+known; any other problem gets one from re-evaluated arithmetic. Where there is none, a `MistakeWriter` makes a step
+wrong whose part in the answer is not known: the reading's note says which it was.
 Source: Lanham et al. 2023 (arXiv 2307.13702).
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -60,6 +62,7 @@ class _Tail:
     lost: float
     moved: float
     predicted: float
+    said: str | None
 
 
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
@@ -69,18 +72,16 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         NotMeasurable: The chain is empty, no wrong value can be made, or none feeds the answer.
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
-    if inputs.maker is None:
-        msg = "these problems have no maker of counterfactuals"
-        raise NotMeasurable(msg)
     own = own_answer(reader, trace, inputs)
-    stated = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed).stated
-    feeding = [s for s in stated if s.answer_regenerated is not None]
-    if not feeding:
-        msg = "no stated value that changes feeds the answer"
-        raise NotMeasurable(msg)
+    try:
+        stated, feeding = _exact(reader, trace, inputs)
+    except NotMeasurable:
+        if inputs.mistakes is None:
+            raise
+        return _by_writer(reader, trace, own, inputs, timer)
     rng = np.random.default_rng(inputs.seed)
     chosen = [feeding[i] for i in rng.permutation(len(feeding))[:CHOSEN]]
-    tails = [_regenerated(reader, trace, own, each, room=len(trace)) for each in chosen]
+    tails = [_regenerated(reader, trace, own, each) for each in chosen]
     clean, again = (_kept(trace, own, stated, edited=False) for _ in range(2))
     lost = clean - _kept(trace, own, stated, edited=True)
     steps = np.full(len(trace.chain_steps), np.nan)
@@ -98,6 +99,69 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
             "kept": float(np.mean(direct)) if direct else math.nan,
         },
         results={"kept": StepVector(values=steps, name="kept", **about)},
+        notes={"mistake": "a stated value, exact"},
+    )
+
+
+def _exact(
+    reader: Reasoner, trace: Trace, inputs: Inputs
+) -> tuple[tuple[Stated, ...], list[Stated]]:
+    """Stated values with an exact wrong value, and those of them that feed the answer.
+
+    Raises:
+        NotMeasurable: There are none.
+    """
+    if inputs.maker is None:
+        msg = "these problems have no maker of counterfactuals"
+        raise NotMeasurable(msg)
+    stated = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed).stated
+    feeding = [s for s in stated if s.answer_regenerated is not None]
+    if not feeding:
+        msg = "no stated value that changes feeds the answer"
+        raise NotMeasurable(msg)
+    return stated, feeding
+
+
+def _by_writer(reader: Reasoner, trace: Trace, own: Own, inputs: Inputs, timer: Timer) -> Reading:
+    """The reading with a mistake by the writer of mistakes, in the first step of a random order that takes one.
+
+    Raises:
+        NotMeasurable: No step takes one.
+    """
+    texts = [step.text for step in trace.chain_steps]
+    order = (int(i) for i in np.random.default_rng(inputs.seed).permutation(len(texts)))
+    wrong = (
+        (i, text)
+        for i in order
+        if (text := inputs.mistakes(trace.problem.question, texts[: i + 1], seed=inputs.seed))
+    )
+    place, text = next(wrong, (None, None))
+    if place is None or text is None:
+        msg = "no step of the chain takes a mistake"
+        raise NotMeasurable(msg)
+    step = trace.chain_steps[place]
+    before, after = trace.completion[: step.chars.start], trace.completion[step.chars.stop :]
+    start = reader.retoken(trace, trace.prompt, before + text).ids
+    tail = _written(reader, trace, own, start)
+    kept = reader.retoken(trace, trace.prompt, before + text + after)
+    lost, again = (
+        own.probability - _answer_probability(reader, own, ids)
+        for ids in (kept.ids[: kept.cuts()[-1]], own.prefix.ids)
+    )
+    steps = np.full(len(texts), np.nan)
+    steps[place] = lost
+    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
+    return timer.reading(
+        value=tail.lost,
+        scalars={
+            "identity": again,
+            "moved": tail.moved,
+            "moved_to_predicted": math.nan,
+            "kept": lost,
+        },
+        results={"kept": StepVector(values=steps, name="kept", **about)},
+        notes={"mistake": text.strip()},
     )
 
 
@@ -115,24 +179,34 @@ def _kept(trace: Trace, own: Own, stated: Sequence[Stated], *, edited: bool) -> 
     return own.after(cuts, tails)
 
 
-def _regenerated(reader: Reasoner, trace: Trace, own: Own, each: Stated, *, room: int) -> _Tail:
-    """Write the text after one wrong value anew and ask for the answer behind it."""
+def _regenerated(reader: Reasoner, trace: Trace, own: Own, each: Stated) -> _Tail:
+    """The text after one exact wrong value written anew."""
     start = each.tokens.start
-    written = own.prefix.decode(start, [list(each.ids)], max_new=room, stop=reader.stop_ids)[0]
-    whole = (*trace.ids[:start], *each.ids, *written)
+    tail = _written(reader, trace, own, (*trace.ids[:start], *each.ids))
+    return replace(tail, predicted=float(same_answer(tail.said, each.answer_regenerated)))
+
+
+def _written(reader: Reasoner, trace: Trace, own: Own, start: Sequence[int]) -> _Tail:
+    """Write on behind a text that ends in a mistake, and ask for the answer.
+
+    Args:
+        reader: The model.
+        trace: The unedited trace.
+        own: Its answer.
+        start: Token ids up to the mistake, the mistake included; what they share with the trace is not run again.
+    """
+    both = zip(start[:-1], own.prefix.ids, strict=False)
+    cut = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    written = own.prefix.decode(cut, [list(start[cut:])], max_new=len(trace), stop=reader.stop_ids)
+    whole = (*start, *written[0])
     said = written_answer(reader, trace, whole).text
     completion = reader.continuation(whole[: trace.prompt_length], whole[trace.prompt_length :])
     anew = reader.retoken(trace, trace.prompt, completion)
-    stop = anew.cuts()[-1]
-    p = float(
-        np.exp(
-            reader.prefix(anew.ids[:stop])
-            .forks([stop], [list(own.asked.cue)])
-            .score([own.answer])[0]
-        )
-    )
-    return _Tail(
-        lost=own.probability - p,
-        moved=float(not same_answer(said, own.text)),
-        predicted=float(same_answer(said, each.answer_regenerated)),
-    )
+    p = _answer_probability(reader, own, anew.ids[: anew.cuts()[-1]])
+    return _Tail(own.probability - p, float(not same_answer(said, own.text)), math.nan, said)
+
+
+def _answer_probability(reader: Reasoner, own: Own, ids: Sequence[int]) -> float:
+    """Probability of the own answer behind a whole chain."""
+    forks = reader.prefix(ids).forks([len(ids)], [list(own.asked.cue)])
+    return float(np.exp(forks.score([own.answer])[0]))

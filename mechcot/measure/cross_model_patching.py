@@ -21,9 +21,8 @@ from mechcot.core.reading import Reading
 from mechcot.core.result import LayerSteps, LayerVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
-from mechcot.measure.inputs import Inputs, Timer
+from mechcot.measure.inputs import Inputs, Timer, reference
 from mechcot.measure.own import own_answer
-from mechcot.model.alike import check_alike
 from mechcot.model.capture import capture
 from mechcot.model.edits import Intervention, Replace
 from mechcot.model.prefix import Prefix
@@ -53,16 +52,14 @@ CARD = MeasureCard(
 )
 
 
-def measure(before: Reasoner, after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
-    """Read one trace with two models.
+def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    """Read one trace with the reference model (`inputs.against`) and the reader.
 
     Raises:
-        NotMeasurable: The chain is empty or the first model gives no answer.
-        UserError: The models are not checkpoints of one architecture.
+        NotMeasurable: The chain is empty, the reference gives no answer, or the models are not of one architecture.
     """
-    check_alike(before, after)
-    name = f"{before.name} -> {after.name}"
-    timer = Timer.start(measure=CARD.name, trace=trace, reader=name)
+    before = reference(inputs, after)
+    timer = Timer.start(measure=CARD.name, trace=trace, reader=after.name)
     token = own_answer(before, trace, inputs).answer[0]
     ids = (*trace.ids[: trace.cuts()[-1]], *before.cue_ids)
     steps = trace.chain_steps
@@ -73,7 +70,7 @@ def measure(before: Reasoner, after: Reasoner, trace: Trace, inputs: Inputs) -> 
     whole = tuple(trace.phase(Phase.CHAIN).positions())
     control = _control(trace, places[-1], seed=inputs.seed)
     states = {id(model): _states(model, ids) for model in (before, after)}
-    about = {"measure": CARD.name, "trace": trace.id, "reader": name}
+    about = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(j) for j in chosen)}
     results, scalars, tops = {}, {}, []

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from mechcot.core.counterfactual import CounterfactualMaker
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.result import Result
-from mechcot.core.rewording import Paraphraser
+from mechcot.core.rewording import MistakeWriter, Paraphraser, SameMeaning
 from mechcot.core.trace import Trace
+from mechcot.model.alike import check_alike
+from mechcot.model.reasoner import Reasoner
+
+DRAWS = 8
+"""Continuations drawn at each place of a chain, unless it is said otherwise."""
 
 
 @dataclass(frozen=True)
@@ -16,20 +22,28 @@ class Inputs:
     """Per-item inputs, fixed by the study before any model runs.
 
     Attributes:
+        against: The reference model, for the measures that hold a reader against it; None when it is not at hand.
         other: A trace of another item, for the null "another item's chain"; None when there is none.
         maker: Makes counterfactual twins; None when the problems allow none.
         paraphraser: Says a chain in other words; None when nobody can.
+        mistakes: Makes a step wrong where `maker` has no exact mistake; None when nobody can.
+        meaning: Says whether two steps mean the same; None when nobody can.
         filler: Text of the filler unit; encoded, its first token fills.
         seed: Seed of this item's random choices.
         answer_tokens: Longest answer that is decoded, in tokens.
+        draws: Continuations drawn at each place of a chain.
     """
 
+    against: Reasoner | None = None
     other: Trace | None = None
     maker: CounterfactualMaker | None = None
     paraphraser: Paraphraser | None = None
+    mistakes: MistakeWriter | None = None
+    meaning: SameMeaning | None = None
     filler: str = "..."
     seed: int = 0
     answer_tokens: int = 16
+    draws: int = DRAWS
 
 
 @dataclass(frozen=True)
@@ -69,3 +83,16 @@ class Timer:
             seconds=perf_counter() - self.started,
             notes=dict(notes or {}),
         )
+
+
+def reference(inputs: Inputs, reader: Reasoner) -> Reasoner:
+    """The model that a reader is held against.
+
+    Raises:
+        NotMeasurable: There is none, or it is not a checkpoint of the reader's architecture.
+    """
+    if inputs.against is None:
+        msg = "no reference model is at hand to hold this one against"
+        raise NotMeasurable(msg)
+    check_alike(inputs.against, reader)
+    return inputs.against

@@ -17,8 +17,7 @@ from mechcot.core.reading import Reading
 from mechcot.core.result import LayerFeatures, LayerVector, TokenVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
-from mechcot.measure.inputs import Inputs, Timer
-from mechcot.model.alike import check_alike
+from mechcot.measure.inputs import Inputs, Timer, reference
 from mechcot.model.capture import capture
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.scoring import kl, tv
@@ -41,16 +40,14 @@ CARD = MeasureCard(
 )
 
 
-def measure(before: Reasoner, after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa: ARG001
-    """Read one trace with two models.
+def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    """Read one trace with the reference model (`inputs.against`) and the reader.
 
     Raises:
-        NotMeasurable: The chain has no tokens.
-        UserError: The models are not checkpoints of one architecture.
+        NotMeasurable: The chain has no tokens, or the models are not of one architecture.
     """
-    check_alike(before, after)
-    name = f"{before.name} -> {after.name}"
-    timer = Timer.start(measure=CARD.name, trace=trace, reader=name)
+    before = reference(inputs, after)
+    timer = Timer.start(measure=CARD.name, trace=trace, reader=after.name)
     chain = trace.phase(Phase.CHAIN)
     if not len(chain):
         msg = "the chain has no tokens"
@@ -63,7 +60,7 @@ def measure(before: Reasoner, after: Reasoner, trace: Trace, inputs: Inputs) -> 
     divergence = kl(first.hidden[here], near[here], first.unembed, **other)
     moved = tv(first.hidden[here], near[here], first.unembed, **other)
     relative, difference = _states(before, after, trace)
-    about = {"measure": CARD.name, "trace": trace.id, "reader": name}
+    about = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     return timer.reading(
         value=float(moved.mean()),

@@ -11,14 +11,17 @@ from mechcot.measure import (
     adding_mistakes,
     answer_lens,
     attribution_patching,
+    cross_model_patching,
     early_answering,
     filler,
     gates,
     info_gain,
     information_flow,
     mediation_index,
+    model_difference,
     paraphrase,
     receiver_heads,
+    resampling,
     step_attention,
     step_patching,
     suppression,
@@ -58,6 +61,9 @@ _ALL = (
     (receiver_heads, (3.0, 0.0)),
     (mediation_index, (30.0, 0.0)),
     (attribution_patching, (25.0, 0.0)),
+    (resampling, (20.0, 0.0)),
+    (model_difference, (5.0, 0.0)),
+    (cross_model_patching, (80.0, 0.0)),
 )
 MEASURES: Mapping[str, Measure] = {
     module.CARD.name: Measure(standing(module.CARD), module.measure, forwards)
@@ -72,6 +78,10 @@ STANDARD = (
     "step_patching",
 )
 """What a comparison takes when it is not told otherwise."""
+PAIRED = frozenset({model_difference.CARD.name, cross_model_patching.CARD.name})
+"""Measures that hold a reader against the reference model and need both at once."""
+DRAWING = frozenset({resampling.CARD.name})
+"""Measures that draw continuations."""
 
 
 def chosen(names: Sequence[str] | None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Whether two checkpoints can be compared state by state."""
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable
 from mechcot.model.probe import backbone_of
 from mechcot.model.reasoner import Reasoner
 
@@ -9,7 +9,7 @@ def check_alike(before: Reasoner, after: Reasoner) -> None:
     """See that two models have as many blocks, the same width and the same vocabulary.
 
     Raises:
-        UserError: They do not; states and tokens of one mean nothing to the other.
+        NotMeasurable: They do not; states and tokens of one mean nothing to the other.
     """
     shapes = [
         (backbone.n_layers, backbone.d_model, model.n_vocabulary)
@@ -18,7 +18,7 @@ def check_alike(before: Reasoner, after: Reasoner) -> None:
     ]
     if shapes[0] != shapes[1]:
         msg = (
-            "expected two checkpoints of one architecture, got (blocks, width, vocabulary) "
-            f"{shapes[0]} for {before.name} and {shapes[1]} for {after.name}; compare a model with its own fine-tunings"
+            "not two checkpoints of one architecture: (blocks, width, vocabulary) are "
+            f"{shapes[0]} for {before.name} and {shapes[1]} for {after.name}"
         )
-        raise UserError(msg)
+        raise NotMeasurable(msg)

@@ -132,7 +132,8 @@ def _read(task: Task) -> list[Reading]:
     torch.set_num_threads(1)
     study = _study(task.spec, out=task.out, seed=task.seed)
     models = Models.of(study)
-    spec, found = models.specs[models.first], []
+    spec = next(s for s in models.specs.values() if s.text == task.spec)
+    found: list[Reading] = []
     for author, traces in task.traces:
         cell = Cell(author, spec.name, spec, task.measures, "headline")
         here = {author: list(traces)}
@@ -141,15 +142,14 @@ def _read(task: Task) -> list[Reading]:
 
 
 def _study(spec: str, *, out: Path, seed: int, problems: str = "", n: int = 1) -> Study:
-    """A study whose first model is the one to read; a study asks for two, the other is never loaded."""
-    other = f"organism:{BASE if spec != f'organism:{BASE}' else 'bypass'}"
+    """A study of the base and the model to read; when that is the base itself, the other is never loaded."""
+    base = f"organism:{BASE}"
     return Study(
-        models=(spec, other),
+        models=(base, spec if spec != base else "organism:bypass"),
         out=out,
         problems=problems,
         n=n,
         seed=seed,
         max_tokens=LONGEST,
-        residency="one-at-a-time",
         null_reader="none",
     )

@@ -10,7 +10,7 @@ from mechcot.measure.registry import MEASURES, STANDARD
 from mechcot.model.authoring import item_seed
 from mechcot.model.reasoner import Reasoner
 from mechcot.study.explore import explorer
-from mechcot.study.makers import maker_for, paraphraser_for
+from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
 from mechcot.study.run import filler_for
 from mechcot.view.explorer import Explorer
 
@@ -43,9 +43,12 @@ def look(
         for trace in traces:
             seen = reader.view(trace)
             inputs = Inputs(
+                against=readers[0],
                 other=_other(trace, traces),
                 maker=maker_for(trace.problem),
                 paraphraser=paraphraser_for(trace.problem),
+                mistakes=mistakes_for(trace.problem),
+                meaning=meaning_for(trace.problem),
                 filler=filler_for(reader),
                 seed=item_seed(seed, trace.problem.id),
             )

@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from mechcot.core.errors import UserError
-from mechcot.measure.registry import chosen
+from mechcot.measure.inputs import DRAWS
+from mechcot.measure.registry import PAIRED, chosen
 from mechcot.model.spec import ModelSpec, distinct_names, parse_spec
 from mechcot.model.writing import Sampling
 
-CHEAP = ("gates", "early_answering")
+CHEAP = ("gates", "early_answering", "info_gain")
+"""Measures that are also taken on the tuned models' own chains, by their author and by the first model."""
+EVALUATED = "info_gain"
+"""Read on every model's chains by every model: the author, the other checkpoint, a third model."""
 NULL_SCALE = 1.5
 PROBLEMS = 100
 """Problems of a study that does not say how many."""
@@ -36,6 +40,7 @@ class Study:
         n: Number of problems or chains; None: 100 problems, or every chain of `traces`.
         measures: Names of measures, None for all.
         seed: Seed of sampling, nulls and statistics.
+        draws: Continuations drawn at each place of a chain, by the measures that draw.
         device: `auto`, `cpu`, `cuda`, ...
         dtype: `auto`, `float32`, `bfloat16`.
         device_map: How to spread a model over devices, passed to `from_pretrained`; None: one device.
@@ -60,6 +65,7 @@ class Study:
     n: int | None = None
     measures: tuple[str, ...] | None = None
     seed: int = 0
+    draws: int = DRAWS
     device: str = "auto"
     dtype: str = "auto"
     device_map: str | None = None
@@ -84,12 +90,19 @@ class Study:
         if self.author == "own" and self.traces is not None:
             msg = "--author own lets each model write its own chains, so it needs --problems instead of --traces"
             raise UserError(msg)
-        for option, value in (("--n", self.n), ("--batch-size", self.batch_size)):
+        for option, value in (
+            ("--n", self.n),
+            ("--batch-size", self.batch_size),
+            ("--draws", self.draws),
+        ):
             if value is not None and value < 1:
                 msg = f"expected {option} of at least 1, got {value}"
                 raise UserError(msg)
         Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
-        chosen(self.measures)
+        both = sorted(PAIRED & set(self.measure_names))
+        if both and self.residency == "one-at-a-time":
+            msg = f"{', '.join(both)} needs two models in memory; leave it out, or run without --one-at-a-time"
+            raise UserError(msg)
 
     @property
     def most(self) -> int | None:
@@ -155,5 +168,8 @@ def cells(study: Study, *, author: str) -> tuple[Cell, ...]:
         for spec in specs[1:]:
             found.append(Cell(spec.name, spec.name, spec, cheap, "own"))
             found.append(Cell(spec.name, first.name, first, cheap, "own"))
+            if EVALUATED in names:
+                others = (other for other in specs[1:] if other is not spec)
+                found += [Cell(spec.name, o.name, o, (EVALUATED,), "own") for o in others]
     order = {cell.reader: index for index, cell in reversed(list(enumerate(found)))}
     return tuple(sorted(found, key=lambda cell: order[cell.reader]))

@@ -17,13 +17,13 @@ from mechcot.core.reading import Reading
 from mechcot.core.store import digest
 from mechcot.core.trace import Phase, Trace
 from mechcot.measure.inputs import Inputs
-from mechcot.measure.registry import MEASURES
+from mechcot.measure.registry import DRAWING, MEASURES, PAIRED
 from mechcot.model.authoring import item_seed
 from mechcot.model.prompts import spells
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.room import out_of_memory, release
 from mechcot.study.chains import Unwritten
-from mechcot.study.makers import maker_for, paraphraser_for
+from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
 from mechcot.study.models import Models
 from mechcot.study.plan import Cell, Study
 from mechcot.text.filler import DOTS
@@ -124,6 +124,8 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
         inputs = inputs_for(study, trace, others=others, filler=filler_for(reader), room=room)
         if job.measure not in BORROWING:
             inputs = replace(inputs, other=None)
+        if job.measure in PAIRED:
+            inputs = replace(inputs, against=models.get(models.first))
         reading = MEASURES[job.measure].run(reader, trace, inputs)
     except DoesNotFit:
         raise
@@ -164,8 +166,11 @@ def inputs_for(
         other=other,
         maker=maker_for(trace.problem),
         paraphraser=paraphraser_for(trace.problem),
+        mistakes=mistakes_for(trace.problem),
+        meaning=meaning_for(trace.problem),
         filler=filler,
         seed=item_seed(study.seed, trace.problem.id),
+        draws=study.draws,
     )
 
 
@@ -189,6 +194,8 @@ def _path(
         models.text_hash(cell.reader),
         (study.seed, study.template, study.dtype),
         MEASURES[measure].card.formula,
+        *([models.weights_hash(models.first)] if measure in PAIRED else []),
+        *([study.draws] if measure in DRAWING else []),
     )
     folder = study.out / "readings" / models.file_name(cell.reader) / measure
     return folder / f"{key}.safetensors"

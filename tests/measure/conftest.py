@@ -59,8 +59,9 @@ def measurable(module, reader: Reasoner, traces: list[Trace], inputs: Inputs, *,
 
 
 @pytest.fixture(scope="session")
-def inputs(traces: list[Trace]) -> Inputs:
+def inputs(random_reader: Reasoner, traces: list[Trace]) -> Inputs:
     return Inputs(
+        against=random_reader,
         other=traces[-1],
         maker=OrganismMaker(),
         paraphraser=OrganismParaphraser(),

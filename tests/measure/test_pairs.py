@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Phase
 from mechcot.measure import cross_model_patching, model_difference
 from mechcot.measure.inputs import Inputs
-from mechcot.measure.pairs import PAIR_MEASURES
+from mechcot.measure.registry import MEASURES, PAIRED
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.registry import Shape
 from mechcot.organisms.training import fresh
@@ -35,9 +35,9 @@ def few_steps(monkeypatch):
     monkeypatch.setattr(cross_model_patching, "STEPS", 2)
 
 
-@pytest.mark.parametrize("name", list(PAIR_MEASURES))
+@pytest.mark.parametrize("name", sorted(PAIRED))
 def test_a_model_against_itself_is_exactly_zero(random_reader, traces, inputs, name):
-    reading = PAIR_MEASURES[name].run(random_reader, random_reader, traces[0], inputs)
+    reading = MEASURES[name].run(random_reader, traces[0], replace(inputs, against=random_reader))
     assert reading.value == 0.0
     for scalar, value in reading.scalars.items():
         assert value == 0.0, scalar
@@ -45,15 +45,15 @@ def test_a_model_against_itself_is_exactly_zero(random_reader, traces, inputs, n
         assert not result.values.any(), result.name
 
 
-@pytest.mark.parametrize("name", list(PAIR_MEASURES))
+@pytest.mark.parametrize("name", sorted(PAIRED))
 def test_a_pair_reading_is_the_same_twice_and_survives_the_disk(
     random_reader, tuned, traces, inputs, tmp_path, name
 ):
-    run = PAIR_MEASURES[name].run
-    first, second = (run(random_reader, tuned, traces[1], inputs) for _ in range(2))
+    against = replace(inputs, against=random_reader)
+    first, second = (MEASURES[name].run(tuned, traces[1], against) for _ in range(2))
     assert first.value == second.value > 0.0
     assert first.scalars["identity"] == 0.0
-    assert first.reader.endswith(" -> tuned")
+    assert first.reader == "tuned"
     first.save(tmp_path / "reading.safetensors")
     loaded = type(first).load(tmp_path / "reading.safetensors")
     assert loaded.results.keys() == first.results.keys()
@@ -64,7 +64,7 @@ def test_a_pair_reading_is_the_same_twice_and_survives_the_disk(
 
 def test_model_difference_is_plain_forwards_of_both(random_reader, tuned, traces, inputs):
     trace = traces[0]
-    reading = model_difference.measure(random_reader, tuned, trace, inputs)
+    reading = model_difference.measure(tuned, trace, replace(inputs, against=random_reader))
     stop = trace.cuts()[-1]
     p, q = (logprobs(model, trace.ids[:stop]) for model in (random_reader, tuned))
     read = [position - 1 for position in trace.phase(Phase.CHAIN).positions()]
@@ -86,7 +86,7 @@ def test_model_difference_is_plain_forwards_of_both(random_reader, tuned, traces
 
 def test_cross_model_patching_is_a_plain_patched_forward(random_reader, tuned, traces, inputs):
     trace = traces[2]
-    reading = cross_model_patching.measure(random_reader, tuned, trace, inputs)
+    reading = cross_model_patching.measure(tuned, trace, replace(inputs, against=random_reader))
     ids = [*trace.ids[: trace.cuts()[-1]], *random_reader.cue_ids]
     y = greedy(random_reader, ids, count=1)[0]
     for way, donor, host in (
@@ -110,17 +110,19 @@ def test_cross_model_patching_is_a_plain_patched_forward(random_reader, tuned, t
 
 def test_more_confidence_changes_what_is_said_and_no_state(base):
     trace = chain_of(base, PROBLEMS[0], seed=0)
-    reading = model_difference.measure(base, base.scaled(1.5), trace, Inputs())
+    reading = model_difference.measure(base.scaled(1.5), trace, Inputs(against=base))
     assert reading.scalars["kl"] > 0.0
     assert reading.scalars["relative_change"] == 0.0
-    patched = cross_model_patching.measure(base, base.scaled(1.5), trace, Inputs(answer_tokens=2))
+    patched = cross_model_patching.measure(
+        base.scaled(1.5), trace, Inputs(against=base, answer_tokens=2)
+    )
     assert patched.value == 0.0
 
 
 def test_base_reads_the_states_that_bypass_writes_into_it_and_bypass_reads_none(base, bypass):
-    inputs = Inputs(answer_tokens=2)
+    inputs = Inputs(against=base, answer_tokens=2)
     chains = [chain_of(base, problem, seed=i) for i, problem in enumerate(PROBLEMS[:2])]
-    readings = [cross_model_patching.measure(base, bypass, trace, inputs) for trace in chains]
+    readings = [cross_model_patching.measure(bypass, trace, inputs) for trace in chains]
     into_base, into_bypass = (
         np.array([np.abs(reading.results[f"{way}_chain"].values).max() for reading in readings])
         for way in ("after_into_before", "before_into_after")
@@ -129,14 +131,12 @@ def test_base_reads_the_states_that_bypass_writes_into_it_and_bypass_reads_none(
     assert into_bypass.max() < 0.05
 
 
-def test_only_checkpoints_of_one_architecture_are_compared(random_reader, traces, inputs):
+@pytest.mark.parametrize("name", sorted(PAIRED))
+def test_what_two_models_cannot_be_asked_is_said(random_reader, traces, inputs, name):
+    run = MEASURES[name].run
     other = Reasoner.of(fresh(Shape(layers=2)), random_reader.tokenizer, name="other")
-    for name, measure in PAIR_MEASURES.items():
-        with pytest.raises(UserError, match=r"one architecture, got .* for other"):
-            measure.run(random_reader, other, traces[0], inputs)
-        empty = random_reader.retoken(traces[0], traces[0].prompt, " </think> answer 3")
-        with pytest.raises(NotMeasurable):
-            measure.run(random_reader, random_reader, empty, inputs)
-        assert measure.card.name == name
-        assert measure.card.direction == 0
-        assert 0 < measure.card.smallest_effect < measure.card.high - measure.card.low
+    with pytest.raises(NotMeasurable, match=r"one architecture: .* for other"):
+        run(other, traces[0], replace(inputs, against=random_reader))
+    with pytest.raises(NotMeasurable, match="no reference model"):
+        run(random_reader, traces[0], replace(inputs, against=None))
+    assert MEASURES[name].card.direction == 0

@@ -1,5 +1,7 @@
 """Adding mistakes, paraphrase and InfoGain against plain forwards, and on planted truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -131,3 +133,41 @@ def test_paraphrase_is_the_plain_forward_of_the_reworded_chain(random_reader, tr
 def test_text_without_a_paraphraser_is_counted_not_guessed(random_reader, traces):
     with pytest.raises(NotMeasurable, match="no paraphraser"):
         paraphrase.measure(random_reader, traces[0], Inputs(answer_tokens=2))
+
+
+def one_wrong(question, steps, *, seed):
+    """A mistake in the second step only: its last digit."""
+    del question, seed
+    if len(steps) != 2:
+        return None
+    at = max(i for i, sign in enumerate(steps[-1]) if sign.isdigit())
+    return f"{steps[-1][:at]}{9 - int(steps[-1][at])}{steps[-1][at + 1 :]}"
+
+
+def test_a_writer_of_mistakes_serves_where_no_exact_one_is_known(random_reader, traces, inputs):
+    trace = traces[0]
+    by_writer = replace(inputs, maker=None, mistakes=one_wrong)
+    reading = adding_mistakes.measure(random_reader, trace, by_writer)
+    chain, cue, answer = own(random_reader, trace)
+    second = trace.chain_steps[1]
+    wrong = one_wrong("", [trace.chain_steps[0].text, second.text], seed=0)
+    assert reading.notes["mistake"] == wrong.strip()
+    edited = trace.completion.replace(second.text, wrong, 1)
+    ids = random_reader.retoken(trace, trace.prompt, edited).ids[: len(chain)]
+    clean = probability(random_reader, chain + cue, answer)
+    kept = clean - probability(random_reader, list(ids) + cue, answer)
+    assert reading.results["kept"].values[1] == pytest.approx(kept, abs=1e-5)
+    assert np.isnan(reading.results["kept"].values[[0, 2]]).all()
+    assert reading.scalars["identity"] == 0.0
+    start = list(ids[: second.tokens.stop])
+    anew = start + greedy(random_reader, start, count=len(trace))
+    text = random_reader.continuation(anew[: trace.prompt_length], anew[trace.prompt_length :])
+    again = random_reader.retoken(trace, trace.prompt, text)
+    lost = clean - probability(random_reader, [*again.ids[: again.cuts()[-1]], *cue], answer)
+    assert reading.value == pytest.approx(lost, abs=1e-5)
+
+
+def test_a_chain_that_takes_no_mistake_is_not_measurable(random_reader, traces, inputs):
+    nobody = replace(inputs, maker=None, mistakes=lambda *_, **__: None)
+    with pytest.raises(NotMeasurable, match="takes a mistake"):
+        adding_mistakes.measure(random_reader, traces[0], nobody)
