@@ -1,8 +1,6 @@
 """A finished run, or readings in memory -> the trace explorer.
 
-Every number stands in a reading; what is derived here is which step carries the answer: the step with the
-largest effect of the first intervention (hidden from attention, wrong value stated, state changed) that
-reaches the smallest effect of its card on any step.
+Every number stands in a reading; which step carries the answer is derived in `mechcot.study.carrier`.
 """
 
 import json
@@ -19,10 +17,10 @@ from mechcot.core.result import HeadSteps, LayerSteps, StepMatrix
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
+from mechcot.study.carrier import carrier, lead_key, strongest
 from mechcot.study.explore_words import CARRY, GRIDS, STEP_VALUES
 from mechcot.view.explorer import Explorer
 from mechcot.view.explorer_data import ExplorerData, Grid, ItemView, Line, StepCard, StepValues
-from mechcot.view.words import number
 
 ByReader = Mapping[str, Mapping[str, Reading]]
 """Readings of one trace, by reader and measure."""
@@ -106,7 +104,7 @@ def _chosen(traces: Sequence[Trace], items: Sequence[str]) -> list[Trace]:
 def _item(trace: Trace, found: ByReader, readers: Sequence[str]) -> ItemView:
     by_reader = {name: found[name] for name in readers if name in found}
     values = _step_values(trace, by_reader)
-    carried = {name: _carrier(values, name) for name in by_reader}
+    carried = {name: carrier(values, name) for name in by_reader}
     chain = trace.chain_steps
     return ItemView(
         trace=trace.id,
@@ -137,7 +135,7 @@ def _item(trace: Trace, found: ByReader, readers: Sequence[str]) -> ItemView:
         answers={name: _answers(each.get("gates")) for name, each in by_reader.items()},
         sentences={name: sentence for name, (sentence, _, _) in carried.items()},
         carrier={name: step for name, (_, step, _) in carried.items()},
-        lead=next((key for _, _, key in carried.values() if key), ""),
+        lead=lead_key(values, [key for _, _, key in carried.values()]),
     )
 
 
@@ -180,7 +178,8 @@ def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
                 },
             )
         )
-    return tuple(made)
+    both = strongest(made)
+    return tuple(made) if both is None else (both, *made)
 
 
 def _unit(by_reader: ByReader, measure: str, name: str) -> str:
@@ -201,41 +200,6 @@ def _along_steps(reading: Reading, name: str, n: int) -> np.ndarray:
     row = np.full(n, np.nan)
     row[[int(step) for step in result.labels["step"]]] = result.values[0]
     return row
-
-
-def _carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None, str]:
-    """What carries the answer for one reader: in words, as a step, and the key of what names it."""
-    tried = [
-        (each, each.by_reader[reader])
-        for key in CARRY
-        for each in values
-        if each.key == "/".join(key)
-        and reader in each.by_reader
-        and np.isfinite(each.by_reader[reader]).any()
-    ]
-    for each, row in tried:
-        top = int(np.nanargmax(row))
-        if row[top] >= each.smallest:
-            others = [
-                int(i) + 1 for i in np.argsort(-np.nan_to_num(row)) if row[i] >= each.smallest
-            ][1:]
-            more = f" Also above {each.smallest:g}: step {_listed(others)}." if others else ""
-            return (
-                f"Step {top + 1} carries the answer: {each.title}, {number(row[top])} ({each.unit}).{more}",
-                top,
-                each.key,
-            )
-    if not tried:
-        return "No intervention on steps was read, so no step can be named.", None, ""
-    tops = "; ".join(
-        f"{each.title}, largest {number(float(np.nanmax(row)))} at step {int(np.nanargmax(row)) + 1} (bound {each.smallest:g})"
-        for each, row in tried
-    )
-    return f"No step carries the answer: {tops}.", None, ""
-
-
-def _listed(steps: Sequence[int], *, most: int = 5) -> str:
-    return ", ".join(map(str, steps[:most])) + (" and more" if len(steps) > most else "")
 
 
 def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:

@@ -60,6 +60,9 @@ Step patching stands last: it is only read on steps whose value feeds the answer
 what it names is among those by construction.
 """
 
+STRONGEST = (("suppression", "answer"), ("adding_mistakes", "kept"))
+"""Interventions whose larger effect is shown first: one is read on every step, the other where a value is stated."""
+
 GRIDS = (
     ("suppression", "kl", "Hidden from attention: change of each later step"),
     ("step_attention", "mass", "Attention mass on each earlier step"),

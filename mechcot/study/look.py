@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from mechcot.core.errors import NotMeasurable
+import numpy as np
+
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.measure.inputs import Inputs
@@ -11,8 +13,12 @@ from mechcot.model.authoring import item_seed
 from mechcot.model.reasoner import Reasoner
 from mechcot.study.explore import explorer
 from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
+from mechcot.study.pictures import PLACES, by_place, nanmean
 from mechcot.study.run import filler_for
 from mechcot.view.explorer import Explorer
+from mechcot.view.report_data import PatchMap
+
+READOUTS = (("step_patching/next", "next"), ("step_patching/answer", "answer (later text kept)"))
 
 
 def look(
@@ -61,6 +67,51 @@ def look(
     return explorer(
         traces, made, readers=names, title=" → ".join(names), source="read in this session"
     )
+
+
+def patch_maps(found: Explorer) -> tuple[PatchMap, ...]:
+    """Step patching of two models by layer and place in the chain, mean over the traces that both read.
+
+    Args:
+        found: What `look` gave for two models, `step_patching` among the measures.
+
+    Raises:
+        UserError: Not two models, of different depth, or no trace was patched in both.
+    """
+    if len(found.data.readers) != 2:
+        msg = f"expected two models, before and after, got {len(found.data.readers)}; give `look` both"
+        raise UserError(msg)
+    maps = []
+    for key, readout in READOUTS:
+        pairs = [
+            [
+                by_place(grid.by_reader[r], grid.columns, steps=item.n_chain)
+                for r in found.data.readers
+            ]
+            for item in found.data.items
+            for grid in item.grids
+            if grid.key == key and set(found.data.readers) <= grid.by_reader.keys()
+        ]
+        if not pairs:
+            msg = "no trace was patched in both models; give `look` problems with counterfactuals and the measure step_patching"
+            raise UserError(msg)
+        if len({side.shape for pair in pairs for side in pair}) > 1:
+            msg = "the two models differ in depth, so their layers cannot stand side by side"
+            raise UserError(msg)
+        before, after = (nanmean(np.array(side), axis=0) for side in zip(*pairs, strict=True))
+        maps.append(
+            PatchMap(
+                readout=readout,
+                unit=MEASURES["step_patching"].card.unit,
+                layers=tuple(range(len(before))),
+                places=PLACES,
+                before=before,
+                after=after,
+                difference=after - before,
+                n=len(pairs),
+            )
+        )
+    return tuple(maps)
 
 
 def _other(trace: Trace, traces: Sequence[Trace]) -> Trace | None:

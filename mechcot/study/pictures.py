@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
@@ -183,15 +184,28 @@ def _patch_mean(
         if reading is None or readout not in reading.results:
             continue
         result = reading.results[readout]
-        share = np.array(result.labels["step"]) / max(1, len(trace.chain_steps))
-        place = np.minimum((share * len(PLACES)).astype(int), len(PLACES) - 1)
-        grid = np.full((result.values.shape[0], len(PLACES)), np.nan)
-        for p in set(place):
-            grid[:, p] = nanmean(result.values[:, place == p], axis=1)
-        grids.append(grid)
+        grids.append(by_place(result.values, result.labels["step"], steps=len(trace.chain_steps)))
     if not grids:
         return None
     return nanmean(np.array(grids), axis=0), len(grids)
+
+
+def by_place(
+    values: Float[np.ndarray, "layer column"], columns: Sequence[float], *, steps: int
+) -> Float[np.ndarray, "layer place"]:
+    """Mean in every fifth of the chain; NaN where no step was read.
+
+    Args:
+        values: One column a step that was read.
+        columns: The step of each column.
+        steps: Steps of the chain.
+    """
+    share = np.array(columns) / max(1, steps)
+    place = np.minimum((share * len(PLACES)).astype(int), len(PLACES) - 1)
+    grid = np.full((values.shape[0], len(PLACES)), np.nan)
+    for p in set(place):
+        grid[:, p] = nanmean(values[:, place == p], axis=1)
+    return grid
 
 
 def nanmean(values: np.ndarray, *, axis: int) -> np.ndarray:

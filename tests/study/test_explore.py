@@ -61,11 +61,23 @@ def test_the_first_intervention_that_reaches_its_bound_names_the_step(trace):
     assert view.carrier == {"one": 1}
     assert view.lead == "suppression/answer"
     assert view.sentences["one"] == (
-        "Step 2 carries the answer: hidden from attention, 0.40 (probability). Also above 0.1: step 3."
+        "Step 2 carries the answer: hidden from attention, 0.40 (probability). "
+        "Other steps that move it: 1, 3."
     )
     weak = only(explorer([trace], [hidden([0.0, 0.09, 0.0]), patched([[0.1, 0.9], [0.95, 0.0]])], readers=["one"]))  # fmt: skip
     assert weak.carrier == {"one": 2}, "the first layer's input names the step, not a later layer"
     assert weak.lead == "step_patching/answer"
+
+
+def test_the_first_numbers_shown_have_a_value_for_every_step(trace):
+    stated = reading("adding_mistakes", [array(StepVector, "kept", [np.nan, 0.6, 0.05])])
+    view = only(explorer([trace], [hidden([0.0, 0.02, 0.07]), stated], readers=["one"]))
+    assert view.carrier == {"one": 1}
+    assert view.lead == view.values[0].key == "strongest"
+    np.testing.assert_array_equal(view.values[0].by_reader["one"], [0.0, 0.6, 0.07])
+    assert [values.key for values in view.values[1:]] == ["suppression/answer", "adding_mistakes/kept"]  # fmt: skip
+    alone = only(explorer([trace], [hidden([0.0, 0.02, 0.07])], readers=["one"]))
+    assert [values.key for values in alone.values] == ["suppression/answer"]
 
 
 def test_no_step_is_named_below_the_bounds(trace):

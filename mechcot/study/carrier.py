@@ -1,0 +1,84 @@
+"""Which step carries the answer, from what hiding it and changing it did.
+
+The step with the largest effect of the first intervention (hidden from attention, wrong value stated, state changed)
+that reaches the smallest effect of its card on any step.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from mechcot.study.explore_words import CARRY, STRONGEST
+from mechcot.view.explorer_data import StepValues
+from mechcot.view.words import number
+
+
+def carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None, str]:
+    """What carries the answer for one reader: in words, as a step, and the key of what names it."""
+    tried = [
+        (each, each.by_reader[reader])
+        for key in CARRY
+        for each in values
+        if each.key == "/".join(key)
+        and reader in each.by_reader
+        and np.isfinite(each.by_reader[reader]).any()
+    ]
+    for each, row in tried:
+        top = int(np.nanargmax(row))
+        if row[top] >= each.smallest:
+            return (
+                f"Step {top + 1} carries the answer: {each.title}, {number(row[top])} ({each.unit})."
+                + _also(tried, top),
+                top,
+                each.key,
+            )
+    if not tried:
+        return "No intervention on steps was read, so no step can be named.", None, ""
+    tops = "; ".join(
+        f"{each.title}, largest {number(float(np.nanmax(row)))} at step {int(np.nanargmax(row)) + 1} (bound {each.smallest:g})"
+        for each, row in tried
+    )
+    return f"No step carries the answer: {tops}.", None, ""
+
+
+def _also(tried: Sequence[tuple[StepValues, np.ndarray]], top: int) -> str:
+    """The other steps at which any intervention reaches its smallest effect, the strongest first."""
+    reached: dict[int, float] = {}
+    for each, row in tried:
+        for step in map(int, np.flatnonzero(row >= each.smallest)):
+            if step != top:
+                reached[step] = max(reached.get(step, 0.0), float(row[step]))
+    order = sorted(reached, key=lambda step: (-reached[step], step))
+    return f" Other steps that move it: {_listed([s + 1 for s in order])}." if order else ""
+
+
+def _listed(steps: Sequence[int], *, most: int = 5) -> str:
+    return ", ".join(map(str, steps[:most])) + (" and more" if len(steps) > most else "")
+
+
+def strongest(made: Sequence[StepValues]) -> StepValues | None:
+    """What a reader sees first: per step the larger effect of hiding it and of a wrong value in it; None without both."""
+    parts = [each for key in STRONGEST for each in made if each.key == "/".join(key)]
+    if len(parts) < len(STRONGEST):
+        return None
+    readers = [name for name in parts[0].by_reader if all(name in p.by_reader for p in parts)]
+    if not readers:
+        return None
+    return StepValues(
+        key="strongest",
+        title="hidden or misstated, the larger",
+        meaning=" or, where larger, ".join(each.meaning for each in parts),
+        unit=parts[0].unit,
+        smallest=math.nan,
+        by_reader={
+            name: np.fmax.reduce([each.by_reader[name] for each in parts]) for name in readers
+        },
+        null={},
+    )
+
+
+def lead_key(values: Sequence[StepValues], naming: Sequence[str]) -> str:
+    """The numbers shown first: those with a value for every step where there are such, else those that name a step."""
+    keys = [each.key for each in values]
+    return "strongest" if "strongest" in keys else next((key for key in naming if key), "")
