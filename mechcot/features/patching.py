@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mechcot.core.counterfactual import Counterfactual, Stated
+from mechcot.core.counterfactual import Counterfactual, CounterfactualMaker, Stated
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
 from mechcot.features.dictionary import Dictionary, Splice
@@ -65,15 +65,24 @@ class Curve:
     differing: float
 
 
-def curve(dictionary: Dictionary, reader: Reasoner, trace: Trace, *, seed: int = 0) -> Curve:
+def curve(
+    dictionary: Dictionary,
+    reader: Reasoner,
+    trace: Trace,
+    *,
+    maker: CounterfactualMaker | None = None,
+    seed: int = 0,
+) -> Curve:
     """Patch one trace at every stated value that feeds the answer directly, and average.
+
+    Without a `maker` the trace is one of the organisms' task.
 
     Cost: two forwards, and two partial ones of 2 x len(COUNTS) + 2 rows per stated value.
 
     Raises:
         NotMeasurable: The trace has no twin, or no changed value feeds the answer directly.
     """
-    twin = OrganismMaker()(trace, retoken=reader.retoken, seed=seed)
+    twin = (maker or OrganismMaker())(trace, retoken=reader.retoken, seed=seed)
     feeders = [stated for stated in twin.stated if stated.answer_kept is not None]
     if not feeders:
         msg = "no stated value that changes feeds the answer directly"
@@ -141,9 +150,14 @@ def _edits(
 
 
 def patched(
-    dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace], *, seed: int = 0
+    dictionary: Dictionary,
+    reader: Reasoner,
+    traces: Sequence[Trace],
+    *,
+    maker: CounterfactualMaker | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """The mean curve over traces, with intervals over traces.
+    """The mean curve over traces, with intervals over traces; `maker` as in `curve`.
 
     Raises:
         UserError: Fewer than two traces can be patched.
@@ -151,7 +165,7 @@ def patched(
     curves, missing = [], 0
     for trace in traces:
         try:
-            curves.append(curve(dictionary, reader, trace, seed=seed))
+            curves.append(curve(dictionary, reader, trace, maker=maker, seed=seed))
         except NotMeasurable:
             missing += 1
     if len(curves) < 2:

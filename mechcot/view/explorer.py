@@ -21,7 +21,7 @@ from mechcot.view.shell import asset, environment, inert_json, policy, script
 from mechcot.view.theme import DARK, LIGHT
 
 LIMIT = 5_000_000
-PARTS = ("data.js", "strip.js", "maps.js", "side.js", "app.js")
+PARTS = ("data.js", "strip.js", "maps.js", "side.js", "picture.js", "app.js")
 HALF = 65_504.0
 
 
@@ -42,11 +42,13 @@ class Explorer:
         write_text(path, page(self.data))
 
     def _repr_html_(self) -> str:
-        """The page in a frame that may run its own script and do nothing else."""
+        """The page in a frame that may run its own script and do nothing else; below it the table, for hosts without scripts."""
         inner = html.escape(page(self.data), quote=True)
+        table = environment().get_template("explorer/table.html.j2")
         return (
             f'<iframe sandbox="allow-scripts" title="Trace explorer" srcdoc="{inner}" '
             f'style="width:100%;height:{self.height}px;border:0"></iframe>'
+            f"<details><summary>The same as a table</summary>{table.render(data=self.data, words=words)}</details>"
         )
 
 

@@ -75,7 +75,14 @@ def test_a_notebook_shows_it_in_a_frame_that_may_only_run_its_script():
     assert shown.startswith('<iframe sandbox="allow-scripts" ')
     inner = re.search(r'srcdoc="([^"]*)"', shown).group(1)
     assert html.unescape(inner) == page(made.hostile())
-    assert shown.count("<") == 2
+
+
+def test_where_frames_are_taken_out_a_notebook_keeps_the_steps_and_no_markup_of_the_model():
+    shown = Explorer(made.hostile())._repr_html_()
+    kept = re.sub(r"<iframe.*?</iframe>", "", shown, flags=re.S)
+    assert set(re.findall(r"<(\w+)", kept)) == {"details", "summary", "h2", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}  # fmt: skip
+    assert kept.count("pwned") == html.unescape(kept).count("pwned") > 0
+    assert "Step 5 carries the answer." in Explorer(made.data())._repr_html_().split("</iframe>")[1]
 
 
 def test_the_page_names_no_other_host():

@@ -35,6 +35,14 @@ def selected(browser):
     return int(js(browser, "return document.querySelector('[aria-selected=true]').dataset.step"))
 
 
+def until(browser, script):
+    for _ in range(100):
+        if js(browser, script):
+            return
+        time.sleep(0.05)
+    raise AssertionError(script)
+
+
 def check_quiet(browser):
     assert [e for e in browser.get_log("browser") if e["level"] in ("SEVERE", "WARNING")] == []
     urls = [
@@ -135,6 +143,22 @@ def test_the_copied_record_holds_the_step(browser, tmp_path):
     assert record["step"] == 5 and record["tokens"] == [60, 65]
     assert record["values"]["suppression/answer"]["one"] == 0.75
     assert record["carrier"] == {"one": 5, "two": None}
+
+
+def test_a_pane_is_copied_as_a_picture_or_shown_to_be_saved(browser, tmp_path):
+    load(browser, tmp_path, page(made.data()))
+    js(browser, "window.held = []; Object.defineProperty(navigator, 'clipboard', {value: {write: async ([i]) => { window.held.push(await createImageBitmap(await i.getType('image/png'))); }}})")  # fmt: skip
+    for pane in ("strip", "square", "layers"):
+        js(browser, f"document.getElementById('{pane}-copy').click()")
+        until(browser, f"return document.getElementById('{pane}-png').innerText === 'copied'")
+    assert js(browser, "return window.held.every((b) => b.width > 400 && b.height > 100)")
+    colours = (
+        "const c = document.createElement('canvas'), b = window.held[0]; c.width = b.width; c.height = b.height;"
+        "const p = c.getContext('2d'); p.drawImage(b, 0, 0); const d = p.getImageData(0, 0, b.width, b.height).data;"
+        "const s = new Set(); for (let i = 0; i < d.length; i += 4) s.add(d[i] + ',' + d[i + 1] + ',' + d[i + 2]); return [...s]"
+    )
+    assert {"0,114,178", "230,159,0", "255,254,251"} <= set(js(browser, colours))
+    check_quiet(browser)
 
 
 def test_hostile_text_is_inert(browser, tmp_path):

@@ -1,0 +1,81 @@
+"""One vector tried at several doses on a few questions, in one call. For notebooks; `mechcot steer run` does experiments."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Phase, Trace
+from mechcot.model.hand import Hand, Steer, Where
+from mechcot.model.reasoner import Reasoner
+from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.steer.controls import control
+from mechcot.steer.dose import Meter, OutOfReach
+from mechcot.steer.readout import correct
+from mechcot.steer.vectors import SteeringVector
+
+CHAINS = 6
+
+
+def tried(
+    reasoner: Reasoner,
+    vector: SteeringVector,
+    questions: Sequence[Problem],
+    *,
+    nats: Sequence[float],
+    where: Where,
+    controls: Sequence[str] = ("random",),
+    max_tokens: int = 320,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Write the questions without anything, under the vector, and under controls of the same dose.
+
+    A control that no factor brings to the dose gets the vector's own factor; `kl` says what that came to.
+
+    Args:
+        reasoner: The model.
+        vector: The vector; it must belong to the model.
+        questions: The questions; doses are measured on the first clean chains.
+        nats: Doses in nats.
+        where: Positions that are steered.
+        controls: Names of `mechcot.steer.controls`.
+        max_tokens: Longest completion.
+        seed: Of writing, controls and resampling.
+
+    Returns:
+        One row an arm: `arm`, `nats`, `factor`, `kl` (measured), `n`, mean `tokens` of the chain, `accuracy` with its 95 %
+        bootstrap interval `low` and `high`.
+
+    Raises:
+        UserError: The vector belongs to other weights, a dose is out of its reach, no such control.
+    """
+    vector.check(reasoner)
+    clean = reasoner.write(questions, max_tokens=max_tokens, seed=seed)
+    rows = [_row("nothing", clean, nats=0.0, factor=0.0, kl=0.0, seed=seed)]
+    others = {name: control(vector, name, seed=seed) for name in controls}
+    meters = {
+        name: Meter(reasoner, clean[:CHAINS], one, where)
+        for name, one in {"vector": vector, **others}.items()
+    }
+    for dose in nats:
+        real = meters["vector"].dose(dose)
+        for name, meter in meters.items():
+            try:
+                found = meter.dose(dose)
+            except OutOfReach:
+                found = meter.at(real.gamma, nats=dose, gamma_max=meter.gamma_max(dose))
+            added = found.gamma * others.get(name, vector).direction
+            hand = Hand((Steer(vector.site, added, where),))
+            traces = reasoner.write(questions, max_tokens=max_tokens, seed=seed, under=hand)
+            rows.append(_row(name, traces, nats=dose, factor=found.gamma, kl=found.kl, seed=seed))
+    return pd.DataFrame(rows)
+
+
+def _row(arm: str, traces: Sequence[Trace], *, seed: int, **about: float) -> dict[str, Any]:
+    right = np.array([correct(trace) for trace in traces], dtype=float)
+    told = bootstrap_mean(right, seed=seed, purpose="accuracy", resamples=2000)
+    tokens = float(np.mean([len(trace.phase(Phase.CHAIN)) for trace in traces]))
+    ends = {"accuracy": told.mean, "low": told.low, "high": told.high}
+    return {"arm": arm, **about, "n": len(traces), "tokens": tokens, **ends}

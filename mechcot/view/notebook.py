@@ -1,0 +1,65 @@
+"""The figures that notebooks 05 and 06 end in, from the tables that one call gives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from mechcot.view.figures.doses import Line, Panel, Point, curves, frontier
+from mechcot.view.theme import looks
+
+
+def steered(tried: pd.DataFrame) -> go.Figure:
+    """Length against accuracy, one mark an arm and dose.
+
+    Args:
+        tried: What `mechcot.steer.trial.tried` gives.
+    """
+    points = [
+        Point(
+            name=row["arm"],
+            label=row["arm"] + (f" at {row['nats']:g} nats" if row["nats"] else ""),
+            tokens=row["tokens"],
+            accuracy=row["accuracy"],
+            low=row["low"],
+            high=row["high"],
+        )
+        for row in tried.to_dict("records")
+    ]
+    return frontier(points, looks([point.name for point in points]), n=int(tried["n"].max()))
+
+
+def exchanged(found: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Movement of the answer against the number of exchanged features, one panel a model.
+
+    Args:
+        found: What `mechcot.features.patching.patched` gives, one entry a model.
+    """
+    names = {"effect": "the k features that differ most", "random": "k random ones that differ"}
+    panels = [
+        Panel(
+            title=each["model"],
+            lines=tuple(_line(each, key, name) for key, name in names.items()),
+            reference=each["whole"]["mean"],
+        )
+        for each in found
+    ]
+    counts = sorted({each["traces"] for each in found})
+    span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    figure = curves(
+        panels,
+        looks(list(names.values())),
+        title="How many features carry a stated value?",
+        subtitle=f"mean over n = {span} chains; bars: 95 % bootstrap intervals; dotted: the whole state exchanged",
+        axis="number of features exchanged, k",
+    )
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(range=[-0.05, 1.05], matches="y")
+    return figure.update_yaxes(title="movement of the answer, probability", col=1)
+
+
+def _line(each: Mapping[str, Any], key: str, name: str) -> Line:
+    rows = each[key]
+    ends = {end: tuple(row[end] for row in rows) for end in ("mean", "low", "high")}
+    return Line(name, tuple(map(str, each["counts"])), ends["mean"], ends["low"], ends["high"])

@@ -1,0 +1,62 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent,ipynb
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Which steps can go?
+# A chain is longer than its answer needs. We keep fewer and fewer of its tokens and ask for the answer each time. Which steps
+# stay is chosen in seven ways at equal budgets: by what hiding a step does (`suppression`), by attention, and by five simple rules.
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from mechcot.influence.load import load_traces
+from mechcot.influence.prune import Settings, run
+from mechcot.influence.unused import write_unused
+from mechcot.model.reasoner import Reasoner
+from mechcot.view.figures.frontier import pruning_frontier
+
+# %% [markdown]
+# The only cell to change: your model and a file of chains (`mechcot import` makes one from chat, Inspect, plain text).
+# These chains hold two steps or more that nothing needs, and which ones is known.
+
+# %%
+model = Reasoner.load("organism:base")
+chains = Path("runs/chains.jsonl")
+write_unused(chains, n=24, spares=2, seed=77)
+traces = load_traces(chains, model)
+
+# %% [markdown]
+# One chain, step by step:
+
+# %%
+for step in traces[0].chain_steps:
+    print(f"{step.index + 1:2} {step.kind.value:12} {step.text.strip()}")
+
+# %%
+found = run(model, traces, settings=Settings(keep=0.3), out=Path("runs/pruning"))
+
+# %% [markdown]
+# Where the needed steps are known: share of kept steps that are needed, and of needed steps that are kept, with as many tokens kept as
+# the needed steps have. Attention and the random order lie close together; on other chains this table is empty.
+
+# %%
+pd.DataFrame(found["truth"]).round(2)
+
+# %% [markdown]
+# The answer against the budget. A method is worth its cost where its line lies above the dotted ones. Keeping the most recent steps
+# does well too, because these chains end by stating the answer.
+
+# %%
+pruning_frontier(found["frontier"], n=found["n"])

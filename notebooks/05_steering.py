@@ -1,0 +1,55 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent,ipynb
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Can a vector shorten the chain and keep the answer?
+# The direction from "careful" to "brief" questions is added to questions that say neither word. The dose is measured in nats
+# (mean KL of the written tokens), so that a random vector can be given the same.
+
+# %%
+from mechcot.core.trace import Phase
+from mechcot.model.hand import Where
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.sites import Site
+from mechcot.steer.extract import pair_vectors
+from mechcot.steer.styles import questions, style_pairs
+from mechcot.steer.trial import tried
+from mechcot.view.notebook import steered
+
+# %% [markdown]
+# The only cell to change: your model, the site, pairs of texts that differ in what you want
+# (`Contrast(Problem(...), Problem(...))` with one id, from `mechcot.steer.extract`), and other questions to try the vector on.
+
+# %%
+model, site = Reasoner.load("organism:base"), Site("resid_post", 1)
+pairs = style_pairs(40, seed=1, hops=(2, 4))
+asked = questions(20, seed=77, hops=(5, 6))
+
+# %%
+vector = pair_vectors(model, pairs, sites=[site], read="prompt")[site]
+about = vector.origin
+print(
+    f"length {vector.norm:.2f}, split-half cosine {about.split_half:.3f}, cone {about.cone:.1f} degrees"
+)
+
+# %%
+found = tried(model, vector, asked, nats=(0.05, 0.1, 0.2), where=Where(phases=(Phase.QUESTION,)))
+
+# %% [markdown]
+# Where no factor of the random vector reaches the dose, it gets the vector's own factor; `kl` is what was measured.
+
+# %%
+found.round(3)
+
+# %%
+steered(found)
