@@ -5,7 +5,7 @@ from importlib import import_module
 
 from benchmarks.setting import show
 
-NAMES = ("fast_path", "early_answering", "suppression", "step_attention")
+NAMES = ("fast_path", "early_answering", "suppression", "step_attention", "segmentation")
 
 
 def main() -> int:

@@ -9,15 +9,26 @@ import statistics
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.setting import ROUNDS, Row, in_turn, show, small_model, tokens
+from benchmarks.setting import (
+    ROUNDS,
+    Row,
+    faster,
+    in_turn,
+    show,
+    small_model,
+    tokenizer,
+    tokens,
+)
 from mechcot.core.trace import Span
 from mechcot.model.attention import group_attention
 from mechcot.model.forward import forward
+from mechcot.model.lens import open_lens
 from mechcot.model.probe import backbone_of
 
 LENGTHS = (2048, 4096)
@@ -36,7 +47,7 @@ def plain(reasoner: Any, length: int) -> torch.Tensor:
 
 
 def run() -> Iterator[Row]:
-    """Two rows per length."""
+    """Two rows per length, and one beside the bridge."""
     reasoner = small_model()
     plain(reasoner, 64)
     group_attention(reasoner, tokens(128), groups_of(128))
@@ -55,6 +66,42 @@ def run() -> Iterator[Row]:
             difference=difference,
         )
         yield _times(reasoner, length, difference=difference)
+    yield _beside_the_bridge(reasoner, LENGTHS[0])
+
+
+def _beside_the_bridge(reasoner: Any, length: int) -> Row:
+    """The same numbers from the bridge: all attention patterns cached, then pooled into steps."""
+    ids, n = tokens(length), length // STEP
+    batch = torch.tensor([ids])
+    with TemporaryDirectory() as folder:
+        bridge = open_lens(reasoner.model, tokenizer(Path(folder)), name="small")
+
+    @torch.no_grad()
+    def theirs() -> np.ndarray:
+        cache = bridge.run_with_cache(batch, names_filter=lambda name: name.endswith("pattern"))[1]
+        layers = [
+            cache[f"blocks.{layer}.attn.hook_pattern"][0]
+            .reshape(8, n, STEP, n, STEP)
+            .mean(dim=(2, 4))
+            for layer in range(6)
+        ]
+        return torch.stack(layers).transpose(2, 3).numpy()
+
+    def ours() -> np.ndarray:
+        return group_attention(reasoner, ids, groups_of(length)).mean
+
+    difference = float(np.nanmax(np.abs(ours() - theirs())))
+    if difference > 1e-4:
+        msg = f"step attention differs from the bridge's pooled patterns by {difference}"
+        raise RuntimeError(msg)
+    times = in_turn({"bridge": theirs, "steps": ours})
+    return faster(
+        f"step attention, {length} tokens, time: bridge's patterns cached and pooled / ours",
+        times["bridge"],
+        times["steps"],
+        least=1.0,
+        difference=difference,
+    )
 
 
 def _times(reasoner: Any, length: int, *, difference: str) -> Row:
@@ -111,15 +158,16 @@ def _peak(reasoner: Any, side: str, length: int) -> float:
 
 def _child(reasoner: Any, side: str, length: int, answer: Connection) -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
-    before = _status("VmRSS")
+    before = status("VmRSS")
     if side == "plain":
         plain(reasoner, length)
     else:
         group_attention(reasoner, tokens(length), groups_of(length))
-    answer.send(_status("VmHWM") - before)
+    answer.send(status("VmHWM") - before)
 
 
-def _status(key: str) -> int:
+def status(key: str) -> int:
+    """Kilobytes under a name of this process's status."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1])
 

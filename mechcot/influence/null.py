@@ -21,6 +21,8 @@ LENGTHS = 64
 DISTANCES = 64
 NOWHERE = -1
 ANY_LENGTH = LENGTHS - 1
+ANSWER = LENGTHS * DISTANCES
+"""Buckets from here on have the answer as their target."""
 
 
 def buckets(groups: Sequence[Span]) -> Int[np.ndarray, "source target"]:
@@ -36,7 +38,7 @@ def buckets(groups: Sequence[Span]) -> Int[np.ndarray, "source target"]:
     code = (
         np.log2(distance).astype(int) * LENGTHS + np.log2(np.maximum(sizes, 1)).astype(int)[:, None]
     )
-    code = code + (order == len(groups) - 1)[None, :] * LENGTHS * DISTANCES
+    code = code + (order == len(groups) - 1)[None, :] * ANSWER
     defined = (order[:, None] < order[None, :]) & (sizes[:, None] > 0) & (sizes[None, :] > 0)
     return np.where(defined, code, NOWHERE)
 
@@ -60,11 +62,25 @@ class Null:
         code: Int[np.ndarray, "source target"],
     ) -> "Null":
         """The pairs of one item; every pair is also counted at any length and at any distance."""
-        sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(mass.shape[:2]))
+        found = np.unique(code[code != NOWHERE])
+        sums = [mass[:, :, code == bucket].sum(-1) for bucket in found]
+        counts = np.array([(code == bucket).sum() for bucket in found], dtype=np.int64)
+        stacked = np.stack(sums, axis=-1) if sums else np.zeros((*mass.shape[:2], 0))
+        return cls.of_sums(stacked, found, counts)
+
+    @classmethod
+    def of_sums(
+        cls,
+        summed: Float[np.ndarray, "layer head entry"],
+        buckets: Int[np.ndarray, " entry"],
+        numbers: Int[np.ndarray, " entry"],
+    ) -> "Null":
+        """The same from masses that were summed before; a bucket may occur several times."""
+        sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(summed.shape[:2]))
         counts: dict[int, int] = defaultdict(int)
-        for bucket in np.unique(code[code != NOWHERE]):
-            here = code == bucket
-            total, number = mass[:, :, here].sum(-1), int(here.sum())
+        for bucket in np.unique(buckets):
+            here = buckets == bucket
+            total, number = summed[:, :, here].sum(-1), int(numbers[here].sum())
             for level in wider(int(bucket)):
                 sums[level] = sums[level] + total
                 counts[level] += number
@@ -90,7 +106,7 @@ class Null:
 
 def wider(bucket: int) -> tuple[int, int, int]:
     """A bucket, the same distance at any length, and every pair with this sort of target."""
-    target = bucket // (LENGTHS * DISTANCES) * LENGTHS * DISTANCES
+    target = bucket // ANSWER * ANSWER
     distance = bucket // LENGTHS * LENGTHS
     return bucket, distance + ANY_LENGTH, target + (DISTANCES - 1) * LENGTHS + ANY_LENGTH
 

@@ -3,6 +3,9 @@
     received[l, h, j] = mean over later chain steps i of corrected[l, h, j, i]       (mechcot.influence.null)
     pooled[j]         = mean over layers and heads
 
+Traces are read one by one; what is kept of each is folded by distance (mechcot.influence.folded). Heads that listen to few steps:
+mechcot.influence.receivers.
+
 1 is what a step of this length at this distance receives on average in the other traces, both models together. The question
 and the first token (attention sink) are no sources; the answer's own attention stands beside, as `answer`. By kind: mean over the steps of a kind
 in a trace, then over traces, whose intervals are bootstrapped over traces. "Ignored" steps often just come after the answer, so every number
@@ -18,16 +21,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from safetensors.numpy import load_file, save
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, write_bytes, write_json, write_text
 from mechcot.core.trace import Trace
+from mechcot.influence.folded import Folded
 from mechcot.influence.null import Null
 from mechcot.influence.orders import first_right
 from mechcot.influence.prune import plain
-from mechcot.influence.weights import Mass, attention_mass
+from mechcot.influence.receivers import head_scores, receivers
+from mechcot.influence.weights import attention_mass
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.view.influence_page import page
@@ -49,55 +53,52 @@ def run(
     Raises:
         UserError: No trace can be read by all models.
     """
-    masses, left_out = _masses(readers, traces, out=out)
-    every = Null({}, {})
-    for _, found in masses:
-        for mass in found:
-            every = every.plus(mass.null)
+    kept, every, left_out = _read(readers, traces, out=out)
     steps, heads = [], []
-    for trace, found in masses:
-        for reader, mass in zip(readers, found, strict=True):
-            others = every
-            for mine in found:  # another item means another trace, whoever reads it
-                others = others.plus(mine.null, sign=-1)
-            values = mass.corrected(others.plus(mass.null))
-            steps += step_rows(trace, values, reader=reader.name)
-            heads += _head_rows(trace, values, reader=reader.name)
-    table = pd.DataFrame(steps)
     names = [reader.name for reader in readers]
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for trace, paths in kept:
+        found = [Folded.load(path) for path in paths]
+        others = every
+        for mine in found:  # another item means another trace, whoever reads it
+            others = others.plus(mine.null, sign=-1)
+        for name, mine in zip(names, found, strict=True):
+            values, answer = mine.received(others)
+            steps += step_rows(trace, values, answer, reader=name)
+            heads += _head_rows(trace, values, reader=name)
+            score = head_scores(values)
+            if score is not None:
+                scores[name].append(score)
+    table = pd.DataFrame(steps)
+    shape = (0, *np.shape(values)[:2])
+    stacked = {name: np.array(mine) if mine else np.zeros(shape) for name, mine in scores.items()}
     result = plain(
         {
             "models": names,
-            "n": len(masses),
+            "n": len(kept),
             "left_out": left_out,
             "kinds": by_kind(table, models=names, seed=seed),
+            "receivers": receivers(stacked, models=names, seed=seed),
         }
     )
     write_bytes(out / "steps.parquet", table.to_parquet(index=False))
-    frame = pd.DataFrame(heads).groupby(["reader", "layer", "head", "kind"], as_index=False)
+    columns = ["reader", "layer", "head", "kind", "received"]
+    frame = pd.DataFrame(heads, columns=columns).groupby(columns[:-1], as_index=False)
     write_bytes(out / "heads.parquet", frame["received"].mean().to_parquet(index=False))
     write_json(out / "influence.json", result)
     write_text(out / "index.html", page(result))
     return result
 
 
-def received(
-    corrected: Float[np.ndarray, "layer head source target"],
-) -> Float[np.ndarray, "layer head source"]:
-    """Mean over later chain steps; NaN for a step that has none (the last)."""
-    inner = corrected[..., :-1]
-    known = np.isfinite(inner)
-    count = known.sum(-1)
-    total = np.where(known, inner, 0.0).sum(-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def step_rows(
-    trace: Trace, corrected: Float[np.ndarray, "layer head source target"], *, reader: str
+    trace: Trace,
+    received: Float[np.ndarray, "layer head step"],
+    answer: Float[np.ndarray, "layer head step"],
+    *,
+    reader: str,
 ) -> list[dict[str, Any]]:
     """One row per step: kind, place against the first right statement, pooled received attention, the answer's own."""
-    pooled = received(corrected).mean((0, 1))
-    answer = corrected[..., -1].mean((0, 1))
+    pooled, asked = received.mean((0, 1)), answer.mean((0, 1))
     right = first_right(trace)
     return [
         {
@@ -107,18 +108,19 @@ def step_rows(
             "kind": step.kind.value,
             "place": "before" if right is None or step.index <= right else "after",
             "received": float(pooled[step.index]),
-            "answer": float(answer[step.index]),
+            "answer": float(asked[step.index]),
         }
         for step in trace.chain_steps
     ]
 
 
-def _head_rows(trace: Trace, corrected: np.ndarray, *, reader: str) -> list[dict[str, Any]]:
-    values = received(corrected)
+def _head_rows(
+    trace: Trace, received: Float[np.ndarray, "layer head step"], *, reader: str
+) -> list[dict[str, Any]]:
     kinds = np.array([step.kind.value for step in trace.chain_steps])
     rows = []
     for kind in sorted(set(kinds)):
-        here = values[:, :, (kinds == kind) & np.isfinite(values[0, 0])]
+        here = received[:, :, (kinds == kind) & np.isfinite(received[0, 0])]
         if here.shape[-1]:
             for (layer, head), value in np.ndenumerate(here.mean(-1)):
                 rows.append(
@@ -160,25 +162,40 @@ def by_kind(table: pd.DataFrame, *, models: Sequence[str], seed: int) -> list[di
     return rows
 
 
-def _masses(
+def _read(
     readers: Sequence[Reasoner], traces: Sequence[Trace], *, out: Path
-) -> tuple[list[tuple[Trace, list[Mass]]], list[dict[str, str]]]:
-    found, left_out = [], []
+) -> tuple[list[tuple[Trace, list[Path]]], Null, list[dict[str, str]]]:
+    """Where each trace's attention lies, what all of them have together, and what is left out; one trace is held at a time."""
+    kept, left_out = [], []
+    every = Null({}, {})
+    shapes: set[tuple[int, ...]] = set()
     for trace in tqdm(traces, desc="attention", unit="trace"):
         try:
-            found.append((trace, [_mass(reader, trace, out=out) for reader in readers]))
+            paths = [_fold(reader, trace, out=out) for reader in readers]
         except NotMeasurable as error:
             left_out.append({"id": trace.id, "reason": str(error)})
-    if not found:
+            continue
+        for path in paths:
+            mine = Folded.load(path)
+            shapes.add(mine.sums.shape[:2])
+            every = every.plus(mine.null) if len(shapes) == 1 else every
+        if len(shapes) > 1:
+            told = " and ".join(f"{n} layers of {heads} heads" for n, heads in sorted(shapes))
+            msg = f"attention is compared head by head, but the models have {told}; give two models of one architecture"
+            raise UserError(msg)
+        kept.append((trace, paths))
+    if not kept:
         reasons = sorted({each["reason"] for each in left_out})
         msg = f"none of the {len(traces)} traces can be read: {'; '.join(reasons)}"
         raise UserError(msg)
-    return found, left_out
+    return kept, every, left_out
 
 
-def _mass(reader: Reasoner, trace: Trace, *, out: Path) -> Mass:
+def _fold(reader: Reasoner, trace: Trace, *, out: Path) -> Path:
+    """The file with the attention of one trace, read now if it is not there."""
     seen = reader.view(trace)
     key = digest(
+        "folded",
         reader.weights_hash,
         reader.cue.text,
         list(seen.ids),
@@ -187,7 +204,5 @@ def _mass(reader: Reasoner, trace: Trace, *, out: Path) -> Mass:
     )
     path = out / "items" / f"{key}.safetensors"
     if not path.is_file():
-        mass = attention_mass(reader, seen)
-        write_bytes(path, save({"mass": mass.mass, "code": mass.code}))
-    held = load_file(path)
-    return Mass(held["mass"], held["code"])
+        Folded.of(attention_mass(reader, seen)).write(path)
+    return path

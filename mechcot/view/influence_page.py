@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from mechcot.view.figures.heads import head_map
 from mechcot.view.figures.influence import TITLES, received_by_kind
 from mechcot.view.plain_page import Section, plain_page
 from mechcot.view.plates import Plate
@@ -22,6 +25,10 @@ READING = (
     (
         "kinds",
         "Exact on the organisms' task; elsewhere by the rules of mechcot.text.kinds, which make errors. Where a kind has a length of its own, the correction for length takes the kind's share away too.",
+    ),
+    (
+        "receiver heads",
+        "For each head and trace, how peaked its received attention is over the steps (excess kurtosis), as a rank among content-free vectors of the same number of steps: 0.5 is chance. Heads are picked on every second trace and scored on the others.",
     ),
     (
         "attention is not use",
@@ -51,6 +58,7 @@ def page(result: Mapping[str, Any]) -> str:
     if changes:
         caption = f"{models[1]} minus {models[0]}, trace by trace."
         sections.append(Section("Change", (), ((_table(changes), caption),)))
+    sections += _heads(result.get("receivers"), models=models)
     if result["left_out"]:
         out = [(Cell(e["id"], "code"), Cell(e["reason"])) for e in result["left_out"]]
         sections.append(Section("Not read", (), ((table(("trace", "why"), out), ""),)))
@@ -61,6 +69,41 @@ def page(result: Mapping[str, Any]) -> str:
         sections=sections,
         reading=READING,
     )
+
+
+def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
+    """The map of all heads and the strongest ones; nothing where no trace was long enough."""
+    if found is None:
+        return []
+    means = {name: np.array(found["means"][name], dtype=float) for name in models}
+    plate = Plate(
+        2,
+        head_map(means, models=models, n=found["n"]),
+        "Above 0.5 a head gives its attention to fewer steps than chance has it at this number of steps.",
+        table(
+            ("layer", "head", *models),
+            [
+                (
+                    Cell(str(place[0]), "number"),
+                    Cell(str(place[1]), "number"),
+                    *(Cell(fixed(means[name][place], digits=3), "number") for name in models),
+                )
+                for place in np.ndindex(means[models[0]].shape)
+            ],
+        ),
+    )
+    rows = [
+        (
+            Cell(f"layer {row['layer']}, head {row['head']}"),
+            Cell(row["model"]),
+            Cell(fixed(row["mean"], digits=2), "number", _ends(row, digits=2)),
+            Cell(str(row["n"]), "number"),
+        )
+        for row in found["picked"]
+    ]
+    caption = f"The strongest heads of {models[0]}, picked on every second trace and scored on the others."
+    tables = ((table(("head", "model", "score", "traces"), rows), caption),) if rows else ()
+    return [Section("Receiver heads", (plate,), tables)]
 
 
 def summary(rows: Any, *, models: Any) -> list[str]:
@@ -87,8 +130,9 @@ def _value(row: Mapping[str, Any]) -> str:
     return f"{fixed(row['mean'], digits=3)} {_ends(row)}".strip()
 
 
-def _ends(row: Mapping[str, Any]) -> str:
-    return interval(*(NAN if row[end] is None else row[end] for end in ("low", "high")), digits=3)
+def _ends(row: Mapping[str, Any], *, digits: int = 3) -> str:
+    ends = (NAN if row[end] is None else row[end] for end in ("low", "high"))
+    return interval(*ends, digits=digits)
 
 
 def _table(rows: Any) -> Table:

@@ -1,23 +1,112 @@
 """Received attention: oracle, identity, planted effect, and the folder."""
 
+import weakref
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mechcot.core.errors import UserError
+from mechcot.core.trace import Span
+from mechcot.influence.folded import Folded
 from mechcot.influence.load import load_traces
-from mechcot.influence.received import by_kind, received, run
+from mechcot.influence.null import NOWHERE, Null, buckets
+from mechcot.influence.received import by_kind, run
+from mechcot.influence.receivers import head_scores, receivers
 from mechcot.influence.unused import write_unused
+from mechcot.influence.weights import Mass, attention_mass
 from mechcot.model.reasoner import Reasoner
 
 
-def test_received_is_the_mean_over_later_steps_and_leaves_the_answer_out():
-    values = np.random.default_rng(0).random((2, 3, 4, 5))
-    values[:, :, np.tril_indices(4)[0], np.tril_indices(4)[1]] = np.nan
-    got = received(values)
-    for j in range(3):
-        np.testing.assert_allclose(got[:, :, j], values[:, :, j, j + 1 : 4].mean(-1))
-    assert np.isnan(got[:, :, 3]).all()
+def received(corrected):
+    """The obvious computation: mean over later chain steps, from the whole array."""
+    return np.array(
+        [
+            corrected[:, :, j, j + 1 : -1].mean(-1)
+            if corrected[:, :, j, j + 1 : -1].size
+            else np.full(corrected.shape[:2], np.nan)
+            for j in range(corrected.shape[2])
+        ]
+    ).transpose(1, 2, 0)
+
+
+def masses(n: int = 4, steps: int = 9) -> list[Mass]:
+    """Random attention on random steps; one head attends to one step alone, one to nothing."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(n):
+        cuts = np.concatenate([[3], 3 + np.cumsum(rng.integers(1, 9, steps))])
+        spans = [Span(int(a), int(b)) for a, b in pairwise(cuts)]
+        code = buckets([*spans, Span(int(cuts[-1]) + 4, int(cuts[-1]) + 5)])[:-1]
+        mass = np.where(code == NOWHERE, np.nan, rng.random((2, 3, *code.shape)))
+        mass[0, 0] = np.where(code == NOWHERE, np.nan, 0.0)
+        mass[1, 2, 2, 3:] += 20.0
+        found.append(Mass(mass, code))
+    return found
+
+
+def test_folded_attention_gives_what_the_whole_array_gives(tmp_path):
+    every, items = Null({}, {}), masses()
+    for mass in items:
+        every = every.plus(mass.null)
+    for mass in items:
+        Folded.of(mass).write(tmp_path / "one.safetensors")
+        folded = Folded.load(tmp_path / "one.safetensors")
+        others = every.plus(folded.null, sign=-1)
+        corrected = mass.corrected(every)
+        got, answer = folded.received(others)
+        np.testing.assert_allclose(got, received(corrected), rtol=1e-9)
+        np.testing.assert_allclose(answer, corrected[..., -1], rtol=1e-9)
+        assert np.isnan(got[:, :, -1]).all()
+        assert (got[0, 0, :-1] == 1.0).all()
+        assert folded.sums.size < mass.mass.size
+
+
+def test_a_long_trace_folds_small():
+    n = 600
+    code = buckets([*(Span(20 * i, 20 * i + 20) for i in range(n)), Span(20 * n, 20 * n + 1)])[:-1]
+    folded = Folded.of(Mass(np.ones((1, 1, n, n + 1)), code))
+    assert folded.sums.shape[-1] < n * (n + 1) / 40
+
+
+def test_one_trace_at_a_time_is_held(readers, tmp_path, monkeypatch):
+    held = []
+
+    def watched(reader, trace):
+        mass = attention_mass(reader, trace)
+        held.append(weakref.ref(mass))
+        assert sum(ref() is not None for ref in held) == 1
+        return mass
+
+    monkeypatch.setattr("mechcot.influence.received.attention_mass", watched)
+    path = tmp_path / "chains.jsonl"
+    write_unused(path, n=3, spares=1, seed=2)
+    run(readers, load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
+    assert len(held) == 6
+
+
+def test_the_head_that_listens_to_one_step_is_found_and_a_silent_one_is_chance():
+    every, items = Null({}, {}), masses(n=6, steps=14)
+    for mass in items:
+        every = every.plus(mass.null)
+    scores = np.array(
+        [head_scores(Folded.of(mass).received(every.plus(mass.null, sign=-1))[0]) for mass in items]
+    )
+    assert (scores[:, 1, 2] > 0.9).all()
+    assert (scores[:, 0, 0] == 0.5).all()
+    found = receivers({"a": scores, "b": scores}, models=("a", "b"), seed=0)
+    best = found["picked"][0]
+    assert (best["layer"], best["head"], best["n"]) == (1, 2, 3)
+    assert all(row["mean"] == 0.0 for row in found["picked"] if row["model"] == "change")
+
+
+def test_content_free_heads_score_a_half_at_any_length():
+    rng = np.random.default_rng(1)
+    for steps in (10, 40, 120):
+        scores = [head_scores(rng.exponential(size=(4, 4, steps))) for _ in range(60)]
+        assert np.mean(scores) == pytest.approx(0.5, abs=0.04)
+    assert head_scores(rng.random((2, 2, 8))) is None
 
 
 def frame(change: float) -> pd.DataFrame:
@@ -65,11 +154,29 @@ def test_two_models_on_the_same_traces(readers, tmp_path):
     assert heads.groupby("reader")["head"].nunique().eq(4).all()
     changes = [row for row in result["kinds"] if row["model"] == "change"]
     assert any(row["mean"] != 0 for row in changes)
+    assert np.shape(result["receivers"]["means"]["base"]) == (4, 4)
     text = (tmp_path / "out" / "index.html").read_text()
+    assert "Which heads listen to few steps?" in text
     assert "Which kinds of step are listened to?" in text
     files = {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "items").iterdir()}
     assert run(readers, traces, out=tmp_path / "out", seed=0) == result
     assert files == {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "items").iterdir()}
+
+
+def test_the_folder_holds_what_the_whole_arrays_give(readers, tmp_path):
+    """The obvious way, nothing written or folded: all masses in memory, corrected by all other traces."""
+    path = tmp_path / "chains.jsonl"
+    write_unused(path, n=3, spares=1, seed=4)
+    traces = load_traces(path, readers[0])
+    run(readers[:1], traces, out=tmp_path / "out", seed=0)
+    items, every = [attention_mass(readers[0], trace) for trace in traces], Null({}, {})
+    for mass in items:
+        every = every.plus(mass.null)
+    expected = np.concatenate([received(m.corrected(every)).mean((0, 1)) for m in items])
+    answer = np.concatenate([m.corrected(every)[..., -1].mean((0, 1)) for m in items])
+    steps = pd.read_parquet(tmp_path / "out" / "steps.parquet")
+    np.testing.assert_allclose(steps["received"], expected, rtol=1e-6)
+    np.testing.assert_allclose(steps["answer"], answer, rtol=1e-6)
 
 
 def test_a_model_against_itself_does_not_change(readers, tmp_path):
