@@ -63,6 +63,20 @@ def check_tokenizers(before: "Reasoner", after: "Reasoner", traces: Sequence[Tra
         raise UserError(msg)
 
 
+def check_questions(before: "Reasoner", after: "Reasoner", questions: Sequence[str]) -> None:
+    """Find two quite different tokenizers before any chain is written: most tokens of the questions differ.
+
+    Raises:
+        UserError: More than half of the tokens mean another string to the second model.
+    """
+    used = {token for question in questions for token in before.encode(question)}
+    known = [token for token in used if token < common_vocabulary(before, after)]
+    differing = differing_ids(before.tokenizer, after.tokenizer, known)
+    if 2 * (len(differing) + len(used) - len(known)) > len(used):
+        msg = f"{before.name} and {after.name} have different tokenizers: most tokens of the questions differ. {OWN_CHAINS}"
+        raise UserError(msg)
+
+
 def common_vocabulary(before: "Reasoner", after: "Reasoner") -> int:
     """How many rows of the unembedding both models have: compare distributions over these."""
     return min(before.n_vocabulary, after.n_vocabulary)

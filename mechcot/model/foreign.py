@@ -22,4 +22,5 @@ def read_chain(reader: Reasoner, chain: ForeignChain, *, author: str | None = No
         model=author,
         finished=chain.closed,
     )
-    return reader.read(completion, trace_id=f"{chain.problem.id}/{author}")
+    name = "/".join(part for part in (chain.problem.id, author, chain.sample) if part)
+    return reader.read(completion, trace_id=name)

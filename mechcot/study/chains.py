@@ -18,6 +18,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, trace_from_json, trace_to_json, write_json
 from mechcot.core.trace import Trace
+from mechcot.model.compat import check_questions
 from mechcot.model.foreign import read_chain
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import with_exact_kinds
@@ -88,9 +89,11 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
     else:
         if (
             study.residency == "together"
-        ):  # a model that cannot be loaded is found before hours of writing
-            for name in models.names:
-                models.get(name)
+        ):  # what cannot be loaded or compared is found before hours of writing
+            readers = [models.get(name) for name in models.names]
+            if study.author == "first":
+                for other in readers[1:]:
+                    check_questions(readers[0], other, [problem.question for problem in problems])
         by_author = {}
         for name in models.names:
             by_author[name] = written(study, models, name, problems)

@@ -7,7 +7,8 @@ Shapes of a line (several names for one thing, the first that is there counts):
                `reasoning_content` or message; a text with a closing thought mark is divided there
     written    `answer_text`, `response`, `final`: what was written after the thought
     reference  `ground_truth`, `gt_answer`, `reference`, `target`, else `answer`
-    optional   `id` / `item_id`, `author` / `model` / `model_name`, `prompt`; anything else goes to `meta`
+    optional   `id` / `item_id` of the problem, `sample` where one problem has several chains,
+               `author` / `model` / `model_name`, `prompt`; anything else goes to `meta`
 
 Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is the reference, `solution` the raw text; its
 `chunks` with their importances stay in `meta`.
@@ -30,7 +31,7 @@ _REFERENCE = ("ground_truth", "gt_answer", "reference", "target", "answer")
 _ID = ("id", "item_id", "uuid")
 _AUTHOR = ("author", "model", "model_name")
 _USED = frozenset(
-    {*_QUESTION, *_CHAIN, *_WRITTEN, *_REFERENCE, *_ID, *_AUTHOR, "prompt", "messages"}
+    {*_QUESTION, *_CHAIN, *_WRITTEN, *_REFERENCE, *_ID, *_AUTHOR, "sample", "prompt", "messages"}
 )
 
 
@@ -45,6 +46,7 @@ class ForeignChain:
         author: Who wrote it, as the file says.
         prompt: The prompt it was written behind, if the file says so.
         closed: Whether the thought was closed.
+        sample: Which of several chains for one problem; empty when the file does not say.
     """
 
     problem: Problem
@@ -53,6 +55,7 @@ class ForeignChain:
     author: str = "imported"
     prompt: str | None = None
     closed: bool = True
+    sample: str = ""
 
     @property
     def text(self) -> str:
@@ -68,20 +71,26 @@ def load_chains(path: str | Path) -> list[ForeignChain]:
 
     Raises:
         UserError: No such file, a line that is not a JSON object or lacks something (with its number), a
-            repeated id, or no line at all.
+            repeated id (of one `sample`), one id with two questions or answers, or no line at all.
     """
     path = Path(path)
     found: list[ForeignChain] = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
+    asked: dict[str, tuple[int, Problem]] = {}
     for line, record in json_lines(path):
         chain = _chain(record, where=f"{path}:{line}", number=line)
-        if chain.problem.id in seen:
+        key = (chain.problem.id, chain.sample)
+        if key in seen:
             msg = (
-                f"{path}:{line}: the id {chain.problem.id!r} stands on line "
-                f"{seen[chain.problem.id]} already; ids must differ"
+                f"{path}:{line}: the id {chain.problem.id!r} stands on line {seen[key]} already; ids must differ, "
+                "or several chains for one problem each have a `sample` of their own"
             )
             raise UserError(msg)
-        seen[chain.problem.id] = line
+        seen[key] = line
+        first, problem = asked.setdefault(chain.problem.id, (line, chain.problem))
+        if (problem.question, problem.answer) != (chain.problem.question, chain.problem.answer):
+            msg = f"{path}:{line}: the problem {problem.id!r} has another question or answer on line {first}"
+            raise UserError(msg)
         found.append(chain)
     if not found:
         msg = f"{path}: no chains in it; expected JSON lines with question, chain, answer"
@@ -115,6 +124,7 @@ def _chain(record: Mapping[str, Any], *, where: str, number: int) -> ForeignChai
         author=author,
         prompt=prompt if isinstance(prompt, str) else None,
         closed=closed,
+        sample="" if flat.get("sample") is None else str(flat["sample"]),
     )
 
 

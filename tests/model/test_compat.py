@@ -7,7 +7,12 @@ import pytest
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Phase
-from mechcot.model.compat import check_tokenizers, common_vocabulary, differing_ids
+from mechcot.model.compat import (
+    check_questions,
+    check_tokenizers,
+    common_vocabulary,
+    differing_ids,
+)
 
 CHAIN = "First we add 3 and 4. So the sum is 7."
 
@@ -49,6 +54,15 @@ def test_really_different_tokenizers_are_refused(thinker, reasoner, trace):
         UserError, match=r"have different tokenizers: .* for example id .* to the second"
     ):
         check_tokenizers(thinker, shifted, [trace])
+
+
+def test_questions_alone_tell_quite_different_tokenizers_apart(thinker, chatter, reasoner):
+    questions = ["What is 3 plus 4?", "What is 12 minus 5?"]
+    check_questions(thinker, chatter, questions)
+    shifted = replace(thinker, tokenizer=Shifted(thinker.tokenizer), name="shifted")
+    for other in (shifted, reasoner("llama", words=True)):
+        with pytest.raises(UserError, match=r"most tokens of the questions differ.*--author own"):
+            check_questions(thinker, other, questions)
 
 
 def test_common_vocabulary_is_the_smaller_head(thinker, reasoner):

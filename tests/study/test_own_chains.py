@@ -37,8 +37,7 @@ def test_tokenizers_that_differ_are_refused_with_the_way_out(strangers, sums, tm
     )  # fmt: skip
     assert "cannot be compared on the same tokens" in said
     assert "--author own" in said
-    assert not (out / "readings").exists(), "nothing may be read before this is known"
-    assert len(list((out / "traces").iterdir())) == 1, "the second model need not write"
+    assert not (out / "traces").exists(), "nothing may be written before this is known"
 
 
 def test_each_model_reads_what_it_wrote_with_every_measure(finished):

@@ -94,6 +94,13 @@ def test_id_author_prompt_and_the_rest(tmp_path):
             [{"id": "a", "question": "q", "chain": "c", "answer": "4"}] * 2,
             r"t\.jsonl:2: the id 'a' stands on line 1",
         ),
+        (
+            [
+                {"id": "a", "sample": k, "question": q, "chain": "c", "answer": "4"}
+                for k, q in enumerate(["q", "another"])
+            ],
+            r"t\.jsonl:2: the problem 'a' has another question or answer on line 1",
+        ),
         ([b"\xff"], r"t\.jsonl:1: not UTF-8"),
         ([b""], r"t\.jsonl: no chains in it"),
     ],
@@ -113,3 +120,11 @@ def test_shared_traces_are_read(shared):
         found = load_chains(shared / "r1_math500_traces" / f"pilot_math500_{name}.jsonl")
         assert len(found) == 20
         assert all(chain.problem.answer for chain in found)
+
+
+def test_several_chains_of_one_problem_are_told_apart_by_their_sample(tmp_path):
+    record = {"id": "a", "question": "q", "chain": "c", "answer": "4"}
+    found = load_chains(write(tmp_path, record | {"sample": 0}, record | {"sample": 1}))
+    assert [(each.problem.id, each.sample) for each in found] == [("a", "0"), ("a", "1")]
+    with pytest.raises(UserError, match="each have a `sample` of their own"):
+        load_chains(write(tmp_path, record | {"sample": 1}, record | {"sample": 1}))
