@@ -19,8 +19,8 @@ check-notebooks: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake -q notebooks
 
 lint: $(STAMP)
-	$(BIN)/ruff check mechcot tests benchmarks notebooks
-	$(BIN)/ruff format --check mechcot tests benchmarks notebooks
+	$(BIN)/ruff check mechcot tests benchmarks tools notebooks
+	$(BIN)/ruff format --check mechcot tests benchmarks tools notebooks
 	$(BIN)/lint-imports
 
 bench: $(STAMP)

@@ -3,12 +3,11 @@
     python -m tools.notebooks [NAME ...]
 
 Each `notebooks/NAME.py` becomes `NAME.ipynb`. A figure is kept as plotly's data (JupyterLab draws it) beside a PNG, the explorer
-beside a PNG of its page. Outputs that name a folder of this machine are refused.
+beside a PNG of its page; progress bars are dropped. Outputs that name a folder of this machine are refused.
 """
 
 import base64
 import html
-import os
 import re
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from mechcot.view.snapshot import figure_picture, page_picture
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 PLOTLY = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 SECONDS = 600
 
 
@@ -42,16 +42,20 @@ def execute(source: Path) -> Path:
         "language": "python",
         "name": "python3",
     }
-    os.environ["TQDM_DISABLE"] = "1"
     where = {"metadata": {"path": str(source.parent)}}
     NotebookClient(notebook, timeout=SECONDS, resources=where).execute()
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
         cell["metadata"] = {}
+        if "outputs" in cell:
+            cell["outputs"] = [
+                each for each in cell["outputs"] if WIDGET not in each.get("data", {})
+            ]
         for output in cell.get("outputs", []):
             output.get("data", {}).update(static(output.get("data", {})))
             if PLOTLY in output.get("data", {}):
                 output["data"].pop("text/html", None)
+    notebook.metadata.pop("widgets", None)
     target = source.with_suffix(".ipynb")
     text = nbformat.writes(notebook) + "\n"
     _refuse_paths(text, target)
@@ -63,7 +67,7 @@ def static(data: dict[str, Any]) -> dict[str, str]:
     """The picture of an output that needs a script; empty for others."""
     if PLOTLY in data:
         figure = pio.from_json(pio.json.to_json_plotly(data[PLOTLY]))
-        return {"image/png": base64.b64encode(figure_picture(figure)).decode()}
+        return {"image/png": base64.b64encode(figure_picture(figure, scale=1)).decode()}
     frame = re.search(r'<iframe sandbox[^>]* srcdoc="([^"]*)"', data.get("text/html", ""))
     if frame is None:
         return {}

@@ -191,7 +191,10 @@ def _patch_mean(
 
 
 def by_place(
-    values: Float[np.ndarray, "layer column"], columns: Sequence[float], *, steps: int
+    values: Float[np.ndarray, "layer column"],
+    columns: Sequence[float] | Sequence[int],
+    *,
+    steps: int,
 ) -> Float[np.ndarray, "layer place"]:
     """Mean in every fifth of the chain; NaN where no step was read.
 

@@ -68,15 +68,21 @@ def page_picture(
 
 
 def figure_picture(
-    figure: go.Figure, *, kind: str = "png", width: int = 900, height: int | None = None
+    figure: go.Figure,
+    *,
+    kind: str = "png",
+    width: int = 900,
+    height: int | None = None,
+    scale: float = 2,
 ) -> bytes:
-    """A figure as PNG (two pixels a point) or SVG, on white.
+    """A figure as PNG or SVG, on white.
 
     Args:
         figure: The figure; it is not changed.
         kind: `png` or `svg`.
         width: In points.
         height: In points; None for the figure's own.
+        scale: Pixels a point, for PNG.
 
     Raises:
         UserError: Another kind, no browser, or the browser made no picture.
@@ -89,7 +95,7 @@ def figure_picture(
         "format": kind,
         "width": width,
         "height": height or shown.layout.height or 450,
-        "scale": 2 if kind == "png" else 1,
+        "scale": scale if kind == "png" else 1,
     }
     drawn = (str(shown.to_json()).replace("</", "<\\/"), json.dumps(about))
     with tempfile.TemporaryDirectory() as folder:

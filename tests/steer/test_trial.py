@@ -1,0 +1,32 @@
+"""One vector tried: the arms, the dose as measured, the first arm as the model writes by itself."""
+
+import numpy as np
+import pytest
+
+from mechcot.core.errors import UserError
+from mechcot.core.trace import Phase
+from mechcot.model.hand import Where
+from mechcot.model.sites import Site
+from mechcot.steer.extract import pair_vectors
+from mechcot.steer.readout import correct
+from mechcot.steer.trial import tried
+
+SITE = Site("resid_post", 1)
+
+
+def test_arms_their_doses_and_what_they_wrote(base, control, pairs, asked, chains):
+    vector = pair_vectors(base, pairs, sites=[SITE], read="prompt")[SITE]
+    where = Where(phases=(Phase.QUESTION,))
+    table = tried(base, vector, asked[:2], nats=(0.1,), where=where, max_tokens=220)
+    assert list(table["arm"]) == ["nothing", "vector", "random"]
+    clean = table.iloc[0]
+    assert clean["tokens"] == np.mean([len(t.phase(Phase.CHAIN)) for t in chains[:2]])
+    assert clean["accuracy"] == np.mean([correct(t) for t in chains[:2]])
+    assert clean["kl"] == clean["factor"] == 0
+    assert table["n"].eq(2).all()
+    real, chance = table.iloc[1], table.iloc[2]
+    assert real["kl"] == pytest.approx(0.1, rel=0.06)
+    assert chance["kl"] == pytest.approx(0.1, rel=0.06) or chance["factor"] == real["factor"]
+    assert real["tokens"] < clean["tokens"]
+    with pytest.raises(UserError, match="weights"):
+        tried(control, vector, asked[:2], nats=(0.1,), where=where)
