@@ -26,7 +26,7 @@ from mechcot.core.result import StepVector
 from mechcot.core.store import digest, write_text
 from mechcot.text.problems import json_lines
 from mechcot.text.tags import THINK
-from mechcot.text.traces_in import ForeignChain, _chain as load_chain
+from mechcot.text.traces_in import ForeignChain, foreign_chain
 
 ANCHORS = "anchors"
 IMPORTANCES = (
@@ -72,7 +72,7 @@ def importances(path: Path, *, name: str) -> list[StepVector]:
     found = []
     for line, record in json_lines(path):
         anchors = _thought_anchors(record, f"{path}:{line}")[ANCHORS]
-        chain = load_chain(record, where=f"{path}:{line}", number=line)
+        chain = foreign_chain(record, where=f"{path}:{line}", number=line)
         found.append(
             StepVector(
                 values=np.array([a["importance"].get(name, math.nan) for a in anchors]),
@@ -138,12 +138,13 @@ def import_traces(source: Path, out: Path, *, kind: str) -> int:
         UserError: An unknown kind, a line that is wrong, a repeated id, or no trace at all.
     """
     lines: list[str] = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for number, chain in _chains(source, kind=kind):
-        if chain.problem.id in seen:
-            msg = f"{source}:{number}: the id {chain.problem.id!r} stands on line {seen[chain.problem.id]} already; ids must differ"
+        key = (chain.problem.id, chain.sample)
+        if key in seen:
+            msg = f"{source}:{number}: the id {chain.problem.id!r} stands on line {seen[key]} already; ids must differ, or have a `sample` each"
             raise UserError(msg)
-        seen[chain.problem.id] = number
+        seen[key] = number
         lines.append(json.dumps(as_line(chain), ensure_ascii=False, sort_keys=True))
     if not lines:
         msg = f"{source}: no traces in it; expected the format {kind}"
@@ -164,7 +165,7 @@ def _chains(source: Path, *, kind: str) -> Iterator[tuple[int, ForeignChain]]:
         msg = f"unknown format {kind!r}: expected one of text, {', '.join(FORMATS)}"
         raise UserError(msg)
     for line, record in records:
-        yield line, load_chain(record, where=f"{source}:{line}", number=line)
+        yield line, foreign_chain(record, where=f"{source}:{line}", number=line)
 
 
 def as_line(chain: ForeignChain) -> dict[str, Any]:
@@ -176,9 +177,9 @@ def as_line(chain: ForeignChain) -> dict[str, Any]:
         "chain": f"{chain.chain}{THINK.close}{chain.answer}" if chain.closed else chain.chain,
         "author": chain.author,
     }
-    return (
-        dict(chain.problem.meta) | line | ({} if chain.prompt is None else {"prompt": chain.prompt})
-    )
+    line |= {"sample": chain.sample} if chain.sample else {}
+    line |= {} if chain.prompt is None else {"prompt": chain.prompt}
+    return dict(chain.problem.meta) | line
 
 
 def _texts(source: Path) -> Iterator[tuple[int, dict[str, Any]]]:

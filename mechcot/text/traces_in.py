@@ -78,7 +78,7 @@ def load_chains(path: str | Path) -> list[ForeignChain]:
     seen: dict[tuple[str, str], int] = {}
     asked: dict[str, tuple[int, Problem]] = {}
     for line, record in json_lines(path):
-        chain = _chain(record, where=f"{path}:{line}", number=line)
+        chain = foreign_chain(record, where=f"{path}:{line}", number=line)
         key = (chain.problem.id, chain.sample)
         if key in seen:
             msg = (
@@ -98,7 +98,17 @@ def load_chains(path: str | Path) -> list[ForeignChain]:
     return found
 
 
-def _chain(record: Mapping[str, Any], *, where: str, number: int) -> ForeignChain:
+def foreign_chain(record: Mapping[str, Any], *, where: str, number: int) -> ForeignChain:
+    """One line of a file as a chain.
+
+    Args:
+        record: The line's object, in one of the shapes of the module's text.
+        where: File and line, for messages.
+        number: Number of the line; names a chain without an id.
+
+    Raises:
+        UserError: Something is missing or of the wrong kind.
+    """
     flat = dict(record)
     meta = {key: value for key, value in record.items() if key not in _USED}
     if isinstance(flat.get("problem"), Mapping):  # Thought Anchors

@@ -134,3 +134,15 @@ def test_the_published_traces_come_through_whole(tmp_path):
     for name in IMPORTANCES:
         sizes = [len(each.values) for each in importances(ANCHORS, name=name)]
         assert sizes == [len(record["chunks"]) for record in raw]
+
+
+def test_several_chains_of_one_problem_keep_their_samples(tmp_path):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    line = {"id": "a", "question": "q", "chain": "One.", "answer": "1"}
+    rows = [line | {"sample": name} for name in ("0", "1")]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert import_traces(source, out, kind="chat") == 2
+    assert [chain.sample for chain in load_chains(out)] == ["0", "1"]
+    source.write_text("".join(json.dumps(line) + "\n" for _ in rows))
+    with pytest.raises(UserError, match="in.jsonl:2: the id 'a' stands on line 1 already"):
+        import_traces(source, out, kind="chat")
