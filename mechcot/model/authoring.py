@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
-from mechcot.model.hand import Hand, Line, Reading, Session
+from mechcot.model.hand import Hand, Line, Reading, Session, lexicon
 from mechcot.model.probe import backbone_of
 from mechcot.model.writing import Sampling, Writer
+from mechcot.text.kinds import Classifier
 from mechcot.text.tags import THINK
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Skip = Callable[[Problem, NotMeasurable], None]
 
 
-def write_completions(
+def author_traces(
     reasoner: "Reasoner",
     problems: Sequence[Problem],
     *,
@@ -27,8 +28,8 @@ def write_completions(
     batch_size: int,
     skip: Skip | None,
     under: Hand | None = None,
-) -> list[tuple[Completion, Line | None]]:
-    """Let a model write; see `Reasoner.write`. Gives each text with what acted on it."""
+) -> list[tuple[Trace, Line | None]]:
+    """Let a model write; see `Reasoner.write`. Gives each trace with what acted on it."""
     asked = _prompts(reasoner, problems, skip)
     writer = Writer(
         model=reasoner.model,
@@ -47,10 +48,12 @@ def write_completions(
     )
     if under is not None:
         under.check_fired([new.line for new in written if new.line])
-    return [
-        (completion(reasoner, problem, prompt, new.ids, finished=new.finished), new.line)
-        for (problem, prompt), new in zip(asked, written, strict=True)
-    ]
+    kinds = under.kinds if under else lexicon
+    found = []
+    for (problem, prompt), new in zip(asked, written, strict=True):
+        text = completion(reasoner, problem, prompt, new.ids, finished=new.finished)
+        found.append((reasoner.read(text, classifier=kinds(problem)), new.line))
+    return found
 
 
 def write_under(
@@ -63,16 +66,32 @@ def write_under(
     batch_size: int = 16,
 ) -> list[tuple[Trace, Line]]:
     """`Reasoner.write` under a hand; each trace with where it acted and the states that were kept."""
-    written = write_completions(
-        reasoner,
-        problems,
-        sampling=sampling,
-        seed=seed,
-        batch_size=batch_size,
-        skip=None,
-        under=hand,
-    )
-    return [(reasoner.read(text), line) for text, line in written if line]
+    about: dict[str, Any] = {"sampling": sampling, "seed": seed, "batch_size": batch_size}
+    both = author_traces(reasoner, problems, skip=None, under=hand, **about)
+    return [(trace, line) for trace, line in both if line]
+
+
+StepNow = Callable[[Sequence[int]], tuple[int, StepKind | None]]
+
+
+def step_now(
+    reasoner: "Reasoner", problem: Problem, prompt: Sequence[int], classifier: Classifier | None
+) -> StepNow:
+    """What tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
+
+    Behind the end of a step it is the next one, which has no kind yet.
+    """
+
+    def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
+        text = completion(reasoner, problem, prompt, written, finished=False)
+        steps = [
+            one for one in reasoner.read(text, classifier=classifier).chain_steps if one.tokens
+        ]
+        last = steps[-1]
+        over = last.text.rstrip().endswith(".")
+        return (last.index + 1, None) if over else (last.index, last.kind)
+
+    return now
 
 
 def completion(
@@ -107,14 +126,11 @@ def _session(
     def closed(written: Sequence[int]) -> bool:
         return close in reasoner.decode(written[-(len(close) + 4) :])
 
+    steps = [step_now(reasoner, *one, hand.kinds(one[0])) for one in asked]
+
     def session(chosen: Sequence[int]) -> Session:
         def step(row: int, written: Sequence[int]) -> tuple[int, StepKind | None]:
-            problem, prompt = asked[chosen[row]]
-            text = completion(reasoner, problem, prompt, written, finished=False)
-            steps = [one for one in reasoner.read(text).chain_steps if one.tokens]
-            last = steps[-1]
-            over = last.text.rstrip().endswith(".")
-            return (last.index + 1, None) if over else (last.index, last.kind)
+            return steps[chosen[row]](written)
 
         reading = Reading(closed=closed, step=step)
         return Session(hand, backbone, reading, [asked[index][1] for index in chosen])

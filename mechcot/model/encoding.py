@@ -35,6 +35,13 @@ def encode_behind(tokenizer: Any, text: str) -> list[int]:
     return encode(tokenizer, text)
 
 
+def encode_part(tokenizer: Any, before: str, text: str) -> list[int]:
+    """Token ids of a text that stands behind `before`, which itself follows other text."""
+    head = encode_behind(tokenizer, before)
+    whole = encode_behind(tokenizer, before + text)
+    return whole[len(head) :] if whole[: len(head)] == head else encode_behind(tokenizer, text)
+
+
 def decode_behind(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
     """The text that `ids` add behind `before`."""
     head, whole = decode(tokenizer, before), decode(tokenizer, [*before, *ids])

@@ -20,11 +20,20 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mechcot.core.errors import EditDidNotFire, UserError
+from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.backbone import Backbone
 from mechcot.model.forward import capture_taps
 from mechcot.model.hooks import Place, Tap
 from mechcot.model.sites import Site
+from mechcot.text.kinds import Classifier
+
+KindsOf = Callable[[Problem], Classifier | None]
+"""A problem to what names the steps of its chains; None: the rule lexicon."""
+
+
+def lexicon(_problem: Problem) -> None:
+    """Steps are named by the rule lexicon."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,8 @@ class Where:
         since: First written token that counts, from 0.
         until: First written token that no longer counts; None: no end.
         from_step: First step of the chain that counts, from 0.
-        kinds: Kinds of the step that is being written; None: every kind. A step has no kind before its first token.
+        kinds: Kinds of the step that is being written, as far as its words tell; None: every kind. A step has no
+            kind before its first token.
         step_starts: Only positions that write the first token of a step of the chain.
 
     Raises:
@@ -94,11 +104,13 @@ class Hand:
         steers: Vectors.
         rules: Changes of logits, while the thought is open.
         keep: Sites whose states are kept, as they are after the steers.
+        kinds: What names steps while they are written, and afterwards.
     """
 
     steers: tuple[Steer, ...] = ()
     rules: tuple[LogitRule, ...] = ()
     keep: tuple[Site, ...] = ()
+    kinds: KindsOf = lexicon
 
     def check_fired(self, lines: Sequence["Line"]) -> None:
         """See that every vector acted somewhere.

@@ -18,12 +18,13 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model import compat, encoding
 from mechcot.model.adapters import attach
-from mechcot.model.authoring import Skip, write_completions
+from mechcot.model.authoring import Skip, author_traces
 from mechcot.model.hashes import hash_module, hash_spec
 from mechcot.model.loading import Placement, freeze, load_base
 from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
 from mechcot.model.spec import ModelSpec, parse_spec
 from mechcot.model.writing import Sampling, stop_ids
+from mechcot.text.kinds import Classifier
 from mechcot.text.read import read
 from mechcot.text.tags import THINK
 
@@ -181,11 +182,7 @@ class Reasoner:
 
     def answer_ids(self, answer: str) -> list[int]:
         """Token ids of an answer as it would stand behind the cue."""
-        asked = self.continue_ids(self.cue.text)
-        whole = self.continue_ids(self.cue.text + self.cue.lead + answer)
-        if whole[: len(asked)] == asked:
-            return whole[len(asked) :]
-        return self.continue_ids(self.cue.lead + answer)
+        return encoding.encode_part(self.tokenizer, self.cue.text, f"{self.cue.lead}{answer}")
 
     def render(self, problem: Problem) -> str:
         """The prompt of a problem.
@@ -228,28 +225,22 @@ class Reasoner:
             EditDidNotFire: A vector of `under` was never added.
         """
         sampling = Sampling(max_tokens, temperature, top_p)
-        written = write_completions(
-            self,
-            problems,
-            sampling=sampling,
-            seed=seed,
-            batch_size=batch_size,
-            skip=skip,
-            under=under,
-        )
-        return [self.read(completion) for completion, _ in written]
+        about: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "skip": skip}
+        both = author_traces(self, problems, sampling=sampling, under=under, **about)
+        return [trace for trace, _ in both]
 
-    def read(self, completion: Completion, *, trace_id: str | None = None) -> Trace:
-        """Cut a completion into steps with this tokenizer; given ids are kept."""
-        words = self.policy.family == "words"
-        return read(
-            completion,
-            self.tokenizer,
-            segmenter="word_dot" if words else "sentence",
-            tags=self.policy.tags or THINK,
-            family="organism" if words else "any",
-            trace_id=trace_id,
-        )
+    def read(
+        self,
+        completion: Completion,
+        *,
+        trace_id: str | None = None,
+        classifier: Classifier | None = None,
+    ) -> Trace:
+        """Cut a completion into steps with this tokenizer; given ids are kept. Kinds by the rule lexicon, if not told."""
+        about: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
+        if self.policy.family == "words":
+            about |= {"segmenter": "word_dot", "family": "organism"}
+        return read(completion, self.tokenizer, tags=self.policy.tags or THINK, **about)
 
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
         """A trace about other text, read the way `trace` was (same problem, author and id)."""

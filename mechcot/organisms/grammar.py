@@ -106,7 +106,8 @@ def value_of(word: str) -> int | None:
     return int(word) if word in DIGITS else None
 
 
-def _shape(word: str) -> str:
+def shape_of(word: str) -> str:
+    """What sort of word it is: D digit, s sign, V verdict, N name (with its mark), else the word itself."""
     if word in DIGITS:
         return "D"
     if word in SIGNS:
@@ -120,7 +121,7 @@ def _shape(word: str) -> str:
     return word
 
 
-_BODIES: dict[str, Body] = {
+BODIES: dict[str, Body] = {
     "N: N s N": "define",
     "N: N s D": "define",
     "N: D": "define",
@@ -129,6 +130,7 @@ _BODIES: dict[str, Body] = {
     "N= D , N= D": "list",
     "N : D s D = D V": "check",
 }
+"""Shape of the words of a body to its name."""
 
 
 @lru_cache(maxsize=65536)
@@ -141,7 +143,7 @@ def form(step: str) -> Form:
         if inner[: len(candidate)] == candidate:
             marker, start = kind, len(candidate)
             break
-    body = _BODIES.get(" ".join(_shape(word) for word in inner[start:]), "other")
+    body = BODIES.get(" ".join(shape_of(word) for word in inner[start:]), "other")
     if not words or words[-1] != END:
         body = "other"
     name = None if body == "other" else inner[start].rstrip(":=")

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from mechcot.core.errors import EditDidNotFire, NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
+from mechcot.model.authoring import StepNow, step_now
 from mechcot.model.edits import Add, Intervention
-from mechcot.model.hand import Where
+from mechcot.model.hand import KindsOf, Where, lexicon
 from mechcot.model.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.scoring import kl
@@ -69,9 +70,15 @@ class Meter:
     """Doses of one vector on one model's clean chains."""
 
     def __init__(
-        self, reasoner: Reasoner, traces: Sequence[Trace], vector: SteeringVector, where: Where
+        self,
+        reasoner: Reasoner,
+        traces: Sequence[Trace],
+        vector: SteeringVector,
+        where: Where,
+        *,
+        kinds: KindsOf = lexicon,
     ) -> None:
-        """Run the chains once, clean.
+        """Run the chains once, clean; `kinds` names their steps as a hand's does.
 
         Raises:
             UserError: No traces.
@@ -83,7 +90,7 @@ class Meter:
         self._reasoner, self._vector = reasoner, vector
         self._chains: list[_Chain] = []
         for trace in traces:
-            at = positions(trace, where)
+            at = positions(reasoner, trace, where, kinds=kinds)
             if at:
                 states = reasoner.states(trace.ids, [vector.site])[vector.site]
                 norm = float(states[list(at)].norm(dim=-1).mean())
@@ -194,9 +201,16 @@ def _overflow(gamma: float) -> str:
     return f"a factor of {gamma:g} on the vector makes the model's states overflow; lower the dose"
 
 
-def positions(trace: Trace, where: Where) -> tuple[int, ...]:
-    """The positions of a finished text that `where` means; kinds are those of the whole steps."""
+def positions(
+    reasoner: Reasoner, trace: Trace, where: Where, *, kinds: KindsOf = lexicon
+) -> tuple[int, ...]:
+    """The positions of a finished text where a hand acts while it is written.
+
+    Cost: none; with `where.kinds` one reading of the text a token, since the kind of a step is what its words told so far.
+    """
     chain_stop = trace.phase(Phase.CHAIN).stop
+    prompt = trace.ids[: trace.prompt_length]
+    now = step_now(reasoner, trace.problem, prompt, kinds(trace.problem))
     meant = []
     for position in range(len(trace.ids)):
         writes = position + 1 - trace.prompt_length
@@ -206,22 +220,27 @@ def positions(trace: Trace, where: Where) -> tuple[int, ...]:
             phase = Phase.CHAIN if position < chain_stop else Phase.ANSWER
         if phase not in where.phases:
             continue
-        if phase is Phase.QUESTION or (
-            where.since <= writes < (where.until or math.inf)
-            and _step_meant(trace, where, position)
-        ):
+        if phase is Phase.QUESTION:
             meant.append(position)
+        elif where.since <= writes < (where.until or math.inf):
+            written = trace.ids[trace.prompt_length : position + 1]
+            if not where.needs_steps or _step_meant(trace, where, position, now, written):
+                meant.append(position)
     return tuple(meant)
 
 
-def _step_meant(trace: Trace, where: Where, position: int) -> bool:
-    """Whether the step that a position writes is meant."""
-    if not where.needs_steps:
-        return True
-    steps = [s for s in trace.chain_steps if s.tokens]
-    index = next((i for i, s in enumerate(steps) if position + 1 < s.tokens.stop), len(steps))
-    inside = index < len(steps) and position + 1 > steps[index].tokens.start
-    kind = steps[index].kind if inside else None
-    if where.step_starts and kind is not None:
+def _step_meant(
+    trace: Trace, where: Where, position: int, now: StepNow, written: Sequence[int]
+) -> bool:
+    """Whether the step that a position writes is meant; in the answer the last step of the chain stays the present one."""
+    if where.kinds is not None:
+        index, kind = now(written) if written else (0, None)
+        inside = kind is not None
+    else:
+        steps = [s for s in trace.chain_steps if s.tokens]
+        index = next((i for i, s in enumerate(steps) if position + 1 < s.tokens.stop), len(steps))
+        inside = index < len(steps) and position + 1 > steps[index].tokens.start
+        kind = None
+    if where.step_starts and inside:
         return False
     return index >= where.from_step and (where.kinds is None or kind in where.kinds)

@@ -20,6 +20,7 @@ from mechcot.model.hand import Hand, Line, Steer
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 from mechcot.model.writing import Sampling
+from mechcot.organisms.announced import by_law
 from mechcot.steer.arms import Arm, arms
 from mechcot.steer.controls import CONTROLS, control
 from mechcot.steer.dose import Dose, Meter, OutOfReach
@@ -32,7 +33,8 @@ from mechcot.steer.switch import Phrases, SwitchPenalty, matched_tokens
 from mechcot.steer.vectors import SteeringVector
 from mechcot.view.steer_page import page
 
-VERSION = 1
+VERSION = 2
+PLAIN = Hand(kinds=by_law)
 
 
 @dataclass(eq=False)
@@ -87,6 +89,7 @@ class Lab:
                 self.chains(arm.model),
                 self.steered(arm),
                 self.experiment.apply.where,
+                kinds=by_law,
             ),
         )
         return self._once(("dose", *key, arm.nats), lambda: self._dose(meter, arm))
@@ -121,11 +124,11 @@ class Lab:
                 opening = matched_tokens(
                     phrases, chains, spare=frozenset(marks), seed=int(seed[:8], 16)
                 )
-            return Hand(rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),))
+            return Hand(rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law)
         vector, reasoner = self.steered(arm), self.models[arm.model]
         vector.check(reasoner, force=arm.source != arm.model)
         added = self.dose(arm).gamma * vector.direction
-        return Hand((Steer(vector.site, added, self.experiment.apply.where),))
+        return Hand((Steer(vector.site, added, self.experiment.apply.where),), kinds=by_law)
 
     def write(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
         """The texts of an arm, and where it acted."""
@@ -151,7 +154,7 @@ class Lab:
     def _write(self, model: str, asked: Sequence[Problem]) -> list[Trace]:
         about = self.experiment
         return self.models[model].write(
-            asked, max_tokens=about.max_tokens, seed=about.seed, batch_size=32
+            asked, max_tokens=about.max_tokens, seed=about.seed, batch_size=32, under=PLAIN
         )
 
     def _extract(self, source: str, site: Site) -> SteeringVector:

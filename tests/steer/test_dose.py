@@ -11,6 +11,7 @@ from mechcot.model.authoring import write_under
 from mechcot.model.hand import Hand, Steer, Where
 from mechcot.model.sites import Site
 from mechcot.model.writing import Sampling
+from mechcot.organisms.announced import by_law
 from mechcot.steer.controls import control
 from mechcot.steer.dose import Meter, OutOfReach, positions
 from mechcot.steer.extract import pair_vectors
@@ -95,22 +96,18 @@ WHERES = (
     Where(since=5, until=9),
     Where(from_step=2),
     Where(step_starts=True),
+    Where(kinds=(StepKind.VERIFICATION, StepKind.SUMMARY)),
+    Where(kinds=(StepKind.CONCLUSION,), phases=tuple(Phase), from_step=3),
 )
 
 
-def test_positions_of_a_finished_text_are_those_that_acted_while_it_was_written(
-    base, asked, chains
-):
-    hand = Hand(tuple(Steer(SITE, torch.zeros(128), where) for where in WHERES))
+def test_positions_of_a_finished_text_are_those_that_acted_while_it_was_written(base, asked):
+    hand = Hand(tuple(Steer(SITE, torch.zeros(128), where) for where in WHERES), kinds=by_law)
     for trace, line in write_under(base, asked[:2], hand, sampling=Sampling(220)):
         for where, acted in zip(WHERES, line.acted, strict=True):
             # the last token is not run when the limit cuts the text; here every text ends by itself
             assert trace.finished
-            assert list(positions(trace, where)) == acted
-    kinds = Where(kinds=(StepKind.VERIFICATION,))
-    steps = [s.tokens for s in chains[0].chain_steps if s.kind is StepKind.VERIFICATION]
-    inside = [p for s in steps for p in range(s.start, s.stop - 1)]
-    assert list(positions(chains[0], kinds)) == inside
+            assert list(positions(base, trace, where, kinds=by_law)) == acted
 
 
 def test_controls(vector):
