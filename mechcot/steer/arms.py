@@ -57,15 +57,24 @@ def _vectors(experiment: Experiment) -> list[Arm]:
                 for nats in how.nats:
                     about = {"model": model, "source": source, "sign": sign, "nats": nats}
                     found.append(Arm(role="vector", site=vector.site, **about))
-                    own = model == source and model == experiment.models[0]
-                    if own and sign == how.signs[0]:
-                        roles = (*against.controls, *(["truncation"] if against.truncation else []))
-                        found += [Arm(role=role, site=vector.site, **about) for role in roles]
+                    if model == source:
+                        found += [Arm(role=r, site=vector.site, **about) for r in _held(experiment)]
     first = experiment.models[0]
     for site in against.sweep:
         about = {"source": first, "nats": against.sweep_nats}
         found += [Arm(first, "sweep", site=site, sign=sign, **about) for sign in how.signs]
     return found
+
+
+def _held(experiment: Experiment) -> list[str]:
+    """What a model's own vector is held against, at each sign and dose.
+
+    The flipped control is left out where both signs are run: it is the other sign's vector.
+    """
+    against = experiment.compare
+    both = len(set(experiment.apply.signs)) > 1
+    roles = [role for role in against.controls if not (both and role == "flipped")]
+    return roles + (["truncation"] if against.truncation else [])
 
 
 def _penalties(experiment: Experiment) -> list[Arm]:

@@ -10,7 +10,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.hand import Where
 from mechcot.model.sites import Site
-from mechcot.steer.controls import CONTROLS
+from mechcot.steer.controls import CONTROLS, DRAWN
 from mechcot.steer.switch import ALPHA, BETA
 
 T = TypeVar("T")
@@ -125,8 +125,8 @@ class Experiment:
         title: Of the page.
         question: What is asked, in one sentence.
         models: The models; vectors of each are added to each.
-        readout: What the experiment is about: `tokens`, `thoughts`, or a kind of step that is counted (by the rule
-            lexicon: `wait` counts as verification, steps without marker words as progression).
+        readout: What the experiment is about: `tokens`, `thoughts`, or a kind of step that is counted (exactly, by
+            the law of the shipped models' task).
         seed: Of controls and statistics.
         max_tokens: Longest text.
         items: See `Items`.
@@ -162,7 +162,7 @@ class Experiment:
         if self.vector:
             methods = ("mean difference", "pca", "probe", "span", "file")
             _among("vector.method", self.vector.method, methods)
-            _check_files(self.vector, self.models, self.compare.sweep)
+            _check_files(self.vector, self.models, self.compare)
             _among(
                 "vector.read", self.vector.read, ("last_prompt", "prompt", "last_chain", "chain")
             )
@@ -231,7 +231,7 @@ def _build(kind: type[T], data: Any, name: str) -> T:
     return kind(**lists)
 
 
-def _check_files(vector: VectorSpec, models: tuple[str, ...], sweep: tuple[str, ...]) -> None:
+def _check_files(vector: VectorSpec, models: tuple[str, ...], compare: Compare) -> None:
     wanted = len(models) if vector.method == "file" else 0
     if len(vector.files) != wanted:
         msg = (
@@ -239,10 +239,14 @@ def _check_files(vector: VectorSpec, models: tuple[str, ...], sweep: tuple[str, 
             f"got {len(vector.files)}"
         )
         raise UserError(msg)
-    if wanted and sweep:
+    if wanted and compare.sweep:
         raise UserError(
             "compare.sweep needs vectors of its own at every site; leave it out with files"
         )
+    made = sorted(set(compare.controls) - set(DRAWN))
+    if wanted and made:
+        msg = f"compare.controls: {', '.join(made)} are made from texts; leave them out with files"
+        raise UserError(msg)
 
 
 def _among(name: str, value: str, allowed: Any) -> None:

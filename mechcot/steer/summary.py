@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.stats.bootstrap import bootstrap_mean, expanded_level, order_bounds, stream
+from mechcot.steer.contrasts import column, contrasts
 from mechcot.steer.spec import Experiment
 
 READOUTS = ("tokens", "steps", "correct", "finished", "nats_per_token")
@@ -21,7 +22,7 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
         cells: Its finished arms.
 
     Returns:
-        JSON-able: `experiment`, and one entry an arm with `mean`, and `change` against the clean arm.
+        JSON-able: `experiment`; `arms` with `values`, and `change` against the clean arm; `contrasts` between arms.
     """
     clean = {c["arm"]["model"]: c for c in cells if c["arm"]["role"] == "clean"}
     names = list(dict.fromkeys((*READOUTS, experiment.readout)))
@@ -37,28 +38,41 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
         entry["values"] = {n: _mean(cell, n, experiment.seed) for n in dict.fromkeys(names)}
         entry["change"] = {
             n: _change(base, cell, n, experiment.seed)
-            for n in dict.fromkeys(("tokens", "correct", experiment.readout))
+            for n in dict.fromkeys(("tokens", "steps", "correct", experiment.readout))
         }
-        entry["saved"] = _saved(base, cell)
+        entry["saved"] = _saved(base, cell, experiment.seed)
         found.append(entry)
-    return {"experiment": asdict(experiment), "arms": found}
+    changed = tuple(dict.fromkeys(("tokens", "correct", experiment.readout)))
+    return {
+        "experiment": asdict(experiment),
+        "arms": found,
+        "contrasts": _contrasts(experiment, cells, changed),
+    }
 
 
-def _column(cell: Mapping[str, Any], name: str) -> np.ndarray:
-    return np.array(
-        [np.nan if row.get(name) is None else float(row[name]) for row in cell["rows"]], dtype=float
-    )
+def _contrasts(
+    experiment: Experiment, cells: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Every contrast once, with an interval a readout."""
+    found: list[dict[str, Any]] = []
+    for name in names:
+        for index, (about, rows) in enumerate(contrasts(experiment, cells, name)):
+            if index == len(found):
+                found.append(about | {"values": {}})
+            told = _interval(rows[np.isfinite(rows)], experiment.seed, f"contrast of {name}")
+            found[index]["values"][name] = told
+    return found
 
 
 def _mean(cell: Mapping[str, Any], name: str, seed: int) -> dict[str, float | None]:
-    values = _column(cell, name)
+    values = column(cell, name)
     return _interval(values[np.isfinite(values)], seed, name)
 
 
 def _change(
     base: Mapping[str, Any], cell: Mapping[str, Any], name: str, seed: int
 ) -> dict[str, float | None]:
-    difference = _column(cell, name) - _column(base, name)
+    difference = column(cell, name) - column(base, name)
     return _interval(difference[np.isfinite(difference)], seed, f"change of {name}")
 
 
@@ -70,7 +84,14 @@ def _interval(values: np.ndarray, seed: int, purpose: str) -> dict[str, float | 
     return {"mean": told.mean, "n": told.n} | {k: v if v == v else None for k, v in ends.items()}
 
 
-def _saved(base: Mapping[str, Any], cell: Mapping[str, Any]) -> float:
-    """Share of the clean arm's chain tokens that were not written; negative when there are more."""
-    before = _column(base, "tokens").mean()
-    return float(1 - _column(cell, "tokens").mean() / before) if before else 0.0
+def _saved(base: Mapping[str, Any], cell: Mapping[str, Any], seed: int) -> dict[str, float | None]:
+    """Share of the clean arm's chain tokens that were not written, with the interval of the ratio of means."""
+    clean, cost = column(base, "tokens"), column(base, "tokens") - column(cell, "tokens")
+    if not clean.sum():
+        return {"mean": None, "low": None, "high": None}
+    drawn = stream(seed, "saved").integers(0, len(clean), size=(2000, len(clean)))
+    shares = cost[drawn].sum(axis=1) / clean[drawn].sum(axis=1)
+    low, high = (
+        order_bounds(shares, tail=expanded_level(len(clean))) if len(clean) > 1 else (None, None)
+    )
+    return {"mean": float(cost.sum() / clean.sum()), "low": low, "high": high}

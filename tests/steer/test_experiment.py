@@ -27,7 +27,11 @@ SMALL = Experiment(
     items=Items(n=2, hops=(2, 2)),
     vector=VectorSpec(read="prompt", n=4, hops=(2, 2)),
     apply=Apply(phases=("question",), nats=(0.05,), chains=1),
-    compare=Compare(controls=("random",), truncation=True, prompt="brief"),
+    compare=Compare(
+        controls=("random", "wrong layer", "shuffled labels", "flipped"),
+        truncation=True,
+        prompt="brief",
+    ),
 )
 
 
@@ -46,12 +50,16 @@ def test_a_run_goes_on_where_it_was_and_gives_the_same(tmp_path, monkeypatch):
     result = run(SMALL, tmp_path)
     first = (tmp_path / "summary.json").read_bytes()
     roles = [arm["role"] for arm in result["arms"]]
-    assert roles == ["clean", "prompt", "vector", "random", "truncation"]
+    assert roles == ["clean", "prompt", "vector", *SMALL.compare.controls, "truncation"]
     for arm in result["arms"]:
-        if arm["role"] in {"vector", "random"}:
-            assert arm["dose"]["kl"] == pytest.approx(0.05, rel=0.06) or arm["role"] == "random"
+        if arm["role"] == "vector":
+            assert arm["dose"]["kl"] == pytest.approx(0.05, rel=0.06)
+            length = arm["vector"]["norm"]
+        if arm["role"] in SMALL.compare.controls:
+            assert arm["vector"]["norm"] == pytest.approx(length, rel=1e-5)
+    assert [c["against"] for c in result["contrasts"]] == roles[3:]
     clean = result["arms"][0]
-    assert clean["saved"] == 0 and clean["change"]["correct"]["mean"] == 0
+    assert clean["saved"]["mean"] == 0 and clean["change"]["correct"]["mean"] == 0
     items = pd.read_parquet(tmp_path / "items.parquet")
     assert len(items) == 2 * len(roles)
     assert len(pd.read_parquet(tmp_path / "arms.parquet")) == len(roles)
@@ -92,7 +100,9 @@ def test_a_summary_by_hand():
     ]
     experiment = replace(SMALL, models=("m",))
     arm = summary(experiment, cells)["arms"][1]
-    assert arm["saved"] == 0.5
+    assert (
+        arm["saved"]["mean"] == 0.5 == arm["saved"]["low"]
+    )  # half of every chain, whatever is drawn
     assert arm["change"]["tokens"]["mean"] == -10
     assert arm["change"]["correct"]["mean"] == pytest.approx(-1 / 3)
     assert arm["values"]["nats_per_token"]["mean"] is None

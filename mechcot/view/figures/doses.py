@@ -57,6 +57,58 @@ class Point:
     high: float
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One comparison of two arms, with an interval for each of several numbers; NaN where there is none."""
+
+    label: str
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def differences(
+    rows: Sequence[Difference], titles: Sequence[str], colours: Sequence[str], *, subtitle: str
+) -> go.Figure:
+    """One line a comparison, one panel a number; an interval that leaves out the dotted zero is a difference."""
+    figure = make_subplots(
+        rows=1,
+        cols=len(titles),
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        subplot_titles=[wrapped(title, width=30) for title in titles],
+    )
+    for place, _ in enumerate(titles):
+        figure.add_trace(
+            go.Scatter(
+                x=[row.mean[place] for row in rows],
+                y=[plain(row.label, limit=90) for row in rows],
+                mode="markers",
+                showlegend=False,
+                marker={"color": list(colours), "size": 7},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [row.high[place] - row.mean[place] for row in rows],
+                    "arrayminus": [row.mean[place] - row.low[place] for row in rows],
+                    "thickness": 1.2,
+                    "width": 3,
+                },
+                hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+            ),
+            row=1,
+            col=place + 1,
+        )
+        figure.add_vline(x=0, line={"dash": "dot", "width": 1.2}, row=1, col=place + 1)
+    figure.update_xaxes(nticks=5, zeroline=False)
+    figure.update_yaxes(autorange="reversed", automargin=True, zeroline=False)
+    figure.update_annotations(font_size=12)
+    height = 190 + 24 * len(rows)
+    return titled(
+        figure, "What the vector does beyond its controls", subtitle, height=height, top=104
+    )
+
+
 def curves(
     panels: Sequence[Panel], looks: dict[str, Look], *, title: str, subtitle: str, axis: str
 ) -> go.Figure:

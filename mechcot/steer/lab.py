@@ -1,0 +1,210 @@
+"""What an experiment works with: models, questions, clean chains, vectors, doses, and the hands of its arms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import digest
+from mechcot.core.trace import StepKind, Trace
+from mechcot.model.authoring import write_under
+from mechcot.model.hand import Hand, Line, Steer
+from mechcot.model.probe import backbone_of
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.sites import Site
+from mechcot.model.writing import Sampling
+from mechcot.organisms.announced import by_law
+from mechcot.steer.arms import Arm
+from mechcot.steer.controls import (
+    CONTROLS,
+    DRAWN,
+    control,
+    other_layer,
+    replaced,
+    shuffled_kinds,
+    shuffled_pairs,
+)
+from mechcot.steer.dose import Dose, Meter, OutOfReach
+from mechcot.steer.extract import Contrast, pair_vectors, span_vectors
+from mechcot.steer.spec import Experiment
+from mechcot.steer.styles import questions, style_pairs, styled
+from mechcot.steer.switch import Phrases, SwitchPenalty, matched_tokens
+from mechcot.steer.vectors import SteeringVector
+
+PLAIN = Hand(kinds=by_law)
+REAL = ("vector", "sweep", "truncation")
+
+
+@dataclass(eq=False)
+class Lab:
+    """Models, chains and vectors of one experiment, made when they are first asked for."""
+
+    experiment: Experiment
+    models: Mapping[str, Reasoner]
+    _kept: dict[Any, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, experiment: Experiment) -> "Lab":
+        """Load the models; vectors of one on another need one width."""
+        return cls(experiment, {name: Reasoner.load(name) for name in experiment.models})
+
+    @property
+    def items(self) -> list[Problem]:
+        """The held-out questions."""
+        about = self.experiment.items
+        return questions(about.n, seed=about.seed, hops=about.hops)
+
+    def clean(self, model: str) -> list[Trace]:
+        """The model's own texts for the items."""
+        return self._once(("clean", model), lambda: self._write(model, self.items))
+
+    def chains(self, model: str) -> list[Trace]:
+        """Clean chains on other questions, where doses are measured and tokens counted."""
+        about = self.experiment
+        asked = questions(
+            about.apply.chains, seed=about.items.seed + 1000, hops=about.items.hops, split="train"
+        )
+        return self._once(("chains", model), lambda: self._write(model, asked))
+
+    def vector(self, source: str, site: str, *, shuffled: bool = False) -> SteeringVector:
+        """A model's vector at a site, or the one made from mixed-up labels."""
+        return self._once(
+            ("vector", source, site, shuffled),
+            lambda: self._extract(source, Site.parse(site), shuffled=shuffled),
+        )
+
+    def steered(self, arm: Arm) -> SteeringVector:
+        """The vector of an arm, its sign or control applied."""
+        vector = self.vector(arm.source, arm.site)
+        if arm.role in DRAWN:
+            vector = control(vector, arm.role, seed=self.experiment.seed)
+        elif arm.role not in REAL:
+            vector = replaced(self._instead(arm), vector, arm.role)
+        return vector if arm.sign > 0 else -vector
+
+    def _instead(self, arm: Arm) -> SteeringVector:
+        """What a control of other texts or another layer puts in the place of the vector."""
+        if arm.role == "shuffled labels":
+            return self.vector(arm.source, arm.site, shuffled=True)
+        layers = backbone_of(self.models[arm.source].model).n_layers
+        return self.vector(arm.source, other_layer(Site.parse(arm.site), layers).name)
+
+    def dose(self, arm: Arm) -> Dose:
+        """How much of the arm's vector is added."""
+        key = (arm.model, arm.source, arm.site, arm.sign, arm.role.replace("truncation", "vector"))
+        meter = self._once(
+            ("meter", *key),
+            lambda: Meter(
+                self.models[arm.model],
+                self.chains(arm.model),
+                self.steered(arm),
+                self.experiment.apply.where,
+                kinds=by_law,
+            ),
+        )
+        return self._once(("dose", *key, arm.nats), lambda: self._dose(meter, arm))
+
+    def _dose(self, meter: Meter, arm: Arm) -> Dose:
+        """The arm's dose; where none reaches it, controls get the vector's factor, sites of a sweep the state's length."""
+        try:
+            return meter.dose(arm.nats)
+        except OutOfReach:
+            if arm.role == "sweep":
+                return meter.at(meter.whole, nats=arm.nats, gamma_max=meter.gamma_max(arm.nats))
+            if arm.role not in CONTROLS:
+                raise
+        real = self.dose(replace(arm, role="vector"))
+        return meter.at(real.gamma, nats=arm.nats, gamma_max=meter.gamma_max(arm.nats))
+
+    def phrases(self, model: str) -> Phrases:
+        """The phrases as token ids."""
+        penalty = self.experiment.penalty
+        reasoner = self.models[model]
+        return tuple(tuple(reasoner.continue_ids(p)) for p in penalty.phrases) if penalty else ()
+
+    def hand(self, arm: Arm) -> Hand:
+        """What acts while an arm is written."""
+        if arm.role in {"penalty", "matched tokens"}:
+            phrases = self.phrases(arm.model)
+            opening = None
+            if arm.role != "penalty":
+                chains = [t.ids[t.prompt_length :] for t in self.clean(arm.model)]
+                marks = self.models[arm.model].encode("</think>")
+                seed = digest(self.experiment.seed, arm.draw)
+                opening = matched_tokens(
+                    phrases, chains, spare=frozenset(marks), seed=int(seed[:8], 16)
+                )
+            return Hand(rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law)
+        vector, reasoner = self.steered(arm), self.models[arm.model]
+        vector.check(reasoner, force=arm.source != arm.model)
+        added = self.dose(arm).gamma * vector.direction
+        return Hand((Steer(vector.site, added, self.experiment.apply.where),), kinds=by_law)
+
+    def write(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
+        """The texts of an arm, and where it acted."""
+        return self._once(("text", arm), lambda: self._written(arm))
+
+    def _written(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
+        if arm.role in {"clean", "truncation"}:
+            return self.clean(arm.model), []
+        reasoner, limit = self.models[arm.model], self.experiment.max_tokens
+        if arm.role == "prompt":
+            style: Any = self.experiment.compare.prompt
+            return self._write(arm.model, [styled(p, style) for p in self.items]), []
+        both = write_under(
+            reasoner,
+            self.items,
+            self.hand(arm),
+            sampling=Sampling(limit),
+            seed=self.experiment.seed,
+            batch_size=32,
+        )
+        return [trace for trace, _ in both], [line for _, line in both]
+
+    def _write(self, model: str, asked: Sequence[Problem]) -> list[Trace]:
+        about = self.experiment
+        return self.models[model].write(
+            asked, max_tokens=about.max_tokens, seed=about.seed, batch_size=32, under=PLAIN
+        )
+
+    def _extract(self, source: str, site: Site, *, shuffled: bool) -> SteeringVector:
+        about, reasoner = self.experiment.vector, self.models[source]
+        assert about is not None
+        seed = self.experiment.seed
+        if about.method == "file":
+            return self._loaded(about.files[self.experiment.models.index(source)], site)
+        if about.method == "span":
+            asked = questions(about.n, seed=about.seed, hops=about.hops, split="train")
+            traces = self._once(("span", source), lambda: self._write(source, asked))
+            traces = shuffled_kinds(traces, seed=seed) if shuffled else traces
+            return span_vectors(reasoner, traces, kind=StepKind(about.kind), sites=[site])[site]
+        pairs = style_pairs(about.n, seed=about.seed, hops=about.hops)
+        read: Any = about.read
+        method: Any = about.method
+        if read.endswith("chain"):
+            pairs = self._once(("sides", source), lambda: self._written_pairs(source, pairs))
+        pairs = shuffled_pairs(pairs, seed=seed) if shuffled else pairs
+        return pair_vectors(reasoner, pairs, sites=[site], read=read, method=method)[site]
+
+    @staticmethod
+    def _loaded(file: str, site: Site) -> SteeringVector:
+        vector = SteeringVector.load(Path(file))
+        if vector.site != site:
+            msg = f"vector.site: expected {vector.site.name}, where the vector was read, got {site.name}"
+            raise UserError(msg)
+        return vector
+
+    def _written_pairs(self, source: str, pairs: Sequence[Contrast]) -> list[Contrast]:
+        """The pairs with the chain that the model writes for each side."""
+        sides = [[p.positive for p in pairs], [p.negative for p in pairs]]
+        written = [
+            self._write(source, [s for s in side if isinstance(s, Problem)]) for side in sides
+        ]
+        return [Contrast(*both) for both in zip(*written, strict=True)]
+
+    def _once(self, key: Any, make: Any) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]

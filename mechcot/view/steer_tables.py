@@ -1,0 +1,218 @@
+"""Names and tables of a steering page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mechcot.view.figures.doses import Point
+from mechcot.view.tables import Cell, Table, table
+from mechcot.view.words import DASH, fixed, number
+
+TITLES: Mapping[str, str] = {
+    "tokens": "tokens of the chain",
+    "steps": "steps of the chain",
+    "correct": "accuracy",
+    "finished": "share of finished texts",
+    "nats_per_token": "nats per chain token, scored without steering",
+    "thoughts": "thoughts in a chain",
+    "tokens_per_thought": "tokens of a thought",
+    "any_correct_thought": "share of chains with a correct thought",
+    "underthinking": "underthinking of wrong answers",
+}
+NAN = float("nan")
+Arm = Mapping[str, Any]
+
+
+def title(readout: str) -> str:
+    """A readout in words."""
+    return TITLES.get(readout, f"{readout} steps of the chain")
+
+
+def name_of(arm: Arm, result: Mapping[str, Any]) -> str:
+    """The arm without its dose, as the legend says it."""
+    several = len(result["experiment"]["models"]) > 1
+    role = str(arm["role"])
+    if role == "clean":
+        text = "nothing"
+    elif role == "prompt":
+        text = f"prompt says “{result['experiment']['compare']['prompt']}”"
+    elif role in {"penalty", "matched tokens"}:
+        what = "penalty" if role == "penalty" else "same on random tokens"
+        return f"{what}, beta {arm['beta']}" + (f" #{arm['draw'] + 1}" if arm["draw"] else "")
+    else:
+        text = role if role != "vector" else "vector"
+        if len(result["experiment"]["apply"]["signs"]) > 1:
+            text += " added" if arm["sign"] > 0 else " taken away"
+        if several and role == "vector":
+            return f"{text}: of {short(arm['source'])}, on {short(arm['model'])}"
+    return f"{text}, {short(arm['model'])}" if several else text
+
+
+def short(model: str) -> str:
+    """A model's name without its sort."""
+    return model.removeprefix("organism:")
+
+
+def value(arm: Arm, name: str, end: str = "mean") -> float:
+    """A readout of an arm; NaN where there is none."""
+    told = arm["values"].get(name, {}).get(end)
+    return NAN if told is None else float(told)
+
+
+def _cell(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
+    if value is None or value != value:
+        return Cell(DASH, "number")
+    ends = "" if low is None or high is None else f"[{fixed(low)}, {fixed(high)}]"
+    return Cell(fixed(value), "number", ends)
+
+
+def _share(told: Mapping[str, float | None]) -> Cell:
+    ends = (told["mean"], told["low"], told["high"])
+    mean, low, high = (None if one is None else 100 * one for one in ends)
+    if mean is None:
+        return Cell(DASH, "number")
+    known = low is not None and high is not None
+    return Cell(
+        fixed(mean, digits=0),
+        "number",
+        f"[{fixed(low, digits=0)}, {fixed(high, digits=0)}]" if known else "",
+    )
+
+
+def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any]) -> Table:
+    """Some readouts of some arms."""
+    return table(
+        ("arm", "dose or alpha", *map(title, readouts)),
+        [
+            (
+                Cell(f"{name_of(a, result)} {a['site']}".strip()),
+                Cell(f"{a['nats'] or a['alpha']:g}", "number"),
+                *(_cell(*(a["values"][r][e] for e in ("mean", "low", "high"))) for r in readouts),
+            )
+            for a in arms
+        ],
+    )
+
+
+def points_table(points: Sequence[Point]) -> Table:
+    """The frontier as rows."""
+    return table(
+        ("arm", "tokens", "accuracy"),
+        [
+            (Cell(p.label), Cell(fixed(p.tokens), "number"), _cell(p.accuracy, p.low, p.high))
+            for p in points
+        ],
+    )
+
+
+def numbers(result: Mapping[str, Any]) -> Table:
+    """One row an arm: what it came to, and what changed against the clean arm."""
+    readout = result["experiment"]["readout"]
+    heads = (
+        "arm",
+        "dose",
+        "tokens",
+        "tokens saved, %",
+        "steps",
+        "accuracy",
+        "change of accuracy",
+        title(readout),
+        "seconds",
+    )
+    return table(
+        heads,
+        [
+            (
+                Cell(f"{name_of(a, result)} {a['site']}".strip()),
+                Cell(f"{a['nats'] or a['alpha']:g}", "number"),
+                _cell(a["values"]["tokens"]["mean"]),
+                _share(a["saved"]),
+                _cell(a["values"]["steps"]["mean"]),
+                _cell(a["values"]["correct"]["mean"]),
+                _cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
+                _cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
+                Cell(DASH if a["role"] == "truncation" else number(a["seconds"]), "number"),
+            )
+            for a in result["arms"]
+        ],
+    )
+
+
+def end(contrast: Mapping[str, Any], name: str, which: str) -> float:
+    """A number of a contrast; NaN where there is none."""
+    told = contrast["values"][name][which]
+    return NAN if told is None else float(told)
+
+
+def against(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """What a contrast compares, in words."""
+    experiment, what = result["experiment"], contrast["what"]
+    several = len(experiment["models"]) > 1
+    model, source = short(contrast["model"]), short(contrast["source"])
+    other = contrast["against"].replace("organism:", "")
+    way = (
+        ("added" if contrast["sign"] > 0 else "taken away")
+        if (len(experiment["apply"]["signs"]) > 1 and what != "penalty")
+        else ""
+    )
+    if what == "penalty":
+        text = f"penalty, beta {contrast['beta']}: less the same on random tokens"
+        return f"{text}, {model}" if several else text
+    if what == "sources":
+        text = f"vector of {source} less {other}, on {model}"
+    elif what == "models":
+        text = f"vector of {source}: on {model} less {other}"
+    elif what == "interaction":
+        text = "own vectors less the other's"
+    else:
+        text = f"vector less {other}" + (f", {model}" if several else "")
+    return f"{text} ({way})" if way else text
+
+
+def contrast_table(contrasts: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> Table:
+    """Differences between arms on the same items."""
+    names = list(contrasts[0]["values"]) if contrasts else []
+    return table(
+        ("comparison", "dose or alpha", *map(title, names)),
+        [
+            (
+                Cell(against(one, result)),
+                Cell(f"{one['nats'] or one['alpha']:g}", "number"),
+                *(_cell(*(one["values"][n][e] for e in ("mean", "low", "high"))) for n in names),
+            )
+            for one in contrasts
+        ],
+    )
+
+
+def vectors(result: Mapping[str, Any]) -> Table:
+    """How much was added and how stable it is."""
+    dosed = [a for a in result["arms"] if a["dose"]]
+    return table(
+        (
+            "arm",
+            "asked, nats",
+            "measured, nats",
+            "largest, nats",
+            "factor",
+            "factor by expansion",
+            "share of the state",
+            "split-half cosine",
+            "cone, degrees",
+            "cosine with the first model's",
+        ),
+        [
+            (
+                Cell(f"{name_of(a, result)} {a['site']}".strip()),
+                Cell(f"{a['nats']:g}", "number"),
+                Cell(f"{a['dose']['kl']:.3f}", "number"),
+                _cell(a["dose"]["kl_max"]),
+                _cell(a["dose"]["gamma"]),
+                _cell(a["dose"]["gamma_max"]),
+                _cell(a["dose"]["relative"]),
+                _cell(a["vector"]["split_half"]),
+                _cell(a["vector"]["cone"]),
+                _cell(a["vector"].get("cosine_with_first")),
+            )
+            for a in dosed
+        ],
+    )
