@@ -12,14 +12,14 @@ class Arm:
 
     Attributes:
         model: Who writes.
-        role: `clean`, `vector`, a control, `prompt`, `truncation`, `sweep`, `penalty` or `matched tokens`.
+        role: `clean`, `vector`, a control, `prompt`, `bare`, `truncation`, `sweep`, `penalty` or `matched tokens`.
         source: Whose vector; empty without one.
         site: Where it is added; empty without one.
         sign: 1 or -1.
         nats: Dose of a vector.
         alpha: Of a penalty.
         beta: Of a penalty.
-        draw: Number of the control's draw.
+        draw: Number of the control's draw; of `bare`, every how many steps.
     """
 
     model: str
@@ -52,6 +52,7 @@ def _vectors(experiment: Experiment) -> list[Arm]:
     for model in experiment.models:
         if against.prompt:
             found.append(Arm(model, "prompt"))
+            found += [Arm(model, "bare", draw=every) for every in against.bare]
         for source in experiment.models:
             for sign in how.signs:
                 for nats in how.nats:

@@ -16,6 +16,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 from mechcot.model.writing import Sampling
 from mechcot.organisms.announced import by_law
+from mechcot.organisms.grammar import END
 from mechcot.steer.arms import Arm
 from mechcot.steer.controls import (
     CONTROLS,
@@ -28,6 +29,7 @@ from mechcot.steer.controls import (
 )
 from mechcot.steer.dose import Dose, Meter, OutOfReach
 from mechcot.steer.extract import Contrast, pair_vectors, span_vectors
+from mechcot.steer.shortest import BareSteps, marker_words
 from mechcot.steer.spec import Experiment
 from mechcot.steer.styles import questions, style_pairs, styled
 from mechcot.steer.switch import Phrases, SwitchPenalty, matched_tokens
@@ -137,6 +139,8 @@ class Lab:
                     phrases, chains, spare=frozenset(marks), seed=int(seed[:8], 16)
                 )
             return Hand(rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law)
+        if arm.role == "bare":
+            return self._bare(self.models[arm.model], arm.draw)
         vector, reasoner = self.steered(arm), self.models[arm.model]
         vector.check(reasoner, force=arm.source != arm.model)
         added = self.dose(arm).gamma * vector.direction
@@ -150,18 +154,26 @@ class Lab:
         if arm.role in {"clean", "truncation"}:
             return self.clean(arm.model), []
         reasoner, limit = self.models[arm.model], self.experiment.max_tokens
-        if arm.role == "prompt":
+        asked = self.items
+        if arm.role in {"prompt", "bare"}:
             style: Any = self.experiment.compare.prompt
-            return self._write(arm.model, [styled(p, style) for p in self.items]), []
+            asked = [styled(problem, style) for problem in asked]
+        if arm.role == "prompt":
+            return self._write(arm.model, asked), []
         both = write_under(
             reasoner,
-            self.items,
+            asked,
             self.hand(arm),
             sampling=Sampling(limit),
             seed=self.experiment.seed,
             batch_size=32,
         )
         return [trace for trace, _ in both], [line for _, line in both]
+
+    @staticmethod
+    def _bare(reasoner: Reasoner, every: int) -> Hand:
+        end, *markers = (reasoner.continue_ids(f" {word}")[0] for word in (END, *marker_words()))
+        return Hand(rules=(BareSteps(every, end, tuple(markers)),), kinds=by_law)
 
     def _write(self, model: str, asked: Sequence[Problem]) -> list[Trace]:
         about = self.experiment

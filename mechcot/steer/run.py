@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.steer.arms import Arm, arms
 from mechcot.steer.lab import Lab
 from mechcot.steer.readout import cut_short, row
+from mechcot.steer.shortest import shortest
 from mechcot.steer.spec import Experiment
 from mechcot.steer.summary import summary
 from mechcot.view.steer_page import page
@@ -56,6 +58,10 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
         cells.append(json.loads(cell.read_text(encoding="utf-8")))
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
+    result["shortest"] = {
+        "marked": mean(shortest(item, bare=False) for item in lab.items),
+        "bare": mean(shortest(item, bare=True) for item in lab.items),
+    }
     _tables(out, cells, result)
     write_json(out / "summary.json", result)
     write_text(out / "report.html", page(result))

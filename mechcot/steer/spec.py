@@ -89,6 +89,7 @@ class Compare:
         controls: Vectors at the same dose.
         truncation: Also the clean chain cut to the steered length.
         prompt: Also this style word in the prompt; empty: no.
+        bare: Also this style word with marker words forbidden at every k-th step, for these k (see `shortest`).
         sweep: Sites of a sweep with vectors of their own.
         sweep_nats: Dose of the sweep.
     """
@@ -96,6 +97,7 @@ class Compare:
     controls: tuple[str, ...] = ()
     truncation: bool = False
     prompt: str = ""
+    bare: tuple[int, ...] = ()
     sweep: tuple[str, ...] = ()
     sweep_nats: float = 0.1
 
@@ -159,6 +161,10 @@ class Experiment:
             _among("apply.phases", phase, [str(one) for one in Phase])
         for control in self.compare.controls:
             _among("compare.controls", control, CONTROLS)
+        if self.compare.bare and not (self.compare.prompt and min(self.compare.bare) > 0):
+            raise UserError(
+                "compare.bare: expected whole numbers from 1 on, and a style word in compare.prompt"
+            )
         if self.vector:
             methods = ("mean difference", "pca", "probe", "span", "file")
             _among("vector.method", self.vector.method, methods)

@@ -17,6 +17,7 @@ from mechcot.view.steer_tables import (
     name_of,
     numbers,
     points_table,
+    strength,
     title,
     value,
     vectors,
@@ -122,7 +123,18 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         + " Truncation cuts the clean chain at the length that the steered one had and asks for the answer."
         * any(a["role"] == "truncation" for a in result["arms"])
     )
-    return Plate(0, frontier(points, look, n=_n(result)), caption, points_table(points))
+    marks: dict[str, float] = {}
+    if result["experiment"]["compare"]["bare"]:
+        clean = next(value(a, "tokens") for a in result["arms"] if a["role"] == "clean")
+        told = result["shortest"]
+        marks = {
+            "shortest right chain without marker words": told["bare"],
+            "40 % fewer than clean": 0.6 * clean,
+            "shortest with marker words": told["marked"],
+        }
+        caption += " Dotted: the goal, and the shortest right chains of this language, with one marker word a step and with none."
+    figure = frontier(points, look, n=_n(result), marks=marks)
+    return Plate(0, figure, caption, points_table(points))
 
 
 def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
@@ -164,6 +176,7 @@ def _panel(result: Mapping[str, Any], arms: Sequence[Arm], name: str, axis: str)
 
 def _point(arm: Arm, result: Mapping[str, Any]) -> Point:
     dose = f" at {arm['nats']:g} nats" if arm["site"] else ""
+    dose = f", {strength(arm)} steps" if arm["role"] == "bare" else dose
     name = name_of(arm, result)
     ends = (value(arm, "correct", end) for end in ("mean", "low", "high"))
     return Point(name, name + dose, value(arm, "tokens"), *ends)

@@ -35,6 +35,8 @@ def name_of(arm: Arm, result: Mapping[str, Any]) -> str:
         text = "nothing"
     elif role == "prompt":
         text = f"prompt says “{result['experiment']['compare']['prompt']}”"
+    elif role == "bare":
+        text = f"“{result['experiment']['compare']['prompt']}”, bare steps forced"
     elif role in {"penalty", "matched tokens"}:
         what = "penalty" if role == "penalty" else "same on random tokens"
         return f"{what}, beta {arm['beta']}" + (f" #{arm['draw'] + 1}" if arm["draw"] else "")
@@ -50,6 +52,13 @@ def name_of(arm: Arm, result: Mapping[str, Any]) -> str:
 def short(model: str) -> str:
     """A model's name without its sort."""
     return model.removeprefix("organism:")
+
+
+def strength(arm: Arm) -> str:
+    """How much of it: nats, alpha, or which share of the steps."""
+    if arm["role"] == "bare":
+        return f"1 in {arm['draw']}"
+    return f"{arm['nats'] or arm['alpha']:g}"
 
 
 def value(arm: Arm, name: str, end: str = "mean") -> float:
@@ -85,7 +94,7 @@ def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any
         [
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
-                Cell(f"{a['nats'] or a['alpha']:g}", "number"),
+                Cell(strength(a), "number"),
                 *(_cell(*(a["values"][r][e] for e in ("mean", "low", "high"))) for r in readouts),
             )
             for a in arms
@@ -123,7 +132,7 @@ def numbers(result: Mapping[str, Any]) -> Table:
         [
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
-                Cell(f"{a['nats'] or a['alpha']:g}", "number"),
+                Cell(strength(a), "number"),
                 _cell(a["values"]["tokens"]["mean"]),
                 _share(a["saved"]),
                 _cell(a["values"]["steps"]["mean"]),

@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
 from mechcot.steer.arms import arms
 from mechcot.steer.cli import app
 from mechcot.steer.run import run
+from mechcot.steer.shortest import BareSteps, marker_words, shortest
 from mechcot.steer.single import numbers, read_pairs
 from mechcot.steer.spec import Apply, Compare, Experiment, Items, VectorSpec, load
 from mechcot.steer.summary import summary
@@ -23,7 +25,7 @@ SMALL = Experiment(
     question="Does it run?",
     models=("organism:base",),
     readout="verification",
-    max_tokens=60,
+    max_tokens=40,
     items=Items(n=2, hops=(2, 2)),
     vector=VectorSpec(read="prompt", n=4, hops=(2, 2)),
     apply=Apply(phases=("question",), nats=(0.05,), chains=1),
@@ -156,3 +158,21 @@ def test_commands_make_a_vector_and_write_under_it(tmp_path):
     assert isinstance(refused.exception, UserError) and "--force" in str(refused.exception)
     with pytest.raises(UserError, match="--doses"):
         numbers("0.1,x")
+
+
+def test_the_shortest_chain_by_hand_and_the_rule_that_forces_bare_steps():
+    question = "careful chart 4 : c: 3 , k: c + 2 , h: k - 1 ; find h ?"
+    problem = Problem("p", question, "4", {"task": "mod10"})
+    #  h: k - 1 .  k: c + 2 .  c= 3 .  k= 3 + 2 = 5 .  h= 5 - 1 = 4 .
+    assert shortest(problem, bare=True) == 5 + 5 + 3 + 7 + 7
+    assert shortest(problem, bare=False) == 5 + 5 + 3 + 7 + 7 + 5
+    two = replace(problem, question=question.replace("find h", "find h + c"))
+    assert shortest(two, bare=True) == 27 + 2 * 3
+    rule = BareSteps(2, end=9, markers=(1, 2))
+    assert [bool(rule(text)) for text in ([], [5], [5, 9], [5, 9, 5, 9])] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert set(marker_words()) == {"need", "recall", "so", "then"}

@@ -64,9 +64,9 @@ def slow(base, problem, vector, where, count):
 def test_batched_decoding_equals_one_whole_run_per_token(base, asked, name):
     where, vector = WHERES[name], push()
     hand = Hand((Steer(SITE, vector, where),))
-    traces = base.write(asked[:2], max_tokens=26, under=hand)
+    traces = base.write(asked[:2], max_tokens=18, under=hand)
     for trace, problem in zip(traces, asked, strict=False):
-        assert list(trace.ids) == slow(base, problem, vector, where, 26)
+        assert list(trace.ids) == slow(base, problem, vector, where, 18)
 
 
 def test_zeros_change_no_bit_and_the_batch_does_not_matter(base, asked, chains):
@@ -108,7 +108,7 @@ def test_kinds_are_read_while_writing(base, asked):
     where = Where(kinds=(StepKind.VERIFICATION,))
     steer = Hand((Steer(SITE, torch.zeros(128), where),))
     found = 0
-    for trace, line in write_under(base, asked[:2], steer, sampling=Sampling(100)):
+    for trace, line in write_under(base, asked[:2], steer, sampling=Sampling(70)):
         checks = [s.tokens for s in trace.chain_steps if s.kind is StepKind.VERIFICATION]
         for position in line.acted[0]:
             assert any(s.start <= position < s.stop for s in checks)

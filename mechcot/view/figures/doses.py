@@ -1,6 +1,6 @@
 """Figures of a steering experiment: dose curves, the frontier of length against answers, a sweep of sites."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -171,8 +171,10 @@ def _curve(line: Line, look: Look, *, first: bool) -> go.Scatter:
     )
 
 
-def frontier(points: Sequence[Point], looks: dict[str, Look], *, n: int) -> go.Figure:
-    """Chain length against accuracy: up and to the left is better."""
+def frontier(
+    points: Sequence[Point], looks: dict[str, Look], *, n: int, marks: Mapping[str, float]
+) -> go.Figure:
+    """Chain length against accuracy: up and to the left is better; `marks` are lengths to compare with."""
     figure = go.Figure()
     for name in dict.fromkeys(point.name for point in points):
         here = sorted((p for p in points if p.name == name), key=lambda p: p.tokens)
@@ -196,6 +198,17 @@ def frontier(points: Sequence[Point], looks: dict[str, Look], *, n: int) -> go.F
                 text=[plain(p.label) for p in here],
                 hovertemplate="%{text}: %{x:.1f} tokens, %{y:.3f}<extra></extra>",
             )
+        )
+    for place, (name, tokens) in enumerate(marks.items()):
+        figure.add_vline(x=tokens, line={"dash": "dot", "width": 1.2})
+        figure.add_annotation(
+            x=tokens,
+            y=0.02 + 0.07 * place,
+            text=plain(name),
+            showarrow=False,
+            xanchor="left",
+            xshift=4,
+            font_size=11,
         )
     figure.update_xaxes(title="tokens of the chain, mean over items", zeroline=False)
     figure.update_yaxes(title="accuracy", range=[-0.04, 1.06], zeroline=False)
