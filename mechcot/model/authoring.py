@@ -9,7 +9,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.hand import Hand, Line, Reading, Session, lexicon
 from mechcot.model.probe import backbone_of
-from mechcot.model.writing import Sampling, Writer
+from mechcot.model.writing import Sampling, Side, Writer
 from mechcot.text.kinds import Classifier
 from mechcot.text.tags import THINK
 
@@ -28,6 +28,7 @@ def author_traces(
     batch_size: int,
     skip: Skip | None,
     under: Hand | None = None,
+    padding: Side = "left",
 ) -> list[tuple[Trace, Line | None]]:
     """Let a model write; see `Reasoner.write`. Gives each trace with what acted on it."""
     asked = _prompts(reasoner, problems, skip)
@@ -40,6 +41,7 @@ def author_traces(
         max_length=reasoner.max_length,
         name=reasoner.name,
         session=_session(reasoner, asked, under),
+        padding=padding,
     )
     written = writer.write(
         [prompt for _, prompt in asked],
@@ -64,10 +66,11 @@ def write_under(
     sampling: Sampling,
     seed: int = 0,
     batch_size: int = 16,
+    padding: Side = "left",
 ) -> list[tuple[Trace, Line]]:
     """`Reasoner.write` under a hand; each trace with where it acted and the states that were kept."""
     about: dict[str, Any] = {"sampling": sampling, "seed": seed, "batch_size": batch_size}
-    both = author_traces(reasoner, problems, skip=None, under=hand, **about)
+    both = author_traces(reasoner, problems, skip=None, under=hand, padding=padding, **about)
     return [(trace, line) for trace, line in both if line]
 
 
@@ -79,7 +82,7 @@ def step_now(
 ) -> StepNow:
     """What tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
 
-    Behind the end of a step it is the next one, which has no kind yet.
+    Behind the end of a step it is the next one, which has no kind yet. Cost: one reading of the text.
     """
 
     def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
@@ -90,6 +93,16 @@ def step_now(
         last = steps[-1]
         over = last.text.rstrip().endswith(".")
         return (last.index + 1, None) if over else (last.index, last.kind)
+
+    return now
+
+
+def _counted(end: int) -> StepNow:
+    """`step_now` where one token ends every step and no kind is asked for: steps are counted, their kind is `other`."""
+
+    def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
+        ends = sum(token == end for token in written)
+        return ends, None if written[-1] == end else StepKind.OTHER
 
     return now
 
@@ -126,7 +139,10 @@ def _session(
     def closed(written: Sequence[int]) -> bool:
         return close in reasoner.decode(written[-(len(close) + 4) :])
 
-    steps = [step_now(reasoner, *one, hand.kinds(one[0])) for one in asked]
+    if reasoner.policy.family == "words" and not any(s.where.kinds for s in hand.steers):
+        steps = [_counted(reasoner.continue_ids(" .")[0])] * len(asked)
+    else:
+        steps = [step_now(reasoner, *one, hand.kinds(one[0])) for one in asked]
 
     def session(chosen: Sequence[int]) -> Session:
         def step(row: int, written: Sequence[int]) -> tuple[int, StepKind | None]:

@@ -1,6 +1,6 @@
 """Writing: batched decoding with a key/value cache, where an item's text does not depend on its batch.
 
-Prompts are padded on the left, with an attention mask and explicit position ids (GPT-2 needs them).
+Prompts are padded on the left (or right), with an attention mask and explicit position ids (GPT-2 needs them).
 Sampling is by inverse distribution: item i draws one uniform number per position from its own
 seeded generator, so that the batch it happens to be in changes nothing but floating-point noise.
 Rows that have finished leave the batch. Out of memory halves the batch and goes on.
@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from mechcot.model.room import out_of_memory, release
 
 log = logging.getLogger(__name__)
 
+Side = Literal["left", "right"]
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoftext|>")
 
 
@@ -83,6 +84,8 @@ class Writer:
         max_length: The model's context.
         name: For messages.
         session: Makes what acts on a batch, from the indexes of its prompts; None: nothing does.
+        padding: Side on which shorter prompts are padded. New tokens follow the padding of the right side, so a
+            model with a sliding window, which counts slots and not positions, wants the left one.
     """
 
     model: nn.Module
@@ -93,6 +96,7 @@ class Writer:
     max_length: int = 2**31
     name: str = "the model"
     session: Callable[[Sequence[int]], Session] | None = None
+    padding: Side = "left"
 
     def write(
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], *, batch_size: int
@@ -164,7 +168,7 @@ class Writer:
         room = self.max_length - max(len(prompt) for prompt in prompts)
         steps = min(self.sampling.max_tokens, room)
         draws = _draws(seeds, steps)
-        state = _State.start(prompts, self.device)
+        state = _State.start(prompts, self.device, self.padding)
         new: list[list[int]] = [[] for _ in prompts]
         ended = [False] * len(prompts)
         for step in range(steps):
@@ -194,7 +198,8 @@ class Writer:
         """Next-token logits of the running rows, float32."""
         real = state.mask[:, -state.ids.shape[1] :]
         taps = acting.taps(state.rows, state.positions, real) if acting else ()
-        about: dict[str, Any] = {"logits_to_keep": 1} if _keeps_last(type(self.model)) else {}
+        one = state.last is None and _keeps_last(type(self.model))
+        about: dict[str, Any] = {"logits_to_keep": 1} if one else {}
         with tapped(taps):
             out = self.model(
                 input_ids=state.ids,
@@ -205,7 +210,8 @@ class Writer:
                 **about,
             )
         state.cache = out.past_key_values
-        logits = out.logits[:, -1].float() * self.logit_scale
+        last = out.logits[:, -1] if state.last is None else out.logits[*state.last]
+        logits = last.float() * self.logit_scale
         if bool(torch.isnan(logits).any()):
             why = (
                 "The vector that is added is not finite or too large; lower the dose."
@@ -226,21 +232,33 @@ class _State:
     mask: Int[Tensor, "batch key"]
     positions: Int[Tensor, "batch token"]
     cache: Any = field(default=None)
+    last: tuple[Tensor, Tensor] | None = (
+        None  # row and slot of each last token; None: the last slot
+    )
 
     @classmethod
-    def start(cls, prompts: Sequence[Sequence[int]], device: torch.device) -> "_State":
+    def start(
+        cls, prompts: Sequence[Sequence[int]], device: torch.device, padding: Side
+    ) -> "_State":
         longest = max(len(prompt) for prompt in prompts)
         ids = torch.zeros(len(prompts), longest, dtype=torch.long)
         mask = torch.zeros_like(ids)
         for row, prompt in enumerate(prompts):
-            ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-            mask[row, longest - len(prompt) :] = 1
+            first = longest - len(prompt) if padding == "left" else 0
+            ids[row, first : first + len(prompt)] = torch.tensor(prompt)
+            mask[row, first : first + len(prompt)] = 1
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-        return cls(list(range(len(prompts))), ids.to(device), mask.to(device), positions.to(device))
+        rows = list(range(len(prompts)))
+        placed = [rows, *(t.to(device) for t in (ids, mask, positions))]
+        if padding == "left":
+            return cls(*placed)
+        slots = torch.tensor([len(prompt) - 1 for prompt in prompts], device=device)
+        return cls(*placed, last=(torch.arange(len(rows), device=device), slots))
 
     def advance(self, keep: list[int], tokens: list[int]) -> None:
         """Go one token on with the rows at the places `keep`."""
         device = self.ids.device
+        self.last = None
         if len(keep) < len(self.rows):
             which = torch.tensor(keep, device=device)
             self.rows = [self.rows[place] for place in keep]

@@ -15,6 +15,7 @@ from mechcot.organisms.announced import by_law
 from mechcot.steer.controls import control
 from mechcot.steer.dose import Meter, OutOfReach, positions
 from mechcot.steer.extract import pair_vectors
+from mechcot.steer.styles import questions
 from mechcot.steer.vectors import Origin, SteeringVector
 
 SITE = Site("resid_post", 1)
@@ -96,15 +97,20 @@ WHERES = (
     Where(since=5, until=9),
     Where(from_step=2),
     Where(step_starts=True),
+)
+KINDS = (
     Where(kinds=(StepKind.VERIFICATION, StepKind.SUMMARY)),
+    Where(step_starts=True, from_step=2),
     Where(kinds=(StepKind.CONCLUSION,), phases=tuple(Phase), from_step=3),
 )
 
 
-def test_positions_of_a_finished_text_are_those_that_acted_while_it_was_written(base, asked):
-    hand = Hand(tuple(Steer(SITE, torch.zeros(128), where) for where in WHERES), kinds=by_law)
-    for trace, line in write_under(base, asked[:2], hand, sampling=Sampling(220)):
-        for where, acted in zip(WHERES, line.acted, strict=True):
+@pytest.mark.parametrize("wheres", [WHERES, KINDS])
+def test_positions_of_a_finished_text_are_those_that_acted_while_it_was_written(base, wheres):
+    hand = Hand(tuple(Steer(SITE, torch.zeros(128), where) for where in wheres), kinds=by_law)
+    asked = questions(2, seed=3, hops=(2, 2))
+    for trace, line in write_under(base, asked, hand, sampling=Sampling(160)):
+        for where, acted in zip(wheres, line.acted, strict=True):
             # the last token is not run when the limit cuts the text; here every text ends by itself
             assert trace.finished
             assert list(positions(base, trace, where, kinds=by_law)) == acted

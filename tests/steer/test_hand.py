@@ -17,7 +17,7 @@ WHERES = {
     "question": Where(phases=(Phase.QUESTION,)),
     "everywhere": Where(phases=tuple(Phase)),
     "late": Where(since=9, until=20),
-    "from a step on": Where(from_step=3),
+    "from a step on": Where(from_step=2),
     "step starts": Where(step_starts=True),
 }
 
@@ -102,6 +102,21 @@ def test_states_kept_while_decoding_equal_a_recomputation(base, asked, name):
             kept = torch.cat(line.states[site])
             assert kept.shape == again[site].shape
             assert torch.allclose(kept, again[site], atol=2e-3, rtol=1e-4)
+
+
+def test_right_padding_gives_the_same_texts_acts_and_states(base, asked):
+    keep = (SITE, Site("resid_post", 3))
+    steers = (Steer(SITE, push(size=3.0), WHERES["everywhere"]), Steer(SITE, push(1, 3.0)))
+    hand = Hand(steers, keep=keep)
+    assert len({len(prompt_ids(base, one)) for one in asked[:3]}) > 1  # something is padded
+    about = {"sampling": Sampling(40)}
+    left = write_under(base, asked[:3], hand, **about)
+    right = write_under(base, asked[:3], hand, padding="right", **about)
+    for (one, line), (other, mirrored) in zip(left, right, strict=True):
+        assert one.ids == other.ids and line.acted == mirrored.acted
+        for site in keep:
+            states, again = torch.cat(line.states[site]), torch.cat(mirrored.states[site])
+            assert float((states - again).abs().max()) < 1e-5 * float(states.abs().max())
 
 
 def test_kinds_are_read_while_writing(base, asked):
