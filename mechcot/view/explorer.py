@@ -48,7 +48,7 @@ class Explorer:
         return (
             f'<iframe sandbox="allow-scripts" title="Trace explorer" srcdoc="{inner}" '
             f'style="width:100%;height:{self.height}px;border:0"></iframe>'
-            f"<details><summary>The same as a table</summary>{table.render(data=self.data, words=words)}</details>"
+            f"<details><summary>The same as a table (no explorer above? trust the notebook, or run it)</summary>{table.render(data=self.data, words=words)}</details>"
         )
 
 
