@@ -22,6 +22,8 @@ from mechcot.stats.bootstrap import order_bounds, stream
 RESAMPLES = 2000
 TAIL = 0.025
 SHUFFLES = 200
+LEAST_SHARE = 0.5
+"""Share of its items that a model must have a value on: the mean of a few chosen by the measure says little of the model."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def models(
         return undefined("no models of both sorts")
     both = np.concatenate([using, bypassing])
     sort = np.arange(len(both)) < len(using)
-    present = np.isfinite(both).any(axis=1)
+    present = enough(both)
     if not present.all():
         both, sort = both[present], sort[present]
 
@@ -106,10 +108,15 @@ def models(
         return of(rows, rng.choice(items, len(items)))
 
     if not len(left) or not len(right):
-        return undefined("not measurable on models of both sorts")
+        return undefined("a value on too few items in models of one sort")
     low, high = _resampled(draw, seed=seed, purpose="ruler models")
     text = f"{len(left)} against {len(right)} models, {len(items)} items"
     return Score(of(np.arange(len(both)), items), low, high, text)
+
+
+def enough(values: Float[np.ndarray, "model item"]) -> Bool[np.ndarray, " model"]:
+    """Which models have a value on enough of their items."""
+    return np.isfinite(values).mean(axis=1) >= LEAST_SHARE
 
 
 def items(

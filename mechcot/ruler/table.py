@@ -196,7 +196,8 @@ def _reliance(
 ) -> Score:
     names = [name for name in panel.names("mixture") if name in values.index]
     kind = "masks" if card.name in EDITS else "edits"
-    means = values.loc[names].mean(axis=1).to_numpy(dtype=float)
+    each = values.loc[names]
+    means = each.mean(axis=1).where(scores.enough(each.to_numpy(dtype=float))).to_numpy(dtype=float)
     known = np.array([reached[name][kind] for name in names], dtype=float)
     return scores.reliance(means, known, seed=seed)
 

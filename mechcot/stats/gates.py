@@ -171,7 +171,9 @@ def _accuracy_gate(
     ok = value >= bound - 1e-12
     text = f"{reader} answers {value:.0%} right with the chain; chance is {chance:.0%}, {bound:.0%} are needed"
     if not ok:
-        text += ", and a model near chance cannot show whether it uses its chain"
+        text += (
+            ", and a model near chance cannot show whether it uses its chain; take easier problems"
+        )
     return Gate("accuracy", side, value, bound, ok, text)
 
 
@@ -191,8 +193,15 @@ def _share_gate(
         reason = _missing(f"the share of {what}", reader=reader)
         return Gate(name, side, float("nan"), bound, ok=False, reason=reason)
     value = float(values.mean())
+    ok = value >= bound - 1e-12
     reason = f"{value:.0%} {what} for {reader}; {bound:.0%} are needed"
-    return Gate(name, side, value, bound, value >= bound - 1e-12, reason)
+    if not ok:
+        reason += (
+            "; raise --max-tokens"
+            if name == "finished"
+            else "; see `mechcot doctor` for how answers are read"
+        )
+    return Gate(name, side, value, bound, ok, reason)
 
 
 def _off_policy_gate(
@@ -222,7 +231,7 @@ def _off_policy_gate(
         f"at most {bounds.off_policy:+.2f} is allowed"
     )
     if not ok:
-        text += ", beyond it the text is strange to the model as text"
+        text += ", beyond it the text is strange to the model as text; put the other model first, or let each read its own (--author own)"
     return Gate("off_policy", side, value, bounds.off_policy, ok, text)
 
 

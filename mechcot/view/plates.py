@@ -96,7 +96,8 @@ def _series(data: ReportData, numbers: Iterator[int]) -> Plate | None:
     return Plate(
         next(numbers),
         series(data.series),
-        "One panel a measure, checkpoints from left to right, the reference first; the band is the 95 % interval of the mean. "
+        "One panel a measure, checkpoints from left to right, the reference first, with the 95 % interval of the mean; a line joins those of "
+        "one training run, whose names differ in a number only. "
         "A checkpoint is judged against the first behind the same gates as a pair.",
         tables.series(data.series),
     )

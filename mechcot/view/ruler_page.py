@@ -60,6 +60,16 @@ def page(result: Mapping[str, Any]) -> str:
                 _lengths(result["lengths"]),
             )
         )
+    if len(result["agreement"]) > 1:
+        titled = agreement(result)
+        plates.append(
+            Plate(
+                len(plates) + 1,
+                figures.agreement(titled, models=len(result["models"])),
+                "Measures that passed should agree with each other; one that agrees with none of them measures something else.",
+                _agreements(titled),
+            )
+        )
     return render(
         "ruler.html.j2",
         plates,
@@ -174,6 +184,28 @@ def _lengths(found: Mapping[str, Mapping[str, Any]]) -> Table:
             (Cell(name), Cell(number(steps, digits=0), "number"), Cell(fixed(value), "number"))
             for name, each in found.items()
             for steps, value in zip(each["steps"], each["values"], strict=True)
+        ],
+    )
+
+
+def agreement(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """The rank correlations by title, measures that passed first."""
+    rows = sorted(result["measures"].items(), key=lambda pair: pair[1]["status"] != "passed")
+    titles = {name: row["title"] for name, row in rows if name in result["agreement"]}
+    return {
+        title: {other: result["agreement"][name].get(key) for key, other in titles.items()}
+        for name, title in titles.items()
+    }
+
+
+def _agreements(found: Mapping[str, Mapping[str, float | None]]) -> Table:
+    names = list(found)
+    return table(
+        ("measure", "and", "Spearman"),
+        [
+            (Cell(left), Cell(right), Cell(_fixed(found[left][right]), "number"))
+            for i, left in enumerate(names)
+            for right in names[:i]
         ],
     )
 

@@ -144,5 +144,5 @@ def test_several_chains_of_one_problem_keep_their_samples(tmp_path):
     assert import_traces(source, out, kind="chat") == 2
     assert [chain.sample for chain in load_chains(out)] == ["0", "1"]
     source.write_text("".join(json.dumps(line) + "\n" for _ in rows))
-    with pytest.raises(UserError, match="in.jsonl:2: the id 'a' stands on line 1 already"):
+    with pytest.raises(UserError, match=r"in\.jsonl:2: the id 'a' stands on line 1 already"):
         import_traces(source, out, kind="chat")

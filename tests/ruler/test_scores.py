@@ -40,6 +40,10 @@ def test_models_that_are_apart_score_one_and_identical_ones_a_half():
 def test_models_skips_what_could_not_be_measured():
     using, bypassing = np.array([[1.0, np.nan], [np.nan, 0.9]]), np.array([[0.0, 0.1]])
     assert scores.models(using, bypassing).value == 1.0
+    rare = np.array([[1.0, np.nan, np.nan], [0.9, 0.8, 0.7]])
+    few = scores.models(rare, np.full((1, 3), 0.95))
+    assert few.value == 0.0, "the first model's only value may not stand for it"
+    assert few.n == "1 against 1 models, 3 items"
     gone = scores.models(np.full((2, 3), np.nan), np.zeros((1, 3)))
     assert np.isnan(gone.value)
 

@@ -160,6 +160,7 @@ def test_the_page_and_the_file_say_what_the_row_says(honest):
     result = {
         "items": 40,
         "lengths": {},
+        "agreement": {"planted": {"planted": 1.0}},
         "bounds": {"models": 0.97, "items": 0.9, "reliance": 0.9, "alarms": 0.05},
         "measures": {"planted": data},
         "models": [

@@ -106,7 +106,7 @@ def test_accuracy_reason_tells_chance_and_need(gated):
     reason = next(g.reason for g in found if not g.ok)
     assert reason == (
         "tuned answers 12% right with the chain; chance is 10%, 20% are needed, "
-        "and a model near chance cannot show whether it uses its chain"
+        "and a model near chance cannot show whether it uses its chain; take easier problems"
     )
 
 
@@ -136,7 +136,8 @@ def test_off_policy_without_the_author_takes_the_least_strange_reader(
     assert gate.value == pytest.approx(1.5)
     assert gate.reason == (
         "the text costs tuned +1.50 nats per token against the model that finds it least strange; "
-        "at most +1.00 is allowed, beyond it the text is strange to the model as text"
+        "at most +1.00 is allowed, beyond it the text is strange to the model as text; "
+        "put the other model first, or let each read its own (--author own)"
     )
 
 

@@ -236,6 +236,16 @@ def test_series_equal_the_lines(series_data):
     assert verdicts == ["reference", "no change", "less", "not judged"]
 
 
+def test_only_checkpoints_of_one_run_are_joined(series_data):
+    line = series_data.series[0]
+    modes = {}
+    for names in (("base", "run-100", "run-200"), ("base", "bypass", "control")):
+        few = {k: getattr(line, k)[:3] for k in ("mean", "low", "high", "verdicts")}
+        drawn = series([replace(line, checkpoints=names, **few)]).data
+        modes[names[1]] = (len(drawn), drawn[-1].mode)
+    assert modes == {"run-100": (3, "lines+markers"), "bypass": (1, "markers")}
+
+
 def test_series_stand_on_the_page_only_for_more_than_two_checkpoints(series_data):
     few = tuple(bare(comparison) for comparison in series_data.comparisons)
     run = replace(series_data, comparisons=few)

@@ -168,3 +168,43 @@ def lengths(found: Mapping[str, Mapping[str, Any]]) -> go.Figure:
 
 def _with_rank(name: str, rank: float | None) -> str:
     return f"{wrapped(name, width=44)}: Spearman {'–' if rank is None else f'{rank:+.2f}'}"
+
+
+def agreement(found: Mapping[str, Mapping[str, float | None]], *, models: int) -> go.Figure:
+    """Which measures order the models alike: one cell a pair, Spearman over the models' means.
+
+    Args:
+        found: Title to title to correlation; None where there is none.
+        models: How many models.
+    """
+    names = list(found)
+    rows = [
+        [None if i < j else found[left].get(right) for j, right in enumerate(names)]
+        for i, left in enumerate(names)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            x=names,
+            y=names,
+            z=rows,
+            zmin=-1,
+            zmax=1,
+            colorscale="RdBu",
+            reversescale=False,
+            text=[["" if v is None else f"{v:+.2f}" for v in row] for row in rows],
+            texttemplate="%{text}",
+            textfont={"size": 10},
+            hovertemplate="%{y} and %{x}: %{z:+.2f}<extra></extra>",
+            colorbar={"title": {"text": "Spearman"}, "thickness": 12},
+            hoverongaps=False,
+        )
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", automargin=True)
+    figure.update_xaxes(tickangle=-40, showgrid=False, ticks="", automargin=True)
+    return titled(
+        figure,
+        "Measures that order the models alike",
+        f"rank correlation of two measures' means over up to {models} models",
+        height=200 + 32 * len(names),
+        top=96,
+    )

@@ -1,5 +1,6 @@
 """More than two checkpoints: one line a measure over all of them, with its interval."""
 
+import re
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -12,8 +13,14 @@ COLUMNS = 3
 LOOK = Look(PALETTE[0], "circle", "solid")
 
 
+def one_run(names: Sequence[str]) -> bool:
+    """Whether the later checkpoints are of one training run, as far as their names tell: only numbers differ."""
+    later = {re.sub(r"\d+", "#", name) for name in names[1:]}
+    return len(later) == 1
+
+
 def series(lines: Sequence[SeriesLine]) -> go.Figure:
-    """Draw one panel a measure, checkpoints in order from left to right."""
+    """Draw one panel a measure, checkpoints in order from left to right; only those of one run are joined by a line."""
     columns = min(COLUMNS, max(len(lines), 1))
     rows = max(-(-len(lines) // columns), 1)
     figure = make_subplots(
@@ -45,7 +52,7 @@ def series(lines: Sequence[SeriesLine]) -> go.Figure:
     return titled(
         figure,
         "Checkpoint by checkpoint, in the order given",
-        f"mean over n = {span} items; bands: 95 % bootstrap intervals; unit above each panel",
+        f"mean over n = {span} items; bands and whiskers: 95 % bootstrap intervals; unit above each panel",
         height=105 + 235 * rows,
         top=100,
     )
@@ -53,6 +60,7 @@ def series(lines: Sequence[SeriesLine]) -> go.Figure:
 
 def _line(line: SeriesLine) -> list[go.Scatter]:
     places = list(range(len(line.checkpoints)))
+    joined = one_run(line.checkpoints)
     shared = {
         "x": places,
         "mode": "lines",
@@ -60,19 +68,29 @@ def _line(line: SeriesLine) -> list[go.Scatter]:
         "hoverinfo": "skip",
         "showlegend": False,
     }
-    return [
+    band = [
         go.Scatter(y=line.low, name="low", **shared),
         go.Scatter(y=line.high, name="high", fill="tonexty", fillcolor=LOOK.tint(0.22), **shared),
-        go.Scatter(
-            x=places,
-            y=line.mean,
-            mode="lines+markers",
-            name=plain(line.title),
-            showlegend=False,
-            line={"color": LOOK.colour, "width": 2.2},
-            marker={"color": LOOK.colour, "size": 7},
-            text=[plain(name) for name in line.checkpoints],
-            customdata=line.verdicts,
-            hovertemplate="%{text}: %{y:.3f} (%{customdata})<extra></extra>",
-        ),
     ]
+    whiskers = {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - mean for high, mean in zip(line.high, line.mean, strict=True)],
+        "arrayminus": [mean - low for low, mean in zip(line.low, line.mean, strict=True)],
+        "thickness": 1.6,
+        "width": 5,
+    }
+    means = go.Scatter(
+        x=places,
+        y=line.mean,
+        mode="lines+markers" if joined else "markers",
+        name=plain(line.title),
+        showlegend=False,
+        line={"color": LOOK.colour, "width": 2.2},
+        marker={"color": LOOK.colour, "size": 7 if joined else 9},
+        error_y=None if joined else whiskers,
+        text=[plain(name) for name in line.checkpoints],
+        customdata=line.verdicts,
+        hovertemplate="%{text}: %{y:.3f} (%{customdata})<extra></extra>",
+    )
+    return [*band, means] if joined else [means]
