@@ -6,13 +6,15 @@ Exit codes: 0 done, 1 a check failed, 2 a mistake of the user's (one sentence sa
 import errno
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mechcot.core.errors import UserError
+from mechcot.core.options import one_of
 from mechcot.features.cli import app as sae
 from mechcot.influence.cli import register as register_influence
+from mechcot.organisms.cli import app as organism
 from mechcot.steer.cli import app as steer
 from mechcot.study.cli import explore
 
@@ -29,11 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Does a reasoning model still use its chain of thought, before and after fine-tuning?",
 )
-organism = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
-app.command()(explore)
-register_influence(app, organism)
 app.add_typer(steer, name="steer")
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
@@ -125,10 +124,10 @@ def compare(  # noqa: PLR0913 - one argument per option
         device=device,
         dtype=dtype,
         device_map=device_map,
-        author=_one_of("--author", author, ("first", "own")),
-        prompt=None if prompt is None else _one_of("--prompt", prompt, ("shared", "own")),
-        chains=_one_of("--chains", chains, ("correct", "all")),
-        null_reader=_one_of("--null-reader", null_reader, ("scaled", "none")),
+        author=one_of("--author", author, ("first", "own")),
+        prompt=None if prompt is None else one_of("--prompt", prompt, ("shared", "own")),
+        chains=one_of("--chains", chains, ("correct", "all")),
+        null_reader=one_of("--null-reader", null_reader, ("scaled", "none")),
         residency="one-at-a-time" if one_at_a_time else "together",
         max_tokens=max_tokens,
         temperature=temperature,
@@ -219,74 +218,8 @@ def doctor(
         raise typer.Exit(1)
 
 
-@organism.command("list")
-def organism_list() -> None:
-    """List the recipes and which of them are here."""
-    from mechcot.organisms.registry import RECIPES, path
-
-    for name in RECIPES:
-        here = path(name)
-        typer.echo(f"{name:12} {here if (here / 'config.json').is_file() else 'not trained here'}")
-
-
-@organism.command("problems")
-def organism_problems(
-    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
-    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
-    seed: Seed = 0,
-    cue: Annotated[
-        str, typer.Option(help="What the chart says: answer, random or none.")
-    ] = "answer",
-    style: Annotated[str, typer.Option(help="careful, brief or random.")] = "random",
-) -> None:
-    """Write problems of the organisms' task."""
-    from mechcot.study.demo import write_problems
-
-    if n < 1:
-        msg = f"--n: expected at least 1, got {n}"
-        raise UserError(msg)
-    cue = _one_of("--cue", cue, ("answer", "random", "none"))
-    style = _one_of("--style", style, ("careful", "brief", "random"))
-    typer.echo(f"{write_problems(out, n=n, seed=seed, cue=cue, style=style)} problems in {out}")
-
-
-@organism.command("train")
-def organism_train(
-    name: Annotated[str, typer.Argument(help="Name of a recipe, see `organism list`.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder; default where the recipe belongs.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,
-    device: Device = "auto",
-) -> None:
-    """Train one organism from its seed."""
-    from mechcot.organisms.training import train
-
-    typer.echo(f"written: {train(name, out=out, seed=seed, device=device)}")
-
-
-@organism.command("check")
-def organism_check(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Names; default the shipped ones.")
-    ] = None,
-) -> None:
-    """Measure what the organisms must hold; exit 1 when a line does not."""
-    from mechcot.organisms.check import check
-
-    lines = [line for name in names or ["base", "bypass", "control"] for line in check(name)]
-    for line in lines:
-        typer.echo(str(line))
-    if not all(line.ok for line in lines):
-        raise typer.Exit(1)
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> Any:
-    for choice in allowed:
-        if value == choice:
-            return choice
-    msg = f"{option}: expected one of {', '.join(allowed)}, got {value!r}"
-    raise UserError(msg)
+app.command()(explore)
+register_influence(app, organism)
 
 
 def _command() -> str:

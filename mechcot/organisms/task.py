@@ -12,14 +12,17 @@ style word (brief or careful), gate word, cue; the last two may be absent. Train
 disjoint: the checksum of definitions and query decides (1 in 8 is test).
 """
 
+import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from random import Random
 from typing import Literal
 
 from mechcot.core.problem import Problem
+from mechcot.core.store import write_text
 from mechcot.organisms.grammar import CUE, DIGITS, GATES, NAMES, SIGNS, STYLES, apply_sign
 
 Split = Literal["train", "test"]
@@ -264,3 +267,16 @@ def problems(
             world = dress(world, rng=rng, cue=cue, style=style, gate=gate)
             found.append(as_problem(world, id=f"mod10-{split}-{seed}-{len(found)}", cue=cue))
     return found
+
+
+def write_problems(
+    path: Path, *, n: int, seed: int, cue: str, style: str, hops: tuple[int, int] = (2, 6)
+) -> int:
+    """Write problems of the organisms' task as JSON lines; gives their number."""
+    found = problems(n, seed=seed, cue=cue, style=style, hops=hops)
+    lines = []
+    for problem in found:
+        row = asdict(problem)
+        lines.append(json.dumps(row.pop("meta") | row, ensure_ascii=False, sort_keys=True))
+    write_text(path, "\n".join(lines) + "\n")
+    return len(found)

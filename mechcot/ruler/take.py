@@ -19,9 +19,9 @@ from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.chains import WRITER, as_completion, with_unused_steps
 from mechcot.organisms.exact import with_exact_kinds
+from mechcot.organisms.task import write_problems
 from mechcot.ruler.panel import Panel, Subject
 from mechcot.study.chains import problems_of, written
-from mechcot.study.demo import write_problems
 from mechcot.study.models import Models
 from mechcot.study.plan import NULL_SCALE, Cell, Study
 from mechcot.study.run import jobs, take

@@ -1,13 +1,10 @@
 """The demo: the three shipped models on one problem file with the cue present for all of them."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from mechcot.core.store import write_text
-from mechcot.organisms.task import problems
+from mechcot.organisms.task import write_problems
 from mechcot.study.main import run
 from mechcot.study.plan import Study
 
@@ -15,19 +12,6 @@ MODELS = ("organism:base", "organism:bypass", "organism:control")
 LONGEST = 320
 DEMO_HOPS = (2, 3)
 """Short questions, so that the demo takes two minutes."""
-
-
-def write_problems(
-    path: Path, *, n: int, seed: int, cue: str, style: str, hops: tuple[int, int] = (2, 6)
-) -> int:
-    """Write problems of the organisms' task as JSON lines; gives their number."""
-    found = problems(n, seed=seed, cue=cue, style=style, hops=hops)
-    lines = []
-    for problem in found:
-        row = asdict(problem)
-        lines.append(json.dumps(row.pop("meta") | row, ensure_ascii=False, sort_keys=True))
-    write_text(path, "\n".join(lines) + "\n")
-    return len(found)
 
 
 def run_demo(*, out: Path, n: int, seed: int) -> None:

@@ -1,0 +1,17 @@
+"""Options of a command line."""
+
+from typing import Any
+
+from mechcot.core.errors import UserError
+
+
+def one_of(option: str, value: str, allowed: tuple[str, ...]) -> Any:
+    """Give a value that is one of a few.
+
+    Raises:
+        UserError: It is none of them.
+    """
+    if value not in allowed:
+        msg = f"{option}: expected one of {', '.join(allowed)}, got {value!r}"
+        raise UserError(msg)
+    return value
