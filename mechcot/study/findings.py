@@ -17,6 +17,7 @@ from mechcot.core.reading import Reading
 from mechcot.measure.registry import MEASURES
 from mechcot.measure.standing import ORDER
 from mechcot.stats.claim import Claim, claim
+from mechcot.stats.gate import GateBounds
 from mechcot.stats.strata import by_stratum
 from mechcot.stats.tables import readings_table, scalars_table
 from mechcot.study.plan import NULL_SCALE, Study
@@ -83,6 +84,19 @@ def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
     """Cards of the measures that are compared, those that passed the ruler first (the gates judge, they are not judged)."""
     cards = (MEASURES[name].card for name in study.measure_names if name != "gates")
     return tuple(sorted(cards, key=lambda card: ORDER.index(card.status)))
+
+
+def too_few(cards: Sequence[MeasureCard], *, items: int) -> str:
+    """Says before a run which verdicts are out of reach with so many items; empty when none is."""
+    least = GateBounds().min_items
+    needs = {card.title: max(card.min_items, least) for card in cards if card.direction}
+    short = [f"{title} {need}" for title, need in needs.items() if items < need]
+    if not short:
+        return ""
+    return (
+        f"{items} items can be judged, too few for a verdict (they need: {', '.join(short)}); "
+        "the numbers come with intervals all the same, more items give verdicts (--n)"
+    )
 
 
 def find(

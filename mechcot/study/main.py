@@ -18,7 +18,7 @@ from rich.console import Console
 from mechcot.core.store import write_bytes, write_json, write_text, write_traces
 from mechcot.study.chains import Chains, collect, problems_of
 from mechcot.study.cost import announce
-from mechcot.study.findings import Finding, Tables, find, null_name
+from mechcot.study.findings import Finding, Tables, find, judged_cards, null_name, too_few
 from mechcot.study.models import Models
 from mechcot.study.page import report_data
 from mechcot.study.plan import Study, cells
@@ -46,6 +46,9 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     used = {trace.id for trace in chains.used}
     todo = [job for job in every if _wanted(job, used)]
     announce(study, models, todo, console=console)
+    items = len({trace.problem.id for trace in chains.used})
+    if warning := too_few(judged_cards(study), items=items):
+        console.print(warning, markup=False)
     readings = take(study, models, todo, chains.by_author)
     tables = Tables.of([*readings, *unread(table, chains.unwritten)])
     findings = _findings(study, models, tables, chains)

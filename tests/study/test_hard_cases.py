@@ -12,6 +12,7 @@ from tiny_models import NOTHING, byte_tokenizer, chain_of, save_tiny, sum_of, wr
 
 from mechcot.core.errors import UserError
 from mechcot.measure.registry import MEASURES
+from mechcot.study.findings import too_few
 from mechcot.study.main import run
 from mechcot.study.plan import Study
 
@@ -250,3 +251,11 @@ def test_another_runtime_error_is_not_taken_for_missing_memory(pair, tmp_path, m
     )
     with pytest.raises(RuntimeError, match="shapes do not match"):
         run(study)
+
+
+def test_verdicts_out_of_reach_are_said_before_a_run():
+    cards = [MEASURES[name].card for name in ("early_answering", "mediation_index", "paraphrase")]
+    assert too_few(cards, items=20) == ""
+    assert "15 items can be judged" in too_few(cards, items=15)
+    assert "Early answering 20)" in too_few(cards, items=15)
+    assert "Early answering 20, Mediation index 20)" in too_few(cards, items=5)
