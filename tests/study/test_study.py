@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mechcot.core.errors import UserError
+from mechcot.measure.registry import PAIRED
 from mechcot.study.main import run
 from mechcot.study.plan import Study, cells
 
@@ -108,6 +110,27 @@ def test_holding_one_model_at_a_time_changes_no_number(finished, tmp_path):
     out = tmp_path / "one"
     run(Study(models=study.models, out=out, traces=study.traces, residency="one-at-a-time"))
     assert (out / "summary.json").read_bytes() == (study.out / "summary.json").read_bytes()
+
+
+def test_info_gain_is_read_by_every_model_on_every_models_chains():
+    names = ("base", "bypass", "control")
+    study = Study(
+        models=tuple(f"organism:{name}" for name in names),
+        out=Path("x"),
+        problems="p.jsonl",
+        measures=("info_gain",),
+        null_reader="none",
+    )
+    read = [(c.author, c.reader) for c in cells(study, author="base") if "info_gain" in c.measures]
+    assert sorted(read) == [(author, reader) for author in names for reader in names]
+
+
+@pytest.mark.parametrize("name", sorted(PAIRED))
+def test_what_holds_a_model_against_the_first_needs_both_in_memory(name):
+    about = {"models": ("organism:base", "organism:bypass"), "problems": "p.jsonl"}
+    Study(out=Path("x"), measures=(name,), **about)
+    with pytest.raises(UserError, match=f"{name} needs two models in memory"):
+        Study(out=Path("x"), measures=(name,), residency="one-at-a-time", **about)
 
 
 def test_cells_are_grouped_by_reader(models):
