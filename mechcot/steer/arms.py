@@ -12,14 +12,14 @@ class Arm:
 
     Attributes:
         model: Who writes.
-        role: `clean`, `vector`, a control, `prompt`, `bare`, `truncation`, `sweep`, `penalty` or `matched tokens`.
+        role: `clean`, `vector`, a control, `prompt`, `bare`, `vector, bare`, `truncation`, `sweep`, `penalty` or `matched tokens`.
         source: Whose vector; empty without one.
         site: Where it is added; empty without one.
         sign: 1 or -1.
         nats: Dose of a vector.
         alpha: Of a penalty.
         beta: Of a penalty.
-        draw: Number of the control's draw; of `bare`, every how many steps.
+        draw: Number of the control's draw; of the bare ones, every how many steps.
     """
 
     model: str
@@ -58,6 +58,9 @@ def _vectors(experiment: Experiment) -> list[Arm]:
                 for nats in how.nats:
                     about = {"model": model, "source": source, "sign": sign, "nats": nats}
                     found.append(Arm(role="vector", site=vector.site, **about))
+                    if model == source and (sign, nats) == (how.signs[0], max(how.nats)):
+                        roles = {"role": "vector, bare", "site": vector.site}
+                        found += [Arm(**roles, draw=every, **about) for every in against.bare]
                     if model == source:
                         found += [Arm(role=r, site=vector.site, **about) for r in _held(experiment)]
     first = experiment.models[0]

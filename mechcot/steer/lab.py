@@ -36,7 +36,7 @@ from mechcot.steer.switch import Phrases, SwitchPenalty, matched_tokens
 from mechcot.steer.vectors import SteeringVector
 
 PLAIN = Hand(kinds=by_law)
-REAL = ("vector", "sweep", "truncation")
+AS_VECTOR = ("vector", "vector, bare", "truncation")
 
 
 @dataclass(eq=False)
@@ -82,7 +82,7 @@ class Lab:
         vector = self.vector(arm.source, arm.site)
         if arm.role in DRAWN:
             vector = control(vector, arm.role, seed=self.experiment.seed)
-        elif arm.role not in REAL:
+        elif arm.role not in (*AS_VECTOR, "sweep"):
             vector = replaced(self._instead(arm), vector, arm.role)
         return vector if arm.sign > 0 else -vector
 
@@ -95,7 +95,8 @@ class Lab:
 
     def dose(self, arm: Arm) -> Dose:
         """How much of the arm's vector is added."""
-        key = (arm.model, arm.source, arm.site, arm.sign, arm.role.replace("truncation", "vector"))
+        role = "vector" if arm.role in AS_VECTOR else arm.role
+        key = (arm.model, arm.source, arm.site, arm.sign, role)
         meter = self._once(
             ("meter", *key),
             lambda: Meter(
@@ -139,12 +140,16 @@ class Lab:
                     phrases, chains, spare=frozenset(marks), seed=int(seed[:8], 16)
                 )
             return Hand(rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law)
+        reasoner = self.models[arm.model]
+        rules = (self._bare(reasoner, arm.draw),) if arm.role.endswith("bare") else ()
         if arm.role == "bare":
-            return self._bare(self.models[arm.model], arm.draw)
-        vector, reasoner = self.steered(arm), self.models[arm.model]
+            return Hand(rules=rules, kinds=by_law)
+        vector = self.steered(arm)
         vector.check(reasoner, force=arm.source != arm.model)
         added = self.dose(arm).gamma * vector.direction
-        return Hand((Steer(vector.site, added, self.experiment.apply.where),), kinds=by_law)
+        return Hand(
+            (Steer(vector.site, added, self.experiment.apply.where),), rules=rules, kinds=by_law
+        )
 
     def write(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
         """The texts of an arm, and where it acted."""
@@ -171,9 +176,9 @@ class Lab:
         return [trace for trace, _ in both], [line for _, line in both]
 
     @staticmethod
-    def _bare(reasoner: Reasoner, every: int) -> Hand:
+    def _bare(reasoner: Reasoner, every: int) -> BareSteps:
         end, *markers = (reasoner.continue_ids(f" {word}")[0] for word in (END, *marker_words()))
-        return Hand(rules=(BareSteps(every, end, tuple(markers)),), kinds=by_law)
+        return BareSteps(every, end, tuple(markers))
 
     def _write(self, model: str, asked: Sequence[Problem]) -> list[Trace]:
         about = self.experiment

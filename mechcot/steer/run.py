@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import mean
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -59,8 +59,8 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
     result["shortest"] = {
-        "marked": mean(shortest(item, bare=False) for item in lab.items),
-        "bare": mean(shortest(item, bare=True) for item in lab.items),
+        "marked": fmean(shortest(item, bare=False) for item in lab.items),
+        "bare": fmean(shortest(item, bare=True) for item in lab.items),
     }
     _tables(out, cells, result)
     write_json(out / "summary.json", result)

@@ -89,7 +89,8 @@ class Compare:
         controls: Vectors at the same dose.
         truncation: Also the clean chain cut to the steered length.
         prompt: Also this style word in the prompt; empty: no.
-        bare: Also this style word with marker words forbidden at every k-th step, for these k (see `shortest`).
+        bare: Also this style word, and the vector at its largest dose, with marker words forbidden at every k-th
+            step, for these k (see `shortest`).
         sweep: Sites of a sweep with vectors of their own.
         sweep_nats: Dose of the sweep.
     """

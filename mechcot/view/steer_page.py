@@ -124,7 +124,7 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         * any(a["role"] == "truncation" for a in result["arms"])
     )
     marks: dict[str, float] = {}
-    if result["experiment"]["compare"]["bare"]:
+    if result["experiment"]["compare"]["bare"] and "shortest" in result:
         clean = next(value(a, "tokens") for a in result["arms"] if a["role"] == "clean")
         told = result["shortest"]
         marks = {
@@ -176,7 +176,7 @@ def _panel(result: Mapping[str, Any], arms: Sequence[Arm], name: str, axis: str)
 
 def _point(arm: Arm, result: Mapping[str, Any]) -> Point:
     dose = f" at {arm['nats']:g} nats" if arm["site"] else ""
-    dose = f", {strength(arm)} steps" if arm["role"] == "bare" else dose
+    dose = f", {strength(arm)} steps" if arm["role"].endswith("bare") else dose
     name = name_of(arm, result)
     ends = (value(arm, "correct", end) for end in ("mean", "low", "high"))
     return Point(name, name + dose, value(arm, "tokens"), *ends)
@@ -186,7 +186,7 @@ def _shown(result: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     """The first item as written by nothing, and by the largest dose or alpha of each kind of arm."""
     best: dict[str, Arm] = {}
     for arm in result["arms"]:
-        if arm["shown"] and arm["role"] in {"clean", "vector", "penalty"}:
+        if arm["shown"] and arm["role"] in {"clean", "vector", "vector, bare", "penalty"}:
             best[name_of(arm, result)] = arm
     return [
         (

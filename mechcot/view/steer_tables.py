@@ -37,6 +37,8 @@ def name_of(arm: Arm, result: Mapping[str, Any]) -> str:
         text = f"prompt says “{result['experiment']['compare']['prompt']}”"
     elif role == "bare":
         text = f"“{result['experiment']['compare']['prompt']}”, bare steps forced"
+    elif role == "vector, bare":
+        text = "vector, bare steps forced"
     elif role in {"penalty", "matched tokens"}:
         what = "penalty" if role == "penalty" else "same on random tokens"
         return f"{what}, beta {arm['beta']}" + (f" #{arm['draw'] + 1}" if arm["draw"] else "")
@@ -56,8 +58,9 @@ def short(model: str) -> str:
 
 def strength(arm: Arm) -> str:
     """How much of it: nats, alpha, or which share of the steps."""
-    if arm["role"] == "bare":
-        return f"1 in {arm['draw']}"
+    if arm["role"].endswith("bare"):
+        share = f"1 in {arm['draw']}"
+        return f"{arm['nats']:g}, {share}" if arm["nats"] else share
     return f"{arm['nats'] or arm['alpha']:g}"
 
 

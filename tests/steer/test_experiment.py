@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import pytest
@@ -10,12 +11,16 @@ from typer.testing import CliRunner
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.organisms.chains import as_completion
+from mechcot.organisms.task import read_question
+from mechcot.organisms.writer import Manner, compose
 from mechcot.steer.arms import arms
 from mechcot.steer.cli import app
 from mechcot.steer.run import run
 from mechcot.steer.shortest import BareSteps, marker_words, shortest
 from mechcot.steer.single import numbers, read_pairs
 from mechcot.steer.spec import Apply, Compare, Experiment, Items, VectorSpec, load
+from mechcot.steer.styles import questions
 from mechcot.steer.summary import summary
 from mechcot.view.steer_page import page
 
@@ -33,6 +38,7 @@ SMALL = Experiment(
         controls=("random", "wrong layer", "shuffled labels", "flipped"),
         truncation=True,
         prompt="brief",
+        bare=(2,),
     ),
 )
 
@@ -52,14 +58,15 @@ def test_a_run_goes_on_where_it_was_and_gives_the_same(tmp_path, monkeypatch):
     result = run(SMALL, tmp_path)
     first = (tmp_path / "summary.json").read_bytes()
     roles = [arm["role"] for arm in result["arms"]]
-    assert roles == ["clean", "prompt", "vector", *SMALL.compare.controls, "truncation"]
+    held = [*SMALL.compare.controls, "truncation"]
+    assert roles == ["clean", "prompt", "bare", "vector", "vector, bare", *held]
     for arm in result["arms"]:
         if arm["role"] == "vector":
             assert arm["dose"]["kl"] == pytest.approx(0.05, rel=0.06)
             length = arm["vector"]["norm"]
         if arm["role"] in SMALL.compare.controls:
             assert arm["vector"]["norm"] == pytest.approx(length, rel=1e-5)
-    assert [c["against"] for c in result["contrasts"]] == roles[3:]
+    assert [c["against"] for c in result["contrasts"]] == held
     clean = result["arms"][0]
     assert clean["saved"]["mean"] == 0 and clean["change"]["correct"]["mean"] == 0
     items = pd.read_parquet(tmp_path / "items.parquet")
@@ -176,3 +183,26 @@ def test_the_shortest_chain_by_hand_and_the_rule_that_forces_bare_steps():
         True,
     ]
     assert set(marker_words()) == {"need", "recall", "so", "then"}
+
+
+def test_no_state_says_that_steps_shall_be_bare(base):
+    """Whatever stands before, the next step is bare about as often as in training (0.15)."""
+    token = {word: base.continue_ids(f" {word}")[0] for word in marker_words()}
+    others = [
+        base.continue_ids(f" {word}")[0]
+        for word in ("hence", "check", "let", "recap", "wait", "no")
+    ]
+    found = []
+    for bare in (0.0, 1.0):
+        shares = []
+        for problem in questions(3, seed=5, hops=(5, 6), style="brief"):
+            draft = compose(
+                read_question(problem.question), rng=Random(0), manner=Manner(bare=bare)
+            )
+            trace = base.read(as_completion(problem, draft))
+            prefix = base.prefix(trace.ids)
+            starts = [step.tokens.start - 1 for step in trace.chain_steps[2:]]
+            marked = prefix.unembed(prefix.hidden[starts]).exp()[:, [*token.values(), *others]]
+            shares.append(1 - float(marked.sum(dim=-1).mean()))
+        found.append(sum(shares) / len(shares))
+    assert found == [pytest.approx(0.155, abs=0.02)] * 2
