@@ -205,4 +205,4 @@ def test_no_state_says_that_steps_shall_be_bare(base):
             marked = prefix.unembed(prefix.hidden[starts]).exp()[:, [*token.values(), *others]]
             shares.append(1 - float(marked.sum(dim=-1).mean()))
         found.append(sum(shares) / len(shares))
-    assert found == [pytest.approx(0.155, abs=0.02)] * 2
+    assert found == [pytest.approx(0.15, abs=0.03)] * 2
