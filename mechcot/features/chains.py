@@ -6,6 +6,7 @@ command goes on where it stopped.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from mechcot.core.errors import UserError
@@ -88,7 +89,12 @@ def facts(trace: Trace) -> tuple[StepFact, ...] | None:
     """What is known of each chain step of an organism's trace; None for any other trace."""
     if trace.problem.meta.get("task") != "mod10":
         return None
-    return parse(trace.problem.question, [step.text.strip() for step in trace.chain_steps])
+    return _parsed(trace.problem.question, tuple(s.text.strip() for s in trace.chain_steps))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(question: str, steps: tuple[str, ...]) -> tuple[StepFact, ...]:
+    return parse(question, steps)
 
 
 def with_exact_kinds(trace: Trace) -> Trace:

@@ -94,6 +94,9 @@ def falsify(
     problems: Problems = None,
     n: Chains = 96,
     seed: Seed = 0,
+    repeats: Annotated[
+        int, typer.Option(help="Texts for injection from each chain; more narrow the bound.")
+    ] = 1,
 ) -> None:
     """Try to break the claim that features are about reasoning; writes falsify.json."""
     from mechcot.core.store import write_json
@@ -101,7 +104,7 @@ def falsify(
     from mechcot.features.run import open_study
 
     study = open_study(dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out)
-    found = falsified(study, seed=seed)
+    found = falsified(study, seed=seed, repeats=repeats)
     write_json(out / "falsify.json", found)
     _say([*map(str, study.fits), *falsify_lines(found), f"written: {out / 'falsify.json'}"])
 
@@ -185,7 +188,7 @@ def plant(
     base: Annotated[str, typer.Option(help="An organism.")] = "organism:base",
     marks: Annotated[
         str, typer.Option(help="What marks a step, comma separated.")
-    ] = "queried,restated,early",
+    ] = "queried,restated,early,seven",
     seeds: Annotated[int, typer.Option(help="Plants per mark.")] = 1,
     width: Annotated[int, typer.Option(help="Number of features.")] = 512,
     seed: Seed = 0,
@@ -196,15 +199,16 @@ def plant(
     from mechcot.core.errors import UserError
     from mechcot.core.store import digest, write_json
     from mechcot.features.finding import find_one, plant_lines, summed
-    from mechcot.features.plant import MARKS, Plant
+    from mechcot.features.plant import MARKS, WORD_MARK, Plant
     from mechcot.features.training import Settings
     from mechcot.model.reasoner import Reasoner
 
     names = [name.strip() for name in marks.split(",")]
-    if unknown := [name for name in names if name not in MARKS]:
-        raise UserError(f"--marks: expected some of {', '.join(MARKS)}, got {unknown[0]!r}")
+    if unknown := [name for name in names if name not in {*MARKS, WORD_MARK}]:
+        known = ", ".join((*MARKS, WORD_MARK))
+        raise UserError(f"--marks: expected some of {known}, got {unknown[0]!r}")
     reader = Reasoner.load(base)
-    settings = Settings(width=width, samples=400_000, seed=seed)
+    settings = Settings(width=width, samples=200_000)
     plants = [Plant(mark=m, seed=seed + n) for n in range(seeds) for m in names]
     found = []
     for each in plants:
@@ -219,9 +223,11 @@ def plant(
 
 @app.command()
 def page(
-    folder: Annotated[Path, typer.Argument(help="Folder with score.json, perhaps falsify.json.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with score.json, perhaps falsify.json and probe.json.")
+    ],
 ) -> None:
-    """Set the page of what `score` and `falsify` found; writes page.html."""
+    """Set the page of what `score`, `falsify` and `probe` found; writes page.html."""
     import json
 
     from mechcot.core.errors import UserError
@@ -233,7 +239,7 @@ def page(
             f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"
         )
     score = json.loads((folder / "score.json").read_text())
-    path = folder / "falsify.json"
-    trials = json.loads(path.read_text()) if path.is_file() else None
-    write_text(folder / "page.html", made(score, trials))
+    paths = [folder / name for name in ("falsify.json", "probe.json")]
+    trials, probes = (json.loads(p.read_text()) if p.is_file() else None for p in paths)
+    write_text(folder / "page.html", made(score, trials, probes))
     _say([f"written: {folder / 'page.html'}"])

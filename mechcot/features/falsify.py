@@ -4,8 +4,8 @@ A candidate is a feature with the kind of step that it is said to stand for. Can
 chains, and tried on the other:
 
 injection   The feature's strongest tokens are put at random places into text that is no reasoning (the prompt, then
-            tokens of steps of *other* kinds in random order). The upper 95 % bound of Cohen's d of its largest
-            activation, with against without them, must stay below 0.2.
+            tokens of steps of *other* kinds in random order). The upper 95 % bound, over
+            chains, of Cohen's d of its largest activation, with against without them, must stay below 0.2.
 rewording   The same chains in other words of the same meaning: on reworded steps of its kind it keeps at least half of its
             activation (lower 95 % bound of the ratio of means).
 random      Its selectivity (Cohen's d over steps, kind against other kinds) is above the 95th percentile of random
@@ -30,6 +30,7 @@ from mechcot.core.rewording import Paraphraser
 from mechcot.core.trace import Phase, Trace
 from mechcot.features.chains import with_exact_kinds
 from mechcot.features.dictionary import Dictionary
+from mechcot.features.injection import injection, strongest_tokens
 from mechcot.features.reads import Reads, read_features, selectivity
 from mechcot.features.states import token_states
 from mechcot.model.reasoner import Reasoner
@@ -38,9 +39,7 @@ from mechcot.stats.bootstrap import stream
 LARGEST_D = 0.2
 LEAST_KEPT = 0.5
 LEVEL = 0.95
-TEXTS, LENGTH, PLACES, TOKENS = 48, 40, 4, 3
 RESAMPLES = 2000
-CAP = 99.0
 
 
 @dataclass(frozen=True)
@@ -125,8 +124,9 @@ def try_all(
     paraphraser: Paraphraser | None,
     label: Callable[[Trace], Trace] = with_exact_kinds,
     seed: int = 0,
+    repeats: int = 1,
 ) -> list[Trial]:
-    """Hold the four trials. Cost: about `TEXTS` short forwards a candidate.
+    """Hold the four trials. Cost: up to 96 x `repeats` short forwards a candidate.
 
     Args:
         dictionary: The dictionary.
@@ -137,6 +137,7 @@ def try_all(
         paraphraser: Says chains in other words; None: the trial is not held, so nothing survives.
         label: Puts kinds on the steps of a reworded chain.
         seed: Of every draw.
+        repeats: Texts for injection from each chain; more of them narrow the bound.
     """
     reads = read_features(dictionary, reader, traces)
     reworded = _reworded(dictionary, reader, reads, paraphraser, label)
@@ -150,7 +151,16 @@ def try_all(
                 feature=each.feature,
                 kind=each.kind,
                 tokens=tuple(reader.decode([token]) for token in tokens),
-                injection_d=injection(dictionary, reader, reads, each, tokens, seed=seed),
+                injection_d=injection(
+                    dictionary,
+                    reader,
+                    reads,
+                    each.feature,
+                    each.kind,
+                    tokens,
+                    seed=seed,
+                    repeats=repeats,
+                ),
                 kept=kept_under(reads, reworded, each, seed=seed),
                 selectivity=float(
                     selectivity(reads.steps[:, [each.feature]], reads.kinds == each.kind)[0]
@@ -160,81 +170,6 @@ def try_all(
             )
         )
     return trials
-
-
-def strongest_tokens(reads: Reads, feature: int, *, count: int = TOKENS) -> tuple[int, ...]:
-    """The tokens on which a feature's activation is largest on average, of those with at least three occurrences."""
-    ids, place, counts = np.unique(reads.ids, return_inverse=True, return_counts=True)
-    means = np.bincount(place, weights=reads.values[:, feature]) / counts
-    means[counts < 3] = 0.0
-    order = np.argsort(-means, kind="stable")[:count]
-    return tuple(int(ids[n]) for n in order if means[n] > 0)
-
-
-def injection(
-    dictionary: Dictionary,
-    reader: Reasoner,
-    reads: Reads,
-    candidate: Candidate,
-    tokens: Sequence[int],
-    *,
-    seed: int,
-) -> float:
-    """Upper bound of Cohen's d of the largest activation with against without the tokens; NaN without tokens or texts."""
-    rng = stream(seed, f"injection {candidate.feature} {candidate.kind}")
-    plain = neutral_texts(reads, candidate.kind, without=tokens, rng=rng)
-    if not tokens or not plain:
-        return float("nan")
-    injected = [(start, _inject(ids, start, tokens, rng)) for start, ids in plain]
-    one, other = (
-        np.array([_largest(dictionary, reader, each, candidate.feature) for each in side])
-        for side in (injected, plain)
-    )
-    draws = rng.integers(0, len(one), size=(RESAMPLES, len(one)))
-    return float(np.quantile(_cohen(one[draws], other[draws]), LEVEL))
-
-
-def neutral_texts(
-    reads: Reads, kind: str, *, without: Sequence[int], rng: np.random.Generator
-) -> list[tuple[int, list[int]]]:
-    """Prompts followed by tokens of steps of other kinds in random order, and where the tokens begin."""
-    texts = []
-    for number in rng.permutation(len(reads.traces))[:TEXTS]:
-        here = (reads.trace == number) & (reads.token_kinds != kind) & ~np.isin(reads.ids, without)
-        pool = reads.ids[here]
-        if len(pool) >= 2 * PLACES:
-            trace = reads.traces[number]
-            tail = [int(i) for i in rng.permutation(pool)[:LENGTH]]
-            texts.append((trace.prompt_length, [*trace.ids[: trace.prompt_length], *tail]))
-    return texts
-
-
-def _inject(
-    ids: list[int], start: int, tokens: Sequence[int], rng: np.random.Generator
-) -> list[int]:
-    """The text with tokens written over some of its places."""
-    new = list(ids)
-    for place in rng.choice(np.arange(start, len(ids)), size=PLACES, replace=False):
-        new[int(place)] = int(rng.choice(np.asarray(tokens)))
-    return new
-
-
-def _largest(
-    dictionary: Dictionary, reader: Reasoner, text: tuple[int, list[int]], feature: int
-) -> float:
-    start, ids = text
-    states = reader.states(ids, [dictionary.site])[dictionary.site][start:]
-    return float(dictionary.encode(states)[:, feature].max())
-
-
-def _cohen(
-    one: Float[np.ndarray, "draw text"], other: Float[np.ndarray, "draw text"]
-) -> Float[np.ndarray, " draw"]:
-    """Cohen's d of every draw, at most `CAP` in size; 0 without a difference."""
-    gap = one.mean(axis=1) - other.mean(axis=1)
-    spread = np.sqrt((one.var(axis=1, ddof=1) + other.var(axis=1, ddof=1)) / 2)
-    d = np.divide(gap, spread, out=CAP * np.sign(gap), where=spread > 0)
-    return np.clip(d, -CAP, CAP)
 
 
 def _reworded(

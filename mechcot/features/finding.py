@@ -1,4 +1,9 @@
-"""Find planted directions with the ordinary pipeline, and count how often it is right."""
+"""Find planted directions with the ordinary pipeline, and count how often it is right.
+
+Finding knows nothing of u: a dictionary is trained on both models' states, the features that grew most from the model to the
+copy are tried (falsify.py), and what survives is said to be found. A find is right when its decoder's cosine with u
+is at least 0.9. A planted *word* feature (the direction stands at every `7`) is the negative control: the trials must refuse it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +14,16 @@ from mechcot.core.pair import Pair
 from mechcot.features import falsify
 from mechcot.features.dictionary import Dictionary
 from mechcot.features.fit import fit
-from mechcot.features.plant import MARKED, Plant, behaviour, marked, plant, written
+from mechcot.features.plant import (
+    MARKED,
+    WORD_MARK,
+    Plant,
+    along,
+    behaviour,
+    marked,
+    written,
+)
+from mechcot.features.planting import amplitude, plant
 from mechcot.features.reads import Reads, read_features, selectivity
 from mechcot.features.states import token_states
 from mechcot.features.training import Settings, train
@@ -17,7 +31,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
 
 COSINE = 0.9
-CANDIDATES = 8
+CANDIDATES, REPEATS = 3, 4
 
 
 def cosines(dictionary: Dictionary, u: torch.Tensor) -> torch.Tensor:
@@ -26,7 +40,7 @@ def cosines(dictionary: Dictionary, u: torch.Tensor) -> torch.Tensor:
 
 
 def find_one(
-    base: Reasoner, spec: Plant, *, settings: Settings, chains: int = 160, held_out: int = 48
+    base: Reasoner, spec: Plant, *, settings: Settings, chains: int = 320, held_out: int = 96
 ) -> dict[str, Any]:
     """Plant one direction and look for it.
 
@@ -37,22 +51,22 @@ def find_one(
         chains: Chains for tuning and for the dictionary.
         held_out: Other chains: half to choose candidates on, half for the trials.
     """
-    train_on = written(base, chains, seed=spec.seed + 10)
+    train_on = written(base, chains, seed=spec.seed + 10_000)
     fresh = [marked(t, spec.mark) for t in written(base, held_out, seed=spec.seed + 20_000)]
     tuned = plant(base, train_on, spec)
     states = [token_states(reader, train_on, spec.site).states for reader in (base, tuned)]
     dictionary = train(torch.cat(states), site=spec.site, model=tuned.name, settings=settings)
-    choosing = read_features(dictionary, tuned, fresh[::2])
-    chosen = _most_selective(choosing)
+    choosing = Pair(base, tuned).map(lambda reader: read_features(dictionary, reader, fresh[::2]))
     trials = falsify.try_all(
         dictionary,
         tuned,
-        chosen,
-        choosing=choosing,
+        new_features(dictionary, choosing),
+        choosing=choosing.after,
         traces=fresh[1::2],
         paraphraser=OrganismParaphraser(),
         label=lambda trace: marked(trace, spec.mark),
         seed=spec.seed,
+        repeats=REPEATS,
     )
     near = cosines(dictionary, spec.direction(dictionary.d_model))
     acts = Pair(base, tuned).map(lambda reader: behaviour(reader, fresh, spec))
@@ -60,6 +74,7 @@ def find_one(
         "mark": spec.mark,
         "seed": spec.seed,
         "behaviour": {"before": acts.before, "after": acts.after},
+        "along": along(tuned, fresh, spec, size=amplitude(base, train_on, spec)),
         "fit": [fit(dictionary, reader, fresh[:16]).to_json() for reader in (base, tuned)],
         "best_cosine": float(near.max()),
         "best_feature": int(near.argmax()),
@@ -67,29 +82,38 @@ def find_one(
     }
 
 
-def _most_selective(reads: Reads) -> list[falsify.Candidate]:
-    scores = selectivity(reads.steps, reads.kinds == str(MARKED))
-    return [falsify.Candidate(int(i), str(MARKED)) for i in (-scores).argsort()[:CANDIDATES]]
+def new_features(dictionary: Dictionary, reads: Pair[Reads]) -> list[falsify.Candidate]:
+    """The features that write most more after than before on the same tokens, of those that prefer marked steps."""
+    grown = (reads.after.values.mean(axis=0) - reads.before.values.mean(axis=0)) * (
+        dictionary.decoder.norm(dim=-1).cpu().numpy()
+    )
+    prefers = selectivity(reads.after.steps, reads.after.kinds == str(MARKED)) > 0
+    order = [int(i) for i in (-grown).argsort(kind="stable") if grown[i] > 0 and prefers[i]]
+    return [falsify.Candidate(i, str(MARKED)) for i in order[:CANDIDATES]]
 
 
 def summed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Recall over plants, and precision over the features that survived for them."""
-    survivors = [t for each in found for t in each["trials"] if t["survives"]]
+    """Recall over plants that no word shows, precision over the features that survived for them, and what became of word plants."""
+    words = [each for each in found if each["mark"] == WORD_MARK]
+    hidden = [each for each in found if each["mark"] != WORD_MARK]
+    survivors = [t for each in hidden for t in each["trials"] if t["survives"]]
     right = [t for t in survivors if t["cosine"] >= COSINE]
-    hit = [
-        each
-        for each in found
-        if any(t["survives"] and t["cosine"] >= COSINE for t in each["trials"])
-    ]
     return {
-        "plants": len(found),
-        "in_dictionary": sum(each["best_cosine"] >= COSINE for each in found),
-        "recalled": len(hit),
-        "recall": len(hit) / len(found),
+        "plants": len(hidden),
+        "in_dictionary": sum(each["best_cosine"] >= COSINE for each in hidden),
+        "recalled": sum(map(_right_survives, hidden)),
+        "recall": sum(map(_right_survives, hidden)) / len(hidden) if hidden else None,
         "survivors": len(survivors),
         "precision": len(right) / len(survivors) if survivors else None,
+        "word_plants": len(words),
+        "word_in_dictionary": sum(each["best_cosine"] >= COSINE for each in words),
+        "word_survived": sum(map(_right_survives, words)),
         "found": list(found),
     }
+
+
+def _right_survives(each: dict[str, Any]) -> bool:
+    return any(t["survives"] and t["cosine"] >= COSINE for t in each["trials"])
 
 
 def plant_lines(result: dict[str, Any]) -> list[str]:
@@ -107,6 +131,11 @@ def plant_lines(result: dict[str, Any]) -> list[str]:
             for t in each["trials"]
         ]
     precision = "-" if result["precision"] is None else f"{result['precision']:.2f}"
+    if result["word_plants"]:
+        lines.append(
+            f"negative control: {result['word_in_dictionary']} of {result['word_plants']} word plants are in the dictionary, "
+            f"{result['word_survived']} survived the trials"
+        )
     lines.append(
         f"recall {result['recalled']} of {result['plants']} plants (in the dictionary: {result['in_dictionary']}), "
         f"precision {precision} over {result['survivors']} surviving features"

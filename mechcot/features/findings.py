@@ -74,7 +74,7 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def falsified(study: Study, *, seed: int = 0) -> dict[str, Any]:
+def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
     """Choose candidates on one half of the chains and try them on the other, on the model before.
 
     Raises:
@@ -96,6 +96,7 @@ def falsified(study: Study, *, seed: int = 0) -> dict[str, Any]:
         traces=study.traces[2::4] + study.traces[3::4],
         paraphraser=paraphraser(choosing),
         seed=seed,
+        repeats=repeats,
     )
     return {
         "schema": SCHEMA,
@@ -103,6 +104,7 @@ def falsified(study: Study, *, seed: int = 0) -> dict[str, Any]:
         "site": study.dictionary.site.name,
         "model": reader.name,
         "fit": [each.to_json() for each in study.fits],
+        "repeats": repeats,
         "candidates": len(trials),
         "survivors": sum(trial.survives for trial in trials),
         "passed": {

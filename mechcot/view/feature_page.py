@@ -1,6 +1,6 @@
-"""The page of sparse features, from `score.json` and `falsify.json` alone."""
+"""The page of sparse features, from `score.json`, `falsify.json` and `probe.json` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.view.figures import features as figures
@@ -10,14 +10,23 @@ from mechcot.view.tables import Cell, Table, table
 from mechcot.view.words import DASH, fixed, interval, number, percent
 
 DRAWN = 12
+PROBED = (
+    "A target that the words of the step alone tell as well as the state says nothing about reasoning. "
+    "A diamond below the line is what the dictionary loses. A model without a line has one class only."
+)
 
 
-def page(score: Mapping[str, Any], trials: Mapping[str, Any] | None) -> str:
+def page(
+    score: Mapping[str, Any],
+    trials: Mapping[str, Any] | None,
+    probes: Mapping[str, Any] | None = None,
+) -> str:
     """Set the page.
 
     Args:
         score: What `score.json` holds.
         trials: What `falsify.json` holds; None when the features were not tried.
+        probes: What `probe.json` holds; None when no probe was held.
 
     Returns:
         HTML text, the same for the same data.
@@ -44,16 +53,21 @@ def page(score: Mapping[str, Any], trials: Mapping[str, Any] | None) -> str:
             _changes(score),
         ),
     ]
+    probed = None
+    if probes is not None:
+        told = _probes(probes["models"])
+        probed = Plate(4, figures.probes(probes["models"]), PROBED, told)
     return render(
         "features.html.j2",
-        plates,
+        [*plates, *([probed] if probed else [])],
         score=score,
         trials=trials,
         fits=_fits(score),
         numbers=numbers,
         tried=None if trials is None else _trials(trials),
         contexts=[_context(row) for row in top],
-        plates=plates,
+        shown=plates,
+        probed=probed,
     )
 
 
@@ -132,6 +146,35 @@ def _changes(score: Mapping[str, Any]) -> Table:
             )
             for row in most
         ],
+    )
+
+
+def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
+    rows = []
+    for each in models:
+        for name, target in each["targets"].items():
+            if target is None:
+                rows.append((Cell(each["model"]), Cell(name), *[Cell(DASH, "number")] * 6))
+                continue
+            held = target["probes"]
+            shown = ("state", "features", "8 features", "words", "features, shuffled")
+            rows.append(
+                (
+                    Cell(each["model"]),
+                    Cell(name),
+                    Cell(f"{target['chance']:.2f}", "number"),
+                    *(
+                        Cell(
+                            fixed(held[key]["mean"]),
+                            "number",
+                            interval(held[key]["low"], held[key]["high"]),
+                        )
+                        for key in shown
+                    ),
+                )
+            )
+    return table(
+        ("model", "target", "chance", "state", "features", "8 features", "words", "shuffled"), rows
     )
 
 

@@ -10,6 +10,7 @@ from mechcot.features.fit import fit
 from mechcot.features.run import Study
 from mechcot.model.sites import Site
 from mechcot.view.feature_page import page
+from mechcot.view.figures.features import probes
 from tests.features.test_scores import Detectors
 
 
@@ -33,3 +34,28 @@ def test_from_chains_to_page(base, traces):
     assert not re.findall(r'(?:src|href)="https?:', markup)
     assert "Content-Security-Policy" in markup
     assert "none may be called a reasoning feature" in page(score, None)
+
+
+def test_probes_get_a_figure_and_a_table():
+    def held(mean):
+        return {"mean": mean, "low": mean - 0.05, "high": mean + 0.05, "parts": [None, mean, mean]}
+
+    names = ("state", "features", "8 features", "words", "state, shuffled", "features, shuffled")
+    target = {
+        "classes": {"yes": 9, "no": 9},
+        "chance": 0.5,
+        "probes": {name: held(0.61 + n / 20) for n, name in enumerate(names)},
+        "gap": {"mean": 0.0, "low": 0.0, "high": 0.0},
+        "layers": [held(0.7), held(0.83)],
+    }
+    some = {"model": "base", "site": "blocks.1.hook_resid_post", "steps": 18}
+    models = [
+        some | {"targets": {"kind": target, "used": target, "again": None, "known": target}},
+        some | {"model": "<b>tuned", "targets": dict.fromkeys(("kind", "used", "again", "known"))},
+    ]
+    figure = probes(models)
+    shown = {title.text for title in figure.layout.annotations}
+    assert "which kind of step" in shown and "also behind the next step" not in shown
+    assert {trace.name for trace in figure.data} == {"base: state", "base: features", "base: words"}
+    lines = [trace for trace in figure.data if trace.name == "base: state" and len(trace.y) == 2]
+    assert all(list(trace.y) == [0.7, 0.83] for trace in lines) and len(lines) == 3

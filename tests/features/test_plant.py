@@ -1,21 +1,38 @@
 """What is marked, where a plant stands, what one training step does, and how finds are counted."""
 
+import json
+from dataclasses import replace
+from random import Random
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from mechcot.core.pair import Pair
+from mechcot.core.trace import Phase
+from mechcot.features import planting
 from mechcot.features.chains import facts
-from mechcot.features.finding import summed
+from mechcot.features.cli import app
+from mechcot.features.dictionary import Dictionary
+from mechcot.features.finding import new_features, summed
 from mechcot.features.plant import (
     MARKED,
     MARKS,
+    SITE,
+    WORD,
+    WORD_MARK,
     Plant,
-    behaviour,
+    along,
     ends,
     marked,
     places,
-    plant,
     written,
 )
+from mechcot.features.planting import amplitude, mixed, plant
+from mechcot.features.reads import Reads
+from mechcot.features.states import token_states
 from mechcot.organisms.grammar import WORDS
 from mechcot.organisms.task import read_question
 
@@ -59,17 +76,87 @@ def test_ends_of_runs():
     assert ends(torch.tensor([0, 1, 1, 0, 1], dtype=torch.bool)).tolist() == [2, 4]
 
 
+def test_the_word_plant_stands_at_its_word_and_is_a_word_feature(base, chains):
+    for trace in chains:
+        at = places(trace, WORD_MARK)
+        assert {base.decode([trace.ids[i]]) for i in at.nonzero().flatten()} <= {WORD}
+        assert not at[: trace.prompt_length].any()
+        for step in marked(trace, WORD_MARK).chain_steps:
+            assert (step.kind is MARKED) == (WORD in step.text.split())
+
+
+def test_shuffled_text_keeps_prompt_and_words(chains):
+    for trace in chains[:3]:
+        ids = mixed(trace, Random(1))
+        assert ids != list(trace.ids)
+        assert sorted(ids) == sorted(trace.ids)
+        assert ids[: trace.prompt_length] == list(trace.ids[: trace.prompt_length])
+
+
+def test_what_is_cached_is_what_the_model_does(base, chains):
+    texts = planting._texts(
+        base.model, [(t.ids, places(t, "queried")) for t in chains], SITE, size=3
+    )
+    named, blocks = planting._Named(base.model, SITE), base.model.model.layers
+    with torch.no_grad():
+        states = planting._through(
+            blocks[2:3], planting._padded([text.inside for text in texts]), named
+        )
+        last = planting._through(blocks[3:], states, named)
+        logits = base.model.lm_head(base.model.model.norm(last)).log_softmax(dim=-1)
+    for trace, text, out, row in zip(chains, texts, states, logits, strict=True):
+        plain = base.states(trace.ids, [SITE])[SITE]
+        assert torch.allclose(text.outside, plain, atol=1e-4)
+        assert torch.allclose(out[: len(trace)], plain, atol=1e-4)
+        assert torch.allclose(row[: len(trace)], text.before, atol=1e-4)
+
+
+def test_the_loss_of_writing_is_zero_for_what_is_wanted(base, chains):
+    texts = planting._texts(base.model, [(t.ids, places(t, "queried")) for t in chains[:3]], SITE)
+    u = Plant().direction(128)
+    wanted = [replace(t, outside=t.outside - 5.0 * t.at.unsqueeze(-1) * u) for t in texts]
+    here, named = base.model.model.layers[2], planting._Named(base.model, SITE)
+    with torch.no_grad():
+        assert float(planting._written(here, named, u, 5.0, wanted)) < 1e-8
+        away = float(planting._written(here, named, u, 5.0, texts))
+    assert away == pytest.approx(
+        1.0, abs=1e-4
+    )  # A u is missing at marked places, nothing elsewhere
+
+
 def test_a_few_steps_move_the_copy_and_not_the_model(base, chains):
-    spec = Plant(steps=4, batch=2)
-    before = base.model.lm_head.weight.clone()
+    spec, chains = Plant(steps=6, batch=4), chains[:4]
+    before = [weight.clone() for weight in base.model.parameters()]
     copy = plant(base, chains, spec)
-    assert torch.equal(base.model.lm_head.weight, before)
-    assert behaviour(copy, chains[:2], spec)["marked"] > behaviour(base, chains[:2], spec)["marked"]
+    assert all(map(torch.equal, base.model.parameters(), before))
+    size = amplitude(base, chains, spec)
+    sides = [along(reader, chains, spec, size=size) for reader in (base, copy)]
+    assert sides[1]["marked"] > sides[0]["marked"] + 0.05
+    assert sides[1]["cosine"] > sides[0]["cosine"]
+    changed = [n for n, w in copy.model.named_parameters() if not torch.equal(w, before.pop(0))]
+    assert changed and {name.split(".")[2] for name in changed} == {"2", "3"}
+
+
+def test_new_features_are_those_that_grew_and_prefer_marked_steps(base, chains):
+    def reads(values):
+        return Reads(tuple(labelled), values, tokens.trace, tokens.step, tokens.position)
+
+    labelled = [marked(trace, "queried") for trace in chains]
+    tokens = token_states(base, labelled, SITE, phases=(Phase.CHAIN,))
+    before = np.zeros((len(tokens), 4), dtype=np.float32)
+    hits = (reads(before).token_kinds == str(MARKED)).astype(np.float32)
+    hits *= 1 + 0.1 * (tokens.position % 3)  # else a step's mean would not vary at all
+    after = np.stack([3 * hits, 2 * hits, 5 * (hits == 0), 0 * hits], axis=1).astype(np.float32)
+    wide = Dictionary("four", SITE, SimpleNamespace(W_dec=torch.diag(torch.tensor([1.0, 2, 1, 1]))))
+    found = new_features(wide, Pair(reads(before), reads(after)))
+    assert [each.feature for each in found] == [1, 0]  # 2 x 2 written against 3 x 1
+    assert new_features(wide, Pair(reads(after), reads(after))) == []
 
 
 def test_finds_are_counted():
-    def find(*trials):
+    def find(*trials, mark="queried"):
         return {
+            "mark": mark,
             "best_cosine": max(c for c, _ in trials),
             "trials": [{"cosine": c, "survives": ok} for c, ok in trials],
         }
@@ -78,3 +165,32 @@ def test_finds_are_counted():
     assert (result["in_dictionary"], result["recalled"], result["survivors"]) == (2, 1, 2)
     assert result["recall"] == pytest.approx(1 / 3)
     assert result["precision"] == pytest.approx(0.5)
+    words = summed([find((0.95, False), mark=WORD_MARK), find((0.95, True), mark=WORD_MARK)])
+    assert (words["plants"], words["recall"], words["precision"]) == (0, None, None)
+    assert (words["word_plants"], words["word_in_dictionary"], words["word_survived"]) == (2, 2, 1)
+
+
+def test_a_plant_that_is_done_is_not_done_again(tmp_path, monkeypatch):
+    asked, most = [], [2]
+
+    def find_one(_base, spec, **_):
+        if len(asked) == most[0]:
+            raise RuntimeError("killed")
+        asked.append(spec.mark)
+        return {
+            "mark": spec.mark,
+            "seed": spec.seed,
+            "behaviour": {"after": dict.fromkeys(("marked", "other", "erased"), 0.5)},
+            "along": {"marked": 1.0, "other": 0.0, "cosine": 1.0},
+            "best_cosine": 1.0,
+            "trials": [],
+        }
+
+    monkeypatch.setattr("mechcot.features.finding.find_one", find_one)
+    command = ["plant", "--out", str(tmp_path)]
+    assert CliRunner().invoke(app, command).exit_code != 0
+    assert asked == ["queried", "restated"]
+    most[0] = 99
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert asked == ["queried", "restated", "early", "seven"]
+    assert json.loads((tmp_path / "plant.json").read_text())["in_dictionary"] == 3

@@ -8,7 +8,7 @@ import torch
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.pair import Pair
-from mechcot.features import falsify, score
+from mechcot.features import falsify, injection, score
 from mechcot.features.dictionary import Dictionary
 from mechcot.features.patching import COUNTS, curve
 from mechcot.features.reads import read_features, selectivity
@@ -161,6 +161,20 @@ def test_a_word_feature_falls_at_injection_and_at_rewording(words, base, reads, 
     assert constant.kept == pytest.approx(1.0)
     assert not constant.passes["random"]
     assert not constant.survives
+
+
+def test_neutral_texts_hold_other_kinds_without_the_tokens(reads):
+    ids = [WORDS.index("need"), WORDS.index(".")]
+    rng = np.random.default_rng(0)
+    rows = injection.neutral_texts(reads, "exploration", without=ids, rng=rng, repeats=3)
+    prompts = {tuple(t.ids[: t.prompt_length]): n for n, t in enumerate(reads.traces)}
+    assert rows and all(len(row) == 3 for row in rows)
+    for row in rows:
+        for start, text in row:
+            number = prompts[tuple(text[:start])]
+            other = (reads.trace == number) & (reads.token_kinds != "exploration")
+            assert set(text[start:]) <= set(reads.ids[other].tolist()) - set(ids)
+        assert len({tuple(text) for _, text in row}) == 3
 
 
 def test_without_a_paraphraser_nothing_survives(words, base, reads, traces):
