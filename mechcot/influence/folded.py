@@ -2,9 +2,10 @@
 
 The expectation depends on a pair only through its bucket (mechcot.influence.null), so the mean over later steps needs only
 
-    sums[l, h, (j, b)] = sum of mass[l, h, j, i] over the targets i whose pair with j is in bucket b
+    sums[l, h, (j, b)] = sum of relative[l, h, j, i] over the targets i whose pair with j is in bucket b
     sum over i of corrected[l, h, j, i] = sum over b of sums[l, h, (j, b)] / E[b]
 
+relative is mass over what even attention would give (mechcot.influence.weights).
 A source has one length and few distances in powers of two: about 10 numbers a step, head and layer instead of one for every later
 step. 600 steps take 50 times less than the matrix, and only one trace's matrix is ever held.
 """
@@ -41,14 +42,14 @@ class Folded:
 
     @classmethod
     def of(cls, mass: Mass) -> "Folded":
-        """Fold the attention mass of a trace."""
+        """Fold the relative attention mass of a trace."""
         keys: list[tuple[int, int]] = []
-        sums, counts = [], []
+        sums, counts, relative = [], [], mass.relative
         for source, codes in enumerate(mass.code):
             for bucket in np.unique(codes[codes != NOWHERE]):
                 here = codes == bucket
                 keys.append((source, int(bucket)))
-                sums.append(mass.mass[:, :, source, here].sum(-1))
+                sums.append(relative[:, :, source, here].sum(-1))
                 counts.append(int(here.sum()))
         table = np.array(keys, dtype=np.int64).reshape(-1, 2)
         stacked = np.stack(sums, axis=-1) if sums else np.zeros((*mass.mass.shape[:2], 0))

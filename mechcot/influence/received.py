@@ -1,11 +1,14 @@
 """`mechcot influence`: who listens to which step, by kind, before and after.
 
-    received[l, h, j] = mean over later chain steps i of corrected[l, h, j, i]       (mechcot.influence.null)
-    pooled[j]         = mean over layers and heads
+    relative[l, h, j, i]  = mass[l, h, j, i] / (tokens of j / tokens that i sees)
+    corrected             = relative / E[relative | distance, length]                 (mechcot.influence.null)
+    received[l, h, j]     = mean over later chain steps i of corrected[l, h, j, i]
+    pooled[j]             = mean over layers and heads
 
 Traces are read one by one; what is kept of each is folded by distance (mechcot.influence.folded). Heads that listen to few steps:
 mechcot.influence.receivers.
 
+Relative mass comes first because a later target sees more text: with even attention a model without any interest would seem to ignore whatever comes late.
 1 is what a step of this length at this distance receives on average in the other traces, both models together. The question
 and the first token (attention sink) are no sources; the answer's own attention stands beside, as `answer`. By kind: mean over the steps of a kind
 in a trace, then over traces, whose intervals are bootstrapped over traces. "Ignored" steps often just come after the answer, so every number
@@ -195,7 +198,7 @@ def _fold(reader: Reasoner, trace: Trace, *, out: Path) -> Path:
     """The file with the attention of one trace, read now if it is not there."""
     seen = reader.view(trace)
     key = digest(
-        "folded",
+        "folded, relative",
         reader.weights_hash,
         reader.cue.text,
         list(seen.ids),

@@ -1,5 +1,6 @@
 """How much each step weighs on each later one and on the answer: by attention, and by suppression."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,17 @@ class Mass:
     Attributes:
         mass: Steps are sources; steps and, last, the answer are targets. The question and the first token (sink) are no sources.
         code: Bucket of every pair, see `mechcot.influence.null`.
+        even: What the source would receive if the target attended to all that it sees evenly: its tokens over the tokens that are seen.
     """
 
     mass: Float[np.ndarray, "layer head source target"]
     code: Int[np.ndarray, "source target"]
+    even: Float[np.ndarray, "source target"]
+
+    @property
+    def relative(self) -> Float[np.ndarray, "layer head source target"]:
+        """Mass over even mass: later targets see more text and leave less for each step, which is no lack of interest."""
+        return self.mass / self.even
 
     @property
     def null(self) -> Null:
@@ -50,7 +58,19 @@ def attention_mass(reader: Reasoner, trace: Trace) -> Mass:
     ids = (*trace.ids[: trace.cuts()[-1]], *reader.cue_ids)
     groups = [*spans, Span(len(ids) - 1, len(ids))]
     mass = group_attention(reader, ids, groups).mass[:, :, :-1, :]
-    return Mass(mass, buckets(groups)[:-1])
+    return Mass(mass, buckets(groups)[:-1], even_mass(groups)[:-1])
+
+
+def even_mass(groups: Sequence[Span]) -> Float[np.ndarray, "source target"]:
+    """Share of what each target sees, mean over its tokens, that each source makes up; 1 for empty ones."""
+    sizes = np.array([max(len(group), 1) for group in groups], dtype=float)
+    inverse = np.array(
+        [
+            np.mean(1.0 / (np.arange(group.start, max(group.stop, group.start + 1)) + 1.0))
+            for group in groups
+        ]
+    )
+    return sizes[:, None] * inverse[None, :]
 
 
 def attention_weights(mass: Mass, every: Null) -> Weights:

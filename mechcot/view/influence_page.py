@@ -16,7 +16,7 @@ NAN = float("nan")
 READING = (
     (
         "received / expected",
-        "Attention mass that a step gets from later steps, over what a step of this length at this distance gets in the other traces, both models together; mean over layers and heads. The question and the first token are left out.",
+        "Attention mass that a step gets from later steps, over its share of the text that they see (later steps see more and leave less for each), over what a step of this length at this distance gets in the other traces, both models together; mean over layers and heads. The question and the first token are left out.",
     ),
     (
         "before and after",
