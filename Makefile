@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo ruler test check-notebooks lint bench notebooks organisms clean install
+.PHONY: demo ruler test check-notebooks lint bench notebooks executed gallery organisms clean install
 
 demo: $(STAMP)
 	$(BIN)/mechcot demo --out artifacts/demo
@@ -33,6 +33,12 @@ organisms: $(STAMP)
 
 notebooks: $(STAMP)
 	$(BIN)/jupyter lab notebooks
+
+executed: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.notebooks
+
+gallery: $(STAMP)
+	$(BIN)/python -m tools.gallery
 
 install: $(STAMP)
 

@@ -1,6 +1,6 @@
 """Which step carries the answer, from what hiding it and changing it did.
 
-The step with the largest effect of the first intervention (hidden from attention, wrong value stated, state changed)
+The step with the largest effect of the first intervention (wrong value stated, hidden from attention, state changed)
 that reaches the smallest effect of its card on any step.
 """
 

@@ -80,6 +80,15 @@ def test_the_first_numbers_shown_have_a_value_for_every_step(trace):
     assert [values.key for values in alone.values] == ["suppression/answer"]
 
 
+def test_what_a_step_says_names_it_before_where_it_stands(trace):
+    stated = reading("adding_mistakes", [array(StepVector, "kept", [np.nan, 0.9, 0.2])])
+    view = only(explorer([trace], [hidden([0.0, 0.0, 0.98]), stated], readers=["one"]))
+    assert view.carrier == {"one": 1}
+    assert view.sentences["one"] == (
+        "Step 2 carries the answer: wrong value stated, 0.90 (probability). Other steps that move it: 3."
+    )
+
+
 def test_no_step_is_named_below_the_bounds(trace):
     view = only(explorer([trace], [hidden([0.0, 0.09, 0.0]), patched([[0.1, np.nan]])], readers=["one"]))  # fmt: skip
     assert view.carrier == {"one": None}
