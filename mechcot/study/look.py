@@ -11,6 +11,7 @@ from mechcot.measure.inputs import Inputs
 from mechcot.measure.registry import MEASURES, STANDARD
 from mechcot.model.authoring import item_seed
 from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.exact import with_exact_kinds
 from mechcot.study.explore import explorer
 from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
 from mechcot.study.pictures import PLACES, by_place, nanmean
@@ -43,7 +44,8 @@ def look(
     Raises:
         UserError: No trace could be read.
     """
-    traces = readers[0].write(problems, max_tokens=max_tokens, seed=seed, skip=lambda *_: None)
+    written = readers[0].write(problems, max_tokens=max_tokens, seed=seed, skip=lambda *_: None)
+    traces = [with_exact_kinds(trace) for trace in written]
     made = []
     for reader in readers:
         for trace in traces:
