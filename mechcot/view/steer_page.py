@@ -38,7 +38,10 @@ def page(result: Mapping[str, Any]) -> str:
     Returns:
         HTML text, the same for the same data.
     """
-    every = list(dict.fromkeys(name_of(arm, result) for arm in result["arms"]))
+    ordered = sorted(result["arms"], key=lambda arm: arm["role"] not in ("vector", *PENALTIES))
+    every = list(
+        dict.fromkeys(name_of(arm, result) for arm in ordered)
+    )  # best told apart: the first
     look = looks(every)
     plates = _plates(result, look)
     return render(
@@ -104,7 +107,8 @@ def _held(result: Mapping[str, Any]) -> Plate | None:
     colours = [PALETTE[order.index(one["against"]) % len(PALETTE)] for one in held]
     what = f"alpha {held[0]['alpha']:g}" if experiment["penalty"] else f"{held[0]['nats']:g} nats"
     subtitle = f"differences on the same n = {_n(result)} items at {what}; bars: 95 % bootstrap intervals; dotted: none"
-    figure = differences(rows, [title(name) for name in names], colours, subtitle=subtitle)
+    about = {"title": f"What the {held[0]['what']} does beyond its controls", "subtitle": subtitle}
+    figure = differences(rows, [title(name) for name in names], colours, **about)
     caption = (
         "Each line is the vector (or penalty) minus what it is held against, at the same dose, model and sign. "
         "An interval that touches the dotted line is no difference."

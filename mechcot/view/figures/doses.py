@@ -68,7 +68,12 @@ class Difference:
 
 
 def differences(
-    rows: Sequence[Difference], titles: Sequence[str], colours: Sequence[str], *, subtitle: str
+    rows: Sequence[Difference],
+    titles: Sequence[str],
+    colours: Sequence[str],
+    *,
+    title: str,
+    subtitle: str,
 ) -> go.Figure:
     """One line a comparison, one panel a number; an interval that leaves out the dotted zero is a difference."""
     figure = make_subplots(
@@ -104,9 +109,7 @@ def differences(
     figure.update_yaxes(autorange="reversed", automargin=True, zeroline=False)
     figure.update_annotations(font_size=12)
     height = 190 + 24 * len(rows)
-    return titled(
-        figure, "What the vector does beyond its controls", subtitle, height=height, top=104
-    )
+    return titled(figure, plain(title), plain(subtitle, limit=140), height=height, top=104)
 
 
 def curves(
