@@ -88,7 +88,7 @@ def _cell(lab: Lab, arm: Arm) -> dict[str, Any]:
     }
     if arm.site:
         vector = lab.steered(arm)
-        found["dose"] = asdict(lab.dose(arm))
+        found["dose"] = _plain(asdict(lab.dose(arm)))
         found["vector"] = _plain(
             {
                 "norm": vector.norm,
@@ -115,8 +115,9 @@ def _shown(reasoner: Reasoner, trace: Trace, line: Line | None) -> list[list[Any
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN as None, which JSON has."""
-    return {n: None if isinstance(v, float) and math.isnan(v) else v for n, v in values.items()}
+    """NaN and infinity as None, which JSON has (a vector that moves no logit has no factor)."""
+    strange = {n for n, v in values.items() if isinstance(v, float) and not math.isfinite(v)}
+    return {name: None if name in strange else value for name, value in values.items()}
 
 
 def _tables(out: Path, cells: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> None:

@@ -118,6 +118,15 @@ def test_a_summary_by_hand():
     assert "prompt says “brief”" in page(summary(experiment, cells))
 
 
+def test_a_vector_that_nothing_reads_is_an_arm_without_a_factor(tmp_path):
+    """Added to the question behind the last block it moves no logit of the chain."""
+    nothing = Compare(sweep=("resid_post.3",))
+    small = replace(SMALL, compare=nothing, items=Items(n=1, hops=(2, 2)), max_tokens=8)
+    arm = run(small, tmp_path)["arms"][-1]
+    assert arm["role"] == "sweep" and arm["dose"]["kl"] == 0 and arm["dose"]["gamma_max"] is None
+    assert arm["saved"]["mean"] == 0
+
+
 def test_mistakes_in_a_file_are_told(tmp_path):
     path = tmp_path / "x.toml"
     good = 'title = "t"\nquestion = "q"\nmodels = ["organism:base"]\n'
