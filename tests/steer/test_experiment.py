@@ -16,7 +16,7 @@ from mechcot.organisms.task import read_question
 from mechcot.organisms.writer import Manner, compose
 from mechcot.steer.arms import arms
 from mechcot.steer.cli import app
-from mechcot.steer.run import run
+from mechcot.steer.run import _plain, run
 from mechcot.steer.shortest import BareSteps, marker_words, shortest
 from mechcot.steer.single import numbers, read_pairs
 from mechcot.steer.spec import Apply, Compare, Experiment, Items, VectorSpec, load
@@ -118,13 +118,13 @@ def test_a_summary_by_hand():
     assert "prompt says “brief”" in page(summary(experiment, cells))
 
 
-def test_a_vector_that_nothing_reads_is_an_arm_without_a_factor(tmp_path):
-    """Added to the question behind the last block it moves no logit of the chain."""
-    nothing = Compare(sweep=("resid_post.3",))
-    small = replace(SMALL, compare=nothing, items=Items(n=1, hops=(2, 2)), max_tokens=8)
-    arm = run(small, tmp_path)["arms"][-1]
-    assert arm["role"] == "sweep" and arm["dose"]["kl"] == 0 and arm["dose"]["gamma_max"] is None
-    assert arm["saved"]["mean"] == 0
+def test_numbers_that_json_lacks_are_none():
+    assert _plain({"a": float("inf"), "b": float("nan"), "c": 1.5, "d": "x"}) == {
+        "a": None,
+        "b": None,
+        "c": 1.5,
+        "d": "x",
+    }
 
 
 def test_mistakes_in_a_file_are_told(tmp_path):
