@@ -202,15 +202,15 @@ def frontier(
                 hovertemplate="%{text}: %{x:.1f} tokens, %{y:.3f}<extra></extra>",
             )
         )
-    for place, (name, tokens) in enumerate(marks.items()):
+    for name, tokens in marks.items():
         figure.add_vline(x=tokens, line={"dash": "dot", "width": 1.2})
         figure.add_annotation(
             x=tokens,
-            y=0.02 + 0.07 * place,
+            y=0.4,
             text=plain(name),
+            textangle=-90,
             showarrow=False,
-            xanchor="left",
-            xshift=4,
+            xshift=-9,
             font_size=11,
         )
     figure.update_xaxes(title="tokens of the chain, mean over items", zeroline=False)
