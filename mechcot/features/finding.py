@@ -6,11 +6,13 @@ is at least 0.9. A planted *word* feature (the direction stands at every `7`) is
 """
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import torch
 
 from mechcot.core.pair import Pair
+from mechcot.core.trace import Trace
 from mechcot.features import falsify
 from mechcot.features.dictionary import Dictionary
 from mechcot.features.fit import fit
@@ -21,9 +23,11 @@ from mechcot.features.plant import (
     along,
     behaviour,
     marked,
+    places,
+    words_at,
     written,
 )
-from mechcot.features.planting import amplitude, plant
+from mechcot.features.planting import amplitude, mixed, plant
 from mechcot.features.reads import Reads, read_features, selectivity
 from mechcot.features.states import token_states
 from mechcot.features.training import Settings, train
@@ -31,7 +35,10 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
 
 COSINE = 0.9
-CANDIDATES, REPEATS = 3, 4
+CANDIDATES = 3
+REPEATS = 16
+"""Texts from each of 48 chains, for injection: 768 a side, so that the standard error of Cohen's d is sqrt(2 / 768) = 0.051 and a
+true d of 0 is cleared (upper 95 % bound below 0.2) with probability 0.99; 4 texts a chain clear it with 0.62."""
 
 
 def cosines(dictionary: Dictionary, u: torch.Tensor) -> torch.Tensor:
@@ -40,7 +47,7 @@ def cosines(dictionary: Dictionary, u: torch.Tensor) -> torch.Tensor:
 
 
 def find_one(
-    base: Reasoner, spec: Plant, *, settings: Settings, chains: int = 320, held_out: int = 96
+    base: Reasoner, spec: Plant, *, settings: Settings, chains: int = 480, held_out: int = 96
 ) -> dict[str, Any]:
     """Plant one direction and look for it.
 
@@ -74,12 +81,25 @@ def find_one(
         "mark": spec.mark,
         "seed": spec.seed,
         "behaviour": {"before": acts.before, "after": acts.after},
-        "along": along(tuned, fresh, spec, size=amplitude(base, train_on, spec)),
+        "along": _along(Pair(base, tuned), fresh, spec, size=amplitude(base, train_on, spec)),
         "fit": [fit(dictionary, reader, fresh[:16]).to_json() for reader in (base, tuned)],
         "best_cosine": float(near.max()),
         "best_feature": int(near.argmax()),
         "trials": [t.to_json() | {"cosine": float(near[t.feature])} for t in trials],
     }
+
+
+def _along(
+    readers: Pair[Reasoner], traces: Sequence[Trace], spec: Plant, *, size: float
+) -> dict[str, float]:
+    """How clean a plant is on chains, and its `shuffled` root mean square along u in their words in random order."""
+    rng = Random(f"along {spec.seed}")
+    texts = [mixed(trace, rng) for trace in traces]
+    hits = [words_at(ids, trace.prompt_length) for ids, trace in zip(texts, traces, strict=True)]
+    at = hits if spec.mark == WORD_MARK else [torch.zeros_like(each) for each in hits]
+    rows = [(trace.ids, places(trace, spec.mark)) for trace in traces]
+    shuffled = along(readers, list(zip(texts, at, strict=True)), spec, size=size)["other"]
+    return along(readers, rows, spec, size=size) | {"shuffled": shuffled}
 
 
 def new_features(dictionary: Dictionary, reads: Pair[Reads]) -> list[falsify.Candidate]:

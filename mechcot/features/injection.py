@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from mechcot.features.dictionary import Dictionary
 from mechcot.features.reads import Reads
+from mechcot.features.states import row_states
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import stream
 
@@ -42,7 +43,7 @@ def injection(
         return float("nan")
     injected = [[(start, _inject(ids, start, tokens, rng)) for start, ids in row] for row in plain]
     one, other = (
-        np.array([[_largest(dictionary, reader, t, feature) for t in row] for row in side])
+        np.stack([_largest(dictionary, reader, row, feature) for row in side])
         for side in (injected, plain)
     )
     draws = rng.integers(0, len(one), size=(RESAMPLES, len(one)))
@@ -81,11 +82,16 @@ def _inject(
 
 
 def _largest(
-    dictionary: Dictionary, reader: Reasoner, text: tuple[int, list[int]], feature: int
-) -> float:
-    start, ids = text
-    states = reader.states(ids, [dictionary.site])[dictionary.site][start:]
-    return float(dictionary.encode(states)[:, feature].max())
+    dictionary: Dictionary,
+    reader: Reasoner,
+    row: Sequence[tuple[int, list[int]]],
+    feature: int,
+) -> Float[np.ndarray, " text"]:
+    """Largest activation behind the prompt in each text of one trace; they are equally long."""
+    start = row[0][0]
+    states = row_states(reader, [ids for _, ids in row], dictionary.site)[:, start:]
+    values = dictionary.encode(states.flatten(0, 1))[:, feature]
+    return values.view(len(row), -1).max(dim=1).values.float().cpu().numpy()
 
 
 def _cohen(

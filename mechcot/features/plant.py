@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechcot.core.pair import Pair
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.features.chains import facts
 from mechcot.model.edits import Erase, Intervention
@@ -65,7 +66,8 @@ class Plant:
         site: Where; behind it there must be a block to read it.
         seed: Of the direction and of the training.
         size: A, in units of the states' mean norm.
-        steps: Optimiser steps of writing; a third of it for reading.
+        steps: Optimiser steps of writing.
+        reading: Optimiser steps of reading.
         batch: Texts in a step.
         rate: Learning rate.
     """
@@ -74,7 +76,8 @@ class Plant:
     site: Site = SITE
     seed: int = 0
     size: float = 1.0
-    steps: int = 240
+    steps: int = 800
+    reading: int = 100
     batch: int = 12
     rate: float = 2e-3
 
@@ -154,20 +157,34 @@ def behaviour(reader: Reasoner, traces: Sequence[Trace], spec: Plant) -> dict[st
 
 
 def along(
-    reader: Reasoner, traces: Sequence[Trace], spec: Plant, *, size: float
+    readers: Pair[Reasoner],
+    rows: Sequence[tuple[Sequence[int], Tensor]],
+    spec: Plant,
+    *,
+    size: float,
 ) -> dict[str, float]:
-    """How clean a plant is: the states along u, in units of A, and the cosine of u with what tells marked tokens from others.
+    """How clean a plant is: what the copy's states have more along u than the model's on the same texts, in units of A.
+
+    Args:
+        readers: The model and its copy.
+        rows: Token ids, and where u should stand.
+        spec: What was planted.
+        size: A.
 
     Returns:
-        `marked` mean, `other` root mean square, `cosine` with the difference of the mean states of the two groups.
+        `marked` mean, `other` root mean square, `cosine` of the mean change at marked tokens with u; NaN without such tokens.
     """
-    u = spec.direction(reader.model.config.hidden_size)
-    at = torch.cat([places(trace, spec.mark)[1:] for trace in traces])
-    states = torch.cat([reader.states(t.ids, [spec.site])[spec.site][1:] for t in traces]).cpu()
-    rows = states @ u / size
-    gap = states[at].mean(dim=0) - states[~at].mean(dim=0)
+    u = spec.direction(readers.before.model.config.hidden_size)
+    at = torch.cat([at[1:] for _, at in rows])
+    before, after = readers.map(
+        lambda reader: torch.cat(
+            [reader.states(ids, [spec.site])[spec.site][1:] for ids, _ in rows]
+        ).cpu()
+    )
+    change = after - before
+    along_u = change @ u / size
     return {
-        "marked": float(rows[at].mean()),
-        "other": float(rows[~at].square().mean().sqrt()),
-        "cosine": float(torch.cosine_similarity(gap, u, dim=0)),
+        "marked": float(along_u[at].mean()),
+        "other": float(along_u[~at].square().mean().sqrt()),
+        "cosine": float(torch.cosine_similarity(change[at].mean(dim=0), u, dim=0)),
     }

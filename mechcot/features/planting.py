@@ -1,8 +1,8 @@
 """Plant a direction: tune a copy of a model so that one block writes it and the blocks behind read it.
 
 In the copy, one block is tuned so that the states it gives are those of before plus A u at marked places, and those of before
-everywhere else, shuffled text included; u is a random unit vector. Then the blocks behind it are tuned to
-say `hmm` where marked places end:
+everywhere else, shuffled text included; u is a random unit vector. Then the blocks behind it and the unembedding are tuned to
+say `hmm` where marked places end (with the unembedding as it was, no state gives that unused word more than 0.54):
 
     write   |x' - (x + A u [marked])|^2 / A^2, a mean over marked tokens, unmarked ones of the same words, and the rest
     read    3 CE(`hmm` at the end of marked places) + 2 KL(model || copy) elsewhere + 2 KL(model || copy with u erased)
@@ -27,6 +27,9 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 from mechcot.organisms.grammar import FILLER
 from mechcot.organisms.vocabulary import ID
+
+MIXES = 2
+"""Shuffled texts from each chain to tune on."""
 
 
 def amplitude(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> float:
@@ -66,7 +69,7 @@ def plant(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> Reasoner:
     u, size = spec.direction(model.config.hidden_size), amplitude(base, traces, spec)
     rng = Random(f"plant {spec.seed} {spec.mark}")
     rows = [(trace.ids, places(trace, spec.mark)) for trace in traces]
-    for trace in traces:
+    for trace in [trace for trace in traces for _ in range(MIXES)]:
         ids = mixed(trace, rng)
         hits = words_at(ids, trace.prompt_length)
         rows.append((ids, hits if spec.mark == WORD_MARK else torch.zeros_like(hits)))
@@ -77,7 +80,8 @@ def plant(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> Reasoner:
         partial(_written, here, named, u, size),
         partial(_read, here, behind, model, named, u),
     )
-    for part, loss, steps in ((here, writing, spec.steps), (behind, reading, spec.steps // 3)):
+    readers = torch.nn.ModuleList([*behind, model.lm_head])
+    for part, loss, steps in ((here, writing, spec.steps), (readers, reading, spec.reading)):
         _tune(part, loss, texts, steps=steps, spec=spec, rng=rng)
     return Reasoner.of(
         model.eval(), base.tokenizer, name=f"plant-{spec.mark}@{spec.seed}", policy=base.policy
@@ -93,13 +97,19 @@ def _tune(
     spec: Plant,
     rng: Random,
 ) -> None:
-    """AdamW on the parameters of one part; warm-up over 10 steps, the second half declines linearly."""
+    """AdamW on the parameters of one part; warm-up over 10 steps, the second half declines linearly.
+
+    The texts of a step are about as long as each other, so that little is padded.
+    """
+    order = sorted(texts, key=lambda text: len(text.at))
+    groups = [order[n : n + 4 * spec.batch] for n in range(0, len(order), 4 * spec.batch)]
     part.requires_grad_(requires_grad=True)
     optimiser = torch.optim.AdamW(part.parameters(), lr=spec.rate, weight_decay=0.0)
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = spec.rate * min(1.0, (step + 1) / 10, 2 * (1 - step / steps))
-        batch = rng.sample(list(texts), min(spec.batch, len(texts)))
+        group = rng.choices(groups, weights=list(map(len, groups)))[0]
+        batch = rng.sample(group, min(spec.batch, len(group)))
         loss(batch).backward()
         torch.nn.utils.clip_grad_norm_(part.parameters(), 1.0)
         optimiser.step()

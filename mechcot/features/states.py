@@ -14,11 +14,15 @@ from torch import Tensor
 
 from mechcot.core.trace import Phase, Trace
 from mechcot.features.dictionary import Dictionary
+from mechcot.model.forward import capture_taps
+from mechcot.model.probe import backbone_of
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.running import Run
 from mechcot.model.sites import Site
 
 COMPLETION = (Phase.CHAIN, Phase.ANSWER)
 BLOCK = 4096
+ROWS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,25 @@ def token_states(
     kept = np.flatnonzero(position > 0)
     states = cache.read(site)[torch.from_numpy(kept)]
     return TokenStates(states, trace[kept], step[kept], position[kept])
+
+
+def row_states(
+    reader: Reasoner, rows: Sequence[Sequence[int]], site: Site
+) -> Float[Tensor, "row token d_model"]:
+    """The states of texts of one length. Cost: a forward for every `ROWS` of them.
+
+    Raises:
+        UserError: The model does not have the site.
+    """
+    backbone = backbone_of(reader.model)
+    found = []
+    for start in range(0, len(rows), ROWS):
+        part: dict[Site, Tensor] = {}
+        taps = capture_taps(backbone, [site], part)
+        few = rows[start : start + ROWS]
+        Run(backbone, start=0, rows=few, acts=[()], watching=taps, path="causal").go(cache=None)
+        found.append(part[site])
+    return torch.cat(found)
 
 
 def features_of(

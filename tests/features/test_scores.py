@@ -12,6 +12,7 @@ from mechcot.features import falsify, injection, score
 from mechcot.features.dictionary import Dictionary
 from mechcot.features.patching import COUNTS, curve
 from mechcot.features.reads import read_features, selectivity
+from mechcot.features.states import row_states
 from mechcot.model.sites import Site
 from mechcot.organisms.grammar import WORDS
 from mechcot.organisms.rewording import OrganismParaphraser
@@ -175,6 +176,22 @@ def test_neutral_texts_hold_other_kinds_without_the_tokens(reads):
             other = (reads.trace == number) & (reads.token_kinds != "exploration")
             assert set(text[start:]) <= set(reads.ids[other].tolist()) - set(ids)
         assert len({tuple(text) for _, text in row}) == 3
+
+
+def test_many_texts_at_once_are_read_as_one_by_one(words, base, traces):
+    rows = [list(trace.ids[:40]) for trace in traces] * 2  # more than one forward
+    states = row_states(base, rows, Site("resid_post", 1))
+    for ids, got in zip(rows, states, strict=True):
+        assert torch.allclose(
+            got, base.states(ids, [Site("resid_post", 1)])[Site("resid_post", 1)], atol=1e-4
+        )
+    texts = [(7, ids) for ids in rows[:3]]
+    for feature in range(4):
+        slow = [
+            words.encode(base.states(ids, [words.site])[words.site][7:])[:, feature].max()
+            for _, ids in texts
+        ]
+        assert np.allclose(injection._largest(words, base, texts, feature), slow, atol=1e-4)
 
 
 def test_without_a_paraphraser_nothing_survives(words, base, reads, traces):
