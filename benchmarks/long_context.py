@@ -1,4 +1,4 @@
-"""Step attention at 16,384 tokens and 600 steps against a plain SDPA forward: time, and peak extra memory in fresh processes.
+"""Step attention at 16,384 tokens and 600 steps against a plain SDPA forward, in a model of two layers: time, and peak extra memory in fresh processes.
 
 `python -m benchmarks.long_context`. Each run is a process of its own that builds the model, warms up on 64 tokens, resets its high-water
 mark and runs once: the two sides in turn, three times each; medians. Step attention is quadratic in the length, as the forward is.
@@ -21,6 +21,7 @@ from mechcot.model.attention import group_attention
 
 LENGTH = 16_384
 STEPS = 600
+LAYERS = 2
 ROUNDS = 3
 
 
@@ -36,6 +37,7 @@ def run() -> Iterator[Row]:
     for _ in range(ROUNDS):
         for side, runs in found.items():
             runs.append(_fresh(side))
+            print(side, runs[-1], file=sys.stderr, flush=True)
     middle = {
         side: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
         for side, runs in found.items()
@@ -49,7 +51,7 @@ def run() -> Iterator[Row]:
             f" ({middle['steps']['cpu'] / middle['plain']['cpu']:.1f}x CPU)" if unit == "s" else ""
         )
         yield Row(
-            name=f"step attention, {LENGTH} tokens, {STEPS} steps, {'peak extra memory' if unit == 'MB' else 'time'}: ours / plain SDPA forward",
+            name=f"step attention, {LENGTH} tokens, {STEPS} steps, {LAYERS} layers, {'peak extra memory' if unit == 'MB' else 'time'}: ours / plain SDPA forward",
             slow=f"{before:.0f} {unit}",
             fast=f"{after:.0f} {unit}",
             ratio=f"{after / before:.1f}x{cpu}",
@@ -66,7 +68,7 @@ def _fresh(side: str) -> dict[str, float]:
 
 
 def _measure(side: str) -> dict[str, float]:
-    reasoner: Any = small_model(context=LENGTH)
+    reasoner: Any = small_model(context=LENGTH, layers=LAYERS)
     plain(reasoner, 64)
     group_attention(reasoner, tokens(128), groups_of(128, steps=4))
     groups, ids = groups_of(LENGTH), tokens(LENGTH)

@@ -41,8 +41,8 @@ class Row:
     difference: str
 
 
-def small_model(*, d_vocab: int = 1000, context: int = 8192) -> Any:
-    """6 layers, width 256, 8 heads, random Llama weights; anything that the model layer takes for a reasoner."""
+def small_model(*, d_vocab: int = 1000, context: int = 8192, layers: int = 6) -> Any:
+    """`layers` layers, width 256, 8 heads, random Llama weights; anything that the model layer takes for a reasoner."""
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
@@ -53,7 +53,7 @@ def small_model(*, d_vocab: int = 1000, context: int = 8192) -> Any:
         vocab_size=d_vocab,
         hidden_size=256,
         intermediate_size=1024,
-        num_hidden_layers=6,
+        num_hidden_layers=layers,
         num_attention_heads=8,
         num_key_value_heads=8,
         max_position_embeddings=context,

@@ -44,12 +44,13 @@ class Folded:
     def of(cls, mass: Mass) -> "Folded":
         """Fold the relative attention mass of a trace."""
         keys: list[tuple[int, int]] = []
-        sums, counts, relative = [], [], mass.relative
+        sums, counts = [], []
         for source, codes in enumerate(mass.code):
             for bucket in np.unique(codes[codes != NOWHERE]):
                 here = codes == bucket
                 keys.append((source, int(bucket)))
-                sums.append(relative[:, :, source, here].sum(-1))
+                summed = mass.mass[:, :, source, here] / mass.even[source, here]
+                sums.append(summed.sum(-1))
                 counts.append(int(here.sum()))
         table = np.array(keys, dtype=np.int64).reshape(-1, 2)
         stacked = np.stack(sums, axis=-1) if sums else np.zeros((*mass.mass.shape[:2], 0))

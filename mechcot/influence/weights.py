@@ -33,16 +33,16 @@ class Mass:
     @property
     def relative(self) -> Float[np.ndarray, "layer head source target"]:
         """Mass over even mass: later targets see more text and leave less for each step, which is no lack of interest."""
-        return self.mass / self.even
+        return self.mass / self.even.astype(self.mass.dtype)
 
     @property
     def null(self) -> Null:
-        """This item's part of the null."""
-        return Null.of(self.mass, self.code)
+        """This item's part of the null of relative mass."""
+        return Null.of(self.relative, self.code)
 
     def corrected(self, every: Null) -> Float[np.ndarray, "layer head source target"]:
-        """Mass over the mass expected from the other items of `every`."""
-        return corrected(self.mass, self.code, others=every.plus(self.null, sign=-1))
+        """Relative mass over the one expected from the other items of `every`."""
+        return corrected(self.relative, self.code, others=every.plus(self.null, sign=-1))
 
 
 def attention_mass(reader: Reasoner, trace: Trace) -> Mass:
@@ -74,7 +74,7 @@ def even_mass(groups: Sequence[Span]) -> Float[np.ndarray, "source target"]:
 
 
 def attention_weights(mass: Mass, every: Null) -> Weights:
-    """Corrected mass, mean over layers and heads; NaN where the source does not lie before the target."""
+    """Corrected relative mass, mean over layers and heads; NaN where the source does not lie before the target."""
     return mass.corrected(every).mean((0, 1))
 
 

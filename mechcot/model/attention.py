@@ -9,11 +9,12 @@ steps. Source: step attention of Bogdan et al. 2025 (arXiv 2506.19143). Deviatio
 is ours, it grows with the length of the source step.
 
 The model's own attention runs as always; at each layer a second pass takes its queries and keys in
-blocks of queries (fewer for longer texts, so that a block's memory stays the same), makes the probabilities of one block, and sums them into groups with a
-token -> step one-hot product. Two registries must know the attention function's name: without
+blocks of queries (fewer for longer texts, so that a block's memory stays the same), makes the probabilities of one block, and sums them into groups with
+token -> step one-hot products, each over a stretch of tokens and the few groups that lie in it. The result is float32, made once and filled layer by layer. Two registries must know the attention function's name: without
 the second one Transformers hands over no mask and the function would be bidirectional.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
@@ -39,6 +40,10 @@ NAME = "mechcot_step_attention"
 BLOCK = 256
 BLOCK_NUMBERS = 4_000_000
 """Most probabilities held at once, over all heads: 16 MB, and as much for the scores."""
+STRETCH = 128
+"""Fewest tokens that one product sums into groups; more where groups are long."""
+GROUPS = 16
+"""About so many groups lie in a stretch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +51,17 @@ class StepAttention:
     """Attention between groups of tokens.
 
     Attributes:
-        mean: Mean over (query, key) pairs.
-        mass: Mean over queries of the sum over keys.
+        mass: Mean over queries of the sum over keys, float32.
+        sizes: Number of tokens of each source.
     """
 
-    mean: Float[np.ndarray, "layer head source target"]
     mass: Float[np.ndarray, "layer head source target"]
+    sizes: Int[np.ndarray, " source"]
+
+    @property
+    def mean(self) -> Float[np.ndarray, "layer head source target"]:
+        """Mean over (query, key) pairs; made anew at each call, as large as `mass`."""
+        return self.mass / np.maximum(self.sizes, 1).astype(self.mass.dtype)[:, None]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.mean, self.mass))
@@ -73,7 +83,7 @@ def step_attention(reasoner: Any, trace: Trace) -> StepAttention:
     steps = [step.tokens for step in trace.chain_steps]
     groups = [trace.phase(Phase.QUESTION), *steps, trace.phase(Phase.ANSWER)]
     both = group_attention(reasoner, trace.ids, groups)
-    return StepAttention(mean=both.mean[:, :, :-1, 1:], mass=both.mass[:, :, :-1, 1:])
+    return StepAttention(mass=both.mass[:, :, :-1, 1:], sizes=both.sizes[:-1])
 
 
 def group_attention(reasoner: Any, ids: Sequence[int], groups: Sequence[Span]) -> StepAttention:
@@ -94,47 +104,64 @@ def group_attention(reasoner: Any, ids: Sequence[int], groups: Sequence[Span]) -
         raise UserError(msg)
     backbone = backbone_of(reasoner.model)
     tokens = torch.tensor([list(ids)], dtype=torch.long, device=backbone.device)
-    sums = _sums(backbone, tokens, groups)
-    sizes = np.array([len(group) for group in groups], dtype=np.float64)
-    order = np.arange(len(groups))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mass = sums / sizes
-        mean = mass / sizes[:, None]
-    undefined = (order[:, None] >= order[None, :]) | (sizes[:, None] == 0) | (sizes[None, :] == 0)
-    return StepAttention(
-        mean=np.where(undefined, np.nan, mean), mass=np.where(undefined, np.nan, mass)
-    )
+    sizes = np.array([len(group) for group in groups], dtype=np.int64)
+    return StepAttention(mass=_mass(backbone, tokens, groups, sizes), sizes=sizes)
 
 
-def _sums(
-    backbone: Backbone, tokens: Tensor, groups: Sequence[Span]
+def _mass(
+    backbone: Backbone, tokens: Tensor, groups: Sequence[Span], sizes: Int[np.ndarray, " group"]
 ) -> Float[np.ndarray, "layer head source target"]:
-    recorder = _Recorder(groups=tuple(groups), length=tokens.shape[1])
+    recorder = _Recorder(tuple(groups), sizes, length=tokens.shape[1], layers=backbone.n_layers)
     with _observed(backbone.model, recorder):
         forward(backbone, tokens)
-    missing = [layer for layer in range(backbone.n_layers) if layer not in recorder.sums]
-    if missing:
+    missing = [layer for layer in range(backbone.n_layers) if layer not in recorder.seen]
+    if missing or recorder.mass is None:
         msg = (
             f"{type(backbone.model).__name__} does not run its attention through Transformers' attention "
             f"interface (layers {missing[:3]} were not seen); step attention cannot be read for this family"
         )
         raise UserError(msg)
-    return np.stack([recorder.sums[layer] for layer in range(backbone.n_layers)])
+    return recorder.mass
 
 
 @dataclass(eq=False)
 class _Recorder:
-    """What one observed run collects: per layer the summed probabilities between groups."""
+    """What one observed run collects: mass between groups, one layer after the other."""
 
     groups: tuple[Span, ...]
+    sizes: Int[np.ndarray, " group"]
     length: int
-    sums: dict[int, np.ndarray] = field(default_factory=dict)
+    layers: int
+    mass: Float[np.ndarray, "layer head source target"] | None = None
+    seen: set[int] = field(default_factory=set)
 
-    def one_hot(self, like: Tensor) -> Float[Tensor, "token group"]:
-        """Which group each token belongs to, float32."""
-        member = torch.zeros(self.length, len(self.groups), device=like.device)
-        for index, group in enumerate(self.groups):
-            member[group.start : group.stop, index] = 1.0
+    def record(self, layer: int, sums: Float[Tensor, "head source target"]) -> None:
+        """Keep one layer's summed probabilities as mass; NaN where no pair is defined."""
+        if self.mass is None:
+            self.mass = np.empty((self.layers, *sums.shape), dtype=np.float32)
+        here = self.mass[layer]
+        np.divide(sums.cpu().numpy(), np.maximum(self.sizes, 1), out=here, casting="same_kind")
+        here[:, ~np.triu(np.ones(here.shape[1:], dtype=bool), k=1)] = np.nan
+        here[:, self.sizes == 0, :] = np.nan
+        here[:, :, self.sizes == 0] = np.nan
+        self.seen.add(layer)
+
+    def stretches(self, start: int, stop: int, *, size: int) -> Iterator[tuple[slice, slice]]:
+        """Stretches of the tokens `[start, stop)` that touch some group, and the groups that each touches."""
+        for begin in range(start, stop, size):
+            end = min(begin + size, stop)
+            first = bisect_right(self.groups, begin, key=lambda group: group.stop)
+            last = bisect_left(self.groups, end, key=lambda group: group.start)
+            if first < last:
+                yield slice(begin, end), slice(first, last)
+
+    def one_hot(self, tokens: slice, groups: slice, like: Tensor) -> Float[Tensor, "token group"]:
+        """Which of some groups each token of a stretch belongs to, float32."""
+        n = tokens.stop - tokens.start
+        member = torch.zeros(n, groups.stop - groups.start, device=like.device)
+        for index, group in enumerate(self.groups[groups]):
+            begin, end = group.start - tokens.start, group.stop - tokens.start
+            member[max(begin, 0) : max(end, 0), index] = 1.0
         return member
 
     def blocks(self, *, size: int) -> Iterator[tuple[int, int]]:
@@ -187,7 +214,7 @@ def _attend(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     softcap = options.get("softcap")
     probabilities = _Probabilities(query[0], key[0], attention_mask, scale=scale, softcap=softcap)
-    recorder.sums[module.layer_idx] = _group_sums(probabilities, recorder)
+    recorder.record(module.layer_idx, _group_sums(probabilities, recorder))
     if softcap is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     return _blockwise_output(probabilities, value[0]).unsqueeze(0), None
@@ -231,14 +258,25 @@ class _Probabilities:
 
 def _group_sums(
     probabilities: _Probabilities, recorder: _Recorder
-) -> Float[np.ndarray, "head source target"]:
-    member = recorder.one_hot(probabilities._query)
-    heads = probabilities._query.shape[0]
-    sums = torch.zeros(heads, member.shape[1], member.shape[1], device=member.device)
+) -> Float[Tensor, "head source target"]:
+    like, n = probabilities._query, len(recorder.groups)
+    size = max(STRETCH, GROUPS * recorder.length // max(n, 1))
+    keys = [
+        (tokens, groups, recorder.one_hot(tokens, groups, like))
+        for tokens, groups in recorder.stretches(0, recorder.length, size=size)
+    ]
+    sums = torch.zeros(like.shape[0], n, n, device=like.device)
     for start, stop in recorder.blocks(size=probabilities.block_size):
-        to_sources = probabilities.block(start, stop) @ member[:stop]
-        sums += to_sources.transpose(1, 2) @ member[start:stop]
-    return sums.double().cpu().numpy()
+        block = probabilities.block(start, stop)
+        to_sources = torch.zeros(*block.shape[:2], n, device=like.device)
+        for tokens, groups, member in keys:
+            if tokens.start < stop:
+                seen = block[:, :, tokens]
+                to_sources[:, :, groups] += seen @ member[: seen.shape[-1]]
+        for tokens, groups in recorder.stretches(start, stop, size=stop - start):
+            member = recorder.one_hot(tokens, groups, like)
+            sums[:, :, groups] += to_sources.transpose(1, 2) @ member
+    return sums
 
 
 def _blockwise_output(

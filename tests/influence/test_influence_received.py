@@ -55,6 +55,14 @@ def test_even_attention_is_received_as_expected_whatever_the_place_and_length():
         np.testing.assert_allclose(answer, 1.0, rtol=1e-9)
 
 
+def test_even_attention_weighs_every_pair_alike():
+    items = [replace(m, mass=np.broadcast_to(m.even, m.mass.shape).copy()) for m in masses()]
+    every = null_of(items)
+    for mass in items:
+        weights = attention_weights(mass, every)
+        np.testing.assert_allclose(weights[mass.code != NOWHERE], 1.0, rtol=1e-9)
+
+
 def test_even_mass_is_the_share_of_what_is_seen():
     even = even_mass([Span(0, 2), Span(2, 5), Span(7, 8)])
     assert even[0, 1] == pytest.approx(2 * np.mean([1 / 3, 1 / 4, 1 / 5]))

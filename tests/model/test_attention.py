@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,31 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(attention, "BLOCK", 256)
     large = group_attention(reasoner, ids, GROUPS)
     np.testing.assert_allclose(small.mass, large.mass, atol=1e-6)
+
+
+def test_many_short_groups_are_pooled_over_stretches_that_cut_through_them(monkeypatch):
+    monkeypatch.setattr(attention, "STRETCH", 8)
+    reasoner, ids = make("llama"), tokens(60)
+    groups = [Span(start, start + 3) for start in range(1, 58, 3)]
+    mean, mass = group_attention(reasoner, ids, groups)
+    pooled = eager_attentions(reasoner, ids)[:, :, 1:58, 1:58].reshape(3, 4, 19, 3, 19, 3)
+    later = np.triu(np.ones((19, 19), dtype=bool), k=1)
+    want = np.where(later, pooled.sum(axis=5).mean(axis=3).swapaxes(2, 3), np.nan)
+    np.testing.assert_allclose(mass, want, atol=1e-6)
+    np.testing.assert_allclose(mean, want / 3, atol=1e-6)
+
+
+def test_the_result_is_float32_and_never_copied():
+    reasoner, ids = make("llama"), tokens(400)
+    groups = [Span(start, start + 2) for start in range(0, 400, 2)]
+    tracemalloc.start()
+    try:
+        mass = group_attention(reasoner, ids, groups).mass
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert mass.dtype == np.float32
+    assert mass.nbytes <= peak <= 1.5 * mass.nbytes
 
 
 @pytest.mark.parametrize("family", EVERY)
