@@ -16,7 +16,7 @@ from mechcot.influence.null import NOWHERE, Null, buckets, corrected
 from mechcot.influence.received import by_kind, run
 from mechcot.influence.receivers import head_scores, receivers
 from mechcot.influence.unused import write_unused
-from mechcot.influence.weights import Mass, attention_mass, even_mass
+from mechcot.influence.weights import Mass, attention_mass, attention_weights, even_mass
 from mechcot.model.reasoner import Reasoner
 
 
