@@ -157,7 +157,8 @@ def ruler(
         bool, typer.Option("--quick", help="The shipped models only, fewer chains.")
     ] = False,
     measures: Annotated[
-        str | None, typer.Option(help="Names, comma separated; default all.")
+        str | None,
+        typer.Option(help="Names, comma separated; default all but the costly (docs/ruler.md)."),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that read side by side.")] = 2,
     seed: Seed = 0,

@@ -37,10 +37,10 @@ def run(
         out: Folder; a second run resumes it.
         seed: Seed of problems, nulls and resampling.
         workers: Processes that read side by side.
-        measures: Names of measures; all when None.
+        measures: Names of measures; when None all but those that the panel leaves out.
     """
     ready(panel)
-    names = chosen(measures or ("all",))
+    names = chosen(measures or [name for name in MEASURES if name not in panel.without])
     headline = chains(panel, out=out, seed=seed)
     stepwise = unused(min(STEPWISE, panel.items), seed=seed)
     todo = tasks(panel, measures=names, headline=headline, stepwise=stepwise, out=out, seed=seed)

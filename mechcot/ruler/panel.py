@@ -41,11 +41,13 @@ class Panel:
         subjects: The models, the base first.
         items: Correct chains of the base that every model reads.
         tuning_items: How many of them the harmless tunings read.
+        without: Measures that are left out unless they are asked for by name.
     """
 
     subjects: tuple[Subject, ...]
     items: int
     tuning_items: int
+    without: tuple[str, ...] = ()
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -66,6 +68,8 @@ def _subjects(**groups: tuple[str, ...]) -> tuple[Subject, ...]:
     return tuple(Subject(name, group) for group, names in groups.items() for name in names)
 
 
+UNSCORED = "cross_model_patching"
+"""It holds two checkpoints against each other, says nothing of a chain's use by one, and costs as much as the rest."""
 MIXTURES = ("mixture-0", "mixture-25", "mixture-50", "mixture-75", "mixture-100")
 
 FULL = Panel(
@@ -88,6 +92,7 @@ FULL = Panel(
     ),
     items=32,
     tuning_items=24,
+    without=(UNSCORED,),
 )
 
 QUICK = Panel(
@@ -101,4 +106,5 @@ QUICK = Panel(
     ),
     items=24,
     tuning_items=24,
+    without=(UNSCORED, "resampling"),
 )

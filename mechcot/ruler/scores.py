@@ -23,7 +23,8 @@ RESAMPLES = 2000
 TAIL = 0.025
 SHUFFLES = 200
 LEAST_SHARE = 0.5
-"""Share of its items that a model must have a value on: the mean of a few chosen by the measure says little of the model."""
+"""Share of its items that a model must have a value on, and share of the models of each sort that must have one: the mean of
+a few that the measure chose says little of the rest."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def models(
     both = np.concatenate([using, bypassing])
     sort = np.arange(len(both)) < len(using)
     present = enough(both)
+    if min(present[sort].mean(), present[~sort].mean()) < LEAST_SHARE:
+        return undefined("a value on too few items in models of one sort")
     if not present.all():
         both, sort = both[present], sort[present]
 
@@ -107,8 +110,6 @@ def models(
         rows = np.concatenate([rng.choice(left, len(left)), rng.choice(right, len(right))])
         return of(rows, rng.choice(items, len(items)))
 
-    if not len(left) or not len(right):
-        return undefined("a value on too few items in models of one sort")
     low, high = _resampled(draw, seed=seed, purpose="ruler models")
     text = f"{len(left)} against {len(right)} models, {len(items)} items"
     return Score(of(np.arange(len(both)), items), low, high, text)
