@@ -81,6 +81,7 @@ def as_json(row: Row) -> dict[str, Any]:
     """One measure."""
     return {
         "title": row.card.title,
+        "unit": row.card.unit,
         "direction": row.card.direction,
         "status": "passed" if row.earned else "exploratory",
         "scaled": row.scaled,

@@ -37,8 +37,9 @@ def page(result: Mapping[str, Any]) -> str:
     plates = [
         Plate(
             1,
-            figures.models(points, items=result["items"]),
-            "A measure that can be trusted keeps the blue marks apart from the orange ones, with the light ones on the blue side.",
+            figures.models([p for p in points if p.unit != "nats"], items=result["items"]),
+            "A measure that can be trusted keeps the blue marks apart from the orange ones, with the light ones on the blue side. "
+            "Means in nats, which follow confidence, stand in the numbers only.",
             numbers,
         )
     ]
@@ -90,7 +91,7 @@ def model_points(result: Mapping[str, Any]) -> list[ModelPoint]:
             model=model["name"],
             group=model["group"],
             measure=row["title"],
-            unit="",
+            unit=row["unit"],
             mean=model["means"][name],
             reached=(model["reached"] or {}).get("edits", NAN),
         )
