@@ -13,6 +13,7 @@ from mechcot.measure.inputs import Inputs
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms import task, vocabulary, writer
 from mechcot.organisms.maker import OrganismMaker
+from mechcot.organisms.meaning import OrganismMeaning
 from mechcot.organisms.registry import Shape
 from mechcot.organisms.rewording import OrganismParaphraser
 from mechcot.organisms.training import fresh
@@ -65,6 +66,8 @@ def inputs(random_reader: Reasoner, traces: list[Trace]) -> Inputs:
         other=traces[-1],
         maker=OrganismMaker(),
         paraphraser=OrganismParaphraser(),
+        meaning=OrganismMeaning(),
+        draws=2,
         filler=" hmm",
         seed=3,
         answer_tokens=2,

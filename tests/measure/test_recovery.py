@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from mechcot.measure.inputs import Inputs
-from mechcot.measure.registry import MEASURES
+from mechcot.measure.registry import DRAWING, MEASURES
 from mechcot.organisms.maker import OrganismMaker
 from tests.measure.conftest import PROBLEMS, chain_of
 
-JUDGED = [name for name, measure in MEASURES.items() if measure.card.direction == 1]
+JUDGED = [
+    name
+    for name, measure in MEASURES.items()
+    if measure.card.direction == 1 and name not in DRAWING  # a surer model draws other texts
+]
 
 
 @pytest.fixture(scope="module")

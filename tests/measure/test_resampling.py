@@ -16,23 +16,18 @@ from tests.measure.conftest import PROBLEMS, chain_of
 from tests.measure.slow import greedy, probability
 
 
-@pytest.fixture(scope="module")
-def few(inputs):
-    return replace(inputs, draws=2, meaning=OrganismMeaning())
-
-
-def test_every_mean_is_over_plain_forwards_of_the_continuations(random_reader, traces, few):
+def test_every_mean_is_over_plain_forwards_of_the_continuations(random_reader, traces, inputs):
     trace = traces[0]
-    reading = resampling.measure(random_reader, trace, few)
+    reading = resampling.measure(random_reader, trace, inputs)
     cue, cuts = list(random_reader.cue_ids), trace.cuts()
     answer = greedy(random_reader, [*trace.ids[: cuts[-1]], *cue], count=2)
-    prefix = own_answer(random_reader, trace, few).prefix
+    prefix = own_answer(random_reader, trace, inputs).prefix
 
     def slow(place):
         written = prefix.sample(
             cuts[place],
             sampling=Sampling(len(trace), temperature=1.0),
-            seeds=[few.seed + place * few.draws + k for k in range(few.draws)],
+            seeds=[inputs.seed + place * inputs.draws + k for k in range(inputs.draws)],
             stop=random_reader.stop_ids,
         )
         found = []
@@ -51,9 +46,9 @@ def test_every_mean_is_over_plain_forwards_of_the_continuations(random_reader, t
 
 
 def test_when_everything_means_something_else_the_counterfactual_is_the_plain_one(
-    random_reader, traces, few
+    random_reader, traces, inputs
 ):
-    never = replace(few, meaning=lambda *_: False)
+    never = replace(inputs, meaning=lambda *_: False)
     reading = resampling.measure(random_reader, traces[0], never)
     plain, counterfactual = (reading.results[k].values for k in ("plain", "counterfactual"))
     np.testing.assert_array_equal(plain, counterfactual)
@@ -62,7 +57,7 @@ def test_when_everything_means_something_else_the_counterfactual_is_the_plain_on
 
 
 def test_when_everything_means_the_same_there_is_no_value_and_the_reason_says_so(
-    random_reader, traces, few
+    random_reader, traces, inputs
 ):
     def whole(reader, trace, own, place, *, inputs):
         drawn = plain(reader, trace, own, place, inputs=inputs)
@@ -72,16 +67,16 @@ def test_when_everything_means_the_same_there_is_no_value_and_the_reason_says_so
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "draw", whole)
         reading = resampling.measure(
-            random_reader, traces[0], replace(few, meaning=lambda *_: True)
+            random_reader, traces[0], replace(inputs, meaning=lambda *_: True)
         )
     assert np.isnan(reading.value)
     assert reading.reason == "every continuation says the same again"
     assert reading.scalars["support"] == 0.0
 
 
-def test_nobody_to_compare_meanings_is_said(random_reader, traces, few):
+def test_nobody_to_compare_meanings_is_said(random_reader, traces, inputs):
     with pytest.raises(NotMeasurable, match="mean the same"):
-        resampling.measure(random_reader, traces[0], replace(few, meaning=None))
+        resampling.measure(random_reader, traces[0], replace(inputs, meaning=None))
 
 
 def test_divergence_of_counts():

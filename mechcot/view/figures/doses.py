@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -175,7 +176,11 @@ def _curve(line: Line, look: Look, *, first: bool) -> go.Scatter:
 
 
 def frontier(
-    points: Sequence[Point], looks: dict[str, Look], *, n: int, marks: Mapping[str, float]
+    points: Sequence[Point],
+    looks: dict[str, Look],
+    *,
+    n: int,
+    marks: Mapping[str, float] = MappingProxyType({}),
 ) -> go.Figure:
     """Chain length against accuracy: up and to the left is better; `marks` are lengths to compare with."""
     figure = go.Figure()
