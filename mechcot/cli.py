@@ -101,6 +101,13 @@ def compare(  # noqa: PLR0913 - one argument per option
     max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 512,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that read side by side, one thread each; every one loads the models. "
+            "For small models on a CPU: as many as cores."
+        ),
+    ] = 1,
     one_at_a_time: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
     ] = False,
@@ -132,6 +139,7 @@ def compare(  # noqa: PLR0913 - one argument per option
         max_tokens=max_tokens,
         temperature=temperature,
         batch_size=batch_size,
+        workers=workers,
         remote_code="trust" if trust_remote_code else "refuse",
         command=_command(),
     )

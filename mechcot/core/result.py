@@ -4,7 +4,7 @@ A result is a value: it can be put in a tidy table, saved, loaded, and subtracte
 about the same tokens, measure and unit. Anything else raises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
@@ -13,6 +13,8 @@ import pandas as pd
 from jaxtyping import Float
 
 R = TypeVar("R", bound="Result")
+HEAD = ("measure", "name", "trace", "reader", "unit")
+"""What the tidy table says about every value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +62,17 @@ class Result:
 
     def frame(self) -> pd.DataFrame:
         """A tidy table: one row per value, with measure, name, unit, trace, reader and the axes."""
-        index = pd.MultiIndex.from_product(
-            [self.labels[axis] for axis in self.axes], names=self.axes
+        return tidy([self])
+
+    def places(self, axis: str) -> np.ndarray:
+        """The coordinate of every value on an axis `[size]`, NaN on an axis that these values do not have."""
+        if axis not in self.axes:
+            return np.full(self.values.size, np.nan)
+        at = self.axes.index(axis)
+        along = np.array(self.labels[axis]).reshape(
+            [-1 if i == at else 1 for i in range(self.values.ndim)]
         )
-        table = pd.DataFrame({"value": self.values.reshape(-1)}, index=index).reset_index()
-        head = {
-            "measure": self.measure,
-            "name": self.name,
-            "trace": self.trace,
-            "reader": self.reader,
-            "unit": self.unit,
-        }
-        return pd.concat([pd.DataFrame(head, index=table.index), table], axis=1)
+        return np.broadcast_to(along, self.values.shape).reshape(-1)
 
     def __sub__(self: R, other: "Result") -> R:
         mine = (type(self), self.measure, self.name, self.unit, self.tokens, self.labels)
@@ -85,6 +86,24 @@ class Result:
         return replace(
             self, values=self.values - other.values, reader=f"{self.reader} - {other.reader}"
         )
+
+
+def tidy(results: Sequence[Result], **more: Sequence[str]) -> pd.DataFrame:
+    """Results as one tidy table: one row per value; axes that a result does not have are missing.
+
+    Args:
+        results: The results.
+        more: Further columns: a name and one entry per result.
+    """
+    heads = pd.DataFrame(
+        {name: [getattr(r, name) for r in results] for name in HEAD} | dict(more), dtype=str
+    )
+    row = np.repeat(np.arange(len(results)), [r.values.size for r in results])
+    axes = dict.fromkeys(axis for r in results for axis in r.axes)
+    columns = {axis: [r.places(axis) for r in results] for axis in axes}
+    columns["value"] = [r.values.reshape(-1) for r in results]
+    table = heads.iloc[row].reset_index(drop=True)
+    return table.assign(**{name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 class StepVector(Result):

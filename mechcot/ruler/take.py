@@ -5,15 +5,11 @@ thread each: the panel's models are small, and a process per core is what a mach
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
-import torch
 from tqdm.auto import tqdm
 
-from mechcot.core.errors import UserError
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
@@ -25,6 +21,7 @@ from mechcot.study.chains import problems_of, written
 from mechcot.study.models import Models
 from mechcot.study.plan import NULL_SCALE, Cell, Study
 from mechcot.study.run import jobs, take
+from mechcot.study.side import side_by_side
 from mechcot.text.answers import same_answer
 
 BASE = "base"
@@ -113,23 +110,13 @@ def read(todo: Sequence[Task], *, workers: int) -> list[Reading]:
         todo: The tasks.
         workers: Number of processes.
     """
-    if workers < 1:
-        msg = f"--workers: expected at least 1, got {workers}"
-        raise UserError(msg)
-    found: list[Reading] = []
-    with (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        tqdm(total=len(todo), desc="ruler", unit="model") as bar,
-    ):
-        for future in as_completed([pool.submit(_read, task) for task in todo]):
-            found += future.result()
-            bar.update()
-    return found
+    found = side_by_side(_read, todo, workers=workers)
+    with tqdm(found, total=len(todo), desc="ruler", unit="model") as bar:
+        return [reading for _, readings in bar for reading in readings]
 
 
 def _read(task: Task) -> list[Reading]:
     """One model in a process of its own; every reading is on disk before the next begins."""
-    torch.set_num_threads(1)
     study = _study(task.spec, out=task.out, seed=task.seed)
     models = Models.of(study)
     spec = next(s for s in models.specs.values() if s.text == task.spec)

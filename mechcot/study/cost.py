@@ -114,12 +114,14 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
         )
     console.print(table)
     items = sum(row.items for row in rows)
-    seconds = sum(row.tokens for row in rows) * per_token
+    seconds = sum(row.tokens for row in rows) * per_token / study.workers
     alone = study.residency == "one-at-a-time"
     held = "the largest model alone" if alone else f"{len(models.names)} models together"
+    if study.workers > 1:
+        held += f", once in each of {study.workers} processes"
     console.print(
         f"{items} readings, about {_duration(seconds)}, about {_megabytes(sum(row.disk for row in rows))} of disk; "
-        f"{_megabytes(models.weight_bytes())} of weights in memory ({held})",
+        f"{_megabytes(models.weight_bytes() * study.workers)} of weights in memory ({held})",
         markup=False,
     )
 

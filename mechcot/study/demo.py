@@ -1,5 +1,6 @@
 """The demo: the three shipped models on one problem file with the cue present for all of them."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -12,15 +13,17 @@ MODELS = ("organism:base", "organism:bypass", "organism:control")
 LONGEST = 320
 DEMO_HOPS = (2, 3)
 """Short questions, so that the demo takes two minutes."""
+MOST_WORKERS = 4
 
 
 def run_demo(*, out: Path, n: int, seed: int) -> None:
     """Compare base with bypass and with control.
 
-    One torch thread: at this width a second one costs more than it brings, and the numbers stay the same
-    whatever the number of cores.
+    Processes of one torch thread each: at this width a second thread costs more than it brings, and the
+    numbers stay the same whatever the number of cores.
     """
     torch.set_num_threads(1)
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
     path = out / "problems.jsonl"
     write_problems(path, n=n, seed=seed, cue="answer", style="random", hops=DEMO_HOPS)
     run(
@@ -31,7 +34,9 @@ def run_demo(*, out: Path, n: int, seed: int) -> None:
             n=n,
             seed=seed,
             max_tokens=LONGEST,
+            batch_size=n,
+            workers=workers,
             command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
-            f"--seed {seed} --max-tokens {LONGEST}",
+            f"--seed {seed} --max-tokens {LONGEST} --batch-size {n} --workers {workers}",
         )
     )

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from mechcot.core.result import tidy
 from mechcot.core.store import write_bytes, write_json, write_text, write_traces
 from mechcot.study.chains import Chains, collect, problems_of
 from mechcot.study.cost import announce
@@ -22,7 +23,7 @@ from mechcot.study.findings import Finding, Tables, find, judged_cards, null_nam
 from mechcot.study.models import Models
 from mechcot.study.page import report_data
 from mechcot.study.plan import Study, cells
-from mechcot.study.run import Job, jobs, take, unread
+from mechcot.study.run import Job, fill, jobs, take, unread
 from mechcot.study.summary import summary
 from mechcot.view.report import page
 
@@ -49,6 +50,8 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     items = len({trace.problem.id for trace in chains.used})
     if warning := too_few(judged_cards(study), items=items):
         console.print(warning, markup=False)
+    if study.workers > 1:
+        fill(study, todo, chains.by_author)
     readings = take(study, models, todo, chains.by_author)
     tables = Tables.of([*readings, *unread(table, chains.unwritten)])
     findings = _findings(study, models, tables, chains)
@@ -116,12 +119,14 @@ def _write(
 
 def _values(tables: Tables) -> pd.DataFrame:
     """All array results as one tidy table; axes that a result does not have are missing."""
-    frames = [
-        result.frame().assign(author=reading.author)
-        for reading in tables.all.values()
-        for result in reading.results.values()
+    every = [
+        (r, reading.author) for reading in tables.all.values() for r in reading.results.values()
     ]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return (
+        tidy([r for r, _ in every], author=[author for _, author in every])
+        if every
+        else pd.DataFrame()
+    )
 
 
 def _parquet(path: Path, table: pd.DataFrame) -> None:

@@ -54,6 +54,7 @@ class Study:
         max_tokens: Longest completion that is written.
         batch_size: Completions written at a time (halves itself when memory runs out).
         temperature: Sampling temperature, 0 is greedy.
+        workers: Processes that read side by side, one thread each; every one loads the models.
         remote_code: `refuse`, or `trust` when the user asked for it by name.
         command: The command line, for the report.
     """
@@ -77,6 +78,7 @@ class Study:
     max_tokens: int = 512
     batch_size: int = 16
     temperature: float = 0.0
+    workers: int = 1
     remote_code: Literal["refuse", "trust"] = "refuse"
     command: str = ""
 
@@ -94,6 +96,7 @@ class Study:
             ("--n", self.n),
             ("--batch-size", self.batch_size),
             ("--draws", self.draws),
+            ("--workers", self.workers),
         ):
             if value is not None and value < 1:
                 msg = f"expected {option} of at least 1, got {value}"

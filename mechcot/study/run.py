@@ -6,6 +6,7 @@ resumed run finds its own work and never another's.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +27,12 @@ from mechcot.study.chains import Unwritten
 from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
 from mechcot.study.models import Models
 from mechcot.study.plan import Cell, Study
+from mechcot.study.side import side_by_side
 from mechcot.text.filler import DOTS
 
 READING_VERSION = 1
+SHARES = 4
+"""Shares of a cell that each process reads: more balance better, fewer send fewer chains."""
 BORROWING = frozenset({"gates"})
 """Measures that also read another item's chain; no other gets one."""
 FILLERS = (DOTS, " hmm", " .")
@@ -68,8 +72,14 @@ def jobs(
 ) -> list[Job]:
     """All readings of a study, grouped by reader."""
     around = {author: _around(traces) for author, traces in chains.items()}
+    text = {cell.reader: models.text_hash(cell.reader) for cell in cells}
     return [
-        Job(cell, trace, name, _path(study, models, cell, trace, name, around[cell.author]))
+        Job(
+            cell,
+            trace,
+            name,
+            _path(study, models, cell, trace, name, around[cell.author], text[cell.reader]),
+        )
         for cell in cells
         for trace in chains[cell.author]
         for name in cell.measures
@@ -79,6 +89,56 @@ def jobs(
 def _around(traces: Sequence[Trace]) -> str:
     """All chains of an author: a measure that borrows another item's chain is about them too."""
     return digest([[t.id, t.problem.answer, list(t.ids)] for t in traces])
+
+
+@dataclass(frozen=True)
+class Share:
+    """Readings of one cell that one process takes.
+
+    Attributes:
+        study: The settings.
+        jobs: The readings, those of a trace together.
+        chains: All chains of the cell's author.
+    """
+
+    study: Study
+    jobs: tuple[Job, ...]
+    chains: tuple[Trace, ...]
+
+
+def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> None:
+    """Put the missing readings on disk, taken by `study.workers` processes side by side.
+
+    One that does not fit in memory stays missing.
+    """
+    shares = _shares(study, [job for job in todo if not job.path.exists()], chains)
+    done = side_by_side(_fill, shares, workers=study.workers)
+    with tqdm(total=sum(len(s.jobs) for s in shares), desc="reading", unit="reading") as bar:
+        for share, _ in done:
+            bar.update(len(share.jobs))
+
+
+def _shares(study: Study, missing: Sequence[Job], chains: dict[str, list[Trace]]) -> list[Share]:
+    groups: dict[tuple[Cell, int], list[Job]] = {}
+    parts = SHARES * study.workers
+    place = {trace.id: i for traces in chains.values() for i, trace in enumerate(traces)}
+    for job in missing:
+        groups.setdefault((job.cell, place[job.trace.id] % parts), []).append(job)
+    return [
+        Share(study, tuple(jobs), tuple(chains[cell.author])) for (cell, _), jobs in groups.items()
+    ]
+
+
+@cache
+def _models(study: Study) -> Models:
+    """The models of one process, kept from share to share."""
+    return Models.of(study)
+
+
+def _fill(share: Share) -> None:
+    models = _models(share.study)
+    for job in share.jobs:
+        _keep(share.study, models, job, share.chains)
 
 
 def take(
@@ -94,7 +154,9 @@ def take(
     One that does not fit in memory is given with that reason and not kept: the next run tries it again.
     """
     missing = sum(not job.path.exists() for job in todo)
-    with tqdm(total=missing, desc="reading", unit="reading", disable=bar == "hidden") as shown:
+    with tqdm(
+        total=missing, desc="reading", unit="reading", disable=bar == "hidden" or not missing
+    ) as shown:
         for job in todo:
             if not job.path.exists():
                 shown.set_postfix_str(f"{job.cell.reader} {job.measure}", refresh=False)
@@ -180,7 +242,7 @@ def filler_for(reader: Reasoner) -> str:
 
 
 def _path(
-    study: Study, models: Models, cell: Cell, trace: Trace, measure: str, around: str
+    study: Study, models: Models, cell: Cell, trace: Trace, measure: str, around: str, text: str
 ) -> Path:
     key = digest(
         READING_VERSION,
@@ -191,7 +253,7 @@ def _path(
         [[step.tokens.start, step.tokens.stop] for step in trace.steps],
         models.weights_hash(cell.reader),
         cell.spec.logit_scale,
-        models.text_hash(cell.reader),
+        text,
         (study.seed, study.template, study.dtype),
         MEASURES[measure].card.formula,
         *([models.weights_hash(models.first)] if measure in PAIRED else []),

@@ -60,6 +60,15 @@ def test_identity_edits_are_exactly_zero(finished):
     assert all(row["largest"] == 0.0 for row in identity)
 
 
+def test_processes_side_by_side_change_no_number(finished, tmp_path, monkeypatch):
+    study, _ = finished
+    monkeypatch.setattr(
+        "mechcot.study.run._take", lambda *_: pytest.fail("read in the parent process")
+    )
+    run(Study(models=study.models, out=tmp_path, traces=study.traces, workers=2))
+    assert (tmp_path / "summary.json").read_bytes() == (study.out / "summary.json").read_bytes()
+
+
 def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, monkeypatch):
     study, _ = finished
     before = (study.out / "summary.json").read_bytes()
