@@ -12,7 +12,7 @@ from mechcot.study.plan import Study
 MODELS = ("organism:base", "organism:bypass", "organism:control")
 LONGEST = 320
 DEMO_HOPS = (2, 3)
-"""Short questions, so that the demo takes two minutes."""
+"""Short questions, so that the demo takes about two minutes."""
 MOST_WORKERS = 4
 
 
