@@ -1,8 +1,8 @@
-"""`python -m benchmarks.real_traces FILE OUT [N]`: influence and pruning from end to end on real traces with small random models.
+"""`python -m benchmarks.real_traces FILE OUT [N] [MOST]`: influence and pruning from end to end on real traces with small random models.
 
 FILE holds traces as JSON lines (Thought Anchors traces are imported first, other shapes are read as they are). Two random Llamas (2 layers, width 64, 4 heads)
 with a byte-level tokenizer trained on the file are saved and loaded again like any checkpoint. Random models know nothing: this shows that real text of real length goes through,
-and what it costs; its figures mean nothing.
+and what it costs; its figures mean nothing. N traces are taken, evenly spread over the lengths up to MOST tokens. A run that was stopped goes on.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from benchmarks.setting import small_model
+from mechcot.core.trace import Trace
 from mechcot.influence.importing import import_traces
 from mechcot.influence.load import load_traces
 from mechcot.influence.prune import Settings, run as prune
@@ -59,10 +60,19 @@ def checkpoint(folder: Path, *, text: str, seed: int) -> str:
     return str(folder)
 
 
+def spread(traces: Sequence[Trace], *, n: int | None, most: int) -> list[Trace]:
+    """As many traces as asked, from the shortest with a step to the longest of at most so many tokens."""
+    fitting = sorted((t for t in traces if t.chain_steps and len(t) <= most), key=len)
+    if n is None or n >= len(fitting):
+        return fitting
+    return [fitting[round(i * (len(fitting) - 1) / max(n - 1, 1))] for i in range(n)]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run both commands' functions and print what they took."""
     source, out = Path(arguments[0]), Path(arguments[1])
-    most = int(arguments[2]) if len(arguments) > 2 else None
+    n = int(arguments[2]) if len(arguments) > 2 else None
+    most = int(arguments[3]) if len(arguments) > 3 else CONTEXT
     small_model()  # one thread, quiet
     text = source.read_text(encoding="utf-8")
     traces_file = source
@@ -73,11 +83,11 @@ def main(arguments: Sequence[str]) -> int:
     second = Reasoner.load(
         checkpoint(out / "two", text=text, seed=1), dtype="float32", policy=first.policy.shared()
     )
-    traces = load_traces(traces_file, first, n=most)
+    traces = spread(load_traces(traces_file, first), n=n, most=most)
     sizes = sorted(len(trace) for trace in traces)
     steps = sorted(len(trace.chain_steps) for trace in traces)
     print(
-        f"traces: {len(traces)}, tokens {sizes[0]} to {sizes[-1]}, steps {steps[0]} to {steps[-1]}"
+        f"traces: {len(traces)}, tokens {sizes[0]} to {sizes[-1]} (median {sizes[len(sizes) // 2]}), steps {steps[0]} to {steps[-1]}"
     )
     for name, go in (
         ("influence", lambda: influence([first, second], traces, out=out / "influence", seed=0)),

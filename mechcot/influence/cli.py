@@ -81,8 +81,13 @@ def influence(
 def prune_online(
     model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
     source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
-    out: Annotated[Path, typer.Option("--out", help="File to write (JSON).")],
-    keep: Annotated[float, typer.Option(help="Share of the chain's tokens that may stay.")] = 0.5,
+    out: Out,
+    keep: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Share of the chain's tokens that may stay; repeat for more. Default 0.5."
+        ),
+    ] = None,
     every: Annotated[int, typer.Option(help="Finished steps between two prunings.")] = 2,
     n: Annotated[int | None, typer.Option("--n", help="Most problems; default all.")] = None,
     max_tokens: Annotated[int, typer.Option(help="Most new tokens.")] = 512,
@@ -91,24 +96,15 @@ def prune_online(
     dtype: Dtype = "auto",
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
-    from mechcot.core.store import write_json
-    from mechcot.influence.online import RANKS, Online, run_online
+    from mechcot.influence.online_run import run_online, told, ways_of
     from mechcot.model.reasoner import Reasoner
     from mechcot.text.problems import load_problems
 
-    about = {"every": every, "max_tokens": max_tokens, "seed": seed}
-    ways = {"all kept": Online(keep=1.0, **about)}
-    ways |= {f"{keep:g} by {by}": Online(keep=keep, by=by, **about) for by in RANKS}
+    ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
     reader = Reasoner.load(model, device=device, dtype=dtype)
-    rows = run_online(reader, load_problems(source)[:n], ways=ways)
-    write_json(out, {"model": reader.name, "keep": keep, "every": every, "rows": rows})
-    typer.echo("way                accuracy            tokens  tokens/s  cached  peak MB")
-    for row in rows:
-        interval = f"{row['accuracy']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-        typer.echo(
-            f"{row['way']:<18} {interval:<19} {row['tokens']:>6.0f} {row['tokens_per_second']:>9.1f} "
-            f"{row['cached']:>7.0%} {row['peak_mb']:>8.2f}"
-        )
+    result = run_online(reader, load_problems(source)[:n], ways=ways, out=out, seed=seed)
+    typer.echo("\n".join(told(result)))
+    typer.echo(f"written: {out / 'online.json'}")
 
 
 def import_(

@@ -12,11 +12,10 @@ text is the unpruned one. `mechcot prune` is the careful way, after the fact; th
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
@@ -24,8 +23,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.influence.closure import fill
 from mechcot.model.dropping import DroppingCache
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.bootstrap import bootstrap_mean, stream
-from mechcot.text.answers import same_answer
+from mechcot.stats.bootstrap import stream
 
 RANKS = ("attention", "recent", "random")
 LAST = 8
@@ -73,6 +71,7 @@ class Pruned:
         cached: Mean number of cached positions over the tokens written.
         uncut: The same if nothing had been dropped.
         peak_bytes: Largest size of the keys and values.
+        uncut_bytes: Their size at the end if nothing had been dropped.
     """
 
     trace: Trace
@@ -82,6 +81,7 @@ class Pruned:
     cached: float
     uncut: float
     peak_bytes: int
+    uncut_bytes: int
 
 
 def write_online(reader: Reasoner, problem: Problem, how: Online) -> Pruned:
@@ -121,6 +121,7 @@ def write_online(reader: Reasoner, problem: Problem, how: Online) -> Pruned:
         cached=float(cached),
         uncut=float(uncut),
         peak_bytes=peak,
+        uncut_bytes=cache.bytes() * len(cache.ids) // len(cache),
     )
 
 
@@ -170,43 +171,3 @@ def _trace(
         finished=finished,
     )
     return reader.read(completion)
-
-
-def run_online(
-    reader: Reasoner, problems: Sequence[Problem], *, ways: Mapping[str, Online]
-) -> list[dict[str, float | int | str]]:
-    """Write every problem in several ways and sum up: one row a way.
-
-    Args:
-        reader: The model.
-        problems: The questions, with reference answers.
-        ways: Name -> how to prune.
-
-    Returns:
-        `way`, `n`, `accuracy` with `low`, `high` (95 % bootstrap over problems), `tokens` (mean written), `tokens_per_second`, `cached` (mean share of the
-        positions written that are cached), `peak_mb` (mean over problems of the largest cache).
-    """
-    rows: list[dict[str, float | int | str]] = []
-    for name, how in ways.items():
-        found = [write_online(reader, p, how) for p in tqdm(problems, desc=name, unit="problem")]
-        right = [
-            each.trace.answer.text is not None
-            and same_answer(each.trace.answer.text, each.trace.problem.answer)
-            for each in found
-        ]
-        accuracy = bootstrap_mean(np.array(right, dtype=float), seed=how.seed, purpose="online")
-        tokens = [len(each.trace) - each.prompt for each in found]
-        rows.append(
-            {
-                "way": name,
-                "n": len(found),
-                "accuracy": accuracy.mean,
-                "low": accuracy.low,
-                "high": accuracy.high,
-                "tokens": float(np.mean(tokens)),
-                "tokens_per_second": sum(tokens) / sum(each.seconds for each in found),
-                "cached": float(np.mean([each.cached / each.uncut for each in found])),
-                "peak_mb": float(np.mean([each.peak_bytes for each in found])) / 2**20,
-            }
-        )
-    return rows

@@ -15,12 +15,20 @@ def read_chain(reader: Reasoner, chain: ForeignChain, *, author: str | None = No
         author: Name of the author; None for the one the file gives.
     """
     author = author or chain.author
-    completion = Completion(
+    return reader.read(completion_of(reader, chain, author=author), trace_id=name_of(chain, author))
+
+
+def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Completion:
+    """A foreign chain as if this reader had written it behind its own prompt."""
+    return Completion(
         problem=chain.problem,
         prompt=reader.render(chain.problem),
         text=f"{chain.chain}{reader.cue.close}{chain.answer}" if chain.closed else chain.chain,
         model=author,
         finished=chain.closed,
     )
-    name = "/".join(part for part in (chain.problem.id, author, chain.sample) if part)
-    return reader.read(completion, trace_id=name)
+
+
+def name_of(chain: ForeignChain, author: str) -> str:
+    """The id of its trace."""
+    return "/".join(part for part in (chain.problem.id, author, chain.sample) if part)

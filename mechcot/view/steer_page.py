@@ -7,6 +7,7 @@ from typing import Any
 from mechcot.view.figures.doses import Difference, Line, Panel, Point, curves, differences, frontier
 from mechcot.view.plates import Plate
 from mechcot.view.report import render
+from mechcot.view.steer_headline import arms_first, contrasts_first, largest, vectors_first
 from mechcot.view.steer_tables import (
     NAN,
     Arm,
@@ -52,6 +53,10 @@ def page(result: Mapping[str, Any]) -> str:
         numbers=numbers(result),
         vectors=vectors(result),
         contrasts=contrast_table(result["contrasts"], result),
+        arms_first=arms_first(result),
+        contrasts_first=contrasts_first(result),
+        vectors_first=vectors_first(result),
+        most=largest([arm for arm in result["arms"] if arm["role"] != "sweep"]),
         shown=_shown(result),
         n=_n(result),
     )

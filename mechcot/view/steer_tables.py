@@ -70,14 +70,16 @@ def value(arm: Arm, name: str, end: str = "mean") -> float:
     return NAN if told is None else float(told)
 
 
-def _cell(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
+def cell(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
+    """A number with its interval; a dash where there is none."""
     if value is None or value != value:
         return Cell(DASH, "number")
     ends = "" if low is None or high is None else f"[{fixed(low)}, {fixed(high)}]"
     return Cell(fixed(value), "number", ends)
 
 
-def _share(told: Mapping[str, float | None]) -> Cell:
+def share(told: Mapping[str, float | None]) -> Cell:
+    """A share with its interval, in percent."""
     ends = (told["mean"], told["low"], told["high"])
     mean, low, high = (None if one is None else 100 * one for one in ends)
     if mean is None:
@@ -98,7 +100,7 @@ def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
                 Cell(strength(a), "number"),
-                *(_cell(*(a["values"][r][e] for e in ("mean", "low", "high"))) for r in readouts),
+                *(cell(*(a["values"][r][e] for e in ("mean", "low", "high"))) for r in readouts),
             )
             for a in arms
         ],
@@ -110,7 +112,7 @@ def points_table(points: Sequence[Point]) -> Table:
     return table(
         ("arm", "tokens", "accuracy"),
         [
-            (Cell(p.label), Cell(fixed(p.tokens), "number"), _cell(p.accuracy, p.low, p.high))
+            (Cell(p.label), Cell(fixed(p.tokens), "number"), cell(p.accuracy, p.low, p.high))
             for p in points
         ],
     )
@@ -136,12 +138,12 @@ def numbers(result: Mapping[str, Any]) -> Table:
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
                 Cell(strength(a), "number"),
-                _cell(a["values"]["tokens"]["mean"]),
-                _share(a["saved"]),
-                _cell(a["values"]["steps"]["mean"]),
-                _cell(a["values"]["correct"]["mean"]),
-                _cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
-                _cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
+                cell(a["values"]["tokens"]["mean"]),
+                share(a["saved"]),
+                cell(a["values"]["steps"]["mean"]),
+                cell(a["values"]["correct"]["mean"]),
+                cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
+                cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
                 Cell(DASH if a["role"] == "truncation" else number(a["seconds"]), "number"),
             )
             for a in result["arms"]
@@ -189,7 +191,7 @@ def contrast_table(contrasts: Sequence[Mapping[str, Any]], result: Mapping[str, 
             (
                 Cell(against(one, result)),
                 Cell(f"{one['nats'] or one['alpha']:g}", "number"),
-                *(_cell(*(one["values"][n][e] for e in ("mean", "low", "high"))) for n in names),
+                *(cell(*(one["values"][n][e] for e in ("mean", "low", "high"))) for n in names),
             )
             for one in contrasts
         ],
@@ -217,13 +219,13 @@ def vectors(result: Mapping[str, Any]) -> Table:
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
                 Cell(f"{a['nats']:g}", "number"),
                 Cell(f"{a['dose']['kl']:.3f}", "number"),
-                _cell(a["dose"]["kl_max"]),
-                _cell(a["dose"]["gamma"]),
-                _cell(a["dose"]["gamma_max"]),
-                _cell(a["dose"]["relative"]),
-                _cell(a["vector"]["split_half"]),
-                _cell(a["vector"]["cone"]),
-                _cell(a["vector"].get("cosine_with_first")),
+                cell(a["dose"]["kl_max"]),
+                cell(a["dose"]["gamma"]),
+                cell(a["dose"]["gamma_max"]),
+                cell(a["dose"]["relative"]),
+                cell(a["vector"]["split_half"]),
+                cell(a["vector"]["cone"]),
+                cell(a["vector"].get("cosine_with_first")),
             )
             for a in dosed
         ],

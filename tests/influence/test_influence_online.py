@@ -1,12 +1,19 @@
-"""Pruning while writing: identity, an oracle with hidden keys, and what is kept."""
+"""Pruning while writing: identity, an oracle with hidden keys, what is kept, and runs that go on."""
+
+import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from mechcot.cli import app
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Span
-from mechcot.influence.online import RANKS, Online, run_online, write_online
+from mechcot.influence.online import RANKS, Online, write_online
+from mechcot.influence.online_run import run_online, told, ways_of
 from mechcot.model.dropping import DroppingCache
 from mechcot.model.edits import Hide
 from mechcot.model.reasoner import Reasoner
@@ -25,12 +32,12 @@ def asked():
 
 @pytest.fixture(scope="module")
 def written(reader, asked):
-    return reader.write(asked, max_tokens=120)
+    return reader.write(asked, max_tokens=70)
 
 
 def test_keeping_everything_writes_the_same_text(reader, asked, written):
     for problem, trace in zip(asked, written, strict=True):
-        found = write_online(reader, problem, Online(keep=1.0, max_tokens=120))
+        found = write_online(reader, problem, Online(keep=1.0, max_tokens=70))
         assert found.trace.completion == trace.completion
         assert found.trace.ids == trace.ids
         assert (found.dropped, found.cached) == ((), found.uncut)
@@ -70,7 +77,7 @@ def test_the_attention_received_is_that_of_the_whole_text(reader, written):
 
 @pytest.mark.parametrize("by", RANKS)
 def test_what_is_kept_fits_and_the_question_is_never_dropped(reader, asked, by):
-    found = write_online(reader, asked[0], Online(keep=0.4, every=1, by=by, max_tokens=80))
+    found = write_online(reader, asked[0], Online(keep=0.4, every=1, by=by, max_tokens=60))
     chain = found.trace.phase(Phase.CHAIN)
     assert found.dropped
     assert all(position in chain for position in found.dropped)
@@ -82,23 +89,113 @@ def test_what_is_kept_fits_and_the_question_is_never_dropped(reader, asked, by):
     assert whole == []  # steps go as a whole
     assert found.cached < found.uncut
     if by == "random":
-        again = write_online(reader, asked[0], Online(keep=0.4, every=1, by=by, max_tokens=80))
+        again = write_online(reader, asked[0], Online(keep=0.4, every=1, by=by, max_tokens=60))
         assert again.trace == found.trace
 
 
 def test_recent_keeps_the_latest(reader, asked):
-    found = write_online(reader, asked[0], Online(keep=0.4, every=1, by="recent", max_tokens=120))
+    found = write_online(reader, asked[0], Online(keep=0.4, every=1, by="recent", max_tokens=80))
     chain = found.trace.phase(Phase.CHAIN)
     assert max(found.dropped) < chain.stop - (chain.stop - chain.start) // 4
 
 
-def test_rows_sum_up(reader, asked):
-    ways = {"all": Online(keep=1.0, max_tokens=40), "half": Online(keep=0.5, max_tokens=40)}
-    rows = run_online(reader, asked[:2], ways=ways)
-    assert [row["way"] for row in rows] == ["all", "half"]
-    assert rows[0]["cached"] == 1.0
-    assert rows[1]["cached"] < 1.0
-    assert all(row["tokens_per_second"] > 0 and row["n"] == 2 for row in rows)
+WAYS = ways_of([0.5], every=1, max_tokens=28, seed=0)
+
+
+@pytest.fixture(scope="module")
+def ran(reader, asked, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    return out, run_online(reader, asked, ways=WAYS, out=out, seed=0)
+
+
+def timeless(result):
+    rows = [{k: v for k, v in row.items() if k != "tokens_per_second"} for row in result["rows"]]
+    return result | {"rows": rows}
+
+
+def test_the_table_has_a_row_a_way_and_holds_it_against_the_unpruned(ran, asked):
+    out, result = ran
+    rows = {row["way"]: row for row in result["rows"]}
+    assert list(rows) == ["all kept", "0.5 by attention", "0.5 by recent", "0.5 by random"]
+    whole = rows.pop("all kept")
+    assert whole["cached"] == whole["memory"] == 1.0
+    assert (whole["change"], whole["change_low"], whole["change_high"]) == (0.0, 0.0, 0.0)
+    for row in rows.values():
+        assert row["cached"] < 1.0 and row["memory"] < 1.0 and row["peak_mb"] < whole["peak_mb"]
+        assert row["tokens_per_second"] > 0 and row["n"] == 2
+        assert row["change"] == row["accuracy"] - whole["accuracy"]
+    table = pd.read_parquet(out / "online.parquet")
+    assert sorted(table["id"].unique()) == sorted(p.id for p in asked)
+    assert json.loads((out / "online.json").read_text()) == result
+    assert len(told(result)) == 5
+
+
+def test_an_interrupted_run_goes_on_and_loses_only_the_text_in_the_writing(
+    ran, reader, asked, tmp_path, monkeypatch
+):
+    written = []
+
+    def until(limit):
+        def write(*about):
+            if len(written) == limit:
+                raise KeyboardInterrupt
+            written.append((about[1].id, about[2]))
+            return write_online(*about)
+
+        return write
+
+    monkeypatch.setattr("mechcot.influence.online_run.write_online", until(3))
+    with pytest.raises(KeyboardInterrupt):
+        run_online(reader, asked, ways=WAYS, out=tmp_path, seed=0)
+    assert len(list((tmp_path / "items").iterdir())) == 3
+    monkeypatch.setattr("mechcot.influence.online_run.write_online", until(None))
+    again = run_online(reader, asked, ways=WAYS, out=tmp_path, seed=0)
+    assert written == [(problem.id, how) for problem in asked for how in WAYS.values()]
+    assert timeless(again) == timeless(ran[1])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    monkeypatch.setattr("mechcot.influence.online_run.write_online", None)
+    assert run_online(reader, asked, ways=WAYS, out=tmp_path, seed=0) == again
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_another_model_or_another_way_is_written_anew(reader, asked, tmp_path):
+    one = {"all kept": Online(keep=1.0, max_tokens=4)}
+    for model, ways in (
+        (reader, one),
+        (reader.scaled(2.0), one),
+        (reader, {"all kept": Online(keep=1.0, max_tokens=5)}),
+    ):
+        run_online(model, asked[:1], ways=ways, out=tmp_path, seed=0)
+    assert len(list((tmp_path / "items").iterdir())) == 3
+
+
+def test_what_cannot_be_written_is_counted_or_told(reader, asked, tmp_path):
+    long = replace(asked[0], id="long", question=asked[0].question + " ; find c ?" * 400)
+    one = {"all kept": Online(keep=1.0, max_tokens=4)}
+    found = run_online(reader, [asked[0], long], ways=one, out=tmp_path, seed=0)
+    assert (found["n"], [each["id"] for each in found["left_out"]]) == (1, ["long"])
+    assert "context" in told(found)[-1]
+    assert json.loads((tmp_path / "online.json").read_text())["rows"][0]["low"] is None
+    with pytest.raises(UserError, match="none of the 1 problems can be written"):
+        run_online(reader, [long], ways=one, out=tmp_path, seed=0)
+    with pytest.raises(UserError, match="got none"):
+        run_online(reader, [], ways=one, out=tmp_path, seed=0)
+
+
+def test_the_command_takes_several_shares_and_needs_a_folder_alone(asked, tmp_path):
+    lines = [{"id": p.id, "question": p.question, "answer": p.answer} for p in asked]
+    source, out = tmp_path / "p.jsonl", tmp_path / "out"
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = ["prune-online", "organism:base", "--problems", str(source), "--out", str(out)]
+    command += ["--keep", "0.7", "--keep", "0.5", "--n", "1", "--max-tokens", "8"]
+    told = CliRunner().invoke(app, command)
+    assert told.exit_code == 0, told.output
+    ways = [row["way"] for row in json.loads((out / "online.json").read_text())["rows"]]
+    assert ways == [
+        "all kept",
+        *(f"{keep} by {by}" for keep in (0.7, 0.5) for by in RANKS),
+    ]
+    assert all(way in told.output for way in ways)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Experiment files: read, run, resumed, shown; the commands' messages."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 
@@ -18,11 +18,13 @@ from mechcot.steer.arms import arms
 from mechcot.steer.cli import app
 from mechcot.steer.run import _plain, run
 from mechcot.steer.shortest import BareSteps, marker_words, shortest
-from mechcot.steer.single import numbers, read_pairs
+from mechcot.steer.single import numbers as doses, read_pairs
 from mechcot.steer.spec import Apply, Compare, Experiment, Items, VectorSpec, load
 from mechcot.steer.styles import questions
 from mechcot.steer.summary import summary
+from mechcot.view.steer_headline import arms_first, contrasts_first
 from mechcot.view.steer_page import page
+from mechcot.view.steer_tables import numbers
 
 ROOT = Path(__file__).parents[2]
 SMALL = Experiment(
@@ -118,6 +120,38 @@ def test_a_summary_by_hand():
     assert "prompt says “brief”" in page(summary(experiment, cells))
 
 
+def test_a_long_page_shows_the_largest_dose_first_and_keeps_the_rest():
+    """Two models: a short table for each, in which nothing of a smaller dose or of the sweep stands; all arms stand below."""
+    experiment = load(ROOT / "experiments" / "verification.toml")
+    cells = []
+    for arm in arms(experiment):
+        made = cell(
+            arm.role, [10, 20], [1.0, 0.0], **{k: v for k, v in asdict(arm).items() if k != "role"}
+        )
+        made["dose"] = made["vector"] = None
+        cells.append(made)
+    result = summary(experiment, cells)
+    shown = arms_first(result)
+    assert [name for name, _ in shown] == ["base", "control"]
+    (_, base), (_, control) = shown
+    names = [row[0].text for row in base.rows]
+    assert names == [
+        "nothing",
+        *("vector added: of base", "vector added: of control"),
+        *(f"{role} added" for role in experiment.compare.controls),
+        *("vector taken away: of base", "vector taken away: of control"),
+        *(f"{role} taken away" for role in experiment.compare.controls),
+    ]
+    assert control.rows[1][0].text == "vector added: of control"
+    assert len(numbers(result).rows) == len(cells) > 40
+    assert {row[1].text for row in contrasts_first(result).rows} == {"0.1"}
+    text = page(result)
+    assert f"All {len(cells)} arms" in text and "At 0.1 nats" in text
+    few = summary(replace(SMALL, models=("m",)), [cell("clean", [10], [1.0])])
+    assert [name for name, _ in arms_first(few)] == [""]
+    assert "Every arm" in page(few) and "All 1" not in page(few)
+
+
 def test_numbers_that_json_lacks_are_none():
     assert _plain({"a": float("inf"), "b": float("nan"), "c": 1.5, "d": "x"}) == {
         "a": None,
@@ -173,7 +207,7 @@ def test_commands_make_a_vector_and_write_under_it(tmp_path):
     refused = call(app, ["apply", "organism:control", str(out), *about])
     assert isinstance(refused.exception, UserError) and "--force" in str(refused.exception)
     with pytest.raises(UserError, match="--doses"):
-        numbers("0.1,x")
+        doses("0.1,x")
 
 
 def test_the_shortest_chain_by_hand_and_the_rule_that_forces_bare_steps():
