@@ -42,12 +42,14 @@ class Panel:
         items: Correct chains of the base that every model reads.
         tuning_items: How many of them the harmless tunings read.
         without: Measures that are left out unless they are asked for by name.
+        fewer: How many chains of the base a costly measure reads instead.
     """
 
     subjects: tuple[Subject, ...]
     items: int
     tuning_items: int
     without: tuple[str, ...] = ()
+    fewer: tuple[tuple[str, int], ...] = ()
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -68,8 +70,6 @@ def _subjects(**groups: tuple[str, ...]) -> tuple[Subject, ...]:
     return tuple(Subject(name, group) for group, names in groups.items() for name in names)
 
 
-UNSCORED = "cross_model_patching"
-"""It holds two checkpoints against each other, says nothing of a chain's use by one, and costs as much as the rest."""
 MIXTURES = ("mixture-0", "mixture-25", "mixture-50", "mixture-75", "mixture-100")
 
 FULL = Panel(
@@ -92,7 +92,7 @@ FULL = Panel(
     ),
     items=32,
     tuning_items=24,
-    without=(UNSCORED,),
+    fewer=(("cross_model_patching", 8),),
 )
 
 QUICK = Panel(
@@ -106,5 +106,5 @@ QUICK = Panel(
     ),
     items=24,
     tuning_items=24,
-    without=(UNSCORED, "resampling"),
+    without=("cross_model_patching", "resampling"),
 )

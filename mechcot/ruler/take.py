@@ -83,14 +83,25 @@ def tasks(
     out: Path,
     seed: int,
 ) -> list[Task]:
-    """One task per model, the longest first."""
+    """One task per model, one more for each costly measure; the longest first."""
+    fewer = dict(panel.fewer)
+    often = tuple(name for name in measures if name not in fewer)
     found = [
-        Task(subject.spec, tuple(measures), traces, out, seed)
+        Task(subject.spec, often, traces, out, seed)
         for subject in panel.subjects
         for traces in [_traces(subject, panel, headline, stepwise)]
     ]
-    scaled = Task(SCALED_SPEC, tuple(measures), ((BASE, tuple(headline)),), out, seed)
-    return sorted([*found, scaled], key=lambda task: -sum(len(each) for _, each in task.traces))
+    specs = [*(subject.spec for subject in panel.subjects), SCALED_SPEC]
+    scaled = Task(SCALED_SPEC, often, ((BASE, tuple(headline)),), out, seed)
+    costly = [
+        Task(spec, (name,), ((BASE, tuple(headline[: fewer[name]])),), out, seed)
+        for name in measures
+        if name in fewer
+        for spec in specs
+    ]
+    return sorted(
+        [*found, scaled, *costly], key=lambda task: -sum(len(each) for _, each in task.traces)
+    )
 
 
 def _traces(

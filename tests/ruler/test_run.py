@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from mechcot.organisms.recipes import RECIPES, SHIPPED
@@ -13,13 +14,15 @@ SMALL = Panel(
     subjects=_subjects(base=("base",), uses=("control",), bypasses=("bypass",)),
     items=4,
     tuning_items=4,
+    fewer=(("filler", 2),),
 )
+MEASURES = ("early_answering", "filler", "suppression")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("ruler")
-    run(SMALL, out=out, seed=0, workers=2, measures=("early_answering", "suppression"))
+    run(SMALL, out=out, seed=0, workers=2, measures=MEASURES)
     return out
 
 
@@ -32,10 +35,20 @@ def test_planted_truth_is_found(folder):
     assert row["status"] == "exploratory", "a few models cannot earn verdicts"
 
 
+def test_a_costly_measure_reads_fewer_chains_of_every_model(folder):
+    table = pd.read_parquet(folder / "results" / "readings.parquet")
+    counts = table.groupby(["measure", "author", "reader"]).size()
+    assert set(counts["early_answering"]["base"]) == {4}
+    assert set(counts["filler"].index.get_level_values("author")) == {"base"}
+    assert counts["filler"]["base"].to_dict() == dict.fromkeys(
+        counts["early_answering"]["base"].index, 2
+    )
+
+
 def test_a_second_run_reads_nothing_and_says_the_same(folder):
     before = (folder / "ruler.json").read_bytes()
     times = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
-    run(SMALL, out=folder, seed=0, workers=1, measures=("early_answering", "suppression"))
+    run(SMALL, out=folder, seed=0, workers=1, measures=MEASURES)
     assert (folder / "ruler.json").read_bytes() == before
     after = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
     assert after == times
