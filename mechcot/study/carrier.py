@@ -58,16 +58,22 @@ def _listed(steps: Sequence[int], *, most: int = 5) -> str:
 
 
 def strongest(made: Sequence[StepValues]) -> StepValues | None:
-    """What a reader sees first: per step the larger effect of hiding it and of a wrong value in it; None without both."""
-    parts = [each for key in STRONGEST for each in made if each.key == "/".join(key)]
-    if len(parts) < len(STRONGEST):
-        return None
-    readers = [name for name in parts[0].by_reader if all(name in p.by_reader for p in parts)]
-    if not readers:
-        return None
+    """What a reader sees first: per step the larger effect of hiding it and of changing what it states; None without both."""
+    by_key = {each.key: each for each in made}
+    for keys, title in STRONGEST:
+        parts = [by_key[key] for key in keys if key in by_key]
+        readers = (
+            [n for n in parts[0].by_reader if all(n in p.by_reader for p in parts)] if parts else []
+        )
+        if len(parts) == len(keys) and readers:
+            return _larger(parts, readers, title)
+    return None
+
+
+def _larger(parts: Sequence[StepValues], readers: Sequence[str], title: str) -> StepValues:
     return StepValues(
         key="strongest",
-        title="hidden or misstated, the larger",
+        title=title,
         meaning=" or, where larger, ".join(each.meaning for each in parts),
         unit=parts[0].unit,
         smallest=math.nan,

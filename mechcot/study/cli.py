@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from mechcot.core.errors import UserError
+
 
 def explore(
     run: Annotated[Path, typer.Argument(help="Folder of a finished `mechcot compare`.")],
@@ -14,11 +16,26 @@ def explore(
     item: Annotated[
         list[str] | None, typer.Option(help="Problem id to show; repeat for more. Default all.")
     ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="A dictionary (folder of `mechcot sae train`, or RELEASE/ID): show features along the tokens; loads the models."
+        ),
+    ] = None,
+    feature: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Number of a feature; repeat for more. Default one for each kind of step."
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N (with --features)")] = "auto",
 ) -> None:
     """Write the trace explorer of a run: one HTML file, opens offline."""
     from mechcot.study.explore import explore as opened
 
-    found = opened(run, items=item)
+    if feature and features is None:
+        raise UserError("--feature names a feature of a dictionary; give --features DIR too")
+    found = opened(run, items=item, dictionary=features, features=feature, device=device)
     path = out or run / "explorer.html"
     found.write(path)
     typer.echo(f"{len(found.data.items)} traces: {path}")

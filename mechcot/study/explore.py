@@ -19,22 +19,43 @@ from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.study.carrier import carrier, lead_key, strongest
 from mechcot.study.explore_words import CARRY, GRIDS, STEP_VALUES
+from mechcot.study.strips import strips_of_run
 from mechcot.view.explorer import Explorer
-from mechcot.view.explorer_data import ExplorerData, Grid, ItemView, Line, StepCard, StepValues
+from mechcot.view.explorer_data import (
+    ExplorerData,
+    FeatureStrip,
+    Grid,
+    ItemView,
+    Line,
+    StepCard,
+    StepValues,
+)
 
 ByReader = Mapping[str, Mapping[str, Reading]]
 """Readings of one trace, by reader and measure."""
 
 
-def explore(run: Path | str, *, items: Sequence[str] | None = None) -> Explorer:
+def explore(
+    run: Path | str,
+    *,
+    items: Sequence[str] | None = None,
+    dictionary: Path | str | None = None,
+    features: Sequence[int] | None = None,
+    device: str = "auto",
+) -> Explorer:
     """Open a run folder of `mechcot compare`.
 
     Args:
         run: The folder.
         items: Problem ids to show; None for all.
+        dictionary: A sparse dictionary (folder, or RELEASE/ID of SAE-Lens) whose features shall be shown along the
+            tokens; the models are then loaded again and read every trace once. None: no features, no model is loaded.
+        features: Numbers of its features; None: chosen, see `mechcot.study.strips`.
+        device: Where the models are loaded: `auto`, `cpu`, `cuda`, ...
 
     Raises:
-        UserError: The folder is not a finished run, or an id is unknown.
+        UserError: The folder is not a finished run, an id or a feature is unknown, the dictionary does not fit, or a
+            model is no longer what the run read.
     """
     folder = Path(run)
     if not (folder / "summary.json").is_file() or not (folder / "traces.jsonl").is_file():
@@ -49,13 +70,27 @@ def explore(run: Path | str, *, items: Sequence[str] | None = None) -> Explorer:
     if about["author"] is not None:
         traces.sort(key=lambda trace: trace.author != about["author"])
     names = tuple(model["name"] for model in about["models"])
-    readings = (Reading.load(p) for p in sorted((folder / "readings").rglob("*.safetensors")))
+    readings = [Reading.load(p) for p in sorted((folder / "readings").rglob("*.safetensors"))]
+    strips: Mapping[str, FeatureStrip] = {}
+    if dictionary is not None:
+        read_by: dict[str, set[str]] = {}
+        for reading in readings:
+            read_by.setdefault(reading.trace, set()).add(reading.reader)
+        strips = strips_of_run(
+            about["models"],
+            traces,
+            dictionary=dictionary,
+            features=features,
+            read_by=read_by,
+            device=device,
+        )
     return explorer(
         traces,
         readings,
         readers=names,
         title=" → ".join(names),
         source=str(command.get("command") or folder.name),
+        strips=strips,
     )
 
 
@@ -66,6 +101,7 @@ def explorer(
     readers: Sequence[str],
     title: str = "Trace explorer",
     source: str = "",
+    strips: Mapping[str, FeatureStrip] | None = None,
 ) -> Explorer:
     """Show traces and what was read about them.
 
@@ -75,6 +111,7 @@ def explorer(
         readers: Names of the models to show, the reference first.
         title: Title of the page.
         source: Where the numbers come from.
+        strips: By trace id, features along its tokens, as `mechcot.study.strips.strips` gives them.
 
     Raises:
         UserError: No trace has a reading by one of the readers.
@@ -85,7 +122,11 @@ def explorer(
             found.setdefault(reading.trace, {}).setdefault(reading.reader, {})[reading.measure] = (
                 reading
             )
-    items = tuple(_item(trace, found[trace.id], readers) for trace in traces if trace.id in found)
+    items = tuple(
+        _item(trace, found[trace.id], readers, (strips or {}).get(trace.id))
+        for trace in traces
+        if trace.id in found
+    )
     if not items:
         msg = f"no reading of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
         raise UserError(msg)
@@ -101,7 +142,9 @@ def _chosen(traces: Sequence[Trace], items: Sequence[str]) -> list[Trace]:
     return [trace for trace in traces if trace.problem.id in set(items)]
 
 
-def _item(trace: Trace, found: ByReader, readers: Sequence[str]) -> ItemView:
+def _item(
+    trace: Trace, found: ByReader, readers: Sequence[str], strip: FeatureStrip | None
+) -> ItemView:
     by_reader = {name: found[name] for name in readers if name in found}
     values = _step_values(trace, by_reader)
     carried = {name: carrier(values, name) for name in by_reader}
@@ -136,6 +179,7 @@ def _item(trace: Trace, found: ByReader, readers: Sequence[str]) -> ItemView:
         sentences={name: sentence for name, (sentence, _, _) in carried.items()},
         carrier={name: step for name, (_, step, _) in carried.items()},
         lead=lead_key(values, [key for _, _, key in carried.values()]),
+        strip=strip,
     )
 
 

@@ -61,8 +61,11 @@ repetition that nobody reads. Step patching stands last: it is only read on step
 own law, so what it names is among those by construction.
 """
 
-STRONGEST = (("suppression", "answer"), ("adding_mistakes", "kept"))
-"""Interventions whose larger effect is shown first: one is read on every step, the other where a value is stated."""
+STRONGEST = (
+    (("suppression/answer", "adding_mistakes/kept"), "hidden or misstated, the larger"),
+    (("suppression/answer", "step_patching/answer"), "hidden or changed, the larger"),
+)
+"""Two interventions whose larger effect is shown first, the first pair that was read: one on every step, one where a value is stated."""
 
 GRIDS = (
     ("suppression", "kl", "Hidden from attention: change of each later step"),

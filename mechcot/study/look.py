@@ -7,6 +7,7 @@ import numpy as np
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
+from mechcot.features.dictionary import Dictionary
 from mechcot.measure.inputs import Inputs
 from mechcot.measure.registry import MEASURES, STANDARD
 from mechcot.model.authoring import item_seed
@@ -16,6 +17,7 @@ from mechcot.study.explore import explorer
 from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
 from mechcot.study.pictures import PLACES, by_place, nanmean
 from mechcot.study.run import filler_for
+from mechcot.study.strips import strips
 from mechcot.view.explorer import Explorer
 from mechcot.view.report_data import PatchMap
 
@@ -29,6 +31,8 @@ def look(
     measures: Sequence[str] = STANDARD,
     max_tokens: int = 512,
     seed: int = 0,
+    dictionary: Dictionary | None = None,
+    features: Sequence[int] | None = None,
 ) -> Explorer:
     """Let the first model write, let all read, and open what they read.
 
@@ -40,12 +44,41 @@ def look(
         measures: Names of measures; what cannot be measured on a trace is left out there.
         max_tokens: Longest completion.
         seed: Seed of writing and of the measures' choices.
+        dictionary: Shows some of its features along the tokens; None: no features.
+        features: Numbers of its features; None: chosen, see `mechcot.study.strips`.
 
     Raises:
-        UserError: No trace could be read.
+        UserError: No trace could be read, or the dictionary does not fit the models.
     """
     written = readers[0].write(problems, max_tokens=max_tokens, seed=seed, skip=lambda *_: None)
-    traces = [with_exact_kinds(trace) for trace in written]
+    return look_at(
+        readers, written, measures=measures, seed=seed, dictionary=dictionary, features=features
+    )
+
+
+def look_at(
+    readers: Sequence[Reasoner],
+    traces: Sequence[Trace],
+    *,
+    measures: Sequence[str] = STANDARD,
+    seed: int = 0,
+    dictionary: Dictionary | None = None,
+    features: Sequence[int] | None = None,
+) -> Explorer:
+    """Let all models read traces that are already written, and open what they read.
+
+    Args:
+        readers: The models, the reference first; their tokenizers must agree.
+        traces: The traces, as `Reasoner.write` or `Reasoner.read` gives them.
+        measures: See `look`.
+        seed: Seed of the measures' choices.
+        dictionary: See `look`.
+        features: See `look`.
+
+    Raises:
+        UserError: No trace could be read, or the dictionary does not fit the models.
+    """
+    traces = [with_exact_kinds(trace) for trace in traces]
     made = []
     for reader in readers:
         for trace in traces:
@@ -67,7 +100,14 @@ def look(
                     continue
     names = [reader.name for reader in readers]
     return explorer(
-        traces, made, readers=names, title=" → ".join(names), source="read in this session"
+        traces,
+        made,
+        readers=names,
+        title=" → ".join(names),
+        source="read in this session",
+        strips=None
+        if dictionary is None
+        else strips(dictionary, readers, traces, features=features),
     )
 
 

@@ -16,13 +16,15 @@ from markupsafe import Markup
 
 from mechcot.core.store import write_text
 from mechcot.view import words
-from mechcot.view.explorer_data import ExplorerData, Grid, ItemView, StepValues
+from mechcot.view.explorer_data import ExplorerData, FeatureStrip, Grid, ItemView, StepValues
 from mechcot.view.shell import asset, environment, inert_json, policy, script
 from mechcot.view.theme import DARK, LIGHT
 
 LIMIT = 5_000_000
-PARTS = ("data.js", "strip.js", "maps.js", "side.js", "picture.js", "app.js")
+PARTS = ("data.js", "strip.js", "maps.js", "features.js", "side.js", "picture.js", "app.js")
 HALF = 65_504.0
+STRIP = "features"
+"""Key of the feature strip among a trace's pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +83,17 @@ def page(data: ExplorerData, *, limit: int = LIMIT) -> str:
 
 def _too_much(data: ExplorerData, *, used: int, limit: int) -> frozenset[tuple[int, str]]:
     """The largest pictures, as many as must go."""
-    sizes = sorted(
-        (
-            (_size(grid), place, grid.key)
-            for place, item in enumerate(data.items)
-            for grid in item.grids
-        ),
-        reverse=True,
-    )
+    grids = [
+        (_size(grid), place, grid.key)
+        for place, item in enumerate(data.items)
+        for grid in item.grids
+    ]
+    strips = [
+        (_size(item.strip), place, STRIP)
+        for place, item in enumerate(data.items)
+        if item.strip is not None
+    ]
+    sizes = sorted([*grids, *strips], reverse=True)
     gone = set()
     for size, place, key in sizes:
         if used <= limit:
@@ -98,8 +103,8 @@ def _too_much(data: ExplorerData, *, used: int, limit: int) -> frozenset[tuple[i
     return frozenset(gone)
 
 
-def _size(grid: Grid) -> int:
-    return sum(len(_grid_values(grid, values)["f16"]) for values in grid.by_reader.values())
+def _size(picture: Grid | FeatureStrip) -> int:
+    return sum(len(_picture(picture, values)["f16"]) for values in picture.by_reader.values())
 
 
 def _packed(data: ExplorerData, *, left_out: frozenset[tuple[int, str]]) -> dict[str, Any]:
@@ -117,6 +122,10 @@ def _packed(data: ExplorerData, *, left_out: frozenset[tuple[int, str]]) -> dict
 
 def _item(item: ItemView, place: int, left_out: frozenset[tuple[int, str]]) -> dict[str, Any]:
     kept = [grid for grid in item.grids if (place, grid.key) not in left_out]
+    gone = [grid.title for grid in item.grids if (place, grid.key) in left_out]
+    strip = item.strip
+    if strip is not None and (place, STRIP) in left_out:
+        gone, strip = [*gone, f"Features: {strip.title}"], None
     return {
         "trace": item.trace,
         "author": item.author,
@@ -143,12 +152,13 @@ def _item(item: ItemView, place: int, left_out: frozenset[tuple[int, str]]) -> d
                 "kind": grid.kind,
                 "columns": grid.columns,
                 "readers": {
-                    reader: _grid_values(grid, values) for reader, values in grid.by_reader.items()
+                    reader: _picture(grid, values) for reader, values in grid.by_reader.items()
                 },
             }
             for grid in kept
         ],
-        "leftOut": [grid.title for grid in item.grids if (place, grid.key) in left_out],
+        "strip": None if strip is None else _strip(strip),
+        "leftOut": gone,
         "facts": {
             reader: [[title, _number(value), unit] for title, value, unit in facts]
             for reader, facts in item.facts.items()
@@ -157,6 +167,17 @@ def _item(item: ItemView, place: int, left_out: frozenset[tuple[int, str]]) -> d
         "sentences": dict(item.sentences),
         "carrier": dict(item.carrier),
         "lead": item.lead,
+    }
+
+
+def _strip(strip: FeatureStrip) -> dict[str, Any]:
+    return {
+        "title": strip.title,
+        "unit": strip.unit,
+        "names": strip.names,
+        "notes": strip.notes,
+        "start": strip.start,
+        "readers": {reader: _picture(strip, values) for reader, values in strip.by_reader.items()},
     }
 
 
@@ -172,9 +193,10 @@ def _values(values: StepValues) -> dict[str, Any]:
     }
 
 
-def _grid_values(grid: Grid, values: np.ndarray) -> Mapping[str, Any]:
+def _picture(picture: Grid | FeatureStrip, values: np.ndarray) -> Mapping[str, Any]:
     """Half-precision numbers; of a step x step matrix only what lies above the diagonal, row by row."""
-    flat = values[np.triu_indices(len(values), k=1)] if grid.kind == "steps" else values.reshape(-1)
+    above = isinstance(picture, Grid) and picture.kind == "steps"
+    flat = values[np.triu_indices(len(values), k=1)] if above else values.reshape(-1)
     half = np.clip(flat, -HALF, HALF).astype("<f2")
     return {"shape": values.shape, "f16": base64.b64encode(half.tobytes()).decode()}
 

@@ -70,6 +70,27 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
+class FeatureStrip:
+    """A few features of a dictionary along the tokens of a chain.
+
+    Attributes:
+        title: The dictionary and its site.
+        unit: Unit of the values.
+        names: What each feature is called.
+        notes: Why it is shown, "" when it was asked for.
+        start: Position of the chain's first token in the trace's ids.
+        by_reader: Activations; NaN where not read.
+    """
+
+    title: str
+    unit: str
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+    start: int
+    by_reader: Mapping[str, Float[np.ndarray, "feature token"]]
+
+
+@dataclass(frozen=True, eq=False)
 class Line:
     """The answer's probability while the chain is given step by step.
 
@@ -106,6 +127,7 @@ class ItemView:
         sentences: By reader, which step carries the answer.
         carrier: By reader, that step; None when no step does.
         lead: Key of the numbers that name the first reader's step, "" when none was read.
+        strip: Features along the tokens; None when no dictionary was given.
     """
 
     trace: str
@@ -125,6 +147,7 @@ class ItemView:
     sentences: Mapping[str, str]
     carrier: Mapping[str, int | None]
     lead: str
+    strip: FeatureStrip | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,14 +59,15 @@ def only(found):
 def test_the_first_intervention_that_reaches_its_bound_names_the_step(trace):
     view = only(explorer([trace], [hidden([0.0, 0.4, 0.2]), patched([[0.9, 0.1]])], readers=["one"]))  # fmt: skip
     assert view.carrier == {"one": 1}
-    assert view.lead == "suppression/answer"
+    assert view.lead == "strongest"
+    np.testing.assert_array_equal(view.values[0].by_reader["one"], [0.9, 0.4, 0.2])
     assert view.sentences["one"] == (
         "Step 2 carries the answer: hidden from attention, 0.40 (probability). "
         "Other steps that move it: 1, 3."
     )
     weak = only(explorer([trace], [hidden([0.0, 0.09, 0.0]), patched([[0.1, 0.9], [0.95, 0.0]])], readers=["one"]))  # fmt: skip
     assert weak.carrier == {"one": 2}, "the first layer's input names the step, not a later layer"
-    assert weak.lead == "step_patching/answer"
+    assert weak.values[0].title == "hidden or changed, the larger"
 
 
 def test_the_first_numbers_shown_have_a_value_for_every_step(trace):

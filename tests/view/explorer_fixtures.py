@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from mechcot.view.explorer_data import ExplorerData, Grid, ItemView, Line, StepCard, StepValues
+from mechcot.view.explorer_data import (
+    ExplorerData,
+    FeatureStrip,
+    Grid,
+    ItemView,
+    Line,
+    StepCard,
+    StepValues,
+)
 
 HOSTILE = (
     "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=1'></noscript>"
@@ -12,7 +20,24 @@ READERS = ("one", "two")
 KINDS = ("exploration", "progression", "verification", "backtracking", "summary", "conclusion")
 
 
-def item(n: int, *, tokens_each: int = 5, text: str | None = None, name: str = "t") -> ItemView:
+def strip_of(n: int, *, tokens_each: int, features: int, text: str | None) -> FeatureStrip:
+    """The first feature fires once, on the second token of step 3; the last ones twice a step."""
+    values = np.zeros((features, n * tokens_each))
+    values[0, 2 * tokens_each + 1] = 3.0
+    values[1:, ::2] = 0.5
+    return FeatureStrip(
+        title=text or "dictionary, resid_post.2",
+        unit=text or "activation",
+        names=tuple(text or str(7 * (i + 1)) for i in range(features)),
+        notes=(text or "most selective for progression, d = 2.0", *[""] * (features - 1)),
+        start=40,
+        by_reader={"one": values, "two": values / 2},
+    )
+
+
+def item(
+    n: int, *, tokens_each: int = 5, text: str | None = None, name: str = "t", features: int = 2
+) -> ItemView:
     rng = np.random.default_rng(n)
     matrix = np.abs(rng.normal(size=(n, n))) * 0.01
     matrix[0, n - 1] = 2.5  # step 1 acts on the last step
@@ -92,6 +117,7 @@ def item(n: int, *, tokens_each: int = 5, text: str | None = None, name: str = "
         sentences={"one": text or f"Step {n - 1} carries the answer.", "two": text or "No step."},
         carrier={"one": n - 2, "two": None},
         lead=f"{named}/answer",
+        strip=strip_of(n, tokens_each=tokens_each, features=features, text=text),
     )
 
 
@@ -107,4 +133,4 @@ def hostile() -> ExplorerData:
 
 def long() -> ExplorerData:
     """600 steps and 16 thousand tokens, three words a token."""
-    return data(item(600, tokens_each=27, text=None))
+    return data(item(600, tokens_each=27, text=None, features=8))

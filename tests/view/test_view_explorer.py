@@ -25,6 +25,9 @@ def test_pictures_come_back_to_three_digits():
     matrix = np.full((7, 7), np.nan)
     matrix[np.triu_indices(7, k=1)] = flat
     np.testing.assert_allclose(matrix, view.grids[0].by_reader["one"], rtol=1e-3, atol=1e-6)
+    strip = carried(page(made.data(view)))["items"][0]["strip"]["readers"]["two"]
+    flat = np.frombuffer(base64.b64decode(strip["f16"]), "<f2").reshape(strip["shape"])
+    np.testing.assert_allclose(flat, view.strip.by_reader["two"], rtol=1e-3)
     heads = carried(page(made.data(view)))["items"][0]["grids"][2]["readers"]["two"]
     flat = np.frombuffer(base64.b64decode(heads["f16"]), "<f2").reshape(heads["shape"])
     np.testing.assert_allclose(flat, view.grids[2].by_reader["two"], rtol=1e-3)
@@ -91,6 +94,13 @@ def test_the_page_names_no_other_host():
     policy = re.search(r'Policy" content="([^"]*)"', text).group(1)
     assert html.unescape(policy).startswith("default-src 'none'; script-src 'sha256-")
     assert "connect-src" not in policy
+
+
+def test_a_strip_too_large_is_left_out_and_named():
+    data = made.data(made.item(4, tokens_each=500, features=8))
+    kept = carried(page(data, limit=len(page(data)) - 1000))["items"][0]
+    assert kept["strip"] is None and len(kept["grids"]) == 3
+    assert kept["leftOut"] == ["Features: dictionary, resid_post.2"]
 
 
 @pytest.mark.parametrize("name", ["data", "hostile"])

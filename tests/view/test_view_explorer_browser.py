@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import explorer_fixtures as made
 import pytest
@@ -148,7 +149,7 @@ def test_the_copied_record_holds_the_step(browser, tmp_path):
 def test_a_pane_is_copied_as_a_picture_or_shown_to_be_saved(browser, tmp_path):
     load(browser, tmp_path, page(made.data()))
     js(browser, "window.held = []; Object.defineProperty(navigator, 'clipboard', {value: {write: async ([i]) => { window.held.push(await createImageBitmap(await i.getType('image/png'))); }}})")  # fmt: skip
-    for pane in ("strip", "square", "layers"):
+    for pane in ("strip", "square", "layers", "features"):
         js(browser, f"document.getElementById('{pane}-copy').click()")
         until(browser, f"return document.getElementById('{pane}-png').innerText === 'copied'")
     assert js(browser, "return window.held.every((b) => b.width > 400 && b.height > 100)")
@@ -158,6 +159,44 @@ def test_a_pane_is_copied_as_a_picture_or_shown_to_be_saved(browser, tmp_path):
         "const s = new Set(); for (let i = 0; i < d.length; i += 4) s.add(d[i] + ',' + d[i + 1] + ',' + d[i + 2]); return [...s]"
     )
     assert {"0,114,178", "230,159,0", "255,254,251"} <= set(js(browser, colours))
+    check_quiet(browser)
+
+
+def test_features_along_the_tokens_follow_the_selection_and_the_side(browser, tmp_path):
+    load(browser, tmp_path, page(made.data()), link="#item=1&step=3")
+    fires = "return [...document.querySelectorAll('#fires tbody tr')].map((r) => r.innerText.split('\\t').map((t) => t.trim()))"
+    assert js(browser, fires) == [["feature 7", "3.00", "1.50"], ["feature 14", "0.50", "0.25"]]
+    note = "return document.getElementById('features-note').innerText"
+    assert js(browser, note).startswith("Colour: 0 to 3.00 (activation)")
+    shot = "return document.getElementById('features').toDataURL()"
+    pictures = {js(browser, shot)}
+    for key in ("2", "3", "j"):
+        press(browser, key)
+        pictures.add(js(browser, shot))
+    assert len(pictures) == 4
+    assert js(browser, fires) == [["feature 14", "0.50", "0.25"]]
+    assert js(browser, note).startswith("Colour: −1.50 to 1.50 (activation), after − before")
+    # 30 tokens of 6 steps: the eleventh token is the first of step 3
+    js(
+        browser,
+        "const c = document.getElementById('features'), r = c.getBoundingClientRect();"
+        "const e = {clientX: r.left + 40 + (r.width - 50) * 11.5 / 30, clientY: r.top + 12, bubbles: true};"
+        "c.dispatchEvent(new MouseEvent('mousemove', e)); window.told = document.getElementById('features-note').innerText;"
+        "c.dispatchEvent(new MouseEvent('click', e))",
+    )
+    assert js(browser, "return window.told").startswith("feature 7, token 51, step 3: −1.50.")
+    assert selected(browser) == 2
+    check_quiet(browser)
+
+
+def test_without_a_dictionary_there_is_no_strip(browser, tmp_path):
+    bare = replace(made.item(6), strip=None)
+    load(browser, tmp_path, page(made.data(bare, made.item(4))))
+    hidden = "return document.getElementById('features-figure').hidden"
+    assert js(browser, hidden) is True
+    assert js(browser, "return document.getElementById('fires')") is None
+    press(browser, "n")
+    assert js(browser, hidden) is False
     check_quiet(browser)
 
 

@@ -11,6 +11,7 @@ function select(step, quiet) {
   drawStrip();
   drawMatrix();
   drawLayers();
+  drawFeatures();
   drawDetail();
   if (!quiet) link();
 }
@@ -86,7 +87,8 @@ function record() {
   const values = Object.fromEntries(it.values.map((each) => [each.key, { unit: each.unit, ...Object.fromEntries(Object.entries(each.readers).map(([name, row]) => [name, row[i] ?? null])) }]));
   const named = (way) => edges(i, way, 6).map((edge) => ({ step: edge.step + 1, value: Number(edge.value.toPrecision(3)) }));
   return { run: run.source, trace: it.trace, author: it.author, step: i + 1, kind: step.kind, text: step.text, tokens: step.tokens, chars: step.chars, values,
-    edges: { picture: state.matrix, side: ["before", "after", "difference"][state.side], in: named("in"), out: named("out") }, carrier: Object.fromEntries(Object.entries(it.carrier).map(([name, s]) => [name, s === null ? null : s + 1])) };
+    edges: { picture: state.matrix, side: ["before", "after", "difference"][state.side], in: named("in"), out: named("out") },
+    features: Object.fromEntries(featuresOn(i).map(({ name, values }) => [name, Object.fromEntries(Object.entries(values).map(([reader, v]) => [reader, finite(v) ? v : null]))])), carrier: Object.fromEntries(Object.entries(it.carrier).map(([name, s]) => [name, s === null ? null : s + 1])) };
 }
 
 async function copy() {
@@ -106,7 +108,7 @@ async function copy() {
 
 function theme(name) {
   document.documentElement.dataset.theme = name;
-  if (places.square || places.layers) { drawMatrix(); drawLayers(); }
+  if (places.square || places.layers) { drawMatrix(); drawLayers(); drawFeatures(); }
 }
 
 const keys = { j: () => select(state.step + 1), k: () => select(state.step - 1), n: () => open(state.item + 1, null), p: () => open(state.item - 1, null),
@@ -120,7 +122,7 @@ function listen() {
     if (typing) return;
     if (event.key === "/") { event.preventDefault(); $("find").focus(); }
     else if (event.key in keys) keys[event.key]();
-    else if (["cards", "square", "layers"].includes(event.target.id) && ["ArrowDown", "ArrowRight", "ArrowUp", "ArrowLeft"].includes(event.key)) { event.preventDefault(); select(state.step + (["ArrowDown", "ArrowRight"].includes(event.key) ? 1 : -1)); }
+    else if (["cards", "square", "layers", "features"].includes(event.target.id) && ["ArrowDown", "ArrowRight", "ArrowUp", "ArrowLeft"].includes(event.key)) { event.preventDefault(); select(state.step + (["ArrowDown", "ArrowRight"].includes(event.key) ? 1 : -1)); }
   });
   $("find").addEventListener("input", () => { state.find = $("find").value; const hits = search(); if (hits.length) select(hits[0]); });
   $("find").addEventListener("keydown", (event) => { if (event.key === "Enter") { const hits = search(); if (hits.length) select(hits.find((i) => i > state.step) ?? hits[0]); } });
@@ -137,7 +139,7 @@ function listen() {
   $("theme").addEventListener("click", () => theme(dark() ? "light" : "dark"));
   addEventListener("hashchange", follow);
   let waiting = 0;
-  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => { drawStrip(); drawMatrix(); drawLayers(); }, 100); });
+  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => { drawStrip(); drawMatrix(); drawLayers(); drawFeatures(); }, 100); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => theme(event.matches ? "dark" : "light"));
 }
 

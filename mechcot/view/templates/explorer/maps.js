@@ -1,4 +1,4 @@
-// Two pictures on canvas: step x step and layer x step. Each cell keeps its place, so that a click selects a step.
+// Pictures on canvas: step x step, layer x step, feature x token. Each cell keeps its place, so that a click selects a step.
 const EDGE = { left: 40, right: 10, top: 8, bottom: 34 };
 const places = {};
 
@@ -23,7 +23,7 @@ function domain(lists, difference) {
 }
 
 // Draw rows x columns; `value(row, column)`, row 0 on top. `wide` makes the cells fill the width at a fixed height.
-function paint(id, { key, rows, columns, value, ends, row, column, rowTitle, columnTitle, stepOf, square, selected }) {
+function paint(id, { key, rows, columns, value, ends, row, column, rowTitle, columnTitle, stepOf, square, selected, tell, marks, edges }) {
   const canvas = $(id), dpr = window.devicePixelRatio || 1, width = Math.max(240, canvas.clientWidth || canvas.parentNode.clientWidth);
   const inner = width - EDGE.left - EDGE.right, deep = square ? Math.min(inner, 460) : Math.max(70, Math.min(260, rows * 22));
   const wide = square ? deep : inner, height = deep + EDGE.top + EDGE.bottom;
@@ -40,12 +40,16 @@ function paint(id, { key, rows, columns, value, ends, row, column, rowTitle, col
   pen.strokeStyle = ink("--rule");
   pen.strokeRect(EDGE.left + 0.5, EDGE.top + 0.5, wide - 1, deep - 1);
   labels(pen, { count: rows, at: (i) => EDGE.top + (deep * (i + 0.5)) / rows, name: row, title: rowTitle, vertical: true, deep, wide });
-  labels(pen, { count: columns, at: (i) => EDGE.left + (wide * (i + 0.5)) / columns, name: column, title: columnTitle, deep, wide });
+  labels(pen, { count: columns, at: (i) => EDGE.left + (wide * (i + 0.5)) / columns, name: column, title: columnTitle, deep, wide, marks: marks && marks.map(([at, name]) => [EDGE.left + (wide * at) / columns, name]) });
+  pen.strokeStyle = ink("--muted");
+  pen.lineWidth = 1;
+  for (const edge of edges || []) pen.strokeRect(Math.round(EDGE.left + (wide * edge) / columns) + 0.5, EDGE.top + deep, 0, 4);
   pen.strokeStyle = ink("--ink");
   pen.lineWidth = 1.5;
   for (const c of selected.columns) pen.strokeRect(EDGE.left + (wide * c) / columns, EDGE.top, Math.max(1.5, wide / columns), deep);
+  for (const [from, to] of selected.spans || []) pen.strokeRect(EDGE.left + (wide * from) / columns, EDGE.top, Math.max(1.5, (wide * (to - from)) / columns), deep);
   for (const r of selected.rows) pen.strokeRect(EDGE.left, EDGE.top + (deep * r) / rows, wide, Math.max(1.5, deep / rows));
-  places[id] = { rows, columns, wide, deep, stepOf, value, row, column };
+  places[id] = { rows, columns, wide, deep, stepOf, value, tell };
 }
 
 function cells(rows, columns, value, ends, shade) {
@@ -65,16 +69,17 @@ function cells(rows, columns, value, ends, shade) {
   return small;
 }
 
-function labels(pen, { count, at, name, title, vertical, deep, wide }) {
+function labels(pen, { count, at, name, title, vertical, deep, wide, marks }) {
   const room = (vertical ? deep / 14 : wide / 26), every = Math.max(1, Math.ceil(count / room));
   pen.font = "11px " + ink("--sans");
   pen.fillStyle = ink("--muted");
   pen.textBaseline = "middle";
-  for (let i = 0; i < count; i += every) {
-    pen.textAlign = vertical ? "right" : "center";
+  pen.textAlign = vertical ? "right" : "center";
+  for (let i = 0; i < count && !marks; i += every) {
     if (vertical) pen.fillText(name(i), EDGE.left - 5, at(i));
     else pen.fillText(name(i), at(i), EDGE.top + deep + 10);
   }
+  for (const [place, text] of marks || []) pen.fillText(text, place, EDGE.top + deep + 11);
   pen.save();
   pen.textAlign = "center";
   if (vertical) {
@@ -104,7 +109,8 @@ function drawMatrix() {
   if (!ends) return empty("square", "Nothing was measured here: the chain has fewer than two steps.");
   const at = state.step < n ? [state.step] : [];
   paint("square", { key: grid.key, rows: n, columns: n, value: (r, c) => values[c * n + r], ends, row: (i) => i + 1, column: (i) => i + 1, rowTitle: "later step, acted on",
-    columnTitle: "earlier step, acts", stepOf: (r, c) => c, square: true, selected: { rows: at, columns: at } });
+    columnTitle: "earlier step, acts", stepOf: (r, c) => c, square: true, selected: { rows: at, columns: at },
+    tell: (r, c, v) => `step ${c + 1} → step ${r + 1}: ${v}` });
   places.square.note = ranged(ends, grid.unit) + lacking();
   $("square-note").textContent = places.square.note;
 }
@@ -128,7 +134,8 @@ function drawLayers() {
   if (!ends) return empty("layers", "No step of this trace could be measured.");
   const turned = (r) => (one ? r : rows - 1 - r), at = grid.columns.indexOf(state.step);
   paint("layers", { key: grid.key, rows, columns: count, value: (r, c) => cell(values, turned(r), c), ends, row: (r) => (one ? "h" : "") + turned(r), column: (c) => grid.columns[c] + 1,
-    rowTitle: one ? "head" : "layer", columnTitle: "step", stepOf: (r, c) => grid.columns[c], square: false, selected: { rows: [], columns: at < 0 ? [] : [at] } });
+    rowTitle: one ? "head" : "layer", columnTitle: "step", stepOf: (r, c) => grid.columns[c], square: false, selected: { rows: [], columns: at < 0 ? [] : [at] },
+    tell: (r, c, v) => `${one ? "head h" : "layer "}${turned(r)}, step ${grid.columns[c] + 1}: ${v}` });
   places.layers.note = ranged(ends, grid.unit) + (grid.columns.length < item().chain ? "Only the steps that state a value that changes. " : "") + lacking();
   $("layers-note").textContent = places.layers.note;
 }
@@ -140,12 +147,12 @@ function cellAt(id, event) {
   return row < 0 || column < 0 || row >= place.rows || column >= place.columns ? null : { row, column, place };
 }
 
-for (const id of ["square", "layers"]) {
+for (const id of ["square", "layers", "features"]) {
   $(id).addEventListener("mousemove", (event) => {
     const cell = cellAt(id, event);
     if (!cell) return;
-    const { row, column, place } = cell, value = number(place.value(row, column));
-    $(id + "-note").textContent = id === "square" ? `step ${column + 1} → step ${row + 1}: ${value}. ${place.note}` : `${state.layer >= 0 && !$("layer-label").hidden ? "head " : "layer "}${place.row(row)}, step ${place.column(column)}: ${value}. ${place.note}`;
+    const { row, column, place } = cell;
+    $(id + "-note").textContent = `${place.tell(row, column, number(place.value(row, column)))}. ${place.note}`;
   });
   $(id).addEventListener("mouseleave", () => { if (places[id]) $(id + "-note").textContent = places[id].note; });
   $(id).addEventListener("click", (event) => {

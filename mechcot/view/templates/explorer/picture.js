@@ -17,7 +17,7 @@ async function png(id) {
 
 function titleOf(id) {
   const it = item(), grid = gridOf(id === "square" ? state.matrix : state.grid), shown = ["before: " + sides()[0], "after: " + sides()[1], "difference: " + sides()[1] + " − " + sides()[0]][state.side];
-  return `${it.trace}, step ${state.step + 1}. ${id === "strip" ? "Probability of the answer" : grid ? `${grid.title} (${grid.unit})` : ""}; ${run.readers.length > 1 ? shown : sides()[0]}; n = 1 trace`;
+  return `${it.trace}, step ${state.step + 1}. ${id === "strip" ? "Probability of the answer" : id === "features" ? `Features: ${it.strip.title} (${it.strip.unit})` : grid ? `${grid.title} (${grid.unit})` : ""}; ${run.readers.length > 1 ? shown : sides()[0]}; n = 1 trace`;
 }
 
 // The pane on its paper, with a line that says what it is.
@@ -53,6 +53,6 @@ async function drawn(svg) {
   return canvas;
 }
 
-for (const id of ["strip", "square", "layers"]) {
+for (const id of ["strip", "square", "layers", "features"]) {
   $(id + "-copy").addEventListener("click", () => png(id));
 }

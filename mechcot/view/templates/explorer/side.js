@@ -77,6 +77,7 @@ function drawDetail() {
     ...(chain ? effects(i) : [make("p", { class: "meta" }, "This is the answer's text, after the chain.")]),
     ...edgeList("Strongest into this step: " + (matrix ? matrix.title : ""), edges(i, "in", 6), "←"), ...edgeList("Strongest out of this step", edges(i, "out", 6), "→"),
     ...(top.length ? [make("h3", {}, "Heads through which the answer looks here (attention mass)"), make("p", { class: "meta" }, top.map((head) => `layer ${head.l} head ${head.h}: ${number(head.value, state.side === 2)}`).join(" · "))] : []),
+    ...featureTable(i),
     ...overall(),
     make("p", {}, make("button", { id: "copy", onclick: copy }, "Copy step as JSON"), make("span", { id: "copied", role: "status" })));
 }
