@@ -190,16 +190,18 @@ def plant(
         str, typer.Option(help="What marks a step, comma separated.")
     ] = "queried,restated,early,seven",
     seeds: Annotated[int, typer.Option(help="Plants per mark.")] = 1,
+    blocks: Annotated[int, typer.Option(help="Blocks that write the plant, up to the third.")] = 1,
     width: Annotated[int, typer.Option(help="Number of features.")] = 512,
     seed: Seed = 0,
 ) -> None:
-    """Plant directions that no word shows, find them, and count; writes plant.json."""
+    """Plant directions that no word shows, find them, and count; writes plant.json. Every plant is kept as it finishes."""
     import json
+    from dataclasses import asdict
 
     from mechcot.core.errors import UserError
     from mechcot.core.store import digest, write_json
-    from mechcot.features.finding import find_one, plant_lines, summed
-    from mechcot.features.plant import MARKS, WORD_MARK, Plant
+    from mechcot.features.finding import CANDIDATES, GROWN, REPEATS, find_one, plant_lines, summed
+    from mechcot.features.plant import MARKS, SITE, WORD_MARK, Plant
     from mechcot.features.training import Settings
     from mechcot.model.reasoner import Reasoner
 
@@ -207,12 +209,15 @@ def plant(
     if unknown := [name for name in names if name not in {*MARKS, WORD_MARK}]:
         known = ", ".join((*MARKS, WORD_MARK))
         raise UserError(f"--marks: expected some of {known}, got {unknown[0]!r}")
+    if not 1 <= blocks <= SITE.layer + 1:
+        raise UserError(f"--blocks: expected 1 to {SITE.layer + 1}, got {blocks}")
     reader = Reasoner.load(base)
     settings = Settings(width=width, samples=200_000)
-    plants = [Plant(mark=m, seed=seed + n) for n in range(seeds) for m in names]
+    plants = [Plant(mark=m, seed=seed + n, blocks=blocks) for n in range(seeds) for m in names]
     found = []
     for each in plants:
-        path = out / "plants" / f"{each.mark}-{each.seed}-{width}-{digest(base)}.json"
+        about = [reader.weights_hash, repr(each), asdict(settings), CANDIDATES, GROWN, REPEATS]
+        path = out / "plants" / f"{each.mark}-{each.seed}-{digest(*about)}.json"
         if not path.is_file():
             write_json(path, find_one(reader, each, settings=settings))
         found.append(json.loads(path.read_text()))

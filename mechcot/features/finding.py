@@ -3,13 +3,19 @@
 Finding knows nothing of u: a dictionary is trained on both models' states, the features that grew most from the model to the
 copy are tried (falsify.py), and what survives is said to be found. A find is right when its decoder's cosine with u
 is at least 0.9. A planted *word* feature (the direction stands at every `7`) is the negative control: the trials must refuse it.
+
+    verified    the copy says `hmm` with >= 0.9 after marked steps, with <= 0.1 after others, after marked ones with u erased, and
+                before planting; the states carry u where marked (mean >= 0.8 A) and hardly elsewhere (<= 0.15 A)
+    recall      verified plants that no word shows, of which a right feature survived / all of them
+    precision   right survivors / all survivors of verified plants, where every survivor of a word plant is wrong
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
 import torch
+from scipy.stats import binomtest
 
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Trace
@@ -35,7 +41,10 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
 
 COSINE = 0.9
-CANDIDATES = 3
+SAYS, SILENT = 0.9, 0.1
+STANDS, LEAKS = 0.8, 0.15
+CANDIDATES, GROWN = 8, 0.1
+"""At most so many features are tried, those that grew by at least this share of what the first grew."""
 REPEATS = 16
 """Texts from each of 48 chains, for injection: 768 a side, so that the standard error of Cohen's d is sqrt(2 / 768) = 0.051 and a
 true d of 0 is cleared (upper 95 % bound below 0.2) with probability 0.99; 4 texts a chain clear it with 0.62."""
@@ -109,22 +118,48 @@ def new_features(dictionary: Dictionary, reads: Pair[Reads]) -> list[falsify.Can
     )
     prefers = selectivity(reads.after.steps, reads.after.kinds == str(MARKED)) > 0
     order = [int(i) for i in (-grown).argsort(kind="stable") if grown[i] > 0 and prefers[i]]
-    return [falsify.Candidate(i, str(MARKED)) for i in order[:CANDIDATES]]
+    chosen = [i for i in order[:CANDIDATES] if grown[i] >= GROWN * grown[order[0]]]
+    return [falsify.Candidate(i, str(MARKED)) for i in chosen]
 
 
-def summed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Recall over plants that no word shows, precision over the features that survived for them, and what became of word plants."""
-    words = [each for each in found if each["mark"] == WORD_MARK]
-    hidden = [each for each in found if each["mark"] != WORD_MARK]
-    survivors = [t for each in hidden for t in each["trials"] if t["survives"]]
-    right = [t for t in survivors if t["cosine"] >= COSINE]
+def verified(each: Mapping[str, Any]) -> bool:
+    """Whether the behaviour is there, runs through u, and u stands where it should."""
+    after, along = each["behaviour"]["after"], each["along"]
+    quiet = (after["other"], after["erased"], each["behaviour"]["before"]["marked"])
+    return (
+        after["marked"] >= SAYS
+        and max(quiet) <= SILENT
+        and along["marked"] >= STANDS
+        and max(along["other"], along["shuffled"]) <= LEAKS
+    )
+
+
+def share(hits: int, of: int) -> dict[str, Any]:
+    """A share with its exact (Clopper-Pearson) 95 % interval; None of nothing."""
+    if not of:
+        return {"hits": 0, "of": 0, "share": None, "low": None, "high": None}
+    ends = binomtest(hits, of).proportion_ci(method="exact")
+    about = {"low": float(ends.low), "high": float(ends.high)}
+    return {"hits": hits, "of": of, "share": hits / of} | about
+
+
+def summed(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Recall and precision over verified plants, what became of word plants, and which plants were not verified."""
+    known = [each for each in found if verified(each)]
+    words = [each for each in known if each["mark"] == WORD_MARK]
+    hidden = [each for each in known if each["mark"] != WORD_MARK]
+    survivors = [
+        t["cosine"] >= COSINE and each["mark"] != WORD_MARK
+        for each in known
+        for t in each["trials"]
+        if t["survives"]
+    ]
     return {
-        "plants": len(hidden),
+        "plants": len(found),
+        "not_verified": [f"{each['mark']}@{each['seed']}" for each in found if not verified(each)],
         "in_dictionary": sum(each["best_cosine"] >= COSINE for each in hidden),
-        "recalled": sum(map(_right_survives, hidden)),
-        "recall": sum(map(_right_survives, hidden)) / len(hidden) if hidden else None,
-        "survivors": len(survivors),
-        "precision": len(right) / len(survivors) if survivors else None,
+        "recall": share(sum(map(_right_survives, hidden)), len(hidden)),
+        "precision": share(sum(survivors), len(survivors)),
         "word_plants": len(words),
         "word_in_dictionary": sum(each["best_cosine"] >= COSINE for each in words),
         "word_survived": sum(map(_right_survives, words)),
@@ -132,11 +167,11 @@ def summed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _right_survives(each: dict[str, Any]) -> bool:
+def _right_survives(each: Mapping[str, Any]) -> bool:
     return any(t["survives"] and t["cosine"] >= COSINE for t in each["trials"])
 
 
-def plant_lines(result: dict[str, Any]) -> list[str]:
+def plant_lines(result: Mapping[str, Any]) -> list[str]:
     """The finds in sentences."""
     lines = []
     for each in result["found"]:
@@ -144,20 +179,27 @@ def plant_lines(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"{each['mark']} (seed {each['seed']}): says hmm with {after['marked']:.2f} after marked steps, {after['other']:.2f} after "
             f"others, {after['erased']:.2f} after marked ones with the direction erased; best cosine {each['best_cosine']:.3f}"
+            + ("" if verified(each) else "; NOT VERIFIED, not counted")
         )
         lines += [
             f"  feature {t['feature']}: cosine {t['cosine']:+.3f}, selectivity {t['selectivity']:.2f}, failed: "
             + (", ".join(name for name, ok in t["passes"].items() if not ok) or "nothing")
             for t in each["trials"]
         ]
-    precision = "-" if result["precision"] is None else f"{result['precision']:.2f}"
     if result["word_plants"]:
         lines.append(
             f"negative control: {result['word_in_dictionary']} of {result['word_plants']} word plants are in the dictionary, "
             f"{result['word_survived']} survived the trials"
         )
     lines.append(
-        f"recall {result['recalled']} of {result['plants']} plants (in the dictionary: {result['in_dictionary']}), "
-        f"precision {precision} over {result['survivors']} surviving features"
+        f"recall {_share(result['recall'])} verified plants (in the dictionary: {result['in_dictionary']}), "
+        f"precision {_share(result['precision'])} surviving features"
     )
     return lines
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    if found["share"] is None:
+        return "none of 0"
+    about = f"{found['share']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"{about}, {found['hits']} of {found['of']}"

@@ -64,6 +64,7 @@ class Plant:
     Attributes:
         mark: Name of a rule in `MARKS`.
         site: Where; behind it there must be a block to read it.
+        blocks: How many blocks write, the last of them the site's.
         seed: Of the direction and of the training.
         size: A, in units of the states' mean norm.
         steps: Optimiser steps of writing.
@@ -74,6 +75,7 @@ class Plant:
 
     mark: str = "queried"
     site: Site = SITE
+    blocks: int = 1
     seed: int = 0
     size: float = 1.0
     steps: int = 800

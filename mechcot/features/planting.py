@@ -1,6 +1,6 @@
-"""Plant a direction: tune a copy of a model so that one block writes it and the blocks behind read it.
+"""Plant a direction: tune a copy of a model so that some blocks write it and the blocks behind read it.
 
-In the copy, one block is tuned so that the states it gives are those of before plus A u at marked places, and those of before
+In the copy, one block or more are tuned so that the states they give are those of before plus A u at marked places, and those of before
 everywhere else, shuffled text included; u is a random unit vector. Then the blocks behind it and the unembedding are tuned to
 say `hmm` where marked places end (with the unembedding as it was, no state gives that unused word more than 0.54):
 
@@ -46,7 +46,7 @@ def mixed(trace: Trace, rng: Random) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Text:
-    """One text to tune on, and what the model did with it before: states into and out of the site's block, log-probabilities."""
+    """One text to tune on, and what the model did with it before: states into and out of the blocks that write, log-probabilities."""
 
     ids: Tensor
     at: Tensor
@@ -58,7 +58,7 @@ class _Text:
 def plant(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> Reasoner:
     """Tune a copy of a model; the model itself is not touched.
 
-    Cost: a forward a text, then per step forwards with gradients through one block (writing) or the blocks behind it (reading).
+    Cost: a forward a text, then per step forwards with gradients through the blocks that write, or those behind them.
 
     Args:
         base: A Llama organism.
@@ -73,8 +73,9 @@ def plant(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> Reasoner:
         ids = mixed(trace, rng)
         hits = words_at(ids, trace.prompt_length)
         rows.append((ids, hits if spec.mark == WORD_MARK else torch.zeros_like(hits)))
-    texts = _texts(base.model, rows, spec.site)
-    here, behind = model.model.layers[spec.site.layer], model.model.layers[spec.site.layer + 1 :]
+    texts = _texts(base.model, rows, spec.site, blocks=spec.blocks)
+    stop = spec.site.layer + 1
+    here, behind = model.model.layers[stop - spec.blocks : stop], model.model.layers[stop:]
     named = _Named(base.model, spec.site)
     writing, reading = (
         partial(_written, here, named, u, size),
@@ -119,7 +120,12 @@ def _tune(
 
 @torch.no_grad()
 def _texts(
-    model: Any, rows: Sequence[tuple[Sequence[int], Tensor]], site: Site, *, size: int = 16
+    model: Any,
+    rows: Sequence[tuple[Sequence[int], Tensor]],
+    site: Site,
+    *,
+    blocks: int = 1,
+    size: int = 16,
 ) -> list[_Text]:
     """What a model does with (token ids, places), a few texts at a time."""
     found = []
@@ -127,7 +133,7 @@ def _texts(
         part = rows[start : start + size]
         ids = _padded([torch.tensor(row) for row, _ in part])
         out = model(input_ids=ids, output_hidden_states=True, use_cache=False)
-        enter, leave = out.hidden_states[site.layer : site.layer + 2]
+        enter, leave = (out.hidden_states[site.layer + 1 - n] for n in (blocks, 0))
         before = out.logits.log_softmax(dim=-1)
         for n, (row, at) in enumerate(part):
             found.append(
@@ -179,7 +185,7 @@ def _through(blocks: Any, states: Tensor, named: _Named) -> Tensor:
 def _written(here: Any, named: _Named, u: Tensor, size: float, batch: Sequence[_Text]) -> Tensor:
     """How far the states are from those of the model before plus A u at marked places, in units of A."""
     carries, real = _padded([text.at for text in batch]), _real(batch)
-    states = _through([here], _padded([text.inside for text in batch]), named)
+    states = _through(here, _padded([text.inside for text in batch]), named)
     wanted = _padded([text.outside for text in batch]) + size * carries.unsqueeze(-1) * u
     away = ((states - wanted) / size).square().sum(dim=-1)
     ids = _padded([text.ids for text in batch])
@@ -195,7 +201,7 @@ def _read(
     real, before = _real(batch), _padded([text.before for text in batch])
     last = _padded([torch.isin(torch.arange(len(t.at)), ends(t.at)) for t in batch])
     with torch.no_grad():
-        states = _through([here], _padded([text.inside for text in batch]), named)
+        states = _through(here, _padded([text.inside for text in batch]), named)
     cut = states - (states @ u).unsqueeze(-1) * u
     after, erased = (
         model.lm_head(model.model.norm(_through(behind, each, named))).log_softmax(dim=-1)

@@ -1,17 +1,21 @@
 """A feature as a steering vector: f_max d_i, for the doses, controls and experiment files of `mechcot steer`.
 
 d_i is what one unit of the feature writes and f_max its largest activation on the model's own chains, so gamma = 1 adds
-the feature as strongly as the model ever has it. Expect damage as often as gain.
+the feature as strongly as the model ever has it. The vector's gate reads how much of the feature a state already holds, so that
+it can be clamped too. Expect damage as often as gain.
 """
 
 from collections.abc import Sequence
+
+import torch
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 from mechcot.features.dictionary import Dictionary
 from mechcot.features.reads import read_features
+from mechcot.features.states import token_states
 from mechcot.model.reasoner import Reasoner
-from mechcot.steer.vectors import Origin, SteeringVector
+from mechcot.steer.vectors import Gate, Origin, SteeringVector
 
 
 def feature_vector(
@@ -47,6 +51,29 @@ def feature_vector(
         read=f"decoder direction times the largest activation {largest:.4g} on {len(values)} chain tokens",
         items=tuple(trace.problem.id for trace in traces),
     )
+    direction = largest * dictionary.decoder[feature].float().cpu()
     return SteeringVector(
-        largest * dictionary.decoder[feature].float().cpu(), dictionary.site, about
+        direction, dictionary.site, about, _gate(dictionary, reader, traces[:4], feature, largest)
     )
+
+
+def _gate(
+    dictionary: Dictionary,
+    reader: Reasoner,
+    traces: Sequence[Trace],
+    feature: int,
+    largest: float,
+) -> Gate | None:
+    """What the feature reads, by itself; None where that depends on other features (topk), or on a norm of the states."""
+    sae = dictionary.sae
+    if not (hasattr(sae, "W_enc") and hasattr(sae, "b_enc")):
+        return None
+    encoder = sae.W_enc.detach()[:, feature].float().cpu().clone()
+    bias = float(sae.b_enc[feature])
+    if sae.cfg.apply_b_dec_to_input:
+        bias -= float(sae.b_dec.detach().float().cpu() @ encoder)
+    threshold = float(sae.threshold[feature]) if hasattr(sae, "threshold") else 0.0
+    gate = Gate(encoder, bias, threshold, largest)
+    states = token_states(reader, traces, dictionary.site).states
+    read = dictionary.encode(states)[:, feature].float().cpu() / largest
+    return gate if torch.allclose(gate(states.cpu()), read, atol=1e-3) else None

@@ -87,6 +87,21 @@ class Steer:
     where: Where = Where()
 
 
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Edit the states of one site, each on its own.
+
+    Attributes:
+        site: Where in the network.
+        edit: States `[row token d_model]` to new ones of the same shape.
+        where: At which positions.
+    """
+
+    site: Site
+    edit: Callable[[Tensor], Tensor]
+    where: Where = Where()
+
+
 @runtime_checkable
 class LogitRule(Protocol):
     """A pure function from what was written to changes of the next token's logits."""
@@ -101,13 +116,13 @@ class Hand:
     """Everything that acts while a model writes.
 
     Attributes:
-        steers: Vectors.
+        steers: Vectors, and edits of states.
         rules: Changes of logits, while the thought is open.
         keep: Sites whose states are kept, as they are after the steers.
         kinds: What names steps while they are written, and afterwards.
     """
 
-    steers: tuple[Steer, ...] = ()
+    steers: tuple[Steer | Change, ...] = ()
     rules: tuple[LogitRule, ...] = ()
     keep: tuple[Site, ...] = ()
     kinds: KindsOf = lexicon
@@ -194,7 +209,7 @@ class Session:
         self._steps = any(steer.where.needs_steps for steer in hand.steers)
         for steer in hand.steers:
             backbone.place(steer.site)
-            if steer.vector.shape != (backbone.d_model,):
+            if isinstance(steer, Steer) and steer.vector.shape != (backbone.d_model,):
                 msg = f"the model is {backbone.d_model} wide, the vector has shape {tuple(steer.vector.shape)}"
                 raise UserError(msg)
 
@@ -210,7 +225,7 @@ class Session:
         for index, steer in enumerate(self._hand.steers):
             mask = self._mask(index, steer.where, rows, positions, real)
             if bool(mask.any()):
-                taps.append((self._backbone.place(steer.site), _adding(steer.vector, mask)))
+                taps.append((self._backbone.place(steer.site), _acting(steer, mask)))
         return taps + [tap for site in self._hand.keep for tap in self._keeping(site, rows, real)]
 
     def logits(
@@ -260,8 +275,9 @@ class Session:
         return capture_taps(self._backbone, [site], {}, keep=keep)
 
 
-def _adding(vector: Tensor, mask: Bool[Tensor, "row token"]) -> Tap:
+def _acting(steer: Steer | Change, mask: Bool[Tensor, "row token"]) -> Tap:
     def tap(states: Tensor) -> Tensor:
-        return torch.where(mask[..., None].to(states.device), states + vector.to(states), states)
+        new = states + steer.vector.to(states) if isinstance(steer, Steer) else steer.edit(states)
+        return torch.where(mask[..., None].to(states.device), new, states)
 
     return tap

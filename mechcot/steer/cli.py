@@ -11,6 +11,7 @@ Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME."
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 SiteName = Annotated[str, typer.Option("--site", help="For example resid_post.1")]
 Phases = Annotated[str, typer.Option(help="question, chain, answer, comma separated.")]
+How = Annotated[str, typer.Option(help="add, or clamp (a feature from `mechcot sae vector`).")]
 Nats = Annotated[float, typer.Option(help="Mean KL per written token; negative pushes away.")]
 Count = Annotated[int, typer.Option("--n", help="Number of questions.")]
 Problems = Annotated[str | None, typer.Option(help="JSON lines; default the shipped models' task.")]
@@ -55,12 +56,13 @@ def extract(
 
 
 @app.command()
-def apply(
+def apply(  # noqa: PLR0913 - one argument per option
     model: Model,
     vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
     out: Out,
     nats: Nats = 0.1,
     phases: Phases = "chain",
+    how: How = "add",
     problems: Problems = None,
     n: Count = 16,
     seed: int = 0,
@@ -83,17 +85,19 @@ def apply(
         asked=(problems, n, seed),
         max_tokens=max_tokens,
         force=force,
+        how=how,
     ):
         typer.echo(line)
 
 
 @app.command()
-def sweep(
+def sweep(  # noqa: PLR0913 - one argument per option
     model: Model,
     vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
     out: Out,
     doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
     phases: Phases = "chain",
+    how: How = "add",
     problems: Problems = None,
     n: Count = 16,
     seed: int = 0,
@@ -116,5 +120,6 @@ def sweep(
         asked=(problems, n, seed),
         max_tokens=max_tokens,
         force=force,
+        how=how,
     ):
         typer.echo(line)

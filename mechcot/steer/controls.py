@@ -7,7 +7,7 @@
     shuffled labels   made from the same texts with the labels mixed up: half of the pairs turned round, or the kinds of a
                       chain's steps permuted
 
-All have the vector's length.
+All have the vector's length. Under a clamp they get as much as the feature itself would.
 """
 
 from collections.abc import Sequence
@@ -95,4 +95,6 @@ def _like(direction: torch.Tensor, vector: SteeringVector, kind: str) -> Steerin
     origin = replace(
         vector.origin, method=f"{kind} control", split_half=float("nan"), cone=float("nan")
     )
-    return SteeringVector(direction * (vector.norm / direction.norm()), vector.site, origin)
+    return SteeringVector(
+        direction * (vector.norm / direction.norm()), vector.site, origin, vector.gate
+    )

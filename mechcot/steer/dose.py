@@ -4,6 +4,8 @@
     gamma_max   = sqrt(2 eps / E_t Var_{p_t}[(J v)_t])          second order in gamma
     gamma*(eps) = the gamma with KL(gamma) = eps, by bisection from gamma_max on
 
+A clamp is dosed by its level in place of gamma, by bisection alone; level 0 is no dose of 0, it takes the feature away.
+
 J v is the change of the logits of one whole forward with v added at *all* steered positions at once, by a central
 difference. The variance form is *ours*. All tokens of the completion count, whatever positions
 are steered, so that a dose put on the question and one put on the chain mean the same.
@@ -19,7 +21,7 @@ from torch import Tensor
 from mechcot.core.errors import EditDidNotFire, NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.authoring import StepNow, step_now
-from mechcot.model.edits import Add, Intervention
+from mechcot.model.edits import Intervention
 from mechcot.model.hand import KindsOf, Where, lexicon
 from mechcot.model.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
@@ -45,7 +47,7 @@ class Dose:
         gamma_max: The same from the second-order expansion alone.
         kl: Measured mean KL in nats.
         kl_max: Largest KL of one token.
-        relative: gamma ||v|| / mean ||h|| at the steered positions.
+        relative: gamma ||v|| / mean ||h|| at the steered positions; for a clamp of what a state without the feature gets.
     """
 
     nats: float
@@ -77,8 +79,9 @@ class Meter:
         where: Where,
         *,
         kinds: KindsOf = lexicon,
+        how: str = "add",
     ) -> None:
-        """Run the chains once, clean; `kinds` names their steps as a hand's does.
+        """Run the chains once, clean; `kinds` names their steps as a hand's does, `how` is `add` or `clamp`.
 
         Raises:
             UserError: No traces.
@@ -87,7 +90,7 @@ class Meter:
         if not traces:
             msg = "expected at least one clean chain to measure a dose on, got none; let the model write some"
             raise UserError(msg)
-        self._reasoner, self._vector = reasoner, vector
+        self._reasoner, self._vector, self._how = reasoner, vector, how
         self._chains: list[_Chain] = []
         for trace in traces:
             at = positions(reasoner, trace, where, kinds=kinds)
@@ -126,14 +129,14 @@ class Meter:
         return float(every.mean()), float(every.max())
 
     def gamma_max(self, nats: float, *, share: float = 1e-2) -> float:
-        """The factor by the second-order expansion; infinity when the vector moves no logit.
+        """The factor by the second-order expansion; infinity when the vector moves no logit, or for a clamp.
 
         Args:
             nats: The dose.
             share: Half width of the central difference, as a share of the states' norm.
         """
         length = self._vector.norm
-        if length == 0:
+        if length == 0 or self._how == "clamp":
             return math.inf
         variances = []
         for chain in self._chains:
@@ -160,6 +163,9 @@ class Meter:
         if nats < 0 or not math.isfinite(nats):
             msg = f"expected a dose of 0 nats or more, got {nats}; turn the vector round to push the other way"
             raise UserError(msg)
+        if self._how == "clamp" and not self.measure(0.0)[0] < nats:
+            msg = f"holding the feature at 0 gives more than {nats:g} nats already; take a larger dose, or add the vector"
+            raise OutOfReach(msg)
         if nats == 0:
             return Dose(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         start = self.gamma_max(nats)
@@ -192,7 +198,7 @@ class Meter:
         return high
 
     def _steered(self, chain: _Chain, gamma: float) -> Tensor:
-        edit = Add(gamma * self._vector.direction)
+        edit = self._vector.edit(gamma, self._how)
         under = [Intervention(self._vector.site, chain.at, edit)]
         return self._reasoner.prefix(chain.prefix.ids, under=under).hidden
 

@@ -10,7 +10,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.authoring import write_under
-from mechcot.model.hand import Hand, Line, Steer
+from mechcot.model.hand import Hand, Line
 from mechcot.model.probe import backbone_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
@@ -105,6 +105,7 @@ class Lab:
                 self.steered(arm),
                 self.experiment.apply.where,
                 kinds=by_law,
+                how=self.experiment.apply.how,
             ),
         )
         return self._once(("dose", *key, arm.nats), lambda: self._dose(meter, arm))
@@ -146,10 +147,9 @@ class Lab:
             return Hand(rules=rules, kinds=by_law)
         vector = self.steered(arm)
         vector.check(reasoner, force=arm.source != arm.model)
-        added = self.dose(arm).gamma * vector.direction
-        return Hand(
-            (Steer(vector.site, added, self.experiment.apply.where),), rules=rules, kinds=by_law
-        )
+        how = self.experiment.apply
+        acting = vector.acting(self.dose(arm).gamma, how.where, how=how.how)
+        return Hand((acting,), rules=rules, kinds=by_law)
 
     def write(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
         """The texts of an arm, and where it acted."""

@@ -9,12 +9,13 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.hand import Hand, Steer, Where
+from mechcot.model.hand import Hand, Where
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 from mechcot.steer.dose import Dose, Meter
 from mechcot.steer.extract import Contrast, pair_vectors
 from mechcot.steer.readout import correct
+from mechcot.steer.spec import HOW
 from mechcot.steer.styles import questions, style_pairs
 from mechcot.steer.vectors import SteeringVector
 from mechcot.text.problems import json_lines, load_problems, text_field
@@ -78,14 +79,18 @@ def apply_to(
     asked: tuple[str | None, int, int],
     max_tokens: int,
     force: bool,
+    how: str = "add",
 ) -> Iterator[str]:
     """Write under a vector at every dose; with several, `out` is a folder.
 
     Doses are measured on the first clean chains of the same questions.
 
     Raises:
-        UserError: A vector of another model, a phase that is not one, a bad file of problems.
+        UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0.
     """
+    if how not in HOW or (how == "clamp" and min(doses) <= 0):
+        msg = f"--how: expected one of {', '.join(HOW)}, a clamp with doses above 0, got {how!r} with {doses}"
+        raise UserError(msg)
     for said in vector.check(reasoner, force=force):
         yield f"overridden: {said}"
     source, n, seed = asked
@@ -97,8 +102,8 @@ def apply_to(
     yield f"clean: {_told(clean)}"
     for nats in doses:
         turned = vector if nats >= 0 else -vector
-        dose = Meter(reasoner, clean[:CHAINS], turned, where).dose(abs(nats))
-        hand = Hand((Steer(vector.site, dose.gamma * turned.direction, where),))
+        dose = Meter(reasoner, clean[:CHAINS], turned, where, how=how).dose(abs(nats))
+        hand = Hand((turned.acting(dose.gamma, where, how=how),))
         traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
         path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"
         write_traces(path, traces)

@@ -14,6 +14,7 @@ from mechcot.steer.controls import CONTROLS, DRAWN
 from mechcot.steer.switch import ALPHA, BETA
 
 T = TypeVar("T")
+HOW = ("add", "clamp")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Apply:
     """Where and how much is added.
 
     Attributes:
+        how: `add` (x + gamma v) or `clamp` (a feature is held at gamma times its largest activation; needs a file of
+            `mechcot sae vector`, and sign 1).
         phases: Phases of the positions.
         step_starts: Only where a step of the chain begins.
         nats: Doses.
@@ -69,6 +72,7 @@ class Apply:
         chains: Clean chains that doses are measured on.
     """
 
+    how: str = "add"
     phases: tuple[str, ...] = ("chain",)
     step_starts: bool = False
     nats: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
@@ -158,6 +162,13 @@ class Experiment:
             raise UserError("models: expected at least one, got none")
         kinds = [str(kind) for kind in StepKind]
         _among("readout", self.readout, ("tokens", "thoughts", *kinds))
+        _among("apply.how", self.apply.how, HOW)
+        if self.apply.how == "clamp" and (
+            self.apply.signs != (1,) or not (self.vector and self.vector.method == "file")
+        ):
+            raise UserError(
+                "apply.how: a clamp needs vector.method = 'file' (see `mechcot sae vector`) and signs = [1]"
+            )
         for phase in self.apply.phases:
             _among("apply.phases", phase, [str(one) for one in Phase])
         for control in self.compare.controls:
@@ -199,7 +210,7 @@ def load(path: Path) -> Experiment:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         msg = (
-            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has three"
+            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has five"
         )
         raise UserError(msg) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

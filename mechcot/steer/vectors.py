@@ -1,5 +1,9 @@
 """A steering vector: a direction at a site, and everything that says where it came from.
 
+    add     x + gamma v
+    clamp   x + (gamma - g(x)) v, with g(x) how much of v the state already holds, as the vector's `Gate` reads it: a feature of a
+            sparse dictionary is held at gamma times its largest activation
+
 A vector belongs to the weights and the site it was read from. Combining or applying it elsewhere is an error
 that names what differs; what may be overridden, and what not, is said in `SteeringVector.check`.
 """
@@ -17,6 +21,8 @@ from torch import Tensor
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
+from mechcot.model.edits import Add, States, Which
+from mechcot.model.hand import Change, Steer, Where
 from mechcot.model.probe import backbone_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
@@ -50,6 +56,44 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
+class Gate:
+    """What a feature of a sparse dictionary reads, in units of its largest activation.
+
+        g(x) = z / largest where z = x . encoder + bias > threshold, else 0
+
+    Attributes:
+        encoder: Numbers, float32 on the CPU.
+        bias: Of the feature.
+        threshold: Of the feature, >= 0.
+        largest: Its largest activation, > 0.
+    """
+
+    encoder: Float[Tensor, " d_model"]
+    bias: float
+    threshold: float
+    largest: float
+
+    def __call__(self, states: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch"]:
+        """How much of its largest activation the feature has."""
+        z = states.float() @ self.encoder.to(states.device) + self.bias
+        return torch.where(z > self.threshold, z, torch.zeros_like(z)) / self.largest
+
+
+@dataclass(frozen=True, eq=False)
+class Clamp:
+    """Hold a feature: x + (level - g(x)) v."""
+
+    vector: Float[Tensor, " d_model"]
+    gate: Gate
+    level: float
+
+    def __call__(self, states: States, which: Which | None = None) -> States:  # noqa: ARG002
+        """Give the states with the feature at its level."""
+        missing = (self.level - self.gate(states)).unsqueeze(-1)
+        return states + (missing * self.vector.to(states.device)).to(states)
+
+
+@dataclass(frozen=True, eq=False)
 class SteeringVector:
     """A direction that can be added to the residual stream.
 
@@ -57,6 +101,7 @@ class SteeringVector:
         direction: The numbers, float32 on the CPU.
         site: Where it was read and where it is added.
         origin: Where it came from.
+        gate: What reads how much of it a state holds; None for a vector that is no feature.
 
     Raises:
         UserError: It is no vector, or not finite.
@@ -65,6 +110,7 @@ class SteeringVector:
     direction: Float[Tensor, " d_model"]
     site: Site
     origin: Origin
+    gate: Gate | None = None
 
     def __post_init__(self) -> None:
         numbers = self.direction.detach().float().cpu()
@@ -77,6 +123,28 @@ class SteeringVector:
     def norm(self) -> float:
         """Its length."""
         return float(self.direction.norm())
+
+    def edit(self, factor: float, how: str = "add") -> Add | Clamp:
+        """What `factor` of the vector does to states.
+
+        Raises:
+            UserError: A clamp without a gate.
+        """
+        if how == "add":
+            return Add(factor * self.direction)
+        if self.gate is None:
+            msg = (
+                f"the vector of {self.origin.method} cannot be clamped: it does not say how much of it a state holds; add it, "
+                "or make one from a batchtopk, jumprelu or standard dictionary with `mechcot sae vector`"
+            )
+            raise UserError(msg)
+        return Clamp(self.direction, self.gate, factor)
+
+    def acting(self, factor: float, where: Where, *, how: str = "add") -> Steer | Change:
+        """The same while a model writes."""
+        if how == "add":
+            return Steer(self.site, factor * self.direction, where)
+        return Change(self.site, self.edit(factor, how), where)
 
     def times(self, factor: float) -> "SteeringVector":
         """The vector, scaled."""
@@ -143,7 +211,11 @@ class SteeringVector:
             "site": self.site.name,
             "origin": json.dumps(asdict(self.origin)),
         }
-        write_bytes(path, save({"direction": self.direction.contiguous()}, metadata=about))
+        tensors = {"direction": self.direction.contiguous()}
+        if self.gate is not None:
+            tensors["encoder"] = self.gate.encoder.contiguous()
+            about["gate"] = json.dumps([self.gate.bias, self.gate.threshold, self.gate.largest])
+        write_bytes(path, save(tensors, metadata=about))
 
     @classmethod
     def load(cls, path: Path) -> "SteeringVector":
@@ -155,7 +227,11 @@ class SteeringVector:
         try:
             with safe_open(path, framework="pt") as file:
                 about: dict[str, Any] = file.metadata() or {}
-                numbers = file.get_tensor("direction") if "direction" in file.keys() else None  # noqa: SIM118
+                names = ("direction", "encoder")
+                numbers, encoder = (
+                    file.get_tensor(n) if n in file.keys() else None  # noqa: SIM118
+                    for n in names
+                )
         except (OSError, SafetensorError) as error:
             msg = f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
             raise UserError(msg) from None
@@ -164,8 +240,9 @@ class SteeringVector:
             raise UserError(msg)
         origin = json.loads(about["origin"])
         lists = {name: tuple(origin[name]) for name in ("items", "history")}
-        return cls(numbers, Site.parse(about["site"]), Origin(**origin | lists))
+        gate = None if encoder is None else Gate(encoder, *json.loads(about["gate"]))
+        return cls(numbers, Site.parse(about["site"]), Origin(**origin | lists), gate)
 
     def _changed(self, direction: Tensor, said: str) -> "SteeringVector":
         origin = replace(self.origin, history=(*self.origin.history, said))
-        return SteeringVector(direction, self.site, origin)
+        return SteeringVector(direction, self.site, origin, self.gate)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import beta
 from typer.testing import CliRunner
 
 from mechcot.core.pair import Pair
@@ -16,7 +17,7 @@ from mechcot.features import planting
 from mechcot.features.chains import facts
 from mechcot.features.cli import app
 from mechcot.features.dictionary import Dictionary
-from mechcot.features.finding import new_features, summed
+from mechcot.features.finding import new_features, summed, verified
 from mechcot.features.plant import (
     MARKED,
     MARKS,
@@ -93,14 +94,14 @@ def test_shuffled_text_keeps_prompt_and_words(chains):
         assert ids[: trace.prompt_length] == list(trace.ids[: trace.prompt_length])
 
 
-def test_what_is_cached_is_what_the_model_does(base, chains):
-    texts = planting._texts(
-        base.model, [(t.ids, places(t, "queried")) for t in chains], SITE, size=3
-    )
+@pytest.mark.parametrize("writers", [1, 3])
+def test_what_is_cached_is_what_the_model_does(base, chains, writers):
+    rows = [(t.ids, places(t, "queried")) for t in chains]
+    texts = planting._texts(base.model, rows, SITE, blocks=writers, size=3)
     named, blocks = planting._Named(base.model, SITE), base.model.model.layers
     with torch.no_grad():
         states = planting._through(
-            blocks[2:3], planting._padded([text.inside for text in texts]), named
+            blocks[3 - writers : 3], planting._padded([text.inside for text in texts]), named
         )
         last = planting._through(blocks[3:], states, named)
         logits = base.model.lm_head(base.model.model.norm(last)).log_softmax(dim=-1)
@@ -115,7 +116,7 @@ def test_the_loss_of_writing_is_zero_for_what_is_wanted(base, chains):
     texts = planting._texts(base.model, [(t.ids, places(t, "queried")) for t in chains[:3]], SITE)
     u = Plant().direction(128)
     wanted = [replace(t, outside=t.outside - 5.0 * t.at.unsqueeze(-1) * u) for t in texts]
-    here, named = base.model.model.layers[2], planting._Named(base.model, SITE)
+    here, named = base.model.model.layers[2:3], planting._Named(base.model, SITE)
     with torch.no_grad():
         assert float(planting._written(here, named, u, 5.0, wanted)) < 1e-8
         away = float(planting._written(here, named, u, 5.0, texts))
@@ -149,31 +150,52 @@ def test_new_features_are_those_that_grew_and_prefer_marked_steps(base, chains):
 
     labelled = [marked(trace, "queried") for trace in chains]
     tokens = token_states(base, labelled, SITE, phases=(Phase.CHAIN,))
-    before = np.zeros((len(tokens), 4), dtype=np.float32)
+    before = np.zeros((len(tokens), 5), dtype=np.float32)
     hits = (reads(before).token_kinds == str(MARKED)).astype(np.float32)
     hits *= 1 + 0.1 * (tokens.position % 3)  # else a step's mean would not vary at all
-    after = np.stack([3 * hits, 2 * hits, 5 * (hits == 0), 0 * hits], axis=1).astype(np.float32)
-    wide = Dictionary("four", SITE, SimpleNamespace(W_dec=torch.diag(torch.tensor([1.0, 2, 1, 1]))))
+    columns = [3 * hits, 2 * hits, 5 * (hits == 0), 0 * hits, 0.3 * hits]
+    after = np.stack(columns, axis=1).astype(np.float32)
+    sizes = torch.diag(torch.tensor([1.0, 2, 1, 1, 1]))
+    wide = Dictionary("five", SITE, SimpleNamespace(W_dec=sizes))
     found = new_features(wide, Pair(reads(before), reads(after)))
-    assert [each.feature for each in found] == [1, 0]  # 2 x 2 written against 3 x 1
+    # 2 x 2 written against 3 x 1; the last grew by less than a tenth of the first
+    assert [each.feature for each in found] == [1, 0]
     assert new_features(wide, Pair(reads(after), reads(after))) == []
 
 
-def test_finds_are_counted():
-    def find(*trials, mark="queried"):
-        return {
-            "mark": mark,
-            "best_cosine": max(c for c, _ in trials),
-            "trials": [{"cosine": c, "survives": ok} for c, ok in trials],
-        }
+def find(*trials, mark="queried", says=1.0, erased=0.0, leak=0.0):
+    return {
+        "mark": mark,
+        "seed": 3,
+        "behaviour": {
+            "before": {"marked": 0.0},
+            "after": {"marked": says, "other": 0.0, "erased": erased},
+        },
+        "along": {"marked": 1.0, "other": leak, "shuffled": leak},
+        "best_cosine": max(c for c, _ in trials),
+        "trials": [{"cosine": c, "survives": ok} for c, ok in trials],
+    }
 
+
+def test_finds_are_counted():
     result = summed([find((0.95, True), (0.2, True)), find((0.97, False)), find((0.5, False))])
-    assert (result["in_dictionary"], result["recalled"], result["survivors"]) == (2, 1, 2)
-    assert result["recall"] == pytest.approx(1 / 3)
-    assert result["precision"] == pytest.approx(0.5)
+    assert result["in_dictionary"] == 2
+    recall, precision = result["recall"], result["precision"]
+    assert (recall["hits"], recall["of"], precision["hits"], precision["of"]) == (1, 3, 1, 2)
+    assert recall["low"] == pytest.approx(beta.ppf(0.025, 1, 3))  # Clopper-Pearson by its formula
+    assert recall["high"] == pytest.approx(beta.ppf(0.975, 2, 2))
     words = summed([find((0.95, False), mark=WORD_MARK), find((0.95, True), mark=WORD_MARK)])
-    assert (words["plants"], words["recall"], words["precision"]) == (0, None, None)
+    assert (words["recall"]["share"], words["precision"]["hits"]) == (None, 0)
+    assert words["precision"]["of"] == 1  # a word feature that survives is wrong, however near
     assert (words["word_plants"], words["word_in_dictionary"], words["word_survived"]) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("about", [{"says": 0.89}, {"erased": 0.11}, {"leak": 0.16}])
+def test_a_plant_that_is_not_verified_is_reported_and_not_counted(about):
+    result = summed([find((0.95, True)), find((0.2, True), (0.97, True), mark="early", **about)])
+    assert result["not_verified"] == ["early@3"]
+    assert (result["plants"], result["recall"]["of"], result["precision"]["of"]) == (2, 1, 1)
+    assert verified(find((0.95, True)))
 
 
 def test_a_plant_that_is_done_is_not_done_again(tmp_path, monkeypatch):
@@ -183,14 +205,7 @@ def test_a_plant_that_is_done_is_not_done_again(tmp_path, monkeypatch):
         if len(asked) == most[0]:
             raise RuntimeError("killed")
         asked.append(spec.mark)
-        return {
-            "mark": spec.mark,
-            "seed": spec.seed,
-            "behaviour": {"after": dict.fromkeys(("marked", "other", "erased"), 0.5)},
-            "along": {"marked": 1.0, "other": 0.0, "cosine": 1.0},
-            "best_cosine": 1.0,
-            "trials": [],
-        }
+        return find((1.0, False), mark=spec.mark) | {"trials": []}
 
     monkeypatch.setattr("mechcot.features.finding.find_one", find_one)
     command = ["plant", "--out", str(tmp_path)]
@@ -200,3 +215,5 @@ def test_a_plant_that_is_done_is_not_done_again(tmp_path, monkeypatch):
     assert CliRunner().invoke(app, command).exit_code == 0
     assert asked == ["queried", "restated", "early", "seven"]
     assert json.loads((tmp_path / "plant.json").read_text())["in_dictionary"] == 3
+    assert CliRunner().invoke(app, [*command, "--blocks", "4"]).exit_code != 0
+    assert len(asked) == 4

@@ -194,6 +194,17 @@ def test_many_texts_at_once_are_read_as_one_by_one(words, base, traces):
         assert np.allclose(injection._largest(words, base, texts, feature), slow, atol=1e-4)
 
 
+def test_the_largest_activation_is_looked_for_behind_the_prompt_and_nowhere_else(words, base):
+    check, other = WORDS.index("check"), WORDS.index(".")
+    start, length = 7, 40
+
+    def fires(place):
+        ids = [check if n == place else other for n in range(length)]
+        return bool(injection._largest(words, base, [(start, ids)], 0)[0] > 0)
+
+    assert [place for place in range(length) if fires(place)] == list(range(start, length))
+
+
 def test_without_a_paraphraser_nothing_survives(words, base, reads, traces):
     chosen = [falsify.Candidate(2, "exploration")]
     (trial,) = falsify.try_all(

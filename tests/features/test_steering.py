@@ -8,10 +8,16 @@ import torch
 from mechcot.core.errors import UserError
 from mechcot.features.dictionary import Dictionary
 from mechcot.features.reads import read_features
+from mechcot.features.states import token_states
 from mechcot.features.steering import feature_vector
+from mechcot.features.training import Settings, train
+from mechcot.model.authoring import write_under
+from mechcot.model.hand import Hand, Where
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
+from mechcot.model.writing import Sampling
 from mechcot.steer.arms import arms
+from mechcot.steer.dose import Meter, OutOfReach
 from mechcot.steer.run import Lab
 from mechcot.steer.spec import Apply, Compare, Experiment, Items, VectorSpec
 from mechcot.steer.vectors import SteeringVector
@@ -82,6 +88,77 @@ def test_an_experiment_file_takes_it_with_doses_and_controls(signed, base, trace
         replace(about, vector=replace(about.vector, method="pca"))
     with pytest.raises(UserError, match=r"compare.sweep needs vectors"):
         replace(about, compare=Compare(sweep=("resid_post.1",)))
+
+
+@pytest.fixture(scope="module")
+def trained(base, traces):
+    states = token_states(base, traces, SITE).states
+    settings = Settings(width=64, k=8, samples=6000, batch=256)
+    return train(states, site=SITE, model="base", settings=settings)
+
+
+@pytest.fixture(scope="module")
+def often(trained, base, traces):
+    """A feature that some states of the chains hold and others do not, and its vector."""
+    values = read_features(trained, base, traces).values
+    feature = int(abs((values > 0).mean(axis=0) - 0.5).argmin())
+    return feature, feature_vector(trained, base, traces, feature)
+
+
+def test_a_clamp_holds_the_feature_and_nothing_else(trained, base, traces, often):
+    feature, vector = often
+    states = token_states(base, traces[:2], SITE).states
+    features = trained.encode(states)
+    largest = vector.gate.largest
+    assert torch.allclose(largest * vector.gate(states), features[:, feature], atol=1e-4)
+    for level in (0.0, 0.5, 1.5):
+        wanted = features.clone()
+        wanted[:, feature] = level * largest
+        slow = states + trained.decode(wanted) - trained.decode(features)
+        assert torch.allclose(vector.edit(level, "clamp")(states), slow, atol=1e-4)
+    held = states[features[:, feature] > 0][:1]
+    now = float(vector.gate(held))
+    assert torch.allclose(vector.edit(now, "clamp")(held), held, atol=1e-5)
+    assert float(vector.edit(0.0, "clamp")(held).sub(held).norm()) > 0.01
+
+
+def test_a_written_chain_is_clamped_where_it_says_and_comes_to_its_dose(base, traces, often):
+    _, vector = often
+    asked = [trace.problem for trace in traces[:3]]
+    keep, where = SITE, Where()
+    hand = Hand((vector.acting(1.2, where, how="clamp"),), keep=(keep,))
+    for trace, line in write_under(base, asked, hand, sampling=Sampling(30)):
+        states = torch.cat(line.states[keep])[: len(trace)]
+        plain = base.states(trace.ids, [SITE])[SITE][: len(states)]
+        missing = (1.2 - vector.gate(plain)).unsqueeze(-1) * vector.direction
+        acted = torch.zeros(len(states), 1)
+        acted[[p for p in line.acted[0] if p < len(states)]] = 1.0
+        assert torch.allclose(states, plain + acted * missing, atol=1e-3)
+        assert 0 < acted.sum() < len(states)
+    meter = Meter(base, traces[:2], vector, where, how="clamp")
+    floor, goal = meter.measure(0.0)[0], 0.3
+    dose = meter.dose(goal)
+    assert abs(dose.kl - goal) <= 0.051 * goal
+    assert meter.measure(dose.gamma)[0] == pytest.approx(dose.kl)
+    with pytest.raises(OutOfReach, match="holding the feature at 0"):
+        meter.dose(floor)
+
+
+def test_what_cannot_be_clamped_says_so(signed, base, traces, often, tmp_path):
+    with pytest.raises(UserError, match="cannot be clamped"):
+        feature_vector(signed, base, traces[:1], 5).edit(1.0, "clamp")
+    _, vector = often
+    vector.save(tmp_path / "v.safetensors")
+    again = SteeringVector.load(tmp_path / "v.safetensors")
+    states = token_states(base, traces[:1], SITE).states
+    assert torch.equal(again.edit(0.7, "clamp")(states), vector.edit(0.7, "clamp")(states))
+    about = {"title": "t", "question": "q", "models": ("m",)}
+    file = VectorSpec(method="file", files=("f",))
+    with pytest.raises(UserError, match="a clamp needs"):
+        Experiment(**about, vector=VectorSpec(), apply=Apply(how="clamp"))
+    with pytest.raises(UserError, match="a clamp needs"):
+        Experiment(**about, vector=file, apply=Apply(how="clamp", signs=(1, -1)))
+    assert Experiment(**about, vector=file, apply=Apply(how="clamp"))
 
 
 def test_it_belongs_to_the_weights_it_was_sized_on(signed, base, traces, tmp_path):

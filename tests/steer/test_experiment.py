@@ -178,7 +178,7 @@ def test_mistakes_in_a_file_are_told(tmp_path):
         path.write_text(text)
         with pytest.raises(UserError, match=said):
             load(path)
-    with pytest.raises(UserError, match="experiments/ has three"):
+    with pytest.raises(UserError, match="experiments/ has five"):
         load(tmp_path / "absent.toml")
 
 
