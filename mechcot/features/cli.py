@@ -237,14 +237,19 @@ def page(
 
     from mechcot.core.errors import UserError
     from mechcot.core.store import write_text
+    from mechcot.features.findings import SCHEMA
     from mechcot.view.feature_page import page as made
 
     if not (folder / "score.json").is_file():
         raise UserError(
             f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"
         )
-    score = json.loads((folder / "score.json").read_text())
-    paths = [folder / name for name in ("falsify.json", "probe.json")]
-    trials, probes = (json.loads(p.read_text()) if p.is_file() else None for p in paths)
+    paths = [folder / f"{name}.json" for name in ("score", "falsify", "probe")]
+    score, trials, probes = (json.loads(p.read_text()) if p.is_file() else None for p in paths)
+    for name, found in (("score", score), ("falsify", trials)):
+        if found and found["schema"] != SCHEMA:
+            raise UserError(
+                f"{folder}/{name}.json has schema {found['schema']}, this version reads {SCHEMA}; run `mechcot sae {name}` again"
+            )
     write_text(folder / "page.html", made(score, trials, probes))
     _say([f"written: {folder / 'page.html'}"])

@@ -13,7 +13,7 @@ from mechcot.features.run import Study
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
 
-SCHEMA = 1
+SCHEMA = 2
 ALPHA = 0.05
 SHOWN = 40
 DRAWN = 12
@@ -65,6 +65,7 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
         "top": [
             {
                 **each,
+                "histogram": score.histograms(reads.before, each["feature"]),
                 "contexts": score.top_contexts(reads.before, reader, each["feature"]),
                 "logits": score.logit_effects(study.dictionary, reader, each["feature"]),
             }
@@ -113,6 +114,15 @@ def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any
         },
         "not_held": sum(trial.kept != trial.kept for trial in trials),
         "trials": [trial.to_json() for trial in trials],
+        "shown": [
+            {
+                "feature": trial.feature,
+                "contexts": score.top_contexts(choosing, reader, trial.feature),
+                "logits": score.logit_effects(study.dictionary, reader, trial.feature),
+            }
+            for trial in trials
+            if trial.survives
+        ],
     }
 
 
@@ -170,7 +180,10 @@ def _along(reads: Reads, reader: Reasoner, features: list[int]) -> dict[str, Any
     """Activations of some features at every token of the chain that excites them most."""
     number = int(reads.by_trace[:, features].sum(axis=1).argmax())
     here = reads.trace == number
+    rows = np.flatnonzero(here)
+    starts = [n for n in reads.bounds if n in rows]
     return {
+        "steps": [{"start": int(n - rows[0]), "kind": str(reads.token_kinds[n])} for n in starts],
         "trace": reads.traces[number].id,
         "model": reader.name,
         "tokens": [reader.decode([int(i)]) for i in reads.ids[here]],

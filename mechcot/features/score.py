@@ -124,6 +124,24 @@ def by_kind(reads: Reads) -> dict[str, dict[str, Float[np.ndarray, " feature"]]]
     return found
 
 
+def histograms(
+    reads: Reads, feature: int, *, bins: int = 12
+) -> dict[str, list[float] | dict[str, list[int]]]:
+    """How strongly the steps of each kind excite a feature: steps by their largest activation.
+
+    Returns:
+        `edges`, of equal bins from 0 to the largest of all (the first bin holds steps in which it does not fire, too), and
+        `counts` by kind.
+    """
+    peaks = np.maximum.reduceat(reads.values[:, feature], reads.bounds)
+    edges = np.linspace(0.0, max(float(peaks.max()), 1e-9), bins + 1)
+    counts = {
+        kind: np.histogram(peaks[reads.kinds == kind], edges)[0].tolist()
+        for kind in sorted(set(reads.kinds.tolist()))
+    }
+    return {"edges": edges.tolist(), "counts": counts}
+
+
 def changes(reads: Pair[Reads], *, seed: int = 0) -> dict[int, dict[str, Any]]:
     """After - before of every feature that is active in at least `FEWEST_TRACES` traces, Holm over these features."""
     before, after = reads.map(lambda side: side.by_trace)

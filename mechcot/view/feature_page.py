@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.view.figures import features as figures
+from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.plates import Plate
 from mechcot.view.report import render
 from mechcot.view.tables import Cell, Table, table
 from mechcot.view.words import DASH, fixed, interval, number, percent
 
 DRAWN = 12
+NEAREST = 8
 PROBED = (
     "A target that the words of the step alone tell as well as the state says nothing about reasoning. "
     "A diamond below the line is what the dictionary loses. A model without a line has one class only."
@@ -48,15 +50,22 @@ def page(
         ),
         Plate(
             3,
+            figures.histograms(top),
+            "A feature that stands for a kind fires in all steps of this kind and in no other; one that fires in some of them only "
+            "stands for something else that these steps often hold.",
+            numbers,
+        ),
+        Plate(
+            4,
             figures.change(score["features"], names),
-            "Marks on the diagonal are as active after fine-tuning as before it.",
+            "Marks on the dotted diagonal are as active after fine-tuning as before it.",
             _changes(score),
         ),
     ]
     probed = None
     if probes is not None:
         told = _probes(probes["models"])
-        probed = Plate(4, figures.probes(probes["models"]), PROBED, told)
+        probed = Plate(5, probe_figure(probes["models"]), PROBED, told)
     return render(
         "features.html.j2",
         [*plates, *([probed] if probed else [])],
@@ -64,7 +73,9 @@ def page(
         trials=trials,
         fits=_fits(score),
         numbers=numbers,
-        tried=None if trials is None else _trials(trials),
+        tried=None if trials is None else _trials(trials)[0],
+        refused=None if trials is None else _trials(trials)[1],
+        survivors=[] if trials is None else [_context(row) for row in trials["shown"]],
         contexts=[_context(row) for row in top],
         shown=plates,
         probed=probed,
@@ -178,39 +189,46 @@ def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def _trials(trials: Mapping[str, Any]) -> Table:
+def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
+    """The survivors and the `NEAREST` that failed least, and the others."""
+
     def value(trial: Mapping[str, Any], name: str) -> str:
         return DASH if trial[name] is None else fixed(trial[name])
 
     ordered = sorted(
-        trials["trials"], key=lambda t: (not t["survives"], -sum(t["passes"].values()))
-    )
-    return table(
-        (
-            "feature",
-            "kind",
-            "strongest on",
-            "injection d <",
-            "kept when reworded",
-            "selectivity",
-            "random",
-            "shuffled",
-            "survives",
+        trials["trials"],
+        key=lambda t: (
+            not t["survives"],
+            -sum(t["passes"].values()),
+            99.0 if t["injection_d"] is None else t["injection_d"],
         ),
-        [
-            (
-                Cell(str(trial["feature"]), "number"),
-                Cell(trial["kind"]),
-                Cell(" ".join(trial["tokens"]), "code"),
-                *(
-                    Cell(value(trial, name), "number")
-                    for name in ("injection_d", "kept", "selectivity", "random", "shuffled")
-                ),
-                Cell("yes" if trial["survives"] else "no", "ok"),
-            )
-            for trial in ordered
-        ],
     )
+    first = trials["survivors"] + NEAREST
+    heads = (
+        "feature",
+        "kind",
+        "strongest on",
+        "injection d <",
+        "kept when reworded",
+        "selectivity",
+        "random",
+        "shuffled",
+        "survives",
+    )
+    rows = [
+        (
+            Cell(str(trial["feature"]), "number"),
+            Cell(trial["kind"]),
+            Cell(" ".join(trial["tokens"]), "code"),
+            *(
+                Cell(value(trial, name), "number")
+                for name in ("injection_d", "kept", "selectivity", "random", "shuffled")
+            ),
+            Cell("yes" if trial["survives"] else "no", "ok"),
+        )
+        for trial in ordered
+    ]
+    return table(heads, rows[:first]), table(heads, rows[first:])
 
 
 def _context(row: Mapping[str, Any]) -> Mapping[str, Any]:

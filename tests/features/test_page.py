@@ -10,7 +10,7 @@ from mechcot.features.fit import fit
 from mechcot.features.run import Study
 from mechcot.model.sites import Site
 from mechcot.view.feature_page import page
-from mechcot.view.figures.features import probes
+from mechcot.view.figures.probes import probes
 from tests.features.test_scores import Detectors
 
 
@@ -25,6 +25,17 @@ def test_from_chains_to_page(base, traces):
     assert trials["survivors"] == 0
     assert score_lines(score)[0].startswith("3 features fire on")
     assert falsify_lines(trials)[0].startswith(f"0 of {trials['candidates']} candidates survived")
+    assert any(step["kind"] == "exploration" for step in score["along"]["steps"])
+    for row in score["top"]:
+        edges, counts = row["histogram"]["edges"], row["histogram"]["counts"]
+        assert {kind: sum(each) for kind, each in counts.items()} == score["steps"]
+        assert len(edges) == 1 + len(next(iter(counts.values())))
+    needs = next(row for row in score["top"] if row["feature"] == 1)["histogram"]["counts"]
+    assert sum(needs["exploration"][1:]) > 0 == sum(needs["summary"][1:])
+    trials["trials"][0] |= {"survives": True}
+    trials["shown"] = [{key: score["top"][0][key] for key in ("feature", "contexts", "logits")}]
+    assert "The steps that excite the survivors most" in page(score, trials | {"survivors": 1})
+    trials["shown"] = []
     score["along"]["trace"] = "<script>alert(1)</script>"
     html = page(score, trials)
     assert html == page(score, trials)

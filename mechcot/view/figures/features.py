@@ -7,14 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.theme import LIGHT, PALETTE, plain, scale, titled
+from mechcot.view.theme import LIGHT, PALETTE, THREAD, plain, scale, titled
 
 
 def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
     """Activation of some features at every token of one chain.
 
     Args:
-        shown: `trace`, `tokens`, and `values` as [feature, token].
+        shown: `trace`, `tokens`, `values` as [feature, token], and `steps` with `start` and `kind`.
         features: Their numbers.
     """
     values = np.asarray(shown["values"], dtype=float)
@@ -37,6 +37,19 @@ def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
         showgrid=False,
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 10.5})
+    for step in shown["steps"]:
+        figure.add_vline(x=step["start"] - 0.5, line={"width": 1, "color": THREAD})
+        figure.add_annotation(
+            x=step["start"] - 0.4,
+            y=1,
+            yref="paper",
+            text=plain(step["kind"]),
+            textangle=-30,
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            font={"size": 9.5},
+        )
     figure.update_layout(
         meta={"scales": {"coloraxis": "sequential"}},
         coloraxis={
@@ -48,8 +61,8 @@ def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
         figure,
         "Activation along one chain",
         f"{plain(shown['trace'])}, read by {plain(shown['model'])}",
-        height=150 + 22 * len(features),
-        top=70,
+        height=190 + 22 * len(features),
+        top=110,
     )
 
 
@@ -99,6 +112,65 @@ def kinds(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
     )
 
 
+def histograms(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Steps of every kind by how strongly they excite a feature, one panel a feature; shares of the steps of a kind.
+
+    Args:
+        rows: Entries of `top`, with `histogram`.
+    """
+    columns = 3
+    down = max(-(-len(rows) // columns), 1)
+    figure = make_subplots(
+        rows=down,
+        cols=columns,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=0.3 / down,
+        subplot_titles=[f"feature {row['feature']}" for row in rows],
+    )
+    for place, row in enumerate(rows):
+        told = row["histogram"]
+        edges, counts = np.asarray(told["edges"]), told["counts"]
+        shares = np.array([np.divide(each, max(sum(each), 1)) for each in counts.values()])
+        figure.add_trace(
+            go.Heatmap(
+                z=np.where(shares > 0, shares, np.nan),
+                x=(edges[1:] + edges[:-1]) / 2,
+                y=[f"{plain(kind)} ({sum(each)})" for kind, each in counts.items()],
+                coloraxis="coloraxis",
+                xgap=1,
+                ygap=1,
+                hovertemplate="%{y}, activation near %{x:.2f}: %{z:.0%} of the steps<extra></extra>",
+            ),
+            row=place // columns + 1,
+            col=place % columns + 1,
+        )
+    figure.update_xaxes(showgrid=False, nticks=5, exponentformat="none")
+    figure.update_xaxes(title="largest activation in the step", row=down)
+    figure.update_yaxes(showgrid=False, tickfont={"size": 10})
+    figure.update_annotations(font_size=11.5)
+    figure.update_layout(
+        meta={"scales": {"coloraxis": "sequential"}},
+        coloraxis={
+            "cmin": 0,
+            "cmax": 1,
+            "colorscale": scale(LIGHT.sequential),
+            "colorbar": {
+                "thickness": 9,
+                "tickformat": ".0%",
+                "title": {"text": "of a kind's steps", "font": {"size": 11}},
+            },
+        },
+    )
+    return titled(
+        figure,
+        "How strongly each kind of step excites a feature",
+        "each row sums to 100 % of the steps of a kind (their number in brackets); blank: none; the model before",
+        height=150 + 145 * down,
+        top=92,
+    )
+
+
 def change(features: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
     """Mean activation before against after, one mark a feature; those that changed stand out.
 
@@ -127,6 +199,17 @@ def change(features: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Fi
                 hovertemplate="%{text}: %{x:.4f} → %{y:.4f}<extra></extra>",
             )
         )
+    ends = [max(row["change"][side], 1e-5) for row in told for side in ("before", "after")]
+    if ends:
+        figure.add_shape(
+            type="line",
+            layer="below",
+            x0=min(ends),
+            y0=min(ends),
+            x1=max(ends),
+            y1=max(ends),
+            line={"width": 1, "dash": "dot", "color": "rgba(128, 128, 128, 0.8)"},
+        )
     figure.update_xaxes(
         type="log", title=f"mean activation, {plain(names[0])}", dtick=1, exponentformat="power"
     )
@@ -138,107 +221,3 @@ def change(features: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Fi
         height=430,
         top=104,
     )
-
-
-ASKED = {
-    "kind": "which kind of step",
-    "used": "is its value read later",
-    "again": "also behind the next step",
-    "known": "is the answer known",
-}
-THIRDS = ("first", "second", "last")
-WORDS_AT = -0.9
-
-
-def probes(models: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Held-out balanced accuracy of probes: by block above, by third of the chain below; one column a target.
-
-    Args:
-        models: Entries of `models` in `probe.json`.
-    """
-    names = [name for name in ASKED if any(each["targets"][name] for each in models)]
-    figure = make_subplots(
-        rows=2,
-        cols=len(names),
-        shared_yaxes=True,
-        horizontal_spacing=0.03,
-        vertical_spacing=0.2,
-        subplot_titles=[ASKED[name] for name in names],
-    )
-    shown: set[str] = set()
-    for column, name in enumerate(names, start=1):
-        for side, each in enumerate(models):
-            target = each["targets"][name]
-            if target is None:
-                continue
-            colour, label = PALETTE[side], plain(each["model"])
-            for row, mark in _probe_marks(target, each["site"], colour=colour, label=label):
-                mark.showlegend = row == 1 and mark.name not in shown
-                shown |= {mark.name} if row == 1 else set()
-                figure.add_trace(mark, row=row, col=column)
-            if side == 0:
-                for row in (1, 2):
-                    figure.add_hline(
-                        y=target["chance"],
-                        line={"dash": "dot", "width": 1, "color": "rgba(128, 128, 128, 0.8)"},
-                        row=row,
-                        col=column,
-                    )
-        blocks = len(
-            next(each["targets"][name] for each in models if each["targets"][name])["layers"]
-        )
-        figure.update_xaxes(
-            title="after block",
-            tickvals=[WORDS_AT, *range(blocks)],
-            ticktext=["words", *range(blocks)],
-            zeroline=False,
-            row=1,
-            col=column,
-        )
-        figure.update_xaxes(title="third of the chain", row=2, col=column)
-    figure.update_yaxes(range=[0, 1.03], dtick=0.25)
-    figure.update_yaxes(title="balanced accuracy", col=1)
-    figure.update_annotations(font_size=12)
-    return titled(
-        figure,
-        "What a linear probe reads at the end of a step",
-        "held out by problem, with 95 % intervals over chains; dotted: chance; squares: from the words of the step alone",
-        height=530,
-        top=118,
-    )
-
-
-def _probe_marks(
-    target: Mapping[str, Any], site: str, *, colour: str, label: str
-) -> list[tuple[int, go.Scatter]]:
-    """State by block and features at their block (row 1), both by thirds of the chain (row 2)."""
-    found, layers = target["probes"], target["layers"]
-    block = int(site.split(".")[1])
-
-    def mark(
-        row: int, x: Sequence[Any], rows: Sequence[Any], **kwargs: Any
-    ) -> tuple[int, go.Scatter]:
-        bars = {}
-        if isinstance(rows[0], Mapping):
-            up = [r["high"] - r["mean"] for r in rows]
-            down = [r["mean"] - r["low"] for r in rows]
-            bars = {"error_y": {"array": up, "arrayminus": down, "thickness": 1.2, "width": 0}}
-            rows = [r["mean"] for r in rows]
-        return row, go.Scatter(
-            x=list(x), y=list(rows), hovertemplate="%{x}: %{y:.3f}<extra></extra>", **bars, **kwargs
-        )
-
-    state = {
-        "mode": "lines+markers",
-        "line": {"color": colour, "width": 1.6},
-        "marker": {"size": 5},
-    }
-    sparse = {"mode": "markers", "marker": {"color": colour, "size": 10, "symbol": "diamond-open"}}
-    words = {"mode": "markers", "marker": {"color": colour, "size": 8, "symbol": "square-open"}}
-    return [
-        mark(1, range(len(layers)), layers, name=f"{label}: state", **state),
-        mark(1, [block + 0.12], [found["features"]], name=f"{label}: features", **sparse),
-        mark(1, [WORDS_AT], [found["words"]], name=f"{label}: words", **words),
-        mark(2, THIRDS, found["state"]["parts"], name=f"{label}: state", **state),
-        mark(2, THIRDS, found["features"]["parts"], name=f"{label}: features", **sparse),
-    ]
