@@ -32,7 +32,7 @@ SMALL = Experiment(
     question="Does it run?",
     models=("organism:base",),
     readout="verification",
-    max_tokens=40,
+    max_tokens=32,
     items=Items(n=2, hops=(2, 2)),
     vector=VectorSpec(read="prompt", n=4, hops=(2, 2)),
     apply=Apply(phases=("question",), nats=(0.05,), chains=1),

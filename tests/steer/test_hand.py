@@ -71,7 +71,7 @@ def test_batched_decoding_equals_one_whole_run_per_token(base, asked, name):
 
 def test_zeros_change_no_bit_and_the_batch_does_not_matter(base, asked, chains):
     keep = (SITE, Site("resid_post", 3))
-    about = {"sampling": Sampling(60)}
+    about = {"sampling": Sampling(30)}
     still = write_under(base, asked, Hand((Steer(SITE, torch.zeros(128)),), keep=keep), **about)
     plain = write_under(base, asked, Hand(keep=keep), **about)
     assert [t.ids for t, _ in still] == [
@@ -82,8 +82,8 @@ def test_zeros_change_no_bit_and_the_batch_does_not_matter(base, asked, chains):
         for site in keep:
             assert torch.equal(torch.cat(one.states[site]), torch.cat(other.states[site]))
     hand = Hand((Steer(SITE, push(size=9.0)),))
-    together = base.write(asked, max_tokens=40, under=hand)
-    alone = [base.write([problem], max_tokens=40, under=hand)[0] for problem in asked[:2]]
+    together = base.write(asked, max_tokens=24, under=hand)
+    alone = [base.write([problem], max_tokens=24, under=hand)[0] for problem in asked[:2]]
     assert [t.ids for t in together[:2]] == [t.ids for t in alone]
     assert [t.ids for t in together] != [
         t.ids[: len(s.ids)] for t, s in zip(chains, together, strict=True)
@@ -94,7 +94,7 @@ def test_zeros_change_no_bit_and_the_batch_does_not_matter(base, asked, chains):
 def test_states_kept_while_decoding_equal_a_recomputation(base, asked, name):
     vector = push()
     hand = Hand((Steer(SITE, vector, WHERES[name]),), keep=(SITE, Site("resid_post", 3)))
-    for trace, line in write_under(base, asked[:2], hand, sampling=Sampling(50)):
+    for trace, line in write_under(base, asked[:2], hand, sampling=Sampling(24)):
         ids = trace.ids if trace.finished else trace.ids[:-1]
         under = [Intervention(SITE, tuple(line.acted[0]), Add(vector))]
         again = base.states(ids, hand.keep, under=under)
@@ -109,7 +109,7 @@ def test_right_padding_gives_the_same_texts_acts_and_states(base, asked):
     steers = (Steer(SITE, push(size=3.0), WHERES["everywhere"]), Steer(SITE, push(1, 3.0)))
     hand = Hand(steers, keep=keep)
     assert len({len(prompt_ids(base, one)) for one in asked[:3]}) > 1  # something is padded
-    about = {"sampling": Sampling(40)}
+    about = {"sampling": Sampling(20)}
     left = write_under(base, asked[:3], hand, **about)
     right = write_under(base, asked[:3], hand, padding="right", **about)
     for (one, line), (other, mirrored) in zip(left, right, strict=True):
