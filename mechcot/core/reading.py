@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -97,6 +98,14 @@ class Reading:
         if meta.get("schema") != SCHEMA:
             msg = f"{path}: expected reading schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
             raise UserError(msg)
+        try:
+            return cls._of(meta, arrays)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            msg = f"{path}: expected a reading, something of it is missing ({type(error).__name__}: {error}); remove it and run again"
+            raise UserError(msg) from error
+
+    @classmethod
+    def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Reading":
         results = {
             key: KINDS[about["kind"]](
                 values=arrays[key],

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 
@@ -40,6 +41,30 @@ def write_json(path: Path, value: Any) -> None:
         path,
         json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n",
     )
+
+
+def read_json(path: Path, *, what: str) -> dict[str, Any]:
+    """Read a JSON object that mechcot wrote.
+
+    Args:
+        path: The file.
+        what: What it is, for the message.
+
+    Raises:
+        UserError: It is missing, damaged or something else.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        msg = f"{path}: expected {what}, there is no such file"
+        raise UserError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{path}: expected {what}, the file is damaged ({error}); remove it and run again"
+        raise UserError(msg) from error
+    if not isinstance(value, dict):
+        msg = f"{path}: expected {what}, got a {type(value).__name__}; remove it and run again"
+        raise UserError(msg)
+    return value
 
 
 def digest(*parts: Any) -> str:
@@ -100,6 +125,18 @@ def write_traces(path: Path, traces: Iterable[Trace]) -> None:
 
 
 def read_traces(path: Path) -> list[Trace]:
-    """Read traces written by `write_traces`."""
-    with path.open(encoding="utf-8") as file:
-        return [trace_from_json(json.loads(line)) for line in file if line.strip()]
+    """Read traces written by `write_traces`.
+
+    Raises:
+        UserError: A line is not such a trace (file and line are named).
+    """
+    found = []
+    for line, data in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not data.strip():
+            continue
+        try:
+            found.append(trace_from_json(json.loads(data)))
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            msg = f"{path}:{line}: not a trace as mechcot writes it ({type(error).__name__}: {error}); write the file anew"
+            raise UserError(msg) from error
+    return found

@@ -3,18 +3,18 @@
 Every number stands in a reading; which step carries the answer is derived in `mechcot.study.carrier`.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mechcot.core.errors import UserError
 from mechcot.core.reading import Reading
 from mechcot.core.result import HeadSteps, LayerSteps, StepMatrix
-from mechcot.core.store import read_traces
+from mechcot.core.store import read_json, read_traces
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.study.carrier import carrier, lead_key, strongest
@@ -61,16 +61,19 @@ def explore(
     if not (folder / "summary.json").is_file() or not (folder / "traces.jsonl").is_file():
         msg = f"{folder}: expected the folder of a finished `mechcot compare` (summary.json, traces.jsonl); run it first"
         raise UserError(msg)
-    about = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    about = read_json(folder / "summary.json", what="the summary of a run")
+    if not {"author", "models"} <= about.keys():
+        msg = f"{folder / 'summary.json'}: expected the summary of a run with author and models, found {sorted(about)[:5]}"
+        raise UserError(msg)
     manifest = folder / "manifest.json"
-    command = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    command = read_json(manifest, what="the manifest of a run") if manifest.is_file() else {}
     traces = read_traces(folder / "traces.jsonl")
     if items is not None:
         traces = _chosen(traces, items)
     if about["author"] is not None:
         traces.sort(key=lambda trace: trace.author != about["author"])
     names = tuple(model["name"] for model in about["models"])
-    readings = [Reading.load(p) for p in sorted((folder / "readings").rglob("*.safetensors"))]
+    readings = _readings(folder)
     strips: Mapping[str, FeatureStrip] = {}
     if dictionary is not None:
         read_by: dict[str, set[str]] = {}
@@ -92,6 +95,30 @@ def explore(
         source=str(command.get("command") or folder.name),
         strips=strips,
     )
+
+
+def _readings(folder: Path) -> list[Reading]:
+    """The readings that the run's report rests on; the folder may hold those of earlier runs as well.
+
+    Raises:
+        UserError: The list of them is damaged, or one is not there.
+    """
+    index = folder / "results" / "readings.parquet"
+    try:
+        names = pd.read_parquet(index, columns=["file"])["file"]
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"{index}: expected the readings of a run by this version of mechcot ({error}); run `mechcot compare` again"
+        raise UserError(msg) from error
+    there = {
+        p.relative_to(folder).as_posix(): p for p in (folder / "readings").rglob("*.safetensors")
+    }
+    found = []
+    for name in sorted({str(name) for name in names if name}):
+        if name not in there:
+            msg = f"{folder}: the reading {name} is missing; run `mechcot compare` again, it takes only what is not there"
+            raise UserError(msg)
+        found.append(Reading.load(there[name]))
+    return found
 
 
 def explorer(

@@ -64,7 +64,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         findings=findings,
         tables=tables,
     )
-    _write(study, models, found, findings=findings, tables=tables, chains=chains)
+    _write(study, models, found, findings=findings, tables=tables, chains=chains, taken=todo)
     _manifest(study, models, tables, seconds=time.monotonic() - started)
     for finding in findings:
         if finding.after != null_name(study):
@@ -103,10 +103,11 @@ def _write(
     findings: Sequence[Finding],
     tables: Tables,
     chains: Chains,
+    taken: Sequence[Job],
 ) -> None:
     results = study.out / "results"
     contrasts = pd.concat([finding.headline.table for finding in findings], ignore_index=True)
-    _parquet(results / "readings.parquet", tables.readings.drop(columns="seconds"))
+    _parquet(results / "readings.parquet", _with_files(study, tables.readings, taken))
     _parquet(results / "scalars.parquet", tables.scalars)
     _parquet(results / "contrasts.parquet", contrasts)
     _parquet(results / "values.parquet", _values(tables))
@@ -115,6 +116,17 @@ def _write(
     write_json(study.out / "summary.json", found)
     data = report_data(study, models, findings=findings, tables=tables, chains=chains)
     write_text(study.out / "report.html", page(data))
+
+
+def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.DataFrame:
+    """The table of readings, each with its file in the folder; "" where there is none."""
+    files = {
+        (job.measure, job.trace.author, job.cell.reader, job.trace.id): job.path for job in taken
+    }
+    keys = table[["measure", "author", "reader", "trace"]].itertuples(index=False, name=None)
+    paths = [files.get(key) for key in keys]
+    names = [p.relative_to(study.out).as_posix() if p and p.is_file() else "" for p in paths]
+    return table.drop(columns="seconds").assign(file=names)
 
 
 def _values(tables: Tables) -> pd.DataFrame:

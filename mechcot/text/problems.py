@@ -65,7 +65,7 @@ def _looks_like_a_file(source: str) -> bool:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers (from 1) and objects of a file of JSON lines; blank lines are passed over.
+    """Line numbers (from 1) and objects of a file of JSON lines; blank lines are passed over, NaN is null.
 
     Raises:
         UserError: The file is missing or unreadable, a line is not UTF-8, not JSON, or not an object.
@@ -79,7 +79,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not data.strip():
             continue
         try:
-            value = json.loads(data.decode("utf-8"))
+            value = json.loads(data.decode("utf-8"), parse_constant=lambda _: None)
         except UnicodeDecodeError as error:
             msg = f"{path}:{line}: not UTF-8 (byte {error.start}); save the file as UTF-8"
             raise UserError(msg) from error
@@ -89,7 +89,30 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(value, dict):
             msg = f"{path}:{line}: expected a JSON object, got {type(value).__name__}; one object a line"
             raise UserError(msg)
+        _plain(value, where=f"{path}:{line}")
         yield line, value
+
+
+DEEPEST = 50
+"""Levels of a record: what is nested deeper is no data of a problem."""
+
+
+def _plain(value: Any, *, where: str, key: str = "", depth: int = 0) -> None:
+    """Check that a record can be written again: text without half characters, not nested without end."""
+    if depth > DEEPEST:
+        msg = f"{where}: {key!r} is nested more than {DEEPEST} levels deep"
+        raise UserError(msg)
+    if isinstance(value, str):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            msg = f"{where}: {key!r} holds half a character (a lone surrogate), which no tokenizer can read"
+            raise UserError(msg)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _plain(name, where=where, key=key or "a key", depth=depth + 1)
+            _plain(inner, where=where, key=key or name, depth=depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _plain(inner, where=where, key=key, depth=depth + 1)
 
 
 def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
@@ -111,9 +134,6 @@ def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
         raise UserError(msg)
     if not value.strip():
         msg = f"{where}: {key!r} is empty"
-        raise UserError(msg)
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        msg = f"{where}: {key!r} holds half a character (a lone surrogate), which no tokenizer can read"
         raise UserError(msg)
     return value
 

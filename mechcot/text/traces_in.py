@@ -182,17 +182,26 @@ def _from_messages(messages: Any, *, where: str) -> dict[str, str]:
     if not isinstance(messages, list) or not all(isinstance(m, Mapping) for m in messages):
         msg = f"{where}: 'messages' must be a list of objects with role and content"
         raise UserError(msg)
-    said: dict[str, str] = {}
+    question: dict[str, str] = {}
+    turns: list[tuple[str, str]] = []
     for message in messages:
         text, thought = _content(message, where=where)
         if message.get("role") == "user":
-            said = {"question": text}
+            question, turns = {"question": text}, []
         elif message.get("role") == "assistant":
-            said |= {"chain": thought, "answer_text": text} if thought else {"chain": text}
-    if "chain" not in said:
+            turns.append((text, thought))
+        elif turns:
+            msg = f"{where}: a message by {message.get('role')!r} stands inside the answer; expected a chain that the model wrote alone"
+            raise UserError(msg)
+    if not turns:
         msg = f"{where}: no assistant message after the last user message"
         raise UserError(msg)
-    return said
+    if not any(thought for _, thought in turns):
+        return question | {"chain": "\n\n".join(text for text, _ in turns)}
+    *earlier, (answer, last) = turns
+    pieces = [piece for text, thought in earlier for piece in (thought, text)]
+    chain = "\n\n".join(piece for piece in (*pieces, last) if piece)
+    return question | {"chain": chain, "answer_text": answer}
 
 
 def _content(message: Mapping[str, Any], *, where: str) -> tuple[str, str]:

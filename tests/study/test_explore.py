@@ -1,6 +1,7 @@
 """The explorer of a run folder and of readings in memory: what it names, what it passes over, what it refuses."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mechcot.core.errors import UserError
@@ -133,12 +134,47 @@ def test_other_readers_and_traces_are_passed_over_and_nothing_is_an_error(trace)
         explorer([trace], strange, readers=["one"])
 
 
-def test_a_folder_that_is_no_run_and_an_unknown_item_are_refused(trace, tmp_path):
-    with pytest.raises(UserError, match="expected the folder of a finished `mechcot compare`"):
-        explore(tmp_path)
+@pytest.fixture
+def folder(trace, tmp_path):
+    """A run's folder, in which an earlier run left a reading of its own."""
     write_json(tmp_path / "summary.json", {"author": "one", "models": [{"name": "one"}]})
     write_traces(tmp_path / "traces.jsonl", [trace])
-    hidden([0, 0, 0.5]).save(tmp_path / "readings" / "one" / "suppression" / "x.safetensors")
-    assert only(explore(tmp_path, items=["p"])).carrier == {"one": 2}
+    for name, values in (("a", [0.5, 0, 0]), ("b", [0, 0, 0.5]), ("c", [0, 0.5, 0])):
+        hidden(values).save(tmp_path / "readings" / "one" / "suppression" / f"{name}.safetensors")
+    (tmp_path / "results").mkdir()
+    table = pd.DataFrame({"file": ["readings/one/suppression/b.safetensors", ""]})
+    table.to_parquet(tmp_path / "results" / "readings.parquet")
+    return tmp_path
+
+
+def test_only_the_readings_of_the_last_run_are_shown(folder):
+    assert only(explore(folder, items=["p"])).carrier == {"one": 2}
+
+
+def test_a_folder_that_is_no_run_and_an_unknown_item_are_refused(folder):
+    with pytest.raises(UserError, match="expected the folder of a finished `mechcot compare`"):
+        explore(folder / "results")
     with pytest.raises(UserError, match="unknown item 'q'; this run has p"):
-        explore(tmp_path, items=["q"])
+        explore(folder, items=["q"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("summary.json", '{"author": "o', "summary of a run, the file is damaged"),
+        ("summary.json", "[]", "summary of a run, got a list"),
+        ("summary.json", '{"hello": 1}', "a run with author and models, found ..hello"),
+        ("manifest.json", "", "manifest of a run, the file is damaged"),
+        ("traces.jsonl", '{"schema": 1, "id"', "traces.jsonl:1: not a trace as mechcot writes it"),
+        ("traces.jsonl", '{"question": "?"}', "traces.jsonl:1: not a trace as mechcot writes it"),
+        ("results/readings.parquet", "no table", "expected the readings of a run"),
+        ("readings/one/suppression/b.safetensors", "x", "the file is damaged"),
+        ("readings/one/suppression/b.safetensors", None, "b.safetensors is missing; run"),
+    ],
+)
+def test_a_damaged_folder_is_one_sentence(folder, name, text, words):
+    (folder / name).unlink(missing_ok=True)
+    if text is not None:
+        (folder / name).write_text(text)
+    with pytest.raises(UserError, match=words):
+        explore(folder)
