@@ -7,9 +7,10 @@
     check last     careful, no conclusion: the value is computed, and the chain goes on with a check of it (which states nothing)
     unused last    a conclusion, and after it steps that compute names that nothing needs
 
-For each trace: the step that the page names for each model, the steps that feed the answer by the law of the task (later text kept), and those
-whose stated value moves `base`'s answer to the predicted one when it is edited in the text (`confirm`). The last two may differ: what a model
-reads is its own choice. A step is right when it is among the edited ones that moved the answer; naming none is right when no edit moved it.
+For each trace: the step that the page names for each model, the steps that feed the answer by the law of the task (later text kept), and the steps
+that carry it by exact edits: some digit of the step stands for another one in the text, everything else kept, and the model's likeliest answer is
+another one, for both of two other digits. Law and edits may differ, most of all on chains unlike those that `base` was trained on: what a model
+reads is its own choice. A named step is right when the edits say that it carries; naming none is right when the edits find none.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.chains import as_completion
-from mechcot.organisms.confirm import confirm_graph
+from mechcot.organisms.decoding import closed, next_words
+from mechcot.organisms.grammar import DIGITS
 from mechcot.organisms.task import problems, read_question
 from mechcot.organisms.truth import graph
 from mechcot.organisms.writer import Draft, Manner, compose
@@ -45,20 +47,18 @@ class Row:
         steps: How many steps its chain has.
         named: By reader, the step that the page names, counted from 1; None when it names none.
         law: Steps that feed the answer by the law.
-        moved: By reader, steps whose edit moved its answer as predicted.
-        strayed: By reader, steps that do not feed the answer by the law and whose edit moved it nevertheless.
+        edits: By reader, steps that carry its answer by exact edits.
     """
 
     group: str
     steps: int
     named: dict[str, int | None]
     law: tuple[int, ...]
-    moved: dict[str, tuple[int, ...]]
-    strayed: dict[str, tuple[int, ...]]
+    edits: dict[str, tuple[int, ...]]
 
     def right(self, reader: str) -> bool:
         """Whether the named step is one that an edit confirms."""
-        found = self.moved[reader] + self.strayed[reader]
+        found = self.edits[reader]
         return self.named[reader] in found if found else self.named[reader] is None
 
 
@@ -112,13 +112,30 @@ def traces(reader: Reasoner, n: int, *, seed: int) -> list[tuple[str, Trace]]:
     return made
 
 
+def carrying(reader: Reasoner, trace: Trace) -> tuple[int, ...]:
+    """Steps with a digit that moves the likeliest answer, whichever of two others stands for it."""
+    steps = [step.text.split() for step in trace.chain_steps]
+    places = [
+        (i, w) for i, words in enumerate(steps) for w, word in enumerate(words) if word in DIGITS
+    ]
+    texts = [steps]
+    for i, w in places:
+        for further in (1, 5):
+            other = [list(words) for words in steps]
+            other[i][w] = DIGITS[(int(steps[i][w]) + further) % 10]
+            texts.append(other)
+    rows = [closed(trace.problem.question, [" ".join(words) for words in text]) for text in texts]
+    plain, *moved = next_words(reader.model, rows)
+    both = zip(places, moved[::2], moved[1::2], strict=True)
+    return tuple(sorted({i + 1 for (i, _), one, two in both if plain not in (one, two)}))
+
+
 def judged(
     found: Explorer, made: list[tuple[str, Trace]], readers: dict[str, Reasoner]
 ) -> list[Row]:
     """What the page says beside what is true."""
     rows = []
     for item, (group, trace) in zip(found.data.items, made, strict=True):
-        edits = {name: confirm_graph(reader.model, trace) for name, reader in readers.items()}
         law = graph(trace.problem.question, [s.text.strip() for s in trace.chain_steps]).answer
         rows.append(
             Row(
@@ -128,27 +145,20 @@ def judged(
                     r: None if item.carrier[r] is None else item.carrier[r] + 1 for r in readers
                 },
                 law=tuple(sorted(s + 1 for s in law)),
-                moved={r: _true(e.answer) for r, e in edits.items()},
-                strayed={r: _true(e.others_answer) for r, e in edits.items()},
+                edits={name: carrying(reader, trace) for name, reader in readers.items()},
             )
         )
     return rows
 
 
-def _true(flags: dict[int, bool]) -> tuple[int, ...]:
-    return tuple(sorted(step + 1 for step, flag in flags.items() if flag))
-
-
 def show(rows: list[Row]) -> None:
     """Print the traces, then right answers by group."""
-    print(
-        "| group | steps | law | base: edits that move it | base: named | bypass: edits | bypass: named |"
-    )
+    print("| group | steps | law | base: edits | base: named | bypass: edits | bypass: named |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for row in rows:
         cells = [row.group, row.steps, _list(row.law)]
         for reader in READERS:
-            cells += [_list(row.moved[reader] + row.strayed[reader]), row.named[reader] or "none"]
+            cells += [_list(row.edits[reader]), row.named[reader] or "none"]
         print("| " + " | ".join(map(str, cells)) + " |")
     for group in GROUPS:
         mine = [row for row in rows if row.group == group]

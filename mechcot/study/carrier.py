@@ -1,7 +1,14 @@
 """Which step carries the answer, from what hiding it and changing it did.
 
-The step with the largest effect of the first intervention (wrong value stated, hidden from attention, state changed)
-that reaches the smallest effect of its card on any step.
+The first of these that reaches the smallest effect of its card:
+
+    1  a wrong value stated in the step, where that takes half of the answer's probability or more
+    2  the larger of: a wrong value stated; hidden from attention, on steps that no wrong value was stated in
+    3  hidden from attention, on any step
+    4  its state changed
+
+What a step says comes before where it stands: hiding a step also takes away the place where the answer is looked for, and so
+names a repetition that nobody reads.
 """
 
 import math
@@ -12,6 +19,11 @@ import numpy as np
 from mechcot.study.explore_words import CARRY, STRONGEST
 from mechcot.view.explorer_data import StepValues
 from mechcot.view.words import number
+
+Tried = tuple[StepValues, np.ndarray]
+STATED, HIDDEN = "adding_mistakes/kept", "suppression/answer"
+MOST_OF_IT = 0.5
+"""Share of probability that a wrong value must take to name the step whatever hiding others does."""
 
 
 def carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None, str]:
@@ -24,7 +36,7 @@ def carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None,
         and reader in each.by_reader
         and np.isfinite(each.by_reader[reader]).any()
     ]
-    for each, row in tried:
+    for each, row in _ranked(tried):
         top = int(np.nanargmax(row))
         if row[top] >= each.smallest:
             return (
@@ -42,7 +54,22 @@ def carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None,
     return f"No step carries the answer: {tops}.", None, ""
 
 
-def _also(tried: Sequence[tuple[StepValues, np.ndarray]], top: int) -> str:
+def _ranked(tried: Sequence[Tried]) -> list[Tried]:
+    """What may name a step, the first that reaches its bound does."""
+    read = {each.key: row for each, row in tried}
+    stated = read.get(STATED)
+    if stated is None or np.nanmax(stated) >= MOST_OF_IT:
+        return list(tried)
+    both = [
+        (each, np.where(np.isnan(stated), row, np.nan) if each.key == HIDDEN else row)
+        for each, row in tried
+        if each.key in (STATED, HIDDEN)
+    ]
+    both = [(each, row) for each, row in both if np.isfinite(row).any()]
+    return [*sorted(both, key=lambda pair: -np.nanmax(pair[1])), *tried]
+
+
+def _also(tried: Sequence[Tried], top: int) -> str:
     """The other steps at which any intervention reaches its smallest effect, the strongest first."""
     reached: dict[int, float] = {}
     for each, row in tried:

@@ -54,10 +54,9 @@ STEP_VALUES = (
 """(measure, array, title, meaning), the ones that name the carrying step first."""
 
 CARRY = (("adding_mistakes", "kept"), ("suppression", "answer"), ("step_patching", "answer"))
-"""Interventions on one step that name the step which carries the answer, in this order.
+"""Interventions on one step that name the step which carries the answer; in which order, see `mechcot.study.carrier`.
 
-What the step says comes first: hiding a step also takes away the place where the answer is looked for, and so names a
-repetition that nobody reads. Step patching stands last: it is only read on steps whose value feeds the answer by the problem's
+Step patching stands last: it is only read on steps whose value feeds the answer by the problem's
 own law, so what it names is among those by construction.
 """
 

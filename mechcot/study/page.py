@@ -63,7 +63,7 @@ def report_data(
         ),
         problems=len({trace.problem.id for trace in chains.headline}),
         chains="own" if author is None else "same",
-        source=f"Problems: {study.problems or study.traces}. The comparison reads {kept}.",
+        source=f"{study.problems or study.traces}. The comparison reads {kept}.",
         comparisons=tuple(_comparison(study, f, tables, used) for f in real),
         accuracy=accuracy_rows(models.names, tables, author=author, seed=study.seed),
         series=series_lines(

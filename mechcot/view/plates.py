@@ -86,7 +86,7 @@ def _forest(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -
         "Each mark is the mean paired difference over items; the bar is its 95 % interval. “less” and “more” "
         "need a bar clear of zero and a mark outside the shaded band; “no change” needs an equivalence test for the band. "
         "To the left the chain carries less.",
-        tables.contrasts([row for some in rows.values() for row in some]),
+        tables.compared(rows),
     )
 
 

@@ -90,6 +90,16 @@ def contrasts(rows: Sequence[ContrastRow]) -> Table:
     )
 
 
+def compared(by_name: Mapping[str, Sequence[ContrastRow]]) -> Table:
+    """The rows of several comparisons under each other; the name stands first where there is more than one."""
+    plain = contrasts([row for rows in by_name.values() for row in rows])
+    if len(by_name) < 2:
+        return plain
+    names = [name for name, rows in by_name.items() for _ in rows]
+    named = tuple((Cell(name), *row) for name, row in zip(names, plain.rows, strict=True))
+    return Table((Cell("comparison"), *plain.heads), named)
+
+
 def _remark(row: ContrastRow) -> str:
     """The reason where the verdict alone leaves a question, and the card's status unless it passed."""
     if row.shown == "exploratory":

@@ -91,6 +91,19 @@ def test_what_a_step_says_names_it_before_where_it_stands(trace):
     )
 
 
+def test_a_weak_misstatement_gives_way_to_hiding_a_step_that_none_was_stated_in(trace):
+    def named(stated, hide):
+        wrong = reading("adding_mistakes", [array(StepVector, "kept", stated)])
+        return only(explorer([trace], [hidden(hide), wrong], readers=["one"])).carrier["one"]
+
+    assert named([0.0, 0.2, np.nan], [0.0, 0.0, 0.7]) == 2
+    assert named([0.0, 0.6, np.nan], [0.0, 0.0, 0.7]) == 1, "half of the probability is enough"
+    assert named([0.0, 0.2, 0.0], [0.0, 0.0, 0.7]) == 1, "what step 3 says moves nothing"
+    assert named([0.0, 0.2, np.nan], [0.0, 0.0, 0.15]) == 1, "the larger one"
+    assert named([0.0, 0.0, 0.0], [0.0, 0.0, 0.7]) == 2, "hiding, where nothing else names one"
+    assert named([0.0, 0.0, 0.0], [0.0, 0.0, 0.05]) is None
+
+
 def test_no_step_is_named_below_the_bounds(trace):
     view = only(explorer([trace], [hidden([0.0, 0.09, 0.0]), patched([[0.1, np.nan]])], readers=["one"]))  # fmt: skip
     assert view.carrier == {"one": None}

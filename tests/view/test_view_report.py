@@ -238,3 +238,15 @@ def test_reasons_are_printed_where_the_verdict_leaves_a_question(data):
     assert (
         tables.contrasts([replace(row, status="provisional")]).rows[0][-1].remark == "provisional"
     )
+
+
+def test_the_numbers_of_several_comparisons_say_which_is_which(series_data):
+    by_name = {each.name: each.contrasts for each in series_data.comparisons}
+    found = tables.compared(by_name)
+    assert found.heads[0].text == "comparison"
+    assert [row[0].text for row in found.rows] == [
+        name for name, rows in by_name.items() for _ in rows
+    ]
+    assert len(by_name) > 1 and all(len(row) == len(found.heads) for row in found.rows)
+    alone = dict([next(iter(by_name.items()))])
+    assert tables.compared(alone) == tables.contrasts(next(iter(by_name.values())))
