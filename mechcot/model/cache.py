@@ -197,6 +197,12 @@ class ActivationCache:
     ) -> pd.DataFrame:
         """The lines of the index that match all that is given.
 
+        Args:
+            trace: Ids of traces; None: all, as for the others.
+            step: Indices of steps; -1 is the question.
+            kind: Kinds of steps.
+            phase: Phases.
+
         Raises:
             UserError: A trace is not in the cache.
         """
@@ -243,7 +249,16 @@ class ActivationCache:
     def layers(
         self, stream: str, *, trace: str, step: int
     ) -> tuple[tuple[int, ...], Float[Tensor, "layer row d_model"]]:
-        """One unit through the network: the kept layers of a stream, and their states."""
+        """One unit through the network: the kept layers of a stream, and their states [layer, row, d_model].
+
+        Args:
+            stream: Such as `resid_post`.
+            trace: Id of the trace.
+            step: Index of its step; -1 for the question.
+
+        Raises:
+            UserError: No layer of the stream was kept, or the trace is not in the cache.
+        """
         kept = sorted(site for site in self.sites if site.stream == stream)
         if not kept:
             msg = f"no layer of {stream!r} was kept; this cache has {', '.join(s.name for s in self.sites)}"

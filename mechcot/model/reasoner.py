@@ -102,7 +102,16 @@ class Reasoner:
         device: torch.device | None = None,
         policy: PromptPolicy | None = None,
     ) -> "Reasoner":
-        """Wrap a model that is already in memory."""
+        """Wrap a model that is already in memory; its weights are frozen.
+
+        Args:
+            model: A causal language model of `transformers`.
+            tokenizer: Its tokenizer.
+            name: Short name for tables.
+            spec: Where it came from; None: nowhere that could be loaded again.
+            device: Where it is; None: where its weights are.
+            policy: How questions are rendered; None: as its chat template says.
+        """
         spec = spec or ModelSpec(base="", name=name)
         return cls(
             name=name,
@@ -236,7 +245,13 @@ class Reasoner:
         trace_id: str | None = None,
         classifier: Classifier | None = None,
     ) -> Trace:
-        """Cut a completion into steps with this tokenizer; given ids are kept. Kinds by the rule lexicon, if not told."""
+        """Cut a completion into steps with this tokenizer.
+
+        Args:
+            completion: A written text; token ids that come with it are kept.
+            trace_id: Id of the trace; None: made of problem and author.
+            classifier: Says what kind each step is; None: the rule lexicon.
+        """
         about: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
         if self.policy.family == "words":
             about |= {"segmenter": "word_dot", "family": "organism"}
@@ -273,7 +288,19 @@ class Reasoner:
     def states(
         self, ids: Sequence[int], sites: Sequence["Site"], *, under: Sequence["Act"] = ()
     ) -> dict["Site", Float[Tensor, "token d_model"]]:
-        """The states of one sequence at some sites. One forward."""
+        """The states of one sequence at some sites. One forward.
+
+        Args:
+            ids: Token ids; they begin at position 0.
+            sites: Where to read.
+            under: Acts (edits, hides) in absolute positions.
+
+        Returns:
+            By site [token, d_model], in the model's precision.
+
+        Raises:
+            UserError: The model does not have a site.
+        """
         from mechcot.model.capture import capture
 
         return capture(self, ids, sites, under=under)
@@ -288,10 +315,18 @@ class Reasoner:
         kinds: Sequence[StepKind] | None = None,
         under: Sequence["Act"] = (),
     ) -> "ActivationCache":
-        """Activations by step, in memory; problems are written first. See `mechcot.model.capture`.
+        """Activations by step, in memory. One forward a trace; see `mechcot.model.capture`.
 
-        One row per step with the pools `mean` and `last`, one per token with `whole`; `at` and `kinds` choose
-        steps, `under` holds acts in absolute positions.
+        Args:
+            traces: Traces; a problem is written first.
+            sites: Where to read.
+            pool: `mean` over a step's tokens or its `last` one: a row a step; `whole`: a row a token.
+            at: Which phases.
+            kinds: Which kinds of steps; None: all.
+            under: Acts (edits, hides) in absolute positions.
+
+        Raises:
+            UserError: The model does not have a site, or the activations pass the memory limit.
         """
         from mechcot.model.cache import Wanted
         from mechcot.model.capture import activations
