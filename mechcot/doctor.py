@@ -9,6 +9,7 @@ masks       steps can be hidden, forks run in one packed pass (else slower, or n
 prompt      the rendered prompt holds the question, and by which template
 answer      an answer written behind the cue is read back
 tokenizer   ids -> text -> ids gives the ids
+adapter     which base an adapter names, and which it was given
 """
 
 import platform
@@ -18,7 +19,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ def model(name: str, *, device: str = "auto", dtype: str = "auto") -> Iterator[L
 def checks(reader: "Reasoner") -> Iterator[Line]:
     """Check a loaded model; a check that breaks is a line, not a crash."""
     weights = sum(weight.numel() for weight in reader.model.parameters())
+    spoilt = [name for name, w in reader.model.named_parameters() if not bool(w.isfinite().all())]
+    if spoilt:
+        text = f"{reader.name}: {len(spoilt)} weights are not finite (NaN or infinite), the first is {spoilt[0]}; copy it again"
+        yield Line("load", ok=False, text=text)
+        return
     text = f"{reader.name}: {weights:,} parameters, {reader.dtype}, {reader.device}".replace(
         "torch.", ""
     )
@@ -94,9 +100,20 @@ def checks(reader: "Reasoner") -> Iterator[Line]:
     for name, check in CHECKS.items():
         try:
             ok, found = check(reader)
-        except UserError as error:
+        except (UserError, NotMeasurable) as error:
             ok, found = False, str(error)
         yield Line(name, ok=ok, text=found)
+    yield from _made_for(reader)
+
+
+def _made_for(reader: "Reasoner") -> Iterator[Line]:
+    """Which base an adapter says it was trained on: names differ between machines, so the user must judge."""
+    from mechcot.model.adapters import made_for
+
+    if reader.spec.adapter is not None:
+        base = made_for(reader.spec.adapter)
+        text = f"the adapter says that it was trained on {base}; here it sits on {reader.spec.base}"
+        yield Line("adapter", ok=True, text=text)
 
 
 def _problem(reader: "Reasoner") -> Problem:

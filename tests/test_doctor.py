@@ -1,5 +1,6 @@
 """The doctor is right about a model that is well, and says which line is wrong in one that is not."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,13 @@ def test_an_edit_that_does_not_fire_or_moves_is_found(base, monkeypatch):
 
     monkeypatch.setattr(edits.Replace, "__call__", lambda _, states, __: states + 1e-6)
     assert broken(base) == {"identity"}
+
+
+def test_weights_that_are_not_finite_are_found(base):
+    spoilt = replace(base, model=deepcopy(base.model))
+    next(spoilt.model.parameters()).data[0, 0] = float("inf")
+    (line,) = doctor.checks(spoilt)
+    assert not line.ok and "1 weights are not finite" in line.text
 
 
 def test_a_model_that_is_not_there_is_one_line():

@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.store import digest, write_bytes, write_json, write_text
+from mechcot.core.store import digest, read_json, write_bytes, write_json, write_text
 from mechcot.core.trace import Trace
 from mechcot.influence.closure import fill
 from mechcot.influence.execute import EXECUTORS
@@ -71,14 +71,19 @@ def run(
     Raises:
         UserError: No trace can be pruned.
     """
-    usable, left_out = _usable(reader, traces)
-    every = _null(reader, usable)
+    usable, every, left_out = _usable(reader, traces)
     items = []
     for trace in tqdm(usable, desc="pruning", unit="trace"):
         path = out / "items" / f"{_key(reader, trace, usable, settings)}.json"
         if not path.is_file():
-            write_json(path, item(reader, trace, every=every, settings=settings))
-        items.append(json.loads(path.read_text(encoding="utf-8")))
+            try:
+                write_json(path, item(reader, trace, every=every, settings=settings))
+            except NotMeasurable as error:
+                left_out.append({"id": trace.id, "reason": str(error)})
+                continue
+        items.append(read_json(path, what="a pruned trace"))
+    if not items:
+        raise UserError(_none_left(traces, left_out))
     result = _write(items, left_out, reader=reader, settings=settings, out=out)
     lines = [json.dumps(each["pruned"], ensure_ascii=False, sort_keys=True) for each in items]
     write_text(out / "pruned.jsonl", "".join(f"{line}\n" for line in lines))
@@ -166,34 +171,34 @@ def _pruned(trace: Trace, kept: frozenset[int]) -> dict[str, Any]:
     }
 
 
-def _usable(reader: Reasoner, traces: Sequence[Trace]) -> tuple[list[Trace], list[dict[str, str]]]:
-    """The traces in this reader's tokens, and why the others are left out.
+def _usable(
+    reader: Reasoner, traces: Sequence[Trace]
+) -> tuple[list[Trace], Null, list[dict[str, str]]]:
+    """The traces in this reader's tokens, the attention that all of them have together, and why the others are left out.
 
     Raises:
         UserError: None is left.
     """
     usable, left_out = [], []
-    for trace in traces:
+    total = Null({}, {})
+    for trace in tqdm(traces, desc="expected attention", unit="trace"):
         try:
             seen = reader.view(trace)
             if not sum(len(step.tokens) for step in seen.chain_steps):
                 msg = "the chain has no steps"
                 raise NotMeasurable(msg)
+            total = total.plus(attention_mass(reader, seen).null)
             usable.append(seen)
         except NotMeasurable as error:
             left_out.append({"id": trace.id, "reason": str(error)})
     if not usable:
-        reasons = sorted({each["reason"] for each in left_out})
-        msg = f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
-        raise UserError(msg)
-    return usable, left_out
+        raise UserError(_none_left(traces, left_out))
+    return usable, total, left_out
 
 
-def _null(reader: Reasoner, traces: Sequence[Trace]) -> Null:
-    total = Null({}, {})
-    for trace in tqdm(traces, desc="expected attention", unit="trace"):
-        total = total.plus(attention_mass(reader, trace).null)
-    return total
+def _none_left(traces: Sequence[Trace], left_out: Sequence[dict[str, str]]) -> str:
+    reasons = sorted({each["reason"] for each in left_out})
+    return f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
 
 
 def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Settings) -> str:

@@ -52,10 +52,14 @@ def _adapter_keys(folder: Path) -> set[str]:
     return keys
 
 
-def _mismatch(name: str, folder: str, detail: str) -> str:
+def made_for(folder: str) -> str:
+    """The model that an adapter's own config says it was trained on."""
     config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
-    made_for = config.get("base_model_name_or_path") or "a model it does not name"
+    return str(config.get("base_model_name_or_path") or "a model it does not name")
+
+
+def _mismatch(name: str, folder: str, detail: str) -> str:
     return (
         f"{name}: the adapter in {folder} does not fit this base ({detail}). It says that it was trained on "
-        f"{made_for}; name that model before the +."
+        f"{made_for(folder)}; name that model before the +."
     )

@@ -30,7 +30,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Span, Trace
 from mechcot.model.backbone import Backbone
 from mechcot.model.forward import forward
@@ -96,6 +96,7 @@ def group_attention(reasoner: Any, ids: Sequence[int], groups: Sequence[Span]) -
 
     Raises:
         UserError: Groups overlap or leave the sequence, or the family cannot be observed.
+        NotMeasurable: The states are not finite.
     """
     if any(b.start < a.stop for a, b in pairwise(groups)) or (
         groups and groups[-1].stop > len(ids)
@@ -113,7 +114,10 @@ def _mass(
 ) -> Float[np.ndarray, "layer head source target"]:
     recorder = _Recorder(tuple(groups), sizes, length=tokens.shape[1], layers=backbone.n_layers)
     with _observed(backbone.model, recorder):
-        forward(backbone, tokens)
+        hidden = forward(backbone, tokens)
+    if not bool(hidden.isfinite().all()):
+        msg = "the model's values are not finite (NaN or infinite) on this text"
+        raise NotMeasurable(msg)
     missing = [layer for layer in range(backbone.n_layers) if layer not in recorder.seen]
     if missing or recorder.mass is None:
         msg = (

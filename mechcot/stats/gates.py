@@ -169,8 +169,11 @@ def _accuracy_gate(
     critical = (float(binom.ppf(1 - bounds.accuracy_alpha, len(values), chance)) + 1) / len(values)
     bound = max(chance + bounds.accuracy_margin, critical)
     ok = value >= bound - 1e-12
-    text = f"{reader} answers {value:.0%} right with the chain; chance is {chance:.0%}, {bound:.0%} are needed"
-    if not ok:
+    text = f"{reader} answers {value:.0%} right with the chain; chance is {chance:.0%}, "
+    text += f"{bound:.0%} are needed" if bound <= 1 else f"too high for {len(values)} items"
+    if not ok and bound > 1:
+        text += "; take more problems, or problems whose answers differ"
+    elif not ok:
         text += (
             ", and a model near chance cannot show whether it uses its chain; take easier problems"
         )

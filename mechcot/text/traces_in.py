@@ -11,7 +11,7 @@ Shapes of a line (several names for one thing, the first that is there counts):
                `author` / `model` / `model_name`, `prompt`; anything else goes to `meta`
 
 Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is the reference, `solution` the raw text; its
-`chunks` with their importances stay in `meta`.
+`chunks` with their importances stay in `meta`. A line of mechcot's own `traces.jsonl` is read as the chain it holds.
 """
 
 from collections.abc import Mapping
@@ -109,6 +109,9 @@ def foreign_chain(record: Mapping[str, Any], *, where: str, number: int) -> Fore
     Raises:
         UserError: Something is missing or of the wrong kind.
     """
+    record = (
+        _own(record, where=where) if {"schema", "steps", "completion"} <= record.keys() else record
+    )
     flat = dict(record)
     meta = {key: value for key, value in record.items() if key not in _USED}
     if isinstance(flat.get("problem"), Mapping):  # Thought Anchors
@@ -136,6 +139,24 @@ def foreign_chain(record: Mapping[str, Any], *, where: str, number: int) -> Fore
         closed=closed,
         sample="" if flat.get("sample") is None else str(flat["sample"]),
     )
+
+
+def _own(record: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """A trace as mechcot writes it, as a line with question, reference and text; its tokens belong to another model."""
+    problem = record.get("problem")
+    if not isinstance(problem, Mapping):
+        msg = f"{where}: not a trace as mechcot writes it (no problem in it); write the file anew"
+        raise UserError(msg)
+    meta = problem.get("meta")
+    sample = str(record.get("id", "")).removeprefix(f"{problem.get('id')}/{record.get('author')}")
+    return (dict(meta) if isinstance(meta, Mapping) else {}) | {
+        "id": problem.get("id"),
+        "question": problem.get("question"),
+        "reference": problem.get("answer"),
+        "completion": record["completion"],
+        "author": record.get("author"),
+        "sample": sample.removeprefix("/") or None,
+    }
 
 
 def _first(record: Mapping[str, Any], names: tuple[str, ...], *, what: str, where: str) -> str:

@@ -1,6 +1,8 @@
 """What cannot be read is one clear sentence or a counted row; what is only odd is read."""
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -117,3 +119,22 @@ def test_models_that_cannot_be_compared_head_by_head_are_told(tmp_path):
     path = write(tmp_path / "a.jsonl", line("a", chain="So x is 3. So y is 4. "))
     with pytest.raises(UserError, match=r"1 layers of 4 heads and 2 layers of 4 heads"):
         influence([first, second], load_traces(path, first), out=tmp_path / "out", seed=0)
+
+
+def test_values_that_are_not_finite_are_no_attention(reader, tmp_path):
+    spoilt = replace(reader, model=deepcopy(reader.model))
+    spoilt.model.model.layers[0].self_attn.q_proj.weight.data.mul_(float("inf"))
+    path = write(tmp_path / "one.jsonl", line("one", chain=" c= 3 ."))
+    traces = load_traces(path, reader)
+    for go in (
+        lambda: influence([spoilt], traces, out=tmp_path / "i", seed=0),
+        lambda: prune(spoilt, traces, settings=Settings(keep=0.5), out=tmp_path / "p"),
+    ):
+        with pytest.raises(UserError, match="values are not finite"):
+            go()
+
+
+def test_a_number_of_traces_below_one_is_refused(reader, tmp_path):
+    path = write(tmp_path / "one.jsonl", line("one", chain=" c= 3 ."))
+    with pytest.raises(UserError, match="--n of at least 1, got -1"):
+        load_traces(path, reader, n=-1)

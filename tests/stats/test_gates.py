@@ -110,6 +110,13 @@ def test_accuracy_reason_tells_chance_and_need(gated):
     )
 
 
+def test_a_chance_that_nothing_can_beat_is_said(gated):
+    found = gated(acc_other=[("base", 1.0), ("tuned", 1.0)])
+    reason = next(g.reason for g in found if g.name == "accuracy")
+    assert "chance is 100%, too high for" in reason
+    assert reason.endswith("take more problems, or problems whose answers differ")
+
+
 @pytest.mark.parametrize(("n", "chance"), [(20, 0.1), (50, 0.1), (30, 0.25), (200, 0.5)])
 def test_a_guesser_fails_the_accuracy_gate_95_percent_of_the_time(
     make_scalars, make_card, make_readings, n, chance

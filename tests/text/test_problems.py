@@ -31,6 +31,15 @@ def test_lines_become_problems_and_the_rest_is_meta(tmp_path):
     assert (second.id, second.answer, second.stratum) == ("7", "3.5", None)
 
 
+def nested(levels: int) -> dict:
+    return {"in": nested(levels - 1)} if levels else {}
+
+
+def test_nan_beside_a_problem_is_null(tmp_path):
+    (found,) = load_problems(write(tmp_path, GOOD | {"score": float("nan")}))
+    assert found.meta == {"score": None}
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -43,6 +52,9 @@ def test_lines_become_problems_and_the_rest_is_meta(tmp_path):
         ([GOOD | {"question": ["x"]}], r"p\.jsonl:1: 'question' must be text, got list"),
         ([GOOD | {"answer": True}], r"'answer' must be text, got bool"),
         ([GOOD | {"question": "\ud800"}], r"'question' holds half a character"),
+        ([GOOD | {"stratum": "\ud800"}], r"'stratum' holds half a character"),
+        ([GOOD | {"answer": float("nan")}], r"'answer' is missing"),
+        ([GOOD | {"more": nested(60)}], r"'more' is nested more than 50 levels deep"),
         ([GOOD, b"", GOOD], r"p\.jsonl:3: the id 'a' stands on line 1 already; ids must differ"),
         ([GOOD, b"{oops"], r"p\.jsonl:2: not JSON .* expected one object a line"),
         ([[GOOD]], r"p\.jsonl:1: expected a JSON object, got list"),

@@ -4,7 +4,10 @@ import pytest
 from shared_rows import rows
 
 from mechcot.core.errors import UserError
-from mechcot.text.traces_in import load_chains
+from mechcot.core.problem import Problem
+from mechcot.core.store import write_traces
+from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
+from mechcot.text.traces_in import ForeignChain, load_chains
 
 
 def write(tmp_path, *lines):
@@ -16,6 +19,14 @@ def write(tmp_path, *lines):
 
 
 USER = {"role": "user", "content": "q"}
+
+
+def turns(*texts: str, thoughts: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    thoughts = thoughts or ("",) * len(texts)
+    return [
+        {"role": "assistant", "content": text, "reasoning_content": thought}
+        for text, thought in zip(texts, thoughts, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +53,11 @@ USER = {"role": "user", "content": "q"}
             "c", "4", True,
         ),
         ({"question": "q", "chain": "", "answer": "4"}, "", "", False),
+        ({"messages": [USER, *turns("c", "d")], "answer": "4"}, "c\n\nd", "", False),
+        (
+            {"messages": [USER, *turns("look it up", "4", thoughts=("c", "d"))], "answer": "4"},
+            "c\n\nlook it up\n\nd", "4", True,
+        ),
     ],
 )  # fmt: skip
 def test_shapes(tmp_path, record, chain, answer, closed):
@@ -85,6 +101,20 @@ def test_id_author_prompt_and_the_rest(tmp_path):
             [{"question": "q", "answer": "4"}],
             r"t\.jsonl:1: no chain: expected one of chain, reasoning",
         ),
+        (
+            [
+                {
+                    "messages": [USER, *turns("c"), {"role": "tool", "content": "9"}, *turns("4")],
+                    "answer": "4",
+                }
+            ],
+            r"a message by 'tool' stands inside the answer",
+        ),
+        (
+            [{"question": "q", "chain": "c", "answer": "4", "author": "\ud83d"}],
+            r"'author' holds half a character",
+        ),
+        ([{"schema": 1, "steps": [], "completion": "c"}], r"not a trace as mechcot writes it"),
         ([{"messages": "x", "answer": "4"}], r"'messages' must be a list of objects"),
         (
             [{"messages": [USER], "answer": "4"}],
@@ -128,3 +158,16 @@ def test_several_chains_of_one_problem_are_told_apart_by_their_sample(tmp_path):
     assert [(each.problem.id, each.sample) for each in found] == [("a", "0"), ("a", "1")]
     with pytest.raises(UserError, match="each have a `sample` of their own"):
         load_chains(write(tmp_path, record | {"sample": 1}, record | {"sample": 1}))
+
+
+def test_own_traces_are_read_as_the_chains_they_hold(tmp_path):
+    problem = Problem(id="p", question="q", answer="4", meta={"stratum": "easy"})
+    steps = (
+        Step(0, "c", Span(0, 1), Span(1, 2), StepKind.PROGRESSION, Phase.CHAIN),
+        Step(1, "</think>4", Span(1, 10), Span(2, 3), StepKind.PROGRESSION, Phase.ANSWER),
+    )
+    trace = Trace("p/one/2", problem, "one", "q<think>", "c</think>4", (1, 2, 3), 1, steps, Answer("4", "word"))  # fmt: skip
+    path = tmp_path / "own.jsonl"
+    write_traces(path, [trace])
+    (found,) = load_chains(path)
+    assert found == ForeignChain(problem, "c", "4", author="one", closed=True, sample="2")
