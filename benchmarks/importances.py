@@ -65,27 +65,24 @@ def later(matrix: np.ndarray) -> np.ndarray:
     return np.where(known.any(1), total / np.maximum(known.sum(1), 1), np.nan)
 
 
-def published(path: Path, every: Sequence[Anchored]) -> Values:
-    """Suppression as it was published, mean over later sentences; NaN for traces that have none."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    known = {
+def matrices(folder: Path) -> dict[str, dict[int, list[float]]]:
+    """Suppression as it was published: id of a trace -> sentence -> scores of later sentences."""
+    text = (folder / "step_matrices.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    return {
         line["id"]: {
             each["source"]: [score for target, score in each["targets"] if target > each["source"]]
             for each in line["attention_suppression"]
         }
         for line in lines
     }
-    return [
-        np.array(
-            [
-                np.mean(scores)
-                if (scores := known.get(found.trace.problem.id, {}).get(i))
-                else np.nan
-                for i in found.sentence
-            ]
-        )
-        for found in every
-    ]
+
+
+def published(folder: Path, every: Sequence[Anchored]) -> Values:
+    """Mean over later sentences of the published suppression."""
+    known = matrices(folder)
+    found = [[known[one.trace.problem.id].get(i) for i in one.sentence] for one in every]
+    return [np.array([np.mean(scores) if scores else np.nan for scores in one]) for one in found]
 
 
 def row(name: str, found: RankCorrelation, partial: RankCorrelation) -> str:
@@ -134,9 +131,17 @@ def main(arguments: Sequence[str]) -> int:
     sizes, missing = sorted(len(f.trace) for f in every), sum(f.missing for f in every)
     print(f"{len(every)} traces of {sizes[0]} to {sizes[-1]} tokens, {missing} sentences not found")
     measures = ours(reader, every, out=out)
-    measures["suppression, published"] = published(folder / "step_matrices.jsonl", every)
     for target in TARGETS:
         print("\n".join(table(every, measures, target=target)))
+    known = [
+        found
+        for found in load_anchored(out / "imported.jsonl", reader)
+        if found.trace.problem.id in matrices(folder)
+    ]
+    print(f"\nThe {len(known)} traces whose suppression was published")
+    for target in TARGETS:
+        theirs = {"suppression, published": published(folder, known)}
+        print("\n".join(table(known, theirs, target=target)))
     return 0
 
 
