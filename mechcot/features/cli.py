@@ -233,10 +233,8 @@ def page(
     ],
 ) -> None:
     """Set the page of what `score`, `falsify` and `probe` found; writes page.html."""
-    import json
-
     from mechcot.core.errors import UserError
-    from mechcot.core.store import write_text
+    from mechcot.core.store import read_json, write_text
     from mechcot.features.findings import SCHEMA
     from mechcot.view.feature_page import page as made
 
@@ -245,11 +243,14 @@ def page(
             f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"
         )
     paths = [folder / f"{name}.json" for name in ("score", "falsify", "probe")]
-    score, trials, probes = (json.loads(p.read_text()) if p.is_file() else None for p in paths)
+    score, trials, probes = (
+        read_json(p, what=f"what `mechcot sae {p.stem}` found") if p.is_file() else None
+        for p in paths
+    )
     for name, found in (("score", score), ("falsify", trials)):
-        if found and found["schema"] != SCHEMA:
+        if found is not None and found.get("schema") != SCHEMA:
             raise UserError(
-                f"{folder}/{name}.json has schema {found['schema']}, this version reads {SCHEMA}; run `mechcot sae {name}` again"
+                f"{folder}/{name}.json has schema {found.get('schema')}, this version reads {SCHEMA}; run `mechcot sae {name}` again"
             )
     write_text(folder / "page.html", made(score, trials, probes))
     _say([f"written: {folder / 'page.html'}"])

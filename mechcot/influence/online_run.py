@@ -9,7 +9,6 @@ writing and no other. The ways take turns on each problem, so that a busy machin
 DIR/ gets online.parquet (one row per way and problem), online.json (the table) and items/.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.core.store import digest, write_bytes, write_json
+from mechcot.core.store import digest, read_json, write_bytes, write_json
 from mechcot.influence.online import RANKS, Online, write_online
 from mechcot.influence.prune import plain
 from mechcot.model.reasoner import Reasoner
@@ -83,7 +82,7 @@ def run_online(
             except NotMeasurable as error:
                 left_out.append({"id": problem.id, "way": way, "reason": str(error)})
                 continue
-        items.append({"way": way} | json.loads(path.read_text(encoding="utf-8")))
+        items.append({"way": way} | read_json(path, what="a pruned text"))
     if not items:
         reasons = sorted({each["reason"] for each in left_out})
         msg = f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"

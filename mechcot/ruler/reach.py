@@ -10,11 +10,10 @@ The first scores every measure but those that edit the chain themselves; these a
 A subject gets accuracy, validity of its own steps and calibration besides (`organisms/subject.py`).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mechcot.core.store import digest, write_json
+from mechcot.core.store import digest, read_json, write_json
 from mechcot.core.trace import Trace
 from mechcot.organisms.check import load
 from mechcot.organisms.registry import path
@@ -66,7 +65,7 @@ def _kept(
     file = out / "models" / f"{digest(weights.hex(), *about)}.json"
     if not file.exists():
         write_json(file, measure())
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_json(file, what="what a model reached")
 
 
 def _reached(name: str, headline: Sequence[Trace], *, seed: int) -> Reached:

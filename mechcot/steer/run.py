@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
-from mechcot.core.store import write_json, write_text
+from mechcot.core.store import read_json, write_json, write_text
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.hand import Line
 from mechcot.model.reasoner import Reasoner
@@ -45,7 +45,7 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
     stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
     stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
     path = out / "experiment.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != stamp:
+    if path.exists() and read_json(path, what="what an experiment began with") != stamp:
         msg = f"{out} holds a run of another experiment or of other weights; choose another --out"
         raise UserError(msg)
     write_json(path, stamp)
@@ -55,7 +55,7 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
         cell = out / "arms" / f"{arm.key}.json"
         if not cell.exists():
             write_json(cell, _cell(lab, arm))
-        cells.append(json.loads(cell.read_text(encoding="utf-8")))
+        cells.append(read_json(cell, what="an arm of an experiment"))
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
     result["shortest"] = {

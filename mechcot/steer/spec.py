@@ -1,10 +1,11 @@
 """An experiment as a file: what is read from TOML, checked once."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind
@@ -15,6 +16,8 @@ from mechcot.steer.switch import ALPHA, BETA
 
 T = TypeVar("T")
 HOW = ("add", "clamp")
+HOPS = (1, 10)
+"""Fewest and most operations of a question that the task can draw."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class Items:
     n: int = 32
     seed: int = 0
     hops: tuple[int, int] = (5, 6)
+
+    def __post_init__(self) -> None:
+        _within("items.n", self.n, 1)
+        _check_hops("items.hops", self.hops)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,10 @@ class VectorSpec:
     hops: tuple[int, int] = (2, 4)
     files: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _within("vector.n", self.n, 1)
+        _check_hops("vector.hops", self.hops)
+
 
 @dataclass(frozen=True)
 class Apply:
@@ -78,6 +89,12 @@ class Apply:
     nats: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
     signs: tuple[int, ...] = (1,)
     chains: int = 6
+
+    def __post_init__(self) -> None:
+        _within("apply.nats", self.nats, 0)
+        _within("apply.chains", self.chains, 1)
+        for sign in self.signs or (0,):
+            _among("apply.signs", sign, (1, -1))
 
     @property
     def where(self) -> Where:
@@ -123,6 +140,11 @@ class Penalty:
     betas: tuple[int, ...] = (BETA,)
     controls: int = 1
 
+    def __post_init__(self) -> None:
+        _within("penalty.alphas", self.alphas, 0)
+        _within("penalty.betas", self.betas, 1)
+        _within("penalty.controls", self.controls, 0)
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -158,8 +180,10 @@ class Experiment:
     def __post_init__(self) -> None:
         if (self.vector is None) == (self.penalty is None):
             raise UserError("an experiment has either [vector] or [penalty]; give one of the two")
-        if not self.models:
-            raise UserError("models: expected at least one, got none")
+        if not self.models or len(set(self.models)) < len(self.models):
+            msg = f"models: expected one or more that differ, got {list(self.models)}"
+            raise UserError(msg)
+        _within("max_tokens", self.max_tokens, 1)
         kinds = [str(kind) for kind in StepKind]
         _among("readout", self.readout, ("tokens", "thoughts", *kinds))
         _among("apply.how", self.apply.how, HOW)
@@ -237,16 +261,30 @@ def _build(kind: type[T], data: Any, name: str) -> T:
     if strange or absent:
         msg = f"{name}: unknown {strange or 'nothing'}, missing {absent or 'nothing'}; known are {', '.join(known)}"
         raise UserError(msg)
-    lists = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
-    for n, value in lists.items():
-        default = known[n].default
-        wanted = type(default) if default is not MISSING and default is not None else None
-        if wanted is float and type(value) is int:
-            lists[n] = float(value)
-        elif wanted and not isinstance(value, wanted):
-            msg = f"{name}.{n}: expected {wanted.__name__}, got {value!r}"
+    hints = get_type_hints(kind)
+    return kind(**{n: _typed(value, hints[n], f"{name}.{n}") for n, value in data.items()})
+
+
+_CALLED = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _typed(value: Any, hint: Any, name: str) -> Any:
+    """A value of TOML as the type that a field has; a part that is built already stays as it is."""
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)
+        if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
+            many = "a list" if inner[-1] is ... else f"a list of {len(inner)}"
+            msg = f"{name}: expected {many}, got {value!r}"
             raise UserError(msg)
-    return kind(**lists)
+        return tuple(_typed(each, inner[0], name) for each in value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint in _CALLED and (
+        type(value) is not hint or value in (math.inf, -math.inf) or value != value
+    ):
+        msg = f"{name}: expected {_CALLED[hint]}, got {value!r}"
+        raise UserError(msg)
+    return value
 
 
 def _check_files(vector: VectorSpec, models: tuple[str, ...], compare: Compare) -> None:
@@ -267,7 +305,23 @@ def _check_files(vector: VectorSpec, models: tuple[str, ...], compare: Compare) 
         raise UserError(msg)
 
 
-def _among(name: str, value: str, allowed: Any) -> None:
+def _within(name: str, values: Any, low: int, high: int | None = None) -> None:
+    """Check that there are numbers and that all lie between two bounds, both included."""
+    every = values if isinstance(values, tuple) else (values,)
+    if not every or min(every) < low or (high is not None and max(every) > high):
+        most = "" if high is None else f" to {high}"
+        msg = f"{name}: expected numbers from {low}{most}, got {values!r}"
+        raise UserError(msg)
+
+
+def _check_hops(name: str, hops: tuple[int, int]) -> None:
+    _within(name, hops, *HOPS)
+    if hops[0] > hops[1]:
+        msg = f"{name}: expected fewest and most operations, got {hops!r}"
+        raise UserError(msg)
+
+
+def _among(name: str, value: Any, allowed: Any) -> None:
     if value not in allowed:
-        msg = f"{name}: expected one of {', '.join(allowed)}, got {value!r}"
+        msg = f"{name}: expected one of {', '.join(map(str, allowed))}, got {value!r}"
         raise UserError(msg)

@@ -5,7 +5,6 @@ chains is missing, so that a killed and resumed run gives the same text as an un
 that a model cannot be asked (no tokens, longer than the context) leaves a file with the reason.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.core.store import digest, trace_from_json, trace_to_json, write_json
+from mechcot.core.store import digest, read_json, trace_from_json, trace_to_json, write_json
 from mechcot.core.trace import Trace
 from mechcot.model.compat import check_questions
 from mechcot.model.foreign import read_chain
@@ -210,12 +209,7 @@ def _write(
 
 
 def _on_disk(study: Study, models: Models, author: str, problem: Problem) -> dict[str, Any]:
-    path = _path(study, models, author, problem)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        msg = f"{path}: expected a chain in JSON, the file is damaged ({error}); remove it and run again"
-        raise UserError(msg) from error
+    return read_json(_path(study, models, author, problem), what="a chain")
 
 
 def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
