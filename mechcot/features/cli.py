@@ -40,8 +40,9 @@ def train(  # noqa: PLR0913 - one argument per option
         str, typer.Option(help="batchtopk, topk, jumprelu or standard.")
     ] = "batchtopk",
     penalty: Annotated[
-        float, typer.Option(help="Sparsity coefficient (jumprelu, standard).")
-    ] = 1.0,
+        float,
+        typer.Option(help="Sparsity coefficient (jumprelu, standard); 0: what suits it."),
+    ] = 0.0,
     samples: Annotated[int, typer.Option(help="States seen, repeats counted.")] = 1_000_000,
     problems: Problems = None,
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 600,

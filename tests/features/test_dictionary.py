@@ -64,6 +64,19 @@ def test_every_architecture_trains_and_loads(architecture, states, tmp_path):
         assert int((features > 0).sum(dim=1).max()) <= 3
 
 
+@pytest.mark.parametrize("architecture", ["jumprelu", "standard"])
+def test_the_default_penalty_is_sparse_and_fits(architecture, base, traces):
+    states = token_states(base, traces, SITE).states
+    settings = Settings(architecture=architecture, width=96, samples=60_000, batch=256)
+    made = train(states, site=SITE, model="m", settings=settings)
+    features = made.encode(states)
+    error = states - made.decode(features)
+    spread = (states - states.mean(0)).square().sum()
+    assert float(1 - error.square().sum() / spread) > 0.85
+    assert float((features > 0).sum(dim=1).float().mean()) < 16
+    assert Settings(architecture=architecture, penalty=2.0).penalty == 2.0
+
+
 def test_training_is_deterministic_and_leaves_the_global_seed_alone(states):
     settings = Settings(width=16, k=2, samples=1024, batch=256)
     torch.manual_seed(5)
