@@ -158,7 +158,7 @@ def histograms(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             "colorbar": {
                 "thickness": 9,
                 "tickformat": ".0%",
-                "title": {"text": "of a kind's steps", "font": {"size": 11}},
+                "title": {"text": "share", "font": {"size": 11}},
             },
         },
     )
