@@ -13,7 +13,7 @@ ruler: $(STAMP)
 	$(BIN)/mechcot ruler --quick --out artifacts/ruler-quick
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 check-notebooks: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake -q notebooks

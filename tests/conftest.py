@@ -54,3 +54,20 @@ def problems(tmp_path_factory) -> Path:
     ]
     path.write_text("\n".join(rows) + "\n")
     return path
+
+
+LONG = (
+    "test_shipped",
+    "test_run",
+    "test_study",
+    "test_experiment",
+    "test_hand",
+    "test_recovery",
+    "test_view_explorer_run",
+)
+"""Files that take longest start first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first; everything else keeps its place."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from mechcot.core.card import MeasureCard
 from mechcot.core.reading import Reading
 from mechcot.ruler.panel import Panel
-from mechcot.ruler.table import BOUNDS, BY_DEFINITION, COLUMNS, Row, agreement, grid
+from mechcot.ruler.table import BOUNDS, BY_DEFINITION, COLUMNS, Row, agreement, grid, model_means
 from mechcot.ruler.take import BASE
 
 SCHEMA = 1
@@ -49,7 +49,7 @@ def outcome(
     """
     means = pd.concat(
         [
-            grid([r for r in readings if r.measure == card.name]).mean(axis=1).rename(card.name)
+            model_means(grid([r for r in readings if r.measure == card.name])).rename(card.name)
             for card in cards
         ],
         axis=1,

@@ -163,6 +163,15 @@ def grid(readings: Sequence[Reading]) -> pd.DataFrame:
     return table.pivot_table(index="reader", columns="item", values="value", dropna=False)
 
 
+def model_means(values: pd.DataFrame) -> "pd.Series[float]":
+    """Each model's mean over its items; NaN where it has a value on too few of them.
+
+    Args:
+        values: One row per model, one column per item.
+    """
+    return values.mean(axis=1).where(scores.enough(values.to_numpy(dtype=float)))
+
+
 def _of(values: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     here = [name for name in names if name in values.index]
     return values.loc[here].to_numpy(dtype=float)
@@ -196,8 +205,7 @@ def _reliance(
 ) -> Score:
     names = [name for name in panel.names("mixture") if name in values.index]
     kind = "masks" if card.name in EDITS else "edits"
-    each = values.loc[names]
-    means = each.mean(axis=1).where(scores.enough(each.to_numpy(dtype=float))).to_numpy(dtype=float)
+    means = model_means(values.loc[names]).to_numpy(dtype=float)
     known = np.array([reached[name][kind] for name in names], dtype=float)
     return scores.reliance(means, known, seed=seed)
 

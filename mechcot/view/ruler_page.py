@@ -37,7 +37,7 @@ def page(result: Mapping[str, Any]) -> str:
     plates = [
         Plate(
             1,
-            figures.models([p for p in points if p.unit != "nats"], items=result["items"]),
+            figures.models(points, items=result["items"]),
             "A measure that can be trusted keeps the blue marks apart from the orange ones, with the light ones on the blue side. "
             "Means in nats, which follow confidence, stand in the numbers only.",
             numbers,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mechcot.core.card import MeasureCard
@@ -11,7 +12,7 @@ from mechcot.core.reading import Reading
 from mechcot.core.trace import Answer, Trace
 from mechcot.ruler.outcome import as_json
 from mechcot.ruler.panel import Panel, _subjects
-from mechcot.ruler.table import agreement, rows
+from mechcot.ruler.table import agreement, model_means, rows
 from mechcot.view.ruler_page import page, scores
 
 CARD = MeasureCard(
@@ -186,3 +187,9 @@ def test_agreement_of_a_measure_with_itself_is_one():
     found = agreement(both, [CARD, other])
     assert found.loc["planted", "planted"] == pytest.approx(1.0)
     assert found.loc["planted", "other"] == pytest.approx(-1.0)
+
+
+def test_a_model_with_values_on_too_few_items_has_no_mean():
+    values = pd.DataFrame([[1.0, np.nan, 0.0, np.nan], [1.0, np.nan, np.nan, np.nan]], index=["a", "b"])  # fmt: skip
+    means = model_means(values)
+    assert means["a"] == 0.5 and np.isnan(means["b"])

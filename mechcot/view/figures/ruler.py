@@ -44,7 +44,8 @@ class ModelPoint:
 
 
 def models(points: Sequence[ModelPoint], *, items: int) -> go.Figure:
-    """One row a measure, one mark a model; models of one group share a line within the row."""
+    """One row a measure, one mark a model; models of one group share a line within the row. Means in nats are left out."""
+    points = [point for point in points if point.unit != "nats"]
     measures = list(dict.fromkeys(point.measure for point in points))
     groups = [group for group in GROUPS if any(p.group == group for p in points)]
     figure = go.Figure()
