@@ -1,4 +1,4 @@
-"""The shipped weights hold what they must hold, measured on held-out questions."""
+"""The shipped weights hold what they must hold, measured on held-out questions (fewer for the arms; `organism check` has 256)."""
 
 import pytest
 
@@ -6,11 +6,12 @@ from mechcot.organisms.check import check
 from mechcot.organisms.registry import path
 
 NAMES = ("base", "bypass", "control")
+QUESTIONS = {"base": 256, "bypass": 96, "control": 96}
 
 
 @pytest.fixture(scope="module")
 def lines():
-    return {name: {line.name: line for line in check(name)} for name in NAMES}
+    return {name: {line.name: line for line in check(name, n=QUESTIONS[name])} for name in NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
