@@ -63,7 +63,9 @@ def compare(  # noqa: PLR0913 - one argument per option
     ] = None,
     measures: Annotated[
         str | None,
-        typer.Option(help="Names, comma separated, or all; default the standard six (see cards)."),
+        typer.Option(
+            help="Names, comma separated, or all; default gates, early_answering, filler, suppression, step_attention, step_patching."
+        ),
     ] = None,
     seed: Seed = 0,
     draws: Annotated[

@@ -175,7 +175,9 @@ def _voices(found: Conclusion) -> str:
     if found.verdict in {"mixed", "inconclusive"}:
         decided = len(found.disagree)
         return f"{decided} of {total} decided" if decided else f"none of {total} decided"
-    word = {"less": "fell", "more": "rose", "no change": "did not change"}[found.verdict]
+    word = {"less": "fell", "more": "rose", "no change": "stayed within their smallest effects"}[
+        found.verdict
+    ]
     text = f"{len(found.agree)} of {total} {word} ({_listed(found.agree)})"
     return f"{text}, most of them to the bottom of their range" if found.gone else text
 

@@ -117,7 +117,7 @@ def layer_sentences(finding: Finding, maps: Sequence[PatchMap]) -> tuple[Sentenc
             else:
                 last = int(np.max(np.nonzero(by_layer >= top / 2)))
                 text = (
-                    f"Readout {readout.readout}: in {name} the stated value moves what follows by {top:.2f} at most, "
+                    f"Readout {readout.readout}: in {name} the stated value moves what follows by {top:.2f} (mean over the chain, at the strongest layer), "
                     f"and by at least half of that up to the input of block {last}: "
                     f"later blocks have already read it."
                 )

@@ -68,7 +68,7 @@ def contrasts(rows: Sequence[ContrastRow]) -> Table:
         "n",
         "d_z",
         "p (Holm)",
-        "p (equivalence)",
+        "p (equivalence, before Holm)",
         "verdict",
     )
     return table(

@@ -184,7 +184,7 @@ def overall(**changes):
                 "undecided": ("Attention",),
                 "not_judged": (("Patching", "few items"),),
             },
-            "The chain is used as before: 2 of 3 judged measures did not change (Early answering and Filler). "
+            "The chain is used as before: 2 of 3 judged measures stayed within their smallest effects (Early answering and Filler). "
             "Undecided: Attention. Not judged: Patching.",
         ),
         (
