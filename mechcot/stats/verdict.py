@@ -54,10 +54,9 @@ def judge_change(
             f"a difference was found, but smaller than {smallest_effect:g}, "
             "and more items are needed to rule out a larger one"
         )
-    if interval.low == interval.high:
-        return "inconclusive", (
-            f"all items moved alike, but they are too few to rule out a difference of {smallest_effect:g}"
-        )
+    alike = interval.low == interval.high
     return "inconclusive", (
-        "neither a change nor its absence is shown: the differences vary too much, or the items are too few"
+        f"all items moved alike, but they are too few to rule out a difference of {smallest_effect:g}"
+        if alike
+        else "neither a change nor its absence is shown: the differences vary too much, or the items are too few"
     )
