@@ -1,4 +1,4 @@
-"""The shipped weights hold what they must hold, measured on held-out questions (fewer for the arms; `organism check` has 256)."""
+"""The shipped weights hold what they must hold, measured on held-out questions (`organism check` has 256)."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from mechcot.organisms.check import check
 from mechcot.organisms.registry import path
 
 NAMES = ("base", "bypass", "control")
-QUESTIONS = {"base": 256, "bypass": 96, "control": 96}
+QUESTIONS = {"base": 160, "bypass": 96, "control": 96}
 
 
 @pytest.fixture(scope="module")
