@@ -95,6 +95,8 @@ def tidy(results: Sequence[Result], **more: Sequence[str]) -> pd.DataFrame:
         results: The results.
         more: Further columns: a name and one entry per result.
     """
+    if not results:
+        return pd.DataFrame(columns=[*HEAD, *more, "value"])
     heads = pd.DataFrame(
         {name: [getattr(r, name) for r in results] for name in HEAD} | dict(more), dtype=str
     )

@@ -196,11 +196,10 @@ def plant(
     seed: Seed = 0,
 ) -> None:
     """Plant directions that no word shows, find them, and count; writes plant.json. Every plant is kept as it finishes."""
-    import json
     from dataclasses import asdict
 
     from mechcot.core.errors import UserError
-    from mechcot.core.store import digest, write_json
+    from mechcot.core.store import digest, read_json, write_json
     from mechcot.features.finding import CANDIDATES, GROWN, REPEATS, find_one, plant_lines, summed
     from mechcot.features.plant import MARKS, SITE, WORD_MARK, Plant
     from mechcot.features.training import Settings
@@ -221,7 +220,7 @@ def plant(
         path = out / "plants" / f"{each.mark}-{each.seed}-{digest(*about)}.json"
         if not path.is_file():
             write_json(path, find_one(reader, each, settings=settings))
-        found.append(json.loads(path.read_text()))
+        found.append(read_json(path, what="what the search for one plant found"))
     result = summed(found)
     write_json(out / "plant.json", result)
     _say([*plant_lines(result), f"written: {out / 'plant.json'}"])

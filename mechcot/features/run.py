@@ -1,6 +1,5 @@
 """One run of `mechcot sae train`: chains, states, training, fit; and what the other commands start from."""
 
-import json
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -11,7 +10,7 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
-from mechcot.core.store import write_json
+from mechcot.core.store import read_json, write_json
 from mechcot.core.trace import Trace
 from mechcot.features.chains import Asked, chains
 from mechcot.features.dictionary import Dictionary, load
@@ -23,6 +22,7 @@ from mechcot.model.sites import Site
 
 HELD_OUT = 64
 RECORD = "training.json"
+THE_RECORD = "the record of a dictionary's training"
 SCHEMA = 1
 
 
@@ -111,7 +111,7 @@ def open_study(
     for reader in readers:
         dictionary.check(reader)
     record = Path(source) / RECORD
-    seen = json.loads(record.read_text())["problems_seen"] if record.is_file() else []
+    seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
     asked = Asked(problems, n, seed + 1000, without=frozenset(seen))
     traces = chains(readers, asked, folder=out / "chains")
     return Study(
@@ -157,7 +157,7 @@ def _done(out: Path, about: dict[str, Any]) -> dict[str, Any] | None:
     """
     if not (out / RECORD).is_file():
         return None
-    record = json.loads((out / RECORD).read_text())
+    record = read_json(out / RECORD, what=THE_RECORD)
     if {key: record.get(key) for key in about} != about:
         msg = f"{out} holds a dictionary made with other models or settings; use another folder"
         raise UserError(msg)

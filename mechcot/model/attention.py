@@ -30,10 +30,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Span, Trace
 from mechcot.model.backbone import Backbone
-from mechcot.model.forward import forward
+from mechcot.model.forward import check_finite, forward
 from mechcot.model.probe import backbone_of
 
 NAME = "mechcot_step_attention"
@@ -115,9 +115,7 @@ def _mass(
     recorder = _Recorder(tuple(groups), sizes, length=tokens.shape[1], layers=backbone.n_layers)
     with _observed(backbone.model, recorder):
         hidden = forward(backbone, tokens)
-    if not bool(hidden.isfinite().all()):
-        msg = "the model's values are not finite (NaN or infinite) on this text"
-        raise NotMeasurable(msg)
+    check_finite(hidden)
     missing = [layer for layer in range(backbone.n_layers) if layer not in recorder.seen]
     if missing or recorder.mass is None:
         msg = (

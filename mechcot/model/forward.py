@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from mechcot.core.errors import EditDidNotFire
+from mechcot.core.errors import EditDidNotFire, NotMeasurable
 from mechcot.model.backbone import Backbone
 from mechcot.model.edits import Intervention
 from mechcot.model.hooks import Place, Tap, tapped
@@ -188,3 +188,14 @@ def capture_taps(
         return tap
 
     return [(backbone.place(site), watch(site)) for site in sites]
+
+
+def check_finite(hidden: Tensor) -> None:
+    """Check states of a forward.
+
+    Raises:
+        NotMeasurable: One of them is NaN or infinite.
+    """
+    if not bool(torch.isfinite(hidden).all()):
+        msg = "the model's states are not finite (NaN or infinite) on this text"
+        raise NotMeasurable(msg)

@@ -22,7 +22,7 @@ from mechcot.core.trace import Span
 from mechcot.model.backbone import Backbone
 from mechcot.model.edits import Act, Hide, Intervention
 from mechcot.model.forks import Forks
-from mechcot.model.forward import cache_view, keys_values
+from mechcot.model.forward import cache_view, check_finite, keys_values
 from mechcot.model.probe import backbone_of
 from mechcot.model.room import Limit, in_parts
 from mechcot.model.running import Kept, Run
@@ -72,9 +72,7 @@ class Prefix:
         run = Run(backbone, start=0, rows=[ids], acts=[tuple(under)], path="causal")
         cache = cache_view((), stop=0) if backbone.forkable else None
         (hidden,) = in_parts([len(ids)], lambda _: run.go(cache=cache)[0], limit=Limit())
-        if not bool(torch.isfinite(hidden).all()):
-            msg = "the model's states are not finite (NaN or infinite) on this text"
-            raise NotMeasurable(msg)
+        check_finite(hidden)
         if bool(torch.isnan(backbone.unembed(hidden[-1])).any()):
             msg = "the model's logits are not numbers (NaN) on this text"
             raise NotMeasurable(msg)

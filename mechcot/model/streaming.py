@@ -6,7 +6,6 @@ after its index), so a killed run goes on where it stood. Reading maps the files
 """
 
 import errno
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.core.store import tokens_digest, write_bytes, write_json
+from mechcot.core.store import read_json, tokens_digest, write_bytes, write_json
 from mechcot.core.trace import Trace
 from mechcot.model.cache import COLUMNS, ActivationCache, DiskStore, Wanted, shard_path
 from mechcot.model.capture import (
@@ -104,7 +103,7 @@ def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCa
     if not manifest.is_file():
         msg = f"expected an activation cache in {folder}, found no manifest.json; make it with `stream`"
         raise UserError(msg)
-    about = json.loads(manifest.read_text(encoding="utf-8"))
+    about = read_json(manifest, what="an activation cache's manifest")
     if about.get("schema") != SCHEMA:
         msg = f"{manifest}: expected schema {SCHEMA}, got {about.get('schema')}; remove the folder and run again"
         raise UserError(msg)

@@ -29,6 +29,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM
 
+from mechcot.core.store import read_json
 from mechcot.organisms import vocabulary
 from mechcot.organisms.bounds import BOUNDS, holds
 from mechcot.organisms.chains import with_unused_steps
@@ -259,7 +260,7 @@ def record(name: str, *, n: int = 256, directory: Path | None = None) -> list[Li
     """Check, and write the lines into the organism's `organism.json`."""
     lines = check(name, n=n, directory=directory)
     file = (directory or path(name)) / "organism.json"
-    content = json.loads(file.read_text())
+    content = read_json(file, what="an organism's record")
     content["measured"] = {"problems": n, "seed": SEED, "lines": [asdict(line) for line in lines]}
     file.write_text(json.dumps(content, indent=1) + "\n")
     return lines

@@ -86,22 +86,16 @@ def tasks(
     """One task per model, one more for each costly measure; the longest first."""
     fewer = dict(panel.fewer)
     often = tuple(name for name in measures if name not in fewer)
-    found = [
-        Task(subject.spec, often, traces, out, seed)
-        for subject in panel.subjects
-        for traces in [_traces(subject, panel, headline, stepwise)]
-    ]
-    specs = [*(subject.spec for subject in panel.subjects), SCALED_SPEC]
-    scaled = Task(SCALED_SPEC, often, ((BASE, tuple(headline)),), out, seed)
+    read_by = {s.spec: _traces(s, panel, headline, stepwise) for s in panel.subjects}
+    read_by[SCALED_SPEC] = ((BASE, tuple(headline)),)
+    most = [Task(spec, often, traces, out, seed) for spec, traces in read_by.items()]
     costly = [
         Task(spec, (name,), ((BASE, tuple(headline[: fewer[name]])),), out, seed)
         for name in measures
         if name in fewer
-        for spec in specs
+        for spec in read_by
     ]
-    return sorted(
-        [*found, scaled, *costly], key=lambda task: -sum(len(each) for _, each in task.traces)
-    )
+    return sorted([*most, *costly], key=lambda task: -sum(len(each) for _, each in task.traces))
 
 
 def _traces(

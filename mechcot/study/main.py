@@ -131,13 +131,10 @@ def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.D
 
 def _values(tables: Tables) -> pd.DataFrame:
     """All array results as one tidy table; axes that a result does not have are missing."""
-    every = [
-        (r, reading.author) for reading in tables.all.values() for r in reading.results.values()
-    ]
-    return (
-        tidy([r for r, _ in every], author=[author for _, author in every])
-        if every
-        else pd.DataFrame()
+    readings = tables.all.values()
+    return tidy(
+        [result for reading in readings for result in reading.results.values()],
+        author=[reading.author for reading in readings for _ in reading.results],
     )
 
 

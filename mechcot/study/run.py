@@ -32,7 +32,7 @@ from mechcot.text.filler import DOTS
 
 READING_VERSION = 1
 SHARES = 4
-"""Shares of a cell that each process reads: more balance better, fewer send fewer chains."""
+"""Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
 BORROWING = frozenset({"gates"})
 """Measures that also read another item's chain; no other gets one."""
 FILLERS = (DOTS, " hmm", " .")
@@ -112,9 +112,10 @@ def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> N
     One that does not fit in memory stays missing.
     """
     shares = _shares(study, [job for job in todo if not job.path.exists()], chains)
-    done = side_by_side(_fill, shares, workers=study.workers)
+    if not shares:
+        return
     with tqdm(total=sum(len(s.jobs) for s in shares), desc="reading", unit="reading") as bar:
-        for share, _ in done:
+        for share, _ in side_by_side(_fill, shares, workers=study.workers):
             bar.update(len(share.jobs))
 
 

@@ -119,7 +119,7 @@ def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
     """A text that is there and says something; numbers count as text.
 
     Raises:
-        UserError: It is missing, empty, or neither text nor number.
+        UserError: It is missing, empty, holds half a character, or is neither text nor number.
     """
     if record.get(key) is None:
         msg = (
@@ -135,6 +135,7 @@ def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
     if not value.strip():
         msg = f"{where}: {key!r} is empty"
         raise UserError(msg)
+    _plain(value, where=where, key=key)
     return value
 
 

@@ -9,6 +9,9 @@ from plotly.subplots import make_subplots
 
 from mechcot.view.theme import LIGHT, PALETTE, THREAD, plain, scale, titled
 
+PANELS = 3
+"""Panels in a row."""
+
 
 def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
     """Activation of some features at every token of one chain.
@@ -66,6 +69,24 @@ def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
     )
 
 
+def _panels(
+    rows: Sequence[Mapping[str, Any]], *, across: float, between: float, **shared: bool
+) -> tuple[go.Figure, list[dict[str, int]], int]:
+    """A panel a feature, three in a row: the figure, the panels' places, the number of rows."""
+    down = max(-(-len(rows) // PANELS), 1)
+    figure = make_subplots(
+        rows=down,
+        cols=PANELS,
+        horizontal_spacing=across,
+        vertical_spacing=between / down,
+        subplot_titles=[f"feature {row['feature']}" for row in rows],
+        **shared,
+    )
+    figure.update_annotations(font_size=11.5)
+    places = [{"row": i // PANELS + 1, "col": i % PANELS + 1} for i in range(len(rows))]
+    return figure, places, down
+
+
 def kinds(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
     """Mean activation by kind of step, one panel a feature, before and after as bars.
 
@@ -73,18 +94,9 @@ def kinds(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
         rows: Entries of `top`.
         names: The two models.
     """
-    columns = 3
-    down = max(-(-len(rows) // columns), 1)
-    figure = make_subplots(
-        rows=down,
-        cols=columns,
-        shared_xaxes=True,
-        horizontal_spacing=0.07,
-        vertical_spacing=0.22 / down,
-        subplot_titles=[f"feature {row['feature']}" for row in rows],
-    )
+    figure, places, down = _panels(rows, across=0.07, between=0.22, shared_xaxes=True)
     every = sorted({kind for row in rows for side in row["kinds"] for kind in side})
-    for place, row in enumerate(rows):
+    for place, row in zip(places, rows, strict=True):
         for side, name in enumerate(names):
             figure.add_trace(
                 go.Bar(
@@ -92,16 +104,14 @@ def kinds(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
                     y=[row["kinds"][side].get(kind, {}).get("mean", 0.0) for kind in every],
                     name=plain(name),
                     legendgroup=name,
-                    showlegend=place == 0,
+                    showlegend=place is places[0],
                     marker={"color": PALETTE[side]},
                     hovertemplate="%{x}: %{y:.3f}<extra></extra>",
                 ),
-                row=place // columns + 1,
-                col=place % columns + 1,
+                **place,
             )
     figure.update_yaxes(nticks=4, exponentformat="none", rangemode="tozero")
     figure.update_xaxes(tickangle=-40, tickfont={"size": 10})
-    figure.update_annotations(font_size=11.5)
     figure.update_layout(barmode="group", bargap=0.25)
     return titled(
         figure,
@@ -118,17 +128,8 @@ def histograms(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     Args:
         rows: Entries of `top`, with `histogram`.
     """
-    columns = 3
-    down = max(-(-len(rows) // columns), 1)
-    figure = make_subplots(
-        rows=down,
-        cols=columns,
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        vertical_spacing=0.3 / down,
-        subplot_titles=[f"feature {row['feature']}" for row in rows],
-    )
-    for place, row in enumerate(rows):
+    figure, places, down = _panels(rows, across=0.04, between=0.3, shared_yaxes=True)
+    for place, row in zip(places, rows, strict=True):
         told = row["histogram"]
         edges, counts = np.asarray(told["edges"]), told["counts"]
         shares = np.array([np.divide(each, max(sum(each), 1)) for each in counts.values()])
@@ -142,13 +143,11 @@ def histograms(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                 ygap=1,
                 hovertemplate="%{y}, activation near %{x:.2f}: %{z:.0%} of the steps<extra></extra>",
             ),
-            row=place // columns + 1,
-            col=place % columns + 1,
+            **place,
         )
     figure.update_xaxes(showgrid=False, nticks=5, exponentformat="none")
     figure.update_xaxes(title="largest activation in the step", row=down)
     figure.update_yaxes(showgrid=False, tickfont={"size": 10})
-    figure.update_annotations(font_size=11.5)
     figure.update_layout(
         meta={"scales": {"coloraxis": "sequential"}},
         coloraxis={
