@@ -47,7 +47,7 @@ class Anchor:
         text: The sentence as their splitter cut it.
         tags: Their labels, one of eight as a rule.
         depends: Earlier sentences it depends on, as their labeller says.
-        importance: Name of an importance -> value; absent ones are left out.
+        importance: Name of an importance -> value; absent ones, and those that are not finite, are left out.
     """
 
     text: str
@@ -110,11 +110,13 @@ def _inspect(record: dict[str, Any], where: str) -> dict[str, Any]:
     target = kept.get("target")
     if isinstance(target, list):
         kept["target"] = target[0] if target else None
+    if kept.get("epoch") is not None:  # one id, several tries
+        kept["sample"] = str(kept["epoch"])
     if isinstance(kept.get("output"), Mapping) and not kept.get("model"):
         kept["model"] = kept["output"].get("model")
     return {
         key: kept[key]
-        for key in ("id", "target", "messages", "model", "metadata")
+        for key in ("id", "sample", "target", "messages", "model", "metadata")
         if kept.get(key) is not None
     }
 
@@ -215,13 +217,13 @@ def _text(text: str, where: str) -> dict[str, Any]:
 
 def _anchor(chunk: Any, where: str) -> Anchor:
     try:
+        tags = chunk.get("function_tags", ())
+        given = {name: float(chunk[name]) for name in IMPORTANCES if chunk.get(name) is not None}
         return Anchor(
             text=str(chunk["chunk"]),
-            tags=tuple(str(tag) for tag in chunk.get("function_tags", ())),
+            tags=(tags,) if isinstance(tags, str) else tuple(str(tag) for tag in tags),
             depends=tuple(int(step) for step in chunk.get("depends_on", ())),
-            importance={
-                name: float(chunk[name]) for name in IMPORTANCES if chunk.get(name) is not None
-            },
+            importance={name: value for name, value in given.items() if math.isfinite(value)},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         msg = f"{where}: not a sentence of Thought Anchors ({type(error).__name__}: {error})"

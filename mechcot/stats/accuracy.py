@@ -1,10 +1,10 @@
-"""Did accuracy change? Paired over items: exact McNemar test beside the bootstrap interval.
+"""Did accuracy change? Paired over items: exact McNemar test beside a score interval of the difference.
 
     b = items right before and wrong after,  c = items wrong before and right after
     p = P(Binomial(b + c, 1/2) at least as lopsided as b : c), two-sided
 
-The same as the exact sign-flip test on 0/1 differences; that test replaces it when several chains per item
-make an item's accuracy a fraction. It is one planned question and takes no part in Holm's family.
+The same as the exact sign-flip test on 0/1 differences; that test and a bootstrap replace both when several chains
+per item make an item's accuracy a fraction. It is one planned question and takes no part in Holm's family.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.contingency_tables import mcnemar
 
-from mechcot.stats.bootstrap import RESAMPLES, bootstrap_mean
+from mechcot.stats.bootstrap import RESAMPLES
 from mechcot.stats.clusters import cluster_numbers
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.permutation import sign_flip_p
+from mechcot.stats.shares import binary, paired_interval
 from mechcot.stats.tables import pair_values, scalar_rows
 from mechcot.stats.verdict import Verdict, judge_change
 
@@ -101,11 +102,11 @@ def accuracy_change(
     moved, numbers = pairs.differences, cluster_numbers(pairs.items, clusters)
     lost, gained = int(np.sum(moved < 0)), int(np.sum(moved > 0))
     draws = {"clusters": numbers, "seed": seed, "purpose": f"accuracy/{name}"}
-    interval = bootstrap_mean(moved, resamples=resamples, **draws)
-    binary = bool(np.isin(moved, (-1.0, 0.0, 1.0)).all()) and numbers is None
+    interval = paired_interval(pairs.before, pairs.after, resamples=resamples, **draws)
+    exact = numbers is None and binary(pairs.before) and binary(pairs.after)
     p = (
         mcnemar_p(lost=lost, gained=gained)
-        if binary
+        if exact
         else sign_flip_p(moved, flips=resamples, **draws)
     )
     same = equivalence(moved, bound=bounds.accuracy_effect, span=1.0, resamples=resamples, **draws)
@@ -127,7 +128,7 @@ def accuracy_change(
         lost=lost,
         gained=gained,
         p=p,
-        test="exact McNemar" if binary else "sign flip",
+        test="exact McNemar" if exact else "sign flip",
         p_equivalence=same.p,
         bound=bounds.accuracy_effect,
         verdict=verdict,

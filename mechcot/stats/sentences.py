@@ -74,6 +74,8 @@ def row_sentence(row: Mapping[str, object]) -> str:
         "inconclusive": "not clear",
         "not judged": "not judged",
     }[verdict]
+    if row["status"] == "exploratory" and verdict in ("less", "more", "no change"):
+        head = f"{_word(verdict)}, which by itself says nothing about the use of the chain"
     sentence = f"{title}: {head}. {numbers}{_evidence(row)}."
     if verdict in {"inconclusive", "not judged"}:
         sentence += f" Why: {row['reason']}."

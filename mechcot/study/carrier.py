@@ -41,6 +41,7 @@ def carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None,
         if row[top] >= each.smallest:
             return (
                 f"Step {top + 1} carries the answer: {each.title}, {number(row[top])} ({each.unit})."
+                + _unread(tried, top)
                 + _also(tried, top),
                 top,
                 each.key,
@@ -67,6 +68,14 @@ def _ranked(tried: Sequence[Tried]) -> list[Tried]:
     ]
     both = [(each, row) for each, row in both if np.isfinite(row).any()]
     return [*sorted(both, key=lambda pair: -np.nanmax(pair[1])), *tried]
+
+
+def _unread(tried: Sequence[Tried], top: int) -> str:
+    """Says so when hiding the step does next to nothing: other steps can give what it states."""
+    hidden = next(((each, row[top]) for each, row in tried if each.key == HIDDEN), None)
+    if hidden is None or not hidden[1] < hidden[0].smallest:
+        return ""
+    return f" Hiding it does not ({number(hidden[1])})."
 
 
 def _also(tried: Sequence[Tried], top: int) -> str:

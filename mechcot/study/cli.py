@@ -32,10 +32,11 @@ def explore(
 ) -> None:
     """Write the trace explorer of a run: one HTML file, opens offline."""
     from mechcot.study.explore import explore as opened
+    from mechcot.study.plan import EXPLORER
 
     if feature and features is None:
         raise UserError("--feature names a feature of a dictionary; give --features DIR too")
     found = opened(run, items=item, dictionary=features, features=feature, device=device)
-    path = out or run / "explorer.html"
+    path = out or run / EXPLORER
     found.write(path)
     typer.echo(f"{len(found.data.items)} traces: {path}")

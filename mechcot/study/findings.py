@@ -147,15 +147,22 @@ def null_name(study: Study) -> str | None:
 
 
 def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
-    """Mean, largest absolute value and n of every yardstick and identity edit, per measure and reader."""
-    rows = tables.scalars
-    mine = rows["author"] == author if author is not None else True
-    rows = rows[rows["name"].isin(YARDSTICKS) & mine]
+    """Every yardstick and identity edit, per measure and reader.
+
+    Columns: `measure`, `name`, `reader`; `mean`, `largest` (of the absolute values) and `n` of the yardstick;
+    `own`, the mean of the measure itself.
+    """
+    rows, readings = tables.scalars, tables.readings
+    if author is not None:
+        rows, readings = (t[t["author"] == author] for t in (rows, readings))
+    rows = rows[rows["name"].isin(YARDSTICKS)]
     rows = rows[np.isfinite(rows["value"].astype(float))]
     grouped = rows.groupby(["measure", "name", "reader"], sort=True)["value"]
-    return grouped.agg(
+    found = grouped.agg(
         mean="mean", largest=lambda values: float(np.abs(values).max()), n="count"
     ).reset_index()
+    own = readings.groupby(["measure", "reader"])["value"].mean().rename("own")
+    return found.join(own, on=["measure", "reader"])
 
 
 def not_judged(tables: Tables) -> pd.DataFrame:

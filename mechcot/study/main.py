@@ -22,7 +22,7 @@ from mechcot.study.cost import announce
 from mechcot.study.findings import Finding, Tables, find, judged_cards, null_name, too_few
 from mechcot.study.models import Models
 from mechcot.study.page import report_data
-from mechcot.study.plan import Study, cells
+from mechcot.study.plan import EXPLORER, Study, cells
 from mechcot.study.run import Job, fill, jobs, take, unread
 from mechcot.study.summary import summary
 from mechcot.view.report import page
@@ -113,7 +113,11 @@ def _write(
     _parquet(results / "values.parquet", _values(tables))
     every = [trace for each in chains.by_author.values() for trace in each]
     write_traces(study.out / "traces.jsonl", every)
-    write_json(study.out / "summary.json", found)
+    path = study.out / "summary.json"
+    earlier = path.read_bytes() if path.is_file() else b""
+    write_json(path, found)
+    if path.read_bytes() != earlier:  # an explorer that lies here shows an earlier run
+        (study.out / EXPLORER).unlink(missing_ok=True)
     data = report_data(study, models, findings=findings, tables=tables, chains=chains)
     write_text(study.out / "report.html", page(data))
 

@@ -130,7 +130,7 @@ def _comparison(
             ),
         ),
         contrasts=contrast_rows(headline.table, cards),
-        gates=gate_rows(headline.gates),
+        gates=gate_rows(headline.gates, cards),
         strata=tuple(
             Stratum(name=str(name), rows=contrast_rows(part, cards))
             for name, part in (strata.groupby("stratum") if len(strata) else ())

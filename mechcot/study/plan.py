@@ -24,6 +24,8 @@ CHEAP = ("gates", "early_answering", "info_gain")
 EVALUATED = "info_gain"
 """Read on every model's chains by every model: the author, the other checkpoint, a third model."""
 NULL_SCALE = 1.5
+EXPLORER = "explorer.html"
+"""The explorer's file in a run's folder."""
 PROBLEMS = 100
 """Problems of a study that does not say how many."""
 

@@ -7,6 +7,7 @@ import pandas as pd
 from mechcot.core.trace import StepKind, Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.stats.shares import share_interval
 from mechcot.study.findings import Finding, Tables, not_judged, null_name
 from mechcot.study.pictures import Readings
 from mechcot.study.plan import Study
@@ -18,6 +19,7 @@ from mechcot.view.report_data import (
     NullRow,
     OwnChainCell,
 )
+from mechcot.view.words import number
 
 
 def kinds(
@@ -81,7 +83,7 @@ def own_cells(finding: Finding, tables: Tables, *, seed: int) -> tuple[OwnChainC
                 values = cell["value"].dropna().to_numpy(float)
                 if not len(values):
                     continue
-                end = bootstrap_mean(values, clusters=None, seed=seed, purpose=f"own {measure}")
+                end = share_interval(values, seed=seed, purpose=f"own {measure}")
                 found.append(
                     OwnChainCell(title, author, reader, end.mean, end.low, end.high, end.n, unit)
                 )
@@ -95,7 +97,7 @@ def null_rows(
     words = {
         "identity": ("identity edit", "exactly 0"),
         "noise": ("two kernel paths", "below a third of the smallest effect"),
-        "null_random": ("as many random positions", "far below the measure's own value"),
+        "null_random": ("as many random positions", ""),
         "ceiling": ("ceiling: the twin's whole text", "a yardstick"),
         "ceiling_fact": ("ceiling: the fact in the question", "a yardstick"),
         "expected_share": ("share of the tokens that are chain", "a yardstick"),
@@ -110,6 +112,8 @@ def null_rows(
             ok = row["largest"] == 0.0
         elif floor:
             ok = row["largest"] < card.smallest_effect / 3
+        elif row["name"] == "null_random":
+            expected, ok = _random_null(row["mean"], own=row["own"], smallest=card.smallest_effect)
         value = row["largest"] if exact or floor else row["mean"]
         found.append(
             NullRow(
@@ -142,6 +146,13 @@ def null_rows(
                 )
             )
     return tuple(found)
+
+
+def _random_null(value: float, *, own: float, smallest: float) -> tuple[str, bool | None]:
+    """What the same edit at random positions must give, and whether it did."""
+    if not own >= smallest:
+        return f"no effect to compare it with: the measure's own value is {number(own)}", None
+    return f"under half of the measure's own value, {number(own)}", abs(value) < own / 2
 
 
 def not_judged_rows(tables: Tables) -> tuple[NotJudgedRow, ...]:
@@ -179,7 +190,7 @@ def accuracy_rows(
             ]
             values = cell["value"].dropna().to_numpy(float)
             if len(values):
-                end = bootstrap_mean(values, clusters=None, seed=seed, purpose=f"accuracy {scalar}")
+                end = share_interval(values, seed=seed, purpose=f"accuracy {scalar}")
                 found.append(AccuracyRow(name, condition, end.mean, end.low, end.high, end.n))
     return tuple(found)
 

@@ -10,6 +10,7 @@ from mechcot.measure.registry import MEASURES
 from mechcot.study.findings import Finding
 from mechcot.study.pictures import Readings, nanmean
 from mechcot.view.report_data import ItemShown, PatchMap, Sentence, StepShown
+from mechcot.view.words import number
 
 SHOWN = 3
 LEAD = ("early_answering", "filler", "suppression", "step_patching", "step_attention")
@@ -77,7 +78,7 @@ def step_sentences(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[Sentence, ...]:
     """Which steps carry the answer, in words: the place of the step whose hiding moves the answer most."""
-    found = []
+    found, smallest = [], MEASURES["suppression"].card.smallest_effect
     for reader in (finding.before, finding.after):
         places, sizes = [], []
         for trace in traces:
@@ -87,7 +88,15 @@ def step_sentences(
             values = reading.results["answer"].values
             places.append((int(np.argmax(values)) + 1) / len(values))
             sizes.append(float(values.max()))
-        if sizes:
+        if sizes and np.mean(sizes) < smallest:
+            found.append(
+                Sentence(
+                    f"For {reader}, hiding any single step moves the answer's distribution by less than {smallest:g} "
+                    f"(total variation, 0 to 1; the largest of a chain is {number(float(np.mean(sizes)))} on average, "
+                    f"{len(sizes)} items): none of them carries the answer."
+                )
+            )
+        elif sizes:
             found.append(
                 Sentence(
                     f"For {reader}, hiding the single most important step moves the answer's distribution by "

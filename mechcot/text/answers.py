@@ -2,8 +2,8 @@ r"""Read the answer that a text states.
 
 Every rule of the family looks for its *last* statement; the one that ends last in the text wins, and a
 box inside a phrase ("the answer is $\boxed{5}$") wins over the phrase. What stands after the closed
-thought is read first; if it states nothing, the thought itself is. A thought that was never closed is
-read by the explicit rules only: its last number is just where the text was cut. `same_answer` compares
+thought is read first; if it states nothing, the thought itself is. A thought that was never closed, or a text
+that was cut by the token limit, is read by the explicit rules only: its last number is just where it was cut. `same_answer` compares
 two answers (`mechcot.text.equality`).
 """
 
@@ -42,6 +42,7 @@ _NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 Rule = Callable[[str], Iterator[Found]]
+Otherwise = Literal["last_number", "nothing"]
 
 
 def _matches(pattern: re.Pattern[str], how: str) -> Rule:
@@ -96,7 +97,7 @@ def find_answer(
     text: str,
     *,
     family: str = "any",
-    otherwise: Literal["last_number", "nothing"] = "last_number",
+    otherwise: Otherwise = "last_number",
 ) -> Found | None:
     """The last answer that a stretch of text states; thought marks are not looked at.
 

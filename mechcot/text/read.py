@@ -22,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
-from mechcot.text.answers import find_answer, read_answer
+from mechcot.text.answers import Otherwise, find_answer, read_answer
 from mechcot.text.kinds import Classifier, RuleClassifier
 from mechcot.text.segment import Segmenter, segmenter as named_segmenter
 from mechcot.text.tags import THINK, Layout, Thought, ThoughtTags, find_thought
@@ -76,7 +76,8 @@ def read(
     layout = find_thought(completion.prompt, completion.text, tags)
     opened = layout.chain.start  # characters of the completion that join the prompt
     text = completion.text[opened:]
-    chain, rest, answer = _divide(text, layout, cut, tags, family)
+    guess: Otherwise = "last_number" if completion.finished else "nothing"
+    chain, rest, answer = _divide(text, layout, cut, tags, family, guess)
     kinds = (classifier or RuleClassifier())(chain)
     begins = [begin - opened for begin in begins]
     in_prompt = bisect_right(begins, -1) if opened else 0
@@ -99,16 +100,16 @@ def read(
 
 
 def _divide(
-    text: str, layout: Layout, cut: Segmenter, tags: ThoughtTags, family: str
+    text: str, layout: Layout, cut: Segmenter, tags: ThoughtTags, family: str, guess: Otherwise
 ) -> tuple[list[str], str, Answer]:
-    """Chain pieces, the text of the answer phase, and the answer."""
+    """Chain pieces, the text of the answer phase, and the answer; `guess` is for texts without marks of a thought."""
     if layout.thought is not Thought.ABSENT:
         answer = read_answer(tags.open + text, family=family, tags=tags)
         size = len(layout.chain)
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
-    found = find_answer(text, family=family)
+    found = find_answer(text, family=family, otherwise=guess)
     answer = Answer(None, "unread") if found is None else Answer(found.text, found.how)
     chain = cut(text)
     if found is None:

@@ -249,12 +249,20 @@ def contrast_rows(table: pd.DataFrame, cards: Mapping[str, MeasureCard]) -> tupl
     )
 
 
-def gate_rows(gates: Iterable[Any]) -> tuple[GateRow, ...]:
-    """Turn gates (anything with name, side, value, bound, ok, reason) into rows."""
+def gate_rows(
+    gates: Iterable[Any], cards: Mapping[str, MeasureCard] | None = None
+) -> tuple[GateRow, ...]:
+    """Turn gates (anything with name, side, measure, value, bound, ok, reason) into rows.
+
+    Args:
+        gates: The gates.
+        cards: Measure name -> card, for the titles of the measures that gates are about.
+    """
+    titles = {name: card.title for name, card in (cards or {}).items()}
     return tuple(
         GateRow(
-            name=str(gate.name),
-            side=str(gate.side),
+            name=str(gate.name).replace("_", " "),
+            side=", ".join(filter(None, (titles.get(gate.measure, gate.measure), str(gate.side)))),
             value=float(gate.value),
             bound=float(gate.bound),
             ok=bool(gate.ok),

@@ -49,7 +49,7 @@ class Band:
         low: Lower end of the band.
         high: Upper end.
         n: Number of items.
-        area: The area that the card defines, such as the area over the curve; NaN when none.
+        area: The area that the card defines, such as the area between a curve and its end; NaN when none.
     """
 
     model: str
@@ -75,7 +75,7 @@ class EarlyCurves:
     before: Band
     after: Band
     y_title: str = "probability of the reader's final answer"
-    area_name: str = "area over the curve"
+    area_name: str = "area to the end"
 
 
 @dataclass(frozen=True, eq=False)

@@ -98,7 +98,8 @@ def _series(data: ReportData, numbers: Iterator[int]) -> Plate | None:
         series(data.series),
         "One panel a measure, checkpoints from left to right, the reference first, with the 95 % interval of the mean; a line joins those of "
         "one training run, whose names differ in a number only. "
-        "A checkpoint is judged against the first behind the same gates as a pair.",
+        "A checkpoint is judged against the first behind the same gates as a pair; the correction is over all checkpoints, so that a verdict "
+        "here can be weaker than in the comparison of two.",
         tables.series(data.series),
     )
 

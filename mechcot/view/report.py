@@ -91,12 +91,10 @@ def _environment() -> Environment:
 
 
 def _bars(item: ItemShown) -> Mapping[str, Any]:
-    """The steps to print, each with the lengths of its two bars in percent of the longest."""
-    sizes = [abs(v) for step in item.steps for v in (step.before, step.after) if v == v]
-    longest = max(sizes, default=0.0) or 1.0
+    """The steps to print, each with the lengths of its two bars in percent: the same scale for all items, full at 1."""
 
     def length(value: float) -> str:
-        return "0" if value != value else f"{100 * abs(value) / longest:.1f}"
+        return "0" if value != value else f"{100 * min(abs(value), 1.0):.1f}"
 
     return {
         "steps": [(step, length(step.before), length(step.after)) for step in item.steps[:LONGEST]],

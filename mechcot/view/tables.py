@@ -15,8 +15,19 @@ from mechcot.view.claims import (
     OwnChainCell,
 )
 from mechcot.view.pictures import EarlyCurves, ItemValues, PatchMap, SeriesLine, StepMaps
-from mechcot.view.words import DASH, fixed, interval, number, p_value, percent, signed
+from mechcot.view.words import (
+    DASH,
+    MINUS,
+    digits_for,
+    fixed,
+    interval,
+    number,
+    p_value,
+    percent,
+    signed,
+)
 
+LARGE_EFFECT = 10
 Style = Literal["", "number", "verdict", "ok", "code"]
 
 
@@ -50,12 +61,24 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
 
 
 def _value(value: float, low: float, high: float) -> Cell:
-    return Cell(number(value), "number", interval(low, high))
+    return Cell(number(value, digits=digits_for(low, high)), "number", interval(low, high))
+
+
+def _change(row: ContrastRow | KindRow) -> Cell:
+    text = signed(row.delta, digits=digits_for(row.low, row.high))
+    return Cell(text, "number", interval(row.low, row.high))
 
 
 def _judged(line: SeriesLine, place: int) -> Cell:
     told = f"{interval(line.low[place], line.high[place])}, {line.verdicts[place]}"
     return Cell(number(line.mean[place]), "number", told)
+
+
+def _effect(size: float) -> str:
+    """A paired effect size; beyond 10 the differences hardly vary and its digits mean nothing."""
+    if abs(size) <= LARGE_EFFECT or size != size:
+        return fixed(size)
+    return f"< {MINUS}{LARGE_EFFECT}" if size < 0 else f"> {LARGE_EFFECT}"
 
 
 def contrasts(rows: Sequence[ContrastRow]) -> Table:
@@ -78,9 +101,9 @@ def contrasts(rows: Sequence[ContrastRow]) -> Table:
                 Cell(row.title, "", row.unit),
                 Cell(fixed(row.before), "number"),
                 Cell(fixed(row.after), "number"),
-                Cell(signed(row.delta), "number", interval(row.low, row.high)),
+                _change(row),
                 Cell(str(row.n), "number", f"−{row.dropped}" if row.dropped else ""),
-                Cell(fixed(row.effect_size), "number"),
+                Cell(_effect(row.effect_size), "number"),
                 Cell(p_value(row.p_holm), "number"),
                 Cell(p_value(row.p_equivalence), "number"),
                 Cell(row.shown, "verdict", _remark(row)),
@@ -157,7 +180,7 @@ def kinds(rows: Sequence[KindRow]) -> Table:
                 Cell(row.kind),
                 Cell(fixed(row.before), "number"),
                 Cell(fixed(row.after), "number"),
-                Cell(signed(row.delta), "number", interval(row.low, row.high)),
+                _change(row),
                 Cell(str(row.n), "number"),
             )
             for row in rows

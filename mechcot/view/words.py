@@ -55,10 +55,19 @@ def signed(value: float, *, digits: int = 2) -> str:
     return f"+{text}" if math.isfinite(value) and round(value, digits) > 0 else text
 
 
-def interval(low: float, high: float, *, digits: int = 2) -> str:
-    """Write an interval, `[−0.61, −0.57]`, or nothing when an end is missing."""
+def digits_for(low: float, high: float) -> int:
+    """Decimals that tell the ends of an interval apart: two, more for narrow ones, at most four."""
+    width = high - low
+    if not math.isfinite(width) or width <= 0:
+        return 2
+    return min(4, max(2, -math.floor(math.log10(width))))
+
+
+def interval(low: float, high: float, *, digits: int | None = None) -> str:
+    """Write an interval, `[−0.61, −0.57]`, with the decimals that its width needs, or nothing when an end is missing."""
     if math.isnan(low) or math.isnan(high):
         return ""
+    digits = digits_for(low, high) if digits is None else digits
     return f"[{fixed(low, digits=digits)}, {fixed(high, digits=digits)}]"
 
 

@@ -89,6 +89,27 @@ def test_importances_load_as_results_and_absent_ones_are_not_numbers(tmp_path):
         importances(path, name="size")
 
 
+def test_a_tag_may_be_a_text_and_an_importance_that_is_no_number_is_absent(tmp_path):
+    odd = CHUNK | {
+        "function_tags": "uncertainty_management",
+        "counterfactual_importance_kl": "nan",
+        "forced_importance_kl": "inf",
+        "resampling_importance_kl": 0.25,
+    }
+    path = write(tmp_path / "in.jsonl", ANCHOR | {"chunks": [odd]})
+    import_traces(path, tmp_path / "out.jsonl", kind="thought-anchors")
+    (anchor,) = load_chains(tmp_path / "out.jsonl")[0].problem.meta["anchors"]
+    assert anchor["tags"] == ["uncertainty_management"]
+    assert anchor["importance"] == {"resampling_importance_kl": 0.25}
+
+
+def test_epochs_of_an_inspect_log_are_samples_of_one_problem(tmp_path):
+    path = write(tmp_path / "in.jsonl", INSPECT | {"epoch": 1}, INSPECT | {"epoch": 2})
+    assert import_traces(path, tmp_path / "out.jsonl", kind="inspect") == 2
+    found = load_chains(tmp_path / "out.jsonl")
+    assert [(chain.problem.id, chain.sample) for chain in found] == [("7", "1"), ("7", "2")]
+
+
 @pytest.mark.parametrize(
     ("kind", "data", "said"),
     [

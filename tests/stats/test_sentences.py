@@ -110,6 +110,14 @@ def test_not_judged_and_dropped_items_are_told():
     assert "interval" not in row_sentence(ROW | {"low": NAN, "high": NAN})
 
 
+def test_an_exploratory_measure_speaks_of_itself_and_not_of_the_chain():
+    text = row_sentence(ROW | {"status": "exploratory"})
+    assert text.startswith(
+        "Early answering: fell, which by itself says nothing about the use of the chain. 0."
+    )
+    assert "carries" not in text
+
+
 def test_provisional_is_said():
     assert row_sentence(ROW | {"status": "provisional"}).endswith(
         "(Provisional: this measure has not been scored against planted truth yet.)"

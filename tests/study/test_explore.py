@@ -87,7 +87,8 @@ def test_what_a_step_says_names_it_before_where_it_stands(trace):
     view = only(explorer([trace], [hidden([0.0, 0.0, 0.98]), stated], readers=["one"]))
     assert view.carrier == {"one": 1}
     assert view.sentences["one"] == (
-        "Step 2 carries the answer: wrong value stated, 0.90 (probability). Other steps that move it: 3."
+        "Step 2 carries the answer: wrong value stated, 0.90 (probability). Hiding it does not (0). "
+        "Other steps that move it: 3."
     )
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ import pytest
 from mechcot.core.errors import UserError
 from mechcot.measure.registry import PAIRED
 from mechcot.study.main import run
-from mechcot.study.plan import Study, cells
+from mechcot.study.plan import EXPLORER, Study, cells
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +73,16 @@ def test_processes_side_by_side_change_no_number(finished, tmp_path, monkeypatch
 def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, monkeypatch):
     study, _ = finished
     before = (study.out / "summary.json").read_bytes()
+    shown = study.out / EXPLORER
+    shown.write_text("of this run")
     monkeypatch.setattr(
         "mechcot.study.run._take", lambda *_: pytest.fail("a reading was taken again")
     )
+    run(study)
+    assert (study.out / "summary.json").read_bytes() == before
+    assert shown.is_file()
+    run(replace(study, measures=("gates", "early_answering")))
+    assert not shown.exists(), "it shows a run that is no longer here"
     run(study)
     assert (study.out / "summary.json").read_bytes() == before
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -150,6 +151,15 @@ def test_marks_in_every_combination(prompt, text, chain, rest, answer):
     assert [step.text for step in trace.chain_steps] == chain
     assert "".join(s.text for s in trace.steps if s.phase is Phase.ANSWER) == rest
     assert trace.answer.text == answer
+
+
+def test_the_last_number_of_a_text_that_was_cut_is_no_answer():
+    cut = replace(completion("Q", "So it is 4. Then 9"), finished=False)
+    trace = read(cut, byte_level())
+    assert trace.answer.text is None
+    assert [step.text for step in trace.chain_steps] == ["So it is 4. ", "Then 9"]
+    stated = replace(completion("Q", "The answer is 4. Then 9"), finished=False)
+    assert read(stated, byte_level()).answer.text == "4"
 
 
 def test_generated_ids_without_text_are_still_owned():

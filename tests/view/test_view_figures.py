@@ -152,8 +152,10 @@ def test_early_curves_equal_the_bands(data):
         np.testing.assert_array_equal(line.x, band.x)
     lows = [trace for trace in figure.data if trace.name.endswith(": low")]
     np.testing.assert_array_equal(lows[0].y, bands[0].low)
-    areas = [trace for trace in figure.data if trace.name.endswith("area over the curve")]
+    areas = [trace for trace in figure.data if trace.name.endswith("area to the end")]
     assert [trace.fill for trace in areas] == ["tonexty"] * 4
+    for area, band in zip(areas, bands, strict=True):
+        assert set(area.y) == {band.mean[-1]}
     assert "base: 0.65" in said(figure) and "probability" in said(figure)
     assert [trace.name for trace in lines if trace.showlegend] == ["base", "bypass", "control"]
 

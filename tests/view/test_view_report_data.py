@@ -45,14 +45,19 @@ def test_an_unknown_verdict_is_refused():
 
 def test_gate_rows():
     gate = SimpleNamespace(
-        name="parse rate",
+        name="one_sided_drop",
         side="base",
+        measure="",
         value=np.float64(1.0),
         bound=0.95,
         ok=np.True_,
         reason="fine",
     )
-    assert gate_rows([gate]) == (GateRow("parse rate", "base", 1.0, 0.95, ok=True, reason="fine"),)
+    (row,) = gate_rows([gate], view_fixtures.CARDS)
+    assert row == GateRow("one sided drop", "base", 1.0, 0.95, ok=True, reason="fine")
+    name, card = next(iter(view_fixtures.CARDS.items()))
+    gate.measure = name
+    assert gate_rows([gate], view_fixtures.CARDS)[0].side == f"{card.title}, base"
 
 
 def test_a_comparison_must_name_models_of_the_report(data):

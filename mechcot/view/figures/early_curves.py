@@ -1,4 +1,4 @@
-"""Early answering: how likely the final answer is after each share of the chain, with the area over the curve."""
+"""Early answering: how likely the final answer is after each share of the chain, with the area between the curve and its end."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -60,14 +60,14 @@ def early_curves(curves: Mapping[str, EarlyCurves], looks: Mapping[str, Look]) -
     return titled(
         figure,
         "Early answering: when is the final answer already there?",
-        f"mean over n = {span} items; bands: pointwise 95 % bootstrap intervals; light tint: area over the curve",
+        f"mean over n = {span} items; bands: pointwise 95 % bootstrap intervals; light tint: the area between the curve and its end",
         height=110 + 320 * rows,
         top=108,
     )
 
 
 def _shades(band: Band, look: Look) -> list[go.Scatter]:
-    """The tinted area over the curve and the interval."""
+    """The tinted area between the curve and its end, and the interval."""
     model = plain(band.model)
     shared = {"legendgroup": model, "hoverinfo": "skip", "showlegend": False, "mode": "lines"}
     none = {"width": 0}
@@ -75,11 +75,11 @@ def _shades(band: Band, look: Look) -> list[go.Scatter]:
         go.Scatter(x=band.x, y=band.mean, line=none, name=f"{model}: floor of the area", **shared),
         go.Scatter(
             x=band.x,
-            y=np.ones_like(band.mean),
+            y=np.full_like(band.mean, band.mean[-1]),
             line=none,
             fill="tonexty",
             fillcolor=look.tint(0.10),
-            name=f"{model}: area over the curve",
+            name=f"{model}: area to the end",
             **shared,
         ),
         go.Scatter(x=band.x, y=band.low, line=none, name=f"{model}: low", **shared),

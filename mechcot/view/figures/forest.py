@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from mechcot.view.claims import ContrastRow
 from mechcot.view.theme import BAND, Look, plain, titled, wrapped
-from mechcot.view.words import interval, letter, signed
+from mechcot.view.words import digits_for, interval, letter, signed
 
 GAP = 0.7
 ROW = 27
@@ -163,7 +163,7 @@ def _marks(
     suffix = "" if place == 1 else str(place)
     for row, height in zip(mine, heights, strict=True):
         figure.add_annotation(
-            text=f"{signed(row.delta)} {interval(row.low, row.high)}  <b>{letter(row.shown)} {row.shown}</b>",
+            text=f"{signed(row.delta, digits=digits_for(row.low, row.high))} {interval(row.low, row.high)}  <b>{letter(row.shown)} {row.shown}</b>",
             x=1,
             xref=f"x{suffix} domain",
             xanchor="left",

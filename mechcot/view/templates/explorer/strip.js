@@ -85,6 +85,6 @@ function drawLegend() {
   const used = new Set(item().steps.map((step) => (step.kind in KINDS ? step.kind : "other")));
   const kinds = Object.keys(KINDS).filter((kind) => used.has(kind)).map((kind) => make("span", {}, badge(kind), " " + kind));
   const areas = sides().slice(0, run.readers.length).map((name, place) => item().lines[name]
-    ? make("span", { class: "r" + place }, `${place ? "■ ┅" : "● —"} ${name}: area over the curve ${number(item().lines[name].area)}`) : null);
+    ? make("span", { class: "r" + place }, `${place ? "■ ┅" : "● —"} ${name}: area to the end ${number(item().lines[name].area)}`) : null);
   $("legend").replaceChildren(...kinds, ...areas.filter(Boolean), make("span", {}, "arcs: — into the step, ┅ out of it"));
 }
