@@ -9,8 +9,9 @@ Only rows that were judged, of direction +1 and not `exploratory`, have a say. O
     inconclusive              none of the decided verdicts has half
     not judged                no measure could be judged
 
-"No longer used" instead of "used less" needs more: for more than half of the measures that fell, the whole interval
-of the value after lies within one smallest effect of the bottom of the measure's range.
+"No longer used" instead of "used less" needs more: for every measure that fell, the whole interval of the value after lies
+below one smallest effect. A directional measure is 0 where the chain does nothing, whatever its range (a signed one can fall
+below 0 by noise, or where the chain misleads).
 """
 
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def conclude(table: pd.DataFrame) -> Conclusion:
     agree, against = decided[decided["verdict"] == verdict], decided[decided["verdict"] != verdict]
     return Conclusion(
         verdict=verdict,
-        gone=verdict == "less" and bool(_at_bottom(agree).mean() > 0.5),
+        gone=verdict == "less" and bool(_at_nothing(agree).all()),
         judged=len(judged),
         agree=tuple(agree["title"]),
         disagree=tuple(zip(against["title"], against["verdict"], strict=True)),
@@ -81,6 +82,6 @@ def _combined(judged: pd.DataFrame) -> Overall:
     return "mixed" if len(leading) > 1 else leading[0]
 
 
-def _at_bottom(rows: pd.DataFrame) -> pd.Series:
-    """Rows whose value after, interval included, is within one smallest effect of the range's bottom."""
-    return rows["after_high"] <= rows["range_low"] + rows["smallest_effect"]
+def _at_nothing(rows: pd.DataFrame) -> pd.Series:
+    """Rows whose value after, interval included, is below one smallest effect."""
+    return rows["after_high"] <= rows["smallest_effect"]

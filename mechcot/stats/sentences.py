@@ -181,7 +181,7 @@ def _voices(found: Conclusion) -> str:
         found.verdict
     ]
     text = f"{len(found.agree)} of {total} {word} ({_listed(found.agree)})"
-    return f"{text}, most of them to the bottom of their range" if found.gone else text
+    return f"{text}, to less than their smallest effects" if found.gone else text
 
 
 def _word(verdict: str) -> str:

@@ -178,7 +178,7 @@ def overall(**changes):
         (
             {"gone": True, "judged": 2},
             "The chain is no longer used: 2 of 2 judged measures fell (Early answering and Filler), "
-            "most of them to the bottom of their range.",
+            "to less than their smallest effects.",
         ),
         (
             {"disagree": (("Attention", "no change"),), "provisional": True},
