@@ -6,7 +6,12 @@ from mechcot.core.errors import UserError
 
 
 def one_of(option: str, value: str, allowed: tuple[str, ...]) -> Any:
-    """Give a value that is one of a few.
+    """Give back a value if it is one of those allowed.
+
+    Args:
+        option: Name of the option, for the message.
+        value: What was given.
+        allowed: What it may be.
 
     Raises:
         UserError: It is none of them.

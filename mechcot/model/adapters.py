@@ -13,6 +13,14 @@ from mechcot.model.loading import freeze
 def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
     """Put a PEFT adapter inside the layers of `model`, in place, and return the same module.
 
+    Args:
+        model: The base, not wrapped yet.
+        folder: Directory of the adapter, with its `adapter_model*.safetensors`.
+        name: What the message calls the model.
+
+    Returns:
+        `model` itself, with the adapter's layers in it and all weights frozen.
+
     Raises:
         UserError: The adapter was made for another model.
     """

@@ -70,6 +70,15 @@ def answer_after(
 
     Cost: one forward of the trace up to there and one per answer token.
 
+    Args:
+        reader: The model that answers.
+        trace: Whose prompt and chain are read; they are not written anew.
+        steps: How many chain steps it sees, from 0; None: all.
+        max_new: Longest answer in tokens.
+
+    Returns:
+        The answer as decoded greedily; its text is None when nothing came.
+
     Raises:
         UserError: The chain has fewer steps.
     """
@@ -102,7 +111,13 @@ def written_trace(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Trace:
 
 
 def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer:
-    """The answer that a whole text states; arguments as in `written_trace`."""
+    """The answer that a whole text states.
+
+    Args:
+        reader: Whose tokenizer and tags are used.
+        trace: Whose problem and prompt it is.
+        ids: Token ids of prompt and completion.
+    """
     return written_trace(reader, trace, ids).answer
 
 

@@ -30,7 +30,26 @@ def author_traces(
     under: Hand | None = None,
     padding: Side = "left",
 ) -> list[tuple[Trace, Line | None]]:
-    """Let a model write; see `Reasoner.write`. Gives each trace with what acted on it."""
+    """Let a model write; see `Reasoner.write`. Gives each trace with what acted on it.
+
+    Args:
+        reasoner: The model that writes.
+        problems: One chain is written for each.
+        sampling: How tokens are chosen, and how many at most.
+        seed: Seed of the run; an item's own seed comes from it and the problem's id.
+        batch_size: Most items at once; halves itself when memory runs out.
+        skip: Called with each problem that cannot be asked and is left out; None: the first raises.
+        under: What acts while it writes, and how steps are named; None: nothing, and the rule lexicon.
+        padding: Side on which shorter prompts are padded.
+
+    Returns:
+        In the order of the problems: the trace, and the record of what acted (None without `under`).
+
+    Raises:
+        UserError: NaN logits, not enough memory for one item, an empty question.
+        NotMeasurable: A problem cannot be asked and there is no `skip`.
+        EditDidNotFire: A vector of `under` was never added.
+    """
     asked = _prompts(reasoner, problems, skip)
     writer = Writer(
         model=reasoner.model,
@@ -68,7 +87,22 @@ def write_under(
     batch_size: int = 16,
     padding: Side = "left",
 ) -> list[tuple[Trace, Line]]:
-    """`Reasoner.write` under a hand; each trace with where it acted and the states that were kept."""
+    """`Reasoner.write` under a hand; each trace with where it acted and the states that were kept.
+
+    Args:
+        reasoner: The model that writes.
+        problems: One chain is written for each; one that cannot be asked raises.
+        hand: Vectors, rules, and sites whose states are kept.
+        sampling: How tokens are chosen, and how many at most.
+        seed: Seed of the whole run.
+        batch_size: Most items at once; halves itself when memory runs out.
+        padding: Side on which shorter prompts are padded.
+
+    Raises:
+        UserError: NaN logits, not enough memory for one item, an empty question.
+        NotMeasurable: A problem cannot be asked.
+        EditDidNotFire: A vector of the hand was never added.
+    """
     about: dict[str, Any] = {"sampling": sampling, "seed": seed, "batch_size": batch_size}
     both = author_traces(reasoner, problems, skip=None, under=hand, padding=padding, **about)
     return [(trace, line) for trace, line in both if line]
@@ -82,7 +116,17 @@ def step_now(
 ) -> StepNow:
     """What tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
 
-    Behind the end of a step it is the next one, which has no kind yet. Cost: one reading of the text.
+    A step whose text ends in a full stop is over: then it is the next one, which has no kind yet. Cost: one
+    reading of the text.
+
+    Args:
+        reasoner: Whose tokenizer and segmenter are used.
+        problem: What is being answered.
+        prompt: Token ids of its prompt.
+        classifier: What names the steps; None: the rule lexicon.
+
+    Returns:
+        A function of the new tokens so far (at least one), to the step's number from 0 and its kind or None.
     """
 
     def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
@@ -115,7 +159,15 @@ def completion(
     *,
     finished: bool,
 ) -> Completion:
-    """Put new token ids behind their prompt."""
+    """Put new token ids behind their prompt.
+
+    Args:
+        reasoner: The author.
+        problem: What is answered.
+        prompt: Token ids of its prompt.
+        ids: The new ids, without the stop token.
+        finished: Whether a stop token ended the text.
+    """
     return Completion(
         problem=problem,
         prompt=reasoner.render(problem),

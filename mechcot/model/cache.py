@@ -123,7 +123,17 @@ class Store(Protocol):
     """Where the numbers lie."""
 
     def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
-        """Rows `[start, stop)` of one site in one shard."""
+        """Rows `[start, stop)` of one site in one shard.
+
+        Args:
+            shard: Number of the shard, from 0.
+            site: One that was kept.
+            start: First row, counted inside the shard.
+            stop: Row after the last.
+
+        Returns:
+            `[stop - start, d_model]` in storage type.
+        """
         ...
 
 
@@ -230,6 +240,13 @@ class ActivationCache:
         """The states of the chosen units (float32), in the order of `select` with the same arguments.
 
         Reads only these rows. With `pool="whole"` a unit has as many rows as tokens.
+
+        Args:
+            site: One of `sites`.
+            trace: Ids of traces; None: all, as for the others.
+            step: Indices of steps; -1 is the question.
+            kind: Kinds of steps.
+            phase: Phases.
 
         Raises:
             UserError: The site was not kept, or a trace is not in the cache.

@@ -95,7 +95,13 @@ class Estimate:
 
 
 def estimate(traces: Sequence[Trace], *, wanted: Wanted, d_model: int) -> Estimate:
-    """Work out the size of a cache before it is made."""
+    """Work out the size of a cache before it is made.
+
+    Args:
+        traces: What will be run; none is run here.
+        wanted: What to keep of each.
+        d_model: Width of the model's states.
+    """
     rows = sum(_n_rows(unit, wanted) for trace in traces for unit in units(trace, wanted))
     width = torch.finfo(wanted.torch_dtype).bits // 8 * d_model * len(wanted.sites)
     return Estimate(len(traces), sum(len(t) for t in traces), rows, rows * width)
@@ -149,6 +155,14 @@ def written_traces(
 ) -> list[Trace]:
     """The traces, with the problems among them written first.
 
+    Args:
+        reasoner: A `Reasoner`; it writes only when there are problems.
+        traces: Traces and problems, mixed.
+        writing: Arguments for `Reasoner.write`; None: its defaults.
+
+    Returns:
+        As many traces, in the same order.
+
     Raises:
         UserError: A trace id occurs twice.
     """
@@ -176,6 +190,11 @@ def check_sites(backbone: Backbone, wanted: Wanted) -> None:
 def check_room(size: int, *, limit: int, there: int) -> None:
     """See that `size` more bytes beside those `there` keep the limit.
 
+    Args:
+        size: Bytes to add.
+        limit: Most bytes of the whole cache.
+        there: Bytes it has already.
+
     Raises:
         UserError: They do not.
     """
@@ -196,7 +215,18 @@ def _n_rows(unit: Unit, wanted: Wanted) -> int:
 def pooled_rows(
     reasoner: Any, trace: Trace, wanted: Wanted, under: Sequence[Act]
 ) -> dict[Site, Tensor]:
-    """Rows of one trace, unit after unit, in storage type on the CPU."""
+    """Rows of one trace, unit after unit, in storage type on the CPU.
+
+    Args:
+        reasoner: Anything with `model`.
+        trace: Run once over all of its tokens.
+        wanted: Units, pooling, sites and storage type.
+        under: Acts on the run, in absolute positions.
+
+    Returns:
+        For each site `[row d_model]`: one row per unit, or one per token of it with `pool="whole"`. Empty,
+        and nothing is run, when no unit is wanted.
+    """
     spans = units(trace, wanted)
     if not spans:
         return {}

@@ -24,7 +24,16 @@ OWN_CHAINS = (
 
 
 def differing_ids(before: Any, after: Any, ids: Iterable[int]) -> list[tuple[int, str, str]]:
-    """The ids among `ids` that mean different strings to two tokenizers."""
+    """The ids among `ids` that mean different strings to two tokenizers.
+
+    Args:
+        before: A tokenizer.
+        after: The other; both must know all ids.
+        ids: Which to look at; repeats count once.
+
+    Returns:
+        In rising order: the id, its string to the first, its string to the second.
+    """
     used = sorted(set(ids))
     left = [before.decode([token]) for token in used]
     right = [after.decode([token]) for token in used]
@@ -37,6 +46,11 @@ def differing_ids(before: Any, after: Any, ids: Iterable[int]) -> list[tuple[int
 
 def check_tokenizers(before: "Reasoner", after: "Reasoner", traces: Sequence[Trace]) -> None:
     """Make sure that every chain means the same to both models.
+
+    Args:
+        before: One model.
+        after: The other.
+        traces: Only the ids of their chains are looked at, not prompt and answer.
 
     Raises:
         UserError: Some id in a chain means another string to the second model, or is not in its vocabulary.
@@ -65,6 +79,11 @@ def check_tokenizers(before: "Reasoner", after: "Reasoner", traces: Sequence[Tra
 
 def check_questions(before: "Reasoner", after: "Reasoner", questions: Sequence[str]) -> None:
     """Find two quite different tokenizers before any chain is written: most tokens of the questions differ.
+
+    Args:
+        before: The model whose tokens are counted.
+        after: The other.
+        questions: Plain texts, without a prompt around them.
 
     Raises:
         UserError: More than half of the tokens mean another string to the second model.

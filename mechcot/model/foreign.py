@@ -19,7 +19,13 @@ def read_chain(reader: Reasoner, chain: ForeignChain, *, author: str | None = No
 
 
 def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Completion:
-    """A foreign chain as if this reader had written it behind its own prompt."""
+    """A foreign chain as if this reader had written it behind its own prompt.
+
+    Args:
+        reader: Whose prompt and closing mark are used.
+        chain: The chain; one that was never closed stays open and counts as not finished.
+        author: Name of the author.
+    """
     return Completion(
         problem=chain.problem,
         prompt=reader.render(chain.problem),

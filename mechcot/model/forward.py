@@ -71,7 +71,13 @@ def keys_values(cache: DynamicCache) -> KeysValues:
 
 
 def cache_view(tensors: KeysValues, *, stop: int, rows: int = 1) -> DynamicCache:
-    """A cache over the first `stop` tokens, for `rows` rows; copies nothing and shares nothing mutable."""
+    """A cache over the first `stop` tokens, for `rows` rows; copies nothing and shares nothing mutable.
+
+    Args:
+        tensors: Keys and values, layer by layer, each `[1 head token d_head]`.
+        stop: How many tokens; 0 gives an empty cache.
+        rows: Size of the batch; all rows see the same tensors.
+    """
     cache = DynamicCache()
     if stop == 0:
         return cache
@@ -113,6 +119,11 @@ class Firing:
     @staticmethod
     def check_reach(interventions: Sequence[Intervention], *, start: int, stop: int | None) -> None:
         """See that all positions lie in the run `[start, stop)` (no upper end while decoding).
+
+        Args:
+            interventions: What will act.
+            start: First position of the run.
+            stop: Position after the last; None: no end.
 
         Raises:
             EditDidNotFire: Some lie outside; an earlier start, or other positions, are needed.
@@ -174,6 +185,12 @@ def capture_taps(
     keep: Callable[[Tensor], Tensor] = lambda states: states,
 ) -> list[tuple[Place, Tap]]:
     """Hooks that put `keep(states)` (states: `[batch token d_model]`) of each site in `store`.
+
+    Args:
+        backbone: The model.
+        sites: Where to look.
+        store: Where the kept states go; a later forward overwrites them.
+        keep: What to keep of the states; by default all of them, not copied where nothing overwrites them.
 
     Raises:
         UserError: A site is not in the model.

@@ -34,6 +34,12 @@ def hidden_from(
 ) -> Bool[Tensor, "query key"]:
     """Take hidden keys out of `seen`.
 
+    Args:
+        seen: Which key each query may see so far.
+        hides: What to take out.
+        queries: Absolute positions of the queries.
+        keys: Absolute positions of the keys.
+
     Raises:
         UserError: A query would see nothing at all.
     """
@@ -49,6 +55,11 @@ def hidden_from(
 
 def check_fires(hide: Hide, *, start: int, stop: int) -> None:
     """See that a `Hide` concerns at least one (query, key) pair of the run over `[start, stop)`.
+
+    Args:
+        hide: Keys, and the queries they are hidden from.
+        start: First position of the run.
+        stop: Position after the last.
 
     Raises:
         EditDidNotFire: It does not; an empty key span is the identity and passes.

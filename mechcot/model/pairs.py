@@ -20,9 +20,15 @@ def load_pair(
     device_map: str | Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
 ) -> Pair[Reasoner]:
-    """Load a base and a tuned model; an adapter on the same base shares the base's weights.
+    """Both render prompts with the first model's policy.
 
-    Both render prompts with the first model's policy. The arguments are those of `Reasoner.load`.
+    Args:
+        before: The base, see `mechcot.model.spec`.
+        after: The tuned model, or an adapter on the base.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        dtype: `auto`, `float32` or `bfloat16`.
+        device_map: Passed to `from_pretrained`.
+        trust_remote_code: Runs Python code that comes with the checkpoint.
 
     Raises:
         UserError: As `Reasoner.load`.

@@ -258,7 +258,13 @@ class Reasoner:
         return read(completion, self.tokenizer, tags=self.policy.tags or THINK, **about)
 
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
-        """A trace about other text, read the way `trace` was (same problem, author and id)."""
+        """A trace about other text, read the way `trace` was (same problem, author and id).
+
+        Args:
+            trace: Whose problem, author and id it gets.
+            prompt: The new prompt, as rendered.
+            completion: The new text behind it; steps get the kinds of the rule lexicon.
+        """
         text = Completion(
             problem=trace.problem,
             prompt=prompt,

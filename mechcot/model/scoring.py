@@ -45,7 +45,15 @@ def tv(
     *,
     unembed_q: Unembed | None = None,
 ) -> PerToken:
-    """Total variation of each token, in [0, 1]; arguments as in `kl`."""
+    """Total variation of each token, in [0, 1].
+
+    Args:
+        hidden_p: States after the final norm of one run.
+        hidden_q: The same of the other run; as many tokens.
+        unembed: From states to log-probabilities (`Prefix.unembed`).
+        chunk: Tokens unembedded at a time.
+        unembed_q: The other model's, when there are two models.
+    """
     return _each(_tv, hidden_p, hidden_q, (unembed, unembed_q or unembed), chunk)
 
 
@@ -57,14 +65,35 @@ def js(
     *,
     unembed_q: Unembed | None = None,
 ) -> PerToken:
-    """Jensen-Shannon divergence of each token in nats, in [0, log 2]; arguments as in `kl`."""
+    """Jensen-Shannon divergence of each token in nats, in [0, log 2].
+
+    Args:
+        hidden_p: States after the final norm of one run.
+        hidden_q: The same of the other run; as many tokens.
+        unembed: From states to log-probabilities (`Prefix.unembed`).
+        chunk: Tokens unembedded at a time.
+        unembed_q: The other model's, when there are two models.
+    """
     return _each(_js, hidden_p, hidden_q, (unembed, unembed_q or unembed), chunk)
 
 
 def token_logprobs(
     hidden: Hidden, ids: Sequence[int], unembed: Unembed, chunk: int = 256
 ) -> PerToken:
-    """Log-probability of `ids[t]` under the distribution that row t predicts."""
+    """Log-probability of `ids[t]` under the distribution that row t predicts.
+
+    Args:
+        hidden: States after the final norm; row t predicts `ids[t]`.
+        ids: One token id per row.
+        unembed: From states to log-probabilities.
+        chunk: Tokens unembedded at a time.
+
+    Returns:
+        Nats, one per token.
+
+    Raises:
+        ValueError: Not as many ids as rows.
+    """
     if len(ids) != len(hidden):
         msg = f"expected one token id per row of states, got {len(ids)} for {len(hidden)}"
         raise ValueError(msg)

@@ -105,6 +105,11 @@ class Writer:
 
         Cost: one forward of the prompts and one per new token, in batches of similar length.
 
+        Args:
+            prompts: Token ids of each.
+            seeds: One per prompt; a text depends on its own alone.
+            batch_size: Most prompts at once; halves itself when memory runs out.
+
         Raises:
             UserError: NaN logits, or one item alone does not fit in memory.
         """
@@ -274,7 +279,16 @@ def choose(
     sampling: Sampling,
     draws: Float[np.ndarray, " batch"],
 ) -> Int[Tensor, " batch"]:
-    """The next token of every row: the largest, or the one where the distribution passes the draw."""
+    """The next token of every row: the largest, or the one where the distribution passes the draw.
+
+    Args:
+        logits: Already scaled; the temperature is applied here.
+        sampling: Temperature 0 takes the largest; otherwise `top_p` limits what may be drawn.
+        draws: One number in [0, 1) per row; unused at temperature 0.
+
+    Returns:
+        Token ids.
+    """
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
     probabilities = torch.softmax(logits.double() / sampling.temperature, dim=-1)

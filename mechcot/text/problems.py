@@ -118,6 +118,11 @@ def _plain(value: Any, *, where: str, key: str = "", depth: int = 0) -> None:
 def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
     """A text that is there and says something; numbers count as text.
 
+    Args:
+        record: One line of the input.
+        key: Name of the field.
+        where: File and line, for the message.
+
     Raises:
         UserError: It is missing, empty, holds half a character, or is neither text nor number.
     """
@@ -162,6 +167,13 @@ def to_problem(
 
     A record without an id whose answer ends in `#### X` is taken for GSM8K: its id is the line's
     number and its solution goes to `meta["solution"]`.
+
+    Args:
+        record: One line of a file, or one row of a data set.
+        fields: From our names to the source's columns; a name that is missing stands for itself, and what
+            is named beyond `id`, `question` and `answer` goes to `meta`.
+        where: File and line, or data set and row, for the message.
+        number: The line's (from 1) or row's (from 0) number.
 
     Raises:
         UserError: A field is missing or says nothing.
