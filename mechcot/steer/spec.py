@@ -234,7 +234,7 @@ def load(path: Path) -> Experiment:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         msg = (
-            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has five"
+            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
         )
         raise UserError(msg) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -194,7 +194,7 @@ def test_mistakes_in_a_file_are_told(tmp_path):
         path.write_text(text)
         with pytest.raises(UserError, match=said):
             load(path)
-    with pytest.raises(UserError, match="experiments/ has five"):
+    with pytest.raises(UserError, match="experiments/ has examples"):
         load(tmp_path / "absent.toml")
 
 
