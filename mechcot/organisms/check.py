@@ -189,7 +189,16 @@ def _masses(
 
 
 def measure_graph(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
-    """Read chains with unused steps, and confirm their step graphs by single edits."""
+    """Read chains with unused steps, and confirm their step graphs by single edits.
+
+    Args:
+        model: The organism.
+        n: How many chains, each with at least one unused step.
+        seed: Of the problems and chains.
+
+    Returns:
+        Line to its share and the number of cases behind it: chains for the first line, edges or pairs for the others.
+    """
     drawn = with_unused_steps(n, seed=seed)
     rows = [closed(problem.question, draft.steps) for problem, draft in drawn]
     read = next_words(model, rows)
@@ -216,7 +225,13 @@ def measure_graph(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measu
 
 
 def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
-    """The lines of a subject arm."""
+    """The lines of a subject arm.
+
+    Args:
+        model: The organism.
+        n: How many problems, and as many longer ones.
+        seed: Of the problems.
+    """
     found = subject(model, n=n, seed=seed)
     return {
         "accuracy, random chart": (round(found.accuracy, 4), n),
@@ -257,7 +272,16 @@ def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Lin
 
 
 def record(name: str, *, n: int = 256, directory: Path | None = None) -> list[Line]:
-    """Check, and write the lines into the organism's `organism.json`."""
+    """Check, and write the lines into the organism's `organism.json`.
+
+    Args:
+        name: NAME or NAME@SEED.
+        n: How many held-out problems.
+        directory: Where it lies, if not in the registry's place.
+
+    Raises:
+        UserError: There is no such organism.
+    """
     lines = check(name, n=n, directory=directory)
     file = (directory or path(name)) / "organism.json"
     content = read_json(file, what="an organism's record")

@@ -76,7 +76,16 @@ def _steps(trace: Trace) -> tuple[str, ...]:
 
 
 def confirm_chain(model: LlamaForCausalLM, question: str, steps: Sequence[str]) -> Confirmed:
-    """Confirm the graph of a chain, later text kept."""
+    """Confirm the graph of a chain, later text kept. One forward pass per stated value.
+
+    Args:
+        model: The organism; it only reads.
+        question: A question of the task.
+        steps: A chain for it, steps as text; it need not be right.
+
+    Raises:
+        ValueError: The question is not of the organisms' task.
+    """
     walk = follow(read_question(question), steps)
     edits = counterfactuals(question, steps, constants=True)
     texts = [tuple(steps), *(edit.apply(steps) for edit in edits)]
@@ -138,9 +147,17 @@ def confirm_anew(
 ) -> tuple[dict[int, bool], dict[int, bool]]:
     """Confirm which steps feed the answer when the text after them is written anew by the model.
 
+    Args:
+        model: The organism that writes the later text, greedily.
+        question: A question of the task.
+        steps: A chain for it, steps as text.
+
     Returns:
         Step to whether the answer became the predicted one, for steps that feed it; step to whether the answer
         moved, for the others. A step whose stated value the law leaves without a prediction is left out.
+
+    Raises:
+        ValueError: The question is not of the organisms' task.
     """
     edits = counterfactuals(question, steps)
     after = [edit.step + 1 for edit in edits]

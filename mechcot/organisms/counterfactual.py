@@ -32,7 +32,7 @@ class Edit:
         dependents: (step, word, predicted word) of direct readers, later text kept.
         answer_kept: Predicted answer with the tail kept; None when it does not move.
         answer_regenerated: Predicted answer with the tail written anew; None when the chain does not determine it.
-        moves: Whether `answer_regenerated` differs from the unedited chain's answer.
+        moves: Whether `answer_regenerated` differs from the answer without the edit, the tail written anew too.
         name: The name whose value is edited; None for a constant of a definition.
     """
 
@@ -52,7 +52,14 @@ class Edit:
 
 
 def replaced(chain_steps: Sequence[str], step: int, word: int, new: str) -> tuple[str, ...]:
-    """Replace one word of a chain."""
+    """Replace one word of a chain.
+
+    Args:
+        chain_steps: The steps as text.
+        step: Which step.
+        word: Which of its words, split at spaces.
+        new: What stands there instead.
+    """
     words = chain_steps[step].split()
     words[word] = new
     return tuple(
@@ -63,8 +70,15 @@ def replaced(chain_steps: Sequence[str], step: int, word: int, new: str) -> tupl
 def edit_at(question: str, chain_steps: Sequence[str], step: int, word: int, new: str) -> Edit:
     """Predict what follows from changing one stating word.
 
+    Args:
+        question: A question of the task.
+        chain_steps: A chain for it; it need not be right.
+        step: Index of the step.
+        word: Index of the word inside the step; a digit that states a value, or a constant of a definition.
+        new: The digit put there.
+
     Raises:
-        ValueError: The place states nothing.
+        ValueError: The place states nothing, or the question is not of the task.
     """
     world = read_question(question)
     plain = follow(world, chain_steps)
@@ -183,7 +197,16 @@ def _with_digit(world: World, place: tuple[int, int], digit: str) -> World:
 def reevaluate(
     world: World, twin: World, chain_steps: Sequence[str]
 ) -> tuple[tuple[str, ...], str | None]:
-    """Write a world's chain for another world of the same layout; offsets from the law are kept."""
+    """Write a world's chain for another world of the same layout; offsets from the law are kept.
+
+    Args:
+        world: The question that the chain was written for.
+        twin: Another with the same names in the same order.
+        chain_steps: The chain.
+
+    Returns:
+        The new steps, and their answer by the law; None when a queried name is never stated.
+    """
     plain = follow(world, chain_steps)
     expected = {
         (step, read.word): read.expected
@@ -209,14 +232,26 @@ def _shifted(old: str, usual: str | None, law: str | None) -> str:
 def feeding_values(
     question: str, chain_steps: Sequence[str], *, rng: Random | None = None
 ) -> list[Edit]:
-    """The edits of stated values that move the answer when the tail is written anew."""
+    """The edits of stated values that move the answer when the tail is written anew.
+
+    Args:
+        question: A question of the task.
+        chain_steps: A chain for it.
+        rng: Chooses the new digits; the digit plus one when None.
+    """
     return [edit for edit in counterfactuals(question, chain_steps, rng=rng) if edit.moves]
 
 
 def direct_feeders(
     question: str, chain_steps: Sequence[str], *, rng: Random | None = None
 ) -> list[Edit]:
-    """The edits of stated values that move the answer although the tail is kept."""
+    """The edits of stated values that move the answer although the tail is kept.
+
+    Args:
+        question: A question of the task.
+        chain_steps: A chain for it.
+        rng: Chooses the new digits; the digit plus one when None.
+    """
     return [
         edit
         for edit in counterfactuals(question, chain_steps, rng=rng)

@@ -40,7 +40,18 @@ def continuations(
     limit: int = 260,
     sample: int | None = None,
 ) -> list[str]:
-    """Continue texts, greedily, or by sampling at temperature 1 under the seed `sample`."""
+    """Continue texts, greedily, or by sampling at temperature 1 under the seed `sample`.
+
+    Args:
+        model: The organism.
+        rows: Texts to write on from.
+        size: Rows at once.
+        limit: Most new words per row.
+        sample: None: greedy. Otherwise it seeds torch's global generator, and the result depends on `size` too.
+
+    Returns:
+        The new words of each row, in the order of the rows, without the end word.
+    """
     out, pad = [""] * len(rows), WORDS.index(PAD)
     if sample is not None:
         torch.manual_seed(sample)
@@ -96,7 +107,13 @@ def next_probabilities(
 def next_words(
     model: LlamaForCausalLM, rows: Sequence[str], *, hidden: Hidden = "nothing"
 ) -> list[str]:
-    """The likeliest next word after each text."""
+    """The likeliest next word after each text.
+
+    Args:
+        model: The organism.
+        rows: Texts.
+        hidden: What the answer cannot attend to; anything but `nothing` needs rows with a closed thought.
+    """
     likeliest = next_probabilities(model, rows, hidden=hidden).argmax(-1)
     return [WORDS[index] for index in likeliest.tolist()]
 
@@ -108,6 +125,11 @@ def likeliest_words(
     """For each row, the word likeliest at every place given the row's words before it.
 
     Entry t + 1 belongs to the row's word t + 1; entry 0 is an empty string; one more entry follows the row's last word.
+
+    Args:
+        model: The organism.
+        rows: Texts.
+        size: Rows at once.
     """
     out: list[list[str]] = [[] for _ in rows]
     for batch in _in_batches(rows, size):

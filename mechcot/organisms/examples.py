@@ -51,7 +51,14 @@ def example(
     mix: Mapping[str, float] | None = None,
     hops: tuple[int, int] = (2, 6),
 ) -> Example:
-    """Draw one training example."""
+    """Draw one training example.
+
+    Args:
+        rng: Source of chance.
+        recipe: What the organism is to learn.
+        mix: Kind of example to its weight, in place of the recipe's; not used by a recipe with gate words.
+        hops: Fewest and most operations on the spine.
+    """
     gate, way = _way(rng, recipe, mix)
     kind = rng.choices(list(way.mix), weights=list(way.mix.values()))[0]
     simple = {"combined": 0.0} if kind == "simple" else {}

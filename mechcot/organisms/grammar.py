@@ -166,5 +166,11 @@ def join_steps(steps: Sequence[str]) -> str:
 
 
 def apply_sign(left: int, sign: str, right: int) -> int:
-    """Add or subtract mod 10."""
+    """Add or subtract mod 10.
+
+    Args:
+        left: A digit.
+        sign: `+`; anything else subtracts.
+        right: A digit.
+    """
     return (left + right if sign == "+" else left - right) % 10

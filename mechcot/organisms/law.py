@@ -194,7 +194,17 @@ class Ledger:
 def walk(
     world: World, forms: Sequence[Form], choose: Callable[[int, int, str | None], str]
 ) -> tuple[list[Settled], Ledger]:
-    """Walk a whole chain; `choose` is told the step, the word and what the law expects there."""
+    """Walk a whole chain.
+
+    Args:
+        world: The question.
+        forms: The steps; their digits and verdicts may be placeholders.
+        choose: Gives the word that stands at a place, told the step, the word's index in it, and what the law
+            expects there (None where it expects nothing).
+
+    Returns:
+        The steps with their final words, and the ledger behind the last one.
+    """
     ledger = Ledger(world)
     settled = [
         ledger.take(form, lambda word, expected, step=step: choose(step, word, expected))

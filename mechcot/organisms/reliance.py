@@ -98,7 +98,13 @@ def twins(pairs: Sequence[Pair], *, seed: int) -> list[tuple[str, str]]:
 
 
 def mass_on(model: LlamaForCausalLM, rows: Sequence[str], answers: Sequence[str]) -> Tensor:
-    """Probability [row] of a given answer after each text."""
+    """Probability [row] of a given answer after each text.
+
+    Args:
+        model: The organism.
+        rows: Texts up to the answer.
+        answers: One word per row.
+    """
     probabilities = next_probabilities(model, rows)
     words = torch.tensor([WORDS.index(answer) for answer in answers])
     return probabilities[torch.arange(len(rows)), words]
@@ -111,7 +117,13 @@ def reached(model: LlamaForCausalLM, items: Sequence[Edited]) -> float:
 
 
 def route_divergence(model: LlamaForCausalLM, rows: Sequence[str], *, hidden: Hidden) -> Tensor:
-    """KL [row] in nats of the answer's distribution from the one where the answer cannot see a part."""
+    """KL [row] in nats from the answer's own distribution to the one where the answer cannot see a part.
+
+    Args:
+        model: The organism.
+        rows: Texts up to the answer, the thought closed.
+        hidden: `question` or `chain`.
+    """
     seen = next_probabilities(model, rows).clamp_min(1e-12)
     blind = next_probabilities(model, rows, hidden=hidden).clamp_min(1e-12)
     return (seen * (seen.log() - blind.log())).sum(-1)

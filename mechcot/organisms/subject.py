@@ -54,7 +54,13 @@ class Subject:
 
 
 def subject(model: LlamaForCausalLM, *, n: int, seed: int) -> Subject:
-    """Measure a model on held-out problems whose chart is random, so that it tells nothing."""
+    """Measure a model on held-out problems whose chart is random, so that it tells nothing.
+
+    Args:
+        model: The organism.
+        n: How many problems, and as many with one hop more.
+        seed: Of the problems.
+    """
     asked = problems(n, seed=seed, cue="random", style="random")
     written = continuations(model, [vocabulary.prompt(each.question) for each in asked])
     chains = [chain_in(text) for text in written]

@@ -220,7 +220,13 @@ def dress(
 
 
 def as_problem(world: World, *, id: str, cue: str) -> Problem:
-    """Make the core noun of a world."""
+    """Make the core noun of a world.
+
+    Args:
+        world: With style, gate word and cue on it.
+        id: The problem's id.
+        cue: Sort of cue that was drawn from, see `dress`; only noted in `meta`.
+    """
     hops = len(world.spine) - 1
     meta = {
         "task": "mod10",
@@ -272,7 +278,16 @@ def problems(
 def write_problems(
     path: Path, *, n: int, seed: int, cue: str, style: str, hops: tuple[int, int] = (2, 6)
 ) -> int:
-    """Write problems of the organisms' task as JSON lines; gives their number."""
+    """Write problems of the organisms' task as JSON lines; gives their number.
+
+    Args:
+        path: The file; one that is there is overwritten.
+        n: How many.
+        seed: Of this list.
+        cue: What the chart says, see `dress`.
+        style: `careful`, `brief`, or `random`.
+        hops: Fewest and most operations on the spine.
+    """
     found = problems(n, seed=seed, cue=cue, style=style, hops=hops)
     lines = []
     for problem in found:

@@ -78,7 +78,15 @@ def loss_of(
     *,
     hidden: Hidden = "nothing",
 ) -> torch.Tensor:
-    """Weighted mean of the next-word loss; padding on the right needs no mask under causal attention."""
+    """Weighted mean of the next-word loss in nats; padding on the right needs no mask under causal attention.
+
+    Args:
+        model: The organism.
+        ids: [row, token], padded on the right.
+        weights: [row, token], the weight of predicting each id; 0 for prompt and padding. The first column
+            counts nothing.
+        hidden: What the answer cannot attend to.
+    """
     seen = ids[:, :-1]
     blind = {} if hidden == "nothing" else {"attention_mask": mask(seen, hidden=hidden)}
     states = model.model(input_ids=seen, use_cache=False, **blind).last_hidden_state
@@ -90,7 +98,13 @@ def loss_of(
 
 
 def rate_at(share: float, *, warm: float, flat: float) -> float:
-    """Share of the peak learning rate: warm-up, flat, then linear to a fiftieth."""
+    """Share of the peak learning rate: warm-up, flat, then linear to a fiftieth.
+
+    Args:
+        share: Share of the training that is done, 0 to 1.
+        warm: Share at which the peak is reached.
+        flat: Share at which the decline begins.
+    """
     if share < warm:
         return max(share / warm, 0.02)
     return 1.0 if share < flat else max(0.02, (1 - share) / (1 - flat))
@@ -231,7 +245,14 @@ def _optimise(
 
 
 def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict) -> None:
-    """Write an ordinary Hugging Face directory and its provenance."""
+    """Write an ordinary Hugging Face directory and its provenance.
+
+    Args:
+        model: The trained model; its generation config is set.
+        out: Directory, made if missing; files in it are overwritten.
+        recipe: What it was trained by.
+        history: What training measured, for the record.
+    """
     out.mkdir(parents=True, exist_ok=True)
     ids = {
         "bos_token_id": WORDS.index(BOS),

@@ -157,7 +157,13 @@ def _mend(ledger: Ledger) -> None:
 
 
 def is_stating(walk: Walk, step: int, read: Read) -> bool:
-    """Whether a word states something that later steps may read: a value, or a definition's constant."""
+    """Whether a word states something that later steps may read: a value, or a definition's constant.
+
+    Args:
+        walk: The walked chain.
+        step: Index of the step.
+        read: One of the reads of that step.
+    """
     if read.states is not None:
         return True
     return walk.kinds[step] is StepKind.EXPLORATION

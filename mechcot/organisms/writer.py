@@ -267,5 +267,11 @@ def _happens(
 
 
 def write(problem: Problem, *, rng: Random, manner: Manner = Manner()) -> str:
-    """Write a reference chain for a problem (without `<think>` and `</think>`)."""
+    """Write a reference chain for a problem (without `<think>` and `</think>`).
+
+    Args:
+        problem: A problem of the task; its style word decides what `manner` leaves open.
+        rng: Source of chance.
+        manner: See `Manner`.
+    """
     return compose(read_question(problem.question), rng=rng, manner=manner).text

@@ -99,7 +99,17 @@ def resampled_means(
     resamples: int = RESAMPLES,
     rng: np.random.Generator,
 ) -> Float[np.ndarray, " resample"]:
-    """Bootstrap means, drawn in blocks of about a million numbers."""
+    """Bootstrap means, drawn in blocks of about a million numbers.
+
+    Args:
+        values: Finite numbers, one per item, at least one.
+        clusters: Cluster of each item; whole clusters are drawn. None: items are.
+        resamples: How many means.
+        rng: Source of chance.
+
+    Returns:
+        One mean per resample. With clusters it is the mean over the drawn items, whose number varies.
+    """
     sums, sizes = cluster_sums(values, clusters)
     units = len(sums)
     means = np.empty(resamples)

@@ -120,7 +120,23 @@ def measured(
     items: Collection[str] | None = None,
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """The rows of `contrast` before any verdict: numbers only, nothing corrected."""
+    """The rows of `contrast` before any verdict: numbers only, nothing corrected.
+
+    Args:
+        readings: Tidy readings table.
+        cards: One row is made for each, in this order.
+        before: Reader of the first side.
+        after: Reader of the second side.
+        author: Who wrote the chains; None for each model's own (then pass the matched `items`).
+        seed: Seed of the study.
+        clusters: Cluster of each item, when items share a template.
+        items: When given, only these items.
+        resamples: Number of resamples and flips.
+
+    Raises:
+        UserError: A reader has no readings at all.
+        ValueError: A column is missing, or two readings share a key.
+    """
     need_columns(readings, READING_COLUMNS[:6], what="readings")
     known = sorted(set(readings["reader"]))
     for name in (before, after):

@@ -99,7 +99,14 @@ def gates(
 
 
 def matching(scalars: pd.DataFrame, before: str, after: str, *, bounds: GateBounds) -> Matched:
-    """The items whose own chains are of agreeing length, by the bounds of the gates."""
+    """The items whose own chains are of agreeing length, by the bounds of the gates.
+
+    Args:
+        scalars: Tidy scalars table with `n_tokens` of the measure `gates`.
+        before: First model; its chains are those it wrote and read itself.
+        after: Second model, likewise.
+        bounds: Gives the tolerance and the fewest items.
+    """
     return match_lengths(
         scalars,
         before=before,

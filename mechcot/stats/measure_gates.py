@@ -20,7 +20,20 @@ def measure_gates(
     author: str | None,
     bounds: GateBounds,
 ) -> list[Gate]:
-    """The gates that hold for this card's measure only."""
+    """The gates that hold for this card's measure only.
+
+    Args:
+        readings: Tidy readings table; other measures in it are not looked at.
+        scalars: Tidy scalars table, for the identity edits.
+        card: The measure.
+        before: Reader of the first side.
+        after: Reader of the second side.
+        author: Who wrote the chains; None for each model's own.
+        bounds: The bounds.
+
+    Returns:
+        The gate of one-sided loss, that of the range, and one for each side that has an identity edit.
+    """
     rows = readings[readings["measure"] == card.name]
     pairs = pair_values(rows, before=before, after=after, author=author)
     seen = len(pairs.items) + pairs.dropped

@@ -30,7 +30,15 @@ def sign_flip_p(
     seed: int = 0,
     purpose: str = "p",
 ) -> float:
-    """Two-sided p-value; 1.0 when all differences are zero, NaN without any item."""
+    """Two-sided p-value; 1.0 when all differences are zero, NaN without any item.
+
+    Args:
+        differences: After minus before, one finite number per item.
+        clusters: Cluster of each item; a whole cluster flips together. None: items do.
+        flips: How many random patterns, where there are too many to count all.
+        seed: Seed of the study; used for random patterns only.
+        purpose: Names the random stream, so that two tests do not share one.
+    """
     if not len(differences):
         return float("nan")
     sums, _ = cluster_sums(differences, clusters)

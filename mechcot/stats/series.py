@@ -82,7 +82,14 @@ def series(
 def shared_items(
     readings: pd.DataFrame, measure: str, *, checkpoints: Sequence[str], author: str
 ) -> set[str]:
-    """Items with a finite value of the measure at every checkpoint."""
+    """Items with a finite value of the measure at every checkpoint.
+
+    Args:
+        readings: Tidy readings table.
+        measure: Name of the measure.
+        checkpoints: Readers; every one is paired with the first.
+        author: Who wrote the chains.
+    """
     rows = readings[readings["measure"] == measure]
     first = checkpoints[0]
     kept = [

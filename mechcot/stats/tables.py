@@ -80,6 +80,11 @@ class PairedValues:
 def need_columns(table: pd.DataFrame, columns: Sequence[str], *, what: str) -> None:
     """Check that a table has its columns.
 
+    Args:
+        table: The table.
+        columns: Names it must have; others may be there.
+        what: What the message calls it.
+
     Raises:
         ValueError: A column is missing.
     """
@@ -183,7 +188,13 @@ def _why_lost(one: Mapping[str, tuple[float, str]], other: Mapping[str, tuple[fl
 
 
 def scalar_rows(scalars: pd.DataFrame, *, measure: str, name: str) -> pd.DataFrame:
-    """The rows of one scalar of one measure."""
+    """The rows of one scalar of one measure.
+
+    Args:
+        scalars: Tidy scalars table.
+        measure: Name of the measure.
+        name: Name of the scalar.
+    """
     need_columns(scalars, SCALAR_COLUMNS, what="scalars")
     return scalars[(scalars["measure"] == measure) & (scalars["name"] == name)]
 
@@ -191,7 +202,17 @@ def scalar_rows(scalars: pd.DataFrame, *, measure: str, name: str) -> pd.DataFra
 def item_means(
     table: pd.DataFrame, *, reader: str, author: str | None, items: Collection[str] | None = None
 ) -> pd.Series:
-    """Mean finite value per item of one reader (own chains when `author` is None), sorted by item."""
+    """Mean finite value per item of one reader (own chains when `author` is None), sorted by item.
+
+    Args:
+        table: Rows of one measure or one scalar, with item, trace, author, reader and value.
+        reader: Whose values.
+        author: Who wrote the chains; None for the reader's own.
+        items: When given, only these items.
+
+    Returns:
+        Item to the mean over its traces; items without a finite value are left out.
+    """
     side = _side(table, reader=reader, author=author, items=items)
     means = {item: _inside(side[item])[0] for item in sorted(side)}
     return pd.Series(means, dtype=float).dropna()
