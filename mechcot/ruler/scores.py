@@ -123,7 +123,13 @@ def enough(values: Float[np.ndarray, "model item"]) -> Bool[np.ndarray, " model"
 def items(
     values: Float[np.ndarray, " item"], positive: Bool[np.ndarray, " item"], *, seed: int = 0
 ) -> Score:
-    """AUROC over the items of a model whose use of the chain is known per item; items are resampled."""
+    """AUROC over the items of a model whose use of the chain is known per item; items are resampled.
+
+    Args:
+        values: The measure, one number per item; those that are not finite are left out.
+        positive: Which items use the chain.
+        seed: Of the resampling.
+    """
     known = np.isfinite(values)
     values, positive = values[known], positive[known]
     value = auroc(values, positive)
@@ -142,7 +148,16 @@ def items(
 def reliance(
     means: Float[np.ndarray, " model"], reached: Float[np.ndarray, " model"], *, seed: int = 0
 ) -> Score:
-    """Spearman between the measure's mean and the reached reliance; models are resampled."""
+    """Spearman between the measure's mean and the reached reliance; models are resampled.
+
+    Args:
+        means: The measure's mean, one per model; NaN is left out.
+        reached: The reliance that each model reached, 0 to 1.
+        seed: Of the resampling.
+
+    Returns:
+        A rank correlation in [-1, 1]; undefined with fewer than four models.
+    """
     known = np.isfinite(means) & np.isfinite(reached)
     means, reached = means[known], reached[known]
     if len(means) < 4:
@@ -200,7 +215,16 @@ def alarms(fired: Sequence[bool]) -> Score:
 def shuffled(
     values: Float[np.ndarray, " case"], positive: Bool[np.ndarray, " case"], *, seed: int = 0
 ) -> Score:
-    """Mean AUROC under shuffled labels, with its spread: about one half, or something leaks."""
+    """Mean AUROC under shuffled labels, with its spread: about one half, or something leaks.
+
+    Args:
+        values: The measure, one number per case; those that are not finite are left out.
+        positive: The true labels.
+        seed: Of the shuffles.
+
+    Returns:
+        `low` and `high` bound the middle of the shuffles; they are no interval of the mean.
+    """
     known = np.isfinite(values)
     values, positive = values[known], positive[known]
     rng = stream(seed, "ruler shuffled")

@@ -229,7 +229,17 @@ def _stepwise(
 
 
 def verdict(table: pd.DataFrame, card: MeasureCard, *, after: str, seed: int) -> str:
-    """The measure's verdict on the base against another model, judged alone."""
+    """The measure's verdict on the base against another model, judged alone.
+
+    Args:
+        table: Tidy readings of the panel on the base's chains.
+        card: The measure; one without a direction is not judged.
+        after: Name of the other model.
+        seed: Of the resampling.
+
+    Returns:
+        `not judged` too when the model has no readings. No gates are asked, and there are 2000 resamples.
+    """
     if not card.direction or after not in set(table["reader"]):
         return "not judged"
     found = contrast(

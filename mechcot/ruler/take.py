@@ -52,7 +52,16 @@ class Task:
 
 
 def chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
-    """The base's correct chains on one problem file with the chart present for all."""
+    """The base's correct chains on one problem file with the chart present for all.
+
+    Args:
+        panel: Gives the number of chains wanted; a quarter more problems are drawn.
+        out: Folder of the ruler.
+        seed: Of the problems.
+
+    Returns:
+        The first finished and right ones, fewer than wanted when too many are wrong.
+    """
     path = out / "problems.jsonl"
     n = round(panel.items * SPARE)
     write_problems(path, n=n, seed=seed, cue="answer", style="random")
@@ -83,7 +92,16 @@ def tasks(
     out: Path,
     seed: int,
 ) -> list[Task]:
-    """One task per model, one more for each costly measure; the longest first."""
+    """One task per model, one more for each costly measure; the longest first.
+
+    Args:
+        panel: The models, and how many chains each costly measure reads.
+        measures: Names of measures.
+        headline: The base's correct chains, which all models read.
+        stepwise: Chains with unused steps; only the base reads them.
+        out: Folder of the ruler.
+        seed: Seed of the nulls.
+    """
     fewer = dict(panel.fewer)
     often = tuple(name for name in measures if name not in fewer)
     read_by = {s.spec: _traces(s, panel, headline, stepwise) for s in panel.subjects}

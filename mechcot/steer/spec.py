@@ -233,9 +233,7 @@ def load(path: Path) -> Experiment:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        msg = (
-            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
-        )
+        msg = f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
         raise UserError(msg) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{path} is no TOML: {error}"

@@ -78,6 +78,11 @@ class Chains:
 def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains:
     """Write or read all chains, and see that every model can read those of the headline.
 
+    Args:
+        study: The settings.
+        models: Its models, loaded as they are needed.
+        problems: What to write about; not used when the study reads chains from a file.
+
     Raises:
         UserError: A file is wrong, tokenizers differ, or no chain can be used.
     """
@@ -157,6 +162,15 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
     """The chains that one model writes for the problems; those on disk are not written again.
 
     Problems that it cannot be asked are left out; `unwritten` names them afterwards.
+
+    Args:
+        study: The settings; its batch size cuts `problems` into batches.
+        models: Its models; the author is loaded only if a chain is missing.
+        author: Name of the model that writes.
+        problems: The whole list: a batch holds its neighbours.
+
+    Returns:
+        Chains in the order of the problems.
     """
     batches = [
         problems[start : start + study.batch_size]
@@ -177,7 +191,17 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
 def unwritten(
     study: Study, models: Models, author: str, problems: Sequence[Problem]
 ) -> list[Unwritten]:
-    """The problems that `written` left out for one model, with the reasons."""
+    """The problems that `written` left out for one model, with the reasons.
+
+    Args:
+        study: The settings.
+        models: Its models.
+        author: Name of the model that wrote.
+        problems: The list that was given to `written`.
+
+    Raises:
+        UserError: A problem was not given to `written`, so that nothing is on disk.
+    """
     found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
     return [
         Unwritten(problem.id, author, each["unwritten"])

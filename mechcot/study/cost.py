@@ -81,7 +81,14 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
 
 
 def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
-    """Bytes on disk of one reading, about: its arrays, its names, whole blocks."""
+    """Bytes on disk of one reading, about: its arrays, its names, whole blocks.
+
+    Args:
+        measure: Name of the measure; one that keeps no large array counts two numbers a step.
+        steps: Steps of the chain.
+        layers: Layers of the reader.
+        heads: Heads of a layer.
+    """
     numbers = (
         STEP_BY_STEP.get(measure, 0) * steps**2
         + LAYER_BY_STEP.get(measure, 0) * layers * steps
@@ -92,7 +99,14 @@ def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
 
 
 def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Console) -> None:
-    """Print the cost table and the time estimate; nothing when all is on disk."""
+    """Print the cost table and the time estimate; nothing when all is on disk.
+
+    Args:
+        study: The settings.
+        models: Its models; each reader is loaded to time one forward.
+        todo: All readings; those on disk cost nothing.
+        console: Where to print.
+    """
     if all(job.path.exists() for job in todo):
         console.print("every reading is on disk already", markup=False)
         return

@@ -21,6 +21,11 @@ def run_demo(*, out: Path, n: int, seed: int) -> None:
 
     Processes of one torch thread each: at this width a second thread costs more than it brings, and the
     numbers stay the same whatever the number of cores.
+
+    Args:
+        out: Run directory; the problem file goes there too.
+        n: How many problems.
+        seed: Of problems and study.
     """
     torch.set_num_threads(1)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)

@@ -41,7 +41,15 @@ def report_data(
     tables: Tables,
     chains: Chains,
 ) -> ReportData:
-    """Everything the page shows."""
+    """Everything the page shows.
+
+    Args:
+        study: The settings.
+        models: Its models.
+        findings: One per later checkpoint; the scaled null's goes to the table of nulls.
+        tables: Readings and scalars of the whole study.
+        chains: All chains.
+    """
     author, used = chains.author, chains.used
     whose = "each model, read by itself" if author is None else author
     real = [finding for finding in findings if finding.after != null_name(study)]

@@ -21,7 +21,16 @@ Readings = Mapping[tuple[str, str, str, str], Reading]
 
 
 def item_values(finding: Finding, tables: Tables, *, seed: int) -> tuple[ItemValues, ...]:
-    """Every measure item by item, for the slope plots."""
+    """Every measure item by item, for the slope plots.
+
+    Args:
+        finding: Gives the two models, the measures and whose chains they read.
+        tables: Readings of the whole study; several chains of an item are averaged for each model.
+        seed: Seed of the study, for the intervals of the two means.
+
+    Returns:
+        One entry per measure, on the items with a value on both sides.
+    """
     rows = tables.readings
     sides = (finding.before, finding.after)
     mine = [(rows["author"] == finding.author(name)) & (rows["reader"] == name) for name in sides]
@@ -61,7 +70,17 @@ def item_values(finding: Finding, tables: Tables, *, seed: int) -> tuple[ItemVal
 def early_curves(
     finding: Finding, readings: Readings, traces: Sequence[Trace], *, seed: int
 ) -> EarlyCurves | None:
-    """Mean answer probability against the share of the chain that was given."""
+    """Mean answer probability against the share of the chain that was given.
+
+    Args:
+        finding: Gives the two models and whose chains they read.
+        readings: Every reading by (measure, author, reader, trace id).
+        traces: The chains that are judged.
+        seed: Seed of the study, for the bands.
+
+    Returns:
+        None when one of the models has no such curve.
+    """
     bands = [
         _band(finding.author(reader), reader, readings, traces, seed=seed)
         for reader in (finding.before, finding.after)
@@ -101,7 +120,16 @@ def _band(
 def step_maps(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[StepMaps, ...]:
-    """Step x step matrices of one trace that both read: the one whose number of steps is the median."""
+    """Step x step matrices of one trace that both read: the one whose number of steps is the median.
+
+    Args:
+        finding: Gives the two models; nothing is shown when each read its own chains.
+        readings: Every reading by (measure, author, reader, trace id).
+        traces: The chains to choose from.
+
+    Returns:
+        Suppression (nats) and attention mass, both of that trace; empty when no trace has both from both.
+    """
     if not finding.same:
         return ()
     both = [
@@ -147,7 +175,13 @@ def step_maps(
 def patch_maps(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[PatchMap, ...]:
-    """Layer x place in the chain, mean over items, for each readout; none for models of different depth."""
+    """Layer x place in the chain, mean over items, for each readout; none for models of different depth.
+
+    Args:
+        finding: Gives the two models and whose chains they read.
+        readings: Every reading by (measure, author, reader, trace id).
+        traces: The chains that are judged.
+    """
     found = []
     for readout, title in (("next", "next"), ("answer", "answer (later text kept)")):
         sides = [
@@ -226,7 +260,15 @@ def series_lines(
     names: Sequence[str],
     answers: Mapping[str, str],
 ) -> tuple[SeriesLine, ...]:
-    """One line per measure over all checkpoints, on the items that every checkpoint has, from the same chains."""
+    """One line per measure over all checkpoints, on the items that every checkpoint has, from the same chains.
+
+    Args:
+        study: The settings.
+        tables: Readings and scalars of the whole study.
+        author: Who wrote the chains; None (each its own): no lines.
+        names: Checkpoints in training order; fewer than three: no lines.
+        answers: Reference answer of each item, for the chance level.
+    """
     if len(names) < 3 or author is None:
         return ()
     cards = judged_cards(study)

@@ -25,7 +25,18 @@ from mechcot.view.words import number
 def kinds(
     finding: Finding, readings: Readings, traces: Sequence[Trace], *, seed: int
 ) -> tuple[KindRow, ...]:
-    """How far hiding a step of each kind moves the answer, before and after, on chains that both read."""
+    """How far hiding a step of each kind moves the answer, before and after, on chains that both read.
+
+    Args:
+        finding: Gives the two models; no rows when each read its own chains.
+        readings: Every reading by (measure, author, reader, trace id).
+        traces: The chains that are judged.
+        seed: Seed of the study, for the intervals.
+
+    Returns:
+        One row per kind that occurs. Values are total variation of the answer, averaged inside an item first;
+        the interval is over items, `n` counts steps.
+    """
     if not finding.same:
         return ()
     rows: list[dict[str, object]] = []
@@ -70,7 +81,16 @@ def kinds(
 
 
 def own_cells(finding: Finding, tables: Tables, *, seed: int) -> tuple[OwnChainCell, ...]:
-    """The 2 x 2 of author and reader for accuracy and the cheap measures."""
+    """The 2 x 2 of author and reader for accuracy and the cheap measures.
+
+    Args:
+        finding: Gives the two models.
+        tables: Readings of the whole study.
+        seed: Seed of the study, for the intervals.
+
+    Returns:
+        A cell for each author and reader that have a value; up to eight.
+    """
     found = []
     for title, unit, measure in (
         ("Accuracy with the chain", "share", "gates"),
@@ -93,7 +113,14 @@ def own_cells(finding: Finding, tables: Tables, *, seed: int) -> tuple[OwnChainC
 def null_rows(
     study: Study, table: pd.DataFrame, findings: Sequence[Finding], *, reference: str
 ) -> tuple[NullRow, ...]:
-    """Identity edits, yardsticks, and the scaled copy of the first model."""
+    """Identity edits, yardsticks, and the scaled copy of the first model.
+
+    Args:
+        study: The settings.
+        table: The nulls as `nulls` gives them, one row per measure, reader and scalar.
+        findings: Those of the study; only that of the scaled copy is used.
+        reference: Name of the first model.
+    """
     words = {
         "identity": ("identity edit", "exactly 0"),
         "noise": ("two kernel paths", "below a third of the smallest effect"),
@@ -174,6 +201,12 @@ def accuracy_rows(
     """Accuracy of every model with its own chain, the headline chain, none, and another item's.
 
     Without an `author` the headline chain is the model's own, with the answer asked for behind it.
+
+    Args:
+        names: The models, in the order of the rows.
+        tables: Scalars of the whole study.
+        author: Who wrote the headline's chains; None for each model's own.
+        seed: Seed of the study, for intervals where an item is not just right or wrong.
     """
     headline = "own chain, answer asked for" if author is None else f"{author}'s chain"
     found = []

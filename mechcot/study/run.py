@@ -70,7 +70,14 @@ def unread(cells: Sequence[Cell], unwritten: Sequence[Unwritten]) -> list[Readin
 def jobs(
     study: Study, models: Models, cells: Sequence[Cell], chains: dict[str, list[Trace]]
 ) -> list[Job]:
-    """All readings of a study, grouped by reader."""
+    """All readings of a study, grouped by reader.
+
+    Args:
+        study: The settings; what a reading depends on goes into its file name.
+        models: Its models, for the hashes of weights and tokenizers.
+        cells: Who reads whose chains with which measures.
+        chains: Chains by author.
+    """
     around = {author: _around(traces) for author, traces in chains.items()}
     text = {cell.reader: models.text_hash(cell.reader) for cell in cells}
     return [
@@ -110,6 +117,11 @@ def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> N
     """Put the missing readings on disk, taken by `study.workers` processes side by side.
 
     One that does not fit in memory stays missing.
+
+    Args:
+        study: The settings.
+        todo: All readings; those on disk are passed over.
+        chains: All chains by author: some measures borrow another item's.
     """
     shares = _shares(study, [job for job in todo if not job.path.exists()], chains)
     if not shares:
@@ -153,6 +165,13 @@ def take(
     """Give every reading, from disk or taken now; each is on disk before the next begins.
 
     One that does not fit in memory is given with that reason and not kept: the next run tries it again.
+
+    Args:
+        study: The settings.
+        models: Its models, loaded as they are needed.
+        todo: All readings, in the order in which they are given.
+        chains: All chains by author: some measures borrow another item's.
+        bar: Whether progress is shown.
     """
     missing = sum(not job.path.exists() for job in todo)
     with tqdm(
@@ -220,7 +239,15 @@ def nothing(job: Job, reason: str) -> Reading:
 def inputs_for(
     study: Study, trace: Trace, *, others: Sequence[Trace], filler: str, room: int
 ) -> Inputs:
-    """The inputs of one item: the next chain with another answer that has room, the problems' maker, a seed."""
+    """The inputs of one item: the next chain with another answer that has room, the problems' maker, a seed.
+
+    Args:
+        study: Gives the seed and the number of draws.
+        trace: The chain as the reader sees it.
+        others: All chains of its author, this one among them.
+        filler: Text that the filler measure repeats.
+        room: Most tokens that another item's chain may have.
+    """
     start = next((i for i, other in enumerate(others) if other.id == trace.id), 0)
     around = [*others[start + 1 :], *others[:start]]
     differing = (t for t in around if t.problem.answer != trace.problem.answer and t.chain_steps)

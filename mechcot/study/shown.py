@@ -20,7 +20,16 @@ LEAD = ("early_answering", "filler", "suppression", "step_patching", "step_atten
 def shown_items(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[tuple[ItemShown, ...], tuple[ItemShown, ...]]:
-    """The items with the largest loss and gain of the leading measure; none where no chain is shared."""
+    """The items with the largest loss and gain of the leading measure; none where no chain is shared.
+
+    Args:
+        finding: Gives the two models and the measures.
+        readings: Every reading by (measure, author, reader, trace id).
+        traces: The chains that are judged.
+
+    Returns:
+        At most three losses, the largest first, and as many gains.
+    """
     if not finding.same:
         return (), ()
     lead = next((name for name in LEAD if name in set(finding.headline.table["measure"])), None)
@@ -77,7 +86,16 @@ def _shown(finding: Finding, readings: Readings, trace: Trace, *, lead: str) -> 
 def step_sentences(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[Sentence, ...]:
-    """Which steps carry the answer, in words: the place of the step whose hiding moves the answer most."""
+    """Which steps carry the answer, in words: the place of the step whose hiding moves the answer most.
+
+    Args:
+        finding: Gives the two models and whose chains they read.
+        readings: Every reading by (measure, author, reader, trace id).
+        traces: The chains that are judged.
+
+    Returns:
+        One sentence per model that has readings.
+    """
     found, smallest = [], MEASURES["suppression"].card.smallest_effect
     for reader in (finding.before, finding.after):
         places, sizes = [], []

@@ -27,7 +27,17 @@ def summary(
     findings: Sequence[Finding],
     tables: Tables,
 ) -> dict[str, Any]:
-    """The whole summary as JSON-able data."""
+    """The whole summary as JSON-able data.
+
+    Args:
+        study: The settings.
+        models: Its models, for names, specs and hashes.
+        author: Who wrote the headline's chains; None for each model's own.
+        written: The headline's chains, judged or not.
+        used: Those that are judged.
+        findings: One per later checkpoint.
+        tables: Readings and scalars of the whole study.
+    """
     return {
         "schema": SCHEMA,
         "models": [

@@ -23,6 +23,7 @@ from mechcot.view.steer_tables import (
     value,
     vectors,
 )
+from mechcot.view.steer_words import found
 from mechcot.view.theme import PALETTE, Look, looks
 
 CONTROL_ROLES = ("random", "orthogonal", "flipped", "wrong layer", "shuffled labels")
@@ -57,6 +58,7 @@ def page(result: Mapping[str, Any]) -> str:
         contrasts_first=contrasts_first(result),
         vectors_first=vectors_first(result),
         most=largest([arm for arm in result["arms"] if arm["role"] != "sweep"]),
+        found=found(result),
         shown=_shown(result),
         n=_n(result),
     )

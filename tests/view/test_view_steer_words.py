@@ -1,0 +1,66 @@
+"""The sentences of a steering page: the largest dose, and which controls an effect goes beyond."""
+
+from mechcot.view.steer_words import found
+
+END = ("mean", "low", "high")
+
+
+def ends(mean, low, high):
+    return dict(zip(END, (mean, low, high), strict=True))
+
+
+def arm(role, *, nats=0.0, tokens=100.0, change=(0.0, 0.0, 0.0), sign=1, model="organism:base"):
+    return {
+        "role": role, "model": model, "source": model, "sign": sign, "nats": nats, "alpha": 0.0, "beta": 0, "draw": 0,
+        "values": {"tokens": ends(tokens, tokens, tokens), "correct": ends(0.75, 0.5, 1.0)},
+        "change": {"tokens": ends(*change), "correct": ends(-0.25, -0.5, 0.0)},
+    }  # fmt: skip
+
+
+def against(control, low, high, *, nats=0.2, what="vector"):
+    return {
+        "what": what, "against": control, "model": "organism:base", "source": "organism:base", "sign": 1,
+        "nats": nats, "alpha": 0.0, "beta": 0,
+        "values": {"tokens": ends((low + high) / 2, low, high), "correct": ends(0.5, 0.25, 0.75)},
+    }  # fmt: skip
+
+
+def result(arms, contrasts, *, models=("organism:base",), signs=(1,)):
+    about = {"readout": "tokens", "models": list(models), "apply": {"signs": list(signs)}}
+    return {"arms": arms, "contrasts": contrasts, "experiment": about}
+
+
+def test_the_largest_dose_and_what_it_is_told_apart_from():
+    arms = [
+        arm("clean"),
+        arm("vector", nats=0.1, tokens=90.0),
+        arm("vector", nats=0.2, tokens=60.0, change=(-40.0, -45.0, -35.0)),
+    ]
+    contrasts = [
+        against("random", -40.0, -30.0),
+        against("flipped", -3.0, 1.0),
+        against("wrong layer", 2.0, 4.0),
+        against("truncation", 0.0, 0.0),
+        against("orthogonal", -9.0, -8.0, nats=0.1),
+    ]
+    (sentence,) = found(result(arms, contrasts))
+    assert sentence == (
+        "The vector of base, at 0.2 nats: tokens of the chain 100.00 → 60.00 (−40.00 [−45.00, −35.00]), "
+        "right answers 75 % → 75 % (−0.25 [−0.50, 0.00]). Of its controls: it does more than random; "
+        "not told apart from flipped; it does less than wrong layer; "
+        "right answers against the clean chain cut at that length +0.50 [0.25, 0.75]."
+    )
+
+
+def test_both_signs_and_whose_vector_it_is():
+    arms = [arm("clean"), *(arm("vector", nats=0.2, sign=sign) for sign in (1, -1))]
+    crossed = against("own against crossed", -1.0, 2.0, what="interaction")
+    told = found(result(arms, [crossed], models=("organism:base", "x"), signs=(1, -1)))
+    assert [one.partition(",")[2][:9] for one in told[:2]] == [" added to", " taken aw"]
+    assert told[2] == (
+        "Whose vector it is, added: own vectors less the other model's, tokens of the chain +0.50 [−1.00, 2.00]."
+    )
+
+
+def test_without_an_arm_that_acts_nothing_is_said():
+    assert found(result([arm("clean")], [])) == []
