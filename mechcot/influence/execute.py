@@ -27,13 +27,27 @@ def kept_ids(trace: Trace, kept: Collection[int]) -> tuple[int, ...]:
 
 
 def repack(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int) -> Answer:
-    """The answer after the kept steps alone. One forward of them."""
+    """The answer after the kept steps alone. One forward of them.
+
+    Args:
+        reader: The model that answers.
+        trace: A trace in this reader's tokens.
+        kept: Indices of the chain steps that stay; their order is the chain's.
+        max_new: Longest answer in tokens.
+    """
     ids = kept_ids(trace, kept)
     return ask(reader, reader.prefix(ids), (len(ids),), max_new=max_new).answers[0]
 
 
 def mask(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int) -> Answer:
-    """The answer with the other steps hidden from all that follows. One masked forward of the trace."""
+    """The answer with the other steps hidden from all that follows. One masked forward of the trace.
+
+    Args:
+        reader: The model that answers.
+        trace: A trace in this reader's tokens.
+        kept: Indices of the chain steps that stay visible.
+        max_new: Longest answer in tokens.
+    """
     chain = trace.phase(Phase.CHAIN)
     prefix = reader.prefix(trace.ids[: chain.start])
     row = [*trace.ids[chain.start : chain.stop], *reader.cue_ids]

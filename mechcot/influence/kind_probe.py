@@ -138,6 +138,11 @@ def train_probe(
 def step_states(reader: Reasoner, trace: Trace, *, layer: int) -> Float[np.ndarray, "step d_model"]:
     """Mean state of every chain step behind a block; NaN for a step without tokens. One forward.
 
+    Args:
+        reader: The model.
+        trace: A trace in this reader's tokens; it is run up to the end of its chain.
+        layer: Block, from 0; the states are its output.
+
     Raises:
         UserError: A layer that the model does not have.
     """

@@ -75,7 +75,13 @@ class Null:
         buckets: Int[np.ndarray, " entry"],
         numbers: Int[np.ndarray, " entry"],
     ) -> "Null":
-        """The same from masses that were summed before; a bucket may occur several times."""
+        """The same from masses that were summed before; a bucket may occur several times.
+
+        Args:
+            summed: Mass of each entry, summed over its pairs, by layer and head.
+            buckets: Bucket of each entry; none is `NOWHERE`.
+            numbers: How many pairs each entry has.
+        """
         sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(summed.shape[:2]))
         counts: dict[int, int] = defaultdict(int)
         for bucket in np.unique(buckets):
@@ -117,7 +123,13 @@ def corrected(
     *,
     others: Null,
 ) -> Float[np.ndarray, "layer head source target"]:
-    """Mass over expected mass; NaN where no pair is defined, 1 where nothing was expected and nothing came."""
+    """Mass over expected mass; NaN where no pair is defined, 1 where nothing was expected and nothing came.
+
+    Args:
+        mass: What one item has; NaN where no pair is defined.
+        code: Bucket of every pair, as `buckets` gives them.
+        others: The null without this item; its own pairs serve where the others have none.
+    """
     own = Null.of(mass, code)
     ratio = np.full(mass.shape, np.nan)
     for bucket in np.unique(code[code != NOWHERE]):

@@ -85,7 +85,14 @@ class Pruned:
 
 
 def write_online(reader: Reasoner, problem: Problem, how: Online) -> Pruned:
-    """Write a chain and an answer, pruning on the way. Cost: one forward of a token each, and of eight at each pruning by attention.
+    """Write a chain and an answer, pruning on the way.
+
+    Cost: one forward of a token each, and of eight at each pruning by attention.
+
+    Args:
+        reader: The model that writes, greedily.
+        problem: What it is asked.
+        how: How much stays, which steps, and how often.
 
     Raises:
         UserError: The family's cache cannot be cut, or the question is empty.

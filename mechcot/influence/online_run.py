@@ -104,6 +104,15 @@ def run_online(
 def item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
     """One text and what it took, as JSON-able data.
 
+    Args:
+        reader: The model that writes.
+        problem: What it is asked.
+        how: The way of pruning; `keep` 1 is the unpruned one.
+
+    Returns:
+        Among others `tokens` (without the prompt), `seconds`, `cached` (mean cached positions, as a share of those
+        uncut), `peak_bytes`, and `memory` (`peak_bytes` over the bytes at the end if nothing had left).
+
     Raises:
         UserError: The family's cache cannot be cut, or the question is empty.
         NotMeasurable: The prompt does not fit in the context.

@@ -68,6 +68,12 @@ def run(
 ) -> dict[str, Any]:
     """Prune every trace and write the folder; gives what prune.json holds.
 
+    Args:
+        reader: The model that answers.
+        traces: The chains; those that it cannot read are left out with the reason.
+        settings: What is kept, by which order, and the budgets tried.
+        out: The folder; finished items in it are not read again.
+
     Raises:
         UserError: No trace can be pruned.
     """
@@ -92,6 +98,16 @@ def run(
 
 def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> dict[str, Any]:
     """Everything about one trace, as JSON-able data.
+
+    Args:
+        reader: The model that answers.
+        trace: A trace in this reader's tokens.
+        every: The null of attention over all traces, this one among them.
+        settings: What is kept, by which order, and the budgets tried.
+
+    Returns:
+        `points` (an answer per order and budget), `agreements` with the known needed steps (empty where they are not
+        known), and the `pruned` trace.
 
     Raises:
         NotMeasurable: The chain is empty.

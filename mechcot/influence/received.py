@@ -100,7 +100,18 @@ def step_rows(
     *,
     reader: str,
 ) -> list[dict[str, Any]]:
-    """One row per step: kind, place against the first right statement, pooled received attention, the answer's own."""
+    """One row per chain step: kind, place, pooled received attention, the answer's own.
+
+    Args:
+        trace: The chain.
+        received: Corrected attention from later steps; 1 is what such a step receives on average.
+        answer: The same from the token that predicts the answer.
+        reader: Name of the model that read.
+
+    Returns:
+        `place` is `before` up to the first statement of the right answer, or everywhere when there is none, else
+        `after`.
+    """
     pooled, asked = received.mean((0, 1)), answer.mean((0, 1))
     right = first_right(trace)
     return [

@@ -9,7 +9,14 @@ from mechcot.organisms.chains import WRITER, with_unused_steps
 
 
 def write_unused(path: Path, *, n: int, spares: int, seed: int) -> int:
-    """Write the chains; gives their number. The unused steps stand before, between and after the needed ones."""
+    """Write the chains; gives their number. The unused steps stand before, between and after the needed ones.
+
+    Args:
+        path: The file; one that is there is overwritten.
+        n: How many chains.
+        spares: Unused names that each chain computes.
+        seed: Of problems and chains.
+    """
     lines = []
     for problem, draft in with_unused_steps(n, seed=seed, spares=spares):
         row = asdict(problem)

@@ -83,6 +83,14 @@ def suppression_weights(reader: Reasoner, trace: Trace, *, seed: int) -> Weights
 
     Cost: one forward of the trace and about half a forward per step.
 
+    Args:
+        reader: The model.
+        trace: A trace in this reader's tokens.
+        seed: Seed of the measure's null; the weights do not depend on it.
+
+    Returns:
+        `[step, step + 1]`, sources in rows.
+
     Raises:
         NotMeasurable: The chain is empty.
     """

@@ -223,7 +223,7 @@ def shuffled(
         seed: Of the shuffles.
 
     Returns:
-        `low` and `high` bound the middle of the shuffles; they are no interval of the mean.
+        `low` and `high` bound the middle 95 % of the shuffles; they are no interval of the mean.
     """
     known = np.isfinite(values)
     values, positive = values[known], positive[known]

@@ -30,7 +30,16 @@ def column(cell: Cell, name: str) -> Rows:
 def contrasts(
     experiment: Experiment, cells: Sequence[Cell], name: str
 ) -> Iterator[tuple[dict[str, Any], Rows]]:
-    """Every contrast of a readout: what is compared, and the difference on each item."""
+    """Every contrast of a readout: what is compared, and the difference on each item.
+
+    Args:
+        experiment: Names the models and the doses.
+        cells: Every arm with its texts; an arm's real counterpart must be among them.
+        name: The readout.
+
+    Yields:
+        What is compared and against what; the difference per item, in the readout's unit.
+    """
     clean = {c["arm"]["model"]: column(c, name) for c in cells if c["arm"]["role"] == "clean"}
     found = {_key(c["arm"]): column(c, name) for c in cells}
     for cell in cells:

@@ -53,6 +53,11 @@ def control(vector: SteeringVector, kind: str, *, seed: int) -> SteeringVector:
 def replaced(other: SteeringVector, vector: SteeringVector, kind: str) -> SteeringVector:
     """Another vector in place of the real one: at its site, of its length.
 
+    Args:
+        other: Where the direction comes from.
+        vector: The real one; site, length, weights and gate are its.
+        kind: Name of the control.
+
     Raises:
         UserError: The other vector is zero.
     """

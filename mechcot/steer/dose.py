@@ -173,7 +173,13 @@ class Meter:
         return self.at(gamma, nats=nats, gamma_max=start)
 
     def at(self, gamma: float, *, nats: float, gamma_max: float) -> Dose:
-        """What a given factor comes to."""
+        """What a given factor comes to, measured.
+
+        Args:
+            gamma: Factor on the vector, or the clamp's level.
+            nats: The dose that was asked for; only noted.
+            gamma_max: The factor by the second-order expansion; only noted.
+        """
         mean, largest = self.measure(gamma)
         norm = sum(chain.norm for chain in self._chains) / len(self._chains)
         return Dose(nats, gamma, gamma_max, mean, largest, gamma * self._vector.norm / norm)
@@ -212,7 +218,16 @@ def positions(
 ) -> tuple[int, ...]:
     """The positions of a finished text where a hand acts while it is written.
 
-    Cost: none; with `where.kinds` one reading of the text a token, since the kind of a step is what its words told so far.
+    Cost: none; with `where.kinds`, one reading of the text a token.
+
+    Args:
+        reasoner: The author.
+        trace: The finished text.
+        where: Which positions are meant.
+        kinds: What names the steps while they are written.
+
+    Returns:
+        Absolute positions, rising; each is the one that writes the token after it.
     """
     chain_stop = trace.phase(Phase.CHAIN).stop
     prompt = trace.ids[: trace.prompt_length]

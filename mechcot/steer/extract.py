@@ -113,6 +113,13 @@ def span_vectors(
 
     Traces without such a step are left out.
 
+    Args:
+        reasoner: The model.
+        traces: Its chains.
+        kind: Kind of step that the direction stands for.
+        sites: Where to read.
+        seed: Of halves and bootstrap.
+
     Raises:
         UserError: No trace has a step of this kind.
     """

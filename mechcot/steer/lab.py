@@ -71,7 +71,13 @@ class Lab:
         return self._once(("chains", model), lambda: self._write(model, asked))
 
     def vector(self, source: str, site: str, *, shuffled: bool = False) -> SteeringVector:
-        """A model's vector at a site, or the one made from mixed-up labels."""
+        """A model's vector at a site, or the one made from mixed-up labels.
+
+        Args:
+            source: Name of the model that it is read from.
+            site: Name of the site.
+            shuffled: Whether the labels are mixed up.
+        """
         return self._once(
             ("vector", source, site, shuffled),
             lambda: self._extract(source, Site.parse(site), shuffled=shuffled),

@@ -69,7 +69,13 @@ def on_track(trace: Trace, span: Span) -> bool:
 
 
 def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> bool:
-    """Whether the answer is right when the chain is cut after some tokens and the answer is asked for."""
+    """Whether the answer is right when the chain is cut after some tokens and the answer is asked for.
+
+    Args:
+        reasoner: The model that answers.
+        trace: Whose chain is cut.
+        tokens: How many tokens of the chain stay; more than it has: all.
+    """
     chain = trace.phase(Phase.CHAIN)
     cut = min(chain.start + tokens, chain.stop)
     asked = ask(reasoner, reasoner.prefix(trace.ids[:cut]), [cut], max_new=8)

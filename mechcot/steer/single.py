@@ -28,6 +28,18 @@ def extract_to(
 ) -> str:
     """Make a vector, write it, and say how stable it is.
 
+    Args:
+        reasoner: The model.
+        out: File to write.
+        site: Name of the site.
+        pairs: JSON lines of pairs, of which the first `n` are taken; None: the style pairs of the shipped task.
+        n: How many pairs.
+        seed: Of the questions, the halves and the bootstrap.
+        **about: `read` (`last_prompt` or `prompt`) and `method` (`mean difference`, `pca` or `probe`).
+
+    Returns:
+        A sentence for people.
+
     Raises:
         UserError: A bad file of pairs, site, read or method.
     """
@@ -84,6 +96,20 @@ def apply_to(
     """Write under a vector at every dose; with several, `out` is a folder.
 
     Doses are measured on the first clean chains of the same questions.
+
+    Args:
+        reasoner: The model that writes.
+        vector: The vector.
+        out: File of traces, or a folder for several doses.
+        doses: In nats; a negative one adds the vector turned round.
+        phases: Phases to steer, comma separated.
+        asked: File or data set of problems (None: questions of the shipped task), how many, and the seed.
+        max_tokens: Most new tokens.
+        force: Whether a vector of other weights is taken, with a line that says so.
+        how: `add` or `clamp`.
+
+    Yields:
+        Lines for people: what was overridden, the clean texts, then one per dose.
 
     Raises:
         UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0.

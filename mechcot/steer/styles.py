@@ -23,13 +23,27 @@ def styled(problem: Problem, style: Style) -> Problem:
 def questions(
     n: int, *, seed: int, hops: tuple[int, int], style: Style = "none", split: str = "test"
 ) -> list[Problem]:
-    """Draw questions whose chart tells nothing, in one style."""
+    """Draw questions whose chart tells nothing, in one style.
+
+    Args:
+        n: How many.
+        seed: Of the list.
+        hops: Fewest and most operations.
+        style: Style word of all; `none` leaves it out.
+        split: `test`, or anything else for questions of the training split.
+    """
     side = "test" if split == "test" else "train"
     drawn = problems(n, seed=seed, hops=hops, cue="random", split=side)
     return [styled(problem, style) for problem in drawn]
 
 
 def style_pairs(n: int, *, seed: int, hops: tuple[int, int]) -> list[Contrast]:
-    """Pairs brief against careful of questions that the models were never tested on."""
+    """Pairs brief (positive) against careful of questions of the training split.
+
+    Args:
+        n: How many.
+        seed: Of the list.
+        hops: Fewest and most operations.
+    """
     drawn = questions(n, seed=seed, hops=hops, split="train")
     return [Contrast(styled(one, "brief"), styled(one, "careful")) for one in drawn]

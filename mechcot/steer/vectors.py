@@ -141,7 +141,16 @@ class SteeringVector:
         return Clamp(self.direction, self.gate, factor)
 
     def acting(self, factor: float, where: Where, *, how: str = "add") -> Steer | Change:
-        """The same while a model writes."""
+        """The same while a model writes.
+
+        Args:
+            factor: Factor on the vector, or the clamp's level.
+            where: At which positions.
+            how: `add` or `clamp`.
+
+        Raises:
+            UserError: A clamp without a gate.
+        """
         if how == "add":
             return Steer(self.site, factor * self.direction, where)
         return Change(self.site, self.edit(factor, how), where)

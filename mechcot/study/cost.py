@@ -1,6 +1,6 @@
 """What a run will cost, said before it starts: forwards, tokens, time, memory, disk.
 
-Forwards are counted from the chains themselves; time is one measured forward per model times that.
+Forwards are counted from the chains themselves; time is one measured forward of the first model times that.
 Memory is that of the weights, from the heads of their files; disk is that of the readings, from the sizes
 of their arrays.
 """
@@ -103,7 +103,7 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
 
     Args:
         study: The settings.
-        models: Its models; each reader is loaded to time one forward.
+        models: Its models; the first is loaded, to time one forward and for its layers and heads.
         todo: All readings; those on disk cost nothing.
         console: Where to print.
     """

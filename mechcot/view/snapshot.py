@@ -108,6 +108,11 @@ def figure_picture(
 def save_figure(figure: go.Figure, path: Path, *, width: int = 900) -> None:
     """Write a figure as `.png` or `.svg`, whole or not at all.
 
+    Args:
+        figure: The figure; it is not changed.
+        path: Where; its ending decides the kind.
+        width: In points.
+
     Raises:
         UserError: Another ending, no browser, or no picture.
     """

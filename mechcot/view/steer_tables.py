@@ -65,13 +65,25 @@ def strength(arm: Arm) -> str:
 
 
 def value(arm: Arm, name: str, end: str = "mean") -> float:
-    """A readout of an arm; NaN where there is none."""
+    """A readout of an arm; NaN where there is none.
+
+    Args:
+        arm: An arm of the result.
+        name: The readout.
+        end: `mean`, `low` or `high`.
+    """
     told = arm["values"].get(name, {}).get(end)
     return NAN if told is None else float(told)
 
 
 def cell(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
-    """A number with its interval; a dash where there is none."""
+    """A number with its interval; a dash where there is none.
+
+    Args:
+        value: The number; None or NaN gives a dash.
+        low: Lower end; None leaves the interval out.
+        high: Upper end; None leaves the interval out.
+    """
     if value is None or value != value:
         return Cell(DASH, "number")
     ends = "" if low is None or high is None else f"[{fixed(low)}, {fixed(high)}]"
@@ -93,7 +105,13 @@ def share(told: Mapping[str, float | None]) -> Cell:
 
 
 def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any]) -> Table:
-    """Some readouts of some arms."""
+    """Some readouts of some arms.
+
+    Args:
+        arms: One row each.
+        readouts: One column each, with the mean and its interval.
+        result: The whole result, for the arms' names.
+    """
     return table(
         ("arm", "dose or alpha", *map(title, readouts)),
         [
@@ -152,7 +170,13 @@ def numbers(result: Mapping[str, Any]) -> Table:
 
 
 def end(contrast: Mapping[str, Any], name: str, which: str) -> float:
-    """A number of a contrast; NaN where there is none."""
+    """A number of a contrast; NaN where there is none.
+
+    Args:
+        contrast: A contrast of the result.
+        name: The readout.
+        which: `mean`, `low` or `high`.
+    """
     told = contrast["values"][name][which]
     return NAN if told is None else float(told)
 

@@ -76,7 +76,15 @@ def differences(
     title: str,
     subtitle: str,
 ) -> go.Figure:
-    """One line a comparison, one panel a number; an interval that leaves out the dotted zero is a difference."""
+    """One line a comparison, one panel a number; an interval that leaves out the dotted zero is a difference.
+
+    Args:
+        rows: The comparisons, from the top; each has one value per title.
+        titles: One per panel.
+        colours: One per row.
+        title: Of the figure.
+        subtitle: Of the figure; cut at 140 characters.
+    """
     figure = make_subplots(
         rows=1,
         cols=len(titles),
@@ -116,7 +124,15 @@ def differences(
 def curves(
     panels: Sequence[Panel], looks: dict[str, Look], *, title: str, subtitle: str, axis: str
 ) -> go.Figure:
-    """One panel a number, one curve an arm with its interval; the dotted line is the unsteered model."""
+    """One panel a number, one curve an arm with its interval; the dotted line is the unsteered model.
+
+    Args:
+        panels: Laid out two in a row.
+        looks: Name of a line to its look; every line needs one.
+        title: Of the figure.
+        subtitle: Of the figure; cut at 140 characters.
+        axis: What x is, with its unit.
+    """
     rows = max(-(-len(panels) // COLUMNS), 1)
     figure = make_subplots(
         rows=rows,
@@ -182,7 +198,14 @@ def frontier(
     n: int,
     marks: Mapping[str, float] = MappingProxyType({}),
 ) -> go.Figure:
-    """Chain length against accuracy: up and to the left is better; `marks` are lengths to compare with."""
+    """Chain length against accuracy: up and to the left is better; `marks` are lengths to compare with.
+
+    Args:
+        points: One per arm and dose; those of one name are joined, by tokens.
+        looks: Name of a point to its look.
+        n: Number of items behind each point.
+        marks: Name to tokens.
+    """
     figure = go.Figure()
     for name in dict.fromkeys(point.name for point in points):
         here = sorted((p for p in points if p.name == name), key=lambda p: p.tokens)
