@@ -61,6 +61,14 @@ class Asked:
 def chains(readers: Pair[Reasoner], asked: Asked, *, folder: Path) -> list[Trace]:
     """Write the chains, or take up those that are there; every second problem is the second model's.
 
+    Args:
+        readers: The two checkpoints; the second writes behind the first's prompt.
+        asked: Which problems, and how long a chain may get.
+        folder: Where finished parts lie.
+
+    Returns:
+        The first model's chains, then the second's.
+
     Raises:
         UserError: The tokenizers give the chains' tokens different meanings.
     """

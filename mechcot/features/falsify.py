@@ -98,7 +98,15 @@ class Trial:
 def candidates(
     reads: Reads, scores: Float[np.ndarray, " feature"], *, per_kind: int = 8, by_score: int = 16
 ) -> list[Candidate]:
-    """The most selective features of every kind, and those of highest ReasonScore with their best kind."""
+    """The most selective features of every kind, and those of highest ReasonScore with their best kind.
+
+    Args:
+        reads: Features on the chains to choose on.
+        scores: ReasonScore of every feature; NaN counts as lowest.
+        per_kind: Most features for each kind, those with positive selectivity only.
+        by_score: How many features of highest score are added with the kind they are most selective for; left out
+            where that pair is there already or the feature never fires.
+    """
     kinds = [kind for kind in sorted(set(reads.kinds)) if kind != "other"]
     table = np.stack([selectivity(reads.steps, reads.kinds == kind) for kind in kinds])
     found = [
@@ -199,7 +207,17 @@ def _reworded(
 def kept_under(
     reads: Reads, reworded: tuple[list[int], Reads] | None, candidate: Candidate, *, seed: int
 ) -> float:
-    """Lower bound of (mean activation on reworded steps of the kind) / (mean on the same steps before)."""
+    """Lower bound of (mean activation on reworded steps of the kind) / (mean on the same steps before).
+
+    Args:
+        reads: Features on the chains as they were.
+        reworded: Indices of the traces that could be reworded, and the features on those; None: the trial is not held.
+        candidate: The feature and its kind.
+        seed: Of the bootstrap, which draws pairs of steps.
+
+    Returns:
+        NaN with fewer than eight reworded steps of the kind, or when the feature was silent on all of them.
+    """
     if reworded is None:
         return float("nan")
     old, new = [], []
@@ -224,7 +242,14 @@ def kept_under(
 def shuffled_bound(
     reads: Reads, chosen: Sequence[Candidate], *, seed: int, shuffles: int = 200
 ) -> float:
-    """95th percentile over shuffles, kinds shuffled within traces, of the largest selectivity of all candidates."""
+    """95th percentile over shuffles, kinds shuffled within traces, of the largest selectivity.
+
+    Args:
+        reads: Features on the chains to try on.
+        chosen: The candidates; the largest is over every pairing of their features and kinds.
+        seed: Of the shuffles.
+        shuffles: How many.
+    """
     rng = stream(seed, "shuffled kinds")
     features = sorted({each.feature for each in chosen})
     steps = reads.steps[:, features]

@@ -78,6 +78,11 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
 def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
     """Choose candidates on one half of the chains and try them on the other, on the model before.
 
+    Args:
+        study: The dictionary, both models and the chains.
+        seed: Of every draw.
+        repeats: Texts for injection from each chain; more of them narrow the bound.
+
     Raises:
         UserError: Fewer than four chains.
     """

@@ -64,6 +64,11 @@ class Fit:
 def fit(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Fit:
     """Measure the fit on one model. Cost: five forwards a trace.
 
+    Args:
+        dictionary: The dictionary.
+        reader: Whose states.
+        traces: Chains that it was not trained on; states of all phases are read but the first token's.
+
     Raises:
         UserError: The dictionary does not fit the model, or no feature ever fires.
     """
@@ -107,7 +112,14 @@ def _reconstruction(dictionary: Dictionary, tokens: TokenStates) -> tuple[float,
 def loss(
     reader: Reasoner, traces: Sequence[Trace], dictionary: Dictionary, edit: Edit | None
 ) -> float:
-    """Mean cross-entropy over the tokens of chain and answer, in nats, with an edit at every token but the first."""
+    """Mean cross-entropy over the tokens of chain and answer, in nats, with an edit at every token but the first.
+
+    Args:
+        reader: Who scores the texts.
+        traces: The texts.
+        dictionary: Gives the site.
+        edit: What is written there; None: nothing.
+    """
     scores = []
     for trace in traces:
         at = tuple(range(1, len(trace)))

@@ -17,7 +17,16 @@ CAP = 99.0
 
 
 def strongest_tokens(reads: Reads, feature: int, *, count: int = TOKENS) -> tuple[int, ...]:
-    """The tokens on which a feature's activation is largest on average, of those with at least three occurrences."""
+    """The tokens on which a feature's activation is largest on average, of those with at least three occurrences.
+
+    Args:
+        reads: Features on chains.
+        feature: Number of the feature.
+        count: Most tokens.
+
+    Returns:
+        Token ids, the strongest first; only those with an activation above 0.
+    """
     ids, place, counts = np.unique(reads.ids, return_inverse=True, return_counts=True)
     means = np.bincount(place, weights=reads.values[:, feature]) / counts
     means[counts < 3] = 0.0
@@ -36,7 +45,18 @@ def injection(
     seed: int,
     repeats: int = 1,
 ) -> float:
-    """Upper bound of Cohen's d of the largest activation with against without the tokens; NaN without tokens or texts."""
+    """Upper bound of Cohen's d of the largest activation with against without the tokens; NaN without tokens or texts.
+
+    Args:
+        dictionary: The dictionary.
+        reader: Whose states.
+        reads: Features on the chains that texts are made from.
+        feature: Number of the feature.
+        kind: Kind of step that it is said to stand for.
+        tokens: Its strongest tokens.
+        seed: Of texts, places and bootstrap (over chains).
+        repeats: Texts from each chain.
+    """
     rng = stream(seed, f"injection {feature} {kind}")
     plain = neutral_texts(reads, kind, without=tokens, rng=rng, repeats=repeats)
     if not tokens or not plain:
@@ -56,8 +76,16 @@ def neutral_texts(
 ) -> list[list[tuple[int, list[int]]]]:
     """For each of up to `TRACES` traces `repeats` texts: its prompt, then tokens of its steps of other kinds in random order.
 
+    Args:
+        reads: Features on the chains.
+        kind: Kind whose steps are left out.
+        without: Token ids that are left out everywhere behind the prompt.
+        rng: Source of chance.
+        repeats: Texts from each chain.
+
     Returns:
-        For every text where the tokens begin, and its ids.
+        A row per trace; for every text where the tokens behind the prompt begin, and its ids. Traces with too few
+        such tokens have no row.
     """
     texts = []
     for number in rng.permutation(len(reads.traces))[:TRACES]:

@@ -79,6 +79,13 @@ def curve(
 
     Cost: two forwards, and two partial ones of 2 x len(COUNTS) + 2 rows per stated value.
 
+    Args:
+        dictionary: The dictionary.
+        reader: The model that is patched.
+        trace: A trace in its tokens.
+        maker: Makes the twin; None: the trace is one of the organisms' task.
+        seed: Of the twin and of the random features.
+
     Raises:
         NotMeasurable: The trace has no twin, or no changed value feeds the answer directly.
     """
@@ -157,7 +164,14 @@ def patched(
     maker: CounterfactualMaker | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """The mean curve over traces, with intervals over traces; `maker` as in `curve`.
+    """The mean curve over traces, with intervals over traces.
+
+    Args:
+        dictionary: The dictionary.
+        reader: The model that is patched.
+        traces: Its chains; those without a twin are counted and left out.
+        maker: Makes the twins; None: the traces are of the organisms' task.
+        seed: Of the twins, the random features and the intervals.
 
     Raises:
         UserError: Fewer than two traces can be patched.

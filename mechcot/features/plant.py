@@ -90,7 +90,13 @@ class Plant:
 
 
 def written(reader: Reasoner, n: int, *, seed: int) -> list[Trace]:
-    """Chains of the organisms' writer, read by a model; no model writes, so all read the same."""
+    """Chains of the organisms' writer, read by a model; no model writes, so all read the same.
+
+    Args:
+        reader: Whose tokens and segmenter are used.
+        n: How many.
+        seed: Of problems and chains.
+    """
     asked = problems(n, seed=seed, style="random", cue="random", hops=(2, 4))
     drafts = [compose(read_question(p.question), rng=Random(f"{seed} {p.id}")) for p in asked]
     return [
@@ -141,7 +147,16 @@ def ends(at: Bool[Tensor, " token"]) -> Int[Tensor, " end"]:
 
 
 def behaviour(reader: Reasoner, traces: Sequence[Trace], spec: Plant) -> dict[str, float]:
-    """Mean probability of `hmm` at the end of marked steps and of other steps, and of marked ones with u erased."""
+    """Mean probability of `hmm` at the end of marked steps and of other steps, and of marked ones with u erased.
+
+    Args:
+        reader: The model, or its copy.
+        traces: Chains of the organisms' task.
+        spec: What was planted: direction, site and mark.
+
+    Returns:
+        `marked`, `other` and `erased`; NaN where there is no such place.
+    """
     erase = Erase(spec.direction(reader.model.config.hidden_size))
     found: dict[str, list[float]] = {"marked": [], "other": [], "erased": []}
     for trace in traces:

@@ -33,7 +33,13 @@ MIXES = 2
 
 
 def amplitude(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> float:
-    """A: `size` times the mean norm of a model's states at the site."""
+    """A: `size` times the mean norm of a model's states at the site, over the first eight traces.
+
+    Args:
+        base: The model before anything is planted.
+        traces: Its chains.
+        spec: Gives site and size.
+    """
     norms = [base.states(t.ids, [spec.site])[spec.site].norm(dim=-1).mean() for t in traces[:8]]
     return spec.size * float(torch.stack(norms).mean())
 

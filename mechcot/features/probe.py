@@ -93,7 +93,16 @@ def held_out(
 
 
 def most_different(x: Rows, y: np.ndarray, count: int) -> Int[np.ndarray, " column"]:
-    """The inputs of which some class' mean is furthest from the mean of all rows, in standard deviations."""
+    """The inputs of which some class' mean is furthest from the mean of all rows, in standard deviations.
+
+    Args:
+        x: Inputs.
+        y: Label of every row.
+        count: How many inputs.
+
+    Returns:
+        Columns of `x`, the most different first.
+    """
     spread = x.std(axis=0)
     gaps = [np.abs(x[y == label].mean(axis=0) - x.mean(axis=0)) for label in np.unique(y)]
     size = np.divide(np.max(gaps, axis=0), spread, out=np.zeros(len(spread)), where=spread > 0)
@@ -133,7 +142,16 @@ def balanced(held: Held, *, seed: int = 0) -> dict[str, Any]:
 
 
 def gap(one: Held, other: Held, *, seed: int = 0) -> dict[str, float]:
-    """Difference of two probes on the same rows, one - other, paired over traces."""
+    """Difference of two probes on the same rows, one - other, paired over traces.
+
+    Args:
+        one: One probe.
+        other: The other, held on the same rows.
+        seed: Of the bootstrap; both sides draw the same traces.
+
+    Returns:
+        `mean`, `low` and `high` of the difference in balanced accuracy.
+    """
     draws = _draws(*one.counts(), seed=seed) - _draws(*other.counts(), seed=seed)
     low, high = np.nanquantile(draws, [0.025, 0.975])
     means = [float(np.mean(np.divide(*(c.sum(axis=0) for c in h.counts())))) for h in (one, other)]
@@ -168,6 +186,12 @@ def probed(
     dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace], *, seed: int = 0
 ) -> dict[str, Any]:
     """Hold every probe on one model. Cost: about 100 small regressions.
+
+    Args:
+        dictionary: The dictionary.
+        reader: Whose states.
+        traces: Its chains.
+        seed: Of permutations and intervals.
 
     Raises:
         UserError: Fewer than `RAREST` problems, or no target has two classes that are frequent enough.

@@ -83,7 +83,13 @@ class Reads:
 
 
 def read_features(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Reads:
-    """Read the features of every chain token. Traces without a chain are left out. Cost: one forward a trace."""
+    """Read the features of every chain token. Traces without a chain are left out. Cost: one forward a trace.
+
+    Args:
+        dictionary: The dictionary.
+        reader: Whose states.
+        traces: The chains.
+    """
     kept = [trace for trace in traces if len(trace.phase(Phase.CHAIN))]
     tokens = token_states(reader, kept, dictionary.site, phases=(Phase.CHAIN,))
     values = features_of(dictionary, tokens.states)

@@ -74,7 +74,13 @@ def _entropy(by_word: Float[np.ndarray, "word feature"]) -> Float[np.ndarray, " 
 def word_windows(
     reads: Reads, reader: Reasoner, words: Sequence[str]
 ) -> Bool[np.ndarray, "word token"]:
-    """Which chain tokens stand in the windows of which words."""
+    """Which chain tokens stand in the windows of which words.
+
+    Args:
+        reads: Features on the chains.
+        reader: Whose tokens they are.
+        words: Words or phrases, matched whole and in any case; one row each, also when it never occurs.
+    """
     found = np.zeros((len(words), len(reads.values)), dtype=bool)
     start = 0
     for trace in reads.traces:
@@ -129,6 +135,11 @@ def histograms(
 ) -> dict[str, list[float] | dict[str, list[int]]]:
     """How strongly the steps of each kind excite a feature: steps by their largest activation.
 
+    Args:
+        reads: Features on the chains.
+        feature: Number of the feature.
+        bins: How many.
+
     Returns:
         `edges`, of equal bins from 0 to the largest of all (the first bin holds steps in which it does not fire, too), and
         `counts` by kind.
@@ -168,7 +179,14 @@ def changes(reads: Pair[Reads], *, seed: int = 0) -> dict[int, dict[str, Any]]:
 def top_contexts(
     reads: Reads, reader: Reasoner, feature: int, *, count: int = 6
 ) -> list[dict[str, Any]]:
-    """The steps in which a feature is most active, one entry a step: its tokens and the activation at each."""
+    """The steps in which a feature is most active, one entry a step: its tokens and the activation at each.
+
+    Args:
+        reads: Features on the chains.
+        reader: Whose tokens they are.
+        feature: Number of the feature.
+        count: Most steps; those where it never fires are left out.
+    """
     peaks = np.maximum.reduceat(reads.values[:, feature], reads.bounds)
     stops = np.append(reads.bounds[1:], len(reads.values))
     order = [n for n in np.argsort(-peaks, kind="stable")[:count] if peaks[n] > 0]
@@ -190,6 +208,15 @@ def logit_effects(
     """Tokens that one unit of a feature raises and lowers most, straight through the unembedding.
 
     The final norm is left out: signs and order are to be trusted, sizes are not.
+
+    Args:
+        dictionary: The dictionary.
+        reader: Whose unembedding.
+        feature: Number of the feature.
+        count: Tokens on each side.
+
+    Returns:
+        `up` and `down`: tokens with the change of their logit, the largest first.
     """
     table = reader.model.get_output_embeddings().weight.detach().float().cpu()
     effect = table @ dictionary.decoder[feature].float().cpu()

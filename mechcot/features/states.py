@@ -56,6 +56,12 @@ def token_states(
 
     Cost: one forward a trace; 4 x d_model bytes a token.
 
+    Args:
+        reader: Whose states.
+        traces: The texts; ids must differ.
+        site: Where.
+        phases: Which parts are kept; by default all.
+
     Raises:
         UserError: The model does not have the site, or the states pass the memory limit.
     """
@@ -76,6 +82,11 @@ def row_states(
     reader: Reasoner, rows: Sequence[Sequence[int]], site: Site
 ) -> Float[Tensor, "row token d_model"]:
     """The states of texts of one length. Cost: a forward for every `ROWS` of them.
+
+    Args:
+        reader: Whose states.
+        rows: Token ids, all of one length.
+        site: Where.
 
     Raises:
         UserError: The model does not have the site.

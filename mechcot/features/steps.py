@@ -53,6 +53,11 @@ class Steps:
 def read_steps(reader: Reasoner, traces: Sequence[Trace], sites: Sequence[Site]) -> Steps:
     """States, words and labels of every chain step. Cost: one forward a trace and a short one a step.
 
+    Args:
+        reader: Whose states and answers.
+        traces: Its chains; those without a step are left out.
+        sites: Where states are read.
+
     Raises:
         UserError: No chain has a step.
     """
