@@ -169,7 +169,7 @@ def patched(
     Args:
         dictionary: The dictionary.
         reader: The model that is patched.
-        traces: Its chains; those without a twin are counted and left out.
+        traces: Its chains; those that cannot be patched are counted and left out.
         maker: Makes the twins; None: the traces are of the organisms' task.
         seed: Of the twins, the random features and the intervals.
 

@@ -68,6 +68,11 @@ class _Tail:
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `maker` for an exact mistake, else `mistakes`; `seed` chooses steps; `answer_tokens`.
+
     Raises:
         NotMeasurable: The chain is empty, no wrong value can be made, or none feeds the answer.
     """

@@ -41,6 +41,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `answer_tokens` only.
+
     Raises:
         NotMeasurable: The chain is empty or no answer comes after it.
     """

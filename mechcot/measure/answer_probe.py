@@ -153,7 +153,13 @@ def held_out(
 
 
 def permuted(answers: np.ndarray, items: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Each item gets the answers of another: the traces of one item keep answers of one item."""
+    """Each item gets the answers of another: the traces of one item keep answers of one item.
+
+    Args:
+        answers: The answer of each trace.
+        items: Its item.
+        rng: Source of chance.
+    """
     first = {item: answers[items == item][0] for item in dict.fromkeys(items.tolist())}
     given = dict(zip(first, rng.permutation(np.array(list(first.values()))), strict=True))
     return np.array([given[item] for item in items.tolist()])

@@ -57,6 +57,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `maker` and `seed`.
+
     Raises:
         NotMeasurable: No exact counterfactual can be made, or no stated value feeds the answer.
     """

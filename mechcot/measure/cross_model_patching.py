@@ -55,6 +55,11 @@ CARD = MeasureCard(
 def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace with the reference model (`inputs.against`) and the reader.
 
+    Args:
+        after: The reader.
+        trace: A chain in its tokens.
+        inputs: `against`, `seed` (of the control) and `answer_tokens`.
+
     Raises:
         NotMeasurable: The chain is empty, the reference gives no answer, or the models are not of one architecture.
     """

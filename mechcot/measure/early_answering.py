@@ -46,6 +46,11 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
 
     Cost: one forward of the chain and one packed forward of all suffixes per answer token.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `answer_tokens` only.
+
     Raises:
         NotMeasurable: The chain is empty or no answer comes after the full chain.
     """

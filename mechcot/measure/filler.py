@@ -44,6 +44,11 @@ POINTS = 9
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `filler` and `answer_tokens`.
+
     Raises:
         NotMeasurable: The chain is empty or no answer comes after the full chain.
     """

@@ -31,7 +31,13 @@ CARD = MeasureCard(
 
 
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
-    """Read one trace; a chain without steps still gives a reading."""
+    """Read one trace; a chain without steps still gives a reading.
+
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `other`, without which `acc_other` is NaN, and `answer_tokens`.
+    """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     cuts = trace.cuts()
     prefix = reader.prefix(trace.ids[: cuts[-1]])

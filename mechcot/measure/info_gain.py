@@ -43,6 +43,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `answer_tokens` only; the scored answer is the problem's.
+
     Raises:
         NotMeasurable: The chain is empty or no answer comes after it.
     """

@@ -57,7 +57,13 @@ class Timer:
 
     @classmethod
     def start(cls, *, measure: str, trace: Trace, reader: str) -> "Timer":
-        """Start the clock of one measurement."""
+        """Start the clock of one measurement.
+
+        Args:
+            measure: Name of the measure.
+            trace: What is read.
+            reader: Name of the model.
+        """
         return cls(measure, trace, reader, perf_counter())
 
     def reading(
@@ -69,7 +75,15 @@ class Timer:
         results: Mapping[str, Result] | None = None,
         notes: Mapping[str, str] | None = None,
     ) -> Reading:
-        """The reading of this measurement."""
+        """The reading of this measurement.
+
+        Args:
+            value: The headline number; NaN when there is none.
+            reason: Why there is none; else empty.
+            scalars: Further numbers by name, nulls and identities among them.
+            results: Arrays by name.
+            notes: Texts by name.
+        """
         return Reading(
             measure=self.measure,
             trace=self.trace.id,

@@ -57,6 +57,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `maker`, `seed` and `answer_tokens`.
+
     Raises:
         NotMeasurable: The chain is empty, gives no answer, has no twin, or leaves no room for controls.
     """

@@ -43,6 +43,11 @@ CARD = MeasureCard(
 def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace with the reference model (`inputs.against`) and the reader.
 
+    Args:
+        after: The reader.
+        trace: A chain in its tokens.
+        inputs: `against` only.
+
     Raises:
         NotMeasurable: The chain has no tokens, or the models are not of one architecture.
     """

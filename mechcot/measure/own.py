@@ -37,7 +37,7 @@ class Own:
         """Probability of the answer when other text stands behind the chain's first tokens.
 
         Args:
-            cuts: How many tokens of the chain stay.
+            cuts: Token positions; prompt and chain before each stay.
             tails: What stands behind them, the question for the answer not included.
         """
         suffixes = [[*tail, *self.asked.cue] for tail in tails]
@@ -46,6 +46,11 @@ class Own:
 
 def own_answer(reader: Reasoner, trace: Trace, inputs: Inputs) -> Own:
     """Ask a reader for its answer after the whole chain.
+
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: Gives the longest answer, `answer_tokens`.
 
     Raises:
         NotMeasurable: The chain is empty or no answer comes after it.

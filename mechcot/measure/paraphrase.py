@@ -37,6 +37,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `paraphraser` and `answer_tokens`.
+
     Raises:
         NotMeasurable: The chain is empty, no answer comes after it, or it cannot be reworded.
     """

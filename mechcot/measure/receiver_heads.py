@@ -53,6 +53,11 @@ DRAWS = 2000
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa: ARG001
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: None of them is used.
+
     Raises:
         NotMeasurable: Fewer than four steps have a step at least four after them.
     """

@@ -81,6 +81,11 @@ class Drawn:
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `meaning`, `draws`, `seed` and `answer_tokens`.
+
     Raises:
         NotMeasurable: The chain is empty, gives no answer, fills the context, or nobody can compare two of its steps.
     """
@@ -134,6 +139,13 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
 def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs) -> Drawn:
     """Continue a chain behind its first `place` steps, and ask for the answer behind each continuation.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        own: Its answer after the whole chain, whose probability is measured.
+        place: How many steps stay, from 0.
+        inputs: Gives `draws`, `seed` and `answer_tokens`.
+
     Raises:
         NotMeasurable: The context has no room.
     """
@@ -180,6 +192,13 @@ def dealt(
     *,
     rng: np.random.Generator,
 ) -> float:
-    """The counterfactual importance when all continuations are dealt out at random: about 0."""
+    """The counterfactual importance when all continuations are dealt out at random: about 0.
+
+    Args:
+        before: The answer's probability behind continuations of the text before the step.
+        after: The same of the text after the step.
+        changed: Which of `before` say something else than the step.
+        rng: Source of chance.
+    """
     both = rng.permutation(np.concatenate([after, before[changed]]))
     return float(both[: len(after)].mean() - both[len(after) :].mean())

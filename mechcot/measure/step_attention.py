@@ -40,6 +40,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa: ARG001
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: None of them is used.
+
     Raises:
         NotMeasurable: The chain is empty.
     """

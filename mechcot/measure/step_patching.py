@@ -61,6 +61,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `maker`, `seed` and `answer_tokens`.
+
     Raises:
         NotMeasurable: No twin can be made, or no stated value feeds the answer directly.
     """

@@ -49,6 +49,11 @@ CARD = MeasureCard(
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """Read one trace.
 
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `seed`, for the random null only.
+
     Raises:
         NotMeasurable: The chain is empty.
     """

@@ -46,7 +46,13 @@ class Runs:
 
     @classmethod
     def of(cls, reader: Reasoner, trace: Trace, twin: Counterfactual) -> "Runs":
-        """Run both once."""
+        """Run both once.
+
+        Args:
+            reader: The model.
+            trace: The clean trace in its tokens.
+            twin: Its counterfactual, of the same layout.
+        """
         stop = trace.phase(Phase.CHAIN).stop
         ids = (*trace.ids[:stop], *reader.cue_ids)
         twin_ids = (*twin.trace.ids[:stop], *reader.cue_ids)
@@ -62,7 +68,13 @@ class Runs:
         return len(self.own)
 
     def patch(self, layer: int, at: Sequence[int], *, source: tuple[States, ...]) -> Intervention:
-        """The intervention that writes `source`'s states of one layer at `at`."""
+        """The intervention that writes `source`'s states of one layer at `at`.
+
+        Args:
+            layer: Block whose input is written.
+            at: Absolute positions.
+            source: `own` or `other`.
+        """
         edit = Replace(source[layer][list(at)])
         return Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=edit)
 
@@ -75,7 +87,17 @@ class Runs:
         return self.clean.rest(start, rows=rows, under=[*under, clean])
 
     def probability(self, hidden: Hidden, *, start: int, at: int, token: int) -> np.ndarray:
-        """Probability that every row gives `token` at absolute position `at` (read one to the left)."""
+        """Probability that every row gives `token` at absolute position `at` (read one to the left).
+
+        Args:
+            hidden: States after the final norm, from position `start` on.
+            start: Absolute position of the first of them.
+            at: Absolute position of the token.
+            token: Id of the token.
+
+        Returns:
+            `[row]`, float64.
+        """
         logprobs = self.clean.unembed(hidden[:, at - 1 - start])
         return logprobs[:, token].exp().double().cpu().numpy()
 
