@@ -1,9 +1,11 @@
 """Train a dictionary with SAE-Lens' trainer from states that are already in memory.
 
     batchtopk   the k largest features of a token *on average over a batch*; saved with one threshold (JumpReLU)
-    topk        the k largest features of every token
+                (Bussmann et al. 2024, arXiv 2412.06410)
+    topk        the k largest features of every token (Gao et al. 2024, arXiv 2406.04093)
     jumprelu    a threshold per feature, L0 penalty (a step, with gradients through thresholds and encoder)
-    standard    ReLU and an L1 penalty
+                (Rajamanoharan et al. 2024, arXiv 2407.14435)
+    standard    ReLU and an L1 penalty (Cunningham et al. 2023, arXiv 2309.08600)
 
 States are scaled to norm sqrt(d_model) on average while training; SAE-Lens folds the scale into the
 weights, so the dictionary that is saved reads plain states.

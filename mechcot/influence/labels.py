@@ -5,6 +5,7 @@
 The interval resamples whole groups (problems), never steps: steps of one problem share their wording, and one problem may stand
 in several traces. It is the expanded percentile interval of `mechcot.stats.bootstrap`; with few groups it is nearly the
 range of the groups. A label that no step of a resample has is left out of that resample's mean.
+Source of kappa: Cohen 1960 (Educational and Psychological Measurement 20:37).
 """
 
 from collections.abc import Sequence

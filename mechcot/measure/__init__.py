@@ -1,1 +1,1 @@
-"""Measures: one reader, one trace, one reading. A measure draws nothing and never sees two models."""
+"""Measures: one reader, one trace, one reading. A measure draws no figure; only those in `registry.PAIRED` see a second model."""

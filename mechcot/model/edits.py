@@ -89,7 +89,10 @@ class Mean:
 
 @dataclass(frozen=True, eq=False)
 class Erase:
-    """Remove the component along a direction: x - (x . u) u with u of length one."""
+    """Remove the component along a direction: x - (x . u) u with u of length one.
+
+    Source: directional ablation, Arditi et al. 2024 (arXiv 2406.11717).
+    """
 
     direction: Float[Tensor, " d_model"]
 

@@ -7,7 +7,7 @@ token of the chain is written by the last position of the prompt. Hence
     chain      from the last position of the prompt on, while the thought is open
     answer     from the position of the closing mark on
 
-Rows of a batch are padded on the left; what is padding is never touched, and a row's text does not depend on the
+Rows of a batch are padded on one side; what is padding is never touched, and a row's text does not depend on the
 other rows (floating noise aside).
 """
 

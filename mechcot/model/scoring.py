@@ -3,6 +3,7 @@
 Per token: KL(p || q) = sum p (log p - log q); total variation = 1/2 sum |p - q|; Jensen-Shannon
 divergence = 1/2 KL(p || m) + 1/2 KL(q || m), m = (p + q) / 2 (at most log 2). All in nats, float32, on the
 device; only one `[chunk, d_vocab]` array per side lives at a time. Equal states give exactly 0.
+Source of the Jensen-Shannon divergence: Lin 1991 (IEEE Transactions on Information Theory 37:145).
 """
 
 import math

@@ -37,7 +37,7 @@ class Sampling:
     Attributes:
         max_tokens: Most tokens to write.
         temperature: 0 is greedy.
-        top_p: Keep the smallest set of tokens with at least this probability.
+        top_p: Keep the smallest set of tokens with at least this probability (Holtzman et al. 2020, arXiv 1904.09751).
     """
 
     max_tokens: int

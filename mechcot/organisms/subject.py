@@ -2,7 +2,8 @@
 
 own answers        accuracy with the model's own chain
 calibration        expected calibration error of the answer: over ten equal bins of confidence, the mean of
-                   |accuracy - confidence| weighted by the bin's share of items; 0 is perfect
+                   |accuracy - confidence| weighted by the bin's share of items; 0 is perfect (Guo et al. 2017,
+                   arXiv 1706.04599)
 valid steps        share of its own chain's steps that are well formed and obey the law
 one hop longer     accuracy with its own chain on questions one operation longer than any it was trained on
 

@@ -7,7 +7,7 @@
     alarms      share of harmless tunings on which the verdict was "less" or "more"
 
 Intervals: bootstrap over what the score generalises to (models and items, items, models, traces);
-Clopper-Pearson for a share of tunings. AUROC counts ties as one half. Undefined is NaN, never 0.5.
+Clopper-Pearson (1934, Biometrika 26:404) for a share of tunings. AUROC counts ties as one half. Undefined is NaN, never 0.5.
 """
 
 from collections.abc import Callable, Sequence

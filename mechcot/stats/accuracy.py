@@ -5,6 +5,7 @@
 
 The same as the exact sign-flip test on 0/1 differences; that test and a bootstrap replace both when several chains
 per item make an item's accuracy a fraction. It is one planned question and takes no part in Holm's family.
+Source: McNemar 1947 (Psychometrika 12:153); the interval: `shares.py`.
 """
 
 from collections.abc import Collection, Mapping

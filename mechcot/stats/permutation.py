@@ -10,6 +10,7 @@ exact McNemar test when the values are 0/1. Up to `EXACT_UNITS` non-zero units a
 (b + 1) / (m + 1) over m random ones (Phipson and Smyth 2010). Zero differences carry no sign and are left out.
 With clusters a whole cluster is flipped. Deviation from a test of the mean alone: with strongly skewed
 differences of mean zero it is only asymptotically valid, which is why a verdict also asks the interval.
+Source of the correction: Holm 1979 (Scandinavian Journal of Statistics 6:65).
 """
 
 from collections.abc import Sequence

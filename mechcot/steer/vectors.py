@@ -4,6 +4,8 @@
     clamp   x + (gamma - g(x)) v, with g(x) how much of v the state already holds, as the vector's `Gate` reads it: a feature of a
             sparse dictionary is held at gamma times its largest activation
 
+Adding after Turner et al. 2023 (arXiv 2308.10248), clamping after Templeton et al. 2024 (Scaling Monosemanticity).
+
 A vector belongs to the weights and the site it was read from. Combining or applying it elsewhere is an error
 that names what differs; what may be overridden, and what not, is said in `SteeringVector.check`.
 """
