@@ -5,8 +5,8 @@ features above 0 per token; the dead share is that of features which fire on no 
 
     1 - (CE(x' written) - CE) / (CE(baseline written) - CE)
 
-with zeros (as published) and the mean state (stricter) as baselines; CE in nats over the tokens of chain and
-answer, written at every token but the first.
+with zeros (as in Bricken et al. 2023, Towards Monosemanticity) and the mean state (stricter) as baselines; CE in
+nats over the tokens of chain and answer, written at every token but the first.
 """
 
 from collections.abc import Sequence

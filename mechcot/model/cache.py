@@ -144,7 +144,7 @@ class MemoryStore:
     shards: Sequence[Mapping[Site, Tensor]]
 
     def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
-        """Rows `[start, stop)` of one site in one shard."""
+        """Rows `[start, stop)` of one site in one shard, see `Store.read`."""
         return self.shards[shard][site][start:stop]
 
 
@@ -156,7 +156,7 @@ class DiskStore:
     _files: dict[int, Any] = field(default_factory=dict)
 
     def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
-        """Rows `[start, stop)` of one site in one shard."""
+        """Rows `[start, stop)` of one site in one shard, see `Store.read`; only these are read from the file."""
         if shard not in self._files:
             self._files[shard] = safe_open(shard_path(self.folder, shard), framework="pt")
         return self._files[shard].get_slice(site.name)[start:stop]
