@@ -189,7 +189,7 @@ def plant(
     base: Annotated[str, typer.Option(help="An organism.")] = "organism:base",
     marks: Annotated[
         str, typer.Option(help="What marks a step, comma separated.")
-    ] = "queried,restated,early,seven",
+    ] = "restated,early,seven",
     seeds: Annotated[int, typer.Option(help="Plants per mark.")] = 1,
     blocks: Annotated[int, typer.Option(help="Blocks that write the plant, up to the third.")] = 1,
     width: Annotated[int, typer.Option(help="Number of features.")] = 512,
