@@ -61,9 +61,9 @@ class Reading:
             "item": self.item,
             "author": self.author,
             "reader": self.reader,
-            "value": None if math.isnan(self.value) else self.value,
+            "value": _known(self.value),
             "reason": self.reason,
-            "scalars": {key: None if math.isnan(v) else v for key, v in self.scalars.items()},
+            "scalars": {key: _known(v) for key, v in self.scalars.items()},
             "seconds": self.seconds,
             "notes": dict(self.notes),
             "results": {
@@ -132,3 +132,8 @@ class Reading:
             seconds=meta["seconds"],
             notes=meta["notes"],
         )
+
+
+def _known(value: float) -> float | None:
+    """A number as JSON has it; None where it is NaN or infinite."""
+    return value if math.isfinite(value) else None

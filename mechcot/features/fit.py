@@ -9,6 +9,7 @@ with zeros (as in Bricken et al. 2023, Towards Monosemanticity) and the mean sta
 nats over the tokens of chain and answer, written at every token but the first.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -49,9 +50,9 @@ class Fit:
     recovered_zero: float
     recovered_mean: float
 
-    def to_json(self) -> dict[str, float | int | str]:
-        """As data."""
-        return asdict(self)
+    def to_json(self) -> dict[str, float | int | str | None]:
+        """As data; None for what is not a number."""
+        return {k: None if v != v else v for k, v in asdict(self).items()}
 
     def __str__(self) -> str:
         return (
@@ -93,9 +94,14 @@ def fit(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Fi
         dead_share=dead,
         loss=plain,
         loss_spliced=spliced,
-        recovered_zero=1 - (spliced - plain) / (zero - plain),
-        recovered_mean=1 - (spliced - plain) / (mean - plain),
+        recovered_zero=_recovered(plain, spliced, zero),
+        recovered_mean=_recovered(plain, spliced, mean),
     )
+
+
+def _recovered(plain: float, spliced: float, baseline: float) -> float:
+    """Loss recovered; NaN where the baseline does not change the loss, so that there is nothing to recover."""
+    return 1 - (spliced - plain) / (baseline - plain) if baseline != plain else math.nan
 
 
 def _reconstruction(dictionary: Dictionary, tokens: TokenStates) -> tuple[float, float, float]:

@@ -134,6 +134,8 @@ def step_now(
         steps = [
             one for one in reasoner.read(text, classifier=classifier).chain_steps if one.tokens
         ]
+        if not steps:  # nothing but marks or white space yet
+            return 0, None
         last = steps[-1]
         over = last.text.rstrip().endswith(".")
         return (last.index + 1, None) if over else (last.index, last.kind)

@@ -80,12 +80,12 @@ def _identity_gate(
     author: str | None,
     bounds: GateBounds,
 ) -> list[Gate]:
-    """The identity edit of one side; no gate for a measure that edits nothing (has no such scalar)."""
+    """The identity edit of one side; no gate for a measure that edits nothing (has no such scalar), a closed one where it is no number."""
     rows = scalar_rows(scalars, measure=card.name, name="identity")
     rows = rows[(rows["reader"] == reader) & (rows["author"] == (author or reader))]
-    worst = rows["value"].astype(float).abs().max()
-    if not np.isfinite(worst):
+    if rows.empty:
         return []
+    worst = rows["value"].astype(float).abs().fillna(np.inf).max()
     bound = 0.0 if card.identity_exact else card.smallest_effect / bounds.noise_factor
     wanted = "it must be exactly 0" if card.identity_exact else f"at most {bound:.2g} is allowed"
     reason = f"an edit that changes nothing moved {reader} by {worst:.2g}; {wanted}"

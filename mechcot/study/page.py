@@ -143,7 +143,7 @@ def _comparison(
             Stratum(name=str(name), rows=contrast_rows(part, cards))
             for name, part in (strata.groupby("stratum") if len(strata) else ())
         ),
-        items=item_values(finding, tables, seed=seed),
+        items=item_values(finding, tables),
         early=early_curves(finding, readings, used, seed=seed),
         step_maps=step_maps(finding, readings, used),
         step_sentences=step_sentences(finding, readings, used),

@@ -10,6 +10,7 @@ from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.series import series
+from mechcot.stats.tables import pair_values
 from mechcot.study.findings import Finding, Tables, judged_cards
 from mechcot.study.plan import Study
 from mechcot.view.report_data import Band, EarlyCurves, ItemValues, PatchMap, SeriesLine, StepMaps
@@ -20,48 +21,40 @@ PLACES = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
 Readings = Mapping[tuple[str, str, str, str], Reading]
 
 
-def item_values(finding: Finding, tables: Tables, *, seed: int) -> tuple[ItemValues, ...]:
-    """Every measure item by item, for the slope plots.
+def item_values(finding: Finding, tables: Tables) -> tuple[ItemValues, ...]:
+    """Every measure item by item, for the slope plots: the pairs and the means of the contrast table.
 
     Args:
         finding: Gives the two models, the measures and whose chains they read.
-        tables: Readings of the whole study; several chains of an item are averaged for each model.
-        seed: Seed of the study, for the intervals of the two means.
+        tables: Readings of the whole study; several chains of an item are paired and averaged.
 
     Returns:
         One entry per measure, on the items with a value on both sides.
     """
-    rows = tables.readings
-    sides = (finding.before, finding.after)
-    mine = [(rows["author"] == finding.author(name)) & (rows["reader"] == name) for name in sides]
-    rows = rows[mine[0] | mine[1]]
+    claim = finding.headline
     found = []
-    for name in finding.headline.table["measure"]:
-        card = MEASURES[name].card
-        wide = (
-            rows[rows["measure"] == name]
-            .pivot_table(index="item", columns="reader", values="value", aggfunc="mean")
-            .reindex(columns=[finding.before, finding.after])
-            .dropna()
+    for row in claim.table.to_dict("records"):
+        pairs = pair_values(
+            tables.readings[tables.readings["measure"] == row["measure"]],
+            before=claim.before,
+            after=claim.after,
+            author=claim.author,
+            items=None if claim.matched is None else claim.matched.items,
         )
-        before, after = (wide[name].to_numpy(float) for name in (finding.before, finding.after))
-        means = [
-            bootstrap_mean(v, clusters=None, seed=seed, purpose=card.name) for v in (before, after)
-        ]
         found.append(
             ItemValues(
-                measure=name,
-                title=card.title,
-                unit=card.unit,
-                items=tuple(str(item) for item in wide.index),
-                before=before,
-                after=after,
-                mean_before=means[0].mean,
-                mean_after=means[1].mean,
-                low_before=means[0].low,
-                high_before=means[0].high,
-                low_after=means[1].low,
-                high_after=means[1].high,
+                measure=str(row["measure"]),
+                title=str(row["title"]),
+                unit=str(row["unit"]),
+                items=pairs.items,
+                before=pairs.before,
+                after=pairs.after,
+                mean_before=row["before"],
+                mean_after=row["after"],
+                low_before=row["before_low"],
+                high_before=row["before_high"],
+                low_after=row["after_low"],
+                high_after=row["after_high"],
             )
         )
     return tuple(found)

@@ -218,7 +218,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
             raise
         msg = f"does not fit in memory: a trace of {len(job.trace)} tokens"
         raise DoesNotFit(msg) from None
-    if np.isnan(reading.value) and not reading.reason:
+    if not np.isfinite(reading.value) and not reading.reason:
         return nothing(job, "the model's values are not finite (NaN or infinite) on this text")
     return reading
 
@@ -248,7 +248,7 @@ def inputs_for(
         filler: Text that the filler measure repeats.
         room: Most tokens that another item's chain may have.
     """
-    start = next((i for i, other in enumerate(others) if other.id == trace.id), 0)
+    start = next((i for i, other in enumerate(others) if other.id == trace.id), len(others))
     around = [*others[start + 1 :], *others[:start]]
     differing = (t for t in around if t.problem.answer != trace.problem.answer and t.chain_steps)
     other = next((t for t in differing if len(t.phase(Phase.CHAIN)) <= room), None)

@@ -91,8 +91,10 @@ def _fits(score: Mapping[str, Any]) -> Table:
                 Cell(f"{fit['explained_variance']:.3f}", "number"),
                 Cell(f"{fit['l0']:.1f}", "number"),
                 Cell(percent(fit["dead_share"]), "number"),
-                Cell(f"{fit['recovered_zero']:.3f}", "number"),
-                Cell(f"{fit['recovered_mean']:.3f}", "number"),
+                *(
+                    Cell(DASH if fit[key] is None else f"{fit[key]:.3f}", "number")
+                    for key in ("recovered_zero", "recovered_mean")
+                ),
             )
             for fit in score["fit"]
         ],

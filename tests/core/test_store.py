@@ -79,13 +79,22 @@ def test_readings_survive_the_disk_with_nan(tmp_path: Path):
         tokens="x",
     )
     reading = Reading(
-        "m", "t", "p", "a", "r", math.nan, "why", {"null": math.nan, "x": 1.5}, {"kl": matrix}
+        "m",
+        "t",
+        "p",
+        "a",
+        "r",
+        math.nan,
+        "why",
+        {"null": math.nan, "ppl": math.inf, "x": 1.5},
+        {"kl": matrix},
     )
     reading.save(tmp_path / "r.safetensors")
     back = Reading.load(tmp_path / "r.safetensors")
     assert math.isnan(back.value)
     assert back.reason == "why"
     assert back.scalars["x"] == 1.5
+    assert math.isnan(back.scalars["ppl"]), "what is infinite is no number"
     np.testing.assert_array_equal(back.results["kl"].values, matrix.values)
     assert type(back.results["kl"]) is StepMatrix
 

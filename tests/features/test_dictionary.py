@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -107,6 +108,16 @@ def test_the_fit_of_a_perfect_and_of_a_useless_dictionary(base, traces, small):
     useless = fitting.fit(small, base, traces[:3])
     assert useless.explained_variance < 0.5
     assert useless.recovered_zero < 0.9
+
+
+def test_where_a_baseline_changes_nothing_there_is_no_loss_to_recover(
+    base, traces, small, monkeypatch
+):
+    monkeypatch.setattr(fitting, "loss", lambda *_: 0.5)
+    found = fitting.fit(small, base, traces[:1])
+    assert np.isnan(found.recovered_zero)
+    assert found.to_json()["recovered_mean"] is None
+    assert "loss recovered nan" in str(found)
 
 
 def test_exact_kinds_know_more_than_words(traces):

@@ -189,7 +189,14 @@ def test_values_outside_the_cards_range_close_the_gate(gated):
 
 @pytest.mark.parametrize(
     ("exact", "moved", "ok"),
-    [(True, 1e-9, False), (True, 0.0, True), (False, 1e-3, True), (False, 0.05, False)],
+    [
+        (True, 1e-9, False),
+        (True, 0.0, True),
+        (False, 1e-3, True),
+        (False, 0.05, False),
+        (True, np.inf, False),
+        (False, np.nan, False),
+    ],
 )
 def test_the_identity_edit_must_do_nothing(gated, make_card, make_scalars, exact, moved, ok):
     identity = make_scalars(N, measure="early")
@@ -200,7 +207,7 @@ def test_the_identity_edit_must_do_nothing(gated, make_card, make_scalars, exact
     assert [g.side for g in gates_found] == ["before", "after"]
     assert gates_found[0].ok == ok
     assert gates_found[1].ok
-    assert gates_found[0].value == moved
+    assert gates_found[0].value == (np.inf if np.isnan(moved) else moved)
 
 
 def test_own_chains_need_matched_lengths(make_readings, make_scalars, make_card):

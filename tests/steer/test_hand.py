@@ -5,7 +5,7 @@ import torch
 
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.core.trace import Phase, StepKind
-from mechcot.model.authoring import prompt_ids, write_under
+from mechcot.model.authoring import prompt_ids, step_now, write_under
 from mechcot.model.edits import Add, Intervention
 from mechcot.model.hand import Hand, Steer, Where
 from mechcot.model.sites import Site
@@ -162,3 +162,9 @@ def test_mistakes_are_told(base, asked):
         base.write(asked, max_tokens=5, under=Hand((Steer(SITE, push() * float("inf")),)))
     with pytest.raises(UserError, match="0 <= since < until"):
         Where(since=4, until=4)
+
+
+def test_before_anything_is_said_the_first_step_is_being_written(base, asked):
+    now = step_now(base, asked[0], prompt_ids(base, asked[0]), None)
+    assert now(base.encode("</think>")) == (0, None)
+    assert now(base.encode("need"))[0] == 0
