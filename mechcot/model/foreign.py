@@ -23,7 +23,7 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
 
     Args:
         reader: Whose prompt and closing mark are used.
-        chain: The chain; one that was never closed stays open and counts as not finished.
+        chain: The chain; one that was never closed stays open, and counts as not finished where the reader has a mark that closes a thought.
         author: Name of the author.
     """
     return Completion(
@@ -31,7 +31,7 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
         prompt=reader.render(chain.problem),
         text=f"{chain.chain}{reader.cue.close}{chain.answer}" if chain.closed else chain.chain,
         model=author,
-        finished=chain.closed,
+        finished=chain.closed or reader.policy.tags is None,
     )
 
 

@@ -130,7 +130,7 @@ def test_values_that_are_not_finite_are_no_attention(reader, tmp_path):
         lambda: influence([spoilt], traces, out=tmp_path / "i", seed=0),
         lambda: prune(spoilt, traces, settings=Settings(keep=0.5), out=tmp_path / "p"),
     ):
-        with pytest.raises(UserError, match="values are not finite"):
+        with pytest.raises(UserError, match="states are not finite"):
             go()
 
 
@@ -138,3 +138,11 @@ def test_a_number_of_traces_below_one_is_refused(reader, tmp_path):
     path = write(tmp_path / "one.jsonl", line("one", chain=" c= 3 ."))
     with pytest.raises(UserError, match="--n of at least 1, got -1"):
         load_traces(path, reader, n=-1)
+
+
+def test_only_a_reader_with_marks_of_a_thought_takes_an_open_chain_for_unfinished(reader, tmp_path):
+    folder = save_tiny(tmp_path / "m", byte_tokenizer(merges=20), seed=0, layers=1)
+    plain = Reasoner.load(folder, dtype="float32")
+    path = write(tmp_path / "open.jsonl", line("open", chain="3 + 4 = 7. So 7."))
+    assert [trace.finished for trace in load_traces(path, plain)] == [True]
+    assert [trace.finished for trace in load_traces(path, reader)] == [False]
