@@ -16,7 +16,7 @@ test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 check-notebooks: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake -q notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --nbmake -q notebooks
 
 lint: $(STAMP)
 	$(BIN)/ruff check mechcot tests benchmarks tools notebooks
