@@ -50,7 +50,6 @@ CARD = MeasureCard(
     confounds="A linear estimate: saturation hides large effects and invents others; nats follow confidence.",
     cost="3 forwards, 1 backward, and `layers` rows of a partial forward for each of up to 4 stated values",
     smallest_effect=1.0,
-    min_items=12,
 )
 
 

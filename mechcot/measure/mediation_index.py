@@ -50,7 +50,6 @@ CARD = MeasureCard(
     confounds="No value where neither patch moves the answer: a model that ignores its chain mostly has none.",
     cost="4 forwards plus 5 partial forwards of `layers` rows",
     smallest_effect=0.15,
-    min_items=12,
 )
 
 

@@ -54,7 +54,6 @@ CARD = MeasureCard(
     confounds="Only items with re-evaluable arithmetic count; the rest are reported as not measurable.",
     cost="2 forwards plus one partial forward of `layers` rows per stated value",
     smallest_effect=0.15,
-    min_items=12,
 )
 
 

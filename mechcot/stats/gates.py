@@ -17,8 +17,8 @@ hold for every measure of the comparison, the others for their own measure only.
 Chance is *not* each model's accuracy with another item's chain: a model that bypasses its chain stays right with any
 chain, so by that rule its chance would equal its accuracy and the finding itself would close the gate. Chance is a
 property of the task: what a model earns that only follows another item's chain, which is the share of item pairs with the
-same answer (`answers` given), or the lowest accuracy with another item's chain among all readers; the smaller of the
-two. "Critical share" is the smallest accuracy that a guesser at chance reaches in under 5 % of samples of this size.
+same answer. Where the answers are not given, the lowest accuracy with another item's chain among all readers stands in (too
+low, as that chain is chosen to have another answer). "Critical share" is the smallest accuracy that a guesser at chance reaches in under 5 % of samples of this size.
 """
 
 from collections import Counter
@@ -119,19 +119,21 @@ def matching(scalars: pd.DataFrame, before: str, after: str, *, bounds: GateBoun
 def chance_level(scalars: pd.DataFrame, *, answers: Mapping[str, str] | None = None) -> float:
     """Accuracy of a model that only follows another item's chain; NaN when nothing tells.
 
-    See the module's text: the smaller of the share of item pairs with equal answers and the lowest
-    `acc_other` among the readers. Never negative evidence against a model that ignores its chain.
+    See the module's text: the share of item pairs with equal answers; without at least two answers the lowest `acc_other`
+    among the readers. Never evidence against a model that ignores its chain.
+
+    Args:
+        scalars: Tidy scalars table, of one comparison's items.
+        answers: Reference answer of each item.
     """
+    seen = set(scalars["item"])
+    counts = Counter(text.strip() for item, text in (answers or {}).items() if item in seen)
+    total = sum(counts.values())
+    if total > 1:
+        return sum(c * (c - 1) for c in counts.values()) / (total * (total - 1))
     rows = scalar_rows(scalars, measure=GATE_MEASURE, name="acc_other")
     rows = rows[np.isfinite(rows["value"].astype(float))]
-    levels = list(rows.groupby("reader")["value"].mean().astype(float))
-    if answers is not None:
-        seen = set(scalars["item"])
-        counts = Counter(text.strip() for item, text in answers.items() if item in seen)
-        total = sum(counts.values())
-        if total > 1:
-            levels.append(sum(c * (c - 1) for c in counts.values()) / (total * (total - 1)))
-    return min(levels) if levels else float("nan")
+    return float(rows.groupby("reader")["value"].mean().min()) if len(rows) else float("nan")
 
 
 def _cell(scalars: pd.DataFrame, *, name: str, reader: str, author: str | None) -> pd.Series:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
@@ -15,7 +13,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import with_exact_kinds
 from mechcot.study.explore import explorer
 from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
-from mechcot.study.pictures import PLACES, by_place, nanmean
+from mechcot.study.pictures import Patched, patch_map
 from mechcot.study.run import filler_for
 from mechcot.study.strips import strips
 from mechcot.view.explorer import Explorer
@@ -126,10 +124,7 @@ def patch_maps(found: Explorer) -> tuple[PatchMap, ...]:
     maps = []
     for key, readout in READOUTS:
         pairs = [
-            [
-                by_place(grid.by_reader[r], grid.columns, steps=item.n_chain)
-                for r in found.data.readers
-            ]
+            [Patched(grid.by_reader[r], grid.columns, item.n_chain) for r in found.data.readers]
             for item in found.data.items
             for grid in item.grids
             if grid.key == key and set(found.data.readers) <= grid.by_reader.keys()
@@ -137,22 +132,10 @@ def patch_maps(found: Explorer) -> tuple[PatchMap, ...]:
         if not pairs:
             msg = "no trace was patched in both models; give `look` problems with counterfactuals and the measure step_patching"
             raise UserError(msg)
-        if len({side.shape for pair in pairs for side in pair}) > 1:
+        if len({side.values.shape[0] for pair in pairs for side in pair}) > 1:
             msg = "the two models differ in depth, so their layers cannot stand side by side"
             raise UserError(msg)
-        before, after = (nanmean(np.array(side), axis=0) for side in zip(*pairs, strict=True))
-        maps.append(
-            PatchMap(
-                readout=readout,
-                unit=MEASURES["step_patching"].card.unit,
-                layers=tuple(range(len(before))),
-                places=PLACES,
-                before=before,
-                after=after,
-                difference=after - before,
-                n=len(pairs),
-            )
-        )
+        maps.append(patch_map(readout, *zip(*pairs, strict=True)))
     return tuple(maps)
 
 

@@ -65,7 +65,9 @@ def report_data(
         command=study.command,
         models=tuple(_entry(models, name) for name in models.names),
         prompt=PromptShown(
-            policy=first.policy.describe(),
+            policy=(
+                first.policy.shared() if study.template == "shared" else first.policy
+            ).describe(),
             example=chains.headline[0].prompt,
             cue=first.cue.text,
         ),

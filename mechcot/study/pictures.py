@@ -1,6 +1,7 @@
 """The values behind the page's figures, picked from tables and readings: curves, maps, slopes, series."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -165,6 +166,21 @@ def step_maps(
     return tuple(found)
 
 
+@dataclass(frozen=True, eq=False)
+class Patched:
+    """Step patching of one chain by one reader.
+
+    Attributes:
+        values: Effect of every step that was patched; NaN where there is none.
+        columns: The step of each column, from 0.
+        steps: Steps of the chain.
+    """
+
+    values: Float[np.ndarray, "layer column"]
+    columns: Sequence[float] | Sequence[int]
+    steps: int
+
+
 def patch_maps(
     finding: Finding, readings: Readings, traces: Sequence[Trace]
 ) -> tuple[PatchMap, ...]:
@@ -178,63 +194,67 @@ def patch_maps(
     found = []
     for readout, title in (("next", "next"), ("answer", "answer (later text kept)")):
         sides = [
-            _patch_mean(readout, finding.author(reader), reader, readings, traces)
+            _patched(readout, finding.author(reader), reader, readings, traces)
             for reader in (finding.before, finding.after)
         ]
-        if any(side is None for side in sides):
-            continue
-        (before, n), (after, _) = sides
-        if len(before) != len(after):
-            continue
-        found.append(
-            PatchMap(
-                readout=title,
-                unit=MEASURES["step_patching"].card.unit,
-                layers=tuple(range(len(before))),
-                places=PLACES,
-                before=before,
-                after=after,
-                difference=after - before,
-                n=n,
-            )
-        )
+        if all(sides) and sides[0][0].values.shape[0] == sides[1][0].values.shape[0]:
+            found.append(patch_map(title, *sides))
     return tuple(found)
 
 
-def _patch_mean(
+def _patched(
     readout: str, author: str, reader: str, readings: Readings, traces: Sequence[Trace]
-) -> tuple[np.ndarray, int] | None:
-    """Mean over items of each item's mean in every fifth of the chain."""
-    grids = []
+) -> list[Patched]:
+    found = []
     for trace in traces:
         reading = readings.get(("step_patching", author, reader, trace.id))
-        if reading is None or readout not in reading.results:
-            continue
-        result = reading.results[readout]
-        grids.append(by_place(result.values, result.labels["step"], steps=len(trace.chain_steps)))
-    if not grids:
-        return None
-    return nanmean(np.array(grids), axis=0), len(grids)
+        if reading is not None and readout in reading.results:
+            result = reading.results[readout]
+            steps = len(trace.chain_steps)
+            found.append(Patched(result.values, result.labels["step"], steps))
+    return found
 
 
-def by_place(
-    values: Float[np.ndarray, "layer column"],
-    columns: Sequence[float] | Sequence[int],
-    *,
-    steps: int,
-) -> Float[np.ndarray, "layer place"]:
-    """Mean in every fifth of the chain; NaN where no step was read.
+def patch_map(readout: str, before: Sequence[Patched], after: Sequence[Patched]) -> PatchMap:
+    """Means over chains, by layer and place.
 
     Args:
-        values: One column a step that was read.
-        columns: The step of each column.
-        steps: Steps of the chain.
+        readout: Its name.
+        before: The chains as the reference model reads them, at least one.
+        after: The same for the later checkpoint, as deep as the reference.
     """
-    share = np.array(columns) / max(1, steps)
-    place = np.minimum((share * len(PLACES)).astype(int), len(PLACES) - 1)
-    grid = np.full((values.shape[0], len(PLACES)), np.nan)
+    grids = [np.array([by_place(each) for each in side]) for side in (before, after)]
+    means = [nanmean(grid, axis=0) for grid in grids]
+    whole = [
+        nanmean(np.array([nanmean(each.values, axis=1) for each in side]), axis=0)
+        for side in (before, after)
+    ]
+    counts = np.minimum(*(np.isfinite(grid).any(axis=1).sum(axis=0) for grid in grids))
+    return PatchMap(
+        readout=readout,
+        unit=MEASURES["step_patching"].card.unit,
+        layers=tuple(range(len(means[0]))),
+        places=PLACES,
+        before=means[0],
+        after=means[1],
+        difference=means[1] - means[0],
+        n=len(before),
+        counts=counts,
+        whole_before=whole[0],
+        whole_after=whole[1],
+    )
+
+
+def by_place(patched: Patched) -> Float[np.ndarray, "layer place"]:
+    """Mean in every fifth of the chain, by where a step ends among the steps; NaN where none was patched.
+
+    The last step stands at 100 %, in the last fifth, however short the chain is.
+    """
+    ends = (np.array(patched.columns) + 1) / max(1, patched.steps)
+    place = np.ceil(ends * len(PLACES) - 1e-9).astype(int) - 1
+    grid = np.full((patched.values.shape[0], len(PLACES)), np.nan)
     for p in set(place):
-        grid[:, p] = nanmean(values[:, place == p], axis=1)
+        grid[:, p] = nanmean(patched.values[:, place == p], axis=1)
     return grid
 
 

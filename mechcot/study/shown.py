@@ -8,7 +8,7 @@ from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.study.findings import Finding
-from mechcot.study.pictures import Readings, nanmean
+from mechcot.study.pictures import Readings
 from mechcot.view.report_data import ItemShown, PatchMap, Sentence, StepShown
 from mechcot.view.words import number
 
@@ -131,8 +131,8 @@ def layer_sentences(finding: Finding, maps: Sequence[PatchMap]) -> tuple[Sentenc
     """Where in the network a stated value is read, in words: the last layer with half of the largest effect."""
     found = []
     for readout in maps:
-        for name, grid in ((finding.before, readout.before), (finding.after, readout.after)):
-            by_layer = nanmean(grid, axis=1)
+        sides = ((finding.before, readout.whole_before), (finding.after, readout.whole_after))
+        for name, by_layer in sides:
             if not np.isfinite(by_layer).any():
                 continue
             top = float(np.nanmax(by_layer))
@@ -144,7 +144,7 @@ def layer_sentences(finding: Finding, maps: Sequence[PatchMap]) -> tuple[Sentenc
             else:
                 last = int(np.max(np.nonzero(by_layer >= top / 2)))
                 text = (
-                    f"Readout {readout.readout}: in {name} the stated value moves what follows by {top:.2f} (mean over the chain, at the strongest layer), "
+                    f"Readout {readout.readout}: in {name} the stated value moves what follows by {top:.2f} (mean over {readout.n} items, at the strongest layer), "
                     f"and by at least half of that up to the input of block {last}: "
                     f"later blocks have already read it."
                 )

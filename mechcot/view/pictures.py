@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 NAN = math.nan
 
@@ -122,6 +122,9 @@ class PatchMap:
         after: Values for the later checkpoint.
         difference: after - before.
         n: Items behind the map.
+        counts: Items that have a value in each column.
+        whole_before: Mean over items of each item's mean over all its values, by layer.
+        whole_after: The same for the later checkpoint.
     """
 
     readout: str
@@ -132,6 +135,9 @@ class PatchMap:
     after: Float[np.ndarray, "layer place"]
     difference: Float[np.ndarray, "layer place"]
     n: int
+    counts: Int[np.ndarray, " place"]
+    whole_before: Float[np.ndarray, " layer"]
+    whole_after: Float[np.ndarray, " layer"]
 
 
 @dataclass(frozen=True, eq=False)

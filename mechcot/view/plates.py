@@ -157,6 +157,6 @@ def _patch_map(comparison: Comparison, numbers: Iterator[int]) -> Plate | None:
         next(numbers),
         patch_map(comparison.patch_maps, before=comparison.before, after=comparison.after),
         "The state of a counterfactual run is written in where the chain states a value; a cell says how far what follows "
-        "moves to what that value predicts. One row of maps a readout, never mixed.",
+        "moves to what that value predicts. Place: where the step ends among the steps of its chain. Each readout has a row of its own.",
         tables.patch_maps(comparison.patch_maps),
     )

@@ -87,10 +87,12 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         subtitle=f"mean over n = {_n(result)} items; bars: 95 % bootstrap intervals; dotted: nothing acts",
         axis="alpha, taken from the logits" if penalty else "dose: mean KL in nats a token",
     )
-    caption = (
-        "A real effect moves away from the dotted line where its control stays on it. Controls get the same dose, or the "
-        "vector's own factor where no factor reaches that dose (the table of doses says what was measured)."
-    )
+    caption = "A real effect moves away from the dotted line where its control stays on it."
+    if not penalty:
+        caption += (
+            " Controls get the same dose, or the vector's own factor where no factor reaches that dose "
+            "(the table of doses says what was measured)."
+        )
     return Plate(0, figure, caption, means(dosed, readouts, result))
 
 
@@ -118,7 +120,7 @@ def _held(result: Mapping[str, Any]) -> Plate | None:
     figure = differences(rows, [title(name) for name in names], colours, **about)
     caption = (
         "Each line is the vector (or penalty) minus what it is held against, at the same dose, model and sign. "
-        "An interval that touches the dotted line is no difference."
+        "Where an interval touches the dotted line, the two are not told apart."
     )
     return Plate(0, figure, caption, contrast_table(held, result))
 

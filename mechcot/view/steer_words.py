@@ -11,7 +11,7 @@ ACTING = ("vector", "penalty")
 
 
 def found(result: Mapping[str, Any]) -> list[str]:
-    """Sentences about the largest dose (or alpha): one for each own vector and sign (or penalty), one for whose vector it is.
+    """Sentences: one for each own vector and sign at the largest dose, one for each penalty, one for whose vector it is.
 
     Args:
         result: What `summary.json` holds.
@@ -24,7 +24,7 @@ def found(result: Mapping[str, Any]) -> list[str]:
     own = [
         arm
         for arm in arms
-        if _dose(arm) == most and (arm["role"] == "penalty" or arm["source"] == arm["model"])
+        if arm["role"] == "penalty" or (_dose(arm) == most and arm["source"] == arm["model"])
     ]
     told = [" ".join(filter(None, (_change(arm, result), _held(arm, result)))) for arm in own]
     crossed = [c for c in result["contrasts"] if c["what"] == "interaction" and _dose(c) == most]
@@ -65,7 +65,7 @@ def _moved(told: Mapping[str, float]) -> str:
 
 
 def _held(arm: Arm, result: Mapping[str, Any]) -> str:
-    """Which controls the change goes beyond, and which it is not told apart from."""
+    """Which controls the change goes beyond and which it is not told apart from, in the readout and in right answers."""
     readout = result["experiment"]["readout"]
     keys = ("model", "source", "sign", "nats", "alpha", "beta")
     here = [
@@ -73,28 +73,34 @@ def _held(arm: Arm, result: Mapping[str, Any]) -> str:
         for c in result["contrasts"]
         if c["what"] == arm["role"] and all(c[key] == arm[key] for key in keys)
     ]
-    way = 1 if arm["change"][readout]["mean"] >= 0 else -1
-    beyond, alike, behind = [], [], []
-    for one in here:
-        if one["against"] == "truncation":
-            continue
-        low, high = sorted(way * end(one, readout, which) for which in ("low", "high"))
-        (beyond if low > 0 else behind if high < 0 else alike).append(_plainly(one["against"]))
-    parts = [
-        f"{words} {_listed(names)}"
-        for words, names in (
-            ("it does more than", beyond),
-            ("not told apart from", alike),
-            ("it does less than", behind),
-        )
-        if names
-    ]
-    cut = [c for c in here if c["against"] == "truncation"]
+    controls = [c for c in here if c["against"] != "truncation"]
+    parts = []
+    if controls:
+        way = 1 if arm["change"][readout]["mean"] >= 0 else -1
+        did = _sorted(controls, readout, way=way, words=("it does more than", "it does less than"))
+        kept = _sorted(controls, "correct", way=1, words=("more than with", "fewer than with"))
+        parts = [f"Beside its controls, {title(readout)}: {did}. Right answers: {kept}."]
     parts += [
-        f"right answers against the clean chain cut at that length {_moved(c['values']['correct'])}"
-        for c in cut
+        f"Right answers against the clean chain cut at that length: {_moved(c['values']['correct'])}."
+        for c in here
+        if c["against"] == "truncation"
     ]
-    return f"Of its controls: {'; '.join(parts)}." if parts else ""
+    return " ".join(parts)
+
+
+def _sorted(
+    contrasts: Sequence[Mapping[str, Any]], name: str, *, way: int, words: tuple[str, str]
+) -> str:
+    """The controls by whether the paired interval lies above 0, holds it, or lies below; of several draws all must."""
+    ends: dict[str, list[tuple[float, float]]] = {}
+    for one in contrasts:
+        low, high = sorted(way * end(one, name, which) for which in ("low", "high"))
+        ends.setdefault(_plainly(one["against"]), []).append((low, high))
+    more = [key for key, drawn in ends.items() if all(low > 0 for low, _ in drawn)]
+    less = [key for key, drawn in ends.items() if all(high < 0 for _, high in drawn)]
+    alike = [key for key in ends if key not in (*more, *less)]
+    said = ((words[0], more), ("not told apart from", alike), (words[1], less))
+    return "; ".join(f"{how} {_listed(names)}" for how, names in said if names)
 
 
 def _plainly(control: str) -> str:
@@ -112,5 +118,4 @@ def _crossed(one: Mapping[str, Any], result: Mapping[str, Any]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    unique = list(dict.fromkeys(names))
-    return unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -290,10 +290,15 @@ def step_map(maps: StepMaps, *, most: int = 24) -> Table:
 
 
 def patch_maps(maps: Sequence[PatchMap]) -> Table:
-    """Before → after per readout and layer."""
+    """Before → after per readout and layer, and how many items have a value at each place."""
     places = tuple(dict.fromkeys(place for one in maps for place in one.places))
     rows = []
     for one in maps:
+        counts = dict(zip(one.places, one.counts, strict=True))
+        items = [
+            Cell(str(counts[place]) if place in counts else DASH, "number") for place in places
+        ]
+        rows.append([Cell(one.readout, "", "items"), Cell("", "number"), *items])
         for row, layer in enumerate(one.layers):
             line = [Cell(one.readout), Cell(str(layer), "number")]
             for place in places:

@@ -42,6 +42,9 @@ def test_maps_by_layer_and_place_are_means_over_traces():
     assert answer.n == 2
     np.testing.assert_allclose(answer.before[:, [0, 4]], [[0.75, 0.0], [0.3, np.nan]])
     np.testing.assert_allclose(answer.difference[0, 0], -0.375)
+    assert list(answer.counts) == [2, 0, 0, 0, 1]
+    np.testing.assert_allclose(answer.whole_before, [0.5, 0.3])
+    np.testing.assert_allclose(answer.whole_after, [0.25, 0.15])
     assert np.isnan(answer.before[:, 1:4]).all()
     with pytest.raises(UserError, match="expected two models, before and after, got 1"):
         patch_maps(Explorer(ExplorerData("", "", ("a",), items)))

@@ -224,6 +224,8 @@ def test_patch_map_has_a_row_a_readout(data):
         np.testing.assert_array_equal(trace.z, values)
     assert "<b>next</b>" in said(figure) and "<b>answer</b>" in said(figure)
     assert figure.data[2].text[0][0].startswith(("−", "0", "+"))
+    assert next(figure.select_xaxes()).ticktext[2].endswith("<br>n = 7")
+    assert [cell.text for cell in tables.patch_maps(maps).rows[0]][4] == "7"
 
 
 def test_series_equal_the_lines(series_data):

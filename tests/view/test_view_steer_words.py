@@ -46,9 +46,9 @@ def test_the_largest_dose_and_what_it_is_told_apart_from():
     (sentence,) = found(result(arms, contrasts))
     assert sentence == (
         "The vector of base, at 0.2 nats: tokens of the chain 100.00 → 60.00 (−40.00 [−45.00, −35.00]), "
-        "right answers 75 % → 75 % (−0.25 [−0.50, 0.00]). Of its controls: it does more than random; "
-        "not told apart from flipped; it does less than wrong layer; "
-        "right answers against the clean chain cut at that length +0.50 [0.25, 0.75]."
+        "right answers 75 % → 75 % (−0.25 [−0.50, 0.00]). Beside its controls, tokens of the chain: it does more than random; "
+        "not told apart from flipped; it does less than wrong layer. Right answers: more than with random, flipped and wrong layer. "
+        "Right answers against the clean chain cut at that length: +0.50 [0.25, 0.75]."
     )
 
 
@@ -64,3 +64,9 @@ def test_both_signs_and_whose_vector_it_is():
 
 def test_without_an_arm_that_acts_nothing_is_said():
     assert found(result([arm("clean")], [])) == []
+
+
+def test_of_several_draws_all_must_be_told_apart():
+    arms = [arm("clean"), arm("vector", nats=0.2, tokens=60.0, change=(-40.0, -45.0, -35.0))]
+    (sentence,) = found(result(arms, [against("random", -9.0, -8.0), against("random", -9.0, 1.0)]))
+    assert "tokens of the chain: not told apart from random." in sentence

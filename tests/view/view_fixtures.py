@@ -222,7 +222,8 @@ def patch_maps(arm, rng):
         out.append(
             rd.PatchMap(
                 readout=readout, unit="share of items that give the predicted tokens", layers=layers, places=places,
-                before=before, after=after, difference=after - before, n=N,
+                before=before, after=after, difference=after - before, n=N, counts=np.array([N, N, 7, N, 0]),
+                whole_before=before.mean(axis=1), whole_after=after.mean(axis=1),
             )
         )  # fmt: skip
     return tuple(out)

@@ -26,7 +26,7 @@ def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure
         shared_yaxes=True,
         shared_xaxes=True,
         horizontal_spacing=0.025,
-        vertical_spacing=0.16 / max(len(maps), 1),
+        vertical_spacing=0.3 / max(len(maps), 1),
         column_titles=[plain(before, limit=24), plain(after, limit=24), "after − before"],
     )
     for row, one in enumerate(maps, start=1):
@@ -54,7 +54,11 @@ def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure
         )
         figure.update_xaxes(
             tickvals=across,
-            ticktext=[wrapped(one.places[place], width=9) for place in across],
+            ticktext=[
+                f"{wrapped(one.places[place], width=9)}<br>n = {one.counts[place]}"
+                for place in across
+            ],
+            showticklabels=True,
             showgrid=False,
             range=[-0.5, len(one.places) - 0.5],
             zeroline=False,
@@ -64,7 +68,7 @@ def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure
         )
     figure.update_annotations(font_size=12)
     deep = max((len(one.layers) for one in maps), default=1)
-    height = len(maps) * max(150, min(26 * deep, 420)) + 215
+    height = len(maps) * max(180, min(26 * deep, 420)) + 225
     colour_axes(
         figure,
         [array for one in maps for array in (one.before, one.after)],
@@ -72,12 +76,10 @@ def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure
         maps[0].unit if maps else "",
         height=height,
     )
-    counts = sorted({one.n for one in maps}) or [0]
-    span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     titled(
         figure,
         "Where a counterfactual value takes hold: layer by place in the chain",
-        f"{plain(maps[0].unit, limit=60) if maps else ''}; mean over n = {span} items, no intervals",
+        f"{plain(maps[0].unit, limit=60) if maps else ''}; mean over the items that have a value there (n), no intervals; empty: none has",
         height=height,
         top=86,
     )
