@@ -19,6 +19,7 @@ from mechcot.steer.cli import app as steer
 from mechcot.study.cli import explore
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 UNUSABLE = {
     *(errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
     *(errno.EEXIST, errno.ENOENT, errno.EPERM, errno.ENAMETOOLONG),
@@ -248,10 +249,9 @@ def main() -> None:
     except UserError as error:
         _fail(str(error))
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            _fail(
-                f"the disk is full ({error.filename or 'unknown file'}); free some space, the same command resumes"
-            )
+        if error.errno in FULL:
+            where = f" ({error.filename})" if error.filename else ""
+            _fail(f"the disk is full{where}; free some space, the same command resumes")
         if error.errno in UNUSABLE:
             _fail(f"cannot write or read {error.filename}: {error.strerror}; choose another folder")
         raise

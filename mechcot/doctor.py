@@ -215,11 +215,21 @@ def _answer(reader: "Reasoner") -> tuple[bool, str]:
 def _tokenizer(reader: "Reasoner") -> tuple[bool, str]:
     prompt = reader.render(_problem(reader))
     ids = reader.encode(prompt)
-    same_text, same_ids = reader.decode(ids) == prompt, reader.encode(reader.decode(ids)) == ids
+    back = reader.decode(ids)
+    if ids and "".join(back.split()) != "".join(prompt.split()):
+        said = f"ids do not spell the text: {_start(prompt, back)}; check which tokenizer class the files are loaded as"
+        return False, said
+    same_text, same_ids = back == prompt, reader.encode(back) == ids
     what = (
         "the text and the ids" if same_text else "the ids, not the text" if same_ids else "neither"
     )
     return same_ids, f"{len(ids)} ids -> text -> ids gives back {what}"
+
+
+def _start(text: str, other: str) -> str:
+    """Where two texts begin to differ."""
+    at = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), len(other))
+    return f"{text[at : at + 24]!r} comes back as {other[at : at + 24]!r}"
 
 
 CHECKS: dict[str, Callable[["Reasoner"], tuple[bool, str]]] = {

@@ -35,7 +35,7 @@ def test_a_well_model_passes_every_line(base):
 
 def test_a_template_that_drops_the_question_is_found(base):
     deaf = replace(base, policy=replace(base.policy, template=lambda _: "find a ?"))
-    assert broken(deaf) == {"prompt"}
+    assert "prompt" in broken(deaf)
 
 
 def test_a_cue_behind_which_no_answer_is_read_is_found(base):

@@ -92,7 +92,7 @@ class Reading:
             with safe_open(str(path), framework="numpy") as file:
                 meta = json.loads((file.metadata() or {}).get("reading", "{}"))
                 arrays = {key: file.get_tensor(key) for key in meta.get("results", ())}
-        except (SafetensorError, ValueError) as error:
+        except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
             msg = f"{path}: expected a reading, the file is damaged ({error}); remove it and run again"
             raise UserError(msg) from error
         if meta.get("schema") != SCHEMA:

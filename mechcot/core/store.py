@@ -37,10 +37,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write stable, indented JSON atomically; NaN is refused, pass None."""
-    write_text(
-        path,
-        json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n",
-    )
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Stable, indented JSON; NaN is refused, pass None."""
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path, *, what: str) -> dict[str, Any]:

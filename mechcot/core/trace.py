@@ -135,6 +135,11 @@ class Trace:
         return len(self.ids)
 
     @property
+    def sample(self) -> str:
+        """Which of several chains of its problem by its author; empty when the id does not say."""
+        return self.id.removeprefix(f"{self.problem.id}/{self.author}").removeprefix("/")
+
+    @property
     def chain_steps(self) -> tuple[Step, ...]:
         """The steps of the chain."""
         return tuple(step for step in self.steps if step.phase is Phase.CHAIN)

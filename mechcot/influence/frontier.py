@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.influence.orders import METHODS
-from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.stats.shares import share_interval
 
 COLUMNS = ("item", "method", "executor", "share", "kept_tokens", "tokens", "right", "same")
 
@@ -68,6 +68,6 @@ def truth_rows(agreements: Sequence[Mapping[str, Any]], *, seed: int) -> list[di
 
 
 def _mean(values: np.ndarray, *, seed: int) -> tuple[float, float, float]:
-    """Mean with its interval; the same resamples for every method, so that curves compare."""
-    found = bootstrap_mean(values, seed=seed, purpose="frontier")
+    """Mean with its interval: a score interval where every item is 0 or 1, else a bootstrap with the same resamples for every method."""
+    found = share_interval(values, seed=seed, purpose="frontier")
     return found.mean, found.low, found.high

@@ -217,15 +217,15 @@ def _text(text: str, where: str) -> dict[str, Any]:
 
 def _anchor(chunk: Any, where: str) -> Anchor:
     try:
-        tags = chunk.get("function_tags", ())
+        tags = chunk.get("function_tags") or ()
         given = {name: float(chunk[name]) for name in IMPORTANCES if chunk.get(name) is not None}
         return Anchor(
             text=str(chunk["chunk"]),
             tags=(tags,) if isinstance(tags, str) else tuple(str(tag) for tag in tags),
-            depends=tuple(int(step) for step in chunk.get("depends_on", ())),
+            depends=tuple(int(step) for step in chunk.get("depends_on") or ()),
             importance={name: value for name, value in given.items() if math.isfinite(value)},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         msg = f"{where}: not a sentence of Thought Anchors ({type(error).__name__}: {error})"
         raise UserError(msg) from error
 

@@ -24,6 +24,7 @@ from mechcot.influence.online import RANKS, Online, write_online
 from mechcot.influence.prune import plain
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.stats.shares import paired_interval, share_interval
 from mechcot.text.answers import same_answer
 from mechcot.view.words import fixed, interval, signed
 
@@ -151,8 +152,14 @@ def summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
     rows = []
     for way, part in table.groupby("way", sort=False):
         about = {"seed": seed, "purpose": "online"}
-        accuracy = bootstrap_mean(part["right"].to_numpy(float), **about)
-        change = bootstrap_mean((right[way] - right[first]).dropna().to_numpy(float), **about)
+        accuracy = share_interval(part["right"].to_numpy(float), **about)
+        both = right[[first, way]].dropna().to_numpy(float)
+        # the unpruned text against itself is no change, whatever the items are
+        change = (
+            bootstrap_mean(both[:, 0] - both[:, -1], **about)
+            if way == first
+            else paired_interval(both[:, 0], both[:, -1], **about)
+        )
         rows.append(
             {
                 "way": str(way),

@@ -165,7 +165,7 @@ def _points(
                         tokens,
                         sum(sizes),
                         float(right),
-                        float(answer == full or same_answer(answer, full or "")),
+                        float(answer is not None and same_answer(answer, full or "")),
                     ]
                 )
     return rows
@@ -182,6 +182,7 @@ def _pruned(trace: Trace, kept: frozenset[int]) -> dict[str, Any]:
         "chain": "".join(step.text for step in steps),
         "answer_text": rest.partition("</think>")[2] or rest,
         "author": trace.author,
+        **({"sample": trace.sample} if trace.sample else {}),
         "kept_steps": sorted(kept),
         "steps": len(trace.chain_steps),
     }

@@ -92,7 +92,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
             "identity": runs.identity(changed),
             "noise": runs.noise(changed),
             "d_chain": float(chain[1:].mean()),
-            "null_random": float(ctrl[1:].mean()),
+            "control": float(ctrl[1:].mean()),
             "undefined": float(np.isnan(layers[1:]).mean()),
             "patched": float(len(changed)),
         },

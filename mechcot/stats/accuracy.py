@@ -111,10 +111,12 @@ def accuracy_change(
         else sign_flip_p(moved, flips=resamples, **draws)
     )
     same = equivalence(moved, bound=bounds.accuracy_effect, span=1.0, resamples=resamples, **draws)
+    # the test is one at 90 %; nothing is ruled out that the 95 % interval beside it still holds
+    within = max(abs(interval.low), abs(interval.high)) <= bounds.accuracy_effect
     verdict, reason = judge_change(
         interval,
         p=p,
-        p_equivalence=same.p,
+        p_equivalence=same.p if within else float("nan"),
         smallest_effect=bounds.accuracy_effect,
         min_items=bounds.min_items,
     )

@@ -9,9 +9,9 @@ Only rows that were judged, of direction +1 and not `exploratory`, have a say. O
     inconclusive              none of the decided verdicts has half
     not judged                no measure could be judged
 
-"No longer used" instead of "used less" needs more: for every measure that fell, the whole interval of the value after lies
-below one smallest effect. A directional measure is 0 where the chain does nothing, whatever its range (a signed one can fall
-below 0 by noise, or where the chain misleads).
+"No longer used" instead of "used less" needs more: at least two measures with a say, and for every one of them, whatever its
+verdict, the whole interval of the value after lies within one smallest effect of 0. A directional measure is 0 where the chain
+does nothing, whatever its range; a signed one below 0 says that the chain misleads.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def conclude(table: pd.DataFrame) -> Conclusion:
     agree, against = decided[decided["verdict"] == verdict], decided[decided["verdict"] != verdict]
     return Conclusion(
         verdict=verdict,
-        gone=verdict == "less" and bool(_at_nothing(agree).all()),
+        gone=verdict == "less" and len(judged) > 1 and bool(_at_nothing(judged).all()),
         judged=len(judged),
         agree=tuple(agree["title"]),
         disagree=tuple(zip(against["title"], against["verdict"], strict=True)),
@@ -83,5 +83,6 @@ def _combined(judged: pd.DataFrame) -> Overall:
 
 
 def _at_nothing(rows: pd.DataFrame) -> pd.Series:
-    """Rows whose value after, interval included, is below one smallest effect."""
-    return rows["after_high"] <= rows["smallest_effect"]
+    """Rows whose value after, interval included, is within one smallest effect of 0."""
+    bound = rows["smallest_effect"]
+    return (rows["after_high"] <= bound) & (rows["after_low"] >= -bound)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from mechcot.stats.accuracy import AccuracyChange
 from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.gate import Gate
+from mechcot.stats.verdict import SMALLER
 
 MINUS = "\N{MINUS SIGN}"
 PROVISIONAL = "provisional: this measure has not been scored against planted truth yet"
@@ -92,7 +93,8 @@ def _evidence(row: Mapping[str, object]) -> str:
         return f", Holm-corrected {p_text(float(str(row['p_holm'])))}"
     if row["verdict"] == "no change":
         p = p_text(float(str(row["p_equivalence_holm"])))
-        return f"; a difference of {number(float(str(row['smallest_effect'])))} or more is ruled out ({p})"
+        smaller = f"; {SMALLER}" if str(row["reason"]).endswith(SMALLER) else ""
+        return f"; a difference of {number(float(str(row['smallest_effect'])))} or more is ruled out ({p}){smaller}"
     return ""
 
 

@@ -67,12 +67,13 @@ def paired_interval(
     (p_low, p_high), (q_low, q_high) = _wilson(before.sum(), n), _wilson(after.sum(), n)
     down = _reach(q - q_low, p_high - p, phi)
     up = _reach(q_high - q, p - p_low, phi)
-    return Interval(q - p, q - p - down, q - p + up, n=n, units=n)
+    mean = float((after - before).mean())
+    return Interval(mean, mean - down, mean + up, n=n, units=n)
 
 
 def _wilson(right: float, n: int) -> tuple[float, float]:
     low, high = proportion_confint(right, n, alpha=1 - LEVEL, method="wilson")
-    return float(low), float(high)
+    return (0.0 if right == 0 else float(low)), (1.0 if right == n else float(high))
 
 
 def _phi(before: Float[np.ndarray, " item"], after: Float[np.ndarray, " item"]) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from mechcot.stats.bootstrap import Interval
 from mechcot.stats.equivalence import ALPHA
 
+SMALLER = "a smaller one was found"
 Verdict = Literal["less", "more", "no change", "inconclusive", "not judged"]
 VERDICTS: tuple[Verdict, ...] = ("less", "more", "no change", "inconclusive", "not judged")
 
@@ -48,15 +49,22 @@ def judge_change(
         return side, f"the interval excludes 0 and the difference is at least {smallest_effect:g}"
     if np.isfinite(p_equivalence) and p_equivalence < ALPHA:
         text = f"the difference lies within ±{smallest_effect:g} (equivalence test)"
-        return "no change", f"{text}; a smaller one was found" if clear else text
-    if clear:
-        return "inconclusive", (
+        return "no change", f"{text}; {SMALLER}" if clear else text
+    return "inconclusive", _undecided(interval, p=p, smallest_effect=smallest_effect)
+
+
+def _undecided(interval: Interval, *, p: float, smallest_effect: float) -> str:
+    """Why neither a change nor its absence is shown."""
+    if interval.excludes(0.0) and p < ALPHA:
+        return (
             f"a difference was found, but smaller than {smallest_effect:g}, "
             "and more items are needed to rule out a larger one"
         )
-    alike = interval.low == interval.high
-    return "inconclusive", (
-        f"all items moved alike, but they are too few to rule out a difference of {smallest_effect:g}"
-        if alike
-        else "neither a change nor its absence is shown: the differences vary too much, or the items are too few"
-    )
+    if interval.excludes(0.0):
+        return f"the interval excludes 0, but the test does not (p = {p:.2g}, corrected where it is one of several)"
+    if max(abs(interval.low), abs(interval.high)) < smallest_effect:
+        return (
+            f"the interval lies within ±{smallest_effect:g}, but the equivalence test, which assumes nothing about the "
+            f"differences, cannot rule out {smallest_effect:g} with {interval.n} items; more items can"
+        )
+    return "neither a change nor its absence is shown: the differences vary too much, or the items are too few"

@@ -45,7 +45,8 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
     stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
     stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
     path = out / "experiment.json"
-    if path.exists() and read_json(path, what="what an experiment began with") != stamp:
+    begun = path.exists() and any((out / "arms").glob("*.json"))
+    if begun and read_json(path, what="what an experiment began with") != stamp:
         msg = f"{out} holds a run of another experiment or of other weights; choose another --out"
         raise UserError(msg)
     write_json(path, stamp)

@@ -6,11 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.stats.bootstrap import bootstrap_mean, expanded_level, order_bounds, stream
+from mechcot.stats.bootstrap import (
+    Interval,
+    bootstrap_mean,
+    expanded_level,
+    order_bounds,
+    stream,
+)
+from mechcot.stats.shares import paired_interval, share_interval
 from mechcot.steer.contrasts import column, contrasts
 from mechcot.steer.spec import Experiment
 
 READOUTS = ("tokens", "steps", "correct", "finished", "nats_per_token")
+SHARES = ("correct", "finished", "any_correct_thought")
+"""Readouts that are 0 or 1 on every item."""
 THOUGHTS = ("thoughts", "tokens_per_thought", "any_correct_thought", "underthinking")
 
 
@@ -66,22 +75,32 @@ def _contrasts(
 
 def _mean(cell: Mapping[str, Any], name: str, seed: int) -> dict[str, float | None]:
     values = column(cell, name)
-    return _interval(values[np.isfinite(values)], seed, name)
+    values = values[np.isfinite(values)]
+    if name in SHARES:
+        return _told(share_interval(values, seed=seed, purpose=name))
+    return _interval(values, seed, name)
 
 
 def _change(
     base: Mapping[str, Any], cell: Mapping[str, Any], name: str, seed: int
 ) -> dict[str, float | None]:
-    difference = column(cell, name) - column(base, name)
+    before, after = column(base, name), column(cell, name)
+    difference = after - before
+    if name in SHARES and cell is not base:
+        both = np.isfinite(difference)
+        about = {"seed": seed, "purpose": f"change of {name}"}
+        return _told(paired_interval(before[both], after[both], **about))
     return _interval(difference[np.isfinite(difference)], seed, f"change of {name}")
 
 
 def _interval(values: np.ndarray, seed: int, purpose: str) -> dict[str, float | None]:
-    if not len(values):
-        return {"mean": None, "low": None, "high": None, "n": 0}
-    told = bootstrap_mean(values, seed=seed, purpose=purpose, resamples=2000)
-    ends = {"low": told.low, "high": told.high}
-    return {"mean": told.mean, "n": told.n} | {k: v if v == v else None for k, v in ends.items()}
+    return _told(bootstrap_mean(values, seed=seed, purpose=purpose, resamples=2000))
+
+
+def _told(found: Interval) -> dict[str, float | None]:
+    """An interval as JSON-able data; None for what there is not."""
+    numbers = {"mean": found.mean, "low": found.low, "high": found.high}
+    return {key: one if one == one else None for key, one in numbers.items()} | {"n": found.n}
 
 
 def _saved(base: Mapping[str, Any], cell: Mapping[str, Any], seed: int) -> dict[str, float | None]:

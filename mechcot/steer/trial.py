@@ -10,7 +10,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.hand import Hand, Steer, Where
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.stats.shares import share_interval
 from mechcot.steer.controls import control
 from mechcot.steer.dose import Meter, OutOfReach
 from mechcot.steer.readout import correct
@@ -75,7 +75,7 @@ def tried(
 
 def _row(arm: str, traces: Sequence[Trace], *, seed: int, **about: float) -> dict[str, Any]:
     right = np.array([correct(trace) for trace in traces], dtype=float)
-    told = bootstrap_mean(right, seed=seed, purpose="accuracy", resamples=2000)
+    told = share_interval(right, seed=seed, purpose="accuracy")
     tokens = float(np.mean([len(trace.phase(Phase.CHAIN)) for trace in traces]))
     ends = {"accuracy": told.mean, "low": told.low, "high": told.high}
     return {"arm": arm, **about, "n": len(traces), "tokens": tokens, **ends}

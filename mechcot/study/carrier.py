@@ -47,7 +47,11 @@ def carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None,
                 each.key,
             )
     if not tried:
-        return "No intervention on steps was read, so no step can be named.", None, ""
+        return (
+            "No intervention on steps was read on this chain, so no step can be named; those are read on the chains that are compared.",
+            None,
+            "",
+        )
     tops = "; ".join(
         f"{each.title}, largest {number(float(np.nanmax(row)))} at step {int(np.nanargmax(row)) + 1} (bound {each.smallest:g})"
         for each, row in tried
@@ -75,7 +79,7 @@ def _unread(tried: Sequence[Tried], top: int) -> str:
     hidden = next(((each, row[top]) for each, row in tried if each.key == HIDDEN), None)
     if hidden is None or not hidden[1] < hidden[0].smallest:
         return ""
-    return f" Hiding it does not ({number(hidden[1])})."
+    return f" Hidden from attention alone it moves the answer by {number(hidden[1])} only."
 
 
 def _also(tried: Sequence[Tried], top: int) -> str:

@@ -148,7 +148,8 @@ def _usable(
         )
     else:
         msg = (
-            f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}); "
+            f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}; "
+            f"{sum(not trace.finished for trace in traces)} were cut at the longest completion, the others have a wrong answer); "
             "use --chains all, more problems, or longer completions (--max-tokens)"
         )
     raise UserError(msg)

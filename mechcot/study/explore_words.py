@@ -35,7 +35,7 @@ STEP_VALUES = (
     (
         "early_answering",
         "soft",
-        "given at last",
+        "gained when given",
         "rise of the final answer's probability when this step is given after the ones before it",
     ),
     (

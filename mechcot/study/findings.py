@@ -19,9 +19,11 @@ from mechcot.measure.standing import ORDER
 from mechcot.stats.claim import Claim, claim
 from mechcot.stats.gate import GateBounds
 from mechcot.stats.strata import by_stratum
-from mechcot.stats.tables import readings_table, scalars_table
+from mechcot.stats.tables import item_means, readings_table, scalar_means, scalars_table
 from mechcot.study.plan import NULL_SCALE, Study
 
+Readings = Mapping[tuple[str, str, str, str], Reading]
+"""Every reading by (measure, author, reader, trace id)."""
 YARDSTICKS = ("identity", "noise", "null_random", "expected_share", "ceiling", "ceiling_fact")
 
 
@@ -37,7 +39,7 @@ class Tables:
 
     readings: pd.DataFrame
     scalars: pd.DataFrame
-    all: Mapping[tuple[str, str, str, str], Reading]
+    all: Readings
 
     @classmethod
     def of(cls, readings: Sequence[Reading]) -> "Tables":
@@ -149,20 +151,22 @@ def null_name(study: Study) -> str | None:
 def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
     """Every yardstick and identity edit, per measure and reader.
 
-    Columns: `measure`, `name`, `reader`; `mean`, `largest` (of the absolute values) and `n` of the yardstick;
-    `own`, the mean of the measure itself.
+    Columns: `measure`, `name`, `reader`; `mean` over `n` items and `largest` (of the absolute values) of the yardstick;
+    `own`, the mean over items of the measure itself. On own chains each reader's own.
     """
-    rows, readings = tables.scalars, tables.readings
-    if author is not None:
-        rows, readings = (t[t["author"] == author] for t in (rows, readings))
-    rows = rows[rows["name"].isin(YARDSTICKS)]
-    rows = rows[np.isfinite(rows["value"].astype(float))]
-    grouped = rows.groupby(["measure", "name", "reader"], sort=True)["value"]
-    found = grouped.agg(
-        mean="mean", largest=lambda values: float(np.abs(values).max()), n="count"
-    ).reset_index()
-    own = readings.groupby(["measure", "reader"])["value"].mean().rename("own")
-    return found.join(own, on=["measure", "reader"])
+    writer = tables.scalars["reader"] if author is None else author
+    rows = tables.scalars[tables.scalars["author"] == writer]
+    rows = rows[rows["name"].isin(YARDSTICKS) & np.isfinite(rows["value"].astype(float))]
+    keys = ["measure", "name", "reader"]
+    largest = rows.assign(largest=rows["value"].abs()).groupby(keys)["largest"].max()
+    found = scalar_means(rows, author=author).join(largest, on=keys)
+    own = [_own_mean(tables.readings, row, author=author) for row in found.to_dict("records")]
+    return found[[*keys, "mean", "largest", "n"]].assign(own=own)
+
+
+def _own_mean(readings: pd.DataFrame, row: Mapping[str, object], *, author: str | None) -> float:
+    mine = readings[readings["measure"] == row["measure"]]
+    return float(item_means(mine, reader=str(row["reader"]), author=author).mean())
 
 
 def not_judged(tables: Tables) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import with_exact_kinds
 from mechcot.study.explore import explorer
 from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
-from mechcot.study.pictures import Patched, patch_map
+from mechcot.study.patched import Patched, patch_map
 from mechcot.study.run import filler_for
 from mechcot.study.strips import strips
 from mechcot.view.explorer import Explorer

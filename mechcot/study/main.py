@@ -16,7 +16,7 @@ import pandas as pd
 from rich.console import Console
 
 from mechcot.core.result import tidy
-from mechcot.core.store import write_bytes, write_json, write_text, write_traces
+from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.study.chains import Chains, collect, problems_of
 from mechcot.study.cost import announce
 from mechcot.study.findings import Finding, Tables, find, judged_cards, null_name, too_few
@@ -114,10 +114,9 @@ def _write(
     every = [trace for each in chains.by_author.values() for trace in each]
     write_traces(study.out / "traces.jsonl", every)
     path = study.out / "summary.json"
-    earlier = path.read_bytes() if path.is_file() else b""
+    if path.is_file() and path.read_bytes() != json_text(found).encode():
+        (study.out / EXPLORER).unlink(missing_ok=True)  # it shows an earlier run
     write_json(path, found)
-    if path.read_bytes() != earlier:  # an explorer that lies here shows an earlier run
-        (study.out / EXPLORER).unlink(missing_ok=True)
     data = report_data(study, models, findings=findings, tables=tables, chains=chains)
     write_text(study.out / "report.html", page(data))
 

@@ -8,7 +8,8 @@ from mechcot.stats.sentences import row_sentence
 from mechcot.study.chains import Chains
 from mechcot.study.findings import Finding, Tables, judged_cards, null_name, nulls
 from mechcot.study.models import Models
-from mechcot.study.pictures import early_curves, item_values, patch_maps, series_lines, step_maps
+from mechcot.study.patched import patch_maps
+from mechcot.study.pictures import early_curves, item_values, series_lines, step_maps
 from mechcot.study.plan import Study
 from mechcot.study.rows import (
     accuracy_rows,

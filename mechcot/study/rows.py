@@ -8,8 +8,8 @@ from mechcot.core.trace import StepKind, Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.shares import share_interval
-from mechcot.study.findings import Finding, Tables, not_judged, null_name
-from mechcot.study.pictures import Readings
+from mechcot.stats.tables import item_means, scalar_rows
+from mechcot.study.findings import Finding, Readings, Tables, not_judged, null_name
 from mechcot.study.plan import Study
 from mechcot.view.report_data import (
     AccuracyRow,
@@ -99,8 +99,7 @@ def own_cells(finding: Finding, tables: Tables, *, seed: int) -> tuple[OwnChainC
         rows = tables.readings[tables.readings["measure"] == measure]
         for author in (finding.before, finding.after):
             for reader in (finding.before, finding.after):
-                cell = rows[(rows["author"] == author) & (rows["reader"] == reader)]
-                values = cell["value"].dropna().to_numpy(float)
+                values = item_means(rows, reader=reader, author=author).to_numpy(float)
                 if not len(values):
                     continue
                 end = share_interval(values, seed=seed, purpose=f"own {measure}")
@@ -217,11 +216,8 @@ def accuracy_rows(
             ("no chain", author or name, "acc_without"),
             ("another item's chain", author or name, "acc_other"),
         ):
-            rows = tables.scalars
-            cell = rows[
-                (rows["name"] == scalar) & (rows["author"] == writer) & (rows["reader"] == name)
-            ]
-            values = cell["value"].dropna().to_numpy(float)
+            rows = scalar_rows(tables.scalars, measure="gates", name=scalar)
+            values = item_means(rows, reader=name, author=writer).to_numpy(float)
             if len(values):
                 end = share_interval(values, seed=seed, purpose=f"accuracy {scalar}")
                 found.append(AccuracyRow(name, condition, end.mean, end.low, end.high, end.n))

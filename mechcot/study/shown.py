@@ -7,12 +7,13 @@ import numpy as np
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
-from mechcot.study.findings import Finding
-from mechcot.study.pictures import Readings
+from mechcot.study.findings import Finding, Readings
 from mechcot.view.report_data import ItemShown, PatchMap, Sentence, StepShown
 from mechcot.view.words import number
 
 SHOWN = 3
+SEEN = 0.005
+"""A change that is smaller reads 0.00 and is no loss or gain to show."""
 LEAD = ("early_answering", "filler", "suppression", "step_patching", "step_attention")
 """Measures in the order in which one of them ranks the items that are printed in full."""
 
@@ -41,8 +42,8 @@ def shown_items(
         if (item := _shown(finding, readings, trace, lead=lead)) is not None
     ]
     ordered = sorted(found, key=lambda item: (item.delta, item.item))
-    losses = tuple(item for item in ordered[:SHOWN] if item.delta < 0)
-    gains = tuple(item for item in ordered[::-1][:SHOWN] if item.delta > 0)
+    losses = tuple(item for item in ordered[:SHOWN] if item.delta < -SEEN)
+    gains = tuple(item for item in ordered[::-1][:SHOWN] if item.delta > SEEN)
     return losses, gains
 
 
@@ -97,6 +98,8 @@ def step_sentences(
         One sentence per model that has readings.
     """
     found, smallest = [], MEASURES["suppression"].card.smallest_effect
+    table = finding.headline.table
+    judged = "not judged" not in set(table.loc[table["measure"] == "suppression", "verdict"])
     for reader in (finding.before, finding.after):
         places, sizes = [], []
         for trace in traces:
@@ -107,11 +110,12 @@ def step_sentences(
             places.append((int(np.argmax(values)) + 1) / len(values))
             sizes.append(float(values.max()))
         if sizes and np.mean(sizes) < smallest:
+            so = "none of them carries the answer" if judged else "not judged, as a gate is closed"
             found.append(
                 Sentence(
                     f"For {reader}, hiding any single step moves the answer's distribution by less than {smallest:g} "
                     f"(total variation, 0 to 1; the largest of a chain is {number(float(np.mean(sizes)))} on average, "
-                    f"{len(sizes)} items): none of them carries the answer."
+                    f"{len(sizes)} items): {so}."
                 )
             )
         elif sizes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.view.steer_headline import largest
-from mechcot.view.steer_tables import Arm, end, short, title, value
+from mechcot.view.steer_tables import NAN, Arm, end, short, title, value
 from mechcot.view.words import digits_for, fixed, interval, percent, signed
 
 ACTING = ("vector", "penalty")
@@ -59,9 +59,9 @@ def _who(arm: Arm, result: Mapping[str, Any]) -> str:
     return text + ","
 
 
-def _moved(told: Mapping[str, float]) -> str:
-    ends = (told["low"], told["high"])
-    return f"{signed(told['mean'], digits=digits_for(*ends))} {interval(*ends)}"
+def _moved(told: Mapping[str, float | None]) -> str:
+    mean, low, high = (NAN if (one := told[e]) is None else one for e in ("mean", "low", "high"))
+    return f"{signed(mean, digits=digits_for(low, high))} {interval(low, high)}".strip()
 
 
 def _held(arm: Arm, result: Mapping[str, Any]) -> str:
@@ -76,8 +76,13 @@ def _held(arm: Arm, result: Mapping[str, Any]) -> str:
     controls = [c for c in here if c["against"] != "truncation"]
     parts = []
     if controls:
-        way = 1 if arm["change"][readout]["mean"] >= 0 else -1
-        did = _sorted(controls, readout, way=way, words=("it does more than", "it does less than"))
+        moved = arm["change"][readout]
+        way = 1 if (moved["mean"] or 0.0) >= 0 else -1
+        shown = all(moved[e] is not None and way * moved[e] > 0 for e in ("low", "high"))
+        did = "its own change is not shown"
+        if shown:
+            words = ("it does more than", "it does less than")
+            did = _sorted(controls, readout, way=way, words=words)
         kept = _sorted(controls, "correct", way=1, words=("more than with", "fewer than with"))
         parts = [f"Beside its controls, {title(readout)}: {did}. Right answers: {kept}."]
     parts += [
@@ -95,12 +100,14 @@ def _sorted(
     ends: dict[str, list[tuple[float, float]]] = {}
     for one in contrasts:
         low, high = sorted(way * end(one, name, which) for which in ("low", "high"))
+        if low != low or high != high:  # nothing was compared
+            continue
         ends.setdefault(_plainly(one["against"]), []).append((low, high))
     more = [key for key, drawn in ends.items() if all(low > 0 for low, _ in drawn)]
     less = [key for key, drawn in ends.items() if all(high < 0 for _, high in drawn)]
     alike = [key for key in ends if key not in (*more, *less)]
     said = ((words[0], more), ("not told apart from", alike), (words[1], less))
-    return "; ".join(f"{how} {_listed(names)}" for how, names in said if names)
+    return "; ".join(f"{how} {_listed(names)}" for how, names in said if names) or "not compared"
 
 
 def _plainly(control: str) -> str:

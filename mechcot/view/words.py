@@ -60,7 +60,7 @@ def digits_for(low: float, high: float) -> int:
     width = high - low
     if not math.isfinite(width) or width <= 0:
         return 2
-    return min(4, max(2, -math.floor(math.log10(width))))
+    return min(4, max(2, math.ceil(-math.log10(width / 2))))
 
 
 def interval(low: float, high: float, *, digits: int | None = None) -> str:

@@ -104,10 +104,10 @@ def test_a_tag_may_be_a_text_and_an_importance_that_is_no_number_is_absent(tmp_p
 
 
 def test_epochs_of_an_inspect_log_are_samples_of_one_problem(tmp_path):
-    path = write(tmp_path / "in.jsonl", INSPECT | {"epoch": 1}, INSPECT | {"epoch": 2})
+    path = write(tmp_path / "in.jsonl", INSPECT | {"epoch": 0}, INSPECT | {"epoch": 2})
     assert import_traces(path, tmp_path / "out.jsonl", kind="inspect") == 2
     found = load_chains(tmp_path / "out.jsonl")
-    assert [(chain.problem.id, chain.sample) for chain in found] == [("7", "1"), ("7", "2")]
+    assert [(chain.problem.id, chain.sample) for chain in found] == [("7", "0"), ("7", "2")]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Pruning on models whose needed steps are known."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,10 +9,11 @@ from typer.testing import CliRunner
 
 from mechcot.cli import app
 from mechcot.core.errors import UserError
+from mechcot.core.trace import Answer
 from mechcot.influence.execute import dropped, kept_ids, mask, repack
 from mechcot.influence.load import load_traces
 from mechcot.influence.orders import METHODS, agreement, first_right, orders
-from mechcot.influence.prune import Settings, run
+from mechcot.influence.prune import Settings, _points, _pruned, run
 from mechcot.influence.unused import write_unused
 from mechcot.influence.weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.answering import answer_after
@@ -227,3 +229,14 @@ def test_wrong_settings_are_told(keep, by, said):
 def test_the_command_line_knows_both_commands():
     for command in (["prune", "--help"], ["organism", "chains", "--help"]):
         assert CliRunner().invoke(app, command).exit_code == 0
+
+
+def test_a_pruned_sample_is_still_one_and_no_answer_is_never_the_same(reader, traces, monkeypatch):
+    sampled = replace(traces[0], id=f"{traces[0].id}/3")
+    assert _pruned(sampled, whole(sampled))["sample"] == "3"
+    assert "sample" not in _pruned(traces[0], whole(traces[0]))
+    silent = Answer(None, "unread")
+    monkeypatch.setattr("mechcot.influence.prune.EXECUTORS", {"repack": lambda *_, **__: silent})
+    order = {"recent": tuple(range(len(traces[0].chain_steps)))}
+    rows = _points(reader, traces[0], order, settings=Settings(keep=0.5))
+    assert {(right, same) for *_, right, same in rows} == {(0.0, 0.0)}

@@ -70,3 +70,17 @@ def test_clusters_replace_mcnemar(make_scalars):
     found = change(scalars, clusters=clusters)
     assert found.test == "sign flip"
     assert found.p == pytest.approx(2 * 0.5**5)
+
+
+@pytest.mark.parametrize("right", [100, 90, 20, 10])
+def test_the_same_loss_has_the_same_verdict_wherever_it_starts(make_scalars, right):
+    before = [1.0] * right + [0.0] * (100 - right)
+    after = [1.0] * (right - 10) + [0.0] * (110 - right)
+    found = change(make_scalars(100, acc_with=[("base", before), ("tuned", after)]))
+    assert (found.delta, found.verdict) == (-0.1, "less")
+
+
+def test_nothing_is_ruled_out_that_the_interval_still_holds(make_scalars):
+    found = change(make_scalars(30))
+    assert found.high > found.bound
+    assert found.verdict == "inconclusive"

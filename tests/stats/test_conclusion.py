@@ -13,6 +13,7 @@ def table(verdicts, *, after_high=0.5, status="passed", directions=None):
                 "reason": "why",
                 "direction": (directions or [1] * len(verdicts))[k],
                 "status": status,
+                "after_low": after_high - 0.02,
                 "after_high": after_high,
                 "smallest_effect": 0.1,
             }
@@ -24,6 +25,7 @@ def table(verdicts, *, after_high=0.5, status="passed", directions=None):
             "reason",
             "direction",
             "status",
+            "after_low",
             "after_high",
             "smallest_effect",
         ],
@@ -65,6 +67,11 @@ def test_no_longer_used_needs_every_value_at_nothing():
     assert not conclude(table(["no change"] * 3, after_high=0.01)).gone
     most = pd.concat([table(["less"] * 3, after_high=0.01), table(["less"], after_high=0.5)])
     assert not conclude(most).gone, "one measure still finds an effect"
+    assert not conclude(table(["less"] * 3, after_high=-0.5)).gone, "the chain misleads"
+    assert not conclude(table(["less"], after_high=0.01)).gone, "one measure is too few"
+    held = [table(["less"] * 2, after_high=0.01), table(["no change"], after_high=0.9)]
+    assert not conclude(pd.concat(held)).gone, "a measure did not fall"
+    assert not conclude(table(["less"] * 3, after_high=float("nan"))).gone
 
 
 def test_direction_zero_and_exploratory_measures_have_no_say():

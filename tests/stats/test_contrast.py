@@ -6,6 +6,7 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.stats.contrast import COLUMNS, contrast
+from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate import Gate
 from mechcot.stats.tables import records
 
@@ -212,3 +213,15 @@ def test_a_small_but_clear_difference_is_not_a_verdict(compare, make_readings, r
     assert row["p"] < 0.01
     assert row["verdict"] == "no change"
     assert row["reason"].endswith("a smaller one was found")
+
+
+def test_the_equivalence_test_knows_the_whole_span_of_a_signed_card(
+    compare, make_readings, make_card, rng
+):
+    base = rng.uniform(0.4, 0.6, size=60)
+    readings = make_readings({"base": base, "tuned": base + rng.normal(0, 0.02, 60)})
+    about = {"bound": 0.15, "resamples": 999, "seed": 0, "purpose": "early"}
+    for low, span in ((0.0, 1.0), (-1.0, 2.0)):
+        row = one(compare(readings, [make_card(low=low, smallest_effect=0.15)]))
+        moved = readings["value"][60:].to_numpy() - readings["value"][:60].to_numpy()
+        assert row["p_equivalence"] == equivalence(moved, span=span, **about).p

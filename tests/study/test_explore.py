@@ -87,7 +87,7 @@ def test_what_a_step_says_names_it_before_where_it_stands(trace):
     view = only(explorer([trace], [hidden([0.0, 0.0, 0.98]), stated], readers=["one"]))
     assert view.carrier == {"one": 1}
     assert view.sentences["one"] == (
-        "Step 2 carries the answer: wrong value stated, 0.90 (probability). Hiding it does not (0). "
+        "Step 2 carries the answer: wrong value stated, 0.90 (probability). Hidden from attention alone it moves the answer by 0 only. "
         "Other steps that move it: 3."
     )
 
@@ -113,7 +113,9 @@ def test_no_step_is_named_below_the_bounds(trace):
         "state changed (answer), largest 0.10 at step 1 (bound 0.15)."
     )
     none = only(explorer([trace], [reading("filler")], readers=["one"]))
-    assert none.sentences["one"] == "No intervention on steps was read, so no step can be named."
+    assert none.sentences["one"] == (
+        "No intervention on steps was read on this chain, so no step can be named; those are read on the chains that are compared."
+    )
 
 
 def test_the_answer_is_fixed_where_it_stays(trace):

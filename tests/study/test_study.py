@@ -110,16 +110,32 @@ def test_a_killed_run_resumes_to_the_same_summary(finished, tmp_path):
     assert (out / "summary.json").read_bytes() == (study.out / "summary.json").read_bytes()
 
 
-def test_chains_written_by_the_models_give_the_two_by_two(models, problems, tmp_path):
+def test_chains_written_by_the_models_give_the_two_by_two(models, problems, tmp_path, monkeypatch):
+    pages = []
+    monkeypatch.setattr("mechcot.study.main.page", lambda data: pages.append(data) or "page")
     study = Study(
-        models=models, out=tmp_path, problems=str(problems), measures=("early_answering",),
+        models=models, out=tmp_path, problems=str(problems), measures=("early_answering", "suppression"),
         chains="all", max_tokens=12, null_reader="none",
     )  # fmt: skip
+    (tmp_path / EXPLORER).write_text("of somebody else")
     run(study)
+    assert (tmp_path / EXPLORER).is_file(), "no run was here before"
     readings = pd.read_parquet(tmp_path / "results" / "readings.parquet")
     assert set(zip(readings["author"], readings["reader"], strict=True)) == {
         ("one", "one"), ("one", "two"), ("two", "two"), ("two", "one"),
     }  # fmt: skip
+    (shown,) = pages[0].comparisons
+    means = readings.groupby(["measure", "author", "reader"])["value"].mean()
+    cells = {
+        (c.author, c.reader): c.value for c in shown.own_chains if c.measure == "Early answering"
+    }
+    assert len(cells) == 4
+    for (author, reader), value in cells.items():
+        assert value == pytest.approx(means["early_answering", author, reader])
+    for values, row in zip(shown.items, shown.contrasts, strict=True):
+        assert (values.mean_before, values.mean_after) == (row.before, row.after)
+        assert values.before.mean() == pytest.approx(row.before)
+        assert values.after.mean() == pytest.approx(means[row.measure, "one", "two"])
 
 
 def test_holding_one_model_at_a_time_changes_no_number(finished, tmp_path):

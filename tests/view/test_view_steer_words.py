@@ -70,3 +70,32 @@ def test_of_several_draws_all_must_be_told_apart():
     arms = [arm("clean"), arm("vector", nats=0.2, tokens=60.0, change=(-40.0, -45.0, -35.0))]
     (sentence,) = found(result(arms, [against("random", -9.0, -8.0), against("random", -9.0, 1.0)]))
     assert "tokens of the chain: not told apart from random." in sentence
+
+
+def test_each_model_is_held_against_itself_and_crossed_vectors_have_no_sentence():
+    arms = [
+        arm("clean", tokens=100.0),
+        arm("clean", tokens=50.0, model="organism:other"),
+        arm("vector", nats=0.2, tokens=40.0, model="organism:other"),
+        arm("vector", nats=0.2, tokens=1.0) | {"source": "organism:other"},
+    ]
+    (sentence,) = found(result(arms, [], models=("organism:base", "organism:other")))
+    assert "The vector of other, at 0.2 nats: tokens of the chain 50.00 → 40.00" in sentence
+
+
+def test_a_change_that_is_not_shown_is_held_against_nothing():
+    arms = [arm("clean"), arm("vector", nats=0.2, change=(0.1, -0.5, 0.7))]
+    (sentence,) = found(result(arms, [against("random", 4.0, 6.0)]))
+    assert "tokens of the chain: its own change is not shown." in sentence
+    empty = against("random", 4.0, 6.0)
+    empty["values"] = {key: ends(None, None, None) for key in ("tokens", "correct")}
+    arms[1]["change"]["tokens"] = ends(-9.0, -10.0, -8.0)
+    (sentence,) = found(result(arms, [empty]))
+    assert "not compared. Right answers: not compared." in sentence
+
+
+def test_one_item_has_no_interval_and_is_no_crash():
+    arms = [arm("clean"), arm("vector", nats=0.2)]
+    arms[1]["change"] = {"tokens": ends(-3.0, None, None), "correct": ends(0.0, None, None)}
+    (sentence,) = found(result(arms, []))
+    assert "(−3.00), right answers 75 % → 75 % (0.00)." in sentence

@@ -79,7 +79,7 @@ def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure
     titled(
         figure,
         "Where a counterfactual value takes hold: layer by place in the chain",
-        f"{plain(maps[0].unit, limit=60) if maps else ''}; mean over the items that have a value there (n), no intervals; empty: none has",
+        f"{plain(maps[0].unit, limit=60) if maps else ''}; mean over the items that have a value there (n = ... below), no intervals; empty: none has",
         height=height,
         top=86,
     )

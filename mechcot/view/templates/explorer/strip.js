@@ -75,7 +75,7 @@ function lines(it, x, y) {
       const at = x(cuts[line.fixed]), right = at > (x(0) + x(it.tokens)) / 2;
       nodes.push(draw("line", { x1: at, x2: at, y1: y(1), y2: y(0), stroke: colour, "stroke-dasharray": "2 2" }));
       nodes.push(draw("text", { x: at + (right ? -5 : 5), y: y(0.5) + (place ? 16 : 0), "text-anchor": right ? "end" : "start", class: "halo", style: `fill:${colour}` },
-        line.fixed ? `${name}: fixed after step ${line.fixed}` : `${name}: fixed before the chain`));
+        line.fixed ? `${name}: likeliest from step ${line.fixed} on` : `${name}: likeliest before the chain`));
     }
   });
   return nodes;
