@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.influence.orders import METHODS
+from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.shares import share_interval
 
 COLUMNS = ("item", "method", "executor", "share", "kept_tokens", "tokens", "right", "same")
@@ -21,16 +22,17 @@ def frontier(points: pd.DataFrame, *, reference: str, seed: int) -> pd.DataFrame
         seed: Seed of the resampling.
 
     Returns:
-        `accuracy` with `low` and `high` (95 % bootstrap over items), `kept` (mean share of the chain's tokens that
+        `accuracy` with `low` and `high` (95 % score interval), `kept` (mean share of the chain's tokens that
         was in fact kept), `same` (share with the unpruned answer), `n`, and `lead` with `lead_low`, `lead_high`: accuracy of the reference
-        minus this method's.
+        minus this method's (95 % bootstrap over items).
     """
     rows = []
     for (executor, share), here in points.groupby(["executor", "share"], sort=True):
         wide = here.pivot_table(index="item", columns="method", values="right")
         for method in METHODS:
             part = here[here["method"] == method]
-            found = _mean(part["right"].to_numpy(float), seed=seed)
+            right = share_interval(part["right"].to_numpy(float), seed=seed, purpose="frontier")
+            found = (right.mean, right.low, right.high)
             lead = _mean((wide[reference] - wide[method]).dropna().to_numpy(float), seed=seed)
             rows.append(
                 {"executor": executor, "share": share, "method": method}
@@ -68,6 +70,6 @@ def truth_rows(agreements: Sequence[Mapping[str, Any]], *, seed: int) -> list[di
 
 
 def _mean(values: np.ndarray, *, seed: int) -> tuple[float, float, float]:
-    """Mean with its interval: a score interval where every item is 0 or 1, else a bootstrap with the same resamples for every method."""
-    found = share_interval(values, seed=seed, purpose="frontier")
+    """Mean with its interval; the same resamples for every method, so that curves compare."""
+    found = bootstrap_mean(values, seed=seed, purpose="frontier")
     return found.mean, found.low, found.high

@@ -143,7 +143,7 @@ def summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
         seed: Seed of the resampling.
 
     Returns:
-        `way`, `n`, `accuracy` with `low`, `high` (95 % bootstrap over problems), `change` likewise (paired), `tokens` (mean written),
+        `way`, `n`, `accuracy` with `low`, `high` (95 % score interval), `change` likewise (paired), `tokens` (mean written),
         `tokens_per_second`, `cached` (mean share of the positions written that are cached), `memory` (mean share of the largest
         cache that was needed), `peak_mb` (mean over problems of the largest cache).
     """

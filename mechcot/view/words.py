@@ -56,11 +56,13 @@ def signed(value: float, *, digits: int = 2) -> str:
 
 
 def digits_for(low: float, high: float) -> int:
-    """Decimals that tell the ends of an interval apart: two, more for narrow ones, at most four."""
+    """Decimals of an interval: two, more where its ends or the nearer one and 0 would look the same, at most four."""
     width = high - low
     if not math.isfinite(width) or width <= 0:
         return 2
-    return min(4, max(2, math.ceil(-math.log10(width / 2))))
+    nearer = min(abs(low), abs(high)) if low * high > 0 else width
+    smallest = min(width / 2, 2 * nearer)
+    return min(4, max(2, math.ceil(-math.log10(smallest))))
 
 
 def interval(low: float, high: float, *, digits: int | None = None) -> str:

@@ -131,6 +131,9 @@ def test_the_folder_holds_frontier_traces_and_page(ran, traces):
     assert (full["same"] == 1.0).all()
     assert (full["kept"] == 1.0).all()
     assert full.groupby("executor")["accuracy"].nunique().eq(1).all()
+    own = table[table["method"] == "suppression"]
+    assert (own[["lead", "lead_low", "lead_high"]] == 0.0).all(axis=None), "against itself"
+    assert (table["low"] < table["accuracy"]).where(table["accuracy"] > 0).dropna().all()
     none = table[table["share"] == 0.0]
     assert none.groupby("executor")["accuracy"].nunique().eq(1).all()
     assert (table["kept"] <= table["share"] + 1e-9).all()

@@ -32,6 +32,8 @@ def test_signed_never_shows_a_signed_zero(value, written):
 
 def test_interval():
     assert words.interval(-0.61, 0.004) == "[−0.61, 0.00]"
+    assert words.interval(-0.2511, -0.0049) == "[−0.251, −0.005]", "it does not hold 0"
+    assert words.interval(-0.004, 0.0077) == "[−0.004, 0.008]"
     assert words.interval(math.nan, 1.0) == ""
 
 
