@@ -84,7 +84,7 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         [_panel(result, dosed, name, "alpha" if penalty else "nats") for name in readouts],
         look,
         title="What the penalty does" if penalty else "What a dose does",
-        subtitle=f"mean over n = {_n(result)} items; bars: 95 % bootstrap intervals; dotted: nothing acts",
+        subtitle=f"mean over n = {_n(result)} items; bars: 95 % intervals; dotted: nothing acts",
         axis="alpha, taken from the logits" if penalty else "dose: mean KL in nats a token",
     )
     caption = "A real effect moves away from the dotted line where its control stays on it."
@@ -115,7 +115,7 @@ def _held(result: Mapping[str, Any]) -> Plate | None:
     order = list(dict.fromkeys(one["against"] for one in held))
     colours = [PALETTE[order.index(one["against"]) % len(PALETTE)] for one in held]
     what = f"alpha {held[0]['alpha']:g}" if experiment["penalty"] else f"{held[0]['nats']:g} nats"
-    subtitle = f"differences on the same n = {_n(result)} items at {what}; bars: 95 % bootstrap intervals; dotted: none"
+    subtitle = f"differences on the same n = {_n(result)} items at {what}; bars: 95 % intervals; dotted: none"
     about = {"title": f"What the {held[0]['what']} does beyond its controls", "subtitle": subtitle}
     figure = differences(rows, [title(name) for name in names], colours, **about)
     caption = (
@@ -161,7 +161,7 @@ def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         look,
         title="Where it acts",
         subtitle=f"one vector a site, all at {experiment['compare']['sweep_nats']:g} nats; n = {_n(result)} held-out items; "
-        "bars: 95 % bootstrap intervals; dotted: nothing acts",
+        "bars: 95 % intervals; dotted: nothing acts",
         axis="site",
     )
     caption = "The same dose at every site; shown as a curve, since the best site of a sweep flatters itself."

@@ -246,7 +246,7 @@ def frontier(
     return titled(
         figure,
         "What a shorter chain costs",
-        f"one mark a dose, mean over n = {n} items; bars: 95 % bootstrap intervals; up and to the left is better",
+        f"one mark a dose, mean over n = {n} items; bars: 95 % intervals; up and to the left is better",
         height=470,
         top=104,
     )

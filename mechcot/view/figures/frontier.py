@@ -67,7 +67,7 @@ def pruning_frontier(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
     return titled(
         figure,
         "How much of the chain can go before the answer does?",
-        f"mean over n = {n} traces; bands: pointwise 95 % bootstrap intervals of the two closures",
+        f"mean over n = {n} traces; bands: pointwise 95 % intervals of the two closures",
         height=500,
         top=135,
     )
