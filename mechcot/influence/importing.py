@@ -217,6 +217,10 @@ def _text(text: str, where: str) -> dict[str, Any]:
 
 def _anchor(chunk: Any, where: str) -> Anchor:
     try:
+        if not isinstance(chunk["chunk"], str) or not isinstance(
+            chunk.get("depends_on") or [], list
+        ):
+            raise TypeError("'chunk' must be text, 'depends_on' a list")
         tags = chunk.get("function_tags") or ()
         given = {name: float(chunk[name]) for name in IMPORTANCES if chunk.get(name) is not None}
         return Anchor(

@@ -68,7 +68,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     _manifest(study, models, tables, seconds=time.monotonic() - started)
     for finding in findings:
         if finding.after != null_name(study):
-            console.print(f"[bold]{finding.before} → {finding.after}[/bold]")
+            console.print(f"{finding.before} → {finding.after}", style="bold", markup=False)
             headline = finding.headline
             accuracy = (finding.own or headline).accuracy_sentence()
             for sentence in (accuracy, *headline.sentences()[1:2]):

@@ -115,6 +115,11 @@ def test_epochs_of_an_inspect_log_are_samples_of_one_problem(tmp_path):
     [
         ("thought-anchors", b'{"a": 1}', ":1: not a Thought Anchors trace"),
         ("thought-anchors", json.dumps(ANCHOR | {"chunks": [CHUNK, 3]}).encode(), ":1, chunk 1:"),
+        (
+            "thought-anchors",
+            json.dumps(ANCHOR | {"chunks": [CHUNK | {"depends_on": "12"}]}).encode(),
+            "a list",
+        ),
         ("inspect", b'{"input": "q"}', ":1: not a sample of an Inspect log"),
         ("chat", b'\n{"messages": 3, "answer": "4"}', ":2: 'messages' must be"),
         (
