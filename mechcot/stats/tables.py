@@ -218,21 +218,6 @@ def item_means(
     return pd.Series(means, dtype=float).dropna()
 
 
-def scalar_means(scalars: pd.DataFrame, *, author: str | None) -> pd.DataFrame:
-    """Every scalar averaged over items: columns measure, name, reader, mean, n (nulls, gates, ceilings)."""
-    need_columns(scalars, SCALAR_COLUMNS, what="scalars")
-    chosen = scalars["author"] == (scalars["reader"] if author is None else author)
-    finite = scalars[chosen & np.isfinite(scalars["value"].astype(float))]
-    keys = ["measure", "name", "reader"]
-    per_item = finite.groupby([*keys, "item"], sort=True)["value"].mean()
-    return (
-        per_item.groupby(level=keys)
-        .agg(["mean", "count"])
-        .reset_index()
-        .rename(columns={"count": "n"})
-    )
-
-
 def records(table: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as JSON-able dictionaries: NaN and infinities become None, numbers plain Python ones."""
     return [{str(k): _plain(v) for k, v in row.items()} for row in table.to_dict(orient="records")]

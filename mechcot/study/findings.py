@@ -19,7 +19,7 @@ from mechcot.measure.standing import ORDER
 from mechcot.stats.claim import Claim, claim
 from mechcot.stats.gate import GateBounds
 from mechcot.stats.strata import by_stratum
-from mechcot.stats.tables import item_means, readings_table, scalar_means, scalars_table
+from mechcot.stats.tables import readings_table, scalars_table
 from mechcot.study.plan import NULL_SCALE, Study
 
 Readings = Mapping[tuple[str, str, str, str], Reading]
@@ -152,21 +152,25 @@ def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
     """Every yardstick and identity edit, per measure and reader.
 
     Columns: `measure`, `name`, `reader`; `mean` over `n` items and `largest` (of the absolute values) of the yardstick;
-    `own`, the mean over items of the measure itself. On own chains each reader's own.
+    `own`, the mean over items of the measure itself. On own chains each reader's own, and any of a reader that wrote none.
     """
-    writer = tables.scalars["reader"] if author is None else author
-    rows = tables.scalars[tables.scalars["author"] == writer]
-    rows = rows[rows["name"].isin(YARDSTICKS) & np.isfinite(rows["value"].astype(float))]
+    rows = _theirs(tables.scalars, author)
+    rows = rows[rows["name"].isin(YARDSTICKS)]
     keys = ["measure", "name", "reader"]
-    largest = rows.assign(largest=rows["value"].abs()).groupby(keys)["largest"].max()
-    found = scalar_means(rows, author=author).join(largest, on=keys)
-    own = [_own_mean(tables.readings, row, author=author) for row in found.to_dict("records")]
-    return found[[*keys, "mean", "largest", "n"]].assign(own=own)
+    by_item = rows.groupby([*keys, "item"], sort=True)["value"].mean().groupby(keys)
+    largest = rows["value"].abs().groupby([rows[key] for key in keys]).max()
+    found = pd.DataFrame({"mean": by_item.mean(), "largest": largest, "n": by_item.count()})
+    own = _theirs(tables.readings, author).groupby(["measure", "reader", "item"])["value"].mean()
+    own = own.groupby(["measure", "reader"]).mean().rename("own")
+    return found.reset_index().join(own, on=["measure", "reader"])
 
 
-def _own_mean(readings: pd.DataFrame, row: Mapping[str, object], *, author: str | None) -> float:
-    mine = readings[readings["measure"] == row["measure"]]
-    return float(item_means(mine, reader=str(row["reader"]), author=author).mean())
+def _theirs(table: pd.DataFrame, author: str | None) -> pd.DataFrame:
+    """Finite values on one author's chains; for None on each reader's own, and on any of a reader that wrote none."""
+    mine = table["author"] == (table["reader"] if author is None else author)
+    if author is None:
+        mine |= ~table["reader"].isin(table["author"])
+    return table[mine & np.isfinite(table["value"].astype(float))]
 
 
 def not_judged(tables: Tables) -> pd.DataFrame:

@@ -12,7 +12,6 @@ from mechcot.stats.tables import (
     pair_values,
     readings_table,
     records,
-    scalar_means,
     scalars_table,
 )
 
@@ -118,11 +117,8 @@ def test_readings_become_tables_in_a_stable_order():
     assert scalars_table([]).empty
 
 
-def test_scalar_means_average_traces_inside_items_and_skip_nan(make_scalars):
+def test_item_means_skip_nan(make_scalars):
     scalars = make_scalars(4, acc_with=[("tuned", [1.0, 0.0, NAN, 1.0])])
-    means = scalar_means(scalars, author="base").set_index(["name", "reader"])
-    assert means.loc[("acc_with", "tuned"), "mean"] == pytest.approx(2 / 3)
-    assert means.loc[("acc_with", "tuned"), "n"] == 3
     rows = scalars[scalars["name"] == "acc_with"]
     assert item_means(rows, reader="tuned", author="base").to_dict() == {
         "i000": 1.0,

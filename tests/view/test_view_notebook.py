@@ -28,7 +28,7 @@ def test_every_arm_is_a_line_of_its_doses():
     assert list(lines["vector"].y) == [0.7, 0.8]
     assert list(lines["vector"].text) == ["vector at 0.1 nats", "vector at 0.05 nats"]
     assert "n = 20" in figure.layout.title.subtitle.text
-    assert "95 % bootstrap intervals" in figure.layout.title.subtitle.text
+    assert "95 % intervals" in figure.layout.title.subtitle.text
 
 
 def found(model, top, whole):
