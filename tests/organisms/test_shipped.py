@@ -6,7 +6,7 @@ from mechcot.organisms.check import check
 from mechcot.organisms.registry import path
 
 NAMES = ("base", "bypass", "control")
-QUESTIONS = {"base": 160, "bypass": 96, "control": 96}
+QUESTIONS = {"base": 128, "bypass": 96, "control": 96}
 
 
 @pytest.fixture(scope="module")
