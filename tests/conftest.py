@@ -32,7 +32,7 @@ def models(tmp_path_factory) -> tuple[str, str]:
 def chains(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("chains") / "chains.jsonl"
     rows = []
-    for i, problem in enumerate(task.problems(2, seed=3, hops=(2, 2), style="brief")):
+    for i, problem in enumerate(task.problems(4, seed=3, hops=(2, 2), style="brief")):
         row = {
             "id": problem.id,
             "question": problem.question,

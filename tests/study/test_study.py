@@ -30,9 +30,9 @@ def test_the_folder_holds_everything(finished):
     names = {path.name for path in study.out.iterdir()}
     assert {"report.html", "summary.json", "manifest.json", "traces.jsonl", "results"} <= names
     readings = pd.read_parquet(study.out / "results" / "readings.parquet")
-    # 2 models and the scaled null read 2 chains with 6 measures
-    assert len(readings) == 3 * 2 * 6
-    assert len((study.out / "traces.jsonl").read_text().splitlines()) == 2
+    # 2 models and the scaled null read 4 chains with 6 measures
+    assert len(readings) == 3 * 4 * 6
+    assert len((study.out / "traces.jsonl").read_text().splitlines()) == 4
 
 
 def test_the_summary_is_complete_and_has_no_durations(finished):
@@ -103,7 +103,7 @@ def test_a_killed_run_resumes_to_the_same_summary(finished, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in out.glob("readings/*/*/*.safetensors")}
-    assert 10 <= len(kept) < 3 * 2 * 6
+    assert 10 <= len(kept) < 3 * 4 * 6
     assert not (out / "summary.json").exists()
     run(Study(models=study.models, out=out, traces=study.traces))
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
