@@ -217,16 +217,15 @@ def _text(text: str, where: str) -> dict[str, Any]:
 
 def _anchor(chunk: Any, where: str) -> Anchor:
     try:
-        if not isinstance(chunk["chunk"], str) or not isinstance(
-            chunk.get("depends_on") or [], list
-        ):
+        text, depends = chunk["chunk"], chunk.get("depends_on") or []
+        if not isinstance(text, str) or not isinstance(depends, list):
             raise TypeError("'chunk' must be text, 'depends_on' a list")
         tags = chunk.get("function_tags") or ()
         given = {name: float(chunk[name]) for name in IMPORTANCES if chunk.get(name) is not None}
         return Anchor(
-            text=str(chunk["chunk"]),
+            text=text,
             tags=(tags,) if isinstance(tags, str) else tuple(str(tag) for tag in tags),
-            depends=tuple(int(step) for step in chunk.get("depends_on") or ()),
+            depends=tuple(int(step) for step in depends),
             importance={name: value for name, value in given.items() if math.isfinite(value)},
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
