@@ -15,7 +15,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
 from mechcot.text.boxes import NUMBER, Found, boxed, number_only, trim
 from mechcot.text.equality import number, same_answer
-from mechcot.text.tags import THINK, Thought, ThoughtTags, find_thought
+from mechcot.text.tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
     "FAMILIES", "Found", "find_answer", "number", "number_only", "read_answer", "same_answer", "trim"
@@ -128,14 +128,14 @@ def find_answer(
     return Found(trim(clean), best.how, best.start, best.stop) if trim(clean) else None
 
 
-def read_answer(text: str, *, family: str = "any", tags: ThoughtTags = THINK) -> Answer:
+def read_answer(text: str, *, family: str = "any", tags: ThoughtTags | None = None) -> Answer:
     """Read the answer that a completion states.
 
     Args:
         text: The completion. Put the opening mark in front when the prompt ended with it: an
             unclosed thought is then known to be one.
         family: One of `FAMILIES`.
-        tags: The marks of the thought.
+        tags: The marks of the thought; None: those that the text shows.
 
     Returns:
         The answer; text None and how `unread` when nothing was stated.
@@ -143,6 +143,7 @@ def read_answer(text: str, *, family: str = "any", tags: ThoughtTags = THINK) ->
     Raises:
         UserError: No such family.
     """
+    tags = tags or tags_in(text) or THINK
     layout = find_thought("", text, tags)
     found = None
     if layout.thought is Thought.CLOSED:
