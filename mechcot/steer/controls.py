@@ -35,13 +35,17 @@ def control(vector: SteeringVector, kind: str, *, seed: int) -> SteeringVector:
         seed: Of the draw.
 
     Raises:
-        UserError: No such control.
+        UserError: No such control, or a zero vector.
     """
     if kind not in DRAWN:
         msg = f"expected a control out of {', '.join(DRAWN)}, got {kind!r}"
         raise UserError(msg)
     if kind == "flipped":
         return -vector
+    if not vector.norm:
+        raise UserError(
+            f"a {kind} control has the vector's length, and the vector at {vector.site.name} is zero; make another"
+        )
     rng = np.random.default_rng([seed, DRAWN.index(kind)])
     drawn = torch.from_numpy(rng.standard_normal(len(vector.direction))).float()
     if kind == "orthogonal":

@@ -8,8 +8,11 @@
               v = mean_i r_i, sized like the mean state                    (Venhoff et al. 2025, arXiv 2506.18167)
 
 Every trace weighs the same in a span vector (the paper weighs windows), so that items can be resampled.
+
+A mean difference that is no longer than what rounding alone leaves is refused (`noise`): scaled to a dose it would be a random direction.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -84,7 +87,7 @@ def pair_vectors(
         seed: Of halves and bootstrap.
 
     Raises:
-        UserError: No pairs, a chain is read from a problem, a site that the model does not have.
+        UserError: No pairs, a chain is read from a problem, a site that the model does not have, or the sides do not differ.
     """
     if not pairs:
         msg = (
@@ -96,6 +99,9 @@ def pair_vectors(
     found = {}
     for site in sites:
         rows = torch.stack([torch.stack([side[site] for side in pair], dim=-2) for pair in sides])
+        _check_finite(rows, reasoner, site)
+        if not differs(rows, reasoner):
+            raise UserError(_alike(reasoner, pairs, rows, site=site, read=read))
         make: Make = _MAKERS[method]
         found[site] = _vector(reasoner, rows, site, make, method, read, items, seed)
     return found
@@ -121,21 +127,99 @@ def span_vectors(
         seed: Of halves and bootstrap.
 
     Raises:
-        UserError: No trace has a step of this kind.
+        UserError: No trace has a step of this kind, or the windows do not differ from their chains.
     """
     having = [t for t in traces if any(s.kind is kind and s.tokens for s in t.chain_steps)]
     if not having:
         msg = f"none of {len(traces)} traces has a step of kind {kind}; write more chains or choose another kind"
+        raise UserError(msg)
+    if all(step.kind is kind for trace in having for step in trace.chain_steps):
+        msg = (
+            f"every step of the {len(having)} traces that have a step of kind {kind} is of this kind, so there is nothing else to hold its windows "
+            "against; choose another kind, or chains with steps of other kinds"
+        )
         raise UserError(msg)
     read = [_spans(reasoner, trace, kind, sites) for trace in having]
     items = tuple(trace.problem.id for trace in having)
     found = {}
     for site in sites:
         rows = torch.stack([each[site] for each in read])
+        _check_finite(rows, reasoner, site)
+        if not differs(rows, reasoner):
+            msg = (
+                f"the windows of kind {kind} do not differ from their chains in the states of {reasoner.name} at {site.name}; choose another site or "
+                "kind, or write more chains"
+            )
+            raise UserError(msg)
         found[site] = _vector(
             reasoner, rows, site, _sized_like_mean, "span", f"windows of {kind}", items, seed
         )
     return found
+
+
+def differs(rows: Float[Tensor, "item two d_model"], reasoner: Reasoner) -> bool:
+    """Whether the mean difference of two sides is longer than rounding alone makes it.
+
+    Args:
+        rows: Both sides of every item.
+        reasoner: Whose states; gives their precision.
+    """
+    return float(_mean(rows).norm()) > noise(rows, next(reasoner.model.parameters()).dtype)
+
+
+def noise(rows: Float[Tensor, "item two d_model"], dtype: torch.dtype) -> float:
+    """Length that rounding gives a mean difference: the sums are in float32, the states were rounded to the model's own type.
+
+    Args:
+        rows: Both sides of every item.
+        dtype: The model's type.
+    """
+    sums = 64 * torch.finfo(torch.float32).eps
+    states = torch.finfo(dtype).eps / math.sqrt(len(rows))
+    return max(sums, states) * float(rows.norm(dim=-1).mean())
+
+
+def _check_finite(rows: Tensor, reasoner: Reasoner, site: Site) -> None:
+    """Raise where states are not finite: no method can make a vector of them."""
+    if not bool(torch.isfinite(rows).all()):
+        msg = f"{reasoner.name} gives states at {site.name} that are not finite; see what `mechcot doctor` says of the model, or take an earlier site"
+        raise UserError(msg)
+
+
+def _alike(
+    reasoner: Reasoner, pairs: Sequence[Contrast], rows: Tensor, *, site: Site, read: Read
+) -> str:
+    """Why nothing differs between the sides of some pairs, and what to give instead."""
+    sides = [[_told(reasoner, side) for side in (p.positive, p.negative)] for p in pairs]
+    first = " and ".join(
+        repr(_problem(s).question[:40]) for s in (pairs[0].positive, pairs[0].negative)
+    )
+    said = f"the two sides of the {len(pairs)} pairs for {reasoner.name} (read: {read} at {site.name}) do not differ: "
+    give = "give pairs of your own that differ in this model's tokens (--pairs FILE, JSON lines with id, positive, negative)"
+    if all(one == other for (one, _), (other, _) in sides):
+        return f"{said}both sides are the same text, such as {first}; {give}"
+    if all(one == other for (_, one), (_, other) in sides):
+        return (
+            f"{said}the prompts of both sides, such as {first}, come to the same tokens "
+            f"(words that the tokenizer does not know, or a template that drops the question); {give}"
+        )
+    if torch.equal(rows[:, 0], rows[:, 1]):
+        return (
+            f"{said}what differs between the texts, such as {first}, has not reached the state that is read; "
+            "read the whole prompt (--read prompt) or a later block (--site)"
+        )
+    length, floor = float(_mean(rows).norm()), noise(rows, next(reasoner.model.parameters()).dtype)
+    return (
+        f"{said}their mean difference is {length:.2g} long, and rounding alone gives {floor:.2g} (the pairs cancel each other out); "
+        "give pairs that differ in one direction (--pairs FILE), or more of them"
+    )
+
+
+def _told(reasoner: Reasoner, side: Problem | Trace) -> tuple[str, list[int]]:
+    """Text and tokens of one side."""
+    if isinstance(side, Trace):
+        return side.problem.question + side.completion, list(side.ids)
+    return side.question, prompt_ids(reasoner, side)
 
 
 def windows(trace: Trace, kind: StepKind) -> list[range]:

@@ -1,5 +1,6 @@
 """Single steps for the command line: make a vector, write under it."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
@@ -13,11 +14,11 @@ from mechcot.model.hand import Hand, Where
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 from mechcot.steer.dose import Dose, Meter
-from mechcot.steer.extract import Contrast, pair_vectors
+from mechcot.steer.extract import FEWEST, Contrast, pair_vectors
 from mechcot.steer.readout import correct
 from mechcot.steer.spec import HOW
 from mechcot.steer.styles import questions, style_pairs
-from mechcot.steer.vectors import SteeringVector
+from mechcot.steer.vectors import Origin, SteeringVector
 from mechcot.text.problems import json_lines, load_problems, text_field
 
 CHAINS = 6
@@ -41,7 +42,7 @@ def extract_to(
         A sentence for people.
 
     Raises:
-        UserError: A bad file of pairs, site, read or method.
+        UserError: A bad file of pairs, site, read or method, or pairs whose sides do not differ.
     """
     for name, allowed in (
         ("read", ("last_prompt", "prompt")),
@@ -50,15 +51,20 @@ def extract_to(
         if about[name] not in allowed:
             msg = f"--{name}: expected one of {', '.join(allowed)}, got {about[name]!r}"
             raise UserError(msg)
+    if n < 1:
+        raise UserError(f"--n: expected at least one pair, got {n}")
     chosen = read_pairs(pairs)[:n] if pairs else style_pairs(n, seed=seed, hops=(2, 4))
     where = Site.parse(site)
     vector = pair_vectors(reasoner, chosen, sites=[where], seed=seed, **about)[where]
     vector.save(out)
     told = vector.origin
-    return (
-        f"written: {out} ({told.method} of {len(told.items)} pairs at {where.name}; length {vector.norm:.3g}, "
-        f"split-half cosine {told.split_half:.3f}, 95 % cone {told.cone:.1f} degrees)"
-    )
+    return f"written: {out} ({told.method} of {len(told.items)} pairs at {where.name}; length {vector.norm:.3g}, {_stability(told)})"
+
+
+def _stability(told: Origin) -> str:
+    if math.isnan(told.split_half):
+        return f"no split-half cosine: it needs {FEWEST} pairs"
+    return f"split-half cosine {told.split_half:.3f}, 95 % cone {told.cone:.1f} degrees"
 
 
 def read_pairs(path: Path) -> list[Contrast]:

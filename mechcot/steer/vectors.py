@@ -216,7 +216,13 @@ class SteeringVector:
         return (f"other weights: {said}",)
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file with the origin in its header."""
+        """Write a safetensors file with the origin in its header.
+
+        Raises:
+            UserError: The vector is zero, so it would push nothing anywhere.
+        """
+        if not self.norm:
+            raise UserError(f"not written: {_zero(self)}")
         about = {
             "schema": SCHEMA,
             "site": self.site.name,
@@ -233,7 +239,7 @@ class SteeringVector:
         """Read what `save` wrote.
 
         Raises:
-            UserError: There is no such file, or it holds something else.
+            UserError: There is no such file, it holds something else, or a vector of length 0.
         """
         try:
             with safe_open(path, framework="pt") as file:
@@ -252,8 +258,18 @@ class SteeringVector:
         origin = json.loads(about["origin"])
         lists = {name: tuple(origin[name]) for name in ("items", "history")}
         gate = None if encoder is None else Gate(encoder, *json.loads(about["gate"]))
-        return cls(numbers, Site.parse(about["site"]), Origin(**origin | lists), gate)
+        vector = cls(numbers, Site.parse(about["site"]), Origin(**origin | lists), gate)
+        if not vector.norm:
+            raise UserError(f"{path}: {_zero(vector)}")
+        return vector
 
     def _changed(self, direction: Tensor, said: str) -> "SteeringVector":
         origin = replace(self.origin, history=(*self.origin.history, said))
         return SteeringVector(direction, self.site, origin, self.gate)
+
+
+def _zero(vector: SteeringVector) -> str:
+    return (
+        f"the vector of {vector.origin.method} at {vector.site.name} from {vector.origin.model} has length 0, so nothing differed where it was "
+        "read; make one with `mechcot steer extract --pairs FILE` from pairs that differ in the model's tokens"
+    )
