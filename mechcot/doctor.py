@@ -112,8 +112,21 @@ def _made_for(reader: "Reasoner") -> Iterator[Line]:
 
     if reader.spec.adapter is not None:
         base = made_for(reader.spec.adapter)
-        text = f"the adapter says that it was trained on {base}; here it sits on {reader.spec.base}"
+        text = f"the adapter says that it was trained on {base}; here it sits on {reader.spec.base}; {_rendered_by(reader)}"
         yield Line("adapter", ok=True, text=text)
+
+
+def _rendered_by(reader: "Reasoner") -> str:
+    """Whose tokenizer and chat template a model with an adapter uses."""
+    from mechcot.model.loading import own_template
+    from mechcot.model.spec import text_folder
+
+    beside = text_folder(reader.spec)
+    if beside is None:
+        return "tokenizer and template are the base's"
+    if own_template(beside) or not reader.tokenizer.chat_template:
+        return "tokenizer and template are those beside the adapter"
+    return "the tokenizer is the one beside the adapter, the template the base's"
 
 
 def _problem(reader: "Reasoner") -> Problem:

@@ -9,6 +9,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.hand import Hand, Line, Reading, Session, lexicon
 from mechcot.model.probe import backbone_of
+from mechcot.model.rows import check_ids
 from mechcot.model.writing import Sampling, Side, Writer
 from mechcot.text.kinds import Classifier
 from mechcot.text.tags import THINK
@@ -227,6 +228,7 @@ def prompt_ids(reasoner: "Reasoner", problem: Problem) -> list[int]:
     if len(ids) >= reasoner.max_length:
         msg = f"the prompt has {len(ids)} tokens, the context of {reasoner.name} is {reasoner.max_length}"
         raise NotMeasurable(msg)
+    check_ids(reasoner, ids)
     return ids
 
 

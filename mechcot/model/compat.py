@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Span, Trace
+from mechcot.model.rows import check_ids
 
 if TYPE_CHECKING:
     from mechcot.model.reasoner import Reasoner
@@ -109,6 +110,7 @@ def view(reader: "Reasoner", trace: Trace) -> Trace:
             f"the trace has {len(seen)} tokens, the context of {reader.name} is {reader.max_length}"
         )
         raise NotMeasurable(msg)
+    check_ids(reader, seen.ids)
     return seen
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mechcot.model.spec import ModelSpec
+from mechcot.model.spec import ModelSpec, text_folder
 
 
 def hash_spec(spec: ModelSpec) -> str | None:
@@ -34,12 +34,15 @@ def hash_text_files(spec: ModelSpec) -> str:
     "" when they are not on this machine.
     """
     folder = weights_folder(spec)
+    if folder is None:
+        return ""
     whole = hashlib.sha256()
-    for path in sorted(folder.iterdir()) if folder is not None else ():
+    beside = text_folder(spec)
+    for path in [*sorted(folder.iterdir()), *(sorted(beside.iterdir()) if beside else ())]:
         if path.suffix in {".json", ".jinja", ".txt", ".model"} and path.name not in _NOT_TEXT:
             whole.update(path.name.encode())
             whole.update(_hash_file(path.resolve()).encode())
-    return "" if folder is None else whole.hexdigest()[:16]
+    return whole.hexdigest()[:16]
 
 
 def hash_module(model: nn.Module) -> str:

@@ -20,7 +20,7 @@ from torch import nn
 
 from mechcot.core.errors import UserError
 from mechcot.model.room import out_of_memory
-from mechcot.model.spec import ModelSpec, check_spec
+from mechcot.model.spec import ModelSpec, check_spec, text_folder
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def load_base(spec: ModelSpec, placement: Placement) -> tuple[Any, Any, torch.de
     """
     check_spec(spec)
     device = pick_device(placement.device)
-    tokenizer = _load_tokenizer(spec, placement)
+    tokenizer = load_tokenizer(spec, trust_remote_code=placement.trust_remote_code)
     model = _load_module(spec, placement, device)
     if placement.device_map is None:
         try:
@@ -125,20 +125,53 @@ def hub_answers() -> bool:
     return True
 
 
-def _load_tokenizer(spec: ModelSpec, placement: Placement) -> Any:
+def load_tokenizer(spec: ModelSpec, *, trust_remote_code: bool) -> Any:
+    """The tokenizer of a model: the one beside its adapter where there is one, else the base's.
+
+    A tokenizer beside an adapter that has no chat template gets the base's.
+
+    Raises:
+        UserError: It cannot be loaded.
+    """
+    beside = text_folder(spec)
+    base = None
+    if beside is None or not own_template(beside):
+        base = _tokenizer(spec, spec.base, trust_remote_code=trust_remote_code)
+    if beside is None:
+        return base
+    tokenizer = _tokenizer(spec, str(beside), trust_remote_code=trust_remote_code)
+    if base is not None and not tokenizer.chat_template:
+        tokenizer.chat_template = base.chat_template
+    return tokenizer
+
+
+def _tokenizer(spec: ModelSpec, where: str, *, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
+    at_base = where == spec.base
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            spec.base,
-            revision=spec.revision,
-            trust_remote_code=placement.trust_remote_code,
-            local_files_only=spec.is_local or not hub_answers(),
+            where,
+            revision=spec.revision if at_base else None,
+            trust_remote_code=trust_remote_code,
+            local_files_only=not at_base or spec.is_local or not hub_answers(),
         )
     except Exception as error:
+        if not at_base:
+            msg = (
+                f"{spec.name}: the tokenizer beside the adapter in {where} cannot be loaded ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:200]}); copy its files again, or remove them to use the base's tokenizer."
+            )
+            raise UserError(msg) from error
         raise UserError(_explain(spec, error, "tokenizer")) from error
     tokenizer.clean_up_tokenization_spaces = False  # decoding must give the text back
     return tokenizer
+
+
+def own_template(folder: Path) -> bool:
+    """Whether a chat template was saved with a tokenizer."""
+    config = (folder / "tokenizer_config.json").read_text(encoding="utf-8")
+    return '"chat_template"' in config or any(folder.glob("chat_template*"))
 
 
 def _load_module(spec: ModelSpec, placement: Placement, device: torch.device) -> Any:

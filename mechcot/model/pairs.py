@@ -6,9 +6,11 @@ from typing import Any
 
 from mechcot.core.pair import Pair
 from mechcot.model.adapters import attach
-from mechcot.model.loading import freeze, same_storage
+from mechcot.model.loading import freeze, load_tokenizer, same_storage
+from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.spec import ModelSpec, parse_spec
+from mechcot.model.rows import check_rows
+from mechcot.model.spec import ModelSpec, parse_spec, text_folder
 
 
 def load_pair(
@@ -56,12 +58,21 @@ def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
 def with_adapter(reasoner: Reasoner, spec: ModelSpec) -> Reasoner:
     """A model with the adapter of `spec`: the weights are shared, the model itself stays as it is.
 
+    A tokenizer beside the adapter is the new model's own.
+
     Raises:
         UserError: The adapter was made for another model.
     """
     twin = same_storage(reasoner.model)
     if spec.adapter is not None:
         twin = attach(twin, spec.adapter, name=spec.name)
-    return replace(
+    found = replace(
         reasoner, name=spec.name, spec=spec, model=freeze(twin), logit_scale=spec.logit_scale
     )
+    if text_folder(spec) is not None:
+        tokenizer = load_tokenizer(spec, trust_remote_code=False)
+        own = reasoner.policy.mode == "own"
+        policy = policy_of(tokenizer, owner=spec.name) if own else reasoner.policy
+        found = replace(found, tokenizer=tokenizer, policy=policy)
+    check_rows(found)
+    return found

@@ -22,6 +22,7 @@ from mechcot.model.authoring import Skip, author_traces
 from mechcot.model.hashes import hash_module, hash_spec
 from mechcot.model.loading import Placement, freeze, load_base
 from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
+from mechcot.model.rows import check_rows
 from mechcot.model.spec import ModelSpec, parse_spec
 from mechcot.model.writing import Sampling, stop_ids
 from mechcot.text.kinds import Classifier
@@ -111,9 +112,12 @@ class Reasoner:
             spec: Where it came from; None: nowhere that could be loaded again.
             device: Where it is; None: where its weights are.
             policy: How questions are rendered; None: as its chat template says.
+
+        Raises:
+            UserError: The tokenizer writes tokens that the model has no row for.
         """
         spec = spec or ModelSpec(base="", name=name)
-        return cls(
+        reader = cls(
             name=name,
             spec=spec,
             model=freeze(model),
@@ -122,6 +126,8 @@ class Reasoner:
             device=device or next(model.parameters()).device,
             logit_scale=spec.logit_scale,
         )
+        check_rows(reader)
+        return reader
 
     def scaled(self, factor: float) -> "Reasoner":
         """The same weights with the logits multiplied: more or less confident, not different."""

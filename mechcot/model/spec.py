@@ -16,6 +16,13 @@ from pathlib import Path
 from mechcot.core.errors import UserError
 
 ORGANISM = "organism:"
+PROMPTS = frozenset(
+    {
+        *("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING"),
+        *("PREFIX_TUNING", "CPT", "CARTRIDGE"),
+    }
+)
+"""Kinds of adapters that add tokens of their own; whatever else acts outside the layers is found when it is tried."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _OPTION = re.compile(r"@(logits|revision)=([^@]*)$")
 
@@ -105,6 +112,17 @@ def check_spec(spec: ModelSpec) -> None:
         _check_adapter(Path(spec.adapter))
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a tokenizer was saved in a folder."""
+    return (folder / "tokenizer_config.json").is_file()
+
+
+def text_folder(spec: ModelSpec) -> Path | None:
+    """The adapter's folder when a tokenizer lies beside the adapter: tokens may have been added, or the template changed."""
+    folder = None if spec.adapter is None else Path(spec.adapter)
+    return folder if folder is not None and has_tokenizer(folder) else None
+
+
 def _check_adapter(folder: Path) -> None:
     config = folder / "adapter_config.json"
     if not config.is_file():
@@ -115,7 +133,7 @@ def _check_adapter(folder: Path) -> None:
     except (ValueError, AttributeError) as error:
         msg = f"{config}: expected a JSON object, it cannot be read ({error}); copy the adapter again."
         raise UserError(msg) from error
-    if kind in {"PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING"}:
+    if kind in PROMPTS:
         msg = (
             f"{folder}: expected an adapter inside the layers (LoRA, IA3, ...), got {kind}, which adds "
             "tokens of its own, so that positions no longer line up with the base."

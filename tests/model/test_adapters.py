@@ -1,0 +1,277 @@
+"""Adapters of many kinds: read as PEFT reads them, or refused with one sentence; the shared base stays as it is."""
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import peft
+import pytest
+import torch
+from peft import PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from mechcot.core.errors import UserError
+from mechcot.doctor import model as lines
+from mechcot.model.hashes import hash_text_files
+from mechcot.model.pairs import load_pair
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.spec import PROMPTS, parse_spec
+from tests.model.conftest import make_adapter
+
+LM = {"task_type": "CAUSAL_LM"}
+QV = {**LM, "target_modules": ["q_proj", "v_proj"]}
+LORA = {**QV, "r": 2}
+INSIDE: dict[str, Any] = {
+    "lora": lambda: peft.LoraConfig(**LORA),
+    "rslora": lambda: peft.LoraConfig(**LORA, use_rslora=True),
+    "dora": lambda: peft.LoraConfig(**LORA, use_dora=True),
+    "biases": lambda: peft.LoraConfig(**LORA, bias="all"),
+    "own biases": lambda: peft.LoraConfig(**LORA, bias="lora_only"),
+    "ranks": lambda: peft.LoraConfig(
+        **LORA, rank_pattern={"q_proj": 4}, alpha_pattern={"v_proj": 3}
+    ),
+    "one layer": lambda: peft.LoraConfig(**LORA, layers_to_transform=[1]),
+    "all linear": lambda: peft.LoraConfig(**LM, r=2, target_modules="all-linear"),
+    "head saved": lambda: peft.LoraConfig(**LORA, modules_to_save=["lm_head"]),
+    "norms saved": lambda: peft.LoraConfig(**LORA, modules_to_save=["input_layernorm"]),
+    "embedding": lambda: peft.LoraConfig(**LM, r=2, target_modules=["embed_tokens"]),
+    "head": lambda: peft.LoraConfig(**LM, r=2, target_modules=["lm_head"]),
+    "token rows": lambda: peft.LoraConfig(**LORA, trainable_token_indices=[9, 77]),
+    "only token rows": lambda: peft.TrainableTokensConfig(**LM, token_indices=[123, 200]),
+    "ia3": lambda: peft.IA3Config(**QV, feedforward_modules=[]),
+    "vera": lambda: peft.VeraConfig(**LM, target_modules=["q_proj"], r=4),
+    "loha": lambda: peft.LoHaConfig(**QV, r=2),
+    "lokr": lambda: peft.LoKrConfig(**QV, r=2),
+    "oft": lambda: peft.OFTConfig(**QV, oft_block_size=4),
+    "boft": lambda: peft.BOFTConfig(**QV, boft_block_size=4),
+    "hra": lambda: peft.HRAConfig(**QV, r=2),
+    "norms": lambda: peft.LNTuningConfig(**LM, target_modules=["input_layernorm"]),
+}
+
+
+def save(base: Path, folder: Path, config: Any, *, noise: float = 0.3) -> Path:
+    """An adapter on a base, its weights moved by noise; 0 leaves it as it was before training."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(1)
+        tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+        for weight in tuned.parameters():
+            if weight.requires_grad:
+                weight.data += noise * torch.randn_like(weight)
+        tuned.save_pretrained(folder)
+    return folder
+
+
+def logits(model: Any, ids: list[int]) -> torch.Tensor:
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([ids])).logits[0]
+
+
+IDS = [1, 9, 77, 123, 200, 250, 40]
+
+
+@pytest.mark.parametrize("kind", INSIDE)
+def test_layers_alone_do_what_peft_does_and_leave_the_shared_base(checkpoint, tmp_path, kind):
+    base = checkpoint("qwen2")
+    folder = save(base, tmp_path / "adapter", INSIDE[kind]())
+    pair = load_pair(str(base), f"{base}+{folder}", device="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        oracle = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)
+    theirs = logits(oracle.eval(), IDS)
+    plain = logits(AutoModelForCausalLM.from_pretrained(base), IDS)
+    assert torch.allclose(logits(pair.after.model, IDS), theirs, atol=1e-4)
+    assert torch.equal(logits(pair.before.model, IDS), plain)
+    assert float((theirs - plain).abs().max()) > 1e-2
+
+
+OUTSIDE = {
+    "activated": (lambda: peft.LoraConfig(**LORA, alora_invocation_tokens=[7, 40]), "activated LORA"),
+    "activated all": (
+        lambda: peft.LoraConfig(**LM, r=2, target_modules="all-linear", alora_invocation_tokens=[5]),
+        "activated LORA",
+    ),
+    "prompt": (lambda: peft.PromptTuningConfig(**LM, num_virtual_tokens=3), "PROMPT_TUNING"),
+    "prefix": (lambda: peft.PrefixTuningConfig(**LM, num_virtual_tokens=3), "PREFIX_TUNING"),
+    "encoder": (lambda: peft.PromptEncoderConfig(**LM, num_virtual_tokens=3, encoder_hidden_size=8), "P_TUNING"),
+    "cpt": (
+        lambda: peft.CPTConfig(
+            **LM, cpt_token_ids=[5, 6], cpt_mask=[1, 1], cpt_tokens_type_mask=[1, 2],
+            tokenizer_name_or_path="gpt2",
+        ),
+        "CPT",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_adapters_that_act_outside_the_layers_are_refused_by_name(checkpoint, tmp_path, kind):
+    base, (config, word) = checkpoint("llama"), OUTSIDE[kind]
+    folder = save(base, tmp_path / "adapter", config())
+    with pytest.raises(UserError, match=f"expected an adapter inside the layers.* got {word}"):
+        Reasoner.load(f"{base}+{folder}", device="cpu")
+
+
+def test_every_kind_of_prompt_that_peft_has_is_known_before_weights_are_read():
+    kinds = {
+        kind.value
+        for kind, config in peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING.items()
+        if issubclass(config, peft.PromptLearningConfig)
+    }
+    assert kinds <= PROMPTS
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["lora", "dora", "head saved", "ia3", "vera", "loha", "oft", "only token rows", "biases"],
+)
+def test_an_adapter_saved_before_training_does_nothing(checkpoint, tmp_path, kind):
+    base = checkpoint("llama")
+    folder = save(base, tmp_path / "fresh", INSIDE[kind](), noise=0.0)
+    with pytest.raises(UserError, match=r"does nothing: it moves no logit .* trained adapter"):
+        Reasoner.load(f"{base}+{folder}", device="cpu")
+
+
+# --- a vocabulary of its own ----------------------------------------------------------------------
+
+
+def with_tokens(
+    base: Path, folder: Path, config: Any, *, tokens: tuple[str, ...], rows: int | None = None
+) -> Path:
+    """An adapter trained after tokens were added: its tokenizer beside it, its embeddings saved by PEFT."""
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.add_special_tokens({"additional_special_tokens": list(tokens)})
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(2)
+        model = AutoModelForCausalLM.from_pretrained(base)
+        model.resize_token_embeddings(rows or len(tokenizer))
+        tuned = get_peft_model(model, config)
+        for weight in tuned.parameters():
+            if weight.requires_grad:
+                weight.data += 0.3 * torch.randn_like(weight)
+        tuned.save_pretrained(folder)
+    oracle = tuned.eval()
+    tokenizer.save_pretrained(folder)
+    torch.save(logits(oracle, [*IDS, (rows or len(tokenizer)) - 1]), folder.parent / "oracle.pt")
+    return folder
+
+
+GROWN = {
+    "think": (INSIDE["lora"], ("<thought>", "</thought>"), None),
+    "one": (INSIDE["dora"], ("<|new|>",), None),
+    "padded": (INSIDE["lora"], ("<|a|>", "<|b|>", "<|c|>"), 384),
+    "saved": (
+        lambda: peft.LoraConfig(**LORA, modules_to_save=["embed_tokens", "lm_head"]),
+        ("<|a|>",),
+        None,
+    ),
+    "embedding": (lambda: peft.LoraConfig(**LM, r=2, target_modules=["embed_tokens", "lm_head"]), ("<|a|>",), None),
+    "rows": (lambda: peft.LoraConfig(**LORA, trainable_token_indices=[320]), ("<|a|>",), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", GROWN)
+@pytest.mark.parametrize("family", ["llama", "gemma"])  # untied, tied
+def test_the_base_gets_the_rows_and_the_tokenizer_of_the_adapter(
+    checkpoint, tmp_path, kind, family
+):
+    base, (config, tokens, rows) = checkpoint(family), GROWN[kind]
+    if family == "gemma" and kind in {"saved", "embedding"}:
+        pytest.skip("tied embeddings are saved once")
+    folder = with_tokens(base, tmp_path / "adapter", config(), tokens=tokens, rows=rows)
+    pair = load_pair(str(base), f"{base}+{folder}", device="cpu")
+    ids = [*IDS, pair.after.n_vocabulary - 1]
+    assert torch.allclose(
+        logits(pair.after.model, ids), torch.load(tmp_path / "oracle.pt"), atol=1e-4
+    )
+    assert all(len(pair.after.encode(token)) == 1 for token in tokens)
+    assert torch.equal(
+        logits(pair.before.model, IDS), logits(AutoModelForCausalLM.from_pretrained(base), IDS)
+    )
+    assert pair.before.n_vocabulary == pair.before.model.config.vocab_size == 320
+
+
+def test_rows_that_are_in_no_file_are_named(checkpoint, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    base = checkpoint("llama")
+    folder = with_tokens(base, tmp_path / "adapter", INSIDE["lora"](), tokens=("<|a|>", "<|b|>"))
+    held = load_file(folder / "adapter_model.safetensors")
+    save_file(
+        {key: value for key, value in held.items() if "lm_head" not in key},
+        folder / "adapter_model.safetensors",
+    )
+    with pytest.raises(
+        UserError, match=r"has 322 tokens, the base 320 rows.*resize_token_embeddings\(322\)"
+    ):
+        Reasoner.load(f"{base}+{folder}", device="cpu")
+
+
+def test_the_template_beside_the_adapter_renders_and_doctor_says_so(checkpoint, tmp_path):
+    base = checkpoint("llama")
+    folder = make_adapter(base, tmp_path / "lora")
+    name = f"{base}+{folder}"
+
+    def said() -> str:
+        return next(line.text for line in lines(name, device="cpu") if line.name == "adapter")
+
+    before = hash_text_files(parse_spec(name))
+    assert said().endswith("tokenizer and template are the base's")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.chat_template = "{% for m in messages %}Q: {{ m['content'] }}\nA:{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    assert said().endswith("tokenizer and template are those beside the adapter")
+    assert Reasoner.load(name, device="cpu").policy.template("Why?") == "Q: Why?\nA:"
+    assert hash_text_files(parse_spec(name)) != before
+    (folder / "chat_template.jinja").unlink()
+    assert said().endswith("the tokenizer is the one beside the adapter, the template the base's")
+    (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(
+        UserError, match=r"the tokenizer beside the adapter .* copy its files again"
+    ):
+        Reasoner.load(name, device="cpu")
+
+
+# --- more tokens than rows ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tokens", "template", "ok"),
+    [
+        (("<|image|>",), None, True),  # only a text of the user's could hold it
+        (("<|go|>",), "{{ messages[0]['content'] }}<|go|>", False),  # stands in every prompt
+        (("[THINK]", "[/THINK]"), "{{ messages[0]['content'] }}[THINK]", False),
+        (("ordinary",), None, False),
+    ],
+)
+def test_tokens_without_a_row(checkpoint, tmp_path, tokens, template, ok):
+    base = tmp_path / "base"
+    shutil.copytree(checkpoint("llama", template="chat"), base)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    if tokens == ("ordinary",):
+        made = json.loads((base / "tokenizer.json").read_text())
+        made["model"]["vocab"]["ordinary"] = 320
+        (base / "tokenizer.json").write_text(json.dumps(made))
+    else:
+        tokenizer.add_special_tokens({"additional_special_tokens": list(tokens)})
+        tokenizer.chat_template = template or tokenizer.chat_template
+        tokenizer.save_pretrained(base)
+    if not ok:
+        rows = r"the tokenizer has 32[12] tokens, the model 320 rows, none for .*resize_token_embeddings\(32[12]\)"
+        with pytest.raises(UserError, match=rows):
+            Reasoner.load(str(base), device="cpu")
+        return
+    from mechcot.core.errors import NotMeasurable
+    from mechcot.core.problem import Problem
+
+    reader = Reasoner.load(str(base), device="cpu")
+    skipped = []
+    asked = [Problem("a", "What is 1 + 1?", "2"), Problem("b", "What is <|image|>?", "2")]
+    found = reader.write(asked, max_tokens=2, skip=lambda _, reason: skipped.append(str(reason)))
+    assert [trace.problem.id for trace in found] == ["a"]
+    assert skipped == [f"the text holds '<|image|>' (token 320), and {reader.name} has 320 rows"]
+    with pytest.raises(NotMeasurable, match="token 320"):
+        reader.write(asked[1:], max_tokens=2)
