@@ -5,7 +5,7 @@ from mechcot.core.errors import UserError
 from mechcot.text.segment import pieces, segmenter
 
 HOW = ("sentence", "paragraph", "tagged", "word_dot")
-AWKWARD = st.text(alphabet=list("aB1 .\n!?$\\[]()`#*-_=…。\t\x00🦆 "), max_size=80)
+AWKWARD = st.text(alphabet=list('aB1 .\n!?$\\[]()`#*-_=…。\t\x00🦆 ~।؟．｡」"ก์;|'), max_size=80)
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -60,8 +60,135 @@ def test_sentences(text, expected):
     assert pieces(text) == expected
 
 
-def test_an_unclosed_formula_shields_nothing():
-    assert pieces("Take \\[ a. Then b. End.") == ["Take \\[ a. ", "Then b. ", "End."]
+@pytest.mark.parametrize(
+    "opening", ["\\[", "\\begin{align*}", "\\begin{verbatim}", "`", "```", "~~~~"]
+)
+def test_what_is_never_closed_shields_nothing(opening):
+    assert pieces(f"Take {opening} a. Then b. End.") == [f"Take {opening} a. ", "Then b. ", "End."]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "\\begin{gather*}\na = 1.\n\nb = 2! \\\\\n\\end{gather*}",
+        "\\begin{aligned} f &= \\begin{cases} 1. & x > 0 \\\\ 2. & x < 0 \\end{cases}. \\end{aligned}",
+        "\\begin{pmatrix} \\begin{pmatrix} 1. \\end{pmatrix} \\\\ 2. A \\end{pmatrix}",
+        "\\begin{itemize}\n\\item One. Two.\n\\item Three.\n\\end{itemize}",
+        "\\begin{verbatim}\nAll words here. More words here.\n\n\\begin{a} And so on. Yes.\n\\end{verbatim}",
+        "\\[\nx = 1.\n\ny = 2 \\text{ for the last step. Done} \n\\]",
+        "$$\nx = 1.\n\ny = 2.\n$$",
+    ],
+)
+def test_no_step_ends_inside_a_formula_or_environment(formula):
+    before, after = "We start.\n", "Then stop."
+    assert pieces(f"{before}{formula}\n{after}") == [before, f"{formula}\n", after]
+    led_in = pieces(f"We get\n{formula}\n{after}")
+    assert led_in == [f"We get\n{formula}\n", after]
+
+
+def test_an_environment_around_paragraphs_of_prose_is_cut():
+    text = "\\begin{proof}\nWe add both sides.\n\nThen we take the root.\n\\begin{align}\na. \\\\\nb.\n\\end{align}\n\\end{proof}\nOk."
+    found = pieces(text)
+    assert found == [
+        "\\begin{proof}\nWe add both sides.\n\n",
+        "Then we take the root.\n",
+        "\\begin{align}\na. \\\\\nb.\n\\end{align}\n\\end{proof}\n",
+        "Ok.",
+    ]
+
+
+def test_an_end_without_its_begin_and_crossed_names_do_not_swallow_the_text():
+    text = "A \\end{b} one. \\begin{c} two. \\begin{d} three. \\end{c} Four. \\end{d} Five."
+    assert pieces(text) == [
+        "A \\end{b} one. ",
+        "\\begin{c} two. \\begin{d} three. \\end{c} Four. ",
+        "\\end{d} Five.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "````\n```py\na. b\n```\nc. d\n````",
+        "~~~~~\n~~~\na. b\n```\nc. d\n~~~~~~",
+        "```text\na. b\n    ```\nc. d\n```",  # four columns in: no closing line
+        "- ```\n  a. b\n\n  c. d\n  ```",
+        "> ```\n> a. b\n> ```",
+        "```\na. b\n``` not yet\nc. d\n`````",
+    ],
+)
+def test_fences_close_by_their_own_mark_and_length(block):
+    assert pieces(f"Run it.\n{block}\nDone. Yes.") == ["Run it.\n", f"{block}\n", "Done. ", "Yes."]
+
+
+def test_a_line_of_three_marks_on_both_sides_is_a_code_span():
+    assert pieces("```a. b``` is it.\nNext. `c. d` too.") == [
+        "```a. b``` is it.\n",
+        "Next. ",
+        "`c. d` too.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["संख्या 3.5 है। ", "क्यों? ", "देखो॥ ", "हाँ।"],
+        ["ما هو الناتج؟ ", "هو 3.5. ", "حسنا."],
+        ["یہ 7 ہے۔ ", "رکو۔"],
+        ["结果是３．５。", "等等，真的吗？！", "“是的。”", "（对。）", "然后结束。"],
+        ["答えは7です｡", "「はい。」と言った｡", "そう．", "次"],
+        ["１．まず３．５を足す．", "次に引く．\n", "（２）終わり。"],
+        ['他说"对。"', '"好"不好？', "*好。*\n", "**第二**步。", "**对！**", "第三*步*。"],
+        ["答案是7?", "对.", "共3!种。"],
+        ["Πόσο είναι; ", "Είναι 7. ", "Ναι\u037e"],
+        ["Պատասխանը 7 է։ ", "Այո։"],
+        ["መልሱ 7 ነው። ", "ቆይ፡፡ ", "እሺ።"],
+        ["ចម្លើយគឺ 7។ ", "បាទ។"],
+        ["အဖြေ 7၊ ဟုတ်တယ်။ ", "ပြီးပြီ။"],
+        ["ผลรวมของทั้งสองคือ 7 ", "ดังนั้นคำตอบคือ 7\n", "จบการคำนวณแล้ว ", "ขอบคุณ"],
+    ],
+    ids=lambda sentences: sentences[0][:12],
+)
+def test_stops_of_other_scripts(sentences):
+    assert pieces("".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Wir nehmen z.B. 7 oder z. B. Zehn, d. h. mehr.",
+        "Am 3. Mai steht im 2. Schritt, vgl. Abb. 4, die Nr. 5.",
+        "On prend p. ex. 3 pommes, cf. M. Dupont, env. 7 au total.",
+        "El Sr. García toma p. ej. 7 manzanas.",
+        "Seven (J. R. R. Tolkien, George W. Bush, written by J. Smith) came.",
+        "See Fig. 3, Eq. (4), Thm. 2, pp. 5 and vol. 2 of it.",
+        "The U.S. Navy left at 5 p.m. Monday with version 3.11.2 of it.",
+        "Add 1 + 2 + ... + 9 and 3, 4, ... , 8 first.",
+        "| One. Two | Three. |",
+        "### 2. The next one",
+        "**Step 3.** We add.",
+        "Look at https://a.org/b.c?d=e.f for it.",
+        "(a) one",
+        "Apples, pears, etc. are fruit.",
+    ],
+)
+def test_what_looks_like_a_stop_and_is_none(sentence):
+    assert pieces(f"{sentence}\nNext.") == [f"{sentence}\n", "Next."]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["The answer is B. ", "Carbon is C. ", "Choose D. ", "So it is."],
+        ["It is 5 p.m. ", "Then he left the U.S. ", "He went."],
+        ["We buy tea, milk, etc. ", "Next we pay."],
+        ["Er sagt „Ja.“ ", "Sie sagt »Nein.« ", "Wir kaufen Tee usw. ", "Dann gehen wir."],
+        ["« Oui. » ", "Il est parti."],
+        ["**It is 7.** ", "_Yes._ ", "~~No.~~ ", "*Really?* ", "Ok."],
+    ],
+)
+def test_what_looks_like_none_and_is_a_stop(sentences):
+    assert pieces("".join(sentences)) == sentences
 
 
 def test_paragraphs_keep_their_lines():
@@ -96,7 +223,27 @@ def test_an_unknown_name_says_which_there_are():
     assert segmenter("sentence")("Aa. Bb.") == ["Aa. ", "Bb."]
 
 
-@pytest.mark.parametrize("unit", ['. " ', "\\[", "$a ", "```", "*", ".", "a. ", " ", "\n", '."\n'])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            '. " ',
+            "\\[",
+            "$a ",
+            "```",
+            "*",
+            ".",
+            "a. ",
+            " ",
+            "\n",
+            '."\n',
+            "\\begin{a}",
+            "\\end{a}",
+        ),
+        *("``` x\n", "```` ` ", "。」", '。"', "。**", "| a. |\n", "ก ", "对.", "A. ", "- 1. "),
+        "\\begin{verbatim}",
+    ],
+)
 def test_hostile_texts_stay_linear(unit):
     """A quadratic rule would take minutes here."""
     text = unit * (20_000 // len(unit))
