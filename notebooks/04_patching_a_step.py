@@ -22,7 +22,7 @@ import pandas as pd
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.task import problems
 from mechcot.study.look import look, patch_maps
-from mechcot.study.makers import maker_for
+from mechcot.tasks import task_of
 from mechcot.view.figures.patch_map import patch_map
 
 # %% [markdown]
@@ -37,7 +37,7 @@ questions = problems(12, seed=77)
 
 # %%
 trace = before.write(questions[:1])[0]
-twin = maker_for(trace.problem)(trace, retoken=before.retoken, seed=0)
+twin = task_of(trace.problem).counterfactuals(trace, retoken=before.retoken, seed=0)
 for stated in twin.stated:
     texts = [each.steps[stated.step].text.strip() for each in (trace, twin.trace)]
     print(f"step {stated.step + 1}: {texts[0]} -> {texts[1]}; predicted: {stated.answer_kept}")

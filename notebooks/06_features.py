@@ -26,7 +26,7 @@ from mechcot.features.training import Settings, train
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 from mechcot.organisms.task import problems
-from mechcot.study.makers import maker_for
+from mechcot.tasks import task_of
 from mechcot.view.notebook import exchanged
 
 # %% [markdown]
@@ -56,5 +56,5 @@ for reader in (before, after):
 # does not hang on it.
 
 # %%
-maker = maker_for(traces[0].problem)
+maker = task_of(traces[0].problem).counterfactuals
 exchanged([patched(dictionary, reader, traces, maker=maker) for reader in (before, after)])

@@ -1,6 +1,7 @@
 """What the README says comes from the code."""
 
 import json
+import re
 from pathlib import Path
 
 from mechcot.measure.registry import MEASURES
@@ -35,3 +36,10 @@ def test_the_page_of_methods_is_the_cards():
     assert page == cards_document(every), "run `mechcot cards --doc > docs/methods.md`"
     for card in every:
         assert f"(`{card.name}`)" in page and card.confounds in page and card.formula in page
+
+
+def test_the_first_program_runs():
+    block = re.search(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    program = block[1].replace("n=24", "n=2")  # the shape is what is tested; two traces do
+    assert "import mechcot as mc" in program
+    exec(compile(program, "README.md", "exec"), {})

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.result import KINDS, Result
 from mechcot.core.store import write_bytes
@@ -22,8 +24,8 @@ from mechcot.core.store import write_bytes
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
-class Reading:
+@dataclass(frozen=True, repr=False)
+class Reading(Displayed):
     """One measure on one trace by one reader.
 
     Attributes:
@@ -38,6 +40,7 @@ class Reading:
         results: Named arrays.
         seconds: Wall time spent.
         notes: Named texts, such as the answer that was read.
+        unit: Unit of the headline value.
     """
 
     measure: str
@@ -51,6 +54,41 @@ class Reading:
     results: Mapping[str, Result] = field(default_factory=dict)
     seconds: float = 0.0
     notes: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
+
+    def __getitem__(self, name: str) -> Result:
+        """One of the arrays.
+
+        Raises:
+            UserError: There is no array of that name.
+        """
+        if name not in self.results:
+            msg = f"{self.measure} has no array {name!r} here; it has {', '.join(self.results) or 'none'}"
+            raise UserError(msg)
+        return self.results[name]
+
+    def __repr__(self) -> str:
+        value = (
+            f"not measurable ({self.reason})" if self.reason else f"{self.value:.4g} {self.unit}"
+        )
+        lines = [f"{self.measure}: {value.strip()}; trace {self.trace} read by {self.reader}"]
+        if self.scalars:
+            numbers = ", ".join(f"{name} {number:.4g}" for name, number in self.scalars.items())
+            lines.append(f"  beside it: {numbers}")
+        if self.results:
+            lines.append(f"  arrays: {', '.join(self.results)}")
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The headline value and every scalar: one row each, with `measure`, `name`, `value`, `trace`, `author` and `reader`."""
+        numbers = {"value": self.value, **self.scalars}
+        about = {"trace": self.trace, "author": self.author, "reader": self.reader}
+        return pd.DataFrame(
+            [
+                {"measure": self.measure, "name": name, "value": number} | about
+                for name, number in numbers.items()
+            ]
+        )
 
     def save(self, path: Path) -> None:
         """Write the reading to `path` in one atomic move."""
@@ -66,6 +104,7 @@ class Reading:
             "scalars": {key: _known(v) for key, v in self.scalars.items()},
             "seconds": self.seconds,
             "notes": dict(self.notes),
+            "unit": self.unit,
             "results": {
                 key: {
                     "kind": type(result).__name__,
@@ -131,6 +170,7 @@ class Reading:
             results=results,
             seconds=meta["seconds"],
             notes=meta["notes"],
+            unit=meta.get("unit", ""),
         )
 
 

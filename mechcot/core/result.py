@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from mechcot.core.display import Displayed
+
 R = TypeVar("R", bound="Result")
 HEAD = ("measure", "name", "trace", "reader", "unit")
 """What the tidy table says about every value."""
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Displayed):
     """An array over named axes, about one trace read by one model.
 
     Attributes:
@@ -60,7 +62,15 @@ class Result:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "labels", labels)
 
-    def frame(self) -> pd.DataFrame:
+    def __repr__(self) -> str:
+        known = self.values[np.isfinite(self.values)]
+        span = f"{known.min():.3g} to {known.max():.3g}" if known.size else "no value"
+        shape = " x ".join(
+            f"{size} {axis}" for axis, size in zip(self.axes, self.values.shape, strict=True)
+        )
+        return f"{self.measure}/{self.name} ({shape}): {span} {self.unit}, trace {self.trace} read by {self.reader}"
+
+    def to_frame(self) -> pd.DataFrame:
         """A tidy table: one row per value, with measure, name, unit, trace, reader and the axes."""
         return tidy([self])
 

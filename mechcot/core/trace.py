@@ -9,6 +9,9 @@ written by the model counts as prompt), the chain ends where the thought is clos
 from dataclasses import dataclass
 from enum import StrEnum
 
+import pandas as pd
+
+from mechcot.core.display import Displayed
 from mechcot.core.problem import Problem
 
 
@@ -89,8 +92,12 @@ class Answer:
     how: str
 
 
-@dataclass(frozen=True)
-class Trace:
+SHOWN = 40
+"""Steps that a trace shows of itself as text."""
+
+
+@dataclass(frozen=True, repr=False)
+class Trace(Displayed):
     """A frozen trace; see the module's text for its laws.
 
     Attributes:
@@ -134,6 +141,34 @@ class Trace:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        """The steps with their kinds, and the answer, one line each."""
+        cut = "" if self.finished else ", cut by the token limit"
+        lines = [
+            f"Trace {self.id}: {len(self.chain_steps)} steps, {len(self.ids)} tokens{cut}",
+            f"  question     {_line(self.problem.question)}",
+            *(
+                f"  {step.index + 1:3} {step.kind.value:12} {_line(step.text)}"
+                for step in self.steps[:SHOWN]
+            ),
+        ]
+        if len(self.steps) > SHOWN:
+            lines.append(f"  ... {len(self.steps) - SHOWN} more steps")
+        answer = "unread" if self.answer.text is None else f"{self.answer.text} ({self.answer.how})"
+        return "\n".join([*lines, f"  answer       {answer}, reference {self.problem.answer}"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per step: `step` (from 1), `phase`, `kind`, `tokens` (their number) and `text`."""
+        return pd.DataFrame(
+            {
+                "step": [step.index + 1 for step in self.steps],
+                "phase": [step.phase.value for step in self.steps],
+                "kind": [step.kind.value for step in self.steps],
+                "tokens": [len(step.tokens) for step in self.steps],
+                "text": [step.text for step in self.steps],
+            }
+        )
+
     @property
     def sample(self) -> str:
         """Which of several chains of its problem by its author; empty when the id does not say."""
@@ -161,3 +196,9 @@ class Trace:
     def cuts(self) -> tuple[int, ...]:
         """Token positions after 0, 1, ..., n chain steps: where early answering asks."""
         return (self.prompt_length, *(step.tokens.stop for step in self.chain_steps))
+
+
+def _line(text: str, *, most: int = 100) -> str:
+    """One line of a text that a model wrote: no line breaks, no control characters (a terminal would obey them)."""
+    flat = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"

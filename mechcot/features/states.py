@@ -65,7 +65,7 @@ def token_states(
     Raises:
         UserError: The model does not have the site, or the states pass the memory limit.
     """
-    cache = reader.activations(traces, sites=[site], pool="whole", at=phases)
+    cache = reader.activations(traces, at=site, pool="whole", phases=phases)
     place = {trace.id: number for number, trace in enumerate(traces)}
     index = cache.index
     starts, stops = index["token_start"].to_numpy(), index["token_stop"].to_numpy()

@@ -7,7 +7,7 @@ from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
 from mechcot.model.foreign import read_chain
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.exact import with_exact_kinds
+from mechcot.tasks import with_kinds
 from mechcot.text.problems import json_lines
 from mechcot.text.traces_in import load_chains
 
@@ -23,6 +23,14 @@ def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[T
 
     Raises:
         UserError: A line is wrong (file and line are named), or no trace is there.
+
+    Example:
+        >>> import mechcot as mc, pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "chains.jsonl"
+        >>> line = '{"question": ": c: 2 ; find c ?", "chain": " so c= 2 .", "answer_text": " answer 2", "answer": "2"}'
+        >>> _ = file.write_text(line)
+        >>> mc.read_traces(file, mc.load("organism:base"))[0].answer.text
+        '2'
     """
     if n is not None and n < 1:
         msg = f"expected --n of at least 1, got {n}"
@@ -32,5 +40,5 @@ def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[T
         msg = f"{path}: no traces in it; expected JSON lines with question, chain, answer"
         raise UserError(msg)
     if {"schema", "ids", "steps"} <= first[1].keys():
-        return [with_exact_kinds(trace) for trace in read_traces(path)[:n]]
-    return [with_exact_kinds(read_chain(reader, chain)) for chain in load_chains(path)[:n]]
+        return [with_kinds(trace) for trace in read_traces(path)[:n]]
+    return [with_kinds(read_chain(reader, chain)) for chain in load_chains(path)[:n]]

@@ -1,7 +1,7 @@
 """All measures by name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
@@ -37,13 +37,26 @@ class Measure:
 
     Attributes:
         card: What it means.
-        run: Takes it.
+        function: Takes it.
         forwards: Forwards of a whole trace, about: a constant and a part per chain step.
     """
 
     card: MeasureCard
-    run: Callable[[Reasoner, Trace, Inputs], Reading]
+    function: Callable[[Reasoner, Trace, Inputs], Reading]
     forwards: tuple[float, float]
+
+    def run(self, reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+        """Take the measure: one trace, read by one model.
+
+        Args:
+            reader: The model.
+            trace: The trace, in the reader's own tokens (`Reasoner.view`).
+            inputs: What else the measure may need.
+
+        Raises:
+            NotMeasurable: The trace or the model does not allow it.
+        """
+        return replace(self.function(reader, trace, inputs), unit=self.card.unit)
 
 
 _ALL = (

@@ -22,7 +22,7 @@ def load_pair(
     device_map: str | Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
 ) -> Pair[Reasoner]:
-    """Both render prompts with the first model's policy.
+    """Load two models that are compared: before and after. Both render prompts with the first model's policy.
 
     Args:
         before: The base, see `mechcot.model.spec`.
@@ -34,6 +34,11 @@ def load_pair(
 
     Raises:
         UserError: As `Reasoner.load`.
+
+    Example:
+        >>> import mechcot as mc
+        >>> [model.name for model in mc.load_pair("organism:base", "organism:bypass")]
+        ['base', 'bypass']
     """
     first, second = (parse_spec(s) if isinstance(s, str) else s for s in (before, after))
     about: dict[str, Any] = {

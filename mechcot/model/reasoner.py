@@ -8,12 +8,14 @@ head-level work. Nothing here changes the module.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model import compat, encoding
@@ -84,6 +86,11 @@ class Reasoner:
 
         Raises:
             UserError: The model is unknown, unreadable or not supported.
+
+        Example:
+            >>> import mechcot as mc
+            >>> mc.load("organism:base").max_length
+            512
         """
         spec = parse_spec(spec) if isinstance(spec, str) else spec
         placement = Placement(device, dtype, device_map, trust_remote_code)
@@ -321,27 +328,44 @@ class Reasoner:
         self,
         traces: Sequence[Trace | Problem],
         *,
-        sites: Sequence["Site"],
+        at: "Site | str | Sequence[Site | str]",
         pool: Literal["mean", "last", "whole"] = "mean",
-        at: Sequence[Phase] = tuple(Phase),
+        phases: Sequence[Phase] = tuple(Phase),
         kinds: Sequence[StepKind] | None = None,
         under: Sequence["Act"] = (),
+        to_disk: Path | str | None = None,
     ) -> "ActivationCache":
-        """Activations by step, in memory. One forward a trace; see `mechcot.model.capture`.
+        """Activations by step, in memory or on disk. One forward a trace; see `mechcot.model.capture`.
 
         Args:
             traces: Traces; a problem is written first.
-            sites: Where to read.
+            at: Where to read: `resid_post.2`, a `Site`, or several of either.
             pool: `mean` over a step's tokens or its `last` one: a row a step; `whole`: a row a token.
-            at: Which phases.
+            phases: Which phases.
             kinds: Which kinds of steps; None: all.
-            under: Acts (edits, hides) in absolute positions.
+            under: Acts (edits, hides) in absolute positions; in memory only.
+            to_disk: Folder for thousands of traces: safetensors shards, of which only the asked-for slices are read; the same call
+                resumes, and adds traces. None keeps all in memory.
 
         Raises:
-            UserError: The model does not have a site, or the activations pass the memory limit.
+            UserError: The model does not have a site, the activations pass the limit, or acts are given with `to_disk`.
+
+        Example:
+            >>> import mechcot as mc
+            >>> base = mc.load("organism:base")
+            >>> traces = base.write(mc.problems("mod10", n=1))
+            >>> base.activations(traces, at="resid_post.2").read(mc.Site("resid_post", 2)).shape[1]
+            128
         """
         from mechcot.model.cache import Wanted
         from mechcot.model.capture import activations
+        from mechcot.model.sites import sites_of
+        from mechcot.model.streaming import stream
 
-        wanted = Wanted(tuple(sites), pool, tuple(at), None if kinds is None else tuple(kinds))
-        return activations(self, traces, wanted=wanted, under=under)
+        wanted = Wanted(sites_of(at), pool, tuple(phases), None if kinds is None else tuple(kinds))
+        if to_disk is None:
+            return activations(self, traces, wanted=wanted, under=under)
+        if under:
+            msg = "activations under edits are kept in memory only; leave to_disk out, or the edits"
+            raise UserError(msg)
+        return stream(self, traces, Path(to_disk), wanted=wanted)

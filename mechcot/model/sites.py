@@ -7,6 +7,7 @@ block but the last: there Hugging Face gives the state *after* the final norm, w
 """
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mechcot.core.errors import UserError
@@ -58,3 +59,13 @@ class Site:
             return cls(stream=parts[0], layer=int(parts[1]))
         msg = f"expected a site such as 'resid_post.3' or 'blocks.3.hook_resid_post', got {text!r}"
         raise UserError(msg)
+
+
+def sites_of(at: Site | str | Sequence[Site | str]) -> tuple[Site, ...]:
+    """Sites from their names, from sites, or from several of either.
+
+    Raises:
+        UserError: A name is no site.
+    """
+    several = [at] if isinstance(at, Site | str) else list(at)
+    return tuple(Site.parse(one) if isinstance(one, str) else one for one in several)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
+from mechcot.core.display import Displayed
 from mechcot.stats.accuracy import AccuracyChange, accuracy_change
 from mechcot.stats.conclusion import Conclusion, conclude
 from mechcot.stats.contrast import OWN, contrast
@@ -19,8 +20,8 @@ from mechcot.stats.sentences import accuracy_sentence, conclusion_sentence, row_
 from mechcot.stats.tables import records
 
 
-@dataclass(frozen=True, eq=False)
-class Claim:
+@dataclass(frozen=True, eq=False, repr=False)
+class Claim(Displayed):
     """All that is claimed about one pair of models on one set of chains.
 
     Attributes:
@@ -42,6 +43,13 @@ class Claim:
     accuracy: AccuracyChange
     conclusion: Conclusion
     matched: Matched | None
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self.before} → {self.after}", *(f"  {s}" for s in self.sentences())])
+
+    def to_frame(self) -> pd.DataFrame:
+        """The contrast table: one row a measure with `before`, `after`, `delta`, its 95 % interval `low` and `high`, `n`, `verdict` and `reason`."""
+        return self.table
 
     def sentences(self) -> list[str]:
         """Accuracy first, then the chain, then one sentence per measure."""

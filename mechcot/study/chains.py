@@ -20,9 +20,9 @@ from mechcot.core.trace import Trace
 from mechcot.model.compat import check_questions
 from mechcot.model.foreign import read_chain
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.exact import with_exact_kinds
 from mechcot.study.models import Models
 from mechcot.study.plan import Study
+from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
 from mechcot.text.traces_in import load_chains
@@ -183,7 +183,7 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
             _write(study, models, author, batch, paths)
     found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
     return [
-        with_exact_kinds(replace(trace_from_json(each), problem=problem))
+        with_kinds(replace(trace_from_json(each), problem=problem))
         for problem, each in found
         if "unwritten" not in each
     ]
@@ -257,4 +257,4 @@ def imported(study: Study, reader: Reasoner) -> list[Trace]:
     chains = load_chains(study.traces)[: study.most]
     authors = {chain.author for chain in chains}
     author = authors.pop() if len(authors) == 1 else "several authors"
-    return [with_exact_kinds(read_chain(reader, chain, author=author)) for chain in chains]
+    return [with_kinds(read_chain(reader, chain, author=author)) for chain in chains]

@@ -6,16 +6,13 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.features.dictionary import Dictionary
-from mechcot.measure.inputs import Inputs
 from mechcot.measure.registry import MEASURES, STANDARD
-from mechcot.model.authoring import item_seed
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.exact import with_exact_kinds
 from mechcot.study.explore import explorer
-from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
+from mechcot.study.inputs import inputs_for
 from mechcot.study.patched import Patched, patch_map
-from mechcot.study.run import filler_for
 from mechcot.study.strips import strips
+from mechcot.tasks import with_kinds
 from mechcot.view.explorer import Explorer
 from mechcot.view.report_data import PatchMap
 
@@ -76,21 +73,12 @@ def look_at(
     Raises:
         UserError: No trace could be read, or the dictionary does not fit the models.
     """
-    traces = [with_exact_kinds(trace) for trace in traces]
+    traces = [with_kinds(trace) for trace in traces]
     made = []
     for reader in readers:
         for trace in traces:
             seen = reader.view(trace)
-            inputs = Inputs(
-                against=readers[0],
-                other=_other(trace, traces),
-                maker=maker_for(trace.problem),
-                paraphraser=paraphraser_for(trace.problem),
-                mistakes=mistakes_for(trace.problem),
-                meaning=meaning_for(trace.problem),
-                filler=filler_for(reader),
-                seed=item_seed(seed, trace.problem.id),
-            )
+            inputs = inputs_for(reader, seen, others=traces, seed=seed, against=readers[0])
             for name in measures:
                 try:
                     made.append(MEASURES[name].run(reader, seen, inputs))
@@ -137,7 +125,3 @@ def patch_maps(found: Explorer) -> tuple[PatchMap, ...]:
             raise UserError(msg)
         maps.append(patch_map(readout, *zip(*pairs, strict=True)))
     return tuple(maps)
-
-
-def _other(trace: Trace, traces: Sequence[Trace]) -> Trace | None:
-    return next((t for t in traces if t.problem.answer != trace.problem.answer), None)

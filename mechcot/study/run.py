@@ -5,7 +5,7 @@ resumed run finds its own work and never another's.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -16,26 +16,20 @@ from tqdm.auto import tqdm
 from mechcot.core.errors import DoesNotFit, NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.store import digest
-from mechcot.core.trace import Phase, Trace
-from mechcot.measure.inputs import Inputs
+from mechcot.core.trace import Trace
 from mechcot.measure.registry import DRAWING, MEASURES, PAIRED
-from mechcot.model.authoring import item_seed
-from mechcot.model.prompts import spells
-from mechcot.model.reasoner import Reasoner
 from mechcot.model.room import out_of_memory, release
 from mechcot.study.chains import Unwritten
-from mechcot.study.makers import maker_for, meaning_for, mistakes_for, paraphraser_for
+from mechcot.study.inputs import inputs_for
 from mechcot.study.models import Models
 from mechcot.study.plan import Cell, Study
 from mechcot.study.side import side_by_side
-from mechcot.text.filler import DOTS
 
 READING_VERSION = 1
 SHARES = 4
 """Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
 BORROWING = frozenset({"gates"})
 """Measures that also read another item's chain; no other gets one."""
-FILLERS = (DOTS, " hmm", " .")
 
 
 @dataclass(frozen=True)
@@ -202,12 +196,14 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
     reader = models.get(job.cell.reader, spec=job.cell.spec)
     try:
         trace = reader.view(job.trace)
-        room = reader.max_length - trace.prompt_length - len(reader.cue_ids)
-        inputs = inputs_for(study, trace, others=others, filler=filler_for(reader), room=room)
-        if job.measure not in BORROWING:
-            inputs = replace(inputs, other=None)
-        if job.measure in PAIRED:
-            inputs = replace(inputs, against=models.get(models.first))
+        inputs = inputs_for(
+            reader,
+            trace,
+            others=others if job.measure in BORROWING else (),
+            seed=study.seed,
+            draws=study.draws,
+            against=models.get(models.first) if job.measure in PAIRED else None,
+        )
         reading = MEASURES[job.measure].run(reader, trace, inputs)
     except DoesNotFit:
         raise
@@ -234,39 +230,6 @@ def nothing(job: Job, reason: str) -> Reading:
         value=float("nan"),
         reason=reason,
     )
-
-
-def inputs_for(
-    study: Study, trace: Trace, *, others: Sequence[Trace], filler: str, room: int
-) -> Inputs:
-    """The inputs of one item: the next chain with another answer that has room, the problems' maker, a seed.
-
-    Args:
-        study: Gives the seed and the number of draws.
-        trace: The chain as the reader sees it.
-        others: All chains of its author, this one among them.
-        filler: Text that the filler measure repeats.
-        room: Most tokens that another item's chain may have.
-    """
-    start = next((i for i, other in enumerate(others) if other.id == trace.id), len(others))
-    around = [*others[start + 1 :], *others[:start]]
-    differing = (t for t in around if t.problem.answer != trace.problem.answer and t.chain_steps)
-    other = next((t for t in differing if len(t.phase(Phase.CHAIN)) <= room), None)
-    return Inputs(
-        other=other,
-        maker=maker_for(trace.problem),
-        paraphraser=paraphraser_for(trace.problem),
-        mistakes=mistakes_for(trace.problem),
-        meaning=meaning_for(trace.problem),
-        filler=filler,
-        seed=item_seed(study.seed, trace.problem.id),
-        draws=study.draws,
-    )
-
-
-def filler_for(reader: Reasoner) -> str:
-    """The first filler text that the reader's vocabulary has."""
-    return next((text for text in FILLERS if spells(reader.tokenizer, text)), FILLERS[0])
 
 
 def _path(

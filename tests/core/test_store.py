@@ -137,7 +137,7 @@ def test_frames_are_tidy():
         tokens="x",
         labels={"step": (2.0, 5.0, 7.0)},
     )
-    frame = grid.frame()
+    frame = grid.to_frame()
     assert list(frame.columns) == [
         "measure",
         "name",

@@ -53,7 +53,7 @@ def test_base_holds_the_answer_at_the_end_of_its_chain_and_not_before_it(base):
     assert found.shuffled.max() < 0.35
     assert found.accuracy[:, 0].max() < 0.45
     assert found.items + found.dropped == 64
-    frame = found.frame()
+    frame = found.to_frame()
     assert len(frame) == 8
     assert set(frame["share"]) == {0.0, 1.0}
 

@@ -14,9 +14,9 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import read_traces
 from mechcot.measure import early_answering
 from mechcot.model.reasoner import Reasoner
+from mechcot.study.inputs import inputs_for
 from mechcot.study.main import run
 from mechcot.study.plan import Study, cells
-from mechcot.study.run import filler_for, inputs_for
 
 NULL = "one@logits=1.5"
 
@@ -91,7 +91,7 @@ def test_a_reading_is_that_of_the_model_alone(finished, strangers):
     rows = pd.read_parquet(study.out / "results" / "readings.parquet")
     rows = rows[(rows["reader"] == "two") & (rows["measure"] == "early_answering")]
     for trace in traces:
-        inputs = inputs_for(study, trace, others=traces, filler=filler_for(reader), room=200)
+        inputs = inputs_for(reader, trace, others=traces, seed=study.seed)
         alone = early_answering.measure(reader, trace, inputs)
         (kept,) = rows[rows["trace"] == trace.id]["value"]
         assert kept == alone.value

@@ -1,0 +1,195 @@
+"""The front door: what `import mechcot as mc` offers, as functions over the packages below.
+
+    mc.load, mc.load_pair       models
+    mc.problems, mc.read_traces, Reasoner.write   texts
+    mc.measure_trace, mc.contrast   numbers: one trace by one model; before against after over many
+    mc.explore                  the explorer, in a cell
+
+Nothing here is kept on disk and no run is resumed: for that there is `mechcot compare`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.pair import Pair
+from mechcot.core.reading import Reading
+from mechcot.core.trace import Trace
+from mechcot.influence.load import load_traces
+from mechcot.measure.inputs import DRAWS
+from mechcot.measure.registry import MEASURES, PAIRED, STANDARD, chosen
+from mechcot.model.reasoner import Reasoner
+from mechcot.stats.claim import Claim, claim
+from mechcot.stats.tables import readings_table, scalars_table
+from mechcot.study.explore import explore as explore_run
+from mechcot.study.inputs import inputs_for
+from mechcot.study.look import look_at
+from mechcot.view.explorer import Explorer
+
+load = Reasoner.load
+read_traces = load_traces
+
+
+def cards() -> pd.DataFrame:
+    """Every measure: one row each with `name`, `title`, `question`, `unit`, `smallest_effect` and `status`.
+
+    Example:
+        >>> import mechcot as mc
+        >>> "suppression" in set(mc.cards()["name"])
+        True
+    """
+    names = ("name", "title", "question", "unit", "smallest_effect", "status")
+    cards = [measure.card for measure in MEASURES.values()]
+    return pd.DataFrame([{name: getattr(card, name) for name in names} for card in cards])
+
+
+def measure_trace(
+    name: str,
+    reader: Reasoner,
+    trace: Trace,
+    *,
+    others: Sequence[Trace] = (),
+    against: Reasoner | None = None,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Reading:
+    """Take one measure of one trace by one model.
+
+    Args:
+        name: One of `mc.cards()`; what it means is printed by `mechcot cards`.
+        reader: The model that reads the trace.
+        trace: The trace, by whomever it was written; its token ids are kept.
+        others: Further traces of the same author: the gates borrow another item's chain.
+        against: The reference model, for measures that hold a reader against it.
+        seed: Of nulls and random choices.
+        draws: Continuations drawn at each place, by the measures that draw.
+
+    Returns:
+        The headline `value` in `unit`, `scalars` (nulls, identity), and arrays by name: `one["kl"].plot()`. A trace that does not
+        allow the measure gives the value NaN with its `reason`.
+
+    Raises:
+        UserError: No such measure, or the reader's tokenizer gives the trace's tokens another meaning.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> trace = base.write(mc.problems("mod10", n=1))[0]
+        >>> mc.measure_trace("suppression", base, trace).scalars["identity"]
+        0.0
+    """
+    chosen([name])
+    try:
+        seen = reader.view(trace)
+        inputs = inputs_for(
+            reader, seen, others=others, seed=seed, draws=draws, against=against or reader
+        )
+        return MEASURES[name].run(reader, seen, inputs)
+    except NotMeasurable as reason:
+        return _without_value(name, reader, trace, str(reason))
+
+
+def contrast(
+    names: str | Iterable[str],
+    pair: Pair[Reasoner],
+    traces: Sequence[Trace],
+    *,
+    seed: int = 0,
+) -> Claim:
+    """Compare two models on the same traces, token for token: intervals, gates, verdicts, sentences.
+
+    Args:
+        names: One measure or several; the gates are always taken besides.
+        pair: The models, before and after.
+        traces: Traces of one author; each is read by both models. A verdict wants at least 20 items.
+        seed: Of nulls, random choices and resampling.
+
+    Returns:
+        What is claimed: `print` gives the sentences, `to_frame()` the contrast table, `plot()` the forest, `gates` what was checked.
+
+    Raises:
+        UserError: No such measure, no traces, several authors, or tokenizers that differ.
+
+    Example:
+        >>> import mechcot as mc
+        >>> pair = mc.load_pair("organism:base", "organism:bypass")
+        >>> traces = pair.before.write(mc.problems("mod10", n=2))
+        >>> mc.contrast("filler", pair, traces).to_frame()["verdict"].item()
+        'not judged'
+    """
+    wanted = chosen([names] if isinstance(names, str) else list(names))
+    authors = {trace.author for trace in traces}
+    if len(authors) != 1:
+        found = ", ".join(sorted(authors)) or "no traces"
+        msg = f"expected traces of one author, got {found}; both models must read the same chains"
+        raise UserError(msg)
+    before, after = pair
+    if after.name == before.name:
+        after = replace(after, name=f"{after.name} (after)")
+    readings = [
+        measure_trace(name, reader, trace, others=traces, against=before, seed=seed)
+        for reader in (before, after)
+        for trace in tqdm(traces, desc=f"{reader.name} reads", unit="trace", delay=2)
+        for name in wanted
+    ]
+    return claim(
+        readings_table(readings),
+        scalars_table(readings),
+        [MEASURES[name].card for name in wanted if name != "gates"],
+        before=before.name,
+        after=after.name,
+        author=authors.pop(),
+        seed=seed,
+        answers={trace.problem.id: trace.problem.answer for trace in traces},
+    )
+
+
+def explore(
+    what: Pair[Reasoner] | Reasoner | Sequence[Reasoner] | Path | str,
+    traces: Sequence[Trace] = (),
+    *,
+    measures: Sequence[str] = STANDARD,
+    seed: int = 0,
+) -> Explorer:
+    """Open the explorer in a cell: models that read traces now, or the folder of a finished `mechcot compare`.
+
+    Args:
+        what: One model, a pair, several, or the folder of a run.
+        traces: What the models read; not used with a folder.
+        measures: Names of measures; those that hold two models against each other need two.
+        seed: Of the measures' choices.
+
+    Returns:
+        The page; `write(path)` keeps it as one HTML file.
+
+    Raises:
+        UserError: No trace, no such measure, or the folder is not a finished run.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> page = mc.explore(base, base.write(mc.problems("mod10", n=1)), measures=["early_answering"])
+        >>> len(page.data.items)
+        1
+    """
+    if isinstance(what, Path | str):
+        return explore_run(what)
+    readers = [what] if isinstance(what, Reasoner) else list(what)
+    wanted = [name for name in chosen(measures) if len(readers) > 1 or name not in PAIRED]
+    return look_at(readers, traces, measures=wanted, seed=seed)
+
+
+def _without_value(name: str, reader: Reasoner, trace: Trace, reason: str) -> Reading:
+    return Reading(
+        measure=name,
+        trace=trace.id,
+        item=trace.problem.id,
+        author=trace.author,
+        reader=reader.name,
+        value=float("nan"),
+        reason=reason,
+    )
