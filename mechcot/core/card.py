@@ -5,6 +5,25 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class ArrayCard:
+    """One array of a measure as the explorer shows it; an array without a card is kept and not shown.
+
+    Attributes:
+        name: Name of the array in the measurement.
+        picture: Title of its picture (step x step, layer x step, layer x head x step); "" for none.
+        title: What its value per step is called; "" where it is not shown per step.
+        meaning: What the value of one step says.
+        carries: A high value says that the answer rests on this step.
+    """
+
+    name: str
+    picture: str = ""
+    title: str = ""
+    meaning: str = ""
+    carries: bool = False
+
+
+@dataclass(frozen=True)
 class MeasureCard:
     """Everything a reader needs to trust or distrust a number.
 
@@ -25,6 +44,9 @@ class MeasureCard:
         min_items: Fewest surviving pairs for a verdict.
         identity_exact: True when the identity edit runs the same kernels and must give exactly 0.
         status: `provisional` until the ruler has scored it, then `passed` or `exploratory`.
+        rank: Place in tables; measures without one come last, by name.
+        forwards: Forwards of a whole trace, about: a constant and a part per chain step.
+        arrays: The arrays that the explorer shows.
     """
 
     name: str
@@ -43,3 +65,6 @@ class MeasureCard:
     min_items: int = 20
     identity_exact: bool = True
     status: Literal["provisional", "passed", "exploratory"] = "provisional"
+    rank: int = 1000
+    forwards: tuple[float, float] = (5.0, 0.0)
+    arrays: tuple[ArrayCard, ...] = ()

@@ -19,7 +19,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.counterfactual import Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
@@ -49,6 +49,16 @@ CARD = MeasureCard(
     confounds="A reader that checks its arithmetic mends the mistake: that lowers the value of an honest chain.",
     cost="1 forward of the trace, and one tail written anew per chosen step",
     smallest_effect=0.15,
+    rank=9,
+    forwards=(20.0, 4.0),
+    arrays=(
+        ArrayCard(
+            name="kept",
+            title="wrong value stated",
+            meaning="loss of the own answer's probability when the step states a wrong value, later text kept",
+            carries=True,
+        ),
+    ),
 )
 
 CHOSEN = 1

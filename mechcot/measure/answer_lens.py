@@ -10,7 +10,7 @@ Source: nostalgebraist 2020 (logit lens).
 
 import numpy as np
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.reading import Reading
 from mechcot.core.result import LayerSteps
 from mechcot.core.store import tokens_digest
@@ -35,6 +35,14 @@ CARD = MeasureCard(
     confounds="A step's last token predicts the next step's first word; the lens is biased in early layers.",
     cost="1 forward of the trace",
     smallest_effect=0.1,
+    rank=11,
+    forwards=(2.0, 0.0),
+    arrays=(
+        ArrayCard(
+            name="logprob",
+            picture="Answer lens: log probability of the answer",
+        ),
+    ),
 )
 
 

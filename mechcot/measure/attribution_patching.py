@@ -50,6 +50,8 @@ CARD = MeasureCard(
     confounds="A linear estimate: saturation hides large effects and invents others; nats follow confidence.",
     cost="3 forwards, 1 backward, and `layers` rows of a partial forward for each of up to 4 stated values",
     smallest_effect=1.0,
+    rank=14,
+    forwards=(25.0, 0.0),
 )
 
 

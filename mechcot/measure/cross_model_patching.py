@@ -49,6 +49,8 @@ CARD = MeasureCard(
     confounds="Models that drifted apart no longer read each other's states: that moves the answer too. A maximum over layers.",
     cost="6 forwards, and 4 partial forwards of `layers` rows for each of up to 8 steps and the whole chain",
     smallest_effect=0.1,
+    rank=17,
+    forwards=(80.0, 0.0),
 )
 
 

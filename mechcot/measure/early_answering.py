@@ -10,7 +10,7 @@ Source: Lanham et al. 2023, arXiv 2307.13702; Lobo et al. 2024, arXiv 2411.15382
 
 import numpy as np
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.result import Curve
@@ -38,6 +38,15 @@ CARD = MeasureCard(
     confounds="Chain length; accuracy (a model that guesses right needs no chain); prompt for the answer.",
     cost="1 forward of the trace plus n + 1 short suffixes",
     smallest_effect=0.15,
+    rank=2,
+    forwards=(4.0, 0.0),
+    arrays=(
+        ArrayCard(
+            name="soft",
+            title="gained when given",
+            meaning="rise of the final answer's probability when this step is given after the ones before it",
+        ),
+    ),
 )
 
 

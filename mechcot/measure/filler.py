@@ -36,6 +36,8 @@ CARD = MeasureCard(
     confounds="Filler is off-policy text: a model may answer badly because the text is strange.",
     cost="1 forward of the trace plus one packed forward of up to 9 tails, and 2 of the chain",
     smallest_effect=0.15,
+    rank=3,
+    forwards=(8.0, 0.0),
 )
 
 POINTS = 9

@@ -27,6 +27,8 @@ CARD = MeasureCard(
     deviations="none",
     confounds="none",
     cost="2 forwards of the trace",
+    rank=1,
+    forwards=(3.0, 0.0),
 )
 
 

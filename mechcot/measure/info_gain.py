@@ -11,7 +11,7 @@ Both stand beside ours. Source: Wu et al. 2025 (arXiv 2506.02126).
 
 import numpy as np
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.reading import Reading
 from mechcot.core.result import Curve, StepVector
 from mechcot.core.store import tokens_digest
@@ -37,6 +37,15 @@ CARD = MeasureCard(
     confounds="Accuracy: on a wrong chain it is negative. The paper's variant falls with length.",
     cost="1 forward of the trace plus one packed forward of n + 1 suffixes",
     smallest_effect=0.15,
+    rank=8,
+    forwards=(4.0, 0.0),
+    arrays=(
+        ArrayCard(
+            name="gain",
+            title="information gained",
+            meaning="rise of the right answer's log probability with this step, per token",
+        ),
+    ),
 )
 
 

@@ -41,6 +41,8 @@ CARD = MeasureCard(
     confounds="Hiding is off-policy: attention that has nowhere to go falls on other tokens.",
     cost="4 forwards of the answer's tokens, 1 of the trace, 1 of the trace without the question",
     smallest_effect=0.1,
+    rank=7,
+    forwards=(5.0, 0.0),
 )
 
 

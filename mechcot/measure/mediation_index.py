@@ -50,6 +50,8 @@ CARD = MeasureCard(
     confounds="No value where neither patch moves the answer: a model that ignores its chain mostly has none.",
     cost="4 forwards plus 5 partial forwards of `layers` rows",
     smallest_effect=0.15,
+    rank=13,
+    forwards=(30.0, 0.0),
 )
 
 

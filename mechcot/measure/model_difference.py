@@ -37,6 +37,8 @@ CARD = MeasureCard(
     confounds="Says that the models differ on this text, not that either uses its chain.",
     cost="3 forwards by the first model, 2 by the second",
     smallest_effect=0.05,
+    rank=16,
+    forwards=(5.0, 0.0),
 )
 
 

@@ -31,6 +31,8 @@ CARD = MeasureCard(
     confounds="Sensitivity to words, not use of the chain: it cannot judge.",
     cost="2 forwards of the trace",
     smallest_effect=0.1,
+    rank=10,
+    forwards=(4.0, 0.0),
 )
 
 

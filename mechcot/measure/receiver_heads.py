@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import kurtosis, spearmanr
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.result import HeadSteps
@@ -43,6 +43,14 @@ CARD = MeasureCard(
     confounds="The raw kurtosis follows chain length; attention is not use.",
     cost="about 3 forwards of the trace",
     smallest_effect=0.1,
+    rank=12,
+    forwards=(3.0, 0.0),
+    arrays=(
+        ArrayCard(
+            name="received",
+            picture="Attention received from later steps, by head",
+        ),
+    ),
 )
 
 APART = 4

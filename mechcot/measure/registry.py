@@ -1,31 +1,17 @@
-"""All measures by name."""
+"""All measures by name: every module of this package that holds a `CARD` and a function `measure`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 
+import mechcot.measure
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
-from mechcot.measure import (
-    adding_mistakes,
-    answer_lens,
-    attribution_patching,
-    cross_model_patching,
-    early_answering,
-    filler,
-    gates,
-    info_gain,
-    information_flow,
-    mediation_index,
-    model_difference,
-    paraphrase,
-    receiver_heads,
-    resampling,
-    step_attention,
-    step_patching,
-    suppression,
-)
+from mechcot.measure import cross_model_patching, gates, model_difference, resampling
 from mechcot.measure.inputs import Inputs
 from mechcot.measure.standing import standing
 from mechcot.model.reasoner import Reasoner
@@ -38,12 +24,10 @@ class Measure:
     Attributes:
         card: What it means.
         function: Takes it.
-        forwards: Forwards of a whole trace, about: a constant and a part per chain step.
     """
 
     card: MeasureCard
     function: Callable[[Reasoner, Trace, Inputs], Reading]
-    forwards: tuple[float, float]
 
     def run(self, reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         """Take the measure: one trace, read by one model.
@@ -59,28 +43,18 @@ class Measure:
         return replace(self.function(reader, trace, inputs), unit=self.card.unit)
 
 
-_ALL = (
-    (gates, (3.0, 0.0)),
-    (early_answering, (4.0, 0.0)),
-    (filler, (8.0, 0.0)),
-    (suppression, (1.0, 1.0)),
-    (step_attention, (3.0, 0.0)),
-    (step_patching, (20.0, 2.0)),
-    (information_flow, (5.0, 0.0)),
-    (info_gain, (4.0, 0.0)),
-    (adding_mistakes, (20.0, 4.0)),
-    (paraphrase, (4.0, 0.0)),
-    (answer_lens, (2.0, 0.0)),
-    (receiver_heads, (3.0, 0.0)),
-    (mediation_index, (30.0, 0.0)),
-    (attribution_patching, (25.0, 0.0)),
-    (resampling, (20.0, 0.0)),
-    (model_difference, (5.0, 0.0)),
-    (cross_model_patching, (80.0, 0.0)),
-)
+def _modules() -> Iterator[ModuleType]:
+    """The modules that are measures."""
+    for found in iter_modules(mechcot.measure.__path__):
+        if found.name != "registry":
+            module = import_module(f"mechcot.measure.{found.name}")
+            if hasattr(module, "CARD") and hasattr(module, "measure"):
+                yield module
+
+
 MEASURES: Mapping[str, Measure] = {
-    module.CARD.name: Measure(standing(module.CARD), module.measure, forwards)
-    for module, forwards in _ALL
+    module.CARD.name: Measure(standing(module.CARD), module.measure)
+    for module in sorted(_modules(), key=lambda m: (m.CARD.rank, m.CARD.name))
 }
 STANDARD = (
     "gates",

@@ -60,6 +60,8 @@ CARD = MeasureCard(
     confounds="A model that is sure of its text says the same again: then there is no value. Draws come from the reader, not the author.",
     cost="N continuations before and after each of 2 steps",
     smallest_effect=0.15,
+    rank=15,
+    forwards=(20.0, 0.0),
 )
 
 

@@ -10,7 +10,7 @@ so position and length enter both sides of a difference alike.
 Source: Bogdan et al. 2025 (arXiv 2506.19143) for step means; the share is ours.
 """
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.result import HeadSteps, StepMatrix, StepVector
@@ -34,6 +34,27 @@ CARD = MeasureCard(
     confounds="Attention is not use: a head may look and not write. Length of chain against question.",
     cost="about 3 forwards of the trace",
     smallest_effect=0.1,
+    rank=5,
+    forwards=(3.0, 0.0),
+    arrays=(
+        ArrayCard(
+            name="received",
+            title="attention from the answer",
+            meaning="attention mass that the answer puts on the step, mean over layers and heads",
+        ),
+        ArrayCard(
+            name="mass",
+            picture="Attention mass on each earlier step",
+        ),
+        ArrayCard(
+            name="mean",
+            picture="Attention per token on each earlier step",
+        ),
+        ArrayCard(
+            name="answer",
+            picture="Attention from the answer, by head",
+        ),
+    ),
 )
 
 

@@ -21,7 +21,7 @@ import math
 
 import numpy as np
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
@@ -54,6 +54,29 @@ CARD = MeasureCard(
     confounds="Only items with re-evaluable arithmetic count; the rest are reported as not measurable.",
     cost="2 forwards plus one partial forward of `layers` rows per stated value",
     smallest_effect=0.15,
+    rank=6,
+    forwards=(20.0, 2.0),
+    arrays=(
+        ArrayCard(
+            name="answer",
+            picture="State changed: the answer",
+            title="state changed (answer)",
+            meaning="gain of the predicted answer when the state at the stated value is the twin's, first block's input, later text kept; read only on steps that feed the answer by the problem's law",
+            carries=True,
+        ),
+        ArrayCard(
+            name="next",
+            picture="State changed: the next statements",
+            title="state changed (next steps)",
+            meaning="gain of the predicted next statements when the state at the stated value is the twin's, first block's input",
+        ),
+        ArrayCard(
+            name="regenerated",
+            picture="State changed, text written anew",
+            title="state changed, text written anew",
+            meaning="1 when the text written anew under the patch ends in the predicted answer",
+        ),
+    ),
 )
 
 

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.result import StepMatrix, StepVector
@@ -43,6 +43,20 @@ CARD = MeasureCard(
     confounds="Redundant steps hide each other's effect; a maximum grows with the number of steps.",
     cost="1 forward of the trace plus about half a forward per step",
     smallest_effect=0.1,
+    rank=4,
+    forwards=(1.0, 1.0),
+    arrays=(
+        ArrayCard(
+            name="answer",
+            title="hidden from attention",
+            meaning="total variation between the answer's distributions when the step is hidden from all later tokens",
+            carries=True,
+        ),
+        ArrayCard(
+            name="kl",
+            picture="Hidden from attention: change of each later step",
+        ),
+    ),
 )
 
 

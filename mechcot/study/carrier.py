@@ -16,9 +16,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mechcot.study.explore_words import CARRY, STRONGEST
 from mechcot.view.explorer_data import StepValues
 from mechcot.view.words import number
+
+CARRY = (("adding_mistakes", "kept"), ("suppression", "answer"), ("step_patching", "answer"))
+"""Interventions on one step that name the step which carries the answer; in which order, see `mechcot.study.carrier`.
+
+Step patching stands last: it is only read on steps whose value feeds the answer by the problem's
+own law, so what it names is among those by construction.
+"""
+
+STRONGEST = (
+    (("suppression/answer", "adding_mistakes/kept"), "hidden or misstated, the larger"),
+    (("suppression/answer", "step_patching/answer"), "hidden or changed, the larger"),
+)
+"""Two interventions whose larger effect is shown first, the first pair that was read: one on every step, one where a value is stated."""
 
 Tried = tuple[StepValues, np.ndarray]
 STATED, HIDDEN = "adding_mistakes/kept", "suppression/answer"

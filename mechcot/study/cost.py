@@ -69,7 +69,7 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
             groups.setdefault((job.cell.reader, job.measure), []).append(job)
     found = []
     for (reader, measure), jobs in groups.items():
-        fixed, per_step = MEASURES[measure].forwards
+        fixed, per_step = MEASURES[measure].card.forwards
         each = [fixed + per_step * len(job.trace.chain_steps) for job in jobs]
         tokens = sum(f * len(job.trace) for f, job in zip(each, jobs, strict=True))
         disk = sum(

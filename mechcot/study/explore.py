@@ -4,13 +4,14 @@ Every number stands in a reading; which step carries the answer is derived in `m
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
 from mechcot.core.reading import Reading
 from mechcot.core.result import HeadSteps, LayerSteps, StepMatrix
@@ -18,7 +19,6 @@ from mechcot.core.store import read_json, read_traces
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
 from mechcot.study.carrier import carrier, lead_key, strongest
-from mechcot.study.explore_words import CARRY, GRIDS, STEP_VALUES
 from mechcot.study.strips import strips_of_run
 from mechcot.view.explorer import Explorer
 from mechcot.view.explorer_data import (
@@ -223,9 +223,16 @@ def _line(reading: Reading | None) -> Line | None:
     )
 
 
+def _cards() -> Iterator[MeasureCard]:
+    """The cards of all measures, in the order of tables."""
+    return (measure.card for measure in MEASURES.values())
+
+
 def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
     n, made = len(trace.chain_steps), []
-    for measure, name, title, meaning in STEP_VALUES:
+    shown = [(card.name, array) for card in _cards() for array in card.arrays if array.title]
+    for measure, array in sorted(shown, key=lambda pair: not pair[1].carries):
+        name = array.name
         rows = {
             reader: _along_steps(readings[measure], name, n)
             for reader, readings in by_reader.items()
@@ -233,19 +240,18 @@ def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
         }
         if not rows:
             continue
-        judged = (measure, name) in CARRY
         made.append(
             StepValues(
                 key=f"{measure}/{name}",
-                title=title,
-                meaning=meaning,
+                title=array.title,
+                meaning=array.meaning,
                 unit=_unit(by_reader, measure, name),
-                smallest=MEASURES[measure].card.smallest_effect if judged else math.nan,
+                smallest=MEASURES[measure].card.smallest_effect if array.carries else math.nan,
                 by_reader=rows,
                 null={
                     reader: by_reader[reader][measure].scalars["null_random"]
                     for reader in rows
-                    if judged and "null_random" in by_reader[reader][measure].scalars
+                    if array.carries and "null_random" in by_reader[reader][measure].scalars
                 },
             )
         )
@@ -275,7 +281,9 @@ def _along_steps(reading: Reading, name: str, n: int) -> np.ndarray:
 
 def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
     made = []
-    for measure, name, title in GRIDS:
+    pictures = [(card.name, array) for card in _cards() for array in card.arrays if array.picture]
+    for measure, array in pictures:
+        name = array.name
         found = {
             reader: readings[measure].results[name]
             for reader, readings in by_reader.items()
@@ -289,7 +297,7 @@ def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
         made.append(
             Grid(
                 key=f"{measure}/{name}",
-                title=title,
+                title=array.picture,
                 unit=first.unit,
                 kind=kind,
                 columns=tuple(columns),
