@@ -13,8 +13,10 @@ from typing import Literal
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
-from mechcot.text.boxes import NUMBER, Found, boxed, number_only, trim
-from mechcot.text.equality import number, same_answer
+from mechcot.text.boxes import NUMBER, Found, boxed, trim
+from mechcot.text.equality import same_answer
+from mechcot.text.numerals import number
+from mechcot.text.quantities import number_only, uncounted
 from mechcot.text.tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
@@ -64,7 +66,7 @@ def _phrase(text: str) -> Iterator[Found]:
         )[0]
         stop = match.start("value") + len(value)
         position = max(stop, match.start() + 6)
-        short = number_only(trim(value))
+        short = uncounted(trim(value))
         if short and text[stop : stop + 1] != "?" and not _NO_ANSWER.match(short):
             yield Found(short, "phrase", match.start(), stop)
 

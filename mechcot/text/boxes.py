@@ -1,4 +1,4 @@
-r"""Pieces of a stated answer: boxes with balanced braces, trimming, units behind a number."""
+r"""Pieces of a stated answer: boxes with balanced braces, trimming."""
 
 import re
 from collections.abc import Iterator
@@ -11,9 +11,6 @@ _BETWEEN_BOXES = re.compile(
 )
 _NEAR = 16
 _LONGEST_BOX = 2000
-_NUMBER_AND_UNIT = re.compile(
-    rf"(?P<value>{NUMBER}(?:/\d+)?)(?P<unit>(?:\s*\\?%)|(?:\s+|\\ |~)[A-Za-z][A-Za-z .,'-]*|\s*(?:\\text\{{[^{{}}]*\}}))?"
-)
 
 
 @dataclass(frozen=True)
@@ -78,18 +75,9 @@ def trim(text: str) -> str:
     previous = None
     while text != previous:
         previous = text
-        text = text.strip().strip("*_`").strip().removesuffix(".").removesuffix(",").strip()
+        text = text.strip().strip("*_`").strip().rstrip(".,").strip()
         for left, right in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
             inner = text[len(left) : len(text) - len(right)]
             if text.startswith(left) and text.endswith(right) and inner and left not in inner:
                 text = inner
     return text
-
-
-def number_only(text: str) -> str:
-    """A number without the unit words behind it; other text as it is."""
-    match = _NUMBER_AND_UNIT.fullmatch(text)
-    if match is None or not any(map(str.isdigit, match["value"])):
-        return text
-    unit = match["unit"] or ""
-    return match["value"] + ("%" if "%" in unit else "")

@@ -1,70 +1,41 @@
-r"""Compare two answers: digits and words plainly, mathematics through `math-verify`.
+r"""Compare two answers, each read whole or not at all.
 
-`math-verify` parses LaTeX with latex2sympy and never evaluates code. Deviations: units behind a number are
-dropped (`18 dollars` = `18`); long strings, towers of powers and words are compared as strings only, since
-`math-verify` interrupts itself by a signal that does not exist outside the main thread, and reads a word as
-a product of its letters (`no` = `on`).
+An answer is taken for the first of these that it is *as a whole*: the letter of a choice, a list, a number with or
+without a unit (`mechcot.text.quantities`), an expression (`mechcot.text.expressions`), a text. What can be read only in part
+is a text, and texts are equal when they are spelled alike: unknown is not equal.
+
+The judgement is symmetric. It is an equivalence except for what an answer leaves open: a bare number equals the number with a
+unit (`18` and `$18`), `50%` equals both `50` and `0.5`, `x = 5` equals `5`, and `3,5` is a decimal beside a decimal and a list
+beside a list.
 """
 
-import logging
 import re
-import threading
-import warnings
-from collections.abc import Callable
-from fractions import Fraction
-from functools import cache, lru_cache
+from functools import lru_cache
 
-from mechcot.text.boxes import boxed, number_only, trim
+from mechcot.text.boxes import boxed, trim
+from mechcot.text.expressions import bracket_depths
+from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
+from mechcot.text.quantities import quantity, same_quantity
 
 _LONGEST = 400
-_PATIENCE = 30  # seconds; generous, since a comparison must not depend on the machine's load
-_FUNCTIONS = frozenset(
-    {
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "log",
-        "exp",
-        "sqrt",
-        "and",
-    }
+_MOST = 40  # elements of a list
+_CHOICE = re.compile(
+    r"(?:(?:the )?(?:answer|choice|option|alternative)[\s_:-]*)?"
+    r"(?:[(\[{]\s*([a-z])\s*[)\]}]|([a-z]))\s*(?:[).:\]]?|[).:]\s+(?P<said>\S.*)|(?<=[)\]])\s+(?P<told>\S.*))"
 )
-_TOWER = re.compile(
-    r"\^\s*\{?\s*\d{4,}|\*\*\s*\d{4,}|\^[^\s+*/=-]*\^|\*\*[^\s+/=-]*\*\*|\d{4,}\s*!|!\s*!"
-)
-
-
-def number(text: str) -> Fraction | None:
-    """The exact value of a plain number (`-1,200.50`, `$18`, `3/4`), None for anything else."""
-    plain = re.sub(r"\\[,!;: ]|\s|\\?\$|\{,\}", lambda m: "," if m.group() == "{,}" else "", text)
-    plain = plain.replace("\u2212", "-").removesuffix(".")
-    if re.fullmatch(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|[-+]?\.\d+", plain):
-        return Fraction(plain.replace(",", "").removesuffix("."))
-    if re.fullmatch(r"[-+]?\d{1,30}/\d{1,30}", plain) and int(plain.split("/")[1]):
-        return Fraction(plain)
-    return None
-
-
-def _plain(text: str) -> str:
-    text = trim(text)
-    for box in boxed(text):
-        if box.start == 0 and box.stop == len(text):
-            text = trim(box.text)
-    text = re.sub(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}", r"\1", text)
-    return re.sub(r"\s+", " ", text).strip().casefold()
+_BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\langle": r"\rangle", r"\lbrace": r"\rbrace"}  # fmt: skip
+_SETS = frozenset({"", "{", r"\{", r"\lbrace"})
+_EQUATION = re.compile(r"(?<![<>!:=\\])=(?!=)|\\in(?![A-Za-z])")
+_NAME = re.compile(
+    r"\\?[A-Za-z]+(?:_(?:\{\w+\}|\w))?'?|[A-Za-z]\s*\(\s*[A-Za-z0-9]\s*\)"
+)  # x, x_1, \theta, f(x)
 
 
 def same_answer(a: str | None, b: str | None) -> bool:
-    r"""Whether two answers say the same: `\frac{1}{2}` and `1/2`, `90` and `90^\circ`.
+    r"""Whether two answers say the same: `\frac{1}{2}` and `1/2`, `90` and `90^\circ`, `(B)` and `B`.
 
     Cost: microseconds for digits and words, milliseconds for mathematics (cached). The tempting misuse
-    is a chain of equalities: as in `math-verify`, `50%` equals both `50` and `0.5`.
+    is a chain of equalities through a bare number: `3 hours` = `3` = `3 minutes`.
 
     Args:
         a: One answer; None (unread) equals nothing.
@@ -75,45 +46,185 @@ def same_answer(a: str | None, b: str | None) -> bool:
     left, right = _plain(a), _plain(b)
     if not left or not right:
         return False
-    if left == right:
+    return left == right or _same(left, right, depth=0)
+
+
+@lru_cache(maxsize=65536)
+def _plain(text: str) -> str:
+    """Normal typography, without an outer box or emphasis, and without words that only introduce a value."""
+    previous = None
+    while text != previous:
+        previous = text
+        text = trim(text)
+        for box in boxed(text[:_LONGEST]):
+            if box.start == 0 and box.stop == len(text):
+                text = box.text
+        if (match := re.fullmatch(TEXT + r"\{([^{}]*)\}", text)) is not None:
+            text = match[1]
+    text = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", r"\1", text)
+    text = spelled_plainly(text)
+    text = re.sub(r"^(?:approximately|about|roughly|exactly|\\approx|\\sim|≈|~)\s*", "", text)
+    return text.strip().rstrip(".,;").strip().strip('"').casefold()
+
+
+def _same(left: str, right: str, *, depth: int) -> bool:
+    """Whether two different texts say the same."""
+    if max(len(left), len(right)) > _LONGEST:
+        return _spelled(left) == _spelled(right)
+    letters = _choice(left), _choice(right)
+    if letters[0] and letters[1]:
+        said = letters[0][1], letters[1][1]
+        return letters[0][0] == letters[1][0] and (
+            not all(said) or _spelled(said[0]) == _spelled(said[1])
+        )
+    if _spelled(left) == _spelled(right):
         return True
-    numbers = number(number_only(left)), number(number_only(right))
-    if numbers[0] is not None and numbers[1] is not None and "%" not in left + right:
-        return numbers[0] == numbers[1]
-    if re.sub(r"[\s().]", "", left) == re.sub(r"[\s().]", "", right) and len(left) < 5:
-        return not any(map(str.isdigit, left))  # "(A)" and "A"
-    return _mathematics(left) and _mathematics(right) and _verified(trim(a), trim(b))
+    left, right = _sides(left, right)
+    commas = _comma(left, right)
+    if commas is not None:
+        return commas
+    if depth < 3 and (verdict := _lists(left, right, depth)) is not None:
+        return verdict
+    return same_quantity(quantity(left), quantity(right))
 
 
-def _mathematics(text: str) -> bool:
-    """Whether a text may go to the parser: short, no tower of powers, and not words (their letters would commute)."""
-    if len(text) > _LONGEST or _TOWER.search(text) or text.isalpha():
-        return False
-    return all(word in _FUNCTIONS for word in re.findall(r"(?<![\\A-Za-z])[A-Za-z]{3,}", text))
+@lru_cache(maxsize=65536)
+def _spelled(text: str) -> str:
+    """The spelling by which texts are compared: white space counts between letters and digits only."""
+    text = unwrapped(text)
+    text = re.sub(r"([_^])\{(\w)\}|\{(\w)\}", lambda m: (m[1] or " ") + (m[2] or m[3]), text)
+    text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", text).rstrip(".,;")
+    return re.sub(r"(?<=[^\W\d_]{2})!+$", "", text)
+
+
+@lru_cache(maxsize=65536)
+def _choice(text: str) -> tuple[str, str] | None:
+    """The letter of a choice and what it says, from `(B)`, `B.`, `option B`, `Choice_B`, `B) Paris`."""
+    match = _CHOICE.fullmatch(unwrapped(text))
+    if match is None:
+        return None
+    return match[1] or match[2], match["said"] or match["told"] or ""
+
+
+def _sides(left: str, right: str) -> tuple[str, str]:
+    """Without the name in front of a value where only one of the two names it: `x = 5` beside `5`."""
+    parts = [_EQUATION.split(text) for text in (left, right)]
+    if (len(parts[0]) > 1) == (len(parts[1]) > 1):
+        return left, right
+    values = []
+    for text, pieces in zip((left, right), parts, strict=True):
+        named = len(pieces) > 1 and pieces[-1].strip()
+        if named and all(_NAME.fullmatch(piece.strip()) for piece in pieces[:-1]):
+            text = pieces[-1].strip()
+        elif named and not re.search(r"[^\W\d_]", _spelled(text)):
+            first = pieces[0].strip()
+            text = pieces[-1].strip() if same_quantity(quantity(first), quantity(pieces[-1].strip())) else text  # fmt: skip
+        values.append(text)
+    return values[0], values[1]
+
+
+def _comma(left: str, right: str) -> bool | None:
+    """Numbers with a comma that may be a decimal one: a decimal beside a number, a list beside a list."""
+    values = decimal_comma(left), decimal_comma(right)
+    if values == (None, None):
+        return None
+    others = [quantity(text).value if value is None else value for text, value in zip((left, right), values, strict=True)]  # fmt: skip
+    if None not in others:
+        return others[0] == others[1]
+    return None
+
+
+# --- lists ----------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=16384)
-def _verified(a: str, b: str) -> bool:
-    """`math-verify`, both ways, since its comparison is not symmetric."""
-    parse, verify = _math_verify()
-    # its timeouts use SIGALRM, which only the main thread may set
-    seconds = _PATIENCE if threading.current_thread() is threading.main_thread() else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        left, right = (parse(f"${number_only(text)}$", parsing_timeout=seconds) for text in (a, b))
-        if not left or not right:
+def _elements(text: str) -> tuple[str, tuple[str, ...], str] | None:
+    """Brackets and elements of a list, a tuple, a set, an interval; None for a single value."""
+    opening, body, closing = _inside(text)
+    parts = _split(body)
+    if parts is None or len(parts) > _MOST or (len(parts) < 2 and not opening):
+        return None
+    if len(parts) < 2 and (opening, closing) not in _BRACKETS.items():
+        return None
+    return opening, parts, closing
+
+
+def _inside(text: str) -> tuple[str, str, str]:
+    """The outer brackets of a text, which may be those of a half-open interval, and what they hold."""
+    for opening in sorted(_BRACKETS, key=len, reverse=True):
+        if not text.startswith(opening):
+            continue
+        for closing in (r"\rangle", r"\rbrace", r"\}", ")", "]", "}"):
+            body = text[len(opening) : len(text) - len(closing)]
+            if text.endswith(closing) and _balanced(body):
+                return opening, body.strip(), closing
+    return "", text, ""
+
+
+def _balanced(text: str) -> bool:
+    return bracket_depths(text) is not None
+
+
+def _split(text: str) -> tuple[str, ...] | None:
+    """Elements between commas, semicolons, "and", "or" at the outermost depth; thousands stay whole."""
+    depths = bracket_depths(text)
+    if depths is None or not text:
+        return None
+    if number(text) is not None:
+        return (text,)
+    parts, start = [], 0
+    for match in re.finditer(
+        r"\s*[,;]\s*(?:and\b|or\b)?\s*|\s+(?:and|or)\s+|\\text\s*\{\s*(?:and|or)\s*\}", text
+    ):
+        if depths[match.start()] == 0 and depths[match.end() - 1] == 0:
+            parts.append(text[start : match.start()].strip())
+            start = match.end()
+    parts.append(text[start:].strip())
+    return tuple(parts) if all(parts) else None
+
+
+def _lists(left: str, right: str, depth: int) -> bool | None:
+    """Whether two lists are equal; None when neither text is one."""
+    one, other = _elements(left), _elements(right)
+    if one is None and other is None:
+        return None
+    if one is None or other is None or len(one[1]) != len(other[1]):
+        return _unwrapped_equal(one, other, left, right, depth)
+    if len(one[1]) == 1:
+        return _same_element(one[1][0], other[1][0], depth)
+    unordered = one[0] in _SETS and other[0] in _SETS
+    if not unordered and (one[0], one[2]) != (other[0], other[2]):
+        return False
+    if unordered:
+        return _matched(one[1], other[1], depth)
+    return all(_same_element(a, b, depth) for a, b in zip(one[1], other[1], strict=True))
+
+
+def _unwrapped_equal(
+    one: tuple[str, tuple[str, ...], str] | None,
+    other: tuple[str, tuple[str, ...], str] | None,
+    left: str,
+    right: str,
+    depth: int,
+) -> bool | None:
+    """A value in brackets beside a value; a list and something else are different."""
+    inner = one[1][0] if one and len(one[1]) == 1 else left
+    outer = other[1][0] if other and len(other[1]) == 1 else right
+    if (inner, outer) != (left, right):
+        return _same_element(inner, outer, depth)
+    return None
+
+
+def _same_element(a: str, b: str, depth: int) -> bool:
+    return a == b or _same(a, b, depth=depth + 1)
+
+
+def _matched(one: tuple[str, ...], other: tuple[str, ...], depth: int) -> bool:
+    """Whether each element has one of its own on the other side."""
+    left = list(other)
+    for element in one:
+        partner = next((each for each in left if _same_element(element, each, depth)), None)
+        if partner is None:
             return False
-        return any(
-            verify(gold, given, timeout_seconds=seconds)
-            for gold, given in ((left, right), (right, left))
-        )
-
-
-@cache
-def _math_verify() -> tuple[Callable[..., list], Callable[..., bool]]:
-    """Import `math-verify` when it is first needed and silence its remarks about timeouts."""
-    from math_verify import parse, verify
-
-    for name in ("math_verify", "latex2sympy2_extended"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return parse, verify
+        left.remove(partner)
+    return True

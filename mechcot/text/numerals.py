@@ -1,0 +1,151 @@
+r"""Read numbers as people write them: `1,200.50`, `$18`, `3/4`, `1 3/4`, `1.5e3`, `½`, `３．５`, `17th`.
+
+`spelled_plainly` first rewrites typography (other scripts' digits, full-width characters, vulgar fractions, roots,
+superscripts, LaTeX spacing) into ASCII and plain LaTeX. `number` then takes the *whole* text or nothing. White space never joins digits: `12 34` is no
+number, and `1 3/4` is a mixed one. One comma without three digits behind it (`3,5`) is a decimal or a list: `number` does not decide it, `decimal_comma` gives the decimal.
+"""
+
+import re
+import unicodedata
+from fractions import Fraction
+from functools import lru_cache
+
+_LONGEST = 400  # digits; Python refuses to convert much longer ones
+TEXT = r"\\(?:text(?:rm|bf|it|normal)?|math(?:rm|bf|it)|mbox|operatorname)\s*"
+_WRAPPER = re.compile(
+    r"\\(?:text(?:rm|bf|it|normal|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|hbox|operatorname\*?|bm|boldsymbol)\s*\{([^{}]*)\}"
+)
+_THIN = re.compile(r"(?<=\d)(?:\\[,!:;]|[\u2009\u202f])\s*(?=\d{3}(?!\d))")
+_RAISED = re.compile(
+    r"(?<=\d)\s*\^\s*\{?\s*(?:\\(?:text(?:rm|it)?|math(?:rm|it))\s*\{)?\s*(st|nd|rd|th)\s*\}{0,2}(?![A-Za-z])"
+)
+_SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits)(?![A-Za-z])\s*")
+_SPACE = re.compile(r"(?<!\\)\\(?:[,;:> ]|q?quad(?![A-Za-z]))|(?<!\\)~")
+_SIGNS = {
+    "\u2212": "-", "\uff0d": "-", "\ufe63": "-", "\u00d7": r"\times ", "\u00f7": "/", "\u00b7": r"\cdot ",
+    "\u22c5": r"\cdot ", "\u2044": "/", "\u2215": "/", "\u221e": r"\infty ", "\u2264": r"\leq ", "\u2265": r"\geq ",
+    "\u2260": r"\neq ", "\u00b1": r"\pm ", "\u222a": r"\cup ", "\u2229": r"\cap ", "\u2208": r"\in ", "\u2205": r"\emptyset ",
+    "\u00b0": r"^\circ ", "\u066b": ".", "\u066c": ",", "\u066a": "%", "\u3001": ", ", "\u2003": " ", "\u00a0": " ", "\u3000": " ",
+    "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2009": "\u2009", "\u202f": "\u202f",
+}  # fmt: skip
+_COMPATIBLE = ("<fraction>", "<wide>", "<narrow>", "<font>")
+_UP = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_DOWN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+_DIGITS = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}|\d+)(?:\.\d*)?|\.\d+"
+_PLAIN = re.compile(
+    rf"(?P<sign>[-+]?)\s?(?P<digits>{_DIGITS})"
+    r"(?:[eE](?P<e>[-+]?\d{1,3})|\s*(?:\\times|\\cdot|\*|x)\s*10\s*\^\s*(?:\{(?P<p>[-+]?\d{1,3})\}|(?P<q>[-+]?\d{1,3})))?"
+)
+_POWER = re.compile(r"(?P<sign>[-+]?)\s?10\s*\^\s*(?:\{([-+]?\d{1,3})\}|([-+]?\d{1,3}))")
+_EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d{1,3}(?:\.\d{3}){2,}")
+_COMMA = re.compile(r"[-+]?\d+,\d+")
+_PARTS = r"(?:(?P<a>\d{1,30})\s*/\s*(?P<b>\d{1,30})|\\frac\s*\{\s*(?P<c>-?\d{1,30})\s*\}\s*\{\s*(?P<d>\d{1,30})\s*\})"
+_FRACTION = re.compile(
+    rf"(?P<sign>[-+]?)\s*(?:(?P<whole>\d{{1,30}})(?:\s+|\s*(?=\\frac)))?{_PARTS}"
+)
+_ORDINAL = re.compile(r"(?:the\s+)?(\d{1,30})\s?\^?(?:st|nd|rd|th)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=65536)
+def spelled_plainly(text: str) -> str:
+    r"""Rewrite typography into ASCII and plain LaTeX: `½` to `1/2`, `√2` to `\sqrt{2}`, `\dfrac12` to `\frac{1}{2}`."""
+    if not text.isascii():
+        text = _ascii(text)
+    text = _RAISED.sub(r"\1", text.replace("{,}", ","))
+    if "\\" in text or "\u2009" in text or "\u202f" in text:
+        text = _THIN.sub("", text)
+        text = text.replace(r"\!", "")
+        text = _SPACE.sub(" ", _SIZES.sub("", text))
+        text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
+        text = re.sub(r"\\frac\s*(\d)\s*(?=[\d{])", r"\\frac{\1}", text)
+        text = re.sub(r"(\\frac\s*\{[^{}]*\})\s*(\d)", r"\1{\2}", text)
+        text = re.sub(r"\\sqrt\s*(\d)", r"\\sqrt{\1}", text)
+        text = re.sub(r"\\([%$&#])", r"\1", text)
+        text = re.sub(r"\^\s*\{\s*\\circ\s*\}", r"^\\circ ", text)
+    text = re.sub(r"(?<![\\A-Za-z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}", text)
+    return re.sub(r"[\s\u2009\u202f]+", " ", text).strip()
+
+
+def _ascii(text: str) -> str:
+    text = re.sub(r"([⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+)", lambda m: f"^{{{m[1].translate(_UP)}}}", text)
+    text = re.sub(r"([₀₁₂₃₄₅₆₇₈₉]+)", lambda m: f"_{{{m[1].translate(_DOWN)}}}", text)
+    text = re.sub(r"√\s*(\d+|[A-Za-z])", r"\\sqrt{\1}", text)
+    text = re.sub(r"√\s*[({]([^(){}]*)[)}]", r"\\sqrt{\1}", text)
+    out = []
+    for index, character in enumerate(text):
+        new = _one(character)
+        if new.count("/") and index and text[index - 1].isdigit():
+            new = " " + new  # a mixed number: 1½
+        out.append(new)
+    return "".join(out)
+
+
+def _one(character: str) -> str:
+    """One character in ASCII or LaTeX where it has such a spelling."""
+    if character in _SIGNS:
+        return _SIGNS[character]
+    category = unicodedata.category(character)
+    if character.isascii() or category == "Cf":
+        return character if character.isascii() else ""
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if unicodedata.decomposition(character).startswith(_COMPATIBLE):
+        return unicodedata.normalize("NFKC", character).replace("\u2044", "/")
+    name = unicodedata.name(character, "")
+    greek = name.startswith("GREEK SMALL LETTER ") and name.count(" ") == 3
+    return f"\\{name.rsplit(' ', 1)[1].lower()} " if greek else character
+
+
+def unwrapped(text: str) -> str:
+    r"""Take `\text{...}`, `\mathrm{...}` and the like away, keeping what they wrap."""
+    previous = None
+    while text != previous:
+        previous, text = text, _WRAPPER.sub(r" \1 ", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def number(text: str) -> Fraction | None:
+    """The exact value of a plain number (`-1,200.50`, `$18`, `3/4`, `1 3/4`, `1.5e3`, `17th`), None for anything else."""
+    plain = spelled_plainly(text).strip("$").strip()
+    plain = plain[1:] if plain.startswith("-$") else plain
+    minus = text.strip().startswith(("-$", "\u2212$", "-\\$"))
+    value = _number(plain.removesuffix("."))
+    return -value if minus and value is not None else value
+
+
+def _number(plain: str) -> Fraction | None:
+    if len(plain) > _LONGEST:
+        return None
+    if match := _PLAIN.fullmatch(plain):
+        return _decimal(match)
+    if match := _FRACTION.fullmatch(plain):
+        return _fraction(match)
+    if match := _POWER.fullmatch(plain):
+        return (-1 if match["sign"] == "-" else 1) * Fraction(10) ** int(match[2] or match[3])
+    match = _ORDINAL.fullmatch(plain)
+    if match or _EUROPEAN.fullmatch(plain):
+        return Fraction(match[1] if match else plain.replace(".", "").replace(",", "."))
+    return None
+
+
+def _decimal(match: re.Match[str]) -> Fraction:
+    exponent = int(match["e"] or match["p"] or match["q"] or 0)
+    value = Fraction(match["digits"].replace(",", "").removesuffix(".")) * Fraction(10) ** exponent
+    return -value if match["sign"] == "-" else value
+
+
+def _fraction(match: re.Match[str]) -> Fraction | None:
+    above, below = int(match["a"] or match["c"]), int(match["b"] or match["d"])
+    if not below or (match["whole"] and above < 0):
+        return None
+    value = Fraction(above, below) + int(match["whole"] or 0)
+    return -value if match["sign"] == "-" else value
+
+
+def decimal_comma(text: str) -> Fraction | None:
+    """The value of a number with a decimal comma (`3,5`, `1.234,5`); None for thousands and for lists."""
+    plain = spelled_plainly(text)
+    if len(plain) > _LONGEST or not _COMMA.fullmatch(plain) or _number(plain) is not None:
+        return None
+    return Fraction(plain.replace(",", "."))

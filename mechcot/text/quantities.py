@@ -1,0 +1,131 @@
+r"""A number with its unit, in front or behind: `$18`, `18 dollars`, `50\text{ cm}`, `30^\circ`, `5 million`."""
+
+import re
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+
+from mechcot.text.expressions import is_mathematics, same_expression
+from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
+from mechcot.text.units import NONE, PERCENT, Unit, converted, unit
+
+_CURRENCY = re.compile(r"(?P<sign>[-+]?)\s*(?P<money>us\$|[$€£¥₹₩₽]|(?:usd|eur|gbp|rs\.?|inr|rmb)(?=[\s\d]))\s*(?P<rest>[-+]?[\d.].*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
+_BEHIND = re.compile(
+    rf"(?P<value>(?=.*\d).*?(?:[\d.}}\])!]|(?=\s*{TEXT}\{{)))(?P<gap>\s*)(?P<unit>(?:{TEXT}\{{[^{{}}]*\}}(?:\^(?:\d|\{{-?\d\}}))?|\^\\circ\s*[cf]?|%|[^\W\d_]|[$€£¥₹₩₽¢])[^\d\\{{}}()=+*<>]*(?:\^(?:\d|\{{-?\d\}}))?\.?)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LONGEST = 400
+_RATIO = re.compile(r"(\d{1,9})\s*:\s*(\d{1,9})")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number, or an expression, with its unit.
+
+    Attributes:
+        value: The exact number; None where only the expression is known.
+        text: What stands before the unit.
+        whole: The expression with what may be its unit.
+        unit: The unit.
+    """
+
+    value: Fraction | None
+    text: str
+    whole: str
+    unit: Unit = NONE
+
+
+@lru_cache(maxsize=65536)
+def quantity(text: str) -> Quantity:
+    """A number or an expression, with the unit in front of it or behind."""
+    value = number(text)
+    if value is not None and "$" not in text:
+        return Quantity(value, text, text)
+    if match := _CURRENCY.fullmatch(text):
+        return _priced(match, text)
+    if (parts := _behind(text)) is not None:
+        inner, named = parts
+        value = number(inner)
+        value = decimal_comma(inner) if value is None else value
+        if value is not None:
+            return Quantity(value * named.factor, inner, text, named)
+        if named.factor == 1 and named.sure and is_mathematics(inner):
+            return Quantity(None, inner, text, named)
+    return Quantity(_ratio(text), text, text)
+
+
+def _priced(match: re.Match[str], text: str) -> Quantity:
+    """A number behind a sign of money: `$5`, `$5 million`, `$5 dollars`."""
+    inner = quantity(match["sign"] + match["rest"])
+    money = unit(match["money"].rstrip(".")) or NONE
+    if inner.unit.name in {"", money.name}:
+        return replace(inner, unit=replace(money, factor=inner.unit.factor))
+    return Quantity(None, text, text)
+
+
+def _behind(text: str) -> tuple[str, Unit] | None:
+    """What stands before the unit, and the unit; None where nothing behind is one."""
+    match = _BEHIND.fullmatch(text)
+    if match is None:
+        return None
+    marked = re.match(TEXT, match["unit"]) is not None
+    glued = not match["gap"] and not marked
+    named = unit(unwrapped(match["unit"]), marked=marked, glued=glued)
+    return None if named is None else (match["value"].strip(), named)
+
+
+def _ratio(text: str) -> Fraction | None:
+    """The value of `3:4`; None for what may be a time of day (`3:30`)."""
+    match = _RATIO.fullmatch(text)
+    if match is None or not int(match[2]) or (len(match[2]) == 2 and int(match[2]) < 60):
+        return None
+    return Fraction(int(match[1]), int(match[2]))
+
+
+def number_only(text: str) -> str:
+    """A number without the unit behind it (`18 dollars`, `3 hours`); other text as it is."""
+    parts = _plain_unit(text)
+    return text if parts is None else parts[0]
+
+
+def uncounted(text: str) -> str:
+    """A number without money and the things it counts (`18 dollars`, `5 apples`); units of measure stay (`3 hours`)."""
+    parts = _plain_unit(text)
+    return text if parts is None or parts[1].measured else parts[0]
+
+
+def _plain_unit(text: str) -> tuple[str, Unit] | None:
+    """A number and its unit, where the unit leaves the number's value and is no percentage."""
+    parts = _behind(spelled_plainly(text)) if len(text) <= _LONGEST else None
+    if parts is None or number(parts[0]) is None:
+        return None
+    return parts if parts[1].factor == 1 and parts[1].sure and parts[1] != PERCENT else None
+
+
+def same_quantity(one: Quantity, other: Quantity) -> bool:
+    """Whether two quantities are equal; a bare number equals the number with a unit."""
+    if PERCENT in {one.unit, other.unit} and one.unit != other.unit:
+        return _same_percent(one, other)
+    if one.unit.name != other.unit.name:
+        if one.unit.name and other.unit.name:
+            return _converted_equal(one, other)
+        if not (one.unit.sure and other.unit.sure):
+            return same_expression(one.whole, other.whole)
+    if one.value is not None and other.value is not None:
+        return one.value == other.value
+    return same_expression(one.text, other.text)
+
+
+def _same_percent(one: Quantity, other: Quantity) -> bool:
+    """A percentage beside a bare number: `50%` is `50`, and `0.5`."""
+    percent, bare = (one, other) if one.unit == PERCENT else (other, one)
+    if percent.value is None or bare.value is None or bare.unit.name:
+        return False
+    return bare.value in {percent.value, percent.value / 100}
+
+
+def _converted_equal(one: Quantity, other: Quantity) -> bool:
+    if one.value is None or other.value is None:
+        return False
+    value = converted(one.value, one.unit.name, other.unit.name)
+    return value is not None and value == other.value
