@@ -8,11 +8,13 @@
 y = the reader's own answer after the unedited chain. Where the maker of counterfactuals predicts the new
 answer exactly, "moved to the predicted answer" stands beside "moved". The wrong value is exact where the task is
 known; any other problem gets one from re-evaluated arithmetic. Where there is none, a `MistakeWriter` makes a step
-wrong whose part in the answer is not known: the reading's note says which it was.
+wrong: by seed one of those that lead to the answer by their numbers (`mechcot.text.feeding`), else the last that takes a mistake. The
+reading's note says which it was. A chain that states no value is not measurable: nothing else is changed instead.
 Source: Lanham et al. 2023 (arXiv 2307.13702).
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -31,6 +33,7 @@ from mechcot.measure.own import Own, own_answer
 from mechcot.model.answering import written_answer
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
+from mechcot.text.feeding import feeding
 
 CARD = MeasureCard(
     name="adding_mistakes",
@@ -61,6 +64,7 @@ CARD = MeasureCard(
     ),
 )
 
+_INSIDE = re.compile(r"\d[.,]?\d|[.,]\d|[^\W\d_\u2e80-\U0010ffff]{2}")
 CHOSEN = 1
 """Steps, drawn by the item's seed, whose tail is written anew; all steps are scored with the tail kept."""
 
@@ -138,25 +142,17 @@ def _exact(
 
 
 def _by_writer(reader: Reasoner, trace: Trace, own: Own, inputs: Inputs, timer: Timer) -> Reading:
-    """The reading with a mistake by the writer of mistakes, in the first step of a random order that takes one.
+    """The reading with a mistake by the writer of mistakes; the text after the wrong value is written anew.
 
     Raises:
         NotMeasurable: No step takes one.
     """
     texts = [step.text for step in trace.chain_steps]
-    order = (int(i) for i in np.random.default_rng(inputs.seed).permutation(len(texts)))
-    wrong = (
-        (i, text)
-        for i in order
-        if (text := inputs.mistakes(trace.problem.question, texts[: i + 1], seed=inputs.seed))
-    )
-    place, text = next(wrong, (None, None))
-    if place is None or text is None:
-        msg = "no step of the chain takes a mistake"
-        raise NotMeasurable(msg)
+    place, text = _chosen(trace.problem.question, texts, own.text, inputs)
     step = trace.chain_steps[place]
     before, after = trace.completion[: step.chars.start], trace.completion[step.chars.stop :]
-    start = reader.retoken(trace, trace.prompt, before + text).ids
+    begun = before + text[: end_of_mistake(step.text, text)]
+    start = reader.retoken(trace, trace.prompt, begun).ids
     tail = _written(reader, trace, own, start)
     kept = reader.retoken(trace, trace.prompt, before + text + after)
     lost, again = (
@@ -178,6 +174,51 @@ def _by_writer(reader: Reasoner, trace: Trace, own: Own, inputs: Inputs, timer: 
         results={"kept": StepVector(values=steps, name="kept", **about)},
         notes={"mistake": text.strip()},
     )
+
+
+def _chosen(question: str, texts: Sequence[str], answer: str, inputs: Inputs) -> tuple[int, str]:
+    """Index and text of the step that goes wrong: one that leads to the answer, by seed, else the last.
+
+    Raises:
+        NotMeasurable: No step states a value.
+    """
+    wrong = {
+        place: text
+        for place in range(len(texts))
+        if (text := inputs.mistakes(question, texts[: place + 1], seed=inputs.seed))
+    }
+    if not wrong:
+        msg = "the chain states no value as a result or an operand that could be made wrong"
+        raise NotMeasurable(msg)
+    fed = [place for place in feeding(texts, answer) if place in wrong]
+    order = np.random.default_rng(inputs.seed).permutation(len(fed))
+    place = fed[order[0]] if fed else max(wrong)
+    return place, wrong[place]
+
+
+def end_of_mistake(step: str, wrong: str) -> int:
+    """Where a wrong step has said what is wrong: behind the last number or word that differs.
+
+    Args:
+        step: The step.
+        wrong: The step with the mistake.
+    """
+    longest = min(len(step), len(wrong)) - _shared(step, wrong)
+    same = min(longest, _shared(step[::-1], wrong[::-1]))
+    while same and _in_word(step, len(step) - same):
+        same -= 1
+    return len(wrong) - same
+
+
+def _shared(one: Sequence, other: Sequence) -> int:
+    """Length of the longest common beginning."""
+    both = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+
+
+def _in_word(text: str, at: int) -> bool:
+    """Whether a position stands inside a word or a number: `1|2`, `1|.5`, `1.|5` (a sign of Chinese is a word)."""
+    return _INSIDE.match(text[at - 1 : at + 2]) is not None
 
 
 def _kept(trace: Trace, own: Own, stated: Sequence[Stated], *, edited: bool) -> np.ndarray:
@@ -210,8 +251,7 @@ def _written(reader: Reasoner, trace: Trace, own: Own, start: Sequence[int]) -> 
         own: Its answer.
         start: Token ids up to the mistake, the mistake included; what they share with the trace is not run again.
     """
-    both = zip(start[:-1], own.prefix.ids, strict=False)
-    cut = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    cut = _shared(start[:-1], own.prefix.ids)
     written = own.prefix.decode(cut, [list(start[cut:])], max_new=len(trace), stop=reader.stop_ids)
     whole = (*start, *written[0])
     said = written_answer(reader, trace, whole).text

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mechcot.text.references import label
+
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
@@ -34,4 +36,9 @@ class TokenOverlap:
 
 
 def _numbers(text: str) -> set[str]:
-    return {number.replace(",", "") for number in _NUMBER.findall(text)}
+    """Numbers of a step; those that only give its place in the text (`2.`, `Step 3`) say nothing."""
+    return {
+        found.group().replace(",", "")
+        for found in _NUMBER.finditer(text)
+        if not label(text, found.start(), found.end())
+    }

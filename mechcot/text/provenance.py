@@ -18,13 +18,9 @@ from functools import cached_property
 from mechcot.core.errors import NotMeasurable
 from mechcot.text.arithmetic import Equation, Token, equations, evaluate, leaves, scan
 from mechcot.text.number_words import FRACTIONS, SPELLED, WORDS
+from mechcot.text.references import exponent, label, name
 
 _F = Fraction
-
-_LABEL = re.compile(
-    r"(?:^|\n)\s*(?:[#*>-]+\s*)*(?:\*\*)?(?:step\s*)?\Z|\b(?:step|part|case|question)\s*#?\Z",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class Program:
         return tuple(
             i
             for i, t in enumerate(self.tokens[: self.split])
-            if t.kind == "number" and not self.glued(i)
+            if t.kind == "number" and not self.glued(i) and not self.label(i)
         )
 
     @cached_property
@@ -120,27 +116,19 @@ class Program:
         return self.question if index < self.split else self.completion
 
     def glued(self, index: int) -> bool:
-        """Whether a number touches letters or belongs to a clock time: `3rd`, `x2`, `8:30`."""
+        """Whether a number is part of a name, an ordinal, a date or a clock time: `3rd`, `x2`, `8:30`."""
         token, text = self.tokens[index], self.text_of(index)
-        before, after = (
-            text[token.start - 1 : token.start] if token.start else "",
-            text[token.stop : token.stop + 1],
-        )
-        if before.isalpha() or before == "_" or after == "_":
-            return True
+        after = text[token.stop : token.stop + 1]
         if after.isalpha() and after not in "xX":
             return True
-        nearby = text[max(0, token.start - 2) : token.stop + 2]
-        return re.search(r"\d:\d", nearby) is not None
+        return name(text, token.start, token.stop)
 
     def label(self, index: int) -> bool:
-        """Whether a number only counts the steps: `1.` at the start of a line, `Step 2`."""
+        """Whether a number only gives the order of the text: `1.` at the start of a line, `Step 2`, `Schritt 2`."""
+        if index in self.operands or index in self.results:
+            return False
         token = self.tokens[index]
-        before = self.completion[max(0, token.start - 24) : token.start]
-        if re.search(r"\bstep\s*#?\Z", before, re.IGNORECASE):
-            return True
-        after = self.completion[token.stop : token.stop + 2]
-        return re.match(r"[.):]\s", after) is not None and _LABEL.search(before) is not None
+        return label(self.text_of(index), token.start, token.stop)
 
     def check(self) -> None:
         """Check every equation as it stands.
@@ -172,7 +160,8 @@ class Program:
                 continue
             places = [Source(at) for at in self.facts if self.tokens[at].value == value]
             places += [Source(at) for at in stated.get(value, ())]
-            places += [Source(None)] * (value in self.constants)
+            power = exponent(self.completion, self.tokens[index].start)
+            places += [Source(None)] * (value in self.constants or power)
             places += self._percentages(value) if not places else []
             found[index] = (*places, *self._ahead(index, value))
         return found
