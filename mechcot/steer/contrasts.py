@@ -5,6 +5,9 @@ of sources          first's - other's vector  same model, sign and dose: does it
 of models           on first - on other       same vector: does it matter whom it is added to? (changes from clean)
 interaction         (own - other's) summed over both models: more than 0 where a model answers its own vector best
 penalty             penalty - same on random tokens
+
+Each says what doses were *measured* in the arms that it compares, and whether they are the same (`mechcot.stats.doses`): where they are not, a
+difference between the arms says nothing about their directions, and it is not judged.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mechcot.stats.doses import same_dose
 from mechcot.steer.controls import CONTROLS
 from mechcot.steer.spec import Experiment
 
@@ -38,24 +42,31 @@ def contrasts(
         name: The readout.
 
     Yields:
-        What is compared and against what; the difference per item, in the readout's unit.
+        What is compared and against what, with `doses` (measured, nats) and `judged`; the difference per item, in the readout's unit.
     """
     clean = {c["arm"]["model"]: column(c, name) for c in cells if c["arm"]["role"] == "clean"}
-    found = {_key(c["arm"]): column(c, name) for c in cells}
+    every = {_key(c["arm"]): c for c in cells}
     for cell in cells:
         arm = cell["arm"]
         if arm["role"] in (*CONTROLS, "truncation"):
-            real = found[_key(arm | {"role": "vector"})]
-            yield _about("vector", arm, arm["role"]), real - found[_key(arm)]
+            real = every[_key(arm | {"role": "vector"})]
+            dosed = [real, cell] if arm["role"] in CONTROLS else []
+            about = _about("vector", arm, arm["role"], dosed)
         elif arm["role"] == "matched tokens":
-            real = found[_key(arm | {"role": "penalty", "draw": 0})]
-            yield _about("penalty", arm, arm["role"]), real - found[_key(arm)]
+            real = every[_key(arm | {"role": "penalty", "draw": 0})]
+            about = _about("penalty", arm, arm["role"], [])
+        else:
+            continue
+        yield about, column(real, name) - column(cell, name)
     if len(experiment.models) == 2 and experiment.vector:
-        yield from _crossed(experiment, found, clean)
+        yield from _crossed(experiment, every, clean, name)
 
 
 def _crossed(
-    experiment: Experiment, found: Mapping[tuple[Any, ...], Rows], clean: Mapping[str, Rows]
+    experiment: Experiment,
+    every: Mapping[tuple[Any, ...], Cell],
+    clean: Mapping[str, Rows],
+    name: str,
 ) -> Iterator[tuple[dict[str, Any], Rows]]:
     first, other = experiment.models
     assert experiment.vector is not None
@@ -64,28 +75,42 @@ def _crossed(
             about = {"role": "vector", "site": experiment.vector.site, "sign": sign, "nats": nats}
             about |= {"alpha": 0.0, "beta": 0, "draw": 0}
             # [vector of, added to]
-            change = {
-                (s, m): found[_key(about | {"source": s, "model": m})] - clean[m]
+            cell = {
+                (s, m): every[_key(about | {"source": s, "model": m})]
                 for s in experiment.models
                 for m in experiment.models
             }
+            change = {key: column(one, name) - clean[key[1]] for key, one in cell.items()}
             for model in experiment.models:
                 told = about | {"model": model, "source": first}
-                difference = change[first, model] - change[other, model]
-                yield _about("sources", told, f"vector of {other}"), difference
+                both = (first, model), (other, model)
+                difference = change[both[0]] - change[both[1]]
+                yield (
+                    _about("sources", told, f"vector of {other}", [cell[k] for k in both]),
+                    difference,
+                )
             for source in experiment.models:
                 told = about | {"model": first, "source": source}
-                difference = change[source, first] - change[source, other]
-                yield _about("models", told, f"on {other}"), difference
+                both = (source, first), (source, other)
+                difference = change[both[0]] - change[both[1]]
+                yield _about("models", told, f"on {other}", [cell[k] for k in both]), difference
             own = change[first, first] + change[other, other]
             crossed = change[first, other] + change[other, first]
             told = about | {"model": first, "source": first}
-            yield _about("interaction", told, "own against crossed"), own - crossed
+            yield (
+                _about("interaction", told, "own against crossed", list(cell.values())),
+                own - crossed,
+            )
 
 
-def _about(what: str, arm: Mapping[str, Any], against: str) -> dict[str, Any]:
+def _about(
+    what: str, arm: Mapping[str, Any], against: str, dosed: Sequence[Cell]
+) -> dict[str, Any]:
+    """What is compared; `dosed` are the arms whose doses must be the same."""
     names = ("model", "source", "site", "sign", "nats", "alpha", "beta", "draw")
-    return {"what": what, "against": against} | {name: arm[name] for name in names}
+    doses = [one["dose"]["kl"] for one in dosed if one.get("dose")]
+    about = {"what": what, "against": against, "doses": doses, "judged": same_dose(doses)}
+    return about | {name: arm[name] for name in names}
 
 
 def _key(arm: Mapping[str, Any]) -> tuple[Any, ...]:

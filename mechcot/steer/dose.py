@@ -2,7 +2,11 @@
 
     KL(gamma)   = mean over written tokens t of KL(p_t || p_t under gamma v), on the model's own clean chains
     gamma_max   = sqrt(2 eps / E_t Var_{p_t}[(J v)_t])          second order in gamma
-    gamma*(eps) = the gamma with KL(gamma) = eps, by bisection from gamma_max on
+    gamma*(eps) = the least gamma with KL(gamma) = eps, by bisection from gamma_max on
+
+KL(gamma) need not rise all the way, and it saturates: behind a norm a huge vector leaves its direction alone. So a dose is given up only
+after a scan of factors up to 256 times the states' own length; `Meter.nearest` then gives the factor that comes nearest to it. A crossing
+below the one that bisection found is looked for at four factors, down to a quarter.
 
 A clamp is dosed by its level in place of gamma, by bisection alone; level 0 is no dose of 0, it takes the feature away.
 
@@ -26,15 +30,25 @@ from mechcot.model.hand import KindsOf, Where, lexicon
 from mechcot.model.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.scoring import kl
+from mechcot.stats.doses import OFF
 from mechcot.steer.vectors import SteeringVector
 
-TOLERANCE = 0.05
 LARGEST = 2.0**8
 STEPS = 40
+SCAN = tuple(2.0 ** (k / 2) for k in range(-8, 17))
+"""Factors that are tried before a dose is given up, in lengths of the states (for a clamp: levels)."""
+BELOW = tuple(2.0 ** (-k / 2) for k in range(4, 0, -1))
+"""Shares of a factor at which an earlier crossing is looked for."""
+FLAT = 0.01
+"""Of factors whose doses differ from the nearest one by this share at most, the least is taken."""
 
 
 class OutOfReach(UserError):  # noqa: N818 - names a state, like `NotMeasurable`
     """No factor of a vector gives the dose: its effect saturates below."""
+
+
+class Overflow(UserError):  # noqa: N818 - names a state, like `NotMeasurable`
+    """A factor makes the states overflow."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,8 @@ class Dose:
         gamma: Factor on the vector.
         gamma_max: The same from the second-order expansion alone.
         kl: Measured mean KL in nats.
+        kl_low: The same on the chain where it is least.
+        kl_high: The same on the chain where it is largest.
         kl_max: Largest KL of one token.
         relative: gamma ||v|| / mean ||h|| at the steered positions; for a clamp of what a state without the feature gets.
     """
@@ -54,8 +70,20 @@ class Dose:
     gamma: float
     gamma_max: float
     kl: float
+    kl_low: float
+    kl_high: float
     kl_max: float
     relative: float
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """KL in nats under one factor: mean over tokens, ends of the chains' means, largest token."""
+
+    mean: float
+    low: float
+    high: float
+    largest: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +120,7 @@ class Meter:
             raise UserError(msg)
         self._reasoner, self._vector, self._how = reasoner, vector, how
         self._chains: list[_Chain] = []
+        self._seen: dict[float, _Measured] = {}
         for trace in traces:
             at = positions(reasoner, trace, where, kinds=kinds)
             if at:
@@ -105,28 +134,40 @@ class Meter:
 
     @property
     def whole(self) -> float:
-        """The factor that makes the vector as long as the states it is added to."""
+        """The factor that makes the vector as long as the states it is added to; 1 for a clamp, whose factor is a level."""
+        if self._how == "clamp":
+            return 1.0
         norm = sum(chain.norm for chain in self._chains) / len(self._chains)
-        return norm / self._vector.norm
+        return norm / self._vector.norm if self._vector.norm else math.inf
 
     def measure(self, gamma: float) -> tuple[float, float]:
         """Mean and largest KL in nats under a factor.
 
         Raises:
-            UserError: The states overflow.
+            Overflow: The states overflow.
         """
+        found = self._measured(gamma)
+        return found.mean, found.largest
+
+    def _measured(self, gamma: float) -> _Measured:
+        if gamma not in self._seen:
+            self._seen[gamma] = self._run(gamma)
+        return self._seen[gamma]
+
+    def _run(self, gamma: float) -> _Measured:
         found = []
         for chain in self._chains:
             try:
                 steered = self._steered(chain, gamma)
             except NotMeasurable:
-                raise UserError(_overflow(gamma)) from None
+                raise Overflow(_overflow(gamma)) from None
             clean = chain.prefix.hidden[chain.first : -1]
             found.append(kl(clean, steered[chain.first : -1], chain.prefix.unembed))
         every = torch.cat(found)
         if not bool(torch.isfinite(every).all()):
-            raise UserError(_overflow(gamma))
-        return float(every.mean()), float(every.max())
+            raise Overflow(_overflow(gamma))
+        means = [float(each.mean()) for each in found]
+        return _Measured(float(every.mean()), min(means), max(means), float(every.max()))
 
     def gamma_max(self, nats: float, *, share: float = 1e-2) -> float:
         """The factor by the second-order expansion; infinity when the vector moves no logit, or for a clamp.
@@ -167,10 +208,23 @@ class Meter:
             msg = f"holding the feature at 0 gives more than {nats:g} nats already; take a larger dose, or add the vector"
             raise OutOfReach(msg)
         if nats == 0:
-            return Dose(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            return Dose(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         start = self.gamma_max(nats)
-        gamma = self._root(nats, start if math.isfinite(start) else 1.0)
-        return self.at(gamma, nats=nats, gamma_max=start)
+        return self.at(self._root(nats, start), nats=nats, gamma_max=start)
+
+    def nearest(self, nats: float) -> Dose:
+        """Find the factor that gives a dose, or where none does the one that comes nearest to it; `kl` says what it gives.
+
+        Raises:
+            UserError: A negative dose.
+        """
+        try:
+            return self.dose(nats)
+        except OutOfReach:
+            doses = self._scan() | {0.0: self.measure(0.0)[0]}
+        best = min(doses.values(), key=lambda one: abs(one - nats))
+        gamma = min(g for g, one in doses.items() if abs(one - best) <= FLAT * best)
+        return self.at(gamma, nats=nats, gamma_max=self.gamma_max(nats))
 
     def at(self, gamma: float, *, nats: float, gamma_max: float) -> Dose:
         """What a given factor comes to, measured.
@@ -180,25 +234,69 @@ class Meter:
             nats: The dose that was asked for; only noted.
             gamma_max: The factor by the second-order expansion; only noted.
         """
-        mean, largest = self.measure(gamma)
+        found = self._measured(gamma)
         norm = sum(chain.norm for chain in self._chains) / len(self._chains)
-        return Dose(nats, gamma, gamma_max, mean, largest, gamma * self._vector.norm / norm)
+        relative = gamma * self._vector.norm / norm
+        measured = (found.mean, found.low, found.high, found.largest)
+        return Dose(nats, gamma, gamma_max, *measured, relative)
 
     def _root(self, nats: float, start: float) -> float:
-        """Bisection in log gamma, started around `start`; the first crossing from below that is found."""
+        """The least factor that gives a dose, as far as the factors that are tried tell."""
+        low, high = self._bracket(nats, start if math.isfinite(start) else self.whole)
+        found = self._bisected(nats, low, high)
+        below = [share * found for share in BELOW]
+        early = next((g for g in below if self.measure(g)[0] > (1 + OFF) * nats), None)
+        return found if early is None else self._bisected(nats, 0.0, early)
+
+    def _bracket(self, nats: float, start: float) -> tuple[float, float]:
+        """Two factors that give less and at least a dose: by doubling, then by a scan.
+
+        Raises:
+            OutOfReach: None of the factors gives it.
+        """
         low, high = 0.0, start
-        while self.measure(high)[0] < nats:
+        while high <= LARGEST * start < math.inf:
+            try:
+                if self.measure(high)[0] >= nats:
+                    return low, high
+            except Overflow:
+                break
             low, high = high, 2 * high
-            if high > LARGEST * start:
-                msg = (
-                    f"no factor of the vector at {self._vector.site.name} gives {nats:g} nats on these chains; "
-                    "choose another site or a smaller dose"
-                )
-                raise OutOfReach(msg)
+        doses = self._scan()
+        low = 0.0
+        for gamma, given in doses.items():
+            if given >= nats:
+                return low, gamma
+            low = gamma
+        most = max(doses, key=lambda gamma: doses[gamma], default=0.0)
+        told = (
+            f"{doses[most]:.3g} nats, at {most / self.whole:.3g} times the states' own length"
+            if most
+            else "0"
+        )
+        msg = (
+            f"no factor of the vector at {self._vector.site.name} gives {nats:g} nats on these chains (the most is {told}); "
+            "choose another site or a smaller dose"
+        )
+        raise OutOfReach(msg)
+
+    def _scan(self) -> dict[float, float]:
+        """Dose of each factor of `SCAN`, up to the first that makes the states overflow."""
+        found: dict[float, float] = {}
+        for share in SCAN if math.isfinite(self.whole) else ():
+            gamma = share * self.whole
+            try:
+                found[gamma] = self.measure(gamma)[0]
+            except Overflow:
+                break
+        return found
+
+    def _bisected(self, nats: float, low: float, high: float) -> float:
+        """Bisection in log gamma between a factor that gives less than a dose and one that gives as much or more."""
         for _ in range(STEPS):
             middle = math.sqrt(low * high) if low else high / 2
             found = self.measure(middle)[0]
-            if abs(found - nats) <= TOLERANCE * nats:
+            if abs(found - nats) <= OFF * nats:
                 return middle
             low, high = (middle, high) if found < nats else (low, middle)
         return high

@@ -1,7 +1,7 @@
 """What an experiment works with: models, questions, clean chains, vectors, doses, and the hands of its arms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from mechcot.organisms.announced import by_law
 from mechcot.organisms.grammar import END
 from mechcot.steer.arms import Arm
 from mechcot.steer.controls import (
-    CONTROLS,
     DRAWN,
     control,
     other_layer,
@@ -117,16 +116,18 @@ class Lab:
         return self._once(("dose", *key, arm.nats), lambda: self._dose(meter, arm))
 
     def _dose(self, meter: Meter, arm: Arm) -> Dose:
-        """The arm's dose; where none reaches it, controls get the vector's factor, sites of a sweep the state's length."""
+        """The arm's dose; a model's own vector must reach it, all else comes as near as it can, and what was measured is noted.
+
+        Raises:
+            OutOfReach: The model's own vector does not reach it.
+        """
+        if arm.role not in AS_VECTOR or arm.source != arm.model:
+            return meter.nearest(arm.nats)
         try:
             return meter.dose(arm.nats)
-        except OutOfReach:
-            if arm.role == "sweep":
-                return meter.at(meter.whole, nats=arm.nats, gamma_max=meter.gamma_max(arm.nats))
-            if arm.role not in CONTROLS:
-                raise
-        real = self.dose(replace(arm, role="vector"))
-        return meter.at(real.gamma, nats=arm.nats, gamma_max=meter.gamma_max(arm.nats))
+        except OutOfReach as error:
+            way = "added" if arm.sign > 0 else "taken away"
+            raise OutOfReach(f"apply.nats: the vector of {arm.model}, {way}: {error}") from None
 
     def phrases(self, model: str) -> Phrases:
         """The phrases as token ids."""

@@ -17,6 +17,7 @@ from mechcot.core.store import read_json, write_json, write_text
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.hand import Line
 from mechcot.model.reasoner import Reasoner
+from mechcot.stats.doses import same_dose
 from mechcot.steer.arms import Arm, arms
 from mechcot.steer.lab import Lab
 from mechcot.steer.readout import cut_short, row
@@ -26,6 +27,7 @@ from mechcot.steer.summary import summary
 from mechcot.view.steer_page import page
 
 VERSION = 2
+AN_ARM = "an arm of an experiment"
 
 
 def run(experiment: Experiment, out: Path) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
         What `summary.json` holds.
 
     Raises:
-        UserError: The folder holds another experiment, or a model or vector is refused.
+        UserError: The folder holds another experiment, a model or vector is refused, or a vector's dose is out of its reach.
     """
     lab = Lab.open(experiment)
     stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
@@ -50,13 +52,16 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
         msg = f"{out} holds a run of another experiment or of other weights; choose another --out"
         raise UserError(msg)
     write_json(path, stamp)
-    every = arms(experiment)
+    every = {arm: out / "arms" / f"{arm.key}.json" for arm in arms(experiment)}
+    missing = [arm for arm, cell in every.items() if not _finished(cell)]
+    for arm in missing:
+        if arm.role == "vector" and arm.source == arm.model:
+            lab.dose(arm)  # out of reach: say so before anything is written
     cells = []
-    for arm in tqdm(every, desc="arms", unit="arm", disable=None):
-        cell = out / "arms" / f"{arm.key}.json"
-        if not cell.exists():
+    for arm, cell in tqdm(every.items(), desc="arms", unit="arm", disable=None):
+        if arm in missing:
             write_json(cell, _cell(lab, arm))
-        cells.append(read_json(cell, what="an arm of an experiment"))
+        cells.append(read_json(cell, what=AN_ARM))
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
     result["shortest"] = {
@@ -67,6 +72,18 @@ def run(experiment: Experiment, out: Path) -> dict[str, Any]:
     write_json(out / "summary.json", result)
     write_text(out / "report.html", page(result))
     return result
+
+
+def _finished(cell: Path) -> bool:
+    """Whether an arm is on disk, with a dose as near to what was asked for as this version brings it.
+
+    Earlier versions gave what they could not bring to the dose the vector's own factor, and noted no ends of the dose.
+    """
+    if not cell.exists():
+        return False
+    found = read_json(cell, what=AN_ARM)
+    dose = found.get("dose")
+    return not dose or "kl_low" in dose or same_dose((dose["nats"], dose["kl"]))
 
 
 def _cell(lab: Lab, arm: Arm) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def apply_to(
         traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
         path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"
         write_traces(path, traces)
-        yield f"{nats:g} nats ({_dosed(dose)}): {_told(traces)}; written: {path}"
+        yield f"{nats:g} nats asked, {_dosed(dose)}: {_told(traces)}; written: {path}"
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -163,9 +163,7 @@ def _phase(name: str) -> Phase:
 
 
 def _dosed(dose: Dose) -> str:
-    return (
-        f"factor {dose.gamma:.3g}, {dose.relative:.2f} of the state, largest {dose.kl_max:.2f} nats"
-    )
+    return f"{dose.kl:.3g} measured (factor {dose.gamma:.3g}, {dose.relative:.2f} of the state, largest {dose.kl_max:.2f} nats)"
 
 
 def _told(traces: list[Trace]) -> str:

@@ -13,6 +13,7 @@ from mechcot.stats.bootstrap import (
     order_bounds,
     stream,
 )
+from mechcot.stats.doses import APART
 from mechcot.stats.shares import paired_interval, share_interval
 from mechcot.steer.contrasts import column, contrasts
 from mechcot.steer.spec import Experiment
@@ -31,7 +32,8 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
         cells: Its finished arms.
 
     Returns:
-        JSON-able: `experiment`; `arms` with `values`, and `change` against the clean arm; `contrasts` between arms.
+        JSON-able: `experiment`; `arms` with `values`, and `change` against the clean arm; `contrasts` between arms, of which those with
+        unequal measured doses are not `judged`; `apart`, the largest factor between doses that count as equal.
     """
     clean = {c["arm"]["model"]: c for c in cells if c["arm"]["role"] == "clean"}
     names = list(dict.fromkeys((*READOUTS, experiment.readout)))
@@ -55,6 +57,7 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
     return {
         "experiment": asdict(experiment),
         "arms": found,
+        "apart": APART,
         "contrasts": _contrasts(experiment, cells, changed),
     }
 

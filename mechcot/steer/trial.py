@@ -10,9 +10,10 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.hand import Hand, Steer, Where
 from mechcot.model.reasoner import Reasoner
+from mechcot.stats.doses import same_dose
 from mechcot.stats.shares import share_interval
 from mechcot.steer.controls import control
-from mechcot.steer.dose import Meter, OutOfReach
+from mechcot.steer.dose import Meter
 from mechcot.steer.readout import correct
 from mechcot.steer.vectors import SteeringVector
 
@@ -32,7 +33,8 @@ def tried(
 ) -> pd.DataFrame:
     """Write the questions without anything, under the vector, and under controls of the same dose.
 
-    A control that no factor brings to the dose gets the vector's own factor; `kl` says what that came to.
+    A control that no factor brings to the dose comes as near to it as it can; `kl` says what was measured. Compare with the vector only what
+    is `same_dose` (`mechcot.stats.doses`).
 
     Args:
         reasoner: The model.
@@ -45,7 +47,7 @@ def tried(
         seed: Of writing, controls and resampling.
 
     Returns:
-        One row an arm: `arm`, `nats`, `factor`, `kl` (measured), `n`, mean `tokens` of the chain, `accuracy` with its 95 %
+        One row an arm: `arm`, `nats`, `factor`, `kl` (measured), `same_dose` (as the vector), `n`, mean `tokens` of the chain, `accuracy` with its 95 %
         bootstrap interval `low` and `high`.
 
     Raises:
@@ -53,7 +55,8 @@ def tried(
     """
     vector.check(reasoner)
     clean = reasoner.write(questions, max_tokens=max_tokens, seed=seed)
-    rows = [_row("nothing", clean, nats=0.0, factor=0.0, kl=0.0, seed=seed)]
+    about: dict[str, Any] = {"nats": 0.0, "factor": 0.0, "kl": 0.0, "same_dose": False}
+    rows = [_row("nothing", clean, seed=seed, **about)]
     others = {name: control(vector, name, seed=seed) for name in controls}
     meters = {
         name: Meter(reasoner, clean[:CHAINS], one, where)
@@ -62,18 +65,17 @@ def tried(
     for dose in nats:
         real = meters["vector"].dose(dose)
         for name, meter in meters.items():
-            try:
-                found = meter.dose(dose)
-            except OutOfReach:
-                found = meter.at(real.gamma, nats=dose, gamma_max=meter.gamma_max(dose))
+            found = meter.nearest(dose)
+            about = {"nats": dose, "factor": found.gamma, "kl": found.kl}
+            about["same_dose"] = same_dose((found.kl, real.kl))
             added = found.gamma * others.get(name, vector).direction
             hand = Hand((Steer(vector.site, added, where),))
             traces = reasoner.write(questions, max_tokens=max_tokens, seed=seed, under=hand)
-            rows.append(_row(name, traces, nats=dose, factor=found.gamma, kl=found.kl, seed=seed))
+            rows.append(_row(name, traces, seed=seed, **about))
     return pd.DataFrame(rows)
 
 
-def _row(arm: str, traces: Sequence[Trace], *, seed: int, **about: float) -> dict[str, Any]:
+def _row(arm: str, traces: Sequence[Trace], *, seed: int, **about: Any) -> dict[str, Any]:
     right = np.array([correct(trace) for trace in traces], dtype=float)
     told = share_interval(right, seed=seed, purpose="accuracy")
     tokens = float(np.mean([len(trace.phase(Phase.CHAIN)) for trace in traces]))

@@ -5,12 +5,14 @@ from typing import Any
 
 from mechcot.view.steer_tables import (
     Arm,
+    asked,
     cell,
     contrast_table,
     name_of,
     numbers,
     share,
     short,
+    strength,
     title,
     vectors,
 )
@@ -51,6 +53,7 @@ def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
     readout = result["experiment"]["readout"]
     heads = (
         "arm",
+        "measured nats, or alpha",
         "tokens",
         "tokens saved, %",
         "accuracy",
@@ -63,6 +66,7 @@ def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
         [
             (
                 Cell(_named(arm, result)),
+                Cell(strength(arm), "number", asked(arm)),
                 cell(arm["values"]["tokens"]["mean"]),
                 share(arm["saved"]),
                 cell(arm["values"]["correct"]["mean"]),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mechcot.stats.doses import APART
 from mechcot.view.figures.doses import Difference, Line, Panel, Point, curves, differences, frontier
 from mechcot.view.plates import Plate
 from mechcot.view.report import render
@@ -12,12 +13,18 @@ from mechcot.view.steer_tables import (
     NAN,
     Arm,
     against,
+    at_dose,
+    compared,
     contrast_table,
+    dose,
     end,
     means,
+    missed,
     name_of,
+    nats,
     numbers,
     points_table,
+    spread,
     strength,
     title,
     value,
@@ -29,6 +36,7 @@ from mechcot.view.theme import PALETTE, Look, looks
 CONTROL_ROLES = ("random", "orthogonal", "flipped", "wrong layer", "shuffled labels")
 DOSED = ("vector", *CONTROL_ROLES, "truncation")
 PENALTIES = ("penalty", "matched tokens")
+OPEN = " Open marks: no factor brings this arm to the dose that was asked for."
 
 
 def page(result: Mapping[str, Any]) -> str:
@@ -59,6 +67,7 @@ def page(result: Mapping[str, Any]) -> str:
         vectors_first=vectors_first(result),
         most=largest([arm for arm in result["arms"] if arm["role"] != "sweep"]),
         found=found(result),
+        apart=APART,
         shown=_shown(result),
         n=_n(result),
     )
@@ -85,25 +94,29 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         look,
         title="What the penalty does" if penalty else "What a dose does",
         subtitle=f"mean over n = {_n(result)} items; bars: 95 % intervals; dotted: nothing acts",
-        axis="alpha, taken from the logits" if penalty else "dose: mean KL in nats a token",
+        axis="alpha, taken from the logits"
+        if penalty
+        else "measured dose: mean KL in nats a token",
     )
     caption = "A real effect moves away from the dotted line where its control stays on it."
     if not penalty:
         caption += (
-            " Controls get the same dose, or the vector's own factor where no factor reaches that dose "
-            "(the table of doses says what was measured)."
+            " Every point stands at the dose that was measured; bars sideways reach from the least to the largest dose of a chain."
+            + OPEN * any(map(missed, dosed))
         )
     return Plate(0, figure, caption, means(dosed, readouts, result))
 
 
 def _held(result: Mapping[str, Any]) -> Plate | None:
-    """What the vector (or penalty) does beyond each control, at the largest dose or alpha."""
+    """What the vector (or penalty) does beyond each control of its dose, at the largest dose or alpha."""
     experiment = result["experiment"]
     strength = "alpha" if experiment["penalty"] else "nats"
     every = [c for c in result["contrasts"] if c["what"] in ("vector", "penalty")]
-    held = [c for c in every if c[strength] == max(one[strength] for one in every)]
+    at_most = [c for c in every if c[strength] == max(one[strength] for one in every)]
+    held = [c for c in at_most if compared(c, result)]
     if not held:
         return None
+    left = len(at_most) - len(held)
     names = list(held[0]["values"])
     rows = [
         Difference(
@@ -114,13 +127,19 @@ def _held(result: Mapping[str, Any]) -> Plate | None:
     ]
     order = list(dict.fromkeys(one["against"] for one in held))
     colours = [PALETTE[order.index(one["against"]) % len(PALETTE)] for one in held]
-    what = f"alpha {held[0]['alpha']:g}" if experiment["penalty"] else f"{held[0]['nats']:g} nats"
+    what = (
+        f"alpha {held[0]['alpha']:g}"
+        if experiment["penalty"]
+        else f"{held[0]['nats']:g} nats asked"
+    )
     subtitle = f"differences on the same n = {_n(result)} items at {what}; bars: 95 % intervals; dotted: none"
     about = {"title": f"What the {held[0]['what']} does beyond its controls", "subtitle": subtitle}
     figure = differences(rows, [title(name) for name in names], colours, **about)
     caption = (
         "Each line is the vector (or penalty) minus what it is held against, at the same dose, model and sign. "
         "Where an interval touches the dotted line, the two are not told apart."
+        + f" Left out, since its measured dose is another one: {left} of {len(at_most)} comparisons (see the table of comparisons)."
+        * bool(left)
     )
     return Plate(0, figure, caption, contrast_table(held, result))
 
@@ -135,6 +154,7 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         "Every way of writing, by what it costs and what it gets right."
         + " Truncation cuts the clean chain at the length that the steered one had and asks for the answer."
         * any(a["role"] == "truncation" for a in result["arms"])
+        + OPEN * any(point.missed for point in points)
     )
     marks: dict[str, float] = {}
     if result["experiment"]["compare"]["bare"] and "shortest" in result:
@@ -160,11 +180,17 @@ def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         [_panel(result, swept, name, "site") for name in readouts],
         look,
         title="Where it acts",
-        subtitle=f"one vector a site, all at {experiment['compare']['sweep_nats']:g} nats; n = {_n(result)} held-out items; "
+        subtitle=f"one vector a site, {experiment['compare']['sweep_nats']:g} nats asked; n = {_n(result)} held-out items; "
         "bars: 95 % intervals; dotted: nothing acts",
         axis="site",
     )
-    caption = "The same dose at every site; shown as a curve, since the best site of a sweep flatters itself."
+    caption = "Shown as a curve, since the best site of a sweep flatters itself."
+    off = [a for a in swept if missed(a)]
+    if off:
+        told = ", ".join(f"{a['site']} has {nats(dose(a))} nats" for a in off)
+        caption += f"{OPEN} Sites are compared only where the dose is the same: {told}."
+    else:
+        caption = f"The same dose at every site. {caption}"
     return Plate(0, figure, caption, means(swept, readouts, result))
 
 
@@ -176,23 +202,35 @@ def _panel(result: Mapping[str, Any], arms: Sequence[Arm], name: str, axis: str)
     lines = []
     for line in dict.fromkeys(name_of(arm, result) for arm in arms):
         here = [a for a in arms if name_of(a, result) == line and value(a, name) == value(a, name)]
-        if not here:
-            continue
-        ends = {end: tuple(value(a, name, end) for a in here) for end in ("mean", "low", "high")}
-        lines.append(
-            Line(line, tuple(a[axis] for a in here), ends["mean"], ends["low"], ends["high"])
-        )
+        if here:
+            lines.append(_line(line, here, name, axis))
     asked = {arm["model"] for arm in arms}
     clean = [a for a in result["arms"] if a["role"] == "clean" and a["model"] in asked]
     return Panel(title(name), tuple(lines), value(clean[0], name) if len(clean) == 1 else NAN)
 
 
+def _line(line: str, arms: Sequence[Arm], name: str, axis: str) -> Line:
+    """One curve; a dose stands where it was measured, whatever was asked for."""
+    by_dose = axis == "nats"
+    here = sorted(arms, key=dose) if by_dose else arms
+    ends = (tuple(value(a, name, end) for a in here) for end in ("mean", "low", "high"))
+    told = axis != "alpha"
+    return Line(
+        line,
+        tuple(dose(a) if by_dose else a[axis] for a in here),
+        *ends,
+        spread=tuple(map(spread, here)) if by_dose else (),
+        missed=tuple(map(missed, here)) if told else (),
+        notes=tuple(map(at_dose, here)) if told else (),
+    )
+
+
 def _point(arm: Arm, result: Mapping[str, Any]) -> Point:
-    dose = f" at {arm['nats']:g} nats" if arm["site"] else ""
-    dose = f", {strength(arm)} steps" if arm["role"].endswith("bare") else dose
+    given = f" at {at_dose(arm)}" if arm["site"] else ""
+    given = f", {strength(arm)} steps" if arm["role"].endswith("bare") else given
     name = name_of(arm, result)
     ends = (value(arm, "correct", end) for end in ("mean", "low", "high"))
-    return Point(name, name + dose, value(arm, "tokens"), *ends)
+    return Point(name, name + given, value(arm, "tokens"), *ends, missed=missed(arm))
 
 
 def _shown(result: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
@@ -204,11 +242,7 @@ def _shown(result: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     return [
         (
             name
-            + (
-                f", {a['nats']:g} nats"
-                if a["site"]
-                else f", alpha {a['alpha']:g}" * (a["alpha"] > 0)
-            ),
+            + (f", {at_dose(a)}" if a["site"] else f", alpha {a['alpha']:g}" * (a["alpha"] > 0)),
             a["shown"],
         )
         for name, a in best.items()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mechcot.stats.doses import same_dose
 from mechcot.view.figures.doses import Point
 from mechcot.view.tables import Cell, Table, table
 from mechcot.view.words import DASH, fixed, number
@@ -56,12 +57,64 @@ def short(model: str) -> str:
     return model.removeprefix("organism:")
 
 
+def dose(arm: Arm) -> float:
+    """The dose of an arm as it was measured, in nats; what was asked for where nothing was measured."""
+    told = arm.get("dose")
+    return float(told["kl"] if told else arm["nats"])
+
+
+def missed(arm: Arm) -> bool:
+    """Whether an arm did not reach the dose that it was asked for."""
+    return not same_dose((arm["nats"], dose(arm)))
+
+
+def at_dose(arm: Arm) -> str:
+    """The dose in words: as measured, and what was asked for."""
+    if not arm.get("dose"):
+        return f"{arm['nats']:g} nats"
+    return f"{nats(dose(arm))} nats ({arm['nats']:g} asked)"
+
+
+def nats(value: float) -> str:
+    """A measured dose, to three digits."""
+    return f"{value:.3g}"
+
+
+def compared(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+    """Whether the arms of a contrast got the same dose, as measured."""
+    return same_dose(doses(contrast, result))
+
+
+def doses(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> list[float]:
+    """The measured doses of the arms that a contrast compares, the real vector's first; none where none is given."""
+    if "doses" in contrast:
+        return list(contrast["doses"])
+    if contrast["what"] != "vector":  # summaries of earlier versions name no doses
+        return []
+    keys = ("model", "source", "site", "sign", "nats")
+    here = [
+        arm
+        for arm in result["arms"]
+        if arm["role"] in ("vector", contrast["against"])
+        and arm.get("dose")
+        and contrast["against"] != "truncation"
+        and all(arm.get(key) == contrast.get(key) for key in keys)
+    ]
+    return [dose(arm) for arm in sorted(here, key=lambda arm: arm["role"] != "vector")]
+
+
 def strength(arm: Arm) -> str:
-    """How much of it: nats, alpha, or which share of the steps."""
+    """How much of it: measured nats, alpha, or which share of the steps."""
+    told = nats(dose(arm)) if arm["nats"] else f"{arm['alpha']:g}"
     if arm["role"].endswith("bare"):
         share = f"1 in {arm['draw']}"
-        return f"{arm['nats']:g}, {share}" if arm["nats"] else share
-    return f"{arm['nats'] or arm['alpha']:g}"
+        return f"{told}, {share}" if arm["nats"] else share
+    return told
+
+
+def asked(arm: Arm) -> str:
+    """What was asked for beside what was measured; nothing where nothing was measured."""
+    return f"{arm['nats']:g} asked" if arm.get("dose") else ""
 
 
 def value(arm: Arm, name: str, end: str = "mean") -> float:
@@ -113,11 +166,11 @@ def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any
         result: The whole result, for the arms' names.
     """
     return table(
-        ("arm", "dose or alpha", *map(title, readouts)),
+        ("arm", "measured nats, or alpha", *map(title, readouts)),
         [
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
-                Cell(strength(a), "number"),
+                Cell(strength(a), "number", asked(a)),
                 *(cell(*(a["values"][r][e] for e in ("mean", "low", "high"))) for r in readouts),
             )
             for a in arms
@@ -141,7 +194,7 @@ def numbers(result: Mapping[str, Any]) -> Table:
     readout = result["experiment"]["readout"]
     heads = (
         "arm",
-        "dose",
+        "measured nats, or alpha",
         "tokens",
         "tokens saved, %",
         "steps",
@@ -155,7 +208,7 @@ def numbers(result: Mapping[str, Any]) -> Table:
         [
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
-                Cell(strength(a), "number"),
+                Cell(strength(a), "number", asked(a)),
                 cell(a["values"]["tokens"]["mean"]),
                 share(a["saved"]),
                 cell(a["values"]["steps"]["mean"]),
@@ -207,19 +260,31 @@ def against(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> str:
 
 
 def contrast_table(contrasts: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> Table:
-    """Differences between arms on the same items."""
+    """Differences between arms on the same items; no difference where the measured doses differ."""
     names = list(contrasts[0]["values"]) if contrasts else []
     return table(
-        ("comparison", "dose or alpha", *map(title, names)),
+        ("comparison", "measured nats, or alpha", *map(title, names)),
         [
             (
                 Cell(against(one, result)),
-                Cell(f"{one['nats'] or one['alpha']:g}", "number"),
-                *(cell(*(one["values"][n][e] for e in ("mean", "low", "high"))) for n in names),
+                _doses_cell(one, result),
+                *(
+                    cell(*(one["values"][n][e] for e in ("mean", "low", "high")))
+                    if compared(one, result)
+                    else Cell(DASH, "number", "not compared")
+                    for n in names
+                ),
             )
             for one in contrasts
         ],
     )
+
+
+def _doses_cell(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> Cell:
+    measured = doses(contrast, result)
+    if not measured:
+        return Cell(f"{contrast['nats'] or contrast['alpha']:g}", "number")
+    return Cell(" and ".join(map(nats, measured)), "number", f"{contrast['nats']:g} asked")
 
 
 def vectors(result: Mapping[str, Any]) -> Table:
@@ -230,6 +295,7 @@ def vectors(result: Mapping[str, Any]) -> Table:
             "arm",
             "asked, nats",
             "measured, nats",
+            "reached",
             "largest, nats",
             "factor",
             "factor by expansion",
@@ -242,7 +308,8 @@ def vectors(result: Mapping[str, Any]) -> Table:
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
                 Cell(f"{a['nats']:g}", "number"),
-                Cell(f"{a['dose']['kl']:.3f}", "number"),
+                Cell(nats(dose(a)), "number", _ends(a)),
+                Cell("no" if missed(a) else "yes", "ok"),
                 cell(a["dose"]["kl_max"]),
                 cell(a["dose"]["gamma"]),
                 cell(a["dose"]["gamma_max"]),
@@ -254,3 +321,14 @@ def vectors(result: Mapping[str, Any]) -> Table:
             for a in dosed
         ],
     )
+
+
+def spread(arm: Arm) -> tuple[float, float]:
+    """The least and the largest dose of a chain; the mean dose where a run of an earlier version has none."""
+    told = arm.get("dose") or {}
+    return told.get("kl_low", dose(arm)), told.get("kl_high", dose(arm))
+
+
+def _ends(arm: Arm) -> str:
+    low, high = spread(arm)
+    return "" if low == high else f"{nats(low)} to {nats(high)} by chain"

@@ -1,13 +1,28 @@
 """What a steering experiment found, in words: the strongest dose of each vector or penalty, and what it is told apart from."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.view.steer_headline import largest
-from mechcot.view.steer_tables import NAN, Arm, end, short, title, value
+from mechcot.view.steer_tables import (
+    NAN,
+    Arm,
+    at_dose,
+    compared,
+    dose,
+    doses,
+    end,
+    nats,
+    short,
+    title,
+    value,
+)
 from mechcot.view.words import digits_for, fixed, interval, percent, signed
 
 ACTING = ("vector", "penalty")
+LITTLE = 1e-4
+"""A dose in nats below which there is nothing to compare."""
 
 
 def found(result: Mapping[str, Any]) -> list[str]:
@@ -38,7 +53,7 @@ def _dose(one: Mapping[str, Any]) -> float:
 def _change(arm: Arm, result: Mapping[str, Any]) -> str:
     """What the arm does to the readout and to accuracy."""
     readout = result["experiment"]["readout"]
-    dose = f"{arm['nats']:g} nats" if arm["nats"] else f"alpha {arm['alpha']:g}"
+    given = at_dose(arm) if arm["nats"] else f"alpha {arm['alpha']:g}"
     clean = next(a for a in result["arms"] if a["role"] == "clean" and a["model"] == arm["model"])
     names = dict.fromkeys((readout, "tokens"))
     parts = [
@@ -47,7 +62,7 @@ def _change(arm: Arm, result: Mapping[str, Any]) -> str:
     ]
     was, now = (percent(round(value(a, "correct"), 2)) for a in (clean, arm))
     parts.append(f"right answers {was} → {now} ({_moved(arm['change']['correct'])})")
-    return f"{_who(arm, result)} at {dose}: {', '.join(parts)}."
+    return f"{_who(arm, result)} at {given}: {', '.join(parts)}."
 
 
 def _who(arm: Arm, result: Mapping[str, Any]) -> str:
@@ -65,7 +80,10 @@ def _moved(told: Mapping[str, float | None]) -> str:
 
 
 def _held(arm: Arm, result: Mapping[str, Any]) -> str:
-    """Which controls the change goes beyond and which it is not told apart from, in the readout and in right answers."""
+    """Which controls the change goes beyond and which it is not told apart from, in the readout and in right answers.
+
+    Controls whose measured dose is another one are named and not compared.
+    """
     readout = result["experiment"]["readout"]
     keys = ("model", "source", "sign", "nats", "alpha", "beta")
     here = [
@@ -74,23 +92,57 @@ def _held(arm: Arm, result: Mapping[str, Any]) -> str:
         if c["what"] == arm["role"] and all(c[key] == arm[key] for key in keys)
     ]
     controls = [c for c in here if c["against"] != "truncation"]
+    judged = [c for c in controls if compared(c, result)]
     parts = []
-    if controls:
+    if judged:
         moved = arm["change"][readout]
         way = 1 if (moved["mean"] or 0.0) >= 0 else -1
         shown = all(moved[e] is not None and way * moved[e] > 0 for e in ("low", "high"))
         did = "its own change is not shown"
         if shown:
             words = ("it does more than", "it does less than")
-            did = _sorted(controls, readout, way=way, words=words)
-        kept = _sorted(controls, "correct", way=1, words=("more than with", "fewer than with"))
+            did = _sorted(judged, readout, way=way, words=words)
+        kept = _sorted(judged, "correct", way=1, words=("more than with", "fewer than with"))
         parts = [f"Beside its controls, {title(readout)}: {did}. Right answers: {kept}."]
+    parts += _unequal(arm, [c for c in controls if c not in judged], result, some=bool(judged))
     parts += [
         f"Right answers against the clean chain cut at that length: {_moved(c['values']['correct'])}."
         for c in here
         if c["against"] == "truncation"
     ]
     return " ".join(parts)
+
+
+def _unequal(
+    arm: Arm, left: Sequence[Mapping[str, Any]], result: Mapping[str, Any], *, some: bool
+) -> list[str]:
+    """Which controls did not get the vector's dose, by what was measured, and what to run instead; `some`: others did."""
+    if not left:
+        return []
+    told = {_plainly(c["against"]): doses(c, result)[-1] for c in left}
+    named = _listed([f"{name} ({nats(value)} nats)" for name, value in told.items()])
+    here = f"where the vector has {nats(dose(arm))}"
+    if some:
+        return [f"Not compared, since their dose is another one: {named}, {here}."]
+    return [
+        f"Not judged: no control reached the dose: {named}, {here}; {_instead(max(told.values()), dose(arm))}."
+    ]
+
+
+def _instead(highest: float, real: float) -> str:
+    """What to run where no control has the vector's dose."""
+    other = "another vector.site, and a fresh --out"
+    if highest > real:
+        return f"run again with a larger dose in apply.nats, or with {other}"
+    if highest < LITTLE:
+        return f"run again with {other}"
+    return f"run again with apply.nats = [{_below(highest)}], or with {other}"
+
+
+def _below(dose: float) -> str:
+    """A dose of one digit that is not larger than a measured one."""
+    unit = 10.0 ** math.floor(math.log10(dose))
+    return f"{math.floor(dose / unit * (1 + 1e-9)) * unit:.1g}"
 
 
 def _sorted(
@@ -118,6 +170,9 @@ def _crossed(one: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     readout = result["experiment"]["readout"]
     way = "added" if one["sign"] > 0 else "taken away"
     several = len(result["experiment"]["apply"]["signs"]) > 1
+    if not compared(one, result):
+        measured = ", ".join(map(nats, doses(one, result)))
+        return f"Whose vector it is{', ' + way if several else ''}: not judged, the measured doses differ ({measured} nats)."
     return (
         f"Whose vector it is{', ' + way if several else ''}: own vectors less the other model's, "
         f"{title(readout)} {_moved(one['values'][readout])}."

@@ -22,6 +22,9 @@ class Line:
         mean: Means.
         low: Lower ends.
         high: Upper ends.
+        spread: Lower and upper end of each x; empty: none is shown.
+        missed: Which points did not get what was asked for; they are drawn open. Empty: none.
+        notes: Said of each point under the pointer; empty: nothing.
     """
 
     name: str
@@ -29,6 +32,9 @@ class Line:
     mean: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    spread: tuple[tuple[float, float], ...] = ()
+    missed: tuple[bool, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Point:
-    """One arm on the frontier."""
+    """One arm on the frontier; drawn open where it `missed` the dose that was asked for."""
 
     name: str
     label: str
@@ -56,6 +62,7 @@ class Point:
     accuracy: float
     low: float
     high: float
+    missed: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,11 @@ def _curve(line: Line, look: Look, *, first: bool) -> go.Scatter:
         legendgroup=line.name,
         showlegend=first,
         line={"color": look.colour, "dash": look.dash, "width": 2},
-        marker={"color": look.colour, "symbol": look.symbol, "size": 7},
+        marker={
+            "color": look.colour,
+            "symbol": _symbols(look, line.missed or (False,) * len(line.x)),
+            "size": 7,
+        },
         error_y={
             "type": "data",
             "symmetric": False,
@@ -187,8 +198,28 @@ def _curve(line: Line, look: Look, *, first: bool) -> go.Scatter:
             "thickness": 1.2,
             "width": 3,
         },
-        hovertemplate=f"{plain(line.name)}: %{{x}}, %{{y:.3f}}<extra></extra>",
+        error_x=_sideways(line),
+        text=[plain(note) for note in line.notes] or None,
+        hovertemplate=f"{plain(line.name)}: %{{x}}, %{{y:.3f}}{'<br>%{text}' * bool(line.notes)}<extra></extra>",
     )
+
+
+def _symbols(look: Look, missed: Sequence[bool]) -> list[str]:
+    return [f"{look.symbol}-open" if off else look.symbol for off in missed]
+
+
+def _sideways(line: Line) -> dict[str, object] | None:
+    """Bars along x; none where there is no spread."""
+    if not line.spread:
+        return None
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - x for (_, high), x in zip(line.spread, line.x, strict=True)],
+        "arrayminus": [x - low for (low, _), x in zip(line.spread, line.x, strict=True)],
+        "thickness": 0.8,
+        "width": 2,
+    }
 
 
 def frontier(
@@ -217,7 +248,11 @@ def frontier(
                 mode="lines+markers" if len(here) > 1 else "markers",
                 name=plain(name),
                 line={"color": look.colour, "dash": look.dash, "width": 1.4},
-                marker={"color": look.colour, "symbol": look.symbol, "size": 9},
+                marker={
+                    "color": look.colour,
+                    "symbol": _symbols(look, [p.missed for p in here]),
+                    "size": 9,
+                },
                 error_y={
                     "type": "data",
                     "symmetric": False,
