@@ -7,6 +7,7 @@ from random import Random
 import pytest
 import torch
 
+from mechcot.model.spec import ORGANISM_FILE
 from mechcot.organisms import task, vocabulary, writer
 from mechcot.organisms.registry import Shape
 from mechcot.organisms.training import fresh
@@ -19,6 +20,7 @@ def save_random(folder: Path, *, seed: int, context: int = 512) -> Path:
     model.config.max_position_embeddings = context
     model.save_pretrained(folder)
     vocabulary.save(folder)
+    (folder / ORGANISM_FILE).write_text("{}")
     return folder
 
 

@@ -21,7 +21,6 @@ from mechcot.influence.importing import ANCHORS, IMPORTANCES
 from mechcot.model.foreign import completion_of, name_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.read import read
-from mechcot.text.tags import THINK
 from mechcot.text.traces_in import ForeignChain, load_chains
 
 SLACK = 200
@@ -78,7 +77,7 @@ def anchored(reader: Reasoner, chain: ForeignChain) -> Anchored:
         completion_of(reader, chain, author=chain.author),
         reader.tokenizer,
         segmenter=lambda text: sentence_pieces(text, texts)[0],
-        tags=reader.policy.tags or THINK,
+        tags=reader.policy.tags,
         trace_id=name_of(chain, chain.author),
     )
     _, found = sentence_pieces(trace.chain_text, texts)

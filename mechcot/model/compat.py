@@ -118,6 +118,8 @@ def _reread(reader: "Reasoner", trace: Trace) -> Trace:
     """The trace with the prompt and the answer as `reader` encodes them; the chain's ids stay."""
     chain, answer = trace.phase(Phase.CHAIN), trace.phase(Phase.ANSWER)
     prompt = _prompt(reader, trace)
+    if prompt == trace.prompt and _spells(reader, trace):
+        return trace
     head = tuple(trace.ids[: chain.start])
     if prompt != trace.prompt or not _means(reader, (), head, trace.prompt):
         head = tuple(reader.encode(prompt))
@@ -154,15 +156,30 @@ def _prompt(reader: "Reasoner", trace: Trace) -> str:
     own = reader.render(trace.problem)
     tags = reader.policy.tags
     if tags and reader.policy.opens_thought(trace.prompt) and not reader.policy.opens_thought(own):
-        return f"{own}{tags.open}\n"
+        opening = reader.policy.opening or tags.open
+        spaced = trace.completion[:1].isspace()
+        return own + (opening.rstrip() if spaced else opening)
     return own
 
 
+def _spells(reader: "Reasoner", trace: Trace) -> bool:
+    """Whether the ids are what this reader makes of the whole text."""
+    known = all(token < reader.n_vocabulary for token in trace.ids)
+    return known and reader.encode(trace.prompt + trace.completion) == list(trace.ids)
+
+
 def _means(reader: "Reasoner", before: Sequence[int], ids: Sequence[int], text: str) -> bool:
-    """Whether `ids` behind `before` spell `text` to this reader, white space at the ends aside."""
+    """Whether `ids` behind `before` spell `text` to this reader, white space at the ends aside.
+
+    Some tokenizers put white space into what they encode, so ids also spell a text when they decode to what its own ids do.
+    """
     if any(token >= reader.n_vocabulary for token in ids):
         return False
-    return reader.continuation(before, ids).strip() == text.strip()
+    spelled = reader.continuation(before, ids).strip()
+    if spelled == text.strip():
+        return True
+    own = reader.continue_ids(text) if before else reader.encode(text)
+    return spelled == reader.continuation(before, own).strip()
 
 
 def _rebuild(trace: Trace, prompt: str, head: Sequence[int], tail: Sequence[int]) -> Trace:

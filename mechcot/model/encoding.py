@@ -27,10 +27,13 @@ def encode_behind(tokenizer: Any, text: str) -> list[int]:
 
     It is encoded behind a short text that does not merge with it, so that no space is put in front.
     """
+    unknown = getattr(tokenizer, "unk_token_id", None)
     for anchor in _ANCHORS:
-        head = encode(tokenizer, anchor)
-        whole = encode(tokenizer, anchor + text)
-        if whole[: len(head)] == head:
+        try:
+            head, whole = encode(tokenizer, anchor), encode(tokenizer, anchor + text)
+        except Exception:  # noqa: BLE001 - a vocabulary without an unknown token cannot encode every anchor
+            continue
+        if head and whole[: len(head)] == head and unknown not in head:
             return whole[len(head) :]
     return encode(tokenizer, text)
 

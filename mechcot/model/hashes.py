@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mechcot.model.spec import ModelSpec, text_folder
+from mechcot.model.spec import ORGANISM_FILE, ModelSpec, text_folder
 
 
 def hash_spec(spec: ModelSpec) -> str | None:
@@ -55,7 +55,7 @@ def hash_module(model: nn.Module) -> str:
     return whole.hexdigest()[:16]
 
 
-_NOT_TEXT = {"organism.json", "model.safetensors.index.json"}
+_NOT_TEXT = {ORGANISM_FILE, "model.safetensors.index.json"}
 
 
 def weights_folder(spec: ModelSpec) -> Path | None:

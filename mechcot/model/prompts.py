@@ -2,37 +2,68 @@ r"""How a question becomes a prompt, and how the answer is asked for: one declar
 
 A policy holds a template, the tags around the thought, and the *cue*: the text that closes the
 thought and asks for the answer. `shared` means that the first model's policy renders the text of every
-model; `own` means each model's own. Which cue a model gets follows from facts of its tokenizer:
+model; `own` means each model's own. A model's family follows from its files:
 
-    family   fact                                                   close              ask
-    words    cannot spell `\boxed{` (a word-level vocabulary)       ` </think>`        ` answer`
-    tagged   `</think>` is in its vocabulary or template            `\n</think>\n\n`   `The final answer is \boxed{`
-    chat     has a chat template without thought tags               `\n\n`             `The final answer is \boxed{`
-    plain    has no chat template                                   ``                 `\nThe answer is`
+    family   fact                                        closes the thought with   candidates for the question
+    words    an `organism.json` lies beside its weights  ` </think>`               ` answer`
+    tagged   marks of a thought were found               what its template shows   boxed, sentence, label, word
+    chat     has a chat template without such marks      an empty line             boxed, sentence, label, word
+    plain    has no chat template                        nothing                   sentence, label, word, boxed
+
+The first candidate that the tokenizer can spell is taken: `The final answer is \boxed{` (boxed), `The answer is`
+(sentence), `Answer:` and `answer :` (label), `answer` (word). `Asking` holds what a user says instead. The marks are
+found by `mechcot.model.thoughts`.
 
 Templates that strip earlier thoughts do no harm: a completion is never rendered, it is appended to the
 rendered question as it was written. `enable_thinking` is always passed; templates that do not know it ignore it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.model.encoding import decode
+from mechcot.model.thoughts import Marks, Render, find_marks, given, turn_end
 from mechcot.text.tags import ThoughtTags
 
 PLAIN_TEMPLATE = "Question: {question}\nAnswer: Let's think step by step.\n"
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
-TAGS = (
-    ThoughtTags("<think>", "</think>"),
-    ThoughtTags("[THINK]", "[/THINK]"),
-    ThoughtTags("<thought>", "</thought>"),
-)
 _PROBE = "What is 1 + 1?"
+_BOX = "The final answer is \\boxed{"
+_ASKS = ("The answer is", "the answer is", "Answer:", "answer :", "answer:", "Answer", "answer")
+_PAIRED = {"{": "}", "(": ")", "[": "]", "**": "**", "$": "$", "<answer>": "</answer>"}
+"""What ends an answer behind a cue that ends so."""
 
 Family = Literal["words", "tagged", "chat", "plain"]
 Thinking = Literal["on", "off"]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a user says about asking for answers and reading them; the defaults leave it to the model's files.
+
+    Attributes:
+        cue: The exact text behind a chain that asks for the answer, closing mark included.
+        answer_after: What stands before an answer that a model wrote.
+        think: The marks of the thought, or `none`: the model has none.
+        last_number: Whether the last number is read where no answer is stated.
+    """
+
+    cue: str | None = None
+    answer_after: str | None = None
+    think: ThoughtTags | Literal["none"] | None = None
+    last_number: bool = False
+
+    @property
+    def key(self) -> str:
+        """For the names of finished items: "" where nothing was said."""
+        return "" if self == AS_FOUND else repr(self)
+
+
+AS_FOUND = Asking()
+"""As the model's files say."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +101,10 @@ class PromptPolicy:
         instruction: Put after the question, "" for none.
         tags: Opening and closing tag of the thought; None when the model has none.
         cue: How the answer is asked for.
+        opening: What the model writes to open a thought that the prompt leaves closed; "" without marks.
+        closing: What it writes between a chain and the answer.
+        marks: Where the marks were found, in words.
+        asking: What the user said about asking and reading.
     """
 
     mode: Literal["own", "shared"]
@@ -80,6 +115,10 @@ class PromptPolicy:
     instruction: str
     tags: ThoughtTags | None
     cue: AnswerCue
+    opening: str = ""
+    closing: str = ""
+    marks: str = ""
+    asking: Asking = AS_FOUND
 
     def render(self, problem: Problem) -> str:
         """The prompt of a problem; every special token is spelled out in the text.
@@ -105,8 +144,23 @@ class PromptPolicy:
             else f"each model's own template, here that of {self.owner}"
         )
         added = f" After the question: {self.instruction!r}." if self.instruction else ""
+        parts = [
+            f"Prompt: {who} ({self.source}).{added}",
+            f"The answer is asked for with {self.cue.text!r}.",
+            self.describe_thought(),
+        ]
+        if self.asking.answer_after is not None:
+            parts.append(f"A written answer is what stands behind {self.asking.answer_after!r}.")
+        if self.asking.last_number:
+            parts.append("Where no answer is stated, the last number is read.")
+        return " ".join(parts)
+
+    def describe_thought(self) -> str:
+        """One sentence on the marks of the thought and where they were found."""
+        if self.tags is None:
+            return "No marks of a thought were found."
         return (
-            f"Prompt: {who} ({self.source}).{added} The answer is asked for with {self.cue.text!r}."
+            f"A thought stands between {self.tags.open!r} and {self.tags.close!r} ({self.marks})."
         )
 
     def opens_thought(self, prompt: str) -> bool:
@@ -120,110 +174,178 @@ def policy_of(
     tokenizer: Any,
     *,
     owner: str,
+    organism: bool = False,
     thinking: Thinking = "on",
     instruction: str | None = None,
-    cue: AnswerCue | None = None,
-    tags: ThoughtTags | None = None,
+    asking: Asking = AS_FOUND,
 ) -> PromptPolicy:
-    """A model's own policy, from what its tokenizer knows.
+    """A model's own policy, from what its files say.
 
     Args:
         tokenizer: A Hugging Face tokenizer.
         owner: Name of the model.
+        organism: Whether it is one of the organisms, see `mechcot.model.spec.is_organism`.
         thinking: Value of `enable_thinking` for templates that take it.
         instruction: Text after the question; None for the family's default.
-        cue: Replaces the family's cue.
-        tags: Replaces the tags that were found.
+        asking: What the user says about asking and reading.
 
     Raises:
-        UserError: The chat template cannot be rendered.
+        UserError: The chat template cannot be rendered, opens a thought with unknown marks, or the tokenizer can spell
+            no candidate for the question.
     """
-    chat = bool(getattr(tokenizer, "chat_template", None))
-    tags = tags or find_tags(tokenizer)
-    template, source = (
-        (_chat_template(tokenizer, thinking, owner), f"chat template, enable_thinking={thinking}")
-        if chat
-        else (_plain_template(tokenizer), f"no chat template, plain text {PLAIN_TEMPLATE!r}")
-    )
-    family = _family(tokenizer, has_chat=chat, tags=tags)
-    policy = PromptPolicy(
+    render = _renderer(tokenizer, thinking, owner)
+    marks = _marks(tokenizer, render, asking, owner)
+    breaks = spells(tokenizer, "a\nb", exactly=True) or spells(tokenizer, "\n", exactly=True)
+    if render:
+        template = _chat_template(render)
+        source = f"chat template, enable_thinking={thinking}"
+    else:
+        template, source = _plain_template(tokenizer)
+    marked = marks is not None and (render is not None or asking.think is not None)
+    family = _family(organism=organism, has_chat=render is not None, marked=marked)
+    if instruction is None:
+        boxed = family in {"tagged", "chat"} and spells(tokenizer, BOXED)
+        instruction = BOXED if boxed else ""
+    closed = marks is not None and marks.tags.close in template(_PROBE).rpartition(_PROBE)[2]
+    closing = _closing(family, marks, breaks=breaks, closed=closed)
+    return PromptPolicy(
         mode="own",
         owner=owner,
         family=family,
         template=template,
         source=source,
-        instruction=instruction if instruction is not None else _instruction(family),
-        tags=tags,
-        cue=AnswerCue("", ""),
+        instruction=instruction,
+        tags=marks.tags if marks else None,
+        cue=_cue(tokenizer, family, closing, breaks=breaks, asking=asking, owner=owner),
+        opening=_flat(marks.opening, breaks=breaks) if marks and family == "tagged" else "",
+        closing=closing,
+        marks=marks.source if marks else "",
+        asking=asking,
     )
-    after_question = template(_PROBE).rpartition(_PROBE)[2]
-    closing = tags.close if tags and tags.close not in after_question else None
-    return replace(policy, cue=cue or _cue(family, closing))
 
 
-def find_tags(tokenizer: Any) -> ThoughtTags | None:
-    """The thought tags of a tokenizer: those in its vocabulary or its chat template."""
-    vocabulary = tokenizer.get_vocab()
-    template = str(getattr(tokenizer, "chat_template", None) or "")
-    for tags in TAGS:
-        if tags.close in vocabulary or tags.close in template or tags.open in template:
-            return tags
-    return None
+def _marks(tokenizer: Any, render: Render | None, asking: Asking, owner: str) -> Marks | None:
+    if asking.think == "none":
+        return None
+    if asking.think is not None:
+        return given(asking.think, render)
+    return find_marks(tokenizer, render, owner=owner)
 
 
-def _family(tokenizer: Any, *, has_chat: bool, tags: ThoughtTags | None) -> Family:
-    if not spells(tokenizer, "\\boxed{"):
+def _family(*, organism: bool, has_chat: bool, marked: bool) -> Family:
+    if organism:
         return "words"
-    if not has_chat:
-        return "plain"
-    return "tagged" if tags else "chat"
+    if marked:
+        return "tagged"
+    return "chat" if has_chat else "plain"
 
 
-def spells(tokenizer: Any, text: str) -> bool:
-    """True when the tokenizer can write `text` (no unknown token, nothing lost)."""
-    ids = tokenizer.encode(text, add_special_tokens=False)
+def spells(tokenizer: Any, text: str, *, exactly: bool = False) -> bool:
+    """True when the tokenizer can write `text`: no unknown token, nothing lost.
+
+    Args:
+        tokenizer: A Hugging Face tokenizer.
+        text: The text.
+        exactly: Whether white space at its ends counts too.
+    """
+    try:
+        ids = tokenizer.encode(text, add_special_tokens=False)
+    except Exception:  # noqa: BLE001 - a vocabulary without an unknown token raises whatever its author chose
+        return False
     unknown = getattr(tokenizer, "unk_token_id", None)
     if unknown is not None and unknown in ids:
         return False
-    return tokenizer.decode(ids).strip() == text.strip()
+    back = decode(tokenizer, ids)
+    return back == text if exactly else back.strip() == text.strip()
 
 
-def _instruction(family: Family) -> str:
-    return BOXED if family in {"tagged", "chat"} else ""
+def _flat(text: str, *, breaks: bool) -> str:
+    """A text in which single spaces stand for the line breaks that a vocabulary does not have."""
+    return text if breaks else f" {text.strip()} "
 
 
-def _cue(family: Family, closing: str | None) -> AnswerCue:
-    """The family's cue; `closing` is None when no thought is open."""
-    match family:
-        case "words":
-            return AnswerCue(f" {closing}" if closing else "", " answer", lead=" ")
-        case "tagged":
-            close = f"\n{closing}\n\n" if closing else "\n\n"
-            return AnswerCue(close, "The final answer is \\boxed{", end="}")
-        case "chat":
-            return AnswerCue("\n\n", "The final answer is \\boxed{", end="}")
-        case "plain":
-            return AnswerCue("", "\nThe answer is", lead=" ", end="\n")
+def _closing(family: Family, marks: Marks | None, *, breaks: bool, closed: bool) -> str:
+    """What stands between a chain and the answer, from the family and whether the prompt closed the thought itself."""
+    if family == "words":
+        return "" if marks is None or closed else f" {marks.tags.close}"
+    if marks is not None and family == "tagged" and not closed:
+        return _flat(marks.closing, breaks=breaks)
+    if not breaks:
+        return " "
+    return "\n" if family == "plain" else "\n\n"
 
 
-def _plain_template(tokenizer: Any) -> Callable[[str], str]:
-    """The stated fallback, led by the tokens that the tokenizer puts before any text (BOS)."""
-    with_special = tokenizer.encode(_PROBE)
-    without = tokenizer.encode(_PROBE, add_special_tokens=False)
-    count = len(with_special) - len(without)
+def _cue(
+    tokenizer: Any, family: Family, closing: str, *, breaks: bool, asking: Asking, owner: str
+) -> AnswerCue:
+    """The user's cue, or the first candidate that the tokenizer spells.
+
+    Raises:
+        UserError: It spells none.
+    """
+    if asking.cue is not None:
+        return _given_cue(asking.cue, closing.strip(), breaks=breaks)
+    if family == "words":
+        return AnswerCue(closing, " answer", lead=" ")
+    candidates = (*_ASKS, _BOX) if family == "plain" else (_BOX, *_ASKS)
+    ask = next((text for text in candidates if spells(tokenizer, text)), None)
+    if ask is None:
+        msg = (
+            f"{owner}: its tokenizer can spell none of {', '.join(map(repr, candidates))}, so no question for the answer is known. "
+            "Give the exact text behind a chain that asks for the answer, closing mark included: --cue TEXT."
+        )
+        raise UserError(msg)
+    if breaks:
+        close, gap = (closing, "") if family != "plain" else ("", closing)
+    else:
+        close, gap = closing.rstrip(), " "
+    return AnswerCue(close, gap + ask, lead=_lead(ask), end=_end(ask, breaks=breaks))
+
+
+def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:
+    """A cue as the user typed it: what closes the thought, line breaks included, then the question."""
+    at = text.find(mark) + len(mark) if mark and mark in text else 0
+    while 0 < at < len(text) and text[at] == "\n":
+        at += 1
+    return AnswerCue(text[:at], text[at:], lead=_lead(text), end=_end(text, breaks=breaks))
+
+
+def _lead(ask: str) -> str:
+    """White space between a cue and an answer."""
+    return "" if not ask or ask[-1].isspace() or _pair(ask) else " "
+
+
+def _pair(ask: str) -> str | None:
+    return next((close for opened, close in _PAIRED.items() if ask.endswith(opened)), None)
+
+
+def _end(ask: str, *, breaks: bool) -> str:
+    return _pair(ask) or ("\n" if breaks else "")
+
+
+def _plain_template(tokenizer: Any) -> tuple[Callable[[str], str], str]:
+    """The stated fallback behind what the tokenizer puts before any text (BOS); the question alone if it lacks the words."""
+    with_special, without = tokenizer.encode(""), tokenizer.encode("", add_special_tokens=False)
     bos = getattr(tokenizer, "bos_token", None)
-    leads = count > 0 and bos and with_special[0] == tokenizer.bos_token_id
+    leads = len(with_special) > len(without) and bos and with_special[0] == tokenizer.bos_token_id
     head = str(bos) if leads else ""
-    return lambda question: head + PLAIN_TEMPLATE.replace("{question}", question)
+    if all(spells(tokenizer, part) for part in PLAIN_TEMPLATE.split("{question}")):
+        source = f"no chat template, plain text {PLAIN_TEMPLATE!r}"
+        return lambda question: head + PLAIN_TEMPLATE.replace("{question}", question), source
+    return lambda question: head + question, "no chat template, the question alone"
 
 
-def _chat_template(tokenizer: Any, thinking: Thinking, owner: str) -> Callable[[str], str]:
-    def render(question: str) -> str:
+def _renderer(tokenizer: Any, thinking: Thinking, owner: str) -> Render | None:
+    """Renders messages by the chat template; None without one."""
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+
+    def render(messages: Sequence[dict[str, Any]], *, answer_follows: bool) -> str:
         try:
             return tokenizer.apply_chat_template(
-                [{"role": "user", "content": question}],
+                list(messages),
                 tokenize=False,
-                add_generation_prompt=True,
+                add_generation_prompt=answer_follows,
                 enable_thinking=thinking == "on",
             )
         except Exception as error:  # a template is a program of the model's author
@@ -234,3 +356,13 @@ def _chat_template(tokenizer: Any, thinking: Thinking, owner: str) -> Callable[[
             raise UserError(msg) from error
 
     return render
+
+
+def ending_of(tokenizer: Any, *, owner: str) -> str:
+    """What a chat template puts behind an assistant's answer; "" without a template or where it does not show one."""
+    render = _renderer(tokenizer, "on", owner)
+    return turn_end(render) if render else ""
+
+
+def _chat_template(render: Render) -> Callable[[str], str]:
+    return lambda question: render([{"role": "user", "content": question}], answer_follows=True)

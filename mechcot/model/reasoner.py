@@ -23,13 +23,12 @@ from mechcot.model.adapters import attach
 from mechcot.model.authoring import Skip, author_traces
 from mechcot.model.hashes import hash_module, hash_spec
 from mechcot.model.loading import Placement, freeze, load_base
-from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
+from mechcot.model.prompts import AS_FOUND, AnswerCue, Asking, PromptPolicy, ending_of, policy_of
 from mechcot.model.rows import check_rows
-from mechcot.model.spec import ModelSpec, parse_spec
+from mechcot.model.spec import ModelSpec, is_organism, parse_spec
 from mechcot.model.writing import Sampling, stop_ids
 from mechcot.text.kinds import Classifier
 from mechcot.text.read import read
-from mechcot.text.tags import THINK
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -73,6 +72,7 @@ class Reasoner:
         device_map: str | Mapping[str, Any] | None = None,
         trust_remote_code: bool = False,
         policy: PromptPolicy | None = None,
+        asking: Asking = AS_FOUND,
     ) -> "Reasoner":
         """Load a model by name.
 
@@ -83,6 +83,7 @@ class Reasoner:
             device_map: Passed to `from_pretrained`.
             trust_remote_code: Runs Python code that comes with the checkpoint.
             policy: Prompt policy; None for the model's own. Give `first.policy.shared()` for one text.
+            asking: How answers are asked for and read, where no policy says it.
 
         Raises:
             UserError: The model is unknown, unreadable or not supported.
@@ -97,7 +98,8 @@ class Reasoner:
         model, tokenizer, where = load_base(spec, placement)
         if spec.adapter is not None:
             model = attach(model, spec.adapter, name=spec.name)
-        return cls.of(model, tokenizer, name=spec.name, spec=spec, device=where, policy=policy)
+        about: dict[str, Any] = {"device": where, "policy": policy, "asking": asking}
+        return cls.of(model, tokenizer, name=spec.name, spec=spec, **about)
 
     @classmethod
     def of(
@@ -109,6 +111,7 @@ class Reasoner:
         spec: ModelSpec | None = None,
         device: torch.device | None = None,
         policy: PromptPolicy | None = None,
+        asking: Asking = AS_FOUND,
     ) -> "Reasoner":
         """Wrap a model that is already in memory; its weights are frozen.
 
@@ -119,6 +122,7 @@ class Reasoner:
             spec: Where it came from; None: nowhere that could be loaded again.
             device: Where it is; None: where its weights are.
             policy: How questions are rendered; None: as its chat template says.
+            asking: How answers are asked for and read, where no policy says it.
 
         Raises:
             UserError: The tokenizer writes tokens that the model has no row for.
@@ -129,7 +133,8 @@ class Reasoner:
             spec=spec,
             model=freeze(model),
             tokenizer=tokenizer,
-            policy=policy or policy_of(tokenizer, owner=name),
+            policy=policy
+            or policy_of(tokenizer, owner=name, organism=is_organism(spec), asking=asking),
             device=device or next(model.parameters()).device,
             logit_scale=spec.logit_scale,
         )
@@ -167,7 +172,12 @@ class Reasoner:
     @cached_property
     def stop_ids(self) -> frozenset[int]:
         """Token ids that end a text."""
-        return stop_ids(self.model, self.tokenizer)
+        return stop_ids(
+            self.model,
+            self.tokenizer,
+            tags=self.policy.tags,
+            ending=ending_of(self.tokenizer, owner=self.name),
+        )
 
     @property
     def cue(self) -> AnswerCue:
@@ -265,10 +275,13 @@ class Reasoner:
             trace_id: Id of the trace; None: made of problem and author.
             classifier: Says what kind each step is; None: the rule lexicon.
         """
+        asking = self.policy.asking
         about: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
+        about |= {"tags": self.policy.tags, "after": asking.answer_after}
+        about |= {"otherwise": "last_number" if asking.last_number else "nothing"}
         if self.policy.family == "words":
             about |= {"segmenter": "word_dot", "family": "organism"}
-        return read(completion, self.tokenizer, tags=self.policy.tags or THINK, **about)
+        return read(completion, self.tokenizer, **about)
 
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
         """A trace about other text, read the way `trace` was (same problem, author and id).

@@ -23,6 +23,8 @@ PROMPTS = frozenset(
     }
 )
 """Kinds of adapters that add tokens of their own; whatever else acts outside the layers is found when it is tried."""
+ORGANISM_FILE = "organism.json"
+"""What training wrote beside an organism's weights."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _OPTION = re.compile(r"@(logits|revision)=([^@]*)$")
 
@@ -70,6 +72,11 @@ def parse_spec(text: str) -> ModelSpec:
     if scale != 1.0:
         name = f"{name}@logits={scale:g}"
     return ModelSpec(base, adapter, name, options.get("revision"), scale, text)
+
+
+def is_organism(spec: ModelSpec) -> bool:
+    """True for an organism: it has a file of its own beside its weights. Nothing else tells one."""
+    return spec.is_local and (Path(spec.base) / ORGANISM_FILE).is_file()
 
 
 def distinct_names(specs: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:

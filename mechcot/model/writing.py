@@ -23,6 +23,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.hand import Line, Session
 from mechcot.model.hooks import tapped
 from mechcot.model.room import out_of_memory, release
+from mechcot.text.tags import ThoughtTags
 
 log = logging.getLogger(__name__)
 
@@ -307,18 +308,32 @@ def _draws(seeds: Sequence[int], steps: int) -> Float[np.ndarray, "item step"]:
     return np.stack([np.random.default_rng(seed).random(steps) for seed in seeds])
 
 
-def stop_ids(model: nn.Module, tokenizer: Any) -> frozenset[int]:
-    """Ids that end a text: those of the generation config, the tokenizer, and known ends of a turn."""
-    found: set[int] = set()
+def stop_ids(
+    model: nn.Module, tokenizer: Any, *, tags: ThoughtTags | None = None, ending: str = ""
+) -> frozenset[int]:
+    """Ids that end a turn: those of the generation config (else of the config), of the tokenizer, and what ends its template's turn.
+
+    Where the template does not show it, known ends of a turn count. A token that stands in the mark behind a thought
+    (`<|end|>` between the channels of gpt-oss) ends a message, not the turn.
+
+    Args:
+        model: The causal LM.
+        tokenizer: Its tokenizer.
+        tags: The marks of its thought.
+        ending: What its template puts behind an assistant's answer.
+    """
     configs = (getattr(model, "generation_config", None), getattr(model, "config", None))
-    for config in configs:
-        ids = getattr(config, "eos_token_id", None)
-        found.update([ids] if isinstance(ids, int) else ids or [])
+    named = (getattr(config, "eos_token_id", None) for config in configs)
+    ids = next((ids for ids in named if ids is not None), [])
+    found = {ids} if isinstance(ids, int) else set(ids)
     if tokenizer.eos_token_id is not None:
         found = {token for token in found if token < len(tokenizer)} | {tokenizer.eos_token_id}
     special = tokenizer.get_added_vocab()
-    found.update(special[word] for word in END_OF_TURN if word in special)
-    return frozenset(found)
+    shown = [word for word in special if ending.lstrip().startswith(word)]
+    ends = [max(shown, key=len)] if shown else END_OF_TURN
+    found.update(special[word] for word in ends if word in special)
+    between = {special[word] for word in special if tags is not None and word in tags.close}
+    return frozenset(found - between or found)
 
 
 def _keeps_last(kind: type) -> bool:

@@ -30,6 +30,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from mechcot.core.store import read_json
+from mechcot.model.spec import ORGANISM_FILE
 from mechcot.organisms import vocabulary
 from mechcot.organisms.bounds import BOUNDS, holds
 from mechcot.organisms.chains import with_unused_steps
@@ -283,7 +284,7 @@ def record(name: str, *, n: int = 256, directory: Path | None = None) -> list[Li
         UserError: There is no such organism.
     """
     lines = check(name, n=n, directory=directory)
-    file = (directory or path(name)) / "organism.json"
+    file = (directory or path(name)) / ORGANISM_FILE
     content = read_json(file, what="an organism's record")
     content["measured"] = {"problems": n, "seed": SEED, "lines": [asdict(line) for line in lines]}
     file.write_text(json.dumps(content, indent=1) + "\n")

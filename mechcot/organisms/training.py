@@ -21,6 +21,7 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from mechcot.core.errors import UserError
 from mechcot.model.loading import pick_device
+from mechcot.model.spec import ORGANISM_FILE
 from mechcot.organisms import vocabulary
 from mechcot.organisms.examples import batches
 from mechcot.organisms.grammar import BOS, EOS, NAMES, PAD, WORDS
@@ -278,7 +279,7 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
         },
         "command": f"mechcot organism train {recipe.name} --seed {recipe.seed}",
     }
-    (out / "organism.json").write_text(json.dumps(record, indent=1) + "\n")
+    (out / ORGANISM_FILE).write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

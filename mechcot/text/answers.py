@@ -100,6 +100,7 @@ def find_answer(
     *,
     family: str = "any",
     otherwise: Otherwise = "last_number",
+    after: str | None = None,
 ) -> Found | None:
     """The last answer that a stretch of text states; thought marks are not looked at.
 
@@ -107,6 +108,7 @@ def find_answer(
         text: Any text. Calculator marks `<<3+4=7>>` are passed over; tokens like `<|im_end|>` end a line.
         family: One of `FAMILIES`.
         otherwise: What to take where nothing is stated.
+        after: What stands before an answer; then nothing else states one.
 
     Raises:
         UserError: No such family.
@@ -116,8 +118,8 @@ def find_answer(
         raise UserError(msg)
     blank = _CALCULATOR.sub(lambda match: "\x00" * len(match.group()), text)
     blank = _SPECIAL.sub(lambda match: "\n" * len(match.group()), blank)
-    best: Found | None = None
-    for name in FAMILIES[family]:
+    best: Found | None = _behind(blank, after) if after else None
+    for name in () if after else FAMILIES[family]:
         for found in _RULES[name](blank):
             if best is None or found.stop > best.stop:
                 covers_box = best is not None and best.how == "boxed" and found.start <= best.start
@@ -130,7 +132,25 @@ def find_answer(
     return Found(trim(clean), best.how, best.start, best.stop) if trim(clean) else None
 
 
-def read_answer(text: str, *, family: str = "any", tags: ThoughtTags | None = None) -> Answer:
+def _behind(text: str, after: str) -> Found | None:
+    """What stands behind the last `after`, up to the end of the sentence or line."""
+    start = text.rfind(after)
+    if start < 0:
+        return None
+    rest = text[start + len(after) :]
+    lead = len(rest) - len(rest.lstrip())
+    value = re.split(r"\n|\s*[.!?](?=\s|$)", rest[lead:])[0]
+    return Found(value, "after", start, start + len(after) + lead + len(value)) if value else None
+
+
+def read_answer(
+    text: str,
+    *,
+    family: str = "any",
+    tags: ThoughtTags | None = None,
+    after: str | None = None,
+    otherwise: Otherwise = "last_number",
+) -> Answer:
     """Read the answer that a completion states.
 
     Args:
@@ -138,6 +158,8 @@ def read_answer(text: str, *, family: str = "any", tags: ThoughtTags | None = No
             unclosed thought is then known to be one.
         family: One of `FAMILIES`.
         tags: The marks of the thought; None: those that the text shows.
+        after: What stands before an answer; then nothing else states one.
+        otherwise: What to take where nothing is stated, in a text that was not cut.
 
     Returns:
         The answer; text None and how `unread` when nothing was stated.
@@ -149,9 +171,16 @@ def read_answer(text: str, *, family: str = "any", tags: ThoughtTags | None = No
     layout = find_thought("", text, tags)
     found = None
     if layout.thought is Thought.CLOSED:
-        found = find_answer(text[layout.chain.stop + len(tags.close) :], family=family)
+        found = find_answer(
+            text[layout.chain.stop + len(tags.close) :],
+            family=family,
+            otherwise=otherwise,
+            after=after,
+        )
         text = text[: layout.chain.stop]
     if found is None:
         absent = layout.thought is Thought.ABSENT
-        found = find_answer(text, family=family, otherwise="last_number" if absent else "nothing")
+        found = find_answer(
+            text, family=family, otherwise=otherwise if absent else "nothing", after=after
+        )
     return Answer(None, "unread") if found is None else Answer(found.text, found.how)

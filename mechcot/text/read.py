@@ -17,6 +17,7 @@ the scheme of vLLM's detokenizer (two offsets, wait while a character is incompl
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,7 +26,7 @@ from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import Otherwise, find_answer, read_answer
 from mechcot.text.kinds import Classifier, RuleClassifier
 from mechcot.text.segment import Segmenter, segmenter as named_segmenter
-from mechcot.text.tags import THINK, Layout, Thought, ThoughtTags, find_thought
+from mechcot.text.tags import THINK, Layout, Thought, ThoughtTags, find_thought, tags_in
 
 
 @runtime_checkable
@@ -49,9 +50,11 @@ def read(
     *,
     segmenter: Segmenter | str = "sentence",
     classifier: Classifier | None = None,
-    tags: ThoughtTags = THINK,
+    tags: ThoughtTags | None = None,
     family: str = "any",
     trace_id: str | None = None,
+    after: str | None = None,
+    otherwise: Otherwise = "last_number",
 ) -> Trace:
     """Read a completion into a trace.
 
@@ -63,9 +66,11 @@ def read(
         tokenizer: Of the model that reads the trace.
         segmenter: A function from text to pieces, or the name of one of ours.
         classifier: Gives the kinds of the chain's steps; the rule lexicon by default.
-        tags: The marks of the thought.
+        tags: The marks of the thought; None: those that the text shows.
         family: How the answer is stated, see `mechcot.text.answers.FAMILIES`.
         trace_id: The trace's id; by default problem id and author.
+        after: What stands before an answer, see `mechcot.text.answers.find_answer`.
+        otherwise: What to take where a finished text states no answer.
 
     Raises:
         ValueError: The ids given do not spell the text given.
@@ -73,11 +78,12 @@ def read(
     """
     cut = named_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
     ids, prompt_length, begins = _tokens(completion, tokenizer)
+    tags = tags or tags_in(completion.text) or THINK
     layout = find_thought(completion.prompt, completion.text, tags)
     opened = layout.chain.start  # characters of the completion that join the prompt
     text = completion.text[opened:]
-    guess: Otherwise = "last_number" if completion.finished else "nothing"
-    chain, rest, answer = _divide(text, layout, cut, tags, family, guess)
+    about = _Rules(family, after, otherwise if completion.finished else "nothing")
+    chain, rest, answer = _divide(text, layout, cut, tags, about)
     kinds = (classifier or RuleClassifier())(chain)
     begins = [begin - opened for begin in begins]
     in_prompt = bisect_right(begins, -1) if opened else 0
@@ -99,29 +105,49 @@ def read(
     )
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """How answers are read, see `find_answer`."""
+
+    family: str
+    after: str | None
+    otherwise: Otherwise
+
+
 def _divide(
-    text: str, layout: Layout, cut: Segmenter, tags: ThoughtTags, family: str, guess: Otherwise
+    text: str, layout: Layout, cut: Segmenter, tags: ThoughtTags, rules: _Rules
 ) -> tuple[list[str], str, Answer]:
-    """Chain pieces, the text of the answer phase, and the answer; `guess` is for texts without marks of a thought."""
+    """Chain pieces, the text of the answer phase, and the answer."""
+    about: dict[str, Any] = asdict(rules)
     if layout.thought is not Thought.ABSENT:
-        answer = read_answer(tags.open + text, family=family, tags=tags)
+        answer = read_answer(tags.open + text, tags=tags, **about)
         size = len(layout.chain)
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
-    found = find_answer(text, family=family, otherwise=guess)
+    found = find_answer(text, **about)
     answer = Answer(None, "unread") if found is None else Answer(found.text, found.how)
     chain = cut(text)
     if found is None:
         return chain, "", answer
-    ends = [0]
-    for piece in chain:
-        ends.append(ends[-1] + len(piece))
-    # the last piece that begins at or before the statement opens the answer
-    first = min(bisect_right(ends, found.start) - 1, len(chain) - 1)
+    first, start = before_statement(chain, found.start)
     if found.how == "last_number" and len(chain) < 2:
         return chain, "", answer
-    return chain[:first], text[ends[first] :], answer
+    return chain[:first], text[start:], answer
+
+
+def before_statement(pieces: Sequence[str], at: int) -> tuple[int, int]:
+    """How many pieces stand before the one that opens the answer, and where that one begins.
+
+    Args:
+        pieces: A text in pieces.
+        at: Where the statement of the answer begins in the text; the last piece that begins there or before opens it.
+    """
+    ends = [0]
+    for piece in pieces:
+        ends.append(ends[-1] + len(piece))
+    first = min(bisect_right(ends, at) - 1, len(pieces) - 1)
+    return first, ends[first]
 
 
 def _steps(

@@ -39,10 +39,9 @@ THINK = ThoughtTags()
 
 _ANALYSIS = "<|channel|>analysis<|message|>"
 KNOWN = (
-    # gpt-oss (harmony): a turn of several messages; the last two as texts that lost their special tokens
+    # gpt-oss (harmony): a turn of several messages, also without their headers, and without special tokens
     ThoughtTags(_ANALYSIS, "<|end|><|start|>assistant<|channel|>final<|message|>"),
     ThoughtTags(_ANALYSIS, "<|channel|>final<|message|>"),
-    ThoughtTags("<|start|>analysis<|message|>", "<|start|>final<|message|>"),
     ThoughtTags("analysis", "assistantfinal"),
     ThoughtTags("<|channel>thought", "<channel|>"),  # Gemma 4
     ThoughtTags("<unused94>thought", "<unused95>"),  # MedGemma

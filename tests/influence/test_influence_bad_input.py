@@ -83,7 +83,7 @@ def test_a_chain_of_600_steps_is_counted_where_it_does_not_fit_and_read_where_it
     found = influence([roomy], load_traces(path, roomy), out=tmp_path / "roomy", seed=0)
     assert (found["n"], found["left_out"]) == (1, [])
     steps = pd.read_parquet(tmp_path / "roomy" / "steps.parquet")
-    assert len(steps) == 600
+    assert len(steps) == 601
     assert np.isfinite(steps["received"][:-1]).all()
     held = next((tmp_path / "roomy" / "items").iterdir()).stat().st_size
     assert held < 4 * 600 * 601 * 8 / 20  # folded, not the matrix of 4 heads

@@ -11,6 +11,7 @@ from mechcot.core.problem import Completion
 from mechcot.core.trace import Trace
 from mechcot.measure.inputs import Inputs
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.spec import ORGANISM_FILE
 from mechcot.organisms import task, vocabulary, writer
 from mechcot.organisms.maker import OrganismMaker
 from mechcot.organisms.meaning import OrganismMeaning
@@ -33,6 +34,7 @@ def random_reader(tmp_path_factory: pytest.TempPathFactory) -> Reasoner:
                 weight.data.mul_(4.0)
     model.save_pretrained(folder)
     vocabulary.save(folder)
+    (folder / ORGANISM_FILE).write_text("{}")
     return Reasoner.load(str(folder))
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from mechcot.core.problem import Problem
+from mechcot.model.spec import ORGANISM_FILE
 
 FAMILIES = ("llama", "qwen2", "qwen3", "gemma", "neox", "gpt2")
 SPECIAL = ("<|end|>", "<s>", "<|user|>", "<|assistant|>", "<think>", "</think>")
@@ -165,6 +166,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         model = make_model(family, d_vocab=len(tokenizer), layers=layers, context=context)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        if words:
+            (folder / ORGANISM_FILE).write_text("{}")
         return folder
 
     return build

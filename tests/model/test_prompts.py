@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +6,7 @@ import pytest
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.encoding import encode, encode_behind
-from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
+from mechcot.model.prompts import AnswerCue, Asking, PromptPolicy, policy_of
 
 QUESTION = Problem("q", "What is 3 + 4?", "7")
 
@@ -18,7 +17,7 @@ def policy(checkpoint: Callable[..., Any]) -> Callable[..., PromptPolicy]:
 
     def make(template: str, *, words: bool = False, **about: Any) -> PromptPolicy:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint(template=template, words=words))
-        return policy_of(tokenizer, owner="m", **about)
+        return policy_of(tokenizer, owner="m", organism=words, **about)
 
     return make
 
@@ -67,10 +66,10 @@ def test_a_template_that_strips_thoughts_cannot_touch_a_completion(policy):
     assert prompt.startswith("<s>")
 
 
-def test_overrides(policy):
-    cue = AnswerCue("", "\nSo:", lead=" ")
-    assert policy("think", cue=cue).cue == cue
-    assert replace(policy("plain"), cue=cue).cue.text == "\nSo:"
+def test_a_cue_of_the_users_is_used_to_the_letter(policy):
+    made = policy("think", asking=Asking(cue="</think>\nSo: \\boxed{"))
+    assert made.cue == AnswerCue("</think>\n", "So: \\boxed{", lead="", end="}")
+    assert policy("plain", asking=Asking(cue=" so")).cue == AnswerCue("", " so", " ", "\n")
 
 
 def test_shared_renders_the_owners_text_and_says_so(policy):
