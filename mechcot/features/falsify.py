@@ -13,6 +13,9 @@ random      Its selectivity (Cohen's d over steps, kind against other kinds) is 
 shuffled    Its selectivity is above the 95th percentile of the *largest* over all candidates when kinds are
             shuffled within traces.
 
+A trial that could not be held says nothing: a feature survives when all four were held and passed, fails when one was held and failed, and is
+untested else (`mechcot.stats.trials`).
+
 Source: arXiv 2601.05679 (injection, rewording); the bounds, the matched directions and the shuffles are ours.
 """
 
@@ -34,6 +37,7 @@ from mechcot.features.injection import injection, strongest_tokens
 from mechcot.features.reads import Reads, read_features, selectivity
 from mechcot.features.states import token_states
 from mechcot.model.reasoner import Reasoner
+from mechcot.stats import trials
 from mechcot.stats.bootstrap import stream
 
 LARGEST_D = 0.2
@@ -52,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Trial:
-    """What the four trials gave; NaN where a trial could not be held, which is not a pass.
+    """What the four trials gave; NaN where a trial could not be held, which is neither a pass nor a failure.
 
     Attributes:
         feature: Number of the feature.
@@ -75,24 +79,30 @@ class Trial:
     shuffled: float
 
     @property
-    def passes(self) -> dict[str, bool]:
-        """Trial to outcome."""
-        return {
+    def passes(self) -> dict[str, bool | None]:
+        """Trial to outcome; None where it could not be held."""
+        judged = {
             "injection": self.injection_d < LARGEST_D,
             "rewording": self.kept >= LEAST_KEPT,
             "random": self.selectivity > self.random,
             "shuffled": self.selectivity > self.shuffled,
         }
+        return trials.passes(asdict(self) | {"passes": judged})
+
+    @property
+    def standing(self) -> trials.Standing:
+        """What it may be called."""
+        return trials.standing(self.passes)
 
     @property
     def survives(self) -> bool:
-        """All four."""
-        return all(self.passes.values())
+        """All four held and passed."""
+        return self.standing is trials.Standing.SURVIVES
 
     def to_json(self) -> dict[str, Any]:
         """As data; NaN as None."""
         plain = {k: None if v != v else v for k, v in asdict(self).items()}
-        return plain | {"passes": self.passes, "survives": self.survives}
+        return plain | {"passes": self.passes, "standing": self.standing, "survives": self.survives}
 
 
 def candidates(
@@ -102,12 +112,17 @@ def candidates(
 
     Args:
         reads: Features on the chains to choose on.
-        scores: ReasonScore of every feature; NaN counts as lowest.
+        scores: ReasonScore of every feature; without scores, or where all are equal, none is taken for its score.
         per_kind: Most features for each kind, those with positive selectivity only.
         by_score: How many features of highest score are added with the kind they are most selective for; left out
-            where that pair is there already or the feature never fires.
+            where that pair is there already, the feature never fires, or its steps of all kinds are alike.
+
+    Returns:
+        None where the chains hold no kinds to tell apart.
     """
     kinds = [kind for kind in sorted(set(reads.kinds)) if kind != "other"]
+    if not kinds:
+        return []
     table = np.stack([selectivity(reads.steps, reads.kinds == kind) for kind in kinds])
     found = [
         Candidate(int(feature), kind)
@@ -115,11 +130,19 @@ def candidates(
         for feature in np.argsort(-row, kind="stable")[:per_kind]
         if row[feature] > 0
     ]
-    for feature in np.argsort(-np.nan_to_num(scores, nan=-1.0), kind="stable")[:by_score]:
-        best = Candidate(int(feature), kinds[int(table[:, feature].argmax())])
-        if best not in found and reads.values[:, feature].any():
+    for feature in ranked(scores)[:by_score]:
+        best = Candidate(feature, kinds[int(table[:, feature].argmax())])
+        if best not in found and reads.values[:, feature].any() and table[:, feature].any():
             found.append(best)
     return found
+
+
+def ranked(scores: Float[np.ndarray, " feature"]) -> list[int]:
+    """Features by score, the highest first; none where no two scores differ, since then there is no order."""
+    told = np.flatnonzero(np.isfinite(scores))
+    if not len(told) or (len(told) > 1 and np.ptp(scores[told]) == 0):
+        return []
+    return [int(told[n]) for n in np.argsort(-scores[told], kind="stable")]
 
 
 def try_all(
@@ -142,19 +165,21 @@ def try_all(
         chosen: The candidates.
         choosing: What they were chosen on; gives their strongest tokens.
         traces: Other chains.
-        paraphraser: Says chains in other words; None: the trial is not held, so nothing survives.
+        paraphraser: Says chains in other words; None: the trial is not held, so everything stays untested at best.
         label: Puts kinds on the steps of a reworded chain.
         seed: Of every draw.
         repeats: Texts for injection from each chain; more of them narrow the bound.
     """
+    if not chosen:
+        return []
     reads = read_features(dictionary, reader, traces)
     reworded = _reworded(dictionary, reader, reads, paraphraser, label)
     null = shuffled_bound(reads, chosen, seed=seed)
     made = _RandomDirections(dictionary, reader, reads, seed=seed)
-    trials = []
+    held = []
     for each in chosen:
         tokens = strongest_tokens(choosing, each.feature)
-        trials.append(
+        held.append(
             Trial(
                 feature=each.feature,
                 kind=each.kind,
@@ -170,14 +195,20 @@ def try_all(
                     repeats=repeats,
                 ),
                 kept=kept_under(reads, reworded, each, seed=seed),
-                selectivity=float(
-                    selectivity(reads.steps[:, [each.feature]], reads.kinds == each.kind)[0]
-                ),
+                selectivity=_selectivity(reads, each),
                 random=made.bound(each),
                 shuffled=null,
             )
         )
-    return trials
+    return held
+
+
+def _selectivity(reads: Reads, candidate: Candidate) -> float:
+    """Cohen's d over steps, kind against others; NaN with fewer than two steps on a side."""
+    inside = reads.kinds == candidate.kind
+    if min(inside.sum(), (~inside).sum()) < 2:
+        return float("nan")
+    return float(selectivity(reads.steps[:, [candidate.feature]], inside)[0])
 
 
 def _reworded(

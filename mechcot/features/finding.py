@@ -39,6 +39,7 @@ from mechcot.features.states import token_states
 from mechcot.features.training import Settings, train
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.stats.trials import passes
 
 COSINE = 0.9
 SAYS, SILENT = 0.9, 0.1
@@ -182,24 +183,39 @@ def plant_lines(result: Mapping[str, Any]) -> list[str]:
             + ("" if verified(each) else "; NOT VERIFIED, not counted")
         )
         lines += [
-            f"  feature {t['feature']}: cosine {t['cosine']:+.3f}, selectivity {t['selectivity']:.2f}, failed: "
-            + (", ".join(name for name, ok in t["passes"].items() if not ok) or "nothing")
+            f"  feature {t['feature']}: cosine {t['cosine']:+.3f}, selectivity {_two(t['selectivity'])}, {_became(t)}"
             for t in each["trials"]
-        ]
+        ] or ["  no feature grew that prefers marked steps, so none was tried"]
     if result["word_plants"]:
         lines.append(
             f"negative control: {result['word_in_dictionary']} of {result['word_plants']} word plants are in the dictionary, "
             f"{result['word_survived']} survived the trials"
         )
-    lines.append(
-        f"recall {_share(result['recall'])} verified plants (in the dictionary: {result['in_dictionary']}), "
-        f"precision {_share(result['precision'])} surviving features"
-    )
-    return lines
+    recall, precision = result["recall"], result["precision"]
+    told = ["recall not measured: no plant that no word shows was verified"]
+    if recall["of"]:
+        there = f"(in the dictionary: {result['in_dictionary']})"
+        told = [f"recall {_share(recall)} verified plants {there}"]
+    told += [
+        f"precision {_share(precision)} surviving features"
+        if precision["of"]
+        else "precision not measured: no feature survived in a verified plant"
+    ]
+    return [*lines, ", ".join(told)]
+
+
+def _became(trial: Mapping[str, Any]) -> str:
+    """Which trials failed, and which were not held."""
+    outcomes = passes(trial)
+    failed = ", ".join(name for name, ok in outcomes.items() if ok is False) or "nothing"
+    left = ", ".join(name for name, ok in outcomes.items() if ok is None)
+    return f"failed: {failed}" + (f"; untested: {left}" if left else "")
+
+
+def _two(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _share(found: Mapping[str, Any]) -> str:
-    if found["share"] is None:
-        return "none of 0"
     about = f"{found['share']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
     return f"{about}, {found['hits']} of {found['of']}"

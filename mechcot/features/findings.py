@@ -12,6 +12,7 @@ from mechcot.features.reads import Reads, read_features
 from mechcot.features.run import Study
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.stats.trials import Standing, tally
 
 SCHEMA = 2
 ALPHA = 0.05
@@ -23,7 +24,8 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
     """Score every feature on the chains of a study.
 
     Returns:
-        `features` holds one entry for every feature that fires, `top` the best `SHOWN` by the exact score.
+        `features` holds one entry for every feature that fires, `top` the best `SHOWN` by the score that `top_by` names (`kinds`, else
+        `words`); where neither tells features apart `top_by` is None, and `top` holds those that fire on most tokens.
     """
     reads = study.readers.map(lambda r: read_features(study.dictionary, r, study.traces))
     reader = study.readers.before
@@ -45,7 +47,7 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
         }
         for i in live
     ]
-    best = sorted(features, key=lambda each: -(each["score_kinds"] or -1.0))[:SHOWN]
+    top_by, best = _best(features)
     significant = [r for r in moved.values() if r["p_holm"] < ALPHA]
     return {
         "schema": SCHEMA,
@@ -62,6 +64,7 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
         "changed": len(significant),
         "more": sum(row["change"] > 0 for row in significant),
         "features": features,
+        "top_by": top_by,
         "top": [
             {
                 **each,
@@ -73,6 +76,16 @@ def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
         ],
         "along": _along(reads.before, reader, [each["feature"] for each in best[:DRAWN]]),
     }
+
+
+def _best(features: list[dict[str, Any]]) -> tuple[str | None, list[dict[str, Any]]]:
+    """By which score features are ranked, and the `SHOWN` that are shown."""
+    for name in ("kinds", "words"):
+        told = [each[f"score_{name}"] for each in features]
+        order = falsify.ranked(np.array([np.nan if one is None else one for one in told]))
+        if order:
+            return name, [features[n] for n in order[:SHOWN]]
+    return None, sorted(features, key=lambda each: -each["frequency"][0])[:SHOWN]
 
 
 def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
@@ -104,6 +117,8 @@ def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any
         seed=seed,
         repeats=repeats,
     )
+    rows = [trial.to_json() for trial in trials]
+    counted = tally(rows)
     return {
         "schema": SCHEMA,
         "dictionary": study.dictionary.name,
@@ -112,13 +127,11 @@ def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any
         "fit": [each.to_json() for each in study.fits],
         "repeats": repeats,
         "candidates": len(trials),
-        "survivors": sum(trial.survives for trial in trials),
-        "passed": {
-            name: sum(trial.passes[name] for trial in trials)
-            for name in ("injection", "rewording", "random", "shuffled")
-        },
-        "not_held": sum(trial.kept != trial.kept for trial in trials),
-        "trials": [trial.to_json() for trial in trials],
+        "survivors": counted.standings[Standing.SURVIVES],
+        "standings": counted.standings,
+        "passed": counted.passed,
+        "tried": counted.tried,
+        "trials": rows,
         "shown": [
             {
                 "feature": trial.feature,
@@ -150,27 +163,48 @@ def paraphraser(reads: Reads) -> Paraphraser | None:
 def score_lines(found: dict[str, Any]) -> list[str]:
     """The scores in sentences."""
     lines = [
-        f"{len(found['features'])} features fire on {found['tokens']} tokens of {found['traces']} chains; "
-        f"{found['changed']} of {found['tested']} tested ones changed from {found['models'][0]} to {found['models'][1]} "
-        f"({found['more']} more active), Holm at {ALPHA}"
+        f"{len(found['features'])} features fire on {found['tokens']} tokens of {found['traces']} chains; {_moved(found)}"
     ]
+    if found["top"]:
+        lines.append(_ranking(found))
     for each in found["top"][:10]:
-        kinds = each["kinds"][0]
-        best = max(kinds, key=lambda kind: kinds[kind]["selectivity"]) if kinds else "-"
         lines.append(
             f"  feature {each['feature']:5d}  score on kinds {_number(each['score_kinds'])}, on words "
-            f"{_number(each['score_words'])}; fires on {each['frequency'][0]:.1%} -> {each['frequency'][1]:.1%}; mostly {best}"
+            f"{_number(each['score_words'])}; fires on {each['frequency'][0]:.1%} -> {each['frequency'][1]:.1%}; {_mostly(each)}"
         )
     return lines
 
 
+def _moved(found: dict[str, Any]) -> str:
+    before, after = found["models"]
+    if not found["tested"]:
+        return f"none is active in {score.FEWEST_TRACES} chains, so no change from {before} to {after} was tested"
+    return (
+        f"{found['changed']} of {found['tested']} tested ones changed from {before} to {after} "
+        f"({found['more']} more active), Holm at {ALPHA}"
+    )
+
+
+def _ranking(found: dict[str, Any]) -> str:
+    """By what the listed features are ranked."""
+    if found["top_by"] is None:
+        return "no feature has a ReasonScore that tells it from others (no reasoning word or kind of step stands apart in these chains); those that fire on most tokens:"
+    if len(found["features"]) <= 10:
+        return f"all of them, by their score on {found['top_by']}:"
+    return f"those of highest score on {found['top_by']}:"
+
+
+def _mostly(each: dict[str, Any]) -> str:
+    kinds = each["kinds"][0]
+    best = max(kinds, key=lambda kind: kinds[kind]["selectivity"], default=None)
+    return f"mostly {best}" if best and kinds[best]["selectivity"] > 0 else "prefers no kind"
+
+
 def falsify_lines(found: dict[str, Any]) -> list[str]:
     """The trials in sentences."""
-    passed = ", ".join(f"{name} {count}" for name, count in found["passed"].items())
-    lines = [
-        f"{found['survivors']} of {found['candidates']} candidates survived; passed: {passed}"
-        + (f"; rewording could not be tried for {found['not_held']}" if found["not_held"] else "")
-    ]
+    counted = tally(found["trials"])
+    lines = [". ".join(filter(None, (counted.headline, counted.by_trial)))]
+    lines += [f"  {name} untested for some: {why}" for name, why in counted.untested.items()]
     for trial in found["trials"]:
         if trial["survives"]:
             lines.append(

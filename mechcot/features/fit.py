@@ -31,7 +31,7 @@ class Fit:
     Attributes:
         model: Whose states.
         tokens: Tokens read.
-        explained_variance: Share of the states' variance.
+        explained_variance: Share of the states' variance; NaN where they do not vary.
         l0: Features per token.
         dead_share: Share of features that never fire.
         loss: Cross-entropy in nats per token of chain and answer, as the model is.
@@ -110,7 +110,9 @@ def _reconstruction(dictionary: Dictionary, tokens: TokenStates) -> tuple[float,
     features = features_of(dictionary, states)
     error = states - dictionary.decode(torch.from_numpy(features))
     spread = states - states.mean(dim=0)
-    explained = 1 - float(error.double().square().sum() / spread.double().square().sum())
+    total, size = (float(each.double().square().sum()) for each in (spread, states))
+    varies = total > size * (64 * torch.finfo(torch.float32).eps) ** 2  # not by rounding alone
+    explained = 1 - float(error.double().square().sum()) / total if varies else math.nan
     fires = features > 0
     return explained, float(fires.sum(axis=1).mean()), float(1 - fires.any(axis=0).mean())
 

@@ -62,7 +62,7 @@ class Held:
 def held_out(
     x: Rows, steps: Steps, target: str, *, few: int = 0, shuffled: bool = False, seed: int = 0
 ) -> Held | None:
-    """Guess every labelled row from the other folds; None where fewer than two classes are frequent enough.
+    """Guess every labelled row from the other folds; None without inputs, or where fewer than two classes are frequent enough.
 
     Args:
         x: Inputs.
@@ -78,7 +78,7 @@ def held_out(
         for label in sorted(set(labels.tolist()) - {""})
         if len(set(steps.problem[labels == label])) >= RAREST
     ]
-    if len(often) < 2:
+    if len(often) < 2 or not x.shape[1]:
         return None
     kept = np.flatnonzero(np.isin(labels, often))
     x, y, groups = x[kept], labels[kept], steps.problem[kept]
@@ -239,7 +239,7 @@ def _target(
         "probes": {
             key: balanced(each, seed=seed) | {"parts": parts(each)} for key, each in told.items()
         },
-        "gap": gap(told["features"], whole, seed=seed),
+        "gap": gap(told["features"], whole, seed=seed) if "features" in told else None,
         "layers": [balanced(each, seed=seed) for each in by_layer if each is not None],
     }
 
@@ -258,9 +258,14 @@ def probe_lines(found: dict[str, Any]) -> list[str]:
             for key, each in target["probes"].items()
         )
         gap = target["gap"]
+        lost = (
+            f"{gap['mean']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"
+            if gap
+            else "not held: no feature fires often enough"
+        )
         layers = ", ".join(f"{each['mean']:.3f}" for each in target["layers"])
         lines += [
             f"  {name} (chance {target['chance']:.2f}): {shown}",
-            f"    features - state {gap['mean']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]; states after each block {layers}",
+            f"    features - state {lost}; states after each block {layers}",
         ]
     return lines

@@ -1,8 +1,10 @@
 """The page of sparse features, from `score.json`, `falsify.json` and `probe.json` alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from mechcot.stats.trials import Standing, passes, standing, tally
 from mechcot.view.figures import features as figures
 from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.plates import Plate
@@ -12,6 +14,8 @@ from mechcot.view.words import DASH, fixed, interval, number, percent
 
 DRAWN = 12
 NEAREST = 8
+SAID = {Standing.SURVIVES: "yes", Standing.UNTESTED: "untested", Standing.FAILED: "no"}
+"""Whether a candidate survives, in the order of the table."""
 PROBED = (
     "A target that the words of the step alone tell as well as the state says nothing about reasoning. "
     "A diamond below the line is what the dictionary loses. A model without a line has one class only."
@@ -33,53 +37,113 @@ def page(
     Returns:
         HTML text, the same for the same data.
     """
-    top, names = score["top"][:DRAWN], score["models"]
-    numbers = _features(score)
-    plates = [
-        Plate(
-            1,
-            figures.along(score["along"], [row["feature"] for row in top]),
-            "The features of highest score. One that lights up on single words only is a word feature until the trials say otherwise.",
-            numbers,
-        ),
-        Plate(
-            2,
-            figures.kinds(top, names),
-            "A feature of one kind of step has one high pair of bars.",
-            numbers,
-        ),
-        Plate(
-            3,
-            figures.histograms(top),
-            "A feature that stands for a kind fires in all steps of this kind and in no other; one that fires in some of them only "
-            "stands for something else that these steps often hold.",
-            numbers,
-        ),
-        Plate(
-            4,
-            figures.change(score["features"], names),
-            "Marks on the dotted diagonal are as active after fine-tuning as before it.",
-            _changes(score),
-        ),
-    ]
+    top = score["top"][:DRAWN]
+    plates = [replace(each, number=n) for n, each in enumerate(_plates(score, top), start=1)]
     probed = None
     if probes is not None:
         told = _probes(probes["models"])
-        probed = Plate(5, probe_figure(probes["models"]), PROBED, told)
+        probed = Plate(len(plates) + 1, probe_figure(probes["models"]), PROBED, told)
+    counted = None if trials is None else tally(trials["trials"])
+    first, rest = (None, None) if trials is None else _trials(trials)
     return render(
         "features.html.j2",
         [*plates, *([probed] if probed else [])],
         score=score,
         trials=trials,
         fits=_fits(score),
-        numbers=numbers,
-        tried=None if trials is None else _trials(trials)[0],
-        refused=None if trials is None else _trials(trials)[1],
+        numbers=_features(score),
+        listed=_listed(score),
+        counted=counted,
+        tried=first,
+        refused=rest,
         survivors=[] if trials is None else [_context(row) for row in trials["shown"]],
         contexts=[_context(row) for row in top],
         shown=plates,
         probed=probed,
     )
+
+
+def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[Plate]:
+    """The figures that these chains give: none of features where none fires, none of changes where none was tested."""
+    made = []
+    if top:
+        numbers, several = _features(score), len(score["steps"]) > 1
+        along = figures.along(score["along"], [row["feature"] for row in top])
+        word = "One that lights up on single words only is a word feature until the trials say otherwise."
+        made.append(Plate(0, along, f"{_listed(score)} {word}", numbers))
+        if any(row["kinds"][side] for row in top for side in (0, 1)):
+            made.append(
+                Plate(
+                    0,
+                    figures.kinds(top, score["models"]),
+                    "A feature of one kind of step has one high pair of bars."
+                    if several
+                    else _one_kind(score),
+                    numbers,
+                )
+            )
+        made.append(
+            Plate(
+                0,
+                figures.histograms(top),
+                "A feature that stands for a kind fires in all steps of this kind and in no other; one that fires in some of them only "
+                "stands for something else that these steps often hold."
+                if several
+                else _one_kind(score),
+                numbers,
+            )
+        )
+    if any(row["change"] for row in score["features"]):
+        made.append(
+            Plate(
+                0,
+                figures.change(score["features"], score["models"]),
+                "Marks on the dotted diagonal are as active after fine-tuning as before it.",
+                _changes(score),
+            )
+        )
+    return made
+
+
+def _one_kind(score: Mapping[str, Any]) -> str:
+    (kind,) = score["steps"]
+    return f"Every step of these chains is of one kind ({kind}), so no feature can be told to stand for it."
+
+
+def _listed(score: Mapping[str, Any]) -> str:
+    """Which features are shown, and in what order."""
+    by, fire, shown = _ranked_by(score), len(score["features"]), min(DRAWN, len(score["top"]))
+    if not shown:
+        return "No feature fires on any token of these chains."
+    every = (
+        f"All {fire} features that fire"
+        if shown == fire > 1
+        else "The one feature that fires"
+        if fire == 1
+        else ""
+    )
+    if by is None:
+        why = (
+            "no feature has a score that tells it from others: no reasoning word and no exploration, verification or backtracking step "
+            "stands apart in these chains"
+        )
+        return (
+            f"{every or f'{shown} of the {fire} features that fire'}, in no order of merit ({why})."
+        )
+    return (
+        f"{every}, by score on {by}."
+        if every
+        else f"The {shown} features of highest score on {by}."
+    )
+
+
+def _ranked_by(score: Mapping[str, Any]) -> str | None:
+    """By which score features are ranked; files of earlier versions rank by the one on kinds, also where it is the same for all."""
+    if "top_by" in score:
+        by: str | None = score["top_by"]
+        return by
+    told = {row["score_kinds"] for row in score["features"]} - {None}
+    return "kinds" if len(told) > 1 or len(score["features"]) == len(told) == 1 else None
 
 
 def _fits(score: Mapping[str, Any]) -> Table:
@@ -88,17 +152,18 @@ def _fits(score: Mapping[str, Any]) -> Table:
         [
             (
                 Cell(fit["model"]),
-                Cell(f"{fit['explained_variance']:.3f}", "number"),
+                Cell(_three(fit["explained_variance"]), "number"),
                 Cell(f"{fit['l0']:.1f}", "number"),
                 Cell(percent(fit["dead_share"]), "number"),
-                *(
-                    Cell(DASH if fit[key] is None else f"{fit[key]:.3f}", "number")
-                    for key in ("recovered_zero", "recovered_mean")
-                ),
+                *(Cell(_three(fit[key]), "number") for key in ("recovered_zero", "recovered_mean")),
             )
             for fit in score["fit"]
         ],
     )
+
+
+def _three(value: float | None) -> str:
+    return DASH if value is None else f"{value:.3f}"
 
 
 def _score(value: float | None) -> str:
@@ -134,7 +199,9 @@ def _features(score: Mapping[str, Any]) -> Table:
 
 def _best(row: Mapping[str, Any]) -> tuple[str, Any, str]:
     kinds = row["kinds"][0]
-    best = max(kinds, key=lambda kind: kinds[kind]["selectivity"])
+    best = max(kinds, key=lambda kind: kinds[kind]["selectivity"], default=None)
+    if best is None or kinds[best]["selectivity"] <= 0:
+        return "no kind", "", ""
     return best, "", f"d = {fixed(kinds[best]['selectivity'])}"
 
 
@@ -176,14 +243,7 @@ def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
                     Cell(each["model"]),
                     Cell(name),
                     Cell(f"{target['chance']:.2f}", "number"),
-                    *(
-                        Cell(
-                            fixed(held[key]["mean"]),
-                            "number",
-                            interval(held[key]["low"], held[key]["high"]),
-                        )
-                        for key in shown
-                    ),
+                    *(_probe(held.get(key)) for key in shown),
                 )
             )
     return table(
@@ -191,21 +251,28 @@ def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
+def _probe(held: Mapping[str, Any] | None) -> Cell:
+    if held is None:
+        return Cell(DASH, "number", "not held")
+    return Cell(fixed(held["mean"]), "number", interval(held["low"], held["high"]))
+
+
 def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
-    """The survivors and the `NEAREST` that failed least, and the others."""
+    """The survivors and the `NEAREST` that come next (untested ones, then those that failed least), and the others."""
 
     def value(trial: Mapping[str, Any], name: str) -> str:
         return DASH if trial[name] is None else fixed(trial[name])
 
+    judged = [(trial, passes(trial)) for trial in trials["trials"]]
     ordered = sorted(
-        trials["trials"],
-        key=lambda t: (
-            not t["survives"],
-            -sum(t["passes"].values()),
-            99.0 if t["injection_d"] is None else t["injection_d"],
+        judged,
+        key=lambda pair: (
+            list(SAID).index(standing(pair[1])),
+            -sum(ok is True for ok in pair[1].values()),
+            99.0 if pair[0]["injection_d"] is None else pair[0]["injection_d"],
         ),
     )
-    first = trials["survivors"] + NEAREST
+    first = sum(standing(outcomes) is Standing.SURVIVES for _, outcomes in judged) + NEAREST
     heads = (
         "feature",
         "kind",
@@ -221,16 +288,21 @@ def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
         (
             Cell(str(trial["feature"]), "number"),
             Cell(trial["kind"]),
-            Cell(" ".join(trial["tokens"]), "code"),
+            Cell(" ".join(trial["tokens"]) or DASH, "code" if trial["tokens"] else ""),
             *(
                 Cell(value(trial, name), "number")
                 for name in ("injection_d", "kept", "selectivity", "random", "shuffled")
             ),
-            Cell("yes" if trial["survives"] else "no", "ok"),
+            Cell(*_became(outcomes)),
         )
-        for trial in ordered
+        for trial, outcomes in ordered
     ]
     return table(heads, rows[:first]), table(heads, rows[first:])
+
+
+def _became(outcomes: Mapping[str, bool | None]) -> tuple[str, Any]:
+    """Whether a candidate survives; where it is untested, that is said and no failure."""
+    return SAID[standing(outcomes)], "ok"
 
 
 def _context(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -247,4 +319,8 @@ def _context(row: Mapping[str, Any]) -> Mapping[str, Any]:
         }
         for each in row["contexts"]
     ]
-    return {"feature": row["feature"], "logits": row["logits"], "steps": steps}
+    moved = {
+        side: [(token, value) for token, value in row["logits"][side] if sign * value > 0]
+        for side, sign in (("up", 1), ("down", -1))
+    }
+    return {"feature": row["feature"], "logits": moved, "steps": steps}

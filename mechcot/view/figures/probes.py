@@ -79,7 +79,7 @@ def probes(models: Sequence[Mapping[str, Any]]) -> go.Figure:
 def _probe_marks(
     target: Mapping[str, Any], site: str, *, colour: str, label: str
 ) -> list[tuple[int, go.Scatter]]:
-    """State by block and features at their block (row 1), both by thirds of the chain (row 2)."""
+    """State by block and features at their block (row 1), both by thirds of the chain (row 2); what was not held is left out."""
     found, layers = target["probes"], target["layers"]
     block = int(site.split(".")[1])
 
@@ -103,10 +103,14 @@ def _probe_marks(
     }
     sparse = {"mode": "markers", "marker": {"color": colour, "size": 10, "symbol": "diamond-open"}}
     words = {"mode": "markers", "marker": {"color": colour, "size": 8, "symbol": "square-open"}}
-    return [
+    marks = [
         mark(1, range(len(layers)), layers, name=f"{label}: state", **state),
-        mark(1, [block + 0.12], [found["features"]], name=f"{label}: features", **sparse),
-        mark(1, [WORDS_AT], [found["words"]], name=f"{label}: words", **words),
         mark(2, THIRDS, found["state"]["parts"], name=f"{label}: state", **state),
-        mark(2, THIRDS, found["features"]["parts"], name=f"{label}: features", **sparse),
     ]
+    if "features" in found:
+        name = f"{label}: features"
+        marks.append(mark(1, [block + 0.12], [found["features"]], name=name, **sparse))
+        marks.append(mark(2, THIRDS, found["features"]["parts"], name=name, **sparse))
+    if "words" in found:
+        marks.append(mark(1, [WORDS_AT], [found["words"]], name=f"{label}: words", **words))
+    return marks
