@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     traces_file = source
     if "chunks" in json.loads(text.splitlines()[0]):
         traces_file = out / "imported.jsonl"
-        print(f"imported: {import_traces(source, traces_file, kind='thought-anchors')}")
+        print(f"imported: {len(import_traces(source, traces_file).chains)}")
     first = Reasoner.load(checkpoint(out / "one", text=text, seed=0), dtype="float32")
     second = Reasoner.load(
         checkpoint(out / "two", text=text, seed=1), dtype="float32", policy=first.policy.shared()

@@ -108,14 +108,58 @@ def prune_online(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="Traces written elsewhere.")],
-    kind: Annotated[str, typer.Option("--format", help="thought-anchors, text, chat or inspect.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Chains written elsewhere: a file, or a folder of Thought Anchors."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", help="One of the formats below; default: what the file shows."),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=COLUMN (dotted paths are allowed): where to find question, answer (the reference), chain, answer_text, "
+            "id, sample, author or prompt; repeat for more."
+        ),
+    ] = None,
+    problems: Annotated[
+        str | None,
+        typer.Option(help="Questions and answers, joined by id (or by the question's text)."),
+    ] = None,
+    think: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            help="OPEN CLOSE: the marks of the thought; default: those that each text shows."
+        ),
+    ] = None,
 ) -> None:
-    """Turn foreign traces into the lines that --traces reads."""
-    from mechcot.influence.importing import import_traces
+    """Turn chains written elsewhere into the lines that --traces reads.
 
-    typer.echo(f"{import_traces(file, out, kind=kind)} traces in {out}")
+    Formats: jsonl (also a JSON array), lm-eval (samples_*.jsonl), inspect (.json and .eval logs, samples), responses (OpenAI, vLLM,
+    Anthropic, Gemini, Bedrock, Ollama; one a line or a batch's output), chat (messages, ShareGPT), thought-anchors (lines or folders),
+    parquet, csv, text (question, blank line, chain, `answer: ...`; texts apart by `---`).
+
+    Fields that are found by name: question, problem, query, prompt; answer, ground_truth, expected_answer, gold, target; chain,
+    reasoning, reasoning_content, thinking, cot, completion, generations, model_output, response, messages, solution; answer_text; id, sample, model.
+    """
+    from mechcot.influence.importing import import_traces
+    from mechcot.text.columns import field_options
+    from mechcot.text.problems import load_problems
+    from mechcot.text.tags import ThoughtTags
+
+    found = import_traces(
+        file,
+        out,
+        kind=kind,
+        fields=field_options(field or []),
+        problems=None if problems is None else load_problems(problems),
+        tags=None if think is None else ThoughtTags(*think),
+    )
+    if found.left_out:
+        typer.echo(found.told(), err=True)
+    typer.echo(f"{len(found.chains)} traces in {out}")
 
 
 def organism_chains(

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+from rich.console import Console
+
 from mechcot.core.errors import UserError
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
 from mechcot.model.foreign import read_chain
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
-from mechcot.text.problems import json_lines
-from mechcot.text.traces_in import load_chains
+from mechcot.text.records import records
+from mechcot.text.traces_in import read_chains
 
 
 def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[Trace]:
@@ -35,10 +37,13 @@ def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[T
     if n is not None and n < 1:
         msg = f"expected --n of at least 1, got {n}"
         raise UserError(msg)
-    first = next(iter(json_lines(path)), None)
+    first = next(records(path), None)
     if first is None:
         msg = f"{path}: no traces in it; expected JSON lines with question, chain, answer"
         raise UserError(msg)
-    if {"schema", "ids", "steps"} <= first[1].keys():
+    if {"schema", "ids", "steps"} <= first[2].keys():
         return [with_kinds(trace) for trace in read_traces(path)[:n]]
-    return [with_kinds(read_chain(reader, chain)) for chain in load_chains(path)[:n]]
+    loaded = read_chains(path)
+    if loaded.left_out:
+        Console(stderr=True).print(loaded.told(), markup=False)
+    return [with_kinds(read_chain(reader, chain)) for chain in loaded.chains[:n]]

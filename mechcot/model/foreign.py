@@ -3,7 +3,7 @@
 It is put behind the reader's prompt as that model would have written it: the mark that opens a thought where the prompt
 leaves it to the model, the chain, the mark that closes it, the answer, with the white space that its template has there.
 A text that was written without marks ends in the statement of its answer: what stands before is the chain. One that states
-nothing at its end is a chain that was not finished.
+nothing at its end is a chain without an answer. Only what a token limit cut is not finished.
 """
 
 from mechcot.core.problem import Completion
@@ -32,14 +32,14 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
 
     Args:
         reader: Whose prompt and marks are used.
-        chain: The chain; one that was never closed stays open, and counts as not finished where the reader has marks,
-            unless it ends in the statement of an answer.
+        chain: The chain; one that was never closed stays open, unless it ends in the statement of an answer. Only one that a
+            token limit cut counts as not finished.
         author: Name of the author.
     """
     policy = reader.policy
     prompt = reader.render(chain.problem)
     thought, answer, closed = chain.chain, chain.answer, chain.closed
-    if not closed and policy.opening:
+    if not closed and not chain.cut and policy.opening:
         thought, answer = _divided(thought, after=policy.asking.answer_after)
         closed = bool(answer)
     text = joined(thought, policy.closing, answer) if closed else thought
@@ -48,7 +48,7 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
         prompt=prompt,
         text=text if policy.opens_thought(prompt) else joined(policy.opening, text),
         model=author,
-        finished=closed or policy.tags is None,
+        finished=not chain.cut,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
@@ -25,7 +26,7 @@ from mechcot.study.plan import Study
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
-from mechcot.text.traces_in import load_chains
+from mechcot.text.traces_in import read_chains
 
 
 def problems_of(study: Study) -> list[Problem]:
@@ -146,12 +147,21 @@ def _usable(
         msg = (
             f"{author} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"
         )
+        raise UserError(msg)
+    cut = [trace for trace in traces if not trace.finished]
+    unread = [trace for trace in traces if trace.finished and trace.answer.text is None]
+    wrong = len(traces) - len(cut) - len(unread)
+    if study.traces is None:
+        why, way = "cut at the longest completion", "longer completions (--max-tokens)"
     else:
-        msg = (
-            f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}; "
-            f"{sum(not trace.finished for trace in traces)} were cut at the longest completion, the others have a wrong answer); "
-            "use --chains all, more problems, or longer completions (--max-tokens)"
+        why, way = (
+            "cut: a mark opens their thought and none closes it, or the file says so",
+            "chains that end",
         )
+    msg = (
+        f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {len(cut)} {why}; of {len(unread)} "
+        f"no answer could be read; {wrong} have a wrong answer. Use --chains all, more problems{f', or {way}' if cut else ''}"
+    )
     raise UserError(msg)
 
 
@@ -254,7 +264,10 @@ def imported(study: Study, reader: Reasoner) -> list[Trace]:
     if study.traces is None:
         msg = "expected a file of traces"
         raise UserError(msg)
-    chains = load_chains(study.traces)[: study.most]
+    loaded = read_chains(study.traces)
+    if loaded.left_out:
+        Console(stderr=True).print(loaded.told(), markup=False)
+    chains = loaded.chains[: study.most]
     authors = {chain.author for chain in chains}
     author = authors.pop() if len(authors) == 1 else "several authors"
     return [with_kinds(read_chain(reader, chain, author=author)) for chain in chains]

@@ -14,6 +14,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 
 _GSM8K_ANSWER = re.compile(r"####[^\S\n]*(?P<answer>[^\n]+?)\s*\Z")
+_SPACE = re.compile(r"\s*")
 _FIELDS = ("id", "question", "answer")
 # Short names, with repository, configuration and split.
 KNOWN_DATASETS: Mapping[str, tuple[str, str | None, str]] = {
@@ -65,7 +66,7 @@ def _looks_like_a_file(source: str) -> bool:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers (from 1) and objects of a file of JSON lines; blank lines are passed over, NaN is null.
+    """Line numbers (from 1) and objects of a file of JSON lines, or of an array of objects; NaN is null.
 
     Raises:
         UserError: The file is missing or unreadable, a line is not UTF-8, not JSON, or not an object.
@@ -75,7 +76,13 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except OSError as error:
         msg = f"{path}: cannot read the file ({error.strerror or error}); expected JSON lines"
         raise UserError(msg) from error
-    for line, data in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    several = _documents(raw)
+    if several is not None:
+        for line, value in several:
+            yield line, checked(value, where=f"{path}:{line}")
+        return
+    for line, data in enumerate(raw.split(b"\n"), start=1):
         if not data.strip():
             continue
         try:
@@ -89,12 +96,70 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(value, dict):
             msg = f"{path}:{line}: expected a JSON object, got {type(value).__name__}; one object a line"
             raise UserError(msg)
-        _plain(value, where=f"{path}:{line}")
-        yield line, value
+        yield line, checked(value, where=f"{path}:{line}")
+
+
+def _documents(raw: bytes) -> list[tuple[int, dict[str, Any]]] | None:
+    """The objects of one array, or one object over several lines, with the lines they begin on; None for JSON lines.
+
+    What is neither is None, too: read as lines, its fault gets a place.
+    """
+    head = raw.lstrip()[:1]
+    if head == b"{" and _is_object(raw.split(b"\n", 1)[0]):
+        return None
+    if head not in {b"[", b"{"}:
+        return None
+    try:
+        return _objects(raw.decode("utf-8"), array=head == b"[") or None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _objects(text: str, *, array: bool) -> list[tuple[int, dict[str, Any]]]:
+    """The objects of a text with their lines.
+
+    Raises:
+        ValueError: It is not an array of objects, or not objects one behind another.
+    """
+    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    found: list[tuple[int, dict[str, Any]]] = []
+    line, counted = 1, 0
+    position = _SPACE.match(text, 0).end() + array  # type: ignore[union-attr] - matches anywhere
+    end = len(text.rstrip()) - array
+    if array and text.rstrip()[-1:] != "]":
+        raise ValueError("an array that does not end")
+    while (position := _SPACE.match(text, position).end()) < end:  # type: ignore[union-attr]
+        if array and found:
+            if text[position] != ",":
+                raise ValueError("expected a comma")
+            position = _SPACE.match(text, position + 1).end()  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, position), position
+        value, position = decoder.raw_decode(text, position)
+        if not isinstance(value, dict):
+            raise ValueError("expected an object")  # noqa: TRY004 - the file is at fault
+        found.append((line, value))
+    return found
 
 
 DEEPEST = 50
 """Levels of a record: what is nested deeper is no data of a problem."""
+
+
+def checked(value: Any, *, where: str) -> Any:
+    """The value, which can be written again.
+
+    Raises:
+        UserError: It holds half a character, or is nested without end.
+    """
+    _plain(value, where=where)
+    return value
 
 
 def _plain(value: Any, *, where: str, key: str = "", depth: int = 0) -> None:

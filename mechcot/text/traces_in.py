@@ -1,38 +1,82 @@
-"""Read chains that were written elsewhere: JSON lines from an API, vLLM, Thought Anchors, chat logs.
+"""Read chains that were written elsewhere: JSON lines from an API, vLLM, Thought Anchors, chat logs, harnesses, training sets.
 
-Shapes of a line (several names for one thing, the first that is there counts):
+A record becomes one chain for each completion in it:
 
-    question   `question`, `problem` (text, or an object with `problem`), `prompt_text`, else the last user message
-    chain      `chain`, `reasoning`, `reasoning_trace`, `solution`, `completion`, `text`, else the assistant's
-               `reasoning_content` or message; a text with a closing thought mark is divided there
-    written    `answer_text`, `response`, `final`: what was written after the thought
-    reference  `ground_truth`, `gt_answer`, `reference`, `target`, else `answer`
-    optional   `id` / `item_id` of the problem, `sample` where one problem has several chains,
-               `author` / `model` / `model_name`, `prompt`; anything else goes to `meta`
+1. Which fields are the question, the reference and the model's text: `mechcot.text.columns`; `--field NAME=PATH` names them.
+2. Which completions the model's text holds: `mechcot.text.attempts`.
+3. What of a completion is thought and what is said: `mechcot.text.message` by fields, `mechcot.text.tags` by marks.
 
-Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is the reference, `solution` the raw text; its
-`chunks` with their importances stay in `meta`. A line of mechcot's own `traces.jsonl` is read as the chain it holds.
+`id`, `sample` (which of several chains for one problem), `author` and `prompt` are optional; anything else goes to `meta`.
+A record without a chain (its request failed, its thought is encrypted) is left out and counted; whatever
+is ambiguous or wrong stops with file and line. A line that `mechcot import` wrote, or a trace of mechcot's own, is read as the
+chain that it holds. Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is the reference, `solution` the model's text.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.problems import json_lines, text_field
-from mechcot.text.tags import THINK
+from mechcot.text.attempts import (
+    Attempt,
+    Written,
+    attempts,
+    check_answered,
+    divide,
+    was_cut,
+    withheld,
+)  # fmt: skip
+from mechcot.text.columns import (
+    AUTHOR,
+    CHATS,
+    IDS,
+    QUESTION,
+    REFERENCE,
+    WRITTEN,
+    Column,
+    named,
+    question_of,
+    reference_of,
+    text_columns,
+    thought_columns,
+)  # fmt: skip
+from mechcot.text.message import Kind, NoChain, Piece, ink_of, joined
+from mechcot.text.problems import text_field
+from mechcot.text.records import records
+from mechcot.text.tags import THINK, ThoughtTags
 
-_QUESTION = ("question", "problem", "prompt_text")
-_CHAIN = ("chain", "reasoning", "reasoning_trace", "solution", "completion", "text")
-_WRITTEN = ("answer_text", "response", "final")
-_REFERENCE = ("ground_truth", "gt_answer", "reference", "target", "answer")
-_ID = ("id", "item_id", "uuid")
-_AUTHOR = ("author", "model", "model_name")
-_USED = frozenset(
-    {*_QUESTION, *_CHAIN, *_WRITTEN, *_REFERENCE, *_ID, *_AUTHOR, "sample", "prompt", "messages"}
+_LINE = (
+    "id",
+    "sample",
+    "question",
+    "reference",
+    "chain",
+    "answer_text",
+    "author",
+    "prompt",
+    "opened",
+    "closed",
+    "cut",
 )
+"""The fields of a line that `as_line` writes."""
+_EMPTY = (
+    "reasoning",
+    "reasoning_content",
+    "thinking",
+    "completion",
+    "text",
+    "response",
+    "output",
+    "generation",
+)
+_BULK = frozenset({
+    *_LINE, *CHATS, "resps", "filtered_resps", "arguments", "doc", "choices", "candidates", "message", "response", "output",
+    "outputs", "content", "usage", "events", "finish_reason", "stop_reason", "generations", "text", "completion", "final",
+    "reasoning", "reasoning_trace", "author", "model", "model_name",
+})  # fmt: skip
+"""What of a record is not kept as `meta`: what the chain itself holds, and bulk."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +85,14 @@ class ForeignChain:
 
     Attributes:
         problem: The question with its reference answer.
-        chain: The thought, without marks.
+        chain: The thought, without marks; of a plain text all of it.
         answer: What was written after it; empty when there was nothing.
         author: Who wrote it, as the file says.
         prompt: The prompt it was written behind, if the file says so.
         closed: Whether the thought was closed.
         sample: Which of several chains for one problem; empty when the file does not say.
+        opened: Whether a mark or a field's name says that the chain is a thought; without it the text is plain.
+        cut: Whether a token limit ended the text: the source says so, or a mark opens the thought and none closes it.
     """
 
     problem: Problem
@@ -56,6 +102,8 @@ class ForeignChain:
     prompt: str | None = None
     closed: bool = True
     sample: str = ""
+    opened: bool = True
+    cut: bool = False
 
     @property
     def text(self) -> str:
@@ -63,82 +111,445 @@ class ForeignChain:
         return f"{self.chain}{THINK.close}{self.answer}" if self.closed else self.chain
 
 
-def load_chains(path: str | Path) -> list[ForeignChain]:
+@dataclass(frozen=True)
+class Loaded:
+    """The chains of a file.
+
+    Attributes:
+        chains: In the order of the file.
+        places: File and line of each.
+        left_out: A sentence for each record without a chain, with its place.
+    """
+
+    chains: list[ForeignChain]
+    places: list[str]
+    left_out: list[str]
+
+    def told(self) -> str:
+        """How many records were left out and why the first was; empty where none was."""
+        if not self.left_out:
+            return ""
+        n = len(self.left_out)
+        return f"{n} {'record' if n == 1 else 'records'} left out, {len(self.chains)} chains read; {self.left_out[0]}"
+
+
+def load_chains(path: str | Path, **options: Any) -> list[ForeignChain]:
+    """Load foreign chains; `read_chains` says what was left out, too.
+
+    Args:
+        path: The file.
+        options: Those of `read_chains`.
+
+    Raises:
+        UserError: As `read_chains`.
+    """
+    return read_chains(path, **options).chains
+
+
+def read_chains(
+    path: str | Path,
+    *,
+    kind: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    problems: Sequence[Problem] | None = None,
+    tags: ThoughtTags | None = None,
+) -> Loaded:
     """Load foreign chains.
 
     Args:
-        path: A file of JSON lines in one of the shapes of the module's text.
+        path: A file, or a folder of Thought Anchors, in one of the formats of `mechcot.text.records`.
+        kind: Its format; None for the one that it shows.
+        fields: Where to find something (`mechcot.text.columns.FIELDS`): a map from our name to a dotted path.
+        problems: Questions and references, joined by id, or by the question's text.
+        tags: The marks of the thought; None for those that each text shows.
 
     Raises:
-        UserError: No such file, a line that is not a JSON object or lacks something (with its number), a
-            repeated id (of one `sample`), one id with two questions or answers, or no line at all.
+        UserError: No such file, a record that is wrong (with its place), a repeated id (of one `sample`), one id with two
+            questions or answers, or no chain at all.
     """
     path = Path(path)
-    found: list[ForeignChain] = []
-    seen: dict[tuple[str, str], int] = {}
-    asked: dict[str, tuple[int, Problem]] = {}
-    for line, record in json_lines(path):
-        chain = foreign_chain(record, where=f"{path}:{line}", number=line)
+    left_out: list[str] = []
+    kept = _Kept()
+    for where, number, record in records(path, kind=kind):
+        try:
+            found = foreign_chains(
+                record, where=where, number=number, fields=fields, problems=problems, tags=tags
+            )
+        except NoChain as reason:
+            left_out.append(str(reason))
+            continue
+        for chain in found:
+            kept.add(chain, where=where, repeats="filter" in record)
+    if not kept.chains and left_out:
+        msg = (
+            left_out[0] if len(left_out) == 1 else f"{left_out[0]} (so all {len(left_out)} records)"
+        )
+        raise UserError(msg)
+    if not kept.chains:
+        msg = f"{path}: no chains in it; expected JSON lines with question, chain, answer, or a format that `mechcot import --help` names"
+        raise UserError(msg)
+    return Loaded(kept.chains, kept.places, left_out)
+
+
+class _Kept:
+    """The chains so far, and where each id was first seen."""
+
+    def __init__(self) -> None:
+        self.chains: list[ForeignChain] = []
+        self.places: list[str] = []
+        self._seen: dict[tuple[str, str], tuple[str, ForeignChain]] = {}
+        self._asked: dict[str, tuple[str, Problem]] = {}
+
+    def add(self, chain: ForeignChain, *, where: str, repeats: bool) -> None:
+        """Keep a chain; one that a harness repeats for each filter is kept once."""
         key = (chain.problem.id, chain.sample)
-        if key in seen:
+        place, before = self._seen.setdefault(key, (where, chain))
+        if before is not chain:
+            if repeats and (before.chain, before.answer) == (chain.chain, chain.answer):
+                return
             msg = (
-                f"{path}:{line}: the id {chain.problem.id!r} stands on line {seen[key]} already; ids must differ, "
+                f"{where}: the id {chain.problem.id!r} stands on {_line(place)} already; ids must differ, "
                 "or several chains for one problem each have a `sample` of their own"
             )
             raise UserError(msg)
-        seen[key] = line
-        first, problem = asked.setdefault(chain.problem.id, (line, chain.problem))
+        place, problem = self._asked.setdefault(chain.problem.id, (where, chain.problem))
         if (problem.question, problem.answer) != (chain.problem.question, chain.problem.answer):
-            msg = f"{path}:{line}: the problem {problem.id!r} has another question or answer on line {first}"
+            msg = f"{where}: the problem {problem.id!r} has another question or answer on {_line(place)}"
             raise UserError(msg)
-        found.append(chain)
-    if not found:
-        msg = f"{path}: no chains in it; expected JSON lines with question, chain, answer"
+        self.chains.append(chain)
+        self.places.append(where)
+
+
+def _line(where: str) -> str:
+    place = where.rpartition(":")[2]
+    return f"line {place}" if place.isdigit() else where
+
+
+def foreign_chains(
+    record: Mapping[str, Any],
+    *,
+    where: str,
+    number: int,
+    fields: Mapping[str, str] | None = None,
+    problems: Sequence[Problem] | None = None,
+    tags: ThoughtTags | None = None,
+) -> list[ForeignChain]:
+    """One record of a file as chains, one for each completion in it.
+
+    Args:
+        record: The object.
+        where: File and line, for messages.
+        number: Number of the line; names a chain without an id.
+        fields: As for `read_chains`.
+        problems: As for `read_chains`.
+        tags: As for `read_chains`.
+
+    Raises:
+        NoChain: It holds no chain: its request failed, its thought is sealed, there is only a summary, a tool was used.
+        UserError: Something is missing, of the wrong kind, or ambiguous.
+    """
+    if _is_line(record):
+        return [_of_line(record, where=where)]
+    if {"schema", "steps", "completion"} <= record.keys():
+        record = _own(record, where=where)
+    given = named(record, fields or {}, where=where)
+    flat, meta = _flat(record)
+    problem, used = _problem(flat, given, where=where, number=number, problems=problems)
+    found, taken = _written(flat, given, problem.question, where=where, tags=tags)
+    meta = {key: value for key, value in meta.items() if key not in _BULK | used | taken}
+    problem = replace(problem, meta={**problem.meta, **meta})
+    author = given.get("author") or next(
+        (flat[key] for key in AUTHOR if _says(flat.get(key))), "imported"
+    )
+    prompt = given.get("prompt", flat.get("prompt") if "prompt" not in used else None)
+    chain = ForeignChain(
+        problem, "", "", author=str(author), prompt=prompt if isinstance(prompt, str) else None
+    )
+    sample = given.get("sample", flat.get("sample"))
+    names = _samples(None if isinstance(sample, (Mapping, list)) else sample, len(found))
+    return [
+        replace(
+            chain, chain=one.chain, answer=one.answer, opened=one.opened, closed=one.closed, cut=one.cut, sample=name
+        )
+        for one, name in zip(found, names, strict=True)
+    ]  # fmt: skip
+
+
+def _says(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _samples(sample: Any, n: int) -> list[str]:
+    own = "" if sample is None else str(sample)
+    return [own] if n == 1 else [f"{own}.{index}" if own else str(index) for index in range(n)]
+
+
+def _flat(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record with a problem that is an object (Thought Anchors) opened, and what may become `meta`."""
+    flat, meta = dict(record), dict(record)
+    if isinstance(flat.get("problem"), Mapping):
+        inner = dict(flat.pop("problem"))
+        meta.pop("problem")
+        meta |= {key: value for key, value in inner.items() if key not in {"problem", "gt_answer"}}
+        flat |= {
+            key: value
+            for key, value in inner.items()
+            if key in {"problem", "question", "gt_answer"}
+        }
+    return flat, meta
+
+
+def _problem(
+    flat: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    where: str,
+    number: int,
+    problems: Sequence[Problem] | None,
+) -> tuple[Problem, set[str]]:
+    """The problem of a record, and the fields that it took."""
+    question, asked = question_of(flat, where=where) if "question" not in given else (None, "")
+    if "question" in given:
+        question, _ = question_of({"question": given["question"]}, where=where)
+    name, column = _id(flat, given, where=where)
+    if problems is not None:
+        return _joined(problems, name, question, where=where), {asked, column}
+    reference, held = reference_of(
+        {"answer": given["answer"]} if "answer" in given else flat, where=where
+    )
+    if question is None:
+        expected = ", ".join(key for key in QUESTION if "." not in key)
+        msg = (
+            f"{where}: no question: expected one of {expected}, messages or prompt; found {sorted(map(str, flat))}; "
+            "name it with --field question=COLUMN, or join problems by id with --problems FILE"
+        )
         raise UserError(msg)
+    if reference is None:
+        expected = ", ".join(key for key in REFERENCE if "." not in key)
+        msg = (
+            f"{where}: no answer: expected one of {expected}; found {sorted(map(str, flat))}; "
+            "name it with --field answer=COLUMN, or join problems by id with --problems FILE"
+        )
+        raise UserError(msg)
+    return Problem(name or f"line-{number:05d}", question, reference), {
+        asked,
+        held,
+        column,
+        "answer",
+    }
+
+
+def _id(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> tuple[str | None, str]:
+    """The problem's id and its field; a response's own id (`chatcmpl-...`) names no problem."""
+    if "id" in given:
+        return text_field(given, "id", where=where), ""
+    for key in IDS:
+        if flat.get(key) is None or (
+            key == "id" and {"object", "choices"} & flat.keys() and "question" not in flat
+        ):
+            continue
+        return text_field(flat, key, where=where), key
+    return None, ""
+
+
+def _joined(
+    problems: Iterable[Problem], name: str | None, question: str | None, *, where: str
+) -> Problem:
+    by_id = {problem.id: problem for problem in problems}
+    by_text = {problem.question.strip(): problem for problem in problems}
+    problem = by_id.get(name or "") or by_text.get((question or "").strip())
+    if problem is None:
+        msg = (
+            f"{where}: the id {name!r} stands in none of the {len(by_id)} problems of --problems, nor does its question; "
+            "name the field that holds the problem's id with --field id=PATH"
+        )
+        raise UserError(msg)
+    return problem
+
+
+def _written(
+    flat: Mapping[str, Any],
+    given: Mapping[str, Any],
+    question: str,
+    *,
+    where: str,
+    tags: ThoughtTags | None,
+) -> tuple[list[Written], set[str]]:
+    """The completions of a record, and the fields they stand in."""
+    found, taken = _attempts(flat, given, question, where=where, tags=tags)
+    cut, counted = was_cut(flat), withheld(flat)
+    whole = (replace(one, turns=(*counted, *one.turns), cut=one.cut or cut) for one in found)
+    return [divide(one, tags=tags, where=where) for one in whole], taken
+
+
+def _attempts(
+    flat: Mapping[str, Any],
+    given: Mapping[str, Any],
+    question: str,
+    *,
+    where: str,
+    tags: ThoughtTags | None,
+) -> tuple[list[Attempt], set[str]]:
+    said = _said(flat, given, where=where)
+    value = given.get("chain", flat.get("chain"))
+    if value is not None:
+        kind = Kind.SAID if "chain" in given and not said else Kind.THOUGHT
+        empty = [Attempt(((Piece(kind, ""),),))]
+        found = [] if value == "" else attempts(value, where=where, kind=kind)
+        return [_then(_as_thought(one, Kind.SUMMARY), said) for one in found or empty], {"chain"}
+    thought = thought_columns(flat, question, where=where, tags=tags)
+    if thought is not None and said and thought.text.strip():
+        return [_then(one, said) for one in _merged(thought)], {thought.name}
+    text = text_columns(flat, question, where=where, tags=tags)
+    if thought is not None and text is None:
+        return [_then(one, said) for one in _beside(thought, None, where=where)], {thought.name}
+    if thought is not None and thought.text.strip():
+        return _beside(thought, text, where=where), {thought.name, text.name if text else ""}
+    if text is None:
+        return [_nothing(flat, where=where)], set()
+    found = [_behind_prompt(one, flat.get("prompt")) for one in text.attempts]
+    after = next((flat[key] for key in ("answer_text", "final") if _says(flat.get(key))), "")
+    if after:
+        found = [_then(_as_thought(one, Kind.SAID), after) for one in found]
+    return found, {text.name}
+
+
+def _said(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> str:
+    """What stands behind a thought: a field that says so, or an `answer` that is not the reference."""
+    value = given.get("answer_text")
+    if value is None:
+        value = next((flat[key] for key in WRITTEN if _says(flat.get(key))), None)
+    if value is None and "answer" not in given and flat.get("answer") is not None:
+        _, column = reference_of(flat, where=where)
+        value = flat["answer"] if column != "answer" else None
+    return (
+        str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+    )
+
+
+def _then(attempt: Attempt, said: str) -> Attempt:
+    """A completion with something said behind it."""
+    *earlier, last = attempt.turns or ((),)
+    return replace(attempt, turns=(*earlier, (*last, *([Piece(Kind.SAID, said)] if said else []))))
+
+
+def _as_thought(attempt: Attempt, kind: Kind) -> Attempt:
+    """A completion of which pieces of one kind are taken for the thought, because the user or another field says so."""
+    turns = (
+        tuple(replace(p, kind=Kind.THOUGHT) if p.kind is kind else p for p in turn)
+        for turn in attempt.turns
+    )
+    return replace(attempt, turns=tuple(turns))
+
+
+def _merged(thought: Column) -> list[Attempt]:
+    """The texts of a list as one thought."""
+    if len(thought.attempts) == 1:
+        return list(thought.attempts)
+    turns = tuple(turn for one in thought.attempts for turn in one.turns)
+    texts = joined([piece.text for turn in turns for piece in turn if piece.kind is Kind.THOUGHT])
+    others = tuple(piece for turn in turns for piece in turn if piece.kind is not Kind.THOUGHT)
+    return [Attempt(((*others, Piece(Kind.THOUGHT, texts)),))]
+
+
+def _beside(thought: Column, text: Column | None, *, where: str) -> list[Attempt]:
+    """Thoughts with the texts that were said behind them.
+
+    Raises:
+        UserError: Their numbers differ, or the text holds another thought.
+    """
+    if text is None:
+        several = len(thought.attempts) > 1 and thought.name.endswith("s")
+        return list(thought.attempts) if several else _merged(thought)
+    thoughts = _merged(thought) if len(text.attempts) == 1 else list(thought.attempts)
+    if len(thoughts) != len(text.attempts):
+        msg = f"{where}: {thought.name!r} holds {len(thoughts)} thoughts and {text.name!r} {len(text.attempts)} texts; expected as many"
+        raise UserError(msg)
+    found = []
+    for one, said in zip(thoughts, text.attempts, strict=True):
+        inner = ink_of(said.pieces, Kind.THOUGHT)
+        if inner and inner != ink_of(one.pieces, Kind.THOUGHT):
+            msg = f"{where}: {thought.name!r} and the thought in {text.name!r} differ; name the one with --field chain=PATH"
+            raise UserError(msg)
+        whole = (*one.pieces, *(piece for piece in said.pieces if piece.kind is not Kind.THOUGHT))
+        found.append(Attempt((whole,), cut=one.cut or said.cut))
     return found
 
 
-def foreign_chain(record: Mapping[str, Any], *, where: str, number: int) -> ForeignChain:
-    """One line of a file as a chain.
+def _behind_prompt(attempt: Attempt, prompt: Any) -> Attempt:
+    """A completion without the prompt that its text begins with."""
+    turns = attempt.turns
+    if not isinstance(prompt, str) or not prompt.strip() or not turns or not turns[0]:
+        return attempt
+    first = turns[0][0]
+    rest = replace(first, text=first.text.removeprefix(prompt))
+    return replace(attempt, turns=((rest, *turns[0][1:]), *turns[1:]))
 
-    Args:
-        record: The line's object, in one of the shapes of the module's text.
-        where: File and line, for messages.
-        number: Number of the line; names a chain without an id.
+
+def _nothing(flat: Mapping[str, Any], *, where: str) -> Attempt:
+    """An empty completion, where a field for it is there and empty.
 
     Raises:
-        UserError: Something is missing or of the wrong kind.
+        NoChain: The record says that its request failed.
+        UserError: There is no field for it.
     """
-    record = (
-        _own(record, where=where) if {"schema", "steps", "completion"} <= record.keys() else record
+    check_answered(flat, where=where)
+    if any(isinstance(flat.get(key), list) for key in CHATS):
+        msg = f"{where}: no assistant message after the last user message"
+        raise NoChain(msg)
+    msg = (
+        f"{where}: no chain: expected one of chain, {', '.join(_EMPTY)}, solution or messages; "
+        f"found {sorted(map(str, flat))}; name it with --field chain=COLUMN"
     )
-    flat = dict(record)
-    meta = {key: value for key, value in record.items() if key not in _USED}
-    if isinstance(flat.get("problem"), Mapping):  # Thought Anchors
-        inner = dict(flat.pop("problem"))
-        meta |= {key: value for key, value in inner.items() if key not in {"problem", "gt_answer"}}
-        flat |= {key: value for key, value in inner.items() if key in {"problem", "gt_answer"}}
-    flat |= _from_messages(flat.get("messages"), where=where)
-    question = _first(flat, _QUESTION, what="question", where=where)
-    reference = _first(flat, _REFERENCE, what="answer", where=where)
-    chain, answer, closed = _divided(flat, where=where)
-    name = next((key for key in _ID if flat.get(key) is not None), None)
-    author = next((str(flat[key]) for key in _AUTHOR if flat.get(key)), "imported")
-    prompt = flat.get("prompt")
+    raise UserError(msg)
+
+
+def _is_line(record: Mapping[str, Any]) -> bool:
+    return isinstance(record.get("chain"), str) and all(
+        isinstance(record.get(key), bool) for key in ("opened", "closed")
+    )
+
+
+def _of_line(record: Mapping[str, Any], *, where: str) -> ForeignChain:
+    """The chain of a line that `as_line` wrote, to the character."""
+    text = {key: record.get(key) for key in ("sample", "answer_text", "author", "prompt")}
+    if not all(value is None or isinstance(value, str) for value in text.values()):
+        msg = f"{where}: {', '.join(text)} must be text in a line that `mechcot import` wrote; import the file anew"
+        raise UserError(msg)
     return ForeignChain(
         problem=Problem(
-            id=f"line-{number:05d}" if name is None else text_field(flat, name, where=where),
-            question=question,
-            answer=reference,
-            meta=meta,
+            id=text_field(record, "id", where=where),
+            question=text_field(record, "question", where=where),
+            answer=text_field(record, "reference", where=where),
+            meta={key: value for key, value in record.items() if key not in _LINE},
         ),
-        chain=chain,
-        answer=answer,
-        author=author,
-        prompt=prompt if isinstance(prompt, str) else None,
-        closed=closed,
-        sample="" if flat.get("sample") is None else str(flat["sample"]),
+        chain=record["chain"],
+        answer=text["answer_text"] or "",
+        author=text["author"] or "imported",
+        prompt=text["prompt"],
+        closed=record["closed"],
+        sample=text["sample"] or "",
+        opened=record["opened"],
+        cut=record.get("cut") is True,
     )
+
+
+def as_line(chain: ForeignChain) -> dict[str, Any]:
+    """A foreign chain as the line that is read back to an equal chain."""
+    line = {
+        "id": chain.problem.id,
+        "question": chain.problem.question,
+        "reference": chain.problem.answer,
+        "chain": chain.chain,
+        "answer_text": chain.answer,
+        "author": chain.author,
+        "opened": chain.opened,
+        "closed": chain.closed,
+    }
+    line |= {"cut": True} if chain.cut else {}
+    line |= {"sample": chain.sample} if chain.sample else {}
+    line |= {} if chain.prompt is None else {"prompt": chain.prompt}
+    return {key: value for key, value in chain.problem.meta.items() if key not in _LINE} | line
 
 
 def _own(record: Mapping[str, Any], *, where: str) -> dict[str, Any]:
@@ -157,84 +568,3 @@ def _own(record: Mapping[str, Any], *, where: str) -> dict[str, Any]:
         "author": record.get("author"),
         "sample": sample.removeprefix("/") or None,
     }
-
-
-def _first(record: Mapping[str, Any], names: tuple[str, ...], *, what: str, where: str) -> str:
-    name = next((name for name in names if record.get(name) is not None), None)
-    if name is None:
-        msg = f"{where}: no {what}: expected one of {', '.join(names)}; found {sorted(map(str, record))}"
-        raise UserError(msg)
-    return text_field(record, name, where=where)
-
-
-def _divided(record: Mapping[str, Any], *, where: str) -> tuple[str, str, bool]:
-    """Chain, what follows it, and whether the thought was closed. An empty chain is allowed: it becomes a counted row."""
-    name = next((name for name in _CHAIN if isinstance(record.get(name), str)), None)
-    if name is None:
-        msg = f"{where}: no chain: expected one of {', '.join(_CHAIN)} or messages; found {sorted(map(str, record))}"
-        raise UserError(msg)
-    text = str(record[name])
-    if text:
-        text = text if not text.strip() else text_field(record, name, where=where)
-    lead = len(text) - len(text.lstrip())
-    if text.startswith(THINK.open, lead):
-        text = text[lead + len(THINK.open) :]
-    chain, mark, rest = text.partition(THINK.close)
-    written = next(
-        (
-            text_field(record, key, where=where) if record[key].strip() else ""
-            for key in _WRITTEN
-            if isinstance(record.get(key), str)
-        ),
-        "",
-    )
-    if mark:
-        return chain, rest or written, True
-    reference_given = any(record.get(key) is not None for key in _REFERENCE[:-1])
-    if not written and reference_given and record.get("answer") is not None:
-        written = str(record["answer"])
-    return chain, written, bool(written.strip())
-
-
-def _from_messages(messages: Any, *, where: str) -> dict[str, str]:
-    """Question and chain of a chat: its last user message and the assistant message after it."""
-    if messages is None:
-        return {}
-    if not isinstance(messages, list) or not all(isinstance(m, Mapping) for m in messages):
-        msg = f"{where}: 'messages' must be a list of objects with role and content"
-        raise UserError(msg)
-    question: dict[str, str] = {}
-    turns: list[tuple[str, str]] = []
-    for message in messages:
-        text, thought = _content(message, where=where)
-        if message.get("role") == "user":
-            question, turns = {"question": text}, []
-        elif message.get("role") == "assistant":
-            turns.append((text, thought))
-        elif turns:
-            msg = f"{where}: a message by {message.get('role')!r} stands inside the answer; expected a chain that the model wrote alone"
-            raise UserError(msg)
-    if not turns:
-        msg = f"{where}: no assistant message after the last user message"
-        raise UserError(msg)
-    if not any(thought for _, thought in turns):
-        return question | {"chain": "\n\n".join(text for text, _ in turns)}
-    *earlier, (answer, last) = turns
-    pieces = [piece for text, thought in earlier for piece in (thought, text)]
-    chain = "\n\n".join(piece for piece in (*pieces, last) if piece)
-    return question | {"chain": chain, "answer_text": answer}
-
-
-def _content(message: Mapping[str, Any], *, where: str) -> tuple[str, str]:
-    """Text and thought of one message; the content may be text or a list of typed parts."""
-    content = message.get("content") or ""
-    thought = str(message.get("reasoning_content") or message.get("reasoning") or "")
-    if isinstance(content, str):
-        return content, thought
-    if not isinstance(content, list):
-        msg = f"{where}: a message's content must be text or a list of parts, got {type(content).__name__}"
-        raise UserError(msg)
-    parts = [part for part in content if isinstance(part, Mapping)]
-    text = "".join(str(p.get("text") or "") for p in parts if p.get("type", "text") == "text")
-    thought += "".join(str(p.get("reasoning") or "") for p in parts if p.get("type") == "reasoning")
-    return text, thought

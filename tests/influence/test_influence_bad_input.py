@@ -97,7 +97,7 @@ def test_a_chain_of_600_steps_is_counted_where_it_does_not_fit_and_read_where_it
         (b'{"question": "q", "chain": null, "answer": "1"}', ":1: no chain"),
         (b"[1]", ":1: expected a JSON object, got list"),
         (bytes(range(256)), ":1: not JSON"),
-        (b"", "no traces in it"),
+        (b"", "no (?:traces|chains) in it"),
     ],
 )
 def test_bad_files_name_file_and_line_in_every_command(reader, tmp_path, data, said):
@@ -140,9 +140,18 @@ def test_a_number_of_traces_below_one_is_refused(reader, tmp_path):
         load_traces(path, reader, n=-1)
 
 
-def test_only_a_reader_with_marks_of_a_thought_takes_an_open_chain_for_unfinished(reader, tmp_path):
+def test_a_chain_without_marks_is_finished_and_one_that_opens_and_never_closes_is_not(
+    reader, tmp_path
+):
     folder = save_tiny(tmp_path / "m", byte_tokenizer(merges=20), seed=0, layers=1)
     plain = Reasoner.load(folder, dtype="float32")
-    path = write(tmp_path / "open.jsonl", line("open", chain="3 + 4 = 7. So 7."))
-    assert [trace.finished for trace in load_traces(path, plain)] == [True]
-    assert [trace.finished for trace in load_traces(path, reader)] == [False]
+    path = write(
+        tmp_path / "open.jsonl",
+        line("field", chain="3 + 4 = 7. So 7."),
+        line("plain", completion="3 + 4 = 7. So 7."),
+        line("open", completion="<think>3 + 4 = 7. So"),
+        line("limit", completion="3 + 4 = 7. So", finish_reason="length"),
+    )
+    for each in (plain, reader):
+        finished = {trace.problem.id: trace.finished for trace in load_traces(path, each)}
+        assert finished == {"field": True, "plain": True, "open": False, "limit": False}

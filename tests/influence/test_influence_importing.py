@@ -57,7 +57,7 @@ def write(path: Path, *records: object) -> Path:
 )
 def test_each_format_gives_lines_that_traces_reads(tmp_path, kind, record, chain, author):
     out = tmp_path / "out.jsonl"
-    assert import_traces(write(tmp_path / "in.jsonl", record), out, kind=kind) == 1
+    assert len(import_traces(write(tmp_path / "in.jsonl", record), out, kind=kind).chains) == 1
     (found,) = load_chains(out)
     assert (found.problem.question, found.problem.answer) == ("q?", "4")
     assert (found.chain, found.answer.strip(), found.closed) == (chain, "4", True)
@@ -69,7 +69,7 @@ def test_each_format_gives_lines_that_traces_reads(tmp_path, kind, record, chain
 
 def test_plain_texts_are_parted_and_keep_their_paragraphs(tmp_path):
     (tmp_path / "in.txt").write_text(TEXT)
-    assert import_traces(tmp_path / "in.txt", tmp_path / "out.jsonl", kind="text") == 2
+    assert len(import_traces(tmp_path / "in.txt", tmp_path / "out.jsonl", kind="text").chains) == 2
     first, second = load_chains(tmp_path / "out.jsonl")
     assert (first.chain, first.problem.answer) == ("One. Two.\n\nThree.", "4")
     assert (second.problem.question, second.chain) == ("p?", "Five.")
@@ -105,7 +105,7 @@ def test_a_tag_may_be_a_text_and_an_importance_that_is_no_number_is_absent(tmp_p
 
 def test_epochs_of_an_inspect_log_are_samples_of_one_problem(tmp_path):
     path = write(tmp_path / "in.jsonl", INSPECT | {"epoch": 0}, INSPECT | {"epoch": 2})
-    assert import_traces(path, tmp_path / "out.jsonl", kind="inspect") == 2
+    assert len(import_traces(path, tmp_path / "out.jsonl", kind="inspect").chains) == 2
     found = load_chains(tmp_path / "out.jsonl")
     assert [(chain.problem.id, chain.sample) for chain in found] == [("7", "0"), ("7", "2")]
 
@@ -128,7 +128,7 @@ def test_epochs_of_an_inspect_log_are_samples_of_one_problem(tmp_path):
             ":1: no assistant",
         ),
         ("chat", b"\xff", ":1: not UTF-8"),
-        ("chat", b"", "no traces in it"),
+        ("chat", b"", "no chains in it"),
         ("text", b"q\n\nc\nanswer: 4\n---\nq only\n", ":6: expected the question"),
         ("text", b"q\n\n\xff\nanswer: 4", ":3: not UTF-8"),
         ("pdf", b"{}", "unknown format 'pdf'"),
@@ -153,7 +153,9 @@ def test_mistakes_name_file_and_line(tmp_path, kind, data, said):
 )
 def test_the_published_traces_come_through_whole(tmp_path):
     raw = [json.loads(line) for line in ANCHORS.read_text().splitlines()]
-    assert import_traces(ANCHORS, tmp_path / "out.jsonl", kind="thought-anchors") == len(raw)
+    assert len(
+        import_traces(ANCHORS, tmp_path / "out.jsonl", kind="thought-anchors").chains
+    ) == len(raw)
     for record, chain in zip(raw, load_chains(tmp_path / "out.jsonl"), strict=True):
         assert chain.chain in record["solution"]
         assert "".join(pieces(chain.chain)) == chain.chain
@@ -167,7 +169,7 @@ def test_several_chains_of_one_problem_keep_their_samples(tmp_path):
     line = {"id": "a", "question": "q", "chain": "One.", "answer": "1"}
     rows = [line | {"sample": name} for name in ("0", "1")]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert import_traces(source, out, kind="chat") == 2
+    assert len(import_traces(source, out, kind="chat").chains) == 2
     assert [chain.sample for chain in load_chains(out)] == ["0", "1"]
     source.write_text("".join(json.dumps(line) + "\n" for _ in rows))
     with pytest.raises(UserError, match=r"in\.jsonl:2: the id 'a' stands on line 1 already"):

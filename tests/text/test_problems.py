@@ -40,6 +40,25 @@ def test_nan_beside_a_problem_is_null(tmp_path):
     assert found.meta == {"score": None}
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_is_read_as_lines_are(tmp_path, indent):
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps([GOOD, GOOD | {"id": "b"}], indent=indent))
+    assert [problem.id for problem in load_problems(path)] == ["a", "b"]
+    path.write_text(json.dumps(GOOD, indent=2))
+    assert [problem.id for problem in load_problems(path)] == ["a"]
+
+
+def test_a_fault_in_an_array_is_named_by_its_line(tmp_path):
+    path = tmp_path / "p.json"
+    path.write_text(f"[{json.dumps(GOOD)},\n\n{json.dumps({'id': 'b', 'question': 'x'})}]")
+    with pytest.raises(UserError, match=r"p\.json:3: 'answer' is missing"):
+        load_problems(path)
+    path.write_text("[{}\n{}]")
+    with pytest.raises(UserError, match=r"p\.json:1: not JSON"):
+        load_problems(path)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -57,7 +76,7 @@ def test_nan_beside_a_problem_is_null(tmp_path):
         ([GOOD | {"more": nested(60)}], r"'more' is nested more than 50 levels deep"),
         ([GOOD, b"", GOOD], r"p\.jsonl:3: the id 'a' stands on line 1 already; ids must differ"),
         ([GOOD, b"{oops"], r"p\.jsonl:2: not JSON .* expected one object a line"),
-        ([[GOOD]], r"p\.jsonl:1: expected a JSON object, got list"),
+        ([[1]], r"p\.jsonl:1: expected a JSON object, got list"),
         ([b'{"id": "\xff"}'], r"p\.jsonl:1: not UTF-8 \(byte 8\); save the file as UTF-8"),
         ([b""], r"p\.jsonl: no problems in it"),
     ],

@@ -170,4 +170,4 @@ def test_own_traces_are_read_as_the_chains_they_hold(tmp_path):
     path = tmp_path / "own.jsonl"
     write_traces(path, [trace])
     (found,) = load_chains(path)
-    assert found == ForeignChain(problem, "c", "4", author="one", closed=True, sample="2")
+    assert found == ForeignChain(problem, "c", "4", author="one", sample="2")

@@ -1,0 +1,304 @@
+r"""The completions that a response, a column or a chat holds, each divided into chain and answer.
+
+    attempts   a value as it came -> one list of pieces a completion: `choices`, `candidates`, vLLM's `outputs`, lists of
+               texts are several; `response.body`, `result.message`, `output.message` are looked into
+    divide     the pieces of one completion -> chain, answer, and what is known of the thought's marks
+
+A completion whose thought stands in a field of its own is divided there; else at the marks that the text shows
+(`mechcot.text.tags`); a text without marks is plain: all of it is the chain.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from mechcot.core.errors import UserError
+from mechcot.text.message import (
+    Kind,
+    NoChain,
+    Piece,
+    ink,
+    joined,
+    names_thought,
+    pieces,
+    plain_name,
+)
+from mechcot.text.tags import Thought, ThoughtTags, find_thought, tags_in
+
+_SEVERAL = ("choices", "candidates", "generations", "outputs")
+_WITHIN = ("response", "body", "result", "message", "output")
+_FINISH = ("finish_reason", "stop_reason", "done_reason", "stop_type")
+_CUT = frozenset({
+    "length", "max_tokens", "max_output_tokens", "model_length", "max_length", "token_limit", "incomplete", "limit",
+    "model_context_window_exceeded",
+})  # fmt: skip
+ASSISTANTS = frozenset(
+    {"assistant", "gpt", "model", "ai", "bot", "chatbot", "chatgpt", "llm", "message"}
+)
+USERS = frozenset({"user", "human"})
+_COUNTS = frozenset({"reasoning_tokens", "thoughts_token_count"})
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One completion.
+
+    Attributes:
+        turns: The pieces of each message of it.
+        cut: Whether the source says that a token limit ended it.
+    """
+
+    turns: tuple[tuple[Piece, ...], ...]
+    cut: bool = False
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The pieces of all messages."""
+        return tuple(piece for turn in self.turns for piece in turn)
+
+    @property
+    def ink(self) -> str:
+        """All that can be read of it, without white space."""
+        return ink("".join(p.text for p in self.pieces if p.kind in {Kind.SAID, Kind.THOUGHT}))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A completion, divided.
+
+    Attributes:
+        chain: The thought without marks; the whole text where nothing tells a thought.
+        answer: What was written after it.
+        opened: Whether a mark or the name of its field says that the chain is a thought.
+        closed: Whether that thought ended.
+        cut: Whether a token limit ended the text, as its source says or a thought shows that opens and never closes.
+    """
+
+    chain: str
+    answer: str = ""
+    opened: bool = False
+    closed: bool = False
+    cut: bool = False
+
+
+def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]:
+    """The completions in a value.
+
+    Args:
+        value: Any JSON value.
+        where: File and line, for messages.
+        kind: What a text without a name is.
+
+    Raises:
+        NoChain: The value says that its request failed, or a tool is called.
+        UserError: Two different thoughts stand in one message.
+    """
+    if isinstance(value, Mapping):
+        return _of_response(value, where=where, kind=kind)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        parts = [part for part in value if isinstance(part, Mapping)]
+        if (
+            kind is Kind.SAID
+            and len(parts) == len(value)
+            and any(part.get("role") or part.get("from") for part in parts)
+        ):
+            found = answer_turns(value, "messages", where=where)
+            return [] if found is None else [found]
+        if any(part.keys() & {"type", "role"} for part in parts):
+            return [Attempt((tuple(pieces(value, where=where, kind=kind)),))]
+        return [one for part in value for one in attempts(part, where=where, kind=kind)]
+    found = tuple(pieces(value, where=where, kind=kind))
+    return [Attempt((found,))] if found or value == "" else []
+
+
+def role_of(turn: Mapping[str, Any]) -> str:
+    """Who speaks in a message, in small letters: `role`, `from`, or the type of LangChain's messages."""
+    return next(
+        (
+            turn[key].strip().lower()
+            for key in ("role", "from", "type")
+            if isinstance(turn.get(key), str)
+        ),
+        "",
+    )
+
+
+def answer_turns(value: Any, name: str, *, where: str) -> Attempt | None:
+    """What the model wrote after the last user message of a chat; None where it wrote nothing.
+
+    Raises:
+        NoChain: Another speaker stands inside the answer.
+        UserError: The value is no list of messages.
+    """
+    if not isinstance(value, list) or not all(isinstance(turn, Mapping) for turn in value):
+        msg = f"{where}: {name!r} must be a list of objects with role and content"
+        raise UserError(msg)
+    turns = []
+    for turn in value:
+        role = role_of(turn)
+        if role in USERS:
+            turns = []
+        elif role in ASSISTANTS or names_thought(role):
+            turns.append(_turn(turn, where=where))
+        elif turns:
+            msg = f"{where}: a message by {role!r} stands inside the answer; expected a chain that the model wrote alone"
+            raise NoChain(msg)
+    return Attempt(tuple(turns)) if turns else None
+
+
+def _turn(turn: Mapping[str, Any], *, where: str) -> tuple[Piece, ...]:
+    content = turn.get("content")
+    if content is not None and not isinstance(content, (str, list, Mapping)):
+        msg = f"{where}: a message's content must be text or a list of parts, got {type(content).__name__}"
+        raise UserError(msg)
+    return tuple(pieces(turn, where=where))
+
+
+def _of_response(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Attempt]:
+    check_answered(value, where=where)
+    several = next((value[key] for key in _SEVERAL if isinstance(value.get(key), list)), None)
+    within = next(
+        (value[key] for key in _WITHIN if isinstance(value.get(key), (Mapping, list))), None
+    )
+    if several is not None and any(isinstance(one, Mapping) for one in several):
+        found = [one for part in several for one in attempts(part, where=where, kind=kind)]
+    elif within is not None:
+        found = attempts(within, where=where, kind=kind)
+    else:
+        own = tuple(pieces(value, where=where, kind=kind))
+        found = [Attempt((own,))] if own else []
+    cut = was_cut(value)
+    return [replace(one, cut=one.cut or cut, turns=(*withheld(value), *one.turns)) for one in found]
+
+
+def withheld(value: Mapping[str, Any]) -> list[tuple[Piece, ...]]:
+    """A turn that stands for a thought of which a response gives only the number of tokens."""
+    counted = _counted(value.get("usage") or value.get("usageMetadata"))
+    return [(Piece(Kind.WITHHELD, ""),)] if counted else []
+
+
+def check_answered(value: Mapping[str, Any], *, where: str) -> None:
+    """See that a response is none of a request that failed.
+
+    Raises:
+        NoChain: It is.
+    """
+    error = value.get("error")
+    status = value.get("status_code")
+    failed = value.get("type") in ("errored", "canceled", "expired", "error")
+    if error or failed or (isinstance(status, int) and status >= 400):
+        reason = error if isinstance(error, str) else value.get("type") or status or "error"
+        if isinstance(error, Mapping):
+            reason = error.get("message") or error.get("code") or error.get("type") or reason
+        msg = f"{where}: the request failed ({str(reason)[:120]}), so there is no chain"
+        raise NoChain(msg)
+
+
+def was_cut(value: Mapping[str, Any]) -> bool:
+    """Whether a response, a choice or a row says that a token limit ended the text."""
+    named = {plain_name(key): inner for key, inner in value.items()}
+    given = (named.get(key) for key in (*_FINISH, "status"))
+    if named.get("truncated") is True or named.get("is_truncated") is True:
+        return True
+    return any(isinstance(reason, str) and plain_name(reason) in _CUT for reason in given)
+
+
+def _counted(usage: Any, depth: int = 0) -> bool:
+    """Whether a count of used tokens holds tokens of a thought."""
+    if not isinstance(usage, Mapping) or depth > 3:
+        return False
+    return any(
+        (plain_name(key) in _COUNTS and isinstance(n, int) and n > 0) or _counted(n, depth + 1)
+        for key, n in usage.items()
+    )
+
+
+def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Written:
+    """Chain and answer of one completion.
+
+    Args:
+        attempt: The completion.
+        tags: The marks of its thought; None for those that its text shows.
+        where: File and line, for messages.
+
+    Raises:
+        NoChain: The thought, or a part of it, is sealed; or there is only a summary of it.
+    """
+    kinds = {piece.kind for piece in attempt.pieces}
+    if Kind.SEALED in kinds:
+        msg = f"{where}: the thought, or a part of it, is encrypted or redacted: there is no chain to read"
+        raise NoChain(msg)
+    if Kind.THOUGHT in kinds:
+        return _by_field(attempt, tags)
+    found = at_marks(_text(attempt.turns, Kind.SAID), tags, cut=attempt.cut)
+    if found.opened:
+        return found
+    if Kind.SUMMARY in kinds:
+        msg = (
+            f"{where}: only a summary of the thought is there, which is not the chain; "
+            "if a summary is what you want, name it with --field chain=PATH"
+        )
+        raise NoChain(msg)
+    if Kind.WITHHELD in kinds:
+        msg = f"{where}: the model thought, and its thought is not in the file (a signature or a count of tokens speaks of it)"
+        raise NoChain(msg)
+    return found
+
+
+def at_marks(text: str, tags: ThoughtTags | None, *, cut: bool = False) -> Written:
+    """A text, divided at the marks of its thought; plain where it shows none."""
+    tags = tags or tags_in(text)
+    layout = find_thought("", text, tags) if tags else None
+    if tags is None or layout is None or layout.thought is Thought.ABSENT:
+        return Written(text, cut=cut)
+    chain = text[layout.chain.start : layout.chain.stop]
+    if layout.thought is Thought.UNCLOSED:
+        return Written(chain, opened=True, cut=True)
+    answer = text[layout.chain.stop + len(tags.close) :]
+    return Written(chain, answer, opened=True, closed=True, cut=cut)
+
+
+def _by_field(attempt: Attempt, tags: ThoughtTags | None) -> Written:
+    """The chain goes up to the last thought, and to the last message; what is said then is the answer."""
+    *earlier, last = attempt.turns
+    thoughts = [index for index, piece in enumerate(last) if piece.kind is Kind.THOUGHT]
+    split = thoughts[-1] + 1 if thoughts else 0
+    chain = _text([*earlier, last[:split]], Kind.SAID, Kind.THOUGHT)
+    answer = _text([last[split:]], Kind.SAID)
+    return thought_and_said(chain, answer, tags, cut=attempt.cut)
+
+
+def thought_and_said(chain: str, answer: str, tags: ThoughtTags | None, *, cut: bool) -> Written:
+    """A thought that stands in a field of its own, beside what was said; the marks in either are no text of theirs.
+
+    Args:
+        chain: The field of the thought.
+        answer: What was said, empty for nothing.
+        tags: The marks; None for those that the texts show. Marks in the middle of a thought are a mention.
+        cut: Whether a token limit ended the text.
+    """
+    marks = tags or tags_in(chain)
+    if marks and (chain.lstrip().startswith(marks.open) or marks.open not in chain):
+        own = at_marks(chain, marks)
+        chain, answer = own.chain, own.answer if ink(own.answer) else answer
+        cut = cut or (own.cut and not answer.strip())
+        closed = own.closed
+    else:
+        closed = False
+    said = at_marks(answer, tags)
+    if said.closed and ink(said.chain) in ink(chain):
+        answer = said.answer
+    elif said.closed:
+        chain, answer = f"{chain}\n\n{said.chain}", said.answer
+    return Written(chain, answer, opened=True, closed=closed or bool(answer.strip()), cut=cut)
+
+
+def _text(turns: Sequence[Sequence[Piece]], *kinds: Kind) -> str:
+    """The pieces of some kinds as one text; a blank line parts messages, and thought from what is said."""
+    texts = []
+    for turn in turns:
+        kept = [piece for piece in turn if piece.kind in kinds]
+        runs = groupby(kept, key=lambda piece: piece.kind)
+        texts += [joined([piece.text for piece in run]) for _, run in runs]
+    return "\n\n".join(text for text in texts if text)

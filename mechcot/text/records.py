@@ -1,0 +1,305 @@
+r"""The records of a file, whatever its format.
+
+    jsonl            an object a line; `.json`: an array of objects, or one object, over many lines
+    lm-eval          `samples_*.jsonl` of lm-evaluation-harness: `doc`, `resps`, `target`
+    inspect          a log of Inspect: `.json`, `.eval` (read by `inspect_ai`: `pip install mechcot[inspect]`), or its samples
+    responses        responses of an API or of vLLM, one a line, or the output of a batch (`custom_id`)
+    chat             `messages` with role and content, or ShareGPT's `conversations`
+    thought-anchors  a line with `problem` and `chunks`, or the published folders `problem_N/` (`problem.json`,
+                     `base_solution.json`, `chunks_labeled.json`)
+    parquet, csv     one record a row
+    text             texts apart by a line `---`, each the question, a blank line, the chain, and a last line `answer: ...`
+
+All but `text` are known by what they hold; the name of a format only makes sure. Every record comes with its place.
+Sources: lm-evaluation-harness (EleutherAI); Inspect (UK AI Security Institute), `EvalLog`; Thought Anchors
+(Bogdan et al. 2025, arXiv 2506.19143), whose rollouts are published as folders.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mechcot.core.errors import UserError
+from mechcot.text.problems import checked, json_lines
+
+FORMATS = (
+    "jsonl",
+    "lm-eval",
+    "inspect",
+    "responses",
+    "chat",
+    "thought-anchors",
+    "parquet",
+    "csv",
+    "text",
+)
+_NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "lm-eval": (("resps",), "a sample of lm-evaluation-harness"),
+    "inspect": (("messages", "output"), "a sample of an Inspect log"),
+    "thought-anchors": (("chunks",), "a Thought Anchors trace"),
+}
+Record = tuple[str, int, dict[str, Any]]
+_EVAL = b"PK\x03\x04"
+_PARQUET = b"PAR1"
+
+
+def records(path: Path, *, kind: str | None = None) -> Iterator[Record]:
+    """The records of a file with their places and numbers.
+
+    Args:
+        path: The file, or a folder of Thought Anchors.
+        kind: One of `FORMATS`; None for what the file shows.
+
+    Raises:
+        UserError: An unknown format, no such file, or a record that is wrong.
+    """
+    if kind is not None and kind not in FORMATS:
+        msg = f"unknown format {kind!r}: expected one of {', '.join(FORMATS)}"
+        raise UserError(msg)
+    for where, number, record in _opened(path, kind):
+        keys, what = _NEEDS.get(kind or "", ((), ""))
+        if keys and not any(key in record for key in keys):
+            msg = f"{where}: not {what}: expected {' or '.join(map(repr, keys))}, found {sorted(record)}"
+            raise UserError(msg)
+        yield where, number, record
+
+
+def _opened(path: Path, kind: str | None) -> Iterator[Record]:
+    if path.is_dir():
+        return _folders(path)
+    if kind == "text" or (kind is None and path.suffix == ".txt"):
+        return _texts(path)
+    head = _head(path)
+    if head == _EVAL:
+        return _eval_log(path)
+    if head == _PARQUET:
+        return _parquet(path)
+    if path.suffix in {".csv", ".tsv"}:
+        return _csv(path)
+    return _json(path)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except OSError as error:
+        msg = f"{path}: cannot read the file ({error.strerror or error}); expected chains written elsewhere"
+        raise UserError(msg) from error
+
+
+def _json(path: Path) -> Iterator[Record]:
+    for line, record in json_lines(path):
+        if isinstance(record.get("samples"), list) and isinstance(record.get("eval"), Mapping):
+            yield from _inspect_log(path, record)
+        elif record.get("eval") and "plan" in record and "samples" not in record:
+            msg = f"{path}: an Inspect log without samples; expected one that was written with them"
+            raise UserError(msg)
+        elif "messages" in record and {"epoch", "target"} & record.keys() and "input" in record:
+            yield f"{path}:{line}", line, inspect_sample(record)
+        else:
+            yield f"{path}:{line}", line, record
+
+
+def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:
+    model = log["eval"].get("model")
+    for number, sample in enumerate(log["samples"], start=1):
+        where = f"{path}: sample {number}"
+        if not isinstance(sample, Mapping):
+            msg = f"{where}: expected an object, got {type(sample).__name__}"
+            raise UserError(msg)
+        where = f"{path}: sample {sample.get('id')!r}, epoch {sample.get('epoch')!r}"
+        yield where, number, {"model": model, **inspect_sample(sample)}
+
+
+def inspect_sample(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sample of an Inspect log says of its chain; each epoch is one try at the same problem."""
+    output = sample.get("output")
+    kept = {key: sample.get(key) for key in ("id", "target", "messages", "model", "metadata")}
+    if sample.get("epoch") is not None:
+        kept["sample"] = str(sample["epoch"])
+    if isinstance(output, Mapping):
+        kept["model"] = kept["model"] or output.get("model")
+        choices = output.get("choices")
+        if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
+            kept["stop_reason"] = choices[0].get("stop_reason")
+    if not isinstance(kept["messages"], list) or not kept["messages"]:
+        kept |= {"messages": None, "question": sample.get("input"), "output": output}
+    if sample.get("error"):
+        kept["error"] = sample["error"]
+    kept = {key: value for key, value in kept.items() if value is not None}
+    attachments = sample.get("attachments")
+    return (
+        _attached(kept, attachments) if isinstance(attachments, Mapping) and attachments else kept
+    )
+
+
+def _attached(value: Any, attachments: Mapping[str, Any]) -> Any:
+    """A value with `attachment://HASH` replaced by what is attached."""
+    if isinstance(value, str) and value.startswith("attachment://"):
+        return attachments.get(value.removeprefix("attachment://"), value)
+    if isinstance(value, Mapping):
+        return {key: _attached(inner, attachments) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_attached(inner, attachments) for inner in value]
+    return value
+
+
+def _eval_log(path: Path) -> Iterator[Record]:
+    """The samples of a `.eval` log, by Inspect's own reader."""
+    try:
+        from inspect_ai.log import read_eval_log
+    except ImportError as error:
+        msg = (
+            f"{path}: an .eval log of Inspect is read by inspect_ai, which is not installed; "
+            "`pip install mechcot[inspect]`, or write it as JSON with `inspect log convert --to json`"
+        )
+        raise UserError(msg) from error
+    try:
+        log = read_eval_log(str(path), resolve_attachments=True).model_dump(mode="json")
+    except Exception as error:
+        msg = (
+            f"{path}: inspect_ai cannot read this log ({type(error).__name__}: {str(error)[:200]})"
+        )
+        raise UserError(msg) from error
+    checked(log, where=str(path))
+    yield from _inspect_log(path, log | {"samples": log.get("samples") or []})
+
+
+def _parquet(path: Path) -> Iterator[Record]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_table
+
+    try:
+        rows = read_table(path).to_pylist()
+    except (ArrowException, OSError, ValueError) as error:
+        msg = f"{path}: not a parquet file that can be read ({error})"
+        raise UserError(msg) from error
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}: row {number}"
+        plain = json.loads(json.dumps(row, default=str), parse_constant=lambda _: None)
+        yield where, number, checked(plain, where=where)
+
+
+def _csv(path: Path) -> Iterator[Record]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(
+                csv.DictReader(file, dialect="excel-tab" if path.suffix == ".tsv" else "excel")
+            )
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path}: not a table that can be read ({error}); expected UTF-8 with a line of names"
+        raise UserError(msg) from error
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}: row {number}"
+        kept = {str(key): value for key, value in row.items() if key and value not in (None, "")}
+        yield where, number, checked(kept, where=where)
+
+
+def _folders(path: Path) -> Iterator[Record]:
+    """Thought Anchors as they are published: a folder for each problem."""
+    found = sorted({file.parent for file in path.rglob("base_solution.json")}, key=_in_order)
+    if not found:
+        msg = (
+            f"{path} is a directory: expected a file, or Thought Anchors' folders with base_solution.json, problem.json "
+            "and chunks_labeled.json in each"
+        )
+        raise UserError(msg)
+    for number, folder in enumerate(found, start=1):
+        problem, solution = (
+            _object(folder / f"{name}.json") for name in ("problem", "base_solution")
+        )
+        chunks = next(
+            (
+                file
+                for name in ("chunks_labeled", "chunks")
+                if (file := folder / f"{name}.json").is_file()
+            ),
+            None,
+        )
+        record = {
+            key: solution[key] for key in ("prompt", "solution", "is_correct") if key in solution
+        }
+        record |= {
+            "id": folder.relative_to(path).as_posix() if folder != path else folder.name,
+            "problem": problem,
+        }
+        record |= {"chunks": _chunks(chunks)} if chunks else {}
+        model = next(
+            (
+                part
+                for part in folder.parts[::-1]
+                if re.search(r"deepseek|qwen|llama|gpt|gemma", part, re.IGNORECASE)
+            ),
+            None,
+        )
+        yield str(folder), number, record | ({"model": model} if model else {})
+
+
+def _in_order(folder: Path) -> tuple[str, int, str]:
+    number = re.search(r"(\d+)$", folder.name)
+    return str(folder.parent), int(number[1]) if number else 0, folder.name
+
+
+def _object(file: Path) -> dict[str, Any]:
+    value = _whole(file)
+    if not isinstance(value, dict):
+        msg = f"{file}: expected a JSON object, got {type(value).__name__}"
+        raise UserError(msg)
+    return value
+
+
+def _chunks(file: Path) -> list[Any]:
+    """The sentences; of the unlabelled file their texts alone."""
+    value = _whole(file)
+    value = value.get("chunks") if isinstance(value, dict) else value
+    if not isinstance(value, list):
+        msg = f"{file}: expected a list of chunks, got {type(value).__name__}"
+        raise UserError(msg)
+    return [{"chunk": chunk} if isinstance(chunk, str) else chunk for chunk in value]
+
+
+def _whole(file: Path) -> Any:
+    try:
+        value = json.loads(file.read_bytes(), parse_constant=lambda _: None)
+    except OSError as error:
+        msg = f"{file}: cannot read the file ({error.strerror or error}); expected a file of Thought Anchors"
+        raise UserError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{file}: not JSON ({error})"
+        raise UserError(msg) from error
+    return checked(value, where=str(file))
+
+
+def _texts(source: Path) -> Iterator[Record]:
+    """The texts of a plain file with the lines they start on."""
+    try:
+        data = source.read_bytes()
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        msg = f"{source}:{line}: not UTF-8 (byte {error.start} of the file); save the file as UTF-8"
+        raise UserError(msg) from error
+    except OSError as error:
+        msg = f"{source}: cannot read the file ({error.strerror or error}); expected text"
+        raise UserError(msg) from error
+    start, held = 1, []
+    for number, line in enumerate([*text.splitlines(keepends=True), "---\n"], start=1):
+        if line.strip() != "---":
+            held.append(line)
+            continue
+        if "".join(held).strip():
+            yield f"{source}:{start}", start, _text("".join(held), f"{source}:{start}")
+        start, held = number + 1, []
+
+
+def _text(text: str, where: str) -> dict[str, Any]:
+    question, gap, rest = text.strip("\r\n").replace("\r\n", "\n").partition("\n\n")
+    body, mark, answer = rest.rstrip().rpartition("\nanswer:")
+    if not gap or not mark or not answer.strip() or "\n" in answer.strip():
+        msg = f"{where}: expected the question, a blank line, the chain, and a last line 'answer: ...'"
+        raise UserError(msg)
+    return {"question": question.strip(), "chain": body, "answer": answer.strip()}
