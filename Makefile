@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo ruler test check-notebooks lint bench notebooks executed gallery organisms clean install
+.PHONY: demo ruler test test-slow check-notebooks lint bench notebooks executed gallery organisms clean install
 
 demo: $(STAMP)
 	$(BIN)/mechcot demo --out artifacts/demo
@@ -13,7 +13,10 @@ ruler: $(STAMP)
 	$(BIN)/mechcot ruler --quick --out artifacts/ruler-quick
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
+
+test-slow: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
 
 check-notebooks: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --nbmake -q notebooks

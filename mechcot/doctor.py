@@ -4,8 +4,11 @@ files       the shipped models are there
 load        the checkpoint opens and its values are finite
 identity    states written back where they came from change nothing: exactly 0
 causality   another last token moves no earlier state (states at earlier positions, relative)
-paths       the fast path and TransformerLens give the same states (relative to the largest)
-masks       steps can be hidden, forks run in one packed pass (else slower, or not measurable)
+paths       ours and Hugging Face's own states and log-probabilities are the same (relative to the largest)
+lens        what TransformerLens gives beside them (told; no fault of the model's)
+masks       steps can be hidden: what hidden tokens say reaches no later state
+forks       many branches in one packed pass, or one run for each (slower)
+writing     on the model's own cache or without, in which batches
 prompt      the rendered prompt holds the question, and by which template
 answer      an answer written behind the cue is read back
 tokenizer   ids -> text -> ids gives the ids
@@ -13,7 +16,7 @@ adapter     which base an adapter names, and which it was given
 """
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +26,8 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mechcot.model.reasoner import Reasoner
 
 PACKAGES = ("mechcot", "torch", "transformers", "transformer-lens", "sae-lens", "plotly")
@@ -148,7 +153,9 @@ def _ids(reader: "Reasoner") -> list[int]:
 
 
 def _middle(reader: "Reasoner") -> int:
-    return reader.model.config.get_text_config().num_hidden_layers // 2
+    from mechcot.model.probe import backbone_of
+
+    return backbone_of(reader.model).n_layers // 2
 
 
 def _bound(reader: "Reasoner") -> float:
@@ -185,27 +192,126 @@ def _paths(reader: "Reasoner") -> tuple[bool, str]:
     from mechcot.model.sites import Site
 
     ids = _ids(reader)
-    site = Site("resid_post", _middle(reader))
-    lens = reader.lens
+    batch = torch.tensor([ids], device=reader.device)
     with torch.inference_mode():
-        theirs = lens.run_with_cache(torch.tensor([ids], device=reader.device))[1][site.name][0]
+        out = reader.model(
+            input_ids=batch,
+            attention_mask=torch.ones_like(batch),
+            output_hidden_states=True,
+            use_cache=False,
+        )
+    prefix = reader.prefix(ids)
+    far = _far(
+        prefix.unembed(prefix.hidden),
+        torch.log_softmax(out.logits[0].float() * reader.logit_scale, -1),
+    )
+    what = "log-probabilities"
+    site = Site("resid_post", max(_middle(reader) - 1, 0))
+    states = after_blocks(reader, ids, getattr(out, "hidden_states", None) or ())
+    if site.layer < len(states):
+        far = max(far, _far(reader.states(ids, [site])[site], states[site.layer]))
+        what += f" and states at {site.name}"
+    bound = _bound(reader)
+    return far <= bound, f"{what} against Hugging Face's own: {far:.1e} (bound {bound:g})"
+
+
+def after_blocks(
+    reader: "Reasoner", ids: Sequence[int], hidden_states: Sequence["Tensor"]
+) -> Sequence["Tensor"]:
+    """Hugging Face's states after each block but the last; none where the family gives others.
+
+    Most families give the embedding first, Mamba begins after the first block.
+
+    Args:
+        reader: The model.
+        ids: What was run.
+        hidden_states: What it gave.
+    """
+    from mechcot.model.probe import backbone_of
+    from mechcot.model.sites import Site
+
+    n_layers = backbone_of(reader.model).n_layers
+    if len(hidden_states) != n_layers + 1 or hidden_states[0].dim() != 3:
+        return ()
+    first = Site("resid_pre", 0)
+    embedded = _far(reader.states(ids, [first])[first], hidden_states[0][0]) <= _bound(reader)
+    return [states[0] for states in hidden_states[1 if embedded else 0 :][: n_layers - 1]]
+
+
+def _far(ours: "Tensor", theirs: "Tensor") -> float:
+    difference = (ours.float() - theirs.to(ours.device).float()).abs().max()
+    return float(difference / theirs.float().abs().max())
+
+
+def _lens(reader: "Reasoner") -> tuple[bool, str]:
+    """TransformerLens beside ours: told, and no fault of the model's when it differs or cannot open it."""
+    import torch
+
+    from mechcot.model.sites import Site
+
+    ids = _ids(reader)
+    site = Site("resid_post", max(_middle(reader) - 1, 0))
+    only = "only head-level exploration needs TransformerLens"
+    try:
+        lens = reader.lens
+        with torch.inference_mode():
+            theirs = lens.run_with_cache(torch.tensor([ids], device=reader.device))[1][site.name][0]
+    except Exception as error:  # noqa: BLE001 - whatever another library cannot open is told, not a fault here
+        first = next(iter(str(error).splitlines()), "") or type(error).__name__
+        return True, f"TransformerLens cannot open this family ({first}); {only}"
     ours = reader.states(ids, [site])[site]
-    far = float((ours.float() - theirs.float()).abs().max() / ours.float().abs().max())
+    far = _far(ours, theirs)
     bound = max(_bound(reader), OTHER) if reader.dtype != torch.float32 else _bound(reader)
-    return (
-        far <= bound,
-        f"fast path against TransformerLens at {site.name}: {far:.1e} (bound {bound:g})",
+    if far <= bound:
+        return True, f"TransformerLens at {site.name}: {far:.1e} (bound {bound:g})"
+    return True, (
+        f"TransformerLens differs at {site.name} by {far:.1e} (bound {bound:g}) from states that equal Hugging Face's; "
+        f"do not trust its heads here, {only}"
     )
 
 
 def _masks(reader: "Reasoner") -> tuple[bool, str]:
-    from mechcot.model.probe import backbone_of
+    from mechcot.model.probe import LENGTH, backbone_of
 
     parts = backbone_of(reader.model)
     if not parts.maskable:
-        return False, "this family obeys no mask: attention suppression cannot be measured"
-    way = "packed in one pass" if parts.forkable else "one run per branch (slower)"
-    return True, f"steps can be hidden; forks {way}"
+        return False, (
+            f"steps cannot be hidden: {parts.leak}; suppression, information flow and masked pruning are not measurable, "
+            "everything else is"
+        )
+    return (
+        True,
+        f"steps can be hidden: other hidden tokens move no later state ({LENGTH} tokens tried)",
+    )
+
+
+def _forks(reader: "Reasoner") -> tuple[bool, str]:
+    from mechcot.model.probe import backbone_of
+
+    parts = backbone_of(reader.model)
+    way = (
+        "packed in one pass on a cropped cache" if parts.forkable else "one run per branch (slower)"
+    )
+    if parts.switch < parts.context:
+        way += f"; all positions turn otherwise from {parts.switch + 1} tokens on, so a branch that crosses is run whole"
+    return True, way
+
+
+def _writing(reader: "Reasoner") -> tuple[bool, str]:
+    from mechcot.model.probe import backbone_of
+
+    writes = backbone_of(reader.model).writes
+    way = (
+        "on the model's own cache"
+        if writes.cached
+        else "without a cache, each token a run of the whole text (slow)"
+    )
+    rows = {
+        "padded": "in padded batches",
+        "equal": "in batches of equal length (a padded row is not as if alone)",
+        "alone": "one text at a time (rows of a batch are not as if alone)",
+    }[writes.batch]
+    return True, f"{way}, {rows}; equal to plain runs"
 
 
 def _prompt(reader: "Reasoner") -> tuple[bool, str]:
@@ -249,8 +355,11 @@ CHECKS: dict[str, Callable[["Reasoner"], tuple[bool, str]]] = {
     "identity": _identity,
     "causality": _causality,
     "masks": _masks,
+    "forks": _forks,
+    "writing": _writing,
     "prompt": _prompt,
     "answer": _answer,
     "tokenizer": _tokenizer,
     "paths": _paths,
+    "lens": _lens,
 }

@@ -21,13 +21,13 @@ def broken(reader) -> set[str]:
 @pytest.fixture(autouse=True)
 def _one_path(monkeypatch):
     """Comparing with TransformerLens costs its import; it has its own test."""
-    monkeypatch.setattr(doctor, "CHECKS", {k: v for k, v in doctor.CHECKS.items() if k != "paths"})
+    monkeypatch.setattr(doctor, "CHECKS", {k: v for k, v in doctor.CHECKS.items() if k != "lens"})
 
 
 def test_a_well_model_passes_every_line(base):
     lines = list(doctor.checks(base))
     assert [line.name for line in lines] == [
-        "load", "identity", "causality", "masks", "prompt", "answer", "tokenizer"
+        "load", "identity", "causality", "masks", "forks", "writing", "prompt", "answer", "tokenizer", "paths"
     ]  # fmt: skip
     assert broken(base) == set(), [str(line) for line in lines]
     assert "own states written back at blocks.2.hook_resid_pre: 0.0e+00, wanted 0" in str(lines[1])

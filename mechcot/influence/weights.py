@@ -92,8 +92,10 @@ def suppression_weights(reader: Reasoner, trace: Trace, *, seed: int) -> Weights
         `[step, step + 1]`, sources in rows.
 
     Raises:
-        NotMeasurable: The chain is empty.
+        NotMeasurable: The chain is empty, or nothing can be hidden in this family.
     """
     reading = suppression.measure(reader, trace, Inputs(seed=seed))
+    if reading.reason:
+        raise NotMeasurable(reading.reason)
     rows = reading.results["kl"].values
     return np.concatenate([rows, reading.results["answer"].values[:, None]], axis=1)

@@ -21,7 +21,7 @@ from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
 from mechcot.core.trace import Span, Trace
-from mechcot.measure.inputs import Inputs, Timer
+from mechcot.measure.inputs import Inputs, Timer, unhideable
 from mechcot.measure.own import own_answer
 from mechcot.model.edits import Hide
 from mechcot.model.reasoner import Reasoner
@@ -54,10 +54,15 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         trace: A chain in its tokens.
         inputs: `answer_tokens` only.
 
+    Returns:
+        The reading; without a value, and with the reason, where the family hides nothing.
+
     Raises:
         NotMeasurable: The chain is empty or no answer comes after the full chain.
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
+    if reason := unhideable(reader):
+        return timer.reading(value=math.nan, reason=reason)
     own = own_answer(reader, trace, inputs)
     stop = trace.cuts()[-1]
     ids = (*trace.ids[:stop], *own.asked.cue, *own.answer[:-1])

@@ -11,6 +11,7 @@ from mechcot.core.result import Result
 from mechcot.core.rewording import MistakeWriter, Paraphraser, SameMeaning
 from mechcot.core.trace import Trace
 from mechcot.model.alike import check_alike
+from mechcot.model.probe import backbone_of
 from mechcot.model.reasoner import Reasoner
 
 DRAWS = 8
@@ -110,3 +111,11 @@ def reference(inputs: Inputs, reader: Reasoner) -> Reasoner:
         raise NotMeasurable(msg)
     check_alike(inputs.against, reader)
     return inputs.against
+
+
+def unhideable(reader: Reasoner) -> str:
+    """Why no step can be hidden from this model's later tokens; empty where one can."""
+    backbone = backbone_of(reader.model)
+    if backbone.maskable:
+        return ""
+    return f"steps cannot be hidden in {type(backbone.model).__name__}: {backbone.leak}"

@@ -20,7 +20,7 @@ from mechcot.core.reading import Reading
 from mechcot.core.result import StepMatrix, StepVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Span, Trace
-from mechcot.measure.inputs import Inputs, Timer
+from mechcot.measure.inputs import Inputs, Timer, unhideable
 from mechcot.model.edits import Hide
 from mechcot.model.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
@@ -68,6 +68,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         trace: A chain in its tokens.
         inputs: `seed`, for the random null only.
 
+    Returns:
+        The reading; without a value, and with the reason, where the family hides nothing.
+
     Raises:
         NotMeasurable: The chain is empty.
     """
@@ -76,6 +79,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     if not steps:
         msg = "the chain has no steps"
         raise NotMeasurable(msg)
+    if reason := unhideable(reader):
+        return timer.reading(value=math.nan, reason=reason)
     prefix = reader.prefix((*trace.ids[: trace.cuts()[-1]], *reader.cue_ids))
     spans = [step.tokens for step in steps]
     matrix = np.full((len(spans), len(spans)), np.nan)

@@ -35,6 +35,7 @@ from mechcot.core.trace import Phase, Span, Trace
 from mechcot.model.backbone import Backbone
 from mechcot.model.forward import check_finite, forward
 from mechcot.model.probe import backbone_of
+from mechcot.model.room import out_of_memory
 
 NAME = "mechcot_step_attention"
 BLOCK = 256
@@ -113,8 +114,14 @@ def _mass(
     backbone: Backbone, tokens: Tensor, groups: Sequence[Span], sizes: Int[np.ndarray, " group"]
 ) -> Float[np.ndarray, "layer head source target"]:
     recorder = _Recorder(tuple(groups), sizes, length=tokens.shape[1], layers=backbone.n_layers)
-    with _observed(backbone.model, recorder):
-        hidden = forward(backbone, tokens)
+    try:
+        with _observed(backbone.model, recorder):
+            hidden = forward(backbone, tokens)
+    except (AttributeError, TypeError, LookupError, ValueError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
+        msg = f"{type(backbone.model).__name__} does not run under another attention function ({error}); step attention cannot be read for this family"
+        raise UserError(msg) from error
     check_finite(hidden)
     missing = [layer for layer in range(backbone.n_layers) if layer not in recorder.seen]
     if missing or recorder.mass is None:

@@ -10,7 +10,8 @@ from mechcot.core.trace import StepKind, Trace
 from mechcot.model.hand import Hand, Line, Reading, Session, lexicon
 from mechcot.model.probe import backbone_of
 from mechcot.model.rows import check_ids
-from mechcot.model.writing import Sampling, Side, Writer
+from mechcot.model.stepping import Side
+from mechcot.model.writing import Sampling, Writer
 from mechcot.text.kinds import Classifier
 from mechcot.text.tags import THINK
 
@@ -52,6 +53,7 @@ def author_traces(
         EditDidNotFire: A vector of `under` was never added.
     """
     asked = _prompts(reasoner, problems, skip)
+    backbone = backbone_of(reasoner.model)
     writer = Writer(
         model=reasoner.model,
         device=reasoner.device,
@@ -61,6 +63,8 @@ def author_traces(
         max_length=reasoner.max_length,
         name=reasoner.name,
         session=_session(reasoner, asked, under),
+        writes=backbone.writes,
+        switch=backbone.switch,
         padding=padding,
     )
     written = writer.write(

@@ -6,7 +6,7 @@ what it found is right is not believed but tried: see `probe.py`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -18,12 +18,30 @@ from mechcot.model.room import NO_LIMIT, Limit
 from mechcot.model.sites import STREAMS, Site
 
 _BLOCKS = ("layers", "h", "blocks", "block")
-_FINAL_NORM = ("norm", "final_layer_norm", "ln_f", "final_layernorm", "norm_f", "final_norm")
+_FINAL_NORM = (
+    *("norm", "final_layer_norm", "ln_f", "final_layernorm", "norm_f", "final_norm"),
+    *("layer_norm", "layernorm", "embedding_norm", "ln_out", "out_norm"),
+)
+_SOFTCAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
+_LOGIT_DIVISORS = ("logits_scaling", "logits_mup_width_multiplier")
 _ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 _MLP = ("mlp", "feed_forward", "block_sparse_moe", "ffn", "moe")
 _ATTENTION_POST_NORM = ("post_self_attn_layernorm",)
 _MLP_POST_NORM = ("post_feedforward_layernorm", "post_mlp_layernorm")
 _MLP_NORM = ("pre_feedforward_layernorm", "post_attention_layernorm", "ln_2")
+
+
+@dataclass(frozen=True)
+class Writes:
+    """How a family writes.
+
+    Attributes:
+        cached: One token at a time on the model's own cache; else every token is a run of the whole text.
+        batch: Which rows share a batch: any `padded` ones, those of `equal` length, or each `alone`.
+    """
+
+    cached: bool = True
+    batch: Literal["padded", "equal", "alone"] = "padded"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +58,15 @@ class Backbone:
         softcap: Cap of the final logits (Gemma 2), or None.
         logit_factor: Factor that the family puts on its logits (Cohere, Granite), else 1.
         windows: Sliding window of each block, None where attention is full.
+        chunk: Size of the chunks of layers with chunked attention (Llama 4), or None.
         places: Where each stream of each block is tapped.
+        takes_masks: Under an explicit additive 4-D causal mask the model gives its plain states.
+        maskable: What such a mask hides stays hidden: changing a hidden token moves no later state.
+        leak: Why nothing can be hidden, one clause; empty where `maskable`.
+        causal: A later token moves no earlier state.
         forkable: The key/value cache can be cropped and run under an explicit mask.
-        maskable: The model obeys an explicit additive 4-D mask.
+        switch: Longest run whose numbers serve shorter ones; beyond it every token is turned otherwise (longrope).
+        writes: How texts are written so that each is the one that plain runs give.
         rows: Most tokens of rows run at once, once memory ran out.
         packs: The same for tokens packed as branches.
     """
@@ -56,9 +80,15 @@ class Backbone:
     softcap: float | None
     logit_factor: float
     windows: tuple[int | None, ...]
+    chunk: int | None
     places: tuple[Mapping[str, Place], ...]
-    forkable: bool = True
+    takes_masks: bool = True
     maskable: bool = True
+    leak: str = ""
+    causal: bool = True
+    forkable: bool = True
+    switch: int = NO_LIMIT
+    writes: Writes = field(default_factory=Writes)
     rows: Limit = field(default_factory=Limit)
     packs: Limit = field(default_factory=Limit)
 
@@ -82,6 +112,10 @@ class Backbone:
         if length > self.context:
             msg = f"with what is asked behind it the text has {length} tokens, the context is {self.context}"
             raise NotMeasurable(msg)
+
+    def serves(self, kept: int, *lengths: int) -> bool:
+        """Whether a run of `kept` tokens gives the numbers of runs of these lengths: all on one side of the switch."""
+        return all((length > self.switch) == (kept > self.switch) for length in lengths)
 
     @property
     def n_layers(self) -> int:
@@ -160,6 +194,8 @@ class Backbone:
         if hasattr(model, "get_base_model"):
             model = model.get_base_model()
         base = model.base_model
+        if base is model:  # Llama 4 names a base that is not there
+            base = getattr(model, "model", model)
         holder = next((h for h in _holders(base) if _child(h, _BLOCKS) is not None), None)
         head = model.get_output_embeddings()
         if holder is None or head is None or getattr(base.config, "is_encoder_decoder", False):
@@ -176,9 +212,10 @@ class Backbone:
             embedding=model.get_input_embeddings(),
             final_norm=final_norm,
             head=head,
-            softcap=getattr(config, "final_logit_softcapping", None),
+            softcap=_first(config, _SOFTCAPS),
             logit_factor=_logit_factor(model, config),
             windows=_windows(config, len(blocks)),
+            chunk=getattr(config, "attention_chunk_size", None),
             places=tuple(_places(block) for block in blocks),
         )
 
@@ -201,7 +238,13 @@ def _unsupported(model: nn.Module, what: str) -> str:
 def _logit_factor(model: Any, config: Any) -> float:
     if isinstance(getattr(model, "logit_scale", None), int | float):
         return float(model.logit_scale)
-    return 1.0 / float(getattr(config, "logits_scaling", None) or 1.0)
+    return 1.0 / float(_first(config, _LOGIT_DIVISORS) or 1.0)
+
+
+def _first(config: Any, names: tuple[str, ...]) -> Any:
+    """The first of some fields that a config has."""
+    found = (getattr(config, name, None) for name in names)
+    return next((value for value in found if value is not None), None)
 
 
 def _windows(config: Any, n_layers: int) -> tuple[int | None, ...]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.model.backbone import Backbone
 from mechcot.model.forward import cache_view, forward, keys_values
 from mechcot.model.masks import additive, causal
@@ -34,7 +34,8 @@ class DroppingCache:
         self._backbone: Backbone = backbone_of(reasoner.model)
         if not self._backbone.forkable or not self._backbone.maskable:
             name = type(self._backbone.model).__name__
-            msg = f"{name} keeps no cache from which single positions can be dropped"
+            why = f": {self._backbone.leak}" if self._backbone.leak else ""
+            msg = f"{name} keeps no cache from which single positions can be dropped{why}"
             raise UserError(msg)
         self._cache = cache_view((), stop=0)
         self.ids: list[int] = []
@@ -103,6 +104,9 @@ class DroppingCache:
     def _run(self, ids: Sequence[int]) -> Float[Tensor, " d_model"]:
         positions = list(range(len(self.ids), len(self.ids) + len(ids)))
         self._backbone.check_length(positions[-1] + 1)
+        if self.ids and not self._backbone.serves(len(self.ids), positions[-1] + 1):
+            msg = f"the text passes {self._backbone.switch} tokens, where this model turns all positions otherwise; what is cached does not serve longer texts"
+            raise NotMeasurable(msg)
         kept = [*self.kept, *positions]
         hidden = forward(
             self._backbone,

@@ -4,7 +4,8 @@ Branch b sees positions [0, cuts[b]) of the prefix, less its hidden spans, and i
 stand at positions cuts[b], cuts[b] + 1, ... One forward serves all branches: the prefix's keys once,
 then every branch's tokens side by side under a tree mask (measured at 1,024 tokens, 32 cuts, suffix 8:
 11.5 times faster than a truncated run per branch). Greedy continuation feeds one token per open branch
-and step into the same packed cache. Where the cache cannot be shared, each branch is run whole.
+and step into the same packed cache. Where the cache cannot be shared, or a branch crosses a switch of the
+rotation that the prefix's run did not, each such branch is run whole.
 Out of memory halves the packs and goes on (`room.py`).
 """
 
@@ -76,7 +77,7 @@ class Forks:
             if any(span.stop > cut for span in self.hide[branch]):
                 msg = f"branch {branch}: hidden spans must lie before its cut at {cut}, got {self.hide[branch]}"
                 raise UserError(msg)
-        if any(self.hide) and not self.kept.backbone.maskable:
+        if any(self.hide) and not self.kept.backbone.takes_masks:
             msg = f"{type(self.kept.backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it"
             raise UserError(msg)
 
@@ -154,9 +155,9 @@ class Forks:
         room = {
             b: self.kept.backbone.context - self.cuts[b] - len(self.suffixes[b]) for b in branches
         }
-        feeder = self._feeder(branches)
+        feeder = self._feeder(branches, more=max_new)
         fed = feeder.feed({b: self.suffixes[b] for b in branches if self.suffixes[b]})
-        last = {b: fed[b][-1] if b in fed else self.kept.hidden[self.cuts[b] - 1] for b in branches}
+        last = {b: fed[b][-1] if b in fed else self._before(b) for b in branches}
         for step in range(max_new):
             ids = self.unembed(torch.stack(list(last.values()))).argmax(dim=-1).tolist()
             chosen = {b: token for b, token in zip(last, ids, strict=True) if token not in stop}
@@ -186,8 +187,22 @@ class Forks:
         own = self._states[branch]
         if len(own) >= count:
             return own[len(own) - count :]
-        before = self.kept.hidden[self.cuts[branch] - 1 : self.cuts[branch]]
-        return torch.cat([before, own])
+        return torch.cat([self._before(branch)[None], own])
+
+    def _before(self, branch: int) -> Tensor:
+        """The state of the last token that a branch sees of the prefix."""
+        cut = self.cuts[branch]
+        if self.kept.gives(cut):
+            return self.kept.hidden[cut - 1]
+        run = Run(
+            self.kept.backbone,
+            start=0,
+            rows=[self.kept.ids[:cut]],
+            acts=[()],
+            settled=self.kept.acts_before(cut),
+            path="causal",
+        )
+        return run.go(cache=None)[0, -1]
 
     def _in_packs(self, run: Callable[[list[int]], dict[int, Out]]) -> dict[int, Out]:
         """Run the branches in packs of at most `PACKED_TOKENS` tokens, fewer when memory runs out."""
@@ -195,10 +210,13 @@ class Forks:
         limit = self.kept.backbone.packs
         return dict(ChainMap(*in_parts(sizes, run, limit=limit, most=PACKED_TOKENS)))
 
-    def _feeder(self, branches: Sequence[int]) -> _Feeder:
-        if self.kept.backbone.forkable:
-            return _Packed(self, branches)
-        return _Whole(self, branches)
+    def _feeder(self, branches: Sequence[int], *, more: int = 0) -> _Feeder:
+        """Runs branches that may grow by `more` tokens: packed where the kept run serves their lengths."""
+        lengths = {b: self.cuts[b] + len(self.suffixes[b]) for b in branches}
+        packed = [b for b in branches if self.kept.serves(lengths[b], lengths[b] + more)]
+        whole = [b for b in branches if b not in packed]
+        feeders = [kind(self, part) for kind, part in ((_Packed, packed), (_Whole, whole)) if part]
+        return feeders[0] if len(feeders) == 1 else _Both(feeders[0], feeders[1], frozenset(packed))
 
 
 class _Packed:
@@ -240,6 +258,20 @@ class _Packed:
             self._next[branch] += len(tokens[branch])
         parts = hidden.split([len(tokens[b]) for b in tokens])
         return dict(zip(tokens, parts, strict=True))
+
+
+@dataclass(frozen=True)
+class _Both:
+    """Some branches on the cache, the others whole."""
+
+    packed: _Feeder
+    whole: _Feeder
+    on_cache: frozenset[int]
+
+    def feed(self, tokens: Mapping[int, Sequence[int]]) -> dict[int, Tensor]:
+        fed = self.packed.feed({b: new for b, new in tokens.items() if b in self.on_cache})
+        fed |= self.whole.feed({b: new for b, new in tokens.items() if b not in self.on_cache})
+        return {branch: fed[branch] for branch in tokens}
 
 
 def _shown(reach: int, cut: int, hide: Sequence[Span], device: torch.device) -> Tensor:

@@ -20,6 +20,7 @@ from mechcot.model.edits import Intervention
 from mechcot.model.hooks import Place, Tap, tapped
 from mechcot.model.masks import Masks
 from mechcot.model.sites import Site
+from mechcot.model.stepping import accepted
 
 KeysValues = tuple[tuple[Tensor, Tensor], ...]
 
@@ -47,20 +48,18 @@ def forward(
     Returns:
         States after the final norm.
     """
-    more: dict[str, Any] = (
-        {} if positions is None else {"position_ids": positions[None, :].expand(ids.shape)}
-    )
+    names = accepted(type(backbone.base))
+    about: dict[str, Any] = {"input_ids": ids, "return_dict": True, "use_cache": cache is not None}
+    if positions is not None and "position_ids" in names:
+        about["position_ids"] = positions[None, :].expand(ids.shape)
     if mask is None and cache is None:
         mask = torch.ones_like(ids)
+    if mask is not None and "attention_mask" in names:
+        about["attention_mask"] = mask
+    if cache is not None:
+        about["past_key_values"] = cache
     with tapped(taps):
-        output = backbone.base(
-            input_ids=ids,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=cache is not None,
-            return_dict=True,
-            **more,
-        )
+        output = backbone.base(**about)
     return output.last_hidden_state
 
 

@@ -2,7 +2,7 @@
 
 A boolean mask is silently wrong under eager attention, and no mask at all turns custom kernels
 bidirectional or packed; an additive mask with explicit position ids is right on every path. Models
-with sliding windows get one mask per kind of layer.
+with sliding windows or chunks get one mask per kind of layer.
 """
 
 from collections.abc import Sequence
@@ -91,25 +91,28 @@ def additive(
     queries: Int[Tensor, " query"],
     keys: Int[Tensor, " key"],
 ) -> Masks:
-    """Turn what may be seen into the masks that the model takes, sliding windows included.
+    """Turn what may be seen into the masks that the model takes, sliding windows and chunks included.
 
     Args:
         backbone: The model.
-        seen: Which key each query may see, windows left aside; one for all rows, or one per row.
+        seen: Which key each query may see, windows and chunks left aside; one for all rows, or one per row.
         rows: Size of the batch.
         queries: Absolute positions of the queries.
         keys: Absolute positions of the keys.
     """
-    kinds = set(backbone.windows)
-    full = _to_floats(seen, dtype=backbone.dtype, rows=rows)
-    if kinds == {None}:
-        return full
-    window = next(size for size in kinds if size is not None)
-    near = keys[None, :] > queries[:, None] - window
-    slid = _to_floats(seen & near, dtype=backbone.dtype, rows=rows)
-    if getattr(backbone.config, "layer_types", None) is None:
-        return slid
-    return {"full_attention": full, "sliding_attention": slid}
+    layers = set(getattr(backbone.config, "layer_types", None) or ())
+    whole = _to_floats(seen, dtype=backbone.dtype, rows=rows)
+    masks = dict.fromkeys(layers, whole)
+    window = next((size for size in backbone.windows if size is not None), None)
+    if window is not None:
+        near = keys[None, :] > queries[:, None] - window
+        masks["sliding_attention"] = _to_floats(seen & near, dtype=backbone.dtype, rows=rows)
+        if not layers:
+            return masks["sliding_attention"]
+    if backbone.chunk is not None and "chunked_attention" in layers:
+        same = keys[None, :] // backbone.chunk == queries[:, None] // backbone.chunk
+        masks["chunked_attention"] = _to_floats(seen & same, dtype=backbone.dtype, rows=rows)
+    return whole if all(mask is whole for mask in masks.values()) else masks
 
 
 def _to_floats(

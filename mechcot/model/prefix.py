@@ -5,7 +5,8 @@ every cut of it: `forks` appends many suffixes at many cuts in one packed forwar
 tokens from one position on (under interventions), `decode` does the same and goes on greedily. All
 positions, in interventions too, are absolute positions of the whole sequence. Nothing here writes to
 the kept keys and values. Families whose cache cannot be cropped run whole sequences instead
-(`Backbone.forkable` is False): the same numbers, slower.
+(`Backbone.forkable` is False), and runs on the other side of a switch of the rotation, start anew: the same
+numbers, slower.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -166,11 +167,10 @@ class Prefix:
             UserError: Rows of unequal length, a start outside the prefix, a wrong site.
             EditDidNotFire: A position outside `[start, start + length)`, a hide that concerns no query.
         """
-        forkable = self.backbone.forkable
 
         def go(run: Run) -> Tensor:
-            if forkable:
-                return run.go(cache=run.cache() if start else None)
+            if run.start:
+                return run.go(cache=run.cache())
             return run.go(cache=None)[:, start:]
 
         parts = self._in_parts(start, rows, under, hide, go)
@@ -207,9 +207,11 @@ class Prefix:
             EditDidNotFire: A position before `start`, or an intervention that never acted.
         """
         ends = frozenset(stop)
-        parts = self._in_parts(
-            start, rows, under, hide, lambda run: run.decode(max_new=max_new, stop=ends)
-        )
+
+        def go(run: Run) -> list[list[int]]:
+            return run.decode(max_new=max_new, stop=ends)
+
+        parts = self._in_parts(start, rows, under, hide, go, more=max_new)
         return [row for part in parts for row in part]
 
     def sample(
@@ -238,7 +240,7 @@ class Prefix:
             def pick(hidden: Tensor, step: int) -> Tensor:
                 return choose(self.unembed(hidden), sampling, draws[part, step])
 
-            rows = self._run(cut - 1, [row] * len(part), [()])
+            rows = self._run(cut - 1, [row] * len(part), [()], more=sampling.max_tokens)
             return rows.decode(max_new=sampling.max_tokens, stop=ends, pick=pick)
 
         sizes = [cut + sampling.max_tokens] * len(seeds)
@@ -252,6 +254,8 @@ class Prefix:
         under: Acts,
         hide: Sequence[Hide],
         go: Callable[[Run], Out],
+        *,
+        more: int = 0,
     ) -> list[Out]:
         """Run the rows together, or in as many parts as memory asks for."""
         if not 0 <= start <= len(self):
@@ -271,12 +275,14 @@ class Prefix:
 
         def run(part: list[int]) -> Out:
             mine = acts if len(acts) == 1 else [acts[index] for index in part]
-            return go(self._run(start, [rows[index] for index in part], mine))
+            return go(self._run(start, [rows[index] for index in part], mine, more=more))
 
         return in_parts([len(row) for row in rows], run, limit=self.backbone.rows)
 
-    def _run(self, start: int, rows: Rows, acts: Sequence[Sequence[Act]]) -> Run:
-        if self.backbone.forkable:
+    def _run(self, start: int, rows: Rows, acts: Sequence[Sequence[Act]], *, more: int) -> Run:
+        """Rows from `start` on that may grow by `more`: on the cache where it serves their lengths, else whole."""
+        length = start + len(rows[0])
+        if self.kept.serves(length, length + more):
             return Run(self.backbone, start=start, rows=rows, acts=acts, tensors=self.kept.tensors)
         return Run(
             self.backbone,
@@ -285,6 +291,7 @@ class Prefix:
             acts=acts,
             settled=self.kept.acts_before(start),
             reach=start,
+            cached=False,
         )
 
 

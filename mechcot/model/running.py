@@ -38,6 +38,14 @@ class Kept:
     under: tuple[Act, ...]
     tensors: KeysValues
 
+    def serves(self, *lengths: int) -> bool:
+        """Whether runs of these lengths may stand on these keys and values."""
+        return self.backbone.forkable and self.backbone.serves(len(self.ids), *lengths)
+
+    def gives(self, cut: int) -> bool:
+        """Whether the state of the last of `cut` tokens is that of a run of `cut` tokens."""
+        return self.backbone.causal and self.backbone.serves(len(self.ids), cut)
+
     def acts_before(self, stop: int) -> tuple[Act, ...]:
         """What of `under` shaped the tokens before a position."""
         parts = (act.before(stop) for act in self.under)
@@ -57,6 +65,7 @@ class Run:
         settled: Sequence[Act] = (),
         reach: int | None = None,
         tensors: KeysValues = (),
+        cached: bool | None = None,
         watching: Sequence[tuple[Place, Tap]] = (),
         path: Literal["causal", "masked"] = "masked",
     ) -> None:
@@ -70,6 +79,7 @@ class Run:
             settled: Acts on what came earlier, applied to all rows and not checked.
             reach: First position that `acts` may name; None: `start`.
             tensors: Keys and values of the tokens before `start`.
+            cached: Whether `decode` goes on on a cache; None: where the family's can be cropped.
             watching: More hooks, installed after those of the acts: they see edited states.
             path: `causal` leaves the mask to the model where nothing is hidden.
 
@@ -78,7 +88,7 @@ class Run:
             EditDidNotFire: An act has no positions.
         """
         self._backbone = backbone
-        self._start = start
+        self.start = start
         self._reach = start if reach is None else reach
         self._ids = torch.tensor(
             [list(row) for row in rows], dtype=torch.long, device=backbone.device
@@ -86,6 +96,7 @@ class Run:
         self._acts = [tuple(row) for row in acts]
         self._settled = tuple(settled)
         self._tensors = tensors
+        self._cached = backbone.forkable if cached is None else cached
         self._watching = tuple(watching)
         edits = [[a for a in (*settled, *row) if isinstance(a, Intervention)] for row in self._acts]
         early = [a for a in settled if isinstance(a, Hide)]
@@ -93,8 +104,8 @@ class Run:
             early + [a.since(self._reach) for a in row if isinstance(a, Hide)] for row in self._acts
         ]
         self._firing = Firing(backbone, edits)
-        self._masked = backbone.maskable and (path == "masked" or any(self._hides))
-        if any(self._hides) and not backbone.maskable:
+        self._masked = backbone.takes_masks and (path == "masked" or any(self._hides))
+        if any(self._hides) and not backbone.takes_masks:
             msg = f"{type(backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it; leave the hiding measures out"
             raise UserError(msg)
 
@@ -108,9 +119,9 @@ class Run:
             EditDidNotFire: A position lies outside the run, or a site was not visited.
             NotMeasurable: The rows are longer than the context.
         """
-        stop = self._start + self._ids.shape[1]
+        stop = self.start + self._ids.shape[1]
         self._check_reach(stop=stop, prompt_stop=stop)
-        hidden = self._forward(self._ids, start=self._start, cache=cache)
+        hidden = self._forward(self._ids, start=self.start, cache=cache)
         self._firing.check_fired()
         return hidden
 
@@ -124,10 +135,10 @@ class Run:
             stop: Token ids that end a row.
             pick: Chooses the next tokens; None: greedily.
         """
-        position = self._start + self._ids.shape[1]
+        position = self.start + self._ids.shape[1]
         self._check_reach(stop=None, prompt_stop=position + max_new)
-        cache = self.cache() if self._backbone.forkable else None
-        hidden = self._forward(self._ids, start=self._start, cache=cache)
+        cache = self.cache() if self._cached else None
+        hidden = self._forward(self._ids, start=self.start, cache=cache)
         max_new = min(max_new, self._backbone.context - position + 1)
         written: list[list[int]] = [[] for _ in self._ids]
         open_rows = set(range(len(written)))
@@ -148,11 +159,11 @@ class Run:
 
     def cache(self) -> DynamicCache:
         """A cache over what came before `start`, one row per row of this run."""
-        return cache_view(self._tensors, stop=self._start, rows=len(self._ids))
+        return cache_view(self._tensors, stop=self.start, rows=len(self._ids))
 
     def _next(self, cache: DynamicCache | None, *, position: int) -> Tensor:
         if cache is None:
-            return self._forward(self._ids, start=self._start, cache=None)
+            return self._forward(self._ids, start=self.start, cache=None)
         return self._forward(self._ids[:, -1:], start=position, cache=cache)
 
     def _forward(

@@ -1,17 +1,18 @@
 """Writing: batched decoding with a key/value cache, where an item's text does not depend on its batch.
 
-Prompts are padded on the left (or right), with an attention mask and explicit position ids (GPT-2 needs them).
+Prompts are padded on the left (or right) where the family's trial says that a padded row is as if alone; else rows
+of one length share a batch, or each is alone (`Backbone.writes`). Where the rotation switches with the length
+(longrope), a text pauses at the switch and is run anew on the other side, so that every token is that of a plain run.
 Sampling is by inverse distribution: item i draws one uniform number per position from its own
 seeded generator, so that the batch it happens to be in changes nothing but floating-point noise.
 Rows that have finished leave the batch. Out of memory halves the batch and goes on.
 """
 
-import inspect
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,14 +21,15 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
+from mechcot.model.backbone import Writes
 from mechcot.model.hand import Line, Session
 from mechcot.model.hooks import tapped
-from mechcot.model.room import out_of_memory, release
+from mechcot.model.room import NO_LIMIT, out_of_memory, release
+from mechcot.model.stepping import Side, State
 from mechcot.text.tags import ThoughtTags
 
 log = logging.getLogger(__name__)
 
-Side = Literal["left", "right"]
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoftext|>")
 
 
@@ -87,6 +89,8 @@ class Writer:
         session: Makes what acts on a batch, from the indexes of its prompts; None: nothing does.
         padding: Side on which shorter prompts are padded. New tokens follow the padding of the right side, so a
             model with a sliding window, which counts slots and not positions, wants the left one.
+        writes: How the family writes, as its trial says.
+        switch: Longest run before the rotation switches.
     """
 
     model: nn.Module
@@ -98,6 +102,8 @@ class Writer:
     name: str = "the model"
     session: Callable[[Sequence[int]], Session] | None = None
     padding: Side = "left"
+    writes: Writes = field(default_factory=Writes)
+    switch: int = NO_LIMIT
 
     def write(
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], *, batch_size: int
@@ -114,43 +120,83 @@ class Writer:
         Raises:
             UserError: NaN logits, or one item alone does not fit in memory.
         """
-        order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
-        results: dict[int, Written] = {}
-        size = max(1, batch_size)
+        drafts = [
+            _Draft(list(prompt), self._room(len(prompt)), draws)
+            for prompt, draws in zip(prompts, _draws(seeds, self.sampling.max_tokens), strict=True)
+        ]
+        self._check_switch(drafts)
         about = {"desc": f"writing: {self.name}", "unit": "item", "delay": 2, "mininterval": 1}
+        size = max(1, batch_size)
         with tqdm(total=len(prompts), **about) as bar:
+            for stop_at in dict.fromkeys((self.switch, NO_LIMIT)):
+                size = self._leg(drafts, stop_at=stop_at, size=size, bar=bar)
+        return [draft.written for draft in drafts]
 
-            def progress(done: int, tokens: int) -> None:
-                bar.set_postfix_str(f"{tokens} tokens", refresh=False)
-                bar.update(done)
+    def _room(self, length: int) -> int:
+        return min(self.sampling.max_tokens, self.max_length - length)
 
-            while len(results) < len(prompts):
-                chosen = order[len(results) : len(results) + size]
-                acting = self.session(chosen) if self.session else None
-                written = self._tried(
-                    [prompts[i] for i in chosen], [seeds[i] for i in chosen], acting, progress
-                )
-                if written is None:
-                    size = self._halve(len(chosen))
-                    bar.n = len(results)
-                    continue
-                results.update(zip(chosen, written, strict=True))
-        return [results[index] for index in range(len(prompts))]
+    def _check_switch(self, drafts: Sequence["_Draft"]) -> None:
+        """See that nothing acts on a text that pauses at the switch.
+
+        Raises:
+            UserError: A hand is at work and a text would cross.
+        """
+        longest = max((d.length + d.room for d in drafts if d.length <= self.switch), default=0)
+        if self.session and longest > self.switch + 1:
+            msg = (
+                f"{self.name} turns all positions otherwise from {self.switch + 1} tokens on; a text cannot be steered across "
+                f"that: expected prompt and text of at most {self.switch + 1} tokens, got up to {longest}; lower max_tokens"
+            )
+            raise UserError(msg)
+
+    def _leg(self, drafts: Sequence["_Draft"], *, stop_at: int, size: int, bar: tqdm) -> int:
+        """Write what can be written in runs of at most `stop_at` tokens; gives the batch size that fits."""
+        left = [i for i, d in enumerate(drafts) if d.open and d.length <= stop_at]
+        left.sort(key=lambda index: -drafts[index].length)
+        done = bar.n
+
+        def progress(ended: int, tokens: int) -> None:
+            bar.set_postfix_str(f"{tokens} tokens", refresh=False)
+            bar.update(ended)
+
+        while left:
+            chosen = self._batch_of(drafts, left[:size])
+            acting = self.session(chosen) if self.session else None
+            before = [replace(drafts[index], new=list(drafts[index].new)) for index in chosen]
+            if not self._tried([drafts[i] for i in chosen], acting, progress, stop_at=stop_at):
+                for index, draft in zip(chosen, before, strict=True):
+                    drafts[index].new, drafts[index].finished = draft.new, draft.finished
+                size = self._halve(len(chosen))
+                bar.n = done
+                continue
+            left = left[len(chosen) :]
+            done = bar.n
+        return size
+
+    def _batch_of(self, drafts: Sequence["_Draft"], chosen: list[int]) -> list[int]:
+        """The first of the chosen that may share a batch."""
+        if self.writes.batch == "alone":
+            return chosen[:1]
+        if self.writes.batch == "equal":
+            return [i for i in chosen if drafts[i].length == drafts[chosen[0]].length]
+        return chosen
 
     def _tried(
         self,
-        prompts: Sequence[Sequence[int]],
-        seeds: Sequence[int],
+        drafts: Sequence["_Draft"],
         acting: Session | None,
         progress: Callable[[int, int], None],
-    ) -> list[Written] | None:
-        """One batch; None when memory ran out (the error, which holds its tensors, is gone by then)."""
+        *,
+        stop_at: int,
+    ) -> bool:
+        """One batch; False when memory ran out (the error, which holds its tensors, is gone by then)."""
         try:
-            return self._batch(prompts, seeds, acting, progress)
+            self._batch(drafts, acting, progress, stop_at=stop_at)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        return None
+            return False
+        return True
 
     def _halve(self, size: int) -> int:
         release()
@@ -166,58 +212,43 @@ class Writer:
     @torch.inference_mode()
     def _batch(
         self,
-        prompts: Sequence[Sequence[int]],
-        seeds: Sequence[int],
+        drafts: Sequence["_Draft"],
         acting: Session | None,
         progress: Callable[[int, int], None],
-    ) -> list[Written]:
-        room = self.max_length - max(len(prompt) for prompt in prompts)
-        steps = min(self.sampling.max_tokens, room)
-        draws = _draws(seeds, steps)
-        state = _State.start(prompts, self.device, self.padding)
-        new: list[list[int]] = [[] for _ in prompts]
-        ended = [False] * len(prompts)
-        for step in range(steps):
+        *,
+        stop_at: int,
+    ) -> None:
+        texts = [[*draft.prompt, *draft.new] for draft in drafts]
+        state = State.start(texts, self.device, self.padding, cached=self.writes.cached)
+        step = 0
+        while state.rows:
             logits = self._forward(state, acting)
-            chosen = choose(logits, self.sampling, draws[state.rows, step]).tolist()
+            running = [drafts[row] for row in state.rows]
+            draws = np.array([draft.draws[len(draft.new)] for draft in running])
+            chosen = choose(logits, self.sampling, draws).tolist()
+            step += 1
             keep = []
-            for place, (row, token) in enumerate(zip(state.rows, chosen, strict=True)):
-                if token in self.stop:
-                    ended[row] = True
-                else:
-                    new[row].append(token)
+            for place, (draft, token) in enumerate(zip(running, chosen, strict=True)):
+                draft.finished = token in self.stop
+                if draft.finished:
+                    continue
+                draft.new.append(token)
+                if acting:
+                    acting.wrote(state.rows[place], token)
+                if draft.open and draft.length <= stop_at:
                     keep.append(place)
-                    if acting:
-                        acting.wrote(row, token)
-            progress(len(chosen) - len(keep), step + 1)
+            progress(sum(not draft.open for draft in running), step)
             if not keep:
                 break
             state.advance(keep, [chosen[place] for place in keep])
-        progress(ended.count(False), steps)
-        lines = acting.lines if acting else [None] * len(new)
-        return [
-            Written(tuple(ids), done, line)
-            for ids, done, line in zip(new, ended, lines, strict=True)
-        ]
+        for draft, line in zip(drafts, acting.lines if acting else (), strict=False):
+            draft.line = line
 
-    def _forward(self, state: "_State", acting: Session | None) -> Float[Tensor, "batch d_vocab"]:
+    def _forward(self, state: State, acting: Session | None) -> Float[Tensor, "batch d_vocab"]:
         """Next-token logits of the running rows, float32."""
-        real = state.mask[:, -state.ids.shape[1] :]
-        taps = acting.taps(state.rows, state.positions, real) if acting else ()
-        one = state.last is None and _keeps_last(type(self.model))
-        about: dict[str, Any] = {"logits_to_keep": 1} if one else {}
+        taps = acting.taps(state.rows, state.positions, state.real) if acting else ()
         with tapped(taps):
-            out = self.model(
-                input_ids=state.ids,
-                attention_mask=state.mask,
-                position_ids=state.positions,
-                past_key_values=state.cache,
-                use_cache=True,
-                **about,
-            )
-        state.cache = out.past_key_values
-        last = out.logits[:, -1] if state.last is None else out.logits[*state.last]
-        logits = last.float() * self.logit_scale
+            logits = state.logits(self.model) * self.logit_scale
         if bool(torch.isnan(logits).any()):
             why = (
                 "The vector that is added is not finite or too large; lower the dose."
@@ -230,49 +261,36 @@ class Writer:
 
 
 @dataclass
-class _State:
-    """The running rows of a batch: their next inputs and their cache."""
+class _Draft:
+    """One text while it is written.
 
-    rows: list[int]
-    ids: Int[Tensor, "batch token"]
-    mask: Int[Tensor, "batch key"]
-    positions: Int[Tensor, "batch token"]
-    cache: Any = field(default=None)
-    last: tuple[Tensor, Tensor] | None = (
-        None  # row and slot of each last token; None: the last slot
-    )
+    Attributes:
+        prompt: Its prompt.
+        room: Most new tokens.
+        draws: One uniform number for each.
+        new: New tokens so far.
+        finished: A stop token ended it.
+        line: What acted on it.
+    """
 
-    @classmethod
-    def start(
-        cls, prompts: Sequence[Sequence[int]], device: torch.device, padding: Side
-    ) -> "_State":
-        longest = max(len(prompt) for prompt in prompts)
-        ids = torch.zeros(len(prompts), longest, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, prompt in enumerate(prompts):
-            first = longest - len(prompt) if padding == "left" else 0
-            ids[row, first : first + len(prompt)] = torch.tensor(prompt)
-            mask[row, first : first + len(prompt)] = 1
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-        rows = list(range(len(prompts)))
-        placed = [rows, *(t.to(device) for t in (ids, mask, positions))]
-        if padding == "left":
-            return cls(*placed)
-        slots = torch.tensor([len(prompt) - 1 for prompt in prompts], device=device)
-        return cls(*placed, last=(torch.arange(len(rows), device=device), slots))
+    prompt: list[int]
+    room: int
+    draws: Float[np.ndarray, " step"]
+    new: list[int] = field(default_factory=list)
+    finished: bool = False
+    line: Line | None = None
 
-    def advance(self, keep: list[int], tokens: list[int]) -> None:
-        """Go one token on with the rows at the places `keep`."""
-        device = self.ids.device
-        self.last = None
-        if len(keep) < len(self.rows):
-            which = torch.tensor(keep, device=device)
-            self.rows = [self.rows[place] for place in keep]
-            self.mask, self.positions = self.mask[which], self.positions[which]
-            self.cache.batch_select_indices(which)
-        self.ids = torch.tensor(tokens, device=device)[:, None]
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(keep), 1)], dim=1)
-        self.positions = self.positions[:, -1:] + 1
+    @property
+    def length(self) -> int:
+        return len(self.prompt) + len(self.new)
+
+    @property
+    def open(self) -> bool:
+        return not self.finished and len(self.new) < self.room
+
+    @property
+    def written(self) -> Written:
+        return Written(tuple(self.new), self.finished, self.line)
 
 
 def choose(
@@ -334,7 +352,3 @@ def stop_ids(
     found.update(special[word] for word in ends if word in special)
     between = {special[word] for word in special if tags is not None and word in tags.close}
     return frozenset(found - between or found)
-
-
-def _keeps_last(kind: type) -> bool:
-    return "logits_to_keep" in inspect.signature(kind.forward).parameters

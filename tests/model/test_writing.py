@@ -117,7 +117,7 @@ def test_nan_logits_are_a_clear_error(checkpoint: Callable[..., Any], problems):
 
     reader = Reasoner.load(str(checkpoint("llama")), device="cpu")
     reader.model.get_output_embeddings().weight.data[:] = float("nan")
-    with pytest.raises(UserError, match=r"expected finite logits, got NaN .* --dtype float32"):
+    with pytest.raises(UserError, match=r"gives values that are not finite \(NaN or infinite\)"):
         reader.write(problems[:1], max_tokens=2)
 
 

@@ -1,0 +1,138 @@
+"""A batch of texts, one token further at a time: prompts are run, then every chosen token.
+
+With the model's own cache a step runs one token per row; without, it runs every row anew. Rows that have
+ended leave. Prompts are padded on one side, with an attention mask and explicit position ids where the
+model takes them.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+Side = Literal["left", "right"]
+_CACHES = ("past_key_values", "cache_params", "state")
+
+
+@cache
+def accepted(kind: type) -> frozenset[str]:
+    """The names of the arguments that a module's forward spells out; a wrapper that passes all on takes the usual ones."""
+    parameters = inspect.signature(kind.forward).parameters
+    names = frozenset(parameters)
+    passes = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    usual = frozenset(("attention_mask", "position_ids", "past_key_values"))
+    return names | usual if passes and "attention_mask" not in names else names
+
+
+@dataclass
+class State:
+    """The running rows of a batch: their next inputs and their cache.
+
+    Attributes:
+        rows: Numbers of the rows that still run.
+        ids: What the next step runs.
+        mask: Which keys are no padding.
+        positions: Positions of `ids`.
+        cached: The model's own cache carries what was run; else `ids` are the whole texts.
+        cache: That cache, by the name under which the model takes it.
+        last: Row and slot of each last token; None: the last slot.
+    """
+
+    rows: list[int]
+    ids: Int[Tensor, "batch token"]
+    mask: Int[Tensor, "batch key"]
+    positions: Int[Tensor, "batch token"]
+    cached: bool = True
+    cache: Mapping[str, Any] = field(default_factory=dict)
+    last: tuple[Tensor, Tensor] | None = None
+
+    @classmethod
+    def start(
+        cls,
+        prompts: Sequence[Sequence[int]],
+        device: torch.device,
+        padding: Side = "left",
+        *,
+        cached: bool = True,
+    ) -> "State":
+        """Put prompts side by side.
+
+        Args:
+            prompts: Token ids of each row.
+            device: Where they go.
+            padding: Side on which shorter ones are padded.
+            cached: Whether the model's own cache is used.
+        """
+        longest = max(len(prompt) for prompt in prompts)
+        ids = torch.zeros(len(prompts), longest, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            first = longest - len(prompt) if padding == "left" else 0
+            ids[row, first : first + len(prompt)] = torch.tensor(prompt)
+            mask[row, first : first + len(prompt)] = 1
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        rows = list(range(len(prompts)))
+        state = cls(rows, ids.to(device), mask.to(device), positions.to(device), cached=cached)
+        if padding == "right":
+            slots = torch.tensor([len(prompt) - 1 for prompt in prompts], device=device)
+            state.last = (torch.arange(len(rows), device=device), slots)
+        return state
+
+    @property
+    def real(self) -> Int[Tensor, "batch token"]:
+        """Which of `ids` are no padding."""
+        return self.mask[:, -self.ids.shape[1] :]
+
+    def logits(self, model: nn.Module) -> Float[Tensor, "batch d_vocab"]:
+        """Run the next inputs: what comes after each row, float32."""
+        names = accepted(type(model))
+        base = getattr(model, "base_model", model)
+        about: dict[str, Any] = {"input_ids": self.ids, "use_cache": self.cached, **self.cache}
+        if "attention_mask" in names:
+            about["attention_mask"] = self.mask
+        if "position_ids" in names | accepted(type(base)):
+            about["position_ids"] = self.positions
+        if "logits_to_keep" in names and self.last is None:
+            about["logits_to_keep"] = 1
+        out = model(**about)
+        if self.cached:
+            found = {name: getattr(out, name, None) for name in _CACHES if name in names}
+            self.cache = {name: cache for name, cache in found.items() if cache is not None}
+            if not self.cache:
+                msg = f"{type(model).__name__} gives no cache back"
+                raise RuntimeError(msg)
+        last = out.logits[:, -1] if self.last is None else out.logits[*self.last]
+        return last.float()
+
+    def advance(self, keep: list[int], tokens: list[int]) -> None:
+        """Go one token on with the rows at the places `keep`."""
+        device = self.ids.device
+        self.last = None
+        if len(keep) < len(self.rows):
+            which = torch.tensor(keep, device=device)
+            self.rows = [self.rows[place] for place in keep]
+            self.ids, self.mask = self.ids[which], self.mask[which]
+            self.positions = self.positions[which]
+            self.cache = {name: _rows(cache, which) for name, cache in self.cache.items()}
+        new = torch.tensor(tokens, device=device)[:, None]
+        after = self.mask.sum(dim=1, keepdim=True)
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(keep), 1)], dim=1)
+        self.ids = new if self.cached else torch.cat([self.ids, new], dim=1)
+        self.positions = after if self.cached else torch.cat([self.positions, after], dim=1)
+
+
+def _rows(cache: Any, which: Tensor) -> Any:
+    """Some rows of a cache: tensors, lists of them, or a cache of Transformers."""
+    if isinstance(cache, Tensor):
+        return cache[which]
+    if isinstance(cache, list | tuple):
+        return type(cache)(_rows(part, which) for part in cache)
+    layers = getattr(cache, "layers", ())
+    every = all(hasattr(layer, "batch_select_indices") for layer in layers)
+    (cache.batch_select_indices if every else cache.reorder_cache)(which)
+    return cache
