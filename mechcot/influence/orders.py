@@ -70,7 +70,7 @@ def first_right(trace: Trace) -> int | None:
     if is_known(trace):
         return first_right_step(trace)
     for step in trace.chain_steps:
-        found = find_answer(step.text)
+        found = find_answer(step.text, otherwise="last_number")
         if found is not None and same_answer(found.text, trace.problem.answer):
             return step.index
     return None

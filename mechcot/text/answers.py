@@ -1,22 +1,32 @@
 r"""Read the answer that a text states.
 
-Every rule of the family looks for its *last* statement; the one that ends last in the text wins, and a
-box inside a phrase ("the answer is $\boxed{5}$") wins over the phrase. What stands after the closed
-thought is read first; if it states nothing, the thought itself is. A thought that was never closed, or a text
-that was cut by the token limit, is read by the explicit rules only: its last number is just where it was cut. `same_answer` compares
-two answers (`mechcot.text.equality`).
+Every rule of the family looks for statements (`mechcot.text.statements`, `mechcot.text.closings`); the one that ends last in the text wins, what stands inside
+another wins over it (a box in "the answer is $\boxed{5}$"), and a phrase that says only words ("the answer is clear") gives way to one that says more. What
+stands after the closed thought is read first; if it states nothing, the thought itself is. Where nothing is stated the answer is "unread": a short closing text
+counts as a statement when it holds exactly one candidate, the last number of a text is a guess and is taken only when it is asked for. A thought that was never closed, or a text that was cut by the
+token limit, is read by the explicit rules only. `same_answer` compares two answers (`mechcot.text.equality`).
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
 from mechcot.text.boxes import NUMBER, Found, boxed, trim
+from mechcot.text.closings import (
+    announced,
+    closing,
+    emphasised,
+    headings,
+    reversed_phrases,
+    sole,
+    words,
+)
 from mechcot.text.equality import same_answer
 from mechcot.text.numerals import number
-from mechcot.text.quantities import number_only, uncounted
+from mechcot.text.quantities import number_only
+from mechcot.text.statements import chosen, is_hard, phrases, said_after
 from mechcot.text.tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
@@ -28,23 +38,13 @@ _CALCULATOR = re.compile(r"<<[^<>\n]*>>")
 _SPECIAL = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|<\uff5c[^\uff5c<>\n]{1,40}\uff5c>|</?s>|<(?:eos|bos|pad|start_of_turn|end_of_turn)>"
 )
-_HASH = re.compile(r"####[^\S\n]*(?P<value>[^\n]+)")
+_HASH = re.compile(r"####(?!#)[^\S\n]*(?P<value>[^\n]+)")
 _TAG = re.compile(r"<answer>(?P<value>.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
-_PHRASE = re.compile(
-    r"\banswer(?:\s+to\s+[^.\n:=]{1,60}?)?(?:\*\*|__)?\s*"
-    r"(?:(?:is|are|was|would be|should be|must be|equals)\b(?:\*\*|__)?\s*:?|[:=])(?:\*\*|__)?"
-    r"[^\S\n]*\n?[^\S\n]*(?P<value>[^\n]{1,400})",
-    re.IGNORECASE,
-)
-_LETTER_A = re.compile(r"^A:[^\S\n]*(?P<value>[^\n]+)", re.MULTILINE)
+_LETTER_A = re.compile(r"^A:[^\S\n]*(?P<value>[^\n]+)(?!\s*\n\s*B\s*[:.)])", re.MULTILINE)
 _WORD_ANSWER = re.compile(r"(?<!\S)answer\s+(?P<value>[^\s<]+)")
 _LAST_NUMBER = re.compile(rf"(?<![\w.])(?P<value>{NUMBER})(?P<percent>\s?\\?%)?(?![\w])")
-_NO_ANSWER = re.compile(
-    r"(?:not|n't|correct|wrong|right|incorrect|clear|the same|what|that|simply|just|supposed|going|in the|to be)\b",
-    re.IGNORECASE,
-)
 Rule = Callable[[str], Iterator[Found]]
-Otherwise = Literal["last_number", "nothing"]
+Otherwise = Literal["closing", "last_number", "nothing"]
 
 
 def _matches(pattern: re.Pattern[str], how: str) -> Rule:
@@ -57,18 +57,21 @@ def _matches(pattern: re.Pattern[str], how: str) -> Rule:
     return rule
 
 
-def _phrase(text: str) -> Iterator[Found]:
-    """Statements "the answer is X" up to the end of the sentence; questions and denials are no answers."""
-    position = 0
-    while match := _PHRASE.search(text, position):
-        value = re.split(
-            r"(?<=[^.\s])[.!?;](?=\s|$|\*)|\s+(?:because|since|so|which|but)\b", match["value"]
-        )[0]
-        stop = match.start("value") + len(value)
-        position = max(stop, match.start() + 6)
-        short = uncounted(trim(value))
-        if short and text[stop : stop + 1] != "?" and not _NO_ANSWER.match(short):
-            yield Found(short, "phrase", match.start(), stop)
+def _hash(text: str) -> Iterator[Found]:
+    """GSM8K's closing; headings of the fourth level ("#### Step 2: ...") are none."""
+    for found in _matches(_HASH, "hash")(text):
+        last = not text[found.stop :].strip()
+        listed = re.match(r"\d+[.)]\s", found.text) or found.text.endswith(":")
+        if not listed and (last or (sole(found.text) and len(found.text.split()) <= 4)):
+            yield found
+
+
+def _letter(text: str) -> Iterator[Found]:
+    """`A: 18` at the start of a line, not the first of several options."""
+    for match in _LETTER_A.finditer(text):
+        value = announced(match["value"])
+        if value:
+            yield Found(value, "letter", match.start(), match.end())
 
 
 def _last_number(text: str) -> Iterator[Found]:
@@ -78,37 +81,37 @@ def _last_number(text: str) -> Iterator[Found]:
 
 _RULES: Mapping[str, Rule] = {
     "boxed": boxed,
-    "hash": _matches(_HASH, "hash"),
+    "hash": _hash,
     "tag": _matches(_TAG, "tag"),
-    "phrase": _phrase,
-    "letter": _matches(_LETTER_A, "letter"),
+    "phrase": phrases,
+    "chosen": chosen,
+    "reversed": reversed_phrases,
+    "heading": headings,
+    "letter": _letter,
     "word": _matches(_WORD_ANSWER, "word"),
 }
 
 # What each family of models may use to state its answer; `any` tries everything that is explicit.
 FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "any": ("boxed", "hash", "tag", "phrase", "letter"),
-    "boxed": ("boxed", "phrase"),
-    "gsm8k": ("hash", "letter", "boxed", "phrase"),
+    "any": ("boxed", "hash", "tag", "phrase", "chosen", "reversed", "heading", "letter"),
+    "boxed": ("boxed", "phrase", "heading"),
+    "gsm8k": ("hash", "letter", "boxed", "phrase", "heading"),
     "organism": ("word",),
 }
-_NO_LAST_NUMBER = frozenset({"organism"})
+_EXPLICIT_ONLY = frozenset({"organism"})
 
 
 def find_answer(
-    text: str,
-    *,
-    family: str = "any",
-    otherwise: Otherwise = "last_number",
-    after: str | None = None,
+    text: str, *, family: str = "any", otherwise: Otherwise = "closing", after: str | None = None
 ) -> Found | None:
     """The last answer that a stretch of text states; thought marks are not looked at.
 
     Args:
         text: Any text. Calculator marks `<<3+4=7>>` are passed over; tokens like `<|im_end|>` end a line.
         family: One of `FAMILIES`.
-        otherwise: What to take where nothing is stated.
-        after: What stands before an answer; then nothing else states one.
+        otherwise: What to take where nothing is stated: the only value of a short text (or the only one in bold of the last paragraph), the last number
+            (which also looks at the short text first; a guess), or nothing.
+        after: The text in front of a written answer, as the user gave it: what follows its last occurrence is the answer, and nothing else states one.
 
     Raises:
         UserError: No such family.
@@ -118,29 +121,40 @@ def find_answer(
         raise UserError(msg)
     blank = _CALCULATOR.sub(lambda match: "\x00" * len(match.group()), text)
     blank = _SPECIAL.sub(lambda match: "\n" * len(match.group()), blank)
-    best: Found | None = _behind(blank, after) if after else None
-    for name in () if after else FAMILIES[family]:
-        for found in _RULES[name](blank):
-            if best is None or found.stop > best.stop:
-                covers_box = best is not None and best.how == "boxed" and found.start <= best.start
-                best = best if covers_box else found
-    if best is None and otherwise == "last_number" and family not in _NO_LAST_NUMBER:
-        best = max(_last_number(blank), key=lambda found: found.stop, default=None)
+    if after:
+        best = said_after(blank, after)
+    else:
+        best = _last([found for name in FAMILIES[family] for found in _RULES[name](blank)])
+    if best is None and not after and family not in _EXPLICIT_ONLY:
+        best = _otherwise(blank, otherwise)
     if best is None:
         return None
-    clean = re.sub(r"\x00+\s*", "", best.text)
-    return Found(trim(clean), best.how, best.start, best.stop) if trim(clean) else None
+    clean = trim(re.sub(r"\x00+\s*", "", best.text))
+    return Found(clean, best.how, best.start, best.stop) if clean else None
 
 
-def _behind(text: str, after: str) -> Found | None:
-    """What stands behind the last `after`, up to the end of the sentence or line."""
-    start = text.rfind(after)
-    if start < 0:
+def _last(statements: Sequence[Found]) -> Found | None:
+    """The statement that ends last, or the one that ends last inside it; words alone only where nothing else is said."""
+    said = [each for each in statements if each.how != "phrase" or is_hard(each.text)] or statements
+    if not said:
         return None
-    rest = text[start + len(after) :]
-    lead = len(rest) - len(rest.lstrip())
-    value = re.split(r"\n|\s*[.!?](?=\s|$)", rest[lead:])[0]
-    return Found(value, "after", start, start + len(after) + lead + len(value)) if value else None
+    last = max(said, key=lambda each: (each.stop, -each.start))
+    if last.how == "boxed":
+        return last
+    inner = [each for each in said if last.start <= each.start and each.stop <= last.stop]
+    boxes = [each for each in inner if each.how == "boxed"]
+    return max(boxes or inner, key=lambda each: (each.start, each.stop))
+
+
+def _otherwise(text: str, otherwise: Otherwise) -> Found | None:
+    if otherwise == "nothing":
+        return None
+    rules = (closing, emphasised, *((_last_number,) if otherwise == "last_number" else ()))
+    for rule in rules:
+        found = max(rule(text), key=lambda each: each.stop, default=None)
+        if found is not None:
+            return found
+    return None
 
 
 def read_answer(
@@ -148,8 +162,8 @@ def read_answer(
     *,
     family: str = "any",
     tags: ThoughtTags | None = None,
+    otherwise: Otherwise = "closing",
     after: str | None = None,
-    otherwise: Otherwise = "last_number",
 ) -> Answer:
     """Read the answer that a completion states.
 
@@ -158,8 +172,8 @@ def read_answer(
             unclosed thought is then known to be one.
         family: One of `FAMILIES`.
         tags: The marks of the thought; None: those that the text shows.
-        after: What stands before an answer; then nothing else states one.
-        otherwise: What to take where nothing is stated, in a text that was not cut.
+        otherwise: What to take where nothing is stated, see `find_answer`; inside a thought always nothing.
+        after: The text in front of a written answer, see `find_answer`.
 
     Returns:
         The answer; text None and how `unread` when nothing was stated.
@@ -169,18 +183,18 @@ def read_answer(
     """
     tags = tags or tags_in(text) or THINK
     layout = find_thought("", text, tags)
-    found = None
-    if layout.thought is Thought.CLOSED:
-        found = find_answer(
-            text[layout.chain.stop + len(tags.close) :],
-            family=family,
-            otherwise=otherwise,
-            after=after,
-        )
-        text = text[: layout.chain.stop]
+    if layout.thought is not Thought.CLOSED:
+        otherwise = otherwise if layout.thought is Thought.ABSENT else "nothing"
+        return _answer(find_answer(text, family=family, otherwise=otherwise, after=after))
+    behind = _SPECIAL.sub("\n", text[layout.chain.stop + len(tags.close) :])
+    found = find_answer(behind, family=family, otherwise=otherwise, after=after)
     if found is None:
-        absent = layout.thought is Thought.ABSENT
-        found = find_answer(
-            text, family=family, otherwise=otherwise if absent else "nothing", after=after
-        )
+        thought = text[: layout.chain.stop]
+        found = find_answer(thought, family=family, otherwise="nothing", after=after)
+    if found is None and not after and otherwise != "nothing" and family not in _EXPLICIT_ONLY:
+        found = words(behind)
+    return _answer(found)
+
+
+def _answer(found: Found | None) -> Answer:
     return Answer(None, "unread") if found is None else Answer(found.text, found.how)

@@ -212,7 +212,7 @@ def _verified(a: str, b: str) -> bool:
 def _parsed(text: str) -> Any | None:
     """A whole text as a sympy expression, decimals exact; None when it cannot be read to its end."""
     parse, _ = _math_verify()
-    text = re.sub(r"(?<![\\A-Za-z])(sqrt|pi|sin|cos|tan|log|ln|exp)(?![A-Za-z])", r"\\\1 ", text)
+    text = re.sub(rf"(?<![\\A-Za-z])({'|'.join(sorted(_FUNCTIONS))})(?![A-Za-z])", r"\\\1 ", text)
     text = re.sub(r"(\d+)\.(\d+)|(?<!\d)\.(\d+)", _as_fraction, text)
     try:
         return parse(text)

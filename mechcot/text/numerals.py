@@ -54,7 +54,9 @@ def spelled_plainly(text: str) -> str:
         text = _ascii(text)
     text = _RAISED.sub(r"\1", text.replace("{,}", ","))
     if "\\" in text or "\u2009" in text or "\u202f" in text:
-        text = _THIN.sub("", text)
+        text = re.sub(
+            r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]", r"\\\\ ", _THIN.sub("", text)
+        )
         text = text.replace(r"\!", "")
         text = _SPACE.sub(" ", _SIZES.sub("", text))
         text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)

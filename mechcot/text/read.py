@@ -54,7 +54,7 @@ def read(
     family: str = "any",
     trace_id: str | None = None,
     after: str | None = None,
-    otherwise: Otherwise = "last_number",
+    otherwise: Otherwise = "closing",
 ) -> Trace:
     """Read a completion into a trace.
 
@@ -131,7 +131,7 @@ def _divide(
     if found is None:
         return chain, "", answer
     first, start = before_statement(chain, found.start)
-    if found.how == "last_number" and len(chain) < 2:
+    if found.how in {"closing", "last_number"} and len(chain) < 2:
         return chain, "", answer
     return chain[:first], text[start:], answer
 

@@ -1,0 +1,105 @@
+"""How languages state an answer: the word for it, what links it to its value, and what may stand behind the value.
+
+*Ours*, with the answer prefixes of MGSM (Shi et al. 2022, arXiv 2210.03057) for its eleven languages. Every language is one row; a
+colon, an equals sign or a dash links in all of them.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One language's wording.
+
+    Attributes:
+        noun: Pattern of "answer", adjectives included.
+        link: Pattern of "is"; "" where a value may follow without one.
+        words: Whether words are written with spaces.
+    """
+
+    noun: str
+    link: str
+    words: bool = True
+
+
+_BEFORE = r"(?:(?:final|correct|right|best|overall|short|most likely|only|closest)\s+)"
+WORDINGS = (
+    Wording(  # English
+        rf"{_BEFORE}*answers?|{_BEFORE}+(?:option|choice|alternative|result|response|statement)",
+        r"(?:is|are|was|were|would be|should be|must be|will be|equals|becomes|comes? out to(?: be)?|turns? out to be|to be)",
+    ),
+    Wording(r"(?:(?:richtige|korrekte|endgültige|finale)\s+)?(?:antwort|lösung|endergebnis)", r"(?:ist|lautet|wäre|beträgt)"),
+    Wording(r"(?:bonne\s+)?réponse(?:\s+(?:finale|correcte|exacte))?", r"(?:est|serait|vaut)"),
+    Wording(r"respuesta(?:\s+(?:final|correcta))?", r"(?:es|sería|seria)"),
+    Wording(r"risposta(?:\s+(?:finale|corretta|giusta))?", r"(?:è|e'|sarebbe)"),
+    Wording(r"resposta(?:\s+(?:final|correta|certa))?", r"(?:é|seria|será)"),
+    Wording(r"(?:(?:juiste|uiteindelijke)\s+)?antwoord", r"(?:is|luidt)"),
+    Wording(r"(?:(?:правильный|окончательный|верный|итоговый)\s+)?ответ(?:ом)?", r"(?:равен|равна|является|будет|это)"),
+    Wording(r"(?:(?:правильна|остаточна)\s+)?відповідь", r"(?:дорівнює|це|є)"),
+    Wording(r"(?:(?:prawidłowa|poprawna|ostateczna)\s+)?odpowiedź", r"(?:to|brzmi|jest)"),
+    Wording(r"(?:(?:správná|konečná)\s+)?odpověď", r"(?:je|zní)"),
+    Wording(r"(?:(?:rätt|riktige|rigtige|slutliga|endelige)\s+)?svar(?:et)?", r"(?:är|er|blir|bliver)"),
+    Wording(r"(?:(?:doğru|nihai|son)\s+)?(?:cevap|cevabı|yanıt|yanıtı)", r"(?:olarak|şudur)?"),
+    Wording(r"răspuns(?:ul)?(?:\s+(?:final|corect))?", r"(?:este|e)"),
+    Wording(r"(?:(?:helyes|végső)\s+)?válasz", r"(?:az|a)?"),
+    Wording(r"(?:(?:oikea|lopullinen)\s+)?vastaus", r"(?:on)"),
+    Wording(r"(?:(?:τελική|σωστή)\s+)?απάντηση", r"(?:είναι)"),
+    Wording(r"(?:đáp án|đáp số|câu trả lời)(?:\s+(?:đúng|cuối cùng))?", r"(?:là)"),
+    Wording(r"jawaban(?:nya)?(?:\s+(?:akhir|yang benar))?", r"(?:adalah|ialah)"),
+    Wording(r"jibu(?:\s+la mwisho)?", r"(?:ni)"),
+    Wording(r"(?:(?:अंतिम|सही)\s+)?(?:उत्तर|जवाब)", r"(?:है|होगा)?"),
+    Wording(r"(?:(?:চূড়ান্ত|সঠিক)\s+)?উত্তর", r"(?:হল|হলো|হবে)?"),
+    Wording(r"సమాధానం", r""),
+    Wording(r"(?:விடை|பதில்)", r""),
+    Wording(r"(?:ال)?(?:جواب|إجابة|اجابة)(?:\s+(?:النهائي|النهائية|الصحيح|الصحيحة))?", r"(?:هو|هي|يساوي)"),
+    Wording(r"(?:پاسخ|جواب)(?:\s+(?:نهایی|درست))?", r"(?:برابر است با|برابر با)?"),
+    Wording(r"(?:ה)?תשובה(?:\s+(?:הסופית|הנכונה))?", r"(?:היא|הוא)"),
+    Wording(r"คำตอบ(?:สุดท้าย|ที่ถูกต้อง)?", r"(?:คือ|เป็น)", words=False),
+    Wording(
+        r"(?:最终|最後|最后|正确|正確|正解)?的?(?:答案|解答|正解|回答)|(?<![回解问应應对])答(?=\s*[:：])",
+        r"(?:应该|應該|就|便|应|應|将|將)?(?:是|为|為|等于|等於)",
+        words=False,
+    ),
+    Wording(r"(?:最終的な|最終|正しい)?(?:答え|解答|正解|回答|答)", r"(?:は|が)", words=False),
+    Wording(r"(?:최종\s*)?(?:정답|답변|답)", r"(?:은|는|이|가)", words=False),
+)  # fmt: skip
+
+# A letter chosen, with a word of its own: 故选B
+CHOSEN = re.compile(
+    r"(?:故|应|應|因此|所以|答案)?(?:选择|選擇|选|選)(?:项|項)?\s*[:：]?\s*(?P<value>[(（]?[A-H][)）]?)(?![A-Za-z])"
+)
+# What may stand behind a value, where the verb ends the sentence.
+COPULA = re.compile(
+    r"\s*(?:です|でした|だ|である|でしょう|となります|になります|となる|になる|입니다|이다|예요|이에요|이\s?됩니다|됩니다|임|है|हैं|होगा|होगी|হবে|’?'?(?:d|t)[iıuü]r)$"
+)
+
+
+_MARK = r"(?:\*\*|__|\*|`|\")?"
+_COLON = r"\s*[:\uff1a=\uff1d]|\s+[-\u2014\u2013](?=\s)|\s*\u2014"
+_ASKED = r"(?:\s+(?:to|for|of)\s+[^.\n:=?]{1,80}?)?"
+
+
+def _noun(row: Wording) -> str:
+    return rf"(?<!\w)(?:{row.noun})(?!\w)" if row.words else f"(?:{row.noun})"
+
+
+def _stated(row: Wording) -> str:
+    """Pattern of the words in front of a value in one language."""
+    asked = _ASKED if row is WORDINGS[0] else ""
+    link = row.link.removesuffix("?")
+    end = r"(?!\w)" if row.words else ""
+    linked = rf"\s*{link}{end}{_MARK}\s*[:\uff1a]?|" if link else ""
+    direct = r"|(?=\s{1,3}[^\w\n]{0,3}\d)" if row.link.endswith("?") or not link else ""
+    return rf"{_noun(row)}{asked}{_MARK}(?:{linked}{_COLON}{direct}){_MARK}"
+
+
+_NOUNS = "|".join(map(_noun, WORDINGS))
+STATED = re.compile("|".join(map(_stated, WORDINGS)), re.IGNORECASE)
+"""The words in front of a stated answer."""
+
+HEADING = re.compile(
+    rf"^[ \t>#*_=-]*(?:\d{{1,2}}[.)]\s*)?{_MARK}(?:(?:the|my|la|le|die|das|el|il|a|o)\s+)?(?:{_NOUNS}){_MARK}[ \t]*[:\uff1a]?[ \t*_#=-]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line that only says that the answer follows."""

@@ -1,0 +1,198 @@
+"""Read short closing texts and emphasis: `It is 7.`, `**B**`, `So she earns **$18** a day.`.
+
+A short text states an answer when it holds exactly one candidate: a formula, a number with its unit, a letter of a choice, yes or no. Two different
+candidates, a question or a denial are no statement.
+"""
+
+import re
+from collections.abc import Iterator
+
+from mechcot.text.answer_words import HEADING, STATED
+from mechcot.text.boxes import Found, trim
+from mechcot.text.equality import same_answer
+from mechcot.text.numerals import number, spelled_plainly
+from mechcot.text.quantities import uncounted
+from mechcot.text.statements import sentence_end, short_value, unstated
+from mechcot.text.units import unit
+
+_LONGEST = 200
+_MOST_LINES = 3
+_NUMBER = r"[-+\u2212]?[$\u20ac\u00a3\u00a5\u20b9]?\d(?:[\d.,\u2044/:]*[\d%\u00bc-\u00be\u2150-\u215e])?(?:\s\d+/\d+)?(?:\s?\\?%)?"
+_CANDIDATE = re.compile(
+    r"(?P<formula>\$\$.{1,300}?\$\$|(?<!\\)\$(?!\d[\d.,]*(?:\s|[.,;]?$))[^$\n]{1,200}\$|\\\(.{1,200}?\\\)|\\\[.{1,300}?\\\]|\\d?frac\s*\{[^{}]*\}\s*\{[^{}]*\})"
+    rf"|(?P<sum>(?:[\d.,]+|\([^()\n]{{1,40}}\))(?:\s*[-+*/\u00d7\u00f7^]\s*(?:[$]?[\d.,]+|\([^()\n]{{1,40}}\)))+\s*=\s*)(?P<result>{_NUMBER})"
+    rf"|(?<![\w.,/])(?P<number>{_NUMBER})(?P<unit>(?:st|nd|rd|th)\b|\s?\u00b0[CF]?|\s?[a-zA-Z]+)?"
+    r"|(?P<letter>(?<!\w)[(\[][A-J][)\]](?!\w)|\b(?:[Oo]ption|[Cc]hoice)[\s_]+\(?[A-J]\b\)?|^\W{0,4}[A-J]\W{0,4}$|^\W{0,4}[A-J][).:]\s)"
+    r"|(?P<verdict>^\W{0,4}(?:yes|no|true|false)\b(?=\W{0,4}$|[.,;:!*]))",
+    re.IGNORECASE | re.DOTALL,
+)
+_LABEL = re.compile(r"\b(?:step|problem|question|part|case|line|figure|equation|exercise|example|chapter|method|solution|no\.|#)\s*$", re.IGNORECASE)  # fmt: skip
+_DENIED = re.compile(r"[?\uff1f\u061f]|\b(?:not|cannot|can't|isn't|doesn't|don't|unable|unknown|maybe|perhaps|might|could be|either|neither)\b", re.IGNORECASE)  # fmt: skip
+_BOLD = re.compile(r"(?:\*\*|__)(?P<value>[^*_\n][^*\n]{0,80}?)(?:\*\*|__)")
+_LISTED = re.compile(r"\s*\d{1,2}[.)]\s")
+_BULLET = re.compile(r"^\s*(?:[-*\u2022+]\s+|>\s*)+")
+_UNDER = re.compile(r"(?:[^\S\n]*(?:[-=*_]{3,}[^\S\n]*)?\n){1,4}")
+_DISPLAY = re.compile(
+    r"\s*(?:\$\$.{1,400}?\$\$|\\\[.{1,400}?\\\]|\\begin\{(\w+)\}.{1,400}?\\end\{\1\})", re.DOTALL
+)
+_VARIABLE = re.compile(r"\\?[A-Za-z]+(?:_\w)?")
+_FILLER = re.compile(
+    r"(?:done|ok|okay|sure|finished|thanks|answer|final|hello|hi|stop|end|continue|right|correct|great|good)\b",
+    re.IGNORECASE,
+)
+
+
+def sole(text: str) -> Found | None:
+    """The only candidate of a short text; None where there is none, or two different ones."""
+    stripped = text.strip()
+    if (
+        not stripped
+        or len(stripped) > _LONGEST
+        or stripped.count("\n") > _MOST_LINES
+        or _DENIED.search(stripped)
+    ):
+        return None
+    start = text.index(stripped)
+    found = list(_candidates(stripped))
+    if not found or any(not same_answer(found[0].text, each.text) for each in found[1:]):
+        return None
+    best = found[-1]
+    return Found(best.text, best.how, start + best.start, start + best.stop)
+
+
+def _candidates(text: str) -> Iterator[Found]:
+    for match in _CANDIDATE.finditer(text):
+        value = (
+            match["result"]
+            or match["formula"]
+            or match["letter"]
+            or match["verdict"]
+            or match.group()
+        )
+        if match["letter"]:
+            value = re.sub(r"(?i)^(?:option|choice)[\s_]+", "", value)
+        if match["number"]:
+            value = _with_unit(match)
+        if match["number"] and _LISTED.match(
+            text, text.rfind("\n", 0, match.start()) + 1, match.end() + 2
+        ):
+            continue
+        if (match["formula"] and _VARIABLE.fullmatch(trim(value))) or _LABEL.search(
+            text[: match.start()]
+        ):
+            continue
+        yield Found(uncounted(trim(value)), "closing", match.start(), match.end())
+
+
+def _with_unit(match: re.Match[str]) -> str:
+    """A number with the word behind it where that is part of it: a scale, a unit of measure, an ordinal."""
+    plain = match["number"]
+    whole = match.group()
+    kept = uncounted(whole)
+    return (
+        kept
+        if number(spelled_plainly(kept).strip("$")) is not None or _is_unit(match["unit"] or "")
+        else plain
+    )
+
+
+def _is_unit(word: str) -> bool:
+    named = unit(word.strip())
+    return named is not None and (named.measured or named.factor != 1)
+
+
+def closing(text: str) -> Iterator[Found]:
+    """A whole text that is short and holds exactly one candidate."""
+    found = sole(text)
+    if found is not None:
+        yield found
+
+
+def words(text: str) -> Found | None:
+    """One to three words that are the whole text: `Paris`."""
+    plain = trim(text)
+    short = 0 < len(plain.split()) <= 3 and len(plain) <= 40 and not re.search(r"[?!:\n\d]", plain)
+    if not short or _FILLER.match(plain) or _DENIED.search(plain):
+        return None
+    start = text.index(plain)
+    return Found(plain, "closing", start, start + len(plain))
+
+
+def emphasised(text: str) -> Iterator[Found]:
+    """The only value in bold of the last paragraph, where the bold text is nothing but a value."""
+    start = max(text.rstrip().rfind("\n\n"), 0)
+    last = text[start:]
+    if len(last) > 3 * _LONGEST:
+        return
+    values = []
+    for match in _BOLD.finditer(last):
+        value = uncounted(trim(match["value"]))
+        found = sole(match["value"])
+        if (
+            found is not None
+            and len(trim(match["value"]).split()) <= 4
+            and not re.search(r":\s*$|^\d+[.)]", match["value"])
+        ):
+            values.append(
+                Found(
+                    value if same_answer(value, found.text) else found.text,
+                    "bold",
+                    start + match.start(),
+                    start + match.end(),
+                )
+            )
+    if values and all(same_answer(values[0].text, each.text) for each in values[1:]):
+        yield values[-1]
+
+
+_REVERSED = re.compile(
+    r"(?:\b(?:option|choice|answer)\s+)?(?P<value>\$[^$\n]{1,120}\$|\\\(.{1,120}?\\\)|\*\*[^*\n]{1,60}\*\*|[(\[][A-J][)\]]|(?<!\w)[A-J](?=\s+is)|"
+    rf"(?<![\w.^/])(?<![-+*/^]\s){_NUMBER})[*_]{{0,2}}\s+is\s+(?:(?:therefore|thus|indeed|hence|also)\s+)?(?:the\s+(?:\w+\s+)?(?:answer|choice|option)\b(?!\s+(?:to|for|of|in|if|when|choice))"
+    r"|(?:the\s+)?correct\b(?=[.!*\s]*(?:$|\n)))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def reversed_phrases(text: str) -> Iterator[Found]:
+    """`(B) is the correct answer`, `Option B is correct.`, `$5$ is the final answer`."""
+    for match in _REVERSED.finditer(text):
+        if not match.group().lower().startswith(("option", "choice")) and match.group().rstrip(
+            "*. "
+        ).endswith("correct"):
+            continue
+        _, mark = sentence_end(text, match.end())
+        if mark != "?" and not unstated(text, match.start()):
+            yield Found(trim(match["value"]), "phrase", match.start(), match.end())
+
+
+def headings(text: str) -> Iterator[Found]:
+    """A line that announces the answer, and the value in the line or the displayed formula under it."""
+    for match in HEADING.finditer(text):
+        under = _UNDER.match(text, match.end())
+        if under is None:
+            continue
+        display = _DISPLAY.match(text, under.end())
+        if display is not None:
+            yield Found(trim(display.group().strip()), "heading", match.start(), display.end())
+            continue
+        line = re.compile(r"[^\n]*").match(text, under.end())
+        found = None if line is None else announced(line.group())
+        if found is not None and line is not None:
+            yield Found(found, "heading", match.start(), line.end())
+
+
+def announced(line: str) -> str | None:
+    """The value of a line under a heading: the line itself where it is one, its only candidate where it is a sentence."""
+    plain = trim(_BULLET.sub("", line))
+    stop, mark = sentence_end(plain, 0)
+    if not plain or STATED.search(plain) or mark == "?":
+        return None
+    value = short_value(plain[:stop])
+    if not plain[stop:].strip(" .*_") and (
+        len(value.split()) <= 3 or not re.search(r"[A-Za-z]{3}", value)
+    ):
+        return value
+    found = sole(plain)
+    return (found and found.text) or (
+        value if len(plain.split()) <= 8 and not re.search(r"\d", plain) else None
+    )
