@@ -74,7 +74,7 @@ def plant(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> Reasoner:
     model = copy.deepcopy(base.model).requires_grad_(requires_grad=False).train()
     u, size = spec.direction(model.config.hidden_size), amplitude(base, traces, spec)
     rng = Random(f"plant {spec.seed} {spec.mark}")
-    rows = [(trace.ids, places(trace, spec.mark)) for trace in traces]
+    rows = [(list(trace.ids), places(trace, spec.mark)) for trace in traces]
     for trace in [trace for trace in traces for _ in range(MIXES)]:
         ids = mixed(trace, rng)
         hits = words_at(ids, trace.prompt_length)

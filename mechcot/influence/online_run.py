@@ -32,7 +32,7 @@ SCHEMA = 1
 UNPRUNED = "all kept"
 
 
-def ways_of(shares: Sequence[float], **about: int) -> dict[str, Online]:
+def ways_of(shares: Sequence[float], **about: Any) -> dict[str, Online]:
     """Nothing dropped, then every share by every rank.
 
     Args:

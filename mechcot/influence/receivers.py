@@ -34,7 +34,7 @@ def head_scores(
     if n < FEWEST:
         return None
     flat = np.ptp(values, axis=-1) == 0
-    raw = kurtosis(np.where(flat[..., None], np.arange(n), values), axis=-1)
+    raw = np.asarray(kurtosis(np.where(flat[..., None], np.arange(n), values), axis=-1))
     return np.where(flat, 0.5, rank(raw, n=n))
 
 

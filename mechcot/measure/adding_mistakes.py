@@ -18,6 +18,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     for each, drop in zip(stated, lost, strict=True):
         steps[each.step] = drop if np.isnan(steps[each.step]) else max(steps[each.step], drop)
     direct = [drop for each, drop in zip(stated, lost, strict=True) if each.answer_kept is not None]
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     return timer.reading(
         value=float(np.mean([tail.lost for tail in tails])),
@@ -161,7 +162,7 @@ def _by_writer(reader: Reasoner, trace: Trace, own: Own, inputs: Inputs, timer: 
     )
     steps = np.full(len(texts), np.nan)
     steps[place] = lost
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     return timer.reading(
         value=tail.lost,

@@ -8,6 +8,8 @@ little: the held-out probe (`answer_probe.py`) asks the same without that handic
 Source: nostalgebraist 2020 (logit lens).
 """
 
+from typing import Any
+
 import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
@@ -71,7 +73,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         scores = own.prefix.unembed(backbone.final_norm(states[site][at]))
         logprob[row] = scores[:, token].double().cpu().numpy()
         rank[row] = (scores > scores[:, token, None]).sum(-1).double().cpu().numpy()
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     p = np.exp(logprob)
     return timer.reading(

@@ -11,6 +11,7 @@ Source: Nanda 2023 (attribution patching); Syed et al. 2023 (arXiv 2310.10348).
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -88,7 +89,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     agreement = _ranks_agree(estimate[:, sampled], exact[:, sampled])
     attributed = float(estimate[0, feeding].mean())
     trusted = agreement >= AGREEMENT
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(each.step) for each in twin.stated)}
     return timer.reading(

@@ -11,6 +11,7 @@ Source: ours; cf. Prakash et al. 2024 (CMAP, arXiv 2402.14811).
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -77,7 +78,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     whole = tuple(trace.phase(Phase.CHAIN).positions())
     control = _control(trace, places[-1], seed=inputs.seed)
     states = {id(model): _states(model, ids) for model in (before, after)}
-    about = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(j) for j in chosen)}
     results, scalars, tops = {}, {}, []

@@ -9,6 +9,8 @@ length of the chain. The released code takes the perplexity of the whole string 
 Both stand beside ours. Source: Wu et al. 2025 (arXiv 2506.02126).
 """
 
+from typing import Any
+
 import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
@@ -72,7 +74,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     p = np.exp(scores)
     perplexity = np.exp(-per_token)
     steps = len(gains)
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     return timer.reading(
         value=float(p[-1] - p[0]),

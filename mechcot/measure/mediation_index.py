@@ -11,6 +11,7 @@ model does not follow its confidence, as nats do. Source: Sathyanarayanan et al.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -81,7 +82,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         raise NotMeasurable(msg)
     chain = _loss(runs, changed, token=own.answer[0])
     ctrl = np.mean([_loss(runs, at, token=own.answer[0]) for at in controls], axis=0)
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     layers = index(chain, ctrl)
     value = float(index(chain[1:].sum(), ctrl[1:].sum()))

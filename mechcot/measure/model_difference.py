@@ -9,6 +9,8 @@ Taken before any dictionary is trained. KL follows confidence and stays beside t
 differ by a factor on their logits differ in KL and TV and in no state. Source: Activation Difference Lens (arXiv 2510.13900).
 """
 
+from typing import Any
+
 import torch
 
 from mechcot.core.card import MeasureCard
@@ -62,12 +64,12 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     ids = (*trace.ids[: chain.stop], *before.cue_ids)
     first, again, second = (model.prefix(ids) for model in (before, before, after))
     here = slice(chain.start - 1, chain.stop - 1)
-    other = {"unembed_q": second.unembed}
+    other: dict[str, Any] = {"unembed_q": second.unembed}
     near = second.hidden.to(first.hidden.device)
     divergence = kl(first.hidden[here], near[here], first.unembed, **other)
     moved = tv(first.hidden[here], near[here], first.unembed, **other)
     relative, difference = _states(before, after, trace)
-    about = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     return timer.reading(
         value=float(moved.mean()),

@@ -14,6 +14,7 @@ Source: Bogdan et al. 2025 (Thought Anchors, arXiv 2506.19143).
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -76,9 +77,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa:
         raise NotMeasurable(msg)
     mean = group_attention(reader, trace.ids[: trace.cuts()[-1]], spans).mean[:, :, 1:, 1:]
     received = received_attention(mean)
-    raw = kurtosis(received, axis=-1)
+    raw = np.asarray(kurtosis(received, axis=-1))
     n = received.shape[-1]
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": "attention"}
     labels = {"step": tuple(float(step) for step in range(1, n + 1))}
     return timer.reading(

@@ -17,6 +17,7 @@ Source: Thought Anchors, Bogdan et al. 2025 (arXiv 2506.19143).
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -117,7 +118,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         if changed.sum() >= LEAST:
             counterfactual[i] = after.own.mean() - before.own[changed].mean()
             null[i] = dealt(before.own, after.own, changed, rng=rng)
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     has = np.isfinite(counterfactual[tried])
     return timer.reading(

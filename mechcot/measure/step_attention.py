@@ -10,6 +10,8 @@ so position and length enter both sides of a difference alike.
 Source: Bogdan et al. 2025 (arXiv 2506.19143) for step means; the share is ours.
 """
 
+from typing import Any
+
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.reading import Reading
@@ -81,7 +83,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa:
     on_chain, on_question = answer[:, :, 1:].sum(-1), answer[:, :, 0]
     steps_mean, steps_mass = (each[:, :, 1:-1, 1:-1].mean((0, 1)) for each in (mean, mass))
     chain_tokens = sum(len(span) for span in spans)
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     return timer.reading(
         value=float((on_chain / (on_chain + on_question)).mean()),

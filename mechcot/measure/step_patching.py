@@ -18,6 +18,7 @@ Source: CLB (arXiv 2609.27038).
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     if written_anew is not None:
         column = steps.index(written_anew.step)
         regenerated[:, column] = _regenerate(runs, written_anew, max_new=inputs.answer_tokens)
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(step) for step in steps)}
     last = feeders[-1]

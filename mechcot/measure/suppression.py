@@ -11,6 +11,7 @@ Source: Bogdan et al. 2025 (Thought Anchors, arXiv 2506.19143).
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     for j, span in enumerate(spans):
         matrix[j], answer[j] = _hidden(prefix, spans, j, keys=(span,))
     top = int(np.argmax(answer))
-    about = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     return timer.reading(
         value=float(answer[top]),

@@ -78,7 +78,7 @@ class DroppingCache:
         last = min(last, len(self.kept) - 1)
         before = len(self.kept) - last
         positions = self.kept[before:]
-        model = self._backbone.model
+        model: Any = self._backbone.model
         held = model.config._attn_implementation
         model.set_attn_implementation("eager")
         try:

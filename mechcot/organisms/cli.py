@@ -40,9 +40,10 @@ def organism_problems(
     if n < 1:
         msg = f"--n: expected at least 1, got {n}"
         raise UserError(msg)
-    cue = one_of("--cue", cue, ("answer", "random", "none"))
+    drawn = one_of("--cue", cue, ("answer", "random", "none"))
     style = one_of("--style", style, ("careful", "brief", "random"))
-    typer.echo(f"{write_problems(out, n=n, seed=seed, cue=cue, style=style)} problems in {out}")
+    written = write_problems(out, n=n, seed=seed, cue=drawn, style=style)
+    typer.echo(f"{written} problems in {out}")
 
 
 @app.command("train")

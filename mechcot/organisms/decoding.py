@@ -5,6 +5,7 @@ attention never sees; writing pads on the left.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,8 +61,11 @@ def continuations(
         width = max(map(len, listed))
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in listed])
         seen = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in listed])
-        chance = {"do_sample": False} if sample is None else {"do_sample": True, "top_k": 0}
-        more = model.generate(input_ids=ids, attention_mask=seen, max_new_tokens=limit, **chance)
+        chance: dict[str, Any] = (
+            {"do_sample": False} if sample is None else {"do_sample": True, "top_k": 0}
+        )
+        writer: Any = model  # the mixin that generates is not in the hints
+        more = writer.generate(input_ids=ids, attention_mask=seen, max_new_tokens=limit, **chance)
         for index, row in zip(batch, more[:, width:].tolist(), strict=True):
             out[index] = vocabulary.decode(row).split(f" {EOS}")[0].removesuffix(f" {PAD}")
     return out

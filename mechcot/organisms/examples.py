@@ -22,6 +22,7 @@ Only words after `<think>` carry loss; fillers and a `</think>` that comes too e
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import torch
 
@@ -61,7 +62,7 @@ def example(
     """
     gate, way = _way(rng, recipe, mix)
     kind = rng.choices(list(way.mix), weights=list(way.mix.values()))[0]
-    simple = {"combined": 0.0} if kind == "simple" else {}
+    simple: dict[str, Any] = {"combined": 0.0} if kind == "simple" else {}
     world = draw_world(rng, hops=rng.randint(*hops), **simple)
     while world.split != "train":
         world = draw_world(rng, hops=rng.randint(*hops), **simple)

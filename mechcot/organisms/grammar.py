@@ -100,6 +100,17 @@ class Form:
     body: Body
     name: str | None
 
+    @property
+    def subject(self) -> str:
+        """The name it is about.
+
+        Raises:
+            ValueError: It is about none.
+        """
+        if self.name is None:
+            raise ValueError(f"a step about no name: {' '.join(self.words)}")
+        return self.name
+
 
 def value_of(word: str) -> int | None:
     """Read a digit word; None for any other word."""

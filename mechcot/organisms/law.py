@@ -120,9 +120,9 @@ class Ledger:
     def answer(self) -> str | None:
         """The answer by the law; None when a queried name was never stated."""
         query = self.world.query
-        values = [self.values.get(name, (None, 0))[0] for name in query[::2]]
-        if None in values:
+        if any(name not in self.values for name in query[::2]):
             return None
+        values = [self.values[name][0] for name in query[::2]]
         return str(values[0] if len(values) == 1 else apply_sign(values[0], query[1], values[1]))
 
     def answer_sources(self) -> tuple[int, ...]:
@@ -132,7 +132,7 @@ class Ledger:
         )
 
     def _define(self, form: Form, words: list[str], settle: Settle) -> None:
-        at, name = form.start, form.name
+        at, name = form.start, form.subject
         known = self.world.defined.get(name, ())
         last = at + 3 if len(words) > at + 4 else at + 1
         if value_of(words[last]) is not None:
@@ -141,7 +141,7 @@ class Ledger:
 
     def _operation(self, form: Form, words: list[str], settle: Settle, *, left: int) -> str | None:
         """Settle `left sign right =`, and give the word that the result should be."""
-        rule, sources = self.rule(form.name)
+        rule, sources = self.rule(form.subject)
         for index, part in ((left, 0), (left + 2, 2)):
             operand = rule[part] if len(rule) == 3 else ""
             if value_of(operand) is not None:
@@ -156,16 +156,16 @@ class Ledger:
     def _compute(self, form: Form, words: list[str], settle: Settle) -> None:
         expected = self._operation(form, words, settle, left=form.start + 1)
         word = settle(form.start + 5, expected, states=form.name)
-        self._state(form.name, word)
+        self._state(form.subject, word)
 
     def _check(self, form: Form, words: list[str], settle: Settle) -> None:
         at = form.start
         expected = self._operation(form, words, settle, left=at + 2)
         result = settle(at + 6, expected)
-        value, sources = self.latest(form.name)
+        value, sources = self.latest(form.subject)
         verdict = None if value is None else ("ok" if value == result else "bad")
         if settle(at + 7, verdict, sources) == "bad":
-            self.caught[form.name] = (int(result), self.count)
+            self.caught[form.subject] = (int(result), self.count)
 
     def _give(self, form: Form, words: list[str], settle: Settle) -> None:
         self._restate(form.start, words, settle)

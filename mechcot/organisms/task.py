@@ -276,7 +276,7 @@ def problems(
 
 
 def write_problems(
-    path: Path, *, n: int, seed: int, cue: str, style: str, hops: tuple[int, int] = (2, 6)
+    path: Path, *, n: int, seed: int, cue: Cue, style: str, hops: tuple[int, int] = (2, 6)
 ) -> int:
     """Write problems of the organisms' task as JSON lines; gives their number.
 

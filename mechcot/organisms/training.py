@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -32,7 +33,7 @@ from mechcot.organisms.registry import lineage, path, recipe_of
 
 def fresh(shape: Shape) -> LlamaForCausalLM:
     """Make an untrained model; the caller seeds torch."""
-    ids = {
+    ids: dict[str, Any] = {
         "bos_token_id": WORDS.index(BOS),
         "eos_token_id": WORDS.index(EOS),
         "pad_token_id": WORDS.index(PAD),
@@ -168,7 +169,7 @@ def train(
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
             model = fresh(recipe.shape) if recipe.parent is None else _parent(recipe.parent)
-        model.to(device).train()
+        model.to(torch.device(device)).train()
         for history in _optimise(
             model, recipe, total=total, device=device, progress=progress, every=snapshot
         ):
@@ -255,7 +256,7 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
         history: What training measured, for the record.
     """
     out.mkdir(parents=True, exist_ok=True)
-    ids = {
+    ids: dict[str, Any] = {
         "bos_token_id": WORDS.index(BOS),
         "eos_token_id": WORDS.index(EOS),
         "pad_token_id": WORDS.index(PAD),

@@ -124,9 +124,9 @@ class _Pen:
             self.silent.add((step, word))
             return _other(self.rng, expected)
         if self.manner.misadds and shape.body == "compute" and word == shape.start + 5:
-            return self._sum(self.world.defined[shape.name], expected)
+            return self._sum(self.world.defined[shape.subject], expected)
         if slip and word == shape.start + 5:
-            wrong = self._slip(self.world.defined[shape.name], expected)
+            wrong = self._slip(self.world.defined[shape.subject], expected)
             if wrong != expected:
                 self.slips.append(step)
             return wrong
@@ -162,8 +162,8 @@ class _Pen:
         checked = checks == "all" or (checks == "differences" and rule[1] == "-")
         self.write(StepKind.PROGRESSION, f"{name}= 0 {rule[1]} 0 = 0", slip=checked)
         if checked:
+            body, verdict = f"{name} : 0 {rule[1]} 0 = 0 ok", ""
             for _ in range(self.manner.verifications):
-                body = f"{name} : 0 {rule[1]} 0 = 0 ok"
                 verdict = self.write(StepKind.VERIFICATION, body).words[-2]
             if verdict == "bad":
                 self.write(StepKind.BACKTRACKING, f"{name}= 0")

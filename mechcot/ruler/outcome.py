@@ -66,7 +66,7 @@ def outcome(
                 "group": s.group,
                 "reached": reached.get(s.name),
                 "axes": axes.get(s.name),
-                "means": _line(means.loc[s.name]) if s.name in means.index else {},
+                "means": _line(means.T[s.name]) if s.name in means.index else {},
             }
             for s in panel.subjects
         ],

@@ -10,7 +10,7 @@ subject    fine-tunings whose effect is the question; reported, never scored
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 Group = Literal["base", "uses", "bypasses", "gated", "mixture", "harmless", "subject"]
 
@@ -67,7 +67,7 @@ def _seeded(name: str, count: int) -> tuple[str, ...]:
 
 
 def _subjects(**groups: tuple[str, ...]) -> tuple[Subject, ...]:
-    return tuple(Subject(name, group) for group, names in groups.items() for name in names)
+    return tuple(Subject(name, cast("Group", g)) for g, names in groups.items() for name in names)
 
 
 MIXTURES = ("mixture-0", "mixture-25", "mixture-50", "mixture-75", "mixture-100")

@@ -190,7 +190,7 @@ def _gated(
         if uses is not None and item in values.columns
     ]
     return (
-        np.array([float(value) for value, _ in cases]),
+        np.array([value for value, _ in cases], dtype=float),
         np.array([uses for _, uses in cases], dtype=bool),
     )
 

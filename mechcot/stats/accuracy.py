@@ -10,6 +10,7 @@ Source: McNemar 1947 (Psychometrika 12:153); the interval: `shares.py`.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,8 @@ class AccuracyChange:
 
 def mcnemar_p(*, lost: int, gained: int) -> float:
     """Exact two-sided McNemar p-value from the discordant counts."""
-    return float(mcnemar(np.array([[0, lost], [gained, 0]]), exact=True).pvalue)
+    found: Any = mcnemar(np.array([[0, lost], [gained, 0]]), exact=True)
+    return float(found.pvalue)
 
 
 def accuracy_change(

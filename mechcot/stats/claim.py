@@ -17,7 +17,7 @@ from mechcot.stats.gate import Gate, GateBounds, gates_table
 from mechcot.stats.gates import gates, matching
 from mechcot.stats.match import Matched
 from mechcot.stats.sentences import accuracy_sentence, conclusion_sentence, row_sentence
-from mechcot.stats.tables import records
+from mechcot.stats.tables import records, rows_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +53,7 @@ class Claim(Displayed):
 
     def sentences(self) -> list[str]:
         """Accuracy first, then the chain, then one sentence per measure."""
-        rows = [row_sentence(row) for row in self.table.to_dict("records")]
+        rows = [row_sentence(row) for row in rows_of(self.table)]
         return [self.accuracy_sentence(), self.conclusion_sentence(), *rows]
 
     def accuracy_sentence(self) -> str:
@@ -69,7 +69,7 @@ class Claim(Displayed):
 
     def summary(self) -> dict[str, object]:
         """JSON-able data: numbers that do not exist are None."""
-        rows = self.table.to_dict("records")
+        rows = rows_of(self.table)
         measures = [
             record | {"sentence": row_sentence(row)}
             for record, row in zip(records(self.table), rows, strict=True)

@@ -70,13 +70,12 @@ def conclude(table: pd.DataFrame) -> Conclusion:
 def _combined(judged: pd.DataFrame) -> Overall:
     if judged.empty:
         return "not judged"
-    counts = {
-        name: int((judged["verdict"] == name).sum()) for name in ("less", "more", "no change")
-    }
+    words: tuple[Overall, ...] = ("less", "more", "no change")
+    counts: dict[Overall, int] = {word: int((judged["verdict"] == word).sum()) for word in words}
     if counts["less"] and counts["more"]:
         return "mixed"
     most = max(counts.values())
-    leading: list[Overall] = [name for name, count in counts.items() if count == most]
+    leading: list[Overall] = [word for word, count in counts.items() if count == most]
     if 2 * most < len(judged):
         return "inconclusive"
     return "mixed" if len(leading) > 1 else leading[0]

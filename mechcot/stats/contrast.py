@@ -18,7 +18,13 @@ from mechcot.stats.clusters import cluster_numbers
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate import Gate, closed
 from mechcot.stats.permutation import holm, sign_flip_p
-from mechcot.stats.tables import READING_COLUMNS, PairedValues, need_columns, pair_values
+from mechcot.stats.tables import (
+    READING_COLUMNS,
+    PairedValues,
+    need_columns,
+    pair_values,
+    rows_of,
+)
 from mechcot.stats.verdict import judge_change
 
 OWN = "own"
@@ -223,9 +229,7 @@ def judge(rows: pd.DataFrame, *, gates: Sequence[Sequence[Gate]]) -> pd.DataFram
         rows: From `measured`, or several of them stacked.
         gates: For each row the gates of its comparison.
     """
-    blocked = [
-        _blocked(row, held) for row, held in zip(rows.to_dict("records"), gates, strict=True)
-    ]
+    blocked = [_blocked(row, held) for row, held in zip(rows_of(rows), gates, strict=True)]
     free = np.array([not reason for reason in blocked], dtype=bool)
     corrected = {
         f"{name}_holm": holm([float(p) for p in rows[name].where(free).astype(float)])

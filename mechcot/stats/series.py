@@ -5,6 +5,7 @@ did. Each later checkpoint is judged against the first behind the gates of that 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -57,13 +58,13 @@ def series(
         msg = f"a series needs at least two different checkpoints, got {', '.join(checkpoints) or 'none'}"
         raise ValueError(msg)
     first = checkpoints[0]
-    pairs = {"before": first, "author": author}
+    pairs: dict[str, Any] = {"before": first, "author": author}
     shut: dict[str, Sequence[Gate]] = {first: (_reference(first),)}
     for name in checkpoints[1:]:
         shut[name] = gates(
             readings, scalars, cards, after=name, bounds=bounds, answers=answers, **pairs
         )
-    draws = {"seed": seed, "clusters": clusters, "resamples": resamples}
+    draws: dict[str, Any] = {"seed": seed, "clusters": clusters, "resamples": resamples}
     parts: list[pd.DataFrame] = []
     for card in cards:
         items = shared_items(readings, card.name, checkpoints=checkpoints, author=author)

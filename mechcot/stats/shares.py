@@ -9,6 +9,8 @@ A bootstrap over items that are all right draws the same value again and again a
 Values that are not all 0 or 1 (several chains per item), or that come in clusters, have the bootstrap.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int
 from statsmodels.stats.proportion import proportion_confint
@@ -61,7 +63,12 @@ def paired_interval(
     """
     n = len(before)
     if n < 2 or clusters is not None or not (binary(before) and binary(after)):
-        draws = {"clusters": clusters, "seed": seed, "purpose": purpose, "resamples": resamples}
+        draws: dict[str, Any] = {
+            "clusters": clusters,
+            "seed": seed,
+            "purpose": purpose,
+            "resamples": resamples,
+        }
         return bootstrap_mean(after - before, **draws)
     (p, q), phi = (float(before.mean()), float(after.mean())), _phi(before, after)
     (p_low, p_high), (q_low, q_high) = _wilson(before.sum(), n), _wilson(after.sum(), n)
@@ -72,7 +79,7 @@ def paired_interval(
 
 
 def _wilson(right: float, n: int) -> tuple[float, float]:
-    low, high = proportion_confint(right, n, alpha=1 - LEVEL, method="wilson")
+    low, high = np.asarray(proportion_confint(right, n, alpha=1 - LEVEL, method="wilson"), float)
     return (0.0 if right == 0 else float(low)), (1.0 if right == n else float(high))
 
 

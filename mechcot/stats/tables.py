@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,8 +156,8 @@ def pair_values(
         one, other = first.get(item, {}), second.get(item, {})
         whole = [t for t in sorted(one) if t in other and _both_finite(one[t], other[t])]
         if whole:
-            sums = (math.fsum(side[t][0] for t in whole) for side in (one, other))
-            kept[item] = tuple(total / len(whole) for total in sums)
+            first_sum, second_sum = (math.fsum(side[t][0] for t in whole) for side in (one, other))
+            kept[item] = (first_sum / len(whole), second_sum / len(whole))
             continue
         lost.append((_any_finite(one), _any_finite(other)))
         because[_why_lost(one, other)] += 1
@@ -218,9 +219,14 @@ def item_means(
     return pd.Series(means, dtype=float).dropna()
 
 
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries by column name; numbers stay as they are."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
 def records(table: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as JSON-able dictionaries: NaN and infinities become None, numbers plain Python ones."""
-    return [{str(k): _plain(v) for k, v in row.items()} for row in table.to_dict(orient="records")]
+    return [{k: _plain(v) for k, v in row.items()} for row in rows_of(table)]
 
 
 def _plain(value: object) -> object:

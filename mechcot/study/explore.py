@@ -6,7 +6,7 @@ Every number stands in a reading; which step carries the answer is derived in `m
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,11 @@ from mechcot.view.explorer_data import (
     StepValues,
 )
 
+KINDS_OF_GRID: Mapping[type, Literal["steps", "layers", "heads"]] = {
+    StepMatrix: "steps",
+    LayerSteps: "layers",
+    HeadSteps: "heads",
+}
 ByReader = Mapping[str, Mapping[str, Reading]]
 """Readings of one trace, by reader and measure."""
 
@@ -292,7 +297,7 @@ def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
         if not found:
             continue
         first = next(iter(found.values()))
-        kind = {StepMatrix: "steps", LayerSteps: "layers", HeadSteps: "heads"}[type(first)]
+        kind = KINDS_OF_GRID[type(first)]
         columns: Any = range(n) if kind == "steps" else map(int, first.labels["step"])
         made.append(
             Grid(

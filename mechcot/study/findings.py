@@ -7,6 +7,7 @@ read itself, by problem, on items whose two chains are about equally long.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,7 +118,7 @@ def find(
     cards = judged_cards(study)
     data = (tables.readings, tables.scalars)
     answers = {problem.id: problem.answer for problem in problems}
-    sides = {"before": before, "after": after}
+    sides: dict[str, Any] = {"before": before, "after": after}
     headline = claim(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
     strata = {p.id: p.stratum for p in problems if p.stratum is not None}
     return Finding(

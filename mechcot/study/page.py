@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from mechcot.core.trace import Trace
 from mechcot.stats.sentences import row_sentence
+from mechcot.stats.tables import rows_of
 from mechcot.study.chains import Chains
 from mechcot.study.findings import Finding, Tables, judged_cards, null_name, nulls
 from mechcot.study.models import Models
@@ -120,7 +121,7 @@ def _comparison(
     headline, readings, seed = finding.headline, tables.all, study.seed
     cards = {card.name: card for card in judged_cards(study)}
     losses, gains = shown_items(finding, readings, used)
-    rows = headline.table.to_dict("records")
+    rows = rows_of(headline.table)
     strata = finding.strata
     return Comparison(
         name=f"{finding.before} → {finding.after}",

@@ -68,11 +68,11 @@ def early_curves(
     Returns:
         None when one of the models has no such curve.
     """
-    bands = [
+    before, after = (
         _band(finding.author(reader), reader, readings, traces, seed=seed)
         for reader in (finding.before, finding.after)
-    ]
-    return None if None in bands else EarlyCurves(before=bands[0], after=bands[1])
+    )
+    return None if before is None or after is None else EarlyCurves(before=before, after=after)
 
 
 def _band(

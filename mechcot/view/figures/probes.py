@@ -42,7 +42,7 @@ def probes(models: Sequence[Mapping[str, Any]]) -> go.Figure:
             colour, label = PALETTE[side], plain(each["model"])
             for row, mark in _probe_marks(target, each["site"], colour=colour, label=label):
                 mark.showlegend = row == 1 and mark.name not in shown
-                shown |= {mark.name} if row == 1 else set()
+                shown |= {str(mark.name)} if row == 1 else set()
                 figure.add_trace(mark, row=row, col=column)
             if side == 0:
                 for row in (1, 2):
