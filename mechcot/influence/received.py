@@ -12,7 +12,8 @@ Relative mass comes first because a later target sees more text: with even atten
 1 is what a step of this length at this distance receives on average in the other traces, both models together. The question
 and the first token (attention sink) are no sources; the answer's own attention stands beside, as `answer`. By kind: mean over the steps of a kind
 in a trace, then over traces, whose intervals are bootstrapped over traces. "Ignored" steps often just come after the answer, so every number
-is also given before and after the first statement of the right answer (that statement itself counts as before).
+is also given before and after the first statement of the right answer (that statement itself counts as before; chains that never state it
+count in neither).
 
 DIR/ gets steps.parquet (one row per model, trace and step), heads.parquet (per layer, head and kind), influence.json and index.html.
 """
@@ -40,6 +41,8 @@ from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.view.influence_page import page
 
 STRATA = ("all", "before", "after")
+UNSTATED = "unstated"
+"""Place of the steps of a chain that never states the right answer."""
 
 
 def run(
@@ -79,6 +82,7 @@ def run(
         {
             "models": names,
             "n": len(kept),
+            "unstated": int(table.loc[table["place"] == UNSTATED, "trace"].nunique()),
             "left_out": left_out,
             "kinds": by_kind(table, models=names, seed=seed),
             "receivers": receivers(stacked, models=names, seed=seed),
@@ -109,8 +113,8 @@ def step_rows(
         reader: Name of the model that read.
 
     Returns:
-        `place` is `before` up to the first statement of the right answer, or everywhere when there is none, else
-        `after`.
+        `place` is `before` up to the first statement of the right answer and `after` behind it; `unstated` everywhere in a chain that never
+        states it, which is neither.
     """
     pooled, asked = received.mean((0, 1)), answer.mean((0, 1))
     right = first_right(trace)
@@ -120,12 +124,18 @@ def step_rows(
             "trace": trace.id,
             "step": step.index,
             "kind": step.kind.value,
-            "place": "before" if right is None or step.index <= right else "after",
+            "place": _place(step.index, right),
             "received": float(pooled[step.index]),
             "answer": float(asked[step.index]),
         }
         for step in trace.chain_steps
     ]
+
+
+def _place(step: int, right: int | None) -> str:
+    if right is None:
+        return UNSTATED
+    return "before" if step <= right else "after"
 
 
 def _head_rows(

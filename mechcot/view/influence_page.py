@@ -1,6 +1,6 @@
 """The page of `mechcot influence`, from `influence.json` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ READING = (
     ),
     (
         "before and after",
-        "Steps behind the first statement of the right answer are often ignored whatever their kind; compare kinds inside one panel.",
+        "Steps behind the first statement of the right answer are often ignored whatever their kind; compare kinds inside one panel. Chains that never state it stand under all steps only.",
     ),
     (
         "kinds",
@@ -64,11 +64,20 @@ def page(result: Mapping[str, Any]) -> str:
         sections.append(Section("Not read", (), ((table(("trace", "why"), out), ""),)))
     return plain_page(
         "Who listens to which step?",
-        meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.",
+        meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",
         summary=summary(rows, models=models),
         sections=sections,
         reading=READING,
     )
+
+
+def _unstated(result: Mapping[str, Any]) -> str:
+    """How many chains never state the right answer; nothing where all do, or where a file of an earlier version does not say."""
+    count = result.get("unstated", 0)
+    if not count:
+        return ""
+    which = "No trace states" if count == result["n"] else f"{count} of them never state"
+    return f" {which} the right answer, so there is no before and after."
 
 
 def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
@@ -101,22 +110,27 @@ def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
         )
         for row in found["picked"]
     ]
-    caption = f"The strongest heads of {models[0]}, picked on every second trace and scored on the others."
+    heads = means[models[0]].size
+    shown = len({(row["layer"], row["head"]) for row in found["picked"]})
+    which = (
+        f"The strongest heads of {models[0]}"
+        if shown < heads
+        else f"All {heads} heads of {models[0]}"
+        if heads > 1
+        else f"The one head of {models[0]}"
+    )
+    caption = f"{which}, picked on every second trace and scored on the others."
     tables = ((table(("head", "model", "score", "traces"), rows), caption),) if rows else ()
     return [Section("Receiver heads", (plate,), tables)]
 
 
 def summary(rows: Any, *, models: Any) -> list[str]:
-    """The kinds that are listened to most and least, and the changes whose interval excludes zero."""
+    """Which kinds are listened to more than others, where there are others, and the changes whose interval excludes zero."""
     said = []
     for model in models:
         mine = [row for row in rows if row["model"] == model and row["stratum"] == "all"]
         if mine:
-            ends = [pick(mine, key=lambda row: row["mean"]) for pick in (max, min)]
-            said.append(
-                f"In {model}, {ends[0]['kind']} steps receive most ({_value(ends[0])} of what is expected), "
-                f"{ends[1]['kind']} steps least ({_value(ends[1])})."
-            )
+            said.append(_extremes(model, mine))
     for row in rows:
         known = row["model"] == "change" and row["stratum"] == "all" and row["low"] is not None
         if known and (row["low"] > 0 or row["high"] < 0):
@@ -124,6 +138,22 @@ def summary(rows: Any, *, models: Any) -> list[str]:
                 f"From {models[0]} to {models[1]}, {row['kind']} steps change by {_value(row)}."
             )
     return said
+
+
+def _extremes(model: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The kinds that receive most and least; of one kind, or of kinds that receive the same, there is neither."""
+    if len(rows) == 1:
+        (only,) = rows
+        return f"In {model}, every step that is counted is of one kind ({only['kind']}), so kinds are not compared: {_value(only)} of what is expected."
+    most, least = (pick(rows, key=lambda row: row["mean"]) for pick in (max, min))
+    if _value(most) == _value(least):
+        return f"In {model}, steps of all {len(rows)} kinds receive the same ({_value(most)} of what is expected)."
+    if len(rows) == 2:
+        return f"In {model}, {most['kind']} steps receive more ({_value(most)} of what is expected) than {least['kind']} steps ({_value(least)})."
+    return (
+        f"In {model}, {most['kind']} steps receive most ({_value(most)} of what is expected), "
+        f"{least['kind']} steps least ({_value(least)})."
+    )
 
 
 def _value(row: Mapping[str, Any]) -> str:

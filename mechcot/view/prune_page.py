@@ -21,7 +21,7 @@ READING = (
     ),
     (
         "budgets",
-        "Every method keeps its best steps that still fit into the same number of tokens; the horizontal axis shows what was in fact kept. Early exit uses the right answer to know where to stop and keeps nothing after it.",
+        "Every method keeps its best steps that still fit into the same number of tokens; the horizontal axis shows what was in fact kept. Early exit uses the right answer to know where to stop and keeps nothing after it; a chain that never states it is kept from its start on.",
     ),
     (
         "lead",

@@ -18,6 +18,7 @@ from mechcot.view.steer_tables import (
 )
 from mechcot.view.tables import Cell, Table, table
 
+CONTROL_ROLES = ("random", "orthogonal", "flipped", "wrong layer", "shuffled labels")
 FEW = 16
 """Rows that are shown at once."""
 STEPS = {1: "every step", 2: "every second step", 3: "every third step"}
@@ -108,11 +109,11 @@ def contrasts_first(result: Mapping[str, Any]) -> Table:
 
 
 def vectors_first(result: Mapping[str, Any]) -> Table:
-    """The vectors themselves at the largest dose; all arms with a dose where they are few."""
+    """The vectors and what they are held against at the largest dose; all arms with a dose where they are few."""
     dosed = [arm for arm in result["arms"] if arm["dose"]]
     if len(dosed) <= FEW:
         return vectors(result)
-    own = [arm for arm in dosed if arm["role"] == "vector"]
+    own = [arm for arm in dosed if arm["role"] in ("vector", *CONTROL_ROLES)]
     return vectors(dict(result) | {"arms": _at_most(own)})
 
 

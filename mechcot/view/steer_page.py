@@ -8,7 +8,13 @@ from mechcot.stats.doses import APART
 from mechcot.view.figures.doses import Difference, Line, Panel, Point, curves, differences, frontier
 from mechcot.view.plates import Plate
 from mechcot.view.report import render
-from mechcot.view.steer_headline import arms_first, contrasts_first, largest, vectors_first
+from mechcot.view.steer_headline import (
+    CONTROL_ROLES,
+    arms_first,
+    contrasts_first,
+    largest,
+    vectors_first,
+)
 from mechcot.view.steer_tables import (
     NAN,
     Arm,
@@ -33,7 +39,6 @@ from mechcot.view.steer_tables import (
 from mechcot.view.steer_words import found
 from mechcot.view.theme import PALETTE, Look, looks
 
-CONTROL_ROLES = ("random", "orthogonal", "flipped", "wrong layer", "shuffled labels")
 DOSED = ("vector", *CONTROL_ROLES, "truncation")
 PENALTIES = ("penalty", "matched tokens")
 OPEN = " Open marks: no factor brings this arm to the dose that was asked for."
@@ -101,7 +106,7 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
     caption = "A real effect moves away from the dotted line where its control stays on it."
     if not penalty:
         caption += (
-            " Every point stands at the dose that was measured; bars sideways reach from the least to the largest dose of a chain."
+            " Compare points of one dose: every point stands at the dose that was measured; bars sideways reach from the least to the largest dose of a chain."
             + OPEN * any(map(missed, dosed))
         )
     return Plate(0, figure, caption, means(dosed, readouts, result))
