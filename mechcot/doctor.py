@@ -17,7 +17,7 @@ adapter     which base an adapter names, and which it was given
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -28,11 +28,10 @@ from mechcot.core.problem import Completion, Problem
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from mechcot.model.preflight import Finding
     from mechcot.model.reasoner import Reasoner
 
 PACKAGES = ("mechcot", "torch", "transformers", "transformer-lens", "sae-lens", "plotly")
-CLOSE = {"float32": 1e-4, "bfloat16": 0.05}
-"""Largest difference, relative to the largest state, by precision."""
 OTHER = 0.1
 """TransformerLens in bfloat16 rounds at other places."""
 
@@ -45,14 +44,17 @@ class Line:
         name: What was checked.
         ok: Whether it holds.
         text: What was found and, when it does not hold, what to do.
+        odd: Whether it holds, but not as it usually does: a run says so and goes on.
     """
 
     name: str
     ok: bool
     text: str
+    odd: bool = False
 
     def __str__(self) -> str:
-        return f"{'ok ' if self.ok else 'NOT'}  {self.name:10}  {self.text}"
+        word = ("odd" if self.odd else "ok ") if self.ok else "NOT"
+        return f"{word}  {self.name:10}  {self.text}"
 
 
 def installation() -> Iterator[Line]:
@@ -92,23 +94,27 @@ def model(name: str, *, device: str = "auto", dtype: str = "auto") -> Iterator[L
 
 def checks(reader: "Reasoner") -> Iterator[Line]:
     """Check a loaded model; a check that breaks is a line, not a crash."""
-    weights = sum(weight.numel() for weight in reader.model.parameters())
-    spoilt = [name for name, w in reader.model.named_parameters() if not bool(w.isfinite().all())]
-    if spoilt:
-        text = f"{reader.name}: {len(spoilt)} weights are not finite (NaN or infinite), the first is {spoilt[0]}; copy it again"
-        yield Line("load", ok=False, text=text)
+    from mechcot.model.preflight import weights
+
+    found = weights(reader)
+    if found.state != "ok":
+        yield _line("load", replace(found, text=f"{reader.name}: {found.text}"))
         return
-    text = f"{reader.name}: {weights:,} parameters, {reader.dtype}, {reader.device}".replace(
-        "torch.", ""
-    )
-    yield Line("load", ok=True, text=text)
+    count = sum(weight.numel() for weight in reader.model.parameters())
+    text = f"{reader.name}: {count:,} parameters, {reader.dtype}, {reader.device}"
+    yield Line("load", ok=True, text=text.replace("torch.", ""))
     for name, check in CHECKS.items():
         try:
-            ok, found = check(reader)
+            yield _line(name, check(reader))
         except (UserError, NotMeasurable) as error:
-            ok, found = False, str(error)
-        yield Line(name, ok=ok, text=found)
+            yield Line(name, ok=False, text=str(error))
     yield from _made_for(reader)
+
+
+def _line(name: str, found: "Finding | tuple[bool, str]") -> Line:
+    if isinstance(found, tuple):
+        return Line(name, ok=found[0], text=found[1])
+    return Line(name, ok=found.state != "wrong", text=found.text, odd=found.state == "odd")
 
 
 def _made_for(reader: "Reasoner") -> Iterator[Line]:
@@ -152,38 +158,28 @@ def _ids(reader: "Reasoner") -> list[int]:
     return reader.encode(reader.render(_problem(reader)))
 
 
-def _middle(reader: "Reasoner") -> int:
-    from mechcot.model.probe import backbone_of
-
-    return backbone_of(reader.model).n_layers // 2
-
-
 def _bound(reader: "Reasoner") -> float:
-    return CLOSE.get(str(reader.dtype).removeprefix("torch."), max(CLOSE.values()))
+    from mechcot.model.preflight import bound
+
+    return bound(reader)
 
 
-def _identity(reader: "Reasoner") -> tuple[bool, str]:
-    from mechcot.model.edits import Intervention, Replace
-    from mechcot.model.sites import Site
+def _middle(reader: "Reasoner") -> int:
+    from mechcot.model.preflight import middle
 
-    ids, site = _ids(reader), Site("resid_pre", _middle(reader))
-    at = tuple(range(len(ids) // 2, len(ids)))
-    own = reader.states(ids, [site])[site][list(at)]
-    patch = Intervention(site=site, at=at, edit=Replace(own))
-    moved = (reader.prefix(ids, under=[patch]).hidden - reader.prefix(ids).hidden).abs().max()
-    return float(
-        moved
-    ) == 0.0, f"own states written back at {site.name}: {float(moved):.1e}, wanted 0"
+    return middle(reader)
 
 
-def _causality(reader: "Reasoner") -> tuple[bool, str]:
-    ids = _ids(reader)
-    other = [*ids[:-1], (ids[-1] + 1) % reader.n_vocabulary]
-    here, there = reader.prefix(ids).hidden, reader.prefix(other).hidden
-    past = float((here[:-1] - there[:-1]).abs().max() / here.abs().max())
-    now = float((here[-1] - there[-1]).abs().max() / here.abs().max())
-    ok = past <= _bound(reader) < now
-    return ok, f"another last token moves earlier states by {past:.1e} and its own by {now:.1e}"
+def _identity(reader: "Reasoner") -> "Finding":
+    from mechcot.model.preflight import identity
+
+    return identity(reader, _ids(reader))
+
+
+def _causality(reader: "Reasoner") -> "Finding":
+    from mechcot.model.preflight import causality
+
+    return causality(reader, _ids(reader))
 
 
 def _paths(reader: "Reasoner") -> tuple[bool, str]:
@@ -314,11 +310,12 @@ def _writing(reader: "Reasoner") -> tuple[bool, str]:
     return True, f"{way}, {rows}; equal to plain runs"
 
 
-def _prompt(reader: "Reasoner") -> tuple[bool, str]:
-    problem = _problem(reader)
-    ok = problem.question.strip() in reader.render(problem)
-    lost = "" if ok else "the template drops or changes the question. "
-    return ok, lost + " ".join(reader.policy.describe().split())
+def _prompt(reader: "Reasoner") -> "Finding":
+    from mechcot.model.preflight import LONG, prompts
+
+    found = prompts(reader, [_problem(reader), LONG])
+    policy = " ".join(reader.policy.describe().split())
+    return replace(found, text=policy if found.state == "ok" else f"{found.text}. {policy}")
 
 
 def _answer(reader: "Reasoner") -> tuple[bool, str]:
@@ -331,27 +328,24 @@ def _answer(reader: "Reasoner") -> tuple[bool, str]:
     return found.text == "7", f"wrote 7 behind {cue.text!r}, read {found.text!r} (rule {found.how})"
 
 
-def _tokenizer(reader: "Reasoner") -> tuple[bool, str]:
+def _tokenizer(reader: "Reasoner") -> "Finding":
+    from mechcot.model.preflight import Finding, spelling
+
+    found = spelling(reader, [_problem(reader)])
+    if found.state != "ok":
+        return found
     prompt = reader.render(_problem(reader))
     ids = reader.encode(prompt)
     back = reader.decode(ids)
-    if ids and "".join(back.split()) != "".join(prompt.split()):
-        said = f"ids do not spell the text: {_start(prompt, back)}; check which tokenizer class the files are loaded as"
-        return False, said
     same_text, same_ids = back == prompt, reader.encode(back) == ids
     what = (
         "the text and the ids" if same_text else "the ids, not the text" if same_ids else "neither"
     )
-    return same_ids, f"{len(ids)} ids -> text -> ids gives back {what}"
+    state = "ok" if same_ids else "wrong"
+    return Finding(state, f"{len(ids)} ids -> text -> ids gives back {what}")
 
 
-def _start(text: str, other: str) -> str:
-    """Where two texts begin to differ."""
-    at = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), len(other))
-    return f"{text[at : at + 24]!r} comes back as {other[at : at + 24]!r}"
-
-
-CHECKS: dict[str, Callable[["Reasoner"], tuple[bool, str]]] = {
+CHECKS: dict[str, Callable[["Reasoner"], "Finding | tuple[bool, str]"]] = {
     "identity": _identity,
     "causality": _causality,
     "masks": _masks,

@@ -150,11 +150,13 @@ def vector(
     from mechcot.features.chains import Asked
     from mechcot.features.dictionary import load
     from mechcot.features.steering import feature_vector
+    from mechcot.model.preflight import preflight
     from mechcot.model.reasoner import Reasoner
 
     reader, found = Reasoner.load(model), load(dictionary)
     found.check(reader)
     asked = Asked(problems, n, seed + 1000)
+    preflight(reader, asked.problems())
     traces = reader.write(asked.problems(), max_tokens=asked.max_tokens, seed=asked.seed)
     made = feature_vector(found, reader, traces, feature)
     made.save(out)

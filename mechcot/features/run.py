@@ -17,6 +17,7 @@ from mechcot.features.dictionary import Dictionary, load
 from mechcot.features.fit import Fit, fit
 from mechcot.features.states import token_states
 from mechcot.features.training import Settings, train
+from mechcot.model.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 
@@ -71,6 +72,8 @@ def train_and_fit(job: Training) -> list[str]:
     for reader in readers:
         _check_site(reader, site)
     asked = Asked(job.problems, job.n, job.settings.seed, max_tokens=job.max_tokens)
+    for reader in readers:
+        preflight(reader, asked.problems())
     traces = chains(readers, asked, folder=job.out / "chains")
     held = min(HELD_OUT, max(2, len(traces) // 6))
     train_on, held_out = _split(traces, held)
@@ -113,6 +116,8 @@ def open_study(
     record = Path(source) / RECORD
     seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
     asked = Asked(problems, n, seed + 1000, without=frozenset(seen))
+    for reader in readers:
+        preflight(reader, asked.problems())
     traces = chains(readers, asked, folder=out / "chains")
     return Study(
         dictionary, readers, traces, readers.map(lambda reader: fit(dictionary, reader, traces))

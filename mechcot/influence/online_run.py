@@ -22,6 +22,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest, read_json, write_bytes, write_json
 from mechcot.influence.online import RANKS, Online, write_online
 from mechcot.influence.prune import plain
+from mechcot.model.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.shares import paired_interval, share_interval
@@ -72,6 +73,7 @@ def run_online(
         raise UserError(
             "expected at least one problem, got none; give a file with problems or a larger --n"
         )
+    preflight(reader, problems)
     items: list[dict[str, Any]] = []
     left_out = []
     todo = [(problem, way, how) for problem in problems for way, how in ways.items()]

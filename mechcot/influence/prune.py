@@ -22,6 +22,7 @@ from mechcot.influence.frontier import COLUMNS, frontier, truth_rows
 from mechcot.influence.null import Null
 from mechcot.influence.orders import CLOSURES, Order, agreement, orders
 from mechcot.influence.weights import attention_mass, attention_weights, suppression_weights
+from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import is_known, needed_steps
 from mechcot.text.answers import same_answer
@@ -75,8 +76,9 @@ def run(
         out: The folder; finished items in it are not read again.
 
     Raises:
-        UserError: No trace can be pruned.
+        UserError: No trace can be pruned, or the model is not fit (`mechcot.model.preflight`).
     """
+    preflight(reader, rendered(reader, traces))
     usable, every, left_out = _usable(reader, traces)
     items = []
     for trace in tqdm(usable, desc="pruning", unit="trace"):

@@ -36,6 +36,7 @@ from mechcot.influence.orders import first_right
 from mechcot.influence.prune import plain
 from mechcot.influence.receivers import head_scores, receivers
 from mechcot.influence.weights import attention_mass
+from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.view.influence_page import page
@@ -57,8 +58,10 @@ def run(
         seed: Seed of the resampling.
 
     Raises:
-        UserError: No trace can be read by all models.
+        UserError: No trace can be read by all models, or one is not fit (`mechcot.model.preflight`).
     """
+    for reader in readers:
+        preflight(reader, rendered(reader, traces))
     kept, every, left_out = _read(readers, traces, out=out)
     steps, heads = [], []
     names = [reader.name for reader in readers]

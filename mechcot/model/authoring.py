@@ -8,6 +8,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.hand import Hand, Line, Reading, Session, lexicon
+from mechcot.model.preflight import dropped
 from mechcot.model.probe import backbone_of
 from mechcot.model.rows import check_ids
 from mechcot.model.stepping import Side
@@ -233,6 +234,8 @@ def prompt_ids(reasoner: "Reasoner", problem: Problem) -> list[int]:
         msg = f"the prompt has {len(ids)} tokens, the context of {reasoner.name} is {reasoner.max_length}"
         raise NotMeasurable(msg)
     check_ids(reasoner, ids)
+    if lost := dropped(problem, reasoner.render(problem)):
+        raise NotMeasurable(f"the template of {reasoner.policy.owner} drops the question: {lost}")
     return ids
 
 

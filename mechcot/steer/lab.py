@@ -11,6 +11,7 @@ from mechcot.core.store import digest
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.authoring import write_under
 from mechcot.model.hand import Hand, Line
+from mechcot.model.preflight import preflight
 from mechcot.model.probe import backbone_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
@@ -49,7 +50,10 @@ class Lab:
     @classmethod
     def open(cls, experiment: Experiment) -> "Lab":
         """Load the models; vectors of one on another need one width."""
-        return cls(experiment, {name: Reasoner.load(name) for name in experiment.models})
+        lab = cls(experiment, {name: Reasoner.load(name) for name in experiment.models})
+        for reader in lab.models.values():
+            preflight(reader, lab.items)
+        return lab
 
     @property
     def items(self) -> list[Problem]:

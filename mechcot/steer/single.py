@@ -11,6 +11,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.hand import Hand, Where
+from mechcot.model.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 from mechcot.steer.dose import Dose, Meter
@@ -54,6 +55,8 @@ def extract_to(
     if n < 1:
         raise UserError(f"--n: expected at least one pair, got {n}")
     chosen = read_pairs(pairs)[:n] if pairs else style_pairs(n, seed=seed, hops=(2, 4))
+    sides = [side for pair in chosen for side in (pair.positive, pair.negative)]
+    preflight(reasoner, [side for side in sides if isinstance(side, Problem)])
     where = Site.parse(site)
     vector = pair_vectors(reasoner, chosen, sites=[where], seed=seed, **about)[where]
     vector.save(out)
@@ -129,6 +132,7 @@ def apply_to(
     items = (
         load_problems(source, n=n, seed=seed) if source else questions(n, seed=seed, hops=(5, 6))
     )
+    preflight(reasoner, items)
     where = Where(phases=tuple(_phase(name) for name in phases.split(",")))
     clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
     yield f"clean: {_told(clean)}"

@@ -26,7 +26,7 @@ from mechcot.study.plan import Study
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
-from mechcot.text.traces_in import read_chains
+from mechcot.text.traces_in import Loaded, read_chains
 
 
 def problems_of(study: Study) -> list[Problem]:
@@ -255,16 +255,25 @@ def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
     return study.out / "traces" / models.file_name(author) / f"{key}.json"
 
 
+def foreign(study: Study) -> Loaded:
+    """What the file of a study holds; no model is needed.
+
+    Raises:
+        UserError: There is no file, or a line of it is wrong.
+    """
+    if study.traces is None:
+        msg = "expected a file of traces"
+        raise UserError(msg)
+    return read_chains(study.traces)
+
+
 def imported(study: Study, reader: Reasoner) -> list[Trace]:
     """Chains written elsewhere, cut into steps and tokens by the first model.
 
     Raises:
         UserError: The file is missing or a line of it is wrong.
     """
-    if study.traces is None:
-        msg = "expected a file of traces"
-        raise UserError(msg)
-    loaded = read_chains(study.traces)
+    loaded = foreign(study)
     if loaded.left_out:
         Console(stderr=True).print(loaded.told(), markup=False)
     chains = loaded.chains[: study.most]

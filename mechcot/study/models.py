@@ -2,12 +2,15 @@
 
 import gc
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.model.hashes import hash_spec, hash_text_files
 from mechcot.model.loading import Placement
 from mechcot.model.pairs import shares_base, with_adapter
+from mechcot.model.preflight import preflight
 from mechcot.model.prompts import PromptPolicy
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sizes import adapter_bytes, base_bytes
@@ -22,16 +25,22 @@ class Models:
     Attributes:
         study: The settings.
         specs: All specs by name, the scaled null included.
+        asked: Questions on which each model is checked when it is loaded; None: it is not.
     """
 
     study: Study
     specs: dict[str, ModelSpec]
+    asked: Sequence[Problem] | None = None
     _held: dict[str, Reasoner] = field(default_factory=dict)
     _policy: PromptPolicy | None = None
 
     @classmethod
-    def of(cls, study: Study) -> "Models":
+    def of(cls, study: Study, *, asked: Sequence[Problem] | None = None) -> "Models":
         """Check every spec's files; nothing is loaded.
+
+        Args:
+            study: The settings.
+            asked: Questions on which each model is checked when it is loaded; None: it is not.
 
         Raises:
             UserError: A model cannot be found or is not safetensors.
@@ -39,7 +48,7 @@ class Models:
         specs = {spec.name: spec for spec in study.specs}
         for spec in specs.values():
             check_spec(spec)
-        return cls(study, specs)
+        return cls(study, specs, asked)
 
     @property
     def first(self) -> str:
@@ -91,6 +100,9 @@ class Models:
         Args:
             name: Name of a model of the study, or of a null made from one.
             spec: For a null: the first model's spec with other logits.
+
+        Raises:
+            UserError: It cannot be loaded, or is not fit to be asked (`mechcot.model.preflight`).
         """
         if spec is not None and name not in self.specs:
             base = self.get(self.first)
@@ -99,7 +111,10 @@ class Models:
             if self.study.residency == "one-at-a-time":
                 self._held.clear()
                 gc.collect()
-            self._held[name] = self._load(name)
+            reader = self._load(name)
+            if self.asked is not None:
+                preflight(reader, self.asked)
+            self._held[name] = reader
         return self._held[name]
 
     def shares_base(self, name: str) -> bool:

@@ -16,6 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Trace
 from mechcot.features.dictionary import Dictionary, load
 from mechcot.features.reads import KINDS, read_features, selectivity
+from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.spec import distinct_names, parse_spec
 from mechcot.view.explorer_data import FeatureStrip
@@ -112,6 +113,7 @@ def strips_of_run(
                 "run `mechcot compare` again, or leave --features out"
             )
             raise UserError(msg)
+        preflight(reader, rendered(reader, traces))
         readers.append(reader)
     return strips(found, readers, traces, features=features, read_by=read_by)
 

@@ -42,7 +42,7 @@ def readings(study: Study) -> pd.DataFrame:
 # --- numbers that are none ------------------------------------------------------------------------
 
 
-def test_nan_logits_while_writing(pair, sums, tmp_path, mistake):
+def test_nan_weights_are_found_before_writing(pair, sums, tmp_path, mistake):
     def spoil(model):
         model.lm_head.weight[:] = torch.nan
 
@@ -50,7 +50,8 @@ def test_nan_logits_while_writing(pair, sums, tmp_path, mistake):
     said = mistake(
         "compare", broken, pair[1], "--problems", str(sums), "--out", str(tmp_path / "out")
     )
-    assert "broken: expected finite logits, got NaN" in said
+    assert "broken: 1 weights are not finite (NaN or infinite), the first is lm_head.weight" in said
+    assert not list((tmp_path / "out").rglob("*.json"))
     assert "--dtype float32" in said
 
 
