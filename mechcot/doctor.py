@@ -97,12 +97,11 @@ def checks(reader: "Reasoner") -> Iterator[Line]:
     from mechcot.model.preflight import weights
 
     found = weights(reader)
-    if found.state != "ok":
-        yield _line("load", replace(found, text=f"{reader.name}: {found.text}"))
+    if found.state == "ok":
+        found = replace(found, text=f"{found.text}, {reader.dtype}, {reader.device}")
+    yield _line("load", replace(found, text=f"{reader.name}: {found.text}".replace("torch.", "")))
+    if found.state == "wrong":
         return
-    count = sum(weight.numel() for weight in reader.model.parameters())
-    text = f"{reader.name}: {count:,} parameters, {reader.dtype}, {reader.device}"
-    yield Line("load", ok=True, text=text.replace("torch.", ""))
     for name, check in CHECKS.items():
         try:
             yield _line(name, check(reader))

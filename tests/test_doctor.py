@@ -52,9 +52,19 @@ def test_an_edit_that_does_not_fire_or_moves_is_found(base, monkeypatch):
 
 def test_weights_that_are_not_finite_are_found(base):
     spoilt = replace(base, model=deepcopy(base.model))
-    next(spoilt.model.parameters()).data[0, 0] = float("inf")
+    spoilt.model.lm_head.weight.data[0, 0] = float("inf")
     (line,) = doctor.checks(spoilt)
     assert not line.ok and "1 weights are not finite" in line.text
+
+
+def test_a_damaged_row_of_one_token_is_odd(base):
+    spoilt = replace(base, model=deepcopy(base.model))
+    spoilt.model.get_input_embeddings().weight.data[-1, 0] = float("nan")
+    line, *others = doctor.checks(spoilt)
+    assert (
+        line.ok and line.odd and "1 rows of model.embed_tokens.weight are not finite" in line.text
+    )
+    assert all(other.ok for other in others)
 
 
 def test_a_model_that_is_not_there_is_one_line():

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Need = Literal["hiding", "attention"]
+"""What not every family can give: tokens that can be hidden from others; attention probabilities."""
+
 
 @dataclass(frozen=True)
 class ArrayCard:
@@ -47,6 +50,7 @@ class MeasureCard:
         rank: Place in tables; measures without one come last, by name.
         forwards: Forwards of a whole trace, about: a constant and a part per chain step.
         arrays: The arrays that the explorer shows.
+        needs: What the model's family must be able to give.
     """
 
     name: str
@@ -68,3 +72,4 @@ class MeasureCard:
     rank: int = 1000
     forwards: tuple[float, float] = (5.0, 0.0)
     arrays: tuple[ArrayCard, ...] = ()
+    needs: tuple[Need, ...] = ()

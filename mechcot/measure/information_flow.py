@@ -42,6 +42,7 @@ CARD = MeasureCard(
     cost="4 forwards of the answer's tokens, 1 of the trace, 1 of the trace without the question",
     smallest_effect=0.1,
     rank=7,
+    needs=("hiding",),
     forwards=(5.0, 0.0),
 )
 

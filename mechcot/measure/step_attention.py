@@ -37,6 +37,7 @@ CARD = MeasureCard(
     cost="about 3 forwards of the trace",
     smallest_effect=0.1,
     rank=5,
+    needs=("attention",),
     forwards=(3.0, 0.0),
     arrays=(
         ArrayCard(

@@ -45,6 +45,7 @@ CARD = MeasureCard(
     cost="1 forward of the trace plus about half a forward per step",
     smallest_effect=0.1,
     rank=4,
+    needs=("hiding",),
     forwards=(1.0, 1.0),
     arrays=(
         ArrayCard(

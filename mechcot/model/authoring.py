@@ -79,7 +79,12 @@ def author_traces(
     found = []
     for (problem, prompt), new in zip(asked, written, strict=True):
         text = completion(reasoner, problem, prompt, new.ids, finished=new.finished)
-        found.append((reasoner.read(text, classifier=kinds(problem)), new.line))
+        try:
+            found.append((reasoner.read(text, classifier=kinds(problem)), new.line))
+        except NotMeasurable as reason:
+            if skip is None:
+                raise
+            skip(problem, reason)
     return found
 
 

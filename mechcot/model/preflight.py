@@ -108,16 +108,19 @@ def weights(reader: "Reasoner") -> Finding:
     named = [(n, w) for n, w in reader.model.named_parameters() if not w.is_meta]
     suspect = [(n, w) for n, w in named if not bool(w.sum(dtype=torch.float32).isfinite())]
     spoilt = [name for name, weight in suspect if not bool(weight.isfinite().all())]
-    rows = reader.model.get_input_embeddings().weight
-    if spoilt and all(weight is rows for name, weight in named if name in spoilt):
-        if rows is not reader.model.get_output_embeddings().weight:
-            count = int((~rows.isfinite().all(-1)).sum())
-            text = f"{count} rows of {spoilt[0]} are not finite: texts with these tokens are left out"
-            return Finding("odd", text)
+    rows, head = (
+        part().weight
+        for part in (reader.model.get_input_embeddings, reader.model.get_output_embeddings)
+    )
+    only_rows = all(weight is rows for name, weight in named if name in spoilt)
+    if spoilt and only_rows and rows is not head:
+        count = int((~rows.isfinite().all(-1)).sum())
+        text = f"{count} rows of {spoilt[0]} are not finite: texts with these tokens are left out"
+        return Finding("odd", text)
     if spoilt:
         text = f"{len(spoilt)} weights are not finite (NaN or infinite), the first is {spoilt[0]}; copy the checkpoint again"
         return Finding("wrong", text)
-    return Finding("ok", f"{sum(w.numel() for _, w in named):,} finite parameters")
+    return Finding("ok", f"{sum(w.numel() for w in reader.model.parameters()):,} parameters")
 
 
 def _tried(reader: "Reasoner", problems: Sequence[Problem]) -> list[Finding]:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from mechcot.core.result import tidy
 from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
+from mechcot.study.able import able
 from mechcot.study.chains import Chains, collect, foreign, problems_of
 from mechcot.study.cost import announce
 from mechcot.study.findings import Finding, Tables, find, judged_cards, null_name, too_few
@@ -41,6 +42,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     problems = problems_of(study) if study.problems is not None else []
     asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
     models = Models.of(study, asked=asked)
+    study = able(study, models, console=console)
     study.out.mkdir(parents=True, exist_ok=True)
     chains = collect(study, models, problems)
     table = cells(study, author=next(iter(chains.by_author)))

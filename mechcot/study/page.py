@@ -95,6 +95,7 @@ def report_data(
             "resamples": "10,000, over items",
             "interval": "95 %",
             "measures": ", ".join(study.measure_names),
+            **{f"left out: {name}": reason for name, reason in study.left_out},
             "precision": study.dtype,
             "temperature": f"{study.temperature:g}",
             "longest completion": f"{study.max_tokens} tokens",

@@ -59,6 +59,7 @@ class Study:
         workers: Processes that read side by side, one thread each; every one loads the models.
         remote_code: `refuse`, or `trust` when the user asked for it by name.
         command: The command line, for the report.
+        left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.study.able`.
     """
 
     models: tuple[str, ...]
@@ -83,6 +84,7 @@ class Study:
     workers: int = 1
     remote_code: Literal["refuse", "trust"] = "refuse"
     command: str = ""
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.models) < 2:

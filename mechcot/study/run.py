@@ -4,6 +4,7 @@ A reading's file name is a hash of what it depends on (tokens, weights, measure,
 resumed run finds its own work and never another's.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 from tqdm.auto import tqdm
 
-from mechcot.core.errors import DoesNotFit, NotMeasurable
+from mechcot.core.errors import DoesNotFit, NotMeasurable, UserError
 from mechcot.core.reading import Reading
 from mechcot.core.store import digest
 from mechcot.core.trace import Trace
@@ -24,6 +25,8 @@ from mechcot.study.inputs import inputs_for
 from mechcot.study.models import Models
 from mechcot.study.plan import Cell, Study
 from mechcot.study.side import side_by_side
+
+log = logging.getLogger(__name__)
 
 READING_VERSION = 1
 SHARES = 4
@@ -158,7 +161,7 @@ def take(
 ) -> Iterator[Reading]:
     """Give every reading, from disk or taken now; each is on disk before the next begins.
 
-    One that does not fit in memory is given with that reason and not kept: the next run tries it again.
+    One that does not fit in memory, or failed, is given with that reason and not kept: the next run tries it again.
 
     Args:
         study: The settings.
@@ -184,16 +187,26 @@ def take(
 
 
 def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> str:
-    """Take a reading and put it on disk; gives why it does not fit in memory, "" when it does."""
+    """Take a reading and put it on disk; gives why there is none to keep, "" when there is.
+
+    Neither one item nor one measure ends a run: what nobody foresaw is logged and tried again by the next one.
+    """
     try:
         _take(study, models, job, others).save(job.path)
     except DoesNotFit as reason:
         return str(reason)
+    except OSError:  # the disk, not the item
+        raise
+    except Exception as error:
+        first = " ".join(str(error).split())[:160]
+        log.exception("%s, %s, %s", job.cell.reader, job.measure, job.trace.id)
+        return f"failed ({type(error).__name__}: {first})"
     return ""
 
 
 def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Reading:
     reader = models.get(job.cell.reader, spec=job.cell.spec)
+    against = models.get(models.first) if job.measure in PAIRED else None
     try:
         trace = reader.view(job.trace)
         inputs = inputs_for(
@@ -202,12 +215,12 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
             others=others if job.measure in BORROWING else (),
             seed=study.seed,
             draws=study.draws,
-            against=models.get(models.first) if job.measure in PAIRED else None,
+            against=against,
         )
         reading = MEASURES[job.measure].run(reader, trace, inputs)
     except DoesNotFit:
         raise
-    except NotMeasurable as reason:
+    except (NotMeasurable, UserError) as reason:
         return nothing(job, str(reason))
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):

@@ -54,6 +54,7 @@ def summary(
             "max_tokens": study.max_tokens,
             "temperature": study.temperature,
             "measures": list(study.measure_names),
+            **({"left_out": dict(study.left_out)} if study.left_out else {}),
         },
         "author": author or OWN,
         "chains_written": len(written),

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import Otherwise, find_answer, read_answer
@@ -73,7 +74,8 @@ def read(
         otherwise: What to take where a finished text states no answer.
 
     Raises:
-        ValueError: The ids given do not spell the text given.
+        NotMeasurable: The ids given do not spell the text given (bytes that are no character, for one).
+        ValueError: Ids without a valid number of prompt ids.
         UserError: Unknown name of a segmenter or family.
     """
     cut = named_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
@@ -261,7 +263,7 @@ def _from_decoding(
             f"completion of {completion.problem.id}: the ids do not spell the text; they end before "
             f"{text[position : position + 40]!r}"
         )
-        raise ValueError(msg)
+        raise NotMeasurable(msg)
     return _never_falling(begins)
 
 

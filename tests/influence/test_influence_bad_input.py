@@ -130,7 +130,7 @@ def test_values_that_are_not_finite_are_no_attention(reader, tmp_path):
         lambda: influence([spoilt], traces, out=tmp_path / "i", seed=0),
         lambda: prune(spoilt, traces, settings=Settings(keep=0.5), out=tmp_path / "p"),
     ):
-        with pytest.raises(UserError, match="states are not finite"):
+        with pytest.raises(UserError, match="weights are not finite"):
             go()
 
 

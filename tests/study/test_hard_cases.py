@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_models import NOTHING, byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.measure.registry import MEASURES
 from mechcot.study.findings import too_few
 from mechcot.study.main import run
@@ -52,7 +52,6 @@ def test_nan_weights_are_found_before_writing(pair, sums, tmp_path, mistake):
     )
     assert "broken: 1 weights are not finite (NaN or infinite), the first is lm_head.weight" in said
     assert not list((tmp_path / "out").rglob("*.json"))
-    assert "--dtype float32" in said
 
 
 def test_nan_states_on_one_text_are_counted(pair, tmp_path):
@@ -231,7 +230,7 @@ def test_what_does_not_fit_in_memory_is_counted_and_tried_again(pair, tmp_path, 
         return plain.run(reader, trace, inputs)
 
     with monkeypatch.context() as patch:
-        patch.setitem(MEASURES, "early_answering", replace(plain, run=starved))
+        patch.setitem(MEASURES, "early_answering", replace(plain, function=starved))
         found = run(study)
     (row,) = found["not_judged"]
     assert (row["reader"], row["count"]) == ("two", 1)
@@ -239,19 +238,33 @@ def test_what_does_not_fit_in_memory_is_counted_and_tried_again(pair, tmp_path, 
     assert not run(study)["not_judged"]
 
 
-def test_another_runtime_error_is_not_taken_for_missing_memory(pair, tmp_path, monkeypatch):
-    path = write_rows(tmp_path / "chains.jsonl", [chain_of(0)])
+FAILURES = {
+    "runtime": (RuntimeError("shapes do not match"), "failed (RuntimeError: shapes do not match)"),
+    "index": (IndexError("index out of range"), "failed (IndexError: index out of range)"),
+    "edit": (EditDidNotFire("nothing was edited"), "failed (EditDidNotFire: nothing was edited)"),
+    "family": (UserError("this family cannot"), "this family cannot"),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_one_measure_of_one_item_stops_no_run(pair, tmp_path, monkeypatch, caplog, kind):
+    error, reason = FAILURES[kind]
+    path = write_rows(tmp_path / "chains.jsonl", [chain_of(i) for i in range(2)])
     study = study_of(pair, tmp_path / "out", traces=path, measures=READ[:1])
+    plain = MEASURES["early_answering"]
 
-    def wrong(*_):
-        msg = "shapes do not match"
-        raise RuntimeError(msg)
+    def wrong(reader, trace, inputs):
+        if trace.problem.id == "sum-1":
+            raise error
+        return plain.run(reader, trace, inputs)
 
-    monkeypatch.setitem(
-        MEASURES, "early_answering", replace(MEASURES["early_answering"], run=wrong)
-    )
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        run(study)
+    with monkeypatch.context() as patch:
+        patch.setitem(MEASURES, "early_answering", replace(plain, function=wrong))
+        found = run(study)
+    assert {(row["reason"], row["count"]) for row in found["not_judged"]} == {(reason, 1)}
+    foreseen = isinstance(error, UserError)
+    assert ("Traceback" in caplog.text) != foreseen
+    assert bool(run(study)["not_judged"]) == foreseen  # what nobody foresaw is tried again
 
 
 def test_verdicts_out_of_reach_are_said_before_a_run():

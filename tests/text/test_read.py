@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from shared_rows import rows
 from toy_tokenizers import byte_level, metaspace, word_level
 
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Phase, StepKind
 from mechcot.text.read import read
@@ -113,7 +114,7 @@ def test_special_tokens_that_the_text_does_not_show_go_to_the_last_step():
 
 def test_ids_of_another_text_are_refused():
     with pytest.raises(
-        ValueError, match="the ids do not spell the text; they end before 'something else'"
+        NotMeasurable, match="the ids do not spell the text; they end before 'something else'"
     ):
         read(completion("Q", "something else", ids=(1, 2, 3), prompt_ids=1), byte_level())
     with pytest.raises(ValueError, match="ids need a valid prompt_ids, got None"):
