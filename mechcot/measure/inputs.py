@@ -11,7 +11,7 @@ from mechcot.core.result import Result
 from mechcot.core.rewording import MistakeWriter, Paraphraser, SameMeaning
 from mechcot.core.trace import Trace
 from mechcot.model.alike import check_alike
-from mechcot.model.probe import backbone_of
+from mechcot.model.needs import lacks
 from mechcot.model.reasoner import Reasoner
 
 DRAWS = 8
@@ -115,7 +115,4 @@ def reference(inputs: Inputs, reader: Reasoner) -> Reasoner:
 
 def unhideable(reader: Reasoner) -> str:
     """Why no step can be hidden from this model's later tokens; empty where one can."""
-    backbone = backbone_of(reader.model)
-    if backbone.maskable:
-        return ""
-    return f"steps cannot be hidden in {type(backbone.model).__name__}: {backbone.leak}"
+    return lacks(reader, "hiding")

@@ -31,9 +31,10 @@ def lacks(reader: "Reasoner", need: Need) -> str:
 
 
 def _hiding(reader: "Reasoner") -> str:
-    if backbone_of(reader.model).maskable:
+    backbone = backbone_of(reader.model)
+    if backbone.maskable:
         return ""
-    return f"{_family(reader)} obeys no mask that hides a token"
+    return f"steps cannot be hidden in {_family(reader)}: {backbone.leak}"
 
 
 def _attention(reader: "Reasoner") -> str:

@@ -78,7 +78,7 @@ def preflight(reader: "Reasoner", problems: Sequence[Problem]) -> None:
         UserError: Something is wrong: which, and what to do.
     """
     found = [weights(reader)]
-    if found[0].state == "ok":
+    if found[0].state != "wrong":
         found += [prompts(reader, problems), spelling(reader, problems), *_tried(reader, problems)]
     for each in found:
         if each.state == "wrong":
@@ -164,13 +164,15 @@ def identity(reader: "Reasoner", ids: Sequence[int]) -> Finding:
 
 
 def causality(reader: "Reasoner", ids: Sequence[int]) -> Finding:
-    """Whether another last token moves its own state and no earlier one."""
+    """Whether another last token moves its own state and no earlier one; odd in a family that is known to look ahead."""
     other = [*ids[:-1], (ids[-1] + 1) % reader.n_vocabulary]
     here, there = reader.prefix(ids).hidden, reader.prefix(other).hidden
     past = float((here[:-1] - there[:-1]).abs().max() / here.abs().max())
     now = float((here[-1] - there[-1]).abs().max() / here.abs().max())
     text = f"another last token moves earlier states by {past:.1e} and its own by {now:.1e}"
-    return Finding("ok" if past <= bound(reader) < now else "wrong", text)
+    if past <= bound(reader) < now:
+        return Finding("ok", text)
+    return Finding("wrong" if backbone_of(reader.model).causal else "odd", text)
 
 
 # --- prompts --------------------------------------------------------------------------------------

@@ -153,6 +153,17 @@ def test_a_model_that_looks_ahead(reasoner, monkeypatch):
         preflight(reader, ASKED)
 
 
+def test_a_family_that_is_known_to_look_ahead_goes_on(reasoner, monkeypatch, caplog):
+    from mechcot.model import preflight as module
+
+    reader = replace(reasoner("llama"), model=deepcopy(reasoner("llama").model))
+    known = replace(module.backbone_of(reader.model), causal=False)
+    monkeypatch.setattr(module, "backbone_of", lambda _: known)
+    monkeypatch.setattr(module, "bound", lambda _: -1.0)
+    preflight(reader, ASKED)
+    assert "another last token moves earlier states" in caplog.text
+
+
 def test_states_are_tried_once_a_model(reasoner, monkeypatch):
     from mechcot.model import preflight as module
 

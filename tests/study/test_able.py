@@ -102,5 +102,7 @@ def test_hiding_is_asked_of_the_backbone(made, monkeypatch):
 
     reader = Reasoner.load(made("llama"), device="cpu")
     plain = needs.backbone_of
-    monkeypatch.setattr(needs, "backbone_of", lambda model: replace(plain(model), maskable=False))
-    assert lacks(reader, "hiding") == "LlamaForCausalLM obeys no mask that hides a token"
+    monkeypatch.setattr(
+        needs, "backbone_of", lambda model: replace(plain(model), maskable=False, leak="it leaks")
+    )
+    assert lacks(reader, "hiding") == "steps cannot be hidden in LlamaForCausalLM: it leaks"
