@@ -8,6 +8,7 @@ A completion whose thought stands in a field of its own is divided there; else a
 (`mechcot.text.tags`); a text without marks is plain: all of it is the chain.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -24,7 +25,7 @@ from mechcot.text.message import (
     pieces,
     plain_name,
 )
-from mechcot.text.tags import Thought, ThoughtTags, find_thought, tags_in
+from mechcot.text.tags import Thought, ThoughtTags, find_thought, partners, tags_in
 
 _SEVERAL = ("choices", "candidates", "generations", "outputs")
 _WITHIN = ("response", "body", "result", "message", "output")
@@ -97,6 +98,9 @@ def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]
     if isinstance(value, Mapping):
         return _of_response(value, where=where, kind=kind)
     if isinstance(value, Sequence) and not isinstance(value, str):
+        if _log_likelihoods(value):
+            msg = f"{where}: log-likelihoods of given answers; the model wrote no text here"
+            raise NoChain(msg)
         parts = [part for part in value if isinstance(part, Mapping)]
         if (
             kind is Kind.SAID
@@ -153,6 +157,11 @@ def _turn(turn: Mapping[str, Any], *, where: str) -> tuple[Piece, ...]:
         msg = f"{where}: a message's content must be text or a list of parts, got {type(content).__name__}"
         raise UserError(msg)
     return tuple(pieces(turn, where=where))
+
+
+def _log_likelihoods(value: Sequence[Any]) -> bool:
+    """Whether a list is a harness's pair of a log-likelihood and whether it is greedy's: `["-1.5", "False"]`."""
+    return len(value) == 2 and str(value[1]) in {"True", "False"} and not isinstance(value[0], (list, Mapping))  # fmt: skip
 
 
 def _of_response(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Attempt]:
@@ -243,7 +252,76 @@ def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Written
     if Kind.WITHHELD in kinds:
         msg = f"{where}: the model thought, and its thought is not in the file (a signature or a count of tokens speaks of it)"
         raise NoChain(msg)
+    if unknown := _unknown_marks(found.chain) if tags is None else None:
+        msg = (
+            f"{where}: the text begins with {unknown.open!r}, {unknown.close!r} follows, and neither is known as a mark of a thought; "
+            f"if they are, say --think '{unknown.open}' '{unknown.close}', and if the text is plain, --think '<think>' '</think>'"
+        )
+        raise NoChain(msg)
     return found
+
+
+_BRACKETED = re.compile(r"\s*(?P<mark><(?P<name>[A-Za-z|][^<>/\n]{0,40})>)")
+_NO_MARKS = frozenset(
+    [
+        "answer",
+        "solution",
+        "step",
+        "steps",
+        "output",
+        "response",
+        "final",
+        "result",
+        "p",
+        "div",
+        "span",
+        "b",
+        "i",
+        "u",
+        "em",
+        "strong",
+        "code",
+        "pre",
+        "br",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "tr",
+        "td",
+        "th",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "a",
+        "html",
+        "body",
+        "math",
+        "latex",
+        "s",
+        "sub",
+        "sup",
+        "details",
+        "summary",
+        "blockquote",
+        "question",
+        "problem",
+    ]
+)
+
+
+def _unknown_marks(text: str) -> ThoughtTags | None:
+    """The pair that wraps the beginning of a text, when it is neither a known mark nor markup."""
+    match = _BRACKETED.match(text)
+    if match is None or plain_name(match["name"]) in _NO_MARKS or text.count(match["mark"]) > 1:
+        return None
+    close = next((one for one in partners(match["mark"]) if one in text), None)
+    if close is None or not text.partition(close)[2].strip():
+        return None
+    return ThoughtTags(match["mark"], close)
 
 
 def at_marks(text: str, tags: ThoughtTags | None, *, cut: bool = False) -> Written:

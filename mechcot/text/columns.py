@@ -55,14 +55,38 @@ _NOT_ITS_OWN = frozenset({
     "gold", "golden", "reference", "ref", "human", "expert", "official", "ground", "truth", "expected", "target", "correct",
     "judge", "judged", "judgement", "judgment", "grader", "grade", "verifier", "critic", "critique", "eval", "evaluation",
     "extraction", "extracted", "parsed", "filtered", "normalized", "score", "scores", "num", "n", "count", "is", "has",
-    "token", "tokens", "ids", "system", "user", "few", "shot", "rejected", "annotator", "label", "labels",
+    "token", "tokens", "ids", "system", "user", "few", "shot", "rejected", "annotator", "gt", "label", "labels",
 })  # fmt: skip
-_TEXT_NOUN = r"(?:generations?|completions?|outputs?|responses?|predictions?|preds?|resps|candidates|choices|samples|rollouts?|gens?)"
+_TEXT_NOUN = r"(?:generations?|completions?|outputs?|responses?|predictions?|preds?|resps|candidates|choices|samples|rollouts?|gens?|attempts?)"
+_MODEL = (
+    r"(?:[a-z0-9]+_)*?(?:model|assistant|llm|ai|student|policy|sampled|deepseek|gemini|qwen|qwq|gpt|claude|llama|mistral|phi|gemma|grok|"
+    r"[ro][13])[a-z0-9_]*?"
+)
 _TEXT_KEY = re.compile(
     rf"(?:[a-z0-9]+_)*?{_TEXT_NOUN}(?:_(?:text|texts|raw|content|str))?|generated(?:_(?:solutions?|texts?|answers?|code|cot|content))?|"
-    r"(?:model|assistant|llm|student|policy)(?:_(?:solutions?|answers?|texts?|reply))|text|content|message|result|assistant"
+    rf"{_MODEL}(?:_(?:solutions?|answers?|texts?|reply))|text|content|message|result|assistant"
 )
 _GSM8K = re.compile(r"####[^\S\n]*(?P<answer>[^\n]+?)\s*\Z")
+_SETTINGS = frozenset(
+    [
+        "on",
+        "off",
+        "enabled",
+        "disabled",
+        "auto",
+        "adaptive",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "none",
+        "minimal",
+        "low",
+        "medium",
+        "high",
+        "max",
+    ]
+)
 _WORKED = 12
 """Words: a longer target is no answer but how to get there."""
 
@@ -223,7 +247,7 @@ def thought_columns(
     found = [
         _column(key, value, where=where, kind=Kind.THOUGHT)
         for key, value in record.items()
-        if names_thought(key) and _its_own(key)
+        if names_thought(key) and _its_own(key) and not _setting(value)
     ]
     return _one([one for one in found if one is not None], question, where=where, tags=tags)
 
@@ -249,14 +273,27 @@ def text_columns(
         elif _TEXT_KEY.fullmatch(plain_name(key)) and _its_own(key):
             options = plain_name(key) in {"choices", "candidates"} and not _objects(value)
             found.append(None if options else _column(key, value, where=where, kind=Kind.SAID))
-    found.append(
-        _column("solution", record.get("solution"), where=where, kind=Kind.SAID)
-        if not any(found)
-        else None
-    )
-    one = _one([one for one in found if one is not None], question, where=where, tags=tags)
-    _check_solution(one, record, where=where)
-    return one
+    return _one([one for one in found if one is not None], question, where=where, tags=tags)
+
+
+def or_solution(text: Column | None, record: Mapping[str, Any], *, where: str) -> Column | None:
+    """The column of the model's text, else `solution`.
+
+    Raises:
+        UserError: The column holds a word where `solution` has several: whose the solution is nobody says.
+    """
+    solution = _column("solution", record.get("solution"), where=where, kind=Kind.SAID)
+    if text is None or solution is None or text.text.strip() == "":
+        return text if text is not None and solution is None else solution
+    if len(text.text.split()) <= len(text.attempts) and len(solution.text.split()) > 1:
+        msg = f"{where}: {text.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with --field chain=COLUMN"
+        raise UserError(msg)
+    return text
+
+
+def _setting(value: Any) -> bool:
+    """Whether a value says how a model was asked to think, not what it thought."""
+    return isinstance(value, str) and value.strip().lower() in _SETTINGS
 
 
 def _its_own(key: str) -> bool:

@@ -58,16 +58,26 @@ _THOUGHT_TYPE = re.compile(rf"(?:^|_)(?:{_NOUN}|analysis)(?:_|$)")
 _SUMMARY = re.compile(r"(?:^|_)summar(?:y|ies)(?:_|$)")
 _SEALED = re.compile(r"redacted|encrypted|cipher")
 _SIGNATURE = re.compile(r"(?:[a-z0-9]+_)*signature")
-_TEXTS = ("content", "text", "output_text", "parts", "value", "generated_text", "refusal")
+_TEXTS = (
+    "content",
+    "text",
+    "output_text",
+    "parts",
+    "value",
+    "generated_text",
+    "response",
+    "refusal",
+)
 _HOLDERS = ("additional_kwargs", "provider_specific_fields", "model_extra")
 _TOOL = re.compile(r"tool|function|_call$|executable_code|code_execution")
 _NO_TEXT = re.compile(r"image|audio|video|file|document")
+_LONGEST_NAME = 100
 _SETTINGS = frozenset({"effort", "budget_tokens", "max_tokens", "enabled"})
 
 
 def plain_name(name: str) -> str:
     """A name in small letters with underscores: `reasoningText` and `reasoning.text` are `reasoning_text`."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:_LONGEST_NAME])
     return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
 
 

@@ -12,6 +12,7 @@ is ambiguous or wrong stops with file and line. A line that `mechcot import` wro
 chain that it holds. Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is the reference, `solution` the model's text.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,12 +38,13 @@ from mechcot.text.columns import (
     WRITTEN,
     Column,
     named,
+    or_solution,
     question_of,
     reference_of,
     text_columns,
     thought_columns,
 )  # fmt: skip
-from mechcot.text.message import Kind, NoChain, Piece, ink_of, joined
+from mechcot.text.message import Kind, NoChain, Piece, ink_of, joined, plain_name
 from mechcot.text.problems import text_field
 from mechcot.text.records import records
 from mechcot.text.tags import THINK, ThoughtTags
@@ -61,6 +63,7 @@ _LINE = (
     "cut",
 )
 """The fields of a line that `as_line` writes."""
+_SEVERAL_THOUGHTS = re.compile(r"(?:reasonings|cots|chains_of_thoughts?|traces|trajectories)$")
 _EMPTY = (
     "reasoning",
     "reasoning_content",
@@ -405,6 +408,7 @@ def _attempts(
         return [_then(one, said) for one in _beside(thought, None, where=where)], {thought.name}
     if thought is not None and thought.text.strip():
         return _beside(thought, text, where=where), {thought.name, text.name if text else ""}
+    text = or_solution(text, flat, where=where)
     if text is None:
         return [_nothing(flat, where=where)], set()
     found = [_behind_prompt(one, flat.get("prompt")) for one in text.attempts]
@@ -459,7 +463,7 @@ def _beside(thought: Column, text: Column | None, *, where: str) -> list[Attempt
         UserError: Their numbers differ, or the text holds another thought.
     """
     if text is None:
-        several = len(thought.attempts) > 1 and thought.name.endswith("s")
+        several = _SEVERAL_THOUGHTS.search(plain_name(thought.name))
         return list(thought.attempts) if several else _merged(thought)
     thoughts = _merged(thought) if len(text.attempts) == 1 else list(thought.attempts)
     if len(thoughts) != len(text.attempts):
