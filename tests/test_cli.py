@@ -146,3 +146,53 @@ def test_a_folder_that_cannot_be_written(monkeypatch, capsys, tmp_path, models, 
         str(tmp_path / "file" / "run"),
     )
     assert "cannot write" in said or "expected" in said
+
+
+def test_import_joins_names_and_says_what_it_left_out(monkeypatch, capsys, tmp_path):
+    source, out = tmp_path / "batch.jsonl", tmp_path / "out.jsonl"
+    message = {"role": "assistant", "content": "<draft>1 + 1 = 2.</draft>It is 2."}
+    rows = [
+        {"custom_id": "a", "response": {"body": {"choices": [{"message": message}]}}},
+        {"custom_id": "b", "response": {"status_code": 500, "body": {"error": {"message": "no"}}}},
+    ]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    problems = tmp_path / "p.jsonl"
+    problems.write_text(
+        "".join(json.dumps({"id": i, "question": "1 + 1?", "answer": "2"}) + "\n" for i in "ab")
+    )
+    command = ["mechcot", "import", str(source), "--out", str(out), "--problems", str(problems)]
+    monkeypatch.setattr(sys, "argv", [*command, "--think", "<draft>", "</draft>"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    said = capsys.readouterr()
+    assert said.out == f"1 traces in {out}\n"
+    assert said.err.startswith(
+        f"1 record left out, 1 chains read; {source}:2: the request failed (no)"
+    )
+    line = json.loads(out.read_text())
+    assert (line["id"], line["chain"], line["answer_text"]) == ("a", "1 + 1 = 2.", "It is 2.")
+
+
+def test_the_help_of_import_names_formats_and_fields(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mechcot", "import", "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = capsys.readouterr().out
+    for name in (
+        "lm-eval",
+        "inspect",
+        "ShareGPT",
+        "parquet",
+        "--field",
+        "reasoning_content",
+        "expected_answer",
+    ):
+        assert name in said
+
+
+def test_a_field_that_import_does_not_know_is_named(monkeypatch, capsys, tmp_path):
+    said = mistake(
+        monkeypatch, capsys, "import", "x", "--out", str(tmp_path / "o"), "--field", "gold"
+    )
+    assert "--field gold: expected NAME=COLUMN" in said

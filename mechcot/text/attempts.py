@@ -193,7 +193,8 @@ def check_answered(value: Mapping[str, Any], *, where: str) -> None:
     Raises:
         NoChain: It is.
     """
-    error = value.get("error")
+    body = value.get("body")
+    error = value.get("error") or (body.get("error") if isinstance(body, Mapping) else None)
     status = value.get("status_code")
     failed = value.get("type") in ("errored", "canceled", "expired", "error")
     if error or failed or (isinstance(status, int) and status >= 400):
