@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from mechcot import __version__
 from mechcot.core.errors import UserError
 from mechcot.core.options import one_of
 from mechcot.features.cli import app as sae
 from mechcot.influence.cli import register as register_influence
+from mechcot.model import given
 from mechcot.organisms.cli import app as organism
 from mechcot.steer.cli import app as steer
 from mechcot.study.cli import explore
@@ -35,6 +37,25 @@ app = typer.Typer(
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 app.add_typer(steer, name="steer")
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer's callback
+    if value:
+        typer.echo(f"mechcot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: FBT002 - a command-line flag, acted on by its callback
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Does a reasoning model still use its chain of thought, before and after fine-tuning?"""
+
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
@@ -119,6 +140,9 @@ def compare(  # noqa: PLR0913 - one argument per option
     ] = False,
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
+    given.check_problems(problems)
+    given.check_traces(traces)
+    given.check_models(models)
     from mechcot.study.main import run
     from mechcot.study.plan import Study
 

@@ -1,9 +1,12 @@
 """Commands of `mechcot sae`: train, score, falsify, patch, vector, probe, plant, page. Heavy imports stand inside."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mechcot.model import given
 
 app = typer.Typer(
     no_args_is_help=True, help="Sparse features on reasoning steps, before and after."
@@ -50,6 +53,8 @@ def train(  # noqa: PLR0913 - one argument per option
     seed: Seed = 0,
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
+    given.check_problems(problems)
+    given.check_models([base, tuned])
     from mechcot.features.run import Training, train_and_fit
     from mechcot.features.training import Settings, architecture_of
 
@@ -76,6 +81,7 @@ def score(
     seed: Seed = 0,
 ) -> None:
     """Score features on words and on step kinds, and say what changed; writes score.json."""
+    _look(dictionary, (base, tuned), problems)
     from mechcot.core.store import write_json
     from mechcot.features.findings import score_lines, scored
     from mechcot.features.run import open_study
@@ -100,6 +106,7 @@ def falsify(
     ] = 1,
 ) -> None:
     """Try to break the claim that features are about reasoning; writes falsify.json."""
+    _look(dictionary, (base, tuned), problems)
     from mechcot.core.store import write_json
     from mechcot.features.findings import falsified, falsify_lines
     from mechcot.features.run import open_study
@@ -108,6 +115,13 @@ def falsify(
     found = falsified(study, seed=seed, repeats=repeats)
     write_json(out / "falsify.json", found)
     _say([*map(str, study.fits), *falsify_lines(found), f"written: {out / 'falsify.json'}"])
+
+
+def _look(dictionary: str, models: Sequence[str], problems: str | None) -> None:
+    """See that what a command is given can be read."""
+    given.check_dictionary(dictionary)
+    given.check_problems(problems)
+    given.check_models(models)
 
 
 def _say(lines: list[str]) -> None:
@@ -125,6 +139,7 @@ def patch(
     seed: Seed = 0,
 ) -> None:
     """Patch stated values through k features instead of the whole state; writes patch.json."""
+    _look(dictionary, (base, tuned), None)
     from mechcot.core.store import write_json
     from mechcot.features.patching import patch_lines, patched
     from mechcot.features.run import open_study
@@ -147,6 +162,7 @@ def vector(
     seed: Seed = 0,
 ) -> None:
     """Write a feature as a steering vector, for `mechcot steer apply` and experiment files."""
+    _look(dictionary, (model,), problems)
     from mechcot.features.chains import Asked
     from mechcot.features.dictionary import load
     from mechcot.features.steering import feature_vector
@@ -174,6 +190,7 @@ def probe(
     seed: Seed = 0,
 ) -> None:
     """Probe features against whole states for kind, use and the known answer; writes probe.json."""
+    _look(dictionary, (base, tuned), problems)
     from mechcot.core.store import write_json
     from mechcot.features.probe import probe_lines, probed
     from mechcot.features.run import open_study
@@ -236,14 +253,15 @@ def page(
 ) -> None:
     """Set the page of what `score`, `falsify` and `probe` found; writes page.html."""
     from mechcot.core.errors import UserError
-    from mechcot.core.store import read_json, write_text
-    from mechcot.features.findings import SCHEMA
-    from mechcot.view.feature_page import page as made
 
     if not (folder / "score.json").is_file():
         raise UserError(
             f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"
         )
+    from mechcot.core.store import read_json, write_text
+    from mechcot.features.findings import SCHEMA
+    from mechcot.view.feature_page import page as made
+
     paths = [folder / f"{name}.json" for name in ("score", "falsify", "probe")]
     score, trials, probes = (
         read_json(p, what=f"what `mechcot sae {p.stem}` found") if p.is_file() else None

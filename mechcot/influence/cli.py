@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from mechcot.core.errors import UserError
+from mechcot.model import given
+
 Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
@@ -38,6 +41,8 @@ def prune(
     dtype: Dtype = "auto",
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
+    given.check_traces(traces)
+    given.check_models([model])
     from mechcot.influence.load import load_traces
     from mechcot.influence.prune import Settings, run
     from mechcot.model.reasoner import Reasoner
@@ -58,14 +63,15 @@ def influence(
     dtype: Dtype = "auto",
 ) -> None:
     """Show who listens to which step, by kind, corrected for distance and length."""
-    from mechcot.core.errors import UserError
+    if len(models) > 2:
+        msg = f"expected one model or two, got {len(models)}"
+        raise UserError(msg)
+    given.check_traces(traces)
+    given.check_models(models)
     from mechcot.influence.load import load_traces
     from mechcot.influence.received import run
     from mechcot.model.reasoner import Reasoner
 
-    if len(models) > 2:
-        msg = f"expected one model or two, got {len(models)}"
-        raise UserError(msg)
     first = Reasoner.load(models[0], device=device, dtype=dtype)
     readers = [first]
     if len(models) == 2:
@@ -96,6 +102,8 @@ def prune_online(
     dtype: Dtype = "auto",
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
+    given.check_problems(source)
+    given.check_models([model])
     from mechcot.influence.online_run import run_online, told, ways_of
     from mechcot.model.reasoner import Reasoner
     from mechcot.text.problems import load_problems

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mechcot.model import given
+
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
 
 Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME.")]
@@ -25,6 +27,7 @@ def run(
     ] = None,
 ) -> None:
     """Run an experiment file: tables, dose curves and one page."""
+    given.check_experiment(experiment)
     from mechcot.steer.run import run as go
     from mechcot.steer.spec import load
 
@@ -48,6 +51,8 @@ def extract(
     seed: int = 1,
 ) -> None:
     """Make a vector from contrastive pairs and write it with its origin."""
+    given.check_pairs(pairs)
+    given.check_models([model])
     from mechcot.model.reasoner import Reasoner
     from mechcot.steer.single import extract_to
 
@@ -72,6 +77,7 @@ def apply(  # noqa: PLR0913 - one argument per option
     ] = False,
 ) -> None:
     """Write chains under a vector (JSON lines of traces) and say what changed."""
+    _look(model, vector, problems)
     from mechcot.model.reasoner import Reasoner
     from mechcot.steer.single import apply_to
     from mechcot.steer.vectors import SteeringVector
@@ -107,6 +113,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     ] = False,
 ) -> None:
     """`apply` at several doses; one file of traces a dose in --out."""
+    _look(model, vector, problems)
     from mechcot.model.reasoner import Reasoner
     from mechcot.steer.single import apply_to, numbers
     from mechcot.steer.vectors import SteeringVector
@@ -123,3 +130,10 @@ def sweep(  # noqa: PLR0913 - one argument per option
         how=how,
     ):
         typer.echo(line)
+
+
+def _look(model: str, vector: Path, problems: str | None) -> None:
+    """See that what `apply` and `sweep` are given can be read."""
+    given.check_vector(vector)
+    given.check_problems(problems)
+    given.check_models([model])

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mechcot.core.errors import UserError
+from mechcot.model import given
 
 
 def explore(
@@ -31,11 +32,14 @@ def explore(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N (with --features)")] = "auto",
 ) -> None:
     """Write the trace explorer of a run: one HTML file, opens offline."""
+    if feature and features is None:
+        raise UserError("--feature names a feature of a dictionary; give --features DIR too")
+    given.check_run(run)
+    if features is not None:
+        given.check_dictionary(features)
     from mechcot.study.explore import explore as opened
     from mechcot.study.plan import EXPLORER
 
-    if feature and features is None:
-        raise UserError("--feature names a feature of a dictionary; give --features DIR too")
     found = opened(run, items=item, dictionary=features, features=feature, device=device)
     path = out or run / EXPLORER
     found.write(path)

@@ -18,6 +18,7 @@ from mechcot.core.result import HeadSteps, LayerSteps, StepMatrix
 from mechcot.core.store import read_json, read_traces
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
+from mechcot.model.given import check_run
 from mechcot.study.carrier import carrier, lead_key, strongest
 from mechcot.study.strips import strips_of_run
 from mechcot.view.explorer import Explorer
@@ -63,9 +64,7 @@ def explore(
             model is no longer what the run read.
     """
     folder = Path(run)
-    if not (folder / "summary.json").is_file() or not (folder / "traces.jsonl").is_file():
-        msg = f"{folder}: expected the folder of a finished `mechcot compare` (summary.json, traces.jsonl); run it first"
-        raise UserError(msg)
+    check_run(folder)
     about = read_json(folder / "summary.json", what="the summary of a run")
     if not {"author", "models"} <= about.keys():
         msg = f"{folder / 'summary.json'}: expected the summary of a run with author and models, found {sorted(about)[:5]}"

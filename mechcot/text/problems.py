@@ -49,7 +49,7 @@ def load_problems(
     if path.is_dir():
         msg = f"{path} is a directory: expected a file of JSON lines with id, question, answer"
         raise UserError(msg)
-    if path.exists() or _looks_like_a_file(str(source)):
+    if path.exists() or looks_like_a_file(str(source)):
         problems = _from_file(path, fields or {})
     else:
         problems = _from_datasets(str(source), fields or {})
@@ -59,7 +59,8 @@ def load_problems(
     return [problems[index] for index in chosen]
 
 
-def _looks_like_a_file(source: str) -> bool:
+def looks_like_a_file(source: str) -> bool:
+    """Whether a source that is not there was meant as a file, not as the name of a data set."""
     return source.endswith((".jsonl", ".json", ".txt", ".csv")) or source.startswith(
         (".", "/", "~")
     )
