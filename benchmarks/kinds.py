@@ -1,104 +1,140 @@
-"""`python -m benchmarks.kinds FOLDER`: how well rules name what a step does.
+"""`python -m benchmarks.kinds FOLDER`: how well classifiers name what a step does.
 
 FOLDER holds `traces.jsonl` of Thought Anchors (sentences with one of eight tags, given by a language model). Problems sorted by
 number are dealt out in turn: the first, third, ... were read when the cues were chosen (`tuning`), the others are held out.
-All traces of one problem stand on one side. Without FOLDER only the organisms' chains, whose kinds are exact.
+All traces of one problem stand on one side. The learned classifier is trained anew for each problem, on all others. Where the folders beside
+FOLDER hold them, the steps that were labelled for this project (`tests/text/kind_labels.csv`, from sources that nothing was trained on) are
+named too. Without FOLDER only the organisms' chains, whose kinds are exact.
 """
 
-import json
-import re
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.labelled_chains import (
+    TAGS,
+    Chain,
+    as_kinds,
+    halves,
+    organism_chains,
+    published,
+    read_here,
+)
+from benchmarks.train_kinds import train
 from mechcot.core.trace import StepKind
-from mechcot.influence.labels import LabelScores, score_labels
-from mechcot.text.functions import KIND_OF, FunctionClassifier, FunctionTag, RuleTagger
-from mechcot.text.kinds import RuleClassifier
+from mechcot.influence.labels import LabelScores, gaps, score_labels
+from mechcot.stats.bootstrap import Interval
+from mechcot.text.functions import FunctionClassifier, RuleTagger
+from mechcot.text.kinds import Classifier, RuleClassifier
+from mechcot.text.learned_kinds import learned
 
-TAGS = tuple(tag.value for tag in FunctionTag)
 KINDS = tuple(kind.value for kind in StepKind)
 PUBLIC = 0.31
 """Macro-F1 of the best public rule set on these tags."""
 
-
-@dataclass(frozen=True)
-class Chain:
-    """A chain with a label for each step."""
-
-    problem: str
-    steps: tuple[str, ...]
-    labels: tuple[str, ...]
+Labels = list[list[str]]
+"""For each chain the label of every step."""
 
 
-def published(folder: Path) -> tuple[list[Chain], list[Chain]]:
-    """The chains of the tuning half and of the held-out half of the problems."""
-    chains = []
-    for line in (folder / "traces.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        number = re.search(r"problem_(\d+)", record["id"])
-        if number is None:
-            msg = f"expected ids that name a problem (problem_123), got {record['id']!r}"
-            raise ValueError(msg)
-        steps = tuple(chunk["chunk"] for chunk in record["chunks"])
-        labels = tuple(chunk["function_tags"][0] for chunk in record["chunks"])
-        chains.append(Chain(number[1], steps, labels))
-    numbers = sorted({int(chain.problem) for chain in chains})
-    tuning = {str(number) for number in numbers[::2]}
-    return (
-        [chain for chain in chains if chain.problem in tuning],
-        [chain for chain in chains if chain.problem not in tuning],
-    )
-
-
-def organism_chains(n: int = 200, *, seed: int = 6) -> list[Chain]:
-    """Written chains of the organisms' task with their exact kinds."""
-    from random import Random
-
-    from mechcot.organisms.task import problems, read_question
-    from mechcot.organisms.truth import parse
-    from mechcot.organisms.writer import compose
-    from mechcot.text.segment import pieces
-
-    chains = []
-    for problem in problems(n, seed=seed):
-        text = compose(read_question(problem.question), rng=Random(problem.id)).text
-        steps = pieces(f" {text}", how="word_dot")
-        facts = parse(problem.question, [step.strip() for step in steps])
-        chains.append(Chain(problem.id, tuple(steps), tuple(fact.kind.value for fact in facts)))
-    return chains
-
-
-def by_tags(chains: Iterable[Chain]) -> LabelScores:
-    """The scorecard on the eight tags."""
-    return _scores(chains, TAGS, lambda steps: [tag.value for tag in RuleTagger().tags(steps)])
-
-
-def by_kinds(chains: Iterable[Chain], *, classifier: object) -> LabelScores:
-    """A classifier on the six kinds; labels that are tags are mapped first."""
-    mapped = [
-        Chain(
-            chain.problem,
-            chain.steps,
-            tuple(
-                KIND_OF[FunctionTag(label)].value if label in TAGS else label
-                for label in chain.labels
-            ),
-        )
-        for chain in chains
+def scored(chains: Iterable[Chain], found: Labels, labels: Sequence[str] = KINDS) -> LabelScores:
+    """Found labels against those of the chains, at the steps that have one."""
+    rows = [
+        (true, mine, chain.problem)
+        for chain, own in zip(chains, found, strict=True)
+        for true, mine in zip(chain.labels, own, strict=True)
+        if true is not None
     ]
-    return _scores(mapped, KINDS, lambda steps: [kind.value for kind in classifier(steps)])  # type: ignore[operator]
+    truth, mine, groups = zip(*rows, strict=True)
+    return score_labels(truth, mine, groups=groups, labels=labels)
 
 
-def _scores(chains: Iterable[Chain], labels: Sequence[str], label: object) -> LabelScores:
-    chains = list(chains)
-    found = [each for chain in chains for each in label(chain.steps)]  # type: ignore[operator]
-    truth = [each for chain in chains for each in chain.labels]
-    groups = [chain.problem for chain in chains for _ in chain.steps]
-    return score_labels(truth, found, groups=groups, labels=labels)
+def by_tags(chains: Sequence[Chain]) -> LabelScores:
+    """The scorecard on the eight tags."""
+    found = [[tag.value for tag in RuleTagger().tags(chain.steps)] for chain in chains]
+    return scored(chains, found, TAGS)
+
+
+def named(chains: Iterable[Chain], classifier: Classifier) -> Labels:
+    """The kinds that a classifier gives."""
+    return [[kind.value for kind in classifier(chain.steps)] for chain in chains]
+
+
+def majority(steps: Sequence[str]) -> list[StepKind]:
+    """The most frequent kind for every step; a `Classifier`."""
+    return [StepKind.PROGRESSION] * len(steps)
+
+
+def left_out(chains: Sequence[Chain], fit: Callable[[Sequence[Chain]], Classifier]) -> Labels:
+    """Kinds by a classifier that was trained on all problems but the chain's own."""
+    fitted = {
+        problem: fit([chain for chain in chains if chain.problem != problem])
+        for problem in sorted({chain.problem for chain in chains})
+    }
+    return [named([chain], fitted[chain.problem])[0] for chain in chains]
+
+
+def shuffled(chains: Sequence[Chain], *, seed: int = 0) -> Classifier:
+    """The learned classifier from permuted labels: what it makes of nothing; sure wording stands."""
+    labels = [label for chain in chains for label in chain.labels]
+    order = iter(np.random.default_rng(seed).permutation(len(labels)))
+    return train([replace(c, labels=tuple(labels[next(order)] for _ in c.labels)) for c in chains])
+
+
+def kind_rows(folder: Path) -> tuple[list[str], list[tuple[str, LabelScores]]]:
+    """Lines of the table of kinds, and the tables to print below.
+
+    Args:
+        folder: Holds `traces.jsonl` of Thought Anchors.
+    """
+    chains = as_kinds(published(folder))
+    held_out = halves(chains)[1]
+    problems = {chain.problem for chain in held_out}
+    rules: dict[str, Classifier] = {
+        "openers (`RuleClassifier`)": RuleClassifier(),
+        "scorecard (`FunctionClassifier`)": FunctionClassifier(),
+        "most frequent kind": majority,
+    }
+    lines, shown = [], []
+    unseen = {
+        "**learned (the default), problem left out**": left_out(chains, train),
+        "the same, shuffled labels": left_out(chains, shuffled),
+        **{name: named(chains, classifier) for name, classifier in rules.items()},
+    }
+    half = {
+        name: scored(
+            held_out,
+            [own for chain, own in zip(chains, found, strict=True) if chain.problem in problems],
+        )
+        for name, found in unseen.items()
+    }
+    lines += _against(half, "held-out half")
+    lines += _against(
+        {name: scored(chains, found) for name, found in unseen.items()}, "all problems"
+    )
+    shown.append(("Held-out half, kinds by the learned classifier", next(iter(half.values()))))
+    try:
+        elsewhere = read_here(folder.parent)
+    except FileNotFoundError:
+        return lines, shown
+    scores = {
+        name: scored(elsewhere, named(elsewhere, classifier))
+        for name, classifier in {"**learned (the default)**": learned(), **rules}.items()
+    }
+    lines += _against(scores, "other sources")
+    shown.append(("Other sources, kinds by the learned classifier", next(iter(scores.values()))))
+    return lines, shown
+
+
+def _against(scores: dict[str, LabelScores], what: str) -> list[str]:
+    """A line for each classifier, with what the first has more."""
+    first = next(iter(scores.values()))
+    return [
+        row(f"{what}: {name}", mine, () if mine is first else gaps(first, mine))
+        for name, mine in scores.items()
+    ]
 
 
 def probe_scores(n: int = 60, *, seed: int = 6, layer: int = 1) -> tuple[LabelScores, LabelScores]:
@@ -124,16 +160,26 @@ def probe_scores(n: int = 60, *, seed: int = 6, layer: int = 1) -> tuple[LabelSc
     return probe.held_out, probe.shuffled
 
 
-def row(name: str, scores: LabelScores) -> str:
-    """One line of the table."""
-    macro = scores.macro
+def _written(value: Interval) -> str:
+    return f"{value.mean:.2f} [{value.low:.2f}, {value.high:.2f}]"
+
+
+def row(name: str, scores: LabelScores, more: Sequence[Interval] = ()) -> str:
+    """One line of the table.
+
+    Args:
+        name: What was scored.
+        scores: How it did.
+        more: How much macro-F1 and kappa the default has more on the same steps.
+    """
     cells = (
         name,
-        f"{macro.mean:.2f} [{macro.low:.2f}, {macro.high:.2f}]",
-        f"{scores.kappa:.2f}",
+        _written(scores.macro),
+        _written(scores.kappa),
         f"{scores.accuracy:.2f}",
-        str(macro.units),
-        str(macro.n),
+        str(scores.macro.units),
+        str(scores.macro.n),
+        *(map(_written, more) if more else ("", "")),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -153,27 +199,31 @@ def confusion(scores: LabelScores) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the tables; 1 when the held-out interval does not lie above the public rule set."""
-    head = "| labels | macro-F1 [95 % over problems] | kappa | accuracy | problems | steps |"
-    print(f"{head}\n|{'---|' * 6}")
+    head = "| labels | macro-F1 [95 % over problems] | kappa | accuracy | problems | steps | the default has more macro-F1 | more kappa |"
+    print(f"{head}\n|{'---|' * 8}")
     holds = True
     tables = []
     if arguments:
-        tuning, held_out = published(Path(arguments[0]))
+        tuning, held_out = halves(published(Path(arguments[0])))
         scores = by_tags(held_out)
         holds = scores.macro.mean >= 0.4 and scores.macro.low > PUBLIC
         print(row("eight tags, tuning half", by_tags(tuning)))
         print(row("**eight tags, held-out half**", scores))
-        for name, classifier in (("tags mapped", FunctionClassifier()), ("cues", RuleClassifier())):
-            print(row(f"kinds by {name}, held-out", by_kinds(held_out, classifier=classifier)))
-        tables.append(("Eight tags, held-out half", scores))
+        lines, shown = kind_rows(Path(arguments[0]))
+        print("\n".join(lines))
+        tables += [("Eight tags, held-out half", scores), *shown]
     exact = organism_chains()
-    for name, classifier in (("tags mapped", FunctionClassifier()), ("cues", RuleClassifier())):
-        scores = by_kinds(exact, classifier=classifier)
-        print(row(f"kinds by {name}, organisms (exact)", scores))
+    for name, classifier in (
+        ("learned", learned()),
+        ("openers", RuleClassifier()),
+        ("scorecard", FunctionClassifier()),
+    ):
+        scores = scored(exact, named(exact, classifier))
+        print(row(f"organisms (exact): {name}", scores))
         tables.append((f"Organisms, kinds by {name}", scores))
-    held_out, shuffled = probe_scores()
-    print(row("kinds by a probe on base, layer 1, held-out", held_out))
-    print(row("the same probe, shuffled labels", shuffled))
+    held_out_probe, shuffled_probe = probe_scores()
+    print(row("kinds by a probe on base, layer 1, held-out", held_out_probe))
+    print(row("the same probe, shuffled labels", shuffled_probe))
     for title, scores in tables:
         print(f"\n{title}\n\n{confusion(scores)}")
     return 0 if holds else 1

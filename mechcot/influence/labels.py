@@ -29,16 +29,18 @@ class LabelScores:
         confusion: Number of steps by true (row) and found (column) label.
         f1: F1 of every label; NaN where the truth has none.
         macro: Macro-F1 with its interval over groups; `n` counts steps, `units` groups.
-        kappa: Cohen's kappa.
+        kappa: Cohen's kappa with its interval over the same groups.
         accuracy: Share of steps with the true label.
+        tables: The confusion of every group, groups by name.
     """
 
     labels: tuple[str, ...]
     confusion: Int[np.ndarray, "truth found"]
     f1: Float[np.ndarray, " label"]
     macro: Interval
-    kappa: float
+    kappa: Interval
     accuracy: float
+    tables: Int[np.ndarray, "group truth found"]
 
 
 def score_labels(
@@ -78,15 +80,42 @@ def score_labels(
         tables[number[group], column[true], column[mine]] += 1
     total = tables.sum(0)
     f1 = f1_of(total)
-    low, high = _interval(tables, seed=seed, resamples=resamples)
+    sums = _resampled(tables, seed=seed, resamples=resamples)
     return LabelScores(
         labels=tuple(labels),
         confusion=total,
         f1=f1,
-        macro=Interval(float(np.nanmean(f1)), low, high, n=len(truth), units=len(names)),
-        kappa=kappa_of(total),
+        macro=_interval(macro_of(total), macro_of(sums), tables),
+        kappa=_interval(kappa_of(total), kappa_of(sums), tables),
         accuracy=float(np.trace(total) / total.sum()),
+        tables=tables,
     )
+
+
+def gaps(
+    scores: LabelScores, others: LabelScores, *, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[Interval, Interval]:
+    """Macro-F1 and kappa of one labelling minus those of another of the same steps, with paired intervals over groups.
+
+    Args:
+        scores: Of the first.
+        others: Of the second.
+        seed: Seed of the resampling.
+        resamples: Number of resamples.
+
+    Raises:
+        UserError: The two were not scored on the same steps.
+    """
+    ours, theirs = scores.tables, others.tables
+    if ours.shape != theirs.shape or (ours.sum(2) != theirs.sum(2)).any():
+        msg = "expected two labellings of the same steps, with the same true labels in the same groups"
+        raise UserError(msg)
+    mine, yours = (_resampled(t, seed=seed, resamples=resamples) for t in (ours, theirs))
+    macro, kappa = (
+        _interval(of(ours.sum(0)) - of(theirs.sum(0)), of(mine) - of(yours), ours)
+        for of in (macro_of, kappa_of)
+    )
+    return macro, kappa
 
 
 def f1_of(confusion: Int[np.ndarray, "*group truth found"]) -> Float[np.ndarray, "*group label"]:
@@ -96,21 +125,37 @@ def f1_of(confusion: Int[np.ndarray, "*group truth found"]) -> Float[np.ndarray,
     return np.where(true > 0, 2 * hits / np.maximum(true + found, 1), np.nan)
 
 
-def kappa_of(confusion: Int[np.ndarray, "truth found"]) -> float:
+def macro_of(confusion: Int[np.ndarray, "*group truth found"]) -> Float[np.ndarray, "*group"]:
+    """Mean F1 over the labels that the truth has."""
+    return np.asarray(np.nanmean(f1_of(confusion), axis=-1))
+
+
+def kappa_of(confusion: Int[np.ndarray, "*group truth found"]) -> Float[np.ndarray, "*group"]:
     """Agreement beyond what the frequencies of both labellings give; NaN when these agree fully by themselves."""
-    n = confusion.sum()
-    seen = np.trace(confusion) / n
-    chance = float(confusion.sum(0) @ confusion.sum(1)) / n**2
-    return float((seen - chance) / (1 - chance)) if chance < 1 else float("nan")
+    n = confusion.sum((-2, -1))
+    seen = np.trace(confusion, axis1=-2, axis2=-1) / n
+    chance = (confusion.sum(-1) * confusion.sum(-2)).sum(-1) / n**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(chance < 1, (seen - chance) / (1 - chance), np.nan)
 
 
 def _interval(
+    value: float | Float[np.ndarray, ""],
+    resampled: Float[np.ndarray, " resample"],
+    tables: Int[np.ndarray, "group truth found"],
+) -> Interval:
+    """The value with the interval of its resamples; no ends below two groups."""
+    units, low, high = len(tables), float("nan"), float("nan")
+    if units >= 2:
+        low, high = order_bounds(resampled[~np.isnan(resampled)], tail=expanded_level(units))
+    return Interval(float(value), low, high, n=int(tables.sum()), units=units)
+
+
+def _resampled(
     tables: Int[np.ndarray, "group truth found"], *, seed: int, resamples: int
-) -> tuple[float, float]:
+) -> Int[np.ndarray, "resample truth found"]:
+    """The confusions of resamples of whole groups."""
     units = len(tables)
-    if units < 2:
-        return float("nan"), float("nan")
     draws = stream(seed, "labels").integers(0, units, size=(resamples, units))
     counts = np.stack([(draws == unit).sum(1) for unit in range(units)], axis=1)
-    sums = np.einsum("ru,utf->rtf", counts, tables)
-    return order_bounds(np.nanmean(f1_of(sums), axis=-1), tail=expanded_level(units))
+    return np.einsum("ru,utf->rtf", counts, tables)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
-from mechcot.model.hand import Hand, Line, Reading, Session, lexicon
+from mechcot.model.hand import Hand, Line, Reading, Session
 from mechcot.model.preflight import dropped
 from mechcot.model.probe import backbone_of
 from mechcot.model.rows import check_ids
 from mechcot.model.stepping import Side
 from mechcot.model.writing import Sampling, Writer
-from mechcot.text.kinds import Classifier
+from mechcot.text.kinds import Classifier, RuleClassifier
 from mechcot.text.tags import THINK
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def author_traces(
         seed: Seed of the run; an item's own seed comes from it and the problem's id.
         batch_size: Most items at once; halves itself when memory runs out.
         skip: Called with each problem that cannot be asked and is left out; None: the first raises.
-        under: What acts while it writes, and how steps are named; None: nothing, and the rule lexicon.
+        under: What acts while it writes, and how steps are named; None: nothing, and the default classifier.
         padding: Side on which shorter prompts are padded.
 
     Returns:
@@ -75,12 +75,12 @@ def author_traces(
     )
     if under is not None:
         under.check_fired([new.line for new in written if new.line])
-    kinds = under.kinds if under else lexicon
     found = []
     for (problem, prompt), new in zip(asked, written, strict=True):
         text = completion(reasoner, problem, prompt, new.ids, finished=new.finished)
+        classifier = (under.kinds(problem) or RuleClassifier()) if under else None
         try:
-            found.append((reasoner.read(text, classifier=kinds(problem)), new.line))
+            found.append((reasoner.read(text, classifier=classifier), new.line))
         except NotMeasurable as reason:
             if skip is None:
                 raise
@@ -134,17 +134,16 @@ def step_now(
         reasoner: Whose tokenizer and segmenter are used.
         problem: What is being answered.
         prompt: Token ids of its prompt.
-        classifier: What names the steps; None: the rule lexicon.
+        classifier: What names the steps; None: the openers of `RuleClassifier`, which ask for no later step.
 
     Returns:
         A function of the new tokens so far (at least one), to the step's number from 0 and its kind or None.
     """
+    names = classifier or RuleClassifier()
 
     def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
         text = completion(reasoner, problem, prompt, written, finished=False)
-        steps = [
-            one for one in reasoner.read(text, classifier=classifier).chain_steps if one.tokens
-        ]
+        steps = [one for one in reasoner.read(text, classifier=names).chain_steps if one.tokens]
         if not steps:  # nothing but marks or white space yet
             return 0, None
         last = steps[-1]

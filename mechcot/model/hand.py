@@ -29,11 +29,11 @@ from mechcot.model.sites import Site
 from mechcot.text.kinds import Classifier
 
 KindsOf = Callable[[Problem], Classifier | None]
-"""A problem to what names the steps of its chains; None: the rule lexicon."""
+"""A problem to what names the steps of its chains; None: the openers of `mechcot.text.kinds.RuleClassifier`."""
 
 
 def lexicon(_problem: Problem) -> None:
-    """Steps are named by the rule lexicon."""
+    """Steps are named by their openers: a step that is being written has no next one to look at."""
 
 
 @dataclass(frozen=True)

@@ -273,7 +273,7 @@ class Reasoner:
         Args:
             completion: A written text; token ids that come with it are kept.
             trace_id: Id of the trace; None: made of problem and author.
-            classifier: Says what kind each step is; None: the rule lexicon.
+            classifier: Says what kind each step is; None: the default (`mechcot.text.learned_kinds`).
         """
         asking = self.policy.asking
         about: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
@@ -289,7 +289,7 @@ class Reasoner:
         Args:
             trace: Whose problem, author and id it gets.
             prompt: The new prompt, as rendered.
-            completion: The new text behind it; steps get the kinds of the rule lexicon.
+            completion: The new text behind it; steps get the kinds of the default classifier.
         """
         text = Completion(
             problem=trace.problem,

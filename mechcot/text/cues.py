@@ -112,9 +112,17 @@ _OPERATION = re.compile(
     r"[=\u2248\u2260<>]|\d\s*[-+*/\u00d7\u00f7^]\s*[\d(]|\\(?:frac|dfrac|times|cdot|binom|dbinom|sqrt|div)"
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_LABEL = re.compile(
+    r"\A[\s#>*_-]*(?:step\s+\d{1,3}\s*[.:)]*|\(?\d{1,3}[.)](?=\s))[*_\s]*", re.IGNORECASE
+)
 _COMMAND = re.compile(r"\\[a-z]+")
 _WORD = re.compile(r"[A-Za-z']{2,}")
 _NOT_EQUATION = re.compile(r"\s|[^\w=+*/^-]")
+
+
+def unlabelled(step: str) -> str:
+    """A step without its label (`Step 3.`, `2)`, `- `), behind which its first word stands."""
+    return _LABEL.sub("", step, count=1)
 
 
 def cues_of(steps: Sequence[str]) -> list[frozenset[str]]:
@@ -127,7 +135,7 @@ def cues_of(steps: Sequence[str]) -> list[frozenset[str]]:
     numbers_before: set[str] = set()
     equations_before: set[str] = set()
     for index, step in enumerate(steps):
-        text = step.replace("\u2019", "'").strip()
+        text = unlabelled(step).replace("\u2019", "'").strip()
         cues = {name for name, pattern in _PATTERNS.items() if pattern.search(text)}
         cues |= _shape(text) | _place(index, len(steps))
         numbers = _NUMBER.findall(text)

@@ -18,6 +18,7 @@ from enum import StrEnum
 from mechcot.core.errors import UserError
 from mechcot.core.trace import StepKind
 from mechcot.text.cues import COMPUTED, WORDING, cues_of
+from mechcot.text.kinds import in_english
 
 
 class FunctionTag(StrEnum):
@@ -176,8 +177,5 @@ class FunctionClassifier:
     tagger: RuleTagger = field(default_factory=RuleTagger)
 
     def __call__(self, steps: Sequence[str]) -> list[StepKind]:
-        """Give every step its kind; a step without a letter or a digit is `other`."""
-        return [
-            KIND_OF[tag] if any(map(str.isalnum, step)) else StepKind.OTHER
-            for step, tag in zip(steps, self.tagger.tags(steps), strict=True)
-        ]
+        """Give every step its kind; `other` where nothing is said, and throughout a chain that is not English."""
+        return in_english(lambda chain: [KIND_OF[tag] for tag in self.tagger.tags(chain)], steps)

@@ -25,7 +25,8 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import Otherwise, find_answer, read_answer
-from mechcot.text.kinds import Classifier, RuleClassifier
+from mechcot.text.kinds import Classifier
+from mechcot.text.learned_kinds import learned
 from mechcot.text.segment import Segmenter, segmenter as named_segmenter
 from mechcot.text.tags import THINK, Layout, Thought, ThoughtTags, find_thought, tags_in
 
@@ -66,7 +67,7 @@ def read(
         completion: What was written, with its ids if they are known.
         tokenizer: Of the model that reads the trace.
         segmenter: A function from text to pieces, or the name of one of ours.
-        classifier: Gives the kinds of the chain's steps; the rule lexicon by default.
+        classifier: Gives the kinds of the chain's steps; those of `mechcot.text.learned_kinds` by default.
         tags: The marks of the thought; None: those that the text shows.
         family: How the answer is stated, see `mechcot.text.answers.FAMILIES`.
         trace_id: The trace's id; by default problem id and author.
@@ -86,7 +87,7 @@ def read(
     text = completion.text[opened:]
     about = _Rules(family, after, otherwise if completion.finished else "nothing")
     chain, rest, answer = _divide(text, layout, cut, tags, about)
-    kinds = (classifier or RuleClassifier())(chain)
+    kinds = (classifier or learned())(chain)
     begins = [begin - opened for begin in begins]
     in_prompt = bisect_right(begins, -1) if opened else 0
     phases = [(piece, kind, Phase.CHAIN) for piece, kind in zip(chain, kinds, strict=True)]

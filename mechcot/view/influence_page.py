@@ -10,7 +10,7 @@ from mechcot.view.figures.influence import TITLES, received_by_kind
 from mechcot.view.plain_page import Section, plain_page
 from mechcot.view.plates import Plate
 from mechcot.view.tables import Cell, Table, table
-from mechcot.view.words import fixed, interval
+from mechcot.view.words import KINDS, fixed, interval
 
 NAN = float("nan")
 READING = (
@@ -24,7 +24,7 @@ READING = (
     ),
     (
         "kinds",
-        "Exact on the organisms' task; elsewhere by the rules of mechcot.text.kinds, which make errors. Where a kind has a length of its own, the correction for length takes the kind's share away too.",
+        f"{KINDS} Where a kind has a length of its own, the correction for length takes the kind's share away too.",
     ),
     (
         "receiver heads",

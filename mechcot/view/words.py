@@ -5,6 +5,8 @@ The same functions set figures and tables, so that a number reads alike wherever
 
 import math
 
+KINDS = "Kinds are exact on the organisms' task. Elsewhere a classifier that knows English alone names them (mechcot.text.learned_kinds; it makes errors): in a chain in another language every step is “other”."
+"""Stands wherever a page shows kinds of steps."""
 DASH = "–"
 MINUS = "−"
 LETTERS = {

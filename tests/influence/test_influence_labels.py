@@ -7,7 +7,7 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import StepKind
 from mechcot.influence.kind_probe import step_states, train_probe
-from mechcot.influence.labels import score_labels
+from mechcot.influence.labels import gaps, score_labels
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.chains import as_completion
 from mechcot.organisms.exact import with_exact_kinds
@@ -29,7 +29,7 @@ def test_scores_are_those_of_scikit_learn():
     truth, found, groups = drawn(0, right=0.6)
     got = score_labels(truth, found, groups=groups, labels=ABC, resamples=200)
     assert got.macro.mean == pytest.approx(f1_score(truth, found, average="macro"))
-    assert got.kappa == pytest.approx(cohen_kappa_score(truth, found))
+    assert got.kappa.mean == pytest.approx(cohen_kappa_score(truth, found))
     np.testing.assert_array_equal(got.confusion, confusion_matrix(truth, found, labels=ABC))
     assert got.macro.low < got.macro.mean < got.macro.high
     assert got.macro.units == 10
@@ -38,10 +38,28 @@ def test_scores_are_those_of_scikit_learn():
 def test_agreement_is_one_and_chance_is_nothing():
     truth, _, groups = drawn(1, right=0.0)
     same = score_labels(truth, truth, groups=groups, labels=ABC, resamples=50)
-    assert (same.macro.low, same.kappa, same.accuracy) == (1.0, 1.0, 1.0)
+    assert (same.macro.low, same.kappa.mean, same.accuracy) == (1.0, 1.0, 1.0)
     truth, found, groups = drawn(1, right=0.0, n=3000)
     none = score_labels(truth, found, groups=groups, labels=ABC, resamples=50)
-    assert abs(none.kappa) < 0.05
+    assert abs(none.kappa.mean) < 0.05
+
+
+def test_the_gap_of_two_labellings_is_paired():
+    truth, well, groups = drawn(2, right=0.8)
+    _, badly, _ = drawn(3, right=0.0)
+    first, second = (
+        score_labels(truth, found, groups=groups, labels=ABC, resamples=300)
+        for found in (well, badly)
+    )
+    macro, kappa = gaps(first, second, resamples=300)
+    assert macro.mean == pytest.approx(first.macro.mean - second.macro.mean)
+    assert kappa.mean == pytest.approx(first.kappa.mean - second.kappa.mean)
+    assert macro.low > 0
+    assert kappa.low > 0
+    nothing, _ = gaps(first, first, resamples=300)
+    assert (nothing.low, nothing.mean, nothing.high) == (0, 0, 0)
+    with pytest.raises(UserError, match="two labellings of the same steps"):
+        gaps(first, score_labels(well, truth, groups=groups, labels=ABC, resamples=20))
 
 
 def test_whole_groups_are_drawn():
@@ -91,7 +109,7 @@ def probe(reader, traces, labels):
 def test_kinds_are_read_off_the_organism_and_shuffled_labels_are_not(probe):
     assert probe.held_out.macro.low > 0.75
     assert probe.shuffled.macro.high < 0.4
-    assert probe.shuffled.kappa < 0.2
+    assert probe.shuffled.kappa.mean < 0.2
 
 
 def test_the_probe_is_a_classifier_and_agrees_with_itself_on_a_trace(probe, traces):

@@ -33,6 +33,12 @@ def test_pictures_come_back_to_three_digits():
     np.testing.assert_allclose(flat, view.grids[2].by_reader["two"], rtol=1e-3)
 
 
+def test_the_page_says_who_named_the_kinds_and_in_which_language():
+    text = page(made.data(made.item(4)))
+    assert text.count("knows English alone") == 2  # with a script and without one
+    assert "in a chain in another language every step is “other”" in text
+
+
 def test_the_largest_pictures_go_first_and_are_named():
     data = made.data(made.item(40), made.item(4))
     whole, small = page(data), page(data, limit=len(page(data)) - 1000)
