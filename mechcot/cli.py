@@ -39,10 +39,11 @@ app.add_typer(sae, name="sae")
 app.add_typer(steer, name="steer")
 
 
-def _print_version(value: bool) -> None:  # noqa: FBT001 - typer's callback
+def _print_version(value: bool) -> bool:  # noqa: FBT001 - typer's callback
     if value:
         typer.echo(f"mechcot {__version__}")
         raise typer.Exit
+    return value
 
 
 @app.callback()
