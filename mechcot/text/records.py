@@ -151,7 +151,7 @@ def _attached(value: Any, attachments: Mapping[str, Any]) -> Any:
 def _eval_log(path: Path) -> Iterator[Record]:
     """The samples of a `.eval` log, by Inspect's own reader."""
     try:
-        from inspect_ai.log import read_eval_log
+        from inspect_ai.log import read_eval_log  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         msg = (
             f"{path}: an .eval log of Inspect is read by inspect_ai, which is not installed; "
@@ -278,13 +278,14 @@ def _texts(source: Path) -> Iterator[Record]:
     """The texts of a plain file with the lines they start on."""
     try:
         data = source.read_bytes()
+    except OSError as error:
+        msg = f"{source}: cannot read the file ({error.strerror or error}); expected text"
+        raise UserError(msg) from error
+    try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         msg = f"{source}:{line}: not UTF-8 (byte {error.start} of the file); save the file as UTF-8"
-        raise UserError(msg) from error
-    except OSError as error:
-        msg = f"{source}: cannot read the file ({error.strerror or error}); expected text"
         raise UserError(msg) from error
     start, held = 1, []
     for number, line in enumerate([*text.splitlines(keepends=True), "---\n"], start=1):

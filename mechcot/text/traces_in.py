@@ -136,6 +136,25 @@ class Loaded:
         return f"{n} {'record' if n == 1 else 'records'} left out, {len(self.chains)} chains read; {self.left_out[0]}"
 
 
+@dataclass(frozen=True)
+class Known:
+    """Problems to join with records.
+
+    Attributes:
+        by_id: By their id.
+        by_text: By their question, white space around it aside.
+    """
+
+    by_id: Mapping[str, Problem]
+    by_text: Mapping[str, Problem]
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> "Known":
+        """Index some problems."""
+        kept = list(problems)
+        return cls({p.id: p for p in kept}, {p.question.strip(): p for p in kept})
+
+
 def load_chains(path: str | Path, **options: Any) -> list[ForeignChain]:
     """Load foreign chains; `read_chains` says what was left out, too.
 
@@ -173,10 +192,11 @@ def read_chains(
     path = Path(path)
     left_out: list[str] = []
     kept = _Kept()
+    known = None if problems is None else Known.of(problems)
     for where, number, record in records(path, kind=kind):
         try:
             found = foreign_chains(
-                record, where=where, number=number, fields=fields, problems=problems, tags=tags
+                record, where=where, number=number, fields=fields, known=known, tags=tags
             )
         except NoChain as reason:
             left_out.append(str(reason))
@@ -234,7 +254,7 @@ def foreign_chains(
     where: str,
     number: int,
     fields: Mapping[str, str] | None = None,
-    problems: Sequence[Problem] | None = None,
+    known: Known | None = None,
     tags: ThoughtTags | None = None,
 ) -> list[ForeignChain]:
     """One record of a file as chains, one for each completion in it.
@@ -244,7 +264,7 @@ def foreign_chains(
         where: File and line, for messages.
         number: Number of the line; names a chain without an id.
         fields: As for `read_chains`.
-        problems: As for `read_chains`.
+        known: Problems to join with.
         tags: As for `read_chains`.
 
     Raises:
@@ -257,7 +277,7 @@ def foreign_chains(
         record = _own(record, where=where)
     given = named(record, fields or {}, where=where)
     flat, meta = _flat(record)
-    problem, used = _problem(flat, given, where=where, number=number, problems=problems)
+    problem, used = _problem(flat, given, where=where, number=number, known=known)
     found, taken = _written(flat, given, problem.question, where=where, tags=tags)
     meta = {key: value for key, value in meta.items() if key not in _BULK | used | taken}
     problem = replace(problem, meta={**problem.meta, **meta})
@@ -308,15 +328,15 @@ def _problem(
     *,
     where: str,
     number: int,
-    problems: Sequence[Problem] | None,
+    known: Known | None,
 ) -> tuple[Problem, set[str]]:
     """The problem of a record, and the fields that it took."""
     question, asked = question_of(flat, where=where) if "question" not in given else (None, "")
     if "question" in given:
         question, _ = question_of({"question": given["question"]}, where=where)
     name, column = _id(flat, given, where=where)
-    if problems is not None:
-        return _joined(problems, name, question, where=where), {asked, column}
+    if known is not None:
+        return _joined(known, name, question, where=where), {asked, column}
     reference, held = reference_of(
         {"answer": given["answer"]} if "answer" in given else flat, where=where
     )
@@ -355,15 +375,11 @@ def _id(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> tup
     return None, ""
 
 
-def _joined(
-    problems: Iterable[Problem], name: str | None, question: str | None, *, where: str
-) -> Problem:
-    by_id = {problem.id: problem for problem in problems}
-    by_text = {problem.question.strip(): problem for problem in problems}
-    problem = by_id.get(name or "") or by_text.get((question or "").strip())
+def _joined(known: "Known", name: str | None, question: str | None, *, where: str) -> Problem:
+    problem = known.by_id.get(name or "") or known.by_text.get((question or "").strip())
     if problem is None:
         msg = (
-            f"{where}: the id {name!r} stands in none of the {len(by_id)} problems of --problems, nor does its question; "
+            f"{where}: the id {name!r} stands in none of the {len(known.by_id)} problems of --problems, nor does its question; "
             "name the field that holds the problem's id with --field id=PATH"
         )
         raise UserError(msg)

@@ -14,7 +14,14 @@ from mechcot.text.columns import dig, field_options
 from mechcot.text.message import NoChain
 from mechcot.text.problems import load_problems
 from mechcot.text.tags import ThoughtTags
-from mechcot.text.traces_in import ForeignChain, as_line, foreign_chains, load_chains, read_chains
+from mechcot.text.traces_in import (
+    ForeignChain,
+    Known,
+    as_line,
+    foreign_chains,
+    load_chains,
+    read_chains,
+)
 
 THOUGHT = "Half of 12 is 6. Six and 5 make 11."
 SAID = "So it is 11."
@@ -27,8 +34,9 @@ REPLY = {"role": "assistant", "content": SAID, "reasoning_content": THOUGHT}
 PROBLEMS = [Problem("p1", QUESTION, "11", {}), Problem("p2", "What is 1 + 1?", "2", {})]
 
 
-def read(record: dict[str, Any], **options: Any) -> list[ForeignChain]:
-    return foreign_chains(record, where="f:1", number=1, **options)
+def read(record: dict[str, Any], *, problems: Any = None, **options: Any) -> list[ForeignChain]:
+    known = None if problems is None else Known.of(problems)
+    return foreign_chains(record, where="f:1", number=1, known=known, **options)
 
 
 def lines(path, *records: Any):
