@@ -51,7 +51,7 @@ class Piece:
     text: str
 
 
-_NOUN = r"(?:reasonings?|thinking|thoughts?|cots?|chains?_of_thoughts?)"
+_NOUN = r"(?:reasonings?|thinking|thoughts?|cots?|chains?_of_thoughts?|scratchpad|monologue)"
 _TAIL = r"(?:content|text|traces?|trajectory|trajectories|process|chain|steps|details|blocks?|output|parts?)"
 _THOUGHT_KEY = re.compile(rf"(?:[a-z0-9]+_)*?{_NOUN}(?:_{_TAIL})*")
 _THOUGHT_TYPE = re.compile(rf"(?:^|_)(?:{_NOUN}|analysis)(?:_|$)")
@@ -68,6 +68,9 @@ _TEXTS = (
     "response",
     "refusal",
 )
+_IN_A_MESSAGE = frozenset({"analysis", "rationale"})
+_IN_A_THOUGHT = frozenset({"steps", "trace", "raw", "raw_content", "chain"})
+_BLOB = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9+/=_-])[A-Za-z0-9+/_-]{20,}={0,2}")
 _HOLDERS = ("additional_kwargs", "provider_specific_fields", "model_extra")
 _TOOL = re.compile(r"tool|function|_call$|executable_code|code_execution")
 _NO_TEXT = re.compile(r"image|audio|video|file|document")
@@ -118,7 +121,8 @@ def pieces(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Piece]:
         UserError: Two different thoughts, or two different texts, stand in one place.
     """
     if isinstance(value, str):
-        return [Piece(kind, value)] if value else []
+        blob = kind is Kind.THOUGHT and _BLOB.fullmatch(value.strip())  # an encrypted text
+        return [Piece(Kind.SEALED if blob else kind, value)] if value else []
     if isinstance(value, Mapping):
         return _of_mapping(value, where=where, kind=kind)
     if isinstance(value, Sequence):
@@ -174,8 +178,10 @@ def _kind_of_field(name: str, kind: Kind) -> Kind | None:
     if _SUMMARY.search(name):
         thought = kind >= Kind.THOUGHT or _THOUGHT_TYPE.search(name)
         return Kind.SUMMARY if thought else None
-    if _THOUGHT_KEY.fullmatch(name):
+    if _THOUGHT_KEY.fullmatch(name) or name in _IN_A_MESSAGE:
         return Kind.THOUGHT
+    if kind is Kind.THOUGHT and name in _IN_A_THOUGHT:
+        return kind
     if name in _TEXTS or name in _HOLDERS or (name == "data" and kind is Kind.SEALED):
         return kind
     return None

@@ -42,6 +42,20 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "thought-anchors": (("chunks",), "a Thought Anchors trace"),
 }
 Record = tuple[str, int, dict[str, Any]]
+_WRAPPERS = (
+    "data",
+    "rows",
+    "examples",
+    "records",
+    "items",
+    "results",
+    "instances",
+    "traces",
+    "samples",
+)
+_ASKS = frozenset({
+    "question", "problem", "prompt", "query", "instruction", "input", "messages", "conversations", "doc", "custom_id", "choices", "chain",
+})  # fmt: skip
 _EVAL = b"PK\x03\x04"
 _PARQUET = b"PAR1"
 
@@ -100,8 +114,22 @@ def _json(path: Path) -> Iterator[Record]:
             raise UserError(msg)
         elif "messages" in record and {"epoch", "target"} & record.keys() and "input" in record:
             yield f"{path}:{line}", line, inspect_sample(record)
+        elif (rows := _rows(record)) is not None:
+            yield from ((f"{path}: {index}", index, row) for index, row in enumerate(rows, start=1))
         else:
             yield f"{path}:{line}", line, record
+
+
+def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The records of a file that holds them under one key (`data`, or the `rows` of a data set's page); None for a record."""
+    lists = [record[key] for key in _WRAPPERS if isinstance(record.get(key), list)]
+    if len(lists) != 1 or not lists[0] or _ASKS & record.keys():
+        return None
+    rows = [
+        row["row"] if isinstance(row, dict) and isinstance(row.get("row"), dict) else row
+        for row in lists[0]
+    ]
+    return rows if all(isinstance(row, dict) for row in rows) else None
 
 
 def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:

@@ -332,6 +332,18 @@ def test_tables_arrays_and_lines_hold_the_same(tmp_path):
         load_chains(tmp_path / "bad.parquet")
 
 
+@pytest.mark.parametrize("key", ["data", "rows", "examples"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_records_under_one_key_are_the_records(tmp_path, key, indent):
+    rows = [ASKED | {"id": name, "response": MARKED} for name in ("a", "b")]
+    page = {
+        key: [{"row_idx": 0, "row": row} if key == "rows" else row for row in rows],
+        "version": 1,
+    }
+    (tmp_path / "t.json").write_text(json.dumps(page, indent=indent))
+    assert load_chains(tmp_path / "t.json") == load_chains(lines(tmp_path / "t.jsonl", *rows))
+
+
 def test_lists_in_a_table_are_several_generations(tmp_path):
     pd.DataFrame([ASKED | {"id": "a", "generations": [MARKED, MARKED]}]).to_parquet(
         tmp_path / "t.parquet"

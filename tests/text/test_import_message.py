@@ -46,6 +46,8 @@ FIELDS = {
     "litellm": {"reasoning_content": THOUGHT, "thinking_blocks": [{"type": "thinking", "thinking": THOUGHT, "signature": "s"}]},
     "langchain": {"additional_kwargs": {"reasoning_content": THOUGHT}},
     "litellm-2": {"provider_specific_fields": {"reasoning_content": THOUGHT}},
+    "steps": {"reasoning": {"steps": ["Half of 12 is 6.", " Six and 5 make 11."]}},
+    "scratchpad": {"scratchpad": THOUGHT},
     "camel": {"reasoningContent": THOUGHT},
     "strings": {"reasoning_content": ["Half of 12 is 6.", " Six and 5 make 11."]},
 }  # fmt: skip
@@ -92,6 +94,7 @@ SEALED = {
     "openrouter": {"content": SAID, "reasoning_details": [{"type": "reasoning.encrypted", "data": "gAAA"}]},
     "beside a summary": {"content": SAID, "reasoning_content": "Halves and adds.", "encrypted_content": "gAAA"},
     "part of it": {"content": [{"type": "thinking", "thinking": THOUGHT}, {"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": SAID}]},
+    "a blob without a flag": {"content": SAID, "reasoning": "gAAAAABo9fQx1Zk3+/tT8="},
     "flag": {"content": [{"type": "reasoning", "reasoning": "gAAA", "redacted": True}, {"type": "text", "text": SAID}]},
 }  # fmt: skip
 
