@@ -204,7 +204,7 @@ def falsify_lines(found: dict[str, Any]) -> list[str]:
     """The trials in sentences."""
     counted = tally(found["trials"])
     lines = [". ".join(filter(None, (counted.headline, counted.by_trial)))]
-    lines += [f"  {name} untested for some: {why}" for name, why in counted.untested.items()]
+    lines += [f"  {each}" for each in counted.untested]
     for trial in found["trials"]:
         if trial["survives"]:
             lines.append(

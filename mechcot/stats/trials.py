@@ -85,7 +85,7 @@ class Tally:
     def headline(self) -> str:
         """How many survived; where none could be decided, that nothing was tried in full."""
         if not self.candidates:
-            return "There was no candidate, so nothing was tried: no feature prefers a kind of step on these chains"
+            return "There was no candidate, so nothing was tried: no feature prefers a kind of step on the chains that candidates are chosen on"
         survived, failed, untested = (self.standings[each] for each in Standing)
         if not survived + failed:
             held = [CALLED[name] for name, count in self.tried.items() if count]
@@ -112,10 +112,14 @@ class Tally:
         )
 
     @property
-    def untested(self) -> Mapping[str, str]:
-        """Trials that could not be held on every candidate, with the reason."""
-        left = [name for name in NEEDS if self.tried[name] < self.candidates]
-        return {CALLED[name]: WHY[name] for name in left}
+    def untested(self) -> list[str]:
+        """Which trials could not be held on how many candidates, with the reason."""
+        left = {name: self.candidates - self.tried[name] for name in NEEDS}
+        return [
+            f"{CALLED[name].capitalize()} untested for {count} of {self.candidates}: {WHY[name]}"
+            for name, count in left.items()
+            if count
+        ]
 
 
 def tally(trials: Sequence[Mapping[str, Any]]) -> Tally:
