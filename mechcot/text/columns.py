@@ -21,7 +21,16 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.text.attempts import USERS, Attempt, answer_turns, attempts, role_of
-from mechcot.text.message import Kind, Piece, ink, joined, names_thought, pieces, plain_name
+from mechcot.text.message import (
+    Kind,
+    Piece,
+    hides_thought,
+    ink,
+    joined,
+    names_thought,
+    pieces,
+    plain_name,
+)
 from mechcot.text.problems import text_field
 from mechcot.text.tags import ThoughtTags, tags_in
 
@@ -250,6 +259,16 @@ def thought_columns(
         if names_thought(key) and _its_own(key) and not _setting(value)
     ]
     return _one([one for one in found if one is not None], question, where=where, tags=tags)
+
+
+def hidden_thoughts(record: Mapping[str, Any], *, where: str) -> list[tuple[Piece, ...]]:
+    """The sealed and the summarised thoughts that stand in columns of their own."""
+    found = []
+    for key, value in record.items():
+        kind = hides_thought(key)
+        if kind is not None and isinstance(value, (str, list, Mapping)):
+            found.append(tuple(pieces(value, where=where, kind=kind)))
+    return [turn for turn in found if turn]
 
 
 def text_columns(

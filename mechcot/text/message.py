@@ -89,6 +89,16 @@ def names_thought(name: str) -> bool:
     return bool(_THOUGHT_KEY.fullmatch(plain_name(name)))
 
 
+def hides_thought(name: str) -> Kind | None:
+    """What a field of this name holds instead of a thought: a summary, or a sealed one; None for any other field."""
+    plain = plain_name(name)
+    if not _THOUGHT_TYPE.search(plain) and plain != "encrypted_content":
+        return None
+    if _SEALED.search(plain):
+        return Kind.SEALED
+    return Kind.SUMMARY if _SUMMARY.search(plain) else None
+
+
 def ink(text: str) -> str:
     """A text without its white space: what two spellings of one text share."""
     return "".join(text.split())

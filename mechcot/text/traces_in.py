@@ -37,6 +37,7 @@ from mechcot.text.columns import (
     REFERENCE,
     WRITTEN,
     Column,
+    hidden_thoughts,
     named,
     or_solution,
     question_of,
@@ -397,7 +398,10 @@ def _written(
     """The completions of a record, and the fields they stand in."""
     found, taken = _attempts(flat, given, question, where=where, tags=tags)
     cut, counted = was_cut(flat), withheld(flat)
-    whole = (replace(one, turns=(*counted, *one.turns), cut=one.cut or cut) for one in found)
+    hidden = [] if "chain" in taken else hidden_thoughts(flat, where=where)
+    whole = (
+        replace(one, turns=(*counted, *hidden, *one.turns), cut=one.cut or cut) for one in found
+    )
     return [divide(one, tags=tags, where=where) for one in whole], taken
 
 

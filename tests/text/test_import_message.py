@@ -199,3 +199,20 @@ def test_any_value_is_completions_or_one_sentence(value):
         return
     for one in found:
         assert one.opened or not one.closed
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"reasoning_summary": "Adds."}, "only a summary"),
+        ({"thinking_summary": ["Halves.", "Adds."]}, "only a summary"),
+        ({"encrypted_reasoning": "gAAA"}, "is encrypted or redacted"),
+        ({"redacted_thinking": {"data": "EqQB"}}, "is encrypted or redacted"),
+    ],
+)
+@pytest.mark.parametrize("text", ["response", "completion", "content"])
+def test_a_hidden_thought_in_a_column_of_its_own_leaves_no_chain(row, said, text):
+    with pytest.raises(NoChain, match=said):
+        read(ASKED | row | {text: SAID})
+    (found,) = read(ASKED | {"reasoning_summary": "Adds.", "reasoning": THOUGHT, text: SAID})
+    assert (found.chain, found.answer) == (THOUGHT, SAID)
