@@ -4,6 +4,7 @@ Stops are the characters of Unicode's `Sentence_Terminal` property (UAX #44; thr
 space behind them, or a letter of a script without spaces on both sides (`?`: behind it). The others end a sentence as they stand: danda, the
 Arabic question mark, the wide and narrow stops of Chinese and Japanese, and so on. Exceptions:
 
+* a stop that a display formula or an environment closes behind, before a capital, ends a sentence too;
 * the fullwidth full stop inside `3．5` or `ａ．ｂ`, and behind a list mark (`１．`);
 * the Myanmar little section, which is a comma today; added are the Greek question mark (`;` behind a Greek word too) and the doubled
   Ethiopic wordspace;
@@ -76,8 +77,10 @@ _CLOSE = "\"'\u201d\u2019\u201c\u2018»›«‹)\\]*_$`~」』）］｝】》〉
 _WIDE_CLOSE = "\u201d\u2019»›)\\]}」』）］｝】》〉〗〙〛"
 _WIDE = r"[\p{STerm}--[.!?\u2024\u104a]]|\u037e|፡፡"
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}"
+_DISPLAY_CLOSE = r"(?:\s*+(?:\\\]|\$\$|\\end\{[^{}\n]{1,40}\}))++"
 _SENTENCE_END = regex.compile(
-    rf"(?<![.!?\u2026])(?P<stop>[.!?\u2026]++|(?<=\p{{Greek}}\p{{Greek}});)(?P<close>[{_CLOSE}]*+(?:[^\S\n][»›](?!\S))?)(?P<gap>\s+|\Z)"
+    rf"(?P<display>[.!?]{_DISPLAY_CLOSE}[^\S\n]++(?=\p{{Lu}}))"
+    rf"|(?<![.!?\u2026])(?P<stop>[.!?\u2026]++|(?<=\p{{Greek}}\p{{Greek}});)(?P<close>[{_CLOSE}]*+(?:[^\S\n][»›](?!\S))?)(?P<gap>\s+|\Z)"
     rf"|(?P<wide>(?:{_WIDE})(?:{_WIDE}|[.!?\u2026])*+)"
     r"|(?P<line>\n\s*)"
     rf"|(?P<tight>(?:(?<=[{_SPACELESS}])[.!?]++|\?++)(?=[{_SPACELESS}]))"
@@ -142,7 +145,7 @@ class _Stops:
         elif match["space"] is not None:
             ends = self._parts_words(match, last)
         else:
-            ends = self._stops(match)
+            ends = match["display"] is not None or self._stops(match)
         return match.end() if ends else -1
 
     def _behind_wide(self, match: regex.Match[str]) -> int:

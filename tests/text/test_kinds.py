@@ -99,6 +99,8 @@ def test_a_chain_that_is_not_english_has_no_kinds(classifier, language):
         ["3 + 4 = 7"],
         ["x = 3. ", "\\frac{x}{2} = 1.5"],
         ["Let α = 3. ", "Then β = 4. "],
+        ["So kπ < 3. ", "Δx = 2, πr = 4."],
+        ["Joe finished above Dan."],
         ["Total: 12 apples."],
         ["Add 3. ", "Get 7."],
         ["A: orange, B: yellow, C: red"],

@@ -86,6 +86,14 @@ def test_no_step_ends_inside_a_formula_or_environment(formula):
     assert led_in == [f"We get\n{formula}\n", after]
 
 
+@pytest.mark.parametrize(
+    "formula", ["\\[ x = 1. \\]", "\\begin{cases} 1. A \\\\ 2! \\end{cases}", "$$\nx.\n$$"]
+)
+def test_a_formula_that_ends_in_a_stop_ends_its_sentence_before_a_capital(formula):
+    assert pieces(f"We get {formula} Now b.") == [f"We get {formula} ", "Now b."]
+    assert pieces(f"We get {formula} so b.") == [f"We get {formula} so b."]
+
+
 def test_an_environment_around_paragraphs_of_prose_is_cut():
     text = "\\begin{proof}\nWe add both sides.\n\nThen we take the root.\n\\begin{align}\na. \\\\\nb.\n\\end{align}\n\\end{proof}\nOk."
     found = pieces(text)
@@ -98,11 +106,11 @@ def test_an_environment_around_paragraphs_of_prose_is_cut():
 
 
 def test_an_end_without_its_begin_and_crossed_names_do_not_swallow_the_text():
-    text = "A \\end{b} one. \\begin{c} two. \\begin{d} three. \\end{c} Four. \\end{d} Five."
+    text = "A \\end{b} one. \\begin{c} two. \\begin{d} three. \\end{c} so four. \\end{d} so five."
     assert pieces(text) == [
         "A \\end{b} one. ",
-        "\\begin{c} two. \\begin{d} three. \\end{c} Four. ",
-        "\\end{d} Five.",
+        "\\begin{c} two. \\begin{d} three. \\end{c} so four. ",
+        "\\end{d} so five.",
     ]
 
 
