@@ -26,7 +26,7 @@ class Wording:
 _BEFORE = r"(?:(?:final|correct|right|best|overall|short|most likely|only|closest)\s+)"
 WORDINGS = (
     Wording(  # English
-        rf"{_BEFORE}*answers?|{_BEFORE}+(?:option|choice|alternative|result|response|statement)",
+        rf"{_BEFORE}{{0,3}}answers?|{_BEFORE}{{1,3}}(?:option|choice|alternative|result|response|statement)",
         r"(?:is|are|was|were|would be|should be|must be|will be|equals|becomes|comes? out to(?: be)?|turns? out to be|to be)",
     ),
     Wording(r"(?:(?:richtige|korrekte|endgültige|finale)\s+)?(?:antwort|lösung|endergebnis)", r"(?:ist|lautet|wäre|beträgt)"),
@@ -76,12 +76,12 @@ COPULA = re.compile(
 
 
 _MARK = r"(?:\*\*|__|\*|`|\")?"
-_COLON = r"\s*[:\uff1a=\uff1d]|\s+[-\u2014\u2013](?=\s)|\s*\u2014"
+_COLON = r"\s*[:\uff1a=\uff1d]|[^\S\n]+[-\u2014\u2013](?=\s)|[^\S\n]*\u2014"
 _ASKED = r"(?:\s+(?:to|for|of)\s+[^.\n:=?]{1,80}?)?"
 
 
 def _noun(row: Wording) -> str:
-    return rf"(?<!\w)(?:{row.noun})(?!\w)" if row.words else f"(?:{row.noun})"
+    return rf"(?<![^\W_])(?:{row.noun})(?![^\W_])" if row.words else f"(?:{row.noun})"
 
 
 def _stated(row: Wording) -> str:
@@ -89,7 +89,8 @@ def _stated(row: Wording) -> str:
     asked = _ASKED if row is WORDINGS[0] else ""
     link = row.link.removesuffix("?")
     end = r"(?!\w)" if row.words else ""
-    linked = rf"\s*{link}{end}{_MARK}\s*[:\uff1a]?|" if link else ""
+    start = r"(?<![^\W_])" if row.words else ""
+    linked = rf"\s*{start}{link}{end}{_MARK}\s*[:\uff1a]?|" if link else ""
     direct = r"|(?=\s{1,3}[^\w\n]{0,3}\d)" if row.link.endswith("?") or not link else ""
     return rf"{_noun(row)}{asked}{_MARK}(?:{linked}{_COLON}{direct}){_MARK}"
 

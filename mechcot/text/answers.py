@@ -9,6 +9,7 @@ token limit, is read by the explicit rules only. `same_answer` compares two answ
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from mechcot.core.errors import UserError
@@ -39,6 +40,14 @@ _SPECIAL = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|<\uff5c[^\uff5c<>\n]{1,40}\uff5c>|</?s>|<(?:eos|bos|pad|start_of_turn|end_of_turn)>"
 )
 _HASH = re.compile(r"####(?!#)[^\S\n]*(?P<value>[^\n]+)")
+_SENTENCE = re.compile(
+    r"[A-Z][a-z']*\s+[a-z]+\s+.*\d|[\u3040-\u9fff]{2,}[^\uff0c,\u3001]*\d", re.DOTALL
+)
+_CALCULATES = re.compile(
+    r"\b(?:plus|minus|times|than|over|divided|squared|cubed|of|root|mod|or|and|between|at (?:least|most))\b|[+*/^=]",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(r"\d+[.)]\s|(?:step|part|case|section)\b", re.IGNORECASE)
 _TAG = re.compile(r"<answer>(?P<value>.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _LETTER_A = re.compile(r"^A:[^\S\n]*(?P<value>[^\n]+)(?!\s*\n\s*B\s*[:.)])", re.MULTILINE)
 _WORD_ANSWER = re.compile(r"(?<!\S)answer\s+(?P<value>[^\s<]+)")
@@ -61,9 +70,17 @@ def _hash(text: str) -> Iterator[Found]:
     """GSM8K's closing; headings of the fourth level ("#### Step 2: ...") are none."""
     for found in _matches(_HASH, "hash")(text):
         last = not text[found.stop :].strip()
-        listed = re.match(r"\d+[.)]\s", found.text) or found.text.endswith(":")
+        listed = _TITLE.match(found.text) or found.text.endswith(":")
         if not listed and (last or (sole(found.text) and len(found.text.split()) <= 4)):
             yield found
+
+
+def _phrase(text: str) -> Iterator[Found]:
+    """Statements; of a whole sentence behind a colon ("Answer: She makes $18.") its only candidate."""
+    for found in phrases(text):
+        sentence = _SENTENCE.match(found.text)
+        only = sole(found.text) if sentence and not _CALCULATES.search(found.text) else None
+        yield found if only is None else replace(found, text=only.text)
 
 
 def _letter(text: str) -> Iterator[Found]:
@@ -83,7 +100,7 @@ _RULES: Mapping[str, Rule] = {
     "boxed": boxed,
     "hash": _hash,
     "tag": _matches(_TAG, "tag"),
-    "phrase": phrases,
+    "phrase": _phrase,
     "chosen": chosen,
     "reversed": reversed_phrases,
     "heading": headings,

@@ -1,13 +1,18 @@
 r"""Pieces of a stated answer: boxes with balanced braces, trimming."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 NUMBER = r"[-\u2212]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))"
 _BOX = re.compile(r"\\(?:f?boxed)\s*(?=\{|[^\s{])")
 _BETWEEN_BOXES = re.compile(
     r"[\s$,;]*(?:\\[()\[\]])?[\s$]*(?:and|or|,)?[\s$]*(?:\\[()\[\]])?[\s$]*"
+)
+# Nothing, or what an instruction puts in: "\boxed{your answer}"
+_EMPTY = re.compile(
+    r"\s*(?:\\\w+\s*\{)?\s*(?:(?:your|the|final|my|insert|put)?[\s_-]*(?:final[\s_-]*)?answer(?:[\s_-]*here)?|\.{2,}|\u2026|\\[lc]?dots|\\[,;!]|[\s{}~])*\s*\}?\s*",
+    re.IGNORECASE,
 )
 _NEAR = 16
 _LONGEST_BOX = 2000
@@ -33,11 +38,15 @@ class Found:
 def boxed(text: str) -> Iterator[Found]:
     r"""Every `\boxed{...}` with balanced braces; neighbours ("3 and 5") become one answer."""
     last: Found | None = None
-    for match in _BOX.finditer(text):
-        stop = _box_stop(text, match.end())
+    boxes = list(_BOX.finditer(text))
+    closed = _closed_braces(text) if boxes else {}
+    for match in boxes:
+        stop = _box_stop(text, match.end(), closed)
         if stop is None:
             continue
         body = text[match.end() : stop].removeprefix("{").removesuffix("}")
+        if _EMPTY.fullmatch(body):
+            continue
         here = Found(body.strip(), "boxed", match.start(), stop)
         if last is not None and here.start < last.stop:
             continue  # a box in a box
@@ -57,17 +66,25 @@ def _are_neighbours(text: str, last: Found, here: Found) -> bool:
     return near and _BETWEEN_BOXES.fullmatch(text, last.stop, here.start) is not None
 
 
-def _box_stop(text: str, start: int) -> int | None:
+def _box_stop(text: str, start: int, closed: Mapping[int, int]) -> int | None:
     """One past the closing brace, or past a single bare token; None when the braces never balance."""
     if text[start] != "{":
         bare = re.compile(r"[\w.,/-]+").match(text, start)
         return bare.end() if bare else None
-    depth = 0
-    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, start, start + _LONGEST_BOX):
-        depth += {"{": 1, "}": -1}.get(match.group(), 0)
-        if depth == 0:
-            return match.end()
-    return None
+    stop = closed.get(start)
+    return stop if stop is not None and stop - start <= _LONGEST_BOX else None
+
+
+def _closed_braces(text: str) -> Mapping[int, int]:
+    """For each opening brace one past the brace that closes it; escaped braces are none."""
+    opened: list[int] = []
+    closed = {}
+    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text):
+        if match.group() == "{":
+            opened.append(match.start())
+        elif match.group() == "}" and opened:
+            closed[opened.pop()] = match.end()
+    return closed
 
 
 def trim(text: str) -> str:

@@ -12,16 +12,16 @@ from mechcot.text.boxes import Found, trim
 from mechcot.text.equality import same_answer
 from mechcot.text.numerals import number, spelled_plainly
 from mechcot.text.quantities import uncounted
-from mechcot.text.statements import sentence_end, short_value, unstated
+from mechcot.text.statements import denied, sentence_end, short_value, unstated
 from mechcot.text.units import unit
 
 _LONGEST = 200
 _MOST_LINES = 3
-_NUMBER = r"[-+\u2212]?[$\u20ac\u00a3\u00a5\u20b9]?\d(?:[\d.,\u2044/:]*[\d%\u00bc-\u00be\u2150-\u215e])?(?:\s\d+/\d+)?(?:\s?\\?%)?"
+_NUMBER = r"[-+\u2212]?[$\u20ac\u00a3\u00a5\u20b9]?\d(?:[\d.,\u2044/:]{0,40}[\d%\u00bc-\u00be\u2150-\u215e])?(?:\s\d+/\d+)?(?:\s?\\?%)?"
 _CANDIDATE = re.compile(
     r"(?P<formula>\$\$.{1,300}?\$\$|(?<!\\)\$(?!\d[\d.,]*(?:\s|[.,;]?$))[^$\n]{1,200}\$|\\\(.{1,200}?\\\)|\\\[.{1,300}?\\\]|\\d?frac\s*\{[^{}]*\}\s*\{[^{}]*\})"
     rf"|(?P<sum>(?:[\d.,]+|\([^()\n]{{1,40}}\))(?:\s*[-+*/\u00d7\u00f7^]\s*(?:[$]?[\d.,]+|\([^()\n]{{1,40}}\)))+\s*=\s*)(?P<result>{_NUMBER})"
-    rf"|(?<![\w.,/])(?P<number>{_NUMBER})(?P<unit>(?:st|nd|rd|th)\b|\s?\u00b0[CF]?|\s?[a-zA-Z]+)?"
+    rf"|(?<![A-Za-z\d_.,/])(?P<number>{_NUMBER})(?P<unit>(?:st|nd|rd|th)\b|\s?\u00b0[CF]?|\s?[a-zA-Z]+)?"
     r"|(?P<letter>(?<!\w)[(\[][A-J][)\]](?!\w)|\b(?:[Oo]ption|[Cc]hoice)[\s_]+\(?[A-J]\b\)?|^\W{0,4}[A-J]\W{0,4}$|^\W{0,4}[A-J][).:]\s)"
     r"|(?P<verdict>^\W{0,4}(?:yes|no|true|false)\b(?=\W{0,4}$|[.,;:!*]))",
     re.IGNORECASE | re.DOTALL,
@@ -29,7 +29,7 @@ _CANDIDATE = re.compile(
 _LABEL = re.compile(r"\b(?:step|problem|question|part|case|line|figure|equation|exercise|example|chapter|method|solution|no\.|#)\s*$", re.IGNORECASE)  # fmt: skip
 _DENIED = re.compile(r"[?\uff1f\u061f]|\b(?:not|cannot|can't|isn't|doesn't|don't|unable|unknown|maybe|perhaps|might|could be|either|neither)\b", re.IGNORECASE)  # fmt: skip
 _BOLD = re.compile(r"(?:\*\*|__)(?P<value>[^*_\n][^*\n]{0,80}?)(?:\*\*|__)")
-_LISTED = re.compile(r"\s*\d{1,2}[.)]\s")
+_LISTED = re.compile(r"[\s#>*]*\d{1,2}[.)]\s")
 _BULLET = re.compile(r"^\s*(?:[-*\u2022+]\s+|>\s*)+")
 _UNDER = re.compile(r"(?:[^\S\n]*(?:[-=*_]{3,}[^\S\n]*)?\n){1,4}")
 _DISPLAY = re.compile(
@@ -50,6 +50,8 @@ def sole(text: str) -> Found | None:
         or len(stripped) > _LONGEST
         or stripped.count("\n") > _MOST_LINES
         or _DENIED.search(stripped)
+        or denied(stripped)
+        or unstated(stripped + " ", len(stripped))
     ):
         return None
     start = text.index(stripped)
@@ -102,8 +104,8 @@ def _is_unit(word: str) -> bool:
 
 
 def closing(text: str) -> Iterator[Found]:
-    """A whole text that is short and holds exactly one candidate."""
-    found = sole(text)
+    """A whole text that is short and holds exactly one candidate; what speaks of the answer was judged by the phrases."""
+    found = None if STATED.search(text) else sole(text)
     if found is not None:
         yield found
 

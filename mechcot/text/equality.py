@@ -63,6 +63,7 @@ def _plain(text: str) -> str:
             text = match[1]
     text = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", r"\1", text)
     text = spelled_plainly(text)
+    text = re.sub(r"\b([AaPp])\.\s?([Mm])\b\.?", r"\1\2", text)
     text = re.sub(r"^(?:approximately|about|roughly|exactly|\\approx|\\sim|≈|~)\s*", "", text)
     return text.strip().rstrip(".,;").strip().strip('"').casefold()
 

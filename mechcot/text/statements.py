@@ -17,7 +17,7 @@ _ATOM = re.compile(
     re.DOTALL,
 )
 _END = re.compile(
-    r"(?:[?;]|!(?!\s*[-+*/=\u00d7\u00b7!]))(?=\s|$|[*_\"'\u201d)])|[\u3002\uff0e\uff01\uff1f\uff1b\u061f\u0964\u06d4\u0965]|\n|</?[A-Za-z]"
+    r"(?:[?;]|!(?!\s*[-+*/=\u00d7\u00b7!]))(?=\s|$|[*_\"'\u201d)])|(?<![\d\uff10-\uff19])\uff0e|\uff0e(?![\d\uff10-\uff19])|[\u3002\uff01\uff1f\uff1b\u061f\u0964\u06d4\u0965]|\n|</?[A-Za-z]"
     r"|(?<=[^.\s])\.(?=$|[\s*_\"'\u201d\u3000-\u9fff])"
 )
 _ABBREVIATION = re.compile(
@@ -25,18 +25,23 @@ _ABBREVIATION = re.compile(
 )
 _LETTER = re.compile(r"[\s(*_$]*[A-J]$")
 # Where an explanation begins behind a value; words alone are cut at "because" only.
+_BOLD = re.compile(r"(?:\*\*|__)([^*\n]+?)(?:\*\*|__)(?=\s*[,;:(\u2014\u2013])")
 _REASON = re.compile(r",?\s+(?:because|since)\s+(?=\w)|\s+I hope\b", re.IGNORECASE)
 _TAIL = re.compile(
     r",?\s+(?:because|since|so|which|but|as|where|when|if|due to|based on|given|after|rounded|assuming|meaning|i\.e\.,?|that is,)\s+(?=\S)"
     r"|,\s+(?=(?:with|not|the|this|it|we|i|making|and (?:the|so|we|this|it))\s)"
-    r"|\s+[\u2014\u2013]\s+(?=[A-Za-z]{2})|\s+-\s+(?=[A-Za-z]{2})|(?<=\S)\s+\((?=[^()]*[A-Za-z]{2,}[^()]*\)\s*$)"
+    r"|\s+[\u2014\u2013]\s+(?=[A-Za-z]{2}|an?\s)|\s+-\s+(?=[A-Za-z]{2}|an?\s)|(?<=\S)\s+\((?=[^()]*[A-Za-z]{2,}[^()]*\)\s*$)"
     r"|(?<=\d)[\uff0c,]\s*(?=[\u3040-\u9fff])|,?\s+(?:because|since)$|\s+I hope\b",
     re.IGNORECASE,
 )
 _DOLLAR = re.compile(r"(?<!\\)\$(?!\d[\d,.]*(?:\s|$))")  # of a formula, not of money
+_GAP = re.compile(
+    r"[^\S\n]*(?:\n[^\S\n]*){0,2}(?:<(?:b|strong|i|em|u|code|p|span)\b[^>\n]{0,40}>)?[*_\"`]{0,3}",
+    re.IGNORECASE,
+)
 _LEAD = re.compile(
-    r"(?:(?:therefore|thus|then|hence|indeed|simply|actually|exactly|approximately|about|roughly|now|clearly|also|still|finally|definitely|obviously|"
-    r"given by|equal to|also|donc|also|daher|somit|quindi|por lo tanto|portanto|entonces)\b[,:]?\s*|(?:option|choice)\b[\s_:]*(?=[(\[]?[A-Z]\b)|[:\uff1a\u2248]\s*|\\approx\s*)*",
+    r"(?:,?\s*(?:therefore|thus|then|hence|indeed|simply|actually|exactly|approximately|about|roughly|now|clearly|also|still|finally|definitely|obviously|"
+    r"given by|equal to|also|donc|also|daher|somit|quindi|por lo tanto|portanto|entonces)\b[,:]?\s*|(?:the|la|le|el|il|die|der)?\s*(?:option|choice|letter|opci\u00f3n|lettre|letra|lettera|buchstabe)\b[\s_:]*(?=[(\[]?[A-Z]\b)|(?:la|le|el|il|die|der)\s+(?=[(\[]?[A-J][)\]]?(?:\W|$))|[:\uff1a\u2248]\s*|\\approx\s*)*",
     re.IGNORECASE,
 )
 _NO_ANSWER = re.compile(
@@ -44,9 +49,14 @@ _NO_ANSWER = re.compile(
     r"unknown|unclear|either|likely|probably|expected|given|found|required|asked|reasonable|consistent|valid|indeed)\b",
     re.IGNORECASE,
 )
+_DENIAL = re.compile(
+    r"\b(?:no es|n['\u2019]est pas|pas|nicht|kein\w*|\u043d\u0435|nie|ikke|inte|niet|n\u00e3o|non \u00e8|de\u011fil)\b"
+    r"|\u4e0d\u662f|\u3067\u306f\u3042\u308a\u307e\u305b\u3093|\u3067\u306f\u306a\u3044|\u3058\u3083\u306a\u3044|\uc544\ub2d9\ub2c8\ub2e4|\uc544\ub2c8\ub2e4|\u0928\u0939\u0940\u0902|\u0644\u064a\u0633",
+    re.IGNORECASE,
+)
 _UNSTATED = re.compile(
-    r"\b(?:if|whether|unless|suppose|supposing|assume|assuming|assumed|doubt|n't think|n.t believe|not think|not believe|not sure|n.t sure|not certain|unlikely|hope|maybe|"
-    r"perhaps|possibly|might|wonder|wenn|falls|ob|si|se|\u0435\u0441\u043b\u0438)\b|n't\s+\w*\s*$|\b(?:not|never|no)\s+(?:that\s+)?(?:the\s+|my\s+|an?\s+)?$|\u5982\u679c|\u5047\u5982|\u82e5|\u3082\u3057|\ub9cc\uc57d|\u092f\u0926\u093f",
+    r"\b(?:if|whether|unless|suppose|supposing|assume|assuming|assumed|doubt|not think|not believe|not sure|not certain|unlikely|hope|maybe|"
+    r"perhaps|possibly|might|wonder|wenn|falls|ob|si|se|\u0435\u0441\u043b\u0438)\b|n['\u2019]t\s+(?:think|believe|sure|know)\b|n['\u2019]t\s+\w*\s*$|\b(?:not|never|no)\s+(?:that\s+)?(?:the\s+|my\s+|an?\s+)?$|\u5982\u679c|\u5047\u5982|\u82e5|\u3082\u3057|\ub9cc\uc57d|\u092f\u0926\u093f",
     re.IGNORECASE,
 )
 _RETRACTED = re.compile(
@@ -68,8 +78,15 @@ def phrases(text: str) -> Iterator[Found]:
         stop, ended_by = sentence_end(text, start, following + 1)
         if following < stop or ended_by == "?" or unstated(text, match.start()):
             continue
-        value = short_value(text[start:stop])
-        if value and not _NO_ANSWER.match(value) and not retracted(text, stop, value):
+        raw = text[start:stop]
+        bold = text[max(start - 2, 0) : start]
+        value = short_value(bold + raw if bold in {"**", "__"} else raw)
+        if (
+            value
+            and not denied(value)
+            and not _DENIAL.search(raw)
+            and not retracted(text, stop, value)
+        ):
             end = (
                 start + text[start:stop].find(value) + len(value)
                 if value in text[start:stop]
@@ -86,7 +103,7 @@ def chosen(text: str) -> Iterator[Found]:
 
 def value_start(text: str, position: int) -> int:
     """Past white space, one line break, emphasis and words that only introduce a value."""
-    gap = re.compile(r"[^\S\n]*(?:\n[^\S\n]*)?[*_\"`]{0,3}").match(text, position)
+    gap = _GAP.match(text, position)
     position = gap.end() if gap else position
     lead = _LEAD.match(text, position)
     return lead.end() if lead else position
@@ -124,6 +141,8 @@ def _inside_value(text: str, start: int, position: int) -> bool:
 def short_value(text: str) -> str:
     """A value without the explanation behind it, the copula of its sentence, and the things that it counts."""
     text = re.sub(r"\x00+\s*", "", text).strip()
+    if (bold := _BOLD.match(text)) and not re.search(r"\d|\*\*", text[bold.end() :]):
+        text = bold[1]
     for match in (_TAIL if is_hard(text) else _REASON).finditer(text):
         head = text[: match.start()]
         if head and head.count("(") <= head.count(")") and len(_DOLLAR.findall(head)) % 2 == 0:
@@ -151,6 +170,11 @@ def said_after(text: str, mark: str) -> Found | None:
     stop, _ = sentence_end(text, start)
     value = short_value(text[start:stop])
     return Found(value, "after", at, stop) if value else None
+
+
+def denied(text: str) -> bool:
+    """Whether a text denies a value, or only speaks about the answer ("clear", "what we need")."""
+    return bool(_NO_ANSWER.match(text) or _DENIAL.search(text))
 
 
 def unstated(text: str, start: int) -> bool:

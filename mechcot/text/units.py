@@ -56,7 +56,7 @@ _SYMBOLS = _words(
 )
 # symbols of units; other letters name constants in pint
 _LETTERS = frozenset("msghljwvadk")
-_SMALL = frozenset({"of", "in", "on", "at", "by", "per", "an", "a", "the", "for"})
+_SMALL = frozenset({"of", "in", "on", "at", "by", "per", "an", "a", "the", "for", "it", "us"})
 _FRACTIONAL = re.compile(r"(?:[a-z]+teen|[a-z]*ty|[a-z]*(?:six|seven|eigh|nin|ten|eleven|twelf|hundred|thousand|illion))ths?|[a-z]+tieths?")  # fmt: skip
 _ILLIONS = re.compile(r"[a-z]+illi(?:on|ard)e?n?s?")
 _MONEY = {
