@@ -10,20 +10,20 @@ from mechcot.influence.orders import METHODS
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.shares import share_interval
 
-COLUMNS = ("item", "method", "executor", "share", "kept_tokens", "tokens", "right", "same")
+COLUMNS = ("item", "method", "executor", "share", "kept_tokens", "tokens", "right", "same", "read")
 
 
 def frontier(points: pd.DataFrame, *, reference: str, seed: int) -> pd.DataFrame:
     """One row per method, executor and share of the budget.
 
     Args:
-        points: One row per item, method, executor and share; columns `COLUMNS`, `right` and `same` are 0 or 1.
+        points: One row per item, method, executor and share; columns `COLUMNS`; `right`, `same` and `read` are 0 or 1.
         reference: The method that the others are compared with, item by item.
         seed: Seed of the resampling.
 
     Returns:
         `accuracy` with `low` and `high` (95 % score interval), `kept` (mean share of the chain's tokens that
-        was in fact kept), `same` (share with the unpruned answer), `n`, and `lead` with `lead_low`, `lead_high`: accuracy of the reference
+        was in fact kept), `same` (share with the unpruned answer), `unread` (share of answers that could not be read, which are not right), `n`, and `lead` with `lead_low`, `lead_high`: accuracy of the reference
         minus this method's (95 % bootstrap over items).
     """
     rows = []
@@ -41,6 +41,7 @@ def frontier(points: pd.DataFrame, *, reference: str, seed: int) -> pd.DataFrame
                 | {
                     "kept": float((part["kept_tokens"] / part["tokens"]).mean()),
                     "same": float(part["same"].mean()),
+                    "unread": float(1 - part["read"].mean()),
                     "n": len(part),
                 }
             )

@@ -20,7 +20,7 @@ from mechcot.influence.closure import fill
 from mechcot.influence.execute import EXECUTORS
 from mechcot.influence.frontier import COLUMNS, frontier, truth_rows
 from mechcot.influence.null import Null
-from mechcot.influence.orders import CLOSURES, Order, agreement, orders
+from mechcot.influence.orders import CLOSURES, Order, agreement, first_right, orders
 from mechcot.influence.weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
@@ -29,7 +29,7 @@ from mechcot.text.answers import same_answer
 from mechcot.view.prune_page import page
 
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> 
 
     Returns:
         `points` (an answer per order and budget), `agreements` with the known needed steps (empty where they are not
-        known), and the `pruned` trace.
+        known), `first_right` (the first step that states the right answer, or None), and the `pruned` trace.
 
     Raises:
         NotMeasurable: The chain is empty.
@@ -132,6 +132,7 @@ def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> 
         "id": trace.id,
         "points": _points(reader, trace, known, settings=settings),
         "agreements": agreements,
+        "first_right": first_right(trace),
         "pruned": _pruned(trace, chosen),
     }
 
@@ -168,6 +169,7 @@ def _points(
                         sum(sizes),
                         float(right),
                         float(answer is not None and same_answer(answer, full or "")),
+                        float(answer is not None),
                     ]
                 )
     return rows
@@ -245,6 +247,7 @@ def _write(
             "keep": settings.keep,
             "n": len(items),
             "left_out": list(left_out),
+            "never_right": sum(each["first_right"] is None for each in items),
             "frontier": json.loads(table.to_json(orient="records")),
             "truth": truth_rows(agreements, seed=settings.seed),
         }

@@ -70,7 +70,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa:
         inputs: None of them is used.
 
     Raises:
-        NotMeasurable: The chain is empty.
+        NotMeasurable: The chain is empty, or an attention window holds nothing before the question for the answer.
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     spans = [step.tokens for step in trace.chain_steps]
@@ -82,12 +82,20 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa:
     mean, mass = group_attention(reader, ids, groups)
     answer = mass[:, :, :-1, -1]  # layer head source
     on_chain, on_question = answer[:, :, 1:].sum(-1), answer[:, :, 0]
+    seen = on_chain + on_question
+    if not seen.all():
+        layers = int((seen == 0).any(axis=1).sum())
+        msg = (
+            f"in {layers} of {len(seen)} layers the answer sees neither chain nor question: all that its attention reaches there "
+            "is the question for the answer (a short window), so the chain has no share of it"
+        )
+        raise NotMeasurable(msg)
     steps_mean, steps_mass = (each[:, :, 1:-1, 1:-1].mean((0, 1)) for each in (mean, mass))
     chain_tokens = sum(len(span) for span in spans)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     return timer.reading(
-        value=float((on_chain / (on_chain + on_question)).mean()),
+        value=float((on_chain / seen).mean()),
         scalars={
             "expected_share": chain_tokens / (chain_tokens + trace.prompt_length - 1),
             "sink": float((1.0 - answer.sum(-1)).mean()),

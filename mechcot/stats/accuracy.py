@@ -47,6 +47,8 @@ class AccuracyChange:
         bound: That bound.
         verdict: less, more, no change, inconclusive or not judged.
         reason: One plain sentence.
+        unread_before: Share of the first model's answers that could not be read; they count as not right.
+        unread_after: The same of the second model.
     """
 
     before: float
@@ -64,6 +66,8 @@ class AccuracyChange:
     bound: float
     verdict: Verdict
     reason: str
+    unread_before: float = 0.0
+    unread_after: float = 0.0
 
 
 def mcnemar_p(*, lost: int, gained: int) -> float:
@@ -138,4 +142,17 @@ def accuracy_change(
         bound=bounds.accuracy_effect,
         verdict=verdict,
         reason=reason,
+        **_unread(scalars, name, before=before, after=after, author=author, items=items),
     )
+
+
+_READ = {"acc_with": "parsed", "own_correct": "author_parsed"}
+"""Which scalar of the gates says that the answer behind an accuracy was read."""
+
+
+def _unread(scalars: pd.DataFrame, name: str, **pair: Any) -> dict[str, float]:
+    """Share of answers that could not be read, on the same items; 0 where nobody counted."""
+    rows = scalar_rows(scalars, measure=GATE_MEASURE, name=_READ.get(name, ""))
+    read = pair_values(rows, **pair)
+    sides = {"unread_before": read.before, "unread_after": read.after}
+    return {key: float(1 - side.mean()) if len(side) else 0.0 for key, side in sides.items()}

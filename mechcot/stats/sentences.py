@@ -133,6 +133,9 @@ def accuracy_sentence(change: AccuracyChange) -> str:
         f"difference {_points(change.delta)} points{interval}, {_count(change.n, 'item')}, "
         f"{change.lost} lost and {change.gained} gained, {change.test} {p_text(change.p)}."
     )
+    if change.unread_before or change.unread_after:
+        shares = (percent(change.unread_before), percent(change.unread_after))
+        text += f" Answers that could not be read count as not right: {shares[0]} before, {shares[1]} after."
     if change.verdict == "no change":
         text += f" A change of {change.bound * 100:.0f} points or more is ruled out ({p_text(change.p_equivalence)})."
     if change.verdict in {"inconclusive", "not judged"}:

@@ -21,6 +21,7 @@ from mechcot.study.rows import (
     own_cells,
 )
 from mechcot.study.shown import layer_sentences, shown_items, step_sentences
+from mechcot.text.outcomes import tally
 from mechcot.view.report_data import (
     VERDICTS,
     Comparison,
@@ -58,7 +59,7 @@ def report_data(
     first = models.get(models.first)
     count = len(chains.headline)
     kept = (
-        f"{len(used)} of {count} chains of {whose}, those whose answer is right"
+        f"{len(used)} of {count} chains of {whose}, those whose answer is right{_others(chains)}"
         if study.chains == "correct" and study.traces is None
         else f"all {count} chains of {whose}"
     )
@@ -101,6 +102,13 @@ def report_data(
             "longest completion": f"{study.max_tokens} tokens",
         },
     )
+
+
+def _others(chains: Chains) -> str:
+    """What became of the chains that are not compared."""
+    used = {trace.id for trace in chains.used}
+    others = tally(trace for trace in chains.headline if trace.id not in used)
+    return f"; of the others {others}" if others else ""
 
 
 def _entry(models: Models, name: str) -> ModelEntry:

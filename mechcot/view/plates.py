@@ -111,8 +111,10 @@ def _early(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) ->
     return Plate(
         next(numbers),
         early_curves(curves, models),
-        "The chain is cut after each step and the reader is asked at once. A line that climbs late needs the chain; a line "
-        "that is high from the start knew the answer without it. The larger the tinted area, the more the chain carries.",
+        "The chain is cut after each step and the reader is asked at once; the height is the probability of the answer that it gives "
+        "behind the whole chain. A line that is high from the start: that answer comes without the chain. A line that stays low and climbs late: "
+        "it comes only with the later part, the whole tinted area for a reader that needs all of it. Whether that is what the steps say, or only that a chain "
+        "was finished before the question, this curve cannot tell: filler, adding mistakes and step patching change what is said and leave the chain finished.",
         tables.curves(curves),
     )
 

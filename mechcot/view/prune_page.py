@@ -100,7 +100,32 @@ def summary(result: Mapping[str, Any]) -> list[str]:
                 f"{_subject(row['method'])} the needed steps with precision {_pair(row, 'precision')} and recall "
                 f"{_pair(row, 'recall')} at the true budget."
             )
-    return said
+    return [*said, *_unread(result), *_never_right(result)]
+
+
+def _unread(result: Mapping[str, Any]) -> list[str]:
+    """How many answers behind the whole chain could not be read."""
+    whole = next(row for row in result["frontier"] if row["share"] == 1.0)
+    if not whole["unread"]:
+        return []
+    return [
+        f"Behind the whole chain {percent(whole['unread'])} of the answers could not be read; they count as not right."
+    ]
+
+
+def _never_right(result: Mapping[str, Any]) -> list[str]:
+    """Where early exit had nowhere to stop."""
+    never, n = result["never_right"], result["n"]
+    if not never:
+        return []
+    where = (
+        "In no trace a step was found"
+        if never == n
+        else f"In {never} of {n} traces no step was found"
+    )
+    return [
+        f"{where} that states the right answer: there early exit has nowhere to stop and only keeps the first steps that fit."
+    ]
 
 
 def _subject(method: str) -> str:
@@ -131,6 +156,7 @@ def _at(rows: Any, *, keep: float) -> Table:
             "accuracy",
             "lead of the closure",
             "same answer as unpruned",
+            "unread",
         ),
         [
             (
@@ -140,6 +166,7 @@ def _at(rows: Any, *, keep: float) -> Table:
                 Cell(fixed(row["accuracy"]), "number", _ends(row["low"], row["high"])),
                 Cell(fixed(row["lead"]), "number", _ends(row["lead_low"], row["lead_high"])),
                 Cell(fixed(row["same"]), "number"),
+                Cell(percent(row["unread"]), "number"),
             )
             for row in here
         ],

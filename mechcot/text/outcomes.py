@@ -1,0 +1,32 @@
+"""What became of a chain's answer: right, wrong, unread, or cut before it came. Unread is not wrong, and is counted apart."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from mechcot.core.trace import Trace
+from mechcot.text.answers import same_answer
+
+Outcome = Literal["right", "wrong", "unread", "cut"]
+WORDS: dict[Outcome, tuple[str, str]] = {
+    "right": ("has the right answer", "have the right answer"),
+    "wrong": ("has a wrong answer", "have a wrong answer"),
+    "unread": ("has no answer that could be read", "have no answer that could be read"),
+    "cut": ("was cut at the longest completion", "were cut at the longest completion"),
+}
+"""Of one chain, and of several."""
+
+
+def outcome(trace: Trace) -> Outcome:
+    """What became of the answer; a text that was cut counts as cut, whatever stands in it."""
+    if not trace.finished:
+        return "cut"
+    if trace.answer.text is None:
+        return "unread"
+    return "right" if same_answer(trace.answer.text, trace.problem.answer) else "wrong"
+
+
+def tally(traces: Iterable[Trace]) -> str:
+    """How many chains came to what, the empty ones left out: `3 have a wrong answer, 2 have no answer that could be read`."""
+    counts = Counter(outcome(trace) for trace in traces)
+    return ", ".join(f"{n} {WORDS[name][n > 1]}" for name in WORDS if (n := counts[name]))
