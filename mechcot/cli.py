@@ -18,7 +18,7 @@ from mechcot.influence.cli import register as register_influence
 from mechcot.model import given
 from mechcot.organisms.cli import app as organism
 from mechcot.steer.cli import app as steer
-from mechcot.study.cli import explore
+from mechcot.study.cli import explore, figures
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -256,6 +256,7 @@ def doctor(
 
 
 app.command()(explore)
+app.command()(figures)
 register_influence(app, organism)
 
 

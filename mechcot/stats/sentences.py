@@ -6,7 +6,7 @@ Nothing is claimed that the verdict does not carry: "did not change" only after 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mechcot.stats.accuracy import AccuracyChange
 from mechcot.stats.conclusion import Conclusion
@@ -56,11 +56,17 @@ def decimals_for(width: float) -> int:
     return min(4, max(2, 1 - math.floor(math.log10(width))))
 
 
-def row_sentence(row: Mapping[str, object]) -> str:
-    """One row of the contrast table as a sentence or two."""
+def row_sentence(row: Mapping[str, object], *, told: Collection[str] = ()) -> str:
+    """One row of the contrast table as a sentence or two.
+
+    Args:
+        row: The row.
+        told: Reasons that were given before; they are not said again.
+    """
     title, verdict = row["title"], str(row["verdict"])
+    reason = "the reason above" if row["reason"] in told else row["reason"]
     if not row["n"]:
-        return f"{title}: not judged: {row['reason']}."
+        return f"{title}: not judged: {reason}."
     delta, low, high = (float(str(row[name])) for name in ("delta", "low", "high"))
     places = decimals_for(high - low)
     before, after = (number(float(str(row[name])), decimals=places) for name in ("before", "after"))
@@ -79,7 +85,7 @@ def row_sentence(row: Mapping[str, object]) -> str:
         head = f"{_word(verdict)}, which by itself says nothing about the use of the chain"
     sentence = f"{title}: {head}. {numbers}{_evidence(row)}."
     if verdict in {"inconclusive", "not judged"}:
-        sentence += f" Why: {row['reason']}."
+        sentence += f" Why: {reason}."
     if row["dropped"]:
         because = f" ({row['dropped_because']})" if row["dropped_because"] else ""
         sentence += f" Left out: {_count(int(str(row['dropped'])), 'item')}{because}."

@@ -44,3 +44,22 @@ def explore(
     path = out or run / EXPLORER
     found.write(path)
     typer.echo(f"{len(found.data.items)} traces: {path}")
+
+
+def figures(
+    page: Annotated[
+        Path, typer.Argument(help="A page that a command wrote, or the folder of its run.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for the files; default figures/ beside the page."),
+    ] = None,
+    kind: Annotated[str, typer.Option("--as", help="pdf, svg or png; needs chromium.")] = "pdf",
+) -> None:
+    """Write every figure of a page (report, prune, influence, steer, sae, ruler) as a file for a paper."""
+    from mechcot.core.options import one_of
+    from mechcot.view.snapshot import KINDS, save_figures
+
+    folder = out or (page if page.is_dir() else page.parent) / "figures"
+    written = save_figures(page, folder, kind=one_of("--as", kind, KINDS))
+    typer.echo(f"{len(written)} figures: {folder}")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mechcot.core.errors import NotMeasurable
-from mechcot.measure.registry import MEASURES
+from mechcot.study.forecast import duration, forwards, work
 from mechcot.study.models import Models
 from mechcot.study.plan import Study
 from mechcot.study.run import Job
@@ -69,9 +69,8 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
             groups.setdefault((job.cell.reader, job.measure), []).append(job)
     found = []
     for (reader, measure), jobs in groups.items():
-        fixed, per_step = MEASURES[measure].card.forwards
-        each = [fixed + per_step * len(job.trace.chain_steps) for job in jobs]
-        tokens = sum(f * len(job.trace) for f, job in zip(each, jobs, strict=True))
+        each = [forwards(measure, job.trace) for job in jobs]
+        tokens = sum(work(measure, job.trace) for job in jobs)
         disk = sum(
             reading_bytes(measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)
             for job in jobs
@@ -117,7 +116,7 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
     for name in ("reader", "measure", "readings", "forwards", "tokens", "about"):
         table.add_column(name, justify="left" if name in {"reader", "measure"} else "right")
     for row in rows:
-        about = _duration(row.tokens * per_token)
+        about = duration(row.tokens * per_token)
         table.add_row(
             row.reader,
             row.measure,
@@ -134,7 +133,7 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
     if study.workers > 1:
         held += f", once in each of {study.workers} processes"
     console.print(
-        f"{items} readings, about {_duration(seconds)}, about {_megabytes(sum(row.disk for row in rows))} of disk; "
+        f"{items} readings, about {duration(seconds)}, about {_megabytes(sum(row.disk for row in rows))} of disk; "
         f"{_megabytes(models.weight_bytes() * study.workers)} of weights in memory ({held})",
         markup=False,
     )
@@ -154,11 +153,3 @@ def _seconds_per_token(models: Models, todo: Sequence[Job]) -> float:
             reader.prefix(trace.ids)
             return (time.perf_counter() - started) / len(trace)
     return math.nan
-
-
-def _duration(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "unknown"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

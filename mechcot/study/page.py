@@ -131,6 +131,8 @@ def _comparison(
     cards = {card.name: card for card in judged_cards(study)}
     losses, gains = shown_items(finding, readings, used)
     rows = rows_of(headline.table)
+    told = {reason for _, reason in headline.conclusion.not_judged}
+    told = told if headline.conclusion.verdict == "not judged" else set()
     strata = finding.strata
     return Comparison(
         name=f"{finding.before} → {finding.after}",
@@ -146,7 +148,12 @@ def _comparison(
                 verdict=_verdict(headline.conclusion.verdict),
             ),
             *(
-                Sentence(row_sentence(row), row["verdict"], str(row["measure"]), str(row["status"]))
+                Sentence(
+                    row_sentence(row, told=told),
+                    row["verdict"],
+                    str(row["measure"]),
+                    str(row["status"]),
+                )
                 for row in rows
             ),
         ),

@@ -117,14 +117,15 @@ def step_maps(
         traces: The chains to choose from.
 
     Returns:
-        Suppression (nats) and attention mass, both of that trace; empty when no trace has both from both.
+        Suppression (nats) and attention mass, both of that trace; empty when no trace of several steps has both from both.
     """
     if not finding.same:
         return ()
     both = [
         trace
         for trace in traces
-        if all(
+        if len(trace.chain_steps) > 1
+        and all(
             (r := readings.get((m, trace.author, reader, trace.id))) is not None and r.results
             for m in ("suppression", "step_attention")
             for reader in (finding.before, finding.after)

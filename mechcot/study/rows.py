@@ -166,7 +166,9 @@ def null_rows(
                     low=float(row["low"]),
                     high=float(row["high"]),
                     expected=f"within ±{row['smallest_effect']:g}",
-                    ok=row["verdict"] not in {"less", "more"},
+                    ok=None
+                    if row["verdict"] == "not judged"
+                    else row["verdict"] not in {"less", "more"},
                     n=int(row["n"]),
                     unit=str(row["unit"]),
                 )

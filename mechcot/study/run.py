@@ -5,7 +5,8 @@ resumed run finds its own work and never another's.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from mechcot.core.trace import Trace
 from mechcot.measure.registry import DRAWING, MEASURES, PAIRED
 from mechcot.model.room import out_of_memory, release
 from mechcot.study.chains import Unwritten
+from mechcot.study.forecast import Forecast, duration
 from mechcot.study.inputs import inputs_for
 from mechcot.study.models import Models
 from mechcot.study.plan import Cell, Study
@@ -31,6 +33,12 @@ log = logging.getLogger(__name__)
 READING_VERSION = 1
 SHARES = 4
 """Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
+BAR = {
+    "desc": "reading",
+    "unit": "reading",
+    "bar_format": "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+}
+"""The progress line; its forecast is `Forecast`'s, which knows that readings differ."""
 BORROWING = frozenset({"gates"})
 """Measures that also read another item's chain; no other gets one."""
 
@@ -123,8 +131,12 @@ def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> N
     shares = _shares(study, [job for job in todo if not job.path.exists()], chains)
     if not shares:
         return
-    with tqdm(total=sum(len(s.jobs) for s in shares), desc="reading", unit="reading") as bar:
-        for share, _ in side_by_side(_fill, shares, workers=study.workers):
+    forecast = _forecast(job for share in shares for job in share.jobs)
+    with tqdm(total=sum(len(s.jobs) for s in shares), **BAR) as bar:
+        for share, seconds in side_by_side(_fill, shares, workers=study.workers):
+            for job, spent in zip(share.jobs, seconds, strict=True):
+                forecast.took(job.measure, job.trace, seconds=spent / study.workers)
+            bar.set_postfix_str(_left(forecast), refresh=False)
             bar.update(len(share.jobs))
 
 
@@ -145,10 +157,27 @@ def _models(study: Study) -> Models:
     return Models.of(study)
 
 
-def _fill(share: Share) -> None:
+def _fill(share: Share) -> list[float]:
+    """Seconds that each reading took."""
     models = _models(share.study)
+    seconds = []
     for job in share.jobs:
+        started = time.monotonic()
         _keep(share.study, models, job, share.chains)
+        seconds.append(time.monotonic() - started)
+    return seconds
+
+
+def _forecast(jobs: Iterable[Job]) -> Forecast:
+    """The forecast of readings that are still to be taken."""
+    forecast = Forecast()
+    for job in jobs:
+        forecast.add(job.measure, job.trace)
+    return forecast
+
+
+def _left(forecast: Forecast) -> str:
+    return f"about {duration(forecast.seconds())} left"
 
 
 def take(
@@ -170,14 +199,16 @@ def take(
         chains: All chains by author: some measures borrow another item's.
         bar: Whether progress is shown.
     """
-    missing = sum(not job.path.exists() for job in todo)
-    with tqdm(
-        total=missing, desc="reading", unit="reading", disable=bar == "hidden" or not missing
-    ) as shown:
+    missing = [job for job in todo if not job.path.exists()]
+    forecast = _forecast(missing)
+    with tqdm(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
         for job in todo:
             if not job.path.exists():
-                shown.set_postfix_str(f"{job.cell.reader} {job.measure}", refresh=False)
+                started = time.monotonic()
                 refused = _keep(study, models, job, chains[job.cell.author])
+                forecast.took(job.measure, job.trace, seconds=time.monotonic() - started)
+                told = f"{job.cell.reader} {job.measure}, {_left(forecast)}"
+                shown.set_postfix_str(told, refresh=False)
                 shown.update()
                 if refused:
                     release()

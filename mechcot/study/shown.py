@@ -101,7 +101,7 @@ def step_sentences(
     table = finding.headline.table
     judged = "not judged" not in set(table.loc[table["measure"] == "suppression", "verdict"])
     for reader in (finding.before, finding.after):
-        places, sizes = [], []
+        places, sizes, counts = [], [], set()
         for trace in traces:
             reading = readings.get(("suppression", finding.author(reader), reader, trace.id))
             if reading is None or "answer" not in reading.results:
@@ -109,8 +109,9 @@ def step_sentences(
             values = reading.results["answer"].values
             places.append((int(np.argmax(values)) + 1) / len(values))
             sizes.append(float(values.max()))
+            counts.add(len(values))
         if sizes and np.mean(sizes) < smallest:
-            so = "none of them carries the answer" if judged else "not judged, as a gate is closed"
+            so = "no step carries the answer alone" if judged else "not judged, as a gate is closed"
             found.append(
                 Sentence(
                     f"For {reader}, hiding any single step moves the answer's distribution by less than {smallest:g} "
@@ -123,12 +124,17 @@ def step_sentences(
                 Sentence(
                     f"For {reader}, hiding the single most important step moves the answer's distribution by "
                     f"{np.mean(sizes):.2f} on average (total variation, 0 to 1, {len(sizes)} items); "
-                    f"that step stands at {np.median(places):.0%} of the chain (median).".replace(
-                        "%", " %"
-                    )
+                    + _place(places, one=counts == {1})
                 )
             )
     return tuple(found)
+
+
+def _place(places: Sequence[float], *, one: bool) -> str:
+    """Where the most important step stands."""
+    if one:
+        return "every chain is one step, so this is the whole chain."
+    return f"that step stands at {100 * np.median(places):.0f} % of the chain (median)."
 
 
 def layer_sentences(finding: Finding, maps: Sequence[PatchMap]) -> tuple[Sentence, ...]:
@@ -149,8 +155,12 @@ def layer_sentences(finding: Finding, maps: Sequence[PatchMap]) -> tuple[Sentenc
                 last = int(np.max(np.nonzero(by_layer >= top / 2)))
                 text = (
                     f"Readout {readout.readout}: in {name} the stated value moves what follows by {top:.2f} (mean over {readout.n} items, at the strongest layer), "
-                    f"and by at least half of that up to the input of block {last}: "
-                    f"later blocks have already read it."
+                    f"and by at least half of that up to the input of block {last}"
+                    + (
+                        ": later blocks have already read it."
+                        if last < len(by_layer) - 1
+                        else ", the last."
+                    )
                 )
                 if last == len(by_layer) - 1 and np.nanmin(by_layer) >= 0.9 * top:
                     text += " The effect is nearly the same at every layer, so the layer axis says little here."

@@ -100,7 +100,16 @@ def summary(result: Mapping[str, Any]) -> list[str]:
                 f"{_subject(row['method'])} the needed steps with precision {_pair(row, 'precision')} and recall "
                 f"{_pair(row, 'recall')} at the true budget."
             )
-    return [*said, *_unread(result), *_never_right(result)]
+    return [*said, *_nothing_to_lose(result), *_unread(result), *_never_right(result)]
+
+
+def _nothing_to_lose(result: Mapping[str, Any]) -> list[str]:
+    """Says so where no answer is right even behind the whole chain."""
+    if any(row["accuracy"] for row in result["frontier"] if row["share"] == 1.0):
+        return []
+    return [
+        "No answer is right behind the whole chain, so accuracy has nothing to lose: it says nothing about the steps here."
+    ]
 
 
 def _unread(result: Mapping[str, Any]) -> list[str]:
@@ -118,13 +127,9 @@ def _never_right(result: Mapping[str, Any]) -> list[str]:
     never, n = result["never_right"], result["n"]
     if not never:
         return []
-    where = (
-        "In no trace a step was found"
-        if never == n
-        else f"In {never} of {n} traces no step was found"
-    )
+    where = "any trace" if never == n else f"{never} of {n} traces"
     return [
-        f"{where} that states the right answer: there early exit has nowhere to stop and only keeps the first steps that fit."
+        f"No step was found that states the right answer in {where}: there early exit has nowhere to stop and keeps the first steps that fit."
     ]
 
 

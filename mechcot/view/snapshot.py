@@ -1,6 +1,7 @@
-"""Pictures of pages and figures by a headless browser: PNG and SVG files for papers, READMEs and static notebooks.
+"""Pictures of pages and figures by a headless browser: PNG, SVG and PDF files for papers, READMEs and static notebooks.
 
-Needs chromium (or Chrome) on the PATH; nothing is asked of any host.
+A PDF is the figure drawn as vectors on a sheet of its own size, printed by the browser. The figures of a written page are read from
+the page itself, so that any page of ours, however old, gives them. Needs chromium (or Chrome) on the PATH; nothing is asked of any host.
 """
 
 import base64
@@ -30,6 +31,18 @@ FLAGS = (
     "--virtual-time-budget=20000",
 )
 SECONDS = 120
+PAGES = ("report.html", "index.html", "page.html")
+KINDS = ("png", "svg", "pdf")
+PRINTED = """<!doctype html><meta charset="utf-8"><style>@page { size: %dpx %dpx; margin: 0 } body { margin: 0 }
+div { overflow: hidden; break-inside: avoid }</style><body><script>%s</script><script>
+const figure = %s;
+const at = document.createElement("div"); document.body.append(at);
+Plotly.newPlot(at, figure.data, figure.layout, { staticPlot: true });
+</script>"""
+_FIGURE = re.compile(
+    r'<script type="application/json" id="data-figure-(\d+)">(.*?)</script>', re.DOTALL
+)
+_PAPERS = re.compile(r'<script type="application/json" id="papers">(.*?)</script>', re.DOTALL)
 DRAWN = """<!doctype html><meta charset="utf-8"><body><script>%s</script><script>
 const figure = %s;
 const at = document.createElement("div"); document.body.append(at);
@@ -75,11 +88,11 @@ def figure_picture(
     height: int | None = None,
     scale: float = 2,
 ) -> bytes:
-    """A figure as PNG or SVG, on white.
+    """A figure as PNG, SVG or PDF, on white.
 
     Args:
         figure: The figure; it is not changed.
-        kind: `png` or `svg`.
+        kind: `png`, `svg` or `pdf`.
         width: In points.
         height: In points; None for the figure's own.
         scale: Pixels a point, for PNG.
@@ -87,26 +100,99 @@ def figure_picture(
     Raises:
         UserError: Another kind, no browser, or the browser made no picture.
     """
-    if kind not in ("png", "svg"):
-        msg = f"expected a picture as png or svg, got {kind!r}"
+    if kind not in KINDS:
+        msg = f"expected a picture as {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}"
         raise UserError(msg)
     shown = go.Figure(figure).update_layout(paper_bgcolor="white")
+    height = int(height or shown.layout.height or 450)
+    if kind == "pdf":
+        return _printed(shown.update_layout(width=width, height=height))
     about = {
         "format": kind,
         "width": width,
-        "height": height or shown.layout.height or 450,
+        "height": height,
         "scale": scale if kind == "png" else 1,
     }
-    drawn = (str(shown.to_json()).replace("</", "<\\/"), json.dumps(about))
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "figure.html"
-        page.write_text(DRAWN % (get_plotlyjs(), *drawn), encoding="utf-8")
+        page.write_text(
+            DRAWN % (get_plotlyjs(), _inert(shown), json.dumps(about)), encoding="utf-8"
+        )
         text = _browse(["--dump-dom", page.as_uri()], folder)
     return _payload(text)
 
 
+def _inert(figure: go.Figure) -> str:
+    """A figure as JSON that closes no script."""
+    return str(figure.to_json()).replace("</", "<\\/")
+
+
+def _printed(figure: go.Figure) -> bytes:
+    """A figure of known size on a sheet of that size, as PDF.
+
+    Raises:
+        UserError: No browser, or it printed nothing.
+    """
+    size = (figure.layout.width, figure.layout.height)
+    with tempfile.TemporaryDirectory() as folder:
+        page, sheet = Path(folder) / "figure.html", Path(folder) / "figure.pdf"
+        page.write_text(PRINTED % (*size, get_plotlyjs(), _inert(figure)), encoding="utf-8")
+        _browse([f"--print-to-pdf={sheet}", "--no-pdf-header-footer", page.as_uri()], folder)
+        if not sheet.is_file():
+            raise UserError("the browser could not print the figure; look at it in a page first")
+        return sheet.read_bytes()
+
+
+def page_figures(path: Path) -> dict[int, go.Figure]:
+    """The figures of a page that was written by any command, by their numbers, on the light paper.
+
+    Args:
+        path: The HTML file, or the folder of a run that holds one.
+
+    Raises:
+        UserError: There is no such file, or it holds no figure.
+    """
+    if path.is_dir():
+        pages = [path / name for name in PAGES if (path / name).is_file()]
+        path = pages[0] if pages else path / PAGES[0]
+    if not path.is_file():
+        msg = f"{path}: expected a page that a command wrote ({', '.join(PAGES)}), got none; write it first"
+        raise UserError(msg)
+    text = path.read_text(encoding="utf-8")
+    papers = _PAPERS.search(text)
+    found = {int(number): json.loads(drawn) for number, drawn in _FIGURE.findall(text)}
+    if papers is None or not found:
+        msg = f"{path}: expected a page with figures, found none; give a page that compare, prune, influence, steer, sae or ruler wrote"
+        raise UserError(msg)
+    template = json.loads(papers.group(1))["light"]["template"]
+    return {
+        number: go.Figure(drawn["data"], drawn["layout"], skip_invalid=True).update_layout(
+            template=template
+        )
+        for number, drawn in sorted(found.items())
+    }
+
+
+def save_figures(path: Path, folder: Path, *, kind: str) -> list[Path]:
+    """Write every figure of a page as a file of its own.
+
+    Args:
+        path: The page, or the folder of a run that holds one.
+        folder: Where `figure-1.pdf` and so on go.
+        kind: `png`, `svg` or `pdf`.
+
+    Raises:
+        UserError: No page, no figure, no browser, or another kind.
+    """
+    find_browser()
+    files = {folder / f"figure-{n}.{kind}": drawn for n, drawn in page_figures(path).items()}
+    for file, figure in files.items():
+        save_figure(figure, file)
+    return list(files)
+
+
 def save_figure(figure: go.Figure, path: Path, *, width: int = 900) -> None:
-    """Write a figure as `.png` or `.svg`, whole or not at all.
+    """Write a figure as `.png`, `.svg` or `.pdf`, whole or not at all.
 
     Args:
         figure: The figure; it is not changed.
@@ -132,11 +218,21 @@ def _payload(text: str) -> bytes:
     return unquote(unescape(found.group(3))).encode("utf-8")
 
 
-def _browse(asked: list[str], folder: str) -> str:
+def find_browser() -> str:
+    """Path of the browser that draws.
+
+    Raises:
+        UserError: There is none.
+    """
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         msg = f"expected one of {', '.join(BROWSERS)} on the PATH for pictures, got none; install chromium"
         raise UserError(msg)
+    return browser
+
+
+def _browse(asked: list[str], folder: str) -> str:
+    browser = find_browser()
     command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", *asked]
     try:
         done = subprocess.run(

@@ -106,9 +106,9 @@ def contrasts(rows: Sequence[ContrastRow]) -> Table:
                 Cell(_effect(row.effect_size), "number"),
                 Cell(p_value(row.p_holm), "number"),
                 Cell(p_value(row.p_equivalence), "number"),
-                Cell(row.shown, "verdict", _remark(row)),
+                Cell(row.shown, "verdict", remark),
             )
-            for row in rows
+            for row, remark in zip(rows, _remarks(rows), strict=True)
         ],
     )
 
@@ -123,12 +123,19 @@ def compared(by_name: Mapping[str, Sequence[ContrastRow]]) -> Table:
     return Table((Cell("comparison"), *plain.heads), named)
 
 
-def _remark(row: ContrastRow) -> str:
-    """The reason where the verdict alone leaves a question, and the card's status unless it passed."""
-    if row.shown == "exploratory":
-        return f"alone: {row.verdict}"
-    reason = row.reason if row.verdict in ("not judged", "inconclusive") else ""
-    return "; ".join(part for part in (reason, row.status) if part and part != "passed")
+def _remarks(rows: Sequence[ContrastRow]) -> list[str]:
+    """The reason where the verdict alone leaves a question, once for rows that share it, and the card's status unless it passed."""
+    told: set[str] = set()
+    found = []
+    for row in rows:
+        if row.shown == "exploratory":
+            found.append(f"alone: {row.verdict}")
+            continue
+        reason = row.reason if row.verdict in ("not judged", "inconclusive") else ""
+        said = "as above" if reason in told else reason
+        told |= {reason} - {""}
+        found.append("; ".join(part for part in (said, row.status) if part and part != "passed"))
+    return found
 
 
 def accuracy(rows: Sequence[AccuracyRow]) -> Table:

@@ -18,23 +18,26 @@ TITLES: Mapping[str, str] = {
 def received_by_kind(
     rows: Sequence[Mapping[str, Any]], *, models: Sequence[str], n: int
 ) -> go.Figure:
-    """Draw one panel a stratum, kinds as rows, models side by side.
+    """Draw one panel a stratum that has rows, kinds as rows, models side by side.
 
     Args:
         rows: `model`, `kind`, `stratum`, `mean`, `low`, `high`, `n`.
         models: Names in order; rows of other names (`change`) are not drawn.
         n: Number of traces.
     """
+    panels = {
+        name: title for name, title in TITLES.items() if any(r["stratum"] == name for r in rows)
+    }
     kinds = sorted({row["kind"] for row in rows}, reverse=True)
     pens = looks(models)
     figure = make_subplots(
         rows=1,
-        cols=len(TITLES),
+        cols=max(1, len(panels)),
         shared_yaxes=True,
         horizontal_spacing=0.03,
-        subplot_titles=list(TITLES.values()),
+        subplot_titles=list(panels.values()) or None,
     )
-    for col, stratum in enumerate(TITLES, start=1):
+    for col, stratum in enumerate(panels, start=1):
         for place, model in enumerate(models):
             mine = [r for r in rows if r["model"] == model and r["stratum"] == stratum]
             shift = 0.13 * (place - (len(models) - 1) / 2) * -2

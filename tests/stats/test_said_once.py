@@ -1,0 +1,59 @@
+"""A reason that was given is not said again, and unread answers are named beside the wrong ones."""
+
+from dataclasses import replace
+
+import pytest
+from test_sentences import accuracy
+
+from mechcot.stats.sentences import accuracy_sentence, row_sentence
+from mechcot.view.claims import ContrastRow
+from mechcot.view.tables import contrasts
+
+ROW = {
+    "title": "Filler tokens", "verdict": "not judged", "reason": "items gate closed: 3 items", "n": 3, "delta": 0.1,
+    "low": 0.0, "high": 0.2, "before": 0.5, "after": 0.6, "unit": "probability", "status": "passed", "dropped": 0,
+}  # fmt: skip
+
+
+def test_a_reason_is_given_once():
+    assert row_sentence(ROW).endswith("Why: items gate closed: 3 items.")
+    assert row_sentence(ROW, told={ROW["reason"]}).endswith("Why: the reason above.")
+    assert row_sentence(ROW, told={"another"}).endswith("Why: items gate closed: 3 items.")
+    assert row_sentence(ROW | {"n": 0}, told={ROW["reason"]}).endswith(
+        "not judged: the reason above."
+    )
+
+
+def test_rows_of_a_table_share_their_reason():
+    numbers = dict.fromkeys(("before", "after", "delta", "low", "high", "p", "p_holm"), 0.0)
+    row = ContrastRow(
+        measure="filler",
+        title="Filler",
+        unit="share",
+        n=3,
+        dropped=0,
+        p_equivalence=1.0,
+        effect_size=0.0,
+        verdict="not judged",
+        reason="few items",
+        status="passed",
+        **numbers,
+    )
+    rows = [row, replace(row, measure="b"), replace(row, reason="other", status="provisional"), row]
+    remarks = [line[-1].remark for line in contrasts(rows).rows]
+    assert remarks == ["few items", "as above", "other; provisional", "as above"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (0.25, 0.0, "25 % before, 0 % after"),
+        (0.0, 1.0, "0 % before, 100 % after"),
+        (0.5, 0.5, "50 % before, 50 % after"),
+    ],
+)
+def test_unread_answers_are_counted_apart(before, after, told):
+    plain = accuracy(verdict="less")
+    assert "could not be read" not in accuracy_sentence(plain)
+    text = accuracy_sentence(replace(plain, unread_before=before, unread_after=after))
+    assert f"Answers that could not be read count as not right: {told}." in text

@@ -1,0 +1,42 @@
+"""Unread is not wrong: chains are counted by what became of their answer."""
+
+from dataclasses import replace
+
+import pytest
+from test_counterfactual import trace_of
+
+from mechcot.core.trace import Answer
+from mechcot.text.outcomes import outcome, tally
+
+RIGHT = trace_of("What is 3 + 4?", "3 + 4 = 7.\n", "7")
+WRONG = replace(RIGHT, answer=Answer("8", "tag"))
+UNREAD = replace(RIGHT, answer=Answer(None, "unread"))
+CUT = replace(UNREAD, finished=False)
+
+
+@pytest.mark.parametrize(
+    ("trace", "name"),
+    [
+        (RIGHT, "right"),
+        (WRONG, "wrong"),
+        (UNREAD, "unread"),
+        (CUT, "cut"),
+        (replace(RIGHT, finished=False), "cut"),
+    ],
+)
+def test_an_answer_has_one_outcome(trace, name):
+    assert outcome(trace) == name
+
+
+@pytest.mark.parametrize(
+    ("traces", "told"),
+    [
+        ([], ""),
+        ([UNREAD], "1 has no answer that could be read"),
+        ([WRONG, UNREAD, UNREAD], "1 has a wrong answer, 2 have no answer that could be read"),
+        ([CUT, CUT, WRONG, WRONG], "2 have a wrong answer, 2 were cut at the longest completion"),
+        ([RIGHT, CUT], "1 has the right answer, 1 was cut at the longest completion"),
+    ],
+)
+def test_a_tally_names_what_there_is(traces, told):
+    assert tally(traces) == told
