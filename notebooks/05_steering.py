@@ -46,7 +46,7 @@ print(
 found = tried(model, vector, asked, nats=(0.05, 0.1, 0.2), where=Where(phases=(Phase.QUESTION,)))
 
 # %% [markdown]
-# Where no factor of the random vector reaches the dose, it gets the vector's own factor; `kl` is what was measured.
+# `kl` is the dose that was measured. Where no factor brings the random vector to the vector's dose, `same_dose` is false (an open mark below): do not compare the two.
 
 # %%
 found.round(3)

@@ -1,7 +1,7 @@
 """Single steps for the command line: make a vector, write under it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -173,7 +173,13 @@ def _dosed(dose: Dose) -> str:
 def _told(traces: list[Trace]) -> str:
     tokens = mean(len(trace.phase(Phase.CHAIN)) for trace in traces)
     steps = mean(len(trace.chain_steps) for trace in traces)
-    right = mean(correct(trace) for trace in traces)
-    return (
-        f"{len(traces)} chains, {tokens:.1f} tokens, {steps:.1f} steps, {100 * right:.0f} % right"
-    )
+    return f"{len(traces)} chains, {tokens:.1f} tokens, {steps:.1f} steps, {_right(traces)}"
+
+
+def _right(traces: Sequence[Trace]) -> str:
+    """How many answers are right; one that cannot be read is counted as such."""
+    unread = sum(trace.answer.text is None for trace in traces)
+    if unread == len(traces):
+        return "no answer could be read"
+    right = f"{100 * mean(correct(trace) for trace in traces):.0f} % right"
+    return f"{right} ({unread} unread)" if unread else right

@@ -6,12 +6,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from mechcot.stats.doses import same_dose
 from mechcot.view.figures.doses import Line, Panel, Point, curves, frontier
 from mechcot.view.theme import looks
 
 
 def steered(tried: pd.DataFrame) -> go.Figure:
-    """Length against accuracy, one mark an arm and dose.
+    """Length against accuracy, one mark an arm and dose, open where the dose that was asked for was not reached.
 
     Args:
         tried: What `mechcot.steer.trial.tried` gives.
@@ -19,15 +20,23 @@ def steered(tried: pd.DataFrame) -> go.Figure:
     points = [
         Point(
             name=row["arm"],
-            label=row["arm"] + (f" at {row['nats']:g} nats" if row["nats"] else ""),
+            label=row["arm"] + (f" at {_dose(row)}" if row["nats"] else ""),
             tokens=row["tokens"],
             accuracy=row["accuracy"],
             low=row["low"],
             high=row["high"],
+            missed=not same_dose((row["nats"], row.get("kl", row["nats"]))),
         )
         for row in tried.to_dict("records")
     ]
     return frontier(points, looks([point.name for point in points]), n=int(tried["n"].max()))
+
+
+def _dose(row: Mapping[str, Any]) -> str:
+    """The dose as it was measured, where it was."""
+    return (
+        f"{row['kl']:.3g} nats ({row['nats']:g} asked)" if "kl" in row else f"{row['nats']:g} nats"
+    )
 
 
 def exchanged(found: Sequence[Mapping[str, Any]]) -> go.Figure:

@@ -17,6 +17,7 @@ from mechcot.steer.controls import control
 from mechcot.steer.dose import Meter, OutOfReach, Overflow, _Measured
 from mechcot.steer.extract import pair_vectors
 from mechcot.steer.run import run
+from mechcot.steer.single import _right
 from mechcot.steer.spec import Apply, Compare, Experiment, Items, VectorSpec
 from mechcot.steer.vectors import Origin, SteeringVector
 from mechcot.view.steer_page import page
@@ -237,3 +238,12 @@ def test_a_vector_that_cannot_reach_its_dose_is_said_before_anything_is_written(
     ):
         run(replace(STRONG, apply=way), tmp_path)
     assert not list((tmp_path / "arms").glob("*.json"))
+
+
+def test_answers_that_cannot_be_read_are_not_zero_percent_right(chains):
+    def unread(trace):
+        return replace(trace, answer=replace(trace.answer, text=None))
+
+    assert _right(chains[:2]).endswith("% right")
+    assert _right([unread(t) for t in chains[:2]]) == "no answer could be read"
+    assert _right([chains[0], unread(chains[1])]).endswith("% right (1 unread)")

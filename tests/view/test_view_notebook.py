@@ -31,6 +31,18 @@ def test_every_arm_is_a_line_of_its_doses():
     assert "95 % intervals" in figure.layout.title.subtitle.text
 
 
+def test_marks_stand_at_measured_doses_and_are_open_where_one_was_missed():
+    table = tried().assign(kl=[0.0, 0.051, 0.098, 0.001])
+    lines = {line.name: line for line in steered(table).data}
+    assert list(lines["vector"].text) == [
+        "vector at 0.098 nats (0.1 asked)",
+        "vector at 0.051 nats (0.05 asked)",
+    ]
+    assert list(lines["random"].text) == ["random at 0.001 nats (0.05 asked)"]
+    assert [mark.endswith("-open") for mark in lines["random"].marker.symbol] == [True]
+    assert [mark.endswith("-open") for mark in lines["vector"].marker.symbol] == [False, False]
+
+
 def found(model, top, whole):
     rows = [{"mean": m, "low": m - 0.1, "high": m + 0.1} for m in top]
     zero = [{"mean": 0.0, "low": 0.0, "high": 0.0}] * len(top)
