@@ -278,7 +278,7 @@ class Reasoner:
         asking = self.policy.asking
         about: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
         about |= {"tags": self.policy.tags, "after": asking.answer_after}
-        about |= {"otherwise": "last_number" if asking.last_number else "nothing"}
+        about |= {"otherwise": "last_number" if asking.last_number else "closing"}
         if self.policy.family == "words":
             about |= {"segmenter": "word_dot", "family": "organism"}
         return read(completion, self.tokenizer, **about)

@@ -6,6 +6,7 @@ colon, an equals sign or a dash links in all of them.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,41 @@ def _stated(row: Wording) -> str:
     return rf"{_noun(row)}{asked}{_MARK}(?:{linked}{_COLON}{direct}){_MARK}"
 
 
-_NOUNS = "|".join(map(_noun, WORDINGS))
-STATED = re.compile("|".join(map(_stated, WORDINGS)), re.IGNORECASE)
-"""The words in front of a stated answer."""
+_STEMS = (
+    "answer option choice alternative result response statement", "antwort lösung endergebnis", "réponse", "respuesta", "risposta", "resposta",
+    "antwoord", "ответ", "відповід", "odpowied", "odpověď", "svar", "cevap cevab yanıt", "răspuns", "válasz", "vastaus", "απάντηση", "đáp trả", "jawaban",
+    "jibu", "उत्तर जवाब", "উত্তর", "సమాధానం", "விடை பதில்", "جواب إجابة اجابة", "پاسخ جواب", "תשובה", "คำตอบ", "答 解 案", "答 解", "답",
+)  # fmt: skip
 
-HEADING = re.compile(
-    rf"^[ \t>#*_=-]*(?:\d{{1,2}}[.)]\s*)?{_MARK}(?:(?:the|my|la|le|die|das|el|il|a|o)\s+)?(?:{_NOUNS}){_MARK}[ \t]*[:\uff1a]?[ \t*_#=-]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""A line that only says that the answer follows."""
+
+def _rows(text: str) -> tuple[int, ...]:
+    """The languages whose word for "answer" stands in a text."""
+    plain = text.casefold()
+    rows = enumerate(zip(WORDINGS, _STEMS, strict=True))
+    return tuple(row for row, (_, stems) in rows if any(stem in plain for stem in stems.split()))
+
+
+@cache
+def _stated_in(rows: tuple[int, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(_stated(WORDINGS[row]) for row in rows), re.IGNORECASE)
+
+
+@cache
+def _heading_in(rows: tuple[int, ...]) -> re.Pattern[str]:
+    nouns = "|".join(_noun(WORDINGS[row]) for row in rows)
+    return re.compile(
+        rf"^[ \t>#*_=-]{{0,20}}(?:\d{{1,2}}[.)]\s)?{_MARK}(?:(?:the|my|la|le|die|das|el|il|a|o)\s+)?(?:{nouns}){_MARK}[ \t]*[:\uff1a]?[ \t*_#=-]*$",
+        re.IGNORECASE | re.MULTILINE,
+    )
+
+
+def statements_in(text: str) -> list[re.Match[str]]:
+    """The words in front of each stated answer ("the answer is"), in order."""
+    rows = _rows(text)
+    return list(_stated_in(rows).finditer(text)) if rows else []
+
+
+def headings_in(text: str) -> list[re.Match[str]]:
+    """The lines that only say that the answer follows."""
+    rows = _rows(text)
+    return list(_heading_in(rows).finditer(text)) if rows else []

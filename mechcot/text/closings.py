@@ -7,7 +7,7 @@ candidates, a question or a denial are no statement.
 import re
 from collections.abc import Iterator
 
-from mechcot.text.answer_words import HEADING, STATED
+from mechcot.text.answer_words import headings_in, statements_in
 from mechcot.text.boxes import Found, trim
 from mechcot.text.equality import same_answer
 from mechcot.text.numerals import number, spelled_plainly
@@ -105,7 +105,7 @@ def _is_unit(word: str) -> bool:
 
 def closing(text: str) -> Iterator[Found]:
     """A whole text that is short and holds exactly one candidate; what speaks of the answer was judged by the phrases."""
-    found = None if STATED.search(text) else sole(text)
+    found = None if statements_in(text) else sole(text)
     if found is not None:
         yield found
 
@@ -169,7 +169,7 @@ def reversed_phrases(text: str) -> Iterator[Found]:
 
 def headings(text: str) -> Iterator[Found]:
     """A line that announces the answer, and the value in the line or the displayed formula under it."""
-    for match in HEADING.finditer(text):
+    for match in headings_in(text):
         under = _UNDER.match(text, match.end())
         if under is None:
             continue
@@ -187,7 +187,7 @@ def announced(line: str) -> str | None:
     """The value of a line under a heading: the line itself where it is one, its only candidate where it is a sentence."""
     plain = trim(_BULLET.sub("", line))
     stop, mark = sentence_end(plain, 0)
-    if not plain or STATED.search(plain) or mark == "?":
+    if not plain or statements_in(plain) or mark == "?":
         return None
     value = short_value(plain[:stop])
     if not plain[stop:].strip(" .*_") and (

@@ -7,7 +7,7 @@ question, a denial, a condition or a guess states nothing.
 import re
 from collections.abc import Iterator
 
-from mechcot.text.answer_words import CHOSEN, COPULA, STATED
+from mechcot.text.answer_words import CHOSEN, COPULA, statements_in
 from mechcot.text.boxes import Found, trim
 from mechcot.text.quantities import uncounted
 
@@ -71,7 +71,7 @@ _HARD = re.compile(
 
 def phrases(text: str) -> Iterator[Found]:
     """Every statement "the answer is X", in any of the languages, up to the end of its sentence."""
-    matches = list(STATED.finditer(text))
+    matches = statements_in(text)
     for index, match in enumerate(matches):
         start = value_start(text, match.end())
         following = matches[index + 1].start() if index + 1 < len(matches) else len(text)
