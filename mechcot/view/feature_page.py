@@ -10,7 +10,7 @@ from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.plates import Plate
 from mechcot.view.report import render
 from mechcot.view.tables import Cell, Table, table
-from mechcot.view.words import DASH, fixed, interval, number, percent
+from mechcot.view.words import DASH, KINDS, fixed, interval, number, percent
 
 DRAWN = 12
 NEAREST = 8
@@ -76,7 +76,7 @@ def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[
                 Plate(
                     0,
                     figures.kinds(top, score["models"]),
-                    "A feature of one kind of step has one high pair of bars."
+                    f"A feature of one kind of step has one high pair of bars. {KINDS}"
                     if several
                     else _one_kind(score),
                     numbers,

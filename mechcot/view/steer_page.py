@@ -38,6 +38,7 @@ from mechcot.view.steer_tables import (
 )
 from mechcot.view.steer_words import found
 from mechcot.view.theme import PALETTE, Look, looks
+from mechcot.view.words import KINDS
 
 DOSED = ("vector", *CONTROL_ROLES, "truncation")
 PENALTIES = ("penalty", "matched tokens")
@@ -75,6 +76,7 @@ def page(result: Mapping[str, Any]) -> str:
         apart=APART,
         shown=_shown(result),
         n=_n(result),
+        kinds=KINDS,
     )
 
 

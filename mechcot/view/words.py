@@ -5,7 +5,10 @@ The same functions set figures and tables, so that a number reads alike wherever
 
 import math
 
-KINDS = "Kinds are exact on the organisms' task. Elsewhere a classifier that knows English alone names them (mechcot.text.learned_kinds; it makes errors): in a chain in another language every step is “other”."
+KINDS = (
+    "Kinds of steps are exact on the organisms' task. Elsewhere a classifier that knows English alone names them "
+    "(mechcot.text.learned_kinds; under steering the openers of mechcot.text.kinds) and makes errors: in a chain in another language every step is “other”."
+)
 """Stands wherever a page shows kinds of steps."""
 DASH = "–"
 MINUS = "−"

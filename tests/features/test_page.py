@@ -38,6 +38,7 @@ def test_from_chains_to_page(base, traces):
     trials["shown"] = []
     score["along"]["trace"] = "<script>alert(1)</script>"
     html = page(score, trials)
+    assert "knows English alone" in html  # who named the kinds
     assert html == page(score, trials)
     assert "<script>alert(1)" not in html
     assert f"<b>0 of {trials['candidates']}</b> candidates" in html

@@ -197,6 +197,7 @@ def test_two_models_on_the_same_traces(readers, tmp_path):
     assert any(row["mean"] != 0 for row in changes)
     assert np.shape(result["receivers"]["means"]["base"]) == (4, 4)
     text = (tmp_path / "out" / "index.html").read_text()
+    assert "in a chain in another language every step is" in text
     assert "Which heads listen to few steps?" in text
     assert "Which kinds of step are listened to?" in text
     files = {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "items").iterdir()}

@@ -210,6 +210,7 @@ def test_a_page_of_an_earlier_version_judges_by_the_arms(strong):
         for arm in result["arms"]
     ]
     text = page(old)
+    assert "names them" in text and "knows English alone" in text
     assert "Not judged: no control reached the dose: random (" in text
     assert text.count("not compared") >= 4
 
