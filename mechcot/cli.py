@@ -123,7 +123,12 @@ def compare(  # noqa: PLR0913 - one argument per option
     null_reader: Annotated[
         str, typer.Option(help="scaled: also read with the first model's logits x 1.5; none.")
     ] = "scaled",
-    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 512,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Longest completion, in tokens; default what the first model's context leaves, at most 4096."
+        ),
+    ] = None,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
     workers: Annotated[

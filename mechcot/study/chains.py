@@ -22,7 +22,7 @@ from mechcot.model.compat import check_questions
 from mechcot.model.foreign import read_chain
 from mechcot.model.reasoner import Reasoner
 from mechcot.study.models import Models
-from mechcot.study.plan import Study
+from mechcot.study.plan import MOST, Study
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
@@ -199,6 +199,12 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
     ]
 
 
+def to_write(study: Study, models: Models, problems: Sequence[Problem]) -> int:
+    """How many texts of the study are not on disk, of all its models."""
+    paths = (_path(study, models, name, p) for name in models.names for p in problems)
+    return sum(not path.exists() for path in paths)
+
+
 def unwritten(
     study: Study, models: Models, author: str, problems: Sequence[Problem]
 ) -> list[Unwritten]:
@@ -233,7 +239,7 @@ def _write(
 
     traces = models.get(author).write(
         batch,
-        max_tokens=study.max_tokens,
+        max_tokens=study.max_tokens or MOST,
         temperature=study.temperature,
         seed=study.seed,
         batch_size=study.batch_size,

@@ -18,9 +18,10 @@ from rich.console import Console
 from mechcot.core.result import tidy
 from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.study.able import able
-from mechcot.study.chains import Chains, collect, foreign, problems_of
+from mechcot.study.chains import Chains, collect, foreign, problems_of, to_write
 from mechcot.study.cost import announce
 from mechcot.study.findings import Finding, Tables, find, judged_cards, null_name, too_few
+from mechcot.study.longest import announce_writing, longest, told_cut
 from mechcot.study.models import Models
 from mechcot.study.page import report_data
 from mechcot.study.plan import EXPLORER, Study, cells
@@ -44,7 +45,14 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     models = Models.of(study, asked=asked)
     study = able(study, models, console=console)
     study.out.mkdir(parents=True, exist_ok=True)
+    if problems:
+        study = longest(study, models, problems)
+        missing = to_write(study, models, problems)
+        announce_writing(study, models, problems, missing, console=console)
     chains = collect(study, models, problems)
+    written = [trace for traces in chains.by_author.values() for trace in traces]
+    if cut := told_cut(study, written):
+        console.print(cut, markup=False)
     table = cells(study, author=next(iter(chains.by_author)))
     every = jobs(study, models, table, chains.by_author)
     used = {trace.id for trace in chains.used}

@@ -99,7 +99,7 @@ def report_data(
             **{f"left out: {name}": reason for name, reason in study.left_out},
             "precision": study.dtype,
             "temperature": f"{study.temperature:g}",
-            "longest completion": f"{study.max_tokens} tokens",
+            **({} if study.traces else {"longest completion": f"{study.max_tokens} tokens"}),
         },
     )
 

@@ -26,6 +26,8 @@ EVALUATED = "info_gain"
 NULL_SCALE = 1.5
 EXPLORER = "explorer.html"
 """The explorer's file in a run's folder."""
+MOST = 4096
+"""Longest completion, in tokens, when nobody says; `--max-tokens` passes it."""
 PROBLEMS = 100
 """Problems of a study that does not say how many."""
 
@@ -53,7 +55,7 @@ class Study:
         chains: `correct`: the headline uses chains whose author answered right; `all`: every chain.
         residency: `together` keeps all models in memory, `one-at-a-time` holds one.
         null_reader: `scaled` adds the first model with logits x 1.5 as a reader; `none` leaves it out.
-        max_tokens: Longest completion that is written.
+        max_tokens: Longest completion that is written; None: from the first model's context, see `mechcot.study.longest`.
         batch_size: Completions written at a time (halves itself when memory runs out).
         temperature: Sampling temperature, 0 is greedy.
         workers: Processes that read side by side, one thread each; every one loads the models.
@@ -78,7 +80,7 @@ class Study:
     chains: Literal["correct", "all"] = "correct"
     residency: Literal["together", "one-at-a-time"] = "together"
     null_reader: Literal["scaled", "none"] = "scaled"
-    max_tokens: int = 512
+    max_tokens: int | None = None
     batch_size: int = 16
     temperature: float = 0.0
     workers: int = 1
@@ -105,7 +107,10 @@ class Study:
             if value is not None and value < 1:
                 msg = f"expected {option} of at least 1, got {value}"
                 raise UserError(msg)
-        Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
+        Sampling(
+            max_tokens=1 if self.max_tokens is None else self.max_tokens,
+            temperature=self.temperature,
+        )
         both = sorted(PAIRED & set(self.measure_names))
         if both and self.residency == "one-at-a-time":
             msg = f"{', '.join(both)} needs two models in memory; leave it out, or run without --one-at-a-time"
