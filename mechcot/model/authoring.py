@@ -54,6 +54,8 @@ def author_traces(
         EditDidNotFire: A vector of `under` was never added.
     """
     asked = _prompts(reasoner, problems, skip)
+    if not asked:
+        return []
     backbone = backbone_of(reasoner.model)
     writer = Writer(
         model=reasoner.model,

@@ -137,11 +137,13 @@ def _holders(model: nn.Module) -> Iterator[Any]:
 
 
 def _tokens(backbone: Backbone) -> Tensor:
-    """A text of different tokens, none of which the config names."""
+    """A text of different tokens, none of which the config names or whose row is damaged (met text by text)."""
     config = backbone.config.get_text_config()
     named = {v for k, v in vars(config).items() if k.endswith("_token_id") and isinstance(v, int)}
     size = int(config.vocab_size)
-    plain = [token for token in range(min(size, 4096)) if token not in named] or [0]
+    rows = backbone.model.get_input_embeddings().weight[: min(size, 4096)]
+    whole = rows.isfinite().flatten(1).all(-1).tolist()
+    plain = [t for t, finite in enumerate(whole) if finite and t not in named] or [0]
     length = max(8, min(LENGTH, backbone.context - 1))
     chosen = [plain[(7 * i * i + 5 * i + 11) % len(plain)] for i in range(length)]
     return torch.tensor([chosen], device=backbone.device)

@@ -17,6 +17,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.authoring import prompt_ids
 from mechcot.model.reasoner import Reasoner
+from mechcot.study.forecast import duration
 from mechcot.study.models import Models
 from mechcot.study.plan import MOST, Study
 
@@ -76,7 +77,7 @@ def announce_writing(
     seconds = _seconds_a_token(reader, problems[: study.batch_size]) * most * batches
     console.print(
         f"{missing} texts to write, of at most {most} tokens each (--max-tokens{'; ' + context if context else ''}): "
-        f"{missing * most:.3g} tokens, {_told(seconds)} if every text gets as long",
+        f"{missing * most:.3g} tokens, {duration(seconds)} if every text gets as long",
         markup=False,
     )
 
@@ -89,12 +90,6 @@ def _seconds_a_token(reader: Reasoner, batch: Sequence[Problem]) -> float:
         reader.write(batch, max_tokens=size, batch_size=len(batch), skip=lambda *_: None)
         took.append(time.perf_counter() - started)
     return max(0.0, took[1] - took[0]) / (TIMED[1] - TIMED[0])
-
-
-def _told(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def told_cut(study: Study, traces: Sequence[Trace]) -> str:
