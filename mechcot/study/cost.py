@@ -1,10 +1,11 @@
 """What a run will cost, said before it starts: forwards, tokens, time, memory, disk.
 
 Forwards are counted from the chains themselves; time is one measured forward of the first model times that.
-Memory is that of the weights, from the heads of their files; disk is that of the readings, from the sizes
-of their arrays.
+Memory is that of the weights, from the heads of their files; disk is that of the readings, from the sizes of their arrays, and of what is
+made of them at the end: the report with its drawing library, the tables, the chains.
 """
 
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mechcot.core.errors import NotMeasurable
+from mechcot.core.store import trace_to_json
 from mechcot.study.forecast import duration, forwards, work
 from mechcot.study.models import Models
 from mechcot.study.plan import Study
@@ -32,6 +34,16 @@ LAYER_BY_STEP = {"step_patching": 3}
 """Arrays `[layer, step]`."""
 HEAD_BY_STEP = {"step_attention": 1}
 """Arrays `[layer, head, step]`."""
+PAGE_BYTES = 4_880_000
+"""A report without chains: nearly all of it is the drawing library."""
+CELL_BYTES = 530
+"""Of a cell [step, step] in the report: two maps, before, after and difference, drawn and in a table."""
+MOST_DRAWN = 150
+"""Steps of a map at most."""
+ROW_BYTES = 5
+"""Of a number in the tables, packed."""
+TABLES_BYTES = 130_000
+"""Of the summary, the manifest and nearly empty tables."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +100,41 @@ def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
         layers: Layers of the reader.
         heads: Heads of a layer.
     """
-    numbers = (
+    numbers = _numbers(measure, steps=steps, layers=layers, heads=heads)
+    return BLOCK_BYTES * math.ceil((HEAD_BYTES + NUMBER_BYTES * numbers) / BLOCK_BYTES)
+
+
+def _numbers(measure: str, *, steps: int, layers: int, heads: int) -> int:
+    """Numbers in the arrays of one reading, about."""
+    return (
         STEP_BY_STEP.get(measure, 0) * steps**2
         + LAYER_BY_STEP.get(measure, 0) * layers * steps
         + HEAD_BY_STEP.get(measure, 0) * layers * heads * steps
         + 2 * steps
     )
-    return BLOCK_BYTES * math.ceil((HEAD_BYTES + NUMBER_BYTES * numbers) / BLOCK_BYTES)
+
+
+def made_bytes(todo: Sequence[Job], *, layers: int, heads: int, comparisons: int) -> int:
+    """Bytes of what a run makes of all its readings, about: report, tables, chains.
+
+    Args:
+        todo: All readings of the study, on disk or not.
+        layers: Blocks of a model.
+        heads: Attention heads of a block.
+        comparisons: Later checkpoints, each with a part of the report.
+    """
+    traces = {job.trace.id: job.trace for job in todo}
+    lengths = sorted(len(trace.chain_steps) for trace in traces.values())
+    mapped = set(STEP_BY_STEP) <= {job.measure for job in todo}
+    drawn = min(lengths[len(lengths) // 2], MOST_DRAWN) if mapped else 0
+    page = PAGE_BYTES + comparisons * CELL_BYTES * drawn**2
+    numbers = sum(
+        _numbers(job.measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)
+        for job in todo
+    )
+    tables = TABLES_BYTES + ROW_BYTES * (numbers + 10 * len(todo))
+    chains = sum(len(json.dumps(trace_to_json(trace))) for trace in traces.values())
+    return page + tables + chains
 
 
 def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Console) -> None:
@@ -132,8 +172,11 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
     held = "the largest model alone" if alone else f"{len(models.names)} models together"
     if study.workers > 1:
         held += f", once in each of {study.workers} processes"
+    shape = {"layers": config.num_hidden_layers, "heads": config.num_attention_heads}
+    disk = sum(row.disk for row in rows)
+    disk += made_bytes(todo, comparisons=len(models.names) - 1, **shape)
     console.print(
-        f"{items} readings, about {duration(seconds)}, about {_megabytes(sum(row.disk for row in rows))} of disk; "
+        f"{items} readings, about {duration(seconds)}, about {_megabytes(disk)} of disk; "
         f"{_megabytes(models.weight_bytes() * study.workers)} of weights in memory ({held})",
         markup=False,
     )

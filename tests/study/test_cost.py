@@ -1,6 +1,7 @@
 """The cost table: what it says before the start against what the run then takes."""
 
 import io
+import re
 import shutil
 
 import pytest
@@ -13,7 +14,8 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.model.sizes import adapter_bytes, base_bytes
 from mechcot.model.spec import parse_spec
 from mechcot.study.chains import collect
-from mechcot.study.cost import announce, costs, reading_bytes
+from mechcot.study.cost import announce, costs, made_bytes, reading_bytes
+from mechcot.study.main import run
 from mechcot.study.models import Models
 from mechcot.study.plan import Study, cells
 from mechcot.study.run import jobs, take
@@ -89,7 +91,8 @@ def test_the_table_before_and_the_disk_after(pair, tmp_path):
     said = io.StringIO()
     announce(study, models, todo, console=Console(file=said, width=200))
     total = sum(row.disk for row in costs(todo, layers=2, heads=4))
-    assert f"{total / 1e6:.1f} MB of disk" in said.getvalue()
+    made = made_bytes(todo, layers=2, heads=4, comparisons=1)
+    assert f"{(total + made) / 1e6:.1f} MB of disk" in said.getvalue()
     assert "of weights in memory (2 models together)" in said.getvalue()
     list(take(study, models, todo, chains.by_author))
     files = list(study.out.glob("readings/*/*/*.safetensors"))
@@ -97,6 +100,29 @@ def test_the_table_before_and_the_disk_after(pair, tmp_path):
     assert taken <= total <= 1.5 * taken
     shutil.rmtree(study.out / "readings" / "two")
     assert {row.reader for row in costs(todo, layers=2, heads=4)} == {"two"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "measures", "models"),
+    [
+        (3, ("early_answering",), 2),
+        (70, ("suppression", "step_attention"), 2),
+        (25, ("suppression", "step_attention", "filler"), 3),
+    ],
+)
+def test_the_whole_folder_takes_what_was_said(steps, measures, models, tmp_path):
+    tokenizer = byte_tokenizer(merges=40)
+    names = [save_tiny(tmp_path / str(i), tokenizer, seed=i, context=2048) for i in range(models)]
+    chain = " ".join(f"So {k} + 4 = {k + 4}." for k in range(steps))
+    rows = [chain_of(i) | {"chain": chain} for i in range(2)]
+    traces = write_rows(tmp_path / "chains.jsonl", rows)
+    study = Study(models=tuple(names), out=tmp_path / "out", traces=traces, measures=measures)
+    said = io.StringIO()
+    run(study, console=Console(file=said, width=300))
+    told = float(re.search(r"about ([\d.]+) MB of disk", said.getvalue()).group(1)) * 1e6
+    files = [path for path in study.out.rglob("*") if path.is_file()]
+    taken = sum(-(-path.stat().st_size // 4096) * 4096 for path in files)
+    assert taken / 1.5 <= told <= 1.5 * taken
 
 
 def test_disk_grows_with_the_square_of_the_steps_where_arrays_do():
