@@ -60,7 +60,8 @@ _WORDS = (
     r"think(?:ing|er)?|thoughts?|reason(?:ing|s)?|cot|scratchpad|analysis|reflection|reflecting|monologue|rationale|"
     r"deliberation|brainstorm|antthinking"
 )
-_NAME = rf"(?:[\w.]+[_:|\- ])*?(?:{_WORDS})(?:[_:\- ][\w.]+)*"
+# Parts and separators share no character and are few, so that no text makes the search slow.
+_NAME = rf"(?:[^\W_]{{1,20}}[_:|.\- ]{{1,2}}){{0,6}}?(?:{_WORDS})(?:[_:.\- ]{{1,2}}[^\W_]{{1,20}}){{0,6}}"
 _SHAPE = re.compile(
     rf"(?P<left><\||<\uff5c|\[\||</\||<|\[|\u25c1|\u300a)(?P<slash>/?)(?P<name>{_NAME})(?P<right>\|>|\uff5c>|\|\]|>|\]|\u25b7|\u300b)",
     re.IGNORECASE,

@@ -1,6 +1,7 @@
 """What of a message is the thought: many shapes of one message, and laws for any shape."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -216,3 +217,12 @@ def test_a_hidden_thought_in_a_column_of_its_own_leaves_no_chain(row, said, text
         read(ASKED | row | {text: SAID})
     (found,) = read(ASKED | {"reasoning_summary": "Adds.", "reasoning": THOUGHT, text: SAID})
     assert (found.chain, found.answer) == (THOUGHT, SAID)
+
+
+@pytest.mark.parametrize(
+    "text", ["<" + "a_" * 9000, "<" + "think_" * 9000, "<a b " * 9000, "<think>" * 2000]
+)
+def test_no_text_makes_the_search_for_marks_slow(text):
+    start = time.perf_counter()
+    read(ASKED | {"completion": text + "x"})
+    assert time.perf_counter() - start < 2
