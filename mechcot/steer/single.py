@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Phase, Trace
@@ -56,9 +56,18 @@ def extract_to(
         raise UserError(f"--n: expected at least one pair, got {n}")
     chosen = read_pairs(pairs)[:n] if pairs else style_pairs(n, seed=seed, hops=(2, 4))
     sides = [side for pair in chosen for side in (pair.positive, pair.negative)]
-    preflight(reasoner, [side for side in sides if isinstance(side, Problem)])
     where = Site.parse(site)
-    vector = pair_vectors(reasoner, chosen, sites=[where], seed=seed, **about)[where]
+    try:
+        preflight(reasoner, [side for side in sides if isinstance(side, Problem)])
+        vector = pair_vectors(reasoner, chosen, sites=[where], seed=seed, **about)[where]
+    except (NotMeasurable, UserError) as error:
+        if pairs is not None or "--pairs" in str(error):
+            raise
+        msg = (
+            f"{error} The default pairs are in the shipped models' language; give pairs that {reasoner.name} can read "
+            "(--pairs FILE, JSON lines with id, positive, negative)"
+        )
+        raise UserError(msg) from None
     vector.save(out)
     told = vector.origin
     return f"written: {out} ({told.method} of {len(told.items)} pairs at {where.name}; length {vector.norm:.3g}, {_stability(told)})"

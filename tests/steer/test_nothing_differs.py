@@ -37,7 +37,7 @@ def word_tokenizer(words: str) -> PreTrainedTokenizerFast:
 def foreign(tmp_path_factory):
     """A checkpoint whose tokenizer knows no word of the shipped task."""
     folder = tmp_path_factory.mktemp("foreign")
-    return save_tiny(folder, word_tokenizer("hola mundo uno dos tres"), seed=1)
+    return save_tiny(folder, word_tokenizer("hola mundo uno dos tres The answer is"), seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,15 @@ def test_without_pairs_a_foreign_tokenizer_gets_no_vector_of_nothing(foreign, tm
         out = tmp_path / "v.safetensors"
         told = extract(foreign, out, "--site", "resid_post.1", "--method", method, "--n", "6")
         said = refusal(told, out)
-        assert "come to the same tokens" in said and "6 pairs" in said and "--pairs FILE" in said
+        assert "'<unk> <unk>" in said and "--pairs FILE" in said
+
+
+def test_a_template_that_drops_what_differs_gives_the_same_tokens(base, pairs, monkeypatch):
+    monkeypatch.setattr(
+        "mechcot.steer.extract.prompt_ids", lambda reader, _: reader.encode("find b ?")
+    )
+    with pytest.raises(UserError, match=r"8 pairs .* come to the same tokens .*--pairs FILE"):
+        pair_vectors(base, pairs, sites=[SITE])
 
 
 def test_pairs_that_the_tokenizer_knows_give_a_vector(foreign, tmp_path):
