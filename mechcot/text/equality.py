@@ -20,7 +20,7 @@ from mechcot.text.quantities import quantity, same_quantity
 _LONGEST = 400
 _MOST = 40  # elements of a list
 _CHOICE = re.compile(
-    r"(?:(?:the )?(?:answer|choice|option|alternative)[\s_:-]*)?"
+    r"(?:(?:the )?(?:correct )?(?:answer|choice|option|alternative)(?:\s+is)?[\s_:-]*)?"
     r"(?:[(\[{]\s*([a-z])\s*[)\]}]|([a-z]))\s*(?:[).:\]]?|[).:]\s+(?P<said>\S.*)|(?<=[)\]])\s+(?P<told>\S.*))"
 )
 _BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\langle": r"\rangle", r"\lbrace": r"\rbrace"}  # fmt: skip
@@ -65,7 +65,9 @@ def _plain(text: str) -> str:
     text = spelled_plainly(text)
     text = re.sub(r"\b([AaPp])\.\s?([Mm])\b\.?", r"\1\2", text)
     text = re.sub(r"^(?:approximately|about|roughly|exactly|\\approx|\\sim|≈|~)\s*", "", text)
-    return text.strip().rstrip(".,;").strip().strip('"').casefold()
+    text = text.strip().rstrip(".,;").strip().strip('"')
+    quoted = re.fullmatch(r"'([^']+)'", text)
+    return (quoted[1] if quoted else text).casefold()
 
 
 def _same(left: str, right: str, *, depth: int) -> bool:

@@ -44,6 +44,16 @@ _PARTS = r"(?:(?P<a>\d{1,30})\s*/\s*(?P<b>\d{1,30})|\\frac\s*\{\s*(?P<c>-?\d{1,3
 _FRACTION = re.compile(
     rf"(?P<sign>[-+]?)\s*(?:(?P<whole>\d{{1,30}})(?:\s+|\s*(?=\\frac)))?{_PARTS}"
 )
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS = {
+    **{word: value for value, word in enumerate(_ONES.split(" "))},
+    **{word: 10 * value for value, word in enumerate(_TENS.split(" "), start=2)},
+}
+_SPELLED = re.compile(
+    rf"({_ONES.replace(' ', '|')})|({_TENS.replace(' ', '|')})(?:[\s-]({'|'.join(_ONES.split(' ')[1:10])}))?",
+    re.IGNORECASE,
+)
 _ORDINAL = re.compile(r"(?:the\s+)?(\d{1,30})\s?\^?(?:st|nd|rd|th)", re.IGNORECASE)
 
 
@@ -72,6 +82,9 @@ def spelled_plainly(text: str) -> str:
 def _ascii(text: str) -> str:
     text = re.sub(r"([⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+)", lambda m: f"^{{{m[1].translate(_UP)}}}", text)
     text = re.sub(r"([₀₁₂₃₄₅₆₇₈₉]+)", lambda m: f"_{{{m[1].translate(_DOWN)}}}", text)
+    text = re.sub(
+        r"([∛∜])\s*(\d+|[A-Za-z])", lambda m: rf"\sqrt[{'∛∜'.index(m[1]) + 3}]{{{m[2]}}}", text
+    )
     text = re.sub(r"√\s*(\d+|[A-Za-z])", r"\\sqrt{\1}", text)
     text = re.sub(r"√\s*[({]([^(){}]*)[)}]", r"\\sqrt{\1}", text)
     out = []
@@ -125,9 +138,19 @@ def _number(plain: str) -> Fraction | None:
         return _fraction(match)
     if match := _POWER.fullmatch(plain):
         return (-1 if match["sign"] == "-" else 1) * Fraction(10) ** int(match[2] or match[3])
-    match = _ORDINAL.fullmatch(plain)
-    if match or _EUROPEAN.fullmatch(plain):
-        return Fraction(match[1] if match else plain.replace(".", "").replace(",", "."))
+    return _worded(plain)
+
+
+def _worded(plain: str) -> Fraction | None:
+    """Numbers in English words, ordinals, and groups of thousands with points."""
+    if match := _SPELLED.fullmatch(plain):
+        return Fraction(
+            _WORDS[(match[1] or match[2]).lower()] + _WORDS.get((match[3] or "").lower(), 0)
+        )
+    if match := _ORDINAL.fullmatch(plain):
+        return Fraction(match[1])
+    if _EUROPEAN.fullmatch(plain):
+        return Fraction(plain.replace(".", "").replace(",", "."))
     return None
 
 

@@ -10,6 +10,14 @@ from mechcot.text.quantities import number_only, uncounted
 from mechcot.text.units import unit
 
 SAME = [
+    ("∛8", "2"),
+    ("twelve", "12"),
+    ("Twenty-one", "21"),
+    ("'B'", "B"),
+    ("the answer is B", "B"),
+    ("x<3", "(-\\infty,3)"),
+    ("1 ⅓", "4/3"),
+    ("16:9", "16/9"),
     ("1/2", "0.5"),
     ("50%", "50"),
     ("50%", "0.5"),
@@ -181,6 +189,15 @@ SAME = [
     ("\\begin{pmatrix}1\\\\[4pt]2\\end{pmatrix}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}"),
 ]
 DIFFERENT = [
+    ("twelve", "twenty"),
+    ("x'", "x"),
+    ("forty two thousand", "42"),
+    ("5 quintillion", "5"),
+    ("x \\equiv 1 \\pmod 2", "x \\equiv 1 \\pmod 4"),
+    ("p \\land q", "p \\lor q"),
+    ("10:30", "10:45"),
+    ("5'6\"", "5'7\""),
+    ("1.2.3", "1.2"),
     ("5 million", "5"),
     ("5 thousand", "5"),
     ("5 dozen", "5"),
