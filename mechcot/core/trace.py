@@ -85,7 +85,7 @@ class Answer:
 
     Attributes:
         text: The answer as written, None when none could be read.
-        how: Name of the rule that read it (`tag`, `boxed`, `phrase`, `last_number`, `unread`, ...).
+        how: Name of the rule that read it (`tag`, `boxed`, `phrase`, `heading`, `closing`, `after`, `last_number`, `unread`, ...).
     """
 
     text: str | None
