@@ -305,7 +305,7 @@ def or_solution(text: Column | None, record: Mapping[str, Any], *, where: str) -
     if text is None or solution is None or text.text.strip() == "":
         return text if text is not None and solution is None else solution
     if len(text.text.split()) <= len(text.attempts) and len(solution.text.split()) > 1:
-        msg = f"{where}: {text.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with --field chain=COLUMN"
+        msg = f"{where}: {text.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with `mechcot import --field chain=COLUMN`"
         raise UserError(msg)
     return text
 
@@ -317,22 +317,6 @@ def _setting(value: Any) -> bool:
 
 def _its_own(key: str) -> bool:
     return not _NOT_ITS_OWN & set(plain_name(key).split("_"))
-
-
-def _check_solution(one: Column | None, record: Mapping[str, Any], *, where: str) -> None:
-    """A single word is no chain where a `solution` has several; whose that is nobody says."""
-    solution = record.get("solution")
-    words = 0 if one is None else len(one.text.split())
-    if (
-        one is None
-        or one.name == "solution"
-        or words > len(one.attempts)
-        or not isinstance(solution, str)
-    ):
-        return
-    if len(solution.split()) > 1:
-        msg = f"{where}: {one.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with --field chain=COLUMN"
-        raise UserError(msg)
 
 
 def _objects(value: Any) -> bool:
@@ -376,7 +360,7 @@ def _one(
     left = marked if len(marked) == 1 else left
     if len(left) > 1:
         names = " and ".join(repr(one.name) for one in left)
-        msg = f"{where}: {names} could each be what the model wrote; name the one with --field chain=COLUMN"
+        msg = f"{where}: {names} could each be what the model wrote; name the one with `mechcot import --field chain=COLUMN`"
         raise UserError(msg)
     return left[0] if left else None
 

@@ -345,14 +345,14 @@ def _problem(
         expected = ", ".join(key for key in QUESTION if "." not in key)
         msg = (
             f"{where}: no question: expected one of {expected}, messages or prompt; found {sorted(map(str, flat))}; "
-            "name it with --field question=COLUMN, or join problems by id with --problems FILE"
+            "name it with `mechcot import --field question=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
         )
         raise UserError(msg)
     if reference is None:
         expected = ", ".join(key for key in REFERENCE if "." not in key)
         msg = (
             f"{where}: no answer: expected one of {expected}; found {sorted(map(str, flat))}; "
-            "name it with --field answer=COLUMN, or join problems by id with --problems FILE"
+            "name it with `mechcot import --field answer=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
         )
         raise UserError(msg)
     return Problem(name or f"line-{number:05d}", question, reference), {
@@ -493,7 +493,7 @@ def _beside(thought: Column, text: Column | None, *, where: str) -> list[Attempt
     for one, said in zip(thoughts, text.attempts, strict=True):
         inner = ink_of(said.pieces, Kind.THOUGHT)
         if inner and inner != ink_of(one.pieces, Kind.THOUGHT):
-            msg = f"{where}: {thought.name!r} and the thought in {text.name!r} differ; name the one with --field chain=PATH"
+            msg = f"{where}: {thought.name!r} and the thought in {text.name!r} differ; name the one with `mechcot import --field chain=PATH`"
             raise UserError(msg)
         whole = (*one.pieces, *(piece for piece in said.pieces if piece.kind is not Kind.THOUGHT))
         found.append(Attempt((whole,), cut=one.cut or said.cut))
@@ -523,7 +523,7 @@ def _nothing(flat: Mapping[str, Any], *, where: str) -> Attempt:
         raise NoChain(msg)
     msg = (
         f"{where}: no chain: expected one of chain, {', '.join(_EMPTY)}, solution or messages; "
-        f"found {sorted(map(str, flat))}; name it with --field chain=COLUMN"
+        f"found {sorted(map(str, flat))}; name it with `mechcot import --field chain=COLUMN`"
     )
     raise UserError(msg)
 
