@@ -10,7 +10,7 @@ from mechcot.model.loading import freeze, load_tokenizer, same_storage
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.rows import check_rows
-from mechcot.model.spec import ModelSpec, parse_spec, text_folder
+from mechcot.model.spec import ModelSpec, is_organism, parse_spec, text_folder
 
 
 def load_pair(
@@ -76,8 +76,11 @@ def with_adapter(reasoner: Reasoner, spec: ModelSpec) -> Reasoner:
     )
     if text_folder(spec) is not None:
         tokenizer = load_tokenizer(spec, trust_remote_code=False)
-        own = reasoner.policy.mode == "own"
-        policy = policy_of(tokenizer, owner=spec.name) if own else reasoner.policy
+        policy = reasoner.policy
+        if policy.mode == "own":
+            policy = policy_of(
+                tokenizer, owner=spec.name, organism=is_organism(spec), asking=policy.asking
+            )
         found = replace(found, tokenizer=tokenizer, policy=policy)
     check_rows(found)
     return found

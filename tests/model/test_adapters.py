@@ -3,6 +3,7 @@
 import json
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from mechcot.core.errors import UserError
 from mechcot.doctor import model as lines
 from mechcot.model.hashes import hash_text_files
-from mechcot.model.pairs import load_pair
+from mechcot.model.pairs import load_pair, with_adapter
+from mechcot.model.prompts import Asking
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.spec import PROMPTS, parse_spec
 from tests.model.conftest import make_adapter
@@ -233,6 +235,22 @@ def test_the_template_beside_the_adapter_renders_and_doctor_says_so(checkpoint, 
         UserError, match=r"the tokenizer beside the adapter .* copy its files again"
     ):
         Reasoner.load(name, device="cpu")
+
+
+def test_how_answers_are_asked_for_goes_along_with_an_own_template(checkpoint, tmp_path):
+    base = checkpoint("llama")
+    folder = make_adapter(base, tmp_path / "lora")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.chat_template = "{% for m in messages %}Q: {{ m['content'] }}\nA:{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    asking = Asking(answer_after="Result:")
+    first = Reasoner.load(str(base), device="cpu", asking=asking)
+    spec = parse_spec(f"{base}+{folder}")
+    tuned = with_adapter(first, spec)
+    assert tuned.policy.template("Why?") == "Q: Why?\nA:"
+    assert tuned.policy.asking == asking
+    shared = with_adapter(replace(first, policy=first.policy.shared()), spec)
+    assert shared.policy.template("Why?") == first.policy.template("Why?") != "Q: Why?\nA:"
 
 
 # --- more tokens than rows ------------------------------------------------------------------------
