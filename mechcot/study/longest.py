@@ -23,8 +23,8 @@ from mechcot.study.plan import MOST, Study
 
 ANSWER = 32
 """Tokens that are left for an answer behind the cue."""
-TIMED = (1, 5)
-"""Tokens of two short writings whose difference is the time of a token."""
+TIMED = (1, 1, 9)
+"""Tokens of short writings: the first warms up, the difference of the others is the time of a token."""
 
 
 def longest(study: Study, models: Models, problems: Sequence[Problem]) -> Study:
@@ -89,7 +89,7 @@ def _seconds_a_token(reader: Reasoner, batch: Sequence[Problem]) -> float:
         started = time.perf_counter()
         reader.write(batch, max_tokens=size, batch_size=len(batch), skip=lambda *_: None)
         took.append(time.perf_counter() - started)
-    return max(0.0, took[1] - took[0]) / (TIMED[1] - TIMED[0])
+    return max(0.0, took[-1] - took[-2]) / (TIMED[-1] - TIMED[-2])
 
 
 def told_cut(study: Study, traces: Sequence[Trace]) -> str:
