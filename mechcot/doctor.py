@@ -16,7 +16,7 @@ adapter     which base an adapter names, and which it was given
 """
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -92,8 +92,13 @@ def model(name: str, *, device: str = "auto", dtype: str = "auto") -> Iterator[L
     yield from checks(reader)
 
 
-def checks(reader: "Reasoner") -> Iterator[Line]:
-    """Check a loaded model; a check that breaks is a line, not a crash."""
+def checks(reader: "Reasoner", *, but: Collection[str] = ()) -> Iterator[Line]:
+    """Check a loaded model; a check that breaks is a line, not a crash.
+
+    Args:
+        reader: The model.
+        but: Names of checks that are left out (`lens` imports TransformerLens, about 10 s).
+    """
     from mechcot.model.preflight import weights
 
     found = weights(reader)
@@ -103,6 +108,8 @@ def checks(reader: "Reasoner") -> Iterator[Line]:
     if found.state == "wrong":
         return
     for name, check in CHECKS.items():
+        if name in but:
+            continue
         try:
             yield _line(name, check(reader))
         except (UserError, NotMeasurable) as error:
@@ -225,12 +232,12 @@ def after_blocks(
     from mechcot.model.probe import backbone_of
     from mechcot.model.sites import Site
 
-    n_layers = backbone_of(reader.model).n_layers
-    if len(hidden_states) != n_layers + 1 or hidden_states[0].dim() != 3:
+    parts = backbone_of(reader.model)
+    if len(hidden_states) != parts.n_layers + 1 or not parts.streams:
         return ()
     first = Site("resid_pre", 0)
     embedded = _far(reader.states(ids, [first])[first], hidden_states[0][0]) <= _bound(reader)
-    return [states[0] for states in hidden_states[1 if embedded else 0 :][: n_layers - 1]]
+    return [states[0] for states in hidden_states[1 if embedded else 0 :][: parts.n_layers - 1]]
 
 
 def _far(ours: "Tensor", theirs: "Tensor") -> float:
@@ -272,7 +279,7 @@ def _masks(reader: "Reasoner") -> tuple[bool, str]:
     if not parts.maskable:
         return False, (
             f"steps cannot be hidden: {parts.leak}; suppression, information flow and masked pruning are not measurable, "
-            "everything else is"
+            "what needs no mask is"
         )
     return (
         True,

@@ -31,6 +31,7 @@ from mechcot.model.probe import backbone_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
 
+DOC = Path(__file__).parents[1] / "docs" / "families.md"
 NAMES = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 _FIELDS: Mapping[int, str] = {
     32: "hidden_size d_model n_embd embedding_dim embedding_size word_embed_proj_dim emb_dim lru_width "
@@ -106,6 +107,7 @@ ODD: Mapping[str, Mapping[str, Any]] = {
     "xmod": {"default_language": "en_XX"},
     "zamba": {
         "num_hidden_layers": 4,
+        "attention_hidden_size": 64,
         "attention_head_dim": 16,
         "layers_block_type": ["linear_attention", "linear_attention", "hybrid", "hybrid"],
     },
@@ -151,6 +153,7 @@ class Outcome:
         model: Class.
         refused: The sentence of a refusal; empty where it works.
         masks: Whether steps can be hidden.
+        states: Whether states can be read and edited.
         forks: `packed` or `whole`.
         writing: How texts are written.
         attention: Whether step attention can be read.
@@ -163,6 +166,7 @@ class Outcome:
     model: str
     refused: str = ""
     masks: bool = False
+    states: bool = False
     forks: str = ""
     writing: str = ""
     attention: bool = False
@@ -293,7 +297,12 @@ def outcome(name: str) -> Outcome:
             parts = backbone_of(reader.model)
         except UserError as error:
             return Outcome(name, kind, refused=str(error).replace(str(folder), name))
-    lines = [line for line in _doctor(reader) if not line.ok and line.name != "masks"]
+    told = {"masks"} if parts.streams else {"masks", "identity"}
+    lines = [
+        line
+        for line in doctor.checks(reader, but=("lens",))
+        if not line.ok and line.name not in told
+    ]
     wrong = [f"doctor: {line}" for line in lines]
     trace = reader.read(Completion(PROBLEMS[0], reader.render(PROBLEMS[0]), CHAIN, name))
     wrong += written_wrongly(reader) + hidden_wrongly(reader, trace.ids)
@@ -310,6 +319,7 @@ def outcome(name: str) -> Outcome:
         name,
         kind,
         masks=parts.maskable,
+        states=bool(parts.streams),
         forks="packed" if parts.forkable else "whole",
         writing=how,
         attention=attention,
@@ -317,12 +327,6 @@ def outcome(name: str) -> Outcome:
         wrong=tuple(wrong),
         why=parts.leak,
     )
-
-
-def _doctor(reader: Reasoner) -> list[doctor.Line]:
-    return [
-        doctor.Line(name, *check(reader)) for name, check in doctor.CHECKS.items() if name != "lens"
-    ]
 
 
 @torch.no_grad()
@@ -409,21 +413,27 @@ def table(outcomes: Sequence[Outcome]) -> str:
         "Made by `python -m tools.families`: every causal language model that `transformers` lists is built tiny with random",
         "weights, saved, loaded and tried; `make test-slow` asserts it. *Parity* is the largest relative difference of states, logits and",
         "forked answers from plain runs of Hugging Face. Every family that works writes what plain runs write, alone and in a batch.",
+        "*Writing*: in padded batches, in batches of equal length, or one text alone; where a family has no cache that gives the",
+        "numbers of plain runs, every token is a run of the whole text.",
         "",
-        f"{len(works)} of {len(outcomes)} work, {sum(one.masks for one in works)} of them with hidden steps (suppression, information flow, masked pruning).",
+        f"{len(works)} of {len(outcomes)} work, {sum(one.masks for one in works)} with steps that can be hidden (suppression, information flow, masked pruning).",
         "",
-        "| family | class | forks | steps can be hidden | step attention | writing | parity |",
-        "|---|---|---|---|---|---|---|",
+        "| family | class | states | forks | steps can be hidden | step attention | writing | parity |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for one in works:
-        masks = "yes" if one.masks else f"no: {one.why}"
-        attention = "yes" if one.attention else "no"
-        lines.append(
-            f"| {one.name} | {one.model} | {one.forks} | {masks} | {attention} | {one.writing} | {one.parity:.0e} |"
-        )
+    lines += [row(one) for one in works]
     lines += ["", "| family | class | why not |", "|---|---|---|"]
-    lines += [f"| {one.name} | {one.model} | {one.refused} |" for one in outcomes if one.refused]
+    lines += [row(one) for one in outcomes if one.refused]
     return "\n".join(lines) + "\n"
+
+
+def row(one: Outcome) -> str:
+    """A family's line."""
+    if one.refused:
+        return f"| {one.name} | {one.model} | {one.refused} |"
+    masks = "yes" if one.masks else f"no: {one.why}"
+    states, attention = ("yes" if holds else "no" for holds in (one.states, one.attention))
+    return f"| {one.name} | {one.model} | {states} | {one.forks} | {masks} | {attention} | {one.writing} | {one.parity:.0e} |"
 
 
 def main() -> None:
@@ -437,7 +447,7 @@ def main() -> None:
         outcomes.append(outcome(name))
         print(outcomes[-1], flush=True)
     if not chosen:
-        Path("docs/families.md").write_text(table(outcomes), encoding="utf-8")
+        DOC.write_text(table(outcomes), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -152,6 +152,12 @@ class Backbone:
             msg = f"{site.name}: the model has layers 0 to {self.n_layers - 1}, got {site.layer}; choose one of them"
             raise UserError(msg)
         place = self.places[site.layer].get(site.stream)
+        if place is None and not self.streams:
+            msg = (
+                f"{site.name}: this family ({type(self.model).__name__}) carries no single residual stream between its blocks; "
+                "nothing inside it can be read or edited"
+            )
+            raise UserError(msg)
         if place is None:
             msg = (
                 f"{site.name}: this family ({type(self.model).__name__}) has no {site.stream}; "
@@ -201,9 +207,7 @@ class Backbone:
         if holder is None or head is None or getattr(base.config, "is_encoder_decoder", False):
             raise UserError(_unsupported(model, "a list of blocks and an unembedding"))
         blocks = tuple(_child(holder, _BLOCKS))
-        final_norm = _child(holder, _FINAL_NORM)
-        if final_norm is None:
-            raise UserError(_unsupported(model, "a norm before the unembedding"))
+        final_norm = _child(holder, _FINAL_NORM) or nn.Identity()
         config = base.config
         return cls(
             model=model,

@@ -49,6 +49,8 @@ _REACHES = (
     "rel_extent",
 )
 """Numbers of a config that decide from which length on attention is not full."""
+_CHOSEN = ("keep_window_size", "index_topk", "index_topk_blocks", "indexer_budget")
+"""Those by which the keys are chosen out of the whole text; where scores tie, the choice depends on its length."""
 _FARTHEST = 2**20
 _BREAKS = (
     TypeError,
@@ -144,7 +146,8 @@ def _tokens(backbone: Backbone) -> Tensor:
     rows = backbone.model.get_input_embeddings().weight[: min(size, 4096)]
     whole = rows.isfinite().flatten(1).all(-1).tolist()
     plain = [t for t, finite in enumerate(whole) if finite and t not in named] or [0]
-    length = max(8, min(LENGTH, backbone.context - 1))
+    chooses = any(getattr(config, name, None) is not None for name in _CHOSEN)
+    length = max(8, min(3 * LENGTH if chooses else LENGTH, backbone.context - 1))
     chosen = [plain[(7 * i * i + 5 * i + 11) % len(plain)] for i in range(length)]
     return torch.tensor([chosen], device=backbone.device)
 
@@ -170,7 +173,8 @@ class _Run:
 
     @classmethod
     def of(cls, backbone: Backbone, ids: Tensor, *, hide: Sequence[Hide] | None = None) -> "_Run":
-        sites = [Site("resid_post", layer) for layer in range(backbone.n_layers)]
+        every = range(backbone.n_layers)
+        sites = [Site("resid_post", n) for n in every if "resid_post" in backbone.places[n]]
         states: dict[Site, Tensor] = {}
         taps = capture_taps(backbone, sites, states, keep=lambda batch: batch[0])
         if hide is None:
@@ -214,6 +218,13 @@ def _checked_places(backbone: Backbone, ids: Tensor) -> tuple[Mapping[str, Place
     if not _close(backbone.unembed(hidden), torch.log_softmax(out.logits.float(), dim=-1)):
         msg = f"{name} turns states into logits in a way that is not known here; this family is not supported"
         raise UserError(msg)
+    shape = (ids.shape[1], backbone.d_model)
+    if any(s.shape != shape for site, s in states.items() if site.stream.startswith("resid_p")):
+        return ({},) * backbone.n_layers  # several residual streams (Gemma 3n, hyper-connections)
+    last = states[Site("resid_post", backbone.n_layers - 1)]
+    if isinstance(backbone.final_norm, nn.Identity) and not _close(last, hidden[0]):
+        msg = f"expected a norm that is known here between the last block of {name} and its unembedding; this family is not supported"
+        raise UserError(msg)
     return tuple(_true_places(backbone, layer, states) for layer in range(backbone.n_layers))
 
 
@@ -228,7 +239,7 @@ def _true_places(backbone: Backbone, layer: int, states: States) -> Mapping[str,
     found = {s: states[Site(s, layer)] for s in STREAMS if Site(s, layer) in states}
     places = dict(backbone.places[layer])
     ends = {stream: places[stream] for stream in ("resid_pre", "resid_post")}
-    if "attn_out" not in found or "mlp_out" not in found:
+    if len({found[s].shape for s in found}) > 1 or not {"attn_out", "mlp_out"} <= set(found):
         return ends
     middle = found["resid_pre"] + found["attn_out"]
     if not _close(middle + found["mlp_out"], found["resid_post"]):
@@ -252,15 +263,16 @@ def _is_causal(backbone: Backbone, ids: Tensor, plain: _Run) -> bool:
             f"by {moved:.1e}; this family is not supported"
         )
         raise UserError(msg)
-    cut = 2 * ids.shape[1] // 3
+    cut = min(2 * ids.shape[1] // 3, LENGTH)
     later = _Run.of(backbone, _other(ids, Span(cut, ids.shape[1])))
-    first = _Run.of(backbone, ids[:, :cut])
-    return _stays(plain.moved(later, slice(0, cut)), backbone.dtype) and all(
-        _close(whole[:cut], part)
-        for whole, part in zip(
-            (*plain.layers, plain.hidden), (*first.layers, first.hidden), strict=True
-        )
-    )
+    if not _stays(plain.moved(later, slice(0, cut)), backbone.dtype):
+        return False
+    for stop in range(cut, ids.shape[1], LENGTH):
+        part = _Run.of(backbone, ids[:, :stop])
+        pairs = zip((*plain.layers, plain.hidden), (*part.layers, part.hidden), strict=True)
+        if not all(_close(whole[:stop], states) for whole, states in pairs):
+            return False
+    return True
 
 
 def _takes_masks(backbone: Backbone, ids: Tensor, plain: _Run) -> bool:
@@ -296,14 +308,13 @@ def _leak(backbone: Backbone, ids: Tensor) -> str:
     after = slice(span.stop, length)
     if _stays(here.moved(there, after), backbone.dtype):
         return ""
-    first, moved = next(
-        (layer, change)
-        for layer, (a, b) in enumerate(zip(here.layers, there.layers, strict=True))
-        if not _stays(change := _change(a[after], b[after]), backbone.dtype)
-    )
+    layers = (*here.layers, here.hidden), (*there.layers, there.hidden)
+    changes = [_change(a[after], b[after]) for a, b in zip(*layers, strict=True)]
+    first = next(n for n, change in enumerate(changes) if not _stays(change, backbone.dtype))
     kinds = getattr(backbone.config, "layer_types", None) or ()
     kind = f" ({kinds[first].replace('_', ' ')})" if first < len(kinds) else ""
-    return f"a token hidden from attention still moves later states by {moved:.1e} through layer {first}{kind}"
+    where = f" through layer {first}{kind}" if here.layers else ""
+    return f"a token hidden from attention still moves later states by {changes[first]:.1e}{where}"
 
 
 def _forks(backbone: Backbone, ids: Tensor) -> bool:
