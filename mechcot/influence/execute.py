@@ -9,7 +9,9 @@ thought and ask for the answer as every measure does (mechcot.model.answering).
 
 from collections.abc import Callable, Collection, Mapping
 
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Answer, Phase, Span, Trace
+from mechcot.measure.inputs import unhideable
 from mechcot.model.answering import ask, read_continuation
 from mechcot.model.edits import Hide
 from mechcot.model.reasoner import Reasoner
@@ -47,7 +49,12 @@ def mask(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int)
         trace: A trace in this reader's tokens.
         kept: Indices of the chain steps that stay visible.
         max_new: Longest answer in tokens.
+
+    Raises:
+        NotMeasurable: Nothing can be hidden in this family.
     """
+    if reason := unhideable(reader):
+        raise NotMeasurable(reason)
     chain = trace.phase(Phase.CHAIN)
     prefix = reader.prefix(trace.ids[: chain.start])
     row = [*trace.ids[chain.start : chain.stop], *reader.cue_ids]

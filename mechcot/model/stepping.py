@@ -94,7 +94,8 @@ class State:
         base = getattr(model, "base_model", model)
         about: dict[str, Any] = {"input_ids": self.ids, "use_cache": self.cached, **self.cache}
         if "attention_mask" in names:
-            about["attention_mask"] = self.mask
+            keyless = bool(self.cache) and "past_key_values" not in self.cache
+            about["attention_mask"] = self.real if keyless else self.mask
         if "position_ids" in names | accepted(type(base)):
             about["position_ids"] = self.positions
         if "logits_to_keep" in names and self.last is None:

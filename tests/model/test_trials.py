@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from mechcot import doctor
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Span
+from mechcot.influence.execute import mask
 from mechcot.measure import early_answering, filler, gates, information_flow, suppression
 from mechcot.measure.inputs import Inputs
 from mechcot.model import probe
@@ -60,6 +62,8 @@ def test_where_hidden_steps_leak_hiding_is_not_measurable_and_the_rest_is(family
         reading = measure.measure(one, trace, ANSWER)
         assert math.isnan(reading.value)
         assert f"steps cannot be hidden in {type(one.model).__name__}: " in reading.reason
+    with pytest.raises(NotMeasurable, match="steps cannot be hidden in"):
+        mask(one, trace, {0}, max_new=2)
     ok, said = doctor.CHECKS["masks"](one)
     assert not ok and "suppression, information flow and masked pruning are not measurable" in said
     for measure in (early_answering, filler, gates):
