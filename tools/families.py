@@ -297,11 +297,10 @@ def outcome(name: str) -> Outcome:
             parts = backbone_of(reader.model)
         except UserError as error:
             return Outcome(name, kind, refused=str(error).replace(str(folder), name))
-    told = {"masks"} if parts.streams else {"masks", "identity"}
     lines = [
         line
         for line in doctor.checks(reader, but=("lens",))
-        if not line.ok and line.name not in told
+        if not line.ok and line.name != "masks"
     ]
     wrong = [f"doctor: {line}" for line in lines]
     trace = reader.read(Completion(PROBLEMS[0], reader.render(PROBLEMS[0]), CHAIN, name))
@@ -310,10 +309,12 @@ def outcome(name: str) -> Outcome:
     wrong += [f"states or forks are {far:.1e} off"] if not far <= 1e-3 else []
     with suppress(NotMeasurable):
         early_answering.measure(reader, trace, Inputs(seed=0, answer_tokens=2))
-    attention = False
-    with suppress(UserError, NotMeasurable):
-        step_attention.measure(reader, trace, Inputs(seed=0))
-        attention = True
+    attention = True
+    try:
+        with suppress(NotMeasurable):
+            step_attention.measure(reader, trace, Inputs(seed=0))
+    except UserError:
+        attention = False
     how = ("" if parts.writes.cached else "no cache, ") + parts.writes.batch
     return Outcome(
         name,

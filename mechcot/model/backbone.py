@@ -142,6 +142,14 @@ class Backbone:
         """Streams that every block of this family has."""
         return tuple(s for s in STREAMS if all(s in places for places in self.places))
 
+    @property
+    def no_streams(self) -> str:
+        """What is said of a family without streams."""
+        return (
+            f"{type(self.model).__name__} carries no single residual stream between its blocks, so nothing inside it "
+            "can be read or edited"
+        )
+
     def place(self, site: Site) -> Place:
         """Find where a site is tapped.
 
@@ -153,10 +161,7 @@ class Backbone:
             raise UserError(msg)
         place = self.places[site.layer].get(site.stream)
         if place is None and not self.streams:
-            msg = (
-                f"{site.name}: this family ({type(self.model).__name__}) carries no single residual stream between its blocks; "
-                "nothing inside it can be read or edited"
-            )
+            msg = f"{site.name}: {self.no_streams}"
             raise UserError(msg)
         if place is None:
             msg = (

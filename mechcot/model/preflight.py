@@ -150,6 +150,11 @@ def identity(reader: "Reasoner", ids: Sequence[int]) -> Finding:
     from mechcot.model.edits import Intervention, Replace
     from mechcot.model.sites import Site
 
+    parts = backbone_of(reader.model)
+    if not parts.streams:
+        return Finding(
+            "odd", f"{parts.no_streams}: steering, patching and lenses are not measurable"
+        )
     site = Site("resid_pre", middle(reader))
     at = tuple(range(len(ids) // 2, len(ids)))
     own = reader.states(ids, [site])[site][list(at)]
