@@ -16,6 +16,7 @@ from mechcot.core.options import one_of
 from mechcot.features.cli import app as sae
 from mechcot.influence.cli import register as register_influence
 from mechcot.model import given
+from mechcot.model.asking import Asking, Commands, asks
 from mechcot.organisms.cli import app as organism
 from mechcot.steer.cli import app as steer
 from mechcot.study.cli import explore, figures
@@ -29,6 +30,7 @@ UNUSABLE = {
 
 app = typer.Typer(
     name="mechcot",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -65,6 +67,7 @@ Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.
 
 
 @app.command()
+@asks
 def compare(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
@@ -144,6 +147,8 @@ def compare(  # noqa: PLR0913 - one argument per option
     trust_remote_code: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--trust-remote-code", help="Run code that comes with a model.")
     ] = False,
+    *,
+    asking: Asking,
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
     given.check_problems(problems)
@@ -174,6 +179,7 @@ def compare(  # noqa: PLR0913 - one argument per option
         batch_size=batch_size,
         workers=workers,
         remote_code="trust" if trust_remote_code else "refuse",
+        asking=asking,
         command=_command(),
     )
     run(study)
@@ -241,26 +247,29 @@ def cards(
 
 
 @app.command()
+@asks
 def doctor(
     models: Annotated[
         list[str] | None, typer.Argument(help="Models to check; none: only files.")
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    *,
+    asking: Asking,
 ) -> None:
     """Check the installation and models, one line each; exit 1 when something is wrong."""
     from mechcot import doctor as checks
 
     lines = [*checks.installation()]
     for name in models or []:
-        lines += checks.model(name, device=device, dtype=dtype)
+        lines += checks.model(name, device=device, dtype=dtype, asking=asking)
     for line in lines:
         typer.echo(str(line))
     if not all(line.ok for line in lines):
         raise typer.Exit(1)
 
 
-app.command()(explore)
+app.command()(asks(explore))
 app.command()(figures)
 register_influence(app, organism)
 

@@ -9,9 +9,9 @@ lens        what TransformerLens gives beside them (told; no fault of the model'
 masks       steps can be hidden: what hidden tokens say reaches no later state
 forks       many branches in one packed pass, or one run for each (slower)
 writing     on the model's own cache or without, in which batches
-prompt      the rendered prompt holds the question, and by which template
-answer      an answer written behind the cue is read back
-tokenizer   ids -> text -> ids gives the ids
+prompt      the rendered prompt holds the question, by which template, and which marks stand around a thought
+answer      an answer in words of the model's vocabulary, written behind the cue, is read back
+tokenizer   ids -> text -> ids gives the ids, for a text in words that the vocabulary has
 adapter     which base an adapter names, and which it was given
 """
 
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
+from mechcot.model.asking import AS_FOUND, Asking
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,18 +75,21 @@ def installation() -> Iterator[Line]:
         yield Line("files", ok=here, text=f"organism:{name}, {what}")
 
 
-def model(name: str, *, device: str = "auto", dtype: str = "auto") -> Iterator[Line]:
+def model(
+    name: str, *, device: str = "auto", dtype: str = "auto", asking: Asking = AS_FOUND
+) -> Iterator[Line]:
     """Check one model.
 
     Args:
         name: Spec as on the command line.
         device: `auto`, `cpu`, `cuda`, ...
         dtype: `auto`, `float32`, `bfloat16`.
+        asking: How answers are asked for and read.
     """
     from mechcot.model.reasoner import Reasoner
 
     try:
-        reader = Reasoner.load(name, device=device, dtype=dtype)
+        reader = Reasoner.load(name, device=device, dtype=dtype, asking=asking)
     except UserError as error:
         yield Line("load", ok=False, text=str(error))
         return
@@ -149,7 +153,10 @@ def _rendered_by(reader: "Reasoner") -> str:
 def _problem(reader: "Reasoner") -> Problem:
     if reader.policy.family == "words":
         return _chart()
-    return Problem(id="doctor", question="Tom has 3 apples and buys 4 more. How many?", answer="7")
+    from mechcot.model.vocabulary import spelled
+
+    question = spelled(reader.tokenizer, "Tom has 3 apples and buys 4 more. How many?", words=8)
+    return Problem(id="doctor", question=question, answer=spelled(reader.tokenizer, "7", words=2))
 
 
 @cache
@@ -325,13 +332,25 @@ def _prompt(reader: "Reasoner") -> "Finding":
 
 
 def _answer(reader: "Reasoner") -> tuple[bool, str]:
-    problem = _problem(reader)
-    cue = reader.cue
-    text = f" so 7 .{cue.text}{cue.lead}7{cue.end}"
-    found = reader.read(
-        Completion(problem=problem, prompt=reader.render(problem), text=text, model=reader.name)
-    ).answer
-    return found.text == "7", f"wrote 7 behind {cue.text!r}, read {found.text!r} (rule {found.how})"
+    from mechcot.model.answering import read_continuation
+
+    problem, cue = _problem(reader), reader.cue
+    organism = reader.policy.family == "words"
+    answer = "7" if organism else problem.answer
+    chain = " so 7 ." if organism else f" {problem.question}"
+    text = f"{chain}{cue.text}{cue.lead}{answer}{cue.end}"
+    completion = Completion(problem, reader.render(problem), text, reader.name)
+    written = reader.read(completion).answer.text
+    asked = read_continuation(reader, reader.answer_ids(answer))[1].text
+    told = f"wrote {answer!r} behind {cue.text!r}, read {asked!r}"
+    if asked != answer:
+        return False, f"{told}; give the text that asks for an answer with --cue TEXT"
+    if written != answer:
+        return (
+            False,
+            f"{told}, but {written!r} in a written text; say what stands before an answer with --answer-after TEXT",
+        )
+    return True, told
 
 
 def _tokenizer(reader: "Reasoner") -> "Finding":
@@ -340,15 +359,21 @@ def _tokenizer(reader: "Reasoner") -> "Finding":
     found = spelling(reader, [_problem(reader)])
     if found.state != "ok":
         return found
+    from mechcot.model.vocabulary import knows
+
+    question = _problem(reader).question
     prompt = reader.render(_problem(reader))
+    if not knows(reader.tokenizer, prompt):  # words of the template that the vocabulary lacks
+        prompt = question
     ids = reader.encode(prompt)
     back = reader.decode(ids)
     same_text, same_ids = back == prompt, reader.encode(back) == ids
     what = (
         "the text and the ids" if same_text else "the ids, not the text" if same_ids else "neither"
     )
-    state = "ok" if same_ids else "wrong"
-    return Finding(state, f"{len(ids)} ids -> text -> ids gives back {what}")
+    tried = prompt if len(prompt) <= 48 else f"{prompt[:24]}...{prompt[-24:]}"
+    said = f"{len(ids)} ids -> text -> ids gives back {what}, tried on {tried!r}"
+    return Finding("ok" if same_ids else "wrong", said)
 
 
 CHECKS: dict[str, Callable[["Reasoner"], "Finding | tuple[bool, str]"]] = {

@@ -84,6 +84,7 @@ def chains(readers: Pair[Reasoner], asked: Asked, *, folder: Path) -> list[Trace
 
 def _part(reader: Reasoner, problems: Sequence[Problem], asked: Asked, folder: Path) -> list[Trace]:
     about = [reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in problems]]
+    about += [reader.policy.asking.key] if reader.policy.asking.key else []
     path = folder / f"{digest(*about)}.jsonl"
     if not path.is_file():
         write_traces(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mechcot.model import given
+from mechcot.model.asking import Asking, asks
 
 app = typer.Typer(
     no_args_is_help=True, help="Sparse features on reasoning steps, before and after."
@@ -30,6 +31,7 @@ MaxTokens = Annotated[int, typer.Option(help="Longest completion, in tokens.")]
 
 
 @app.command()
+@asks
 def train(  # noqa: PLR0913 - one argument per option
     base: Base,
     tuned: Tuned,
@@ -51,6 +53,8 @@ def train(  # noqa: PLR0913 - one argument per option
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 600,
     max_tokens: MaxTokens = 512,
     seed: Seed = 0,
+    *,
+    asking: Asking,
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
     given.check_problems(problems)
@@ -66,11 +70,12 @@ def train(  # noqa: PLR0913 - one argument per option
         samples=samples,
         seed=seed,
     )
-    job = Training(base, tuned, site, settings, problems, n, max_tokens, out)
+    job = Training(base, tuned, site, settings, problems, n, max_tokens, out, asking)
     _say(train_and_fit(job))
 
 
 @app.command()
+@asks
 def score(
     dictionary: Dict,
     base: Base,
@@ -79,6 +84,8 @@ def score(
     problems: Problems = None,
     n: Chains = 96,
     seed: Seed = 0,
+    *,
+    asking: Asking,
 ) -> None:
     """Score features on words and on step kinds, and say what changed; writes score.json."""
     _look(dictionary, (base, tuned), problems)
@@ -86,13 +93,16 @@ def score(
     from mechcot.features.findings import score_lines, scored
     from mechcot.features.run import open_study
 
-    study = open_study(dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out)
+    study = open_study(
+        dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out, asking=asking
+    )
     found = scored(study, seed=seed)
     write_json(out / "score.json", found)
     _say([*map(str, study.fits), *score_lines(found), f"written: {out / 'score.json'}"])
 
 
 @app.command()
+@asks
 def falsify(
     dictionary: Dict,
     base: Base,
@@ -104,6 +114,8 @@ def falsify(
     repeats: Annotated[
         int, typer.Option(help="Texts for injection from each chain; more narrow the bound.")
     ] = 1,
+    *,
+    asking: Asking,
 ) -> None:
     """Try to break the claim that features are about reasoning; writes falsify.json."""
     _look(dictionary, (base, tuned), problems)
@@ -111,7 +123,9 @@ def falsify(
     from mechcot.features.findings import falsified, falsify_lines
     from mechcot.features.run import open_study
 
-    study = open_study(dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out)
+    study = open_study(
+        dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out, asking=asking
+    )
     found = falsified(study, seed=seed, repeats=repeats)
     write_json(out / "falsify.json", found)
     _say([*map(str, study.fits), *falsify_lines(found), f"written: {out / 'falsify.json'}"])
@@ -130,6 +144,7 @@ def _say(lines: list[str]) -> None:
 
 
 @app.command()
+@asks
 def patch(
     dictionary: Dict,
     base: Base,
@@ -137,6 +152,8 @@ def patch(
     out: Folder,
     n: Chains = 48,
     seed: Seed = 0,
+    *,
+    asking: Asking,
 ) -> None:
     """Patch stated values through k features instead of the whole state; writes patch.json."""
     _look(dictionary, (base, tuned), None)
@@ -144,7 +161,9 @@ def patch(
     from mechcot.features.patching import patch_lines, patched
     from mechcot.features.run import open_study
 
-    study = open_study(dictionary, base, tuned, problems=None, n=n, seed=seed, out=out)
+    study = open_study(
+        dictionary, base, tuned, problems=None, n=n, seed=seed, out=out, asking=asking
+    )
     found = [patched(study.dictionary, reader, study.traces, seed=seed) for reader in study.readers]
     write_json(out / "patch.json", {"fit": [f.to_json() for f in study.fits], "curves": found})
     _say([*map(str, study.fits), *(line for each in found for line in patch_lines(each))])
@@ -152,6 +171,7 @@ def patch(
 
 
 @app.command()
+@asks
 def vector(
     dictionary: Dict,
     model: Annotated[str, typer.Argument(help="The model that it shall be added to.")],
@@ -160,6 +180,8 @@ def vector(
     problems: Problems = None,
     n: Chains = 32,
     seed: Seed = 0,
+    *,
+    asking: Asking,
 ) -> None:
     """Write a feature as a steering vector, for `mechcot steer apply` and experiment files."""
     _look(dictionary, (model,), problems)
@@ -169,7 +191,7 @@ def vector(
     from mechcot.model.preflight import preflight
     from mechcot.model.reasoner import Reasoner
 
-    reader, found = Reasoner.load(model), load(dictionary)
+    reader, found = Reasoner.load(model, asking=asking), load(dictionary)
     found.check(reader)
     asked = Asked(problems, n, seed + 1000)
     preflight(reader, asked.problems())
@@ -180,6 +202,7 @@ def vector(
 
 
 @app.command()
+@asks
 def probe(
     dictionary: Dict,
     base: Base,
@@ -188,6 +211,8 @@ def probe(
     problems: Problems = None,
     n: Chains = 96,
     seed: Seed = 0,
+    *,
+    asking: Asking,
 ) -> None:
     """Probe features against whole states for kind, use and the known answer; writes probe.json."""
     _look(dictionary, (base, tuned), problems)
@@ -195,7 +220,9 @@ def probe(
     from mechcot.features.probe import probe_lines, probed
     from mechcot.features.run import open_study
 
-    study = open_study(dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out)
+    study = open_study(
+        dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out, asking=asking
+    )
     found = [probed(study.dictionary, reader, study.traces, seed=seed) for reader in study.readers]
     write_json(out / "probe.json", {"fit": [f.to_json() for f in study.fits], "models": found})
     _say([*map(str, study.fits), *(line for each in found for line in probe_lines(each))])

@@ -17,6 +17,7 @@ from mechcot.features.dictionary import Dictionary, load
 from mechcot.features.fit import Fit, fit
 from mechcot.features.states import token_states
 from mechcot.features.training import Settings, train
+from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.sites import Site
@@ -39,6 +40,7 @@ class Training:
     n: int
     max_tokens: int
     out: Path
+    asking: Asking = AS_FOUND
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def train_and_fit(job: Training) -> list[str]:
         UserError: Too few tokens, a site that is not in a model, tokenizers that differ.
     """
     site = Site.parse(job.site)
-    readers = Pair(Reasoner.load(job.base), Reasoner.load(job.tuned))
+    readers = Pair(*(Reasoner.load(name, asking=job.asking) for name in (job.base, job.tuned)))
     for reader in readers:
         _check_site(reader, site)
     asked = Asked(job.problems, job.n, job.settings.seed, max_tokens=job.max_tokens)
@@ -93,7 +95,15 @@ def train_and_fit(job: Training) -> list[str]:
 
 
 def open_study(
-    source: str, base: str, tuned: str, *, problems: str | None, n: int, seed: int, out: Path
+    source: str,
+    base: str,
+    tuned: str,
+    *,
+    problems: str | None,
+    n: int,
+    seed: int,
+    out: Path,
+    asking: Asking = AS_FOUND,
 ) -> Study:
     """Load a dictionary and both models, write fresh chains and fit the dictionary on them.
 
@@ -105,12 +115,13 @@ def open_study(
         n: How many.
         seed: Of problems; an organism's training used another one by 1000.
         out: Where chains are kept.
+        asking: How answers are asked for and read.
 
     Raises:
         UserError: The dictionary does not fit, or no fresh problems are left.
     """
     dictionary = load(source)
-    readers = Pair(Reasoner.load(base), Reasoner.load(tuned))
+    readers = Pair(*(Reasoner.load(name, asking=asking) for name in (base, tuned)))
     for reader in readers:
         dictionary.check(reader)
     record = Path(source) / RECORD
@@ -146,6 +157,7 @@ def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
         "settings": asdict(job.settings),
         "problems": job.problems,
         "n": job.n,
+        **({"asking": job.asking.key} if job.asking.key else {}),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,

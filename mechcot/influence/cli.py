@@ -7,6 +7,7 @@ import typer
 
 from mechcot.core.errors import UserError
 from mechcot.model import given
+from mechcot.model.asking import Asking, asks
 
 Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
@@ -18,9 +19,9 @@ Seed = Annotated[int, typer.Option(help="Seed of random orders and resampling.")
 
 def register(app: typer.Typer, organism: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(prune)
-    app.command()(influence)
-    app.command("prune-online")(prune_online)
+    app.command()(asks(prune))
+    app.command()(asks(influence))
+    app.command("prune-online")(asks(prune_online))
     app.command("import")(import_)
     organism.command("chains")(organism_chains)
 
@@ -39,6 +40,8 @@ def prune(
     seed: Seed = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    *,
+    asking: Asking,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
     given.check_traces(traces)
@@ -48,7 +51,7 @@ def prune(
     from mechcot.model.reasoner import Reasoner
 
     settings = Settings(keep=keep, by=by, seed=seed)
-    reader = Reasoner.load(model, device=device, dtype=dtype)
+    reader = Reasoner.load(model, device=device, dtype=dtype, asking=asking)
     run(reader, load_traces(traces, reader, n=n), settings=settings, out=out)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
@@ -61,6 +64,8 @@ def influence(
     seed: Seed = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    *,
+    asking: Asking,
 ) -> None:
     """Show who listens to which step, by kind, corrected for distance and length."""
     if len(models) > 2:
@@ -72,7 +77,7 @@ def influence(
     from mechcot.influence.received import run
     from mechcot.model.reasoner import Reasoner
 
-    first = Reasoner.load(models[0], device=device, dtype=dtype)
+    first = Reasoner.load(models[0], device=device, dtype=dtype, asking=asking)
     readers = [first]
     if len(models) == 2:
         policy = first.policy.shared()
@@ -84,7 +89,7 @@ def influence(
     typer.echo(f"written: {out / 'index.html'}")
 
 
-def prune_online(
+def prune_online(  # noqa: PLR0913 - one argument per option
     model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
     source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
     out: Out,
@@ -100,6 +105,8 @@ def prune_online(
     seed: Seed = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    *,
+    asking: Asking,
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
     given.check_problems(source)
@@ -109,7 +116,7 @@ def prune_online(
     from mechcot.text.problems import load_problems
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
-    reader = Reasoner.load(model, device=device, dtype=dtype)
+    reader = Reasoner.load(model, device=device, dtype=dtype, asking=asking)
     result = run_online(reader, load_problems(source)[:n], ways=ways, out=out, seed=seed)
     typer.echo("\n".join(told(result)))
     typer.echo(f"written: {out / 'online.json'}")

@@ -1,5 +1,6 @@
 """Traces for one reader: mechcot's own JSON lines, or chains written elsewhere."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -42,8 +43,16 @@ def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[T
         msg = f"{path}: no traces in it; expected JSON lines with question, chain, answer"
         raise UserError(msg)
     if {"schema", "ids", "steps"} <= first[2].keys():
-        return [with_kinds(trace) for trace in read_traces(path)[:n]]
+        traces = read_traces(path)[:n]
+        if reader.policy.asking.key:  # the file's answers were read as its author's files say
+            traces = [_answered(reader, trace) for trace in traces]
+        return [with_kinds(trace) for trace in traces]
     loaded = read_chains(path)
     if loaded.left_out:
         Console(stderr=True).print(loaded.told(), markup=False)
     return [with_kinds(read_chain(reader, chain)) for chain in loaded.chains[:n]]
+
+
+def _answered(reader: Reasoner, trace: Trace) -> Trace:
+    """The trace with the answer that its text states to this reader."""
+    return replace(trace, answer=reader.retoken(trace, trace.prompt, trace.completion).answer)

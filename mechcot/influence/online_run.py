@@ -210,4 +210,5 @@ def _key(reader: Reasoner, problem: Problem, how: Online) -> str:
         problem.id,
         problem.answer,
         asdict(how),
+        *([reader.policy.asking.key] if reader.policy.asking.key else []),
     )

@@ -26,6 +26,7 @@ from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import is_known, needed_steps
 from mechcot.text.answers import same_answer
+from mechcot.text.unread import check_read
 from mechcot.view.prune_page import page
 
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -79,6 +80,8 @@ def run(
         UserError: No trace can be pruned, or the model is not fit (`mechcot.model.preflight`).
     """
     preflight(reader, rendered(reader, traces))
+    for author in dict.fromkeys(trace.author for trace in traces):
+        check_read([trace for trace in traces if trace.author == author], author=author)
     usable, every, left_out = _usable(reader, traces)
     items = []
     for trace in tqdm(usable, desc="pruning", unit="trace"):
@@ -225,7 +228,8 @@ def _none_left(traces: Sequence[Trace], left_out: Sequence[dict[str, str]]) -> s
 def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Settings) -> str:
     others = digest([list(each.ids) for each in usable])
     about = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
-    return digest(SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about)
+    said = [reader.policy.asking.key] if reader.policy.asking.key else []
+    return digest(SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about, *said)
 
 
 def _write(

@@ -7,12 +7,22 @@ decoded piece (some drop one), so a continuation is encoded and decoded together
 from collections.abc import Sequence
 from typing import Any
 
+from mechcot.core.errors import NotMeasurable
+
 _ANCHORS = ("a", ":", ".")
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text; nothing is added, special tokens stand in the text."""
-    return list(tokenizer.encode(text, add_special_tokens=False))
+    """Token ids of a text; nothing is added, special tokens stand in the text.
+
+    Raises:
+        NotMeasurable: The vocabulary has no token for a part of it, and none for what it does not know.
+    """
+    try:
+        return list(tokenizer.encode(text, add_special_tokens=False))
+    except Exception as error:  # a tokenizer's own, of no common kind
+        msg = f"the tokenizer cannot encode {text[:40]!r}: {error}"
+        raise NotMeasurable(msg) from error
 
 
 def decode(tokenizer: Any, ids: Sequence[int]) -> str:
@@ -31,7 +41,7 @@ def encode_behind(tokenizer: Any, text: str) -> list[int]:
     for anchor in _ANCHORS:
         try:
             head, whole = encode(tokenizer, anchor), encode(tokenizer, anchor + text)
-        except Exception:  # noqa: BLE001 - a vocabulary without an unknown token cannot encode every anchor
+        except NotMeasurable:
             continue
         if head and whole[: len(head)] == head and unknown not in head:
             return whole[len(head) :]

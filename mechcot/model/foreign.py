@@ -39,7 +39,7 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
     policy = reader.policy
     prompt = reader.render(chain.problem)
     thought, answer, closed = chain.chain, chain.answer, chain.closed
-    if not closed and not chain.cut and policy.opening:
+    if not closed and not chain.cut and policy.tags is not None and policy.family == "tagged":
         thought, answer = _divided(thought, after=policy.asking.answer_after)
         closed = bool(answer)
     text = joined(thought, policy.closing, answer) if closed else thought

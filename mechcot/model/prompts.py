@@ -22,9 +22,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.model.encoding import decode
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.encoding import decode, encode
 from mechcot.model.thoughts import Marks, Render, find_marks, given, turn_end
 from mechcot.text.tags import ThoughtTags
 
@@ -32,38 +33,15 @@ PLAIN_TEMPLATE = "Question: {question}\nAnswer: Let's think step by step.\n"
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 _PROBE = "What is 1 + 1?"
 _BOX = "The final answer is \\boxed{"
-_ASKS = ("The answer is", "the answer is", "Answer:", "answer :", "answer:", "Answer", "answer")
+_ASKS = (
+    *("The answer is", "the answer is", "Answer:", "Answer :", "answer :", "answer:"),
+    *("Result:", "Result :", "result :", "Answer", "answer", "result"),
+)
 _PAIRED = {"{": "}", "(": ")", "[": "]", "**": "**", "$": "$", "<answer>": "</answer>"}
 """What ends an answer behind a cue that ends so."""
 
 Family = Literal["words", "tagged", "chat", "plain"]
 Thinking = Literal["on", "off"]
-
-
-@dataclass(frozen=True)
-class Asking:
-    """What a user says about asking for answers and reading them; the defaults leave it to the model's files.
-
-    Attributes:
-        cue: The exact text behind a chain that asks for the answer, closing mark included.
-        answer_after: What stands before an answer that a model wrote.
-        think: The marks of the thought, or `none`: the model has none.
-        last_number: Whether the last number is read where no answer is stated.
-    """
-
-    cue: str | None = None
-    answer_after: str | None = None
-    think: ThoughtTags | Literal["none"] | None = None
-    last_number: bool = False
-
-    @property
-    def key(self) -> str:
-        """For the names of finished items: "" where nothing was said."""
-        return "" if self == AS_FOUND else repr(self)
-
-
-AS_FOUND = Asking()
-"""As the model's files say."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +173,7 @@ def policy_of(
     """
     render = _renderer(tokenizer, thinking, owner)
     marks = _marks(tokenizer, render, asking, owner)
-    breaks = spells(tokenizer, "a\nb", exactly=True) or spells(tokenizer, "\n", exactly=True)
+    breaks = any("\n" in _back(tokenizer, text) for text in ("a\nb", "\n"))
     if render:
         template = _chat_template(render)
         source = f"chat template, enable_thinking={thinking}"
@@ -217,7 +195,7 @@ def policy_of(
         instruction=instruction,
         tags=marks.tags if marks else None,
         cue=_cue(tokenizer, family, closing, breaks=breaks, asking=asking, owner=owner),
-        opening=_flat(marks.opening, breaks=breaks) if marks and family == "tagged" else "",
+        opening=_opening(family, marks, breaks=breaks),
         closing=closing,
         marks=marks.source if marks else "",
         asking=asking,
@@ -228,7 +206,7 @@ def _marks(tokenizer: Any, render: Render | None, asking: Asking, owner: str) ->
     if asking.think == "none":
         return None
     if asking.think is not None:
-        return given(asking.think, render)
+        return given(ThoughtTags(*asking.think), render)
     return find_marks(tokenizer, render, owner=owner)
 
 
@@ -240,28 +218,31 @@ def _family(*, organism: bool, has_chat: bool, marked: bool) -> Family:
     return "chat" if has_chat else "plain"
 
 
-def spells(tokenizer: Any, text: str, *, exactly: bool = False) -> bool:
-    """True when the tokenizer can write `text`: no unknown token, nothing lost.
+def spells(tokenizer: Any, text: str) -> bool:
+    """True when the tokenizer can write `text`: no unknown token, nothing lost but white space at its ends."""
+    return _back(tokenizer, text).strip() == text.strip()
 
-    Args:
-        tokenizer: A Hugging Face tokenizer.
-        text: The text.
-        exactly: Whether white space at its ends counts too.
-    """
+
+def _back(tokenizer: Any, text: str) -> str:
+    """A text behind its tokens; "" where a part of it is unknown."""
     try:
-        ids = tokenizer.encode(text, add_special_tokens=False)
-    except Exception:  # noqa: BLE001 - a vocabulary without an unknown token raises whatever its author chose
-        return False
+        ids = encode(tokenizer, text)
+    except NotMeasurable:
+        return ""
     unknown = getattr(tokenizer, "unk_token_id", None)
-    if unknown is not None and unknown in ids:
-        return False
-    back = decode(tokenizer, ids)
-    return back == text if exactly else back.strip() == text.strip()
+    return "" if unknown is not None and unknown in ids else decode(tokenizer, ids)
 
 
 def _flat(text: str, *, breaks: bool) -> str:
     """A text in which single spaces stand for the line breaks that a vocabulary does not have."""
     return text if breaks else f" {text.strip()} "
+
+
+def _opening(family: Family, marks: Marks | None, *, breaks: bool) -> str:
+    """What stands between a prompt that opens no thought and the chain."""
+    if marks is not None and family == "tagged":
+        return _flat(marks.opening, breaks=breaks)
+    return "" if breaks or family == "words" else " "
 
 
 def _closing(family: Family, marks: Marks | None, *, breaks: bool, closed: bool) -> str:

@@ -20,10 +20,11 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model import compat, encoding
 from mechcot.model.adapters import attach
+from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.authoring import Skip, author_traces
 from mechcot.model.hashes import hash_module, hash_spec
 from mechcot.model.loading import Placement, freeze, load_base
-from mechcot.model.prompts import AS_FOUND, AnswerCue, Asking, PromptPolicy, ending_of, policy_of
+from mechcot.model.prompts import AnswerCue, PromptPolicy, ending_of, policy_of
 from mechcot.model.rows import check_rows
 from mechcot.model.spec import ModelSpec, is_organism, parse_spec
 from mechcot.model.writing import Sampling, stop_ids
@@ -281,7 +282,10 @@ class Reasoner:
         about |= {"otherwise": "last_number" if asking.last_number else "closing"}
         if self.policy.family == "words":
             about |= {"segmenter": "word_dot", "family": "organism"}
-        return read(completion, self.tokenizer, **about)
+        trace = read(completion, self.tokenizer, **about)
+        if trace.answer.text is None and asking.cue and not asking.answer_after and self.cue.lead:
+            return read(completion, self.tokenizer, **about | {"after": self.cue.ask.strip()})
+        return trace
 
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
         """A trace about other text, read the way `trace` was (same problem, author and id).

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mechcot.model import given
+from mechcot.model.asking import Asking, asks
 
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
 
@@ -20,11 +21,14 @@ Problems = Annotated[str | None, typer.Option(help="JSON lines; default the ship
 
 
 @app.command()
+@asks
 def run(
     experiment: Annotated[Path, typer.Argument(help="A TOML file, see experiments/.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; default artifacts/steer/NAME. Resumes.")
     ] = None,
+    *,
+    asking: Asking,
 ) -> None:
     """Run an experiment file: tables, dose curves and one page."""
     given.check_experiment(experiment)
@@ -32,11 +36,12 @@ def run(
     from mechcot.steer.spec import load
 
     where = out or Path("artifacts/steer") / experiment.stem
-    go(load(experiment), where)
+    go(load(experiment), where, asking=asking)
     typer.echo(f"written: {where / 'report.html'}")
 
 
 @app.command()
+@asks
 def extract(
     model: Model,
     out: Out,
@@ -49,6 +54,8 @@ def extract(
     method: Annotated[str, typer.Option(help="mean difference, pca or probe.")] = "mean difference",
     n: Count = 50,
     seed: int = 1,
+    *,
+    asking: Asking,
 ) -> None:
     """Make a vector from contrastive pairs and write it with its origin."""
     given.check_pairs(pairs)
@@ -57,10 +64,11 @@ def extract(
     from mechcot.steer.single import extract_to
 
     about: dict[str, Any] = {"pairs": pairs, "read": read, "method": method, "n": n, "seed": seed}
-    typer.echo(extract_to(Reasoner.load(model), out, site=site, **about))
+    typer.echo(extract_to(Reasoner.load(model, asking=asking), out, site=site, **about))
 
 
 @app.command()
+@asks
 def apply(  # noqa: PLR0913 - one argument per option
     model: Model,
     vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
@@ -75,6 +83,8 @@ def apply(  # noqa: PLR0913 - one argument per option
     force: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
     ] = False,
+    *,
+    asking: Asking,
 ) -> None:
     """Write chains under a vector (JSON lines of traces) and say what changed."""
     _look(model, vector, problems)
@@ -83,7 +93,7 @@ def apply(  # noqa: PLR0913 - one argument per option
     from mechcot.steer.vectors import SteeringVector
 
     for line in apply_to(
-        Reasoner.load(model),
+        Reasoner.load(model, asking=asking),
         SteeringVector.load(vector),
         out,
         doses=(nats,),
@@ -97,6 +107,7 @@ def apply(  # noqa: PLR0913 - one argument per option
 
 
 @app.command()
+@asks
 def sweep(  # noqa: PLR0913 - one argument per option
     model: Model,
     vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
@@ -111,6 +122,8 @@ def sweep(  # noqa: PLR0913 - one argument per option
     force: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
     ] = False,
+    *,
+    asking: Asking,
 ) -> None:
     """`apply` at several doses; one file of traces a dose in --out."""
     _look(model, vector, problems)
@@ -119,7 +132,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     from mechcot.steer.vectors import SteeringVector
 
     for line in apply_to(
-        Reasoner.load(model),
+        Reasoner.load(model, asking=asking),
         SteeringVector.load(vector),
         out,
         doses=numbers(doses),

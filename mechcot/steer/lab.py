@@ -9,6 +9,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.core.trace import StepKind, Trace
+from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.authoring import write_under
 from mechcot.model.hand import Hand, Line
 from mechcot.model.preflight import preflight
@@ -34,6 +35,7 @@ from mechcot.steer.spec import Experiment
 from mechcot.steer.styles import questions, style_pairs, styled
 from mechcot.steer.switch import Phrases, SwitchPenalty, matched_tokens
 from mechcot.steer.vectors import SteeringVector
+from mechcot.text.unread import check_read
 
 PLAIN = Hand(kinds=by_law)
 AS_VECTOR = ("vector", "vector, bare", "truncation")
@@ -48,9 +50,11 @@ class Lab:
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, experiment: Experiment) -> "Lab":
+    def open(cls, experiment: Experiment, *, asking: Asking = AS_FOUND) -> "Lab":
         """Load the models; vectors of one on another need one width."""
-        lab = cls(experiment, {name: Reasoner.load(name) for name in experiment.models})
+        lab = cls(
+            experiment, {name: Reasoner.load(name, asking=asking) for name in experiment.models}
+        )
         for reader in lab.models.values():
             preflight(reader, lab.items)
         return lab
@@ -63,7 +67,9 @@ class Lab:
 
     def clean(self, model: str) -> list[Trace]:
         """The model's own texts for the items."""
-        return self._once(("clean", model), lambda: self._write(model, self.items))
+        texts = self._once(("clean", model), lambda: self._write(model, self.items))
+        check_read(texts, author=model)
+        return texts
 
     def chains(self, model: str) -> list[Trace]:
         """Clean chains on other questions, where doses are measured and tokens counted."""

@@ -21,6 +21,7 @@ from mechcot.steer.spec import HOW
 from mechcot.steer.styles import questions, style_pairs
 from mechcot.steer.vectors import Origin, SteeringVector
 from mechcot.text.problems import json_lines, load_problems, text_field
+from mechcot.text.unread import check_read
 
 CHAINS = 6
 
@@ -144,6 +145,7 @@ def apply_to(
     preflight(reasoner, items)
     where = Where(phases=tuple(_phase(name) for name in phases.split(",")))
     clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
+    check_read(clean, author=reasoner.name)
     yield f"clean: {_told(clean)}"
     for nats in doses:
         turned = vector if nats >= 0 else -vector

@@ -27,6 +27,7 @@ from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
 from mechcot.text.traces_in import Loaded, read_chains
+from mechcot.text.unread import check_read
 
 
 def problems_of(study: Study) -> list[Problem]:
@@ -110,6 +111,8 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
         for each in unwritten(study, models, name, problems)
     ]
     author = None if study.author == "own" else next(iter(by_author))
+    for name in by_author if author is None else (author,):
+        check_read(by_author[name], author=name)
     used = [
         trace
         for name in (by_author if author is None else (author,))

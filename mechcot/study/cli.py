@@ -7,6 +7,7 @@ import typer
 
 from mechcot.core.errors import UserError
 from mechcot.model import given
+from mechcot.model.asking import Asking
 
 
 def explore(
@@ -30,6 +31,8 @@ def explore(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N (with --features)")] = "auto",
+    *,
+    asking: Asking,
 ) -> None:
     """Write the trace explorer of a run: one HTML file, opens offline."""
     if feature and features is None:
@@ -40,7 +43,9 @@ def explore(
     from mechcot.study.explore import explore as opened
     from mechcot.study.plan import EXPLORER
 
-    found = opened(run, items=item, dictionary=features, features=feature, device=device)
+    found = opened(
+        run, items=item, dictionary=features, features=feature, device=device, asking=asking
+    )
     path = out or run / EXPLORER
     found.write(path)
     typer.echo(f"{len(found.data.items)} traces: {path}")

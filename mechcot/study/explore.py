@@ -18,6 +18,7 @@ from mechcot.core.result import HeadSteps, LayerSteps, StepMatrix
 from mechcot.core.store import read_json, read_traces
 from mechcot.core.trace import Trace
 from mechcot.measure.registry import MEASURES
+from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.given import check_run
 from mechcot.study.carrier import carrier, lead_key, strongest
 from mechcot.study.strips import strips_of_run
@@ -48,6 +49,7 @@ def explore(
     dictionary: Path | str | None = None,
     features: Sequence[int] | None = None,
     device: str = "auto",
+    asking: Asking = AS_FOUND,
 ) -> Explorer:
     """Open a run folder of `mechcot compare`.
 
@@ -58,6 +60,7 @@ def explore(
             tokens; the models are then loaded again and read every trace once. None: no features, no model is loaded.
         features: Numbers of its features; None: chosen, see `mechcot.study.strips`.
         device: Where the models are loaded: `auto`, `cpu`, `cuda`, ...
+        asking: How answers are asked for and read, where models are loaded.
 
     Raises:
         UserError: The folder is not a finished run, an id or a feature is unknown, the dictionary does not fit, or a
@@ -90,6 +93,7 @@ def explore(
             features=features,
             read_by=read_by,
             device=device,
+            asking=asking,
         )
     return explorer(
         traces,

@@ -65,8 +65,9 @@ class Models:
         return hash_spec(self._spec(name)) or self.get(name).weights_hash
 
     def text_hash(self, name: str) -> str:
-        """Hash of a model's tokenizer, template and generation settings."""
-        return hash_text_files(self._spec(name))
+        """Hash of a model's tokenizer, template and generation settings, and of what the user said about its answers."""
+        files, said = hash_text_files(self._spec(name)), self.study.asking.key
+        return digest(files, said) if said else files
 
     def _spec(self, name: str) -> ModelSpec:
         """The spec of a model of the study, or of the one that a null is made from."""
@@ -134,6 +135,7 @@ class Models:
             device_map=self.study.device_map,
             trust_remote_code=self.study.remote_code == "trust",
             policy=self._policy,
+            asking=self.study.asking,
         )
         if self.study.template == "shared" and name == self.first:
             self._policy = reasoner.policy.shared()

@@ -16,6 +16,7 @@ from typing import Literal
 from mechcot.core.errors import UserError
 from mechcot.measure.inputs import DRAWS
 from mechcot.measure.registry import PAIRED, chosen
+from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.spec import ModelSpec, distinct_names, parse_spec
 from mechcot.model.writing import Sampling
 
@@ -60,6 +61,7 @@ class Study:
         temperature: Sampling temperature, 0 is greedy.
         workers: Processes that read side by side, one thread each; every one loads the models.
         remote_code: `refuse`, or `trust` when the user asked for it by name.
+        asking: How answers are asked for and read; as the models' files say by default.
         command: The command line, for the report.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.study.able`.
     """
@@ -85,6 +87,7 @@ class Study:
     temperature: float = 0.0
     workers: int = 1
     remote_code: Literal["refuse", "trust"] = "refuse"
+    asking: Asking = AS_FOUND
     command: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
 

@@ -16,6 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Trace
 from mechcot.features.dictionary import Dictionary, load
 from mechcot.features.reads import KINDS, read_features, selectivity
+from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.spec import distinct_names, parse_spec
@@ -88,6 +89,7 @@ def strips_of_run(
     features: Sequence[int] | None,
     read_by: Mapping[str, Collection[str]],
     device: str = "auto",
+    asking: Asking = AS_FOUND,
 ) -> dict[str, FeatureStrip]:
     """Load the models of a finished run and a dictionary, and read the features.
 
@@ -98,6 +100,7 @@ def strips_of_run(
         features: See `strips`.
         read_by: See `strips`.
         device: `auto`, `cpu`, `cuda`, ...
+        asking: How answers are asked for and read.
 
     Raises:
         UserError: A model is no longer what the run read, or see `strips`.
@@ -106,7 +109,7 @@ def strips_of_run(
     specs = distinct_names(tuple(parse_spec(model["spec"]) for model in models))
     readers = []
     for spec, model in zip(specs, models, strict=True):
-        reader = Reasoner.load(spec, device=device)
+        reader = Reasoner.load(spec, device=device, asking=asking)
         if reader.weights_hash != model["weights"]:
             msg = (
                 f"{model['spec']} has other weights than the run read ({reader.weights_hash}, not {model['weights']}); "

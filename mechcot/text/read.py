@@ -260,11 +260,28 @@ def _from_decoding(
         bare = len(text[start:position].lstrip())
         begins += [position - bare if bare else start] * group
     if text[position:].strip():
+        if "\ufffd" in text:
+            return _by_prefixes(text, decode, context, ids)
         msg = (
             f"completion of {completion.problem.id}: the ids do not spell the text; they end before "
             f"{text[position : position + 40]!r}"
         )
         raise NotMeasurable(msg)
+    return _never_falling(begins)
+
+
+def _by_prefixes(
+    text: str, decode: Callable[[list[int]], str], context: Sequence[int], ids: Sequence[int]
+) -> list[int]:
+    """Where tokens begin in a text that holds bytes which are no character: as far as what stands before them decodes to it."""
+    head = len(decode([*context]))
+    begins = []
+    for here in range(len(ids)):
+        spelled = decode([*context, *ids[:here]])[head:].rstrip("\ufffd")
+        same = next(
+            (i for i, (a, b) in enumerate(zip(spelled, text, strict=False)) if a != b), None
+        )
+        begins.append(min(len(spelled), len(text) - 1) if same is None else same)
     return _never_falling(begins)
 
 

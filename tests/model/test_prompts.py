@@ -5,8 +5,9 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.model.asking import Asking
 from mechcot.model.encoding import encode, encode_behind
-from mechcot.model.prompts import AnswerCue, Asking, PromptPolicy, policy_of
+from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
 
 QUESTION = Problem("q", "What is 3 + 4?", "7")
 

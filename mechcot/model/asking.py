@@ -1,0 +1,145 @@
+"""What a user says about asking for answers and reading them, and the options of the command line that say it."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from mechcot.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a user says about asking for answers and reading them; the defaults leave it to the model's files.
+
+    Attributes:
+        cue: The exact text behind a chain that asks for the answer, closing mark included.
+        answer_after: What stands before an answer that a model wrote.
+        think: The two marks of the thought, or `none`: the model has none.
+        last_number: Whether the last number is read where no answer is stated.
+    """
+
+    cue: str | None = None
+    answer_after: str | None = None
+    think: tuple[str, str] | Literal["none"] | None = None
+    last_number: bool = False
+
+    @property
+    def key(self) -> str:
+        """For the names of finished items: "" where nothing was said."""
+        return "" if self == AS_FOUND else repr(self)
+
+
+AS_FOUND = Asking()
+"""As the model's files say."""
+
+
+NONE = "none"
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "cue": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--cue",
+                help="The exact text behind a chain that asks for the answer, closing mark included (\\n: line break).",
+            ),
+        ],
+        None,
+    ),
+    "answer_after": (
+        Annotated[
+            str | None,
+            typer.Option("--answer-after", help="What stands before an answer that a model wrote."),
+        ],
+        None,
+    ),
+    "think": (
+        Annotated[
+            tuple[str, str] | None,
+            typer.Option(
+                "--think",
+                metavar="OPEN CLOSE",
+                help="The marks of a thought, where the model's files show others; none: it has none.",
+            ),
+        ],
+        None,
+    ),
+    "read_last_number": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--read-last-number", help="Read the last number where no answer is stated."
+            ),
+        ],
+        False,
+    ),
+}
+
+
+def asks(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options `--cue`, `--answer-after`, `--think`, `--read-last-number`; it takes them as one `asking`."""
+    signature = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> Any:
+        said = {name: given.pop(name) for name in _OPTIONS}
+        return command(**given, asking=asking_of(**said))
+
+    own = [one for one in signature.parameters.values() if one.name != "asking"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _OPTIONS.items()
+    ]
+    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in (*own, *added)}
+    return run
+
+
+def asking_of(
+    *,
+    cue: str | None,
+    answer_after: str | None,
+    think: tuple[str, str] | None,
+    read_last_number: bool,
+) -> Asking:
+    r"""The options as one value; `\n` in a text is a line break, since a command line can hardly hold one.
+
+    Raises:
+        UserError: An option is empty.
+    """
+    for option, text in (("--cue", cue), ("--answer-after", answer_after)):
+        if text is not None and not text.strip():
+            msg = f"{option}: expected a text, got {text!r}; leave the option out to let the model's files say it"
+            raise UserError(msg)
+    marks: tuple[str, str] | Literal["none"] | None = None
+    if think is not None:
+        if not all(mark.strip() for mark in think):
+            msg = "--think: expected the mark that opens a thought and the one that closes it, got an empty one"
+            raise UserError(msg)
+        marks = NONE if set(think) == {NONE} else (_unescaped(think[0]), _unescaped(think[1]))
+    return Asking(
+        cue=_unescaped(cue),
+        answer_after=_unescaped(answer_after),
+        think=marks,
+        last_number=read_last_number,
+    )
+
+
+def _unescaped(text: Any) -> Any:
+    return text if text is None else text.replace("\\n", "\n")
+
+
+class Commands(TyperGroup):
+    """The commands; `--think none` stands for both marks."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line."""
+        places = [i for i, one in enumerate(args[:-1]) if one == "--think" and args[i + 1] == NONE]
+        for place in reversed(places):
+            if args[place + 2 : place + 3] != [NONE]:
+                args = [*args[: place + 2], NONE, *args[place + 2 :]]
+        return super().parse_args(ctx, args)
