@@ -182,7 +182,7 @@ def policy_of(
     marked = marks is not None and (render is not None or asking.think is not None)
     family = _family(organism=organism, has_chat=render is not None, marked=marked)
     if instruction is None:
-        boxed = family in {"tagged", "chat"} and spells(tokenizer, BOXED)
+        boxed = family in {"tagged", "chat"} and breaks and spells(tokenizer, BOXED)
         instruction = BOXED if boxed else ""
     closed = marks is not None and marks.tags.close in template(_PROBE).rpartition(_PROBE)[2]
     closing = _closing(family, marks, breaks=breaks, closed=closed)
