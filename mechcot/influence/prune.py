@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, read_json, write_bytes, write_json, write_text
-from mechcot.core.trace import Trace
+from mechcot.core.trace import Phase, Trace
 from mechcot.influence.closure import fill
 from mechcot.influence.execute import EXECUTORS
 from mechcot.influence.frontier import COLUMNS, frontier, truth_rows
@@ -80,9 +80,11 @@ def run(
         UserError: No trace can be pruned, or the model is not fit (`mechcot.model.preflight`).
     """
     preflight(reader, rendered(reader, traces))
-    for author in dict.fromkeys(trace.author for trace in traces):
-        check_read([trace for trace in traces if trace.author == author], author=author)
     usable, every, left_out = _usable(reader, traces)
+    # a file may hold chains alone: what stands behind no closing mark is no answer that could not be read
+    answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]
+    for author in dict.fromkeys(trace.author for trace in answered):
+        check_read([trace for trace in answered if trace.author == author], author=author)
     items = []
     for trace in tqdm(usable, desc="pruning", unit="trace"):
         path = out / "items" / f"{_key(reader, trace, usable, settings)}.json"

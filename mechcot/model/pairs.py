@@ -6,6 +6,7 @@ from typing import Any
 
 from mechcot.core.pair import Pair
 from mechcot.model.adapters import attach
+from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.loading import freeze, load_tokenizer, same_storage
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
@@ -21,6 +22,7 @@ def load_pair(
     dtype: str = "auto",
     device_map: str | Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
+    asking: Asking = AS_FOUND,
 ) -> Pair[Reasoner]:
     """Load two models that are compared: before and after. Both render prompts with the first model's policy.
 
@@ -31,6 +33,7 @@ def load_pair(
         dtype: `auto`, `float32` or `bfloat16`.
         device_map: Passed to `from_pretrained`.
         trust_remote_code: Runs Python code that comes with the checkpoint.
+        asking: How answers are asked for and read.
 
     Raises:
         UserError: As `Reasoner.load`.
@@ -46,6 +49,7 @@ def load_pair(
         "dtype": dtype,
         "device_map": device_map,
         "trust_remote_code": trust_remote_code,
+        "asking": asking,
     }
     base = Reasoner.load(first, **about)
     base = replace(base, policy=base.policy.shared())
