@@ -15,7 +15,7 @@ from mechcot.influence.load import load_traces
 from mechcot.model.asking import AS_FOUND, Asking, Commands, asks
 from mechcot.model.reasoner import Reasoner
 from mechcot.steer.lab import Lab
-from mechcot.steer.spec import Experiment
+from mechcot.steer.spec import Experiment, Penalty
 from mechcot.study.main import run
 from mechcot.study.models import Models
 from mechcot.study.plan import Study
@@ -138,7 +138,7 @@ def test_what_was_said_names_finished_work(folder: str, tmp_path: Path) -> None:
 def test_steering_stops_where_nothing_is_read(folder: str, tmp_path: Path) -> None:
     reader = Reasoner.load(folder, device="cpu")
     traces = load_traces(lines(tmp_path / "chains.jsonl", "the dog sees"), reader)
-    lab = Lab(Experiment("t", "q", ("m",)), {"m": reader})
+    lab = Lab(Experiment("t", "q", ("m",), penalty=Penalty(("so",))), {"m": reader})
     lab._kept[("clean", "m")] = traces
     with pytest.raises(UserError, match=SAYS):
         lab.clean("m")
