@@ -25,6 +25,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check mechcot tests benchmarks tools notebooks
 	$(BIN)/ruff format --check mechcot tests benchmarks tools notebooks
 	$(BIN)/lint-imports
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -289,10 +289,10 @@ def page(
     from mechcot.features.findings import SCHEMA
     from mechcot.view.feature_page import page as made
 
-    paths = [folder / f"{name}.json" for name in ("score", "falsify", "probe")]
-    score, trials, probes = (
+    score = read_json(folder / "score.json", what="what `mechcot sae score` found")
+    trials, probes = (
         read_json(p, what=f"what `mechcot sae {p.stem}` found") if p.is_file() else None
-        for p in paths
+        for p in (folder / "falsify.json", folder / "probe.json")
     )
     for name, found in (("score", score), ("falsify", trials)):
         if found is not None and found.get("schema") != SCHEMA:

@@ -119,11 +119,11 @@ def _guess(
     inner, outer = next(GroupKFold(n_splits=3).split(x, y, groups=groups))
 
     def score(strength: float) -> float:
-        guess = _fitted(x[inner], y[inner], strength).predict(x[outer])
-        return float(np.mean([(guess == y[outer])[y[outer] == c].mean() for c in set(y[outer])]))
+        right = np.asarray(_fitted(x[inner], y[inner], strength).predict(x[outer])) == y[outer]
+        return float(np.mean([right[y[outer] == c].mean() for c in set(y[outer])]))
 
     best = max(STRENGTHS, key=score)
-    return _fitted(x, y, best).predict(new)
+    return np.asarray(_fitted(x, y, best).predict(new))
 
 
 def _fitted(x: Rows, y: np.ndarray, strength: float) -> LogisticRegression:

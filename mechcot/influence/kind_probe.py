@@ -71,7 +71,7 @@ class KindProbe:
     def kinds(self, trace: Trace) -> list[StepKind]:
         """The kind of every chain step of a trace; `other` for a step without tokens. One forward."""
         x = step_states(self.reader, trace, layer=self.layer)
-        known = np.isfinite(x).all(axis=1)
+        known = np.asarray(np.isfinite(x).all(axis=1))
         found = np.full(len(x), StepKind.OTHER.value, dtype=object)
         if known.any():
             found[known] = self.fitted.predict(x[known])
@@ -113,7 +113,7 @@ def train_probe(
         if not n:
             continue
         x = step_states(reader, trace, layer=layer)
-        known = np.isfinite(x).all(axis=1)
+        known = np.asarray(np.isfinite(x).all(axis=1))
         states.append(x[known])
         kinds += [StepKind(kind).value for kind, has in zip(mine, known, strict=True) if has]
         items += [trace.problem.id] * int(known.sum())
@@ -122,7 +122,7 @@ def train_probe(
         raise NotMeasurable(msg)
     x, y = np.concatenate(states), np.array(kinds)
     wrong = np.random.default_rng(seed).permutation(y)
-    scores = [
+    told, shuffled = (
         score_labels(
             which.tolist(),
             _left_out(x, which, items, folds=folds),
@@ -131,8 +131,8 @@ def train_probe(
             seed=seed,
         )
         for which in (y, wrong)
-    ]
-    return KindProbe(reader, layer, _regression().fit(x, y), *scores)
+    )
+    return KindProbe(reader, layer, _regression().fit(x, y), told, shuffled)
 
 
 def step_states(reader: Reasoner, trace: Trace, *, layer: int) -> Float[np.ndarray, "step d_model"]:

@@ -66,6 +66,7 @@ def run(
     steps, heads = [], []
     names = [reader.name for reader in readers]
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    empty = np.zeros((0, 0, 0))  # traces, layers, heads
     for trace, paths in kept:
         found = [Folded.load(path) for path in paths]
         others = every
@@ -75,12 +76,12 @@ def run(
             values, answer = mine.received(others)
             steps += step_rows(trace, values, answer, reader=name)
             heads += _head_rows(trace, values, reader=name)
+            empty = np.zeros((0, *np.shape(values)[:2]))
             score = head_scores(values)
             if score is not None:
                 scores[name].append(score)
     table = pd.DataFrame(steps)
-    shape = (0, *np.shape(values)[:2])
-    stacked = {name: np.array(mine) if mine else np.zeros(shape) for name, mine in scores.items()}
+    stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
     result = plain(
         {
             "models": names,

@@ -183,10 +183,11 @@ def _chosen(question: str, texts: Sequence[str], answer: str, inputs: Inputs) ->
     Raises:
         NotMeasurable: No step states a value.
     """
+    write = inputs.mistakes or _nothing
     wrong = {
         place: text
         for place in range(len(texts))
-        if (text := inputs.mistakes(question, texts[: place + 1], seed=inputs.seed))
+        if (text := write(question, texts[: place + 1], seed=inputs.seed))
     }
     if not wrong:
         msg = "the chain states no value as a result or an operand that could be made wrong"
@@ -195,6 +196,10 @@ def _chosen(question: str, texts: Sequence[str], answer: str, inputs: Inputs) ->
     order = np.random.default_rng(inputs.seed).permutation(len(fed))
     place = fed[order[0]] if fed else max(wrong)
     return place, wrong[place]
+
+
+def _nothing(question: str, steps: Sequence[str], *, seed: int) -> None:
+    """A writer that knows no mistake."""
 
 
 def end_of_mistake(step: str, wrong: str) -> int:

@@ -64,7 +64,8 @@ def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
             config = PeftConfig.from_pretrained(folder)
             if config.is_prompt_learning:
                 raise UserError(_outside(name, folder, config, "it adds tokens of its own"))
-            before = model.get_input_embeddings().weight
+            table: Any = model
+            before = table.get_input_embeddings().weight
             _own(model, _overwritten(shapes, model))
             _resize(model, shapes, folder=folder, name=name)
             ids = _text(model, config)

@@ -102,7 +102,7 @@ def additive(
     """
     layers = set(getattr(backbone.config, "layer_types", None) or ())
     whole = _to_floats(seen, dtype=backbone.dtype, rows=rows)
-    masks = dict.fromkeys(layers, whole)
+    masks: dict[str, Tensor] = dict.fromkeys(layers, whole)
     window = next((size for size in backbone.windows if size is not None), None)
     if window is not None:
         near = keys[None, :] > queries[:, None] - window

@@ -143,7 +143,8 @@ def _tokens(backbone: Backbone) -> Tensor:
     config = backbone.config.get_text_config()
     named = {v for k, v in vars(config).items() if k.endswith("_token_id") and isinstance(v, int)}
     size = int(config.vocab_size)
-    rows = backbone.model.get_input_embeddings().weight[: min(size, 4096)]
+    model: Any = backbone.model
+    rows = model.get_input_embeddings().weight[: min(size, 4096)]
     whole = rows.isfinite().flatten(1).all(-1).tolist()
     plain = [t for t, finite in enumerate(whole) if finite and t not in named] or [0]
     chooses = any(getattr(config, name, None) is not None for name in _CHOSEN)

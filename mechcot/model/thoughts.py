@@ -90,8 +90,8 @@ def find_marks(tokenizer: Any, render: Render | None, *, owner: str) -> Marks | 
         (_in_vocabulary(vocabulary), "the vocabulary has it"),
     ):
         if tags is not None:
-            spaced = shown and shown.tags == tags
-            opening, closing = (shown.opening, shown.closing) if spaced else _spaced(tags)
+            spaced = shown is not None and shown.tags == tags
+            opening, closing = (shown.opening, shown.closing) if spaced else _spaced(tags)  # pyright: ignore[reportOptionalMemberAccess] - narrowed by `spaced`
             return Marks(tags, opening, closing, source)
     return None
 

@@ -169,7 +169,7 @@ def train(
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
             model = fresh(recipe.shape) if recipe.parent is None else _parent(recipe.parent)
-        model.to(torch.device(device)).train()
+        torch.nn.Module.to(model, torch.device(device)).train()
         for history in _optimise(
             model, recipe, total=total, device=device, progress=progress, every=snapshot
         ):

@@ -155,7 +155,8 @@ class SteeringVector:
         """
         if how == "add":
             return Steer(self.site, factor * self.direction, where)
-        return Change(self.site, self.edit(factor, how), where)
+        edit: Any = self.edit(factor, how)  # a clamp needs no positions
+        return Change(self.site, edit, where)
 
     def times(self, factor: float) -> "SteeringVector":
         """The vector, scaled."""

@@ -36,6 +36,9 @@ def problems_of(study: Study) -> list[Problem]:
     Raises:
         UserError: The file is missing or a line of it is wrong.
     """
+    if study.problems is None:
+        msg = "expected a file of problems"
+        raise UserError(msg)
     return load_problems(study.problems, n=study.most, seed=study.seed)
 
 

@@ -7,7 +7,7 @@ the one forward that the cost table timed.
 """
 
 import math
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from mechcot.core.trace import Trace
@@ -35,9 +35,9 @@ class Forecast:
         spent: Seconds that took, by measure.
     """
 
-    left: Counter[str] = field(default_factory=Counter)
-    done: Counter[str] = field(default_factory=Counter)
-    spent: Counter[str] = field(default_factory=Counter)
+    left: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    done: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, measure: str, trace: Trace) -> None:
         """Add a reading that is still to be taken."""

@@ -184,7 +184,8 @@ def _lengths(finding: Finding) -> str:
 
 
 def _verdict(word: str) -> Verdict:
-    return next((verdict for verdict in VERDICTS if verdict == word), "inconclusive")
+    known: dict[str, Verdict] = {verdict: verdict for verdict in VERDICTS}
+    return known.get(word, "inconclusive")
 
 
 def versions() -> Mapping[str, str]:

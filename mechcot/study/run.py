@@ -6,11 +6,11 @@ resumed run finds its own work and never another's.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 READING_VERSION = 1
 SHARES = 4
 """Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
-BAR = {
+BAR: Mapping[str, Any] = {
     "desc": "reading",
     "unit": "reading",
     "bar_format": "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",

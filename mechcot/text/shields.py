@@ -142,7 +142,7 @@ class _Scan:
                 opened.append((name, match.start()))
                 standing[name] = standing.get(name, 0) + 1
             elif standing.get(name):
-                last = ""
+                last, start = "", -1
                 while last != name:
                     last, start = opened.pop()
                     standing[last] -= 1

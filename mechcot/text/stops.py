@@ -23,6 +23,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import regex
 
@@ -155,11 +156,12 @@ class _Stops:
             return -1
         closing = True
         while closing:
-            behind = _BEHIND_WIDE.match(self.text, at)
+            behind: Any = _BEHIND_WIDE.match(self.text, at)  # it matches the empty text
             mark = behind["mark"]
             closing = mark is not None and self._closes(mark, behind.start("mark"))
             at = behind.end() if mark is None or closing else behind.start("mark")
-        end = _SPACE.match(self.text, at).end()
+        space: Any = _SPACE.match(self.text, at)
+        end = space.end()
         quoted_on = at > match.end() and _QUOTED_ON.match(self.text, at)
         return -1 if quoted_on or _GOES_ON.match(self.text, end) else end
 

@@ -267,4 +267,5 @@ def _pint(plain: str) -> tuple[Fraction, str] | None:
 def _registry() -> Any:  # of a class that pint makes at run time
     from pint import UnitRegistry
 
-    return UnitRegistry(non_int_type=Fraction, cache_folder=None)
+    exact: Any = Fraction  # pint takes any type of number, its hints say float
+    return UnitRegistry(non_int_type=exact, cache_folder=None)

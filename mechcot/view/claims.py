@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
+from mechcot.stats.tables import rows_of
 
 Verdict = Literal["less", "more", "no change", "inconclusive", "not judged"]
 VERDICTS: tuple[Verdict, ...] = ("less", "more", "no change", "inconclusive", "not judged")
@@ -243,10 +244,7 @@ def contrast_rows(table: pd.DataFrame, cards: Mapping[str, MeasureCard]) -> tupl
         ValueError: A verdict is not one of the five words.
     """
     frame = table if "measure" in table.columns else table.reset_index(names="measure")
-    return tuple(
-        _contrast_row(dict(record), cards[str(record["measure"])])
-        for record in frame.to_dict("records")
-    )
+    return tuple(_contrast_row(record, cards[str(record["measure"])]) for record in rows_of(frame))
 
 
 def gate_rows(

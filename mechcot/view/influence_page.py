@@ -95,7 +95,10 @@ def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
                 (
                     Cell(str(place[0]), "number"),
                     Cell(str(place[1]), "number"),
-                    *(Cell(fixed(means[name][place], digits=3), "number") for name in models),
+                    *(
+                        Cell(fixed(float(means[name][place]), digits=3), "number")
+                        for name in models
+                    ),
                 )
                 for place in np.ndindex(means[models[0]].shape)
             ],

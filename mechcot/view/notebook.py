@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mechcot.stats.doses import same_dose
+from mechcot.stats.tables import rows_of
 from mechcot.view.figures.doses import Line, Panel, Point, curves, frontier
 from mechcot.view.theme import looks
 
@@ -27,7 +28,7 @@ def steered(tried: pd.DataFrame) -> go.Figure:
             high=row["high"],
             missed=not same_dose((row["nats"], row.get("kl", row["nats"]))),
         )
-        for row in tried.to_dict("records")
+        for row in rows_of(tried)
     ]
     return frontier(points, looks([point.name for point in points]), n=int(tried["n"].max()))
 

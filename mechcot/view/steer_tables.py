@@ -145,16 +145,15 @@ def cell(value: float | None, low: float | None = None, high: float | None = Non
 
 def share(told: Mapping[str, float | None]) -> Cell:
     """A share with its interval, in percent."""
-    ends = (told["mean"], told["low"], told["high"])
-    mean, low, high = (None if one is None else 100 * one for one in ends)
+    mean, low, high = told["mean"], told["low"], told["high"]
     if mean is None:
         return Cell(DASH, "number")
-    known = low is not None and high is not None
-    return Cell(
-        fixed(mean, digits=0),
-        "number",
-        f"[{fixed(low, digits=0)}, {fixed(high, digits=0)}]" if known else "",
+    ends = (
+        ""
+        if low is None or high is None
+        else f"[{fixed(100 * low, digits=0)}, {fixed(100 * high, digits=0)}]"
     )
+    return Cell(fixed(100 * mean, digits=0), "number", ends)
 
 
 def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any]) -> Table:

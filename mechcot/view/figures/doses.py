@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -120,7 +121,8 @@ def differences(
             row=1,
             col=place + 1,
         )
-        figure.add_vline(x=0, line={"dash": "dot", "width": 1.2}, row=1, col=place + 1)
+        at: dict[str, Any] = {"row": 1, "col": place + 1}
+        figure.add_vline(x=0, line={"dash": "dot", "width": 1.2}, **at)
     figure.update_xaxes(nticks=5, zeroline=False)
     figure.update_yaxes(autorange="reversed", automargin=True, zeroline=False)
     figure.update_annotations(font_size=12)
@@ -157,12 +159,8 @@ def curves(
             )
             shown.add(line.name)
         if panel.reference == panel.reference:
-            figure.add_hline(
-                y=panel.reference,
-                line={"dash": "dot", "width": 1.2},
-                row=row,
-                col=col,
-            )
+            at: dict[str, Any] = {"row": row, "col": col}
+            figure.add_hline(y=panel.reference, line={"dash": "dot", "width": 1.2}, **at)
     figure.update_xaxes(title=plain(axis), row=rows, zeroline=False)
     figure.update_yaxes(nticks=6, zeroline=False)
     figure.update_annotations(font_size=12)
@@ -215,8 +213,8 @@ def _sideways(line: Line) -> dict[str, object] | None:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [high - x for (_, high), x in zip(line.spread, line.x, strict=True)],
-        "arrayminus": [x - low for (low, _), x in zip(line.spread, line.x, strict=True)],
+        "array": [high - float(x) for (_, high), x in zip(line.spread, line.x, strict=True)],
+        "arrayminus": [float(x) - low for (low, _), x in zip(line.spread, line.x, strict=True)],
         "thickness": 0.8,
         "width": 2,
     }

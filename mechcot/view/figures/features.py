@@ -70,8 +70,8 @@ def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
 
 
 def _panels(
-    rows: Sequence[Mapping[str, Any]], *, across: float, between: float, **shared: bool
-) -> tuple[go.Figure, list[dict[str, int]], int]:
+    rows: Sequence[Mapping[str, Any]], *, across: float, between: float, **shared: Any
+) -> tuple[go.Figure, list[dict[str, Any]], int]:
     """A panel a feature, three in a row: the figure, the panels' places, the number of rows."""
     down = max(-(-len(rows) // PANELS), 1)
     figure = make_subplots(

@@ -147,9 +147,8 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
                 row=1,
                 col=col,
             )
-        figure.add_vline(
-            x=0.9, line={"color": THREAD, "width": 1.5, "dash": "dash"}, row=1, col=col
-        )
+        at: dict[str, Any] = {"row": 1, "col": col}
+        figure.add_vline(x=0.9, line={"color": THREAD, "width": 1.5, "dash": "dash"}, **at)
     lowest = min(
         (row[name] - _length(row, name, "low") for row in rows for name in ("precision", "recall")),
         default=0.0,

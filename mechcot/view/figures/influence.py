@@ -65,9 +65,8 @@ def received_by_kind(
                 row=1,
                 col=col,
             )
-        figure.add_vline(
-            x=1.0, line={"color": THREAD, "width": 1.5, "dash": "dash"}, row=1, col=col
-        )
+        at: dict[str, Any] = {"row": 1, "col": col}
+        figure.add_vline(x=1.0, line={"color": THREAD, "width": 1.5, "dash": "dash"}, **at)
     figure.update_yaxes(
         tickvals=list(range(len(kinds))),
         ticktext=kinds,

@@ -46,12 +46,9 @@ def probes(models: Sequence[Mapping[str, Any]]) -> go.Figure:
                 figure.add_trace(mark, row=row, col=column)
             if side == 0:
                 for row in (1, 2):
-                    figure.add_hline(
-                        y=target["chance"],
-                        line={"dash": "dot", "width": 1, "color": "rgba(128, 128, 128, 0.8)"},
-                        row=row,
-                        col=column,
-                    )
+                    at: dict[str, Any] = {"row": row, "col": column}
+                    pen = {"dash": "dot", "width": 1, "color": "rgba(128, 128, 128, 0.8)"}
+                    figure.add_hline(y=target["chance"], line=pen, **at)
         blocks = len(
             next(each["targets"][name] for each in models if each["targets"][name])["layers"]
         )
