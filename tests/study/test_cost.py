@@ -72,7 +72,8 @@ def test_an_adapter_costs_only_itself_where_the_base_is_shared(pair, tmp_path):
 
     adapter = tmp_path / "lora"
     model = AutoModelForCausalLM.from_pretrained(pair[0])
-    get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(adapter)
+    trained = LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    get_peft_model(model, trained).save_pretrained(adapter)
     both = (pair[0], f"{pair[0]}+{adapter}")
     base = weights(Reasoner.load(pair[0]))
     own = adapter_bytes(parse_spec(both[1]))
