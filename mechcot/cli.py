@@ -83,6 +83,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     traces: Annotated[
         Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
     ] = None,
+    field: given.Field = None,
     n: Annotated[
         int | None,
         typer.Option("--n", help="Number of problems (default 100), or of chains (default all)."),
@@ -151,8 +152,11 @@ def compare(  # noqa: PLR0913 - one argument per option
     asking: Asking,
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
-    given.check_problems(problems)
-    given.check_traces(traces)
+    fields = (
+        given.check_problems(problems, field)
+        if traces is None
+        else given.check_traces(traces, field, think=asking.think)
+    )
     given.check_models(models)
     from mechcot.study.main import run
     from mechcot.study.plan import Study
@@ -162,6 +166,7 @@ def compare(  # noqa: PLR0913 - one argument per option
         out=out,
         problems=problems,
         traces=traces,
+        fields=tuple(fields.items()),
         n=n,
         measures=None if measures is None else tuple(m.strip() for m in measures.split(",")),
         seed=seed,

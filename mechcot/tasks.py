@@ -8,7 +8,7 @@ task `text`: arithmetic in the question and the chain is parsed, words are compa
     text    any file of problems
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -101,7 +101,13 @@ def with_kinds(trace: Trace) -> Trace:
     return trace if kinds is None else kinds(trace)
 
 
-def problems(source: str | Path, n: int | None = None, *, seed: int = 0) -> list[Problem]:
+def problems(
+    source: str | Path,
+    n: int | None = None,
+    *,
+    seed: int = 0,
+    fields: Mapping[str, str] | None = None,
+) -> list[Problem]:
     """Problems of a task, of a file, or of a data set.
 
     Args:
@@ -109,6 +115,7 @@ def problems(source: str | Path, n: int | None = None, *, seed: int = 0) -> list
             `datasets` library.
         n: How many; a task draws them, a file's are drawn without replacement in the file's order. None: 100 of a task, all of a file.
         seed: Of the draw.
+        fields: Where a file has `id`, `question`, `answer` under other names.
 
     Raises:
         UserError: No such task, file or data set, a bad line, or n < 1.
@@ -120,7 +127,7 @@ def problems(source: str | Path, n: int | None = None, *, seed: int = 0) -> list
     """
     drawn = TASKS.get(str(source))
     if drawn is None or drawn.draw is None:
-        return load_problems(source, n=n, seed=seed)
+        return load_problems(source, n=n, seed=seed, fields=fields)
     if n is not None and n < 1:
         msg = f"expected at least 1 problem, got n = {n}"
         raise UserError(msg)

@@ -33,6 +33,7 @@ class Asked:
         seed: Of the draw, and of the writing.
         without: Ids that must not occur (what a dictionary was trained on).
         max_tokens: Longest completion.
+        fields: Our names for columns of the source, with the columns.
     """
 
     source: str | None
@@ -40,6 +41,7 @@ class Asked:
     seed: int
     without: frozenset[str] = frozenset()
     max_tokens: int = 512
+    fields: tuple[tuple[str, str], ...] = ()
 
     def problems(self) -> list[Problem]:
         """The problems.
@@ -50,7 +52,7 @@ class Asked:
         if self.source is None:
             found = organism_problems(self.n, seed=self.seed, style="random", cue="random")
         else:
-            found = load_problems(self.source, n=None, seed=self.seed)
+            found = load_problems(self.source, seed=self.seed, fields=dict(self.fields))
         left = [problem for problem in found if problem.id not in self.without][: self.n]
         if len(left) < 2:
             msg = f"{self.source}: {len(left)} problems are left that the dictionary was not trained on; give more"
@@ -91,7 +93,8 @@ def _part(reader: Reasoner, problems: Sequence[Problem], asked: Asked, folder: P
             path,
             reader.write(problems, max_tokens=asked.max_tokens, seed=asked.seed, batch_size=PART),
         )
-    return read_traces(path)
+    asked_now = {problem.id: problem for problem in problems}
+    return [replace(trace, problem=asked_now[trace.problem.id]) for trace in read_traces(path)]
 
 
 def facts(trace: Trace) -> tuple[StepFact, ...] | None:

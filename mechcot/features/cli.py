@@ -50,6 +50,7 @@ def train(  # noqa: PLR0913 - one argument per option
     ] = 0.0,
     samples: Annotated[int, typer.Option(help="States seen, repeats counted.")] = 1_000_000,
     problems: Problems = None,
+    field: given.Field = None,
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 600,
     max_tokens: MaxTokens = 512,
     seed: Seed = 0,
@@ -57,7 +58,7 @@ def train(  # noqa: PLR0913 - one argument per option
     asking: Asking,
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
-    given.check_problems(problems)
+    fields = given.check_problems(problems, field)
     given.check_models([base, tuned])
     from mechcot.features.run import Training, train_and_fit
     from mechcot.features.training import Settings, architecture_of
@@ -70,7 +71,9 @@ def train(  # noqa: PLR0913 - one argument per option
         samples=samples,
         seed=seed,
     )
-    job = Training(base, tuned, site, settings, problems, n, max_tokens, out, asking)
+    job = Training(
+        base, tuned, site, settings, problems, n, max_tokens, out, asking, tuple(fields.items())
+    )
     _say(train_and_fit(job))
 
 
@@ -82,19 +85,28 @@ def score(
     tuned: Tuned,
     out: Folder,
     problems: Problems = None,
+    field: given.Field = None,
     n: Chains = 96,
     seed: Seed = 0,
     *,
     asking: Asking,
 ) -> None:
     """Score features on words and on step kinds, and say what changed; writes score.json."""
-    _look(dictionary, (base, tuned), problems)
+    fields = _look(dictionary, (base, tuned), problems, field)
     from mechcot.core.store import write_json
     from mechcot.features.findings import score_lines, scored
     from mechcot.features.run import open_study
 
     study = open_study(
-        dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out, asking=asking
+        dictionary,
+        base,
+        tuned,
+        problems=problems,
+        fields=fields,
+        n=n,
+        seed=seed,
+        out=out,
+        asking=asking,
     )
     found = scored(study, seed=seed)
     write_json(out / "score.json", found)
@@ -109,6 +121,7 @@ def falsify(
     tuned: Tuned,
     out: Folder,
     problems: Problems = None,
+    field: given.Field = None,
     n: Chains = 96,
     seed: Seed = 0,
     repeats: Annotated[
@@ -118,24 +131,35 @@ def falsify(
     asking: Asking,
 ) -> None:
     """Try to break the claim that features are about reasoning; writes falsify.json."""
-    _look(dictionary, (base, tuned), problems)
+    fields = _look(dictionary, (base, tuned), problems, field)
     from mechcot.core.store import write_json
     from mechcot.features.findings import falsified, falsify_lines
     from mechcot.features.run import open_study
 
     study = open_study(
-        dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out, asking=asking
+        dictionary,
+        base,
+        tuned,
+        problems=problems,
+        fields=fields,
+        n=n,
+        seed=seed,
+        out=out,
+        asking=asking,
     )
     found = falsified(study, seed=seed, repeats=repeats)
     write_json(out / "falsify.json", found)
     _say([*map(str, study.fits), *falsify_lines(found), f"written: {out / 'falsify.json'}"])
 
 
-def _look(dictionary: str, models: Sequence[str], problems: str | None) -> None:
-    """See that what a command is given can be read."""
+def _look(
+    dictionary: str, models: Sequence[str], problems: str | None, field: Sequence[str] | None = None
+) -> dict[str, str]:
+    """See that what a command is given can be read; the fields of the problems."""
     given.check_dictionary(dictionary)
-    given.check_problems(problems)
+    fields = given.check_problems(problems, field)
     given.check_models(models)
+    return fields
 
 
 def _say(lines: list[str]) -> None:
@@ -178,13 +202,14 @@ def vector(
     feature: Annotated[int, typer.Option(help="Number of the feature.")],
     out: Annotated[Path, typer.Option("--out", help="File to write, .safetensors.")],
     problems: Problems = None,
+    field: given.Field = None,
     n: Chains = 32,
     seed: Seed = 0,
     *,
     asking: Asking,
 ) -> None:
     """Write a feature as a steering vector, for `mechcot steer apply` and experiment files."""
-    _look(dictionary, (model,), problems)
+    fields = _look(dictionary, (model,), problems, field)
     from mechcot.features.chains import Asked
     from mechcot.features.dictionary import load
     from mechcot.features.steering import feature_vector
@@ -193,7 +218,7 @@ def vector(
 
     reader, found = Reasoner.load(model, asking=asking), load(dictionary)
     found.check(reader)
-    asked = Asked(problems, n, seed + 1000)
+    asked = Asked(problems, n, seed + 1000, fields=tuple(fields.items()))
     preflight(reader, asked.problems())
     traces = reader.write(asked.problems(), max_tokens=asked.max_tokens, seed=asked.seed)
     made = feature_vector(found, reader, traces, feature)
@@ -209,19 +234,28 @@ def probe(
     tuned: Tuned,
     out: Folder,
     problems: Problems = None,
+    field: given.Field = None,
     n: Chains = 96,
     seed: Seed = 0,
     *,
     asking: Asking,
 ) -> None:
     """Probe features against whole states for kind, use and the known answer; writes probe.json."""
-    _look(dictionary, (base, tuned), problems)
+    fields = _look(dictionary, (base, tuned), problems, field)
     from mechcot.core.store import write_json
     from mechcot.features.probe import probe_lines, probed
     from mechcot.features.run import open_study
 
     study = open_study(
-        dictionary, base, tuned, problems=problems, n=n, seed=seed, out=out, asking=asking
+        dictionary,
+        base,
+        tuned,
+        problems=problems,
+        fields=fields,
+        n=n,
+        seed=seed,
+        out=out,
+        asking=asking,
     )
     found = [probed(study.dictionary, reader, study.traces, seed=seed) for reader in study.readers]
     write_json(out / "probe.json", {"fit": [f.to_json() for f in study.fits], "models": found})

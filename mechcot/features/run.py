@@ -1,6 +1,7 @@
 """One run of `mechcot sae train`: chains, states, training, fit; and what the other commands start from."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +42,7 @@ class Training:
     max_tokens: int
     out: Path
     asking: Asking = AS_FOUND
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def train_and_fit(job: Training) -> list[str]:
     readers = Pair(*(Reasoner.load(name, asking=job.asking) for name in (job.base, job.tuned)))
     for reader in readers:
         _check_site(reader, site)
-    asked = Asked(job.problems, job.n, job.settings.seed, max_tokens=job.max_tokens)
+    asked = Asked(
+        job.problems, job.n, job.settings.seed, max_tokens=job.max_tokens, fields=job.fields
+    )
     for reader in readers:
         preflight(reader, asked.problems())
     traces = chains(readers, asked, folder=job.out / "chains")
@@ -104,6 +108,7 @@ def open_study(
     seed: int,
     out: Path,
     asking: Asking = AS_FOUND,
+    fields: Mapping[str, str] | None = None,
 ) -> Study:
     """Load a dictionary and both models, write fresh chains and fit the dictionary on them.
 
@@ -116,6 +121,7 @@ def open_study(
         seed: Of problems; an organism's training used another one by 1000.
         out: Where chains are kept.
         asking: How answers are asked for and read.
+        fields: Where to find id, question and answer of a problem.
 
     Raises:
         UserError: The dictionary does not fit, or no fresh problems are left.
@@ -126,7 +132,7 @@ def open_study(
         dictionary.check(reader)
     record = Path(source) / RECORD
     seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
-    asked = Asked(problems, n, seed + 1000, without=frozenset(seen))
+    asked = Asked(problems, n, seed + 1000, frozenset(seen), fields=tuple((fields or {}).items()))
     for reader in readers:
         preflight(reader, asked.problems())
     traces = chains(readers, asked, folder=out / "chains")
@@ -158,6 +164,7 @@ def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
         "problems": job.problems,
         "n": job.n,
         **({"asking": job.asking.key} if job.asking.key else {}),
+        **({"fields": dict(job.fields)} if job.fields else {}),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,

@@ -26,7 +26,7 @@ def register(app: typer.Typer, organism: typer.Typer) -> None:
     organism.command("chains")(organism_chains)
 
 
-def prune(
+def prune(  # noqa: PLR0913 - one argument per option
     model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
     traces: Traces,
     out: Out,
@@ -36,6 +36,7 @@ def prune(
     by: Annotated[
         str, typer.Option(help="Critical set by: suppression, or attention (cheaper, less exact).")
     ] = "suppression",
+    field: given.Field = None,
     n: Items = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -44,7 +45,7 @@ def prune(
     asking: Asking,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
-    given.check_traces(traces)
+    fields = given.check_traces(traces, field, think=asking.think)
     given.check_models([model])
     from mechcot.influence.load import load_traces
     from mechcot.influence.prune import Settings, run
@@ -52,7 +53,7 @@ def prune(
 
     settings = Settings(keep=keep, by=by, seed=seed)
     reader = Reasoner.load(model, device=device, dtype=dtype, asking=asking)
-    run(reader, load_traces(traces, reader, n=n), settings=settings, out=out)
+    run(reader, load_traces(traces, reader, n=n, fields=fields), settings=settings, out=out)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
 
@@ -60,6 +61,7 @@ def influence(
     models: Annotated[list[str], typer.Argument(help="One model, or two: before and after.")],
     traces: Traces,
     out: Out,
+    field: given.Field = None,
     n: Items = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -71,7 +73,7 @@ def influence(
     if len(models) > 2:
         msg = f"expected one model or two, got {len(models)}"
         raise UserError(msg)
-    given.check_traces(traces)
+    fields = given.check_traces(traces, field, think=asking.think)
     given.check_models(models)
     from mechcot.influence.load import load_traces
     from mechcot.influence.received import run
@@ -85,7 +87,7 @@ def influence(
     if len({reader.name for reader in readers}) < len(readers):
         msg = f"expected two models of different names, got {first.name} twice"
         raise UserError(msg)
-    run(readers, load_traces(traces, first, n=n), out=out, seed=seed)
+    run(readers, load_traces(traces, first, n=n, fields=fields), out=out, seed=seed)
     typer.echo(f"written: {out / 'index.html'}")
 
 
@@ -99,6 +101,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
             help="Share of the chain's tokens that may stay; repeat for more. Default 0.5."
         ),
     ] = None,
+    field: given.Field = None,
     every: Annotated[int, typer.Option(help="Finished steps between two prunings.")] = 2,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most new tokens.")] = 512,
@@ -109,7 +112,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     asking: Asking,
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
-    given.check_problems(source)
+    fields = given.check_problems(source, field)
     given.check_models([model])
     from mechcot.influence.online_run import run_online, told, ways_of
     from mechcot.model.reasoner import Reasoner
@@ -117,7 +120,9 @@ def prune_online(  # noqa: PLR0913 - one argument per option
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
     reader = Reasoner.load(model, device=device, dtype=dtype, asking=asking)
-    result = run_online(reader, load_problems(source)[:n], ways=ways, out=out, seed=seed)
+    result = run_online(
+        reader, load_problems(source, fields=fields)[:n], ways=ways, out=out, seed=seed
+    )
     typer.echo("\n".join(told(result)))
     typer.echo(f"written: {out / 'online.json'}")
 
@@ -132,13 +137,7 @@ def import_(
         str | None,
         typer.Option("--format", help="One of the formats below; default: what the file shows."),
     ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME=COLUMN (dotted paths are allowed): where to find question, answer (the reference), chain, answer_text, "
-            "id, sample, author or prompt; repeat for more."
-        ),
-    ] = None,
+    field: given.Field = None,
     problems: Annotated[
         str | None,
         typer.Option(help="Questions and answers, joined by id (or by the question's text)."),
@@ -156,6 +155,7 @@ def import_(
     Anthropic, Gemini, Bedrock, Ollama; one a line or a batch's output), chat (messages, ShareGPT), thought-anchors (lines or folders),
     parquet, csv, text (question, blank line, chain, `answer: ...`; texts apart by `---`).
 
+    --field can name question, answer (the reference), chain, answer_text, id, sample, author, prompt; dotted paths are allowed.
     Fields that are found by name: question, problem, query, prompt; answer, ground_truth, expected_answer, gold, target; chain,
     reasoning, reasoning_content, thinking, cot, completion, generations, model_output, response, messages, solution; answer_text; id, sample, model.
     """

@@ -1,5 +1,6 @@
 """Traces for one reader: mechcot's own JSON lines, or chains written elsewhere."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,16 @@ from mechcot.model.foreign import read_chain
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
-from mechcot.text.traces_in import read_chains
+from mechcot.text.traces_in import read_given
 
 
-def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[Trace]:
+def load_traces(
+    path: Path,
+    reader: Reasoner,
+    *,
+    n: int | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> list[Trace]:
     """Read traces of either sort; the organisms' steps get their exact kinds.
 
     Args:
@@ -23,6 +30,7 @@ def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[T
             `mechcot.text.traces_in` reads.
         reader: Who cuts foreign chains into steps and tokens.
         n: Most traces; None for all.
+        fields: Where to find something: a map from `mechcot.text.columns.FIELDS` to the file's columns.
 
     Raises:
         UserError: A line is wrong (file and line are named), or no trace is there.
@@ -42,12 +50,12 @@ def load_traces(path: Path, reader: Reasoner, *, n: int | None = None) -> list[T
     if first is None:
         msg = f"{path}: no traces in it; expected JSON lines with question, chain, answer"
         raise UserError(msg)
-    if {"schema", "ids", "steps"} <= first[2].keys():
+    if not fields and {"schema", "ids", "steps"} <= first[2].keys():
         traces = read_traces(path)[:n]
         if reader.policy.asking.key:  # the file's answers were read as its author's files say
             traces = [_answered(reader, trace) for trace in traces]
         return [with_kinds(trace) for trace in traces]
-    loaded = read_chains(path)
+    loaded = read_given(path, fields=fields, think=reader.policy.asking.think)
     if loaded.left_out:
         Console(stderr=True).print(loaded.told(), markup=False)
     return [with_kinds(read_chain(reader, chain)) for chain in loaded.chains[:n]]

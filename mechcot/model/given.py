@@ -5,12 +5,24 @@ Each function reads what the command will read again, with the same sentences; n
 
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from mechcot.core.errors import UserError
 from mechcot.model.spec import check_spec, parse_spec
 
+Field = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="NAME=COLUMN",
+        help="Where the file has something under another name, such as answer=gold or question=doc.question; repeat for more.",
+    ),
+]
+"""The option of every command that reads chains or problems."""
 FINISHED = ("summary.json", "traces.jsonl")
 """Files of a finished run."""
 
@@ -25,34 +37,64 @@ def check_models(texts: Sequence[str]) -> None:
         check_spec(parse_spec(text))
 
 
-def check_problems(source: str | Path | None) -> None:
+def check_problems(source: str | Path | None, field: Sequence[str] | None = None) -> dict[str, str]:
     """See that a file of problems can be read; the name of a data set is not looked up.
 
+    Args:
+        source: What `--problems` names; None: nothing.
+        field: The options `--field NAME=COLUMN`.
+
+    Returns:
+        The fields, for `load_problems`.
+
     Raises:
-        UserError: It is missing, or a line is wrong.
+        UserError: It is missing, a line is wrong, or a field is named and no file.
     """
-    from mechcot.text.problems import load_problems, looks_like_a_file
+    from mechcot.text.columns import field_options
+    from mechcot.text.problems import PROBLEM_FIELDS, load_problems, looks_like_a_file
 
+    fields = field_options(field or [], PROBLEM_FIELDS)
+    if fields and source is None:
+        msg = "--field names a column of a file of problems; give --problems FILE too"
+        raise UserError(msg)
     if source is not None and (Path(source).exists() or looks_like_a_file(str(source))):
-        load_problems(source)
+        load_problems(source, fields=fields)
+    return fields
 
 
-def check_traces(path: Path | None) -> None:
+def check_traces(
+    path: Path | None,
+    field: Sequence[str] | None = None,
+    *,
+    think: Sequence[str] | None = None,
+) -> dict[str, str]:
     """See that a file of chains can be read, mechcot's own or written elsewhere.
+
+    Args:
+        path: What `--traces` names; None: nothing.
+        field: The options `--field NAME=COLUMN`.
+        think: What `--think` says.
+
+    Returns:
+        The fields, for `read_given`.
 
     Raises:
         UserError: It is missing, or a line is wrong.
     """
     from mechcot.core.store import read_traces
+    from mechcot.text.columns import field_options
     from mechcot.text.records import records
-    from mechcot.text.traces_in import read_chains
+    from mechcot.text.traces_in import read_given
 
+    fields = field_options(field or [])
     if path is None:
-        return
+        return fields
     first = next(iter(records(path)), None)
-    own = first is not None and {"schema", "ids", "steps"} <= first[2].keys()
-    read: Callable[[Path], object] = read_traces if own else read_chains
-    read(path)
+    if not fields and first is not None and {"schema", "ids", "steps"} <= first[2].keys():
+        read_traces(path)
+    else:
+        read_given(path, fields=fields, think=think)
+    return fields
 
 
 def check_pairs(path: Path | None) -> None:
@@ -61,7 +103,7 @@ def check_pairs(path: Path | None) -> None:
     Raises:
         UserError: It is missing, or a line is wrong.
     """
-    from mechcot.text.problems import json_lines, text_field
+    from mechcot.text.lines import json_lines, text_field
 
     for line, record in json_lines(path) if path is not None else ():
         for key in ("id", "positive", "negative"):

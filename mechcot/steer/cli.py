@@ -1,5 +1,6 @@
 """Commands of steering: extract, apply, sweep, run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,6 +78,7 @@ def apply(  # noqa: PLR0913 - one argument per option
     phases: Phases = "chain",
     how: How = "add",
     problems: Problems = None,
+    field: given.Field = None,
     n: Count = 16,
     seed: int = 0,
     max_tokens: int = 320,
@@ -87,7 +89,7 @@ def apply(  # noqa: PLR0913 - one argument per option
     asking: Asking,
 ) -> None:
     """Write chains under a vector (JSON lines of traces) and say what changed."""
-    _look(model, vector, problems)
+    fields = _look(model, vector, problems, field)
     from mechcot.model.reasoner import Reasoner
     from mechcot.steer.single import apply_to
     from mechcot.steer.vectors import SteeringVector
@@ -99,6 +101,7 @@ def apply(  # noqa: PLR0913 - one argument per option
         doses=(nats,),
         phases=phases,
         asked=(problems, n, seed),
+        fields=fields,
         max_tokens=max_tokens,
         force=force,
         how=how,
@@ -116,6 +119,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     phases: Phases = "chain",
     how: How = "add",
     problems: Problems = None,
+    field: given.Field = None,
     n: Count = 16,
     seed: int = 0,
     max_tokens: int = 320,
@@ -126,7 +130,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     asking: Asking,
 ) -> None:
     """`apply` at several doses; one file of traces a dose in --out."""
-    _look(model, vector, problems)
+    fields = _look(model, vector, problems, field)
     from mechcot.model.reasoner import Reasoner
     from mechcot.steer.single import apply_to, numbers
     from mechcot.steer.vectors import SteeringVector
@@ -138,6 +142,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
         doses=numbers(doses),
         phases=phases,
         asked=(problems, n, seed),
+        fields=fields,
         max_tokens=max_tokens,
         force=force,
         how=how,
@@ -145,8 +150,11 @@ def sweep(  # noqa: PLR0913 - one argument per option
         typer.echo(line)
 
 
-def _look(model: str, vector: Path, problems: str | None) -> None:
-    """See that what `apply` and `sweep` are given can be read."""
+def _look(
+    model: str, vector: Path, problems: str | None, field: Sequence[str] | None
+) -> dict[str, str]:
+    """See that what `apply` and `sweep` are given can be read; the fields of the problems."""
     given.check_vector(vector)
-    given.check_problems(problems)
+    fields = given.check_problems(problems, field)
     given.check_models([model])
+    return fields

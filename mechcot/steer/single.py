@@ -1,7 +1,7 @@
 """Single steps for the command line: make a vector, write under it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -20,7 +20,8 @@ from mechcot.steer.readout import correct
 from mechcot.steer.spec import HOW
 from mechcot.steer.styles import questions, style_pairs
 from mechcot.steer.vectors import Origin, SteeringVector
-from mechcot.text.problems import json_lines, load_problems, text_field
+from mechcot.text.lines import json_lines, text_field
+from mechcot.text.problems import load_problems
 from mechcot.text.unread import check_read
 
 CHAINS = 6
@@ -108,6 +109,7 @@ def apply_to(
     doses: tuple[float, ...],
     phases: str,
     asked: tuple[str | None, int, int],
+    fields: Mapping[str, str] | None = None,
     max_tokens: int,
     force: bool,
     how: str = "add",
@@ -123,6 +125,7 @@ def apply_to(
         doses: In nats; a negative one adds the vector turned round.
         phases: Phases to steer, comma separated.
         asked: File or data set of problems (None: questions of the shipped task), how many, and the seed.
+        fields: Where to find id, question and answer in the file.
         max_tokens: Most new tokens.
         force: Whether a vector of other weights is taken, with a line that says so.
         how: `add` or `clamp`.
@@ -140,7 +143,9 @@ def apply_to(
         yield f"overridden: {said}"
     source, n, seed = asked
     items = (
-        load_problems(source, n=n, seed=seed) if source else questions(n, seed=seed, hops=(5, 6))
+        load_problems(source, n=n, seed=seed, fields=fields)
+        if source
+        else questions(n, seed=seed, hops=(5, 6))
     )
     preflight(reasoner, items)
     where = Where(phases=tuple(_phase(name) for name in phases.split(",")))

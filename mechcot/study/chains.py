@@ -26,7 +26,7 @@ from mechcot.study.plan import MOST, Study
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
-from mechcot.text.traces_in import Loaded, read_chains
+from mechcot.text.traces_in import Loaded, read_given
 from mechcot.text.unread import check_read
 
 
@@ -39,7 +39,7 @@ def problems_of(study: Study) -> list[Problem]:
     if study.problems is None:
         msg = "expected a file of problems"
         raise UserError(msg)
-    return load_problems(study.problems, n=study.most, seed=study.seed)
+    return load_problems(study.problems, n=study.most, seed=study.seed, fields=dict(study.fields))
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ def foreign(study: Study) -> Loaded:
     if study.traces is None:
         msg = "expected a file of traces"
         raise UserError(msg)
-    return read_chains(study.traces)
+    return read_given(study.traces, fields=dict(study.fields), think=study.asking.think)
 
 
 def imported(study: Study, reader: Reasoner) -> list[Trace]:

@@ -42,6 +42,7 @@ class Study:
         out: Folder of the run.
         problems: File, `gsm8k` or a dataset name; None when `traces` is given.
         traces: File of chains written elsewhere, or None.
+        fields: Our names for columns of either file, with the columns.
         n: Number of problems or chains; None: 100 problems, or every chain of `traces`.
         measures: Names of measures, None for all.
         seed: Seed of sampling, nulls and statistics.
@@ -70,6 +71,7 @@ class Study:
     out: Path
     problems: str | None = None
     traces: Path | None = None
+    fields: tuple[tuple[str, str], ...] = ()
     n: int | None = None
     measures: tuple[str, ...] | None = None
     seed: int = 0

@@ -247,7 +247,7 @@ def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Written
     if Kind.SUMMARY in kinds:
         msg = (
             f"{where}: only a summary of the thought is there, which is not the chain; "
-            "if a summary is what you want, name it with `mechcot import --field chain=PATH`"
+            "if a summary is what you want, name it with `--field chain=PATH`"
         )
         raise NoChain(msg)
     if Kind.WITHHELD in kinds:
@@ -256,7 +256,7 @@ def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Written
     if unknown := _unknown_marks(found.chain) if tags is None else None:
         msg = (
             f"{where}: the text begins with {unknown.open!r}, {unknown.close!r} follows, and neither is known as a mark of a thought; "
-            f"if they are, say mechcot import --think '{unknown.open}' '{unknown.close}', and if the text is plain, --think '<think>' '</think>'"
+            f"if they are, say --think '{unknown.open}' '{unknown.close}', and if the text is plain, --think '<think>' '</think>'"
         )
         raise NoChain(msg)
     return found

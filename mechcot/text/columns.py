@@ -21,6 +21,7 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.text.attempts import USERS, Attempt, answer_turns, attempts, role_of
+from mechcot.text.lines import text_field
 from mechcot.text.message import (
     Kind,
     Piece,
@@ -31,7 +32,6 @@ from mechcot.text.message import (
     pieces,
     plain_name,
 )
-from mechcot.text.problems import text_field
 from mechcot.text.tags import ThoughtTags, tags_in
 
 QUESTION = (
@@ -160,8 +160,12 @@ def named(record: Mapping[str, Any], fields: Mapping[str, str], *, where: str) -
     return found
 
 
-def field_options(options: Sequence[str]) -> dict[str, str]:
+def field_options(options: Sequence[str], names: Sequence[str] = FIELDS) -> dict[str, str]:
     """`NAME=PATH` options as a map.
+
+    Args:
+        options: The options as they were typed.
+        names: What can be named.
 
     Raises:
         UserError: One has no name, no `=` or no path.
@@ -169,8 +173,8 @@ def field_options(options: Sequence[str]) -> dict[str, str]:
     found = {}
     for option in options:
         name, equals, path = option.partition("=")
-        if not equals or name.strip() not in FIELDS or not path.strip():
-            msg = f"--field {option}: expected NAME=COLUMN with a name of {', '.join(FIELDS)}, for example answer=gold or question=doc.question"
+        if not equals or name.strip() not in names or not path.strip():
+            msg = f"--field {option}: expected NAME=COLUMN with a name of {', '.join(names)}, for example answer=gold or question=doc.question"
             raise UserError(msg)
         found[name.strip()] = path.strip()
     return found
@@ -305,7 +309,7 @@ def or_solution(text: Column | None, record: Mapping[str, Any], *, where: str) -
     if text is None or solution is None or text.text.strip() == "":
         return text if text is not None and solution is None else solution
     if len(text.text.split()) <= len(text.attempts) and len(solution.text.split()) > 1:
-        msg = f"{where}: {text.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with `mechcot import --field chain=COLUMN`"
+        msg = f"{where}: {text.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with `--field chain=COLUMN`"
         raise UserError(msg)
     return text
 
@@ -360,7 +364,7 @@ def _one(
     left = marked if len(marked) == 1 else left
     if len(left) > 1:
         names = " and ".join(repr(one.name) for one in left)
-        msg = f"{where}: {names} could each be what the model wrote; name the one with `mechcot import --field chain=COLUMN`"
+        msg = f"{where}: {names} could each be what the model wrote; name the one with `--field chain=COLUMN`"
         raise UserError(msg)
     return left[0] if left else None
 

@@ -220,7 +220,7 @@ def _once(fields: Mapping[str, list[Piece]], *, where: str) -> list[Piece]:
                 found = [piece for piece in found if piece.kind is not kind]
             elif before and kind in {Kind.THOUGHT, Kind.SAID}:
                 what = "thoughts" if kind is Kind.THOUGHT else "texts"
-                msg = f"{where}: two {what} in one message, {name!r} and {key!r} differ; name the one with `mechcot import --field chain=PATH`"
+                msg = f"{where}: two {what} in one message, {name!r} and {key!r} differ; name the one with `--field chain=PATH`"
                 raise UserError(msg)
             else:
                 seen[kind] = (key, own)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.problems import checked, json_lines
+from mechcot.text.lines import checked, json_lines
 
 FORMATS = (
     "jsonl",

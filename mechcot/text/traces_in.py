@@ -45,8 +45,8 @@ from mechcot.text.columns import (
     text_columns,
     thought_columns,
 )  # fmt: skip
+from mechcot.text.lines import line_of, text_field
 from mechcot.text.message import Kind, NoChain, Piece, ink_of, joined, plain_name
-from mechcot.text.problems import text_field
 from mechcot.text.records import records
 from mechcot.text.tags import THINK, ThoughtTags
 
@@ -215,6 +215,38 @@ def read_chains(
     return Loaded(kept.chains, kept.places, left_out)
 
 
+def read_given(
+    path: str | Path,
+    *,
+    fields: Mapping[str, str] | None = None,
+    think: Sequence[str] | None = None,
+) -> Loaded:
+    """The chains of a file that a command was given.
+
+    Args:
+        path: The file.
+        fields: As for `read_chains`.
+        think: What `--think` says of the model: the two marks of a thought, which are the file's where its texts have them; or `none`.
+
+    Raises:
+        UserError: As `read_chains`.
+    """
+    marks = None if think is None or isinstance(think, str) else ThoughtTags(*think)
+    if marks is not None and not any(_holds(each, marks) for _, _, each in records(Path(path))):
+        marks = None
+    return read_chains(path, fields=fields, tags=marks)
+
+
+def _holds(value: Any, marks: ThoughtTags) -> bool:
+    """Whether a text somewhere in a record has one of two marks."""
+    if isinstance(value, str):
+        return marks.open in value or marks.close in value
+    inner = (
+        value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    )
+    return any(_holds(one, marks) for one in inner)
+
+
 class _Kept:
     """The chains so far, and where each id was first seen."""
 
@@ -232,21 +264,16 @@ class _Kept:
             if repeats and (before.chain, before.answer) == (chain.chain, chain.answer):
                 return
             msg = (
-                f"{where}: the id {chain.problem.id!r} stands on {_line(place)} already; ids must differ, "
+                f"{where}: the id {chain.problem.id!r} stands on {line_of(place)} already; ids must differ, "
                 "or several chains for one problem each have a `sample` of their own"
             )
             raise UserError(msg)
         place, problem = self._asked.setdefault(chain.problem.id, (where, chain.problem))
         if (problem.question, problem.answer) != (chain.problem.question, chain.problem.answer):
-            msg = f"{where}: the problem {problem.id!r} has another question or answer on {_line(place)}"
+            msg = f"{where}: the problem {problem.id!r} has another question or answer on {line_of(place)}"
             raise UserError(msg)
         self.chains.append(chain)
         self.places.append(where)
-
-
-def _line(where: str) -> str:
-    place = where.rpartition(":")[2]
-    return f"line {place}" if place.isdigit() else where
 
 
 def foreign_chains(
@@ -273,7 +300,7 @@ def foreign_chains(
         UserError: Something is missing, of the wrong kind, or ambiguous.
     """
     if _is_line(record):
-        return [_of_line(record, where=where)]
+        return [_of_line(_renamed(record, fields or {}, where=where), where=where)]
     if {"schema", "steps", "completion"} <= record.keys():
         record = _own(record, where=where)
     given = named(record, fields or {}, where=where)
@@ -345,14 +372,14 @@ def _problem(
         expected = ", ".join(key for key in QUESTION if "." not in key)
         msg = (
             f"{where}: no question: expected one of {expected}, messages or prompt; found {sorted(map(str, flat))}; "
-            "name it with `mechcot import --field question=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
+            "name it with `--field question=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
         )
         raise UserError(msg)
     if reference is None:
         expected = ", ".join(key for key in REFERENCE if "." not in key)
         msg = (
             f"{where}: no answer: expected one of {expected}; found {sorted(map(str, flat))}; "
-            "name it with `mechcot import --field answer=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
+            "name it with `--field answer=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
         )
         raise UserError(msg)
     return Problem(name or f"line-{number:05d}", question, reference), {
@@ -493,7 +520,7 @@ def _beside(thought: Column, text: Column | None, *, where: str) -> list[Attempt
     for one, said in zip(thoughts, text.attempts, strict=True):
         inner = ink_of(said.pieces, Kind.THOUGHT)
         if inner and inner != ink_of(one.pieces, Kind.THOUGHT):
-            msg = f"{where}: {thought.name!r} and the thought in {text.name!r} differ; name the one with `mechcot import --field chain=PATH`"
+            msg = f"{where}: {thought.name!r} and the thought in {text.name!r} differ; name the one with `--field chain=PATH`"
             raise UserError(msg)
         whole = (*one.pieces, *(piece for piece in said.pieces if piece.kind is not Kind.THOUGHT))
         found.append(Attempt((whole,), cut=one.cut or said.cut))
@@ -523,7 +550,7 @@ def _nothing(flat: Mapping[str, Any], *, where: str) -> Attempt:
         raise NoChain(msg)
     msg = (
         f"{where}: no chain: expected one of chain, {', '.join(_EMPTY)}, solution or messages; "
-        f"found {sorted(map(str, flat))}; name it with `mechcot import --field chain=COLUMN`"
+        f"found {sorted(map(str, flat))}; name it with `--field chain=COLUMN`"
     )
     raise UserError(msg)
 
@@ -534,9 +561,22 @@ def _is_line(record: Mapping[str, Any]) -> bool:
     )
 
 
+def _renamed(
+    record: Mapping[str, Any], fields: Mapping[str, str], *, where: str
+) -> Mapping[str, Any]:
+    """A line that `as_line` wrote, with what the user named in its place."""
+    given = {
+        "reference" if key == "answer" else key: str(value)
+        if isinstance(value, (int, float))
+        else value
+        for key, value in named(record, fields, where=where).items()
+    }
+    return {**record, **given}
+
+
 def _of_line(record: Mapping[str, Any], *, where: str) -> ForeignChain:
     """The chain of a line that `as_line` wrote, to the character."""
-    text = {key: record.get(key) for key in ("sample", "answer_text", "author", "prompt")}
+    text = {key: record.get(key) for key in ("chain", "sample", "answer_text", "author", "prompt")}
     if not all(value is None or isinstance(value, str) for value in text.values()):
         msg = f"{where}: {', '.join(text)} must be text in a line that `mechcot import` wrote; import the file anew"
         raise UserError(msg)
