@@ -459,7 +459,7 @@ def test_white_space_makes_a_mixed_number_and_joins_nothing(whole, above, below)
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.fractions(max_denominator=999), st.integers(2, 9))
+@given(st.fractions(-(10**9), 10**9, max_denominator=999), st.integers(2, 9))
 def test_a_fraction_is_its_value(value, factor):
     top, bottom = value.numerator * factor, value.denominator * factor
     for spelled in (
