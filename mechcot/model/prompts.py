@@ -15,7 +15,8 @@ The first candidate that the tokenizer can spell is taken: `The final answer is 
 found by `mechcot.model.thoughts`.
 
 Templates that strip earlier thoughts do no harm: a completion is never rendered, it is appended to the
-rendered question as it was written. `enable_thinking` is always passed; templates that do not know it ignore it.
+rendered question as it was written. `enable_thinking` and `thinking` (two names of one switch) are
+always passed; templates that do not know them ignore them.
 """
 
 from collections.abc import Callable, Sequence
@@ -328,6 +329,7 @@ def _renderer(tokenizer: Any, thinking: Thinking, owner: str) -> Render | None:
                 tokenize=False,
                 add_generation_prompt=answer_follows,
                 enable_thinking=thinking == "on",
+                thinking=thinking == "on",
             )
         except Exception as error:  # a template is a program of the model's author
             msg = (

@@ -117,3 +117,17 @@ def test_a_continuation_gets_no_space_in_front():
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>")
     assert tokenizer.convert_ids_to_tokens(encode(tokenizer, "\nT"))[0] == "\u2581"
     assert tokenizer.convert_ids_to_tokens(encode_behind(tokenizer, "\nT")) == ["\n", "T"]
+
+
+@pytest.mark.parametrize("switch", ["thinking", "enable_thinking"])
+def test_either_name_of_the_switch_opens_the_thought(checkpoint, switch):
+    from transformers import AutoTokenizer
+
+    tokens = AutoTokenizer.from_pretrained(checkpoint(template="think"))
+    tokens.chat_template = (
+        "{% for m in messages %}<|user|>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<|assistant|>"
+        f"{{% if {switch} %}}<think>\n{{% else %}}<think>\n\n</think>\n\n{{% endif %}}{{% endif %}}"
+    )
+    on, off = policy_of(tokens, owner="m"), policy_of(tokens, owner="m", thinking="off")
+    assert on.opens_thought(on.render(QUESTION))
+    assert not off.opens_thought(off.render(QUESTION))
