@@ -1,4 +1,7 @@
-"""What one written text comes to: length, steps by kind, answer, coherence, thoughts."""
+"""What one written text comes to: length, steps by kind, answer, coherence, thoughts.
+
+A finished text whose answer cannot be read is *unread*: not right, and not counted as wrong either.
+"""
 
 import math
 import re
@@ -11,6 +14,7 @@ from mechcot.organisms.task import read_question
 from mechcot.steer.styles import styled
 from mechcot.steer.switch import Phrases, think
 from mechcot.text.answers import same_answer
+from mechcot.text.unread import unread
 
 STATED = re.compile(r"\b([a-z])= (\d)(?: [+-] \d = (\d))?")
 
@@ -24,13 +28,14 @@ def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, An
         phrases: What opens a new thought; empty: thoughts are not judged.
     """
     chain = trace.phase(Phase.CHAIN)
-    right = correct(trace)
+    right, lost = correct(trace), bool(unread([trace]))
     scores = reasoner.prefix(trace.ids).logprobs()[chain.start : chain.stop]
     found: dict[str, Any] = {
         "item": trace.problem.id,
         "tokens": len(chain),
         "steps": len(trace.chain_steps),
         "correct": float(right),
+        "unread": float(lost),
         "finished": float(trace.finished),
         "nats_per_token": -float(scores.mean()) if len(chain) else math.nan,
     }
@@ -41,7 +46,7 @@ def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, An
             "thoughts": told.thoughts,
             "tokens_per_thought": told.tokens / max(1, told.thoughts),
             "any_correct_thought": float(told.correct > 0),
-            "underthinking": math.nan if told.underthinking is None else told.underthinking,
+            "underthinking": math.nan if told.underthinking is None or lost else told.underthinking,
         }
     return found
 
@@ -68,8 +73,8 @@ def on_track(trace: Trace, span: Span) -> bool:
     return bool(told) and all(str(known.get(name)) == value for name, value in told)
 
 
-def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> bool:
-    """Whether the answer is right when the chain is cut after some tokens and the answer is asked for.
+def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]:
+    """Whether the answer is right, and whether it is unread, when the chain is cut after some tokens and the answer is asked for.
 
     Args:
         reasoner: The model that answers.
@@ -80,4 +85,5 @@ def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> bool:
     cut = min(chain.start + tokens, chain.stop)
     asked = ask(reasoner, reasoner.prefix(trace.ids[:cut]), [cut], max_new=8)
     said = asked.answers[0].text
-    return said is not None and same_answer(said, trace.problem.answer)
+    right = said is not None and same_answer(said, trace.problem.answer)
+    return {"correct": float(right), "unread": float(said is None)}

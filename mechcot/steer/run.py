@@ -100,7 +100,7 @@ def _cell(lab: Lab, arm: Arm) -> dict[str, Any]:
         texts, _ = lab.write(replace(arm, role="vector"))
         for one, trace, short in zip(rows, traces, texts, strict=True):
             steered = min(row(reasoner, short)["tokens"], one["tokens"])
-            one |= {"correct": float(cut_short(reasoner, trace, steered)), "tokens": steered}
+            one |= cut_short(reasoner, trace, steered) | {"tokens": steered}
             one |= dict.fromkeys(("steps", "nats_per_token", *map(str, StepKind)))
     found: dict[str, Any] = {
         "arm": asdict(arm),

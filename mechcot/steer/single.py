@@ -22,7 +22,7 @@ from mechcot.steer.styles import questions, style_pairs
 from mechcot.steer.vectors import Origin, SteeringVector
 from mechcot.text.lines import json_lines, text_field
 from mechcot.text.problems import load_problems
-from mechcot.text.unread import check_read
+from mechcot.text.unread import check_read, unread
 
 CHAINS = 6
 
@@ -193,9 +193,10 @@ def _told(traces: list[Trace]) -> str:
 
 
 def _right(traces: Sequence[Trace]) -> str:
-    """How many answers are right; one that cannot be read is counted as such."""
-    unread = sum(trace.answer.text is None for trace in traces)
-    if unread == len(traces):
+    """How many answers are right; those that cannot be read and those of cut texts are counted apart."""
+    if all(trace.answer.text is None for trace in traces):
         return "no answer could be read"
+    lost = {"unread": len(unread(traces)), "cut": sum(not trace.finished for trace in traces)}
     right = f"{100 * mean(correct(trace) for trace in traces):.0f} % right"
-    return f"{right} ({unread} unread)" if unread else right
+    told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+    return f"{right} ({told})" if told else right

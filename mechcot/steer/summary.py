@@ -18,8 +18,8 @@ from mechcot.stats.shares import paired_interval, share_interval
 from mechcot.steer.contrasts import column, contrasts
 from mechcot.steer.spec import Experiment
 
-READOUTS = ("tokens", "steps", "correct", "finished", "nats_per_token")
-SHARES = ("correct", "finished", "any_correct_thought")
+READOUTS = ("tokens", "steps", "correct", "unread", "finished", "nats_per_token")
+SHARES = ("correct", "unread", "finished", "any_correct_thought")
 """Readouts that are 0 or 1 on every item."""
 THOUGHTS = ("thoughts", "tokens_per_thought", "any_correct_thought", "underthinking")
 

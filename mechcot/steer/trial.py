@@ -16,6 +16,7 @@ from mechcot.steer.controls import control
 from mechcot.steer.dose import Meter
 from mechcot.steer.readout import correct
 from mechcot.steer.vectors import SteeringVector
+from mechcot.text.unread import unread
 
 CHAINS = 6
 
@@ -48,7 +49,7 @@ def tried(
 
     Returns:
         One row an arm: `arm`, `nats`, `factor`, `kl` (measured), `same_dose` (as the vector), `n`, mean `tokens` of the chain, `accuracy` with its 95 %
-        bootstrap interval `low` and `high`.
+        bootstrap interval `low` and `high`, and how many finished texts state no answer that can be read (`unread`: not right, and not wrong either).
 
     Raises:
         UserError: The vector belongs to other weights, a dose is out of its reach, no such control.
@@ -80,4 +81,11 @@ def _row(arm: str, traces: Sequence[Trace], *, seed: int, **about: Any) -> dict[
     told = share_interval(right, seed=seed, purpose="accuracy")
     tokens = float(np.mean([len(trace.phase(Phase.CHAIN)) for trace in traces]))
     ends = {"accuracy": told.mean, "low": told.low, "high": told.high}
-    return {"arm": arm, **about, "n": len(traces), "tokens": tokens, **ends}
+    return {
+        "arm": arm,
+        **about,
+        "n": len(traces),
+        "tokens": tokens,
+        **ends,
+        "unread": len(unread(traces)),
+    }

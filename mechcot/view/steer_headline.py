@@ -14,6 +14,8 @@ from mechcot.view.steer_tables import (
     short,
     strength,
     title,
+    unread,
+    value,
     vectors,
 )
 from mechcot.view.tables import Cell, Table, table
@@ -51,13 +53,14 @@ def arms_first(result: Mapping[str, Any]) -> list[tuple[str, Table]]:
 
 
 def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
-    readout = result["experiment"]["readout"]
+    readout, some = result["experiment"]["readout"], unread(result["arms"])
     heads = (
         "arm",
         "measured nats, or alpha",
         "tokens",
         "tokens saved, %",
         "accuracy",
+        *(["unread"] if some else []),
         "change of accuracy",
         title(readout),
         "their change",
@@ -71,6 +74,7 @@ def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
                 cell(arm["values"]["tokens"]["mean"]),
                 share(arm["saved"]),
                 cell(arm["values"]["correct"]["mean"]),
+                *([cell(value(arm, "unread"))] if some else []),
                 cell(*(arm["change"]["correct"][e] for e in ("mean", "low", "high"))),
                 cell(arm["values"][readout]["mean"]),
                 cell(*(arm["change"][readout][e] for e in ("mean", "low", "high"))),

@@ -33,6 +33,7 @@ from mechcot.view.steer_tables import (
     spread,
     strength,
     title,
+    unread,
     value,
     vectors,
 )
@@ -43,6 +44,8 @@ from mechcot.view.words import KINDS
 DOSED = ("vector", *CONTROL_ROLES, "truncation")
 PENALTIES = ("penalty", "matched tokens")
 OPEN = " Open marks: no factor brings this arm to the dose that was asked for."
+
+UNREAD = " An answer that cannot be read counts as not right; the table of all arms says how many."
 
 
 def page(result: Mapping[str, Any]) -> str:
@@ -85,6 +88,13 @@ def _plates(result: Mapping[str, Any], look: dict[str, Look]) -> list[Plate]:
     return [replace(plate, number=n) for n, plate in enumerate(filter(None, made), start=1)]
 
 
+def _readouts(result: Mapping[str, Any]) -> list[str]:
+    """What is drawn: the readout, length, right answers, those that cannot be read where there are some, and likelihood."""
+    lost = ["unread"] if unread(result["arms"]) else []
+    names = (result["experiment"]["readout"], "tokens", "correct", *lost, "nats_per_token")
+    return list(dict.fromkeys(names))
+
+
 def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
     """Dose curves; where there are several models, of the vectors alone (controls have a plate of their own)."""
     experiment, arms = result["experiment"], result["arms"]
@@ -93,7 +103,7 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
     dosed = [a for a in arms if a["role"] in roles]
     if not dosed:
         return None
-    readouts = list(dict.fromkeys((experiment["readout"], "tokens", "correct", "nats_per_token")))
+    readouts = _readouts(result)
     if penalty:
         readouts += ["any_correct_thought", "underthinking"]
     figure = curves(
@@ -161,6 +171,7 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         "Every way of writing, by what it costs and what it gets right."
         + " Truncation cuts the clean chain at the length that the steered one had and asks for the answer."
         * any(a["role"] == "truncation" for a in result["arms"])
+        + UNREAD * unread(result["arms"])
         + OPEN * any(point.missed for point in points)
     )
     marks: dict[str, float] = {}
@@ -182,7 +193,7 @@ def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
     swept = [a for a in result["arms"] if a["role"] == "sweep"]
     if not swept:
         return None
-    readouts = list(dict.fromkeys((experiment["readout"], "tokens", "correct", "nats_per_token")))
+    readouts = _readouts(result)
     figure = curves(
         [_panel(result, swept, name, "site") for name in readouts],
         look,

@@ -12,6 +12,7 @@ TITLES: Mapping[str, str] = {
     "tokens": "tokens of the chain",
     "steps": "steps of the chain",
     "correct": "accuracy",
+    "unread": "share of answers that cannot be read",
     "finished": "share of finished texts",
     "nats_per_token": "nats per chain token, scored without steering",
     "thoughts": "thoughts in a chain",
@@ -61,6 +62,11 @@ def dose(arm: Arm) -> float:
     """The dose of an arm as it was measured, in nats; what was asked for where nothing was measured."""
     told = arm.get("dose")
     return float(told["kl"] if told else arm["nats"])
+
+
+def unread(arms: Sequence[Arm]) -> bool:
+    """Whether some arm has answers that cannot be read, which are neither right nor wrong; runs of earlier versions did not count them."""
+    return any(value(arm, "unread") > 0 for arm in arms)
 
 
 def missed(arm: Arm) -> bool:
@@ -190,7 +196,7 @@ def points_table(points: Sequence[Point]) -> Table:
 
 def numbers(result: Mapping[str, Any]) -> Table:
     """One row an arm: what it came to, and what changed against the clean arm."""
-    readout = result["experiment"]["readout"]
+    readout, some = result["experiment"]["readout"], unread(result["arms"])
     heads = (
         "arm",
         "measured nats, or alpha",
@@ -198,6 +204,7 @@ def numbers(result: Mapping[str, Any]) -> Table:
         "tokens saved, %",
         "steps",
         "accuracy",
+        *(["unread"] if some else []),
         "change of accuracy",
         title(readout),
         "seconds",
@@ -212,6 +219,7 @@ def numbers(result: Mapping[str, Any]) -> Table:
                 share(a["saved"]),
                 cell(a["values"]["steps"]["mean"]),
                 cell(a["values"]["correct"]["mean"]),
+                *([cell(value(a, "unread"))] if some else []),
                 cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
                 cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
                 Cell(DASH if a["role"] == "truncation" else number(a["seconds"]), "number"),

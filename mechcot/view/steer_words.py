@@ -16,6 +16,7 @@ from mechcot.view.steer_tables import (
     nats,
     short,
     title,
+    unread,
     value,
 )
 from mechcot.view.words import digits_for, fixed, interval, percent, signed
@@ -62,6 +63,9 @@ def _change(arm: Arm, result: Mapping[str, Any]) -> str:
     ]
     was, now = (percent(round(value(a, "correct"), 2)) for a in (clean, arm))
     parts.append(f"right answers {was} → {now} ({_moved(arm['change']['correct'])})")
+    if unread((clean, arm)):
+        was, now = (percent(value(a, "unread")) for a in (clean, arm))
+        parts.append(f"answers that cannot be read {was} → {now}")
     return f"{_who(arm, result)} at {given}: {', '.join(parts)}."
 
 
