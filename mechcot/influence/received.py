@@ -43,7 +43,7 @@ from mechcot.view.influence_page import page
 
 STRATA = ("all", "before", "after")
 UNSTATED = "unstated"
-"""Place of the steps of a chain that never states the right answer."""
+"""Place of the steps of a chain in which no statement of the right answer was found."""
 
 
 def run(

@@ -35,7 +35,10 @@ CARD = MeasureCard(
         "The headline is the soft area in probability; the paper's hard area is kept beside it. "
         "The paper gives no quadrature: ours is the plain mean over k < n."
     ),
-    confounds="Chain length; accuracy (a model that guesses right needs no chain); prompt for the answer.",
+    confounds=(
+        "Chain length; accuracy (a model that guesses right needs no chain); prompt for the answer. "
+        "A model that only needs a finished chain, whatever it says, scores high, too."
+    ),
     cost="1 forward of the trace plus n + 1 short suffixes",
     smallest_effect=0.15,
     rank=2,

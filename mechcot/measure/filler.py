@@ -33,7 +33,10 @@ CARD = MeasureCard(
         "The paper adds filler of growing length and reports accuracy; ours keeps the chain's token "
         "count and reads the probability of the reader's own answer."
     ),
-    confounds="Filler is off-policy text: a model may answer badly because the text is strange.",
+    confounds=(
+        "Filler is off-policy text: a model may answer badly because the text is strange. "
+        "A model that only needs a finished chain, whatever it says, scores high, too."
+    ),
     cost="1 forward of the trace plus one packed forward of up to 9 tails, and 2 of the chain",
     smallest_effect=0.15,
     rank=3,

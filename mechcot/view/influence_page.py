@@ -72,12 +72,13 @@ def page(result: Mapping[str, Any]) -> str:
 
 
 def _unstated(result: Mapping[str, Any]) -> str:
-    """How many chains never state the right answer; nothing where all do, or where a file of an earlier version does not say."""
+    """In how many chains no statement of the right answer was found; nothing where it was in all, or where a file of an earlier version does not say."""
     count = result.get("unstated", 0)
     if not count:
         return ""
-    which = "No trace states" if count == result["n"] else f"{count} of them never state"
-    return f" {which} the right answer, so there is no before and after."
+    if count == result["n"]:
+        return " No step was found that states the right answer, so there is no before and after."
+    return f" In {count} of them no step was found that states the right answer; they count in neither before nor after."
 
 
 def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:

@@ -91,8 +91,12 @@ def test_a_chain_that_never_states_the_answer_has_no_before_and_after():
         "receivers": None,
         "left_out": [],
     }
-    assert "No trace states the right answer, so there is no before and after." in text_of(
-        page(result)
+    assert (
+        "No step was found that states the right answer, so there is no before and after."
+        in text_of(page(result))
     )
     some = result | {"n": 3}
-    assert "1 of them never state the right answer" in text_of(page(some))
+    assert (
+        "In 1 of them no step was found that states the right answer; they count in neither before nor after."
+        in text_of(page(some))
+    )
