@@ -6,11 +6,15 @@ from random import Random
 
 import pytest
 import torch
+from hypothesis import settings
 
 from mechcot.model.spec import ORGANISM_FILE
 from mechcot.organisms import task, vocabulary, writer
 from mechcot.organisms.registry import Shape
 from mechcot.organisms.training import fresh
+
+settings.register_profile("untimed", deadline=None)  # no test depends on time
+settings.load_profile("untimed")
 
 
 def save_random(folder: Path, *, seed: int, context: int = 512) -> Path:

@@ -76,6 +76,16 @@ COPULA = re.compile(
 )
 
 
+# "not" of the languages above, English aside
+DENIAL = re.compile(
+    r"\b(?:nicht|kein\w*|n['\u2019]est pas|pas|no es|no son|non \u00e8|n\u00e3o|niet|geen|\u043d\u0435|nie|nen\u00ed|ikke|inte|de\u011fil\w*|nu este|nu e|nem|nincs|ei ole|\u03b4\u03b5\u03bd|"
+    r"kh\u00f4ng ph\u1ea3i|bukan(?:lah)?|si(?=\s+\d)|\u05dc\u05d0|\u05d0\u05d9\u05e0\u05d4|\u05d0\u05d9\u05e0\u05d5|\u0644\u064a\u0633\u062a?|\u0646\u06cc\u0633\u062a)\b"
+    r"|\u4e0d\u662f|\u4e0d\u5bf9|\u3067\u306f\u3042\u308a\u307e\u305b\u3093|\u3067\u306f\u306a\u3044|\u3058\u3083\u306a\u3044|\uc544\ub2d9\ub2c8\ub2e4|\uc544\ub2c8\ub2e4|\u0928\u0939\u0940\u0902|\u09a8\u09af\u09bc|\u09a8\u09df|"
+    r"\u0e44\u0e21\u0e48\u0e43\u0e0a\u0e48|\u0c15\u0c3e\u0c26\u0c41|\u0b85\u0bb2\u0bcd\u0bb2",
+    re.IGNORECASE,
+)
+
+
 _MARK = r"(?:\*\*|__|\*|`|\")?"
 _COLON = r"\s*[:\uff1a=\uff1d]|[^\S\n]+[-\u2014\u2013](?=\s)|[^\S\n]*\u2014"
 _ASKED = r"(?:\s+(?:to|for|of)\s+[^.\n:=?]{1,80}?)?"

@@ -27,7 +27,7 @@ from mechcot.text.closings import (
 from mechcot.text.equality import same_answer
 from mechcot.text.numerals import number
 from mechcot.text.quantities import number_only
-from mechcot.text.statements import chosen, is_hard, phrases, said_after
+from mechcot.text.statements import chosen, fields, is_hard, phrases, said_after
 from mechcot.text.tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
@@ -101,6 +101,7 @@ _RULES: Mapping[str, Rule] = {
     "hash": _hash,
     "tag": _matches(_TAG, "tag"),
     "phrase": _phrase,
+    "field": fields,
     "chosen": chosen,
     "reversed": reversed_phrases,
     "heading": headings,
@@ -110,7 +111,7 @@ _RULES: Mapping[str, Rule] = {
 
 # What each family of models may use to state its answer; `any` tries everything that is explicit.
 FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "any": ("boxed", "hash", "tag", "phrase", "chosen", "reversed", "heading", "letter"),
+    "any": ("boxed", "hash", "tag", "phrase", "field", "chosen", "reversed", "heading", "letter"),
     "boxed": ("boxed", "phrase", "heading"),
     "gsm8k": ("hash", "letter", "boxed", "phrase", "heading"),
     "organism": ("word",),

@@ -325,6 +325,21 @@ def _unknown_marks(text: str) -> ThoughtTags | None:
     return ThoughtTags(match["mark"], close)
 
 
+_ENDS = re.compile(
+    r"(?:\s*(?:<\|(?:return|im_end|eot_id|endoftext|end_of_text|end)\|>|</s>|<eos>|<end_of_turn>|<\uff5cend\u2581of\u2581sentence\uff5c>))+\s*\Z"
+)
+_SOLUTION = re.compile(
+    r"\s*<\|begin_of_(solution|answer)\|>\s*(?P<inner>.*?)\s*(?:<\|end_of_\1\|>\s*)?\Z", re.DOTALL
+)
+
+
+def _without_control(text: str) -> str:
+    """What was said, without the tokens that end a turn and the marks around a solution."""
+    text = _ENDS.sub("", text)
+    wrapped = _SOLUTION.match(text)
+    return wrapped["inner"] if wrapped else text
+
+
 def at_marks(text: str, tags: ThoughtTags | None, *, cut: bool = False) -> Written:
     """A text, divided at the marks of its thought; plain where it shows none."""
     tags = tags or tags_in(text)
@@ -334,7 +349,7 @@ def at_marks(text: str, tags: ThoughtTags | None, *, cut: bool = False) -> Writt
     chain = text[layout.chain.start : layout.chain.stop]
     if layout.thought is Thought.UNCLOSED:
         return Written(chain, opened=True, cut=True)
-    answer = text[layout.chain.stop + len(tags.close) :]
+    answer = _without_control(text[layout.chain.stop + len(tags.close) :])
     return Written(chain, answer, opened=True, closed=True, cut=cut)
 
 

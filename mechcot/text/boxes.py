@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 NUMBER = r"[-\u2212]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))"
-_BOX = re.compile(r"\\(?:f?boxed)\s*(?=\{|[^\s{])")
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{|[^\s{])")
 _BETWEEN_BOXES = re.compile(
     r"[\s$,;]*(?:\\[()\[\]])?[\s$]*(?:and|or|,)?[\s$]*(?:\\[()\[\]])?[\s$]*"
 )
@@ -14,6 +14,8 @@ _EMPTY = re.compile(
     r"\s*(?:\\\w+\s*\{)?\s*(?:(?:your|the|final|my|insert|put)?[\s_-]*(?:final[\s_-]*)?answer(?:[\s_-]*here)?|\.{2,}|\u2026|\\[lc]?dots|\\[,;!]|[\s{}~])*\s*\}?\s*",
     re.IGNORECASE,
 )
+# A decimal whose digits go on: 0.333... is not 0.333
+_GOES_ON = re.compile(r"\d[.]\d+(?:\.{3}|\u2026|\\[lc]?dots)$")
 _NEAR = 16
 _LONGEST_BOX = 2000
 
@@ -87,12 +89,18 @@ def _closed_braces(text: str) -> Mapping[int, int]:
     return closed
 
 
+def without_point(text: str, marks: str = ".,") -> str:
+    """Without the marks that end a sentence; the points of a decimal that goes on (`0.333...`) stay."""
+    return text if _GOES_ON.search(text) else text.rstrip(marks).strip()
+
+
 def trim(text: str) -> str:
     """Take white space, emphasis, outer dollars and brackets of mathematics, and final points away."""
     previous = None
     while text != previous:
         previous = text
-        text = text.strip().strip("*_`").strip().rstrip(".,").strip()
+        text = text.strip().strip("*_`").strip()
+        text = without_point(text)
         for left, right in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
             inner = text[len(left) : len(text) - len(right)]
             if text.startswith(left) and text.endswith(right) and inner and left not in inner:

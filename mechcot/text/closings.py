@@ -21,8 +21,9 @@ _NUMBER = r"[-+\u2212]?[$\u20ac\u00a3\u00a5\u20b9]?\d(?:[\d.,\u2044/:]{0,40}[\d%
 _CANDIDATE = re.compile(
     r"(?P<formula>\$\$.{1,300}?\$\$|(?<!\\)\$(?!\d[\d.,]*(?:\s|[.,;]?$))[^$\n]{1,200}\$|\\\(.{1,200}?\\\)|\\\[.{1,300}?\\\]|\\d?frac\s*\{[^{}]*\}\s*\{[^{}]*\})"
     rf"|(?P<sum>(?:[\d.,]+|\([^()\n]{{1,40}}\))(?:\s*[-+*/\u00d7\u00f7^]\s*(?:[$]?[\d.,]+|\([^()\n]{{1,40}}\)))+\s*=\s*)(?P<result>{_NUMBER})"
+    r"|(?<![A-Za-z\d_.,/])(?P<product>\d[\d.]*(?:[A-Za-z]?(?:\^\w+|\^\{[^{}]*\})|\\?sqrt|[\u03b1-\u03c9\u221a\u221e\u00b2\u00b3\u2070-\u209f])[^\s,;]*(?<![.:!]))"
     rf"|(?<![A-Za-z\d_.,/])(?P<number>{_NUMBER})(?P<unit>(?:st|nd|rd|th)\b|\s?\u00b0[CF]?|\s?[a-zA-Z]+)?"
-    r"|(?P<letter>(?<!\w)[(\[][A-J][)\]](?!\w)|\b(?:[Oo]ption|[Cc]hoice)[\s_]+\(?[A-J]\b\)?|^\W{0,4}[A-J]\W{0,4}$|^\W{0,4}[A-J][).:]\s)"
+    r"|(?P<letter>(?<!\w)[(\[][A-J][)\]](?!\w)|\b(?:[Oo]ption|[Cc]hoice)[\s_]+\(?[A-J]\b\)?|^\W{0,4}[A-J]\W{0,4}$|^\W{0,4}[A-J](?=[).:]\s))"
     r"|(?P<verdict>^\W{0,4}(?:yes|no|true|false)\b(?=\W{0,4}$|[.,;:!*]))",
     re.IGNORECASE | re.DOTALL,
 )
@@ -36,6 +37,7 @@ _DISPLAY = re.compile(
     r"\s*(?:\$\$.{1,400}?\$\$|\\\[.{1,400}?\\\]|\\begin\{(\w+)\}.{1,400}?\\end\{\1\})", re.DOTALL
 )
 _VARIABLE = re.compile(r"\\?[A-Za-z]+(?:_\w)?")
+_OPTION = re.compile(r"\W{0,4}[A-J][).:]\s[^\n]*$")
 _FILLER = re.compile(
     r"(?:done|ok|okay|sure|finished|thanks|answer|final|hello|hi|stop|end|continue|right|correct|great|good)\b",
     re.IGNORECASE,
@@ -56,6 +58,8 @@ def sole(text: str) -> Found | None:
         return None
     start = text.index(stripped)
     found = list(_candidates(stripped))
+    if _OPTION.match(stripped) and found:
+        del found[1:]  # what the option says
     if not found or any(not same_answer(found[0].text, each.text) for each in found[1:]):
         return None
     best = found[-1]
@@ -91,6 +95,13 @@ def _with_unit(match: re.Match[str]) -> str:
     plain = match["number"]
     whole = match.group()
     kept = uncounted(whole)
+    word = match["unit"] or " "
+    if (
+        word[0].isalpha()
+        and number(spelled_plainly(kept).strip("$")) is None
+        and unit(word, glued=True) is None
+    ):
+        return whole  # a product: 5x
     return (
         kept
         if number(spelled_plainly(kept).strip("$")) is not None or _is_unit(match["unit"] or "")

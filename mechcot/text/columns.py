@@ -5,7 +5,8 @@ r"""Which field of a record is the question, the reference, the model's text.
     thought    `chain`; else a field that speaks of a thought (`reasoning`, `thinking`, `cot`, `deepseek_reasoning`)
     text       a field that speaks of a model's text (`completion`, `generations`, `model_output`, `response`, `choices`),
                or the assistant's messages of a chat
-    last       `solution`: as a rule a person's reference, so any other column that holds the model's text comes first
+    last       `solution`: as a rule a person's reference; taken where marks of a thought, an author, a prompt or chunks show a model's text, and any
+               other column that holds the model's text comes first
 
 A name that speaks of a person or a judge (`gold_solution`, `human_reasoning`, `judge_output`) is never the model's text.
 Two columns that both could be the model's text are told apart by what they hold: one that holds the other and the
@@ -299,13 +300,23 @@ def text_columns(
     return _one([one for one in found if one is not None], question, where=where, tags=tags)
 
 
-def or_solution(text: Column | None, record: Mapping[str, Any], *, where: str) -> Column | None:
-    """The column of the model's text, else `solution`.
+def or_solution(
+    text: Column | None, record: Mapping[str, Any], *, where: str, tags: ThoughtTags | None
+) -> Column | None:
+    """The column of the model's text, else a `solution` that shows that a model wrote it: by marks, an author, a prompt, chunks.
 
     Raises:
-        UserError: The column holds a word where `solution` has several: whose the solution is nobody says.
+        UserError: Nothing shows it, or the column holds a word where `solution` has several: whose the solution is nobody says.
     """
     solution = _column("solution", record.get("solution"), where=where, kind=Kind.SAID)
+    written = solution is not None and (
+        _marked(solution, tags)
+        or any(record.get(key) for key in (*AUTHOR, "chunks", "full_cot"))
+        or bool(record.get("prompt") and record.keys() & {"question", "problem"})
+    )
+    if solution is not None and not written and (text is None or not text.text.strip()):
+        msg = f"{where}: only 'solution' could be the chain, which is as a rule a person's; if the model wrote it, say so with `mechcot import --field chain=solution`"
+        raise UserError(msg)
     if text is None or solution is None or text.text.strip() == "":
         return text if text is not None and solution is None else solution
     if len(text.text.split()) <= len(text.attempts) and len(solution.text.split()) > 1:

@@ -12,7 +12,7 @@ beside a list.
 import re
 from functools import lru_cache
 
-from mechcot.text.boxes import boxed, trim
+from mechcot.text.boxes import boxed, trim, without_point
 from mechcot.text.expressions import bracket_depths
 from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
 from mechcot.text.quantities import quantity, same_quantity
@@ -21,7 +21,7 @@ _LONGEST = 400
 _MOST = 40  # elements of a list
 _CHOICE = re.compile(
     r"(?:(?:the )?(?:correct )?(?:answer|choice|option|alternative)(?:\s+is)?[\s_:-]*)?"
-    r"(?:[(\[{]\s*([a-z])\s*[)\]}]|([a-z]))\s*(?:[).:\]]?|[).:]\s+(?P<said>\S.*)|(?<=[)\]])\s+(?P<told>\S.*))"
+    r"(?:[(\[{]\s*([a-z])\s*[)\]}]|([a-z]))\s*(?:[).:\]]?|[).:]\s+(?P<said>\S.*)|(?<=[)\]])\s+(?P<told>(?!(?:and|or|nor)\b)\S.*)|\s+\((?P<meant>[^()]{2,}|\d)\))"
 )
 _BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\langle": r"\rangle", r"\lbrace": r"\rbrace"}  # fmt: skip
 _SETS = frozenset({"", "{", r"\{", r"\lbrace"})
@@ -65,7 +65,7 @@ def _plain(text: str) -> str:
     text = spelled_plainly(text)
     text = re.sub(r"\b([AaPp])\.\s?([Mm])\b\.?", r"\1\2", text)
     text = re.sub(r"^(?:approximately|about|roughly|exactly|\\approx|\\sim|≈|~)\s*", "", text)
-    text = text.strip().rstrip(".,;").strip().strip('"')
+    text = trim(text).rstrip(";").strip('"')
     quoted = re.fullmatch(r"'([^']+)'", text)
     return (quoted[1] if quoted else text).casefold()
 
@@ -96,7 +96,7 @@ def _spelled(text: str) -> str:
     """The spelling by which texts are compared: white space counts between letters and digits only."""
     text = unwrapped(text)
     text = re.sub(r"([_^])\{(\w)\}|\{(\w)\}", lambda m: (m[1] or " ") + (m[2] or m[3]), text)
-    text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", text).rstrip(".,;")
+    text = without_point(re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", text), ".,;")
     return re.sub(r"(?<=[^\W\d_]{2})!+$", "", text)
 
 
@@ -106,7 +106,7 @@ def _choice(text: str) -> tuple[str, str] | None:
     match = _CHOICE.fullmatch(unwrapped(text))
     if match is None:
         return None
-    return match[1] or match[2], match["said"] or match["told"] or ""
+    return match[1] or match[2], match["said"] or match["told"] or match["meant"] or ""
 
 
 def _sides(left: str, right: str) -> tuple[str, str]:
@@ -119,6 +119,13 @@ def _sides(left: str, right: str) -> tuple[str, str]:
         named = len(pieces) > 1 and pieces[-1].strip()
         if named and all(_NAME.fullmatch(piece.strip()) for piece in pieces[:-1]):
             text = pieces[-1].strip()
+        elif (
+            named
+            and len(pieces) == 2
+            and _NAME.fullmatch(named)
+            and number(pieces[0].strip()) is not None
+        ):
+            text = pieces[0].strip()  # 5 = x
         elif named and not re.search(r"[^\W\d_]", _spelled(text)):
             first = pieces[0].strip()
             text = pieces[-1].strip() if same_quantity(quantity(first), quantity(pieces[-1].strip())) else text  # fmt: skip

@@ -119,6 +119,37 @@ _TOWER = re.compile(
 )
 
 
+# 1/2x: a half of x, or one over 2x; nobody says which
+_EITHER = re.compile(
+    r"/\s*(?:\d+(?:\.\d+)?|[A-Za-z]|\\pi|\([^()]*\))(?:\^(?:\w|\{[^{}]*\}))?\s*(?:[A-Za-z(]|\\(?:sqrt|pi|frac|sin|cos|tan|log|ln|theta|alpha|beta)(?![a-z]))"
+)
+_ANGLES = re.compile(r"(?<![A-Za-z])(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+_DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\s*\{?\s*\\circ\s*\}?")
+_SIGNS = (
+    (re.compile(r"\\?log\s*_\s*(\d+)(?=[\s({])"), r"\\log_{\1}"),
+    (re.compile(r"<=|\u2264"), r"\\leq "),
+    (re.compile(r">=|\u2265"), r"\\geq "),
+    (re.compile(r"!="), r"\\neq "),
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\\varnothing"), r"\\emptyset"),
+)
+
+
+def has_angle(text: str) -> bool:
+    """Whether a function of an angle stands in a text: degrees behind it belong to the angle."""
+    return _ANGLES.search(text) is not None
+
+
+def _in_one_spelling(text: str) -> str:
+    r"""Signs that are written in several ways in the one that the parser reads: `<=`, `**`, `\log_2 8`, degrees of an angle."""
+    text = unwrapped(text)
+    for sign, spelled in _SIGNS:
+        text = sign.sub(spelled, text)
+    if has_angle(text):
+        text = _DEGREES.sub(r"(\\frac{\1\\pi}{180})", text)
+    return text
+
+
 def bracket_depths(text: str) -> list[int] | None:
     """Depth of brackets at each character; None where one closes that was not opened, or is left open."""
     depth, depths = 0, []
@@ -141,6 +172,7 @@ def is_mathematics(text: str) -> bool:
         len(text) > _LONGEST
         or _TOWER.search(text)
         or _DATE.search(text)
+        or _EITHER.search(text)
         or bracket_depths(text.replace("\\{", "").replace("\\}", "")) is None
     ):
         return False
@@ -174,7 +206,7 @@ def _fits(match: re.Match[str], before: str, text: str) -> bool:
 
 def same_expression(one: str, other: str) -> bool:
     """Whether two expressions are equal; False where one cannot be read whole. Cost: milliseconds, cached."""
-    one, other = unwrapped(one), unwrapped(other)
+    one, other = _in_one_spelling(one), _in_one_spelling(other)
     bases = _in_base(one), _in_base(other)
     if bases[0] or bases[1]:
         return bases[0] == bases[1]
@@ -215,9 +247,17 @@ def _parsed(text: str) -> Any | None:
     text = re.sub(rf"(?<![\\A-Za-z])({'|'.join(sorted(_FUNCTIONS))})(?![A-Za-z])", r"\\\1 ", text)
     text = re.sub(r"(\d+)\.(\d+)|(?<!\d)\.(\d+)", _as_fraction, text)
     try:
-        return parse(text)
+        return _with_imaginary_unit(parse(text))
     except Exception:  # noqa: BLE001 -- the parser raises bare exceptions, and sympy any
         return None
+
+
+def _with_imaginary_unit(parsed: Any) -> Any:
+    """The expression with the parser's letter `i` as the root of -1."""
+    from sympy import I
+
+    letters = [each for each in getattr(parsed, "free_symbols", ()) if each.name == "i"]
+    return parsed.subs(letters[0], I) if letters else parsed
 
 
 def _as_fraction(match: re.Match[str]) -> str:

@@ -51,8 +51,13 @@ _WORDS = {
     **{word: 10 * value for value, word in enumerate(_TENS.split(" "), start=2)},
 }
 _SPELLED = re.compile(
-    rf"({_ONES.replace(' ', '|')})|({_TENS.replace(' ', '|')})(?:[\s-]({'|'.join(_ONES.split(' ')[1:10])}))?",
+    rf"(?:{_ONES.replace(' ', '|')}|{_TENS.replace(' ', '|')}|hundred|thousand|million|billion|a(?= hundred)|and|[\s-])+",
     re.IGNORECASE,
+)
+_POWERS = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+_RECURRING = re.compile(
+    r"(?P<sign>[-+]?)(?P<whole>\d{0,30})\.(?P<once>\d{0,30}?)"
+    r"(?:\\(?:overline|bar|dot)\s*\{?\s*(?P<a>\d{1,30})\s*\}?|\((?P<b>\d{1,30})\)|(?P<c>\d{1,10}?)(?P=c){2,}(?:\.{2,3}|\u2026|\\[lc]?dots))"  # `number` took one point away
 )
 _ORDINAL = re.compile(r"(?:the\s+)?(\d{1,30})\s?\^?(?:st|nd|rd|th)", re.IGNORECASE)
 
@@ -143,15 +148,42 @@ def _number(plain: str) -> Fraction | None:
 
 def _worded(plain: str) -> Fraction | None:
     """Numbers in English words, ordinals, and groups of thousands with points."""
-    if match := _SPELLED.fullmatch(plain):
-        return Fraction(
-            _WORDS[(match[1] or match[2]).lower()] + _WORDS.get((match[3] or "").lower(), 0)
-        )
+    if _SPELLED.fullmatch(plain):
+        return _in_words(plain.lower())
     if match := _ORDINAL.fullmatch(plain):
         return Fraction(match[1])
+    if match := _RECURRING.fullmatch(plain):
+        return _recurring(match)
     if _EUROPEAN.fullmatch(plain):
         return Fraction(plain.replace(".", "").replace(",", "."))
     return None
+
+
+def _in_words(plain: str) -> Fraction | None:
+    """The value of an English number in words (`one hundred and five`); None where the words make no number."""
+    total, group, room = 0, 0, 10**12
+    words = re.split(r"[\s-]+", plain.strip())
+    for before, word, behind in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word == "and" and before in {"hundred", *_POWERS} and behind in {*_WORDS, "a"}:
+            continue
+        value = 1 if word == "a" else _WORDS.get(word)
+        if value is not None and (group == 0 or (value and _has_room(group, value))):
+            group += value
+        elif word == "hundred" and 0 < group < 10:
+            group *= 100
+        elif group > 0 and _POWERS.get(word, room) < room:
+            room = _POWERS[word]
+            total, group = total + group * room, 0
+        else:
+            return None
+        if value == 0 and len(words) > 1:
+            return None
+    return Fraction(total + group)
+
+
+def _has_room(group: int, value: int) -> bool:
+    """Whether a smaller number may follow: `forty` `two`, `hundred` `five`; not `two` `three`."""
+    return group % 100 == 0 or (group % 100 >= 20 and group % 10 == 0 and value < 10)
 
 
 def _decimal(match: re.Match[str]) -> Fraction:
@@ -165,6 +197,14 @@ def _fraction(match: re.Match[str]) -> Fraction | None:
     if not below or (match["whole"] and above < 0):
         return None
     value = Fraction(above, below) + int(match["whole"] or 0)
+    return -value if match["sign"] == "-" else value
+
+
+def _recurring(match: re.Match[str]) -> Fraction:
+    r"""The value of a decimal whose last digits recur: `0.\overline{27}`, `0.1(6)`, `0.333...`."""
+    once, again = match["once"], match["a"] or match["b"] or match["c"]
+    first = Fraction(int(f"{match['whole']}{once}" or 0), 10 ** len(once))
+    value = first + Fraction(int(again), (10 ** len(again) - 1) * 10 ** len(once))
     return -value if match["sign"] == "-" else value
 
 

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 
-from mechcot.text.expressions import is_mathematics, same_expression
+from mechcot.text.expressions import has_angle, is_mathematics, same_expression
 from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
 from mechcot.text.units import NONE, PERCENT, Unit, converted, unit
 
@@ -15,6 +16,8 @@ _BEHIND = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 400
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\.?")
+_COMPOUND = re.compile(rf"{_PART.pattern}(?:(?:\s*,\s*|\s+)(?:and\s+)?{_PART.pattern}){{1,3}}")
 _RATIO = re.compile(r"(\d{1,9})\s*:\s*(\d{1,9})")
 
 
@@ -51,7 +54,25 @@ def quantity(text: str) -> Quantity:
             return Quantity(value * named.factor, inner, text, named)
         if named.factor == 1 and named.sure and is_mathematics(inner):
             return Quantity(None, inner, text, named)
-    return Quantity(_ratio(text), text, text)
+    return _compound(text) or Quantity(_ratio(text), text, text)
+
+
+def _compound(text: str) -> Quantity | None:
+    """A measure in several units, larger ones first: `1 hour 30 minutes`, `5 ft, 6 in`; in the last of them."""
+    if len(text) > _LONGEST or not _COMPOUND.fullmatch(text):
+        return None
+    parts = [(number(m[1]), unit(m[2])) for m in _PART.finditer(text)]
+    smallest = parts[-1][1]
+    total = Fraction(0)
+    for value, named in parts:
+        if value is None or named is None or smallest is None or not named.measured:
+            return None
+        here = converted(value, named.name, smallest.name)
+        if here is None or named.factor != 1:
+            return None
+        total += here
+    falls = all(converted(Fraction(1), a.name, b.name) > 1 for (_, a), (_, b) in pairwise(parts))
+    return Quantity(total, text, text, smallest) if falls else None
 
 
 def _priced(match: re.Match[str], text: str) -> Quantity:
@@ -71,7 +92,8 @@ def _behind(text: str) -> tuple[str, Unit] | None:
     marked = re.match(TEXT, match["unit"]) is not None
     glued = not match["gap"] and not marked
     named = unit(unwrapped(match["unit"]), marked=marked, glued=glued)
-    return None if named is None else (match["value"].strip(), named)
+    of_an_angle = named is not None and named.name == "degree" and has_angle(match["value"])
+    return None if named is None or of_an_angle else (match["value"].strip(), named)
 
 
 def _ratio(text: str) -> Fraction | None:

@@ -7,8 +7,9 @@ question, a denial, a condition or a guess states nothing.
 import re
 from collections.abc import Iterator
 
-from mechcot.text.answer_words import CHOSEN, COPULA, statements_in
+from mechcot.text.answer_words import CHOSEN, COPULA, DENIAL, statements_in
 from mechcot.text.boxes import Found, trim
+from mechcot.text.equality import same_answer
 from mechcot.text.quantities import uncounted
 
 _LONGEST = 2000
@@ -23,14 +24,21 @@ _END = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:\b[A-Za-z]\.[A-Za-z]|\b(?:approx|ca|e\.g|i\.e|Mr|Mrs|Ms|Dr|St|No|vs))$"
 )
-_LETTER = re.compile(r"[\s(*_$]*[A-J]$")
+_LETTER = re.compile(r"[\s(*_$]*[A-J]|(?:[A-Z]\.\s?){0,3}[A-Z]")
 # Where an explanation begins behind a value; words alone are cut at "because" only.
 _BOLD = re.compile(r"(?:\*\*|__)([^*\n]+?)(?:\*\*|__)(?=\s*[,;:(\u2014\u2013])")
+_CHOICE = re.compile(r"[(\[]?[A-J][)\].:]?")
+_TWICE = re.compile(r"(?P<one>.+?),?\s+or\s+(?P<other>.+)")
+_KEYED = re.compile(r"\w*[\"']\s*:")
+_FIELD = re.compile(
+    r"(?P<quote>[\"'])(?:\w+[_ ])?answer(?P=quote)\s*:\s*(?P<value>\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|-?\d[\d.]*(?=\s*[,}\n]|\s*$)|true|false)",
+    re.IGNORECASE,
+)
 _REASON = re.compile(r",?\s+(?:because|since)\s+(?=\w)|\s+I hope\b", re.IGNORECASE)
 _TAIL = re.compile(
     r",?\s+(?:because|since|so|which|but|as|where|when|if|due to|based on|given|after|rounded|assuming|meaning|i\.e\.,?|that is,)\s+(?=\S)"
     r"|,\s+(?=(?:with|not|the|this|it|we|i|making|and (?:the|so|we|this|it))\s)"
-    r"|\s+[\u2014\u2013]\s+(?=[A-Za-z]{2}|an?\s)|\s+-\s+(?=[A-Za-z]{2}|an?\s)|(?<=\S)\s+\((?=[^()]*[A-Za-z]{2,}[^()]*\)\s*$)"
+    r"|\s+[\u2014\u2013]\s+(?=[A-Za-z]{2}|an?\s|I['\u2019\s])|\s+and\s+(?=(?:the|this|that|we|I|it)\s)|\s+-\s+(?=[A-Za-z]{2}|an?\s)|(?<=\S)\s+\((?=[^()]*[A-Za-z]{2,}[^()]*\)\s*$)"
     r"|(?<=\d)[\uff0c,]\s*(?=[\u3040-\u9fff])|,?\s+(?:because|since)$|\s+I hope\b",
     re.IGNORECASE,
 )
@@ -47,11 +55,6 @@ _LEAD = re.compile(
 _NO_ANSWER = re.compile(
     r"(?:not|n't|correct|wrong|right|incorrect|clear|the same|what|that|simply|just|supposed|going|in the|to be|nicht|kein\w*|pas|no\s+es|non\s+\u00e8|\u043d\u0435|ikke|inte|"
     r"unknown|unclear|either|likely|probably|expected|given|found|required|asked|reasonable|consistent|valid|indeed)\b",
-    re.IGNORECASE,
-)
-_DENIAL = re.compile(
-    r"\b(?:no es|n['\u2019]est pas|pas|nicht|kein\w*|\u043d\u0435|nie|ikke|inte|niet|n\u00e3o|non \u00e8|de\u011fil)\b"
-    r"|\u4e0d\u662f|\u3067\u306f\u3042\u308a\u307e\u305b\u3093|\u3067\u306f\u306a\u3044|\u3058\u3083\u306a\u3044|\uc544\ub2d9\ub2c8\ub2e4|\uc544\ub2c8\ub2e4|\u0928\u0939\u0940\u0902|\u0644\u064a\u0633",
     re.IGNORECASE,
 )
 _UNSTATED = re.compile(
@@ -74,6 +77,8 @@ def phrases(text: str) -> Iterator[Found]:
     matches = statements_in(text)
     for index, match in enumerate(matches):
         start = value_start(text, match.end())
+        if _KEYED.match(text, match.start()):
+            continue  # read by `fields`
         following = matches[index + 1].start() if index + 1 < len(matches) else len(text)
         stop, ended_by = sentence_end(text, start, following + 1)
         if following < stop or ended_by == "?" or unstated(text, match.start()):
@@ -84,7 +89,7 @@ def phrases(text: str) -> Iterator[Found]:
         if (
             value
             and not denied(value)
-            and not _DENIAL.search(raw)
+            and not DENIAL.search(raw)
             and not retracted(text, stop, value)
         ):
             end = (
@@ -93,6 +98,14 @@ def phrases(text: str) -> Iterator[Found]:
                 else stop
             )
             yield Found(value, "phrase", match.start(), end)
+
+
+def fields(text: str) -> Iterator[Found]:
+    """The value of an object's field: `{"answer": "12"}`."""
+    for match in _FIELD.finditer(text):
+        value = trim(match["value"].strip("\"'").replace("\\\\", "\\"))
+        if value:
+            yield Found(value, "phrase", match.start(), match.end())
 
 
 def chosen(text: str) -> Iterator[Found]:
@@ -141,7 +154,8 @@ def _inside_value(text: str, start: int, position: int) -> bool:
 def short_value(text: str) -> str:
     """A value without the explanation behind it, the copula of its sentence, and the things that it counts."""
     text = re.sub(r"\x00+\s*", "", text).strip()
-    if (bold := _BOLD.match(text)) and not re.search(r"\d|\*\*", text[bold.end() :]):
+    bold = _BOLD.match(text)
+    if bold and (_CHOICE.fullmatch(bold[1]) or not re.search(r"\d|\*\*", text[bold.end() :])):
         text = bold[1]
     for match in (_TAIL if is_hard(text) else _REASON).finditer(text):
         head = text[: match.start()]
@@ -150,6 +164,9 @@ def short_value(text: str) -> str:
             break
     text = trim(_closed(text))
     text = trim(COPULA.sub("", text))
+    twice = _TWICE.fullmatch(text)
+    if twice and same_answer(twice["one"], twice["other"]):  # 5/8, or 0.625
+        text = twice["one"]
     return uncounted(text)
 
 
@@ -174,7 +191,7 @@ def said_after(text: str, mark: str) -> Found | None:
 
 def denied(text: str) -> bool:
     """Whether a text denies a value, or only speaks about the answer ("clear", "what we need")."""
-    return bool(_NO_ANSWER.match(text) or _DENIAL.search(text))
+    return bool(_NO_ANSWER.match(text) or DENIAL.search(text))
 
 
 def unstated(text: str, start: int) -> bool:

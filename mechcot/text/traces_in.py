@@ -455,7 +455,7 @@ def _attempts(
         return [_then(one, said) for one in _beside(thought, None, where=where)], {thought.name}
     if thought is not None and thought.text.strip():
         return _beside(thought, text, where=where), {thought.name, text.name if text else ""}
-    text = or_solution(text, flat, where=where)
+    text = or_solution(text, flat, where=where, tags=tags)
     if text is None:
         return [_nothing(flat, where=where)], set()
     found = [_behind_prompt(one, flat.get("prompt")) for one in text.attempts]

@@ -11,19 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_LOCALES = "en de fr es it pt nl ru pl uk tr sv cs ro vi id hi ar fa he th ko ja zh zh_Hant"
+_LOCALES = (
+    "en de fr es it pt nl ru pl uk tr sv cs ro vi id hi ar fa he th ko ja zh zh_Hant "
+    "bg bn ca da el et fi gl gu hr hu is kn lt lv mk ml mr ms nb pa sk sl sq sr sw ta te ur"
+)
 _SCALES = {
     "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15, "quintillion": 10**18,
     "dozen": 12, "score": 20, "gross": 144, "lakh": 10**5, "crore": 10**7, "myriad": 10**4, "bn": 10**9, "mn": 10**6,
     "十": 10, "百": 100, "千": 1000, "십": 10, "백": 100, "천": 1000, "萬": 10**4, "億": 10**8,
-    "mil": 1000, "mille": 1000,
+    "mil": 1000, "mille": 1000, "mio": 10**6, "mia": 10**9, "tys": 1000, "hundert": 100, "hunderte": 100, "cientos": 100, "centenas": 100, "honderd": 100, "hundra": 100,
+    **dict.fromkeys(
+        ["docena", "docenas", "dúzia", "dúzias", "dutzend", "douzaine", "douzaines", "dozzina", "dozzine", "dozijn", "dussin", "tuzin", "tucet", "düzine", "дюжина", "дюжины", "дюжин"], 12
+    ),
 }  # fmt: skip
 # Closed classes: words that calculate, compare, join, negate or begin a clause.
 # A number with one of them behind it is not its own value.
@@ -137,7 +143,8 @@ def _measure_or_noun(plain: str, *, marked: bool, glued: bool) -> Unit | None:
 
 def _is_sure(plain: str) -> bool:
     """Whether a unit of measure holds a word that cannot be a product of variables."""
-    return any(len(word) > 3 or word in _SYMBOLS for word in _WORD.findall(plain))
+    speed = re.match(r"m\s?/\s?s\b", plain) is not None
+    return speed or any(len(word) > 3 or word in _SYMBOLS for word in _WORD.findall(plain))
 
 
 def _named(plain: str) -> Unit | None:
@@ -178,18 +185,33 @@ def _is_alphabetic_script(character: str) -> bool:
 @cache
 def _cldr_scales() -> Mapping[str, int]:
     """Words of scale of many languages, of CLDR's compact numbers (`1 Million`, `1万`)."""
-    from babel.numbers import format_compact_decimal
+    from babel import Locale
 
     scales: dict[str, int] = {}
     for locale in _LOCALES.split():
-        form: Literal["short", "long"] = "short" if locale[:2] in {"zh", "ja", "ko"} else "long"
-        for value in (factor * 10**power for power in range(3, 13) for factor in (1, 2, 5)):
-            shown = format_compact_decimal(value, format_type=form, locale=locale)
-            match = re.fullmatch(r"(\d+)[\s\u00a0\u202f]?(\D{1,20})", shown.strip("\u200f"))
-            word = match[2].strip().casefold().rstrip(".") if match else ""
-            if match and word not in _NOUNS and (len(word) > 2 or not word.isascii()):
-                scales.setdefault(word, value // int(match[1]))
+        forms = Locale.parse(locale).compact_decimal_formats
+        for length in ("long", "short"):
+            plurals = (forms.get(length) or {}).values()
+            for count, pattern in (pair for form in plurals for pair in form.items()):
+                word, zeros = _scale_word(pattern.pattern)
+                if _is_scale(word, abbreviated=length == "short"):
+                    scales.setdefault(word, int(count) // 10 ** (zeros - 1))
     return scales
+
+
+def _scale_word(pattern: str) -> tuple[str, int]:
+    """The word of CLDR's pattern (`00 тысяч`, `elfu 0`) and how many digits stand beside it."""
+    plain = re.sub(r"['\u200e\u200f]", "", pattern.partition(";")[0])
+    return re.sub(r"[0\s]+", " ", plain).strip().casefold().rstrip("."), plain.count("0")
+
+
+def _is_scale(word: str, *, abbreviated: bool) -> bool:
+    """Whether a word is one of scale wherever it stands: no other language's noun (`bill`), no symbol of a unit (`м`)."""
+    if not word or word in _NOUNS or word in _SYMBOLS or word in _MONEY:
+        return False
+    if word.isascii():
+        return len(word) > 2 and not (abbreviated and re.search(r"[aeiouy]", word))
+    return len(word) > 1 or not _is_alphabetic_script(word)
 
 
 def _is_noun_phrase(plain: str) -> bool:

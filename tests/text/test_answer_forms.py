@@ -1,7 +1,5 @@
 """How answers are stated: closings, headings, thirty languages; and what states nothing."""
 
-import time
-
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -217,7 +215,30 @@ STATED = [
     ("about 5 million people", "5 million"),
     ("The total is $x = 12$.", "12"),
 ]
+STATED += [
+    ("The answer is 5/8, or 0.625.", "5/8"),
+    ("The answer is 12 — I'm confident.", "12"),
+    ("The final answer is 5 and the check: 5*2=10.", "5"),
+    ("The answer is J. K. Rowling.", "J. K. Rowling"),
+    ("The answer is **B**: 5", "B"),
+    ('{"answer": 12}', "12"),
+    ('{"why": "3+4", "final_answer": "7"}', "7"),
+    ('```json\n{"answer": "B"}\n```', "B"),
+    ("The value is \\fbox{4}.", "4"),
+]
 UNSTATED = [
+    "คำตอบไม่ใช่ 5",
+    "Đáp án không phải là 5.",
+    "Jawabannya bukan 5.",
+    "Odpověď není 5.",
+    "Η απάντηση δεν είναι 5.",
+    "Răspunsul nu este 5.",
+    "התשובה היא לא 5.",
+    "پاسخ 5 نیست.",
+    "Jibu si 5.",
+    "A válasz nem 5.",
+    "Vastaus ei ole 5.",
+    "উত্তর 5 নয়।",
     "The answer is not 5.",
     "Is the answer 5?",
     "The answer is 5? No, 6",
@@ -308,6 +329,11 @@ def test_the_users_own_text_says_where_the_answer_stands(text, answer):
     [
         ("It is 7.", "7", "closing"),
         ("**B**", "B", "closing"),
+        ("The area is 12π cm².", "12π", "closing"),
+        ("It is 5x.", "5x", "closing"),
+        ("So 3√2.", "3√2", "closing"),
+        ("2/3x", "2/3x", "closing"),
+        ("B) 12", "B", "closing"),
         ("So 42 apples.", "42", "closing"),
         ("Paris", "Paris", "closing"),
         ("Between 3 and 4.", "8", "phrase"),
@@ -348,9 +374,9 @@ def test_what_is_read_stands_in_the_text(text):
         "B is the ",
     ],
 )
-def test_any_text_is_read_in_bounded_time(piece):
+def test_a_long_text_of_one_piece_is_read_like_a_shorter_one(piece):
+    """A search that tries every way of dividing the text would not end."""
+    how = {read_answer((piece * n)[:n], otherwise="last_number").how for n in (10_000, 20_000)}
+    assert len(how) == 1
     text = (piece * 20_000)[:20_000]
-    began = time.process_time()
-    read_answer(text, otherwise="last_number")
-    same_answer(text, text[:-1])
-    assert time.process_time() - began < 8
+    assert same_answer(text, text + "x") is False

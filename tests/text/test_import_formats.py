@@ -175,11 +175,41 @@ def test_two_columns_that_could_be_the_chain_are_named_with_the_option(row, name
     assert found.chain == row[name]
 
 
-def test_a_reference_alone_is_no_chain_and_a_solution_alone_is():
+def test_a_reference_alone_is_no_chain_nor_is_a_solution_that_nothing_calls_a_models():
     with pytest.raises(UserError, match="no chain: expected one of chain, reasoning"):
         read(ASKED | {"reference_solution": PERSON})
-    (found,) = read(ASKED | {"solution": PERSON})
-    assert (found.chain, found.opened, found.cut) == (PERSON, False, False)
+    for row in (
+        {"level": "Level 1"},
+        {"problem_type": "Algebra", "source": "olympiads"},
+        {"output": ""},
+    ):
+        with pytest.raises(UserError, match=r"only 'solution' could be .* --field chain=solution"):
+            read(ASKED | {"solution": PERSON} | row)
+    for row, fields in (({}, {"chain": "solution"}), ({"model": "m"}, {}), ({"prompt": "P"}, {})):
+        (found,) = read(ASKED | {"solution": PERSON} | row, fields=fields)
+        assert (found.chain, found.opened, found.cut) == (PERSON, False, False)
+    (found,) = read(ASKED | {"solution": MARKED})
+    assert (found.chain, found.answer) == (THOUGHT, SAID)
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        (
+            "<|begin_of_thought|>{}<|end_of_thought|>\n\n<|begin_of_solution|>\n",
+            "\n<|end_of_solution|>",
+        ),
+        ("<think>{}</think>", "<|im_end|>\n"),
+        ("<think>{}</think>", "<\uff5cend\u2581of\u2581sentence\uff5c>"),
+        (
+            "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
+            "<|return|>",
+        ),
+    ],
+)
+def test_tokens_of_control_are_no_part_of_what_was_said(before, behind):
+    (found,) = read(ASKED | {"output": before.format(THOUGHT) + SAID + behind})
+    assert (found.chain.strip(), found.answer.strip()) == (THOUGHT, SAID)
 
 
 @pytest.mark.parametrize(

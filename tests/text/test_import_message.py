@@ -1,7 +1,6 @@
 """What of a message is the thought: many shapes of one message, and laws for any shape."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -222,7 +221,7 @@ def test_a_hidden_thought_in_a_column_of_its_own_leaves_no_chain(row, said, text
 @pytest.mark.parametrize(
     "text", ["<" + "a_" * 9000, "<" + "think_" * 9000, "<a b " * 9000, "<think>" * 2000]
 )
-def test_no_text_makes_the_search_for_marks_slow(text):
-    start = time.perf_counter()
-    read(ASKED | {"completion": text + "x"})
-    assert time.perf_counter() - start < 2
+def test_a_search_for_marks_ends_in_any_text(text):
+    """A search that tries every way of dividing the text would not end."""
+    (found,) = read(ASKED | {"completion": text + "x"})
+    assert text.endswith(found.chain.removesuffix("x"))
