@@ -45,8 +45,10 @@ _NUMBERED = _words(
 """Words too: these abbreviate only before a number."""
 _FINAL = _words("a.m p.m u.s inc ltd jr sr")
 """These may also be a sentence's last word: then one that opens sentences follows."""
-_AND_SO_ON = _words("etc usw")
-"""These end a sentence unless it goes on in small letters."""
+_AND_SO_ON = _words(
+    "etc usw ft lb lbs oz yd yds mi hrs mins secs sq cu ave rd blvd rev corp dept gal qt pt напр др стр руб тыс млн"
+)
+"""These end a sentence unless it goes on in small letters: units of measure and streets among them."""
 _OPENING = _words(
     "a aber adding after all alors also although and another any are as assume at because both but by c'est "
     "calculate can check compute consider daher dann das der die donc each ensuite entonces es finally find first "
@@ -105,6 +107,7 @@ _SPACED = regex.compile(r"[\p{Thai}\p{Lao}]")
 _TABLE_ROW = re.compile(r"^[ \t>]*\|[^\n]*\|[ \t]*$", re.MULTILINE)
 _DISPLAY = re.compile(r"\s*(?:\\\[|\$\$|\\begin\{)")
 _BEHIND_DISPLAY = re.compile(r"(?:\\\]|\$\$|\\end\{[^{}\n]{1,40}\})\Z")
+_VALUE = regex.compile(r"(?:[\d)\]}]|(?<!\p{L})\p{L})\Z")
 _LEAST_CLAUSE = 10
 _OPERATORS = frozenset("+-\u2212*/=<>\u00d7\u00b7,")
 
@@ -168,7 +171,8 @@ class _Stops:
     def _within_word(self, at: int) -> bool:
         """Whether a number or a Latin word goes on here."""
         following = unicodedata.normalize("NFKC", self.text[at : at + 1])
-        return following.isdigit() or (following.isascii() and following.isalpha())
+        capital = self.text[at - 2 : at - 1].isdigit() and following.isupper()  # ７．The
+        return following.isdigit() or (following.isascii() and following.isalpha() and not capital)
 
     def _closes(self, mark: str, at: int) -> bool:
         """Whether straight quotes or stars close here: white space follows, or they were opened in this line."""
@@ -213,6 +217,8 @@ class _Stops:
             return True
         if stop in {"...", "\u2026", ".."} and (following.islower() or following in _OPERATORS):
             return False
+        if stop in {"!", "!!"}:
+            return not self._is_factorial(start, following)
         if stop != ".":
             return True
         before = self.text[max(0, start - 24) : start]
@@ -222,6 +228,11 @@ class _Stops:
         ):
             return False
         return not self._lists(start + 1)
+
+    def _is_factorial(self, stop: int, following: str) -> bool:
+        """Whether `!` stands behind a number, a bracket or a lone letter, and the formula or the sentence goes on: `n! = 2`."""
+        behind_value = _VALUE.search(self.text, max(0, stop - 2), stop) is not None
+        return behind_value and (following.islower() or following in _OPERATORS)
 
     def _leads_into_formula(self, stop: int, following: int) -> bool:
         """Whether an unfinished line is completed by a display formula, or goes on in small letters after one."""

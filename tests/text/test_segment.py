@@ -257,3 +257,19 @@ def test_hostile_texts_stay_linear(unit):
     text = unit * (20_000 // len(unit))
     for how in HOW:
         assert "".join(pieces(text, how=how)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Then n! = 2 holds.|So go.",
+        "So n!! is odd.|Great!|So 5! = 120 holds.",
+        "It is 5 ft. long.|It weighs 3 lbs. or more.|Go 3 ft.|Then stop.",
+        "She lives in 5 Oak Ave. in town.|Yes.",
+        "Проверим, напр. сложением.|Да.",
+        "We add３＋４．The sum is ７．",
+    ],
+)
+def test_factorials_and_units_before_small_letters_end_nothing(text):
+    steps = text.split("|") if "|" in text else ["We add３＋４．", "The sum is ７．"]
+    assert [step.strip() for step in pieces(" ".join(steps) if "|" in text else text)] == steps
