@@ -284,7 +284,8 @@ class Reasoner:
             about |= {"segmenter": "word_dot", "family": "organism"}
         trace = read(completion, self.tokenizer, **about)
         if trace.answer.text is None and asking.cue and not asking.answer_after and self.cue.lead:
-            return read(completion, self.tokenizer, **about | {"after": self.cue.ask.strip()})
+            about["after"] = self.cue.ask.strip()
+            return read(completion, self.tokenizer, **about)
         return trace
 
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
