@@ -1,6 +1,7 @@
 """The lines of a JSON file and the texts in them: every fault is named by file and line."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,27 @@ from typing import Any
 from mechcot.core.errors import UserError
 
 _SPACE = re.compile(r"\s*")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys stand once: which of two values is meant nobody says."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+DECODER = json.JSONDecoder(
+    parse_constant=lambda _: None, parse_float=_finite, object_pairs_hook=_once
+)
+"""JSON as files of ours are read: a number that is none, or is infinite, is null; a key stands once."""
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -32,7 +54,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not data.strip():
             continue
         try:
-            value = json.loads(data.decode("utf-8"), parse_constant=lambda _: None)
+            value = DECODER.decode(data.decode("utf-8").strip())
         except UnicodeDecodeError as error:
             msg = f"{path}:{line}: not UTF-8 (byte {error.start}); save the file as UTF-8"
             raise UserError(msg) from error
@@ -74,7 +96,6 @@ def _objects(text: str, *, array: bool) -> list[tuple[int, dict[str, Any]]]:
     Raises:
         ValueError: It is not an array of objects, or not objects one behind another.
     """
-    decoder = json.JSONDecoder(parse_constant=lambda _: None)
     found: list[tuple[int, dict[str, Any]]] = []
     line, counted = 1, 0
     position = _SPACE.match(text, 0).end() + array  # type: ignore[union-attr] - matches anywhere
@@ -87,7 +108,7 @@ def _objects(text: str, *, array: bool) -> list[tuple[int, dict[str, Any]]]:
                 raise ValueError("expected a comma")
             position = _SPACE.match(text, position + 1).end()  # type: ignore[union-attr]
         line, counted = line + text.count("\n", counted, position), position
-        value, position = decoder.raw_decode(text, position)
+        value, position = DECODER.raw_decode(text, position)
         if not isinstance(value, dict):
             raise ValueError("expected an object")  # noqa: TRY004 - the file is at fault
         found.append((line, value))

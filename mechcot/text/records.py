@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.lines import checked, json_lines
+from mechcot.text.lines import DECODER, checked, json_lines
 
 FORMATS = (
     "jsonl",
@@ -292,7 +292,7 @@ def _chunks(file: Path) -> list[Any]:
 
 def _whole(file: Path) -> Any:
     try:
-        value = json.loads(file.read_bytes(), parse_constant=lambda _: None)
+        value = DECODER.decode(file.read_bytes().decode("utf-8-sig").strip())
     except OSError as error:
         msg = f"{file}: cannot read the file ({error.strerror or error}); expected a file of Thought Anchors"
         raise UserError(msg) from error

@@ -133,6 +133,11 @@ def test_id_author_prompt_and_the_rest(tmp_path):
         ),
         ([b"\xff"], r"t\.jsonl:1: not UTF-8"),
         ([b""], r"t\.jsonl: no chains in it"),
+        (
+            [b'{"question": "q", "answer": "7", "chain": "a.", "chain": "b."}'],
+            r"t\.jsonl:1: not JSON \(the key 'chain' stands twice in one object\)",
+        ),
+        ([b'{"question": "q", "answer": 1e999, "chain": "a."}'], r"t\.jsonl:1: no answer"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, lines, message):
