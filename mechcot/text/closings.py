@@ -19,7 +19,7 @@ _LONGEST = 200
 _MOST_LINES = 3
 _NUMBER = r"[-+\u2212]?[$\u20ac\u00a3\u00a5\u20b9]?\d(?:[\d.,\u2044/:]{0,40}[\d%\u00bc-\u00be\u2150-\u215e])?(?:\s\d+/\d+)?(?:\s?\\?%)?"
 _CANDIDATE = re.compile(
-    r"(?P<formula>\$\$.{1,300}?\$\$|(?<!\\)\$(?!\d[\d.,]*(?:\s|[.,;]?$))[^$\n]{1,200}\$|\\\(.{1,200}?\\\)|\\\[.{1,300}?\\\]|\\d?frac\s*\{[^{}]*\}\s*\{[^{}]*\})"
+    r"(?P<formula>\$\$.{1,300}?\$\$|(?<!\\)\$(?!\d[\d.,]*(?:\s|[.,;]?$))(?:\\\$|[^$\n]){1,200}\$|\\\(.{1,200}?\\\)|\\\[.{1,300}?\\\]|\\d?frac\s*\{[^{}]*\}\s*\{[^{}]*\})"
     rf"|(?P<sum>(?:[\d.,]+|\([^()\n]{{1,40}}\))(?:\s*[-+*/\u00d7\u00f7^]\s*(?:[$]?[\d.,]+|\([^()\n]{{1,40}}\)))+\s*=\s*)(?P<result>{_NUMBER})"
     r"|(?<![A-Za-z\d_.,/])(?P<product>\d[\d.]*(?:[A-Za-z]?(?:\^\w+|\^\{[^{}]*\})|\\?sqrt|[\u03b1-\u03c9\u221a\u221e\u00b2\u00b3\u2070-\u209f])[^\s,;]*(?<![.:!]))"
     rf"|(?<![A-Za-z\d_.,/])(?P<number>{_NUMBER})(?P<unit>(?:st|nd|rd|th)\b|\s?\u00b0[CF]?|\s?[a-zA-Z]+)?"
@@ -37,6 +37,9 @@ _DISPLAY = re.compile(
     r"\s*(?:\$\$.{1,400}?\$\$|\\\[.{1,400}?\\\]|\\begin\{(\w+)\}.{1,400}?\\end\{\1\})", re.DOTALL
 )
 _VARIABLE = re.compile(r"\\?[A-Za-z]+(?:_\w)?")
+_LETTER_FIRST = re.compile(
+    r"\s*(?:\*\*[(\[]?(?P<value>[A-J])[)\].]?\*\*|[(\[](?P<other>[A-J])[)\]])[.:]?\s*\n"
+)
 _OPTION = re.compile(r"\W{0,4}[A-J][).:]\s[^\n]*$")
 _FILLER = re.compile(
     r"(?:done|ok|okay|sure|finished|thanks|answer|final|hello|hi|stop|end|continue|right|correct|great|good)\b",
@@ -119,6 +122,8 @@ def closing(text: str) -> Iterator[Found]:
     found = None if statements_in(text) else sole(text)
     if found is not None:
         yield found
+    elif letter := _LETTER_FIRST.match(text):
+        yield Found(letter["value"] or letter["other"], "closing", letter.start(), letter.end())
 
 
 def words(text: str) -> Found | None:

@@ -28,6 +28,9 @@ _LETTER = re.compile(r"[\s(*_$]*[A-J]|(?:[A-Z]\.\s?){0,3}[A-Z]")
 # Where an explanation begins behind a value; words alone are cut at "because" only.
 _BOLD = re.compile(r"(?:\*\*|__)([^*\n]+?)(?:\*\*|__)(?=\s*[,;:(\u2014\u2013])")
 _CHOICE = re.compile(r"[(\[]?[A-J][)\].:]?")
+_BOLD_LETTER = re.compile(r"(?:\*\*|__)([(\[]?[A-J][)\].:]?)(?:\*\*|__)(?=\s|$)")
+_SUPPOSED = re.compile(r"\b(?:would|w\u00e4re|serait|ser[i\u00ed]a|sarebbe)\b", re.IGNORECASE)
+_IF = re.compile(r"\b(?:if|were|instead|wenn|falls|si|se)\b", re.IGNORECASE)
 _TWICE = re.compile(r"(?P<one>.+?),?\s+or\s+(?P<other>.+)")
 _KEYED = re.compile(r"\w*[\"']\s*:")
 _FIELD = re.compile(
@@ -49,7 +52,7 @@ _GAP = re.compile(
 )
 _LEAD = re.compile(
     r"(?:,?\s*(?:therefore|thus|then|hence|indeed|simply|actually|exactly|approximately|about|roughly|now|clearly|also|still|finally|definitely|obviously|"
-    r"given by|equal to|also|donc|also|daher|somit|quindi|por lo tanto|portanto|entonces)\b[,:]?\s*|(?:the|la|le|el|il|die|der)?\s*(?:option|choice|letter|opci\u00f3n|lettre|letra|lettera|buchstabe)\b[\s_:]*(?=[(\[]?[A-Z]\b)|(?:la|le|el|il|die|der)\s+(?=[(\[]?[A-J][)\]]?(?:\W|$))|[:\uff1a\u2248]\s*|\\approx\s*)*",
+    r"given by|equal to|also|donc|also|daher|somit|quindi|por lo tanto|portanto|entonces)\b[,:]?\s*|(?:the|la|le|el|il|die|der)?\s*(?:option|choice|letter|opci\u00f3n|op\u00e7\u00e3o|(?:a\s+)?alternativa|lettre|letra|lettera|buchstabe)\b[\s_:]*(?=\**[(\[]?[A-Z]\b)|(?:la|le|el|il|die|der)\s+(?=[(\[]?[A-J][)\]]?(?:\W|$))|[:\uff1a\u2248]\s*|\\approx\s*)*",
     re.IGNORECASE,
 )
 _NO_ANSWER = re.compile(
@@ -80,6 +83,9 @@ def phrases(text: str) -> Iterator[Found]:
         if _KEYED.match(text, match.start()):
             continue  # read by `fields`
         following = matches[index + 1].start() if index + 1 < len(matches) else len(text)
+        sentence = re.split(r"[.!?;\n]\s", text[max(0, match.start() - 200) : match.start()])[-1]
+        if _SUPPOSED.search(match.group()) and _IF.search(sentence):
+            continue
         stop, ended_by = sentence_end(text, start, following + 1)
         if following < stop or ended_by == "?" or unstated(text, match.start()):
             continue
@@ -154,6 +160,9 @@ def _inside_value(text: str, start: int, position: int) -> bool:
 def short_value(text: str) -> str:
     """A value without the explanation behind it, the copula of its sentence, and the things that it counts."""
     text = re.sub(r"\x00+\s*", "", text).strip()
+    text = re.sub(r"[.\s]*\)$", "", text) if not re.search(r"[(\[\]\\]", text) else text
+    if letter := _BOLD_LETTER.match(text):
+        return letter[1]
     bold = _BOLD.match(text)
     if bold and (_CHOICE.fullmatch(bold[1]) or not re.search(r"\d|\*\*", text[bold.end() :])):
         text = bold[1]
@@ -166,7 +175,7 @@ def short_value(text: str) -> str:
     text = trim(COPULA.sub("", text))
     twice = _TWICE.fullmatch(text)
     if twice and same_answer(twice["one"], twice["other"]):  # 5/8, or 0.625
-        text = twice["one"]
+        text = trim(twice["one"])
     return uncounted(text)
 
 

@@ -216,6 +216,16 @@ STATED = [
     ("The total is $x = 12$.", "12"),
 ]
 STATED += [
+    ("<think>So the answer is 7.</think>\n\nSo the final price is $\\$14.50$.", "14.5"),
+    (
+        "<think>So the answer is 7.</think>\n\n**C**\n\nExplanation: 3+4=7, which A (5) and B (6) are not.",
+        "C",
+    ),
+    ("**Answer:** Option **(C)** 7", "C"),
+    ("Answer: $\\frac{7}{2}$ or 3.5", "7/2"),
+    ("The answer is 7. If instead we had 5, the answer would be 9.", "7"),
+    ("A resposta correta é a alternativa C.", "C"),
+    ("(Counted twice, the answer is 9.)", "9"),
     ("The answer is 5/8, or 0.625.", "5/8"),
     ("The answer is 12 — I'm confident.", "12"),
     ("The final answer is 5 and the check: 5*2=10.", "5"),
