@@ -160,7 +160,8 @@ def _inside_value(text: str, start: int, position: int) -> bool:
 def short_value(text: str) -> str:
     """A value without the explanation behind it, the copula of its sentence, and the things that it counts."""
     text = re.sub(r"\x00+\s*", "", text).strip()
-    text = re.sub(r"[.\s]*\)$", "", text) if not re.search(r"[(\[\]\\]", text) else text
+    if not re.search(r"[(\[\]{}<>\\]", text):
+        text = re.sub(r"(?<=\w)[.]?\)$", "", text)
     if letter := _BOLD_LETTER.match(text):
         return letter[1]
     bold = _BOLD.match(text)

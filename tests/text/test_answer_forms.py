@@ -226,6 +226,8 @@ STATED += [
     ("The answer is 7. If instead we had 5, the answer would be 9.", "7"),
     ("A resposta correta é a alternativa C.", "C"),
     ("(Counted twice, the answer is 9.)", "9"),
+    ("So the answer is ) ].", ") ]"),
+    ("So the answer is } )", "} )"),
     ("The answer is 5/8, or 0.625.", "5/8"),
     ("The answer is 12 — I'm confident.", "12"),
     ("The final answer is 5 and the check: 5*2=10.", "5"),
