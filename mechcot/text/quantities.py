@@ -62,17 +62,18 @@ def _compound(text: str) -> Quantity | None:
     if len(text) > _LONGEST or not _COMPOUND.fullmatch(text):
         return None
     parts = [(number(m[1]), unit(m[2])) for m in _PART.finditer(text)]
-    smallest = parts[-1][1]
+    units = [one for _, one in parts if one is not None and one.measured and one.factor == 1]
+    if len(units) < len(parts):
+        return None
     total = Fraction(0)
-    for value, named in parts:
-        if value is None or named is None or smallest is None or not named.measured:
-            return None
-        here = converted(value, named.name, smallest.name)
-        if here is None or named.factor != 1:
+    for (value, _), named in zip(parts, units, strict=True):
+        here = None if value is None else converted(value, named.name, units[-1].name)
+        if here is None:
             return None
         total += here
-    falls = all(converted(Fraction(1), a.name, b.name) > 1 for (_, a), (_, b) in pairwise(parts))
-    return Quantity(total, text, text, smallest) if falls else None
+    steps = [converted(Fraction(1), a.name, b.name) for a, b in pairwise(units)]
+    falls = all(step is not None and step > 1 for step in steps)
+    return Quantity(total, text, text, units[-1]) if falls else None
 
 
 def _priced(match: re.Match[str], text: str) -> Quantity:
