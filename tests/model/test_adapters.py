@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mechcot.core.errors import UserError
 from mechcot.doctor import model as lines
+from mechcot.model import adapters
 from mechcot.model.hashes import hash_text_files
 from mechcot.model.pairs import load_pair, with_adapter
 from mechcot.model.prompts import Asking
@@ -134,6 +135,25 @@ def test_an_adapter_saved_before_training_does_nothing(checkpoint, tmp_path, kin
     folder = save(base, tmp_path / "fresh", INSIDE[kind](), noise=0.0)
     with pytest.raises(UserError, match=r"does nothing: it moves no logit .* trained adapter"):
         Reasoner.load(f"{base}+{folder}", device="cpu")
+
+
+def test_one_trained_row_outside_the_text_that_is_tried_is_something(checkpoint, tmp_path):
+    """Rows are saved whole, one differs, and no token of the trial's text has it."""
+    base, folder = checkpoint("llama"), tmp_path / "row"
+    config = peft.LoraConfig(**LORA, modules_to_save=["embed_tokens"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+    saved = tuned.get_input_embeddings().weight
+    row = 2
+    tried = torch.linspace(0, len(saved) - 1, adapters.SPREAD).long().tolist()
+    assert row not in tried
+    saved.data[row] += 1.0
+    tuned.save_pretrained(folder)
+    there = Reasoner.load(f"{base}+{folder}", device="cpu")
+    here = Reasoner.load(str(base), device="cpu")
+    assert torch.equal(logits(there.model, tried), logits(here.model, tried))
+    assert not torch.equal(logits(there.model, [row]), logits(here.model, [row]))
 
 
 # --- a vocabulary of its own ----------------------------------------------------------------------
