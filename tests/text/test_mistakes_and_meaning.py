@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mechcot.text.meaning import TokenOverlap
-from mechcot.text.mistakes import NumberMistake
+from mechcot.text.mistakes import NumberMistake, stated
 
 WRONG, SAME = NumberMistake(), TokenOverlap()
 
@@ -58,3 +58,8 @@ def test_a_mistake_is_another_text_of_the_same_length(step, seed):
 def test_meaning_by_words_and_numbers(step, other, same):
     assert SAME("", [], step, other) is same
     assert SAME("", [], other, step) is same
+
+
+def test_a_time_of_day_names_a_moment_and_is_no_value():
+    assert stated("At 5:30 he left") == []
+    assert [token.text for token in stated("At 5:30 he had 12 = 12 apples")] == ["12", "12"]
