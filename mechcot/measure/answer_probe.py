@@ -72,7 +72,7 @@ class ProbeReading:
     items: int
     dropped: int
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """A tidy table: one row per layer and cut."""
         index = pd.MultiIndex.from_product(
             [range(len(self.accuracy)), self.shares], names=["layer", "share"]

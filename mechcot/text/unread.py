@@ -22,11 +22,11 @@ def check_read(traces: Sequence[Trace], *, author: str) -> None:
         author: Its name, for the message.
 
     Raises:
-        UserError: Most of the finished chains state no answer that can be read.
+        UserError: Most of the chains are finished and state no answer that can be read.
     """
     finished = sum(trace.finished for trace in traces)
     lost = unread(traces)
-    if 2 * len(lost) > finished:
+    if 2 * len(lost) > len(traces):
         msg = (
             f"{author}: no answer can be read in {len(lost)} of {finished} finished chains, so none could count as right. "
             f"{example(lost[0])}. {ADVICE}"

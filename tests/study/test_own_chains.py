@@ -123,7 +123,8 @@ def test_a_copy_of_a_model_differs_by_exactly_nothing(strangers, sums, tmp_path)
     assert set(deltas) == {0.0}
 
 
-def test_lengths_that_do_not_match_close_the_gate(strangers, tmp_path):
+def test_lengths_that_do_not_match_close_the_gate(strangers, tmp_path, monkeypatch):
+    monkeypatch.setattr("mechcot.study.chains.check_read", lambda *_, **__: None)  # random text
     path = write_rows(tmp_path / "sums.jsonl", [sum_of(i) for i in range(21)])
     tokenizer = byte_tokenizer(merges=10, shift=7)
     curt = save_tiny(tmp_path / "curt", tokenizer, seed=1, stop=list(range(1, 200)))
@@ -156,7 +157,17 @@ def test_own_chains_need_problems_and_fill_only_the_diagonal(strangers, chains, 
 def test_options_reach_the_study(monkeypatch, tmp_path):
     seen = []
     monkeypatch.setattr("mechcot.study.main.run", seen.append)
-    command = ["mechcot", "compare", "a/a", "b/b", "--problems", "p.jsonl", "--out", str(tmp_path)]
+    problems = write_rows(tmp_path / "p.jsonl", [sum_of(1)])
+    command = [
+        "mechcot",
+        "compare",
+        "a/a",
+        "b/b",
+        "--problems",
+        str(problems),
+        "--out",
+        str(tmp_path),
+    ]
     for extra in (
         [],
         ["--author", "own", "--device-map", "auto"],

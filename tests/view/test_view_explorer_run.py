@@ -67,7 +67,7 @@ def copied(browser):
 
 
 def test_every_step_of_a_real_run_shows_what_was_read(browser, folder, dictionary, models, capsys, monkeypatch):  # fmt: skip
-    code, said = explored(folder, capsys, monkeypatch, "--features", "DIR", "--feature", "4", "--feature", "1", "--device", "cpu")  # fmt: skip
+    code, said = explored(folder, capsys, monkeypatch, "--features", "release/ID", "--feature", "4", "--feature", "1", "--device", "cpu")  # fmt: skip
     assert code == 0 and said == f"3 traces: {folder / 'explorer.html'}\n"
     traces = read_traces(folder / "traces.jsonl")
     readings = [Reading.load(p) for p in (folder / "readings").rglob("*.safetensors")]
@@ -131,11 +131,11 @@ def test_markup_written_by_a_model_stays_text_on_the_whole_way(browser, tmp_path
 def test_features_are_refused_where_they_cannot_be_read(folder, capsys, monkeypatch, tmp_path):  # fmt: skip
     code, said = explored(folder, capsys, monkeypatch, "--feature", "3")
     assert code == 2 and "give --features DIR too" in said
-    code, said = explored(folder, capsys, monkeypatch, "--features", "DIR", "--feature", "6")
+    code, said = explored(folder, capsys, monkeypatch, "--features", "release/ID", "--feature", "6")
     assert code == 2 and "random has features 0 to 5, not 6" in said
     other = shutil.copytree(folder, tmp_path / "other")
     about = json.loads((other / "summary.json").read_text())
     about["models"][1]["weights"] = "0" * 16
     (other / "summary.json").write_text(json.dumps(about))
-    code, said = explored(other, capsys, monkeypatch, "--features", "DIR")
+    code, said = explored(other, capsys, monkeypatch, "--features", "release/ID")
     assert code == 2 and "has other weights than the run read" in said and "Traceback" not in said
