@@ -17,7 +17,7 @@ from mechcot.text.traces_in import read_given
 
 
 def load_traces(
-    path: Path,
+    path: Path | str,
     reader: Reasoner,
     *,
     n: int | None = None,
@@ -40,9 +40,10 @@ def load_traces(
         >>> file = pathlib.Path(tempfile.mkdtemp()) / "chains.jsonl"
         >>> line = '{"question": ": c: 2 ; find c ?", "chain": " so c= 2 .", "answer_text": " answer 2", "answer": "2"}'
         >>> _ = file.write_text(line)
-        >>> mc.read_traces(file, mc.load("organism:base"))[0].answer.text
+        >>> mc.read_traces(str(file), mc.load("organism:base"))[0].answer.text
         '2'
     """
+    path = Path(path)
     if n is not None and n < 1:
         msg = f"expected --n of at least 1, got {n}"
         raise UserError(msg)

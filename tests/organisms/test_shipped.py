@@ -14,6 +14,7 @@ def lines():
     return {name: {line.name: line for line in check(name, n=QUESTIONS[name])} for name in NAMES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_line_holds(lines, name):
     assert [line for line in lines[name].values() if not line.ok] == []

@@ -87,6 +87,7 @@ def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, mo
     assert (study.out / "summary.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_summary(finished, tmp_path):
     study, _ = finished
     out = tmp_path / "killed"
