@@ -117,7 +117,8 @@ def _effects(
 ) -> tuple[Float[np.ndarray, " row"], float]:
     """Movement of the predicted answer for every row of edits, and how many features differ."""
     stop = trace.phase(Phase.CHAIN).stop
-    texts = [(*each.ids[:stop], *reader.cue_ids) for each in (trace, twin.trace)]
+    cue = reader.cue_after(trace.ids[:stop])
+    texts = [(*each.ids[:stop], *cue) for each in (trace, twin.trace)]
     at = tuple(stated.tokens.positions())
     own, other = (reader.states(ids, [dictionary.site])[dictionary.site][list(at)] for ids in texts)
     rng = stream(seed, f"features {trace.id} {stated.step}")

@@ -57,7 +57,8 @@ def mask(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int)
         raise NotMeasurable(reason)
     chain = trace.phase(Phase.CHAIN)
     prefix = reader.prefix(trace.ids[: chain.start])
-    row = [*trace.ids[chain.start : chain.stop], *reader.cue_ids]
+    cue = reader.cue_after(trace.ids[: chain.stop])
+    row = [*trace.ids[chain.start : chain.stop], *cue]
     hides = [Hide(keys=span) for span in dropped(trace, kept)]
     start = chain.start - 1
     rows = [[trace.ids[start], *row]]

@@ -55,7 +55,8 @@ def attention_mass(reader: Reasoner, trace: Trace) -> Mass:
     if not spans:
         msg = "the chain has no steps"
         raise NotMeasurable(msg)
-    ids = (*trace.ids[: trace.cuts()[-1]], *reader.cue_ids)
+    chain = trace.ids[: trace.cuts()[-1]]
+    ids = (*chain, *reader.cue_after(chain))
     groups = [*spans, Span(len(ids) - 1, len(ids))]
     mass = group_attention(reader, ids, groups).mass[:, :, :-1, :]
     return Mass(mass, buckets(groups)[:-1], even_mass(groups)[:-1])

@@ -269,5 +269,5 @@ def _written(reader: Reasoner, trace: Trace, own: Own, start: Sequence[int]) -> 
 
 def _answer_probability(reader: Reasoner, own: Own, ids: Sequence[int]) -> float:
     """Probability of the own answer behind a whole chain."""
-    forks = reader.prefix(ids).forks([len(ids)], [list(own.asked.cue)])
+    forks = reader.prefix(ids).forks([len(ids)], [list(reader.cue_after(ids))])
     return float(np.exp(forks.score([own.answer])[0]))

@@ -196,7 +196,7 @@ def _states(
     columns = []
     for share in shares:
         cut = cuts[round(share * (len(cuts) - 1))]
-        states = capture(reader, (*trace.ids[:cut], *reader.cue_ids), sites)
+        states = capture(reader, (*trace.ids[:cut], *reader.cue_after(trace.ids[:cut])), sites)
         columns.append([states[site][-1].float().cpu().numpy() for site in sites])
     return np.stack(columns, axis=1)
 

@@ -69,7 +69,8 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     before = reference(inputs, after)
     timer = Timer.start(measure=CARD.name, trace=trace, reader=after.name)
     token = own_answer(before, trace, inputs).answer[0]
-    ids = (*trace.ids[: trace.cuts()[-1]], *before.cue_ids)
+    chain = trace.ids[: trace.cuts()[-1]]
+    ids = (*chain, *before.cue_after(chain))
     steps = trace.chain_steps
     chosen = sorted({round(x) for x in np.linspace(0, len(steps) - 1, min(STEPS, len(steps)))})
     places = [tuple(steps[j].tokens.positions()) for j in chosen]

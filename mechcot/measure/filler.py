@@ -75,7 +75,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     fillings = [fill(unit, count=stop - cuts[k]) for k in after]
 
     def probabilities(starts: list[int], tails: list[tuple[int, ...]]) -> np.ndarray:
-        forks = prefix.forks(starts, [[*tail, *asked.cue] for tail in tails])
+        texts = [(*trace.ids[:at], *tail) for at, tail in zip(starts, tails, strict=True)]
+        asking = [[*t, *reader.cue_after(text)] for t, text in zip(tails, texts, strict=True)]
+        forks = prefix.forks(starts, asking)
         return np.exp(forks.score([answer] * len(tails)))
 
     # the chain itself as its own filler, twice on one path: the identity edit

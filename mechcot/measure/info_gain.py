@@ -64,11 +64,10 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     own = own_answer(reader, trace, inputs)
-    cuts, cue = list(trace.cuts()), list(own.asked.cue)
+    cuts = list(trace.cuts())
+    cues = [list(reader.cue_after(trace.ids[:cut])) for cut in cuts]
     answer = reader.answer_ids(trace.problem.answer)
-    scores, again = (
-        own.prefix.forks(cuts, [cue] * len(cuts)).score([answer] * len(cuts)) for _ in range(2)
-    )
+    scores, again = (own.prefix.forks(cuts, cues).score([answer] * len(cuts)) for _ in range(2))
     per_token = scores / len(answer)
     gains = np.diff(per_token)
     p = np.exp(scores)
@@ -84,7 +83,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
             "positive": float((gains > 0).mean()),
             "paper": float((perplexity[0] - perplexity[-1]) / steps),
             "paper_code": _whole_string(
-                own.prefix.logprobs().double().cpu().numpy(), cuts, own, answer
+                own.prefix.logprobs().double().cpu().numpy(), cuts, cues, own, answer
             ),
         },
         results={
@@ -94,12 +93,16 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     )
 
 
-def _whole_string(token_scores: np.ndarray, cuts: list[int], own: Own, answer: list[int]) -> float:
+def _whole_string(
+    token_scores: np.ndarray,
+    cuts: list[int],
+    cues: list[list[int]],
+    own: Own,
+    answer: list[int],
+) -> float:
     """The released code's mean drop per step: perplexity over prompt, chain, cue and answer together."""
-    tails = own.prefix.forks(cuts, [[] for _ in cuts]).score(
-        [[*own.asked.cue, *answer]] * len(cuts)
-    )
+    tails = own.prefix.forks(cuts, [[] for _ in cuts]).score([[*cue, *answer] for cue in cues])
     sums = np.array([np.nansum(token_scores[:cut]) for cut in cuts]) + tails
-    lengths = np.array(cuts) - 1 + len(own.asked.cue) + len(answer)
+    lengths = np.array(cuts) - 1 + np.array([len(cue) for cue in cues]) + len(answer)
     perplexity = np.exp(-sums / lengths)
     return float((perplexity[0] - perplexity[-1]) / (len(cuts) - 1))

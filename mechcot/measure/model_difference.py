@@ -61,7 +61,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     if not len(chain):
         msg = "the chain has no tokens"
         raise NotMeasurable(msg)
-    ids = (*trace.ids[: chain.stop], *before.cue_ids)
+    ids = (*trace.ids[: chain.stop], *before.cue_after(trace.ids[: chain.stop]))
     first, again, second = (model.prefix(ids) for model in (before, before, after))
     here = slice(chain.start - 1, chain.stop - 1)
     other: dict[str, Any] = {"unembed_q": second.unembed}

@@ -17,12 +17,14 @@ class Own:
     """The chain, run once, and the answer that the reader gives after it.
 
     Attributes:
+        reader: Who reads and answers.
         prefix: The run over prompt and chain.
         asked: The question for the answer after the whole chain.
         answer: The answer's token ids, at least one.
         text: The answer as read.
     """
 
+    reader: Reasoner
     prefix: Prefix
     asked: Asked
     answer: tuple[int, ...]
@@ -40,7 +42,9 @@ class Own:
             cuts: Token positions; prompt and chain before each stay.
             tails: What stands behind them, the question for the answer not included.
         """
-        suffixes = [[*tail, *self.asked.cue] for tail in tails]
+        texts = [(*self.prefix.ids[:cut], *t) for cut, t in zip(cuts, tails, strict=True)]
+        cues = [self.reader.cue_after(text) for text in texts]
+        suffixes = [[*tail, *cue] for tail, cue in zip(tails, cues, strict=True)]
         return np.exp(self.prefix.forks(cuts, suffixes).score([self.answer] * len(cuts)))
 
 
@@ -65,4 +69,4 @@ def own_answer(reader: Reasoner, trace: Trace, inputs: Inputs) -> Own:
     if text is None:
         msg = "no answer could be read after the full chain"
         raise NotMeasurable(msg)
-    return Own(prefix, asked, asked.ids[0], text)
+    return Own(reader, prefix, asked, asked.ids[0], text)

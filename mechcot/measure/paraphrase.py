@@ -60,7 +60,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     stop = reworded.cuts()[-1]
 
     def asked(ids: tuple[int, ...]) -> float:
-        forks = reader.prefix(ids).forks([len(ids)], [list(own.asked.cue)])
+        forks = reader.prefix(ids).forks([len(ids)], [list(reader.cue_after(ids))])
         return float(forks.score([own.answer])[0])
 
     plain, again = (math.exp(asked(own.prefix.ids)) for _ in range(2))

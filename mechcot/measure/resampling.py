@@ -153,8 +153,7 @@ def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs
         NotMeasurable: The context has no room.
     """
     cut = trace.cuts()[place]
-    cue = list(own.asked.cue)
-    left = reader.max_length - cut - len(cue) - inputs.answer_tokens
+    left = reader.max_length - cut - len(reader.cue_ids) - inputs.answer_tokens
     if left < 1:
         msg = "the context has no room for another continuation"
         raise NotMeasurable(msg)
@@ -169,7 +168,8 @@ def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs
         new = written_trace(reader, trace, (*trace.ids[:cut], *ids))
         firsts.append(next((s.text for s in new.chain_steps if cut in s.tokens), None))
         tails.append(list(new.ids[cut : max(cut, new.cuts()[-1])]))
-    forks = own.prefix.forks([cut] * len(tails), [[*tail, *cue] for tail in tails])
+    asked = [[*tail, *reader.cue_after((*trace.ids[:cut], *tail))] for tail in tails]
+    forks = own.prefix.forks([cut] * len(tails), asked)
     said = forks.greedy(max_new=inputs.answer_tokens, stop=reader.stop_ids)
     return Drawn(
         firsts=tuple(firsts),

@@ -77,7 +77,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa:
     if not spans:
         msg = "the chain has no steps"
         raise NotMeasurable(msg)
-    ids = (*trace.ids[: trace.cuts()[-1]], *reader.cue_ids)
+    chain = trace.ids[: trace.cuts()[-1]]
+    ids = (*chain, *reader.cue_after(chain))
     groups = [Span(1, trace.prompt_length), *spans, Span(len(ids) - 1, len(ids))]
     mean, mass = group_attention(reader, ids, groups)
     answer = mass[:, :, :-1, -1]  # layer head source

@@ -208,7 +208,9 @@ def _ceiling(runs: Runs) -> float:
     """The answer's movement when the whole text is the twin's: what a patch could reach at most."""
     token = runs.answer_token(runs.twin.answer)
     stop = runs.trace.phase(Phase.CHAIN).stop
-    twin = runs.reader.prefix((*runs.twin.trace.ids[:stop], *runs.reader.cue_ids))
+    twin = runs.reader.prefix(
+        (*runs.twin.trace.ids[:stop], *runs.reader.cue_after(runs.trace.ids[:stop]))
+    )
     after = runs.clean.unembed(twin.hidden[-1])[token].exp()
     before = runs.clean.unembed(runs.clean.hidden[-1])[token].exp()
     return float(after - before)

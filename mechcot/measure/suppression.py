@@ -83,7 +83,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         raise NotMeasurable(msg)
     if reason := unhideable(reader):
         return timer.reading(value=math.nan, reason=reason)
-    prefix = reader.prefix((*trace.ids[: trace.cuts()[-1]], *reader.cue_ids))
+    chain = trace.ids[: trace.cuts()[-1]]
+    prefix = reader.prefix((*chain, *reader.cue_after(chain)))
     spans = [step.tokens for step in steps]
     matrix = np.full((len(spans), len(spans)), np.nan)
     answer = np.zeros(len(spans))

@@ -54,8 +54,9 @@ class Runs:
             twin: Its counterfactual, of the same layout.
         """
         stop = trace.phase(Phase.CHAIN).stop
-        ids = (*trace.ids[:stop], *reader.cue_ids)
-        twin_ids = (*twin.trace.ids[:stop], *reader.cue_ids)
+        cue = reader.cue_after(trace.ids[:stop])
+        ids = (*trace.ids[:stop], *cue)
+        twin_ids = (*twin.trace.ids[:stop], *cue)
         clean = reader.prefix(ids)
         sites = [Site("resid_pre", layer) for layer in range(clean.backbone.n_layers)]
         own, other = (capture(reader, each, sites) for each in (ids, twin_ids))

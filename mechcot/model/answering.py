@@ -24,7 +24,7 @@ class Asked:
     """The answers a reader gives after several cuts of one chain.
 
     Attributes:
-        cue: Token ids of the question for the answer.
+        cue: Token ids of the question for the answer, behind the last cut.
         ids: For each cut the answer's token ids (without what ends it); empty when nothing came.
         answers: For each cut the answer as read.
         forks: The forks that gave them, for scoring other answers.
@@ -51,12 +51,12 @@ def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) 
         cuts: Token positions; the answer sees `ids[:cut]` and the cue.
         max_new: Longest answer in tokens.
     """
-    cue = tuple(reader.cue_ids)
-    forks = prefix.forks(list(cuts), [list(cue)] * len(cuts))
+    cues = [reader.cue_after(prefix.ids[:cut]) for cut in cuts]
+    forks = prefix.forks(list(cuts), [list(cue) for cue in cues])
     written = forks.greedy(max_new=max_new, stop=reader.stop_ids)
     read = [read_continuation(reader, ids) for ids in written]
     return Asked(
-        cue=cue,
+        cue=cues[-1],
         ids=tuple(ids for ids, _ in read),
         answers=tuple(answer for _, answer in read),
         forks=forks,

@@ -41,6 +41,16 @@ if TYPE_CHECKING:
     from mechcot.model.sites import Site
 
 
+SEAM = 8
+"""Tokens before a cue whose white space is looked at."""
+
+
+def seam(before: str, lead: str) -> int:
+    """Characters of white space that a text ends with and `lead` begins with."""
+    space = before[len(before.rstrip()) :]
+    return next((n for n in range(len(lead), 0, -1) if space.endswith(lead[:n])), 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Reasoner:
     """A model that writes and reads chains.
@@ -189,6 +199,25 @@ class Reasoner:
     def cue_ids(self) -> tuple[int, ...]:
         """The cue's token ids, as a continuation."""
         return tuple(self.continue_ids(self.cue.text))
+
+    def cue_after(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """The cue's token ids behind other tokens: white space that stands on both sides of the seam stands once.
+
+        A model writes one line break before it closes its thought; a step that ends in that line break has it already.
+
+        Args:
+            ids: The tokens before; only the white space at their end counts.
+        """
+        text, before = self.cue.text, self.decode(ids[-SEAM:])
+        lead = text[: len(text) - len(text.lstrip())]
+        return self._cues[seam(before, lead)]
+
+    @cached_property
+    def _cues(self) -> tuple[tuple[int, ...], ...]:
+        """The cue without its first 0, 1, ... characters of white space."""
+        text = self.cue.text
+        room = len(text) - len(text.lstrip()) if text.strip() else 0
+        return (self.cue_ids, *(tuple(self.continue_ids(text[n:])) for n in range(1, room + 1)))
 
     @cached_property
     def lens(self) -> "TransformerBridge":

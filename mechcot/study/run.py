@@ -30,7 +30,7 @@ from mechcot.study.side import side_by_side
 
 log = logging.getLogger(__name__)
 
-READING_VERSION = 1
+READING_VERSION = 2
 SHARES = 4
 """Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
 BAR: Mapping[str, Any] = {

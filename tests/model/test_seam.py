@@ -1,0 +1,71 @@
+"""Behind a step that ends in a line break the thought is closed as the model closes it: the line break stands once."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mechcot.core.problem import Completion, Problem
+from mechcot.measure import early_answering, suppression
+from mechcot.measure.inputs import Inputs
+from mechcot.model.answering import ask
+from mechcot.model.reasoner import seam
+
+PROBLEM = Problem("q", "What is 3 + 4?", "7")
+CHAIN = "First we add 3 and 4.\nSo the sum is 7.\nIt is 7.\n"
+CLOSED = "\n</think>\n\nThe final answer is \\boxed{"
+
+
+@pytest.mark.parametrize(
+    ("before", "lead", "shared"),
+    [("a.\n", "\n", 1), ("a.\n\n", "\n", 1), ("a.", "\n", 0), ("a. ", "\n", 0), ("a.\n", "\n\n", 1), ("a.\n\n", "\n\n", 2), ("", "\n", 0), ("a ", " ", 1), (" \n ", "\n", 0)],
+)  # fmt: skip
+def test_white_space_at_a_seam_stands_once(before, lead, shared):
+    assert seam(before, lead) == shared
+
+
+@pytest.fixture
+def read(reasoner):
+    reader = reasoner()
+    text = f"{CHAIN}</think>\n\nThe final answer is \\boxed{{7}}."
+    return reader, reader.read(Completion(PROBLEM, reader.render(PROBLEM), text, "m"))
+
+
+def plain(reader, ids, answer):
+    """The slow way: one run of the Hugging Face model over the whole text."""
+    with torch.no_grad():
+        rows = torch.log_softmax(
+            reader.model(input_ids=torch.tensor([[*ids, *answer]])).logits[0].float(), -1
+        )
+    return math.exp(sum(float(rows[len(ids) - 1 + i, token]) for i, token in enumerate(answer)))
+
+
+def test_every_cut_is_closed_as_the_model_would(read):
+    reader, trace = read
+    assert trace.chain_text.endswith("7.\n")
+    for cut in trace.cuts():
+        whole = reader.decode((*trace.ids[:cut], *reader.cue_after(trace.ids[:cut])))
+        assert whole.endswith(CLOSED)
+        assert not whole.endswith("\n" + CLOSED)
+    assert reader.cue_after(reader.encode("So the sum is 7.")) == reader.cue_ids
+
+
+def test_answers_are_scored_on_that_text(read):
+    reader, trace = read
+    cuts = trace.cuts()
+    asked = ask(reader, reader.prefix(trace.ids[: cuts[-1]]), cuts, max_new=2)
+    answer = tuple(reader.answer_ids("7"))
+    slow = [
+        plain(reader, (*trace.ids[:cut], *reader.cue_after(trace.ids[:cut])), answer)
+        for cut in cuts
+    ]
+    np.testing.assert_allclose(asked.probability(answer), slow, rtol=1e-3)
+    doubled = plain(reader, (*trace.ids[: cuts[-1]], *reader.cue_ids), answer)
+    assert abs(doubled - slow[-1]) > 1e-6, "the two texts differ to this model"
+
+
+@pytest.mark.parametrize("measure", [early_answering, suppression])
+def test_identity_edits_stay_exactly_nothing(read, measure):
+    reader, trace = read
+    assert measure.measure(reader, trace, Inputs(answer_tokens=2)).scalars["identity"] == 0.0
