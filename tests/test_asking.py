@@ -50,6 +50,8 @@ def other() -> None:
         (["--cue", "</a>\\nThe answer: "], Asking(cue="</a>\nThe answer: ")),
         (["--answer-after", "Result:"], Asking(answer_after="Result:")),
         (["--read-last-number"], Asking(last_number=True)),
+        (["--instruction", "none"], Asking(instruction="")),
+        (["--instruction", "Be brief.\\nEnd."], Asking(instruction="Be brief.\nEnd.")),
     ],
 )
 def test_the_options_come_as_one_value(words: list[str], asking: Asking) -> None:

@@ -9,6 +9,7 @@ early exit       from the first step on, no further than the first that states t
 random           a random order, the same for every model
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,6 +21,7 @@ from mechcot.organisms.exact import first_right_step, is_known
 from mechcot.stats.bootstrap import stream
 from mechcot.text.answers import find_answer, same_answer
 
+_WORDS = re.compile(r"\w+")
 CLOSURES = ("suppression", "attention")
 METHODS = (*CLOSURES, "hidden alone", "answer attention", "recent", "early exit", "random")
 Order = tuple[int, ...]
@@ -64,8 +66,8 @@ def orders(
 def first_right(trace: Trace) -> int | None:
     """The first step that states the right answer; None when none does.
 
-    On the organisms the queried name must be stated; elsewhere the last number or box of a step counts, so
-    an intermediate result that equals the answer by accident is taken for it.
+    On the organisms the queried name must be stated. Elsewhere the last number or box of a step counts, or an answer in words with
+    which a step ends, so an intermediate result that equals the answer by accident is taken for it.
     """
     if is_known(trace):
         return first_right_step(trace)
@@ -73,7 +75,15 @@ def first_right(trace: Trace) -> int | None:
         found = find_answer(step.text, otherwise="last_number")
         if found is not None and same_answer(found.text, trace.problem.answer):
             return step.index
+        if _ends_with(step.text, trace.problem.answer):
+            return step.index
     return None
+
+
+def _ends_with(text: str, answer: str) -> bool:
+    """Whether a step ends with an answer in words; a single letter or a number is none."""
+    said, words = (" ".join(_WORDS.findall(each.casefold())) for each in (text, answer))
+    return len(words) > 1 and not any(map(str.isdigit, words)) and f" {said}".endswith(f" {words}")
 
 
 def agreement(kept: Sequence[int] | frozenset[int], needed: frozenset[int]) -> Mapping[str, float]:

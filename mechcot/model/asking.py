@@ -21,12 +21,20 @@ class Asking:
         answer_after: What stands before an answer that a model wrote.
         think: The two marks of the thought, or `none`: the model has none.
         last_number: Whether the last number is read where no answer is stated.
+        instruction: What is written behind a question; "" for nothing.
     """
 
     cue: str | None = None
     answer_after: str | None = None
     think: tuple[str, str] | Literal["none"] | None = None
     last_number: bool = False
+    instruction: str | None = None
+
+    @property
+    def boxes(self) -> bool:
+        r"""Whether what the user says of cue and answers leaves room for an answer in `\boxed{}`."""
+        said = [text for text in (self.cue, self.answer_after) if text is not None]
+        return not said or any("boxed" in text for text in said)
 
     @property
     def key(self) -> str:
@@ -68,6 +76,16 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "instruction": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--instruction",
+                help="What is written behind each question, or none; default: to box the answer, where the cue asks for a box.",
+            ),
+        ],
+        None,
+    ),
     "read_last_number": (
         Annotated[
             bool,
@@ -81,7 +99,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 
 def asks(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options `--cue`, `--answer-after`, `--think`, `--read-last-number`; it takes them as one `asking`."""
+    """Give a command the options `--cue`, `--answer-after`, `--think`, `--instruction`, `--read-last-number`; it takes them as one `asking`."""
     signature = inspect.signature(command, eval_str=True)
 
     @functools.wraps(command)
@@ -104,6 +122,7 @@ def asking_of(
     cue: str | None,
     answer_after: str | None,
     think: tuple[str, str] | None,
+    instruction: str | None,
     read_last_number: bool,
 ) -> Asking:
     r"""The options as one value; `\n` in a text is a line break, since a command line can hardly hold one.
@@ -126,6 +145,7 @@ def asking_of(
         answer_after=_unescaped(answer_after),
         think=marks,
         last_number=read_last_number,
+        instruction="" if instruction == NONE else _unescaped(instruction),
     )
 
 

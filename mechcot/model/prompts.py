@@ -19,6 +19,7 @@ rendered question as it was written. `enable_thinking` and `thinking` (two names
 always passed; templates that do not know them ignore them.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -177,14 +178,16 @@ def policy_of(
     breaks = any("\n" in _back(tokenizer, text) for text in ("a\nb", "\n"))
     if render:
         template = _chat_template(render)
-        source = f"chat template, enable_thinking={thinking}"
+        switch = re.search(r"\b(?:enable_)?thinking\b", str(tokenizer.chat_template))
+        source = f"chat template, thinking {thinking}" if switch else "chat template"
     else:
         template, source = _plain_template(tokenizer)
     marked = marks is not None and (render is not None or asking.think is not None)
     family = _family(organism=organism, has_chat=render is not None, marked=marked)
     if instruction is None:
         boxed = family in {"tagged", "chat"} and breaks and spells(tokenizer, BOXED)
-        instruction = BOXED if boxed else ""
+        default = BOXED if boxed and asking.boxes else ""
+        instruction = default if asking.instruction is None else asking.instruction
     closed = marks is not None and marks.tags.close in template(_PROBE).rpartition(_PROBE)[2]
     closing = _closing(family, marks, breaks=breaks, closed=closed)
     return PromptPolicy(

@@ -27,7 +27,7 @@ from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
 from mechcot.text.traces_in import Loaded, read_given
-from mechcot.text.unread import check_read
+from mechcot.text.unread import check_read, example
 
 
 def problems_of(study: Study) -> list[Problem]:
@@ -166,7 +166,8 @@ def _usable(
         )
     msg = (
         f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {len(cut)} {why}; of {len(unread)} "
-        f"no answer could be read; {wrong} have a wrong answer. Use --chains all, more problems{f', or {way}' if cut else ''}"
+        f"no answer could be read; {wrong} have a wrong answer. Use --chains all, more problems{f', or {way}' if cut else ''}. "
+        f"{example(traces[0])}"
     )
     raise UserError(msg)
 

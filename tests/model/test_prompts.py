@@ -131,3 +131,19 @@ def test_either_name_of_the_switch_opens_the_thought(checkpoint, switch):
     on, off = policy_of(tokens, owner="m"), policy_of(tokens, owner="m", thinking="off")
     assert on.opens_thought(on.render(QUESTION))
     assert not off.opens_thought(off.render(QUESTION))
+
+
+@pytest.mark.parametrize(
+    ("asking", "behind"),
+    [
+        (Asking(), "\\boxed{}."),
+        (Asking(cue="\n</think>\n\nIt is \\boxed{"), "\\boxed{}."),
+        (Asking(cue="\n</think>\n\nThe answer is"), QUESTION.question),
+        (Asking(answer_after="Result:"), QUESTION.question),
+        (Asking(instruction=""), QUESTION.question),
+        (Asking(cue="\n</think>\n\nThe answer is", instruction="Think."), "Think."),
+    ],
+)
+def test_the_instruction_asks_for_a_box_only_where_the_cue_does(policy, asking, behind):
+    asked = policy("think", asking=asking).render(QUESTION)
+    assert asked.partition("<|end|>")[0].endswith(behind)
