@@ -24,7 +24,7 @@ class Place:
     Attributes:
         module: The module.
         side: `input`: what the module gets; `shared_input`: the same, and the residual stream carries
-            the changed tensor too; `output`: what it gives (the first element when it gives a tuple).
+            the changed tensor too; `output`: what it gives (the first element when it gives a tuple or a list).
     """
 
     module: nn.Module
@@ -50,7 +50,7 @@ def _install(place: Place, tap: Tap) -> Any:
 
 def _on_output(tap: Tap) -> Callable[..., Any]:
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
+        if isinstance(output, tuple | list):  # a list: OpenAI GPT
             states = tap(output[0])
             return None if states is output[0] else (states, *output[1:])
         states = tap(output)

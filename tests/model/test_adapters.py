@@ -11,6 +11,7 @@ import peft
 import pytest
 import torch
 from peft import PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mechcot.core.errors import UserError
@@ -177,7 +178,8 @@ def with_tokens(
         tuned.save_pretrained(folder)
     oracle = tuned.eval()
     tokenizer.save_pretrained(folder)
-    torch.save(logits(oracle, [*IDS, (rows or len(tokenizer)) - 1]), folder.parent / "oracle.pt")
+    said = logits(oracle, [*IDS, (rows or len(tokenizer)) - 1])
+    save_file({"logits": said.contiguous()}, folder.parent / "oracle.safetensors")
     return folder
 
 
@@ -206,9 +208,8 @@ def test_the_base_gets_the_rows_and_the_tokenizer_of_the_adapter(
     folder = with_tokens(base, tmp_path / "adapter", config(), tokens=tokens, rows=rows)
     pair = load_pair(str(base), f"{base}+{folder}", device="cpu")
     ids = [*IDS, pair.after.n_vocabulary - 1]
-    assert torch.allclose(
-        logits(pair.after.model, ids), torch.load(tmp_path / "oracle.pt"), atol=1e-4
-    )
+    oracle = load_file(tmp_path / "oracle.safetensors")["logits"]
+    assert torch.allclose(logits(pair.after.model, ids), oracle, atol=1e-4)
     assert all(len(pair.after.encode(token)) == 1 for token in tokens)
     assert torch.equal(
         logits(pair.before.model, IDS), logits(AutoModelForCausalLM.from_pretrained(base), IDS)
@@ -217,7 +218,6 @@ def test_the_base_gets_the_rows_and_the_tokenizer_of_the_adapter(
 
 
 def test_rows_that_are_in_no_file_are_named(checkpoint, tmp_path):
-    from safetensors.torch import load_file, save_file
 
     base = checkpoint("llama")
     folder = with_tokens(base, tmp_path / "adapter", INSIDE["lora"](), tokens=("<|a|>", "<|b|>"))
