@@ -105,13 +105,14 @@ def _head(path: Path) -> bytes:
         raise UserError(msg) from error
 
 
+_LOG = frozenset({"samples", "plan", "status", "version"})
+"""Fields beside `eval` that make a record the log of an Inspect run."""
+
+
 def _json(path: Path) -> Iterator[Record]:
     for line, record in json_lines(path):
-        if isinstance(record.get("samples"), list) and isinstance(record.get("eval"), Mapping):
+        if isinstance(record.get("eval"), Mapping) and _LOG & record.keys():
             yield from _inspect_log(path, record)
-        elif record.get("eval") and "plan" in record and "samples" not in record:
-            msg = f"{path}: an Inspect log without samples; expected one that was written with them"
-            raise UserError(msg)
         elif "messages" in record and {"epoch", "target"} & record.keys() and "input" in record:
             yield f"{path}:{line}", line, inspect_sample(record)
         elif (rows := _rows(record)) is not None:
@@ -133,8 +134,12 @@ def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 
 
 def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:
-    model = log["eval"].get("model")
-    for number, sample in enumerate(log["samples"], start=1):
+    model, samples = log["eval"].get("model"), log.get("samples")
+    if not isinstance(samples, list) or not samples:
+        status = f" (its status is {log['status']!r})" if log.get("status") else ""
+        msg = f"{path}: an Inspect log without samples{status}; give the log of a run that finished, written with its samples"
+        raise UserError(msg)
+    for number, sample in enumerate(samples, start=1):
         where = f"{path}: sample {number}"
         if not isinstance(sample, Mapping):
             msg = f"{where}: expected an object, got {type(sample).__name__}"
@@ -212,12 +217,16 @@ def _parquet(path: Path) -> Iterator[Record]:
         yield where, number, checked(plain, where=where)
 
 
+_DELIMITERS = (",", ";", "\t", "|")
+"""What may part the columns of a table; the line of names tells which one does."""
+
+
 def _csv(path: Path) -> Iterator[Record]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(
-                csv.DictReader(file, dialect="excel-tab" if path.suffix == ".tsv" else "excel")
-            )
+            names = file.readline()
+            file.seek(0)
+            rows = list(csv.DictReader(file, delimiter=max(_DELIMITERS, key=names.count)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f"{path}: not a table that can be read ({error}); expected UTF-8 with a line of names"
         raise UserError(msg) from error

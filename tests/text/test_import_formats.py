@@ -500,3 +500,26 @@ def test_problems_may_be_an_array_too(tmp_path):
     path.write_text(json.dumps([ASKED | {"id": "p1"}], indent=2))
     (found,) = read({"custom_id": "p1", "completion": MARKED}, problems=load_problems(path))
     assert found.problem.answer == "11"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_line_of_names_tells_what_parts_the_columns(tmp_path, delimiter):
+    file = tmp_path / "rows.csv"
+    rows = [
+        ("id", "question", "chain", "answer"),
+        ("a", "What is 1,5 + 2?", "So it is 3,5.", "3,5"),
+    ]
+    lines = [delimiter.join(f'"{cell}"' for cell in row) for row in rows]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    (chain,) = load_chains(file)
+    assert (chain.problem.question, chain.problem.answer) == ("What is 1,5 + 2?", "3,5")
+
+
+@pytest.mark.parametrize("samples", [{}, {"samples": []}, {"samples": None}])
+def test_a_log_without_samples_says_so_and_its_status(tmp_path, samples):
+    file = tmp_path / "log.json"
+    file.write_text(json.dumps({"version": 2, "status": "error", "eval": {"task": "t"}, **samples}))
+    with pytest.raises(
+        UserError, match=r"an Inspect log without samples \(its status is 'error'\)"
+    ):
+        load_chains(file)
