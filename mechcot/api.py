@@ -90,7 +90,7 @@ def measure_trace(
         )
         return MEASURES[name].run(reader, seen, inputs)
     except NotMeasurable as reason:
-        return _without_value(name, reader, trace, str(reason))
+        return Reading.without_value(name, trace, reader=reader.name, reason=str(reason))
 
 
 def contrast(
@@ -181,15 +181,3 @@ def explore(
     readers = [what] if isinstance(what, Reasoner) else list(what)
     wanted = [name for name in chosen(measures) if len(readers) > 1 or name not in PAIRED]
     return look_at(readers, traces, measures=wanted, seed=seed)
-
-
-def _without_value(name: str, reader: Reasoner, trace: Trace, reason: str) -> Reading:
-    return Reading(
-        measure=name,
-        trace=trace.id,
-        item=trace.problem.id,
-        author=trace.author,
-        reader=reader.name,
-        value=float("nan"),
-        reason=reason,
-    )

@@ -20,6 +20,7 @@ from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.result import KINDS, Result
 from mechcot.core.store import write_bytes
+from mechcot.core.trace import Trace
 
 SCHEMA = 1
 
@@ -55,6 +56,26 @@ class Reading(Displayed):
     seconds: float = 0.0
     notes: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
+
+    @classmethod
+    def without_value(cls, measure: str, trace: Trace, *, reader: str, reason: str) -> "Reading":
+        """What stands for a measure that a trace or a model does not allow.
+
+        Args:
+            measure: Name of the measure.
+            trace: The trace.
+            reader: Name of the model.
+            reason: Why there is no value.
+        """
+        return cls(
+            measure=measure,
+            trace=trace.id,
+            item=trace.problem.id,
+            author=trace.author,
+            reader=reader,
+            value=math.nan,
+            reason=reason,
+        )
 
     def __getitem__(self, name: str) -> Result:
         """One of the arrays.

@@ -265,15 +265,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
 
 def nothing(job: Job, reason: str) -> Reading:
     """A reading without a value: the item is counted as not judged, with the reason."""
-    return Reading(
-        measure=job.measure,
-        trace=job.trace.id,
-        item=job.trace.problem.id,
-        author=job.trace.author,
-        reader=job.cell.reader,
-        value=float("nan"),
-        reason=reason,
-    )
+    return Reading.without_value(job.measure, job.trace, reader=job.cell.reader, reason=reason)
 
 
 def _path(
