@@ -8,6 +8,7 @@ task `text`: arithmetic in the question and the chain is parsed, words are compa
     text    any file of problems
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,13 @@ from mechcot.organisms import exact, task as mod10
 from mechcot.organisms.maker import OrganismMaker
 from mechcot.organisms.meaning import OrganismMeaning
 from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.text.answers import find_answer, same_answer
 from mechcot.text.counterfactual import ArithmeticMaker
 from mechcot.text.meaning import TokenOverlap
 from mechcot.text.mistakes import NumberMistake
 from mechcot.text.problems import load_problems
+
+_WORDS = re.compile(r"\w+")
 
 
 @runtime_checkable
@@ -99,6 +103,30 @@ def with_kinds(trace: Trace) -> Trace:
     """The trace with its steps' exact kinds where its task knows them; else unchanged."""
     kinds = task_of(trace.problem).kinds
     return trace if kinds is None else kinds(trace)
+
+
+def first_right_step(trace: Trace) -> int | None:
+    """The first step that states the right answer; None when none does.
+
+    Exact where the task knows it. Elsewhere the last number or box of a step counts, or an answer in words with which a step ends,
+    so an intermediate result that equals the answer by accident is taken for it.
+    """
+    exact_step = task_of(trace.problem).first_right_step
+    if exact_step is not None:
+        return exact_step(trace)
+    for step in trace.chain_steps:
+        stated = find_answer(step.text, otherwise="last_number")
+        if stated is not None and same_answer(stated.text, trace.problem.answer):
+            return step.index
+        if _ends_with(step.text, trace.problem.answer):
+            return step.index
+    return None
+
+
+def _ends_with(text: str, answer: str) -> bool:
+    """Whether a step ends with an answer in words; a single letter or a number is none."""
+    said, words = (" ".join(_WORDS.findall(part.casefold())) for part in (text, answer))
+    return len(words) > 1 and not any(map(str.isdigit, words)) and f" {said}".endswith(f" {words}")
 
 
 def problems(

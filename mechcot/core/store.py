@@ -45,6 +45,15 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+def nan_to_none(value: Any) -> Any:
+    """The value with None for NaN at any depth of its dicts and lists, so that it can be written as JSON."""
+    if isinstance(value, dict):
+        return {key: nan_to_none(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [nan_to_none(part) for part in value]
+    return None if isinstance(value, float) and value != value else value
+
+
 def read_json(path: Path, *, what: str) -> dict[str, Any]:
     """Read a JSON object that mechcot wrote.
 

@@ -19,9 +19,8 @@ from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.core.store import digest, read_json, write_bytes, write_json
+from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json
 from mechcot.influence.online import RANKS, Online, write_online
-from mechcot.influence.prune import plain
 from mechcot.model.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import bootstrap_mean
@@ -100,7 +99,7 @@ def run_online(
         "rows": summed(table, seed=seed),
     }
     write_bytes(out / "online.parquet", table.to_parquet(index=False))
-    write_json(out / "online.json", plain(result))
+    write_json(out / "online.json", nan_to_none(result))
     return result
 
 

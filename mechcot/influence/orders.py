@@ -9,7 +9,6 @@ early exit       from the first step on, no further than the first that states t
 random           a random order, the same for every model
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,11 +16,9 @@ from jaxtyping import Float
 
 from mechcot.core.trace import Trace
 from mechcot.influence.closure import Weights, entries
-from mechcot.organisms.exact import first_right_step, is_known
 from mechcot.stats.bootstrap import stream
-from mechcot.text.answers import find_answer, same_answer
+from mechcot.tasks import first_right_step
 
-_WORDS = re.compile(r"\w+")
 CLOSURES = ("suppression", "attention")
 METHODS = (*CLOSURES, "hidden alone", "answer attention", "recent", "early exit", "random")
 Order = tuple[int, ...]
@@ -51,7 +48,7 @@ def orders(
         seed: Seed of the random order.
     """
     n = len(trace.chain_steps)
-    right = first_right(trace)
+    right = first_right_step(trace)
     return {
         "suppression": by_closure(suppression),
         "attention": by_closure(attention),
@@ -61,29 +58,6 @@ def orders(
         "early exit": tuple(range(n if right is None else right + 1)),
         "random": tuple(int(s) for s in stream(seed, f"random {trace.id}").permutation(n)),
     }
-
-
-def first_right(trace: Trace) -> int | None:
-    """The first step that states the right answer; None when none does.
-
-    On the organisms the queried name must be stated. Elsewhere the last number or box of a step counts, or an answer in words with
-    which a step ends, so an intermediate result that equals the answer by accident is taken for it.
-    """
-    if is_known(trace):
-        return first_right_step(trace)
-    for step in trace.chain_steps:
-        found = find_answer(step.text, otherwise="last_number")
-        if found is not None and same_answer(found.text, trace.problem.answer):
-            return step.index
-        if _ends_with(step.text, trace.problem.answer):
-            return step.index
-    return None
-
-
-def _ends_with(text: str, answer: str) -> bool:
-    """Whether a step ends with an answer in words; a single letter or a number is none."""
-    said, words = (" ".join(_WORDS.findall(each.casefold())) for each in (text, answer))
-    return len(words) > 1 and not any(map(str.isdigit, words)) and f" {said}".endswith(f" {words}")
 
 
 def agreement(kept: Sequence[int] | frozenset[int], needed: frozenset[int]) -> Mapping[str, float]:

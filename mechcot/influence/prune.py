@@ -14,17 +14,18 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.store import digest, read_json, write_bytes, write_json, write_text
+from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
 from mechcot.influence.closure import fill
 from mechcot.influence.execute import EXECUTORS
 from mechcot.influence.frontier import COLUMNS, frontier, truth_rows
 from mechcot.influence.null import Null
-from mechcot.influence.orders import CLOSURES, Order, agreement, first_right, orders
+from mechcot.influence.orders import CLOSURES, Order, agreement, orders
 from mechcot.influence.weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import is_known, needed_steps
+from mechcot.tasks import first_right_step
 from mechcot.text.answers import same_answer
 from mechcot.text.unread import check_read
 from mechcot.view.prune_page import page
@@ -137,7 +138,7 @@ def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> 
         "id": trace.id,
         "points": _points(reader, trace, known, settings=settings),
         "agreements": agreements,
-        "first_right": first_right(trace),
+        "first_right": first_right_step(trace),
         "pruned": _pruned(trace, chosen),
     }
 
@@ -245,7 +246,7 @@ def _write(
     points = pd.DataFrame([row for each in items for row in each["points"]], columns=list(COLUMNS))
     table = frontier(points, reference=settings.by, seed=settings.seed)
     agreements = [row for each in items for row in each["agreements"]]
-    result = plain(
+    result = nan_to_none(
         {
             "schema": SCHEMA,
             "model": reader.name,
@@ -263,12 +264,3 @@ def _write(
     write_json(out / "prune.json", result)
     write_text(out / "index.html", page(result))
     return result
-
-
-def plain(value: Any) -> Any:
-    """NaN as None, so that the file is JSON."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [plain(each) for each in value]
-    return None if isinstance(value, float) and value != value else value

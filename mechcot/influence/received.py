@@ -28,17 +28,16 @@ from jaxtyping import Float
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.store import digest, write_bytes, write_json, write_text
+from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Trace
 from mechcot.influence.folded import Folded
 from mechcot.influence.null import Null
-from mechcot.influence.orders import first_right
-from mechcot.influence.prune import plain
 from mechcot.influence.receivers import head_scores, receivers
 from mechcot.influence.weights import attention_mass
 from mechcot.model.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.tasks import first_right_step
 from mechcot.view.influence_page import page
 
 STRATA = ("all", "before", "after")
@@ -82,7 +81,7 @@ def run(
                 scores[name].append(score)
     table = pd.DataFrame(steps)
     stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
-    result = plain(
+    result = nan_to_none(
         {
             "models": names,
             "n": len(kept),
@@ -121,7 +120,7 @@ def step_rows(
         states it, which is neither.
     """
     pooled, asked = received.mean((0, 1)), answer.mean((0, 1))
-    right = first_right(trace)
+    right = first_right_step(trace)
     return [
         {
             "reader": reader,

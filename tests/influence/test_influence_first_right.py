@@ -2,7 +2,7 @@
 
 import pytest
 
-from mechcot.influence.orders import first_right
+from mechcot.tasks import first_right_step
 from tests.influence.words import trace_of
 
 
@@ -18,4 +18,4 @@ from tests.influence.words import trace_of
     ],
 )  # fmt: skip
 def test_words_count_where_a_step_ends_with_them(answer, steps, first):
-    assert first_right(trace_of(steps, answer)) == first
+    assert first_right_step(trace_of(steps, answer)) == first

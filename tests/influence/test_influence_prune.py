@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from mechcot import tasks
 from mechcot.cli import app
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
 from mechcot.influence.execute import dropped, kept_ids, mask, repack
 from mechcot.influence.load import load_traces
-from mechcot.influence.orders import METHODS, agreement, first_right, orders
+from mechcot.influence.orders import METHODS, agreement, orders
 from mechcot.influence.prune import Settings, _points, _pruned, run
 from mechcot.influence.unused import write_unused
 from mechcot.influence.weights import attention_mass, attention_weights, suppression_weights
@@ -112,7 +113,7 @@ def test_the_first_right_statement_names_the_query(traces):
         assert step is not None
         name = trace.problem.question.split("find ")[1].split()[0]
         assert f"{name}=" in trace.chain_steps[step].text
-        assert first_right(trace) == step
+        assert tasks.first_right_step(trace) == step
 
 
 @pytest.fixture(scope="module")
