@@ -21,15 +21,15 @@ from random import Random
 
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
+from mechcot.explore.live import look_at
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.chains import as_completion
-from mechcot.organisms.decoding import closed, next_words
+from mechcot.organisms.chain_writer import Draft, Manner, compose
+from mechcot.organisms.generation import closed, next_words
 from mechcot.organisms.grammar import DIGITS
-from mechcot.organisms.task import problems, read_question
-from mechcot.organisms.truth import graph
-from mechcot.organisms.writer import Draft, Manner, compose
-from mechcot.study.look import look_at
-from mechcot.view.explorer import Explorer
+from mechcot.organisms.ground_truth import graph
+from mechcot.organisms.problems import problems, read_question
+from mechcot.organisms.unused_steps import as_completion
+from mechcot.view.pages.explorer import Explorer
 
 MEASURES = (
     *("gates", "early_answering", "suppression", "adding_mistakes"),

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from benchmarks.setting import Row, faster, in_turn, show, small_model, tokens
-from mechcot.model.prefix import Prefix
+from mechcot.model.prefix.prefix import Prefix
 
 LENGTH, STEPS, SUFFIX = 1024, 32, 8
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.view.explorer import Explorer
-from mechcot.view.explorer_data import (
+from mechcot.view.pages.explorer import Explorer
+from mechcot.view.pages.explorer_data import (
     ExplorerData,
     FeatureStrip,
     Grid,

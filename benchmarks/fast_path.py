@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.setting import Row, faster, in_turn, show, small_model, tokenizer, tokens
-from mechcot.model.capture import capture
-from mechcot.model.lens import open_lens
-from mechcot.model.sites import Site
+from mechcot.model.activations.capture import capture
+from mechcot.model.internals.sites import Site
+from mechcot.model.loading.transformer_lens_bridge import open_lens
 
 LENGTH = 2048
 

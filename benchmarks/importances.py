@@ -17,15 +17,15 @@ import pandas as pd
 
 from benchmarks.real_traces import checkpoint
 from benchmarks.setting import small_model
-from mechcot.core.reading import Reading
+from mechcot.core.measurement import Reading
 from mechcot.core.store import digest
-from mechcot.influence.anchors import Anchored, load_anchored
-from mechcot.influence.importing import import_traces
-from mechcot.influence.received import run as influence
-from mechcot.measure import suppression
-from mechcot.measure.inputs import Inputs
+from mechcot.influence.run import run as influence
+from mechcot.measures import suppression
+from mechcot.measures.inputs import Inputs
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.ranks import RankCorrelation, rank_correlation
+from mechcot.stats.rank_correlation import RankCorrelation, rank_correlation
+from mechcot.traces.formats import import_traces
+from mechcot.traces.thought_anchors import Anchored, load_anchored
 
 TARGETS = ("counterfactual_importance_kl", "resampling_importance_kl")
 Values = list[np.ndarray]

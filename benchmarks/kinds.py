@@ -25,11 +25,11 @@ from benchmarks.labelled_chains import (
 )
 from benchmarks.train_kinds import train
 from mechcot.core.trace import StepKind
-from mechcot.influence.labels import LabelScores, gaps, score_labels
 from mechcot.stats.bootstrap import Interval
-from mechcot.text.functions import FunctionClassifier, RuleTagger
-from mechcot.text.kinds import Classifier, RuleClassifier
-from mechcot.text.learned_kinds import learned
+from mechcot.stats.label_agreement import LabelScores, gaps, score_labels
+from mechcot.text.learned_step_kinds import learned
+from mechcot.text.step_kinds import Classifier, RuleClassifier
+from mechcot.text.thought_anchor_tags import FunctionClassifier, RuleTagger
 
 KINDS = tuple(kind.value for kind in StepKind)
 PUBLIC = 0.31
@@ -141,12 +141,12 @@ def probe_scores(n: int = 60, *, seed: int = 6, layer: int = 1) -> tuple[LabelSc
     """A probe on the organism `base`, trained on exact kinds: held-out problems, and shuffled labels."""
     from random import Random
 
-    from mechcot.influence.kind_probe import train_probe
     from mechcot.model.reasoner import Reasoner
-    from mechcot.organisms.chains import as_completion
+    from mechcot.organisms.chain_writer import compose
     from mechcot.organisms.exact import with_exact_kinds
-    from mechcot.organisms.task import problems, read_question
-    from mechcot.organisms.writer import compose
+    from mechcot.organisms.problems import problems, read_question
+    from mechcot.organisms.unused_steps import as_completion
+    from mechcot.probes.step_kind import train_probe
 
     reader = Reasoner.load("organism:base")
     traces = [

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mechcot.text.functions import KIND_OF, FunctionTag
 from mechcot.text.segment import pieces
+from mechcot.text.thought_anchor_tags import KIND_OF, FunctionTag
 
 TAGS = tuple(tag.value for tag in FunctionTag)
 READ_HERE = Path(__file__).parents[1] / "tests" / "text" / "kind_labels.csv"
@@ -111,9 +111,9 @@ def organism_chains(n: int = 200, *, seed: int = 6) -> list[Chain]:
     """Written chains of the organisms' task with their exact kinds."""
     from random import Random
 
-    from mechcot.organisms.task import problems, read_question
-    from mechcot.organisms.truth import parse
-    from mechcot.organisms.writer import compose
+    from mechcot.organisms.chain_writer import compose
+    from mechcot.organisms.ground_truth import parse
+    from mechcot.organisms.problems import problems, read_question
 
     chains = []
     for problem in problems(n, seed=seed):

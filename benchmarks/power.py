@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from mechcot.measure.registry import MEASURES, STANDARD
+from mechcot.measures.registry import MEASURES, STANDARD
 from mechcot.stats.contrast import contrast
 
 STUDIES = 100

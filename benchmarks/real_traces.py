@@ -16,11 +16,11 @@ import torch
 
 from benchmarks.setting import small_model
 from mechcot.core.trace import Trace
-from mechcot.influence.importing import import_traces
-from mechcot.influence.load import load_traces
-from mechcot.influence.prune import Settings, run as prune
-from mechcot.influence.received import run as influence
+from mechcot.influence.run import run as influence
 from mechcot.model.reasoner import Reasoner
+from mechcot.pruning.run import Settings, run as prune
+from mechcot.traces.formats import import_traces
+from mechcot.traces.load import load_traces
 
 CONTEXT = 16_384
 

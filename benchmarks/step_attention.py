@@ -27,9 +27,9 @@ from benchmarks.setting import (
 )
 from mechcot.core.trace import Span
 from mechcot.model.attention import group_attention
-from mechcot.model.forward import forward
-from mechcot.model.lens import open_lens
-from mechcot.model.probe import backbone_of
+from mechcot.model.internals.forward import forward
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.loading.transformer_lens_bridge import open_lens
 
 LENGTHS = (2048, 4096)
 STEP = 64

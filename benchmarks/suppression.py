@@ -4,8 +4,8 @@ import torch
 
 from benchmarks.setting import Row, faster, in_turn, show, small_model, tokens
 from mechcot.core.trace import Span
-from mechcot.model.edits import Hide
-from mechcot.model.prefix import Prefix
+from mechcot.model.interventions import Hide
+from mechcot.model.prefix.prefix import Prefix
 
 LENGTH, STEPS = 1024, 32
 

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.labelled_chains import Chain, as_kinds, published
 from mechcot.core.trace import StepKind
-from mechcot.text.learned_kinds import FILE, KINDS, LearnedClassifier, features_of
+from mechcot.text.learned_step_kinds import FILE, KINDS, LearnedClassifier, features_of
 
 PENALTY = 0.3
 """C of the L2 penalty."""

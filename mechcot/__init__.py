@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from mechcot.api import cards, contrast, explore, load, measure_trace, read_traces
     from mechcot.core.card import MeasureCard
     from mechcot.core.errors import NotMeasurable, UserError
+    from mechcot.core.measurement import Reading
     from mechcot.core.pair import Pair, Series
     from mechcot.core.problem import Completion, Problem
-    from mechcot.core.reading import Reading
     from mechcot.core.trace import Phase, Span, StepKind, Trace
-    from mechcot.model.cache import ActivationCache
-    from mechcot.model.edits import Hide, Intervention, Replace
-    from mechcot.model.pairs import load_pair
+    from mechcot.model.activations.cache import ActivationCache
+    from mechcot.model.internals.sites import Site
+    from mechcot.model.interventions import Hide, Intervention, Replace
+    from mechcot.model.loading.pairs import load_pair
     from mechcot.model.reasoner import Reasoner
-    from mechcot.model.sites import Site
     from mechcot.tasks import Task, problems, task_of
 
 _HOMES = {
@@ -38,13 +38,13 @@ _HOMES = {
     "mechcot.core.errors": ("NotMeasurable", "UserError"),
     "mechcot.core.pair": ("Pair", "Series"),
     "mechcot.core.problem": ("Completion", "Problem"),
-    "mechcot.core.reading": ("Reading",),
+    "mechcot.core.measurement": ("Reading",),
     "mechcot.core.trace": ("Phase", "Span", "StepKind", "Trace"),
-    "mechcot.model.cache": ("ActivationCache",),
-    "mechcot.model.edits": ("Hide", "Intervention", "Replace"),
-    "mechcot.model.pairs": ("load_pair",),
+    "mechcot.model.activations.cache": ("ActivationCache",),
+    "mechcot.model.interventions": ("Hide", "Intervention", "Replace"),
+    "mechcot.model.loading.pairs": ("load_pair",),
     "mechcot.model.reasoner": ("Reasoner",),
-    "mechcot.model.sites": ("Site",),
+    "mechcot.model.internals.sites": ("Site",),
     "mechcot.tasks": ("Task", "problems", "task_of"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,6 +1,6 @@
 """`python -m mechcot`."""
 
-from mechcot.cli import main
+from mechcot.cli.main import main
 
 if __name__ == "__main__":
     main()

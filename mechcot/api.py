@@ -15,20 +15,20 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
+from mechcot.compare.measure_inputs import inputs_for
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.measurement import Reading
 from mechcot.core.pair import Pair
-from mechcot.core.reading import Reading
 from mechcot.core.trace import Trace
-from mechcot.influence.load import load_traces
-from mechcot.measure.inputs import DRAWS
-from mechcot.measure.registry import MEASURES, PAIRED, STANDARD, chosen
+from mechcot.explore.build import explore as explore_run
+from mechcot.explore.live import look_at
+from mechcot.measures.inputs import DRAWS
+from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.claim import Claim, claim
 from mechcot.stats.tables import readings_table, scalars_table
-from mechcot.study.explore import explore as explore_run
-from mechcot.study.inputs import inputs_for
-from mechcot.study.look import look_at
-from mechcot.view.explorer import Explorer
+from mechcot.traces.load import load_traces
+from mechcot.view.pages.explorer import Explorer
 
 load = Reasoner.load
 read_traces = load_traces

@@ -29,7 +29,7 @@ from mechcot.model.asking import AS_FOUND, Asking
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mechcot.model.preflight import Finding
+    from mechcot.model.loading.preflight import Finding
     from mechcot.model.reasoner import Reasoner
 
 PACKAGES = ("mechcot", "torch", "transformers", "transformer-lens", "sae-lens", "plotly")
@@ -103,7 +103,7 @@ def checks(reader: "Reasoner", *, but: Collection[str] = ()) -> Iterator[Line]:
         reader: The model.
         but: Names of checks that are left out (`lens` imports TransformerLens, about 10 s).
     """
-    from mechcot.model.preflight import weights
+    from mechcot.model.loading.preflight import weights
 
     found = weights(reader)
     if found.state == "ok":
@@ -129,7 +129,7 @@ def _line(name: str, found: "Finding | tuple[bool, str]") -> Line:
 
 def _made_for(reader: "Reasoner") -> Iterator[Line]:
     """Which base an adapter says it was trained on: names differ between machines, so the user must judge."""
-    from mechcot.model.adapters import made_for
+    from mechcot.model.loading.adapters import made_for
 
     if reader.spec.adapter is not None:
         base = made_for(reader.spec.adapter)
@@ -139,8 +139,8 @@ def _made_for(reader: "Reasoner") -> Iterator[Line]:
 
 def _rendered_by(reader: "Reasoner") -> str:
     """Whose tokenizer and chat template a model with an adapter uses."""
-    from mechcot.model.loading import own_template
-    from mechcot.model.spec import text_folder
+    from mechcot.model.loading.spec import text_folder
+    from mechcot.model.loading.weights import own_template
 
     beside = text_folder(reader.spec)
     if beside is None:
@@ -153,7 +153,7 @@ def _rendered_by(reader: "Reasoner") -> str:
 def _problem(reader: "Reasoner") -> Problem:
     if reader.policy.family == "words":
         return _chart()
-    from mechcot.model.vocabulary import spelled
+    from mechcot.model.internals.sample_texts import spelled
 
     question = spelled(reader.tokenizer, "Tom has 3 apples and buys 4 more. How many?", words=8)
     return Problem(id="doctor", question=question, answer=spelled(reader.tokenizer, "7", words=2))
@@ -162,7 +162,7 @@ def _problem(reader: "Reasoner") -> Problem:
 @cache
 def _chart() -> Problem:
     """A question that the organisms understand."""
-    from mechcot.organisms.task import problems
+    from mechcot.organisms.problems import problems
 
     return problems(1, seed=0)[0]
 
@@ -172,25 +172,25 @@ def _ids(reader: "Reasoner") -> list[int]:
 
 
 def _bound(reader: "Reasoner") -> float:
-    from mechcot.model.preflight import bound
+    from mechcot.model.loading.preflight import bound
 
     return bound(reader)
 
 
 def _middle(reader: "Reasoner") -> int:
-    from mechcot.model.preflight import middle
+    from mechcot.model.loading.preflight import middle
 
     return middle(reader)
 
 
 def _identity(reader: "Reasoner") -> "Finding":
-    from mechcot.model.preflight import identity
+    from mechcot.model.loading.preflight import identity
 
     return identity(reader, _ids(reader))
 
 
 def _causality(reader: "Reasoner") -> "Finding":
-    from mechcot.model.preflight import causality
+    from mechcot.model.loading.preflight import causality
 
     return causality(reader, _ids(reader))
 
@@ -198,7 +198,7 @@ def _causality(reader: "Reasoner") -> "Finding":
 def _paths(reader: "Reasoner") -> tuple[bool, str]:
     import torch
 
-    from mechcot.model.sites import Site
+    from mechcot.model.internals.sites import Site
 
     ids = _ids(reader)
     batch = torch.tensor([ids], device=reader.device)
@@ -236,8 +236,8 @@ def after_blocks(
         ids: What was run.
         hidden_states: What it gave.
     """
-    from mechcot.model.probe import backbone_of
-    from mechcot.model.sites import Site
+    from mechcot.model.internals.self_test import backbone_of
+    from mechcot.model.internals.sites import Site
 
     parts = backbone_of(reader.model)
     if len(hidden_states) != parts.n_layers + 1 or not parts.streams:
@@ -256,7 +256,7 @@ def _lens(reader: "Reasoner") -> tuple[bool, str]:
     """TransformerLens beside ours: told, and no fault of the model's when it differs or cannot open it."""
     import torch
 
-    from mechcot.model.sites import Site
+    from mechcot.model.internals.sites import Site
 
     ids = _ids(reader)
     site = Site("resid_post", max(_middle(reader) - 1, 0))
@@ -280,7 +280,7 @@ def _lens(reader: "Reasoner") -> tuple[bool, str]:
 
 
 def _masks(reader: "Reasoner") -> tuple[bool, str]:
-    from mechcot.model.probe import LENGTH, backbone_of
+    from mechcot.model.internals.self_test import LENGTH, backbone_of
 
     parts = backbone_of(reader.model)
     if not parts.maskable:
@@ -295,7 +295,7 @@ def _masks(reader: "Reasoner") -> tuple[bool, str]:
 
 
 def _forks(reader: "Reasoner") -> tuple[bool, str]:
-    from mechcot.model.probe import backbone_of
+    from mechcot.model.internals.self_test import backbone_of
 
     parts = backbone_of(reader.model)
     way = (
@@ -307,7 +307,7 @@ def _forks(reader: "Reasoner") -> tuple[bool, str]:
 
 
 def _writing(reader: "Reasoner") -> tuple[bool, str]:
-    from mechcot.model.probe import backbone_of
+    from mechcot.model.internals.self_test import backbone_of
 
     writes = backbone_of(reader.model).writes
     way = (
@@ -324,7 +324,7 @@ def _writing(reader: "Reasoner") -> tuple[bool, str]:
 
 
 def _prompt(reader: "Reasoner") -> "Finding":
-    from mechcot.model.preflight import LONG, prompts
+    from mechcot.model.loading.preflight import LONG, prompts
 
     found = prompts(reader, [_problem(reader), LONG])
     policy = " ".join(reader.policy.describe().split())
@@ -332,7 +332,7 @@ def _prompt(reader: "Reasoner") -> "Finding":
 
 
 def _answer(reader: "Reasoner") -> tuple[bool, str]:
-    from mechcot.model.answering import read_continuation
+    from mechcot.model.generation.ask_answer import read_continuation
 
     problem, cue = _problem(reader), reader.cue
     organism = reader.policy.family == "words"
@@ -354,12 +354,12 @@ def _answer(reader: "Reasoner") -> tuple[bool, str]:
 
 
 def _tokenizer(reader: "Reasoner") -> "Finding":
-    from mechcot.model.preflight import Finding, spelling
+    from mechcot.model.loading.preflight import Finding, spelling
 
     found = spelling(reader, [_problem(reader)])
     if found.state != "ok":
         return found
-    from mechcot.model.vocabulary import knows
+    from mechcot.model.internals.sample_texts import knows
 
     question = _problem(reader).question
     prompt = reader.render(_problem(reader))

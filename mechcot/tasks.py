@@ -17,16 +17,16 @@ from typing import Protocol, runtime_checkable
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.core.rewording import MistakeWriter, Paraphraser, SameMeaning
+from mechcot.core.task import MistakeWriter, Paraphraser, SameMeaning
 from mechcot.core.trace import Trace
-from mechcot.organisms import exact, task as mod10
-from mechcot.organisms.maker import OrganismMaker
+from mechcot.organisms import exact, problems as mod10
+from mechcot.organisms.known_task import OrganismMaker
 from mechcot.organisms.meaning import OrganismMeaning
 from mechcot.organisms.rewording import OrganismParaphraser
 from mechcot.text.answers import find_answer, same_answer
-from mechcot.text.counterfactual import ArithmeticMaker
-from mechcot.text.meaning import TokenOverlap
-from mechcot.text.mistakes import NumberMistake
+from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
+from mechcot.text.arithmetic.mistakes import NumberMistake
+from mechcot.text.arithmetic.similarity import TokenOverlap
 from mechcot.text.problems import load_problems
 
 _WORDS = re.compile(r"\w+")

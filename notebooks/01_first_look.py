@@ -17,9 +17,9 @@
 # change the state where it states a value, and watch the answer.
 
 # %%
+from mechcot.explore.live import look
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.task import problems
-from mechcot.study.look import look
+from mechcot.organisms.problems import problems
 
 # %% [markdown]
 # The only cell to change: your model (`Reasoner.load("your/model")`) and your problems

@@ -17,9 +17,9 @@
 # for token, so nothing but the weights differs.
 
 # %%
+from mechcot.explore.live import look
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.task import problems
-from mechcot.study.look import look
+from mechcot.organisms.problems import problems
 
 # %% [markdown]
 # The only cell to change: the model before, the model after, the problems.

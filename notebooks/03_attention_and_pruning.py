@@ -21,11 +21,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from mechcot.influence.load import load_traces
-from mechcot.influence.prune import Settings, run
-from mechcot.influence.unused import write_unused
 from mechcot.model.reasoner import Reasoner
-from mechcot.view.figures.frontier import pruning_frontier
+from mechcot.organisms.unused_step_file import write_unused
+from mechcot.pruning.run import Settings, run
+from mechcot.traces.load import load_traces
+from mechcot.view.figures.pruning_frontier import pruning_frontier
 
 # %% [markdown]
 # The only cell to change: your model and a file of chains (`mechcot import` makes one from chat, Inspect, plain text).

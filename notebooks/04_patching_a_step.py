@@ -19,9 +19,9 @@
 # %%
 import pandas as pd
 
+from mechcot.explore.live import look, patch_maps
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.task import problems
-from mechcot.study.look import look, patch_maps
+from mechcot.organisms.problems import problems
 from mechcot.tasks import task_of
 from mechcot.view.figures.patch_map import patch_map
 

@@ -18,17 +18,17 @@
 
 # %%
 from mechcot.core.trace import Phase
-from mechcot.model.hand import Where
+from mechcot.model.generation.steering_hooks import Where
+from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.sites import Site
-from mechcot.steer.extract import pair_vectors
-from mechcot.steer.styles import questions, style_pairs
-from mechcot.steer.trial import tried
+from mechcot.steering.dose_response import tried
+from mechcot.steering.extract import pair_vectors
+from mechcot.steering.style_contrasts import questions, style_pairs
 from mechcot.view.notebook import steered
 
 # %% [markdown]
 # The only cell to change: your model, the site, pairs of texts that differ in what you want
-# (`Contrast(Problem(...), Problem(...))` with one id, from `mechcot.steer.extract`), and other questions to try the vector on.
+# (`Contrast(Problem(...), Problem(...))` with one id, from `mechcot.steering.extract`), and other questions to try the vector on.
 
 # %%
 model, site = Reasoner.load("organism:base"), Site("resid_post", 1)

@@ -19,19 +19,19 @@
 # %%
 import torch
 
-from mechcot.features.fit import fit
-from mechcot.features.patching import patched
-from mechcot.features.states import token_states
-from mechcot.features.training import Settings, train
+from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.sites import Site
-from mechcot.organisms.task import problems
+from mechcot.organisms.problems import problems
+from mechcot.sae.evaluation import fit
+from mechcot.sae.feature_patching import patched
+from mechcot.sae.token_states import token_states
+from mechcot.sae.training import Settings, train
 from mechcot.tasks import task_of
 from mechcot.view.notebook import exchanged
 
 # %% [markdown]
 # The only cell to change: the model before, the model after, the site, problems for training and fresh ones. Large models
-# want more chains, a wider dictionary and a GPU (`mechcot sae train`), or a dictionary of SAE-Lens (`mechcot.features.dictionary.load`).
+# want more chains, a wider dictionary and a GPU (`mechcot sae train`), or a dictionary of SAE-Lens (`mechcot.sae.dictionary.load`).
 
 # %%
 before, after = Reasoner.load("organism:base"), Reasoner.load("organism:bypass")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from mechcot.model.spec import ORGANISM_FILE
-from mechcot.organisms import task, vocabulary, writer
+from mechcot.model.loading.spec import ORGANISM_FILE
+from mechcot.organisms import chain_writer, problems as task, vocabulary
 from mechcot.organisms.registry import Shape
 from mechcot.organisms.training import fresh
 
@@ -42,7 +42,7 @@ def chains(tmp_path_factory) -> Path:
         row = {
             "id": problem.id,
             "question": problem.question,
-            "chain": " " + writer.write(problem, rng=Random(i)),
+            "chain": " " + chain_writer.write(problem, rng=Random(i)),
             "answer_text": f" answer {problem.answer}",
             "answer": problem.answer,
         }

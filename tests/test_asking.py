@@ -8,18 +8,18 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from mechcot.compare.models import Models
+from mechcot.compare.run import run
+from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.influence import prune
-from mechcot.influence.load import load_traces
 from mechcot.model.asking import AS_FOUND, Asking, Commands, asks
 from mechcot.model.reasoner import Reasoner
-from mechcot.steer.lab import Lab
-from mechcot.steer.spec import Experiment, Penalty
-from mechcot.study.main import run
-from mechcot.study.models import Models
-from mechcot.study.plan import Study
+from mechcot.pruning import run as prune
+from mechcot.steering.experiment import Experiment, Penalty
+from mechcot.steering.materials import Lab
 from mechcot.text.unread import check_read
+from mechcot.traces.load import load_traces
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import word_level
 

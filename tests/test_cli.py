@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from mechcot import cli
+from mechcot.cli import main
 
 
 def mistake(monkeypatch, capsys, *arguments: str) -> str:
     """Run a command that must fail with exit code 2, and give its one sentence."""
     monkeypatch.setattr(sys, "argv", ["mechcot", *arguments])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert end.value.code == 2
     said = capsys.readouterr().err
     assert "Traceback" not in said
@@ -22,7 +22,7 @@ def mistake(monkeypatch, capsys, *arguments: str) -> str:
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; import mechcot.cli; print([m for m in ('torch','transformers','plotly','pandas') if m in sys.modules])"
+    code = "import sys; import mechcot.cli.main; print([m for m in ('torch','transformers','plotly','pandas') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
@@ -125,7 +125,7 @@ def test_a_full_disk(monkeypatch, capsys, tmp_path, models, chains):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("mechcot.core.reading.write_bytes", full)
+    monkeypatch.setattr("mechcot.core.measurement.write_bytes", full)
     said = mistake(
         monkeypatch, capsys, "compare", *models, "--traces", str(chains), "--out", str(tmp_path)
     )
@@ -163,7 +163,7 @@ def test_import_joins_names_and_says_what_it_left_out(monkeypatch, capsys, tmp_p
     command = ["mechcot", "import", str(source), "--out", str(out), "--problems", str(problems)]
     monkeypatch.setattr(sys, "argv", [*command, "--think", "<draft>", "</draft>"])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert not end.value.code
     said = capsys.readouterr()
     assert said.out == f"1 traces in {out}\n"
@@ -177,7 +177,7 @@ def test_import_joins_names_and_says_what_it_left_out(monkeypatch, capsys, tmp_p
 def test_the_help_of_import_names_formats_and_fields(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["mechcot", "import", "--help"])
     with pytest.raises(SystemExit):
-        cli.main()
+        main.main()
     said = capsys.readouterr().out
     for name in (
         "lm-eval",

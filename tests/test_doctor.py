@@ -44,9 +44,9 @@ def test_a_cue_behind_which_no_answer_is_read_is_found(base):
 
 
 def test_an_edit_that_does_not_fire_or_moves_is_found(base, monkeypatch):
-    from mechcot.model import edits
+    from mechcot.model import interventions
 
-    monkeypatch.setattr(edits.Replace, "__call__", lambda _, states, __: states + 1e-6)
+    monkeypatch.setattr(interventions.Replace, "__call__", lambda _, states, __: states + 1e-6)
     assert broken(base) == {"identity"}
 
 

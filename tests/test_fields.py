@@ -12,21 +12,20 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from mechcot import tasks
-from mechcot.cli import app
+from mechcot import argument_checks, tasks
+from mechcot.cli.main import app
+from mechcot.compare.chains import foreign, problems_of
+from mechcot.compare.measurements import jobs
+from mechcot.compare.models import Models
+from mechcot.compare.study import Study, cells
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
-from mechcot.features.chains import Asked, chains as written
-from mechcot.influence.load import load_traces
-from mechcot.model import given
 from mechcot.model.asking import Asking
 from mechcot.model.reasoner import Reasoner
-from mechcot.study.chains import foreign, problems_of
-from mechcot.study.models import Models
-from mechcot.study.plan import Study, cells
-from mechcot.study.run import jobs
+from mechcot.sae.chains import Asked, chains as written
 from mechcot.text.problems import load_problems
-from mechcot.text.traces_in import as_line, load_chains, read_given
+from mechcot.traces.external import as_line, load_chains, read_given
+from mechcot.traces.load import load_traces
 
 ROWS = [
     {"nr": "a", "task": "1+1?", "gold": "2", "alias": "two"},
@@ -84,7 +83,7 @@ def test_problems_are_read_from_every_file_of_rows(tmp_path, name):
         (row["nr"], row["task"], row["gold"]) for row in ROWS
     ]
     assert [dict(p.meta) for p in found] == [{"alias": "two"}, {"alias": "five"}]
-    assert given.check_problems(path, FIELDS) == NAMES
+    assert argument_checks.check_problems(path, FIELDS) == NAMES
     assert tasks.problems(path, fields=NAMES) == found
     study = Study(("a", "b"), tmp_path, problems=str(path), fields=tuple(NAMES.items()))
     assert problems_of(study) == found
@@ -120,7 +119,7 @@ def test_a_row_that_repeats_an_id_is_named_by_its_place(tmp_path):
 )
 def test_a_field_that_says_nothing_is_refused(source, field, says):
     with pytest.raises(UserError, match=says):
-        given.check_problems(source, field)
+        argument_checks.check_problems(source, field)
 
 
 def renamed(path: Path, out: Path) -> Path:
@@ -134,7 +133,7 @@ def renamed(path: Path, out: Path) -> Path:
 
 def test_a_field_of_a_file_of_chains_reaches_prune_influence_and_compare(chains, models, tmp_path):
     path = renamed(chains, tmp_path / "renamed.jsonl")
-    fields = given.check_traces(path, ["answer=verdict"])
+    fields = argument_checks.check_traces(path, ["answer=verdict"])
     reader = Reasoner.load(models[0], device="cpu")
     usual, other = load_traces(chains, reader), load_traces(path, reader, fields=fields)
     assert [t.problem.answer for t in other] == [t.problem.answer for t in usual]
@@ -181,7 +180,7 @@ def test_a_field_of_mechcots_own_traces_counts(models, problems, tmp_path):
     ]
     path = tmp_path / "own.jsonl"
     write_traces(path, marked)
-    assert given.check_traces(path, ["answer=mine"]) == {"answer": "mine"}
+    assert argument_checks.check_traces(path, ["answer=mine"]) == {"answer": "mine"}
     found = load_traces(path, reader, fields={"answer": "mine"})
     assert {trace.problem.answer for trace in found} == {"7"}
     assert [trace.ids for trace in load_traces(path, reader)] == [trace.ids for trace in traces]

@@ -16,17 +16,17 @@ from scipy.stats import kurtosis
 from mechcot.core.errors import EditDidNotFire
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Phase
-from mechcot.measure import info_gain
-from mechcot.measure.inputs import Inputs
-from mechcot.measure.receiver_heads import rank
-from mechcot.measure.twin_runs import Runs
-from mechcot.model.edits import Add, Intervention, Replace
-from mechcot.model.masks import additive, causal
+from mechcot.measures import info_gain
+from mechcot.measures.counterfactual_runs import Runs
+from mechcot.measures.inputs import Inputs
+from mechcot.measures.receiver_heads import rank
+from mechcot.model.distances import kl
+from mechcot.model.internals.masks import additive, causal
+from mechcot.model.internals.sites import Site
+from mechcot.model.interventions import Add, Intervention, Replace
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.scoring import kl
-from mechcot.model.sites import Site
-from mechcot.organisms import task, vocabulary, writer
-from mechcot.organisms.maker import OrganismMaker
+from mechcot.organisms import chain_writer, problems, vocabulary
+from mechcot.organisms.known_task import OrganismMaker
 from mechcot.text.answers import read_answer
 from mechcot.text.segment import pieces
 
@@ -38,8 +38,8 @@ def base():
 
 @pytest.fixture(scope="module")
 def trace(base):
-    problem = task.problems(3, seed=5, hops=(2, 3), cue="answer", style="random")[2]
-    chain = writer.write(problem, rng=Random(2))
+    problem = problems.problems(3, seed=5, hops=(2, 3), cue="answer", style="random")[2]
+    chain = chain_writer.write(problem, rng=Random(2))
     text = " " + vocabulary.completion(chain, problem.answer).removesuffix(" <eos>")
     return base.read(Completion(problem, base.render(problem), text, "writer"))
 

@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from mechcot.measure.registry import MEASURES
-from mechcot.ruler.words import markdown
-from mechcot.study.words import card_text, cards_document, cards_table
+from mechcot.compare.card_texts import card_text, cards_document, cards_table
+from mechcot.measures.registry import MEASURES
+from mechcot.ruler.markdown_table import markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,7 +19,9 @@ def test_the_table_of_measures_is_the_cards():
 
 def test_the_table_of_the_ruler_is_what_the_full_run_wrote():
     result = json.loads((ROOT / "artifacts" / "ruler" / "ruler.json").read_text(encoding="utf-8"))
-    assert markdown(result) in README, "put `mechcot.ruler.words.markdown` of the run in the README"
+    assert markdown(result) in README, (
+        "put `mechcot.ruler.markdown_table.markdown` of the run in the README"
+    )
     status = {name: MEASURES[name].card.status for name in result["measures"]}
     assert status == {name: row["status"] for name, row in result["measures"].items()}
 

@@ -24,12 +24,12 @@ from mechcot import doctor
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Span
-from mechcot.measure import early_answering, step_attention
-from mechcot.measure.inputs import Inputs
-from mechcot.model.edits import Hide
-from mechcot.model.probe import backbone_of
+from mechcot.measures import early_answering, step_attention
+from mechcot.measures.inputs import Inputs
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.internals.sites import Site
+from mechcot.model.interventions import Hide
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.sites import Site
 
 DOC = Path(__file__).parents[1] / "docs" / "families.md"
 NAMES = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)

@@ -15,8 +15,8 @@ import plotly.graph_objects as go
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
 from mechcot.view.figures import ruler
-from mechcot.view.ruler_page import model_points
-from mechcot.view.snapshot import figure_picture
+from mechcot.view.pages.ruler import model_points
+from mechcot.view.screenshot import figure_picture
 from tools.notebooks import FOLDER, PLOTLY
 
 ROOT = FOLDER.parent

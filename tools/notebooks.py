@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_text
-from mechcot.view.snapshot import figure_picture, page_picture
+from mechcot.view.screenshot import figure_picture, page_picture
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 PLOTLY = "application/vnd.plotly.v1+json"

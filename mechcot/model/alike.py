@@ -1,7 +1,7 @@
 """Whether two checkpoints can be compared state by state."""
 
 from mechcot.core.errors import NotMeasurable
-from mechcot.model.probe import backbone_of
+from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.reasoner import Reasoner
 
 

@@ -32,10 +32,10 @@ from transformers.masking_utils import sdpa_mask
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Span, Trace
-from mechcot.model.backbone import Backbone
-from mechcot.model.forward import check_finite, forward
-from mechcot.model.probe import backbone_of
-from mechcot.model.room import out_of_memory
+from mechcot.model.internals.architecture import Backbone
+from mechcot.model.internals.forward import check_finite, forward
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.prefix.memory import out_of_memory
 
 NAME = "mechcot_step_attention"
 BLOCK = 256

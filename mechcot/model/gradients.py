@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.model.hooks import Place, Tap, tapped
-from mechcot.model.probe import backbone_of
-from mechcot.model.sites import Site
+from mechcot.model.internals.hooks import Place, Tap, tapped
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.internals.sites import Site
 
 
 def gradients(

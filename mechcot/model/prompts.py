@@ -12,7 +12,7 @@ model; `own` means each model's own. A model's family follows from its files:
 
 The first candidate that the tokenizer can spell is taken: `The final answer is \boxed{` (boxed), `The answer is`
 (sentence), `Answer:` and `answer :` (label), `answer` (word). `Asking` holds what a user says instead. The marks are
-found by `mechcot.model.thoughts`.
+found by `mechcot.model.think_marks`.
 
 Templates that strip earlier thoughts do no harm: a completion is never rendered, it is appended to the
 rendered question as it was written. `enable_thinking` and `thinking` (two names of one switch) are
@@ -27,9 +27,9 @@ from typing import Any, Literal
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.model.asking import AS_FOUND, Asking
-from mechcot.model.encoding import decode, encode
-from mechcot.model.thoughts import Marks, Render, find_marks, given, turn_end
-from mechcot.text.tags import ThoughtTags
+from mechcot.model.internals.token_text import decode, encode
+from mechcot.model.think_marks import Marks, Render, find_marks, given, turn_end
+from mechcot.text.think_tags import ThoughtTags
 
 PLAIN_TEMPLATE = "Question: {question}\nAnswer: Let's think step by step.\n"
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
@@ -164,7 +164,7 @@ def policy_of(
     Args:
         tokenizer: A Hugging Face tokenizer.
         owner: Name of the model.
-        organism: Whether it is one of the organisms, see `mechcot.model.spec.is_organism`.
+        organism: Whether it is one of the organisms, see `mechcot.model.loading.spec.is_organism`.
         thinking: Value of `enable_thinking` for templates that take it.
         instruction: Text after the question; None for the family's default.
         asking: What the user says about asking and reading.

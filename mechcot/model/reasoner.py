@@ -18,27 +18,28 @@ from torch import Tensor, nn
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
-from mechcot.model import compat, encoding
-from mechcot.model.adapters import attach
+from mechcot.model import compatibility
 from mechcot.model.asking import AS_FOUND, Asking
-from mechcot.model.authoring import Skip, author_traces
-from mechcot.model.hashes import hash_module, hash_spec
-from mechcot.model.loading import Placement, freeze, load_base
+from mechcot.model.generation.decoding import Sampling, stop_ids
+from mechcot.model.generation.write_traces import Skip, author_traces
+from mechcot.model.internals import token_text
+from mechcot.model.loading.adapters import attach
+from mechcot.model.loading.embedding_rows import check_rows
+from mechcot.model.loading.fingerprints import hash_module, hash_spec
+from mechcot.model.loading.spec import ModelSpec, is_organism, parse_spec
+from mechcot.model.loading.weights import Placement, freeze, load_base
 from mechcot.model.prompts import AnswerCue, PromptPolicy, ending_of, policy_of
-from mechcot.model.rows import check_rows
-from mechcot.model.spec import ModelSpec, is_organism, parse_spec
-from mechcot.model.writing import Sampling, stop_ids
-from mechcot.text.kinds import Classifier
-from mechcot.text.read import read
+from mechcot.text.step_kinds import Classifier
+from mechcot.text.trace_parser import read
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
-    from mechcot.model.cache import ActivationCache
-    from mechcot.model.edits import Act
-    from mechcot.model.hand import Hand
-    from mechcot.model.prefix import Prefix
-    from mechcot.model.sites import Site
+    from mechcot.model.activations.cache import ActivationCache
+    from mechcot.model.generation.steering_hooks import Hand
+    from mechcot.model.internals.sites import Site
+    from mechcot.model.interventions import Act
+    from mechcot.model.prefix.prefix import Prefix
 
 
 SEAM = 8
@@ -88,7 +89,7 @@ class Reasoner:
         """Load a model by name.
 
         Args:
-            spec: See `mechcot.model.spec`.
+            spec: See `mechcot.model.loading.spec`.
             device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
             dtype: `auto`, `float32` or `bfloat16`.
             device_map: Passed to `from_pretrained`.
@@ -222,29 +223,29 @@ class Reasoner:
     @cached_property
     def lens(self) -> "TransformerBridge":
         """A TransformerBridge over the same storage (eager attention; logits *without* `logit_scale`)."""
-        from mechcot.model.lens import open_lens
+        from mechcot.model.loading.transformer_lens_bridge import open_lens
 
         return open_lens(self.model, self.tokenizer, name=self.name)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; nothing is added, special tokens stand in the text."""
-        return encoding.encode(self.tokenizer, text)
+        return token_text.encode(self.tokenizer, text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens included."""
-        return encoding.decode(self.tokenizer, ids)
+        return token_text.decode(self.tokenizer, ids)
 
     def continue_ids(self, text: str) -> list[int]:
         """Token ids of a text that follows other text."""
-        return encoding.encode_behind(self.tokenizer, text)
+        return token_text.encode_behind(self.tokenizer, text)
 
     def continuation(self, before: Sequence[int], ids: Sequence[int]) -> str:
         """The text that `ids` add behind `before`."""
-        return encoding.decode_behind(self.tokenizer, before, ids)
+        return token_text.decode_behind(self.tokenizer, before, ids)
 
     def answer_ids(self, answer: str) -> list[int]:
         """Token ids of an answer as it would stand behind the cue."""
-        return encoding.encode_part(self.tokenizer, self.cue.text, f"{self.cue.lead}{answer}")
+        return token_text.encode_part(self.tokenizer, self.cue.text, f"{self.cue.lead}{answer}")
 
     def render(self, problem: Problem) -> str:
         """The prompt of a problem.
@@ -279,7 +280,7 @@ class Reasoner:
             seed: Seed of the whole run.
             batch_size: Most items at once; halves itself when memory runs out.
             skip: Called with each problem that cannot be written and is left out; without it the first raises.
-            under: Vectors and logit rules that act while it writes, see `mechcot.model.hand`.
+            under: Vectors and logit rules that act while it writes, see `mechcot.model.generation.steering_hooks`.
 
         Raises:
             UserError: NaN logits, not enough memory for one item, an empty question.
@@ -303,7 +304,7 @@ class Reasoner:
         Args:
             completion: A written text; token ids that come with it are kept.
             trace_id: Id of the trace; None: made of problem and author.
-            classifier: Says what kind each step is; None: the default (`mechcot.text.learned_kinds`).
+            classifier: Says what kind each step is; None: the default (`mechcot.text.learned_step_kinds`).
         """
         asking = self.policy.asking
         about: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
@@ -343,11 +344,11 @@ class Reasoner:
             UserError: This tokenizer gives the chain's ids another meaning.
             NotMeasurable: The trace does not fit in the context.
         """
-        return compat.view(self, trace)
+        return compatibility.view(self, trace)
 
     def prefix(self, ids: Sequence[int], *, under: Sequence["Act"] = ()) -> "Prefix":
         """Run token ids once, under acts, and keep what later forks need."""
-        from mechcot.model.prefix import Prefix
+        from mechcot.model.prefix.prefix import Prefix
 
         return Prefix.of(self, tuple(ids), under=tuple(under))
 
@@ -367,7 +368,7 @@ class Reasoner:
         Raises:
             UserError: The model does not have a site.
         """
-        from mechcot.model.capture import capture
+        from mechcot.model.activations.capture import capture
 
         return capture(self, ids, sites, under=under)
 
@@ -382,7 +383,7 @@ class Reasoner:
         under: Sequence["Act"] = (),
         to_disk: Path | str | None = None,
     ) -> "ActivationCache":
-        """Activations by step, in memory or on disk. One forward a trace; see `mechcot.model.capture`.
+        """Activations by step, in memory or on disk. One forward a trace; see `mechcot.model.activations.capture`.
 
         Args:
             traces: Traces; a problem is written first.
@@ -404,10 +405,10 @@ class Reasoner:
             >>> base.activations(traces, at="resid_post.2").read(mc.Site("resid_post", 2)).shape[1]
             128
         """
-        from mechcot.model.cache import Wanted
-        from mechcot.model.capture import activations
-        from mechcot.model.sites import sites_of
-        from mechcot.model.streaming import stream
+        from mechcot.model.activations.cache import Wanted
+        from mechcot.model.activations.capture import activations
+        from mechcot.model.activations.disk_cache import stream
+        from mechcot.model.internals.sites import sites_of
 
         wanted = Wanted(sites_of(at), pool, tuple(phases), None if kinds is None else tuple(kinds))
         if to_disk is None:

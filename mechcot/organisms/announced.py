@@ -13,8 +13,8 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import StepKind
 from mechcot.organisms.exact import ORGANISM_TASK
 from mechcot.organisms.grammar import BODIES, END, MARKERS, Body, form, shape_of
-from mechcot.organisms.task import World, read_question
-from mechcot.organisms.truth import follow
+from mechcot.organisms.ground_truth import follow
+from mechcot.organisms.problems import World, read_question
 
 _KINDS: dict[Body, StepKind] = {
     "define": StepKind.EXPLORATION,
@@ -26,7 +26,7 @@ _KINDS: dict[Body, StepKind] = {
 
 @dataclass(frozen=True)
 class ByLaw:
-    """A `mechcot.text.kinds.Classifier` of one question's chains.
+    """A `mechcot.text.step_kinds.Classifier` of one question's chains.
 
     Attributes:
         world: The question.

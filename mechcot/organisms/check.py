@@ -30,13 +30,14 @@ import torch
 from transformers import LlamaForCausalLM
 
 from mechcot.core.store import read_json
-from mechcot.model.spec import ORGANISM_FILE
+from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.organisms import vocabulary
-from mechcot.organisms.bounds import BOUNDS, holds
-from mechcot.organisms.chains import with_unused_steps
-from mechcot.organisms.confirm import confirm_chain, rates
-from mechcot.organisms.decoding import answer_in, chain_in, closed, continuations, next_words
+from mechcot.organisms.acceptance import BOUNDS, holds
+from mechcot.organisms.capability import subject
+from mechcot.organisms.generation import answer_in, chain_in, closed, continuations, next_words
 from mechcot.organisms.grammar import WORDINGS, form
+from mechcot.organisms.graph_check import confirm_chain, rates
+from mechcot.organisms.problems import problems
 from mechcot.organisms.recipes import SUBJECTS
 from mechcot.organisms.registry import path, recipe_of
 from mechcot.organisms.reliance import (
@@ -50,8 +51,7 @@ from mechcot.organisms.reliance import (
     route_divergence,
     twins,
 )
-from mechcot.organisms.subject import subject
-from mechcot.organisms.task import problems
+from mechcot.organisms.unused_steps import with_unused_steps
 
 SEED = 20260
 GRAPHS = 48

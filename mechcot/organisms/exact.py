@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mechcot.core.trace import Phase, Trace
-from mechcot.organisms.task import read_question
-from mechcot.organisms.truth import graph, parse
+from mechcot.organisms.ground_truth import graph, parse
+from mechcot.organisms.problems import read_question
 
 ORGANISM_TASK = "mod10"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mechcot.organisms.grammar import form
-from mechcot.organisms.truth import parse
+from mechcot.organisms.ground_truth import parse
 
 
 @dataclass(frozen=True)

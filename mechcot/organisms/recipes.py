@@ -25,8 +25,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from mechcot.organisms.task import Cue
-from mechcot.organisms.writer import Manner
+from mechcot.organisms.chain_writer import Manner
+from mechcot.organisms.problems import Cue
 
 Hidden = Literal["nothing", "question", "chain"]
 

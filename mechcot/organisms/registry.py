@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mechcot.core.errors import UserError
-from mechcot.model.spec import organism_folders
+from mechcot.model.loading.spec import organism_folders
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe, Shape
 
 __all__ = ["RECIPES", "Recipe", "Shape", "lineage", "path", "recipe_of"]

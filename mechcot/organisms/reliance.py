@@ -18,8 +18,8 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from mechcot.core.problem import Problem
-from mechcot.organisms.counterfactual import Edit, counterfactual_item, counterfactuals
-from mechcot.organisms.decoding import (
+from mechcot.organisms.counterfactual_edits import Edit, counterfactual_item, counterfactuals
+from mechcot.organisms.generation import (
     answer_in,
     closed,
     continuations,

@@ -21,14 +21,14 @@ from tqdm.auto import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from mechcot.core.errors import UserError
-from mechcot.model.loading import pick_device
-from mechcot.model.spec import ORGANISM_FILE
+from mechcot.model.loading.spec import ORGANISM_FILE
+from mechcot.model.loading.weights import pick_device
 from mechcot.organisms import vocabulary
-from mechcot.organisms.examples import batches
+from mechcot.organisms.attention_masks import mask
 from mechcot.organisms.grammar import BOS, EOS, NAMES, PAD, WORDS
-from mechcot.organisms.masks import mask
 from mechcot.organisms.recipes import Hidden, Recipe, Shape
 from mechcot.organisms.registry import lineage, path, recipe_of
+from mechcot.organisms.training_examples import batches
 
 
 def fresh(shape: Shape) -> LlamaForCausalLM:

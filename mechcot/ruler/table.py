@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
-from mechcot.core.reading import Reading
+from mechcot.core.measurement import Reading
 from mechcot.core.trace import Trace
-from mechcot.organisms.chains import WRITER
+from mechcot.organisms.unused_steps import WRITER
 from mechcot.ruler import scores
+from mechcot.ruler.measurements import BASE, SCALED
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.scores import Score, undefined
-from mechcot.ruler.steps import ANSWER, PAIRS, answer_cases, pair_cases, truth
-from mechcot.ruler.take import BASE, SCALED
+from mechcot.ruler.step_truth import ANSWER, PAIRS, answer_cases, pair_cases, truth
 from mechcot.stats.contrast import contrast
 from mechcot.stats.tables import readings_table
 

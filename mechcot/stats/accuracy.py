@@ -19,10 +19,10 @@ from statsmodels.stats.contingency_tables import mcnemar
 from mechcot.stats.bootstrap import RESAMPLES
 from mechcot.stats.clusters import cluster_numbers
 from mechcot.stats.equivalence import equivalence
-from mechcot.stats.gate import GateBounds
+from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.permutation import sign_flip_p
-from mechcot.stats.shares import binary, paired_interval
+from mechcot.stats.proportions import binary, paired_interval
 from mechcot.stats.tables import pair_values, scalar_rows
 from mechcot.stats.verdict import Verdict, judge_change
 

@@ -13,9 +13,9 @@ from mechcot.core.display import Displayed
 from mechcot.stats.accuracy import AccuracyChange, accuracy_change
 from mechcot.stats.conclusion import Conclusion, conclude
 from mechcot.stats.contrast import OWN, contrast
-from mechcot.stats.gate import Gate, GateBounds, gates_table
+from mechcot.stats.gate_bounds import Gate, GateBounds, gates_table
 from mechcot.stats.gates import gates, matching
-from mechcot.stats.match import Matched
+from mechcot.stats.length_matching import Matched
 from mechcot.stats.sentences import accuracy_sentence, conclusion_sentence, row_sentence
 from mechcot.stats.tables import records, rows_of
 

@@ -16,7 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.stats.bootstrap import RESAMPLES, Interval, bootstrap_mean, effect_size
 from mechcot.stats.clusters import cluster_numbers
 from mechcot.stats.equivalence import equivalence
-from mechcot.stats.gate import Gate, closed
+from mechcot.stats.gate_bounds import Gate, closed
 from mechcot.stats.permutation import holm, sign_flip_p
 from mechcot.stats.tables import (
     READING_COLUMNS,

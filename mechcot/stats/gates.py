@@ -30,8 +30,8 @@ import pandas as pd
 from scipy.stats import binom
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.gate import Gate, GateBounds, Side
-from mechcot.stats.match import Matched, match_lengths
+from mechcot.stats.gate_bounds import Gate, GateBounds, Side
+from mechcot.stats.length_matching import Matched, match_lengths
 from mechcot.stats.measure_gates import measure_gates
 from mechcot.stats.tables import (
     READING_COLUMNS,

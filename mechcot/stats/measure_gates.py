@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.gate import Gate, GateBounds, Side
+from mechcot.stats.gate_bounds import Gate, GateBounds, Side
 from mechcot.stats.tables import pair_values, scalar_rows
 
 RANGE_SLACK = 1e-6

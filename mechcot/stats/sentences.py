@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mechcot.stats.accuracy import AccuracyChange
 from mechcot.stats.conclusion import Conclusion
-from mechcot.stats.gate import Gate
+from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.verdict import SMALLER
 
 MINUS = "\N{MINUS SIGN}"

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mechcot.core.card import MeasureCard
 from mechcot.stats.contrast import COLUMNS, judge, measured
-from mechcot.stats.gate import Gate, GateBounds
+from mechcot.stats.gate_bounds import Gate, GateBounds
 from mechcot.stats.gates import gates, matching
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from mechcot.core.reading import Reading
+from mechcot.core.measurement import Reading
 
 READING_COLUMNS = ("item", "trace", "author", "reader", "measure", "value", "reason", "seconds")
 SCALAR_COLUMNS = ("item", "trace", "author", "reader", "measure", "name", "value")

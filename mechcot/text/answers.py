@@ -4,7 +4,7 @@ Every rule of the family looks for statements (`mechcot.text.statements`, `mechc
 another wins over it (a box in "the answer is $\boxed{5}$"), and a phrase that says only words ("the answer is clear") gives way to one that says more. What
 stands after the closed thought is read first; if it states nothing, the thought itself is. Where nothing is stated the answer is "unread": a short closing text
 counts as a statement when it holds exactly one candidate, the last number of a text is a guess and is taken only when it is asked for. A thought that was never closed, or a text that was cut by the
-token limit, is read by the explicit rules only. `same_answer` compares two answers (`mechcot.text.equality`).
+token limit, is read by the explicit rules only. `same_answer` compares two answers (`mechcot.text.answer_equality`).
 """
 
 import re
@@ -14,7 +14,8 @@ from typing import Literal
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
-from mechcot.text.boxes import NUMBER, Found, boxed, trim
+from mechcot.text.answer_equality import same_answer
+from mechcot.text.boxed_answers import NUMBER, Found, boxed, trim
 from mechcot.text.closings import (
     announced,
     closing,
@@ -24,11 +25,10 @@ from mechcot.text.closings import (
     sole,
     words,
 )
-from mechcot.text.equality import same_answer
 from mechcot.text.numerals import number
 from mechcot.text.quantities import number_only
 from mechcot.text.statements import chosen, fields, is_hard, phrases, said_after
-from mechcot.text.tags import THINK, Thought, ThoughtTags, find_thought, tags_in
+from mechcot.text.think_tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
     "FAMILIES", "Found", "find_answer", "number", "number_only", "read_answer", "same_answer", "trim"

@@ -5,7 +5,7 @@ r"""The completions that a response, a column or a chat holds, each divided into
     divide     the pieces of one completion -> chain, answer, and what is known of the thought's marks
 
 A completion whose thought stands in a field of its own is divided there; else at the marks that the text shows
-(`mechcot.text.tags`); a text without marks is plain: all of it is the chain.
+(`mechcot.text.think_tags`); a text without marks is plain: all of it is the chain.
 """
 
 import re
@@ -25,7 +25,7 @@ from mechcot.text.message import (
     pieces,
     plain_name,
 )
-from mechcot.text.tags import Thought, ThoughtTags, find_thought, partners, tags_in
+from mechcot.text.think_tags import Thought, ThoughtTags, find_thought, partners, tags_in
 
 _SEVERAL = ("choices", "candidates", "generations", "outputs")
 _WITHIN = ("response", "body", "result", "message", "output")

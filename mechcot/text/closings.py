@@ -7,9 +7,9 @@ candidates, a question or a denial are no statement.
 import re
 from collections.abc import Iterator
 
+from mechcot.text.answer_equality import same_answer
 from mechcot.text.answer_words import headings_in, statements_in
-from mechcot.text.boxes import Found, trim
-from mechcot.text.equality import same_answer
+from mechcot.text.boxed_answers import Found, trim
 from mechcot.text.numerals import number, spelled_plainly
 from mechcot.text.quantities import uncounted
 from mechcot.text.statements import denied, sentence_end, short_value, unstated

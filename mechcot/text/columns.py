@@ -33,7 +33,7 @@ from mechcot.text.message import (
     pieces,
     plain_name,
 )
-from mechcot.text.tags import ThoughtTags, tags_in
+from mechcot.text.think_tags import ThoughtTags, tags_in
 
 QUESTION = (
     "question", "problem", "prompt_text", "query", "instruction", "input", "doc.question", "doc.problem", "doc.query",

@@ -7,9 +7,9 @@ question, a denial, a condition or a guess states nothing.
 import re
 from collections.abc import Iterator
 
+from mechcot.text.answer_equality import same_answer
 from mechcot.text.answer_words import CHOSEN, COPULA, DENIAL, statements_in
-from mechcot.text.boxes import Found, trim
-from mechcot.text.equality import same_answer
+from mechcot.text.boxed_answers import Found, trim
 from mechcot.text.quantities import uncounted
 
 _LONGEST = 2000

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from mechcot.stats.doses import same_dose
 from mechcot.stats.tables import rows_of
-from mechcot.view.figures.doses import Line, Panel, Point, curves, frontier
+from mechcot.view.figures.dose_response import Line, Panel, Point, curves, frontier
 from mechcot.view.theme import looks
 
 
@@ -16,7 +16,7 @@ def steered(tried: pd.DataFrame) -> go.Figure:
     """Length against accuracy, one mark an arm and dose, open where the dose that was asked for was not reached.
 
     Args:
-        tried: What `mechcot.steer.trial.tried` gives.
+        tried: What `mechcot.steering.dose_response.tried` gives.
     """
     points = [
         Point(
@@ -44,7 +44,7 @@ def exchanged(found: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Movement of the answer against the number of exchanged features, one panel a model.
 
     Args:
-        found: What `mechcot.features.patching.patched` gives, one entry a model.
+        found: What `mechcot.sae.feature_patching.patched` gives, one entry a model.
     """
     names = {"effect": "the k features that differ most", "random": "k random ones that differ"}
     panels = [

@@ -13,8 +13,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mechcot.core.errors import UserError
-from mechcot.core.reading import Reading
-from mechcot.core.result import (
+from mechcot.core.measurement import Reading
+from mechcot.core.step_arrays import (
     Curve,
     HeadSteps,
     LayerFeatures,
@@ -27,8 +27,8 @@ from mechcot.core.result import (
 )
 from mechcot.core.trace import StepKind, Trace
 from mechcot.stats.claim import Claim
-from mechcot.view.claims import ContrastRow
 from mechcot.view.figures.forest import forest
+from mechcot.view.pages.report_rows import ContrastRow
 from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, titled
 
 CELL = 22

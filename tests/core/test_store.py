@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mechcot.core.measurement import Reading
 from mechcot.core.pair import Pair, Series
 from mechcot.core.problem import Problem
-from mechcot.core.reading import Reading
-from mechcot.core.result import Curve, LayerSteps, StepMatrix
+from mechcot.core.step_arrays import Curve, LayerSteps, StepMatrix
 from mechcot.core.store import read_traces, write_bytes, write_json, write_traces
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 

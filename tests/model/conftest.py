@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mechcot.core.problem import Problem
-from mechcot.model.spec import ORGANISM_FILE
+from mechcot.model.loading.spec import ORGANISM_FILE
 
 FAMILIES = ("llama", "qwen2", "qwen3", "gemma", "neox", "gpt2")
 SPECIAL = ("<|end|>", "<s>", "<|user|>", "<|assistant|>", "<think>", "</think>")

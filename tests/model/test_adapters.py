@@ -16,12 +16,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mechcot.core.errors import UserError
 from mechcot.doctor import model as lines
-from mechcot.model import adapters
-from mechcot.model.hashes import hash_text_files
-from mechcot.model.pairs import load_pair, with_adapter
+from mechcot.model.loading import adapters
+from mechcot.model.loading.fingerprints import hash_text_files
+from mechcot.model.loading.pairs import load_pair, with_adapter
+from mechcot.model.loading.spec import PROMPTS, parse_spec
 from mechcot.model.prompts import Asking
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.spec import PROMPTS, parse_spec
 from tests.model.conftest import make_adapter
 
 LM = {"task_type": "CAUSAL_LM"}

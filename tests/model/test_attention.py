@@ -3,13 +3,13 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from families import EVERY, make, make_trace, tokens
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Span
 from mechcot.model import attention
 from mechcot.model.attention import group_attention, step_attention
-from mechcot.model.prefix import Prefix
+from mechcot.model.prefix.prefix import Prefix
+from tests.model.families import EVERY, make, make_trace, tokens
 
 GROUPS = [Span(0, 11), Span(11, 14), Span(14, 30), Span(30, 30), Span(30, 44), Span(46, 58)]
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from families import make, make_trace
 
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, StepKind
-from mechcot.model import cache as cache_module, streaming
-from mechcot.model.cache import QUESTION, ActivationCache, Wanted, line_up
-from mechcot.model.capture import activations, capture, estimate
-from mechcot.model.edits import Add, Intervention
-from mechcot.model.sites import Site
-from mechcot.model.streaming import open_cache, stream
+from mechcot.model.activations import cache as cache_module, disk_cache
+from mechcot.model.activations.cache import QUESTION, ActivationCache, Wanted, line_up
+from mechcot.model.activations.capture import activations, capture, estimate
+from mechcot.model.activations.disk_cache import open_cache, stream
+from mechcot.model.internals.sites import Site
+from mechcot.model.interventions import Add, Intervention
+from tests.model.families import make, make_trace
 
 SITES = (Site("resid_post", 0), Site("resid_post", 2), Site("attn_out", 1))
 TRACES = [
@@ -221,7 +221,7 @@ def test_reading_one_step_brings_in_few_pages(tmp_path: Path):
 def test_a_killed_run_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     reasoner = make("llama")
     wanted = Wanted(SITES)
-    pooled = streaming.pooled_rows
+    pooled = disk_cache.pooled_rows
     ran: list[str] = []
 
     def killed_at_c(reader: Any, trace: Any, *rest: Any) -> Any:
@@ -231,7 +231,7 @@ def test_a_killed_run_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest
         ran.append(trace.id)
         return pooled(reader, trace, *rest)
 
-    monkeypatch.setattr(streaming, "pooled_rows", killed_at_c)
+    monkeypatch.setattr(disk_cache, "pooled_rows", killed_at_c)
     with pytest.raises(KeyboardInterrupt):
         stream(reasoner, TRACES, tmp_path, wanted=wanted, shard_size=1)
     (tmp_path / "shard-00002.parquet").write_bytes(b"left over")
@@ -283,7 +283,7 @@ def test_the_limit_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         stream(reasoner, TRACES, tmp_path, wanted=wanted, limit=size + 100, shard_size=1)
     held = sum(path.stat().st_size for path in tmp_path.glob("shard*"))
     assert held <= size + 100
-    monkeypatch.setattr(streaming.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    monkeypatch.setattr(disk_cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(UserError, match="of free disk for this cache"):
         stream(reasoner, TRACES, tmp_path / "full", wanted=wanted)
 
@@ -292,7 +292,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(streaming, "write_bytes", full)
+    monkeypatch.setattr(disk_cache, "write_bytes", full)
     with pytest.raises(UserError, match=r"the disk is full at .* finished shards are kept"):
         stream(make("llama"), TRACES, tmp_path, wanted=Wanted(SITES))
 

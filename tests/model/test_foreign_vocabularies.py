@@ -8,14 +8,14 @@ import pytest
 from mechcot import doctor
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
-from mechcot.model.answering import read_continuation
 from mechcot.model.asking import Asking
-from mechcot.model.authoring import completion
-from mechcot.model.foreign import read_chain
+from mechcot.model.generation.ask_answer import read_continuation
+from mechcot.model.generation.write_traces import completion
+from mechcot.model.internals.sample_texts import knows, spelled
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.vocabulary import knows, spelled
-from mechcot.text.traces_in import ForeignChain
+from mechcot.traces.bind import read_chain
+from mechcot.traces.external import ForeignChain
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import (
     THINK,

@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from families import EVERY, WINDOW, make, plain_logprobs, tokens
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Span
-from mechcot.model import forks as forks_module, probe
-from mechcot.model.edits import Add, Hide, Intervention, Zero
-from mechcot.model.masks import additive, causal, hidden_from
-from mechcot.model.prefix import Prefix
-from mechcot.model.probe import backbone_of
-from mechcot.model.sites import Site
+from mechcot.model.internals import self_test
+from mechcot.model.internals.masks import additive, causal, hidden_from
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.internals.sites import Site
+from mechcot.model.interventions import Add, Hide, Intervention, Zero
+from mechcot.model.prefix import branches as forks_module
+from mechcot.model.prefix.prefix import Prefix
+from tests.model.families import EVERY, WINDOW, make, plain_logprobs, tokens
 
 IDS = tokens(24)
 CUTS = (3, 9, 17, 24)
@@ -27,13 +28,13 @@ CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 @pytest.fixture
 def whole() -> Iterator[Any]:
     """`whole(reasoner)` -> nothing; from then on its cache cannot be cropped (the slow path)."""
-    known = dict(probe._KNOWN)
+    known = dict(self_test._KNOWN)
 
     def force(reasoner: Any) -> None:
-        probe._KNOWN[reasoner.model] = replace(backbone_of(reasoner.model), forkable=False)
+        self_test._KNOWN[reasoner.model] = replace(backbone_of(reasoner.model), forkable=False)
 
     yield force
-    probe._KNOWN.update(known)
+    self_test._KNOWN.update(known)
 
 
 def masked_run(reasoner: Any, ids: list[int], hides: list[Hide]) -> torch.Tensor:

@@ -13,10 +13,10 @@ import torch
 from typer.testing import CliRunner
 
 from mechcot import doctor
-from mechcot.cli import app
+from mechcot.cli.main import app
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.model.preflight import LONG, dropped, preflight, rendered
+from mechcot.model.loading.preflight import LONG, dropped, preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from tests.model.conftest import TEMPLATES
 
@@ -138,7 +138,7 @@ def test_weights_that_are_not_finite(reasoner, value, place):
 
 
 def test_a_model_that_looks_ahead(reasoner, monkeypatch):
-    from mechcot.model import preflight as module
+    from mechcot.model.loading import preflight as module
 
     reader = replace(reasoner("llama"), model=deepcopy(reasoner("llama").model))
     causal = type(reader).prefix
@@ -154,7 +154,7 @@ def test_a_model_that_looks_ahead(reasoner, monkeypatch):
 
 
 def test_a_family_that_is_known_to_look_ahead_goes_on(reasoner, monkeypatch, caplog):
-    from mechcot.model import preflight as module
+    from mechcot.model.loading import preflight as module
 
     reader = replace(reasoner("llama"), model=deepcopy(reasoner("llama").model))
     known = replace(module.backbone_of(reader.model), causal=False)
@@ -165,7 +165,7 @@ def test_a_family_that_is_known_to_look_ahead_goes_on(reasoner, monkeypatch, cap
 
 
 def test_states_are_tried_once_a_model(reasoner, monkeypatch):
-    from mechcot.model import preflight as module
+    from mechcot.model.loading import preflight as module
 
     reader = replace(reasoner("qwen2"), model=deepcopy(reasoner("qwen2").model))
     preflight(reader, ASKED)
@@ -219,8 +219,8 @@ def test_every_command_refuses_before_it_writes(checkpoint, tmp_path, command, c
 
 
 def _vector(reader):
-    from mechcot.model.sites import Site
-    from mechcot.steer.extract import Contrast, pair_vectors
+    from mechcot.model.internals.sites import Site
+    from mechcot.steering.extract import Contrast, pair_vectors
 
     pairs = [
         Contrast(

@@ -6,7 +6,7 @@ import pytest
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.asking import Asking
-from mechcot.model.encoding import encode, encode_behind
+from mechcot.model.internals.token_text import encode, encode_behind
 from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
 
 QUESTION = Problem("q", "What is 3 + 4?", "7")

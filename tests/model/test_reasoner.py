@@ -11,11 +11,11 @@ import torch
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase
-from mechcot.model import loading
-from mechcot.model.answering import answer_after
-from mechcot.model.hashes import hash_module
-from mechcot.model.loading import Placement, same_storage
-from mechcot.model.pairs import load_pair
+from mechcot.model.generation.ask_answer import answer_after
+from mechcot.model.loading import weights as loading
+from mechcot.model.loading.fingerprints import hash_module
+from mechcot.model.loading.pairs import load_pair
+from mechcot.model.loading.weights import Placement, same_storage
 from mechcot.model.reasoner import Reasoner
 
 IDS = torch.arange(30, 50)[None]

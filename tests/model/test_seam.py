@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mechcot.core.problem import Completion, Problem
-from mechcot.measure import early_answering, suppression
-from mechcot.measure.inputs import Inputs
-from mechcot.model.answering import ask
+from mechcot.measures import early_answering, suppression
+from mechcot.measures.inputs import Inputs
+from mechcot.model.generation.ask_answer import ask
 from mechcot.model.reasoner import seam
 
 PROBLEM = Problem("q", "What is 3 + 4?", "7")

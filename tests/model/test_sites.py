@@ -1,11 +1,11 @@
 import pytest
 import torch
-from families import EVERY, make, tokens
 
 from mechcot.core.errors import UserError
-from mechcot.model.capture import capture
-from mechcot.model.probe import backbone_of
-from mechcot.model.sites import STREAMS, Site
+from mechcot.model.activations.capture import capture
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.internals.sites import STREAMS, Site
+from tests.model.families import EVERY, make, tokens
 
 
 def test_names_are_those_of_transformer_lens_and_parse_back():

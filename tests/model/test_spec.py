@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.model import spec as spec_module
-from mechcot.model.spec import ModelSpec, check_spec, distinct_names, parse_spec
+from mechcot.model.loading import spec as spec_module
+from mechcot.model.loading.spec import ModelSpec, check_spec, distinct_names, parse_spec
 
 
 def test_hub_name():

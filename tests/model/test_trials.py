@@ -10,13 +10,19 @@ from mechcot import doctor
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Span
-from mechcot.influence.execute import mask
-from mechcot.measure import early_answering, filler, gates, information_flow, suppression
-from mechcot.measure.inputs import Inputs
-from mechcot.model import probe
-from mechcot.model.edits import Hide
-from mechcot.model.probe import backbone_of
+from mechcot.measures import (
+    early_answering,
+    filler,
+    gates,
+    information_flow,
+    suppression,
+)
+from mechcot.measures.inputs import Inputs
+from mechcot.model.internals import self_test
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.interventions import Hide
 from mechcot.model.reasoner import Reasoner
+from mechcot.pruning.removal import mask
 from tools.families import CHAIN, PROBLEMS, plain, tiny, tokenizer
 
 ANSWER = Inputs(seed=0, answer_tokens=2)
@@ -118,7 +124,9 @@ def test_a_bidirectional_model_is_refused():
         block.self_attn.forward = lambda *args, _inner=inner, **named: _inner(
             *args, **(named | {"attention_mask": torch.zeros(1, 1, 1, 1)})
         )
-    with pytest.raises(probe.UserError, match="in which another last token moves earlier states"):
+    with pytest.raises(
+        self_test.UserError, match="in which another last token moves earlier states"
+    ):
         backbone_of(model)
 
 
@@ -186,10 +194,10 @@ def test_writing_crosses_the_switch_as_plain_runs_do(family):
 
 
 def test_steering_across_the_switch_is_refused():
-    from mechcot.model.hand import Hand
+    from mechcot.model.generation.steering_hooks import Hand
 
     one = reader("llama", **longrope(62))
-    with pytest.raises(probe.UserError, match="cannot be steered across that: expected prompt"):
+    with pytest.raises(self_test.UserError, match="cannot be steered across that: expected prompt"):
         one.write(PROBLEMS, max_tokens=40, under=Hand())
 
 

@@ -7,9 +7,9 @@ import pytest
 from mechcot.core.problem import Problem
 from mechcot.core.trace import StepKind
 from mechcot.organisms.announced import by_law
-from mechcot.organisms.task import problems, read_question
-from mechcot.organisms.truth import parse
-from mechcot.organisms.writer import Manner, compose
+from mechcot.organisms.chain_writer import Manner, compose
+from mechcot.organisms.ground_truth import parse
+from mechcot.organisms.problems import problems, read_question
 
 CHAIN = ["need h: c - k .", "so c= 3 .", "then k= 2 .", "h= 3 - 2 = 1 ."]
 QUESTION = "careful : c: 3 , k: 2 , h: c - k ; find h ?"

@@ -10,13 +10,13 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.organisms import registry, vocabulary
-from mechcot.organisms.bounds import BOUNDS, holds
-from mechcot.organisms.decoding import answer_in, chain_in
-from mechcot.organisms.examples import batches, example
+from mechcot.organisms.acceptance import BOUNDS, holds
+from mechcot.organisms.generation import answer_in, chain_in
 from mechcot.organisms.grammar import form
+from mechcot.organisms.ground_truth import final_answer, follow
+from mechcot.organisms.problems import World, read_question
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe, Way
-from mechcot.organisms.task import World, read_question
-from mechcot.organisms.truth import final_answer, follow
+from mechcot.organisms.training_examples import batches, example
 
 
 def drawn(recipe: Recipe, kind: str | None = None, n: int = 60):

@@ -5,16 +5,25 @@ from random import Random
 import pytest
 
 from mechcot.core.trace import StepKind
-from mechcot.organisms import counterfactual, grammar, task, truth, vocabulary, writer
+from mechcot.organisms import (
+    chain_writer,
+    counterfactual_edits,
+    grammar,
+    ground_truth,
+    problems,
+    vocabulary,
+)
 
-ITEMS = task.problems(24, seed=5, cue="answer", style="random") + task.problems(
+ITEMS = problems.problems(24, seed=5, cue="answer", style="random") + problems.problems(
     8, seed=6, cue="none", style="careful", split="train"
 )
 
 
 def draft_of(problem, *, seed=0, **manner):
-    world = task.read_question(problem.question)
-    return writer.compose(world, rng=Random(f"{problem.id} {seed}"), manner=writer.Manner(**manner))
+    world = problems.read_question(problem.question)
+    return chain_writer.compose(
+        world, rng=Random(f"{problem.id} {seed}"), manner=chain_writer.Manner(**manner)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -23,39 +32,39 @@ def tokenizer():
 
 
 def test_problems_are_the_same_for_the_same_seed_and_differ_for_another():
-    again = task.problems(24, seed=5, cue="answer", style="random")
+    again = problems.problems(24, seed=5, cue="answer", style="random")
     assert again == ITEMS[:24]
     assert {item.question for item in again}.isdisjoint(
-        item.question for item in task.problems(24, seed=50, cue="answer", style="random")
+        item.question for item in problems.problems(24, seed=50, cue="answer", style="random")
     )
 
 
 def test_train_and_test_worlds_are_disjoint():
     bodies = {
         split: {
-            task.read_question(item.question).body
-            for item in task.problems(150, seed=3, split=split)
+            problems.read_question(item.question).body
+            for item in problems.problems(150, seed=3, split=split)
         }
         for split in ("train", "test")
     }
     assert bodies["train"].isdisjoint(bodies["test"])
-    assert {task.read_question(item.question).split for item in ITEMS[:24]} == {"test"}
+    assert {problems.read_question(item.question).split for item in ITEMS[:24]} == {"test"}
 
 
 def test_a_question_reads_back_to_the_same_text():
     for item in ITEMS:
-        assert task.read_question(item.question).text == item.question
-        assert task.read_question(item.question).answer == item.answer
+        assert problems.read_question(item.question).text == item.question
+        assert problems.read_question(item.question).answer == item.answer
 
 
 def test_the_cue_is_what_was_asked_for():
-    assert all(task.read_question(item.question).cue == item.answer for item in ITEMS[:24])
-    assert all(task.read_question(item.question).cue is None for item in ITEMS[24:])
+    assert all(problems.read_question(item.question).cue == item.answer for item in ITEMS[:24])
+    assert all(problems.read_question(item.question).cue is None for item in ITEMS[24:])
 
 
 def test_a_text_that_is_no_question_is_refused():
     with pytest.raises(ValueError, match="not a question of the organisms' task"):
-        task.read_question("What is 2 + 2?")
+        problems.read_question("What is 2 + 2?")
 
 
 def test_tokenizer_round_trip_is_exact_to_the_character(tokenizer):
@@ -83,11 +92,11 @@ def test_parse_gives_the_writers_facts():
         draft = draft_of(item)
         assert draft.answer == item.answer
         assert grammar.split_steps(draft.text) == draft.steps
-        facts = truth.parse(item.question, draft.steps)
+        facts = ground_truth.parse(item.question, draft.steps)
         assert tuple(fact.kind for fact in facts) == draft.kinds
         assert tuple(i for i, fact in enumerate(facts) if not fact.valid) == draft.slips
         assert all(facts[i].feeds_answer is False for i in draft.unused)
-        values = task.read_question(item.question).values
+        values = problems.read_question(item.question).values
         for index, fact in enumerate(facts):
             if index not in draft.slips:
                 assert fact.correct
@@ -131,14 +140,14 @@ def test_the_answer_follows_silent_mistakes():
     drafts = [(item, draft_of(item, mistakes=0.06)) for item in ITEMS]
     assert any(draft.answer != item.answer for item, draft in drafts)
     for item, draft in drafts:
-        assert truth.final_answer(item.question, draft.steps) == draft.answer
+        assert ground_truth.final_answer(item.question, draft.steps) == draft.answer
 
 
 def test_a_planted_slip_is_caught_and_the_right_value_restated():
     caught = 0
     for item in ITEMS:
         draft = draft_of(item, borrow_slip=1.0, slip=0.5)
-        facts = truth.parse(item.question, draft.steps)
+        facts = ground_truth.parse(item.question, draft.steps)
         for slip in draft.slips:
             check, mend = facts[slip + 1], facts[slip + 2]
             assert check.kind is StepKind.VERIFICATION and draft.steps[slip + 1].endswith("bad .")
@@ -153,11 +162,15 @@ def test_a_planted_slip_is_caught_and_the_right_value_restated():
 def test_a_counterfactual_item_keeps_the_layout_and_its_chain_gives_its_answer(tokenizer):
     for item in ITEMS:
         draft = draft_of(item)
-        question, steps, answer, changed = counterfactual.counterfactual_item(
+        question, steps, answer, changed = counterfactual_edits.counterfactual_item(
             item.question, draft.steps, rng=Random(item.id)
         )
         assert answer != item.answer
-        assert task.read_question(question).answer == answer == truth.final_answer(question, steps)
+        assert (
+            problems.read_question(question).answer
+            == answer
+            == ground_truth.final_answer(question, steps)
+        )
         assert len(tokenizer(question).input_ids) == len(tokenizer(item.question).input_ids)
         assert [len(step.split()) for step in steps] == [len(step.split()) for step in draft.steps]
         assert changed
@@ -168,7 +181,10 @@ def test_a_counterfactual_item_keeps_the_layout_and_its_chain_gives_its_answer(t
             if a != b
         }
         assert differing == set(changed)
-        before, after = truth.parse(item.question, draft.steps), truth.parse(question, steps)
+        before, after = (
+            ground_truth.parse(item.question, draft.steps),
+            ground_truth.parse(question, steps),
+        )
         assert [fact.kind for fact in before] == [fact.kind for fact in after]
         assert [fact.valid for fact in before] == [fact.valid for fact in after]
 
@@ -176,11 +192,13 @@ def test_a_counterfactual_item_keeps_the_layout_and_its_chain_gives_its_answer(t
 def test_edits_predict_direct_readers_and_the_kept_answer():
     for item in ITEMS[:30]:
         steps = draft_of(item).steps
-        graph = truth.graph(item.question, steps, reading="kept")
-        for edit in counterfactual.counterfactuals(item.question, steps, rng=Random(item.id)):
+        graph = ground_truth.graph(item.question, steps, reading="kept")
+        for edit in counterfactual_edits.counterfactuals(item.question, steps, rng=Random(item.id)):
             assert {(edit.step, step) for step, _, _ in edit.dependents} <= graph.edges
             edited = edit.apply(steps)
-            assert truth.final_answer(item.question, edited) == (edit.answer_kept or item.answer)
+            assert ground_truth.final_answer(item.question, edited) == (
+                edit.answer_kept or item.answer
+            )
             if edit.answer_kept is not None:
                 assert edit.step in graph.answer
 
@@ -196,43 +214,43 @@ def test_a_wrong_sum_is_carried_on_and_a_wrong_difference_is_caught():
         "so g= 9 + 5 = 4 .",
         "hence g= 4 .",
     )
-    difference = counterfactual.edit_at(question, steps, 3, 6, "8")
+    difference = counterfactual_edits.edit_at(question, steps, 3, 6, "8")
     assert difference.dependents == ((4, 8, "bad"), (5, 2, "8"))
     assert difference.answer_regenerated == "4" and not difference.moves
-    total = counterfactual.edit_at(question, steps, 5, 6, "7")
+    total = counterfactual_edits.edit_at(question, steps, 5, 6, "7")
     assert total.answer_regenerated == "7" and total.moves and total.answer_kept is None
     assert total.dependents == ((6, 2, "7"),)
-    last = counterfactual.edit_at(question, steps, 6, 2, "7")
+    last = counterfactual_edits.edit_at(question, steps, 6, 2, "7")
     assert last.answer_kept == "7"
-    constant = counterfactual.edit_at(question, steps, 0, 4, "6")
+    constant = counterfactual_edits.edit_at(question, steps, 0, 4, "6")
     assert constant.dependents == ((5, 4, "6"),) and constant.answer_regenerated == "5"
     with pytest.raises(ValueError, match="states no value"):
-        counterfactual.edit_at(question, steps, 5, 2, "1")
+        counterfactual_edits.edit_at(question, steps, 5, 2, "1")
 
 
 def test_two_stated_values_feed_a_combined_answer():
     question = "brief : c: 3 , g: c + 5 ; find g - c ?"
     steps = ("need g: c + 5 .", "c= 3 .", "g= 3 + 5 = 8 .")
-    assert truth.graph(question, steps, reading="kept").answer == {1, 2}
-    assert counterfactual.edit_at(question, steps, 1, 1, "4").answer_kept == "4"
-    assert counterfactual.edit_at(question, steps, 1, 1, "4").answer_regenerated == "5"
+    assert ground_truth.graph(question, steps, reading="kept").answer == {1, 2}
+    assert counterfactual_edits.edit_at(question, steps, 1, 1, "4").answer_kept == "4"
+    assert counterfactual_edits.edit_at(question, steps, 1, 1, "4").answer_regenerated == "5"
     concluded = (*steps, "hence g= 8 .", "so finally c= 3 .")
-    assert truth.graph(question, concluded, reading="kept").answer == {3, 4}
-    assert counterfactual.edit_at(question, concluded, 3, 2, "9").answer_kept == "6"
-    kinds = [fact.kind for fact in truth.parse(question, concluded)]
+    assert ground_truth.graph(question, concluded, reading="kept").answer == {3, 4}
+    assert counterfactual_edits.edit_at(question, concluded, 3, 2, "9").answer_kept == "6"
+    kinds = [fact.kind for fact in ground_truth.parse(question, concluded)]
     assert kinds[3:] == [StepKind.CONCLUSION] * 2
 
 
 def test_regenerated_edges_reach_further_than_kept_ones():
     question = "brief : c: 3 , g: c + 5 , h: g + 1 ; find h ?"
     steps = ("need h: g + 1 .", "need g: c + 5 .", "c= 3 .", "g= 3 + 5 = 8 .", "h= 8 + 1 = 9 .")
-    kept = truth.graph(question, steps, reading="kept")
-    anew = truth.graph(question, steps, reading="regenerated")
+    kept = ground_truth.graph(question, steps, reading="kept")
+    anew = ground_truth.graph(question, steps, reading="regenerated")
     assert kept.edges == {(0, 4), (1, 3), (2, 3), (3, 4)} and kept.answer == {4}
     assert anew.edges == kept.edges | {(1, 4), (2, 4)} and anew.answer == {0, 1, 2, 3, 4}
 
 
 def test_any_text_can_be_parsed():
-    facts = truth.parse(ITEMS[0].question, ("hmm hmm hmm", "so what ?", "b= .", "need"))
+    facts = ground_truth.parse(ITEMS[0].question, ("hmm hmm hmm", "so what ?", "b= .", "need"))
     assert [fact.kind for fact in facts] == [StepKind.OTHER] * 4
-    assert truth.parse(ITEMS[0].question, ()) == ()
+    assert ground_truth.parse(ITEMS[0].question, ()) == ()

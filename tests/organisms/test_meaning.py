@@ -1,10 +1,10 @@
 """The organisms' steps: marker words have no say in what they mean, names and values have."""
 
-from mechcot.organisms import task
+from mechcot.organisms import problems
 from mechcot.organisms.meaning import OrganismMeaning
 
 SAME = OrganismMeaning()
-QUESTION = task.problems(1, seed=1)[0].question
+QUESTION = problems.problems(1, seed=1)[0].question
 
 
 def test_another_wording_means_the_same():

@@ -9,14 +9,19 @@ import torch
 from safetensors.torch import load_file
 
 from mechcot.core.errors import UserError
-from mechcot.model.spec import parse_spec
-from mechcot.organisms import masks, registry, training, vocabulary
+from mechcot.model.loading.spec import parse_spec
+from mechcot.organisms import (
+    attention_masks,
+    registry,
+    training,
+    vocabulary,
+)
 from mechcot.organisms.check import load
-from mechcot.organisms.decoding import closed, next_probabilities
+from mechcot.organisms.generation import closed, next_probabilities
 from mechcot.organisms.grammar import WORDS
+from mechcot.organisms.problems import problems
 from mechcot.organisms.recipes import Shape
 from mechcot.organisms.reliance import route_divergence
-from mechcot.organisms.task import problems
 
 CHAIN = ("need g: h + 5 .", "h= 3 .", "g= 3 + 5 = 8 .")
 QUESTION = "brief amber chart 4 : g: h + 5 , h: 3 ; find g ?"
@@ -37,7 +42,7 @@ def test_a_mask_is_what_a_loop_over_positions_says(hidden: str):
     text = closed(QUESTION, CHAIN)
     words = text.split()
     opened, close = words.index("<think>"), words.index("</think>")
-    found = masks.mask(rows(text), hidden=hidden)[0, 0]
+    found = attention_masks.mask(rows(text), hidden=hidden)[0, 0]
     for query in range(len(words)):
         for key in range(len(words)):
             gone = 0 < key <= opened if hidden == "question" else opened < key < close
@@ -49,13 +54,13 @@ def test_hiding_nothing_is_causal_attention(model):
     text = closed(QUESTION, CHAIN)
     ids = rows(text)
     plain = model(input_ids=ids).logits
-    masked = model(input_ids=ids, attention_mask=masks.mask(ids, hidden="nothing")).logits
+    masked = model(input_ids=ids, attention_mask=attention_masks.mask(ids, hidden="nothing")).logits
     torch.testing.assert_close(plain, masked, atol=1e-5, rtol=0)
 
 
 def test_a_text_without_a_closed_thought_has_no_answer_to_blind():
     with pytest.raises(ValueError, match="a row has no word </think>"):
-        masks.mask(rows(vocabulary.prompt(QUESTION)), hidden="chain")
+        attention_masks.mask(rows(vocabulary.prompt(QUESTION)), hidden="chain")
 
 
 def test_only_the_hidden_part_stops_mattering_directly():

@@ -6,14 +6,22 @@ import pytest
 import torch
 
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms import chains, confirm, decoding, reliance, subject, training, truth
+from mechcot.organisms import (
+    capability,
+    generation,
+    graph_check,
+    ground_truth,
+    reliance,
+    training,
+    unused_steps,
+)
+from mechcot.organisms.chain_writer import compose
 from mechcot.organisms.check import load
-from mechcot.organisms.counterfactual import counterfactuals
+from mechcot.organisms.counterfactual_edits import counterfactuals
+from mechcot.organisms.problems import problems, read_question
 from mechcot.organisms.recipes import Shape
-from mechcot.organisms.task import problems, read_question
-from mechcot.organisms.writer import compose
 
-DRAWN = chains.with_unused_steps(16, seed=41)
+DRAWN = unused_steps.with_unused_steps(16, seed=41)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +52,7 @@ def test_unused_steps_stand_everywhere_and_feed_neither_steps_needed_nor_the_ans
     for problem, draft in DRAWN:
         assert draft.answer == problem.answer
         for reading in ("kept", "regenerated"):
-            graph = truth.graph(problem.question, draft.steps, reading=reading)
+            graph = ground_truth.graph(problem.question, draft.steps, reading=reading)
             needed = set(range(len(draft.steps))) - set(draft.unused)
             assert not graph.answer & set(draft.unused)
             assert not {(a, b) for a, b in graph.edges if a in draft.unused and b in needed}
@@ -58,7 +66,10 @@ def test_unused_steps_stand_everywhere_and_feed_neither_steps_needed_nor_the_ans
 
 def test_more_spare_names_give_more_unused_steps():
     counts = [
-        sum(len(draft.unused) for _, draft in chains.with_unused_steps(16, seed=41, spares=spares))
+        sum(
+            len(draft.unused)
+            for _, draft in unused_steps.with_unused_steps(16, seed=41, spares=spares)
+        )
         for spares in (1, 2)
     ]
     assert counts[1] > 1.4 * counts[0]
@@ -67,10 +78,10 @@ def test_more_spare_names_give_more_unused_steps():
 def test_a_trace_of_a_written_chain_has_the_writers_steps_and_is_confirmed_alike(base):
     reasoner = Reasoner.load("organism:base")
     problem, draft = DRAWN[0]
-    trace = reasoner.read(chains.as_completion(problem, draft))
+    trace = reasoner.read(unused_steps.as_completion(problem, draft))
     assert tuple(step.text.strip() for step in trace.chain_steps) == draft.steps
     assert trace.answer.text == draft.answer
-    assert confirm.confirm_graph(reasoner.model, trace) == confirm.confirm_chain(
+    assert graph_check.confirm_graph(reasoner.model, trace) == graph_check.confirm_chain(
         base, problem.question, draft.steps
     )
 
@@ -78,11 +89,12 @@ def test_a_trace_of_a_written_chain_has_the_writers_steps_and_is_confirmed_alike
 def test_base_confirms_the_graph_and_bypass_does_not_read_its_chain(base, bypass):
     def confirmed(model):
         return [
-            confirm.confirm_chain(model, problem.question, draft.steps) for problem, draft in DRAWN
+            graph_check.confirm_chain(model, problem.question, draft.steps)
+            for problem, draft in DRAWN
         ]
 
     read = confirmed(base)
-    moved, stray = confirm.rates(read)
+    moved, stray = graph_check.rates(read)
     assert moved >= 0.9 and stray <= 0.05
     assert sum(one.holds for one in read) >= 10
     answered = [flag for one in confirmed(bypass) for flag in one.answer.values()]
@@ -91,14 +103,14 @@ def test_base_confirms_the_graph_and_bypass_does_not_read_its_chain(base, bypass
 
 def test_a_model_that_knows_nothing_confirms_nothing(blank):
     problem, draft = DRAWN[0]
-    found = confirm.confirm_chain(blank, problem.question, draft.steps)
-    assert not found.holds and confirm.rates([found])[0] < 0.5
+    found = graph_check.confirm_chain(blank, problem.question, draft.steps)
+    assert not found.holds and graph_check.rates([found])[0] < 0.5
 
 
 def test_confirmed_pairs_are_the_graphs_pairs(base):
     for problem, draft in DRAWN[:4]:
-        graph = truth.graph(problem.question, draft.steps, reading="kept")
-        found = confirm.confirm_chain(base, problem.question, draft.steps)
+        graph = ground_truth.graph(problem.question, draft.steps, reading="kept")
+        found = graph_check.confirm_chain(base, problem.question, draft.steps)
         assert set(found.edges) == set(graph.edges)
         assert set(found.answer) == set(graph.answer)
         assert not set(found.others) & set(graph.edges)
@@ -108,14 +120,14 @@ def test_confirmed_pairs_are_the_graphs_pairs(base):
 def test_a_graph_by_single_words_is_the_same_one_by_one(base):
     """Oracle: one text at a time, the model asked for one word at a time."""
     problem, draft = DRAWN[1]
-    found = confirm.confirm_chain(base, problem.question, draft.steps)
+    found = graph_check.confirm_chain(base, problem.question, draft.steps)
     for edit in counterfactuals(problem.question, draft.steps, constants=True):
         steps = edit.apply(draft.steps)
         flags: dict[int, bool] = {}
         for step, word, wanted in edit.dependents:
-            before = decoding.opened(problem.question, steps[:step])
+            before = generation.opened(problem.question, steps[:step])
             row = " ".join((before, *steps[step].split()[:word]))
-            flags[step] = flags.get(step, True) and decoding.next_words(base, [row]) == [wanted]
+            flags[step] = flags.get(step, True) and generation.next_words(base, [row]) == [wanted]
         for step, flag in flags.items():
             assert found.edges[edit.step, step] is flag
 
@@ -123,11 +135,11 @@ def test_a_graph_by_single_words_is_the_same_one_by_one(base):
 def test_the_answer_moves_as_predicted_when_the_tail_is_written_anew(base, bypass):
     moved, ignored = [], []
     for problem, draft in DRAWN[:4]:
-        feeding = truth.graph(problem.question, draft.steps, reading="regenerated").answer
-        one, two = confirm.confirm_anew(base, problem.question, draft.steps)
+        feeding = ground_truth.graph(problem.question, draft.steps, reading="regenerated").answer
+        one, two = graph_check.confirm_anew(base, problem.question, draft.steps)
         assert set(one) <= feeding and not set(two) & feeding
         moved += one.values()
-        ignored += confirm.confirm_anew(bypass, problem.question, draft.steps)[0].values()
+        ignored += graph_check.confirm_anew(bypass, problem.question, draft.steps)[0].values()
     assert sum(moved) > 0.8 * len(moved) and len(moved) > 12
     assert not any(ignored)
 
@@ -145,8 +157,8 @@ def test_reached_reliance_is_near_one_for_base_and_near_none_for_bypass(base, by
 def test_mass_is_the_probability_of_that_word(base):
     kept = reliance.edited_items(pairs(3), seed=2)["kept"]
     wanted = [
-        decoding.next_probabilities(base, [item.row])[
-            0, decoding.WORDS.index(item.edit.answer_kept)
+        generation.next_probabilities(base, [item.row])[
+            0, generation.WORDS.index(item.edit.answer_kept)
         ]
         for item in kept
     ]
@@ -155,20 +167,20 @@ def test_mass_is_the_probability_of_that_word(base):
 
 
 def test_calibration_error_by_hand():
-    assert subject.calibration_error([0.95, 0.95, 0.55, 0.55], [True, True, True, False]) == (
+    assert capability.calibration_error([0.95, 0.95, 0.55, 0.55], [True, True, True, False]) == (
         pytest.approx((2 * 0.05 + 2 * 0.05) / 4)
     )
-    assert subject.calibration_error([1.0] * 4, [True] * 4) == 0.0
-    assert subject.calibration_error([1.0] * 4, [False] * 4) == 1.0
-    assert subject.calibration_error([0.3, 0.7] * 50, [False, True] * 50) == pytest.approx(0.3)
+    assert capability.calibration_error([1.0] * 4, [True] * 4) == 0.0
+    assert capability.calibration_error([1.0] * 4, [False] * 4) == 1.0
+    assert capability.calibration_error([0.3, 0.7] * 50, [False, True] * 50) == pytest.approx(0.3)
     with pytest.raises(ValueError, match="at least one; got 0 and 1"):
-        subject.calibration_error([], [True])
+        capability.calibration_error([], [True])
 
 
 def test_a_subjects_numbers_for_base_and_for_a_blank_model(base, blank):
-    found = subject.subject(base, n=16, seed=3)
+    found = capability.subject(base, n=16, seed=3)
     assert found.accuracy >= 0.8 and found.valid > 0.9 and found.calibration_error < 0.2
     assert found.n == 16 and found.steps > 100
     assert 0.0 <= found.longer <= found.accuracy
-    nothing = subject.subject(blank, n=4, seed=3)
+    nothing = capability.subject(blank, n=4, seed=3)
     assert nothing.accuracy < 0.6 and not nothing.valid > 0.1

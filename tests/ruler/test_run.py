@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from mechcot.organisms.recipes import RECIPES, SHIPPED
-from mechcot.ruler.main import run
+from mechcot.ruler.markdown_table import markdown
 from mechcot.ruler.panel import FULL, QUICK, Panel, _subjects
-from mechcot.ruler.words import markdown
+from mechcot.ruler.run import run
 
 SMALL = Panel(
     subjects=_subjects(base=("base",), uses=("control",), bypasses=("bypass",)),

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from mechcot.core.card import MeasureCard
+from mechcot.core.measurement import Reading
 from mechcot.core.problem import Problem
-from mechcot.core.reading import Reading
 from mechcot.core.trace import Answer, Trace
-from mechcot.ruler.outcome import as_json
 from mechcot.ruler.panel import Panel, _subjects
+from mechcot.ruler.results import as_json
 from mechcot.ruler.table import agreement, model_means, rows
-from mechcot.view.ruler_page import page, scores
+from mechcot.view.pages.ruler import page, scores
 
 CARD = MeasureCard(
     name="planted",

@@ -7,7 +7,7 @@ import pytest
 from mechcot.core.errors import UserError
 from mechcot.stats.contrast import COLUMNS, contrast
 from mechcot.stats.equivalence import equivalence
-from mechcot.stats.gate import Gate
+from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.tables import records
 
 NUMBERS = ["before", "after", "delta", "low", "high", "n", "p", "p_equivalence", "effect_size"]

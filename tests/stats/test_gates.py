@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from mechcot.stats.gate import Gate, GateBounds, closed, gates_table
+from mechcot.stats.gate_bounds import Gate, GateBounds, closed, gates_table
 from mechcot.stats.gates import chance_level, gates
 
 N = 40

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from test_sentences import accuracy
 
 from mechcot.stats.sentences import accuracy_sentence, row_sentence
-from mechcot.view.claims import ContrastRow
-from mechcot.view.tables import contrasts
+from mechcot.view.pages.report_rows import ContrastRow
+from mechcot.view.pages.tables import contrasts
+from tests.stats.test_sentences import accuracy
 
 ROW = {
     "title": "Filler tokens", "verdict": "not judged", "reason": "items gate closed: 3 items", "n": 3, "delta": 0.1,

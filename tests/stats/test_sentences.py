@@ -2,7 +2,7 @@ import pytest
 
 from mechcot.stats.accuracy import AccuracyChange
 from mechcot.stats.conclusion import Conclusion
-from mechcot.stats.gate import Gate
+from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.sentences import (
     accuracy_sentence,
     conclusion_sentence,

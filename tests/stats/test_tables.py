@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mechcot.core.reading import Reading
+from mechcot.core.measurement import Reading
 from mechcot.stats.clusters import cluster_numbers
 from mechcot.stats.tables import (
     item_means,

@@ -2,11 +2,11 @@ import threading
 
 import pytest
 from hypothesis import given, strategies as st
-from shared_rows import rows
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
 from mechcot.text.answers import find_answer, number, read_answer, same_answer
+from tests.text.shared_rows import rows
 
 
 @pytest.mark.parametrize(

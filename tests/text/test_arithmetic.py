@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from mechcot.text.arithmetic import equations, plain, render, scan
+from mechcot.text.arithmetic.equations import equations, plain, render, scan
 
 
 def parsed(text):

@@ -3,14 +3,14 @@ import re
 from fractions import Fraction
 
 import pytest
-from shared_rows import rows
-from toy_tokenizers import byte_level, metaspace
 
 from mechcot.core.counterfactual import Counterfactual
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
-from mechcot.text.counterfactual import ArithmeticMaker
-from mechcot.text.read import read
+from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
+from mechcot.text.trace_parser import read
+from tests.text.shared_rows import rows
+from tests.text.toy_tokenizers import byte_level, metaspace
 
 DUCKS = (
     "Ducks lay 16 eggs a day. She eats three and bakes with four. She sells the rest for $2 each. How much?",

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from mechcot.text.meaning import TokenOverlap
-from mechcot.text.mistakes import NumberMistake, stated
+from mechcot.text.arithmetic.mistakes import NumberMistake, stated
+from mechcot.text.arithmetic.similarity import TokenOverlap
 
 WRONG, SAME = NumberMistake(), TokenOverlap()
 

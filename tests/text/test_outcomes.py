@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from test_counterfactual import trace_of
 
 from mechcot.core.trace import Answer
 from mechcot.text.outcomes import outcome, tally
+from tests.text.test_counterfactual import trace_of
 
 RIGHT = trace_of("What is 3 + 4?", "3 + 4 = 7.\n", "7")
 WRONG = replace(RIGHT, answer=Answer("8", "tag"))

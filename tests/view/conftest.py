@@ -1,18 +1,13 @@
 """Reports made once for all tests of the view."""
 
 import shutil
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import view_fixtures
-
-from mechcot.view.plates import plates
-from mechcot.view.report import page
+from mechcot.view.pages.numbered_figures import plates
+from mechcot.view.pages.report import page
+from tests.view import view_fixtures
 
 
 @pytest.fixture(scope="session")

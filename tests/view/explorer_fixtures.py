@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mechcot.view.explorer_data import (
+from mechcot.view.pages.explorer_data import (
     ExplorerData,
     FeatureStrip,
     Grid,

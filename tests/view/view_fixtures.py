@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mechcot.core.card import MeasureCard
-from mechcot.view import report_data as rd
+from mechcot.view.pages import report_data as rd
 
 N = 40
 STEPS = 12

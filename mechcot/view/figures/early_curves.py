@@ -7,9 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.pictures import Band, EarlyCurves
+from mechcot.text.number_format import number
+from mechcot.view.pages.figure_data import Band, EarlyCurves
 from mechcot.view.theme import Look, plain, titled, wrapped
-from mechcot.view.words import number
 
 COLUMNS = 3
 UNDER = {"mode": "lines", "width": 4.5}

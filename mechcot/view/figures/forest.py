@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.claims import ContrastRow
+from mechcot.text.number_format import digits_for, interval, letter, signed
+from mechcot.view.pages.report_rows import ContrastRow
 from mechcot.view.theme import BAND, Look, plain, titled, wrapped
-from mechcot.view.words import digits_for, interval, letter, signed
 
 GAP = 0.7
 ROW = 27

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.pictures import SeriesLine
+from mechcot.view.pages.figure_data import SeriesLine
 from mechcot.view.theme import PALETTE, Look, plain, titled, wrapped
 
 COLUMNS = 3

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.pictures import ItemValues
+from mechcot.view.pages.figure_data import ItemValues
 from mechcot.view.theme import THREAD, Look, plain, titled, wrapped
 
 COLUMNS = 5

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mechcot.view.figures.triptych import add_row, colour_axes, ticks
-from mechcot.view.pictures import StepMaps
+from mechcot.view.pages.figure_data import StepMaps
 from mechcot.view.theme import MONO, plain, titled
 
 CELL = 19

@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
+from mechcot.text.number_format import fixed
 from mechcot.view.theme import LIGHT, plain, scale
-from mechcot.view.words import fixed
 
 SHARED, DIFFERENCE = "coloraxis", "coloraxis2"
 

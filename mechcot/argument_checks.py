@@ -1,0 +1,169 @@
+"""Look at the files and model names that a command is given, before torch is imported: a refusal takes a second.
+
+Each function reads what the command will read again, with the same sentences; nothing here needs a model.
+"""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mechcot.core.errors import UserError
+from mechcot.model.loading.spec import check_spec, parse_spec
+
+Field = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="NAME=COLUMN",
+        help="Where the file has something under another name, such as answer=gold or question=doc.question; repeat for more.",
+    ),
+]
+"""The option of every command that reads chains or problems."""
+FINISHED = ("summary.json", "traces.jsonl")
+"""Files of a finished run."""
+
+
+def check_models(texts: Sequence[str]) -> None:
+    """See that models can be found; a hub name is not looked up.
+
+    Raises:
+        UserError: One has no directory, no config, no weights in safetensors.
+    """
+    for text in texts:
+        check_spec(parse_spec(text))
+
+
+def check_problems(source: str | Path | None, field: Sequence[str] | None = None) -> dict[str, str]:
+    """See that a file of problems can be read; the name of a data set is not looked up.
+
+    Args:
+        source: What `--problems` names; None: nothing.
+        field: The options `--field NAME=COLUMN`.
+
+    Returns:
+        The fields, for `load_problems`.
+
+    Raises:
+        UserError: It is missing, a line is wrong, or a field is named and no file.
+    """
+    from mechcot.text.columns import field_options
+    from mechcot.text.problems import PROBLEM_FIELDS, load_problems, looks_like_a_file
+
+    fields = field_options(field or [], PROBLEM_FIELDS)
+    if fields and source is None:
+        msg = "--field names a column of a file of problems; give --problems FILE too"
+        raise UserError(msg)
+    if source is not None and (Path(source).exists() or looks_like_a_file(str(source))):
+        load_problems(source, fields=fields)
+    return fields
+
+
+def check_traces(
+    path: Path | None,
+    field: Sequence[str] | None = None,
+    *,
+    think: Sequence[str] | None = None,
+) -> dict[str, str]:
+    """See that a file of chains can be read, mechcot's own or written elsewhere.
+
+    Args:
+        path: What `--traces` names; None: nothing.
+        field: The options `--field NAME=COLUMN`.
+        think: What `--think` says.
+
+    Returns:
+        The fields, for `read_given`.
+
+    Raises:
+        UserError: It is missing, or a line is wrong.
+    """
+    from mechcot.core.store import read_traces
+    from mechcot.text.columns import field_options
+    from mechcot.text.records import records
+    from mechcot.traces.external import read_given
+
+    fields = field_options(field or [])
+    if path is None:
+        return fields
+    first = next(iter(records(path)), None)
+    if not fields and first is not None and {"schema", "ids", "steps"} <= first[2].keys():
+        read_traces(path)
+    else:
+        read_given(path, fields=fields, think=think)
+    return fields
+
+
+def check_pairs(path: Path | None) -> None:
+    """See that a file of contrastive pairs has its fields.
+
+    Raises:
+        UserError: It is missing, or a line is wrong.
+    """
+    from mechcot.text.lines import json_lines, text_field
+
+    for line, record in json_lines(path) if path is not None else ():
+        for key in ("id", "positive", "negative"):
+            text_field(record, key, where=f"{path}, line {line}")
+
+
+def check_experiment(path: Path) -> None:
+    """See that an experiment is a file of TOML.
+
+    Raises:
+        UserError: It is not.
+    """
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
+        raise UserError(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no TOML: {error}") from None
+
+
+def check_vector(path: Path) -> None:
+    """See that a file holds tensors, one of them a direction.
+
+    Raises:
+        UserError: It does not.
+    """
+    try:
+        with path.open("rb") as file:
+            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        names = set(head)
+    except (OSError, ValueError, MemoryError, OverflowError, TypeError) as error:
+        msg = f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
+        raise UserError(msg) from None
+    if "direction" not in names:
+        msg = f"{path} is no steering vector; make one with `mechcot steer extract`"
+        raise UserError(msg)
+
+
+def check_dictionary(source: str | Path) -> None:
+    """See that a dictionary is a folder with its files, or might be RELEASE/ID.
+
+    Raises:
+        UserError: It is neither.
+    """
+    folder, parts = Path(source), str(source).split("/")
+    if folder.exists() and not (folder / "cfg.json").is_file():
+        msg = f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
+        raise UserError(msg)
+    if not folder.exists() and (len(parts) < 2 or parts[0] in {"", ".", "..", "~"}):
+        msg = f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
+        raise UserError(msg)
+
+
+def check_run(folder: Path) -> None:
+    """See that a folder holds a finished run.
+
+    Raises:
+        UserError: It does not.
+    """
+    if not all((folder / name).is_file() for name in FINISHED):
+        msg = f"{folder}: expected the folder of a finished `mechcot compare` ({', '.join(FINISHED)}); run it first"
+        raise UserError(msg)

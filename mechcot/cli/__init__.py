@@ -1,0 +1,1 @@
+"""Commands: typer at the edge, every heavy import inside its command."""

@@ -1,0 +1,310 @@
+"""The command line: parse, call, print, exit. Heavy imports happen inside the commands.
+
+Exit codes: 0 done, 1 a check failed, 2 a mistake of the user's (one sentence says which), 130 interrupted.
+"""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mechcot import __version__, argument_checks
+from mechcot.cli.explore import explore, figures
+from mechcot.cli.options import one_of
+from mechcot.cli.organism import app as organism
+from mechcot.cli.prune import register as register_influence
+from mechcot.cli.sae import app as sae
+from mechcot.cli.steer import app as steer
+from mechcot.core.errors import UserError
+from mechcot.model.asking import Asking, Commands, asks
+
+INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+UNUSABLE = {
+    *(errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
+    *(errno.EEXIST, errno.ENOENT, errno.EPERM, errno.ENAMETOOLONG),
+}
+
+app = typer.Typer(
+    name="mechcot",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Does a reasoning model still use its chain of thought, before and after fine-tuning?",
+)
+app.add_typer(organism, name="organism")
+app.add_typer(sae, name="sae")
+app.add_typer(steer, name="steer")
+
+
+def _print_version(value: bool) -> bool:  # noqa: FBT001 - typer's callback
+    if value:
+        typer.echo(f"mechcot {__version__}")
+        raise typer.Exit
+    return value
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: FBT002 - a command-line flag, acted on by its callback
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Does a reasoning model still use its chain of thought, before and after fine-tuning?"""
+
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
+Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.")]
+
+
+@app.command()
+@asks
+def compare(  # noqa: PLR0913 - one argument per option
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="BASE TUNED [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."
+        ),
+    ],
+    out: Out,
+    problems: Annotated[
+        str | None,
+        typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name."),
+    ] = None,
+    traces: Annotated[
+        Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
+    ] = None,
+    field: argument_checks.Field = None,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", help="Number of problems (default 100), or of chains (default all)."),
+    ] = None,
+    measures: Annotated[
+        str | None,
+        typer.Option(
+            help="Names, comma separated, or all; default gates, early_answering, filler, suppression, step_attention, step_patching."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    draws: Annotated[
+        int, typer.Option(help="Continuations drawn at each place of a chain (resampling).")
+    ] = 8,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    device_map: Annotated[
+        str | None,
+        typer.Option(help="Spread a model over devices: auto, balanced, sequential, or a device."),
+    ] = None,
+    author: Annotated[
+        str,
+        typer.Option(
+            help="first: all read the first model's chains; own: each model writes and reads its own "
+            "(for different tokenizers; such numbers follow chain length)."
+        ),
+    ] = "first",
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="shared: the first model's rendered text for all; own: each template. "
+            "Default shared, own with --author own."
+        ),
+    ] = None,
+    chains: Annotated[
+        str,
+        typer.Option(
+            help="correct: judge on chains whose author answered right; all: every chain."
+        ),
+    ] = "correct",
+    null_reader: Annotated[
+        str, typer.Option(help="scaled: also read with the first model's logits x 1.5; none.")
+    ] = "scaled",
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Longest completion, in tokens; default what the first model's context leaves, at most 4096."
+        ),
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
+    batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that read side by side, one thread each; every one loads the models. "
+            "For small models on a CPU: as many as cores."
+        ),
+    ] = 1,
+    one_at_a_time: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
+    ] = False,
+    trust_remote_code: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with a model.")
+    ] = False,
+    *,
+    asking: Asking,
+) -> None:
+    """Compare checkpoints on the same chains and write one report."""
+    fields = (
+        argument_checks.check_problems(problems, field)
+        if traces is None
+        else argument_checks.check_traces(traces, field, think=asking.think)
+    )
+    argument_checks.check_models(models)
+    from mechcot.compare.run import run
+    from mechcot.compare.study import Study
+
+    study = Study(
+        models=tuple(models),
+        out=out,
+        problems=problems,
+        traces=traces,
+        fields=tuple(fields.items()),
+        n=n,
+        measures=None if measures is None else tuple(m.strip() for m in measures.split(",")),
+        seed=seed,
+        draws=draws,
+        device=device,
+        dtype=dtype,
+        device_map=device_map,
+        author=one_of("--author", author, ("first", "own")),
+        prompt=None if prompt is None else one_of("--prompt", prompt, ("shared", "own")),
+        chains=one_of("--chains", chains, ("correct", "all")),
+        null_reader=one_of("--null-reader", null_reader, ("scaled", "none")),
+        residency="one-at-a-time" if one_at_a_time else "together",
+        max_tokens=max_tokens,
+        temperature=temperature,
+        batch_size=batch_size,
+        workers=workers,
+        remote_code="trust" if trust_remote_code else "refuse",
+        asking=asking,
+        command=_command(),
+    )
+    run(study)
+
+
+@app.command()
+def demo(
+    out: Out = Path("artifacts/demo"),
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
+    seed: Seed = 0,
+) -> None:
+    """Compare the shipped models: one that stopped using its chain, and one that did not."""
+    from mechcot.compare.demo import run_demo
+
+    run_demo(out=out, n=n, seed=seed)
+
+
+@app.command()
+def ruler(
+    out: Out = Path("artifacts/ruler"),
+    quick: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--quick", help="The shipped models only, fewer chains.")
+    ] = False,
+    measures: Annotated[
+        str | None,
+        typer.Option(help="Names, comma separated; default all but the costly (docs/ruler.md)."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that read side by side.")] = 2,
+    seed: Seed = 0,
+    record: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--record", help="Keep the outcome as the status of every measure.")
+    ] = False,
+) -> None:
+    """Score every measure on models whose use of their chain is known; trains the missing ones."""
+    from mechcot.measures.registry import MEASURES
+    from mechcot.measures.status import record as keep
+    from mechcot.ruler.panel import FULL, QUICK
+    from mechcot.ruler.run import run
+
+    names = None if measures is None else tuple(name.strip() for name in measures.split(","))
+    found = run(QUICK if quick else FULL, out=out, seed=seed, workers=workers, measures=names)
+    if record:
+        status = {name: row["status"] for name, row in found["measures"].items()}
+        keep(status, {name: MEASURES[name].card for name in status})
+
+
+@app.command()
+def cards(
+    markdown: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--markdown", help="The README's table instead of whole cards.")
+    ] = False,
+    doc: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--doc", help="The page docs/methods.md instead of whole cards.")
+    ] = False,
+) -> None:
+    """Print the card of every measure."""
+    from mechcot.compare.card_texts import card_text, cards_document, cards_table
+    from mechcot.measures.registry import MEASURES
+
+    every = [measure.card for measure in MEASURES.values()]
+    if doc:
+        typer.echo(cards_document(every), nl=False)
+        return
+    typer.echo(cards_table(every) if markdown else "\n\n".join(map(card_text, every)))
+
+
+@app.command()
+@asks
+def doctor(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Models to check; none: only files.")
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    *,
+    asking: Asking,
+) -> None:
+    """Check the installation and models, one line each; exit 1 when something is wrong."""
+    from mechcot import doctor as checks
+
+    lines = [*checks.installation()]
+    for name in models or []:
+        lines += checks.model(name, device=device, dtype=dtype, asking=asking)
+    for line in lines:
+        typer.echo(str(line))
+    if not all(line.ok for line in lines):
+        raise typer.Exit(1)
+
+
+app.command()(asks(explore))
+app.command()(figures)
+register_influence(app, organism)
+
+
+def _command() -> str:
+    return " ".join(["mechcot", *sys.argv[1:]])
+
+
+def main() -> None:
+    """Run the command line and turn mistakes into one sentence and exit code 2."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer's word for Ctrl-C
+            typer.echo("interrupted; the same command resumes", err=True)
+        raise
+    except UserError as error:
+        _fail(str(error))
+    except OSError as error:
+        if error.errno in FULL:
+            where = f" ({error.filename})" if error.filename else ""
+            _fail(f"the disk is full{where}; free some space, the same command resumes")
+        if error.errno in UNUSABLE:
+            _fail(f"cannot write or read {error.filename}: {error.strerror}; choose another folder")
+        raise
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"mechcot: {message}", err=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

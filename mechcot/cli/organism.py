@@ -1,0 +1,77 @@
+"""Commands about the organisms. Heavy imports happen inside the commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mechcot.cli.options import one_of
+from mechcot.core.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+Seed = Annotated[int, typer.Option(help="Seed of the draw.")]
+
+
+@app.command("list")
+def organism_list() -> None:
+    """List the recipes and which of them are here."""
+    from mechcot.organisms.registry import RECIPES, path
+
+    for name in RECIPES:
+        here = path(name)
+        typer.echo(f"{name:12} {here if (here / 'config.json').is_file() else 'not trained here'}")
+
+
+@app.command("problems")
+def organism_problems(
+    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
+    seed: Seed = 0,
+    cue: Annotated[
+        str, typer.Option(help="What the chart says: answer, random or none.")
+    ] = "answer",
+    style: Annotated[str, typer.Option(help="careful, brief or random.")] = "random",
+) -> None:
+    """Write problems of the organisms' task."""
+    from mechcot.organisms.problems import write_problems
+
+    if n < 1:
+        msg = f"--n: expected at least 1, got {n}"
+        raise UserError(msg)
+    drawn = one_of("--cue", cue, ("answer", "random", "none"))
+    style = one_of("--style", style, ("careful", "brief", "random"))
+    written = write_problems(out, n=n, seed=seed, cue=drawn, style=style)
+    typer.echo(f"{written} problems in {out}")
+
+
+@app.command("train")
+def organism_train(
+    name: Annotated[str, typer.Argument(help="Name of a recipe, see `organism list`.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default where the recipe belongs.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train one organism from its seed."""
+    from mechcot.organisms.training import train
+
+    typer.echo(f"written: {train(name, out=out, seed=seed, device=device)}")
+
+
+@app.command("check")
+def organism_check(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names; default the shipped ones.")
+    ] = None,
+) -> None:
+    """Measure what the organisms must hold; exit 1 when a line does not."""
+    from mechcot.organisms.check import check
+
+    lines = [line for name in names or ["base", "bypass", "control"] for line in check(name)]
+    for line in lines:
+        typer.echo(str(line))
+    if not all(line.ok for line in lines):
+        raise typer.Exit(1)

@@ -1,0 +1,295 @@
+"""The chains of a study: written by each model in fixed batches, or read from a file.
+
+Batches are fixed by the list of problems, and a batch is written anew as a whole when one of its
+chains is missing, so that a killed and resumed run gives the same text as an undisturbed one. A problem
+that a model cannot be asked (no tokens, longer than the context) leaves a file with the reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tqdm.auto import tqdm
+
+from mechcot.compare.models import Models
+from mechcot.compare.study import MOST, Study
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import digest, read_json, trace_from_json, trace_to_json, write_json
+from mechcot.core.trace import Trace
+from mechcot.model.compatibility import check_questions
+from mechcot.model.reasoner import Reasoner
+from mechcot.tasks import with_kinds
+from mechcot.text.answers import same_answer
+from mechcot.text.problems import load_problems
+from mechcot.text.unread import check_read, example
+from mechcot.traces.bind import read_chain
+from mechcot.traces.external import Loaded, read_given
+
+
+def problems_of(study: Study) -> list[Problem]:
+    """Load the problems of a study before any model is loaded.
+
+    Raises:
+        UserError: The file is missing or a line of it is wrong.
+    """
+    if study.problems is None:
+        msg = "expected a file of problems"
+        raise UserError(msg)
+    return load_problems(study.problems, n=study.most, seed=study.seed, fields=dict(study.fields))
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A problem for which a model could not write a chain.
+
+    Attributes:
+        problem: The problem's id.
+        author: Name of the model.
+        reason: Why.
+    """
+
+    problem: str
+    author: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Chains:
+    """All chains of a study.
+
+    Attributes:
+        by_author: Author -> chains, the headline's author first.
+        author: Who wrote the headline's chains; None when every model reads its own.
+        used: The headline's chains that are judged.
+        unwritten: Problems without a chain.
+    """
+
+    by_author: dict[str, list[Trace]]
+    author: str | None
+    used: tuple[Trace, ...]
+    unwritten: tuple[Unwritten, ...] = ()
+
+    @property
+    def headline(self) -> tuple[Trace, ...]:
+        """The headline's chains, judged or not."""
+        authors = self.by_author if self.author is None else (self.author,)
+        return tuple(trace for author in authors for trace in self.by_author[author])
+
+
+def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains:
+    """Write or read all chains, and see that every model can read those of the headline.
+
+    Args:
+        study: The settings.
+        models: Its models, loaded as they are needed.
+        problems: What to write about; not used when the study reads chains from a file.
+
+    Raises:
+        UserError: A file is wrong, tokenizers differ, or no chain can be used.
+    """
+    if study.traces is not None:
+        every = imported(study, models.get(models.first))
+        by_author = {every[0].author: every}
+        _readable(models, every)
+    else:
+        if (
+            study.residency == "together"
+        ):  # what cannot be loaded or compared is found before hours of writing
+            readers = [models.get(name) for name in models.names]
+            if study.author == "first":
+                for other in readers[1:]:
+                    check_questions(readers[0], other, [problem.question for problem in problems])
+        by_author = {}
+        for name in models.names:
+            by_author[name] = written(study, models, name, problems)
+            if name == models.first and study.author == "first":
+                _readable(models, by_author[name])
+    missing = [
+        each
+        for name in (by_author if study.traces is None else ())
+        for each in unwritten(study, models, name, problems)
+    ]
+    author = None if study.author == "own" else next(iter(by_author))
+    for name in by_author if author is None else (author,):
+        check_read(by_author[name], author=name)
+    used = [
+        trace
+        for name in (by_author if author is None else (author,))
+        for trace in _usable(study, name, by_author[name], missing)
+    ]
+    return Chains(by_author, author, tuple(used), tuple(missing))
+
+
+def _readable(models: Models, traces: Sequence[Trace]) -> None:
+    """See that every model gives the chains' tokens the same meaning, before hours are spent.
+
+    Raises:
+        UserError: One does not.
+    """
+    for name in models.names:
+        reader = models.get(name)
+        for trace in traces:
+            with suppress(NotMeasurable):  # counted when it is read
+                reader.view(trace)
+
+
+def _usable(
+    study: Study, author: str, traces: Sequence[Trace], missing: Sequence[Unwritten]
+) -> list[Trace]:
+    """The chains of one author that are judged.
+
+    Raises:
+        UserError: None is left.
+    """
+    found = [trace for trace in traces if study.chains == "all" or _right(trace)]
+    if found:
+        return found
+    reasons = [each.reason for each in missing if each.author == author]
+    if reasons and not traces:
+        msg = (
+            f"{author} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"
+        )
+        raise UserError(msg)
+    cut = [trace for trace in traces if not trace.finished]
+    unread = [trace for trace in traces if trace.finished and trace.answer.text is None]
+    wrong = len(traces) - len(cut) - len(unread)
+    if study.traces is None:
+        why, way = "cut at the longest completion", "longer completions (--max-tokens)"
+    else:
+        why, way = (
+            "cut: a mark opens their thought and none closes it, or the file says so",
+            "chains that end",
+        )
+    msg = (
+        f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {len(cut)} {why}; of {len(unread)} "
+        f"no answer could be read; {wrong} have a wrong answer. Use --chains all, more problems{f', or {way}' if cut else ''}. "
+        f"{example(traces[0])}"
+    )
+    raise UserError(msg)
+
+
+def _right(trace: Trace) -> bool:
+    return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
+
+
+def written(study: Study, models: Models, author: str, problems: Sequence[Problem]) -> list[Trace]:
+    """The chains that one model writes for the problems; those on disk are not written again.
+
+    Problems that it cannot be asked are left out; `unwritten` names them afterwards.
+
+    Args:
+        study: The settings; its batch size cuts `problems` into batches.
+        models: Its models; the author is loaded only if a chain is missing.
+        author: Name of the model that writes.
+        problems: The whole list: a batch holds its neighbours.
+
+    Returns:
+        Chains in the order of the problems.
+    """
+    batches = [
+        problems[start : start + study.batch_size]
+        for start in range(0, len(problems), study.batch_size)
+    ]
+    for batch in tqdm(batches, desc=f"{author} writes", unit="batch", leave=False):
+        paths = {problem.id: _path(study, models, author, problem) for problem in batch}
+        if not all(path.exists() for path in paths.values()):
+            _write(study, models, author, batch, paths)
+    found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
+    return [
+        with_kinds(replace(trace_from_json(each), problem=problem))
+        for problem, each in found
+        if "unwritten" not in each
+    ]
+
+
+def to_write(study: Study, models: Models, problems: Sequence[Problem]) -> int:
+    """How many texts of the study are not on disk, of all its models."""
+    paths = (_path(study, models, name, p) for name in models.names for p in problems)
+    return sum(not path.exists() for path in paths)
+
+
+def unwritten(
+    study: Study, models: Models, author: str, problems: Sequence[Problem]
+) -> list[Unwritten]:
+    """The problems that `written` left out for one model, with the reasons.
+
+    Args:
+        study: The settings.
+        models: Its models.
+        author: Name of the model that wrote.
+        problems: The list that was given to `written`.
+
+    Raises:
+        UserError: A problem was not given to `written`, so that nothing is on disk.
+    """
+    found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
+    return [
+        Unwritten(problem.id, author, each["unwritten"])
+        for problem, each in found
+        if "unwritten" in each
+    ]
+
+
+def _write(
+    study: Study,
+    models: Models,
+    author: str,
+    batch: Sequence[Problem],
+    paths: Mapping[str, Path],
+) -> None:
+    def skip(problem: Problem, reason: NotMeasurable) -> None:
+        write_json(paths[problem.id], {"unwritten": str(reason)})
+
+    traces = models.get(author).write(
+        batch,
+        max_tokens=study.max_tokens or MOST,
+        temperature=study.temperature,
+        seed=study.seed,
+        batch_size=study.batch_size,
+        skip=skip,
+    )
+    for trace in traces:
+        write_json(paths[trace.problem.id], trace_to_json(trace))
+
+
+def _on_disk(study: Study, models: Models, author: str, problem: Problem) -> dict[str, Any]:
+    return read_json(_path(study, models, author, problem), what="a chain")
+
+
+def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
+    settings = (study.seed, study.max_tokens, study.temperature, study.batch_size, study.most)
+    model = (models.weights_hash(author), models.text_hash(author), study.dtype)
+    renders = models.text_hash(models.first) if study.template == "shared" else ""
+    key = digest(problem.id, problem.question, model, study.template, renders, settings)
+    return study.out / "traces" / models.file_name(author) / f"{key}.json"
+
+
+def foreign(study: Study) -> Loaded:
+    """What the file of a study holds; no model is needed.
+
+    Raises:
+        UserError: There is no file, or a line of it is wrong.
+    """
+    if study.traces is None:
+        msg = "expected a file of traces"
+        raise UserError(msg)
+    return read_given(study.traces, fields=dict(study.fields), think=study.asking.think)
+
+
+def imported(study: Study, reader: Reasoner) -> list[Trace]:
+    """Chains written elsewhere, cut into steps and tokens by the first model.
+
+    Raises:
+        UserError: The file is missing or a line of it is wrong.
+    """
+    loaded = foreign(study)
+    if loaded.left_out:
+        Console(stderr=True).print(loaded.told(), markup=False)
+    chains = loaded.chains[: study.most]
+    authors = {chain.author for chain in chains}
+    author = authors.pop() if len(authors) == 1 else "several authors"
+    return [with_kinds(read_chain(reader, chain, author=author)) for chain in chains]

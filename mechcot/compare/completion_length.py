@@ -1,0 +1,103 @@
+"""How long a completion may get when nobody says: what the context leaves, up to a stated most; and what that may cost.
+
+    limit = min(MOST, context - shortest prompt - room for an answer that is asked for)
+
+A longer prompt leaves less; the writer cuts each text at the context by itself.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from rich.console import Console
+
+from mechcot.compare.forecast import duration
+from mechcot.compare.models import Models
+from mechcot.compare.study import MOST, Study
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Trace
+from mechcot.model.generation.write_traces import prompt_ids
+from mechcot.model.reasoner import Reasoner
+
+ANSWER = 32
+"""Tokens that are left for an answer behind the cue."""
+TIMED = (1, 1, 9)
+"""Tokens of short writings: the first warms up, the difference of the others is the time of a token."""
+
+
+def longest(study: Study, models: Models, problems: Sequence[Problem]) -> Study:
+    """The study with its longest completion, from the first model's context where nobody gave one.
+
+    Args:
+        study: The settings.
+        models: Its models; the first is loaded.
+        problems: What will be asked.
+    """
+    if study.max_tokens is not None:
+        return study
+    return replace(study, max_tokens=limit(models.get(models.first), problems))
+
+
+def limit(reader: Reasoner, problems: Sequence[Problem]) -> int:
+    """The longest completion of a model on some problems.
+
+    Args:
+        reader: The model.
+        problems: What it will be asked; those that it cannot be asked do not count.
+    """
+    lengths = []
+    for problem in problems:
+        with suppress(NotMeasurable):
+            lengths.append(len(prompt_ids(reader, problem)))
+    left = reader.max_length - min(lengths, default=0) - len(reader.cue_ids) - ANSWER
+    return max(1, min(MOST, left))
+
+
+def announce_writing(
+    study: Study, models: Models, problems: Sequence[Problem], missing: int, *, console: Console
+) -> None:
+    """Say how long texts may get, why, and what that takes if every text gets as long.
+
+    Args:
+        study: The settings, with the longest completion.
+        models: Its models; the first is timed on one batch.
+        problems: What will be asked.
+        missing: Texts that are not on disk, of all models.
+        console: Where to print.
+    """
+    if not missing:
+        return
+    most, reader = study.max_tokens or MOST, models.get(models.first)
+    context = (
+        f"{reader.name} has a context of {reader.max_length}" if reader.max_length < 2**31 else ""
+    )
+    batches = -(-missing // study.batch_size)
+    seconds = _seconds_a_token(reader, problems[: study.batch_size]) * most * batches
+    console.print(
+        f"{missing} texts to write, of at most {most} tokens each (--max-tokens{'; ' + context if context else ''}): "
+        f"{missing * most:.3g} tokens, {duration(seconds)} if every text gets as long",
+        markup=False,
+    )
+
+
+def _seconds_a_token(reader: Reasoner, batch: Sequence[Problem]) -> float:
+    """Time of one more token of every text in a batch."""
+    took = []
+    for size in TIMED:
+        started = time.perf_counter()
+        reader.write(batch, max_tokens=size, batch_size=len(batch), skip=lambda *_: None)
+        took.append(time.perf_counter() - started)
+    return max(0.0, took[-1] - took[-2]) / (TIMED[-1] - TIMED[-2])
+
+
+def told_cut(study: Study, traces: Sequence[Trace]) -> str:
+    """How many written texts the limit cut, "" when none."""
+    cut = sum(not trace.finished for trace in traces)
+    if not cut or study.traces is not None:
+        return ""
+    return (
+        f"{cut} of {len(traces)} texts were cut at {study.max_tokens} tokens or at the end of the context; "
+        "--max-tokens lets them get longer"
+    )

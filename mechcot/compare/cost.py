@@ -1,0 +1,198 @@
+"""What a run will cost, said before it starts: forwards, tokens, time, memory, disk.
+
+Forwards are counted from the chains themselves; time is one measured forward of the first model times that.
+Memory is that of the weights, from the heads of their files; disk is that of the readings, from the sizes of their arrays, and of what is
+made of them at the end: the report with its drawing library, the tables, the chains.
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from mechcot.compare.forecast import duration, forwards, work
+from mechcot.compare.measurements import Job
+from mechcot.compare.models import Models
+from mechcot.compare.study import Study
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.store import trace_to_json
+
+TRIED = 3
+HEAD_BYTES = 1_500
+"""Names and scalars of one reading."""
+BLOCK_BYTES = 4_096
+"""A file takes whole blocks."""
+NUMBER_BYTES = 8
+STEP_BY_STEP = {"suppression": 1, "step_attention": 2}
+"""Arrays `[step, step]` that a reading of a measure holds."""
+LAYER_BY_STEP = {"step_patching": 3}
+"""Arrays `[layer, step]`."""
+HEAD_BY_STEP = {"step_attention": 1}
+"""Arrays `[layer, head, step]`."""
+PAGE_BYTES = 4_880_000
+"""A report without chains: nearly all of it is the drawing library."""
+CELL_BYTES = 530
+"""Of a cell [step, step] in the report: two maps, before, after and difference, drawn and in a table."""
+MOST_DRAWN = 150
+"""Steps of a map at most."""
+ROW_BYTES = 5
+"""Of a number in the tables, packed."""
+TABLES_BYTES = 130_000
+"""Of the summary, the manifest and nearly empty tables."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One row of the cost table.
+
+    Attributes:
+        reader: Which model reads.
+        measure: Which measure.
+        items: How many readings are still to be taken.
+        forwards: Forwards of a whole trace, about.
+        tokens: Tokens that go through the model, about.
+        disk: Bytes of the readings, about.
+    """
+
+    reader: str
+    measure: str
+    items: int
+    forwards: float
+    tokens: float
+    disk: int
+
+
+def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
+    """Cost of the readings that are not on disk.
+
+    Args:
+        todo: All readings of the study.
+        layers: Blocks of a model.
+        heads: Attention heads of a block.
+    """
+    groups: dict[tuple[str, str], list[Job]] = {}
+    for job in todo:
+        if not job.path.exists():
+            groups.setdefault((job.cell.reader, job.measure), []).append(job)
+    found = []
+    for (reader, measure), jobs in groups.items():
+        each = [forwards(measure, job.trace) for job in jobs]
+        tokens = sum(work(measure, job.trace) for job in jobs)
+        disk = sum(
+            reading_bytes(measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)
+            for job in jobs
+        )
+        found.append(Cost(reader, measure, len(jobs), sum(each), tokens, disk))
+    return found
+
+
+def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
+    """Bytes on disk of one reading, about: its arrays, its names, whole blocks.
+
+    Args:
+        measure: Name of the measure; one that keeps no large array counts two numbers a step.
+        steps: Steps of the chain.
+        layers: Layers of the reader.
+        heads: Heads of a layer.
+    """
+    numbers = _numbers(measure, steps=steps, layers=layers, heads=heads)
+    return BLOCK_BYTES * math.ceil((HEAD_BYTES + NUMBER_BYTES * numbers) / BLOCK_BYTES)
+
+
+def _numbers(measure: str, *, steps: int, layers: int, heads: int) -> int:
+    """Numbers in the arrays of one reading, about."""
+    return (
+        STEP_BY_STEP.get(measure, 0) * steps**2
+        + LAYER_BY_STEP.get(measure, 0) * layers * steps
+        + HEAD_BY_STEP.get(measure, 0) * layers * heads * steps
+        + 2 * steps
+    )
+
+
+def made_bytes(todo: Sequence[Job], *, layers: int, heads: int, comparisons: int) -> int:
+    """Bytes of what a run makes of all its readings, about: report, tables, chains.
+
+    Args:
+        todo: All readings of the study, on disk or not.
+        layers: Blocks of a model.
+        heads: Attention heads of a block.
+        comparisons: Later checkpoints, each with a part of the report.
+    """
+    traces = {job.trace.id: job.trace for job in todo}
+    lengths = sorted(len(trace.chain_steps) for trace in traces.values())
+    mapped = set(STEP_BY_STEP) <= {job.measure for job in todo}
+    drawn = min(lengths[len(lengths) // 2], MOST_DRAWN) if mapped else 0
+    page = PAGE_BYTES + comparisons * CELL_BYTES * drawn**2
+    numbers = sum(
+        _numbers(job.measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)
+        for job in todo
+    )
+    tables = TABLES_BYTES + ROW_BYTES * (numbers + 10 * len(todo))
+    chains = sum(len(json.dumps(trace_to_json(trace))) for trace in traces.values())
+    return page + tables + chains
+
+
+def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Console) -> None:
+    """Print the cost table and the time estimate; nothing when all is on disk.
+
+    Args:
+        study: The settings.
+        models: Its models; the first is loaded, to time one forward and for its layers and heads.
+        todo: All readings; those on disk cost nothing.
+        console: Where to print.
+    """
+    if all(job.path.exists() for job in todo):
+        console.print("every reading is on disk already", markup=False)
+        return
+    config = models.get(models.first).model.config.get_text_config()
+    rows = costs(todo, layers=config.num_hidden_layers, heads=config.num_attention_heads)
+    per_token = _seconds_per_token(models, todo)
+    table = Table(title="what this run will cost", title_justify="left")
+    for name in ("reader", "measure", "readings", "forwards", "tokens", "about"):
+        table.add_column(name, justify="left" if name in {"reader", "measure"} else "right")
+    for row in rows:
+        about = duration(row.tokens * per_token)
+        table.add_row(
+            row.reader,
+            row.measure,
+            str(row.items),
+            f"{row.forwards:.0f}",
+            f"{row.tokens:.3g}",
+            about,
+        )
+    console.print(table)
+    items = sum(row.items for row in rows)
+    seconds = sum(row.tokens for row in rows) * per_token / study.workers
+    alone = study.residency == "one-at-a-time"
+    held = "the largest model alone" if alone else f"{len(models.names)} models together"
+    if study.workers > 1:
+        held += f", once in each of {study.workers} processes"
+    shape = {"layers": config.num_hidden_layers, "heads": config.num_attention_heads}
+    disk = sum(row.disk for row in rows)
+    disk += made_bytes(todo, comparisons=len(models.names) - 1, **shape)
+    console.print(
+        f"{items} readings, about {duration(seconds)}, about {_megabytes(disk)} of disk; "
+        f"{_megabytes(models.weight_bytes() * study.workers)} of weights in memory ({held})",
+        markup=False,
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e9:.1f} GB"
+
+
+def _seconds_per_token(models: Models, todo: Sequence[Job]) -> float:
+    """One measured forward of one trace (the second of two); NaN when the first few cannot be run."""
+    reader = models.get(models.first)
+    for trace in list({job.trace.id: job.trace for job in todo}.values())[:TRIED]:
+        with suppress(NotMeasurable):
+            reader.prefix(trace.ids)
+            started = time.perf_counter()
+            reader.prefix(trace.ids)
+            return (time.perf_counter() - started) / len(trace)
+    return math.nan

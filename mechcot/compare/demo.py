@@ -1,0 +1,47 @@
+"""The demo: the three shipped models on one problem file with the cue present for all of them."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from mechcot.compare.run import run
+from mechcot.compare.study import Study
+from mechcot.organisms.problems import write_problems
+
+MODELS = ("organism:base", "organism:bypass", "organism:control")
+LONGEST = 320
+DEMO_HOPS = (2, 3)
+"""Short questions, so that the demo takes about two minutes."""
+MOST_WORKERS = 4
+
+
+def run_demo(*, out: Path, n: int, seed: int) -> None:
+    """Compare base with bypass and with control.
+
+    Processes of one torch thread each: at this width a second thread costs more than it brings, and the
+    numbers stay the same whatever the number of cores.
+
+    Args:
+        out: Run directory; the problem file goes there too.
+        n: How many problems.
+        seed: Of problems and study.
+    """
+    torch.set_num_threads(1)
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's
+    write_problems(path, n=n, seed=seed, cue="answer", style="random", hops=DEMO_HOPS)
+    run(
+        Study(
+            models=MODELS,
+            out=out,
+            problems=str(path),
+            n=n,
+            seed=seed,
+            max_tokens=LONGEST,
+            batch_size=n,
+            workers=workers,
+            command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
+            f"--seed {seed} --max-tokens {LONGEST} --batch-size {n} --workers {workers}",
+        )
+    )

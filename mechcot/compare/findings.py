@@ -1,0 +1,181 @@
+"""Readings -> claims: one finding per later checkpoint, and the tables of nulls and of what could not be judged.
+
+The gates are read on every chain of the headline's author, the other measures on the chains chosen by
+the study (`correct` or `all`). On own chains (`Study.author`) the headline pairs what each model wrote and
+read itself, by problem, on items whose two chains are about equally long.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mechcot.compare.study import NULL_SCALE, Study
+from mechcot.core.card import MeasureCard
+from mechcot.core.measurement import Reading
+from mechcot.core.problem import Problem
+from mechcot.measures.registry import MEASURES
+from mechcot.measures.status import ORDER
+from mechcot.stats.claim import Claim, claim
+from mechcot.stats.gate_bounds import GateBounds
+from mechcot.stats.strata import by_stratum
+from mechcot.stats.tables import readings_table, scalars_table
+
+Readings = Mapping[tuple[str, str, str, str], Reading]
+"""Every reading by (measure, author, reader, trace id)."""
+YARDSTICKS = ("identity", "noise", "null_random", "expected_share", "ceiling", "ceiling_fact")
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The tidy tables of a run.
+
+    Attributes:
+        readings: One row per reading.
+        scalars: One row per named scalar.
+        all: The readings themselves, by (measure, author, reader, trace).
+    """
+
+    readings: pd.DataFrame
+    scalars: pd.DataFrame
+    all: Readings
+
+    @classmethod
+    def of(cls, readings: Sequence[Reading]) -> "Tables":
+        """Build them."""
+        by_key = {(r.measure, r.author, r.reader, r.trace): r for r in readings}
+        return cls(readings_table(readings), scalars_table(readings), by_key)
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """The reference against one later checkpoint.
+
+    Attributes:
+        headline: The claim on the same chains; on each model's own in a study of own chains.
+        own: The claim on each model's own chains beside a headline on the same; None when there are none.
+        strata: Contrast per stratum; empty without strata.
+    """
+
+    headline: Claim
+    own: Claim | None
+    strata: pd.DataFrame
+
+    @property
+    def before(self) -> str:
+        """Name of the reference."""
+        return self.headline.before
+
+    @property
+    def after(self) -> str:
+        """Name of the later checkpoint."""
+        return self.headline.after
+
+    @property
+    def same(self) -> bool:
+        """Whether both models read the same chains."""
+        return self.headline.author is not None
+
+    def author(self, reader: str) -> str:
+        """Who wrote the headline chains that one of the two models read."""
+        return self.headline.author or reader
+
+
+def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
+    """Cards of the measures that are compared, those that passed the ruler first (the gates judge, they are not judged)."""
+    cards = (MEASURES[name].card for name in study.measure_names if name != "gates")
+    return tuple(sorted(cards, key=lambda card: ORDER.index(card.status)))
+
+
+def too_few(cards: Sequence[MeasureCard], *, items: int) -> str:
+    """Says before a run which verdicts are out of reach with so many items; empty when none is."""
+    least = GateBounds().min_items
+    needs = {card.title: max(card.min_items, least) for card in cards if card.direction}
+    short = [f"{title} {need}" for title, need in needs.items() if items < need]
+    if not short:
+        return ""
+    return (
+        f"{items} items can be judged, too few for a verdict (they need: {', '.join(short)}); "
+        "the numbers come with intervals all the same, more items give verdicts (--n)"
+    )
+
+
+def find(
+    study: Study, tables: Tables, *, author: str | None, after: str, problems: Sequence[Problem]
+) -> Finding:
+    """Compare the first model with one later checkpoint or null reader.
+
+    Args:
+        study: The study.
+        tables: All that was read.
+        author: Who wrote the chains that both read; None for each model's own.
+        after: The later model.
+        problems: The problems, for their answers and strata.
+    """
+    before = study.specs[0].name
+    cards = judged_cards(study)
+    data = (tables.readings, tables.scalars)
+    answers = {problem.id: problem.answer for problem in problems}
+    sides: dict[str, Any] = {"before": before, "after": after}
+    headline = claim(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
+    strata = {p.id: p.stratum for p in problems if p.stratum is not None}
+    return Finding(
+        headline=headline,
+        own=None if author is None else _own(study, tables, after=after),
+        strata=by_stratum(
+            *data, cards, strata=strata, **sides, author=author, seed=study.seed, answers=answers
+        )
+        if strata
+        else pd.DataFrame(),
+    )
+
+
+def _own(study: Study, tables: Tables, *, after: str) -> Claim | None:
+    """Each model's own chains, on the measures that were taken there."""
+    rows = tables.readings
+    mine = set(rows[(rows["author"] == after) & (rows["reader"] == after)]["measure"])
+    cards = [card for card in judged_cards(study) if card.name in mine]
+    if study.traces is not None or not mine:
+        return None
+    before = study.specs[0].name
+    data = (tables.readings, tables.scalars, cards)
+    return claim(*data, before=before, after=after, author=None, seed=study.seed)
+
+
+def null_name(study: Study) -> str | None:
+    """Name of the scaled null reader, None when the study has none."""
+    return f"{study.specs[0].name}@logits={NULL_SCALE:g}" if study.null_reader == "scaled" else None
+
+
+def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
+    """Every yardstick and identity edit, per measure and reader.
+
+    Columns: `measure`, `name`, `reader`; `mean` over `n` items and `largest` (of the absolute values) of the yardstick;
+    `own`, the mean over items of the measure itself. On own chains each reader's own, and any of a reader that wrote none.
+    """
+    rows = _theirs(tables.scalars, author)
+    rows = rows[rows["name"].isin(YARDSTICKS)]
+    keys = ["measure", "name", "reader"]
+    by_item = rows.groupby([*keys, "item"], sort=True)["value"].mean().groupby(keys)
+    largest = rows["value"].abs().groupby([rows[key] for key in keys]).max()
+    found = pd.DataFrame({"mean": by_item.mean(), "largest": largest, "n": by_item.count()})
+    own = _theirs(tables.readings, author).groupby(["measure", "reader", "item"])["value"].mean()
+    own = own.groupby(["measure", "reader"]).mean().rename("own")
+    return found.reset_index().join(own, on=["measure", "reader"])
+
+
+def _theirs(table: pd.DataFrame, author: str | None) -> pd.DataFrame:
+    """Finite values on one author's chains; for None on each reader's own, and on any of a reader that wrote none."""
+    mine = table["author"] == (table["reader"] if author is None else author)
+    if author is None:
+        mine |= ~table["reader"].isin(table["author"])
+    return table[mine & np.isfinite(table["value"].astype(float))]
+
+
+def not_judged(tables: Tables) -> pd.DataFrame:
+    """Readings without a value, counted by measure, reader, author and reason."""
+    rows = tables.readings[tables.readings["reason"] != ""]
+    keys = ["measure", "reader", "author", "reason"]
+    return rows.groupby(keys, sort=True).size().rename("count").reset_index()

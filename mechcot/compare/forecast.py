@@ -1,0 +1,70 @@
+"""How long the rest of a run takes: tokens still to be run, times the speed of those that were.
+
+    left = sum over measures of work left * seconds per unit of work
+
+The speed of a measure is its own as soon as one reading of it was taken; before that the mean speed of all, and before any reading
+the one forward that the cost table timed.
+"""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from mechcot.core.trace import Trace
+from mechcot.measures.registry import MEASURES
+
+
+def forwards(measure: str, trace: Trace) -> float:
+    """Forwards of a whole trace that a reading takes, about."""
+    fixed, per_step = MEASURES[measure].card.forwards
+    return fixed + per_step * len(trace.chain_steps)
+
+
+def work(measure: str, trace: Trace) -> float:
+    """Tokens that go through the model for a reading, about."""
+    return forwards(measure, trace) * len(trace)
+
+
+@dataclass
+class Forecast:
+    """What is left, and how fast it went so far.
+
+    Attributes:
+        left: Work left, by measure.
+        done: Work done, by measure.
+        spent: Seconds that took, by measure.
+    """
+
+    left: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    done: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(self, measure: str, trace: Trace) -> None:
+        """Add a reading that is still to be taken."""
+        self.left[measure] += work(measure, trace)
+
+    def took(self, measure: str, trace: Trace, *, seconds: float) -> None:
+        """Count a reading as taken."""
+        size = work(measure, trace)
+        self.left[measure] = max(0.0, self.left[measure] - size)
+        self.done[measure] += size
+        self.spent[measure] += seconds
+
+    def seconds(self) -> float:
+        """Seconds that the rest takes; NaN before anything was measured."""
+        total = sum(self.done.values())
+        mean = sum(self.spent.values()) / total if total else math.nan
+        return math.fsum(
+            size * (self.spent[name] / self.done[name] if self.done[name] else mean)
+            for name, size in self.left.items()
+            if size
+        )
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: `45 s`, `12 min`, `2.5 h`, or `unknown`."""
+    if math.isnan(seconds):
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,290 @@
+"""Take every measure of every cell on every chain; one file per finished reading.
+
+A reading's file name is a hash of what it depends on (tokens, weights, measure, seed, settings), so a
+resumed run finds its own work and never another's.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from mechcot.compare.chains import Unwritten
+from mechcot.compare.forecast import Forecast, duration
+from mechcot.compare.measure_inputs import inputs_for
+from mechcot.compare.models import Models
+from mechcot.compare.study import Cell, Study
+from mechcot.core.errors import DoesNotFit, NotMeasurable, UserError
+from mechcot.core.measurement import Reading
+from mechcot.core.store import digest
+from mechcot.core.trace import Trace
+from mechcot.measures.registry import DRAWING, MEASURES, PAIRED
+from mechcot.model.prefix.memory import out_of_memory, release
+from mechcot.runs.executor import side_by_side
+
+log = logging.getLogger(__name__)
+
+READING_VERSION = 2
+SHARES = 4
+"""Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
+BAR: Mapping[str, Any] = {
+    "desc": "reading",
+    "unit": "reading",
+    "bar_format": "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+}
+"""The progress line; its forecast is `Forecast`'s, which knows that readings differ."""
+BORROWING = frozenset({"gates"})
+"""Measures that also read another item's chain; no other gets one."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One reading to take."""
+
+    cell: Cell
+    trace: Trace
+    measure: str
+    path: Path
+
+
+def unread(cells: Sequence[Cell], unwritten: Sequence[Unwritten]) -> list[Reading]:
+    """Readings without a value for the problems that have no chain, one for each cell and measure."""
+    return [
+        Reading(
+            measure=measure,
+            trace=f"{each.problem}/{each.author}",
+            item=each.problem,
+            author=each.author,
+            reader=cell.reader,
+            value=float("nan"),
+            reason=each.reason,
+        )
+        for cell in cells
+        for each in unwritten
+        if each.author == cell.author
+        for measure in cell.measures
+    ]
+
+
+def jobs(
+    study: Study, models: Models, cells: Sequence[Cell], chains: dict[str, list[Trace]]
+) -> list[Job]:
+    """All readings of a study, grouped by reader.
+
+    Args:
+        study: The settings; what a reading depends on goes into its file name.
+        models: Its models, for the hashes of weights and tokenizers.
+        cells: Who reads whose chains with which measures.
+        chains: Chains by author.
+    """
+    around = {author: _around(traces) for author, traces in chains.items()}
+    text = {cell.reader: models.text_hash(cell.reader) for cell in cells}
+    return [
+        Job(
+            cell,
+            trace,
+            name,
+            _path(study, models, cell, trace, name, around[cell.author], text[cell.reader]),
+        )
+        for cell in cells
+        for trace in chains[cell.author]
+        for name in cell.measures
+    ]
+
+
+def _around(traces: Sequence[Trace]) -> str:
+    """All chains of an author: a measure that borrows another item's chain is about them too."""
+    return digest([[t.id, t.problem.answer, list(t.ids)] for t in traces])
+
+
+@dataclass(frozen=True)
+class Share:
+    """Readings of one cell that one process takes.
+
+    Attributes:
+        study: The settings.
+        jobs: The readings, those of a trace together.
+        chains: All chains of the cell's author.
+    """
+
+    study: Study
+    jobs: tuple[Job, ...]
+    chains: tuple[Trace, ...]
+
+
+def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> None:
+    """Put the missing readings on disk, taken by `study.workers` processes side by side.
+
+    One that does not fit in memory stays missing.
+
+    Args:
+        study: The settings.
+        todo: All readings; those on disk are passed over.
+        chains: All chains by author: some measures borrow another item's.
+    """
+    shares = _shares(study, [job for job in todo if not job.path.exists()], chains)
+    if not shares:
+        return
+    forecast = _forecast(job for share in shares for job in share.jobs)
+    with tqdm(total=sum(len(s.jobs) for s in shares), **BAR) as bar:
+        for share, seconds in side_by_side(_fill, shares, workers=study.workers):
+            for job, spent in zip(share.jobs, seconds, strict=True):
+                forecast.took(job.measure, job.trace, seconds=spent / study.workers)
+            bar.set_postfix_str(_left(forecast), refresh=False)
+            bar.update(len(share.jobs))
+
+
+def _shares(study: Study, missing: Sequence[Job], chains: dict[str, list[Trace]]) -> list[Share]:
+    groups: dict[tuple[Cell, int], list[Job]] = {}
+    parts = SHARES * study.workers
+    place = {trace.id: i for traces in chains.values() for i, trace in enumerate(traces)}
+    for job in missing:
+        groups.setdefault((job.cell, place[job.trace.id] % parts), []).append(job)
+    return [
+        Share(study, tuple(jobs), tuple(chains[cell.author])) for (cell, _), jobs in groups.items()
+    ]
+
+
+@cache
+def _models(study: Study) -> Models:
+    """The models of one process, kept from share to share."""
+    return Models.of(study)
+
+
+def _fill(share: Share) -> list[float]:
+    """Seconds that each reading took."""
+    models = _models(share.study)
+    seconds = []
+    for job in share.jobs:
+        started = time.monotonic()
+        _keep(share.study, models, job, share.chains)
+        seconds.append(time.monotonic() - started)
+    return seconds
+
+
+def _forecast(jobs: Iterable[Job]) -> Forecast:
+    """The forecast of readings that are still to be taken."""
+    forecast = Forecast()
+    for job in jobs:
+        forecast.add(job.measure, job.trace)
+    return forecast
+
+
+def _left(forecast: Forecast) -> str:
+    return f"about {duration(forecast.seconds())} left"
+
+
+def take(
+    study: Study,
+    models: Models,
+    todo: Sequence[Job],
+    chains: dict[str, list[Trace]],
+    *,
+    bar: Literal["shown", "hidden"] = "shown",
+) -> Iterator[Reading]:
+    """Give every reading, from disk or taken now; each is on disk before the next begins.
+
+    One that does not fit in memory, or failed, is given with that reason and not kept: the next run tries it again.
+
+    Args:
+        study: The settings.
+        models: Its models, loaded as they are needed.
+        todo: All readings, in the order in which they are given.
+        chains: All chains by author: some measures borrow another item's.
+        bar: Whether progress is shown.
+    """
+    missing = [job for job in todo if not job.path.exists()]
+    forecast = _forecast(missing)
+    with tqdm(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
+        for job in todo:
+            if not job.path.exists():
+                started = time.monotonic()
+                refused = _keep(study, models, job, chains[job.cell.author])
+                forecast.took(job.measure, job.trace, seconds=time.monotonic() - started)
+                told = f"{job.cell.reader} {job.measure}, {_left(forecast)}"
+                shown.set_postfix_str(told, refresh=False)
+                shown.update()
+                if refused:
+                    release()
+                    yield nothing(job, refused)
+                    continue
+            yield Reading.load(job.path)
+
+
+def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> str:
+    """Take a reading and put it on disk; gives why there is none to keep, "" when there is.
+
+    Neither one item nor one measure ends a run: what nobody foresaw is logged and tried again by the next one.
+    """
+    try:
+        _take(study, models, job, others).save(job.path)
+    except DoesNotFit as reason:
+        return str(reason)
+    except OSError:  # the disk, not the item
+        raise
+    except Exception as error:
+        first = " ".join(str(error).split())[:160]
+        log.exception("%s, %s, %s", job.cell.reader, job.measure, job.trace.id)
+        return f"failed ({type(error).__name__}: {first})"
+    return ""
+
+
+def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Reading:
+    reader = models.get(job.cell.reader, spec=job.cell.spec)
+    against = models.get(models.first) if job.measure in PAIRED else None
+    try:
+        trace = reader.view(job.trace)
+        inputs = inputs_for(
+            reader,
+            trace,
+            others=others if job.measure in BORROWING else (),
+            seed=study.seed,
+            draws=study.draws,
+            against=against,
+        )
+        reading = MEASURES[job.measure].run(reader, trace, inputs)
+    except DoesNotFit:
+        raise
+    except (NotMeasurable, UserError) as reason:
+        return nothing(job, str(reason))
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        msg = f"does not fit in memory: a trace of {len(job.trace)} tokens"
+        raise DoesNotFit(msg) from None
+    if not np.isfinite(reading.value) and not reading.reason:
+        return nothing(job, "the model's values are not finite (NaN or infinite) on this text")
+    return reading
+
+
+def nothing(job: Job, reason: str) -> Reading:
+    """A reading without a value: the item is counted as not judged, with the reason."""
+    return Reading.without_value(job.measure, job.trace, reader=job.cell.reader, reason=reason)
+
+
+def _path(
+    study: Study, models: Models, cell: Cell, trace: Trace, measure: str, around: str, text: str
+) -> Path:
+    key = digest(
+        READING_VERSION,
+        trace.id,
+        trace.problem.answer,
+        around if measure in BORROWING else "",
+        list(trace.ids),
+        [[step.tokens.start, step.tokens.stop] for step in trace.steps],
+        models.weights_hash(cell.reader),
+        cell.spec.logit_scale,
+        text,
+        (study.seed, study.template, study.dtype),
+        MEASURES[measure].card.formula,
+        *([models.weights_hash(models.first)] if measure in PAIRED else []),
+        *([study.draws] if measure in DRAWING else []),
+    )
+    folder = study.out / "readings" / models.file_name(cell.reader) / measure
+    return folder / f"{key}.safetensors"

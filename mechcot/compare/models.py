@@ -1,0 +1,142 @@
+"""The models of a study, loaded when first needed and held together or one at a time."""
+
+import gc
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mechcot.compare.study import Study
+from mechcot.core.problem import Problem
+from mechcot.core.store import digest
+from mechcot.model.loading.fingerprints import hash_spec, hash_text_files
+from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
+from mechcot.model.loading.pairs import shares_base, with_adapter
+from mechcot.model.loading.preflight import preflight
+from mechcot.model.loading.spec import ModelSpec, check_spec
+from mechcot.model.loading.weights import Placement
+from mechcot.model.prompts import PromptPolicy
+from mechcot.model.reasoner import Reasoner
+
+
+@dataclass
+class Models:
+    """Loads models on demand.
+
+    Attributes:
+        study: The settings.
+        specs: All specs by name, the scaled null included.
+        asked: Questions on which each model is checked when it is loaded; None: it is not.
+    """
+
+    study: Study
+    specs: dict[str, ModelSpec]
+    asked: Sequence[Problem] | None = None
+    _held: dict[str, Reasoner] = field(default_factory=dict)
+    _policy: PromptPolicy | None = None
+
+    @classmethod
+    def of(cls, study: Study, *, asked: Sequence[Problem] | None = None) -> "Models":
+        """Check every spec's files; nothing is loaded.
+
+        Args:
+            study: The settings.
+            asked: Questions on which each model is checked when it is loaded; None: it is not.
+
+        Raises:
+            UserError: A model cannot be found or is not safetensors.
+        """
+        specs = {spec.name: spec for spec in study.specs}
+        for spec in specs.values():
+            check_spec(spec)
+        return cls(study, specs, asked)
+
+    @property
+    def first(self) -> str:
+        """Name of the reference model."""
+        return next(iter(self.specs))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all models, the reference first."""
+        return tuple(self.specs)
+
+    def weights_hash(self, name: str) -> str:
+        """Hash of a model's weight files, without loading it when they are on this machine."""
+        return hash_spec(self._spec(name)) or self.get(name).weights_hash
+
+    def text_hash(self, name: str) -> str:
+        """Hash of a model's tokenizer, template and generation settings, and of what the user said about its answers."""
+        files, said = hash_text_files(self._spec(name)), self.study.asking.key
+        return digest(files, said) if said else files
+
+    def _spec(self, name: str) -> ModelSpec:
+        """The spec of a model of the study, or of the one that a null is made from."""
+        return self.specs.get(name) or self.specs[name.partition("@logits=")[0]]
+
+    def weight_bytes(self) -> int:
+        """Bytes of weights in memory at a time: of all models, or of the largest when one is held at a time."""
+        sizes = [self._bytes(name) for name in self.names]
+        return max(sizes) if self.study.residency == "one-at-a-time" else sum(sizes)
+
+    def _bytes(self, name: str) -> int:
+        spec, study = self.specs[name], self.study
+        own = adapter_bytes(spec)
+        if self.shares_base(name):
+            return own
+        base = base_bytes(spec, Placement(study.device, study.dtype, study.device_map))
+        if base is None:  # no file on this machine before it is loaded
+            weights = self.get(name).model.parameters()
+            return sum(weight.numel() * weight.element_size() for weight in weights)
+        return base + own
+
+    @staticmethod
+    def file_name(name: str) -> str:
+        """A safe folder name for a model."""
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
+        return plain if plain == name else f"{plain}-{digest(name)[:6]}"
+
+    def get(self, name: str, *, spec: ModelSpec | None = None) -> Reasoner:
+        """The loaded model of a name.
+
+        Args:
+            name: Name of a model of the study, or of a null made from one.
+            spec: For a null: the first model's spec with other logits.
+
+        Raises:
+            UserError: It cannot be loaded, or is not fit to be asked (`mechcot.model.loading.preflight`).
+        """
+        if spec is not None and name not in self.specs:
+            base = self.get(self.first)
+            return base.scaled(spec.logit_scale / base.spec.logit_scale)
+        if name not in self._held:
+            if self.study.residency == "one-at-a-time":
+                self._held.clear()
+                gc.collect()
+            reader = self._load(name)
+            if self.asked is not None:
+                preflight(reader, self.asked)
+            self._held[name] = reader
+        return self._held[name]
+
+    def shares_base(self, name: str) -> bool:
+        """An adapter on the first model's own weights needs no second copy of them."""
+        together = self.study.residency == "together" and name != self.first
+        return together and shares_base(self.specs[self.first], self.specs[name])
+
+    def _load(self, name: str) -> Reasoner:
+        if self.shares_base(name):
+            return with_adapter(self.get(self.first), self.specs[name])
+        if self.study.template == "shared" and self._policy is None and name != self.first:
+            self.get(self.first)
+        reasoner = Reasoner.load(
+            self.specs[name],
+            device=self.study.device,
+            dtype=self.study.dtype,
+            device_map=self.study.device_map,
+            trust_remote_code=self.study.remote_code == "trust",
+            policy=self._policy,
+            asking=self.study.asking,
+        )
+        if self.study.template == "shared" and name == self.first:
+            self._policy = reasoner.policy.shared()
+        return reasoner

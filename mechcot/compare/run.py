@@ -1,0 +1,186 @@
+"""One run, start to end: check, write chains, read, find, and write the folder.
+
+DIR/ gets report.html, summary.json (no durations: a resumed run gives it byte for byte), manifest.json
+(provenance and durations), traces.jsonl, results/*.parquet, and the finished readings it resumes from.
+"""
+
+import datetime as dt
+import platform
+import time
+from collections.abc import Sequence, Set
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from mechcot.compare.chains import Chains, collect, foreign, problems_of, to_write
+from mechcot.compare.completion_length import announce_writing, longest, told_cut
+from mechcot.compare.cost import announce
+from mechcot.compare.findings import Finding, Tables, find, judged_cards, null_name, too_few
+from mechcot.compare.measurable import able
+from mechcot.compare.measurements import Job, fill, jobs, take, unread
+from mechcot.compare.models import Models
+from mechcot.compare.report import report_data
+from mechcot.compare.study import EXPLORER, Study, cells
+from mechcot.compare.summary import summary
+from mechcot.core.step_arrays import tidy
+from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
+from mechcot.view.pages.report import page
+
+PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
+
+
+def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
+    """Run a study and give its summary.
+
+    Raises:
+        UserError: Any mistake in the models, problems, options or folder.
+    """
+    console = console or Console(stderr=True)
+    started = time.monotonic()
+    problems = problems_of(study) if study.problems is not None else []
+    asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
+    models = Models.of(study, asked=asked)
+    study = able(study, models, console=console)
+    study.out.mkdir(parents=True, exist_ok=True)
+    if problems:
+        study = longest(study, models, problems)
+        missing = to_write(study, models, problems)
+        announce_writing(study, models, problems, missing, console=console)
+    chains = collect(study, models, problems)
+    written = [trace for traces in chains.by_author.values() for trace in traces]
+    if cut := told_cut(study, written):
+        console.print(cut, markup=False)
+    table = cells(study, author=next(iter(chains.by_author)))
+    every = jobs(study, models, table, chains.by_author)
+    used = {trace.id for trace in chains.used}
+    todo = [job for job in every if _wanted(job, used)]
+    announce(study, models, todo, console=console)
+    items = len({trace.problem.id for trace in chains.used})
+    if warning := too_few(judged_cards(study), items=items):
+        console.print(warning, markup=False)
+    if study.workers > 1:
+        fill(study, todo, chains.by_author)
+    readings = take(study, models, todo, chains.by_author)
+    tables = Tables.of([*readings, *unread(table, chains.unwritten)])
+    findings = _findings(study, models, tables, chains)
+    found = summary(
+        study,
+        models,
+        author=chains.author,
+        written=chains.headline,
+        used=chains.used,
+        findings=findings,
+        tables=tables,
+    )
+    _write(study, models, found, findings=findings, tables=tables, chains=chains, taken=todo)
+    _manifest(study, models, tables, seconds=time.monotonic() - started)
+    for finding in findings:
+        if finding.after != null_name(study):
+            console.print(f"{finding.before} → {finding.after}", style="bold", markup=False)
+            headline = finding.headline
+            accuracy = (finding.own or headline).accuracy_sentence()
+            for sentence in (accuracy, *headline.sentences()[1:2]):
+                console.print(f"  {sentence}", markup=False)
+    console.print(f"report: {study.out / 'report.html'}", markup=False)
+    return found
+
+
+def _wanted(job: Job, used: Set[str]) -> bool:
+    """Gates read every chain, a tuned model's chains are read whole, the headline only the usable ones."""
+    return job.measure == "gates" or job.cell.role == "own" or job.trace.id in used
+
+
+def _findings(study: Study, models: Models, tables: Tables, chains: Chains) -> list[Finding]:
+    """The reference against every later model; the null reads the reference's chains in any study."""
+    problems = list({trace.problem.id: trace.problem for trace in chains.headline}.values())
+    found = [
+        find(study, tables, author=chains.author, after=name, problems=problems)
+        for name in models.names[1:]
+    ]
+    if (null := null_name(study)) is not None:
+        author = chains.author or models.first
+        found.append(find(study, tables, author=author, after=null, problems=problems))
+    return found
+
+
+def _write(
+    study: Study,
+    models: Models,
+    found: dict[str, Any],
+    *,
+    findings: Sequence[Finding],
+    tables: Tables,
+    chains: Chains,
+    taken: Sequence[Job],
+) -> None:
+    results = study.out / "results"
+    contrasts = pd.concat([finding.headline.table for finding in findings], ignore_index=True)
+    _parquet(results / "readings.parquet", _with_files(study, tables.readings, taken))
+    _parquet(results / "scalars.parquet", tables.scalars)
+    _parquet(results / "contrasts.parquet", contrasts)
+    _parquet(results / "values.parquet", _values(tables))
+    every = [trace for each in chains.by_author.values() for trace in each]
+    write_traces(study.out / "traces.jsonl", every)
+    path = study.out / "summary.json"
+    if path.is_file() and path.read_bytes() != json_text(found).encode():
+        (study.out / EXPLORER).unlink(missing_ok=True)  # it shows an earlier run
+    write_json(path, found)
+    data = report_data(study, models, findings=findings, tables=tables, chains=chains)
+    write_text(study.out / "report.html", page(data))
+
+
+def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.DataFrame:
+    """The table of readings, each with its file in the folder; "" where there is none."""
+    files = {
+        (job.measure, job.trace.author, job.cell.reader, job.trace.id): job.path for job in taken
+    }
+    keys = table[["measure", "author", "reader", "trace"]].itertuples(index=False, name=None)
+    paths = [files.get(key) for key in keys]
+    names = [p.relative_to(study.out).as_posix() if p and p.is_file() else "" for p in paths]
+    return table.drop(columns="seconds").assign(file=names)
+
+
+def _values(tables: Tables) -> pd.DataFrame:
+    """All array results as one tidy table; axes that a result does not have are missing."""
+    readings = tables.all.values()
+    return tidy(
+        [result for reading in readings for result in reading.results.values()],
+        author=[reading.author for reading in readings for _ in reading.results],
+    )
+
+
+def _parquet(path: Path, table: pd.DataFrame) -> None:
+    write_bytes(path, table.to_parquet(index=False))
+
+
+def _manifest(study: Study, models: Models, tables: Tables, *, seconds: float) -> None:
+    spent = (
+        tables.readings.groupby(["reader", "measure"])["seconds"]
+        .agg(["sum", "count"])
+        .reset_index()
+    )
+    write_json(
+        study.out / "manifest.json",
+        {
+            "schema": 1,
+            "command": study.command,
+            "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 2),
+            "seed": study.seed,
+            "models": [
+                {
+                    "name": name,
+                    "spec": models.specs[name].text,
+                    "weights": models.weights_hash(name),
+                    "revision": models.specs[name].revision,
+                }
+                for name in models.names
+            ],
+            "versions": {name: version(name) for name in PACKAGES}
+            | {"python": platform.python_version()},
+            "readings": spent.to_dict("records"),
+        },
+    )

@@ -1,0 +1,192 @@
+"""What a study is: models, problems or chains, measures, and the cells of author x reader.
+
+The headline cell is written by the first model and read by every model on the same tokens. A tuned
+model's own chains are read by itself and by the first model with the cheap measures only. A copy of
+the first model with its logits times 1.5 reads the headline chains as a null: it is the same model,
+only more confident, and every measure must stay silent about it.
+
+With `author="own"` every model writes and reads its own chains instead, with every measure: the only
+comparison there is for models whose tokenizers differ. Items are paired by problem, and length-matched.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from mechcot.core.errors import UserError
+from mechcot.measures.inputs import DRAWS
+from mechcot.measures.registry import PAIRED, chosen
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.generation.decoding import Sampling
+from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
+
+CHEAP = ("gates", "early_answering", "info_gain")
+"""Measures that are also taken on the tuned models' own chains, by their author and by the first model."""
+EVALUATED = "info_gain"
+"""Read on every model's chains by every model: the author, the other checkpoint, a third model."""
+NULL_SCALE = 1.5
+EXPLORER = "explorer.html"
+"""The explorer's file in a run's folder."""
+MOST = 4096
+"""Longest completion, in tokens, when nobody says; `--max-tokens` passes it."""
+PROBLEMS = 100
+"""Problems of a study that does not say how many."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """All settings of one run.
+
+    Attributes:
+        models: Specs as typed, the reference first.
+        out: Folder of the run.
+        problems: File, `gsm8k` or a dataset name; None when `traces` is given.
+        traces: File of chains written elsewhere, or None.
+        fields: Our names for columns of either file, with the columns.
+        n: Number of problems or chains; None: 100 problems, or every chain of `traces`.
+        measures: Names of measures, None for all.
+        seed: Seed of sampling, nulls and statistics.
+        draws: Continuations drawn at each place of a chain, by the measures that draw.
+        device: `auto`, `cpu`, `cuda`, ...
+        dtype: `auto`, `float32`, `bfloat16`.
+        device_map: How to spread a model over devices, passed to `from_pretrained`; None: one device.
+        author: Who writes the chains that are compared: `first`, the first model for all; `own`, each
+            model for itself.
+        prompt: `shared`: the first model's rendered text for all; `own`: each model's template; None:
+            `shared` for one author's chains, `own` for own chains.
+        chains: `correct`: the headline uses chains whose author answered right; `all`: every chain.
+        residency: `together` keeps all models in memory, `one-at-a-time` holds one.
+        null_reader: `scaled` adds the first model with logits x 1.5 as a reader; `none` leaves it out.
+        max_tokens: Longest completion that is written; None: from the first model's context, see `mechcot.compare.completion_length`.
+        batch_size: Completions written at a time (halves itself when memory runs out).
+        temperature: Sampling temperature, 0 is greedy.
+        workers: Processes that read side by side, one thread each; every one loads the models.
+        remote_code: `refuse`, or `trust` when the user asked for it by name.
+        asking: How answers are asked for and read; as the models' files say by default.
+        command: The command line, for the report.
+        left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
+    """
+
+    models: tuple[str, ...]
+    out: Path
+    problems: str | None = None
+    traces: Path | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    n: int | None = None
+    measures: tuple[str, ...] | None = None
+    seed: int = 0
+    draws: int = DRAWS
+    device: str = "auto"
+    dtype: str = "auto"
+    device_map: str | None = None
+    author: Literal["first", "own"] = "first"
+    prompt: Literal["shared", "own"] | None = None
+    chains: Literal["correct", "all"] = "correct"
+    residency: Literal["together", "one-at-a-time"] = "together"
+    null_reader: Literal["scaled", "none"] = "scaled"
+    max_tokens: int | None = None
+    batch_size: int = 16
+    temperature: float = 0.0
+    workers: int = 1
+    remote_code: Literal["refuse", "trust"] = "refuse"
+    asking: Asking = AS_FOUND
+    command: str = ""
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.models) < 2:
+            msg = f"expected two or more models to compare, got {len(self.models)}; name a base and a tuned one"
+            raise UserError(msg)
+        if (self.problems is None) == (self.traces is None):
+            msg = "expected either --problems or --traces; give exactly one of them"
+            raise UserError(msg)
+        if self.author == "own" and self.traces is not None:
+            msg = "--author own lets each model write its own chains, so it needs --problems instead of --traces"
+            raise UserError(msg)
+        for option, value in (
+            ("--n", self.n),
+            ("--batch-size", self.batch_size),
+            ("--draws", self.draws),
+            ("--workers", self.workers),
+        ):
+            if value is not None and value < 1:
+                msg = f"expected {option} of at least 1, got {value}"
+                raise UserError(msg)
+        Sampling(
+            max_tokens=1 if self.max_tokens is None else self.max_tokens,
+            temperature=self.temperature,
+        )
+        both = sorted(PAIRED & set(self.measure_names))
+        if both and self.residency == "one-at-a-time":
+            msg = f"{', '.join(both)} needs two models in memory; leave it out, or run without --one-at-a-time"
+            raise UserError(msg)
+
+    @property
+    def most(self) -> int | None:
+        """How many problems or chains are taken at most; None: all."""
+        return PROBLEMS if self.n is None and self.traces is None else self.n
+
+    @property
+    def template(self) -> Literal["shared", "own"]:
+        """Whose prompt template renders a model's questions."""
+        return self.prompt or ("own" if self.author == "own" else "shared")
+
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """Parsed specs with names that differ."""
+        return distinct_names(tuple(parse_spec(text) for text in self.models))
+
+    @property
+    def measure_names(self) -> tuple[str, ...]:
+        """The measures that will be taken, gates first."""
+        return chosen(self.measures)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Chains of one author read by one reader with some measures.
+
+    Attributes:
+        author: Name of who wrote the chains.
+        reader: Name of who reads them.
+        spec: Spec of the reader (differs from the name for the scaled null).
+        measures: Names of measures.
+        role: `headline`, `own`, or `null`.
+    """
+
+    author: str
+    reader: str
+    spec: ModelSpec
+    measures: tuple[str, ...]
+    role: Literal["headline", "own", "null"]
+
+
+def cells(study: Study, *, author: str) -> tuple[Cell, ...]:
+    """All cells of a study, grouped by reader.
+
+    Args:
+        study: The study.
+        author: Name of the headline chains' author (the first model, or the traces' own author); on own
+            chains it is each reader, and the null's is the first model.
+    """
+    specs = study.specs
+    names = study.measure_names
+    cheap = tuple(name for name in names if name in CHEAP)
+    first = specs[0]
+    own = study.author == "own"
+    found = [
+        Cell(spec.name if own else author, spec.name, spec, names, "headline") for spec in specs
+    ]
+    if study.null_reader == "scaled":
+        name = f"{first.name}@logits={NULL_SCALE:g}"
+        scaled = replace(first, name=name, logit_scale=first.logit_scale * NULL_SCALE)
+        found.insert(1, Cell(author, scaled.name, scaled, names, "null"))
+    if study.traces is None and not own:
+        for spec in specs[1:]:
+            found.append(Cell(spec.name, spec.name, spec, cheap, "own"))
+            found.append(Cell(spec.name, first.name, first, cheap, "own"))
+            if EVALUATED in names:
+                others = (other for other in specs[1:] if other is not spec)
+                found += [Cell(spec.name, o.name, o, (EVALUATED,), "own") for o in others]
+    order = {cell.reader: index for index, cell in reversed(list(enumerate(found)))}
+    return tuple(sorted(found, key=lambda cell: order[cell.reader]))

@@ -1,0 +1,76 @@
+"""`summary.json`: the stable, documented form of what was found (schema in `docs/summary.md`).
+
+It holds no duration, no time of day and no path of this machine, so that a resumed run gives it again byte for byte.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mechcot.compare.findings import Finding, Tables, judged_cards, not_judged, null_name, nulls
+from mechcot.compare.models import Models
+from mechcot.compare.study import Study
+from mechcot.core.trace import Trace
+from mechcot.stats.contrast import OWN
+from mechcot.stats.tables import records
+
+SCHEMA = 1
+
+
+def summary(
+    study: Study,
+    models: Models,
+    *,
+    author: str | None,
+    written: Sequence[Trace],
+    used: Sequence[Trace],
+    findings: Sequence[Finding],
+    tables: Tables,
+) -> dict[str, Any]:
+    """The whole summary as JSON-able data.
+
+    Args:
+        study: The settings.
+        models: Its models, for names, specs and hashes.
+        author: Who wrote the headline's chains; None for each model's own.
+        written: The headline's chains, judged or not.
+        used: Those that are judged.
+        findings: One per later checkpoint.
+        tables: Readings and scalars of the whole study.
+    """
+    return {
+        "schema": SCHEMA,
+        "models": [
+            {"name": name, "spec": models.specs[name].text, "weights": models.weights_hash(name)}
+            for name in models.names
+        ],
+        "settings": {
+            "seed": study.seed,
+            "n": study.most,
+            "author": study.author,
+            "prompt": study.template,
+            "chains": study.chains,
+            "dtype": study.dtype,
+            "max_tokens": study.max_tokens,
+            "temperature": study.temperature,
+            "measures": list(study.measure_names),
+            **({"left_out": dict(study.left_out)} if study.left_out else {}),
+        },
+        "author": author or OWN,
+        "chains_written": len(written),
+        "chains_used": len(used),
+        "comparisons": [_comparison(study, finding) for finding in findings],
+        "nulls": records(nulls(tables, author=author)),
+        "not_judged": records(not_judged(tables)),
+        "cards": {card.name: asdict(card) for card in judged_cards(study)},
+    }
+
+
+def _comparison(study: Study, finding: Finding) -> dict[str, Any]:
+    own = finding.own if finding.same else finding.headline
+    return {
+        "null": finding.after == null_name(study),
+        "same_chains": finding.headline.summary() if finding.same else None,
+        "own_chains": None if own is None else own.summary(),
+        "strata": records(finding.strata),
+    }

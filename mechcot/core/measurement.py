@@ -1,0 +1,200 @@
+"""A reading: all that one measure says about one trace read by one model, stored as one file.
+
+The file is safetensors (arrays) with one JSON string of metadata; no pickle. It is written to a
+temporary name and moved, so that a killed process leaves either the whole file or none.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from mechcot.core.display import Displayed
+from mechcot.core.errors import UserError
+from mechcot.core.step_arrays import KINDS, Result
+from mechcot.core.store import write_bytes
+from mechcot.core.trace import Trace
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, repr=False)
+class Reading(Displayed):
+    """One measure on one trace by one reader.
+
+    Attributes:
+        measure: Card name.
+        trace: Trace id.
+        item: Problem id: the unit of the paired statistics.
+        author: Who wrote the chain.
+        reader: Who read it.
+        value: Headline value in the card's unit; NaN when not measurable (then `reason` says why).
+        reason: Why there is no value, else "".
+        scalars: Further named numbers (nulls, gates, ceilings): `identity`, `null_random`, ...
+        results: Named arrays.
+        seconds: Wall time spent.
+        notes: Named texts, such as the answer that was read.
+        unit: Unit of the headline value.
+    """
+
+    measure: str
+    trace: str
+    item: str
+    author: str
+    reader: str
+    value: float
+    reason: str = ""
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    results: Mapping[str, Result] = field(default_factory=dict)
+    seconds: float = 0.0
+    notes: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
+
+    @classmethod
+    def without_value(cls, measure: str, trace: Trace, *, reader: str, reason: str) -> "Reading":
+        """What stands for a measure that a trace or a model does not allow.
+
+        Args:
+            measure: Name of the measure.
+            trace: The trace.
+            reader: Name of the model.
+            reason: Why there is no value.
+        """
+        return cls(
+            measure=measure,
+            trace=trace.id,
+            item=trace.problem.id,
+            author=trace.author,
+            reader=reader,
+            value=math.nan,
+            reason=reason,
+        )
+
+    def __getitem__(self, name: str) -> Result:
+        """One of the arrays.
+
+        Raises:
+            UserError: There is no array of that name.
+        """
+        if name not in self.results:
+            msg = f"{self.measure} has no array {name!r} here; it has {', '.join(self.results) or 'none'}"
+            raise UserError(msg)
+        return self.results[name]
+
+    def __repr__(self) -> str:
+        value = (
+            f"not measurable ({self.reason})" if self.reason else f"{self.value:.4g} {self.unit}"
+        )
+        lines = [f"{self.measure}: {value.strip()}; trace {self.trace} read by {self.reader}"]
+        if self.scalars:
+            numbers = ", ".join(f"{name} {number:.4g}" for name, number in self.scalars.items())
+            lines.append(f"  beside it: {numbers}")
+        if self.results:
+            lines.append(f"  arrays: {', '.join(self.results)}")
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The headline value and every scalar: one row each, with `measure`, `name`, `value`, `trace`, `author` and `reader`."""
+        numbers = {"value": self.value, **self.scalars}
+        about = {"trace": self.trace, "author": self.author, "reader": self.reader}
+        return pd.DataFrame(
+            [
+                {"measure": self.measure, "name": name, "value": number} | about
+                for name, number in numbers.items()
+            ]
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the reading to `path` in one atomic move."""
+        meta = {
+            "schema": SCHEMA,
+            "measure": self.measure,
+            "trace": self.trace,
+            "item": self.item,
+            "author": self.author,
+            "reader": self.reader,
+            "value": _known(self.value),
+            "reason": self.reason,
+            "scalars": {key: _known(v) for key, v in self.scalars.items()},
+            "seconds": self.seconds,
+            "notes": dict(self.notes),
+            "unit": self.unit,
+            "results": {
+                key: {
+                    "kind": type(result).__name__,
+                    "name": result.name,
+                    "unit": result.unit,
+                    "tokens": result.tokens,
+                    "labels": {axis: list(values) for axis, values in result.labels.items()},
+                }
+                for key, result in self.results.items()
+            },
+        }
+        arrays = {key: np.ascontiguousarray(r.values) for key, r in self.results.items()}
+        text = json.dumps(meta, sort_keys=True, allow_nan=False)
+        write_bytes(path, save(arrays, metadata={"reading": text}))
+
+    @classmethod
+    def load(cls, path: Path) -> "Reading":
+        """Read a reading back.
+
+        Raises:
+            UserError: The file is damaged or of another schema.
+        """
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                meta = json.loads((file.metadata() or {}).get("reading", "{}"))
+                arrays = {key: file.get_tensor(key) for key in meta.get("results", ())}
+        except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            msg = f"{path}: expected a reading, the file is damaged ({error}); remove it and run again"
+            raise UserError(msg) from error
+        if meta.get("schema") != SCHEMA:
+            msg = f"{path}: expected reading schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
+            raise UserError(msg)
+        try:
+            return cls._of(meta, arrays)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            msg = f"{path}: expected a reading, something of it is missing ({type(error).__name__}: {error}); remove it and run again"
+            raise UserError(msg) from error
+
+    @classmethod
+    def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Reading":
+        results = {
+            key: KINDS[about["kind"]](
+                values=arrays[key],
+                measure=meta["measure"],
+                name=about["name"],
+                unit=about["unit"],
+                trace=meta["trace"],
+                reader=meta["reader"],
+                tokens=about["tokens"],
+                labels={axis: tuple(values) for axis, values in about["labels"].items()},
+            )
+            for key, about in meta["results"].items()
+        }
+        return cls(
+            measure=meta["measure"],
+            trace=meta["trace"],
+            item=meta["item"],
+            author=meta["author"],
+            reader=meta["reader"],
+            value=math.nan if meta["value"] is None else meta["value"],
+            reason=meta["reason"],
+            scalars={k: math.nan if v is None else v for k, v in meta["scalars"].items()},
+            results=results,
+            seconds=meta["seconds"],
+            notes=meta["notes"],
+            unit=meta.get("unit", ""),
+        )
+
+
+def _known(value: float) -> float | None:
+    """A number as JSON has it; None where it is NaN or infinite."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""The trace explorer, of a run folder or of measurements in memory."""

@@ -1,0 +1,332 @@
+"""A finished run, or readings in memory -> the trace explorer.
+
+Every number stands in a reading; which step carries the answer is derived in `mechcot.explore.critical_step`.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mechcot.argument_checks import check_run
+from mechcot.core.card import MeasureCard
+from mechcot.core.errors import UserError
+from mechcot.core.measurement import Reading
+from mechcot.core.step_arrays import HeadSteps, LayerSteps, StepMatrix
+from mechcot.core.store import read_json, read_traces
+from mechcot.core.trace import Trace
+from mechcot.explore.critical_step import carrier, lead_key, strongest
+from mechcot.explore.feature_tracks import strips_of_run
+from mechcot.measures.registry import MEASURES
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.view.pages.explorer import Explorer
+from mechcot.view.pages.explorer_data import (
+    ExplorerData,
+    FeatureStrip,
+    Grid,
+    ItemView,
+    Line,
+    StepCard,
+    StepValues,
+)
+
+KINDS_OF_GRID: Mapping[type, Literal["steps", "layers", "heads"]] = {
+    StepMatrix: "steps",
+    LayerSteps: "layers",
+    HeadSteps: "heads",
+}
+ByReader = Mapping[str, Mapping[str, Reading]]
+"""Readings of one trace, by reader and measure."""
+
+
+def explore(
+    run: Path | str,
+    *,
+    items: Sequence[str] | None = None,
+    dictionary: Path | str | None = None,
+    features: Sequence[int] | None = None,
+    device: str = "auto",
+    asking: Asking = AS_FOUND,
+) -> Explorer:
+    """Open a run folder of `mechcot compare`.
+
+    Args:
+        run: The folder.
+        items: Problem ids to show; None for all.
+        dictionary: A sparse dictionary (folder, or RELEASE/ID of SAE-Lens) whose features shall be shown along the
+            tokens; the models are then loaded again and read every trace once. None: no features, no model is loaded.
+        features: Numbers of its features; None: chosen, see `mechcot.explore.feature_tracks`.
+        device: Where the models are loaded: `auto`, `cpu`, `cuda`, ...
+        asking: How answers are asked for and read, where models are loaded.
+
+    Raises:
+        UserError: The folder is not a finished run, an id or a feature is unknown, the dictionary does not fit, or a
+            model is no longer what the run read.
+    """
+    folder = Path(run)
+    check_run(folder)
+    about = read_json(folder / "summary.json", what="the summary of a run")
+    if not {"author", "models"} <= about.keys():
+        msg = f"{folder / 'summary.json'}: expected the summary of a run with author and models, found {sorted(about)[:5]}"
+        raise UserError(msg)
+    manifest = folder / "manifest.json"
+    command = read_json(manifest, what="the manifest of a run") if manifest.is_file() else {}
+    traces = read_traces(folder / "traces.jsonl")
+    if items is not None:
+        traces = _chosen(traces, items)
+    if about["author"] is not None:
+        traces.sort(key=lambda trace: trace.author != about["author"])
+    names = tuple(model["name"] for model in about["models"])
+    readings = _readings(folder)
+    strips: Mapping[str, FeatureStrip] = {}
+    if dictionary is not None:
+        read_by: dict[str, set[str]] = {}
+        for reading in readings:
+            read_by.setdefault(reading.trace, set()).add(reading.reader)
+        strips = strips_of_run(
+            about["models"],
+            traces,
+            dictionary=dictionary,
+            features=features,
+            read_by=read_by,
+            device=device,
+            asking=asking,
+        )
+    return explorer(
+        traces,
+        readings,
+        readers=names,
+        title=" → ".join(names),
+        source=str(command.get("command") or folder.name),
+        strips=strips,
+    )
+
+
+def _readings(folder: Path) -> list[Reading]:
+    """The readings that the run's report rests on; the folder may hold those of earlier runs as well.
+
+    Raises:
+        UserError: The list of them is damaged, or one is not there.
+    """
+    index = folder / "results" / "readings.parquet"
+    try:
+        names = pd.read_parquet(index, columns=["file"])["file"]
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"{index}: expected the readings of a run by this version of mechcot ({error}); run `mechcot compare` again"
+        raise UserError(msg) from error
+    there = {
+        p.relative_to(folder).as_posix(): p for p in (folder / "readings").rglob("*.safetensors")
+    }
+    found = []
+    for name in sorted({str(name) for name in names if name}):
+        if name not in there:
+            msg = f"{folder}: the reading {name} is missing; run `mechcot compare` again, it takes only what is not there"
+            raise UserError(msg)
+        found.append(Reading.load(there[name]))
+    return found
+
+
+def explorer(
+    traces: Sequence[Trace],
+    readings: Iterable[Reading],
+    *,
+    readers: Sequence[str],
+    title: str = "Trace explorer",
+    source: str = "",
+    strips: Mapping[str, FeatureStrip] | None = None,
+) -> Explorer:
+    """Show traces and what was read about them.
+
+    Args:
+        traces: The traces; one without any reading is left out.
+        readings: Readings of any traces, measures and readers; what does not belong is passed over.
+        readers: Names of the models to show, the reference first.
+        title: Title of the page.
+        source: Where the numbers come from.
+        strips: By trace id, features along its tokens, as `mechcot.explore.feature_tracks.strips` gives them.
+
+    Raises:
+        UserError: No trace has a reading by one of the readers.
+    """
+    found: dict[str, dict[str, dict[str, Reading]]] = {}
+    for reading in readings:
+        if reading.reader in readers:
+            found.setdefault(reading.trace, {}).setdefault(reading.reader, {})[reading.measure] = (
+                reading
+            )
+    items = tuple(
+        _item(trace, found[trace.id], readers, (strips or {}).get(trace.id))
+        for trace in traces
+        if trace.id in found
+    )
+    if not items:
+        msg = f"no reading of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
+        raise UserError(msg)
+    return Explorer(ExplorerData(title, source, tuple(readers), items))
+
+
+def _chosen(traces: Sequence[Trace], items: Sequence[str]) -> list[Trace]:
+    known = {trace.problem.id for trace in traces}
+    for item in items:
+        if item not in known:
+            msg = f"unknown item {item!r}; this run has {', '.join(sorted(known)[:8])}, ..."
+            raise UserError(msg)
+    return [trace for trace in traces if trace.problem.id in set(items)]
+
+
+def _item(
+    trace: Trace, found: ByReader, readers: Sequence[str], strip: FeatureStrip | None
+) -> ItemView:
+    by_reader = {name: found[name] for name in readers if name in found}
+    values = _step_values(trace, by_reader)
+    carried = {name: carrier(values, name) for name in by_reader}
+    chain = trace.chain_steps
+    return ItemView(
+        trace=trace.id,
+        author=trace.author,
+        question=trace.problem.question,
+        reference=trace.problem.answer,
+        stated=trace.answer.text or "",
+        prompt_tokens=trace.prompt_length,
+        tokens=len(trace),
+        steps=tuple(
+            StepCard(
+                text=step.text,
+                kind=step.kind.value if step.phase.value == "chain" else "answer",
+                tokens=(step.tokens.start, step.tokens.stop),
+                chars=(step.chars.start, step.chars.stop),
+            )
+            for step in trace.steps
+        ),
+        n_chain=len(chain),
+        lines={
+            name: line
+            for name, each in by_reader.items()
+            if (line := _line(each.get("early_answering"))) is not None
+        },
+        values=values,
+        grids=_grids(by_reader, n=len(chain)),
+        facts={name: _facts(each) for name, each in by_reader.items()},
+        answers={name: _answers(each.get("gates")) for name, each in by_reader.items()},
+        sentences={name: sentence for name, (sentence, _, _) in carried.items()},
+        carrier={name: step for name, (_, step, _) in carried.items()},
+        lead=lead_key(values, [key for _, _, key in carried.values()]),
+        strip=strip,
+    )
+
+
+def _line(reading: Reading | None) -> Line | None:
+    if reading is None or "soft" not in reading.results:
+        return None
+    hard = reading.results["hard"].values
+    unequal = np.flatnonzero(hard < 1)
+    after = int(unequal[-1]) + 1 if len(unequal) else 0
+    return Line(
+        soft=reading.results["soft"].values,
+        area=reading.value,
+        fixed=after if after < len(hard) else None,
+    )
+
+
+def _cards() -> Iterator[MeasureCard]:
+    """The cards of all measures, in the order of tables."""
+    return (measure.card for measure in MEASURES.values())
+
+
+def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
+    n, made = len(trace.chain_steps), []
+    shown = [(card.name, array) for card in _cards() for array in card.arrays if array.title]
+    for measure, array in sorted(shown, key=lambda pair: not pair[1].carries):
+        name = array.name
+        rows = {
+            reader: _along_steps(readings[measure], name, n)
+            for reader, readings in by_reader.items()
+            if measure in readings and name in readings[measure].results
+        }
+        if not rows:
+            continue
+        made.append(
+            StepValues(
+                key=f"{measure}/{name}",
+                title=array.title,
+                meaning=array.meaning,
+                unit=_unit(by_reader, measure, name),
+                smallest=MEASURES[measure].card.smallest_effect if array.carries else math.nan,
+                by_reader=rows,
+                null={
+                    reader: by_reader[reader][measure].scalars["null_random"]
+                    for reader in rows
+                    if array.carries and "null_random" in by_reader[reader][measure].scalars
+                },
+            )
+        )
+    both = strongest(made)
+    return tuple(made) if both is None else (both, *made)
+
+
+def _unit(by_reader: ByReader, measure: str, name: str) -> str:
+    return next(
+        readings[measure].results[name].unit
+        for readings in by_reader.values()
+        if measure in readings and name in readings[measure].results
+    )
+
+
+def _along_steps(reading: Reading, name: str, n: int) -> np.ndarray:
+    """One value per step: a curve by its rises, layers x steps at the first layer's input."""
+    result = reading.results[name]
+    if result.axes == ("after",):
+        return np.diff(result.values)
+    if result.axes == ("step",):
+        return result.values
+    row = np.full(n, np.nan)
+    row[[int(step) for step in result.labels["step"]]] = result.values[0]
+    return row
+
+
+def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
+    made = []
+    pictures = [(card.name, array) for card in _cards() for array in card.arrays if array.picture]
+    for measure, array in pictures:
+        name = array.name
+        found = {
+            reader: readings[measure].results[name]
+            for reader, readings in by_reader.items()
+            if measure in readings and name in readings[measure].results
+        }
+        if not found:
+            continue
+        first = next(iter(found.values()))
+        kind = KINDS_OF_GRID[type(first)]
+        columns: Any = range(n) if kind == "steps" else map(int, first.labels["step"])
+        made.append(
+            Grid(
+                key=f"{measure}/{name}",
+                title=array.picture,
+                unit=first.unit,
+                kind=kind,
+                columns=tuple(columns),
+                by_reader={reader: result.values for reader, result in found.items()},
+            )
+        )
+    return tuple(made)
+
+
+def _facts(readings: Mapping[str, Reading]) -> tuple[tuple[str, float, str], ...]:
+    return tuple(
+        (MEASURES[name].card.title, readings[name].value, MEASURES[name].card.unit)
+        for name in MEASURES
+        if name in readings and name != "gates"
+    )
+
+
+def _answers(gates: Reading | None) -> tuple[tuple[str, str], ...]:
+    notes = {} if gates is None else gates.notes
+    return tuple(
+        (what, notes[key] or "none read")
+        for what, key in (("with the chain", "answer"), ("without", "answer_without"))
+        if key in notes
+    )

@@ -1,0 +1,235 @@
+"""`mechcot influence`: who listens to which step, by kind, before and after.
+
+    relative[l, h, j, i]  = mass[l, h, j, i] / (tokens of j / tokens that i sees)
+    corrected             = relative / E[relative | distance, length]                 (mechcot.influence.expected_mass)
+    received[l, h, j]     = mean over later chain steps i of corrected[l, h, j, i]
+    pooled[j]             = mean over layers and heads
+
+Traces are read one by one; what is kept of each is folded by distance (mechcot.influence.folded_mass). Heads that listen to few steps:
+mechcot.influence.receiver_heads.
+
+Relative mass comes first because a later target sees more text: with even attention a model without any interest would seem to ignore whatever comes late.
+1 is what a step of this length at this distance receives on average in the other traces, both models together. The question
+and the first token (attention sink) are no sources; the answer's own attention stands beside, as `answer`. By kind: mean over the steps of a kind
+in a trace, then over traces, whose intervals are bootstrapped over traces. "Ignored" steps often just come after the answer, so every number
+is also given before and after the first statement of the right answer (that statement itself counts as before; chains that never state it
+count in neither).
+
+DIR/ gets steps.parquet (one row per model, trace and step), heads.parquet (per layer, head and kind), influence.json and index.html.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from tqdm.auto import tqdm
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
+from mechcot.core.trace import Trace
+from mechcot.influence.expected_mass import Null
+from mechcot.influence.folded_mass import Folded
+from mechcot.influence.receiver_heads import head_scores, receivers
+from mechcot.influence.step_weights import attention_mass
+from mechcot.model.loading.preflight import preflight, rendered
+from mechcot.model.reasoner import Reasoner
+from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.tasks import first_right_step
+from mechcot.view.pages.influence import page
+
+STRATA = ("all", "before", "after")
+UNSTATED = "unstated"
+"""Place of the steps of a chain in which no statement of the right answer was found."""
+
+
+def run(
+    readers: Sequence[Reasoner], traces: Sequence[Trace], *, out: Path, seed: int
+) -> dict[str, Any]:
+    """Read every trace with every model and write the folder; gives what influence.json holds.
+
+    Args:
+        readers: One model, or two: before and after.
+        traces: The traces.
+        out: Folder; attention that was read already is not read again.
+        seed: Seed of the resampling.
+
+    Raises:
+        UserError: No trace can be read by all models, or one is not fit (`mechcot.model.loading.preflight`).
+    """
+    for reader in readers:
+        preflight(reader, rendered(reader, traces))
+    kept, every, left_out = _read(readers, traces, out=out)
+    steps, heads = [], []
+    names = [reader.name for reader in readers]
+    scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    empty = np.zeros((0, 0, 0))  # traces, layers, heads
+    for trace, paths in kept:
+        found = [Folded.load(path) for path in paths]
+        others = every
+        for mine in found:  # another item means another trace, whoever reads it
+            others = others.plus(mine.null, sign=-1)
+        for name, mine in zip(names, found, strict=True):
+            values, answer = mine.received(others)
+            steps += step_rows(trace, values, answer, reader=name)
+            heads += _head_rows(trace, values, reader=name)
+            empty = np.zeros((0, *np.shape(values)[:2]))
+            score = head_scores(values)
+            if score is not None:
+                scores[name].append(score)
+    table = pd.DataFrame(steps)
+    stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
+    result = nan_to_none(
+        {
+            "models": names,
+            "n": len(kept),
+            "unstated": int(table.loc[table["place"] == UNSTATED, "trace"].nunique()),
+            "left_out": left_out,
+            "kinds": by_kind(table, models=names, seed=seed),
+            "receivers": receivers(stacked, models=names, seed=seed),
+        }
+    )
+    write_bytes(out / "steps.parquet", table.to_parquet(index=False))
+    columns = ["reader", "layer", "head", "kind", "received"]
+    frame = pd.DataFrame(heads, columns=columns).groupby(columns[:-1], as_index=False)
+    write_bytes(out / "heads.parquet", frame["received"].mean().to_parquet(index=False))
+    write_json(out / "influence.json", result)
+    write_text(out / "index.html", page(result))
+    return result
+
+
+def step_rows(
+    trace: Trace,
+    received: Float[np.ndarray, "layer head step"],
+    answer: Float[np.ndarray, "layer head step"],
+    *,
+    reader: str,
+) -> list[dict[str, Any]]:
+    """One row per chain step: kind, place, pooled received attention, the answer's own.
+
+    Args:
+        trace: The chain.
+        received: Corrected attention from later steps; 1 is what such a step receives on average.
+        answer: The same from the token that predicts the answer.
+        reader: Name of the model that read.
+
+    Returns:
+        `place` is `before` up to the first statement of the right answer and `after` behind it; `unstated` everywhere in a chain that never
+        states it, which is neither.
+    """
+    pooled, asked = received.mean((0, 1)), answer.mean((0, 1))
+    right = first_right_step(trace)
+    return [
+        {
+            "reader": reader,
+            "trace": trace.id,
+            "step": step.index,
+            "kind": step.kind.value,
+            "place": _place(step.index, right),
+            "received": float(pooled[step.index]),
+            "answer": float(asked[step.index]),
+        }
+        for step in trace.chain_steps
+    ]
+
+
+def _place(step: int, right: int | None) -> str:
+    if right is None:
+        return UNSTATED
+    return "before" if step <= right else "after"
+
+
+def _head_rows(
+    trace: Trace, received: Float[np.ndarray, "layer head step"], *, reader: str
+) -> list[dict[str, Any]]:
+    kinds = np.array([step.kind.value for step in trace.chain_steps])
+    rows = []
+    for kind in sorted(set(kinds)):
+        here = received[:, :, (kinds == kind) & np.isfinite(received[0, 0])]
+        if here.shape[-1]:
+            for (layer, head), value in np.ndenumerate(here.mean(-1)):
+                rows.append(
+                    {"reader": reader, "layer": layer, "head": head, "kind": kind}
+                    | {"received": float(value)}
+                )
+    return rows
+
+
+def by_kind(table: pd.DataFrame, *, models: Sequence[str], seed: int) -> list[dict[str, Any]]:
+    """Mean received attention of every kind, by model and stratum, and after - before.
+
+    Args:
+        table: Rows as `step_rows` gives them.
+        models: One name, or before and after.
+        seed: Seed of the resampling.
+
+    Returns:
+        Rows with `model` (a name, or `change`), `kind`, `stratum`, `mean`, `low`, `high`, `n` (traces that have such a step).
+    """
+    rows = []
+    for stratum in STRATA:
+        part = table if stratum == "all" else table[table["place"] == stratum]
+        part = part.dropna(subset=["received"])
+        items = part.groupby(["kind", "trace", "reader"])["received"].mean().unstack("reader")
+        for kind in sorted(items.index.get_level_values("kind").unique()):
+            wide = items.loc[kind].dropna()
+            if not len(wide):
+                continue
+            columns = {name: wide[name] for name in models}
+            if len(models) == 2:
+                columns["change"] = wide[models[1]] - wide[models[0]]
+            for name, values in columns.items():
+                found = bootstrap_mean(values.to_numpy(float), seed=seed, purpose="influence")
+                rows.append(
+                    {"model": name, "kind": kind, "stratum": stratum, "n": found.n}
+                    | {"mean": found.mean, "low": found.low, "high": found.high}
+                )
+    return rows
+
+
+def _read(
+    readers: Sequence[Reasoner], traces: Sequence[Trace], *, out: Path
+) -> tuple[list[tuple[Trace, list[Path]]], Null, list[dict[str, str]]]:
+    """Where each trace's attention lies, what all of them have together, and what is left out; one trace is held at a time."""
+    kept, left_out = [], []
+    every = Null({}, {})
+    shapes: set[tuple[int, ...]] = set()
+    for trace in tqdm(traces, desc="attention", unit="trace"):
+        try:
+            paths = [_fold(reader, trace, out=out) for reader in readers]
+        except NotMeasurable as error:
+            left_out.append({"id": trace.id, "reason": str(error)})
+            continue
+        for path in paths:
+            mine = Folded.load(path)
+            shapes.add(mine.sums.shape[:2])
+            every = every.plus(mine.null) if len(shapes) == 1 else every
+        if len(shapes) > 1:
+            told = " and ".join(f"{n} layers of {heads} heads" for n, heads in sorted(shapes))
+            msg = f"attention is compared head by head, but the models have {told}; give two models of one architecture"
+            raise UserError(msg)
+        kept.append((trace, paths))
+    if not kept:
+        reasons = sorted({each["reason"] for each in left_out})
+        msg = f"none of the {len(traces)} traces can be read: {'; '.join(reasons)}"
+        raise UserError(msg)
+    return kept, every, left_out
+
+
+def _fold(reader: Reasoner, trace: Trace, *, out: Path) -> Path:
+    """The file with the attention of one trace, read now if it is not there."""
+    seen = reader.view(trace)
+    key = digest(
+        "folded, relative",
+        reader.weights_hash,
+        reader.cue.text,
+        list(seen.ids),
+        seen.prompt_length,
+        [s.tokens.stop for s in seen.steps],
+    )
+    path = out / "items" / f"{key}.safetensors"
+    if not path.is_file():
+        Folded.of(attention_mass(reader, seen)).write(path)
+    return path

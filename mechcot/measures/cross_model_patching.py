@@ -1,0 +1,143 @@
+"""Cross-model patching: one checkpoint's states written into the other, at the same tokens.
+
+    effect[l, j] = p(y | donor's states over step j at the input of block l) - p(y | the host's own states written there)
+
+in both directions, y = the first token of the first model's own answer, text the same in both. Patched and unpatched rows run
+on one kernel path, so a model patched into itself gives exactly 0. At most 8 steps, evenly spaced; beside them the whole chain
+at once. The output of the last block is not patched: away from the predicting position it is 0 by construction.
+    value = mean over both directions and the steps of the largest over layers of |effect|
+Source: ours; cf. Prakash et al. 2024 (CMAP, arXiv 2402.14811).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.measurement import Reading
+from mechcot.core.step_arrays import LayerSteps, LayerVector
+from mechcot.core.store import tokens_digest
+from mechcot.core.trace import Phase, Trace
+from mechcot.measures.inputs import Inputs, Timer, reference
+from mechcot.measures.own_answer import own_answer
+from mechcot.model.activations.capture import capture
+from mechcot.model.internals.sites import Site
+from mechcot.model.interventions import Intervention, Replace
+from mechcot.model.prefix.prefix import Prefix
+from mechcot.model.reasoner import Reasoner
+
+STEPS = 8
+States = tuple[Float[Tensor, "token d_model"], ...]
+
+CARD = MeasureCard(
+    name="cross_model_patching",
+    title="Cross-model patching",
+    question="Do one checkpoint's states of a step change the other's answer?",
+    formula=(
+        "mean over both directions and steps of the largest over layers of |p(answer | donor's states over the step) - "
+        "p(answer | own states)|"
+    ),
+    unit="probability",
+    low=0.0,
+    high=1.0,
+    direction=0,
+    source="ours; cf. Prakash et al. 2024 (arXiv 2402.14811)",
+    deviations="Both directions, but one answer, the first model's: swapping the models changes the number. The host's own states, written the same way, are the reference.",
+    confounds="Models that drifted apart no longer read each other's states: that moves the answer too. A maximum over layers.",
+    cost="6 forwards, and 4 partial forwards of `layers` rows for each of up to 8 steps and the whole chain",
+    smallest_effect=0.1,
+    rank=17,
+    forwards=(80.0, 0.0),
+)
+
+
+def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    """Read one trace with the reference model (`inputs.against`) and the reader.
+
+    Args:
+        after: The reader.
+        trace: A chain in its tokens.
+        inputs: `against`, `seed` (of the control) and `answer_tokens`.
+
+    Raises:
+        NotMeasurable: The chain is empty, the reference gives no answer, or the models are not of one architecture.
+    """
+    before = reference(inputs, after)
+    timer = Timer.start(measure=CARD.name, trace=trace, reader=after.name)
+    token = own_answer(before, trace, inputs).answer[0]
+    chain = trace.ids[: trace.cuts()[-1]]
+    ids = (*chain, *before.cue_after(chain))
+    steps = trace.chain_steps
+    chosen = sorted({round(x) for x in np.linspace(0, len(steps) - 1, min(STEPS, len(steps)))})
+    places = [tuple(steps[j].tokens.positions()) for j in chosen]
+    places = [at for at in places if at]
+    chosen = [j for j in chosen if len(steps[j].tokens)]
+    whole = tuple(trace.phase(Phase.CHAIN).positions())
+    control = _control(trace, places[-1], seed=inputs.seed)
+    states = {id(model): _states(model, ids) for model in (before, after)}
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
+    about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
+    labels = {"step": tuple(float(j) for j in chosen)}
+    results, scalars, tops = {}, {}, []
+    for way, donor, host in (
+        ("before_into_after", before, after),
+        ("after_into_before", after, before),
+    ):
+        prefix = host.prefix(ids)
+        both = states[id(donor)], states[id(host)]
+        grid = np.stack([_effect(prefix, at, *both, token=token) for at in places], axis=1)
+        chain = _effect(prefix, whole, *both, token=token)
+        tops.append(np.abs(grid).max(axis=0).mean())
+        results[way] = LayerSteps(values=grid, name=way, labels=labels, **about)
+        results[f"{way}_chain"] = LayerVector(values=chain, name=f"{way}_chain", **about)
+        null = np.abs(_effect(prefix, control, *both, token=token)).max() if control else math.nan
+        scalars |= {
+            f"{way}_chain": float(chain[np.abs(chain).argmax()]),
+            f"null_{way}": float(null),
+        }
+        if host is before:
+            same = _effect(prefix, places[-1], both[1], both[1], token=token)
+            scalars["identity"] = float(np.abs(same).max())
+    return timer.reading(value=float(np.mean(tops)), scalars=scalars, results=results)
+
+
+def _states(model: Reasoner, ids: Sequence[int]) -> States:
+    """The states at every block's input."""
+    layers = range(model.model.config.get_text_config().num_hidden_layers)
+    sites = [Site("resid_pre", layer) for layer in layers]
+    found = capture(model, ids, sites)
+    return tuple(found[site] for site in sites)
+
+
+def _effect(
+    prefix: Prefix, at: Sequence[int], donor: States, own: States, *, token: int
+) -> Float[np.ndarray, " layer"]:
+    """Per layer: what the donor's states at some positions change, against the host's own written there."""
+    patched, kept = (_answered(prefix, at, states, token=token) for states in (donor, own))
+    return patched - kept
+
+
+def _answered(
+    prefix: Prefix, at: Sequence[int], states: States, *, token: int
+) -> Float[np.ndarray, " layer"]:
+    """Probability of a token behind the cue with some states written in, one row per layer."""
+    start = min(at)
+    under = [
+        [Intervention(Site("resid_pre", layer), tuple(at), Replace(rows[list(at)]))]
+        for layer, rows in enumerate(states)
+    ]
+    hidden = prefix.rest(start, rows=[prefix.ids[start:]] * len(under), under=under)
+    return prefix.unembed(hidden[:, -1])[:, token].exp().double().cpu().numpy()
+
+
+def _control(trace: Trace, at: Sequence[int], *, seed: int) -> tuple[int, ...]:
+    """As many random tokens of the question as a step has, the first token left out; empty when too few."""
+    pool = range(1, trace.prompt_length)
+    if len(pool) < len(at):
+        return ()
+    chosen = np.random.default_rng(seed).choice(pool, size=len(at), replace=False)
+    return tuple(sorted(int(p) for p in chosen))

@@ -1,0 +1,75 @@
+"""Gates: what must hold before any other number may be believed.
+
+Accuracy with the chain, without it and with another item's chain (chance), whether an answer could
+be read, how long the chain is, and how off-policy its text is for this reader (nats per token).
+"""
+
+import math
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.measurement import Reading
+from mechcot.core.trace import Phase, Trace
+from mechcot.measures.inputs import Inputs, Timer
+from mechcot.model.generation.ask_answer import ask
+from mechcot.model.reasoner import Reasoner
+from mechcot.text.answers import same_answer
+
+CARD = MeasureCard(
+    name="gates",
+    title="Gates",
+    question="Can the other numbers be believed for this model on this text?",
+    formula="accuracy with, without and with another item's chain; parse rate; nats per chain token",
+    unit="share",
+    low=0.0,
+    high=1.0,
+    direction=0,
+    source="Bentham et al. 2024 (arXiv 2402.14897) for disguised accuracy",
+    deviations="none",
+    confounds="none",
+    cost="2 forwards of the trace",
+    rank=1,
+    forwards=(3.0, 0.0),
+)
+
+
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    """Read one trace; a chain without steps still gives a reading.
+
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `other`, without which `acc_other` is NaN, and `answer_tokens`.
+    """
+    timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
+    cuts = trace.cuts()
+    prefix = reader.prefix(trace.ids[: cuts[-1]])
+    none, full = ask(reader, prefix, (cuts[0], cuts[-1]), max_new=inputs.answer_tokens).answers
+    right = trace.problem.answer
+    chain = trace.phase(Phase.CHAIN)
+    nll = math.nan
+    if len(chain):
+        nll = -float(prefix.logprobs()[chain.start : chain.stop].mean())
+    other = math.nan
+    if inputs.other is not None:
+        other_chain = inputs.other.phase(Phase.CHAIN)
+        foreign = inputs.other.ids[other_chain.start : other_chain.stop]
+        swapped = reader.prefix((*trace.ids[: cuts[0]], *foreign))
+        answer = ask(reader, swapped, (len(swapped.ids),), max_new=inputs.answer_tokens).answers[0]
+        other = float(same_answer(answer.text, right))
+    own = trace.answer.text
+    return timer.reading(
+        value=float(same_answer(full.text, right)),
+        scalars={
+            "acc_with": float(same_answer(full.text, right)),
+            "acc_without": float(same_answer(none.text, right)),
+            "acc_other": other,
+            "parsed": float(full.text is not None),
+            "own_correct": float(same_answer(own, right)),
+            "author_parsed": float(own is not None),
+            "finished": float(trace.finished),
+            "chain_nll": nll,
+            "n_tokens": float(len(chain)),
+            "n_steps": float(len(trace.chain_steps)),
+        },
+        notes={"answer": full.text or "", "answer_without": none.text or ""},
+    )

@@ -1,0 +1,106 @@
+"""Information flow: which road does the answer take, past the chain or through it?
+
+Four runs of the same tokens; queries are all tokens from the end of the thought on:
+
+    full         nothing hidden
+    via_chain    the answer cannot see the question
+    no_chain     the answer cannot see the chain
+    no_prompt    nothing after the question can see it, the chain neither
+
+    necessity = JS(full, no_chain),  direct = JS(full, via_chain),  leakage = JS(via_chain, no_prompt)
+    value = necessity in bits: 1 when the answer is a wholly other one without the chain
+
+Mean over the answer's tokens. Leakage says how much of the question stands in the chain's states: a
+decorative chain can pass `via_chain` because of it. The first token and the template's closing tokens
+stay visible. Source: arXiv 2605.24286.
+"""
+
+import math
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.measurement import Reading
+from mechcot.core.trace import Span, Trace
+from mechcot.measures.inputs import Inputs, Timer, unhideable
+from mechcot.measures.own_answer import own_answer
+from mechcot.model.distances import js, kl
+from mechcot.model.interventions import Hide
+from mechcot.model.reasoner import Reasoner
+
+CARD = MeasureCard(
+    name="information_flow",
+    title="Information flow",
+    question="How far does the answer move when it cannot attend to the chain at all?",
+    formula="JS(p(answer), p(answer | chain hidden from the answer's tokens)) / log 2",
+    unit="bits",
+    low=0.0,
+    high=1.0,
+    direction=1,
+    source="arXiv 2605.24286",
+    deviations="Jensen-Shannon for the headline, in bits; KL beside it. The whole prompt but its first token is hidden.",
+    confounds="Hiding is off-policy: attention that has nowhere to go falls on other tokens.",
+    cost="4 forwards of the answer's tokens, 1 of the trace, 1 of the trace without the question",
+    smallest_effect=0.1,
+    rank=7,
+    needs=("hiding",),
+    forwards=(5.0, 0.0),
+)
+
+
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    """Read one trace.
+
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `answer_tokens` only.
+
+    Returns:
+        The reading; without a value, and with the reason, where the family hides nothing.
+
+    Raises:
+        NotMeasurable: The chain is empty or no answer comes after the full chain.
+    """
+    timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
+    if reason := unhideable(reader):
+        return timer.reading(value=math.nan, reason=reason)
+    own = own_answer(reader, trace, inputs)
+    stop = trace.cuts()[-1]
+    ids = (*trace.ids[:stop], *own.asked.cue, *own.answer[:-1])
+    question, chain = Span(1, trace.prompt_length), Span(trace.prompt_length, stop)
+    if not len(question):
+        msg = "the prompt has no tokens that could be hidden"
+        raise NotMeasurable(msg)
+    answering = Span(stop, len(ids))
+    prefix = reader.prefix(ids)
+    nothing = Hide(keys=Span(stop, stop), queries=answering)
+    roads = {
+        "full": [],
+        "again": [],
+        "via_chain": [Hide(keys=question, queries=answering)],
+        "no_chain": [Hide(keys=chain, queries=answering)],
+    }
+    first = len(ids) - len(own.answer) - stop
+    states = {
+        name: prefix.rest(stop, under=[nothing, *hidden])[0][first:]
+        for name, hidden in roads.items()
+    }
+    blind = Hide(keys=question, queries=Span(trace.prompt_length, len(ids)))
+    states["no_prompt"] = prefix.rest(trace.prompt_length, under=[blind])[0][-len(own.answer) :]
+
+    def bits(left: str, right: str) -> float:
+        return float(js(states[left], states[right], prefix.unembed).mean()) / math.log(2)
+
+    def nats(left: str, right: str) -> float:
+        return float(kl(states[left], states[right], prefix.unembed).mean())
+
+    return timer.reading(
+        value=bits("full", "no_chain"),
+        scalars={
+            "identity": bits("full", "again"),
+            "direct": bits("full", "via_chain"),
+            "leakage": bits("via_chain", "no_prompt"),
+            "kl_no_chain": nats("full", "no_chain"),
+            "kl_via_chain": nats("full", "via_chain"),
+        },
+    )

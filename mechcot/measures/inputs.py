@@ -1,0 +1,118 @@
+"""What a measure may need besides the reader and the trace, and the reading it gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from mechcot.core.counterfactual import CounterfactualMaker
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.measurement import Reading
+from mechcot.core.step_arrays import Result
+from mechcot.core.task import MistakeWriter, Paraphraser, SameMeaning
+from mechcot.core.trace import Trace
+from mechcot.model.alike import check_alike
+from mechcot.model.internals.capabilities import lacks
+from mechcot.model.reasoner import Reasoner
+
+DRAWS = 8
+"""Continuations drawn at each place of a chain, unless it is said otherwise."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Per-item inputs, fixed by the study before any model runs.
+
+    Attributes:
+        against: The reference model, for the measures that hold a reader against it; None when it is not at hand.
+        other: A trace of another item, for the null "another item's chain"; None when there is none.
+        maker: Makes counterfactual twins; None when the problems allow none.
+        paraphraser: Says a chain in other words; None when nobody can.
+        mistakes: Makes a step wrong where `maker` has no exact mistake; None when nobody can.
+        meaning: Says whether two steps mean the same; None when nobody can.
+        filler: Text of the filler unit; encoded, its first token fills.
+        seed: Seed of this item's random choices.
+        answer_tokens: Longest answer that is decoded, in tokens.
+        draws: Continuations drawn at each place of a chain.
+    """
+
+    against: Reasoner | None = None
+    other: Trace | None = None
+    maker: CounterfactualMaker | None = None
+    paraphraser: Paraphraser | None = None
+    mistakes: MistakeWriter | None = None
+    meaning: SameMeaning | None = None
+    filler: str = "..."
+    seed: int = 0
+    answer_tokens: int = 16
+    draws: int = DRAWS
+
+
+@dataclass(frozen=True)
+class Timer:
+    """Starts when made; `reading` stamps the seconds since."""
+
+    measure: str
+    trace: Trace
+    reader: str
+    started: float
+
+    @classmethod
+    def start(cls, *, measure: str, trace: Trace, reader: str) -> "Timer":
+        """Start the clock of one measurement.
+
+        Args:
+            measure: Name of the measure.
+            trace: What is read.
+            reader: Name of the model.
+        """
+        return cls(measure, trace, reader, perf_counter())
+
+    def reading(
+        self,
+        *,
+        value: float,
+        reason: str = "",
+        scalars: Mapping[str, float] | None = None,
+        results: Mapping[str, Result] | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> Reading:
+        """The reading of this measurement.
+
+        Args:
+            value: The headline number; NaN when there is none.
+            reason: Why there is none; else empty.
+            scalars: Further numbers by name, nulls and identities among them.
+            results: Arrays by name.
+            notes: Texts by name.
+        """
+        return Reading(
+            measure=self.measure,
+            trace=self.trace.id,
+            item=self.trace.problem.id,
+            author=self.trace.author,
+            reader=self.reader,
+            value=value,
+            reason=reason,
+            scalars=dict(scalars or {}),
+            results=dict(results or {}),
+            seconds=perf_counter() - self.started,
+            notes=dict(notes or {}),
+        )
+
+
+def reference(inputs: Inputs, reader: Reasoner) -> Reasoner:
+    """The model that a reader is held against.
+
+    Raises:
+        NotMeasurable: There is none, or it is not a checkpoint of the reader's architecture.
+    """
+    if inputs.against is None:
+        msg = "no reference model is at hand to hold this one against"
+        raise NotMeasurable(msg)
+    check_alike(inputs.against, reader)
+    return inputs.against
+
+
+def unhideable(reader: Reasoner) -> str:
+    """Why no step can be hidden from this model's later tokens; empty where one can."""
+    return lacks(reader, "hiding")

@@ -1,0 +1,229 @@
+"""Step patching: write the counterfactual run's state where a step states a value, and predict what follows.
+
+The twin has one fact of the question changed and its chain re-evaluated, token for token in the same
+layout. At the span where step j states an intermediate value, the twin's residual stream at the
+input of block l replaces the clean one. Two readouts, never mixed:
+
+    next[l, j]    mean over steps that read j of p(predicted token | patched) - p(same | clean),
+                  later text kept
+    answer[l, j]  p(predicted answer | patched) - p(same | clean), later text kept, only for steps
+                  that feed the answer directly (for others the later text still states the old value)
+    regenerated[l, j]  1 when the answer, with all later text written anew, is the predicted one
+
+    value = mean over the steps that feed the answer of answer[0, j]
+
+`resid_pre.0` is the text edit's twin. The output of the last block is not patched: away from the
+predicting position it is 0 by construction.
+Source: CLB (arXiv 2609.27038).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.measurement import Reading
+from mechcot.core.step_arrays import LayerSteps
+from mechcot.core.store import tokens_digest
+from mechcot.core.trace import Phase, Trace
+from mechcot.measures.counterfactual_runs import Hidden, Runs
+from mechcot.measures.inputs import Inputs, Timer
+from mechcot.model.generation.ask_answer import written_answer
+from mechcot.model.reasoner import Reasoner
+from mechcot.text.answers import same_answer
+
+CARD = MeasureCard(
+    name="step_patching",
+    title="Step patching",
+    question="Does changing the state where the chain states a value move the answer as predicted?",
+    formula=(
+        "mean over steps feeding the answer of p(predicted answer | twin's state at the stated value) "
+        "- p(predicted answer | clean), at the input of the first block, later text kept"
+    ),
+    unit="probability",
+    low=-1.0,
+    high=1.0,
+    direction=1,
+    source="CLB (arXiv 2609.27038)",
+    deviations=(
+        "Headline in probability at the input of the first block (the text edit's twin); predictions "
+        "come from re-evaluated arithmetic, not from another run of the model."
+    ),
+    confounds="Only items with re-evaluable arithmetic count; the rest are reported as not measurable.",
+    cost="2 forwards plus one partial forward of `layers` rows per stated value",
+    smallest_effect=0.15,
+    rank=6,
+    forwards=(20.0, 2.0),
+    arrays=(
+        ArrayCard(
+            name="answer",
+            picture="State changed: the answer",
+            title="state changed (answer)",
+            meaning="gain of the predicted answer when the state at the stated value is the twin's, first block's input, later text kept; read only on steps that feed the answer by the problem's law",
+            carries=True,
+        ),
+        ArrayCard(
+            name="next",
+            picture="State changed: the next statements",
+            title="state changed (next steps)",
+            meaning="gain of the predicted next statements when the state at the stated value is the twin's, first block's input",
+        ),
+        ArrayCard(
+            name="regenerated",
+            picture="State changed, text written anew",
+            title="state changed, text written anew",
+            meaning="1 when the text written anew under the patch ends in the predicted answer",
+        ),
+    ),
+)
+
+
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    """Read one trace.
+
+    Args:
+        reader: The model.
+        trace: A chain in its tokens.
+        inputs: `maker`, `seed` and `answer_tokens`.
+
+    Raises:
+        NotMeasurable: No twin can be made, or no stated value feeds the answer directly.
+    """
+    timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
+    if inputs.maker is None:
+        msg = "these problems have no maker of counterfactuals"
+        raise NotMeasurable(msg)
+    twin = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed)
+    feeders = [s for s in twin.stated if s.answer_kept is not None]
+    if not feeders:
+        msg = "no stated value that changes feeds the answer directly"
+        raise NotMeasurable(msg)
+    runs = Runs.of(reader, trace, twin)
+    steps = tuple(sorted({stated.step for stated in twin.stated}))
+    nexts = np.full((runs.n_layers, len(steps)), np.nan)
+    answers, regenerated = nexts.copy(), nexts.copy()
+    for stated in twin.stated:
+        column = steps.index(stated.step)
+        nexts[:, column], answers[:, column] = _effects(runs, stated)
+    written_anew = _regenerated_choice(twin, seed=inputs.seed)
+    if written_anew is not None:
+        column = steps.index(written_anew.step)
+        regenerated[:, column] = _regenerate(runs, written_anew, max_new=inputs.answer_tokens)
+    about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
+    about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
+    labels = {"step": tuple(float(step) for step in steps)}
+    last = feeders[-1]
+    return timer.reading(
+        value=float(np.nanmean(answers[0])),
+        scalars={
+            "identity": runs.identity(last.tokens.positions()),
+            "noise": runs.noise(last.tokens.positions()),
+            "null_random": _random(runs, last, seed=inputs.seed),
+            "ceiling": _ceiling(runs),
+            "ceiling_fact": _fact(runs),
+            "n_stated": float(len(twin.stated)),
+            "regenerated": float(np.nanmean(regenerated[0])) if written_anew else math.nan,
+        },
+        results={
+            name: LayerSteps(values=values, name=name, labels=labels, **about)
+            for name, values in (("next", nexts), ("answer", answers), ("regenerated", regenerated))
+        },
+    )
+
+
+def _regenerated_choice(twin: Counterfactual, *, seed: int) -> Stated | None:
+    """One stated value, by seed, whose answer after a regenerated tail is predicted."""
+    choices = [s for s in twin.stated if s.answer_regenerated is not None]
+    return choices[seed % len(choices)] if choices else None
+
+
+def _effects(runs: Runs, stated: Stated) -> tuple[np.ndarray, np.ndarray | float]:
+    """Per layer: movement of the dependent tokens, and of the answer (NaN unless fed directly)."""
+    at = tuple(stated.tokens.positions())
+    hidden = runs.rows(at, source=runs.other)
+    moved = [
+        _moved(runs.probability(hidden, start=at[0], at=position, token=token))
+        for position, token in (_first_change(runs, d) for d in stated.dependents)
+    ]
+    nexts = np.mean(moved, axis=0) if moved else np.full(runs.n_layers, np.nan)
+    return nexts, _answer_effect(runs, hidden, start=at[0], answer=stated.answer_kept)
+
+
+def _answer_effect(
+    runs: Runs, hidden: Hidden, *, start: int, answer: str | None
+) -> np.ndarray | float:
+    if answer is None:
+        return math.nan
+    token = runs.answer_token(answer)
+    return _moved(runs.probability(hidden, start=start, at=len(runs.clean.ids), token=token))
+
+
+def _moved(probability: np.ndarray) -> np.ndarray:
+    """Patched rows against the clean last row."""
+    return probability[:-1] - probability[-1]
+
+
+def _first_change(runs: Runs, dependent: Dependent) -> tuple[int, int]:
+    """Position and predicted id of the first token of a dependent that differs from the clean one."""
+    for position, token in zip(dependent.tokens.positions(), dependent.ids, strict=True):
+        if runs.trace.ids[position] != token:
+            return position, token
+    return dependent.tokens.start, dependent.ids[0]
+
+
+def _regenerate(runs: Runs, stated: Stated, *, max_new: int) -> np.ndarray:
+    """Per layer: 1 when the tail and answer written anew under the patch give the predicted answer."""
+    at = tuple(stated.tokens.positions())
+    under = [[runs.patch(layer, at, source=runs.other)] for layer in range(runs.n_layers)]
+    row = runs.trace.ids[at[0] : at[-1] + 1]
+    room = len(runs.trace.ids) - at[-1] + 2 * max_new
+    tails = runs.clean.decode(
+        at[0], [row] * runs.n_layers, under=under, max_new=room, stop=runs.reader.stop_ids
+    )
+    predicted = stated.answer_regenerated
+    stem = runs.trace.ids[: at[-1] + 1]
+    written = (written_answer(runs.reader, runs.trace, (*stem, *tail)) for tail in tails)
+    return np.array([float(same_answer(answer.text, predicted)) for answer in written])
+
+
+def _random(runs: Runs, stated: Stated, *, seed: int) -> float:
+    """The answer's movement for as many random chain positions that neither state nor predict it.
+
+    Mean over the layers above the first (at the first, equal tokens have equal states).
+    """
+    if runs.n_layers < 2 or stated.answer_kept is None:
+        return math.nan
+    at = runs.controls(len(stated.tokens), rng=np.random.default_rng(seed))
+    if at is None:
+        return math.nan
+    hidden = runs.rows(at, source=runs.other)
+    effect = _answer_effect(runs, hidden, start=at[0], answer=stated.answer_kept)
+    return float(np.mean(np.asarray(effect)[1:]))
+
+
+def _ceiling(runs: Runs) -> float:
+    """The answer's movement when the whole text is the twin's: what a patch could reach at most."""
+    token = runs.answer_token(runs.twin.answer)
+    stop = runs.trace.phase(Phase.CHAIN).stop
+    twin = runs.reader.prefix(
+        (*runs.twin.trace.ids[:stop], *runs.reader.cue_after(runs.trace.ids[:stop]))
+    )
+    after = runs.clean.unembed(twin.hidden[-1])[token].exp()
+    before = runs.clean.unembed(runs.clean.hidden[-1])[token].exp()
+    return float(after - before)
+
+
+def _fact(runs: Runs) -> float:
+    """Movement of the first statement that changes when the *fact in the question* is patched instead."""
+    at = tuple(runs.twin.fact.positions())
+    stop = runs.trace.phase(Phase.CHAIN).stop
+    pairs = enumerate(zip(runs.trace.ids[:stop], runs.twin.trace.ids[:stop], strict=True))
+    first = next(((p, b) for p, (a, b) in pairs if p >= runs.trace.prompt_length and a != b), None)
+    if first is None:
+        return math.nan
+    hidden = runs.rows(at, source=runs.other)
+    moved = _moved(runs.probability(hidden, start=at[0], at=first[0], token=first[1]))
+    return float(moved[0])

@@ -1,0 +1,334 @@
+"""Activations addressed the way people think: by step, kind, phase, layer and site.
+
+One *unit* is the question (step -1) or one step of a trace. A unit has one row (`mean`: mean over its
+tokens, `last`: its last token) or one row per token (`whole`). The index is a table with one line per
+unit; the numbers lie in memory or in safetensors shards, of which only the asked-for slices are read.
+How they get there: `capture.py`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from torch import Tensor
+
+from mechcot.core.errors import UserError
+from mechcot.core.pair import Pair
+from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.model.internals.sites import Site
+
+QUESTION = -1
+COLUMNS = (
+    "trace",
+    "item",
+    "author",
+    "tokens",
+    "step",
+    "kind",
+    "phase",
+    "token_start",
+    "token_stop",
+    "shard",
+    "row_start",
+    "row_stop",
+)
+_SAME = ["trace", "tokens", "step", "kind", "phase", "token_start", "token_stop"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to keep of every trace.
+
+    Attributes:
+        sites: Where in the network.
+        pool: `mean` or `last` (one row per unit), or `whole` (one row per token).
+        phases: Which phases; the question is one unit.
+        kinds: Which kinds of steps; None: all. The question is kept or left out by `phases`.
+        dtype: How the numbers are stored; bfloat16 halves the size and rounds to 3 digits.
+
+    Raises:
+        UserError: No sites, or one of them twice.
+    """
+
+    sites: tuple[Site, ...]
+    pool: Literal["mean", "last", "whole"] = "mean"
+    phases: tuple[Phase, ...] = (Phase.QUESTION, Phase.CHAIN, Phase.ANSWER)
+    kinds: tuple[StepKind, ...] | None = None
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        if not self.sites or len(set(self.sites)) != len(self.sites):
+            msg = f"expected at least one site and none twice, got {[s.name for s in self.sites]}"
+            raise UserError(msg)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The storage type."""
+        return torch.float32 if self.dtype == "float32" else torch.bfloat16
+
+    def to_json(self) -> dict[str, Any]:
+        """As data, for the manifest."""
+        return {
+            "sites": [site.name for site in self.sites],
+            "pool": self.pool,
+            "phases": [str(phase) for phase in self.phases],
+            "kinds": None if self.kinds is None else [str(kind) for kind in self.kinds],
+            "dtype": self.dtype,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Wanted":
+        """What `to_json` described."""
+        return cls(
+            sites=tuple(Site.parse(name) for name in data["sites"]),
+            pool=data["pool"],
+            phases=tuple(Phase(phase) for phase in data["phases"]),
+            kinds=None if data["kinds"] is None else tuple(StepKind(k) for k in data["kinds"]),
+            dtype=data["dtype"],
+        )
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The question or one step: what a line of the index is about."""
+
+    step: int
+    kind: str
+    phase: str
+    start: int
+    stop: int
+
+
+def units(trace: Trace, wanted: Wanted) -> tuple[Unit, ...]:
+    """The units of a trace that are wanted; those without tokens are left out."""
+    question = trace.phase(Phase.QUESTION)
+    every = [Unit(QUESTION, "question", str(Phase.QUESTION), question.start, question.stop)]
+    every += [
+        Unit(step.index, str(step.kind), str(step.phase), step.tokens.start, step.tokens.stop)
+        for step in trace.steps
+        if wanted.kinds is None or step.kind in wanted.kinds
+    ]
+    return tuple(u for u in every if u.stop > u.start and Phase(u.phase) in wanted.phases)
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Where the numbers lie."""
+
+    def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
+        """Rows `[start, stop)` of one site in one shard.
+
+        Args:
+            shard: Number of the shard, from 0.
+            site: One that was kept.
+            start: First row, counted inside the shard.
+            stop: Row after the last.
+
+        Returns:
+            `[stop - start, d_model]` in storage type.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryStore:
+    """Numbers in memory: one mapping per shard."""
+
+    shards: Sequence[Mapping[Site, Tensor]]
+
+    def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
+        """Rows `[start, stop)` of one site in one shard, see `Store.read`."""
+        return self.shards[shard][site][start:stop]
+
+
+@dataclass(frozen=True, eq=False)
+class DiskStore:
+    """Numbers in safetensors shards, memory-mapped: a slice reads its own bytes only."""
+
+    folder: Path
+    _files: dict[int, Any] = field(default_factory=dict)
+
+    def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
+        """Rows `[start, stop)` of one site in one shard, see `Store.read`; only these are read from the file."""
+        if shard not in self._files:
+            self._files[shard] = safe_open(shard_path(self.folder, shard), framework="pt")
+        return self._files[shard].get_slice(site.name)[start:stop]
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """File of a shard."""
+    return folder / f"shard-{shard:05d}.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationCache:
+    """Activations of many traces under one model.
+
+    Attributes:
+        index: One line per unit, see `COLUMNS`; rows of `read` come in this order.
+        wanted: What was kept.
+        model: Name of the model.
+        weights_hash: Hash of its weights.
+        d_model: Width of the residual stream.
+        store: Where the numbers lie.
+    """
+
+    index: pd.DataFrame
+    wanted: Wanted
+    model: str
+    weights_hash: str
+    d_model: int
+    store: Store
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The sites that were kept."""
+        return self.wanted.sites
+
+    @cached_property
+    def traces(self) -> tuple[str, ...]:
+        """Trace ids, in order."""
+        return tuple(self.index["trace"].drop_duplicates())
+
+    def select(
+        self,
+        *,
+        trace: str | Collection[str] | None = None,
+        step: int | Collection[int] | None = None,
+        kind: StepKind | Collection[StepKind] | None = None,
+        phase: Phase | Collection[Phase] | None = None,
+    ) -> pd.DataFrame:
+        """The lines of the index that match all that is given.
+
+        Args:
+            trace: Ids of traces; None: all, as for the others.
+            step: Indices of steps; -1 is the question.
+            kind: Kinds of steps.
+            phase: Phases.
+
+        Raises:
+            UserError: A trace is not in the cache.
+        """
+        keep = np.ones(len(self.index), dtype=bool)
+        for column, value in (("trace", trace), ("step", step), ("kind", kind), ("phase", phase)):
+            if value is None:
+                continue
+            values = [value] if isinstance(value, str | int) else list(value)
+            if column == "trace" and (missing := set(values) - set(self.traces)):
+                msg = f"trace {sorted(missing)[0]!r} is not in this cache of {len(self.traces)} traces; see .traces"
+                raise UserError(msg)
+            plain = [str(v) if isinstance(v, str) else v for v in values]
+            keep &= pd.Series(self.index[column]).isin(plain).to_numpy()
+        return self.index.iloc[np.flatnonzero(keep)]
+
+    def read(
+        self,
+        site: Site,
+        *,
+        trace: str | Collection[str] | None = None,
+        step: int | Collection[int] | None = None,
+        kind: StepKind | Collection[StepKind] | None = None,
+        phase: Phase | Collection[Phase] | None = None,
+    ) -> Float[Tensor, "row d_model"]:
+        """The states of the chosen units (float32), in the order of `select` with the same arguments.
+
+        Reads only these rows. With `pool="whole"` a unit has as many rows as tokens.
+
+        Args:
+            site: One of `sites`.
+            trace: Ids of traces; None: all, as for the others.
+            step: Indices of steps; -1 is the question.
+            kind: Kinds of steps.
+            phase: Phases.
+
+        Raises:
+            UserError: The site was not kept, or a trace is not in the cache.
+        """
+        if site not in self.sites:
+            msg = (
+                f"{site.name} was not kept; this cache has {', '.join(s.name for s in self.sites)}"
+            )
+            raise UserError(msg)
+        chosen = self.select(trace=trace, step=step, kind=kind, phase=phase)
+        parts = [
+            self.store.read(shard, site, start, stop).float()
+            for shard, start, stop in _runs(chosen)
+        ]
+        return torch.cat(parts) if parts else torch.zeros(0, self.d_model)
+
+    def layers(
+        self, stream: str, *, trace: str, step: int
+    ) -> tuple[tuple[int, ...], Float[Tensor, "layer row d_model"]]:
+        """One unit through the network: the kept layers of a stream, and their states [layer, row, d_model].
+
+        Args:
+            stream: Such as `resid_post`.
+            trace: Id of the trace.
+            step: Index of its step; -1 for the question.
+
+        Raises:
+            UserError: No layer of the stream was kept, or the trace is not in the cache.
+        """
+        kept = sorted(site for site in self.sites if site.stream == stream)
+        if not kept:
+            msg = f"no layer of {stream!r} was kept; this cache has {', '.join(s.name for s in self.sites)}"
+            raise UserError(msg)
+        states = torch.stack([self.read(site, trace=trace, step=step) for site in kept])
+        return tuple(site.layer for site in kept), states
+
+    def only(self, traces: Sequence[str]) -> "ActivationCache":
+        """The same cache for some traces, in the given order."""
+        place = {trace: number for number, trace in enumerate(traces)}
+        chosen = self.select(trace=tuple(traces))
+        order = np.argsort([place[trace] for trace in chosen["trace"]], kind="stable")
+        index = chosen.iloc[order].reset_index(drop=True)
+        return replace(self, index=index)
+
+
+def _runs(chosen: pd.DataFrame) -> list[tuple[int, int, int]]:
+    """Neighbouring rows of one shard, joined, so that they are read at once."""
+    runs: list[tuple[int, int, int]] = []
+    for shard, start, stop in zip(
+        chosen["shard"].tolist(),
+        chosen["row_start"].tolist(),
+        chosen["row_stop"].tolist(),
+        strict=True,
+    ):
+        if runs and runs[-1][0] == shard and runs[-1][2] == start:
+            runs[-1] = (shard, runs[-1][1], stop)
+        else:
+            runs.append((shard, start, stop))
+    return runs
+
+
+def line_up(pair: Pair[ActivationCache]) -> Pair[ActivationCache]:
+    """The two caches in one order, row for row about the same tokens.
+
+    Afterwards `pair.map(lambda cache: cache.read(site, ...))` gives tensors that can be subtracted.
+
+    Raises:
+        UserError: They hold other traces, other tokens, other steps, or were pooled differently.
+    """
+    before, after = pair
+    if before.wanted.pool != after.wanted.pool:
+        msg = f"one cache is pooled by {before.wanted.pool!r}, the other by {after.wanted.pool!r}; make them alike"
+        raise UserError(msg)
+    if set(before.traces) != set(after.traces):
+        alone = sorted(set(before.traces) ^ set(after.traces))
+        msg = f"{len(alone)} traces are in one cache only (first: {alone[0]!r}); make both caches from the same traces"
+        raise UserError(msg)
+    after = after.only(before.traces)
+    mine, theirs = (cache.index[_SAME].reset_index(drop=True) for cache in (before, after))
+    if len(mine) != len(theirs) or not mine.equals(theirs):
+        same = mine.shape == theirs.shape
+        bad = mine.loc[(mine != theirs).any(axis=1), "trace"].iloc[0] if same else "some traces"
+        msg = f"the caches are about other tokens or steps ({bad}); same-token comparison needs the same ids in both"
+        raise UserError(msg)
+    return Pair(before, after)

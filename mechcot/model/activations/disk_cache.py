@@ -1,0 +1,191 @@
+"""An activation cache on disk, for thousands of traces: written in shards, resumed, checked on reuse.
+
+A cache is a folder: `manifest.json` (what was kept, of which weights), and for each shard a parquet
+index and a safetensors file. A shard counts once its safetensors file is there (it is moved in whole,
+after its index), so a killed run goes on where it stood. Reading maps the files and takes slices.
+"""
+
+import errno
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors.torch import save
+from tqdm.auto import tqdm
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import read_json, tokens_digest, write_bytes, write_json
+from mechcot.core.trace import Trace
+from mechcot.model.activations.cache import COLUMNS, ActivationCache, DiskStore, Wanted, shard_path
+from mechcot.model.activations.capture import (
+    GIB,
+    LESS,
+    ShardRows,
+    check_room,
+    check_sites,
+    estimate,
+    pooled_rows,
+    words,
+    written_traces,
+)
+from mechcot.model.internals.self_test import backbone_of
+
+SCHEMA = 1
+
+
+def stream(
+    reasoner: Any,
+    traces: Sequence[Trace | Problem],
+    folder: Path,
+    *,
+    wanted: Wanted,
+    writing: Mapping[str, Any] | None = None,
+    limit: int = 16 * GIB,
+    shard_size: int = GIB // 8,
+) -> ActivationCache:
+    """Keep activations on disk; run again to resume or to add traces.
+
+    Args:
+        reasoner: A `Reasoner`.
+        traces: As in `activations`.
+        folder: Where; made if it is not there.
+        wanted: What to keep.
+        writing: Arguments for `Reasoner.write`.
+        limit: Most bytes in the folder.
+        shard_size: Bytes after which a shard is written; what a killed run loses at most.
+
+    Returns:
+        The cache of exactly these traces, in this order.
+
+    Raises:
+        UserError: The folder is about other weights, tokens or settings; too little room.
+    """
+    written = written_traces(reasoner, traces, writing)
+    backbone = backbone_of(reasoner.model)
+    check_sites(backbone, wanted)
+    there = _prepare(reasoner, folder, wanted, d_model=backbone.d_model)
+    todo = _not_there(written, there)
+    size = estimate(todo, wanted=wanted, d_model=backbone.d_model).size
+    used = _used(folder)
+    check_room(size, limit=limit, there=used)
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        msg = f"expected {words(size)} of free disk for this cache, {folder} has {words(free)}; {LESS}"
+        raise UserError(msg)
+    writer = _Writer(folder=folder, d_model=backbone.d_model, limit=limit, used=used)
+    shard = ShardRows(wanted)
+    for trace in tqdm(todo, desc=f"activations of {reasoner.name}", delay=2):
+        shard.add(trace, pooled_rows(reasoner, trace, wanted, ()))
+        if shard.size >= shard_size:
+            writer.write(shard)
+            shard = ShardRows(wanted)
+    if shard.n_rows:
+        writer.write(shard)
+    return open_cache(folder).only([trace.id for trace in written])
+
+
+def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCache:
+    """Open a cache on disk; reads the index, not the numbers.
+
+    Args:
+        folder: Where it lies.
+        weights_hash: If given, the weights it must be about.
+
+    Raises:
+        UserError: No cache there, another schema, or other weights.
+    """
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        msg = f"expected an activation cache in {folder}, found no manifest.json; make it with `stream`"
+        raise UserError(msg)
+    about = read_json(manifest, what="an activation cache's manifest")
+    if about.get("schema") != SCHEMA:
+        msg = f"{manifest}: expected schema {SCHEMA}, got {about.get('schema')}; remove the folder and run again"
+        raise UserError(msg)
+    if weights_hash is not None and about["weights_hash"] != weights_hash:
+        msg = f"{folder} holds activations of other weights ({about['model']}, {about['weights_hash']}); use another folder"
+        raise UserError(msg)
+    tables = [pd.read_parquet(_index_path(path)) for path in _complete(folder)]
+    empty = pd.DataFrame(columns=list(COLUMNS))
+    return ActivationCache(
+        index=pd.concat(tables, ignore_index=True) if tables else empty,
+        wanted=Wanted.from_json(about["wanted"]),
+        model=about["model"],
+        weights_hash=about["weights_hash"],
+        d_model=about["d_model"],
+        store=DiskStore(folder),
+    )
+
+
+@dataclass(eq=False)
+class _Writer:
+    """Writes shards one after the other and keeps the limit."""
+
+    folder: Path
+    d_model: int
+    limit: int
+    used: int
+
+    def write(self, shard: ShardRows) -> None:
+        taken = _complete(self.folder)
+        number = 1 + int(taken[-1].stem.removeprefix("shard-")) if taken else 0
+        path = shard_path(self.folder, number)
+        buffer = BytesIO()
+        shard.table(number=number).to_parquet(buffer, index=False)
+        numbers = save({site.name: t for site, t in shard.tensors(self.d_model).items()})
+        size = len(numbers) + len(buffer.getvalue())
+        check_room(size, limit=self.limit, there=self.used)
+        try:
+            write_bytes(_index_path(path), buffer.getvalue())
+            write_bytes(path, numbers)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            msg = f"the disk is full at {self.folder} after {words(self.used)}; free some room and run again, finished shards are kept"
+            raise UserError(msg) from error
+        self.used += size
+
+
+def _index_path(shard: Path) -> Path:
+    return shard.with_suffix(".parquet")
+
+
+def _complete(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("shard-*.safetensors") if _index_path(p).is_file())
+
+
+def _used(folder: Path) -> int:
+    return sum(p.stat().st_size + _index_path(p).stat().st_size for p in _complete(folder))
+
+
+def _prepare(reasoner: Any, folder: Path, wanted: Wanted, *, d_model: int) -> pd.DataFrame:
+    """Make the folder, or see that what lies there is about the same thing; gives its index."""
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        about = {
+            "schema": SCHEMA,
+            "model": reasoner.name,
+            "weights_hash": reasoner.weights_hash,
+            "d_model": d_model,
+            "wanted": wanted.to_json(),
+        }
+        write_json(manifest, about)
+    cache = open_cache(folder, weights_hash=reasoner.weights_hash)
+    if cache.wanted != wanted:
+        msg = f"{folder} was made with other settings ({cache.wanted.to_json()}); use another folder or the same settings"
+        raise UserError(msg)
+    return cache.index
+
+
+def _not_there(traces: Sequence[Trace], index: pd.DataFrame) -> list[Trace]:
+    known = dict(zip(index["trace"], index["tokens"], strict=True))
+    for trace in traces:
+        if known.get(trace.id, digest := tokens_digest(trace.ids)) != digest:
+            msg = f"trace {trace.id!r} is in the cache with other tokens; use another folder, or another trace id"
+            raise UserError(msg)
+    return [trace for trace in traces if trace.id not in known]

@@ -1,0 +1,1 @@
+"""Writing: chains, answers, steered and pruned decoding."""

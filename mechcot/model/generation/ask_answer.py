@@ -1,0 +1,153 @@
+"""Asking for the answer: close the thought, put the question for the answer, decode, and score.
+
+    context = ids[:cut] + cue;   answer = greedy continuation, up to what ends an answer
+
+One rule for all measures. The cue belongs to the prompt policy and stands in the report.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Completion
+from mechcot.core.trace import Answer, Trace
+from mechcot.model.prefix.prefix import Forks, Prefix
+from mechcot.model.prompts import AnswerCue
+from mechcot.model.reasoner import Reasoner
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The answers a reader gives after several cuts of one chain.
+
+    Attributes:
+        cue: Token ids of the question for the answer, behind the last cut.
+        ids: For each cut the answer's token ids (without what ends it); empty when nothing came.
+        answers: For each cut the answer as read.
+        forks: The forks that gave them, for scoring other answers.
+    """
+
+    cue: tuple[int, ...]
+    ids: tuple[tuple[int, ...], ...]
+    answers: tuple[Answer, ...]
+    forks: Forks
+
+    def probability(self, answer: Sequence[int]) -> Float[np.ndarray, " cut"]:
+        """Probability of one given answer after every cut."""
+        return np.exp(np.asarray(self.forks.score([tuple(answer)] * len(self.ids)), dtype=float))
+
+
+def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) -> Asked:
+    """Ask for the answer after every cut, all of them packed on one cache.
+
+    Cost: one packed forward of the cues plus one small packed forward per decoded token.
+
+    Args:
+        reader: The model that answers.
+        prefix: Its run over (at least) the tokens up to the last cut.
+        cuts: Token positions; the answer sees `ids[:cut]` and the cue.
+        max_new: Longest answer in tokens.
+    """
+    cues = [reader.cue_after(prefix.ids[:cut]) for cut in cuts]
+    forks = prefix.forks(list(cuts), [list(cue) for cue in cues])
+    written = forks.greedy(max_new=max_new, stop=reader.stop_ids)
+    read = [read_continuation(reader, ids) for ids in written]
+    return Asked(
+        cue=cues[-1],
+        ids=tuple(ids for ids, _ in read),
+        answers=tuple(answer for _, answer in read),
+        forks=forks,
+    )
+
+
+def answer_after(
+    reader: Reasoner, trace: Trace, *, steps: int | None = None, max_new: int = 16
+) -> Answer:
+    """The answer a reader gives after the first `steps` chain steps (None: all of them).
+
+    Cost: one forward of the trace up to there and one per answer token.
+
+    Args:
+        reader: The model that answers.
+        trace: Whose prompt and chain are read; they are not written anew.
+        steps: How many chain steps it sees, from 0; None: all.
+        max_new: Longest answer in tokens.
+
+    Returns:
+        The answer as decoded greedily; its text is None when nothing came.
+
+    Raises:
+        UserError: The chain has fewer steps.
+    """
+    cuts = trace.cuts()
+    if steps is not None and not 0 <= steps < len(cuts):
+        msg = f"trace {trace.id}: expected a step count from 0 to {len(cuts) - 1}, got {steps}."
+        raise UserError(msg)
+    cut = cuts[-1 if steps is None else steps]
+    return ask(reader, reader.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]
+
+
+def written_trace(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Trace:
+    """The trace of a whole text: `ids` start with the trace's prompt, chain and answer follow.
+
+    Args:
+        reader: Whose tokenizer and tags are used.
+        trace: Whose problem and prompt it is.
+        ids: Token ids of prompt and completion; they are kept.
+    """
+    text = reader.continuation(ids[: trace.prompt_length], ids[trace.prompt_length :])
+    completion = Completion(
+        problem=trace.problem,
+        prompt=trace.prompt,
+        text=text,
+        model=reader.name,
+        ids=tuple(ids),
+        prompt_ids=trace.prompt_length,
+    )
+    return reader.read(completion)
+
+
+def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer:
+    """The answer that a whole text states.
+
+    Args:
+        reader: Whose tokenizer and tags are used.
+        trace: Whose problem and prompt it is.
+        ids: Token ids of prompt and completion.
+    """
+    return written_trace(reader, trace, ids).answer
+
+
+def read_continuation(reader: Reasoner, ids: Sequence[int]) -> tuple[tuple[int, ...], Answer]:
+    """Read the answer out of what was decoded behind the cue.
+
+    Returns:
+        The answer's token ids and the answer; `((), Answer(None, "unread"))` when there is none.
+    """
+    kept = [token for token in ids if token not in reader.stop_ids]
+    whole = _before_end(reader.decode(kept), reader.cue)
+    text = whole.strip()
+    if not text:
+        return (), Answer(None, "unread")
+    for size in range(1, len(kept) + 1):
+        if text in _before_end(reader.decode(kept[:size]), reader.cue):
+            return tuple(kept[:size]), Answer(text, "asked")
+    return tuple(kept), Answer(text, "asked")
+
+
+def _before_end(text: str, cue: AnswerCue) -> str:
+    """The part of a continuation that is the answer; braces inside a boxed answer stay balanced."""
+    if not cue.end:
+        return text
+    depth = 0
+    for position, character in enumerate(text):
+        if character == "{" and cue.end == "}":
+            depth += 1
+        elif character == cue.end:
+            if depth == 0:
+                return text[:position]
+            depth -= 1
+    return text

@@ -1,0 +1,354 @@
+"""Writing: batched decoding with a key/value cache, where an item's text does not depend on its batch.
+
+Prompts are padded on the left (or right) where the family's trial says that a padded row is as if alone; else rows
+of one length share a batch, or each is alone (`Backbone.writes`). Where the rotation switches with the length
+(longrope), a text pauses at the switch and is run anew on the other side, so that every token is that of a plain run.
+Sampling is by inverse distribution: item i draws one uniform number per position from its own
+seeded generator, so that the batch it happens to be in changes nothing but floating-point noise.
+Rows that have finished leave the batch. Out of memory halves the batch and goes on.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from mechcot.core.errors import UserError
+from mechcot.model.generation.steering_hooks import Line, Session
+from mechcot.model.generation.stepping import Side, State
+from mechcot.model.internals.architecture import Writes
+from mechcot.model.internals.hooks import tapped
+from mechcot.model.prefix.memory import NO_LIMIT, out_of_memory, release
+from mechcot.text.think_tags import ThoughtTags
+
+log = logging.getLogger(__name__)
+
+END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoftext|>")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen.
+
+    Attributes:
+        max_tokens: Most tokens to write.
+        temperature: 0 is greedy.
+        top_p: Keep the smallest set of tokens with at least this probability (Holtzman et al. 2020, arXiv 1904.09751).
+    """
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            msg = f"max_tokens: expected at least 1, got {self.max_tokens}."
+            raise UserError(msg)
+        if not 0 <= self.temperature < math.inf:
+            msg = f"temperature: expected 0 (greedy) or more, got {self.temperature}."
+            raise UserError(msg)
+        if not 0 < self.top_p <= 1:
+            msg = f"top_p: expected a number above 0 and at most 1, got {self.top_p}."
+            raise UserError(msg)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written for one prompt.
+
+    Attributes:
+        ids: New token ids, without the stop token.
+        finished: True when a stop token ended it.
+        line: What acted on it, where a hand did.
+    """
+
+    ids: tuple[int, ...]
+    finished: bool
+    line: Line | None = None
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A model ready to continue token sequences.
+
+    Attributes:
+        model: The causal LM.
+        device: Where the ids go.
+        stop: Ids that end a text.
+        sampling: How tokens are chosen.
+        logit_scale: Factor on the logits.
+        max_length: The model's context.
+        name: For messages.
+        session: Makes what acts on a batch, from the indexes of its prompts; None: nothing does.
+        padding: Side on which shorter prompts are padded. New tokens follow the padding of the right side, so a
+            model with a sliding window, which counts slots and not positions, wants the left one.
+        writes: How the family writes, as its trial says.
+        switch: Longest run before the rotation switches.
+    """
+
+    model: nn.Module
+    device: torch.device
+    stop: frozenset[int]
+    sampling: Sampling
+    logit_scale: float = 1.0
+    max_length: int = 2**31
+    name: str = "the model"
+    session: Callable[[Sequence[int]], Session] | None = None
+    padding: Side = "left"
+    writes: Writes = field(default_factory=Writes)
+    switch: int = NO_LIMIT
+
+    def write(
+        self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], *, batch_size: int
+    ) -> list[Written]:
+        """Continue every prompt; results come in the order of the prompts.
+
+        Cost: one forward of the prompts and one per new token, in batches of similar length.
+
+        Args:
+            prompts: Token ids of each.
+            seeds: One per prompt; a text depends on its own alone.
+            batch_size: Most prompts at once; halves itself when memory runs out.
+
+        Raises:
+            UserError: NaN logits, or one item alone does not fit in memory.
+        """
+        drafts = [
+            _Draft(list(prompt), self._room(len(prompt)), draws)
+            for prompt, draws in zip(prompts, _draws(seeds, self.sampling.max_tokens), strict=True)
+        ]
+        self._check_switch(drafts)
+        about = {"desc": f"writing: {self.name}", "unit": "item", "delay": 2, "mininterval": 1}
+        size = max(1, batch_size)
+        with tqdm(total=len(prompts), **about) as bar:
+            for stop_at in dict.fromkeys((self.switch, NO_LIMIT)):
+                size = self._leg(drafts, stop_at=stop_at, size=size, bar=bar)
+        return [draft.written for draft in drafts]
+
+    def _room(self, length: int) -> int:
+        return min(self.sampling.max_tokens, self.max_length - length)
+
+    def _check_switch(self, drafts: Sequence["_Draft"]) -> None:
+        """See that nothing acts on a text that pauses at the switch.
+
+        Raises:
+            UserError: A hand is at work and a text would cross.
+        """
+        longest = max((d.length + d.room for d in drafts if d.length <= self.switch), default=0)
+        if self.session and longest > self.switch + 1:
+            msg = (
+                f"{self.name} turns all positions otherwise from {self.switch + 1} tokens on; a text cannot be steered across "
+                f"that: expected prompt and text of at most {self.switch + 1} tokens, got up to {longest}; lower max_tokens"
+            )
+            raise UserError(msg)
+
+    def _leg(self, drafts: Sequence["_Draft"], *, stop_at: int, size: int, bar: tqdm) -> int:
+        """Write what can be written in runs of at most `stop_at` tokens; gives the batch size that fits."""
+        left = [i for i, d in enumerate(drafts) if d.open and d.length <= stop_at]
+        left.sort(key=lambda index: -drafts[index].length)
+        done = bar.n
+
+        def progress(ended: int, tokens: int) -> None:
+            bar.set_postfix_str(f"{tokens} tokens", refresh=False)
+            bar.update(ended)
+
+        while left:
+            chosen = self._batch_of(drafts, left[:size])
+            acting = self.session(chosen) if self.session else None
+            before = [replace(drafts[index], new=list(drafts[index].new)) for index in chosen]
+            if not self._tried([drafts[i] for i in chosen], acting, progress, stop_at=stop_at):
+                for index, draft in zip(chosen, before, strict=True):
+                    drafts[index].new, drafts[index].finished = draft.new, draft.finished
+                size = self._halve(len(chosen))
+                bar.n = done
+                continue
+            left = left[len(chosen) :]
+            done = bar.n
+        return size
+
+    def _batch_of(self, drafts: Sequence["_Draft"], chosen: list[int]) -> list[int]:
+        """The first of the chosen that may share a batch."""
+        if self.writes.batch == "alone":
+            return chosen[:1]
+        if self.writes.batch == "equal":
+            return [i for i in chosen if drafts[i].length == drafts[chosen[0]].length]
+        return chosen
+
+    def _tried(
+        self,
+        drafts: Sequence["_Draft"],
+        acting: Session | None,
+        progress: Callable[[int, int], None],
+        *,
+        stop_at: int,
+    ) -> bool:
+        """One batch; False when memory ran out (the error, which holds its tensors, is gone by then)."""
+        try:
+            self._batch(drafts, acting, progress, stop_at=stop_at)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            return False
+        return True
+
+    def _halve(self, size: int) -> int:
+        release()
+        if size == 1:
+            msg = (
+                f"{self.name}: one item alone does not fit in memory; lower max_tokens "
+                f"(now {self.sampling.max_tokens}), use --dtype bfloat16, or a smaller model."
+            )
+            raise UserError(msg)
+        log.warning("out of memory at %d items a batch: going on with %d", size, size // 2)
+        return size // 2
+
+    @torch.inference_mode()
+    def _batch(
+        self,
+        drafts: Sequence["_Draft"],
+        acting: Session | None,
+        progress: Callable[[int, int], None],
+        *,
+        stop_at: int,
+    ) -> None:
+        texts = [[*draft.prompt, *draft.new] for draft in drafts]
+        state = State.start(texts, self.device, self.padding, cached=self.writes.cached)
+        step = 0
+        while state.rows:
+            logits = self._forward(state, acting)
+            running = [drafts[row] for row in state.rows]
+            draws = np.array([draft.draws[len(draft.new)] for draft in running])
+            chosen = choose(logits, self.sampling, draws).tolist()
+            step += 1
+            keep = []
+            for place, (draft, token) in enumerate(zip(running, chosen, strict=True)):
+                draft.finished = token in self.stop
+                if draft.finished:
+                    continue
+                draft.new.append(token)
+                if acting:
+                    acting.wrote(state.rows[place], token)
+                if draft.open and draft.length <= stop_at:
+                    keep.append(place)
+            progress(sum(not draft.open for draft in running), step)
+            if not keep:
+                break
+            state.advance(keep, [chosen[place] for place in keep])
+        for draft, line in zip(drafts, acting.lines if acting else (), strict=False):
+            draft.line = line
+
+    def _forward(self, state: State, acting: Session | None) -> Float[Tensor, "batch d_vocab"]:
+        """Next-token logits of the running rows, float32."""
+        taps = acting.taps(state.rows, state.positions, state.real) if acting else ()
+        with tapped(taps):
+            logits = state.logits(self.model) * self.logit_scale
+        if bool(torch.isnan(logits).any()):
+            why = (
+                "The vector that is added is not finite or too large; lower the dose."
+                if taps
+                else "The weights are damaged or overflow in this precision; try --dtype float32."
+            )
+            msg = f"{self.name}: expected finite logits, got NaN after {state.mask.shape[1]} tokens. {why}"
+            raise UserError(msg)
+        return acting.logits(state.rows, logits) if acting else logits
+
+
+@dataclass
+class _Draft:
+    """One text while it is written.
+
+    Attributes:
+        prompt: Its prompt.
+        room: Most new tokens.
+        draws: One uniform number for each.
+        new: New tokens so far.
+        finished: A stop token ended it.
+        line: What acted on it.
+    """
+
+    prompt: list[int]
+    room: int
+    draws: Float[np.ndarray, " step"]
+    new: list[int] = field(default_factory=list)
+    finished: bool = False
+    line: Line | None = None
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt) + len(self.new)
+
+    @property
+    def open(self) -> bool:
+        return not self.finished and len(self.new) < self.room
+
+    @property
+    def written(self) -> Written:
+        return Written(tuple(self.new), self.finished, self.line)
+
+
+def choose(
+    logits: Float[Tensor, "batch d_vocab"],
+    sampling: Sampling,
+    draws: Float[np.ndarray, " batch"],
+) -> Int[Tensor, " batch"]:
+    """The next token of every row: the largest, or the one where the distribution passes the draw.
+
+    Args:
+        logits: Already scaled; the temperature is applied here.
+        sampling: Temperature 0 takes the largest; otherwise `top_p` limits what may be drawn.
+        draws: One number in [0, 1) per row; unused at temperature 0.
+
+    Returns:
+        Token ids.
+    """
+    if sampling.temperature == 0:
+        return logits.argmax(dim=-1)
+    probabilities = torch.softmax(logits.double() / sampling.temperature, dim=-1)
+    sorted_p, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
+    cumulative = sorted_p.cumsum(dim=-1)
+    outside: Bool[Tensor, "batch d_vocab"] = cumulative - sorted_p >= sampling.top_p
+    cumulative = sorted_p.masked_fill(outside, 0.0).cumsum(dim=-1)
+    target = torch.from_numpy(draws).to(cumulative)[:, None] * cumulative[:, -1:]
+    place = torch.searchsorted(cumulative, target, right=True).clamp(max=logits.shape[-1] - 1)
+    place = torch.minimum(place, (~outside).sum(dim=-1, keepdim=True) - 1)
+    return tokens.gather(-1, place)[:, 0]
+
+
+def _draws(seeds: Sequence[int], steps: int) -> Float[np.ndarray, "item step"]:
+    """One uniform number per item and position, from each item's own generator."""
+    return np.stack([np.random.default_rng(seed).random(steps) for seed in seeds])
+
+
+def stop_ids(
+    model: nn.Module, tokenizer: Any, *, tags: ThoughtTags | None = None, ending: str = ""
+) -> frozenset[int]:
+    """Ids that end a turn: those of the generation config (else of the config), of the tokenizer, and what ends its template's turn.
+
+    Where the template does not show it, known ends of a turn count. A token that stands in the mark behind a thought
+    (`<|end|>` between the channels of gpt-oss) ends a message, not the turn.
+
+    Args:
+        model: The causal LM.
+        tokenizer: Its tokenizer.
+        tags: The marks of its thought.
+        ending: What its template puts behind an assistant's answer.
+    """
+    configs = (getattr(model, "generation_config", None), getattr(model, "config", None))
+    named = (getattr(config, "eos_token_id", None) for config in configs)
+    ids = next((ids for ids in named if ids is not None), [])
+    found = {ids} if isinstance(ids, int) else set(ids)
+    if tokenizer.eos_token_id is not None:
+        found = {token for token in found if token < len(tokenizer)} | {tokenizer.eos_token_id}
+    special = tokenizer.get_added_vocab()
+    shown = [word for word in special if ending.lstrip().startswith(word)]
+    ends = [max(shown, key=len)] if shown else END_OF_TURN
+    found.update(special[word] for word in ends if word in special)
+    between = {special[word] for word in special if tags is not None and word in tags.close}
+    return frozenset(found - between or found)

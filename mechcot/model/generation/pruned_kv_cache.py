@@ -1,0 +1,127 @@
+"""Greedy writing on a key/value cache from which positions can be dropped while it goes on.
+
+Dropped positions are gone for every later token; what was written before keeps what it saw. Positions are never renumbered: the
+keys that stay carry the rotation of their own place, and each run gets an explicit mask over the positions kept.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.model.internals.architecture import Backbone
+from mechcot.model.internals.forward import cache_view, forward, keys_values
+from mechcot.model.internals.masks import additive, causal
+from mechcot.model.internals.self_test import backbone_of
+
+
+class DroppingCache:
+    """One sequence in the writing: its tokens, and which of them are still cached."""
+
+    def __init__(self, reasoner: Any, ids: Sequence[int]) -> None:
+        """Run the prompt.
+
+        Args:
+            reasoner: Anything with `model`.
+            ids: Token ids of the prompt.
+
+        Raises:
+            UserError: The family's cache cannot be cut or it takes no explicit mask.
+        """
+        self._backbone: Backbone = backbone_of(reasoner.model)
+        if not self._backbone.forkable or not self._backbone.maskable:
+            name = type(self._backbone.model).__name__
+            why = f": {self._backbone.leak}" if self._backbone.leak else ""
+            msg = f"{name} keeps no cache from which single positions can be dropped{why}"
+            raise UserError(msg)
+        self._cache = cache_view((), stop=0)
+        self.ids: list[int] = []
+        self.kept: list[int] = []
+        self._last = self._run(ids)
+
+    def __len__(self) -> int:
+        """Positions that are cached."""
+        return len(self.kept)
+
+    @property
+    def next_id(self) -> int:
+        """The likeliest next token."""
+        return int(self._backbone.unembed(self._last).argmax())
+
+    def append(self, token: int) -> None:
+        """Run one more token. One forward of it."""
+        self._last = self._run([token])
+
+    def drop(self, positions: Sequence[int]) -> None:
+        """Forget positions; those that are not cached are ignored."""
+        gone = set(positions)
+        places = [i for i, position in enumerate(self.kept) if position not in gone]
+        index = torch.tensor(places, dtype=torch.long, device=self._backbone.device)
+        cut = tuple(
+            (
+                keys.index_select(2, index.to(keys.device)),
+                values.index_select(2, index.to(values.device)),
+            )
+            for keys, values in keys_values(self._cache)
+        )
+        self._cache = cache_view(cut, stop=len(places))
+        self.kept = [self.kept[i] for i in places]
+
+    def attention(self, *, last: int) -> Float[Tensor, " kept"]:
+        """Attention that each cached position receives from the last `last` tokens: mean over layers, heads and queries.
+
+        Runs these tokens once more under eager attention; nothing that is cached changes.
+        """
+        last = min(last, len(self.kept) - 1)
+        before = len(self.kept) - last
+        positions = self.kept[before:]
+        model: Any = self._backbone.model
+        held = model.config._attn_implementation
+        model.set_attn_implementation("eager")
+        try:
+            with torch.no_grad():
+                output = self._backbone.base(
+                    input_ids=self._tensor([self.ids[p] for p in positions])[None],
+                    position_ids=self._tensor(positions)[None],
+                    attention_mask=self._mask(positions, self.kept),
+                    past_key_values=cache_view(keys_values(self._cache), stop=before),
+                    use_cache=True,
+                    output_attentions=True,
+                    return_dict=True,
+                )
+        finally:
+            model.set_attn_implementation(held)
+        return torch.stack([a[0].float().mean((0, 1)) for a in output.attentions]).mean(0).cpu()
+
+    def bytes(self) -> int:
+        """Size of the cached keys and values."""
+        pairs = keys_values(self._cache)
+        return sum(t.numel() * t.element_size() for pair in pairs for t in pair)
+
+    def _run(self, ids: Sequence[int]) -> Float[Tensor, " d_model"]:
+        positions = list(range(len(self.ids), len(self.ids) + len(ids)))
+        self._backbone.check_length(positions[-1] + 1)
+        if self.ids and not self._backbone.serves(len(self.ids), positions[-1] + 1):
+            msg = f"the text passes {self._backbone.switch} tokens, where this model turns all positions otherwise; what is cached does not serve longer texts"
+            raise NotMeasurable(msg)
+        kept = [*self.kept, *positions]
+        hidden = forward(
+            self._backbone,
+            self._tensor(ids)[None],
+            positions=self._tensor(positions),
+            mask=self._mask(positions, kept),
+            cache=self._cache,
+        )
+        self.ids += ids
+        self.kept = kept
+        return hidden[0, -1]
+
+    def _mask(self, queries: Sequence[int], keys: Sequence[int]) -> Any:
+        of, to = self._tensor(queries), self._tensor(keys)
+        return additive(self._backbone, causal(queries=of, keys=to)[None], queries=of, keys=to)
+
+    def _tensor(self, numbers: Sequence[int]) -> Tensor:
+        return torch.tensor(list(numbers), dtype=torch.long, device=self._backbone.device)

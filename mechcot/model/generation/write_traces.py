@@ -1,0 +1,261 @@
+"""From problems to completions: prompts, seeds per item, decoding."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.problem import Completion, Problem
+from mechcot.core.trace import StepKind, Trace
+from mechcot.model.generation.decoding import Sampling, Writer
+from mechcot.model.generation.steering_hooks import Hand, Line, Reading, Session
+from mechcot.model.generation.stepping import Side
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.loading.embedding_rows import check_ids
+from mechcot.model.loading.preflight import dropped
+from mechcot.text.step_kinds import Classifier, RuleClassifier
+from mechcot.text.think_tags import THINK
+
+if TYPE_CHECKING:
+    from mechcot.model.reasoner import Reasoner
+
+Skip = Callable[[Problem, NotMeasurable], None]
+
+
+def author_traces(
+    reasoner: "Reasoner",
+    problems: Sequence[Problem],
+    *,
+    sampling: Sampling,
+    seed: int,
+    batch_size: int,
+    skip: Skip | None,
+    under: Hand | None = None,
+    padding: Side = "left",
+) -> list[tuple[Trace, Line | None]]:
+    """Let a model write; see `Reasoner.write`. Gives each trace with what acted on it.
+
+    Args:
+        reasoner: The model that writes.
+        problems: One chain is written for each.
+        sampling: How tokens are chosen, and how many at most.
+        seed: Seed of the run; an item's own seed comes from it and the problem's id.
+        batch_size: Most items at once; halves itself when memory runs out.
+        skip: Called with each problem that cannot be asked and is left out; None: the first raises.
+        under: What acts while it writes, and how steps are named; None: nothing, and the default classifier.
+        padding: Side on which shorter prompts are padded.
+
+    Returns:
+        In the order of the problems: the trace, and the record of what acted (None without `under`).
+
+    Raises:
+        UserError: NaN logits, not enough memory for one item, an empty question.
+        NotMeasurable: A problem cannot be asked and there is no `skip`.
+        EditDidNotFire: A vector of `under` was never added.
+    """
+    asked = _prompts(reasoner, problems, skip)
+    if not asked:
+        return []
+    backbone = backbone_of(reasoner.model)
+    writer = Writer(
+        model=reasoner.model,
+        device=reasoner.device,
+        stop=reasoner.stop_ids,
+        sampling=sampling,
+        logit_scale=reasoner.logit_scale,
+        max_length=reasoner.max_length,
+        name=reasoner.name,
+        session=_session(reasoner, asked, under),
+        writes=backbone.writes,
+        switch=backbone.switch,
+        padding=padding,
+    )
+    written = writer.write(
+        [prompt for _, prompt in asked],
+        [item_seed(seed, problem.id) for problem, _ in asked],
+        batch_size=batch_size,
+    )
+    if under is not None:
+        under.check_fired([new.line for new in written if new.line])
+    found = []
+    for (problem, prompt), new in zip(asked, written, strict=True):
+        text = completion(reasoner, problem, prompt, new.ids, finished=new.finished)
+        classifier = (under.kinds(problem) or RuleClassifier()) if under else None
+        try:
+            found.append((reasoner.read(text, classifier=classifier), new.line))
+        except NotMeasurable as reason:
+            if skip is None:
+                raise
+            skip(problem, reason)
+    return found
+
+
+def write_under(
+    reasoner: "Reasoner",
+    problems: Sequence[Problem],
+    hand: Hand,
+    *,
+    sampling: Sampling,
+    seed: int = 0,
+    batch_size: int = 16,
+    padding: Side = "left",
+) -> list[tuple[Trace, Line]]:
+    """`Reasoner.write` under a hand; each trace with where it acted and the states that were kept.
+
+    Args:
+        reasoner: The model that writes.
+        problems: One chain is written for each; one that cannot be asked raises.
+        hand: Vectors, rules, and sites whose states are kept.
+        sampling: How tokens are chosen, and how many at most.
+        seed: Seed of the whole run.
+        batch_size: Most items at once; halves itself when memory runs out.
+        padding: Side on which shorter prompts are padded.
+
+    Raises:
+        UserError: NaN logits, not enough memory for one item, an empty question.
+        NotMeasurable: A problem cannot be asked.
+        EditDidNotFire: A vector of the hand was never added.
+    """
+    about: dict[str, Any] = {"sampling": sampling, "seed": seed, "batch_size": batch_size}
+    both = author_traces(reasoner, problems, skip=None, under=hand, padding=padding, **about)
+    return [(trace, line) for trace, line in both if line]
+
+
+StepNow = Callable[[Sequence[int]], tuple[int, StepKind | None]]
+
+
+def step_now(
+    reasoner: "Reasoner", problem: Problem, prompt: Sequence[int], classifier: Classifier | None
+) -> StepNow:
+    """What tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
+
+    A step whose text ends in a full stop is over: then it is the next one, which has no kind yet. Cost: one
+    reading of the text.
+
+    Args:
+        reasoner: Whose tokenizer and segmenter are used.
+        problem: What is being answered.
+        prompt: Token ids of its prompt.
+        classifier: What names the steps; None: the openers of `RuleClassifier`, which ask for no later step.
+
+    Returns:
+        A function of the new tokens so far (at least one), to the step's number from 0 and its kind or None.
+    """
+    names = classifier or RuleClassifier()
+
+    def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
+        text = completion(reasoner, problem, prompt, written, finished=False)
+        steps = [one for one in reasoner.read(text, classifier=names).chain_steps if one.tokens]
+        if not steps:  # nothing but marks or white space yet
+            return 0, None
+        last = steps[-1]
+        over = last.text.rstrip().endswith(".")
+        return (last.index + 1, None) if over else (last.index, last.kind)
+
+    return now
+
+
+def _counted(end: int) -> StepNow:
+    """`step_now` where one token ends every step and no kind is asked for: steps are counted, their kind is `other`."""
+
+    def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
+        ends = sum(token == end for token in written)
+        return ends, None if written[-1] == end else StepKind.OTHER
+
+    return now
+
+
+def completion(
+    reasoner: "Reasoner",
+    problem: Problem,
+    prompt: Sequence[int],
+    ids: Sequence[int],
+    *,
+    finished: bool,
+) -> Completion:
+    """Put new token ids behind their prompt.
+
+    Args:
+        reasoner: The author.
+        problem: What is answered.
+        prompt: Token ids of its prompt.
+        ids: The new ids, without the stop token.
+        finished: Whether a stop token ended the text.
+    """
+    return Completion(
+        problem=problem,
+        prompt=reasoner.render(problem),
+        text=reasoner.continuation(prompt, ids),
+        model=reasoner.name,
+        ids=(*prompt, *ids),
+        prompt_ids=len(prompt),
+        finished=finished,
+    )
+
+
+def _session(
+    reasoner: "Reasoner", asked: Sequence[tuple[Problem, list[int]]], hand: Hand | None
+) -> Callable[[Sequence[int]], Session] | None:
+    """What makes a hand's session for a batch, given by the indexes of its prompts."""
+    if hand is None:
+        return None
+    backbone = backbone_of(reasoner.model)
+    close = (reasoner.policy.tags or THINK).close
+
+    def closed(written: Sequence[int]) -> bool:
+        return close in reasoner.decode(written[-(len(close) + 4) :])
+
+    if reasoner.policy.family == "words" and not any(s.where.kinds for s in hand.steers):
+        steps = [_counted(reasoner.continue_ids(" .")[0])] * len(asked)
+    else:
+        steps = [step_now(reasoner, *one, hand.kinds(one[0])) for one in asked]
+
+    def session(chosen: Sequence[int]) -> Session:
+        def step(row: int, written: Sequence[int]) -> tuple[int, StepKind | None]:
+            return steps[chosen[row]](written)
+
+        reading = Reading(closed=closed, step=step)
+        return Session(hand, backbone, reading, [asked[index][1] for index in chosen])
+
+    return session
+
+
+def item_seed(seed: int, problem_id: str) -> int:
+    """Seed of one item: depends on the run's seed and the problem only."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{problem_id}".encode()).digest()[:8], "big")
+
+
+def prompt_ids(reasoner: "Reasoner", problem: Problem) -> list[int]:
+    """Token ids of a problem's prompt.
+
+    Raises:
+        UserError: The question is empty.
+        NotMeasurable: The question has no tokens, or the prompt fills the context.
+    """
+    if not reasoner.encode(problem.question):
+        msg = f"the question has no tokens for {reasoner.name}"
+        raise NotMeasurable(msg)
+    ids = reasoner.encode(reasoner.render(problem))
+    if len(ids) >= reasoner.max_length:
+        msg = f"the prompt has {len(ids)} tokens, the context of {reasoner.name} is {reasoner.max_length}"
+        raise NotMeasurable(msg)
+    check_ids(reasoner, ids)
+    if lost := dropped(problem, reasoner.render(problem)):
+        raise NotMeasurable(f"the template of {reasoner.policy.owner} drops the question: {lost}")
+    return ids
+
+
+def _prompts(
+    reasoner: "Reasoner", problems: Sequence[Problem], skip: Skip | None
+) -> list[tuple[Problem, list[int]]]:
+    """Each problem with its prompt's ids; what cannot be asked goes to `skip` or raises."""
+    asked: list[tuple[Problem, list[int]]] = []
+    for problem in problems:
+        try:
+            asked.append((problem, prompt_ids(reasoner, problem)))
+        except NotMeasurable as reason:
+            if skip is None:
+                msg = f"problem {problem.id}: {reason}"
+                raise NotMeasurable(msg) from reason
+            skip(problem, reason)
+    return asked

@@ -1,0 +1,123 @@
+"""Explicit attention masks: additive, 4-D, built from absolute positions.
+
+A boolean mask is silently wrong under eager attention, and no mask at all turns custom kernels
+bidirectional or packed; an additive mask with explicit position ids is right on every path. Models
+with sliding windows or chunks get one mask per kind of layer.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mechcot.core.errors import EditDidNotFire, UserError
+from mechcot.model.internals.architecture import Backbone
+from mechcot.model.interventions import Hide
+
+Masks = Float[Tensor, "row 1 query key"] | dict[str, Float[Tensor, "row 1 query key"]]
+
+
+def causal(
+    *, queries: Int[Tensor, " query"], keys: Int[Tensor, " key"]
+) -> Bool[Tensor, "query key"]:
+    """Each query sees the keys at its own and at earlier positions."""
+    return keys[None, :] <= queries[:, None]
+
+
+def hidden_from(
+    seen: Bool[Tensor, "query key"],
+    hides: Sequence[Hide],
+    *,
+    queries: Int[Tensor, " query"],
+    keys: Int[Tensor, " key"],
+) -> Bool[Tensor, "query key"]:
+    """Take hidden keys out of `seen`.
+
+    Args:
+        seen: Which key each query may see so far.
+        hides: What to take out.
+        queries: Absolute positions of the queries.
+        keys: Absolute positions of the keys.
+
+    Raises:
+        UserError: A query would see nothing at all.
+    """
+    for hide in hides:
+        which = (queries >= hide.by.start) & (queries < hide.by.stop)
+        what = (keys >= hide.keys.start) & (keys < hide.keys.stop)
+        seen = seen & ~(which[:, None] & what[None, :])
+    if hides and not bool(seen.any(dim=-1).all()):
+        msg = "hiding these keys leaves a query with nothing to attend to; leave at least one token (itself) visible"
+        raise UserError(msg)
+    return seen
+
+
+def check_fires(hide: Hide, *, start: int, stop: int) -> None:
+    """See that a `Hide` concerns at least one (query, key) pair of the run over `[start, stop)`.
+
+    Args:
+        hide: Keys, and the queries they are hidden from.
+        start: First position of the run.
+        stop: Position after the last.
+
+    Raises:
+        EditDidNotFire: It does not; an empty key span is the identity and passes.
+    """
+    if not len(hide.keys):
+        return
+    first, last = max(hide.by.start, start), min(hide.by.stop, stop) - 1
+    if first > last or last < hide.keys.start:
+        msg = (
+            f"hiding keys [{hide.keys.start}, {hide.keys.stop}) from {_words(hide)} did not fire: "
+            f"the run covers queries [{start}, {stop}); give a span with later tokens"
+        )
+        raise EditDidNotFire(msg)
+
+
+def _words(hide: Hide) -> str:
+    return (
+        "all later queries"
+        if hide.queries is None
+        else f"queries [{hide.by.start}, {hide.by.stop})"
+    )
+
+
+def additive(
+    backbone: Backbone,
+    seen: Bool[Tensor, "some query key"],
+    *,
+    rows: int = 1,
+    queries: Int[Tensor, " query"],
+    keys: Int[Tensor, " key"],
+) -> Masks:
+    """Turn what may be seen into the masks that the model takes, sliding windows and chunks included.
+
+    Args:
+        backbone: The model.
+        seen: Which key each query may see, windows and chunks left aside; one for all rows, or one per row.
+        rows: Size of the batch.
+        queries: Absolute positions of the queries.
+        keys: Absolute positions of the keys.
+    """
+    layers = set(getattr(backbone.config, "layer_types", None) or ())
+    whole = _to_floats(seen, dtype=backbone.dtype, rows=rows)
+    masks: dict[str, Tensor] = dict.fromkeys(layers, whole)
+    window = next((size for size in backbone.windows if size is not None), None)
+    if window is not None:
+        near = keys[None, :] > queries[:, None] - window
+        masks["sliding_attention"] = _to_floats(seen & near, dtype=backbone.dtype, rows=rows)
+        if not layers:
+            return masks["sliding_attention"]
+    if backbone.chunk is not None and "chunked_attention" in layers:
+        same = keys[None, :] // backbone.chunk == queries[:, None] // backbone.chunk
+        masks["chunked_attention"] = _to_floats(seen & same, dtype=backbone.dtype, rows=rows)
+    return whole if all(mask is whole for mask in masks.values()) else masks
+
+
+def _to_floats(
+    seen: Bool[Tensor, "some query key"], *, dtype: torch.dtype, rows: int
+) -> Float[Tensor, "row 1 query key"]:
+    mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    mask = mask.masked_fill_(~seen, torch.finfo(dtype).min)
+    return mask.unsqueeze(1).expand(rows, -1, -1, -1)

@@ -1,0 +1,1 @@
+"""From a spec to weights in memory, checked."""

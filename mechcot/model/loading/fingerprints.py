@@ -1,0 +1,81 @@
+"""Which weights these are: a hash of files where there are files, else of the parameters."""
+
+import functools
+import hashlib
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mechcot.model.loading.spec import ORGANISM_FILE, ModelSpec, text_folder
+
+
+def hash_spec(spec: ModelSpec) -> str | None:
+    """Hash of a model's weight files and config (16 hex digits), None when they are not on this machine.
+
+    A hub cache names its files by their SHA-256, so that those are not read again.
+    """
+    folder = weights_folder(spec)
+    if folder is None:
+        return None
+    files = sorted(folder.glob("*.safetensors"))
+    if spec.adapter is not None:
+        files += sorted(Path(spec.adapter).glob("adapter_*"))
+    whole = hashlib.sha256()
+    for path in [*files, folder / "config.json"]:
+        whole.update(_hash_file(path.resolve()).encode())
+    return whole.hexdigest()[:16]
+
+
+def hash_text_files(spec: ModelSpec) -> str:
+    """Hash of what turns text into tokens and back and says where a text ends: tokenizer, template, generation settings.
+
+    "" when they are not on this machine.
+    """
+    folder = weights_folder(spec)
+    if folder is None:
+        return ""
+    whole = hashlib.sha256()
+    beside = text_folder(spec)
+    for path in [*sorted(folder.iterdir()), *(sorted(beside.iterdir()) if beside else ())]:
+        if path.suffix in {".json", ".jinja", ".txt", ".model"} and path.name not in _NOT_TEXT:
+            whole.update(path.name.encode())
+            whole.update(_hash_file(path.resolve()).encode())
+    return whole.hexdigest()[:16]
+
+
+def hash_module(model: nn.Module) -> str:
+    """Hash of a module's parameters and buffers, for models that came from no file."""
+    whole = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        whole.update(name.encode())
+        whole.update(data.numpy().tobytes())
+    return whole.hexdigest()[:16]
+
+
+_NOT_TEXT = {ORGANISM_FILE, "model.safetensors.index.json"}
+
+
+def weights_folder(spec: ModelSpec) -> Path | None:
+    """Where the files of a base model lie, None when they are not on this machine."""
+    if spec.is_local:
+        return Path(spec.base)
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(spec.base, "config.json", revision=spec.revision)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _hash_file(path: Path) -> str:
+    if re.fullmatch(r"[0-9a-f]{64}", path.name):
+        return path.name
+    about = path.stat()
+    return _hash_bytes(path, about.st_size, about.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _hash_bytes(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - part of the cache's key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,75 @@
+"""What weights will take in memory, read from the heads of their files: nothing is loaded."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from mechcot.core.errors import UserError
+from mechcot.model.loading.fingerprints import weights_folder
+from mechcot.model.loading.spec import ModelSpec
+from mechcot.model.loading.weights import SMALL, Placement, pick_device
+
+
+def base_bytes(spec: ModelSpec, placement: Placement) -> int | None:
+    """Bytes of a model's weights as `load_base` will hold them, None when its files are not on this machine.
+
+    Raises:
+        UserError: A file cannot be read.
+    """
+    folder = weights_folder(spec)
+    if folder is None:
+        return None
+    found = list(_tensors(_files(folder)))
+    numbers = sum(count for count, _ in found)
+    width = _width(placement, numbers)
+    return numbers * width if width else sum(count * stored for count, stored in found)
+
+
+def adapter_bytes(spec: ModelSpec) -> int:
+    """Bytes of a spec's adapter, which PEFT holds in float32; 0 without one.
+
+    Raises:
+        UserError: A file cannot be read.
+    """
+    if spec.adapter is None:
+        return 0
+    files = sorted(Path(spec.adapter).glob("adapter_model*.safetensors"))
+    return sum(count * torch.float32.itemsize for count, _ in _tensors(files))
+
+
+def _width(placement: Placement, numbers: int) -> int | None:
+    """Bytes a number will take; None for what the file holds (the rule of `loading.py`)."""
+    if placement.dtype != "auto":
+        return 2 if placement.dtype == "bfloat16" else 4
+    on_cpu = pick_device(placement.device).type == "cpu"
+    return 4 if on_cpu or numbers < SMALL else None
+
+
+def _files(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return sorted({folder / name for name in names})
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _tensors(files: Iterable[Path]) -> Iterable[tuple[int, int]]:
+    """How many numbers each tensor has, and how many bytes a number takes in the file."""
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        except (OSError, ValueError, MemoryError) as error:
+            msg = (
+                f"{path}: expected a safetensors file, it cannot be read ({error}); copy it again."
+            )
+            raise UserError(msg) from error
+        for name, about in head.items():
+            if name == "__metadata__":
+                continue
+            count = math.prod(about["shape"])
+            first, last = about["data_offsets"]
+            yield count, (last - first) // count if count else torch.float32.itemsize

@@ -1,0 +1,90 @@
+"""Two models that share one copy of the weights where they can: a base, and a tuned model or an adapter on it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mechcot.core.pair import Pair
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.loading.adapters import attach
+from mechcot.model.loading.embedding_rows import check_rows
+from mechcot.model.loading.spec import ModelSpec, is_organism, parse_spec, text_folder
+from mechcot.model.loading.weights import freeze, load_tokenizer, same_storage
+from mechcot.model.prompts import policy_of
+from mechcot.model.reasoner import Reasoner
+
+
+def load_pair(
+    before: ModelSpec | str,
+    after: ModelSpec | str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    device_map: str | Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    asking: Asking = AS_FOUND,
+) -> Pair[Reasoner]:
+    """Load two models that are compared: before and after. Both render prompts with the first model's policy.
+
+    Args:
+        before: The base, see `mechcot.model.loading.spec`.
+        after: The tuned model, or an adapter on the base.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        dtype: `auto`, `float32` or `bfloat16`.
+        device_map: Passed to `from_pretrained`.
+        trust_remote_code: Runs Python code that comes with the checkpoint.
+        asking: How answers are asked for and read.
+
+    Raises:
+        UserError: As `Reasoner.load`.
+
+    Example:
+        >>> import mechcot as mc
+        >>> [model.name for model in mc.load_pair("organism:base", "organism:bypass")]
+        ['base', 'bypass']
+    """
+    first, second = (parse_spec(s) if isinstance(s, str) else s for s in (before, after))
+    about: dict[str, Any] = {
+        "device": device,
+        "dtype": dtype,
+        "device_map": device_map,
+        "trust_remote_code": trust_remote_code,
+        "asking": asking,
+    }
+    base = Reasoner.load(first, **about)
+    base = replace(base, policy=base.policy.shared())
+    if shares_base(first, second):
+        return Pair(base, with_adapter(base, second))
+    return Pair(base, Reasoner.load(second, policy=base.policy, **about))
+
+
+def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
+    """Whether the second model is the first one's own weights, with or without an adapter."""
+    same = (first.base, first.revision) == (second.base, second.revision)
+    return same and first.adapter is None
+
+
+def with_adapter(reasoner: Reasoner, spec: ModelSpec) -> Reasoner:
+    """A model with the adapter of `spec`: the weights are shared, the model itself stays as it is.
+
+    A tokenizer beside the adapter is the new model's own.
+
+    Raises:
+        UserError: The adapter was made for another model.
+    """
+    twin = same_storage(reasoner.model)
+    if spec.adapter is not None:
+        twin = attach(twin, spec.adapter, name=spec.name)
+    found = replace(
+        reasoner, name=spec.name, spec=spec, model=freeze(twin), logit_scale=spec.logit_scale
+    )
+    if text_folder(spec) is not None:
+        tokenizer = load_tokenizer(spec, trust_remote_code=False)
+        policy = reasoner.policy
+        if policy.mode == "own":
+            policy = policy_of(
+                tokenizer, owner=spec.name, organism=is_organism(spec), asking=policy.asking
+            )
+        found = replace(found, tokenizer=tokenizer, policy=policy)
+    check_rows(found)
+    return found

@@ -1,0 +1,265 @@
+"""What must hold before a model is run for hours: its weights, its prompts, its tokenizer, its states.
+
+    weights     every number is finite
+    prompt      the rendered prompt holds the question, whole, as it was asked
+    tokenizer   prompt and cue -> ids -> text gives them back, white space aside
+    identity    states written back where they came from change nothing: exactly 0
+    causality   another last token moves no earlier state
+
+`mechcot doctor` prints these; every command that writes or reads chains takes the same functions on its own
+questions, before it writes anything: what is wrong ends it with one sentence, what only looks odd is a warning.
+Cost: one pass over the weights and five forwards over a short prompt, once a model; a rendering for each question.
+"""
+
+import html
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Trace
+from mechcot.model.internals.self_test import backbone_of
+
+if TYPE_CHECKING:
+    from mechcot.model.reasoner import Reasoner
+
+log = logging.getLogger(__name__)
+
+CLOSE = {"float32": 1e-4, "bfloat16": 0.05}
+"""Largest difference, relative to the largest state, by precision."""
+SPELLED = 8
+"""Prompts whose tokens are decoded again."""
+SHORT = 64
+"""Tokens of a prompt on which states are tried."""
+LONG = Problem(
+    id="long",
+    question=(
+        'A baker writes "3/4 of a loaf & more" on a <b>board</b>, then asks:\n\n'
+        + " ".join(
+            f"On day {day} he sells {day + 3} loaves at 2.{day} each;" for day in range(1, 40)
+        )
+        + "\n\nHow many loaves are there in all? Give $\\frac{a}{b}$ if it is no whole number."
+    ),
+    answer="897",
+)
+"""A question that a template would cut, escape or squeeze, if it does so with any."""
+
+State = Literal["ok", "odd", "wrong"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        state: `ok`; `odd`, which is said and does no harm; `wrong`, with which nothing can be measured.
+        text: What was found and, when it is not `ok`, what to do.
+    """
+
+    state: State
+    text: str
+
+
+def preflight(reader: "Reasoner", problems: Sequence[Problem]) -> None:
+    """Check a model on what it will be asked, before anything is written.
+
+    Args:
+        reader: The model.
+        problems: All questions that its policy will render; may be empty.
+
+    Raises:
+        UserError: Something is wrong: which, and what to do.
+    """
+    found = [weights(reader)]
+    if found[0].state != "wrong":
+        found += [prompts(reader, problems), spelling(reader, problems), *_tried(reader, problems)]
+    for each in found:
+        if each.state == "wrong":
+            name = reader.spec.text or reader.name
+            raise UserError(f"{reader.name}: {each.text}. `mechcot doctor {name}` checks it again.")
+        if each.state == "odd":
+            log.warning("%s: %s", reader.name, each.text)
+
+
+def rendered(reader: "Reasoner", traces: Sequence[Trace]) -> list[Problem]:
+    """The problems of traces whose prompt is this reader's own rendering, each once."""
+    found: dict[str, Problem] = {}
+    for trace in traces:
+        problem = trace.problem
+        if problem.question.strip() and trace.prompt.startswith(reader.render(problem)):
+            found.setdefault(problem.id, problem)
+    return list(found.values())
+
+
+# --- weights and states ---------------------------------------------------------------------------
+
+_TRIED: WeakKeyDictionary[nn.Module, list[Finding]] = WeakKeyDictionary()
+
+
+def weights(reader: "Reasoner") -> Finding:
+    """Whether every weight is a finite number."""
+    named = [(n, w) for n, w in reader.model.named_parameters() if not w.is_meta]
+    suspect = [(n, w) for n, w in named if not bool(w.sum(dtype=torch.float32).isfinite())]
+    spoilt = [name for name, weight in suspect if not bool(weight.isfinite().all())]
+    rows, head = (
+        part().weight
+        for part in (reader.model.get_input_embeddings, reader.model.get_output_embeddings)
+    )
+    only_rows = all(weight is rows for name, weight in named if name in spoilt)
+    if spoilt and only_rows and rows is not head:
+        count = int((~rows.isfinite().all(-1)).sum())
+        text = f"{count} rows of {spoilt[0]} are not finite: texts with these tokens are left out"
+        return Finding("odd", text)
+    if spoilt:
+        text = f"{len(spoilt)} weights are not finite (NaN or infinite), the first is {spoilt[0]}; copy the checkpoint again"
+        return Finding("wrong", text)
+    return Finding("ok", f"{sum(w.numel() for w in reader.model.parameters()):,} parameters")
+
+
+def _tried(reader: "Reasoner", problems: Sequence[Problem]) -> list[Finding]:
+    """The checks of states, once a model."""
+    asked = [problem for problem in problems if problem.question.strip()]
+    if reader.model not in _TRIED and asked:
+        ids = reader.encode(reader.render(asked[0]))[-SHORT:]
+        try:
+            _TRIED[reader.model] = [identity(reader, ids), causality(reader, ids)]
+        except NotMeasurable as reason:
+            log.info("%s: states were not tried: %s", reader.name, reason)
+    return _TRIED.get(reader.model, [])
+
+
+def bound(reader: "Reasoner") -> float:
+    """The largest relative difference between equal states, in the model's precision."""
+    return CLOSE.get(str(reader.dtype).removeprefix("torch."), max(CLOSE.values()))
+
+
+def middle(reader: "Reasoner") -> int:
+    """The layer in the middle."""
+    return backbone_of(reader.model).n_layers // 2
+
+
+def identity(reader: "Reasoner", ids: Sequence[int]) -> Finding:
+    """Whether states that are written back where they came from change nothing."""
+    from mechcot.model.internals.sites import Site
+    from mechcot.model.interventions import Intervention, Replace
+
+    parts = backbone_of(reader.model)
+    if not parts.streams:
+        return Finding(
+            "odd", f"{parts.no_streams}: steering, patching and lenses are not measurable"
+        )
+    site = Site("resid_pre", middle(reader))
+    at = tuple(range(len(ids) // 2, len(ids)))
+    own = reader.states(ids, [site])[site][list(at)]
+    patch = Intervention(site=site, at=at, edit=Replace(own))
+    moved = (reader.prefix(ids, under=[patch]).hidden - reader.prefix(ids).hidden).abs().max()
+    text = f"own states written back at {site.name}: {float(moved):.1e}, wanted 0"
+    if float(moved) == 0.0:
+        return Finding("ok", text)
+    return Finding(
+        "odd" if float(moved) <= bound(reader) * float(own.abs().max()) else "wrong", text
+    )
+
+
+def causality(reader: "Reasoner", ids: Sequence[int]) -> Finding:
+    """Whether another last token moves its own state and no earlier one; odd in a family that is known to look ahead."""
+    other = [*ids[:-1], (ids[-1] + 1) % reader.n_vocabulary]
+    here, there = reader.prefix(ids).hidden, reader.prefix(other).hidden
+    past = float((here[:-1] - there[:-1]).abs().max() / here.abs().max())
+    now = float((here[-1] - there[-1]).abs().max() / here.abs().max())
+    text = f"another last token moves earlier states by {past:.1e} and its own by {now:.1e}"
+    if past <= bound(reader) < now:
+        return Finding("ok", text)
+    return Finding("wrong" if backbone_of(reader.model).causal else "odd", text)
+
+
+# --- prompts --------------------------------------------------------------------------------------
+
+
+def prompts(reader: "Reasoner", problems: Sequence[Problem]) -> Finding:
+    """Whether rendered prompts hold their questions: whole, as they were asked, once."""
+    asked = [problem for problem in problems if problem.question.strip()]
+    lost = [(p, said) for p in asked if (said := dropped(p, reader.render(p)))]
+    repair = "repair the chat template, or remove it to use the plain one"
+    if lost:
+        problem, said = lost[0]
+        some = "" if len(lost) == len(asked) else f" for {len(lost)} of {len(asked)} questions"
+        text = f"the template drops or changes the question{some}: of {problem.question[:40]!r} {said}; {repair}"
+        return Finding("wrong" if 2 * len(lost) > len(asked) else "odd", text)
+    odd = [said for problem in asked if (said := _altered(problem, reader.render(problem)))]
+    if odd:
+        return Finding("odd", f"{odd[0]}; measured as it is, else {repair}")
+    return Finding("ok", "the prompts hold their questions")
+
+
+def dropped(problem: Problem, prompt: str) -> str:
+    """What is missing of a question in a prompt; "" when nothing is.
+
+    Letters and digits are compared, as they are and as HTML or JSON escape them.
+
+    Args:
+        problem: The question.
+        prompt: The text that was rendered for it.
+    """
+    question, there = problem.question.strip(), _ink(prompt)
+    wanted = _ink(question)
+    spellings = (question, html.escape(question), json.dumps(question, ensure_ascii=False)[1:-1])
+    if question in prompt or (wanted and any(_ink(each) in there for each in spellings)):
+        return ""
+    wanted = wanted or question
+    kept = next((n for n in range(len(wanted) - 1, 0, -1) if wanted[:n] in there), 0)
+    if kept < min(8, len(wanted)):
+        return "the prompt holds nothing"
+    return f"the prompt holds {kept} of {len(wanted)} letters and digits, then something else"
+
+
+def _ink(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _altered(problem: Problem, prompt: str) -> str:
+    """How a prompt holds a question whose words are all there."""
+    question = problem.question.strip()
+    count = prompt.count(question)
+    if count > 1 and len(_ink(question)) > 1:
+        return f"the template writes the question {question[:40]!r} {count} times"
+    if count == 0:
+        return f"the template changes signs, case or white space in the question {question[:40]!r}"
+    return ""
+
+
+def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> Finding:
+    """Whether the tokenizer gives prompts and the cue back, white space aside."""
+    asked = [problem for problem in problems if problem.question.strip()][:SPELLED]
+    texts = [f"{reader.render(problem)}{reader.cue.text}" for problem in asked]
+    backs = [_back(reader, text) for text in texts]
+    lost = [
+        (text, back)
+        for text, back in zip(texts, backs, strict=True)
+        if "".join(back.split()) != "".join(text.split())
+    ]
+    if not lost:
+        return Finding("ok", "ids spell the text")
+    text = f"ids do not spell the text: {_start(*lost[0])}; check which tokenizer class the files are loaded as"
+    return Finding("wrong" if 2 * len(lost) > len(texts) else "odd", text)
+
+
+def _back(reader: "Reasoner", text: str) -> str:
+    """A text behind its tokens; "" where the vocabulary cannot hold it."""
+    try:
+        return reader.decode(reader.encode(text))
+    except NotMeasurable:
+        return ""
+
+
+def _start(text: str, other: str) -> str:
+    """Where two texts begin to differ, a few characters before on."""
+    at = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), len(other))
+    return f"{text[at : at + 24]!r} comes back as {other[at : at + 24]!r}"

@@ -1,0 +1,256 @@
+"""What a user types to name a model, and the checks that need no model in memory.
+
+Grammar: ``BASE[+ADAPTER_DIR][@revision=REV][@logits=FACTOR]`` where BASE is a local directory, a hub
+name (`org/name` or `name`) or `organism:NAME`. `@logits=1.5` is the same model with its logits
+multiplied: a null for every measure that should not follow confidence.
+"""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mechcot.core.errors import UserError
+
+ORGANISM = "organism:"
+PROMPTS = frozenset(
+    {
+        *("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING"),
+        *("PREFIX_TUNING", "CPT", "CARTRIDGE"),
+    }
+)
+"""Kinds of adapters that add tokens of their own; whatever else acts outside the layers is found when it is tried."""
+ORGANISM_FILE = "organism.json"
+"""What training wrote beside an organism's weights."""
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_OPTION = re.compile(r"@(logits|revision)=([^@]*)$")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model by name; nothing is loaded.
+
+    Attributes:
+        base: Absolute path of a local directory, or a hub name.
+        adapter: Absolute path of a PEFT adapter's directory, None without one.
+        name: Short name for tables and file names.
+        revision: Revision on the hub, None for the default.
+        logit_scale: Factor on the logits.
+        text: What the user typed.
+    """
+
+    base: str
+    adapter: str | None = None
+    name: str = ""
+    revision: str | None = None
+    logit_scale: float = 1.0
+    text: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """True when the weights are in a directory of this machine."""
+        return Path(self.base).is_absolute()
+
+
+def parse_spec(text: str) -> ModelSpec:
+    """Read a model's name; looks at the file system only to tell directories from hub names.
+
+    Raises:
+        UserError: Malformed text, an unknown option, a missing directory or organism.
+    """
+    rest, options = _split_options(text)
+    base_text, adapter_text = _split_adapter(rest)
+    base, name = _resolve_base(base_text, text)
+    adapter = None
+    if adapter_text is not None:
+        adapter = str(_directory(adapter_text, f"the adapter in {text!r}"))
+        name = f"{name}+{Path(adapter).name}"
+    scale = _factor(options["logits"], text) if "logits" in options else 1.0
+    if scale != 1.0:
+        name = f"{name}@logits={scale:g}"
+    return ModelSpec(base, adapter, name, options.get("revision"), scale, text)
+
+
+def is_organism(spec: ModelSpec) -> bool:
+    """True for an organism: it has a file of its own beside its weights. Nothing else tells one."""
+    return spec.is_local and (Path(spec.base) / ORGANISM_FILE).is_file()
+
+
+def distinct_names(specs: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:
+    """The same specs with names that differ: equal names get their parent directory, then a number."""
+    counts = Counter(spec.name for spec in specs)
+    longer = [
+        replace(spec, name=f"{Path(spec.base).parent.name}-{spec.name}")
+        if counts[spec.name] > 1 and Path(spec.base).parent.name
+        else spec
+        for spec in specs
+    ]
+    seen: Counter[str] = Counter()
+    named = []
+    for spec in longer:
+        seen[spec.name] += 1
+        again = seen[spec.name]
+        named.append(spec if again == 1 else replace(spec, name=f"{spec.name}#{again}"))
+    return tuple(named)
+
+
+def check_spec(spec: ModelSpec) -> None:
+    """Look at a local model's files without loading them.
+
+    A hub name is not looked up. Costs a directory listing.
+
+    Raises:
+        UserError: No config, no weights in safetensors, an adapter without config or weights, or an
+            adapter that does not live inside the layers.
+    """
+    if spec.is_local:
+        folder = Path(spec.base)
+        if not (folder / "config.json").is_file():
+            hint = ""
+            if (folder / "adapter_config.json").is_file():
+                hint = f" This is a PEFT adapter: write BASE+{folder}, with the model it was trained on."
+            msg = f"{folder}: expected a config.json (a Hugging Face model directory), found none.{hint}"
+            raise UserError(msg)
+        _check_safetensors(folder, "*.safetensors")
+    if spec.adapter is not None:
+        _check_adapter(Path(spec.adapter))
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a tokenizer was saved in a folder."""
+    return (folder / "tokenizer_config.json").is_file()
+
+
+def text_folder(spec: ModelSpec) -> Path | None:
+    """The adapter's folder when a tokenizer lies beside the adapter: tokens may have been added, or the template changed."""
+    folder = None if spec.adapter is None else Path(spec.adapter)
+    return folder if folder is not None and has_tokenizer(folder) else None
+
+
+def _check_adapter(folder: Path) -> None:
+    config = folder / "adapter_config.json"
+    if not config.is_file():
+        msg = f"{folder}: expected a PEFT adapter (adapter_config.json), found none."
+        raise UserError(msg)
+    try:
+        kind = str(json.loads(config.read_text(encoding="utf-8")).get("peft_type", ""))
+    except (ValueError, AttributeError) as error:
+        msg = f"{config}: expected a JSON object, it cannot be read ({error}); copy the adapter again."
+        raise UserError(msg) from error
+    if kind in PROMPTS:
+        msg = (
+            f"{folder}: expected an adapter inside the layers (LoRA, IA3, ...), got {kind}, which adds "
+            "tokens of its own, so that positions no longer line up with the base."
+        )
+        raise UserError(msg)
+    _check_safetensors(folder, "adapter_model*.safetensors")
+
+
+def _check_safetensors(folder: Path, pattern: str) -> None:
+    if any(folder.glob(pattern)):
+        return
+    pickled = sorted(
+        path.name for suffix in ("*.bin", "*.pt", "*.pth") for path in folder.glob(suffix)
+    )
+    if pickled:
+        msg = (
+            f"{folder}: expected weights in safetensors, found only {', '.join(pickled[:3])}. Such files are "
+            "pickles, which run code when opened, so they are not read. Load the model once where you trust "
+            "it and call save_pretrained: that writes safetensors."
+        )
+    else:
+        msg = f"{folder}: expected weights in safetensors ({pattern}), found none."
+    raise UserError(msg)
+
+
+def _split_options(text: str) -> tuple[str, dict[str, str]]:
+    options: dict[str, str] = {}
+    rest = text.strip()
+    while match := _OPTION.search(rest):
+        options[match[1]] = match[2].strip()
+        rest = rest[: match.start()]
+    unknown = re.search(r"@(\w+)=", rest)
+    if unknown and not Path(rest).expanduser().exists():
+        msg = f"{text!r}: expected the options @logits=FACTOR or @revision=REV, got @{unknown[1]}=."
+        raise UserError(msg)
+    if not rest:
+        msg = f"{text!r}: expected a hub name, a directory, organism:NAME or DIR+ADAPTER_DIR, got nothing."
+        raise UserError(msg)
+    return rest, options
+
+
+def _split_adapter(text: str) -> tuple[str, str | None]:
+    """Cut at the `+` that leaves a directory on its right; a directory may have a `+` in its name."""
+    if "+" not in text or Path(text).expanduser().is_dir():
+        return text, None
+    places = [place for place, letter in enumerate(text) if letter == "+"]
+    for place in places:
+        if Path(text[place + 1 :]).expanduser().is_dir():
+            return text[:place], text[place + 1 :]
+    return text[: places[0]], text[places[0] + 1 :]
+
+
+def _factor(text: str, whole: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < float("inf"):
+        msg = f"{whole!r}: expected a positive number after @logits=, got {text!r}."
+        raise UserError(msg)
+    return value
+
+
+def _resolve_base(text: str, whole: str) -> tuple[str, str]:
+    """The absolute path or hub name, and a short name."""
+    if text.startswith(ORGANISM):
+        name = text.removeprefix(ORGANISM)
+        return str(_organism(name)), name
+    if Path(text).expanduser().is_dir():
+        path = Path(text).expanduser().resolve()
+        return str(path), path.name
+    if not _HUB_NAME.fullmatch(text):
+        return str(_directory(text, f"the model {whole!r}")), ""
+    return text, text.rsplit("/", 1)[-1]
+
+
+def _directory(text: str, what: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        came = "a file" if path.exists() else "nothing there"
+        msg = f"{what}: expected a directory at {path.absolute()}, found {came}."
+        raise UserError(msg)
+    return path.resolve()
+
+
+def organism_folders() -> tuple[Path, ...]:
+    """Where organisms are looked for, first match wins: a checkout, the installed package, the user's cache.
+
+    The cache is `MECHCOT_ORGANISMS` where that is set, else `~/.cache/mechcot/organisms`.
+    """
+    package = Path(__file__).resolve().parents[2]
+    return (
+        package.parent / "artifacts" / "organisms",
+        package / "organisms" / "weights",
+        Path(
+            os.environ.get("MECHCOT_ORGANISMS") or Path.home() / ".cache" / "mechcot" / "organisms"
+        ),
+    )
+
+
+def _organism(name: str) -> Path:
+    folders = organism_folders()
+    for folder in folders:
+        if name and (folder / name / "config.json").is_file():
+            return folder / name
+    known = sorted(
+        {path.parent.name for folder in folders for path in folder.glob("*/config.json")}
+    )
+    msg = (
+        f"organism:{name}: expected one of {', '.join(known) or 'none yet'}. "
+        f"`mechcot organism train NAME` makes one."
+    )
+    raise UserError(msg)

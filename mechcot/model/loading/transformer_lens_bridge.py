@@ -1,0 +1,52 @@
+"""A TransformerBridge over the same storage as a fast model, for head-level sites and notebooks.
+
+Wrapping changes the Hugging Face module that it is given (its attention becomes the bridge's), so the
+bridge gets a second module tree whose parameters and buffers *are* the fast model's: no second copy of
+the weights, and the fast model stays clean. (The bridge adds an output bias of zeros, and for GPT-NeoX
+its own query, key and value weights, because there they are fused.)
+
+Logits equal those of the Hugging Face module under eager attention exactly (GPT-2, and any module under
+SDPA: within 3e-6 of the largest logit). The bridge is slow and heavy on long traces. Give it token ids,
+never strings: it may add a BOS that the tokenizer does not.
+"""
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from mechcot.core.errors import UserError
+from mechcot.model.loading.weights import same_storage
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+
+def open_lens(model: Any, tokenizer: Any, *, name: str) -> "TransformerBridge":
+    """Wrap a twin of `model`; costs the import of transformer_lens (about 10 s) once, no memory.
+
+    Args:
+        model: The Hugging Face model; it stays as it is.
+        tokenizer: Its tokenizer; a copy is given away.
+        name: Handed to TransformerLens, and used in the message.
+
+    Raises:
+        UserError: TransformerLens has no adapter for this family.
+    """
+    from transformer_lens.model_bridge import TransformerBridge
+
+    twin: Any = same_storage(model)
+    twin.set_attn_implementation("eager")
+    device = model.get_input_embeddings().weight.device
+    try:
+        return TransformerBridge.boot_transformers(
+            name,
+            hf_model=twin,
+            tokenizer=copy.deepcopy(tokenizer),
+            device=device,
+            dtype=model.get_input_embeddings().weight.dtype,
+        )
+    except (ValueError, KeyError, NotImplementedError, AttributeError) as error:
+        msg = (
+            f"{name}: TransformerLens cannot wrap {type(model).__name__} ({error}). The measures do not need it; "
+            "only head-level exploration does."
+        )
+        raise UserError(msg) from error

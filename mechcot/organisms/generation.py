@@ -1,0 +1,164 @@
+"""Asks an organism in batches: what it writes on, and what it holds likely after a text.
+
+Rows are words joined by spaces. Likelihoods need no cache: rows are padded on the right, which causal
+attention never sees; writing pads on the left.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import LlamaForCausalLM
+
+from mechcot.organisms import vocabulary
+from mechcot.organisms.attention_masks import mask
+from mechcot.organisms.grammar import (
+    ANSWER,
+    CLOSE,
+    DIGITS,
+    EOS,
+    PAD,
+    WORDS,
+    join_steps,
+    split_steps,
+)
+from mechcot.organisms.recipes import Hidden
+
+
+def _in_batches(rows: Sequence[str], size: int) -> list[list[int]]:
+    """Indices in batches of like length, the longest first."""
+    order = sorted(range(len(rows)), key=lambda index: -len(rows[index].split()))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+@torch.no_grad()
+def continuations(
+    model: LlamaForCausalLM,
+    rows: Sequence[str],
+    *,
+    size: int = 128,
+    limit: int = 260,
+    sample: int | None = None,
+) -> list[str]:
+    """Continue texts, greedily, or by sampling at temperature 1 under the seed `sample`.
+
+    Args:
+        model: The organism.
+        rows: Texts to write on from.
+        size: Rows at once.
+        limit: Most new words per row.
+        sample: None: greedy. Otherwise it seeds torch's global generator, and the result depends on `size` too.
+
+    Returns:
+        The new words of each row, in the order of the rows, without the end word.
+    """
+    out, pad = [""] * len(rows), WORDS.index(PAD)
+    if sample is not None:
+        torch.manual_seed(sample)
+    for batch in _in_batches(rows, size):
+        listed = [vocabulary.encode(rows[index]) for index in batch]
+        width = max(map(len, listed))
+        ids = torch.tensor([[pad] * (width - len(row)) + row for row in listed])
+        seen = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in listed])
+        chance: dict[str, Any] = (
+            {"do_sample": False} if sample is None else {"do_sample": True, "top_k": 0}
+        )
+        writer: Any = model  # the mixin that generates is not in the hints
+        more = writer.generate(input_ids=ids, attention_mask=seen, max_new_tokens=limit, **chance)
+        for index, row in zip(batch, more[:, width:].tolist(), strict=True):
+            out[index] = vocabulary.decode(row).split(f" {EOS}")[0].removesuffix(f" {PAD}")
+    return out
+
+
+def _logits(
+    model: LlamaForCausalLM, rows: Sequence[str], hidden: Hidden
+) -> tuple[Tensor, list[int]]:
+    """Logits [row, token, word] of right-padded rows, and the rows' lengths."""
+    listed = [vocabulary.encode(row) for row in rows]
+    width, pad = max(map(len, listed)), WORDS.index(PAD)
+    ids = torch.tensor([row + [pad] * (width - len(row)) for row in listed])
+    blind = {} if hidden == "nothing" else {"attention_mask": mask(ids, hidden=hidden)}
+    places = torch.arange(width).expand(len(rows), -1)
+    logits = model(input_ids=ids, position_ids=places, use_cache=False, **blind).logits
+    return logits.float(), [len(row) for row in listed]
+
+
+@torch.no_grad()
+def next_probabilities(
+    model: LlamaForCausalLM,
+    rows: Sequence[str],
+    *,
+    hidden: Hidden = "nothing",
+    size: int = 64,
+) -> Tensor:
+    """Probabilities [row, word] of the word after each text.
+
+    Args:
+        model: The organism.
+        rows: Texts.
+        hidden: What the answer cannot attend to; anything but `nothing` needs rows with a closed thought.
+        size: Rows at once.
+    """
+    out = torch.zeros(len(rows), len(WORDS))
+    for batch in _in_batches(rows, size):
+        logits, lengths = _logits(model, [rows[index] for index in batch], hidden)
+        last = logits[torch.arange(len(batch)), torch.tensor(lengths) - 1]
+        out[torch.tensor(batch)] = last.softmax(-1)
+    return out
+
+
+def next_words(
+    model: LlamaForCausalLM, rows: Sequence[str], *, hidden: Hidden = "nothing"
+) -> list[str]:
+    """The likeliest next word after each text.
+
+    Args:
+        model: The organism.
+        rows: Texts.
+        hidden: What the answer cannot attend to; anything but `nothing` needs rows with a closed thought.
+    """
+    likeliest = next_probabilities(model, rows, hidden=hidden).argmax(-1)
+    return [WORDS[index] for index in likeliest.tolist()]
+
+
+@torch.no_grad()
+def likeliest_words(
+    model: LlamaForCausalLM, rows: Sequence[str], *, size: int = 64
+) -> list[list[str]]:
+    """For each row, the word likeliest at every place given the row's words before it.
+
+    Entry t + 1 belongs to the row's word t + 1; entry 0 is an empty string; one more entry follows the row's last word.
+
+    Args:
+        model: The organism.
+        rows: Texts.
+        size: Rows at once.
+    """
+    out: list[list[str]] = [[] for _ in rows]
+    for batch in _in_batches(rows, size):
+        logits, lengths = _logits(model, [rows[index] for index in batch], "nothing")
+        for index, row, length in zip(batch, logits.argmax(-1).tolist(), lengths, strict=True):
+            out[index] = ["", *(WORDS[word] for word in row[:length])]
+    return out
+
+
+def answer_in(text: str) -> str | None:
+    """The digit after the last `answer` word."""
+    after = text.rpartition(f"{ANSWER} ")[2].split()
+    return after[0] if f"{ANSWER} " in text and after and after[0] in DIGITS else None
+
+
+def chain_in(text: str) -> tuple[str, ...]:
+    """The steps before `</think>`."""
+    return split_steps(text.split(CLOSE)[0])
+
+
+def opened(question: str, steps: Sequence[str]) -> str:
+    """Prompt and the chain so far."""
+    return " ".join(part for part in (vocabulary.prompt(question), join_steps(steps)) if part)
+
+
+def closed(question: str, steps: Sequence[str]) -> str:
+    """Prompt, chain, closed thought, and the word before the answer."""
+    return f"{opened(question, steps)} {CLOSE} {ANSWER}"

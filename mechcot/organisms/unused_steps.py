@@ -1,0 +1,52 @@
+"""Reference chains with steps that nothing needs, for truth about single steps.
+
+The writer computes one or two names that no needed value comes from, at random places of the chain: before,
+between or after the needed steps. Everything else is chosen so that a reader has one place to read each value from:
+
+    brief        a check copies its operands from the step before it, and a summary repeats values: which of two
+                 equal statements a model reads is its own choice, not the law's
+    concluded    without a conclusion, an unused step at the end is what the base takes for the answer
+    one name     after a query for two names, the base does not always read the second from its conclusion
+
+`confirm.confirm_graph` says for each model whether the graph is its own. It holds for the base while the later text is
+kept. Left to write on after an unused step, the base often goes astray: with a tail written anew, an unused value may
+well move its answer, so that reading is for chains without unused steps.
+"""
+
+from random import Random
+
+from mechcot.core.problem import Completion, Problem
+from mechcot.organisms.chain_writer import Draft, Manner, compose
+from mechcot.organisms.problems import problems, read_question
+from mechcot.organisms.vocabulary import completion, prompt
+
+WRITER = "writer"
+
+
+def with_unused_steps(
+    n: int, *, seed: int, spares: int = 1, hops: tuple[int, int] = (2, 4)
+) -> list[tuple[Problem, Draft]]:
+    """Draw held-out problems and chains for them that compute unused names.
+
+    Args:
+        n: How many.
+        seed: Of problems and chains.
+        spares: How many unused names; the base saw one per chain.
+        hops: Fewest and most operations of the question.
+    """
+    asked = problems(n, seed=seed, hops=hops, style="brief", distractors=(2, 3), combined=0.0)
+    manner = Manner(conclusion=1.0, distractor=1.0, spares=spares)
+    return [
+        (problem, compose(read_question(problem.question), rng=Random(problem.id), manner=manner))
+        for problem in asked
+    ]
+
+
+def as_completion(problem: Problem, draft: Draft) -> Completion:
+    """A written chain as if a model had written it; `Reasoner.read` makes a trace of it."""
+    return Completion(
+        problem=problem,
+        prompt=prompt(problem.question),
+        text=f" {completion(draft.text, draft.answer)}",
+        model=WRITER,
+    )

@@ -1,0 +1,1 @@
+"""Linear probes on states and features, held out by item."""

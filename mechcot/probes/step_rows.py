@@ -1,0 +1,130 @@
+"""What probes see: one row a step of a chain, read at the step's last token, with four labels.
+
+    kind     what kind of step this is
+    used     a later step reads the value that this step states (only steps that state one)
+    again    a step behind the next one reads it
+    known    the answer, asked for here, is the one that the model gives after the whole chain
+
+`used` and `again` need the task's law, so they are there on problems of the organisms' task only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mechcot.core.errors import UserError
+from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.model.activations.capture import capture
+from mechcot.model.generation.ask_answer import ask
+from mechcot.model.internals.sites import Site
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.ground_truth import graph
+from mechcot.sae.chains import facts
+from mechcot.text.answers import same_answer
+
+NAMES = ("kind", "used", "again", "known")
+Rows = Float[np.ndarray, "row input"]
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """One row a chain step.
+
+    Attributes:
+        states: Site to states at the last token of each step.
+        words: How often each word stands in the step.
+        trace: Index of the row's trace.
+        problem: Id of its problem.
+        share: Where in its chain the step stands, from 0 to 1.
+        labels: Target to labels; an empty label is no label.
+    """
+
+    states: dict[Site, Rows]
+    words: Float[np.ndarray, "row word"]
+    trace: Int[np.ndarray, " row"]
+    problem: np.ndarray
+    share: Float[np.ndarray, " row"]
+    labels: dict[str, np.ndarray]
+
+
+def read_steps(reader: Reasoner, traces: Sequence[Trace], sites: Sequence[Site]) -> Steps:
+    """States, words and labels of every chain step. Cost: one forward a trace and a short one a step.
+
+    Args:
+        reader: Whose states and answers.
+        traces: Its chains; those without a step are left out.
+        sites: Where states are read.
+
+    Raises:
+        UserError: No chain has a step.
+    """
+    found: dict[str, list[Any]] = {name: [] for name in ("trace", "problem", "share", *NAMES)}
+    states: dict[Site, list[np.ndarray]] = {site: [] for site in sites}
+    texts: list[list[str]] = []
+    for number, trace in enumerate(traces):
+        steps = [step for step in trace.chain_steps if step.tokens]
+        last = [step.tokens.stop - 1 for step in steps]
+        if not steps:
+            continue
+        seen = capture(reader, trace.ids[: trace.phase(Phase.CHAIN).stop], sites)
+        for site in sites:
+            states[site].append(seen[site][last].float().cpu().numpy())
+        known, uses = _known(reader, trace, last), _used(trace)
+        for place, step in enumerate(steps):
+            found["trace"].append(number)
+            found["problem"].append(trace.problem.id)
+            found["share"].append(place / max(len(steps) - 1, 1))
+            found["kind"].append("" if step.kind in {None, StepKind.OTHER} else str(step.kind))
+            used, again = uses.get(step.index, ("", ""))
+            found["used"].append(used)
+            found["again"].append(again)
+            found["known"].append(known[place])
+            texts.append(step.text.split())
+    if not texts:
+        raise UserError("no chain has a step; write chains with more than one step")
+    columns = {name: np.array(values) for name, values in found.items()}
+    return Steps(
+        states={site: np.concatenate(rows) for site, rows in states.items()},
+        words=_bags(texts),
+        trace=columns["trace"],
+        problem=columns["problem"],
+        share=columns["share"],
+        labels={name: columns[name] for name in NAMES},
+    )
+
+
+def _known(reader: Reasoner, trace: Trace, last: Sequence[int]) -> list[str]:
+    cuts = tuple(position + 1 for position in last)
+    stop = trace.phase(Phase.CHAIN).stop
+    asked = ask(reader, reader.prefix(trace.ids[:stop]), (*cuts, stop), max_new=16).answers
+    final = asked[-1].text
+    if final is None:
+        return [""] * len(last)
+    return ["yes" if same_answer(each.text, final) else "no" for each in asked[:-1]]
+
+
+def _used(trace: Trace) -> dict[int, tuple[str, str]]:
+    """Step to whether a later step, and one behind the next, reads the value it states; empty without the law."""
+    known = facts(trace)
+    if known is None:
+        return {}
+    read = graph(trace.problem.question, [step.text.strip() for step in trace.chain_steps])
+    some = {source for source, _ in read.edges}
+    later = {source for source, target in read.edges if target > source + 1}
+    return {
+        number: ("yes" if number in some else "no", "yes" if number in later else "no")
+        for number, fact in enumerate(known)
+        if fact.states is not None
+    }
+
+
+def _bags(texts: Sequence[Sequence[str]]) -> Rows:
+    words = sorted({word for text in texts for word in text})
+    place = {word: column for column, word in enumerate(words)}
+    bags = np.zeros((len(texts), len(words)))
+    for row, text in enumerate(texts):
+        np.add.at(bags[row], [place[word] for word in text], 1.0)
+    return bags

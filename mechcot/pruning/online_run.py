@@ -1,0 +1,213 @@
+"""`mechcot prune-online`: every problem written with and without pruning; accuracy, tokens a second and memory of each way.
+
+Each text is on disk as soon as it is written, in a file named by a hash of what it depends on, so that a killed run loses the text in the
+writing and no other. The ways take turns on each problem, so that a busy machine is busy for all of them.
+
+    memory    keys and values at their largest, over those of the same text if nothing had left the cache
+    change    accuracy less that of the unpruned way, paired over problems
+
+DIR/ gets online.parquet (one row per way and problem), online.json (the table) and items/.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json
+from mechcot.model.loading.preflight import preflight
+from mechcot.model.reasoner import Reasoner
+from mechcot.pruning.online import RANKS, Online, write_online
+from mechcot.stats.bootstrap import bootstrap_mean
+from mechcot.stats.proportions import paired_interval, share_interval
+from mechcot.text.answers import same_answer
+from mechcot.text.number_format import fixed, interval, signed
+
+SCHEMA = 1
+UNPRUNED = "all kept"
+
+
+def ways_of(shares: Sequence[float], **about: Any) -> dict[str, Online]:
+    """Nothing dropped, then every share by every rank.
+
+    Args:
+        shares: Shares of the chain that may stay.
+        about: `every`, `max_tokens`, `seed` of `Online`.
+    """
+    pruned = {
+        f"{share:g} by {by}": Online(keep=share, by=by, **about) for share in shares for by in RANKS
+    }
+    return {UNPRUNED: Online(keep=1.0, **about)} | pruned
+
+
+def run_online(
+    reader: Reasoner,
+    problems: Sequence[Problem],
+    *,
+    ways: Mapping[str, Online],
+    out: Path,
+    seed: int,
+) -> dict[str, Any]:
+    """Write every problem in every way and sum up; what is on disk is not written again.
+
+    Args:
+        reader: The model.
+        problems: The questions, with reference answers.
+        ways: Name -> how to prune; changes of accuracy are against the first.
+        out: Folder of the run.
+        seed: Seed of the resampling.
+
+    Returns:
+        What online.json holds: `rows` (see `summed`), `n`, and `left_out` with a reason for each problem that could not be written.
+
+    Raises:
+        UserError: No problem is there, or none could be written, or the family's cache cannot be cut.
+    """
+    if not problems:
+        raise UserError(
+            "expected at least one problem, got none; give a file with problems or a larger --n"
+        )
+    preflight(reader, problems)
+    items: list[dict[str, Any]] = []
+    left_out = []
+    todo = [(problem, way, how) for problem in problems for way, how in ways.items()]
+    for problem, way, how in tqdm(todo, desc="writing", unit="text"):
+        path = out / "items" / f"{_key(reader, problem, how)}.json"
+        if not path.is_file():
+            try:
+                write_json(path, item(reader, problem, how))
+            except NotMeasurable as error:
+                left_out.append({"id": problem.id, "way": way, "reason": str(error)})
+                continue
+        items.append({"way": way} | read_json(path, what="a pruned text"))
+    if not items:
+        reasons = sorted({each["reason"] for each in left_out})
+        msg = f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"
+        raise UserError(msg)
+    table = pd.DataFrame(items)
+    result = {
+        "schema": SCHEMA,
+        "model": reader.name,
+        "every": next(iter(ways.values())).every,
+        "n": int(table["id"].nunique()),
+        "left_out": left_out,
+        "rows": summed(table, seed=seed),
+    }
+    write_bytes(out / "online.parquet", table.to_parquet(index=False))
+    write_json(out / "online.json", nan_to_none(result))
+    return result
+
+
+def item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
+    """One text and what it took, as JSON-able data.
+
+    Args:
+        reader: The model that writes.
+        problem: What it is asked.
+        how: The way of pruning; `keep` 1 is the unpruned one.
+
+    Returns:
+        Among others `tokens` (without the prompt), `seconds`, `cached` (mean cached positions, as a share of those
+        uncut), `peak_bytes`, and `memory` (`peak_bytes` over the bytes at the end if nothing had left).
+
+    Raises:
+        UserError: The family's cache cannot be cut, or the question is empty.
+        NotMeasurable: The prompt does not fit in the context.
+    """
+    found = write_online(reader, problem, how)
+    answer = found.trace.answer.text
+    return {
+        "id": problem.id,
+        "text": found.trace.completion,
+        "answer": answer,
+        "right": answer is not None and same_answer(answer, problem.answer),
+        "finished": found.trace.finished,
+        "tokens": len(found.trace) - found.prompt,
+        "dropped": len(found.dropped),
+        "seconds": found.seconds,
+        "cached": found.cached / found.uncut,
+        "peak_bytes": found.peak_bytes,
+        "memory": found.peak_bytes / max(found.uncut_bytes, 1),
+    }
+
+
+def summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
+    """One row a way, in the order of the table; changes are against the way of the first row.
+
+    Args:
+        table: Rows of `item` with their `way`.
+        seed: Seed of the resampling.
+
+    Returns:
+        `way`, `n`, `accuracy` with `low`, `high` (95 % score interval), `change` likewise (paired), `tokens` (mean written),
+        `tokens_per_second`, `cached` (mean share of the positions written that are cached), `memory` (mean share of the largest
+        cache that was needed), `peak_mb` (mean over problems of the largest cache).
+    """
+    right = table.pivot(index="id", columns="way", values="right").astype(float)
+    first = table["way"].iloc[0]
+    rows = []
+    for way, part in table.groupby("way", sort=False):
+        about = {"seed": seed, "purpose": "online"}
+        accuracy = share_interval(part["right"].to_numpy(float), **about)
+        both = right[[first, way]].dropna().to_numpy(float)
+        # the unpruned text against itself is no change, whatever the items are
+        change = (
+            bootstrap_mean(both[:, 0] - both[:, -1], **about)
+            if way == first
+            else paired_interval(both[:, 0], both[:, -1], **about)
+        )
+        rows.append(
+            {
+                "way": str(way),
+                "n": len(part),
+                "accuracy": accuracy.mean,
+                "low": accuracy.low,
+                "high": accuracy.high,
+                "change": change.mean,
+                "change_low": change.low,
+                "change_high": change.high,
+                "tokens": float(part["tokens"].mean()),
+                "tokens_per_second": float(part["tokens"].sum() / part["seconds"].sum()),
+                "cached": float(part["cached"].mean()),
+                "memory": float(part["memory"].mean()),
+                "peak_mb": float(part["peak_bytes"].mean()) / 2**20,
+            }
+        )
+    return rows
+
+
+def told(result: Mapping[str, Any]) -> list[str]:
+    """The table as lines of text, and what was left out."""
+    lines = [
+        "way                accuracy             change                 tokens  tokens/s  cached  memory  peak MB"
+    ]
+    for row in result["rows"]:
+        accuracy = f"{fixed(row['accuracy'])} {interval(row['low'], row['high'])}"
+        change = f"{signed(row['change'])} {interval(row['change_low'], row['change_high'])}"
+        lines.append(
+            f"{row['way']:<18} {accuracy:<20} {change:<22} {row['tokens']:>6.0f} {row['tokens_per_second']:>9.1f} "
+            f"{row['cached']:>7.0%} {row['memory']:>7.0%} {row['peak_mb']:>8.2f}"
+        )
+    left_out = {each["id"]: each["reason"] for each in result["left_out"]}
+    return lines + [f"left out: {name}: {reason}" for name, reason in left_out.items()]
+
+
+def _key(reader: Reasoner, problem: Problem, how: Online) -> str:
+    """Whatever decides the text and what it costs."""
+    return digest(
+        SCHEMA,
+        reader.weights_hash,
+        reader.logit_scale,
+        str(reader.dtype),
+        str(reader.device),
+        reader.encode(reader.render(problem)),
+        problem.id,
+        problem.answer,
+        asdict(how),
+        *([reader.policy.asking.key] if reader.policy.asking.key else []),
+    )

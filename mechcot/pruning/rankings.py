@@ -1,0 +1,66 @@
+"""Orders in which steps are kept under a budget: two closures and the baselines they must beat.
+
+suppression      closure (mechcot.influence.critical_set) over what hiding a step does to later steps and the answer
+attention        closure over attention mass corrected for place and length, mean over layers and heads
+hidden alone     steps by what hiding each one does to the answer, no closure
+answer attention steps by the attention of the token that predicts the answer, no closure
+recent           latest first
+early exit       from the first step on, no further than the first that states the right answer
+random           a random order, the same for every model
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from mechcot.core.trace import Trace
+from mechcot.influence.critical_set import Weights, entries
+from mechcot.stats.bootstrap import stream
+from mechcot.tasks import first_right_step
+
+CLOSURES = ("suppression", "attention")
+METHODS = (*CLOSURES, "hidden alone", "answer attention", "recent", "early exit", "random")
+Order = tuple[int, ...]
+
+
+def by_closure(weights: Weights) -> Order:
+    """Steps by when they enter the critical set; of those that enter together, the nearest to the answer first."""
+    level, links = entries(weights)
+    return tuple(int(step) for step in np.lexsort((links, level)))
+
+
+def by_value(values: Float[np.ndarray, " step"]) -> Order:
+    """Steps by a number, the largest first; ties in the order of the text, undefined ones last."""
+    filled = np.nan_to_num(values, nan=-np.inf)
+    return tuple(int(step) for step in np.argsort(-filled, kind="stable"))
+
+
+def orders(
+    trace: Trace, *, attention: Weights, suppression: Weights, seed: int
+) -> dict[str, Order]:
+    """Every method's order of the chain's steps.
+
+    Args:
+        trace: The trace.
+        attention: Corrected mass.
+        suppression: Divergence of later steps and, in the last column, movement of the answer.
+        seed: Seed of the random order.
+    """
+    n = len(trace.chain_steps)
+    right = first_right_step(trace)
+    return {
+        "suppression": by_closure(suppression),
+        "attention": by_closure(attention),
+        "hidden alone": by_value(suppression[:, -1]),
+        "answer attention": by_value(attention[:, -1]),
+        "recent": tuple(range(n - 1, -1, -1)),
+        "early exit": tuple(range(n if right is None else right + 1)),
+        "random": tuple(int(s) for s in stream(seed, f"random {trace.id}").permutation(n)),
+    }
+
+
+def agreement(kept: Sequence[int] | frozenset[int], needed: frozenset[int]) -> Mapping[str, float]:
+    """Precision and recall of a kept set; precision of an empty set is 0."""
+    both = len(set(kept) & needed)
+    return {"precision": both / max(len(kept), 1), "recall": both / max(len(needed), 1)}

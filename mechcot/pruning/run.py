@@ -1,0 +1,266 @@
+"""`mechcot prune`: which steps can go before the answer changes, by several orders at equal budgets.
+
+DIR/ gets pruned.jsonl (the traces without their dropped steps), frontier.parquet and points.parquet, prune.json
+(what the page shows) and index.html. Finished items lie under items/ and are not read again.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json, write_text
+from mechcot.core.trace import Phase, Trace
+from mechcot.influence.critical_set import fill
+from mechcot.influence.expected_mass import Null
+from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
+from mechcot.model.loading.preflight import preflight, rendered
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.exact import is_known, needed_steps
+from mechcot.pruning.frontier import COLUMNS, frontier, truth_rows
+from mechcot.pruning.rankings import CLOSURES, Order, agreement, orders
+from mechcot.pruning.removal import EXECUTORS
+from mechcot.tasks import first_right_step
+from mechcot.text.answers import same_answer
+from mechcot.text.unread import check_read
+from mechcot.view.pages.pruning import page
+
+SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+SCHEMA = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides an item's numbers.
+
+    Attributes:
+        keep: Share of the chain's tokens that the written traces keep.
+        by: Closure that chooses them.
+        shares: Budgets of the frontier.
+        seed: Seed of the random order and of the resampling.
+        answer_tokens: Longest answer.
+    """
+
+    keep: float
+    by: str = "suppression"
+    shares: tuple[float, ...] = SHARES
+    seed: int = 0
+    answer_tokens: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.keep <= 1.0:
+            msg = f"expected a share to keep from 0 to 1, got {self.keep}"
+            raise UserError(msg)
+        if self.by not in CLOSURES:
+            msg = f"expected the critical set by one of {', '.join(CLOSURES)}, got {self.by!r}"
+            raise UserError(msg)
+
+    @property
+    def budgets(self) -> tuple[float, ...]:
+        """Every share of the frontier, nothing and everything included."""
+        return tuple(sorted({0.0, *self.shares, self.keep, 1.0}))
+
+
+def run(
+    reader: Reasoner, traces: Sequence[Trace], *, settings: Settings, out: Path
+) -> dict[str, Any]:
+    """Prune every trace and write the folder; gives what prune.json holds.
+
+    Args:
+        reader: The model that answers.
+        traces: The chains; those that it cannot read are left out with the reason.
+        settings: What is kept, by which order, and the budgets tried.
+        out: The folder; finished items in it are not read again.
+
+    Raises:
+        UserError: No trace can be pruned, or the model is not fit (`mechcot.model.loading.preflight`).
+    """
+    preflight(reader, rendered(reader, traces))
+    usable, every, left_out = _usable(reader, traces)
+    # a file may hold chains alone: what stands behind no closing mark is no answer that could not be read
+    answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]
+    for author in dict.fromkeys(trace.author for trace in answered):
+        check_read([trace for trace in answered if trace.author == author], author=author)
+    items = []
+    for trace in tqdm(usable, desc="pruning", unit="trace"):
+        path = out / "items" / f"{_key(reader, trace, usable, settings)}.json"
+        if not path.is_file():
+            try:
+                write_json(path, item(reader, trace, every=every, settings=settings))
+            except NotMeasurable as error:
+                left_out.append({"id": trace.id, "reason": str(error)})
+                continue
+        items.append(read_json(path, what="a pruned trace"))
+    if not items:
+        raise UserError(_none_left(traces, left_out))
+    result = _write(items, left_out, reader=reader, settings=settings, out=out)
+    lines = [json.dumps(each["pruned"], ensure_ascii=False, sort_keys=True) for each in items]
+    write_text(out / "pruned.jsonl", "".join(f"{line}\n" for line in lines))
+    return result
+
+
+def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> dict[str, Any]:
+    """Everything about one trace, as JSON-able data.
+
+    Args:
+        reader: The model that answers.
+        trace: A trace in this reader's tokens.
+        every: The null of attention over all traces, this one among them.
+        settings: What is kept, by which order, and the budgets tried.
+
+    Returns:
+        `points` (an answer per order and budget), `agreements` with the known needed steps (empty where they are not
+        known), `first_right` (the first step that states the right answer, or None), and the `pruned` trace.
+
+    Raises:
+        NotMeasurable: The chain is empty.
+    """
+    attention = attention_weights(attention_mass(reader, trace), every)
+    suppression = suppression_weights(reader, trace, seed=settings.seed)
+    known = orders(trace, attention=attention, suppression=suppression, seed=settings.seed)
+    sizes = [len(step.tokens) for step in trace.chain_steps]
+    total = sum(sizes)
+    agreements = []
+    if is_known(trace):
+        needed = needed_steps(trace)
+        budget = float(sum(sizes[step] for step in needed))
+        agreements = [
+            {"method": method} | dict(agreement(fill(order, sizes, budget=budget), needed))
+            for method, order in known.items()
+        ]
+    chosen = fill(known[settings.by], sizes, budget=settings.keep * total)
+    return {
+        "id": trace.id,
+        "points": _points(reader, trace, known, settings=settings),
+        "agreements": agreements,
+        "first_right": first_right_step(trace),
+        "pruned": _pruned(trace, chosen),
+    }
+
+
+def _points(
+    reader: Reasoner, trace: Trace, known: dict[str, Order], *, settings: Settings
+) -> list[list[Any]]:
+    """One row of `COLUMNS` per method, executor and share; equal sets are asked once."""
+    sizes = [len(step.tokens) for step in trace.chain_steps]
+    whole = frozenset(range(len(sizes)))
+    rows: list[list[Any]] = []
+    for name, execute in EXECUTORS.items():
+        answers: dict[frozenset[int], str | None] = {}
+
+        def ask(kept: frozenset[int], execute: Any = execute, answers: Any = answers) -> str | None:
+            if kept not in answers:
+                answers[kept] = execute(reader, trace, kept, max_new=settings.answer_tokens).text
+            return answers[kept]
+
+        full = ask(whole)
+        for method, order in known.items():
+            for share in settings.budgets:
+                kept = fill(order, sizes, budget=share * sum(sizes))
+                answer = ask(kept)
+                right = same_answer(answer, trace.problem.answer)
+                tokens = sum(sizes[step] for step in kept)
+                rows.append(
+                    [
+                        trace.id,
+                        method,
+                        name,
+                        share,
+                        tokens,
+                        sum(sizes),
+                        float(right),
+                        float(answer is not None and same_answer(answer, full or "")),
+                        float(answer is not None),
+                    ]
+                )
+    return rows
+
+
+def _pruned(trace: Trace, kept: frozenset[int]) -> dict[str, Any]:
+    """The trace without its dropped steps, in the shape that `compare --traces` reads."""
+    steps = [step for step in trace.chain_steps if step.index in kept]
+    rest = "".join(step.text for step in trace.steps[len(trace.chain_steps) :])
+    problem = asdict(trace.problem)
+    return {
+        **problem.pop("meta"),
+        **problem,
+        "chain": "".join(step.text for step in steps),
+        "answer_text": rest.partition("</think>")[2] or rest,
+        "author": trace.author,
+        **({"sample": trace.sample} if trace.sample else {}),
+        "kept_steps": sorted(kept),
+        "steps": len(trace.chain_steps),
+    }
+
+
+def _usable(
+    reader: Reasoner, traces: Sequence[Trace]
+) -> tuple[list[Trace], Null, list[dict[str, str]]]:
+    """The traces in this reader's tokens, the attention that all of them have together, and why the others are left out.
+
+    Raises:
+        UserError: None is left.
+    """
+    usable, left_out = [], []
+    total = Null({}, {})
+    for trace in tqdm(traces, desc="expected attention", unit="trace"):
+        try:
+            seen = reader.view(trace)
+            if not sum(len(step.tokens) for step in seen.chain_steps):
+                msg = "the chain has no steps"
+                raise NotMeasurable(msg)
+            total = total.plus(attention_mass(reader, seen).null)
+            usable.append(seen)
+        except NotMeasurable as error:
+            left_out.append({"id": trace.id, "reason": str(error)})
+    if not usable:
+        raise UserError(_none_left(traces, left_out))
+    return usable, total, left_out
+
+
+def _none_left(traces: Sequence[Trace], left_out: Sequence[dict[str, str]]) -> str:
+    reasons = sorted({each["reason"] for each in left_out})
+    return f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
+
+
+def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Settings) -> str:
+    others = digest([list(each.ids) for each in usable])
+    about = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
+    said = [reader.policy.asking.key] if reader.policy.asking.key else []
+    return digest(SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about, *said)
+
+
+def _write(
+    items: Sequence[dict[str, Any]],
+    left_out: Sequence[dict[str, str]],
+    *,
+    reader: Reasoner,
+    settings: Settings,
+    out: Path,
+) -> dict[str, Any]:
+    points = pd.DataFrame([row for each in items for row in each["points"]], columns=list(COLUMNS))
+    table = frontier(points, reference=settings.by, seed=settings.seed)
+    agreements = [row for each in items for row in each["agreements"]]
+    result = nan_to_none(
+        {
+            "schema": SCHEMA,
+            "model": reader.name,
+            "by": settings.by,
+            "keep": settings.keep,
+            "n": len(items),
+            "left_out": list(left_out),
+            "never_right": sum(each["first_right"] is None for each in items),
+            "frontier": json.loads(table.to_json(orient="records")),
+            "truth": truth_rows(agreements, seed=settings.seed),
+        }
+    )
+    write_bytes(out / "points.parquet", points.to_parquet(index=False))
+    write_bytes(out / "frontier.parquet", table.to_parquet(index=False))
+    write_json(out / "prune.json", result)
+    write_text(out / "index.html", page(result))
+    return result

@@ -1,0 +1,165 @@
+"""Reads the panel: base's correct chains by every model, and chains with unused steps by the base.
+
+Everything finished lies in the folder and is not read again. Models are read by several processes, one
+thread each: the panel's models are small, and a process per core is what a machine gives them best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from mechcot.compare.chains import problems_of, written
+from mechcot.compare.measurements import jobs, take
+from mechcot.compare.models import Models
+from mechcot.compare.study import NULL_SCALE, Cell, Study
+from mechcot.core.measurement import Reading
+from mechcot.core.trace import Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.exact import with_exact_kinds
+from mechcot.organisms.problems import write_problems
+from mechcot.organisms.unused_steps import WRITER, as_completion, with_unused_steps
+from mechcot.ruler.panel import Panel, Subject
+from mechcot.runs.executor import side_by_side
+from mechcot.text.answers import same_answer
+
+BASE = "base"
+SCALED = f"{BASE}@logits={NULL_SCALE:g}"
+SCALED_SPEC = f"organism:{SCALED}"
+LONGEST = 320
+SPARE = 1.25
+"""Problems drawn per chain wanted: the base is not always right."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process reads: one model.
+
+    Attributes:
+        spec: The model spec.
+        measures: Names of measures.
+        traces: The chains, by author.
+        out: Folder of the ruler.
+        seed: Seed of the nulls.
+    """
+
+    spec: str
+    measures: tuple[str, ...]
+    traces: tuple[tuple[str, tuple[Trace, ...]], ...]
+    out: Path
+    seed: int
+
+
+def chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
+    """The base's correct chains on one problem file with the chart present for all.
+
+    Args:
+        panel: Gives the number of chains wanted; a quarter more problems are drawn.
+        out: Folder of the ruler.
+        seed: Of the problems.
+
+    Returns:
+        The first finished and right ones, fewer than wanted when too many are wrong.
+    """
+    path = out / "problems.jsonl"
+    n = round(panel.items * SPARE)
+    write_problems(path, n=n, seed=seed, cue="answer", style="random")
+    study = _study(f"organism:{BASE}", out=out, seed=seed, problems=str(path), n=n)
+    every = written(study, Models.of(study), BASE, problems_of(study))
+    right = [t for t in every if t.finished and same_answer(t.answer.text, t.problem.answer)]
+    return tuple(right[: panel.items])
+
+
+def unused(n: int, *, seed: int) -> tuple[Trace, ...]:
+    """Chains with steps that nothing needs, written by the task's own writer."""
+    reader = Reasoner.load(f"organism:{BASE}")
+    drawn = with_unused_steps(n, seed=seed)
+    return tuple(
+        with_exact_kinds(
+            reader.read(as_completion(problem, draft), trace_id=f"{problem.id}/{WRITER}")
+        )
+        for problem, draft in drawn
+    )
+
+
+def tasks(
+    panel: Panel,
+    *,
+    measures: Sequence[str],
+    headline: Sequence[Trace],
+    stepwise: Sequence[Trace],
+    out: Path,
+    seed: int,
+) -> list[Task]:
+    """One task per model, one more for each costly measure; the longest first.
+
+    Args:
+        panel: The models, and how many chains each costly measure reads.
+        measures: Names of measures.
+        headline: The base's correct chains, which all models read.
+        stepwise: Chains with unused steps; only the base reads them.
+        out: Folder of the ruler.
+        seed: Seed of the nulls.
+    """
+    fewer = dict(panel.fewer)
+    often = tuple(name for name in measures if name not in fewer)
+    read_by = {s.spec: _traces(s, panel, headline, stepwise) for s in panel.subjects}
+    read_by[SCALED_SPEC] = ((BASE, tuple(headline)),)
+    most = [Task(spec, often, traces, out, seed) for spec, traces in read_by.items()]
+    costly = [
+        Task(spec, (name,), ((BASE, tuple(headline[: fewer[name]])),), out, seed)
+        for name in measures
+        if name in fewer
+        for spec in read_by
+    ]
+    return sorted([*most, *costly], key=lambda task: -sum(len(each) for _, each in task.traces))
+
+
+def _traces(
+    subject: Subject, panel: Panel, headline: Sequence[Trace], stepwise: Sequence[Trace]
+) -> tuple[tuple[str, tuple[Trace, ...]], ...]:
+    if subject.group == "harmless":
+        return ((BASE, tuple(headline[: panel.tuning_items])),)
+    if subject.group == "base":
+        return ((BASE, tuple(headline)), (WRITER, tuple(stepwise)))
+    return ((BASE, tuple(headline)),)
+
+
+def read(todo: Sequence[Task], *, workers: int) -> list[Reading]:
+    """All readings of all tasks; models are read side by side.
+
+    Args:
+        todo: The tasks.
+        workers: Number of processes.
+    """
+    found = side_by_side(_read, todo, workers=workers)
+    with tqdm(found, total=len(todo), desc="ruler", unit="model") as bar:
+        return [reading for _, readings in bar for reading in readings]
+
+
+def _read(task: Task) -> list[Reading]:
+    """One model in a process of its own; every reading is on disk before the next begins."""
+    study = _study(task.spec, out=task.out, seed=task.seed)
+    models = Models.of(study)
+    spec = next(s for s in models.specs.values() if s.text == task.spec)
+    found: list[Reading] = []
+    for author, traces in task.traces:
+        cell = Cell(author, spec.name, spec, task.measures, "headline")
+        here = {author: list(traces)}
+        found += take(study, models, jobs(study, models, [cell], here), here, bar="hidden")
+    return found
+
+
+def _study(spec: str, *, out: Path, seed: int, problems: str = "", n: int = 1) -> Study:
+    """A study of the base and the model to read; when that is the base itself, the other is never loaded."""
+    base = f"organism:{BASE}"
+    return Study(
+        models=(base, spec if spec != base else "organism:bypass"),
+        out=out,
+        problems=problems,
+        n=n,
+        seed=seed,
+        max_tokens=LONGEST,
+        null_reader="none",
+    )

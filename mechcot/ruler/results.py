@@ -1,0 +1,129 @@
+"""What one run of the ruler found, as the plain data of `ruler.json`; numbers that do not exist are None."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from mechcot.core.card import MeasureCard
+from mechcot.core.measurement import Reading
+from mechcot.ruler.measurements import BASE
+from mechcot.ruler.panel import Panel
+from mechcot.ruler.table import BOUNDS, BY_DEFINITION, COLUMNS, Row, agreement, grid, model_means
+
+SCHEMA = 1
+LENGTHS: Mapping[str, tuple[str, str]] = {
+    "raw kurtosis of receiver heads": ("receiver_heads", "kurtosis"),
+    "its rank at equal length": ("receiver_heads", ""),
+    "InfoGain as published": ("info_gain", "paper"),
+    "InfoGain in probability": ("info_gain", ""),
+}
+"""Name to (measure, scalar; the headline value when empty): what is shown against the chain's length."""
+
+
+def outcome(
+    found: Sequence[Row],
+    readings: Sequence[Reading],
+    cards: Sequence[MeasureCard],
+    *,
+    panel: Panel,
+    items: int,
+    reached: Mapping[str, Mapping[str, float]],
+    axes: Mapping[str, Mapping[str, float]],
+    seed: int,
+) -> dict[str, Any]:
+    """Put everything that the page and the README show in one place.
+
+    Args:
+        found: The scored measures.
+        readings: All readings.
+        cards: The measures' cards.
+        panel: The models.
+        items: How many chains of the base were read.
+        reached: Mixture to its reached reliance.
+        axes: Subject to its accuracy, validity and calibration.
+        seed: Seed of the run.
+    """
+    means = pd.concat(
+        [
+            model_means(grid([r for r in readings if r.measure == card.name])).rename(card.name)
+            for card in cards
+        ],
+        axis=1,
+    )
+    return {
+        "schema": SCHEMA,
+        "seed": seed,
+        "items": items,
+        "bounds": BOUNDS,
+        "measures": {row.card.name: as_json(row) for row in found},
+        "models": [
+            {
+                "name": s.name,
+                "group": s.group,
+                "reached": reached.get(s.name),
+                "axes": axes.get(s.name),
+                "means": _line(means.T[s.name]) if s.name in means.index else {},
+            }
+            for s in panel.subjects
+        ],
+        "lengths": lengths(readings),
+        "agreement": {
+            str(left): _line(line) for left, line in agreement(readings, cards).iterrows()
+        },
+    }
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """One measure."""
+    return {
+        "title": row.card.title,
+        "unit": row.card.unit,
+        "direction": row.card.direction,
+        "status": "passed" if row.earned else "exploratory",
+        "scaled": row.scaled,
+        "identity": _number(row.identity),
+        "seconds": _number(row.seconds),
+        "missing": _number(row.missing),
+        "scores": {
+            column: {key: _number(value) for key, value in asdict(row.scores[column]).items()}
+            | {"by_definition": (row.card.name, column) in BY_DEFINITION}
+            for column in COLUMNS
+        },
+    }
+
+
+def lengths(readings: Sequence[Reading]) -> dict[str, dict[str, Any]]:
+    """What follows the length of the chain although the reader and its use of the chain are the same.
+
+    Returns:
+        Name to steps and values of the base's readings of its own chains, and their Spearman correlation.
+    """
+    own = [r for r in readings if r.reader == BASE and r.author == BASE]
+    steps = {r.trace: r.scalars["n_steps"] for r in own if r.measure == "gates"}
+    found = {}
+    for name, (measure, scalar) in LENGTHS.items():
+        pairs = [
+            (steps[r.trace], r.scalars[scalar] if scalar else r.value)
+            for r in own
+            if r.measure == measure and r.trace in steps and not r.reason
+        ]
+        if len(pairs) >= 4:
+            x, y = np.array(pairs).T
+            found[name] = {
+                "steps": x.tolist(),
+                "values": y.tolist(),
+                "spearman": _number(float(spearmanr(x, y).statistic)),
+            }
+    return found
+
+
+def _number(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _line(line: pd.Series) -> dict[str, float | None]:
+    return {str(name): _number(float(value)) for name, value in line.items()}

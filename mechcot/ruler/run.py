@@ -1,0 +1,93 @@
+"""One run of the ruler: train what is missing, read, score, and write the folder.
+
+DIR/ gets ruler.json (scores, models, bounds), index.html, results/readings.parquet, and the readings it
+resumes from.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from tqdm.auto import tqdm
+
+from mechcot.core.store import write_bytes, write_json, write_text
+from mechcot.measures.registry import MEASURES, chosen
+from mechcot.organisms.registry import lineage, path
+from mechcot.organisms.training import train
+from mechcot.ruler.measurements import chains, read, tasks, unused
+from mechcot.ruler.panel import Panel
+from mechcot.ruler.reliance import axes, reach
+from mechcot.ruler.results import outcome
+from mechcot.ruler.table import rows
+from mechcot.view.pages.ruler import page
+
+STEPWISE = 32
+AXES_ITEMS = 96
+
+
+def run(
+    panel: Panel, *, out: Path, seed: int, workers: int, measures: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Run the ruler and give what `ruler.json` holds.
+
+    Args:
+        panel: The models and how much of them is read.
+        out: Folder; a second run resumes it.
+        seed: Seed of problems, nulls and resampling.
+        workers: Processes that read side by side.
+        measures: Names of measures; when None all but those that the panel leaves out.
+    """
+    ready(panel)
+    names = chosen(measures or [name for name in MEASURES if name not in panel.without])
+    headline = chains(panel, out=out, seed=seed)
+    stepwise = unused(min(STEPWISE, panel.items), seed=seed)
+    todo = tasks(panel, measures=names, headline=headline, stepwise=stepwise, out=out, seed=seed)
+    readings = read(todo, workers=workers)
+    reached = {
+        name: reach(name, headline, out=out, seed=seed)
+        for name in tqdm(panel.names("mixture"), desc="reached reliance", unit="model")
+    }
+    subjects = panel.names("subject")
+    known = {
+        name: axes(name, n=AXES_ITEMS, out=out, seed=seed)
+        for name in tqdm((*panel.references, *subjects) if subjects else (), desc="axes")
+    }
+    cards = [MEASURES[name].card for name in names if name != "gates"]
+    found = rows(
+        readings,
+        cards,
+        panel=panel,
+        headline=headline,
+        stepwise=stepwise,
+        reached=reached,
+        seed=seed,
+    )
+    result = outcome(
+        found,
+        readings,
+        cards,
+        panel=panel,
+        items=len(headline),
+        reached=reached,
+        axes=known,
+        seed=seed,
+    )
+    write_json(out / "ruler.json", result)
+    values = pd.DataFrame(
+        [(r.measure, r.author, r.reader, r.item, r.value, r.reason) for r in readings],
+        columns=["measure", "author", "reader", "item", "value", "reason"],
+    ).sort_values(["measure", "author", "reader", "item"], ignore_index=True)
+    write_bytes(out / "results" / "readings.parquet", values.to_parquet(index=False))
+    write_text(out / "index.html", page(result))
+    Console(stderr=True).print(f"ruler: {out / 'index.html'}", markup=False)
+    return result
+
+
+def ready(panel: Panel) -> None:
+    """Train the models of the panel that lie nowhere, parents first."""
+    wanted = [each for s in panel.subjects for each in lineage(s.name)]
+    missing = [n for n in dict.fromkeys(wanted) if not (path(n) / "config.json").is_file()]
+    for name in tqdm(missing, desc="training", unit="model", disable=not missing):
+        train(name, progress=False)

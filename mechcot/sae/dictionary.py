@@ -1,0 +1,165 @@
+"""A sparse dictionary at one site: SAE-Lens' weights, its fit to a model, and edits that go through it.
+
+    f = encode(x)          features, >= 0, most of them 0
+    splice(x, g)           x + (decode(g(f)) - decode(f)): the reconstruction error x - decode(f) is kept,
+                           so an edit g of nothing changes nothing, exactly
+    reconstruct(x)         decode(f): the error is dropped; only for the loss recovered
+
+SAE-Lens gives weights, formats and training. Its bridge is not used: edits run on the fast path.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mechcot.core.errors import UserError
+from mechcot.model.internals.sites import Site
+from mechcot.model.reasoner import Reasoner
+
+States = Float[Tensor, "*batch token d_model"]
+Which = Int[Tensor, " token"]
+FeatureEdit = Callable[[Float[Tensor, "*batch token feature"], Which], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """A dictionary and the site whose states it explains.
+
+    Attributes:
+        name: Short name for tables.
+        site: Where it reads and writes.
+        sae: An SAE of SAE-Lens in inference form.
+    """
+
+    name: str
+    site: Site
+    sae: Any
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return int(self.sae.cfg.d_sae)
+
+    @property
+    def d_model(self) -> int:
+        """Width of the states that it reads."""
+        return int(self.sae.cfg.d_in)
+
+    @property
+    def decoder(self) -> Float[Tensor, "feature d_model"]:
+        """The direction that one unit of each feature writes."""
+        return self.sae.W_dec.detach()
+
+    @torch.no_grad()
+    def encode(self, states: States) -> Float[Tensor, "*batch token feature"]:
+        """Features of states."""
+        return self.sae.encode(states.to(self.sae.W_dec.dtype))
+
+    @torch.no_grad()
+    def decode(self, features: Float[Tensor, "*batch token feature"]) -> States:
+        """States of features."""
+        return self.sae.decode(features)
+
+    def check(self, reader: Reasoner) -> None:
+        """See that a model has this site at this width.
+
+        Raises:
+            UserError: It has not.
+        """
+        config = reader.model.config.get_text_config()
+        if config.hidden_size != self.d_model:
+            msg = (
+                f"dictionary {self.name} reads states of width {self.d_model}, {reader.name} has width "
+                f"{config.hidden_size}; take a dictionary that was trained on this model"
+            )
+            raise UserError(msg)
+        if self.site.layer >= config.num_hidden_layers:
+            msg = (
+                f"dictionary {self.name} stands at {self.site.name}, {reader.name} has "
+                f"{config.num_hidden_layers} blocks, counted from 0"
+            )
+            raise UserError(msg)
+
+
+@dataclass(frozen=True, eq=False)
+class Splice:
+    """Change features and keep the reconstruction error."""
+
+    dictionary: Dictionary
+    edit: FeatureEdit
+
+    def __call__(self, states: States, which: Which) -> States:
+        """Give x + (decode(edit(f)) - decode(f))."""
+        features = self.dictionary.encode(states)
+        before = self.dictionary.decode(features)
+        after = self.dictionary.decode(self.edit(features, which))
+        return states + (after - before).to(states)
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruct:
+    """Write what the dictionary gives back; the reconstruction error is lost."""
+
+    dictionary: Dictionary
+
+    def __call__(self, states: States, which: Which) -> States:  # noqa: ARG002
+        """Give decode(encode(x))."""
+        return self.dictionary.decode(self.dictionary.encode(states)).to(states)
+
+
+def load(source: str) -> Dictionary:
+    """Load a dictionary from a folder, or from the hub as RELEASE/ID.
+
+    Raises:
+        UserError: Nothing is there, its site is not one of ours, or it was trained on edited weights.
+    """
+    from sae_lens import SAE
+
+    folder = Path(source)
+    if (folder / "cfg.json").is_file():
+        sae = SAE.load_from_disk(folder)
+    elif folder.exists():
+        msg = f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
+        raise UserError(msg)
+    else:
+        sae = _from_hub(source)
+    sae.eval().requires_grad_(requires_grad=False)
+    return Dictionary(name=folder.name, site=_site(sae, source), sae=sae)
+
+
+def _from_hub(source: str) -> Any:
+    from sae_lens import SAE
+    from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
+
+    release, _, sae_id = source.partition("/")
+    known = get_pretrained_saes_directory() if sae_id else {}
+    if release not in known:
+        msg = f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
+        raise UserError(msg)
+    if sae_id not in known[release].saes_map:
+        some = ", ".join(sorted(known[release].saes_map)[:3])
+        msg = f"release {release} has no dictionary {sae_id!r}; it has {some}, ..."
+        raise UserError(msg)
+    try:
+        return SAE.from_pretrained(release, sae_id)
+    except OSError as error:
+        msg = f"{source} could not be fetched ({type(error).__name__}); give the folder of a local copy"
+        raise UserError(msg) from error
+
+
+def _site(sae: Any, source: str) -> Site:
+    hook = sae.cfg.metadata.hook_name
+    if sae.cfg.metadata.hook_head_index is not None or not hook:
+        msg = f"{source}: expected a dictionary on a residual site, got hook {hook!r}"
+        raise UserError(msg)
+    asked = sae.cfg.metadata.model_from_pretrained_kwargs or {}
+    edited = [k for k in ("center_writing_weights", "fold_ln", "center_unembed") if asked.get(k)]
+    if edited:
+        msg = f"{source} was trained on edited weights ({', '.join(edited)}); states of the plain model do not fit it"
+        raise UserError(msg)
+    return Site.parse(hook)

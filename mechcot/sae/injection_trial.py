@@ -1,0 +1,132 @@
+"""The injection trial: do a feature's strongest tokens set it off in text that is no reasoning?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from mechcot.model.reasoner import Reasoner
+from mechcot.sae.dictionary import Dictionary
+from mechcot.sae.feature_activations import Reads
+from mechcot.sae.token_states import row_states
+from mechcot.stats.bootstrap import stream
+
+TRACES, LENGTH, PLACES, TOKENS = 48, 40, 4, 3
+RESAMPLES, LEVEL = 2000, 0.95
+CAP = 99.0
+
+
+def strongest_tokens(reads: Reads, feature: int, *, count: int = TOKENS) -> tuple[int, ...]:
+    """The tokens on which a feature's activation is largest on average, of those with at least three occurrences.
+
+    Args:
+        reads: Features on chains.
+        feature: Number of the feature.
+        count: Most tokens.
+
+    Returns:
+        Token ids, the strongest first; only those with an activation above 0.
+    """
+    ids, place, counts = np.unique(reads.ids, return_inverse=True, return_counts=True)
+    means = np.bincount(place, weights=reads.values[:, feature]) / counts
+    means[counts < 3] = 0.0
+    order = np.argsort(-means, kind="stable")[:count]
+    return tuple(int(ids[n]) for n in order if means[n] > 0)
+
+
+def injection(
+    dictionary: Dictionary,
+    reader: Reasoner,
+    reads: Reads,
+    feature: int,
+    kind: str,
+    tokens: Sequence[int],
+    *,
+    seed: int,
+    repeats: int = 1,
+) -> float:
+    """Upper bound of Cohen's d of the largest activation with against without the tokens; NaN without tokens or texts.
+
+    Args:
+        dictionary: The dictionary.
+        reader: Whose states.
+        reads: Features on the chains that texts are made from.
+        feature: Number of the feature.
+        kind: Kind of step that it is said to stand for.
+        tokens: Its strongest tokens.
+        seed: Of texts, places and bootstrap (over chains).
+        repeats: Texts from each chain.
+    """
+    rng = stream(seed, f"injection {feature} {kind}")
+    plain = neutral_texts(reads, kind, without=tokens, rng=rng, repeats=repeats)
+    if not tokens or not plain:
+        return float("nan")
+    injected = [[(start, _inject(ids, start, tokens, rng)) for start, ids in row] for row in plain]
+    one, other = (
+        np.stack([_largest(dictionary, reader, row, feature) for row in side])
+        for side in (injected, plain)
+    )
+    draws = rng.integers(0, len(one), size=(RESAMPLES, len(one)))
+    flat = (RESAMPLES, -1)
+    return float(np.quantile(_cohen(one[draws].reshape(flat), other[draws].reshape(flat)), LEVEL))
+
+
+def neutral_texts(
+    reads: Reads, kind: str, *, without: Sequence[int], rng: np.random.Generator, repeats: int = 1
+) -> list[list[tuple[int, list[int]]]]:
+    """For each of up to `TRACES` traces `repeats` texts: its prompt, then tokens of its steps of other kinds in random order.
+
+    Args:
+        reads: Features on the chains.
+        kind: Kind whose steps are left out.
+        without: Token ids that are left out everywhere behind the prompt.
+        rng: Source of chance.
+        repeats: Texts from each chain.
+
+    Returns:
+        A row per trace; for every text where the tokens behind the prompt begin, and its ids. Traces with too few
+        such tokens have no row.
+    """
+    texts = []
+    for number in rng.permutation(len(reads.traces))[:TRACES]:
+        here = (reads.trace == number) & (reads.token_kinds != kind) & ~np.isin(reads.ids, without)
+        pool = reads.ids[here]
+        if len(pool) >= 2 * PLACES:
+            trace = reads.traces[number]
+            head = list(trace.ids[: trace.prompt_length])
+            tails = [rng.permutation(pool)[:LENGTH].tolist() for _ in range(repeats)]
+            texts.append([(trace.prompt_length, head + tail) for tail in tails])
+    return texts
+
+
+def _inject(
+    ids: list[int], start: int, tokens: Sequence[int], rng: np.random.Generator
+) -> list[int]:
+    """The text with tokens written over some of its places."""
+    new = list(ids)
+    for place in rng.choice(np.arange(start, len(ids)), size=PLACES, replace=False):
+        new[int(place)] = int(rng.choice(np.asarray(tokens)))
+    return new
+
+
+def _largest(
+    dictionary: Dictionary,
+    reader: Reasoner,
+    row: Sequence[tuple[int, list[int]]],
+    feature: int,
+) -> Float[np.ndarray, " text"]:
+    """Largest activation behind the prompt in each text of one trace; they are equally long."""
+    start = row[0][0]
+    states = row_states(reader, [ids for _, ids in row], dictionary.site)[:, start:]
+    values = dictionary.encode(states.flatten(0, 1))[:, feature]
+    return values.view(len(row), -1).max(dim=1).values.float().cpu().numpy()
+
+
+def _cohen(
+    one: Float[np.ndarray, "draw text"], other: Float[np.ndarray, "draw text"]
+) -> Float[np.ndarray, " draw"]:
+    """Cohen's d of every draw, at most `CAP` in size; 0 without a difference."""
+    gap = one.mean(axis=1) - other.mean(axis=1)
+    spread = np.sqrt((one.var(axis=1, ddof=1) + other.var(axis=1, ddof=1)) / 2)
+    d = np.divide(gap, spread, out=CAP * np.sign(gap), where=spread > 0)
+    return np.clip(d, -CAP, CAP)

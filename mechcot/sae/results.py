@@ -1,0 +1,249 @@
+"""What `mechcot sae score` and `mechcot sae falsify` find, as plain data."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from mechcot.core.errors import UserError
+from mechcot.core.task import Paraphraser
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.sae import falsify, feature_scores
+from mechcot.sae.feature_activations import Reads, read_features
+from mechcot.sae.run import Study
+from mechcot.stats.trials import Standing, tally
+
+SCHEMA = 2
+ALPHA = 0.05
+SHOWN = 40
+DRAWN = 12
+
+
+def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
+    """Score every feature on the chains of a study.
+
+    Returns:
+        `features` holds one entry for every feature that fires, `top` the best `SHOWN` by the score that `top_by` names (`kinds`, else
+        `words`); where neither tells features apart `top_by` is None, and `top` holds those that fire on most tokens.
+    """
+    reads = study.readers.map(lambda r: read_features(study.dictionary, r, study.traces))
+    reader = study.readers.before
+    words = feature_scores.words_for(reads.before.traces)
+    windows = feature_scores.word_windows(reads.before, reader, words)
+    by_words = feature_scores.reason_score(reads.before.values, windows)
+    by_kinds = feature_scores.reason_score(
+        reads.before.values, feature_scores.kind_windows(reads.before)
+    )
+    kinds = reads.map(feature_scores.by_kind)
+    moved = feature_scores.changes(reads, seed=seed)
+    live = np.flatnonzero((reads.before.values > 0).any(0) | (reads.after.values > 0).any(0))
+    features = [
+        {
+            "feature": int(i),
+            "score_words": _plain(by_words[i]),
+            "score_kinds": _plain(by_kinds[i]),
+            "frequency": [float((side.values[:, i] > 0).mean()) for side in reads],
+            "kinds": [_of(side, int(i)) for side in kinds],
+            "change": moved.get(int(i)),
+        }
+        for i in live
+    ]
+    top_by, best = _best(features)
+    significant = [r for r in moved.values() if r["p_holm"] < ALPHA]
+    return {
+        "schema": SCHEMA,
+        "dictionary": study.dictionary.name,
+        "site": study.dictionary.site.name,
+        "models": [each.name for each in study.readers],
+        "fit": [each.to_json() for each in study.fits],
+        "traces": len(reads.before.traces),
+        "tokens": len(reads.before.values),
+        "steps": dict(sorted(Counter(reads.before.kinds.tolist()).items())),
+        "words": list(words),
+        "words_that_occur": int(windows.any(axis=1).sum()),
+        "tested": len(moved),
+        "changed": len(significant),
+        "more": sum(row["change"] > 0 for row in significant),
+        "features": features,
+        "top_by": top_by,
+        "top": [
+            {
+                **each,
+                "histogram": feature_scores.histograms(reads.before, each["feature"]),
+                "contexts": feature_scores.top_contexts(reads.before, reader, each["feature"]),
+                "logits": feature_scores.logit_effects(study.dictionary, reader, each["feature"]),
+            }
+            for each in best
+        ],
+        "along": _along(reads.before, reader, [each["feature"] for each in best[:DRAWN]]),
+    }
+
+
+def _best(features: list[dict[str, Any]]) -> tuple[str | None, list[dict[str, Any]]]:
+    """By which score features are ranked, and the `SHOWN` that are shown."""
+    for name in ("kinds", "words"):
+        told = [each[f"score_{name}"] for each in features]
+        order = falsify.ranked(np.array([np.nan if one is None else one for one in told]))
+        if order:
+            return name, [features[n] for n in order[:SHOWN]]
+    return None, sorted(features, key=lambda each: -each["frequency"][0])[:SHOWN]
+
+
+def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
+    """Choose candidates on one half of the chains and try them on the other, on the model before.
+
+    Args:
+        study: The dictionary, both models and the chains.
+        seed: Of every draw.
+        repeats: Texts for injection from each chain; more of them narrow the bound.
+
+    Raises:
+        UserError: Fewer than four chains.
+    """
+    if len(study.traces) < 4:
+        msg = f"{len(study.traces)} chains are too few to choose on one half and try on the other; give more problems"
+        raise UserError(msg)
+    reader = study.readers.before
+    choosing = _half(study, 0)
+    windows = feature_scores.word_windows(
+        choosing, reader, feature_scores.words_for(choosing.traces)
+    )
+    scores = feature_scores.reason_score(choosing.values, windows)
+    chosen = falsify.candidates(choosing, scores)
+    trials = falsify.try_all(
+        study.dictionary,
+        reader,
+        chosen,
+        choosing=choosing,
+        traces=study.traces[2::4] + study.traces[3::4],
+        paraphraser=paraphraser(choosing),
+        seed=seed,
+        repeats=repeats,
+    )
+    rows = [trial.to_json() for trial in trials]
+    counted = tally(rows)
+    return {
+        "schema": SCHEMA,
+        "dictionary": study.dictionary.name,
+        "site": study.dictionary.site.name,
+        "model": reader.name,
+        "fit": [each.to_json() for each in study.fits],
+        "repeats": repeats,
+        "candidates": len(trials),
+        "survivors": counted.standings[Standing.SURVIVES],
+        "standings": counted.standings,
+        "passed": counted.passed,
+        "tried": counted.tried,
+        "trials": rows,
+        "shown": [
+            {
+                "feature": trial.feature,
+                "contexts": feature_scores.top_contexts(choosing, reader, trial.feature),
+                "logits": feature_scores.logit_effects(study.dictionary, reader, trial.feature),
+            }
+            for trial in trials
+            if trial.survives
+        ],
+    }
+
+
+def _half(study: Study, which: int) -> Reads:
+    """Chains of both authors: the first two of every four, or the last two."""
+    start = 2 * which
+    return read_features(
+        study.dictionary,
+        study.readers.before,
+        study.traces[start::4] + study.traces[start + 1 :: 4],
+    )
+
+
+def paraphraser(reads: Reads) -> Paraphraser | None:
+    """Who says these chains in other words; None where only a language model could."""
+    known = all(trace.problem.meta.get("task") == "mod10" for trace in reads.traces)
+    return OrganismParaphraser() if known else None
+
+
+def score_lines(found: dict[str, Any]) -> list[str]:
+    """The scores in sentences."""
+    lines = [
+        f"{len(found['features'])} features fire on {found['tokens']} tokens of {found['traces']} chains; {_moved(found)}"
+    ]
+    if found["top"]:
+        lines.append(_ranking(found))
+    for each in found["top"][:10]:
+        lines.append(
+            f"  feature {each['feature']:5d}  score on kinds {_number(each['score_kinds'])}, on words "
+            f"{_number(each['score_words'])}; fires on {each['frequency'][0]:.1%} -> {each['frequency'][1]:.1%}; {_mostly(each)}"
+        )
+    return lines
+
+
+def _moved(found: dict[str, Any]) -> str:
+    before, after = found["models"]
+    if not found["tested"]:
+        return f"none is active in {feature_scores.FEWEST_TRACES} chains, so no change from {before} to {after} was tested"
+    return (
+        f"{found['changed']} of {found['tested']} tested ones changed from {before} to {after} "
+        f"({found['more']} more active), Holm at {ALPHA}"
+    )
+
+
+def _ranking(found: dict[str, Any]) -> str:
+    """By what the listed features are ranked."""
+    if found["top_by"] is None:
+        return "no feature has a ReasonScore that tells it from others (no reasoning word or kind of step stands apart in these chains); those that fire on most tokens:"
+    if len(found["features"]) <= 10:
+        return f"all of them, by their score on {found['top_by']}:"
+    return f"those of highest score on {found['top_by']}:"
+
+
+def _mostly(each: dict[str, Any]) -> str:
+    kinds = each["kinds"][0]
+    best = max(kinds, key=lambda kind: kinds[kind]["selectivity"], default=None)
+    return f"mostly {best}" if best and kinds[best]["selectivity"] > 0 else "prefers no kind"
+
+
+def falsify_lines(found: dict[str, Any]) -> list[str]:
+    """The trials in sentences."""
+    counted = tally(found["trials"])
+    lines = [". ".join(filter(None, (counted.headline, counted.by_trial)))]
+    lines += [f"  {each}" for each in counted.untested]
+    for trial in found["trials"]:
+        if trial["survives"]:
+            lines.append(
+                f"  feature {trial['feature']} ({trial['kind']}): selectivity {trial['selectivity']:.2f}, "
+                f"injection d < {trial['injection_d']:.2f}, keeps {trial['kept']:.0%} under rewording; strongest on "
+                + " ".join(repr(token) for token in trial["tokens"])
+            )
+    return lines
+
+
+def _along(reads: Reads, reader: Reasoner, features: list[int]) -> dict[str, Any]:
+    """Activations of some features at every token of the chain that excites them most."""
+    number = int(reads.by_trace[:, features].sum(axis=1).argmax())
+    here = reads.trace == number
+    rows = np.flatnonzero(here)
+    starts = [n for n in reads.bounds if n in rows]
+    return {
+        "steps": [{"start": int(n - rows[0]), "kind": str(reads.token_kinds[n])} for n in starts],
+        "trace": reads.traces[number].id,
+        "model": reader.name,
+        "tokens": [reader.decode([int(i)]) for i in reads.ids[here]],
+        "values": reads.values[here][:, features].T.tolist(),
+    }
+
+
+def _of(kinds: dict[str, dict[str, np.ndarray]], feature: int) -> dict[str, dict[str, float]]:
+    return {
+        kind: {name: float(values[feature]) for name, values in table.items()}
+        for kind, table in kinds.items()
+    }
+
+
+def _plain(value: float) -> float | None:
+    return None if value != value else float(value)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

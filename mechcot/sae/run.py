@@ -1,0 +1,188 @@
+"""One run of `mechcot sae train`: chains, states, training, fit; and what the other commands start from."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mechcot.core.errors import UserError
+from mechcot.core.pair import Pair
+from mechcot.core.store import read_json, write_json
+from mechcot.core.trace import Trace
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.internals.sites import Site
+from mechcot.model.loading.preflight import preflight
+from mechcot.model.reasoner import Reasoner
+from mechcot.sae.chains import Asked, chains
+from mechcot.sae.dictionary import Dictionary, load
+from mechcot.sae.evaluation import Fit, fit
+from mechcot.sae.token_states import token_states
+from mechcot.sae.training import Settings, train
+
+HELD_OUT = 64
+RECORD = "training.json"
+THE_RECORD = "the record of a dictionary's training"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `mechcot sae train` is asked for; see its options."""
+
+    base: str
+    tuned: str
+    site: str
+    settings: Settings
+    problems: str | None
+    n: int
+    max_tokens: int
+    out: Path
+    asking: Asking = AS_FOUND
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the commands after the training start from.
+
+    Attributes:
+        dictionary: The dictionary.
+        readers: Both checkpoints.
+        traces: Chains that it was not trained on, with exact kinds where they are known.
+        fits: Its fit on both checkpoints, on these chains.
+    """
+
+    dictionary: Dictionary
+    readers: Pair[Reasoner]
+    traces: list[Trace]
+    fits: Pair[Fit]
+
+
+def train_and_fit(job: Training) -> list[str]:
+    """Train, save and fit; a finished dictionary with the same settings is not trained again.
+
+    Returns:
+        Lines for people: the fit on each side, on held-out chains.
+
+    Raises:
+        UserError: Too few tokens, a site that is not in a model, tokenizers that differ.
+    """
+    site = Site.parse(job.site)
+    readers = Pair(*(Reasoner.load(name, asking=job.asking) for name in (job.base, job.tuned)))
+    for reader in readers:
+        _check_site(reader, site)
+    asked = Asked(
+        job.problems, job.n, job.settings.seed, max_tokens=job.max_tokens, fields=job.fields
+    )
+    for reader in readers:
+        preflight(reader, asked.problems())
+    traces = chains(readers, asked, folder=job.out / "chains")
+    held = min(HELD_OUT, max(2, len(traces) // 6))
+    train_on, held_out = _split(traces, held)
+    about = _about(job, readers)
+    done = _done(job.out, about)
+    if done is None:
+        states = [token_states(reader, train_on, site).states for reader in readers]
+        made = train(torch.cat(states), site=site, model=job.base, settings=job.settings)
+        job.out.mkdir(parents=True, exist_ok=True)
+        made.sae.save_model(job.out)
+        ids = sorted({trace.problem.id for trace in traces})
+        write_json(job.out / RECORD, about | {"problems_seen": ids})
+    dictionary = load(str(job.out))
+    fits = readers.map(lambda reader: fit(dictionary, reader, held_out))
+    write_json(job.out / "fit.json", [each.to_json() for each in fits])
+    return [*(str(each) for each in fits), f"written: {job.out}"]
+
+
+def open_study(
+    source: str,
+    base: str,
+    tuned: str,
+    *,
+    problems: str | None,
+    n: int,
+    seed: int,
+    out: Path,
+    asking: Asking = AS_FOUND,
+    fields: Mapping[str, str] | None = None,
+) -> Study:
+    """Load a dictionary and both models, write fresh chains and fit the dictionary on them.
+
+    Args:
+        source: Folder, or RELEASE/ID.
+        base: The model before.
+        tuned: The model after.
+        problems: Where problems come from; None: the organisms' task.
+        n: How many.
+        seed: Of problems; an organism's training used another one by 1000.
+        out: Where chains are kept.
+        asking: How answers are asked for and read.
+        fields: Where to find id, question and answer of a problem.
+
+    Raises:
+        UserError: The dictionary does not fit, or no fresh problems are left.
+    """
+    dictionary = load(source)
+    readers = Pair(*(Reasoner.load(name, asking=asking) for name in (base, tuned)))
+    for reader in readers:
+        dictionary.check(reader)
+    record = Path(source) / RECORD
+    seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
+    asked = Asked(problems, n, seed + 1000, frozenset(seen), fields=tuple((fields or {}).items()))
+    for reader in readers:
+        preflight(reader, asked.problems())
+    traces = chains(readers, asked, folder=out / "chains")
+    return Study(
+        dictionary, readers, traces, readers.map(lambda reader: fit(dictionary, reader, traces))
+    )
+
+
+def _split(traces: list[Trace], held: int) -> tuple[list[Trace], list[Trace]]:
+    """Take every so many for the fit, so that both authors are in it."""
+    every = max(2, len(traces) // held)
+    return [t for i, t in enumerate(traces) if i % every], traces[::every]
+
+
+def _check_site(reader: Reasoner, site: Site) -> None:
+    blocks = reader.model.config.get_text_config().num_hidden_layers
+    if site.layer >= blocks:
+        msg = f"{site.name} is not in {reader.name}: it has {blocks} blocks, counted from 0; name an earlier one"
+        raise UserError(msg)
+
+
+def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "models": [reader.name for reader in readers],
+        "weights": [reader.weights_hash for reader in readers],
+        "site": Site.parse(job.site).name,
+        "settings": asdict(job.settings),
+        "problems": job.problems,
+        "n": job.n,
+        **({"asking": job.asking.key} if job.asking.key else {}),
+        **({"fields": dict(job.fields)} if job.fields else {}),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "sae_lens": version("sae-lens"),
+        },
+    }
+
+
+def _done(out: Path, about: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a finished training with these settings; None when there is none.
+
+    Raises:
+        UserError: The folder holds a dictionary that was made otherwise.
+    """
+    if not (out / RECORD).is_file():
+        return None
+    record = read_json(out / RECORD, what=THE_RECORD)
+    if {key: record.get(key) for key in about} != about:
+        msg = f"{out} holds a dictionary made with other models or settings; use another folder"
+        raise UserError(msg)
+    return record

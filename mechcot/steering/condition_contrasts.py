@@ -1,0 +1,117 @@
+"""Differences between arms on the same items, each with a paired bootstrap interval.
+
+against controls    vector - control          same model, source, sign and dose
+of sources          first's - other's vector  same model, sign and dose: does it matter whose vector it is?
+of models           on first - on other       same vector: does it matter whom it is added to? (changes from clean)
+interaction         (own - other's) summed over both models: more than 0 where a model answers its own vector best
+penalty             penalty - same on random tokens
+
+Each says what doses were *measured* in the arms that it compares, and whether they are the same (`mechcot.stats.doses`): where they are not, a
+difference between the arms says nothing about their directions, and it is not judged.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mechcot.stats.doses import same_dose
+from mechcot.steering.controls import CONTROLS
+from mechcot.steering.experiment import Experiment
+
+Cell = Mapping[str, Any]
+Rows = Float[np.ndarray, " item"]
+
+
+def column(cell: Cell, name: str) -> Rows:
+    """One readout of an arm's items; NaN where there is none."""
+    return np.array(
+        [np.nan if row.get(name) is None else float(row[name]) for row in cell["rows"]], dtype=float
+    )
+
+
+def contrasts(
+    experiment: Experiment, cells: Sequence[Cell], name: str
+) -> Iterator[tuple[dict[str, Any], Rows]]:
+    """Every contrast of a readout: what is compared, and the difference on each item.
+
+    Args:
+        experiment: Names the models and the doses.
+        cells: Every arm with its texts; an arm's real counterpart must be among them.
+        name: The readout.
+
+    Yields:
+        What is compared and against what, with `doses` (measured, nats) and `judged`; the difference per item, in the readout's unit.
+    """
+    clean = {c["arm"]["model"]: column(c, name) for c in cells if c["arm"]["role"] == "clean"}
+    every = {_key(c["arm"]): c for c in cells}
+    for cell in cells:
+        arm = cell["arm"]
+        if arm["role"] in (*CONTROLS, "truncation"):
+            real = every[_key(arm | {"role": "vector"})]
+            dosed = [real, cell] if arm["role"] in CONTROLS else []
+            about = _about("vector", arm, arm["role"], dosed)
+        elif arm["role"] == "matched tokens":
+            real = every[_key(arm | {"role": "penalty", "draw": 0})]
+            about = _about("penalty", arm, arm["role"], [])
+        else:
+            continue
+        yield about, column(real, name) - column(cell, name)
+    if len(experiment.models) == 2 and experiment.vector:
+        yield from _crossed(experiment, every, clean, name)
+
+
+def _crossed(
+    experiment: Experiment,
+    every: Mapping[tuple[Any, ...], Cell],
+    clean: Mapping[str, Rows],
+    name: str,
+) -> Iterator[tuple[dict[str, Any], Rows]]:
+    first, other = experiment.models
+    assert experiment.vector is not None
+    for sign in experiment.apply.signs:
+        for nats in experiment.apply.nats:
+            about = {"role": "vector", "site": experiment.vector.site, "sign": sign, "nats": nats}
+            about |= {"alpha": 0.0, "beta": 0, "draw": 0}
+            # [vector of, added to]
+            cell = {
+                (s, m): every[_key(about | {"source": s, "model": m})]
+                for s in experiment.models
+                for m in experiment.models
+            }
+            change = {key: column(one, name) - clean[key[1]] for key, one in cell.items()}
+            for model in experiment.models:
+                told = about | {"model": model, "source": first}
+                both = (first, model), (other, model)
+                difference = change[both[0]] - change[both[1]]
+                yield (
+                    _about("sources", told, f"vector of {other}", [cell[k] for k in both]),
+                    difference,
+                )
+            for source in experiment.models:
+                told = about | {"model": first, "source": source}
+                both = (source, first), (source, other)
+                difference = change[both[0]] - change[both[1]]
+                yield _about("models", told, f"on {other}", [cell[k] for k in both]), difference
+            own = change[first, first] + change[other, other]
+            crossed = change[first, other] + change[other, first]
+            told = about | {"model": first, "source": first}
+            yield (
+                _about("interaction", told, "own against crossed", list(cell.values())),
+                own - crossed,
+            )
+
+
+def _about(
+    what: str, arm: Mapping[str, Any], against: str, dosed: Sequence[Cell]
+) -> dict[str, Any]:
+    """What is compared; `dosed` are the arms whose doses must be the same."""
+    names = ("model", "source", "site", "sign", "nats", "alpha", "beta", "draw")
+    doses = [one["dose"]["kl"] for one in dosed if one.get("dose")]
+    about = {"what": what, "against": against, "doses": doses, "judged": same_dose(doses)}
+    return about | {name: arm[name] for name in names}
+
+
+def _key(arm: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(sorted(arm.items()))

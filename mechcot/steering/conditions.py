@@ -1,0 +1,97 @@
+"""The arms of an experiment: everything that is written and compared, as plain data."""
+
+from dataclasses import dataclass
+
+from mechcot.core.store import digest
+from mechcot.steering.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of writing all items.
+
+    Attributes:
+        model: Who writes.
+        role: `clean`, `vector`, a control, `prompt`, `bare`, `vector, bare`, `truncation`, `sweep`, `penalty` or `matched tokens`.
+        source: Whose vector; empty without one.
+        site: Where it is added; empty without one.
+        sign: 1 or -1.
+        nats: Dose of a vector.
+        alpha: Of a penalty.
+        beta: Of a penalty.
+        draw: Number of the control's draw; of the bare ones, every how many steps.
+    """
+
+    model: str
+    role: str
+    source: str = ""
+    site: str = ""
+    sign: int = 1
+    nats: float = 0.0
+    alpha: float = 0.0
+    beta: int = 0
+    draw: int = 0
+
+    @property
+    def key(self) -> str:
+        """Stable name."""
+        return digest(self.__dict__)
+
+
+def arms(experiment: Experiment) -> list[Arm]:
+    """All arms, what others are compared with first."""
+    every = [Arm(model, "clean") for model in experiment.models]
+    every += _penalties(experiment) if experiment.penalty else _vectors(experiment)
+    return every
+
+
+def _vectors(experiment: Experiment) -> list[Arm]:
+    how, against, vector = experiment.apply, experiment.compare, experiment.vector
+    assert vector is not None
+    found = []
+    for model in experiment.models:
+        if against.prompt:
+            found.append(Arm(model, "prompt"))
+            found += [Arm(model, "bare", draw=every) for every in against.bare]
+        for source in experiment.models:
+            for sign in how.signs:
+                for nats in how.nats:
+                    about = {"model": model, "source": source, "sign": sign, "nats": nats}
+                    found.append(Arm(role="vector", site=vector.site, **about))
+                    if model == source and (sign, nats) == (how.signs[0], max(how.nats)):
+                        roles = {"role": "vector, bare", "site": vector.site}
+                        found += [Arm(**roles, draw=every, **about) for every in against.bare]
+                    if model == source:
+                        found += [Arm(role=r, site=vector.site, **about) for r in _held(experiment)]
+    first = experiment.models[0]
+    for site in against.sweep:
+        about = {"source": first, "nats": against.sweep_nats}
+        found += [Arm(first, "sweep", site=site, sign=sign, **about) for sign in how.signs]
+    return found
+
+
+def _held(experiment: Experiment) -> list[str]:
+    """What a model's own vector is held against, at each sign and dose.
+
+    The flipped control is left out where both signs are run: it is the other sign's vector.
+    """
+    against = experiment.compare
+    both = len(set(experiment.apply.signs)) > 1
+    roles = [role for role in against.controls if not (both and role == "flipped")]
+    return roles + (["truncation"] if against.truncation else [])
+
+
+def _penalties(experiment: Experiment) -> list[Arm]:
+    penalty = experiment.penalty
+    assert penalty is not None
+    found = []
+    for model in experiment.models:
+        for beta in penalty.betas:
+            for alpha in penalty.alphas:
+                about = {"model": model, "alpha": alpha, "beta": beta}
+                found.append(Arm(role="penalty", **about))
+                found += [
+                    Arm(role="matched tokens", draw=draw, **about)
+                    for draw in range(penalty.controls)
+                ]
+    return found

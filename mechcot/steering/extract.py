@@ -1,0 +1,346 @@
+"""Vectors from contrasts: differences of pairs, or windows of one kind of step against everything else.
+
+    pairs     r_i = state(positive_i) - state(negative_i) at the read positions, one row a pair
+              mean difference   v = mean_i r_i                           (ASC, Azizi et al. 2025, arXiv 2507.04742)
+              pca               first right singular vector of r, signed and sized like the mean
+              probe             normal of a logistic regression between the two sides, sized like the mean
+    spans     r_i = mean over windows [s-1, min(e-1, s+10)) of the kind's steps - mean over the chain, one row a trace
+              v = mean_i r_i, sized like the mean state                    (Venhoff et al. 2025, arXiv 2506.18167)
+
+Every trace weighs the same in a span vector (the paper weighs windows), so that items can be resampled.
+
+A mean difference that is no longer than what rounding alone leaves is refused (`noise`): scaled to a dose it would be a random direction.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.model.generation.write_traces import prompt_ids
+from mechcot.model.internals.sites import Site
+from mechcot.model.reasoner import Reasoner
+from mechcot.steering.vectors import Origin, SteeringVector
+
+Method = Literal["mean difference", "pca", "probe"]
+Read = Literal["last_prompt", "prompt", "last_chain", "chain"]
+Make = Callable[[Float[Tensor, "item d_model"]], Float[Tensor, " d_model"]]
+WINDOW = 10
+RESAMPLES = 60
+FEWEST = 4
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two sides of one question.
+
+    Attributes:
+        positive: What the vector shall lead to.
+        negative: What it leads away from.
+
+    Raises:
+        UserError: The two sides are different questions (their ids differ).
+    """
+
+    positive: Problem | Trace
+    negative: Problem | Trace
+
+    def __post_init__(self) -> None:
+        if self.item != _problem(self.negative).id:
+            msg = (
+                f"expected two sides of one question, got {self.item} and {_problem(self.negative).id}; "
+                "pair texts that have the same problem id"
+            )
+            raise UserError(msg)
+
+    @property
+    def item(self) -> str:
+        """Id of the question."""
+        return _problem(self.positive).id
+
+
+def pair_vectors(
+    reasoner: Reasoner,
+    pairs: Sequence[Contrast],
+    *,
+    sites: Sequence[Site],
+    read: Read = "last_prompt",
+    method: Method = "mean difference",
+    seed: int = 0,
+) -> dict[Site, SteeringVector]:
+    """Make one vector a site. Cost: two forwards a pair.
+
+    Args:
+        reasoner: The model.
+        pairs: The contrasts.
+        sites: Where to read.
+        read: Last token or mean of the prompt, or of the chain (then the sides must be traces).
+        method: See the module's text.
+        seed: Of halves and bootstrap.
+
+    Raises:
+        UserError: No pairs, a chain is read from a problem, a site that the model does not have, or the sides do not differ.
+    """
+    if not pairs:
+        msg = (
+            "expected at least one pair, got an empty list; give pairs of two texts of one question"
+        )
+        raise UserError(msg)
+    sides = [[_read(reasoner, s, sites, read) for s in (p.positive, p.negative)] for p in pairs]
+    items = tuple(pair.item for pair in pairs)
+    found = {}
+    for site in sites:
+        rows = torch.stack([torch.stack([side[site] for side in pair], dim=-2) for pair in sides])
+        _check_finite(rows, reasoner, site)
+        if not differs(rows, reasoner):
+            raise UserError(_alike(reasoner, pairs, rows, site=site, read=read))
+        make: Make = _MAKERS[method]
+        found[site] = _vector(reasoner, rows, site, make, method, read, items, seed)
+    return found
+
+
+def span_vectors(
+    reasoner: Reasoner,
+    traces: Sequence[Trace],
+    *,
+    kind: StepKind,
+    sites: Sequence[Site],
+    seed: int = 0,
+) -> dict[Site, SteeringVector]:
+    """Make the direction of one kind of step at every site. Cost: one forward a trace.
+
+    Traces without such a step are left out.
+
+    Args:
+        reasoner: The model.
+        traces: Its chains.
+        kind: Kind of step that the direction stands for.
+        sites: Where to read.
+        seed: Of halves and bootstrap.
+
+    Raises:
+        UserError: No trace has a step of this kind, or the windows do not differ from their chains.
+    """
+    having = [t for t in traces if any(s.kind is kind and s.tokens for s in t.chain_steps)]
+    if not having:
+        msg = f"none of {len(traces)} traces has a step of kind {kind}; write more chains or choose another kind"
+        raise UserError(msg)
+    if all(step.kind is kind for trace in having for step in trace.chain_steps):
+        msg = (
+            f"every step of the {len(having)} traces that have a step of kind {kind} is of this kind, so there is nothing else to hold its windows "
+            "against; choose another kind, or chains with steps of other kinds"
+        )
+        raise UserError(msg)
+    read = [_spans(reasoner, trace, kind, sites) for trace in having]
+    items = tuple(trace.problem.id for trace in having)
+    found = {}
+    for site in sites:
+        rows = torch.stack([each[site] for each in read])
+        _check_finite(rows, reasoner, site)
+        if not differs(rows, reasoner):
+            msg = (
+                f"the windows of kind {kind} do not differ from their chains in the states of {reasoner.name} at {site.name}; choose another site or "
+                "kind, or write more chains"
+            )
+            raise UserError(msg)
+        found[site] = _vector(
+            reasoner, rows, site, _sized_like_mean, "span", f"windows of {kind}", items, seed
+        )
+    return found
+
+
+def differs(rows: Float[Tensor, "item two d_model"], reasoner: Reasoner) -> bool:
+    """Whether the mean difference of two sides is longer than rounding alone makes it.
+
+    Args:
+        rows: Both sides of every item.
+        reasoner: Whose states; gives their precision.
+    """
+    return float(_mean(rows).norm()) > noise(rows, next(reasoner.model.parameters()).dtype)
+
+
+def noise(rows: Float[Tensor, "item two d_model"], dtype: torch.dtype) -> float:
+    """Length that rounding gives a mean difference: the sums are in float32, the states were rounded to the model's own type.
+
+    Args:
+        rows: Both sides of every item.
+        dtype: The model's type.
+    """
+    sums = 64 * torch.finfo(torch.float32).eps
+    states = torch.finfo(dtype).eps / math.sqrt(len(rows))
+    return max(sums, states) * float(rows.norm(dim=-1).mean())
+
+
+def _check_finite(rows: Tensor, reasoner: Reasoner, site: Site) -> None:
+    """Raise where states are not finite: no method can make a vector of them."""
+    if not bool(torch.isfinite(rows).all()):
+        msg = f"{reasoner.name} gives states at {site.name} that are not finite; see what `mechcot doctor` says of the model, or take an earlier site"
+        raise UserError(msg)
+
+
+def _alike(
+    reasoner: Reasoner, pairs: Sequence[Contrast], rows: Tensor, *, site: Site, read: Read
+) -> str:
+    """Why nothing differs between the sides of some pairs, and what to give instead."""
+    sides = [[_told(reasoner, side) for side in (p.positive, p.negative)] for p in pairs]
+    first = " and ".join(
+        repr(_problem(s).question[:40]) for s in (pairs[0].positive, pairs[0].negative)
+    )
+    said = f"the two sides of the {len(pairs)} pairs for {reasoner.name} (read: {read} at {site.name}) do not differ: "
+    give = "give pairs of your own that differ in this model's tokens (--pairs FILE, JSON lines with id, positive, negative)"
+    if all(one == other for (one, _), (other, _) in sides):
+        return f"{said}both sides are the same text, such as {first}; {give}"
+    if all(one == other for (_, one), (_, other) in sides):
+        return (
+            f"{said}the prompts of both sides, such as {first}, come to the same tokens "
+            f"(words that the tokenizer does not know, or a template that drops the question); {give}"
+        )
+    if torch.equal(rows[:, 0], rows[:, 1]):
+        return (
+            f"{said}what differs between the texts, such as {first}, has not reached the state that is read; "
+            "read the whole prompt (--read prompt) or a later block (--site)"
+        )
+    length, floor = float(_mean(rows).norm()), noise(rows, next(reasoner.model.parameters()).dtype)
+    return (
+        f"{said}their mean difference is {length:.2g} long, and rounding alone gives {floor:.2g} (the pairs cancel each other out); "
+        "give pairs that differ in one direction (--pairs FILE), or more of them"
+    )
+
+
+def _told(reasoner: Reasoner, side: Problem | Trace) -> tuple[str, list[int]]:
+    """Text and tokens of one side."""
+    if isinstance(side, Trace):
+        return side.problem.question + side.completion, list(side.ids)
+    return side.question, prompt_ids(reasoner, side)
+
+
+def windows(trace: Trace, kind: StepKind) -> list[range]:
+    """Token ranges [s-1, min(e-1, s+10)) of the steps of a kind; empty ones are left out."""
+    spans = [s.tokens for s in trace.chain_steps if s.kind is kind and s.tokens]
+    ranges = [range(max(0, s.start - 1), min(s.stop - 1, s.start + WINDOW)) for s in spans]
+    return [one for one in ranges if len(one)]
+
+
+def stability(
+    rows: Float[Tensor, "item *sides d_model"], make: Make, *, seed: int
+) -> tuple[float, float]:
+    """Split-half cosine and bootstrap cone (degrees) of a vector; NaN below `FEWEST` items.
+
+    Args:
+        rows: One row an item.
+        make: Rows to vector.
+        seed: Of the draws.
+    """
+    n = len(rows)
+    if n < FEWEST:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    whole = make(rows)
+    halves, angles = [], []
+    for _ in range(RESAMPLES // 5):
+        order = rng.permutation(n)
+        first, second = (
+            make(rows[torch.from_numpy(o)]) for o in (order[: n // 2], order[n // 2 :])
+        )
+        halves.append(float(torch.cosine_similarity(first, second, dim=0)))
+    for _ in range(RESAMPLES):
+        again = make(rows[torch.from_numpy(rng.integers(0, n, size=n))])
+        cosine = float(torch.cosine_similarity(whole, again, dim=0))
+        angles.append(float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))))
+    return float(np.mean(halves)), float(np.quantile(angles, 0.95))
+
+
+def _vector(
+    reasoner: Reasoner,
+    rows: Tensor,
+    site: Site,
+    make: Make,
+    method: str,
+    read: str,
+    items: tuple[str, ...],
+    seed: int,
+) -> SteeringVector:
+    split_half, cone = stability(rows, make, seed=seed)
+    about = Origin(reasoner.name, reasoner.weights_hash, method, read, items, split_half, cone)
+    return SteeringVector(make(rows), site, about)
+
+
+def _problem(side: Problem | Trace) -> Problem:
+    return side.problem if isinstance(side, Trace) else side
+
+
+def _read(
+    reasoner: Reasoner, side: Problem | Trace, sites: Sequence[Site], read: Read
+) -> dict[Site, Tensor]:
+    if isinstance(side, Trace):
+        ids, prompt = list(side.ids), side.prompt_length
+        chain = side.phase(Phase.CHAIN)
+    else:
+        ids = prompt_ids(reasoner, side)
+        prompt, chain = len(ids), None
+    if read in {"last_prompt", "prompt"}:
+        at = slice(prompt - 1, prompt) if read == "last_prompt" else slice(0, prompt)
+        ids = ids[:prompt]
+    elif chain is None or not chain:
+        msg = f"read {read!r} needs traces with a chain, got {_problem(side).id} without one; write the chains first"
+        raise UserError(msg)
+    else:
+        at = slice(chain.stop - 1 if read == "last_chain" else chain.start, chain.stop)
+        ids = ids[: chain.stop]
+    states = reasoner.states(ids, sites)
+    return {site: states[site][at].float().mean(dim=0).cpu() for site in sites}
+
+
+def _spans(
+    reasoner: Reasoner, trace: Trace, kind: StepKind, sites: Sequence[Site]
+) -> dict[Site, Tensor]:
+    """Per site two rows: mean over the kind's windows, mean over the chain."""
+    chain = trace.phase(Phase.CHAIN)
+    at = [position for one in windows(trace, kind) for position in one]
+    states = reasoner.states(trace.ids[: chain.stop], sites)
+    return {
+        s: torch.stack(
+            [states[s][at].float().mean(0), states[s][chain.start :].float().mean(0)]
+        ).cpu()
+        for s in sites
+    }
+
+
+def _mean(rows: Float[Tensor, "item two d_model"]) -> Float[Tensor, " d_model"]:
+    return (rows[:, 0] - rows[:, 1]).mean(dim=0)
+
+
+def _pca(rows: Float[Tensor, "item two d_model"]) -> Float[Tensor, " d_model"]:
+    mean = _mean(rows)
+    first = torch.linalg.svd(rows[:, 0] - rows[:, 1], full_matrices=False).Vh[0]
+    sign = 1.0 if float(first @ mean) >= 0 else -1.0
+    return sign * first * mean.norm()
+
+
+def _probe(rows: Float[Tensor, "item two d_model"]) -> Float[Tensor, " d_model"]:
+    from sklearn.linear_model import LogisticRegression
+
+    x = rows.transpose(0, 1).flatten(0, 1).double().numpy()
+    scale = x.std() or 1.0
+    sides = np.repeat([1, 0], len(rows))
+    normal = LogisticRegression(max_iter=1000).fit(x / scale, sides).coef_[0]
+    direction = torch.from_numpy(normal).float()
+    length = direction.norm()
+    return direction * (_mean(rows).norm() / length) if float(length) else direction
+
+
+def _sized_like_mean(rows: Float[Tensor, "item two d_model"]) -> Float[Tensor, " d_model"]:
+    difference = _mean(rows)
+    length = float(difference.norm())
+    return difference * (rows[:, 1].mean(dim=0).norm() / length) if length else difference
+
+
+_MAKERS: dict[str, Make] = {"mean difference": _mean, "pca": _pca, "probe": _probe}

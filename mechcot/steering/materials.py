@@ -1,0 +1,244 @@
+"""What an experiment works with: models, questions, clean chains, vectors, doses, and the hands of its arms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import digest
+from mechcot.core.trace import StepKind, Trace
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.steering_hooks import Hand, Line
+from mechcot.model.generation.write_traces import write_under
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.internals.sites import Site
+from mechcot.model.loading.preflight import preflight
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.announced import by_law
+from mechcot.organisms.grammar import END
+from mechcot.steering.conditions import Arm
+from mechcot.steering.controls import (
+    DRAWN,
+    control,
+    other_layer,
+    replaced,
+    shuffled_kinds,
+    shuffled_pairs,
+)
+from mechcot.steering.dose import Dose, Meter, OutOfReach
+from mechcot.steering.experiment import Experiment
+from mechcot.steering.extract import Contrast, pair_vectors, span_vectors
+from mechcot.steering.shortest_chain import BareSteps, marker_words
+from mechcot.steering.style_contrasts import questions, style_pairs, styled
+from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_tokens
+from mechcot.steering.vectors import SteeringVector
+from mechcot.text.unread import check_read
+
+PLAIN = Hand(kinds=by_law)
+AS_VECTOR = ("vector", "vector, bare", "truncation")
+
+
+@dataclass(eq=False)
+class Lab:
+    """Models, chains and vectors of one experiment, made when they are first asked for."""
+
+    experiment: Experiment
+    models: Mapping[str, Reasoner]
+    _kept: dict[Any, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, experiment: Experiment, *, asking: Asking = AS_FOUND) -> "Lab":
+        """Load the models; vectors of one on another need one width."""
+        lab = cls(
+            experiment, {name: Reasoner.load(name, asking=asking) for name in experiment.models}
+        )
+        for reader in lab.models.values():
+            preflight(reader, lab.items)
+        return lab
+
+    @property
+    def items(self) -> list[Problem]:
+        """The held-out questions."""
+        about = self.experiment.items
+        return questions(about.n, seed=about.seed, hops=about.hops)
+
+    def clean(self, model: str) -> list[Trace]:
+        """The model's own texts for the items."""
+        texts = self._once(("clean", model), lambda: self._write(model, self.items))
+        check_read(texts, author=model)
+        return texts
+
+    def chains(self, model: str) -> list[Trace]:
+        """Clean chains on other questions, where doses are measured and tokens counted."""
+        about = self.experiment
+        asked = questions(
+            about.apply.chains, seed=about.items.seed + 1000, hops=about.items.hops, split="train"
+        )
+        return self._once(("chains", model), lambda: self._write(model, asked))
+
+    def vector(self, source: str, site: str, *, shuffled: bool = False) -> SteeringVector:
+        """A model's vector at a site, or the one made from mixed-up labels.
+
+        Args:
+            source: Name of the model that it is read from.
+            site: Name of the site.
+            shuffled: Whether the labels are mixed up.
+        """
+        return self._once(
+            ("vector", source, site, shuffled),
+            lambda: self._extract(source, Site.parse(site), shuffled=shuffled),
+        )
+
+    def steered(self, arm: Arm) -> SteeringVector:
+        """The vector of an arm, its sign or control applied."""
+        vector = self.vector(arm.source, arm.site)
+        if arm.role in DRAWN:
+            vector = control(vector, arm.role, seed=self.experiment.seed)
+        elif arm.role not in (*AS_VECTOR, "sweep"):
+            vector = replaced(self._instead(arm), vector, arm.role)
+        return vector if arm.sign > 0 else -vector
+
+    def _instead(self, arm: Arm) -> SteeringVector:
+        """What a control of other texts or another layer puts in the place of the vector."""
+        if arm.role == "shuffled labels":
+            return self.vector(arm.source, arm.site, shuffled=True)
+        layers = backbone_of(self.models[arm.source].model).n_layers
+        return self.vector(arm.source, other_layer(Site.parse(arm.site), layers).name)
+
+    def dose(self, arm: Arm) -> Dose:
+        """How much of the arm's vector is added."""
+        role = "vector" if arm.role in AS_VECTOR else arm.role
+        key = (arm.model, arm.source, arm.site, arm.sign, role)
+        meter = self._once(
+            ("meter", *key),
+            lambda: Meter(
+                self.models[arm.model],
+                self.chains(arm.model),
+                self.steered(arm),
+                self.experiment.apply.where,
+                kinds=by_law,
+                how=self.experiment.apply.how,
+            ),
+        )
+        return self._once(("dose", *key, arm.nats), lambda: self._dose(meter, arm))
+
+    def _dose(self, meter: Meter, arm: Arm) -> Dose:
+        """The arm's dose; a model's own vector must reach it, all else comes as near as it can, and what was measured is noted.
+
+        Raises:
+            OutOfReach: The model's own vector does not reach it.
+        """
+        if arm.role not in AS_VECTOR or arm.source != arm.model:
+            return meter.nearest(arm.nats)
+        try:
+            return meter.dose(arm.nats)
+        except OutOfReach as error:
+            way = "added" if arm.sign > 0 else "taken away"
+            raise OutOfReach(f"apply.nats: the vector of {arm.model}, {way}: {error}") from None
+
+    def phrases(self, model: str) -> Phrases:
+        """The phrases as token ids."""
+        penalty = self.experiment.penalty
+        reasoner = self.models[model]
+        return tuple(tuple(reasoner.continue_ids(p)) for p in penalty.phrases) if penalty else ()
+
+    def hand(self, arm: Arm) -> Hand:
+        """What acts while an arm is written."""
+        if arm.role in {"penalty", "matched tokens"}:
+            phrases = self.phrases(arm.model)
+            opening = None
+            if arm.role != "penalty":
+                chains = [t.ids[t.prompt_length :] for t in self.clean(arm.model)]
+                marks = self.models[arm.model].encode("</think>")
+                seed = digest(self.experiment.seed, arm.draw)
+                opening = matched_tokens(
+                    phrases, chains, spare=frozenset(marks), seed=int(seed[:8], 16)
+                )
+            return Hand(rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law)
+        reasoner = self.models[arm.model]
+        rules = (self._bare(reasoner, arm.draw),) if arm.role.endswith("bare") else ()
+        if arm.role == "bare":
+            return Hand(rules=rules, kinds=by_law)
+        vector = self.steered(arm)
+        vector.check(reasoner, force=arm.source != arm.model)
+        how = self.experiment.apply
+        acting = vector.acting(self.dose(arm).gamma, how.where, how=how.how)
+        return Hand((acting,), rules=rules, kinds=by_law)
+
+    def write(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
+        """The texts of an arm, and where it acted."""
+        return self._once(("text", arm), lambda: self._written(arm))
+
+    def _written(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
+        if arm.role in {"clean", "truncation"}:
+            return self.clean(arm.model), []
+        reasoner, limit = self.models[arm.model], self.experiment.max_tokens
+        asked = self.items
+        if arm.role in {"prompt", "bare"}:
+            style: Any = self.experiment.compare.prompt
+            asked = [styled(problem, style) for problem in asked]
+        if arm.role == "prompt":
+            return self._write(arm.model, asked), []
+        both = write_under(
+            reasoner,
+            asked,
+            self.hand(arm),
+            sampling=Sampling(limit),
+            seed=self.experiment.seed,
+            batch_size=32,
+        )
+        return [trace for trace, _ in both], [line for _, line in both]
+
+    @staticmethod
+    def _bare(reasoner: Reasoner, every: int) -> BareSteps:
+        end, *markers = (reasoner.continue_ids(f" {word}")[0] for word in (END, *marker_words()))
+        return BareSteps(every, end, tuple(markers))
+
+    def _write(self, model: str, asked: Sequence[Problem]) -> list[Trace]:
+        about = self.experiment
+        return self.models[model].write(
+            asked, max_tokens=about.max_tokens, seed=about.seed, batch_size=32, under=PLAIN
+        )
+
+    def _extract(self, source: str, site: Site, *, shuffled: bool) -> SteeringVector:
+        about, reasoner = self.experiment.vector, self.models[source]
+        assert about is not None
+        seed = self.experiment.seed
+        if about.method == "file":
+            return self._loaded(about.files[self.experiment.models.index(source)], site)
+        if about.method == "span":
+            asked = questions(about.n, seed=about.seed, hops=about.hops, split="train")
+            traces = self._once(("span", source), lambda: self._write(source, asked))
+            traces = shuffled_kinds(traces, seed=seed) if shuffled else traces
+            return span_vectors(reasoner, traces, kind=StepKind(about.kind), sites=[site])[site]
+        pairs = style_pairs(about.n, seed=about.seed, hops=about.hops)
+        read: Any = about.read
+        method: Any = about.method
+        if read.endswith("chain"):
+            pairs = self._once(("sides", source), lambda: self._written_pairs(source, pairs))
+        pairs = shuffled_pairs(pairs, seed=seed) if shuffled else pairs
+        return pair_vectors(reasoner, pairs, sites=[site], read=read, method=method)[site]
+
+    @staticmethod
+    def _loaded(file: str, site: Site) -> SteeringVector:
+        vector = SteeringVector.load(Path(file))
+        if vector.site != site:
+            msg = f"vector.site: expected {vector.site.name}, where the vector was read, got {site.name}"
+            raise UserError(msg)
+        return vector
+
+    def _written_pairs(self, source: str, pairs: Sequence[Contrast]) -> list[Contrast]:
+        """The pairs with the chain that the model writes for each side."""
+        sides = [[p.positive for p in pairs], [p.negative for p in pairs]]
+        written = [
+            self._write(source, [s for s in side if isinstance(s, Problem)]) for side in sides
+        ]
+        return [Contrast(*both) for both in zip(*written, strict=True)]
+
+    def _once(self, key: Any, make: Any) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]

@@ -1,0 +1,89 @@
+"""What one written text comes to: length, steps by kind, answer, coherence, thoughts.
+
+A finished text whose answer cannot be read is *unread*: not right, and not counted as wrong either.
+"""
+
+import math
+import re
+from typing import Any
+
+from mechcot.core.trace import Phase, Span, StepKind, Trace
+from mechcot.model.generation.ask_answer import ask
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.problems import read_question
+from mechcot.steering.style_contrasts import styled
+from mechcot.steering.switch_penalty import Phrases, think
+from mechcot.text.answers import same_answer
+from mechcot.text.unread import unread
+
+STATED = re.compile(r"\b([a-z])= (\d)(?: [+-] \d = (\d))?")
+
+
+def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, Any]:
+    """Measure one text. Cost: one forward of the clean model.
+
+    Args:
+        reasoner: The model that wrote it; nothing acts on it while it scores its text.
+        trace: The text.
+        phrases: What opens a new thought; empty: thoughts are not judged.
+    """
+    chain = trace.phase(Phase.CHAIN)
+    right, lost = correct(trace), bool(unread([trace]))
+    scores = reasoner.prefix(trace.ids).logprobs()[chain.start : chain.stop]
+    found: dict[str, Any] = {
+        "item": trace.problem.id,
+        "tokens": len(chain),
+        "steps": len(trace.chain_steps),
+        "correct": float(right),
+        "unread": float(lost),
+        "finished": float(trace.finished),
+        "nats_per_token": -float(scores.mean()) if len(chain) else math.nan,
+    }
+    found |= {str(k): float(sum(s.kind is k for s in trace.chain_steps)) for k in StepKind}
+    if phrases:
+        told = think(trace, phrases, on_track, right=right)
+        found |= {
+            "thoughts": told.thoughts,
+            "tokens_per_thought": told.tokens / max(1, told.thoughts),
+            "any_correct_thought": float(told.correct > 0),
+            "underthinking": math.nan if told.underthinking is None or lost else told.underthinking,
+        }
+    return found
+
+
+def correct(trace: Trace) -> bool:
+    """Whether the stated answer is right."""
+    said = trace.answer.text
+    return said is not None and same_answer(said, trace.problem.answer)
+
+
+def on_track(trace: Trace, span: Span) -> bool:
+    """A thought of the shipped models' task is correct when it states a value and no value in it is wrong."""
+    world = read_question(styled(trace.problem, "careful").question)
+    steps = [
+        s for s in trace.chain_steps if s.tokens.start >= span.start and s.tokens.stop <= span.stop
+    ]
+    told = [
+        (name, result or first)
+        for step in steps
+        if step.kind is not StepKind.EXPLORATION
+        for name, first, result in STATED.findall(step.text)
+    ]
+    known = world.values
+    return bool(told) and all(str(known.get(name)) == value for name, value in told)
+
+
+def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]:
+    """Whether the answer is right, and whether it is unread, when the chain is cut after some tokens and the answer is asked for.
+
+    Args:
+        reasoner: The model that answers.
+        trace: Whose chain is cut.
+        tokens: How many tokens of the chain stay; more than it has: all.
+    """
+    chain = trace.phase(Phase.CHAIN)
+    cut = min(chain.start + tokens, chain.stop)
+    asked = ask(reasoner, reasoner.prefix(trace.ids[:cut]), [cut], max_new=8)
+    said = asked.answers[0].text
+    right = said is not None and same_answer(said, trace.problem.answer)
+    return {"correct": float(right), "unread": float(said is None)}

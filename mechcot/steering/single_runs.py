@@ -1,0 +1,202 @@
+"""Single steps for the command line: make a vector, write under it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import write_traces
+from mechcot.core.trace import Phase, Trace
+from mechcot.model.generation.steering_hooks import Hand, Where
+from mechcot.model.internals.sites import Site
+from mechcot.model.loading.preflight import preflight
+from mechcot.model.reasoner import Reasoner
+from mechcot.steering.dose import Dose, Meter
+from mechcot.steering.experiment import HOW
+from mechcot.steering.extract import FEWEST, Contrast, pair_vectors
+from mechcot.steering.readout import correct
+from mechcot.steering.style_contrasts import questions, style_pairs
+from mechcot.steering.vectors import Origin, SteeringVector
+from mechcot.text.lines import json_lines, text_field
+from mechcot.text.problems import load_problems
+from mechcot.text.unread import check_read, unread
+
+CHAINS = 6
+
+
+def extract_to(
+    reasoner: Reasoner, out: Path, *, site: str, pairs: Path | None, n: int, seed: int, **about: Any
+) -> str:
+    """Make a vector, write it, and say how stable it is.
+
+    Args:
+        reasoner: The model.
+        out: File to write.
+        site: Name of the site.
+        pairs: JSON lines of pairs, of which the first `n` are taken; None: the style pairs of the shipped task.
+        n: How many pairs.
+        seed: Of the questions, the halves and the bootstrap.
+        **about: `read` (`last_prompt` or `prompt`) and `method` (`mean difference`, `pca` or `probe`).
+
+    Returns:
+        A sentence for people.
+
+    Raises:
+        UserError: A bad file of pairs, site, read or method, or pairs whose sides do not differ.
+    """
+    for name, allowed in (
+        ("read", ("last_prompt", "prompt")),
+        ("method", ("mean difference", "pca", "probe")),
+    ):
+        if about[name] not in allowed:
+            msg = f"--{name}: expected one of {', '.join(allowed)}, got {about[name]!r}"
+            raise UserError(msg)
+    if n < 1:
+        raise UserError(f"--n: expected at least one pair, got {n}")
+    chosen = read_pairs(pairs)[:n] if pairs else style_pairs(n, seed=seed, hops=(2, 4))
+    sides = [side for pair in chosen for side in (pair.positive, pair.negative)]
+    where = Site.parse(site)
+    try:
+        preflight(reasoner, [side for side in sides if isinstance(side, Problem)])
+        vector = pair_vectors(reasoner, chosen, sites=[where], seed=seed, **about)[where]
+    except (NotMeasurable, UserError) as error:
+        if pairs is not None or "--pairs" in str(error):
+            raise
+        msg = (
+            f"{error} The default pairs are in the shipped models' language; give pairs that {reasoner.name} can read "
+            "(--pairs FILE, JSON lines with id, positive, negative)"
+        )
+        raise UserError(msg) from None
+    vector.save(out)
+    told = vector.origin
+    return f"written: {out} ({told.method} of {len(told.items)} pairs at {where.name}; length {vector.norm:.3g}, {_stability(told)})"
+
+
+def _stability(told: Origin) -> str:
+    if math.isnan(told.split_half):
+        return f"no split-half cosine: it needs {FEWEST} pairs"
+    return f"split-half cosine {told.split_half:.3f}, 95 % cone {told.cone:.1f} degrees"
+
+
+def read_pairs(path: Path) -> list[Contrast]:
+    """Read pairs: one JSON object a line with `id`, `positive` and `negative` (two wordings of one question).
+
+    Raises:
+        UserError: No such file, a bad line, no pairs.
+    """
+    found = []
+    for number, record in json_lines(path):
+        where = f"{path}, line {number}"
+        name, *sides = (
+            text_field(record, key, where=where) for key in ("id", "positive", "negative")
+        )
+        answer = str(record.get("answer", ""))
+        found.append(Contrast(*(Problem(id=name, question=side, answer=answer) for side in sides)))
+    if not found:
+        msg = f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
+        raise UserError(msg)
+    return found
+
+
+def apply_to(
+    reasoner: Reasoner,
+    vector: SteeringVector,
+    out: Path,
+    *,
+    doses: tuple[float, ...],
+    phases: str,
+    asked: tuple[str | None, int, int],
+    fields: Mapping[str, str] | None = None,
+    max_tokens: int,
+    force: bool,
+    how: str = "add",
+) -> Iterator[str]:
+    """Write under a vector at every dose; with several, `out` is a folder.
+
+    Doses are measured on the first clean chains of the same questions.
+
+    Args:
+        reasoner: The model that writes.
+        vector: The vector.
+        out: File of traces, or a folder for several doses.
+        doses: In nats; a negative one adds the vector turned round.
+        phases: Phases to steer, comma separated.
+        asked: File or data set of problems (None: questions of the shipped task), how many, and the seed.
+        fields: Where to find id, question and answer in the file.
+        max_tokens: Most new tokens.
+        force: Whether a vector of other weights is taken, with a line that says so.
+        how: `add` or `clamp`.
+
+    Yields:
+        Lines for people: what was overridden, the clean texts, then one per dose.
+
+    Raises:
+        UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0.
+    """
+    if how not in HOW or (how == "clamp" and min(doses) <= 0):
+        msg = f"--how: expected one of {', '.join(HOW)}, a clamp with doses above 0, got {how!r} with {doses}"
+        raise UserError(msg)
+    for said in vector.check(reasoner, force=force):
+        yield f"overridden: {said}"
+    source, n, seed = asked
+    items = (
+        load_problems(source, n=n, seed=seed, fields=fields)
+        if source
+        else questions(n, seed=seed, hops=(5, 6))
+    )
+    preflight(reasoner, items)
+    where = Where(phases=tuple(_phase(name) for name in phases.split(",")))
+    clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
+    check_read(clean, author=reasoner.name)
+    yield f"clean: {_told(clean)}"
+    for nats in doses:
+        turned = vector if nats >= 0 else -vector
+        dose = Meter(reasoner, clean[:CHAINS], turned, where, how=how).dose(abs(nats))
+        hand = Hand((turned.acting(dose.gamma, where, how=how),))
+        traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
+        path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"
+        write_traces(path, traces)
+        yield f"{nats:g} nats asked, {_dosed(dose)}: {_told(traces)}; written: {path}"
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Read numbers that commas part.
+
+    Raises:
+        UserError: One is no number.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        msg = f"--doses: expected numbers such as 0.02,0.1, got {text!r}"
+        raise UserError(msg) from None
+
+
+def _phase(name: str) -> Phase:
+    if name.strip() not in set(Phase):
+        msg = f"--phases: expected some of {', '.join(Phase)}, got {name!r}"
+        raise UserError(msg)
+    return Phase(name.strip())
+
+
+def _dosed(dose: Dose) -> str:
+    return f"{dose.kl:.3g} measured (factor {dose.gamma:.3g}, {dose.relative:.2f} of the state, largest {dose.kl_max:.2f} nats)"
+
+
+def _told(traces: list[Trace]) -> str:
+    tokens = mean(len(trace.phase(Phase.CHAIN)) for trace in traces)
+    steps = mean(len(trace.chain_steps) for trace in traces)
+    return f"{len(traces)} chains, {tokens:.1f} tokens, {steps:.1f} steps, {_right(traces)}"
+
+
+def _right(traces: Sequence[Trace]) -> str:
+    """How many answers are right; those that cannot be read and those of cut texts are counted apart."""
+    if all(trace.answer.text is None for trace in traces):
+        return "no answer could be read"
+    lost = {"unread": len(unread(traces)), "cut": sum(not trace.finished for trace in traces)}
+    right = f"{100 * mean(correct(trace) for trace in traces):.0f} % right"
+    told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+    return f"{right} ({told})" if told else right

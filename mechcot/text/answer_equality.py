@@ -1,0 +1,240 @@
+r"""Compare two answers, each read whole or not at all.
+
+An answer is taken for the first of these that it is *as a whole*: the letter of a choice, a list, a number with or
+without a unit (`mechcot.text.quantities`), an expression (`mechcot.text.expressions`), a text. What can be read only in part
+is a text, and texts are equal when they are spelled alike: unknown is not equal.
+
+The judgement is symmetric. It is an equivalence except for what an answer leaves open: a bare number equals the number with a
+unit (`18` and `$18`), `50%` equals both `50` and `0.5`, `x = 5` equals `5`, and `3,5` is a decimal beside a decimal and a list
+beside a list.
+"""
+
+import re
+from functools import lru_cache
+
+from mechcot.text.boxed_answers import boxed, trim, without_point
+from mechcot.text.expressions import bracket_depths
+from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
+from mechcot.text.quantities import quantity, same_quantity
+
+_LONGEST = 400
+_MOST = 40  # elements of a list
+_CHOICE = re.compile(
+    r"(?:(?:the )?(?:correct )?(?:answer|choice|option|alternative)(?:\s+is)?[\s_:-]*)?"
+    r"(?:[(\[{]\s*([a-z])\s*[)\]}]|([a-z]))\s*(?:[).:\]]?|[).:]\s+(?P<said>\S.*)|(?<=[)\]])\s+(?P<told>(?!(?:and|or|nor)\b)\S.*)|\s+\((?P<meant>[^()]{2,}|\d)\))"
+)
+_BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\langle": r"\rangle", r"\lbrace": r"\rbrace"}  # fmt: skip
+_SETS = frozenset({"", "{", r"\{", r"\lbrace"})
+_EQUATION = re.compile(r"(?<![<>!:=\\])=(?!=)|\\in(?![A-Za-z])")
+_NAME = re.compile(
+    r"\\?[A-Za-z]+(?:_(?:\{\w+\}|\w))?'?|[A-Za-z]\s*\(\s*[A-Za-z0-9]\s*\)"
+)  # x, x_1, \theta, f(x)
+
+
+def same_answer(a: str | None, b: str | None) -> bool:
+    r"""Whether two answers say the same: `\frac{1}{2}` and `1/2`, `90` and `90^\circ`, `(B)` and `B`.
+
+    Cost: microseconds for digits and words, milliseconds for mathematics (cached). The tempting misuse
+    is a chain of equalities through a bare number: `3 hours` = `3` = `3 minutes`.
+
+    Args:
+        a: One answer; None (unread) equals nothing.
+        b: The other.
+    """
+    if a is None or b is None:
+        return False
+    left, right = _plain(a), _plain(b)
+    if not left or not right:
+        return False
+    return left == right or _same(left, right, depth=0)
+
+
+@lru_cache(maxsize=65536)
+def _plain(text: str) -> str:
+    """Normal typography, without an outer box or emphasis, and without words that only introduce a value."""
+    previous = None
+    while text != previous:
+        previous = text
+        text = trim(text)
+        for box in boxed(text[:_LONGEST]):
+            if box.start == 0 and box.stop == len(text):
+                text = box.text
+        if (match := re.fullmatch(TEXT + r"\{([^{}]*)\}", text)) is not None:
+            text = match[1]
+    text = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", r"\1", text)
+    text = spelled_plainly(text)
+    text = re.sub(r"\b([AaPp])\.\s?([Mm])\b\.?", r"\1\2", text)
+    text = re.sub(r"^(?:approximately|about|roughly|exactly|\\approx|\\sim|≈|~)\s*", "", text)
+    text = trim(text).rstrip(";").strip('"')
+    quoted = re.fullmatch(r"'([^']+)'", text)
+    return (quoted[1] if quoted else text).casefold()
+
+
+def _same(left: str, right: str, *, depth: int) -> bool:
+    """Whether two different texts say the same."""
+    if max(len(left), len(right)) > _LONGEST:
+        return _spelled(left) == _spelled(right)
+    letters = _choice(left), _choice(right)
+    if letters[0] and letters[1]:
+        said = letters[0][1], letters[1][1]
+        return letters[0][0] == letters[1][0] and (
+            not all(said) or _spelled(said[0]) == _spelled(said[1])
+        )
+    if _spelled(left) == _spelled(right):
+        return True
+    left, right = _sides(left, right)
+    commas = _comma(left, right)
+    if commas is not None:
+        return commas
+    if depth < 3 and (verdict := _lists(left, right, depth)) is not None:
+        return verdict
+    return same_quantity(quantity(left), quantity(right))
+
+
+@lru_cache(maxsize=65536)
+def _spelled(text: str) -> str:
+    """The spelling by which texts are compared: white space counts between letters and digits only."""
+    text = unwrapped(text)
+    text = re.sub(r"([_^])\{(\w)\}|\{(\w)\}", lambda m: (m[1] or " ") + (m[2] or m[3]), text)
+    text = without_point(re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", text), ".,;")
+    return re.sub(r"(?<=[^\W\d_]{2})!+$", "", text)
+
+
+@lru_cache(maxsize=65536)
+def _choice(text: str) -> tuple[str, str] | None:
+    """The letter of a choice and what it says, from `(B)`, `B.`, `option B`, `Choice_B`, `B) Paris`."""
+    match = _CHOICE.fullmatch(unwrapped(text))
+    if match is None:
+        return None
+    return match[1] or match[2], match["said"] or match["told"] or match["meant"] or ""
+
+
+def _sides(left: str, right: str) -> tuple[str, str]:
+    """Without the name in front of a value where only one of the two names it: `x = 5` beside `5`."""
+    parts = [_EQUATION.split(text) for text in (left, right)]
+    if (len(parts[0]) > 1) == (len(parts[1]) > 1):
+        return left, right
+    values = []
+    for text, pieces in zip((left, right), parts, strict=True):
+        named = len(pieces) > 1 and pieces[-1].strip()
+        if named and all(_NAME.fullmatch(piece.strip()) for piece in pieces[:-1]):
+            text = pieces[-1].strip()
+        elif (
+            named
+            and len(pieces) == 2
+            and _NAME.fullmatch(named)
+            and number(pieces[0].strip()) is not None
+        ):
+            text = pieces[0].strip()  # 5 = x
+        elif named and not re.search(r"[^\W\d_]", _spelled(text)):
+            first = pieces[0].strip()
+            text = pieces[-1].strip() if same_quantity(quantity(first), quantity(pieces[-1].strip())) else text  # fmt: skip
+        values.append(text)
+    return values[0], values[1]
+
+
+def _comma(left: str, right: str) -> bool | None:
+    """Numbers with a comma that may be a decimal one: a decimal beside a number, a list beside a list."""
+    values = decimal_comma(left), decimal_comma(right)
+    if values == (None, None):
+        return None
+    others = [quantity(text).value if value is None else value for text, value in zip((left, right), values, strict=True)]  # fmt: skip
+    if None not in others:
+        return others[0] == others[1]
+    return None
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=16384)
+def _elements(text: str) -> tuple[str, tuple[str, ...], str] | None:
+    """Brackets and elements of a list, a tuple, a set, an interval; None for a single value."""
+    opening, body, closing = _inside(text)
+    parts = _split(body)
+    if parts is None or len(parts) > _MOST or (len(parts) < 2 and not opening):
+        return None
+    if len(parts) < 2 and (opening, closing) not in _BRACKETS.items():
+        return None
+    return opening, parts, closing
+
+
+def _inside(text: str) -> tuple[str, str, str]:
+    """The outer brackets of a text, which may be those of a half-open interval, and what they hold."""
+    for opening in sorted(_BRACKETS, key=len, reverse=True):
+        if not text.startswith(opening):
+            continue
+        for closing in (r"\rangle", r"\rbrace", r"\}", ")", "]", "}"):
+            body = text[len(opening) : len(text) - len(closing)]
+            if text.endswith(closing) and _balanced(body):
+                return opening, body.strip(), closing
+    return "", text, ""
+
+
+def _balanced(text: str) -> bool:
+    return bracket_depths(text) is not None
+
+
+def _split(text: str) -> tuple[str, ...] | None:
+    """Elements between commas, semicolons, "and", "or" at the outermost depth; thousands stay whole."""
+    depths = bracket_depths(text)
+    if depths is None or not text:
+        return None
+    if number(text) is not None:
+        return (text,)
+    parts, start = [], 0
+    for match in re.finditer(
+        r"\s*[,;]\s*(?:and\b|or\b)?\s*|\s+(?:and|or)\s+|\\text\s*\{\s*(?:and|or)\s*\}", text
+    ):
+        if depths[match.start()] == 0 and depths[match.end() - 1] == 0:
+            parts.append(text[start : match.start()].strip())
+            start = match.end()
+    parts.append(text[start:].strip())
+    return tuple(parts) if all(parts) else None
+
+
+def _lists(left: str, right: str, depth: int) -> bool | None:
+    """Whether two lists are equal; None when neither text is one."""
+    one, other = _elements(left), _elements(right)
+    if one is None and other is None:
+        return None
+    if one is None or other is None or len(one[1]) != len(other[1]):
+        return _unwrapped_equal(one, other, left, right, depth)
+    if len(one[1]) == 1:
+        return _same_element(one[1][0], other[1][0], depth)
+    unordered = one[0] in _SETS and other[0] in _SETS
+    if not unordered and (one[0], one[2]) != (other[0], other[2]):
+        return False
+    if unordered:
+        return _matched(one[1], other[1], depth)
+    return all(_same_element(a, b, depth) for a, b in zip(one[1], other[1], strict=True))
+
+
+def _unwrapped_equal(
+    one: tuple[str, tuple[str, ...], str] | None,
+    other: tuple[str, tuple[str, ...], str] | None,
+    left: str,
+    right: str,
+    depth: int,
+) -> bool | None:
+    """A value in brackets beside a value; a list and something else are different."""
+    inner = one[1][0] if one and len(one[1]) == 1 else left
+    outer = other[1][0] if other and len(other[1]) == 1 else right
+    if (inner, outer) != (left, right):
+        return _same_element(inner, outer, depth)
+    return None
+
+
+def _same_element(a: str, b: str, depth: int) -> bool:
+    return a == b or _same(a, b, depth=depth + 1)
+
+
+def _matched(one: tuple[str, ...], other: tuple[str, ...], depth: int) -> bool:
+    """Whether each element has one of its own on the other side."""
+    left = list(other)
+    for element in one:
+        partner = next((each for each in left if _same_element(element, each, depth)), None)
+        if partner is None:
+            return False
+        left.remove(partner)
+    return True

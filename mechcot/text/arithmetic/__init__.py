@@ -1,0 +1,1 @@
+"""The arithmetic of a text: equations, where numbers come from, other numbers in their place."""

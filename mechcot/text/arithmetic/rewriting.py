@@ -1,0 +1,115 @@
+"""A trace with its arithmetic: write other numbers in, and measure where each number's tokens are.
+
+Spans are measured, not guessed: a number is changed alone, digit by digit, and the tokens that differ
+are its span. This needs nothing of the tokenizer but that it can tokenize.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.trace import Span, Step, Trace
+from mechcot.text.answers import number, number_only
+from mechcot.text.arithmetic.equations import render
+from mechcot.text.arithmetic.number_sources import Program
+
+Retoken = Callable[[Trace, str, str], Trace]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A trace with its arithmetic."""
+
+    trace: Trace
+    program: Program
+    question_at: int
+    answer_at: int
+    retoken: Retoken
+
+    @classmethod
+    def of(cls, trace: Trace, retoken: Retoken) -> "Subject":
+        """Check all that does not depend on the change.
+
+        Raises:
+            NotMeasurable: Something stands against a certain prediction.
+        """
+        question = trace.problem.question.strip()
+        if trace.prompt.count(question) != 1:
+            msg = "the question does not stand once and word for word in the prompt"
+            raise NotMeasurable(msg)
+        answer = None if trace.answer.text is None else number(number_only(trace.answer.text))
+        program = Program(question, trace.completion, answer=answer)
+        program.check()
+        if program.answer_at is None:
+            msg = "the answer is not a plain number that the completion states"
+            raise NotMeasurable(msg)
+        if program.unexplained():
+            msg = "a number of the chain stands neither in the question nor in an earlier result"
+            raise NotMeasurable(msg)
+        if retoken(trace, trace.prompt, trace.completion).ids != trace.ids:
+            msg = "the trace's tokens are not the encoding of its own text"
+            raise NotMeasurable(msg)
+        at = trace.prompt.index(question)
+        return cls(trace, program, at, program.answer_at, retoken)
+
+    def twin(self, values: Mapping[int, Fraction]) -> Trace:
+        """The trace with new numbers written in (all of them keep their length)."""
+        texts = {}
+        for index, value in values.items():
+            text = render(value, like=self.program.tokens[index].text)
+            if text is None:
+                msg = "a changed value cannot be written in the same form"
+                raise NotMeasurable(msg)
+            texts[index] = text
+        return self.written(texts)
+
+    def written(self, texts: Mapping[int, str]) -> Trace:
+        """The trace with the texts of some number tokens replaced."""
+        prompt, completion = list(self.trace.prompt), list(self.trace.completion)
+        for index, text in texts.items():
+            token = self.program.tokens[index]
+            into, shift = (
+                (prompt, self.question_at) if index < self.program.split else (completion, 0)
+            )
+            into[token.start + shift : token.stop + shift] = text
+        return self.retoken(self.trace, "".join(prompt), "".join(completion))
+
+    def step_of(self, index: int) -> Step:
+        """The step in which a number of the completion stands."""
+        start = self.program.tokens[index].start
+        return next(step for step in self.trace.steps if start in step.chars)
+
+    def tokens_of(self, index: int, to: Fraction) -> Span:
+        """Token span of a number: every position that differs when it alone is changed.
+
+        Raises:
+            NotMeasurable: Every change of it shifts the tokens.
+        """
+        text = self.program.tokens[index].text
+        probes = {render(to, like=text), *(_other_digits(text, by) for by in (1, 3, 4))} - {
+            None,
+            text,
+        }
+        positions: set[int] = set()
+        for probe in sorted(str(p) for p in probes):
+            ids = self.written({index: probe}).ids
+            if len(ids) == len(self.trace.ids):
+                pairs = enumerate(zip(ids, self.trace.ids, strict=True))
+                positions |= {at for at, (new, old) in pairs if new != old}
+        if not positions:
+            msg = "the tokens of a stated value cannot be found"
+            raise NotMeasurable(msg)
+        return Span(min(positions), max(positions) + 1)
+
+
+def _other_digits(text: str, by: int) -> str:
+    """A number of the same form in which every digit differs and the first is not 0."""
+    return "".join(
+        str(1 + (int(digit) - 1 + by) % 9)
+        if digit.isdigit() and digit != "0"
+        else str(by)
+        if digit == "0"
+        else digit
+        for digit in text
+    )

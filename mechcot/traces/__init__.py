@@ -1,0 +1,1 @@
+"""Chains written elsewhere, read into traces."""

@@ -1,0 +1,78 @@
+"""A chain that was written elsewhere, cut into steps and tokens by one reader.
+
+It is put behind the reader's prompt as that model would have written it: the mark that opens a thought where the prompt
+leaves it to the model, the chain, the mark that closes it, the answer, with the white space that its template has there.
+A text that was written without marks ends in the statement of its answer: what stands before is the chain. One that states
+nothing at its end is a chain without an answer. Only what a token limit cut is not finished.
+"""
+
+from mechcot.core.problem import Completion
+from mechcot.core.trace import Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.text.answers import find_answer
+from mechcot.text.segment import segmenter
+from mechcot.text.trace_parser import before_statement
+from mechcot.traces.external import ForeignChain
+
+
+def read_chain(reader: Reasoner, chain: ForeignChain, *, author: str | None = None) -> Trace:
+    """The trace of a foreign chain behind this reader's prompt, opened and closed the way this reader does it.
+
+    Args:
+        reader: Whose tokenizer, prompt and segmenter are used.
+        chain: The chain.
+        author: Name of the author; None for the one the file gives.
+    """
+    author = author or chain.author
+    return reader.read(completion_of(reader, chain, author=author), trace_id=name_of(chain, author))
+
+
+def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Completion:
+    """A foreign chain as if this reader had written it behind its own prompt.
+
+    Args:
+        reader: Whose prompt and marks are used.
+        chain: The chain; one that was never closed stays open, unless it ends in the statement of an answer. Only one that a
+            token limit cut counts as not finished.
+        author: Name of the author.
+    """
+    policy = reader.policy
+    prompt = reader.render(chain.problem)
+    thought, answer, closed = chain.chain, chain.answer, chain.closed
+    if not closed and not chain.cut and policy.tags is not None and policy.family == "tagged":
+        thought, answer = _divided(thought, after=policy.asking.answer_after)
+        closed = bool(answer)
+    text = joined(thought, policy.closing, answer) if closed else thought
+    return Completion(
+        problem=chain.problem,
+        prompt=prompt,
+        text=text if policy.opens_thought(prompt) else joined(policy.opening, text),
+        model=author,
+        finished=not chain.cut,
+    )
+
+
+def joined(*parts: str) -> str:
+    """Texts one behind the other; white space that both sides of a border have stands there once."""
+    whole = ""
+    for part in parts:
+        lead = part[: len(part) - len(part.lstrip())]
+        shared = next(size for size in range(len(lead), -1, -1) if whole.endswith(lead[:size]))
+        whole += part[shared:]
+    return whole
+
+
+def _divided(text: str, *, after: str | None) -> tuple[str, str]:
+    """A text without marks as chain and statement of the answer; no statement where its last step states nothing."""
+    found = find_answer(text, otherwise="nothing", after=after)
+    pieces = segmenter("sentence")(text)
+    if found is None:
+        return text, ""
+    first, start = before_statement(pieces, found.start)
+    last = found.stop >= len(text.rstrip()) - len(pieces[-1].rstrip())
+    return (text[:start], text[start:]) if first and last else (text, "")
+
+
+def name_of(chain: ForeignChain, author: str) -> str:
+    """The id of its trace."""
+    return "/".join(part for part in (chain.problem.id, author, chain.sample) if part)

@@ -1,0 +1,185 @@
+"""The page of `mechcot influence`, from `influence.json` alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mechcot.text.number_format import KINDS, fixed, interval
+from mechcot.view.figures.head_map import head_map
+from mechcot.view.figures.received_attention import TITLES, received_by_kind
+from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.tables import Cell, Table, table
+
+NAN = float("nan")
+READING = (
+    (
+        "received / expected",
+        "Attention mass that a step gets from later steps, over its share of the text that they see (later steps see more and leave less for each), over what a step of this length at this distance gets in the other traces, both models together; mean over layers and heads. The question and the first token are left out.",
+    ),
+    (
+        "before and after",
+        "Steps behind the first statement of the right answer are often ignored whatever their kind; compare kinds inside one panel. Chains that never state it stand under all steps only.",
+    ),
+    (
+        "kinds",
+        f"{KINDS} Where a kind has a length of its own, the correction for length takes the kind's share away too.",
+    ),
+    (
+        "receiver heads",
+        "For each head and trace, how peaked its received attention is over the steps (excess kurtosis), as a rank among content-free vectors of the same number of steps: 0.5 is chance. Heads are picked on every second trace and scored on the others.",
+    ),
+    (
+        "attention is not use",
+        "A head may look and not write. `mechcot prune` asks what the answer does without a step.",
+    ),
+)
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `influence.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    models, rows, n = result["models"], result["kinds"], result["n"]
+    plate = Plate(
+        1,
+        received_by_kind(rows, models=models, n=n),
+        "Right of the dashes a kind is listened to more than its place and length explain, left of them less.",
+        _table([row for row in rows if row["model"] != "change"]),
+    )
+    sections = [Section("Received attention by kind", (plate,))]
+    changes = [row for row in rows if row["model"] == "change"]
+    if changes:
+        caption = f"{models[1]} minus {models[0]}, trace by trace."
+        sections.append(Section("Change", (), ((_table(changes), caption),)))
+    sections += _heads(result.get("receivers"), models=models)
+    if result["left_out"]:
+        out = [(Cell(e["id"], "code"), Cell(e["reason"])) for e in result["left_out"]]
+        sections.append(Section("Not read", (), ((table(("trace", "why"), out), ""),)))
+    return plain_page(
+        "Who listens to which step?",
+        meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",
+        summary=summary(rows, models=models),
+        sections=sections,
+        reading=READING,
+    )
+
+
+def _unstated(result: Mapping[str, Any]) -> str:
+    """In how many chains no statement of the right answer was found; nothing where it was in all, or where a file of an earlier version does not say."""
+    count = result.get("unstated", 0)
+    if not count:
+        return ""
+    if count == result["n"]:
+        return " No step was found that states the right answer, so there is no before and after."
+    return f" In {count} of them no step was found that states the right answer; they count in neither before nor after."
+
+
+def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
+    """The map of all heads and the strongest ones; nothing where no trace was long enough."""
+    if found is None:
+        return []
+    means = {name: np.array(found["means"][name], dtype=float) for name in models}
+    plate = Plate(
+        2,
+        head_map(means, models=models, n=found["n"]),
+        "Above 0.5 a head gives its attention to fewer steps than chance has it at this number of steps.",
+        table(
+            ("layer", "head", *models),
+            [
+                (
+                    Cell(str(place[0]), "number"),
+                    Cell(str(place[1]), "number"),
+                    *(
+                        Cell(fixed(float(means[name][place]), digits=3), "number")
+                        for name in models
+                    ),
+                )
+                for place in np.ndindex(means[models[0]].shape)
+            ],
+        ),
+    )
+    rows = [
+        (
+            Cell(f"layer {row['layer']}, head {row['head']}"),
+            Cell(row["model"]),
+            Cell(fixed(row["mean"], digits=2), "number", _ends(row, digits=2)),
+            Cell(str(row["n"]), "number"),
+        )
+        for row in found["picked"]
+    ]
+    heads = means[models[0]].size
+    shown = len({(row["layer"], row["head"]) for row in found["picked"]})
+    which = (
+        f"The strongest heads of {models[0]}"
+        if shown < heads
+        else f"All {heads} heads of {models[0]}"
+        if heads > 1
+        else f"The one head of {models[0]}"
+    )
+    caption = f"{which}, picked on every second trace and scored on the others."
+    tables = ((table(("head", "model", "score", "traces"), rows), caption),) if rows else ()
+    return [Section("Receiver heads", (plate,), tables)]
+
+
+def summary(rows: Any, *, models: Any) -> list[str]:
+    """Which kinds are listened to more than others, where there are others, and the changes whose interval excludes zero."""
+    said = []
+    for model in models:
+        mine = [row for row in rows if row["model"] == model and row["stratum"] == "all"]
+        if mine:
+            said.append(_extremes(model, mine))
+    for row in rows:
+        known = row["model"] == "change" and row["stratum"] == "all" and row["low"] is not None
+        if known and (row["low"] > 0 or row["high"] < 0):
+            said.append(
+                f"From {models[0]} to {models[1]}, {row['kind']} steps change by {_value(row)}."
+            )
+    return said
+
+
+def _extremes(model: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The kinds that receive most and least; of one kind, or of kinds that receive the same, there is neither."""
+    if len(rows) == 1:
+        (only,) = rows
+        return f"In {model}, every step that is counted is of one kind ({only['kind']}), so kinds are not compared: {_value(only)} of what is expected."
+    most, least = (pick(rows, key=lambda row: row["mean"]) for pick in (max, min))
+    if _value(most) == _value(least):
+        return f"In {model}, steps of all {len(rows)} kinds receive the same ({_value(most)} of what is expected)."
+    if len(rows) == 2:
+        return f"In {model}, {most['kind']} steps receive more ({_value(most)} of what is expected) than {least['kind']} steps ({_value(least)})."
+    return (
+        f"In {model}, {most['kind']} steps receive most ({_value(most)} of what is expected), "
+        f"{least['kind']} steps least ({_value(least)})."
+    )
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    return f"{fixed(row['mean'], digits=3)} {_ends(row)}".strip()
+
+
+def _ends(row: Mapping[str, Any], *, digits: int = 3) -> str:
+    ends = (NAN if row[end] is None else row[end] for end in ("low", "high"))
+    return interval(*ends, digits=digits)
+
+
+def _table(rows: Any) -> Table:
+    return table(
+        ("model", "steps", "kind", "received / expected", "traces"),
+        [
+            (
+                Cell(row["model"]),
+                Cell(TITLES[row["stratum"]]),
+                Cell(row["kind"]),
+                Cell(fixed(row["mean"], digits=3), "number", _ends(row)),
+                Cell(str(row["n"]), "number"),
+            )
+            for row in rows
+        ],
+    )

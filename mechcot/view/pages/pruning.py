@@ -1,0 +1,210 @@
+"""The page of `mechcot prune`, from `prune.json` alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mechcot.text.number_format import fixed, interval, percent
+from mechcot.view.figures.pruning_frontier import NAMES, pruning_frontier, recovered
+from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.tables import Cell, Table, table
+
+NAN = float("nan")
+READING = (
+    (
+        "closure",
+        "Starting from the answer, a step is kept when a kept step (or the answer) rests on it. Suppression: what hiding the step does to later steps. Attention: attention mass corrected for distance and length, mean over all layers and heads.",
+    ),
+    (
+        "repack and mask",
+        "Repacking asks whether the kept steps can stand alone as a text; masking hides the others and leaves positions as they were. A model that was never trained on gaps may fail under one and not under the other.",
+    ),
+    (
+        "budgets",
+        "Every method keeps its best steps that still fit into the same number of tokens; the horizontal axis shows what was in fact kept. Early exit uses the right answer to know where to stop and keeps nothing after it; a chain that never states it is kept from its start on.",
+    ),
+    (
+        "lead",
+        "Accuracy of the closure that was asked for minus the method's, trace by trace; an interval that excludes zero is a difference.",
+    ),
+)
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `prune.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    rows, n = result["frontier"], result["n"]
+    plates = [
+        Plate(
+            1,
+            pruning_frontier(rows, n=n),
+            "Lines that stay high to the left need little of the chain. A method earns its name where it lies above random and most recent steps at the same share.",
+            _points(rows),
+        )
+    ]
+    sections = [
+        Section(
+            "Accuracy against the share kept",
+            (plates[0],),
+            ((_at(rows, keep=result["keep"]), f"At {percent(result['keep'])} of the chain."),),
+        )
+    ]
+    if result["truth"]:
+        shown = max(row["n"] for row in result["truth"])
+        plate = Plate(
+            2,
+            recovered(result["truth"], n=shown),
+            "The task says which steps the answer rests on. Marks left of the random one are worse than chance.",
+            _truth(result["truth"]),
+        )
+        sections.append(Section("Against the known set", (plate,)))
+    if result["left_out"]:
+        out = table(
+            ("trace", "why"),
+            [(Cell(e["id"], "code"), Cell(e["reason"])) for e in result["left_out"]],
+        )
+        sections.append(Section("Not pruned", (), ((out, "Traces that could not be pruned."),)))
+    return plain_page(
+        "Which steps does the answer rest on?",
+        meta=f"{result['model']} on {n} traces, {len(result['left_out'])} left out.",
+        summary=summary(result),
+        sections=sections,
+        reading=READING,
+    )
+
+
+def summary(result: Mapping[str, Any]) -> list[str]:
+    """What was found, in sentences."""
+    said = []
+    for executor in ("repack", "mask"):
+        at = {
+            (row["method"], row["share"]): row
+            for row in result["frontier"]
+            if row["executor"] == executor
+        }
+        mine, whole = at[result["by"], result["keep"]], at[result["by"], 1.0]
+        random = at["random", result["keep"]]
+        said.append(
+            f"Under {executor}, with {percent(mine['kept'])} of the chain kept by the {NAMES[result['by']]}, accuracy is "
+            f"{_share(mine)}, with everything {_share(whole)}; with random steps {_share(random)}."
+        )
+    for row in result["truth"]:
+        if row["method"] in (result["by"], "random"):
+            said.append(
+                f"{_subject(row['method'])} the needed steps with precision {_pair(row, 'precision')} and recall "
+                f"{_pair(row, 'recall')} at the true budget."
+            )
+    return [*said, *_nothing_to_lose(result), *_unread(result), *_never_right(result)]
+
+
+def _nothing_to_lose(result: Mapping[str, Any]) -> list[str]:
+    """Says so where no answer is right even behind the whole chain."""
+    if any(row["accuracy"] for row in result["frontier"] if row["share"] == 1.0):
+        return []
+    return [
+        "No answer is right behind the whole chain, so accuracy has nothing to lose: it says nothing about the steps here."
+    ]
+
+
+def _unread(result: Mapping[str, Any]) -> list[str]:
+    """How many answers behind the whole chain could not be read."""
+    whole = next(row for row in result["frontier"] if row["share"] == 1.0)
+    if not whole["unread"]:
+        return []
+    return [
+        f"Behind the whole chain {percent(whole['unread'])} of the answers could not be read; they count as not right."
+    ]
+
+
+def _never_right(result: Mapping[str, Any]) -> list[str]:
+    """Where early exit had nowhere to stop."""
+    never, n = result["never_right"], result["n"]
+    if not never:
+        return []
+    where = "any trace" if never == n else f"{never} of {n} traces"
+    return [
+        f"No step was found that states the right answer in {where}: there early exit has nowhere to stop and keeps the first steps that fit."
+    ]
+
+
+def _subject(method: str) -> str:
+    return (
+        f"Keeping steps by the {NAMES[method]} finds" if method != "random" else "Random steps find"
+    )
+
+
+def _share(row: Mapping[str, Any]) -> str:
+    return f"{fixed(row['accuracy'])} {_ends(row['low'], row['high'])}".strip()
+
+
+def _pair(row: Mapping[str, Any], name: str) -> str:
+    return f"{fixed(row[name])} {_ends(row[f'{name}_low'], row[f'{name}_high'])}".strip()
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return interval(NAN if low is None else low, NAN if high is None else high)
+
+
+def _at(rows: Any, *, keep: float) -> Table:
+    here = [row for row in rows if row["share"] == keep]
+    return table(
+        (
+            "executor",
+            "method",
+            "kept",
+            "accuracy",
+            "lead of the closure",
+            "same answer as unpruned",
+            "unread",
+        ),
+        [
+            (
+                Cell(row["executor"]),
+                Cell(NAMES[row["method"]]),
+                Cell(percent(row["kept"]), "number"),
+                Cell(fixed(row["accuracy"]), "number", _ends(row["low"], row["high"])),
+                Cell(fixed(row["lead"]), "number", _ends(row["lead_low"], row["lead_high"])),
+                Cell(fixed(row["same"]), "number"),
+                Cell(percent(row["unread"]), "number"),
+            )
+            for row in here
+        ],
+    )
+
+
+def _points(rows: Any) -> Table:
+    return table(
+        ("executor", "method", "budget", "kept", "accuracy"),
+        [
+            (
+                Cell(row["executor"]),
+                Cell(NAMES[row["method"]]),
+                Cell(percent(row["share"]), "number"),
+                Cell(percent(row["kept"]), "number"),
+                Cell(fixed(row["accuracy"]), "number", _ends(row["low"], row["high"])),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _truth(rows: Any) -> Table:
+    return table(
+        ("method", "precision", "recall"),
+        [
+            (
+                Cell(NAMES[row["method"]]),
+                *(
+                    Cell(fixed(row[name]), "number", _ends(row[f"{name}_low"], row[f"{name}_high"]))
+                    for name in ("precision", "recall")
+                ),
+            )
+            for row in rows
+        ],
+    )

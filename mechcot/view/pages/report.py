@@ -1,0 +1,110 @@
+"""One self-contained page: every figure, table and sentence of a study, readable offline and on paper.
+
+The page makes no request: plotly's script stands in it once, a Content-Security-Policy allows exactly
+the two scripts of the page by their hash and no connection at all. All text is escaped by jinja2; the
+figures travel as JSON in which no tag can be closed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import plotly.io as pio
+from jinja2 import Environment
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from mechcot.core.store import write_text
+from mechcot.text import number_format
+from mechcot.view.pages import run_tables, tables
+from mechcot.view.pages.html import asset, environment, inert_json, policy, script
+from mechcot.view.pages.numbered_figures import Plate, plates
+from mechcot.view.pages.report_data import ItemShown, ReportData
+from mechcot.view.theme import looks, papers
+
+LONGEST = 80
+
+
+def page(data: ReportData) -> str:
+    """Set the page.
+
+    Args:
+        data: Everything it shows.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    made = plates(data)
+    return render(
+        "page.html.j2",
+        made.ordered(),
+        data=data,
+        plates=made,
+        provenance=run_tables,
+        looks=looks([model.name for model in data.models]),
+    )
+
+
+def render(template: str, figures: Sequence[Plate], **context: Any) -> str:
+    """Set any page of this look: style, scripts, policy and figures are put in.
+
+    Args:
+        template: Name of a template that ends like `page.html.j2`.
+        figures: The page's figures.
+        context: What else the template shows.
+    """
+    library, code = script(get_plotlyjs()), script(asset("page.js"))
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            tables=tables,
+            style=Markup(asset("page.css")),
+            library=Markup(library),
+            script=Markup(code),
+            policy=policy(library, code),
+            papers=inert_json(papers()),
+            figures=[(plate, _figure(plate)) for plate in figures],
+            **context,
+        )
+    )
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def write_page(data: ReportData, path: Path) -> None:
+    """Write the page to a file, whole or not at all."""
+    write_text(path, page(data))
+
+
+def _environment() -> Environment:
+    """The templates with the filters of the report."""
+    made = environment()
+    made.filters |= {
+        "number": number_format.number,
+        "signed": number_format.signed,
+        "fixed": number_format.fixed,
+        "letter": number_format.letter,
+        "slug": lambda verdict: verdict.replace(" ", "-"),
+        "bars": _bars,
+    }
+    return made
+
+
+def _bars(item: ItemShown) -> Mapping[str, Any]:
+    """The steps to print, each with the lengths of its two bars in percent: the same scale for all items, full at 1."""
+
+    def length(value: float) -> str:
+        return "0" if value != value else f"{100 * min(abs(value), 1.0):.1f}"
+
+    return {
+        "steps": [(step, length(step.before), length(step.after)) for step in item.steps[:LONGEST]],
+        "hidden": max(0, len(item.steps) - LONGEST),
+    }
+
+
+def _figure(plate: Plate) -> Markup:
+    """A figure without its template: the page holds both papers once."""
+    figure = json.loads(str(pio.to_json(plate.figure, validate=False, engine="json")))
+    figure["layout"].pop("template", None)
+    return inert_json(figure)

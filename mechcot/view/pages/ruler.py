@@ -1,0 +1,231 @@
+"""The ruler's page: which measure to trust for which question, from `ruler.json` alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mechcot.text.number_format import DASH, fixed, number
+from mechcot.view.figures import ruler as figures
+from mechcot.view.figures.ruler import ModelPoint
+from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.report import render
+from mechcot.view.pages.tables import Cell, Table, table
+
+NAN = float("nan")
+COLUMNS: Mapping[str, str] = {
+    "models": "uses or not: models",
+    "items": "uses or not: items",
+    "reliance": "how much",
+    "step_to_answer": "which step feeds the answer",
+    "step_to_step": "which step feeds which",
+    "alarms": "false alarms",
+    "shuffled": "labels shuffled",
+}
+"""Column of the scores to its head on the page."""
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `ruler.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    points = model_points(result)
+    numbers = _numbers(points)
+    plates = [
+        Plate(
+            1,
+            figures.models(points, items=result["items"]),
+            "A measure that can be trusted keeps the blue marks apart from the orange ones, with the light ones on the blue side. "
+            "Means in nats, which follow confidence, stand in the numbers only.",
+            numbers,
+        )
+    ]
+    if any(point.reached == point.reached for point in points):
+        plates.append(
+            Plate(
+                2,
+                figures.reliance(points),
+                "A measure that can say how much, not only whether, rises with the reliance that exact edits found.",
+                numbers,
+            )
+        )
+    if result["lengths"]:
+        plates.append(
+            Plate(
+                len(plates) + 1,
+                figures.lengths(result["lengths"]),
+                "On the left the number as published, on the right the same question asked so that length has no say.",
+                _lengths(result["lengths"]),
+            )
+        )
+    if len(result["agreement"]) > 1:
+        titled = agreement(result)
+        plates.append(
+            Plate(
+                len(plates) + 1,
+                figures.agreement(titled, models=len(result["models"])),
+                "Measures that passed should agree with each other; one that agrees with none of them measures something else.",
+                _agreements(titled),
+            )
+        )
+    return render(
+        "ruler.html.j2",
+        plates,
+        result=result,
+        scores=scores(result),
+        checks=checks(result),
+        subjects=subjects(result),
+        passed=_titles(result, "passed"),
+        failed=_titles(result, "exploratory"),
+        plates=plates,
+    )
+
+
+def model_points(result: Mapping[str, Any]) -> list[ModelPoint]:
+    """Every model's mean on every measure."""
+    return [
+        ModelPoint(
+            model=model["name"],
+            group=model["group"],
+            measure=row["title"],
+            unit=row["unit"],
+            mean=model["means"][name],
+            reached=(model["reached"] or {}).get("edits", NAN),
+        )
+        for name, row in result["measures"].items()
+        for model in result["models"]
+        if model["means"].get(name) is not None
+    ]
+
+
+def scores(result: Mapping[str, Any]) -> Table:
+    """One row a measure, one column a question; the interval stands behind the score."""
+    return table(
+        ("measure", *COLUMNS.values(), "verdicts"),
+        [
+            (
+                Cell(row["title"]),
+                *(_score(row["scores"][column]) for column in COLUMNS),
+                Cell("yes" if row["status"] == "passed" else "no", "ok"),
+            )
+            for row in result["measures"].values()
+        ],
+    )
+
+
+def _score(score: Mapping[str, Any]) -> Cell:
+    if score["value"] is None:
+        return Cell(DASH, "number")
+    ends = "" if score["low"] is None else f"[{fixed(score['low'])}, {fixed(score['high'])}]"
+    note = "by definition" if score["by_definition"] else ends
+    return Cell(fixed(score["value"]), "number", note)
+
+
+def checks(result: Mapping[str, Any]) -> Table:
+    """What must be silent or exact, and what a reading costs."""
+    return table(
+        (
+            "measure",
+            "base with logits x 1.5",
+            "edit of nothing",
+            "not measurable",
+            "seconds a chain",
+        ),
+        [
+            (
+                Cell(row["title"]),
+                Cell(row["scaled"]),
+                Cell(DASH if row["identity"] is None else number(row["identity"]), "number"),
+                Cell(DASH if row["missing"] is None else f"{100 * row['missing']:.0f} %", "number"),
+                Cell(DASH if row["seconds"] is None else number(row["seconds"]), "number"),
+            )
+            for row in result["measures"].values()
+        ],
+    )
+
+
+def subjects(result: Mapping[str, Any]) -> Table:
+    """Accuracy, validity and calibration beside the use of the chain: they come apart."""
+    known = [model for model in result["models"] if model["axes"]]
+    names = [name for name in ("step_patching", "early_answering") if name in result["measures"]]
+    return table(
+        (
+            "model",
+            "accuracy",
+            "one hop further",
+            "valid steps",
+            "calibration error",
+            *(result["measures"][name]["title"] for name in names),
+        ),
+        [
+            (
+                Cell(model["name"]),
+                *(
+                    Cell(_fixed(model["axes"][axis]), "number")
+                    for axis in ("accuracy", "longer", "valid", "calibration_error")
+                ),
+                *(Cell(_fixed(model["means"].get(name)), "number") for name in names),
+            )
+            for model in known
+        ],
+    )
+
+
+def _fixed(value: float | None) -> str:
+    return DASH if value is None or value != value else fixed(value)
+
+
+def _lengths(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    return table(
+        ("number", "steps", "value"),
+        [
+            (Cell(name), Cell(number(steps, digits=0), "number"), Cell(fixed(value), "number"))
+            for name, each in found.items()
+            for steps, value in zip(each["steps"], each["values"], strict=True)
+        ],
+    )
+
+
+def agreement(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """The rank correlations by title, measures that passed first."""
+    rows = sorted(result["measures"].items(), key=lambda pair: pair[1]["status"] != "passed")
+    titles = {name: row["title"] for name, row in rows if name in result["agreement"]}
+    return {
+        title: {other: result["agreement"][name].get(key) for key, other in titles.items()}
+        for name, title in titles.items()
+    }
+
+
+def _agreements(found: Mapping[str, Mapping[str, float | None]]) -> Table:
+    names = list(found)
+    return table(
+        ("measure", "and", "Spearman"),
+        [
+            (Cell(left), Cell(right), Cell(_fixed(found[left][right]), "number"))
+            for i, left in enumerate(names)
+            for right in names[:i]
+        ],
+    )
+
+
+def _titles(result: Mapping[str, Any], status: str) -> list[str]:
+    return [row["title"] for row in result["measures"].values() if row["status"] == status]
+
+
+def _numbers(points: list[ModelPoint]) -> Table:
+    return table(
+        ("model", "group", "measure", "mean", "reached reliance"),
+        [
+            (
+                Cell(p.model),
+                Cell(p.group),
+                Cell(p.measure),
+                Cell(fixed(p.mean), "number"),
+                Cell(DASH if p.reached != p.reached else fixed(p.reached), "number"),
+            )
+            for p in points
+        ],
+    )

@@ -1,0 +1,326 @@
+"""The page of sparse features, from `score.json`, `falsify.json` and `probe.json` alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mechcot.stats.trials import Standing, passes, standing, tally
+from mechcot.text.number_format import DASH, KINDS, fixed, interval, number, percent
+from mechcot.view.figures import sae_features as figures
+from mechcot.view.figures.probes import probes as probe_figure
+from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.report import render
+from mechcot.view.pages.tables import Cell, Table, table
+
+DRAWN = 12
+NEAREST = 8
+SAID = {Standing.SURVIVES: "yes", Standing.UNTESTED: "untested", Standing.FAILED: "no"}
+"""Whether a candidate survives, in the order of the table."""
+PROBED = (
+    "A target that the words of the step alone tell as well as the state says nothing about reasoning. "
+    "A diamond below the line is what the dictionary loses. A model without a line has one class only."
+)
+
+
+def page(
+    score: Mapping[str, Any],
+    trials: Mapping[str, Any] | None,
+    probes: Mapping[str, Any] | None = None,
+) -> str:
+    """Set the page.
+
+    Args:
+        score: What `score.json` holds.
+        trials: What `falsify.json` holds; None when the features were not tried.
+        probes: What `probe.json` holds; None when no probe was held.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    top = score["top"][:DRAWN]
+    plates = [replace(each, number=n) for n, each in enumerate(_plates(score, top), start=1)]
+    probed = None
+    if probes is not None:
+        told = _probes(probes["models"])
+        probed = Plate(len(plates) + 1, probe_figure(probes["models"]), PROBED, told)
+    counted = None if trials is None else tally(trials["trials"])
+    first, rest = (None, None) if trials is None else _trials(trials)
+    return render(
+        "features.html.j2",
+        [*plates, *([probed] if probed else [])],
+        score=score,
+        trials=trials,
+        fits=_fits(score),
+        numbers=_features(score),
+        listed=_listed(score),
+        counted=counted,
+        tried=first,
+        refused=rest,
+        survivors=[] if trials is None else [_context(row) for row in trials["shown"]],
+        contexts=[_context(row) for row in top],
+        shown=plates,
+        probed=probed,
+    )
+
+
+def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[Plate]:
+    """The figures that these chains give: none of features where none fires, none of changes where none was tested."""
+    made = []
+    if top:
+        numbers, several = _features(score), len(score["steps"]) > 1
+        along = figures.along(score["along"], [row["feature"] for row in top])
+        word = "One that lights up on single words only is a word feature until the trials say otherwise."
+        made.append(Plate(0, along, f"{_listed(score)} {word}", numbers))
+        if any(row["kinds"][side] for row in top for side in (0, 1)):
+            made.append(
+                Plate(
+                    0,
+                    figures.kinds(top, score["models"]),
+                    f"A feature of one kind of step has one high pair of bars. {KINDS}"
+                    if several
+                    else _one_kind(score),
+                    numbers,
+                )
+            )
+        made.append(
+            Plate(
+                0,
+                figures.histograms(top),
+                "A feature that stands for a kind fires in all steps of this kind and in no other; one that fires in some of them only "
+                "stands for something else that these steps often hold."
+                if several
+                else _one_kind(score),
+                numbers,
+            )
+        )
+    if any(row["change"] for row in score["features"]):
+        made.append(
+            Plate(
+                0,
+                figures.change(score["features"], score["models"]),
+                "Marks on the dotted diagonal are as active after fine-tuning as before it.",
+                _changes(score),
+            )
+        )
+    return made
+
+
+def _one_kind(score: Mapping[str, Any]) -> str:
+    (kind,) = score["steps"]
+    return f"Every step of these chains is of one kind ({kind}), so no feature can be told to stand for it."
+
+
+def _listed(score: Mapping[str, Any]) -> str:
+    """Which features are shown, and in what order."""
+    by, fire, shown = _ranked_by(score), len(score["features"]), min(DRAWN, len(score["top"]))
+    if not shown:
+        return "No feature fires on any token of these chains."
+    every = (
+        f"All {fire} features that fire"
+        if shown == fire > 1
+        else "The one feature that fires"
+        if fire == 1
+        else ""
+    )
+    if by is None:
+        why = (
+            "no feature has a score that tells it from others: no reasoning word and no exploration, verification or backtracking step "
+            "stands apart in these chains"
+        )
+        return (
+            f"{every or f'{shown} of the {fire} features that fire'}, in no order of merit ({why})."
+        )
+    return (
+        f"{every}, by score on {by}."
+        if every
+        else f"The {shown} features of highest score on {by}."
+    )
+
+
+def _ranked_by(score: Mapping[str, Any]) -> str | None:
+    """By which score features are ranked; files of earlier versions rank by the one on kinds, also where it is the same for all."""
+    if "top_by" in score:
+        by: str | None = score["top_by"]
+        return by
+    told = {row["score_kinds"] for row in score["features"]} - {None}
+    return "kinds" if len(told) > 1 or len(score["features"]) == len(told) == 1 else None
+
+
+def _fits(score: Mapping[str, Any]) -> Table:
+    return table(
+        ("model", "explained variance", "L0", "dead", "loss recovered", "against the mean state"),
+        [
+            (
+                Cell(fit["model"]),
+                Cell(_three(fit["explained_variance"]), "number"),
+                Cell(f"{fit['l0']:.1f}", "number"),
+                Cell(percent(fit["dead_share"]), "number"),
+                *(Cell(_three(fit[key]), "number") for key in ("recovered_zero", "recovered_mean")),
+            )
+            for fit in score["fit"]
+        ],
+    )
+
+
+def _three(value: float | None) -> str:
+    return DASH if value is None else f"{value:.3f}"
+
+
+def _score(value: float | None) -> str:
+    return DASH if value is None else f"{value:.4f}"
+
+
+def _features(score: Mapping[str, Any]) -> Table:
+    before, after = score["models"]
+    return table(
+        (
+            "feature",
+            "score on kinds",
+            "score on words",
+            "most selective for",
+            f"fires, {before}",
+            f"fires, {after}",
+            "change",
+        ),
+        [
+            (
+                Cell(str(row["feature"]), "number"),
+                Cell(_score(row["score_kinds"]), "number"),
+                Cell(_score(row["score_words"]), "number"),
+                Cell(*_best(row)),
+                Cell(f"{100 * row['frequency'][0]:.1f} %", "number"),
+                Cell(f"{100 * row['frequency'][1]:.1f} %", "number"),
+                _change(row["change"]),
+            )
+            for row in score["top"][:DRAWN]
+        ],
+    )
+
+
+def _best(row: Mapping[str, Any]) -> tuple[str, Any, str]:
+    kinds = row["kinds"][0]
+    best = max(kinds, key=lambda kind: kinds[kind]["selectivity"], default=None)
+    if best is None or kinds[best]["selectivity"] <= 0:
+        return "no kind", "", ""
+    return best, "", f"d = {fixed(kinds[best]['selectivity'])}"
+
+
+def _change(found: Mapping[str, Any] | None) -> Cell:
+    if found is None:
+        return Cell(DASH, "number", "too rare")
+    return Cell(number(found["change"]), "number", interval(found["low"], found["high"]))
+
+
+def _changes(score: Mapping[str, Any]) -> Table:
+    told = [row for row in score["features"] if row["change"]]
+    most = sorted(told, key=lambda row: -abs(row["change"]["change"]))[:30]
+    return table(
+        ("feature", "before", "after", "change", "p (Holm)"),
+        [
+            (
+                Cell(str(row["feature"]), "number"),
+                Cell(number(row["change"]["before"]), "number"),
+                Cell(number(row["change"]["after"]), "number"),
+                _change(row["change"]),
+                Cell(number(row["change"]["p_holm"]), "number"),
+            )
+            for row in most
+        ],
+    )
+
+
+def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
+    rows = []
+    for each in models:
+        for name, target in each["targets"].items():
+            if target is None:
+                rows.append((Cell(each["model"]), Cell(name), *[Cell(DASH, "number")] * 6))
+                continue
+            held = target["probes"]
+            shown = ("state", "features", "8 features", "words", "features, shuffled")
+            rows.append(
+                (
+                    Cell(each["model"]),
+                    Cell(name),
+                    Cell(f"{target['chance']:.2f}", "number"),
+                    *(_probe(held.get(key)) for key in shown),
+                )
+            )
+    return table(
+        ("model", "target", "chance", "state", "features", "8 features", "words", "shuffled"), rows
+    )
+
+
+def _probe(held: Mapping[str, Any] | None) -> Cell:
+    if held is None:
+        return Cell(DASH, "number", "not held")
+    return Cell(fixed(held["mean"]), "number", interval(held["low"], held["high"]))
+
+
+def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
+    """The survivors and the `NEAREST` that come next (untested ones, then those that failed least), and the others."""
+
+    def value(trial: Mapping[str, Any], name: str) -> str:
+        return DASH if trial[name] is None else fixed(trial[name])
+
+    judged = [(trial, passes(trial)) for trial in trials["trials"]]
+    ordered = sorted(
+        judged,
+        key=lambda pair: (
+            list(SAID).index(standing(pair[1])),
+            -sum(ok is True for ok in pair[1].values()),
+            99.0 if pair[0]["injection_d"] is None else pair[0]["injection_d"],
+        ),
+    )
+    first = sum(standing(outcomes) is Standing.SURVIVES for _, outcomes in judged) + NEAREST
+    heads = (
+        "feature",
+        "kind",
+        "strongest on",
+        "injection d <",
+        "kept when reworded",
+        "selectivity",
+        "random",
+        "shuffled",
+        "survives",
+    )
+    rows = [
+        (
+            Cell(str(trial["feature"]), "number"),
+            Cell(trial["kind"]),
+            Cell(" ".join(trial["tokens"]) or DASH, "code" if trial["tokens"] else ""),
+            *(
+                Cell(value(trial, name), "number")
+                for name in ("injection_d", "kept", "selectivity", "random", "shuffled")
+            ),
+            Cell(*_became(outcomes)),
+        )
+        for trial, outcomes in ordered
+    ]
+    return table(heads, rows[:first]), table(heads, rows[first:])
+
+
+def _became(outcomes: Mapping[str, bool | None]) -> tuple[str, Any]:
+    """Whether a candidate survives; where it is untested, that is said and no failure."""
+    return SAID[standing(outcomes)], "ok"
+
+
+def _context(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A feature's logit effects and top steps, each token with its share of the largest activation."""
+    peak = max((v for each in row["contexts"] for v in each["values"]), default=1.0) or 1.0
+    steps = [
+        {
+            "kind": each["kind"],
+            "trace": each["trace"],
+            "tokens": [
+                (token, f"{0.75 * max(v, 0.0) / peak:.2f}", f"{v:.2f}")
+                for token, v in zip(each["tokens"], each["values"], strict=True)
+            ],
+        }
+        for each in row["contexts"]
+    ]
+    moved = {
+        side: [(token, value) for token, value in row["logits"][side] if sign * value > 0]
+        for side, sign in (("up", 1), ("down", -1))
+    }
+    return {"feature": row["feature"], "logits": moved, "steps": steps}

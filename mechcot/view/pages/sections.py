@@ -1,0 +1,54 @@
+"""A page of a title, a summary, sections with figures and tables, and notes on how to read them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.report import render
+from mechcot.view.pages.tables import Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section.
+
+    Attributes:
+        title: Its heading.
+        plates: Its figures, numbered through the page.
+        tables: Tables with their captions.
+    """
+
+    title: str
+    plates: tuple[Plate, ...] = ()
+    tables: tuple[tuple[Table, str], ...] = ()
+
+
+def plain_page(
+    title: str,
+    *,
+    meta: str,
+    summary: Sequence[str],
+    sections: Sequence[Section],
+    reading: Sequence[tuple[str, str]],
+) -> str:
+    """Set the page.
+
+    Args:
+        title: Its title.
+        meta: One line under the title: what was read.
+        summary: What was found, in sentences.
+        sections: The sections in order.
+        reading: Terms and what they mean.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    return render(
+        "plain.html.j2",
+        [plate for section in sections for plate in section.plates],
+        title=title,
+        meta=meta,
+        summary=list(summary),
+        sections=list(sections),
+        reading=list(reading),
+    )

@@ -1,0 +1,113 @@
+"""A folder that is used again with other inputs gives what a fresh one gives."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mechcot.compare.run import run
+from mechcot.compare.study import Study
+from mechcot.core.errors import UserError
+from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
+
+TOKENIZER = byte_tokenizer(merges=40)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory) -> tuple[str, str]:
+    root = tmp_path_factory.mktemp("pair")
+    return tuple(save_tiny(root / name, TOKENIZER, seed=i) for i, name in enumerate(("one", "two")))
+
+
+def study_of(models: tuple[str, ...], out: Path, **about) -> Study:
+    plain = {"null_reader": "none", "chains": "all", "measures": ("early_answering",)}
+    return Study(models=models, out=out, **plain | about)
+
+
+def values(found: dict) -> str:
+    """Everything that a study found, without the names of its folder and files."""
+    return json.dumps({k: v for k, v in found.items() if k != "settings"}, sort_keys=True)
+
+
+def test_corrected_answers_of_problems_count(pair, tmp_path):
+    rows = [sum_of(i) for i in range(3)]
+    first = write_rows(tmp_path / "first.jsonl", rows)
+    other = write_rows(
+        tmp_path / "other.jsonl", [row | {"answer": "9", "stratum": "hard"} for row in rows]
+    )
+    used, fresh = tmp_path / "used", tmp_path / "fresh"
+    run(study_of(pair, used, problems=str(first), max_tokens=8))
+    again = run(study_of(pair, used, problems=str(other), max_tokens=8))
+    assert values(again) == values(run(study_of(pair, fresh, problems=str(other), max_tokens=8)))
+    lines = (used / "traces.jsonl").read_text().splitlines()
+    assert {json.loads(line)["problem"]["answer"] for line in lines} == {"9"}
+
+
+def test_corrected_answers_and_more_chains_of_a_file_count(pair, tmp_path):
+    path = write_rows(tmp_path / "chains.jsonl", [chain_of(0) | {"ground_truth": "9"}])
+    used, fresh = tmp_path / "used", tmp_path / "fresh"
+    run(study_of(pair, used, traces=path))
+    write_rows(path, [chain_of(i) for i in range(3)])
+    again = run(study_of(pair, used, traces=path))
+    assert values(again) == values(run(study_of(pair, fresh, traces=path)))
+    assert again["chains_used"] == 3
+
+
+def test_another_template_or_precision_writes_anew(pair, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(pair[0], model)
+    problems = write_rows(tmp_path / "p.jsonl", [sum_of(0)])
+    about = {"problems": str(problems), "max_tokens": 8}
+    out = tmp_path / "out"
+    models = (str(model), pair[1])
+
+    def prompt() -> str:
+        return json.loads((out / "traces.jsonl").read_text().splitlines()[0])["prompt"]
+
+    run(study_of(models, out, **about))
+    before, written = prompt(), len(list((out / "traces" / "model").iterdir()))
+    (model / "chat_template.jinja").write_text(
+        "{% for m in messages %}Solve: {{ m['content'] }}{% endfor %}"
+    )
+    run(study_of(models, out, **about))
+    assert prompt() != before and prompt().startswith("Solve: ")
+    run(study_of(models, out, dtype="bfloat16", **about))
+    assert len(list((out / "traces" / "model").iterdir())) == written + 2
+
+
+def test_wrong_chains_of_a_file_are_left_out_unless_asked_for(pair, tmp_path):
+    rows = [chain_of(i) for i in range(3)]
+    rows[1]["answer_text"] = "\nThe answer is 1234"
+    path = write_rows(tmp_path / "chains.jsonl", [row | {"ground_truth": "1234"} for row in rows])
+    found = run(study_of(pair, tmp_path / "right", traces=path, chains="correct"))
+    assert (found["chains_written"], found["chains_used"]) == (3, 1)
+    assert run(study_of(pair, tmp_path / "all", traces=path))["chains_used"] == 3
+
+
+def test_a_damaged_file_of_the_folder_is_named(pair, tmp_path):
+    problems = write_rows(tmp_path / "p.jsonl", [sum_of(0)])
+    study = study_of(pair, tmp_path / "out", problems=str(problems), max_tokens=8)
+    run(study)
+    reading = next((study.out / "readings").rglob("*.safetensors"))
+    reading.write_bytes(reading.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"the file is damaged .*; remove it and run again"):
+        run(study)
+    chain = next((study.out / "traces").rglob("*.json"))
+    chain.write_text("")
+    with pytest.raises(UserError, match=rf"{chain.name}: expected a chain, the file is damaged"):
+        run(study)
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        ({"batch_size": 0}, "expected --batch-size of at least 1, got 0"),
+        ({"n": -1}, "expected --n of at least 1, got -1"),
+        ({"temperature": float("nan")}, "temperature: expected 0 .greedy. or more, got nan"),
+        ({"measures": ("foo",)}, "foo"),
+    ],
+)
+def test_wrong_settings_are_found_before_anything_is_written(pair, tmp_path, about, words):
+    with pytest.raises(UserError, match=words):
+        study_of(pair, tmp_path, problems="p.jsonl", **about)

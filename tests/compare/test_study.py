@@ -1,0 +1,176 @@
+"""A whole run on random models: what the folder holds, resuming, and a kill at any moment."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mechcot.compare.run import run
+from mechcot.compare.study import EXPLORER, Study, cells
+from mechcot.core.errors import UserError
+from mechcot.measures.registry import PAIRED
+
+
+@pytest.fixture(scope="module")
+def finished(models, chains, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    study = Study(models=models, out=out, traces=chains, command="mechcot compare ...")
+    return study, run(study)
+
+
+def test_the_folder_holds_everything(finished):
+    study, _ = finished
+    names = {path.name for path in study.out.iterdir()}
+    assert {"report.html", "summary.json", "manifest.json", "traces.jsonl", "results"} <= names
+    readings = pd.read_parquet(study.out / "results" / "readings.parquet")
+    # 2 models and the scaled null read 4 chains with 6 measures
+    assert len(readings) == 3 * 4 * 6
+    assert len((study.out / "traces.jsonl").read_text().splitlines()) == 4
+
+
+def test_the_summary_is_complete_and_has_no_durations(finished):
+    study, found = finished
+    text = (study.out / "summary.json").read_text()
+    assert json.loads(text) == json.loads(json.dumps(found))
+    assert "seconds" not in text
+    assert str(study.out) not in text
+    after = {each["same_chains"]["after"]: each["null"] for each in found["comparisons"]}
+    assert after == {"two": False, "one@logits=1.5": True}
+    row = found["comparisons"][0]["same_chains"]["measures"][0]
+    assert {"before", "after", "delta", "low", "high", "n", "p", "verdict"} <= set(row)
+
+
+def test_random_models_are_not_judged_and_the_gates_say_why(finished):
+    _, found = finished
+    claims = found["comparisons"][0]["same_chains"]
+    assert all(row["verdict"] == "not judged" for row in claims["measures"])
+    assert any(gate["name"] == "items" and not gate["ok"] for gate in claims["gates"])
+
+
+def test_identity_edits_are_exactly_zero(finished):
+    _, found = finished
+    identity = [row for row in found["nulls"] if row["name"] == "identity"]
+    assert len(identity) == 3 * 4
+    assert all(row["largest"] == 0.0 for row in identity)
+
+
+def test_processes_side_by_side_change_no_number(finished, tmp_path, monkeypatch):
+    study, _ = finished
+    monkeypatch.setattr(
+        "mechcot.compare.measurements._take", lambda *_: pytest.fail("read in the parent process")
+    )
+    run(Study(models=study.models, out=tmp_path, traces=study.traces, workers=2))
+    assert (tmp_path / "summary.json").read_bytes() == (study.out / "summary.json").read_bytes()
+
+
+def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, monkeypatch):
+    study, _ = finished
+    before = (study.out / "summary.json").read_bytes()
+    shown = study.out / EXPLORER
+    shown.write_text("of this run")
+    monkeypatch.setattr(
+        "mechcot.compare.measurements._take", lambda *_: pytest.fail("a reading was taken again")
+    )
+    run(study)
+    assert (study.out / "summary.json").read_bytes() == before
+    assert shown.is_file()
+    run(replace(study, measures=("gates", "early_answering")))
+    assert not shown.exists(), "it shows a run that is no longer here"
+    run(study)
+    assert (study.out / "summary.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_summary(finished, tmp_path):
+    study, _ = finished
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "mechcot", "compare", *study.models]
+    command += ["--traces", str(study.traces), "--out", str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("readings/*/*/*.safetensors"))) < 10 and time.monotonic() < deadline:
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("readings/*/*/*.safetensors")}
+    assert 10 <= len(kept) < 3 * 4 * 6
+    assert not (out / "summary.json").exists()
+    run(Study(models=study.models, out=out, traces=study.traces))
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert (out / "summary.json").read_bytes() == (study.out / "summary.json").read_bytes()
+
+
+def test_chains_written_by_the_models_give_the_two_by_two(models, problems, tmp_path, monkeypatch):
+    pages = []
+    monkeypatch.setattr("mechcot.compare.run.page", lambda data: pages.append(data) or "page")
+    study = Study(
+        models=models, out=tmp_path, problems=str(problems), measures=("early_answering", "suppression"),
+        chains="all", max_tokens=12, null_reader="none",
+    )  # fmt: skip
+    (tmp_path / EXPLORER).write_text("of somebody else")
+    run(study)
+    assert (tmp_path / EXPLORER).is_file(), "no run was here before"
+    readings = pd.read_parquet(tmp_path / "results" / "readings.parquet")
+    assert set(zip(readings["author"], readings["reader"], strict=True)) == {
+        ("one", "one"), ("one", "two"), ("two", "two"), ("two", "one"),
+    }  # fmt: skip
+    (shown,) = pages[0].comparisons
+    means = readings.groupby(["measure", "author", "reader"])["value"].mean()
+    cells = {
+        (c.author, c.reader): c.value for c in shown.own_chains if c.measure == "Early answering"
+    }
+    assert len(cells) == 4
+    for (author, reader), value in cells.items():
+        assert value == pytest.approx(means["early_answering", author, reader])
+    for values, row in zip(shown.items, shown.contrasts, strict=True):
+        assert (values.mean_before, values.mean_after) == (row.before, row.after)
+        assert values.before.mean() == pytest.approx(row.before)
+        assert values.after.mean() == pytest.approx(means[row.measure, "one", "two"])
+
+
+def test_holding_one_model_at_a_time_changes_no_number(finished, tmp_path):
+    study, _ = finished
+    out = tmp_path / "one"
+    run(Study(models=study.models, out=out, traces=study.traces, residency="one-at-a-time"))
+    assert (out / "summary.json").read_bytes() == (study.out / "summary.json").read_bytes()
+
+
+def test_info_gain_is_read_by_every_model_on_every_models_chains():
+    names = ("base", "bypass", "control")
+    study = Study(
+        models=tuple(f"organism:{name}" for name in names),
+        out=Path("x"),
+        problems="p.jsonl",
+        measures=("info_gain",),
+        null_reader="none",
+    )
+    read = [(c.author, c.reader) for c in cells(study, author="base") if "info_gain" in c.measures]
+    assert sorted(read) == [(author, reader) for author in names for reader in names]
+
+
+@pytest.mark.parametrize("name", sorted(PAIRED))
+def test_what_holds_a_model_against_the_first_needs_both_in_memory(name):
+    about = {"models": ("organism:base", "organism:bypass"), "problems": "p.jsonl"}
+    Study(out=Path("x"), measures=(name,), **about)
+    with pytest.raises(UserError, match=f"{name} needs two models in memory"):
+        Study(out=Path("x"), measures=(name,), residency="one-at-a-time", **about)
+
+
+def test_cells_are_grouped_by_reader(models):
+    study = Study(models=models, out=Path("x"), problems="p.jsonl")
+    readers = [cell.reader for cell in cells(study, author="one")]
+    assert readers == sorted(readers, key=readers.index)
+    assert len(set(readers)) == len(
+        [r for i, r in enumerate(readers) if i == 0 or readers[i - 1] != r]
+    )

@@ -1,0 +1,246 @@
+"""Pruning on models whose needed steps are known."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from mechcot import tasks
+from mechcot.cli.main import app
+from mechcot.core.errors import UserError
+from mechcot.core.trace import Answer
+from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
+from mechcot.model.generation.ask_answer import answer_after
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.exact import first_right_step, needed_steps
+from mechcot.organisms.ground_truth import graph
+from mechcot.organisms.unused_step_file import write_unused
+from mechcot.pruning.rankings import METHODS, agreement, orders
+from mechcot.pruning.removal import dropped, kept_ids, mask, repack
+from mechcot.pruning.run import Settings, _points, _pruned, run
+from mechcot.traces.external import load_chains
+from mechcot.traces.load import load_traces
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reasoner:
+    return Reasoner.load("organism:base")
+
+
+@pytest.fixture(scope="module")
+def chains_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("unused") / "chains.jsonl"
+    assert write_unused(path, n=6, spares=2, seed=7) == 6
+    return path
+
+
+@pytest.fixture(scope="module")
+def traces(reader, chains_file):
+    return load_traces(chains_file, reader)
+
+
+def whole(trace) -> frozenset[int]:
+    return frozenset(range(len(trace.chain_steps)))
+
+
+def test_keeping_everything_changes_nothing(reader, traces):
+    for trace in traces[:2]:
+        assert kept_ids(trace, whole(trace)) == trace.ids[: trace.cuts()[-1]]
+        assert dropped(trace, whole(trace)) == []
+        answer = answer_after(reader, trace)
+        assert repack(reader, trace, whole(trace), max_new=8) == answer
+        assert mask(reader, trace, whole(trace), max_new=8) == answer
+
+
+def test_keeping_nothing_is_the_question_alone(reader, traces):
+    for trace in traces[:2]:
+        none = answer_after(reader, trace, steps=0, max_new=8)
+        assert repack(reader, trace, (), max_new=8) == none
+        assert [len(span) for span in dropped(trace, ())] == [
+            sum(len(step.tokens) for step in trace.chain_steps)
+        ]
+
+
+def test_kept_and_dropped_tokens_make_the_chain(traces):
+    trace = traces[0]
+    spans = dropped(trace, {0, 2})
+    hidden = {p for span in spans for p in span.positions()}
+    kept = {p for i in (0, 2) for p in trace.chain_steps[i].tokens.positions()}
+    assert hidden.isdisjoint(kept)
+    assert hidden | kept == set(range(trace.cuts()[0], trace.cuts()[-1]))
+
+
+def test_the_answer_needs_the_needed_steps_and_not_the_others(reader, traces):
+    kept = changed = 0
+    for trace in traces[:4]:
+        needed = needed_steps(trace)
+        full = answer_after(reader, trace, max_new=4).text
+        kept += repack(reader, trace, needed, max_new=4).text == full
+        rest = whole(trace) - {max(needed)}
+        changed += repack(reader, trace, rest, max_new=4).text != full
+    assert kept >= 3
+    assert changed >= 2
+
+
+def test_needed_steps_are_the_ancestors_of_the_answer(traces):
+    for trace in traces:
+        known = graph(trace.problem.question, [s.text.strip() for s in trace.chain_steps])
+        found = set(known.answer)
+        for _ in trace.chain_steps:
+            found |= {source for source, target in known.edges if target in found}
+        assert needed_steps(trace) == found
+        assert found < whole(trace)
+
+
+def test_unused_steps_stand_early_and_late(reader, tmp_path):
+    path = tmp_path / "many.jsonl"
+    write_unused(path, n=16, spares=2, seed=1)
+    places = [
+        (step.index + 0.5) / len(trace.chain_steps)
+        for trace in load_traces(path, reader)
+        for step in trace.chain_steps
+        if step.index not in needed_steps(trace)
+    ]
+    counts = pd.cut(pd.Series(places), [0, 1 / 3, 2 / 3, 1]).value_counts()
+    assert counts.min() >= 2
+
+
+def test_the_first_right_statement_names_the_query(traces):
+    for trace in traces:
+        step = first_right_step(trace)
+        assert step is not None
+        name = trace.problem.question.split("find ")[1].split()[0]
+        assert f"{name}=" in trace.chain_steps[step].text
+        assert tasks.first_right_step(trace) == step
+
+
+@pytest.fixture(scope="module")
+def ran(reader, traces, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    settings = Settings(keep=0.6, shares=())
+    return out, settings, run(reader, traces[:2], settings=settings, out=out)
+
+
+def test_the_folder_holds_frontier_traces_and_page(ran, traces):
+    out, _, result = ran
+    table = pd.read_parquet(out / "frontier.parquet")
+    assert len(table) == len(METHODS) * 2 * 3
+    assert set(table["method"]) == set(METHODS)
+    full = table[(table["share"] == 1.0) & (table["method"] != "early exit")]
+    assert (full["same"] == 1.0).all()
+    assert (full["kept"] == 1.0).all()
+    assert full.groupby("executor")["accuracy"].nunique().eq(1).all()
+    own = table[table["method"] == "suppression"]
+    assert (own[["lead", "lead_low", "lead_high"]] == 0.0).all(axis=None), "against itself"
+    assert (table["low"] < table["accuracy"]).where(table["accuracy"] > 0).dropna().all()
+    none = table[table["share"] == 0.0]
+    assert none.groupby("executor")["accuracy"].nunique().eq(1).all()
+    assert (table["kept"] <= table["share"] + 1e-9).all()
+    pruned = load_chains(out / "pruned.jsonl")
+    for trace, chain in zip(traces, pruned, strict=False):
+        assert len(chain.chain.split(" . ")) < len(trace.chain_text.split(" . "))
+        assert chain.problem.answer == trace.problem.answer
+    text = (out / "index.html").read_text()
+    assert "How much of the chain can go" in text
+    assert result["n"] == 2
+
+
+def test_a_second_run_reads_nothing_anew(ran, reader, traces, monkeypatch):
+    out, settings, result = ran
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    monkeypatch.setattr("mechcot.pruning.run.item", None)
+    assert json.dumps(run(reader, traces[:2], settings=settings, out=out)) == json.dumps(result)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_agreement_counts():
+    assert agreement(frozenset({0, 1}), frozenset({1, 2, 3, 4})) == {
+        "precision": 0.5,
+        "recall": 0.25,
+    }
+    assert agreement(frozenset(), frozenset({1}))["precision"] == 0.0
+
+
+def test_the_closure_over_suppression_finds_what_the_answer_needs(reader, traces):
+    hits, sizes, random = 0, 0, 0.0
+    mass = [attention_mass(reader, trace) for trace in traces[:4]]
+    for trace, own in zip(traces[:4], mass, strict=True):
+        needed, n = needed_steps(trace), len(trace.chain_steps)
+        found = orders(
+            trace,
+            attention=attention_weights(own, own.null),
+            suppression=suppression_weights(reader, trace, seed=0),
+            seed=0,
+        )
+        assert all(
+            sorted(order) == list(range(n)) for m, order in found.items() if m != "early exit"
+        )
+        hits += len(set(found["suppression"][: len(needed)]) & needed)
+        sizes += len(needed)
+        random += len(needed) ** 2 / n
+    assert hits / sizes > random / sizes + 0.05
+
+
+def test_what_cannot_be_pruned_is_counted_or_told(reader, tmp_path):
+    lines = [
+        {"id": "none", "question": "brief : c: 3 ; find c ?", "chain": "", "answer": "3"},
+        {"id": "one", "question": "brief : c: 3 ; find c ?", "chain": " c= 3 .", "answer": "3"},
+        {
+            "id": "long",
+            "question": "brief : c: 3 ; find c ?",
+            "chain": " c= 3 ." * 600,
+            "answer": "3",
+        },
+    ]
+    path = tmp_path / "odd.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    settings = Settings(keep=0.5, shares=())
+    found = run(reader, load_traces(path, reader), settings=settings, out=tmp_path / "out")
+    assert found["n"] == 1
+    why = {each["id"].split("/")[0]: each["reason"] for each in found["left_out"]}
+    assert set(why) == {"none", "long"}
+    assert "no steps" in why["none"]
+    with pytest.raises(UserError, match=r"none of the 1 traces can be pruned.*no steps"):
+        run(reader, load_traces(path, reader, n=1), settings=settings, out=tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "no traces in it"),
+        (b'{"question": "q", "chain": "\xff", "answer": "1"}', ":1: not UTF-8"),
+        (b'{"schema": 1, "ids": [], "steps": []}', ":1: not a trace"),
+        (b'{"question": "q", "answer": "1"}', ":1: no chain"),
+    ],
+)
+def test_bad_files_name_file_and_line(reader, tmp_path, data, said):
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=said):
+        load_traces(path, reader)
+
+
+@pytest.mark.parametrize(
+    ("keep", "by", "said"), [(1.2, "attention", "0 to 1"), (0.2, "magic", "one of")]
+)
+def test_wrong_settings_are_told(keep, by, said):
+    with pytest.raises(UserError, match=said):
+        Settings(keep=keep, by=by)
+
+
+def test_the_command_line_knows_both_commands():
+    for command in (["prune", "--help"], ["organism", "chains", "--help"]):
+        assert CliRunner().invoke(app, command).exit_code == 0
+
+
+def test_a_pruned_sample_is_still_one_and_no_answer_is_never_the_same(reader, traces, monkeypatch):
+    sampled = replace(traces[0], id=f"{traces[0].id}/3")
+    assert _pruned(sampled, whole(sampled))["sample"] == "3"
+    assert "sample" not in _pruned(traces[0], whole(traces[0]))
+    silent = Answer(None, "unread")
+    monkeypatch.setattr("mechcot.pruning.run.EXECUTORS", {"repack": lambda *_, **__: silent})
+    order = {"recent": tuple(range(len(traces[0].chain_steps)))}
+    rows = _points(reader, traces[0], order, settings=Settings(keep=0.5))
+    assert {(right, same) for *_, right, same in rows} == {(0.0, 0.0)}

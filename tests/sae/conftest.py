@@ -1,0 +1,48 @@
+"""A planted set of sparse states, a small dictionary of them, and the shipped base with a few of its chains."""
+
+import pytest
+import torch
+
+from mechcot.model.internals.sites import Site
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.problems import problems
+from mechcot.sae.chains import with_exact_kinds
+from mechcot.sae.training import Settings, train
+
+SITE = Site("resid_post", 2)
+
+
+def planted_states(*, tokens: int, atoms: torch.Tensor, active: int, seed: int) -> torch.Tensor:
+    """Sums of a few atoms with amplitudes in [1, 2]."""
+    draw = torch.Generator().manual_seed(seed)
+    which = torch.rand(tokens, len(atoms), generator=draw).topk(active).indices
+    size = 1 + torch.rand(tokens, active, generator=draw)
+    return torch.zeros(tokens, len(atoms)).scatter(1, which, size) @ atoms
+
+
+@pytest.fixture(scope="session")
+def atoms():
+    draw = torch.Generator().manual_seed(1)
+    return torch.nn.functional.normalize(torch.randn(24, 128, generator=draw), dim=-1)
+
+
+@pytest.fixture(scope="session")
+def states(atoms):
+    return planted_states(tokens=4096, atoms=atoms, active=3, seed=2)
+
+
+@pytest.fixture(scope="session")
+def small(states):
+    settings = Settings(width=48, k=3, samples=60_000, batch=256, rate=3e-3)
+    return train(states, site=SITE, model="planted", settings=settings)
+
+
+@pytest.fixture(scope="session")
+def base():
+    return Reasoner.load("organism:base")
+
+
+@pytest.fixture(scope="session")
+def traces(base):
+    asked = problems(12, seed=31, hops=(2, 3), style="random")
+    return [with_exact_kinds(t) for t in base.write(asked, max_tokens=256)]

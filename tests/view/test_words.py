@@ -1,0 +1,77 @@
+import math
+
+import pytest
+
+from mechcot.text import number_format
+from mechcot.view.pages.report_rows import shown
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0, "0"), (0.594, "0.59"), (-0.02, "−0.02"), (12.345, "12.35"), (1234.0, "1,234"),
+        (3.1e-7, "3e−7"), (-0.001, "−1e−3"), (math.nan, "–"), (math.inf, "∞"), (-math.inf, "−∞"),
+    ],
+)  # fmt: skip
+def test_number(value, written):
+    assert number_format.number(value) == written
+
+
+def test_exact_zero_is_told_from_a_small_number():
+    assert number_format.number(0.0) == "0"
+    assert number_format.number(1e-9) == "1e−9"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.01, "+0.01"), (-0.6, "−0.60"), (-0.001, "0.00"), (0.001, "0.00"), (math.nan, "–")],
+)
+def test_signed_never_shows_a_signed_zero(value, written):
+    assert number_format.signed(value) == written
+
+
+def test_interval():
+    assert number_format.interval(-0.61, 0.004) == "[−0.61, 0.00]"
+    assert number_format.interval(-0.2511, -0.0049) == "[−0.251, −0.005]", "it does not hold 0"
+    assert number_format.interval(-0.004, 0.0077) == "[−0.004, 0.008]"
+    assert number_format.interval(math.nan, 1.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.0, "< 0.001"), (0.0314, "0.031"), (1.0, "1.000"), (math.nan, "–")]
+)
+def test_p_value(value, written):
+    assert number_format.p_value(value) == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(0.975, "97.5 %"), (1.0, "100 %"), (math.nan, "–")])
+def test_percent(value, written):
+    assert number_format.percent(value) == written
+
+
+def test_amount():
+    assert number_format.amount(41e6, "B") == "41 MB"
+    assert number_format.amount(480.0, "") == "480"
+    assert number_format.amount(math.nan, "B") == "–"
+
+
+def test_every_verdict_has_its_own_letter():
+    from mechcot.view.pages.report_data import VERDICTS
+
+    assert len({number_format.letter(verdict) for verdict in VERDICTS}) == len(VERDICTS)
+    assert all(number_format.letter(verdict) for verdict in VERDICTS)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "stands"),
+    [
+        ("less", "passed", "less"),
+        ("less", "provisional", "less"),
+        ("less", "exploratory", "exploratory"),
+        ("no change", "exploratory", "exploratory"),
+        ("not judged", "exploratory", "not judged"),
+        ("", "exploratory", ""),
+    ],
+)
+def test_a_measure_that_did_not_pass_gives_no_verdict(verdict, status, stands):
+    assert shown(verdict, status) == stands
