@@ -21,7 +21,7 @@ from random import Random
 
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
-from mechcot.explore.live import look_at
+from mechcot.explorer.live import look_at
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.chain_writer import Draft, Manner, compose
 from mechcot.organisms.generation import closed, next_words

@@ -27,7 +27,7 @@ def run() -> list[Row]:
         return np.array(scores)
 
     def packed() -> np.ndarray:
-        forks = Prefix.of(reasoner, ids).forks(cuts, [suffix] * STEPS)
+        forks = Prefix.of(reasoner, ids).branches(cuts, [suffix] * STEPS)
         return forks.score([[answer]] * STEPS)
 
     difference = float(np.abs(truncated() - packed()).max())

@@ -20,11 +20,11 @@ import numpy as np
 
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.explorer_data import (
+    AnswerCurve,
     ExplorerData,
     FeatureStrip,
     Grid,
     ItemView,
-    Line,
     StepCard,
     StepValues,
 )
@@ -93,7 +93,7 @@ def trace() -> ExplorerData:
         tokens=TOKENS,
         steps=(*steps, answer),
         n_chain=STEPS,
-        lines={name: Line(rng.random(STEPS + 1), 0.5, 300) for name in READERS},
+        lines={name: AnswerCurve(rng.random(STEPS + 1), 0.5, 300) for name in READERS},
         values=(values,),
         grids=(*matrices, layers, heads),
         facts={},

@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmarks.real_traces import checkpoint
 from benchmarks.setting import small_model
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
 from mechcot.influence.run import run as influence
 from mechcot.measures import suppression
@@ -31,7 +31,7 @@ TARGETS = ("counterfactual_importance_kl", "resampling_importance_kl")
 Values = list[np.ndarray]
 
 
-def hidden(reader: Reasoner, found: Anchored, *, out: Path) -> Reading:
+def hidden(reader: Reasoner, found: Anchored, *, out: Path) -> Measurement:
     """Attention suppression of one trace, from disk or read now."""
     key = digest(
         reader.weights_hash, list(found.trace.ids), [s.tokens.stop for s in found.trace.steps]
@@ -43,7 +43,7 @@ def hidden(reader: Reasoner, found: Anchored, *, out: Path) -> Reading:
             f"suppression of {len(found.trace.chain_steps)} steps in {len(found.trace)} tokens",
             file=sys.stderr,
         )
-    return Reading.load(path)
+    return Measurement.load(path)
 
 
 def ours(reader: Reasoner, every: Sequence[Anchored], *, out: Path) -> dict[str, Values]:

@@ -21,16 +21,16 @@ ITEMS = (20, 32, 50, 64, 100)
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 
-def power(readings: pd.DataFrame, *, measures: tuple[str, ...], seed: int = 0) -> pd.DataFrame:
+def power(measurements: pd.DataFrame, *, measures: tuple[str, ...], seed: int = 0) -> pd.DataFrame:
     """Share of the verdicts, one row per (measure, items, share).
 
     Args:
-        readings: Of `base`, `bypass` and `control` on the chains of `base`.
+        measurements: Of `base`, `bypass` and `control` on the chains of `base`.
         measures: Names of the measures that are judged together.
         seed: Of the draws.
     """
     cards = [MEASURES[name].card for name in measures]
-    own = readings[(readings["author"] == "base") & readings["measure"].isin(measures)]
+    own = measurements[(measurements["author"] == "base") & measurements["measure"].isin(measures)]
     wide = own.pivot_table(index="item", columns=["measure", "reader"], values="value").dropna()
     rng = np.random.default_rng(seed)
     rows = []
@@ -86,8 +86,8 @@ def markdown(found: pd.DataFrame, verdict: str) -> str:
 
 def main() -> None:
     """Print both tables."""
-    readings = pd.read_parquet(Path(sys.argv[1]) / "results" / "readings.parquet")
-    found = power(readings, measures=tuple(name for name in STANDARD if name != "gates"))
+    measurements = pd.read_parquet(Path(sys.argv[1]) / "results" / "readings.parquet")
+    found = power(measurements, measures=tuple(name for name in STANDARD if name != "gates"))
     for verdict in ("less", "no change"):
         print(f"\n“{verdict}”, by the share of changed items\n\n{markdown(found, verdict)}")
 

@@ -18,7 +18,7 @@ from benchmarks.setting import small_model
 from mechcot.core.trace import Trace
 from mechcot.influence.run import run as influence
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.run import Settings, run as prune
+from mechcot.pruning.run import PruneSettings, run as prune
 from mechcot.traces.formats import import_traces
 from mechcot.traces.load import load_traces
 
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str]) -> int:
             lambda: prune(
                 first,
                 traces,
-                settings=Settings(keep=0.3, shares=(0.5,), answer_tokens=4),
+                settings=PruneSettings(keep=0.3, shares=(0.5,), answer_tokens=4),
                 out=out / "prune",
             ),
         ),

@@ -4,7 +4,7 @@ import torch
 
 from benchmarks.setting import Row, faster, in_turn, show, small_model, tokens
 from mechcot.core.trace import Span
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.prefix.prefix import Prefix
 
 LENGTH, STEPS = 1024, 32
@@ -34,7 +34,7 @@ def run() -> list[Row]:
 
     def cropped() -> list[torch.Tensor]:
         prefix = Prefix.of(reasoner, ids)
-        return [prefix.rest(step.stop, hide=[Hide(step)])[0] for step in steps]
+        return [prefix.rerun_from(step.stop, hide=[AttentionKnockout(step)])[0] for step in steps]
 
     pairs = zip(full(), cropped(), strict=True)
     difference = max((left - right).abs().max().item() for left, right in pairs)

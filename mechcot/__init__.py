@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mechcot.api import cards, contrast, explore, load, measure_trace, read_traces
     from mechcot.core.card import MeasureCard
     from mechcot.core.errors import NotMeasurable, UserError
-    from mechcot.core.measurement import Reading
+    from mechcot.core.measurement import Measurement
     from mechcot.core.pair import Pair, Series
     from mechcot.core.problem import Completion, Problem
     from mechcot.core.trace import Phase, Span, StepKind, Trace
     from mechcot.model.activations.cache import ActivationCache
     from mechcot.model.internals.sites import Site
-    from mechcot.model.interventions import Hide, Intervention, Replace
+    from mechcot.model.interventions import AttentionKnockout, Intervention, Replace
     from mechcot.model.loading.pairs import load_pair
     from mechcot.model.reasoner import Reasoner
     from mechcot.tasks import Task, problems, task_of
@@ -38,10 +38,10 @@ _HOMES = {
     "mechcot.core.errors": ("NotMeasurable", "UserError"),
     "mechcot.core.pair": ("Pair", "Series"),
     "mechcot.core.problem": ("Completion", "Problem"),
-    "mechcot.core.measurement": ("Reading",),
+    "mechcot.core.measurement": ("Measurement",),
     "mechcot.core.trace": ("Phase", "Span", "StepKind", "Trace"),
     "mechcot.model.activations.cache": ("ActivationCache",),
-    "mechcot.model.interventions": ("Hide", "Intervention", "Replace"),
+    "mechcot.model.interventions": ("AttentionKnockout", "Intervention", "Replace"),
     "mechcot.model.loading.pairs": ("load_pair",),
     "mechcot.model.reasoner": ("Reasoner",),
     "mechcot.model.internals.sites": ("Site",),
@@ -51,15 +51,15 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ActivationCache",
+    "AttentionKnockout",
     "Completion",
-    "Hide",
     "Intervention",
     "MeasureCard",
+    "Measurement",
     "NotMeasurable",
     "Pair",
     "Phase",
     "Problem",
-    "Reading",
     "Reasoner",
     "Replace",
     "Series",

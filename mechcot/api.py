@@ -17,16 +17,16 @@ from tqdm.auto import tqdm
 
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Trace
-from mechcot.explore.build import explore as explore_run
-from mechcot.explore.live import look_at
+from mechcot.explorer.build import explore as explore_run
+from mechcot.explorer.live import look_at
 from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.claim import Claim, claim
-from mechcot.stats.tables import readings_table, scalars_table
+from mechcot.stats.tables import measurements_table, scalars_table
 from mechcot.traces.load import load_traces
 from mechcot.view.pages.explorer import Explorer
 
@@ -56,7 +56,7 @@ def measure_trace(
     against: Reasoner | None = None,
     seed: int = 0,
     draws: int = DRAWS,
-) -> Reading:
+) -> Measurement:
     """Take one measure of one trace by one model.
 
     Args:
@@ -90,7 +90,7 @@ def measure_trace(
         )
         return MEASURES[name].run(reader, seen, inputs)
     except NotMeasurable as reason:
-        return Reading.without_value(name, trace, reader=reader.name, reason=str(reason))
+        return Measurement.without_value(name, trace, reader=reader.name, reason=str(reason))
 
 
 def contrast(
@@ -130,15 +130,15 @@ def contrast(
     before, after = pair
     if after.name == before.name:
         after = replace(after, name=f"{after.name} (after)")
-    readings = [
+    measurements = [
         measure_trace(name, reader, trace, others=traces, against=before, seed=seed)
         for reader in (before, after)
         for trace in tqdm(traces, desc=f"{reader.name} reads", unit="trace", delay=2)
         for name in wanted
     ]
     return claim(
-        readings_table(readings),
-        scalars_table(readings),
+        measurements_table(measurements),
+        scalars_table(measurements),
         [MEASURES[name].card for name in wanted if name != "gates"],
         before=before.name,
         after=after.name,

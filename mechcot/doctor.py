@@ -29,7 +29,7 @@ from mechcot.model.asking import AS_FOUND, Asking
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mechcot.model.loading.preflight import Finding
+    from mechcot.model.loading.preflight import CheckResult
     from mechcot.model.reasoner import Reasoner
 
 PACKAGES = ("mechcot", "torch", "transformers", "transformer-lens", "sae-lens", "plotly")
@@ -38,7 +38,7 @@ OTHER = 0.1
 
 
 @dataclass(frozen=True)
-class Line:
+class DoctorLine:
     """One check.
 
     Attributes:
@@ -58,26 +58,28 @@ class Line:
         return f"{word}  {self.name:10}  {self.text}"
 
 
-def installation() -> Iterator[Line]:
+def installation() -> Iterator[DoctorLine]:
     """Packages and shipped models. No model is loaded."""
     found = []
     for name in PACKAGES:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            yield Line("packages", ok=False, text=f"{name} is missing: pip install {name}")
-    yield Line("packages", ok=True, text=f"python {platform.python_version()}, {', '.join(found)}")
+            yield DoctorLine("packages", ok=False, text=f"{name} is missing: pip install {name}")
+    yield DoctorLine(
+        "packages", ok=True, text=f"python {platform.python_version()}, {', '.join(found)}"
+    )
     from mechcot.organisms.registry import path
 
     for name in ("base", "bypass", "control"):
         here = (path(name) / "config.json").is_file()
         what = "shipped model is here" if here else f"missing: mechcot organism train {name}"
-        yield Line("files", ok=here, text=f"organism:{name}, {what}")
+        yield DoctorLine("files", ok=here, text=f"organism:{name}, {what}")
 
 
 def model(
     name: str, *, device: str = "auto", dtype: str = "auto", asking: Asking = AS_FOUND
-) -> Iterator[Line]:
+) -> Iterator[DoctorLine]:
     """Check one model.
 
     Args:
@@ -91,12 +93,12 @@ def model(
     try:
         reader = Reasoner.load(name, device=device, dtype=dtype, asking=asking)
     except UserError as error:
-        yield Line("load", ok=False, text=str(error))
+        yield DoctorLine("load", ok=False, text=str(error))
         return
     yield from checks(reader)
 
 
-def checks(reader: "Reasoner", *, but: Collection[str] = ()) -> Iterator[Line]:
+def checks(reader: "Reasoner", *, but: Collection[str] = ()) -> Iterator[DoctorLine]:
     """Check a loaded model; a check that breaks is a line, not a crash.
 
     Args:
@@ -117,24 +119,24 @@ def checks(reader: "Reasoner", *, but: Collection[str] = ()) -> Iterator[Line]:
         try:
             yield _line(name, check(reader))
         except (UserError, NotMeasurable) as error:
-            yield Line(name, ok=False, text=str(error))
+            yield DoctorLine(name, ok=False, text=str(error))
     yield from _made_for(reader)
 
 
-def _line(name: str, found: "Finding | tuple[bool, str]") -> Line:
+def _line(name: str, found: "CheckResult | tuple[bool, str]") -> DoctorLine:
     if isinstance(found, tuple):
-        return Line(name, ok=found[0], text=found[1])
-    return Line(name, ok=found.state != "wrong", text=found.text, odd=found.state == "odd")
+        return DoctorLine(name, ok=found[0], text=found[1])
+    return DoctorLine(name, ok=found.state != "wrong", text=found.text, odd=found.state == "odd")
 
 
-def _made_for(reader: "Reasoner") -> Iterator[Line]:
+def _made_for(reader: "Reasoner") -> Iterator[DoctorLine]:
     """Which base an adapter says it was trained on: names differ between machines, so the user must judge."""
     from mechcot.model.loading.adapters import made_for
 
     if reader.spec.adapter is not None:
         base = made_for(reader.spec.adapter)
         text = f"the adapter says that it was trained on {base}; here it sits on {reader.spec.base}; {_rendered_by(reader)}"
-        yield Line("adapter", ok=True, text=text)
+        yield DoctorLine("adapter", ok=True, text=text)
 
 
 def _rendered_by(reader: "Reasoner") -> str:
@@ -183,13 +185,13 @@ def _middle(reader: "Reasoner") -> int:
     return middle(reader)
 
 
-def _identity(reader: "Reasoner") -> "Finding":
+def _identity(reader: "Reasoner") -> "CheckResult":
     from mechcot.model.loading.preflight import identity
 
     return identity(reader, _ids(reader))
 
 
-def _causality(reader: "Reasoner") -> "Finding":
+def _causality(reader: "Reasoner") -> "CheckResult":
     from mechcot.model.loading.preflight import causality
 
     return causality(reader, _ids(reader))
@@ -323,7 +325,7 @@ def _writing(reader: "Reasoner") -> tuple[bool, str]:
     return True, f"{way}, {rows}; equal to plain runs"
 
 
-def _prompt(reader: "Reasoner") -> "Finding":
+def _prompt(reader: "Reasoner") -> "CheckResult":
     from mechcot.model.loading.preflight import LONG, prompts
 
     found = prompts(reader, [_problem(reader), LONG])
@@ -353,8 +355,8 @@ def _answer(reader: "Reasoner") -> tuple[bool, str]:
     return True, told
 
 
-def _tokenizer(reader: "Reasoner") -> "Finding":
-    from mechcot.model.loading.preflight import Finding, spelling
+def _tokenizer(reader: "Reasoner") -> "CheckResult":
+    from mechcot.model.loading.preflight import CheckResult, spelling
 
     found = spelling(reader, [_problem(reader)])
     if found.state != "ok":
@@ -373,10 +375,10 @@ def _tokenizer(reader: "Reasoner") -> "Finding":
     )
     tried = prompt if len(prompt) <= 48 else f"{prompt[:24]}...{prompt[-24:]}"
     said = f"{len(ids)} ids -> text -> ids gives back {what}, tried on {tried!r}"
-    return Finding("ok" if same_ids else "wrong", said)
+    return CheckResult("ok" if same_ids else "wrong", said)
 
 
-CHECKS: dict[str, Callable[["Reasoner"], "Finding | tuple[bool, str]"]] = {
+CHECKS: dict[str, Callable[["Reasoner"], "CheckResult | tuple[bool, str]"]] = {
     "identity": _identity,
     "causality": _causality,
     "masks": _masks,

@@ -17,7 +17,7 @@
 # change the state where it states a value, and watch the answer.
 
 # %%
-from mechcot.explore.live import look
+from mechcot.explorer.live import look
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
 

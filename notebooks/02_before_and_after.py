@@ -17,7 +17,7 @@
 # for token, so nothing but the weights differs.
 
 # %%
-from mechcot.explore.live import look
+from mechcot.explorer.live import look
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
 

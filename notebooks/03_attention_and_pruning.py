@@ -23,7 +23,7 @@ import pandas as pd
 
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.unused_step_file import write_unused
-from mechcot.pruning.run import Settings, run
+from mechcot.pruning.run import PruneSettings, run
 from mechcot.traces.load import load_traces
 from mechcot.view.figures.pruning_frontier import pruning_frontier
 
@@ -45,7 +45,7 @@ for step in traces[0].chain_steps:
     print(f"{step.index + 1:2} {step.kind.value:12} {step.text.strip()}")
 
 # %%
-found = run(model, traces, settings=Settings(keep=0.3), out=Path("runs/pruning"))
+found = run(model, traces, settings=PruneSettings(keep=0.3), out=Path("runs/pruning"))
 
 # %% [markdown]
 # Where the needed steps are known: share of kept steps that are needed, and of needed steps that are kept, with as many tokens kept as

@@ -19,7 +19,7 @@
 # %%
 import pandas as pd
 
-from mechcot.explore.live import look, patch_maps
+from mechcot.explorer.live import look, patch_maps
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
 from mechcot.tasks import task_of

@@ -18,10 +18,10 @@
 
 # %%
 from mechcot.core.trace import Phase
-from mechcot.model.generation.steering_hooks import Where
+from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
-from mechcot.steering.dose_response import tried
+from mechcot.steering.dose_response import dose_response
 from mechcot.steering.extract import pair_vectors
 from mechcot.steering.style_contrasts import questions, style_pairs
 from mechcot.view.notebook import steered
@@ -43,7 +43,9 @@ print(
 )
 
 # %%
-found = tried(model, vector, asked, nats=(0.05, 0.1, 0.2), where=Where(phases=(Phase.QUESTION,)))
+found = dose_response(
+    model, vector, asked, nats=(0.05, 0.1, 0.2), where=PositionSelector(phases=(Phase.QUESTION,))
+)
 
 # %% [markdown]
 # `kl` is the dose that was measured. Where no factor brings the random vector to the vector's dose, `same_dose` is false (an open mark below): do not compare the two.

@@ -22,10 +22,10 @@ import torch
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
-from mechcot.sae.evaluation import fit
+from mechcot.sae.evaluation import evaluate
 from mechcot.sae.feature_patching import patched
 from mechcot.sae.token_states import token_states
-from mechcot.sae.training import Settings, train
+from mechcot.sae.training import TrainingSettings, train
 from mechcot.tasks import task_of
 from mechcot.view.notebook import exchanged
 
@@ -35,7 +35,7 @@ from mechcot.view.notebook import exchanged
 
 # %%
 before, after = Reasoner.load("organism:base"), Reasoner.load("organism:bypass")
-site, settings = Site("resid_post", 0), Settings(width=512, k=12, samples=300_000)
+site, settings = Site("resid_post", 0), TrainingSettings(width=512, k=12, samples=300_000)
 training, fresh = problems(160, seed=77, split="train"), problems(16, seed=78)
 
 # %%
@@ -49,7 +49,7 @@ dictionary = train(states, site=site, model=before.name, settings=settings)
 # %%
 traces = before.write(fresh)
 for reader in (before, after):
-    print(fit(dictionary, reader, traces))
+    print(evaluate(dictionary, reader, traces))
 
 # %% [markdown]
 # Zero features exchanged must move nothing. A few that reach the dotted line carry the value; a dotted line at zero says that this model's answer

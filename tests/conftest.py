@@ -51,6 +51,9 @@ def chains(tmp_path_factory) -> Path:
     return path
 
 
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
 @pytest.fixture(scope="session")
 def problems(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("problems") / "problems.jsonl"
@@ -77,3 +80,10 @@ LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Longest files first; everything else keeps its place."""
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
+@pytest.fixture(scope="session")
+def shared():
+    if not SHARED.is_dir():
+        pytest.skip(f"no shared data at {SHARED}")
+    return SHARED

@@ -12,7 +12,7 @@ from mechcot import __version__
 HEAVY = ("torch", "transformers", "plotly", "sae_lens", "peft")
 SCRIPT = """
 import sys
-from mechcot import cli
+from mechcot.cli import main as cli
 sys.argv = ["mechcot", *sys.argv[1:]]
 try:
     cli.main()

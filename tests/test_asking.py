@@ -17,7 +17,7 @@ from mechcot.model.asking import AS_FOUND, Asking, Commands, asks
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning import run as prune
 from mechcot.steering.experiment import Experiment, Penalty
-from mechcot.steering.materials import Lab
+from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.text.unread import check_read
 from mechcot.traces.load import load_traces
 from tests.model.conftest import make_model
@@ -107,7 +107,9 @@ def test_prune_stops_where_nothing_is_read_and_goes_on_where_the_user_says_what_
         traces = load_traces(path, reader)
         if asking == AS_FOUND:
             with pytest.raises(UserError, match=SAYS):
-                prune.run(reader, traces, settings=prune.Settings(keep=0.5), out=tmp_path / "out")
+                prune.run(
+                    reader, traces, settings=prune.PruneSettings(keep=0.5), out=tmp_path / "out"
+                )
             assert not (tmp_path / "out").exists()
         else:
             assert [trace.answer.text for trace in traces] == list(ANSWERS)
@@ -140,7 +142,7 @@ def test_what_was_said_names_finished_work(folder: str, tmp_path: Path) -> None:
 def test_steering_stops_where_nothing_is_read(folder: str, tmp_path: Path) -> None:
     reader = Reasoner.load(folder, device="cpu")
     traces = load_traces(lines(tmp_path / "chains.jsonl", "the dog sees"), reader)
-    lab = Lab(Experiment("t", "q", ("m",), penalty=Penalty(("so",))), {"m": reader})
+    lab = ExperimentContext(Experiment("t", "q", ("m",), penalty=Penalty(("so",))), {"m": reader})
     lab._kept[("clean", "m")] = traces
     with pytest.raises(UserError, match=SAYS):
         lab.clean("m")

@@ -22,7 +22,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.model.asking import Asking
 from mechcot.model.reasoner import Reasoner
-from mechcot.sae.chains import Asked, chains as written
+from mechcot.sae.chains import Questions, chains as written
 from mechcot.text.problems import load_problems
 from mechcot.traces.external import as_line, load_chains, read_given
 from mechcot.traces.load import load_traces
@@ -191,7 +191,7 @@ def test_chains_on_disk_get_the_answers_that_are_asked_for_now(models, problems,
     path = tmp_path / "p.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     readers = Pair(*(Reasoner.load(name, device="cpu") for name in models))
-    asked = Asked(str(path), 4, 0, max_tokens=6)
+    asked = Questions(str(path), 4, 0, max_tokens=6)
     first = written(readers, asked, folder=tmp_path / "chains")
     again = written(
         readers, replace(asked, fields=(("answer", "gold"),)), folder=tmp_path / "chains"

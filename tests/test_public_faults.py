@@ -85,7 +85,7 @@ def test_the_last_box_is_the_answer():
 
 
 def test_info_gain_scores_the_answer_and_not_the_whole_string(base, trace):
-    reading = info_gain.measure(base, trace, Inputs(answer_tokens=2))
+    measurement = info_gain.measure(base, trace, Inputs(answer_tokens=2))
     ids, answer = trace.ids, base.answer_ids(trace.problem.answer)
     answer_only, whole = [], []
     for cut in (trace.cuts()[0], trace.cuts()[-1]):
@@ -96,10 +96,10 @@ def test_info_gain_scores_the_answer_and_not_the_whole_string(base, trace):
         answer_only.append(math.exp(float(each[-len(answer) :].sum())))
         whole.append(math.exp(-float(each.mean())))
     steps = len(trace.cuts()) - 1
-    assert reading.value == pytest.approx(answer_only[1] - answer_only[0], abs=1e-4)
+    assert measurement.value == pytest.approx(answer_only[1] - answer_only[0], abs=1e-4)
     faulty = (whole[0] - whole[1]) / steps
-    assert reading.scalars["paper_code"] == pytest.approx(faulty, abs=1e-3)
-    assert abs(reading.scalars["paper"] - faulty) > 0.1
+    assert measurement.scalars["paper_code"] == pytest.approx(faulty, abs=1e-3)
+    assert abs(measurement.scalars["paper"] - faulty) > 0.1
 
 
 def test_kl_is_taken_over_the_whole_vocabulary():
@@ -119,11 +119,11 @@ def test_a_position_outside_the_text_is_an_error_and_not_the_last_token(base, tr
     prefix = base.prefix(trace.ids)
     add = Add(torch.ones(base.model.config.hidden_size))
     site = Site("resid_pre", 0)
-    last = prefix.rest(0, under=[Intervention(site, (len(trace) - 1,), add)])
-    assert not torch.equal(last, prefix.rest(0))  # what clamping would give, without a word
+    last = prefix.rerun_from(0, under=[Intervention(site, (len(trace) - 1,), add)])
+    assert not torch.equal(last, prefix.rerun_from(0))  # what clamping would give, without a word
     for outside in (len(trace), len(trace) + 5):
         with pytest.raises(EditDidNotFire):
-            prefix.rest(0, under=[Intervention(site, (outside,), add)])
+            prefix.rerun_from(0, under=[Intervention(site, (outside,), add)])
 
 
 def test_layers_are_read_and_written_where_they_are_named(base, trace):
@@ -145,10 +145,10 @@ def test_layers_are_read_and_written_where_they_are_named(base, trace):
             slow[layer] - slow[layer + 1]
         ).abs().max() > 0.1  # a reader that is off by one reads something else
     prefix, whole = base.prefix(ids), tuple(range(len(ids)))
-    clean = prefix.rest(0)
+    clean = prefix.rerun_from(0)
     for layer, shift in ((1, 0), (1, 1)):
         edit = Intervention(Site("resid_pre", layer), whole, Replace(slow[layer + shift][0]))
-        moved = float((prefix.rest(0, under=[edit]) - clean).abs().max())
+        moved = float((prefix.rerun_from(0, under=[edit]) - clean).abs().max())
         assert moved < 1e-3 if shift == 0 else moved > 0.1
 
 
@@ -183,7 +183,7 @@ def test_kurtosis_grows_with_length_without_content_and_its_rank_does_not():
 def test_later_tokens_never_reach_earlier_ones(base, trace):
     ids = list(trace.ids[:40])
     other = [*ids[:-1], next(i for i in ids if i != ids[-1])]
-    kept = [base.prefix(each).rest(0)[0, :-1] for each in (ids, other)]
+    kept = [base.prefix(each).rerun_from(0)[0, :-1] for each in (ids, other)]
     assert torch.equal(*kept)
     at = torch.arange(len(ids))
     mask = additive(

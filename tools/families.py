@@ -28,7 +28,7 @@ from mechcot.measures import early_answering, step_attention
 from mechcot.measures.inputs import Inputs
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.reasoner import Reasoner
 
 DOC = Path(__file__).parents[1] / "docs" / "families.md"
@@ -365,7 +365,7 @@ def hidden_wrongly(reader: Reasoner, ids: Sequence[int]) -> list[str]:
         return []
     span = Span(len(ids) // 4, len(ids) // 2)
     other = [(i * 7 + 3) % 300 + 10 if p in span.positions() else i for p, i in enumerate(ids)]
-    hide = [Hide(span, Span(span.stop, len(ids)))]
+    hide = [AttentionKnockout(span, Span(span.stop, len(ids)))]
     here, there = (reader.prefix(text).rest(0, under=hide)[0, -1] for text in (ids, other))
     far = float((here - there).norm() / here.norm())
     return [f"hidden tokens move the last state by {far:.1e}"] if far > 1e-4 else []

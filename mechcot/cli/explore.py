@@ -41,7 +41,7 @@ def explore(
     if features is not None:
         argument_checks.check_dictionary(features)
     from mechcot.compare.study import EXPLORER
-    from mechcot.explore.build import explore as opened
+    from mechcot.explorer.build import explore as opened
 
     found = opened(
         run, items=item, dictionary=features, features=feature, device=device, asking=asking

@@ -48,10 +48,10 @@ def prune(  # noqa: PLR0913 - one argument per option
     fields = argument_checks.check_traces(traces, field, think=asking.think)
     argument_checks.check_models([model])
     from mechcot.model.reasoner import Reasoner
-    from mechcot.pruning.run import Settings, run
+    from mechcot.pruning.run import PruneSettings, run
     from mechcot.traces.load import load_traces
 
-    settings = Settings(keep=keep, by=by, seed=seed)
+    settings = PruneSettings(keep=keep, by=by, seed=seed)
     reader = Reasoner.load(model, device=device, dtype=dtype, asking=asking)
     run(reader, load_traces(traces, reader, n=n, fields=fields), settings=settings, out=out)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")

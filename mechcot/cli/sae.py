@@ -61,9 +61,9 @@ def train(  # noqa: PLR0913 - one argument per option
     fields = argument_checks.check_problems(problems, field)
     argument_checks.check_models([base, tuned])
     from mechcot.sae.run import Training, train_and_fit
-    from mechcot.sae.training import Settings, architecture_of
+    from mechcot.sae.training import TrainingSettings, architecture_of
 
-    settings = Settings(
+    settings = TrainingSettings(
         architecture=architecture_of(architecture),
         width=width,
         k=k,
@@ -212,13 +212,13 @@ def vector(
     fields = _look(dictionary, (model,), problems, field)
     from mechcot.model.loading.preflight import preflight
     from mechcot.model.reasoner import Reasoner
-    from mechcot.sae.chains import Asked
+    from mechcot.sae.chains import Questions
     from mechcot.sae.dictionary import load
     from mechcot.sae.feature_vectors import feature_vector
 
     reader, found = Reasoner.load(model, asking=asking), load(dictionary)
     found.check(reader)
-    asked = Asked(problems, n, seed + 1000, fields=tuple(fields.items()))
+    asked = Questions(problems, n, seed + 1000, fields=tuple(fields.items()))
     preflight(reader, asked.problems())
     traces = reader.write(asked.problems(), max_tokens=asked.max_tokens, seed=asked.seed)
     made = feature_vector(found, reader, traces, feature)
@@ -283,7 +283,7 @@ def plant(
     from mechcot.model.reasoner import Reasoner
     from mechcot.sae.plant import MARKS, SITE, WORD_MARK, Plant
     from mechcot.sae.plant_recovery import CANDIDATES, GROWN, REPEATS, find_one, plant_lines, summed
-    from mechcot.sae.training import Settings
+    from mechcot.sae.training import TrainingSettings
 
     names = [name.strip() for name in marks.split(",")]
     if unknown := [name for name in names if name not in {*MARKS, WORD_MARK}]:
@@ -292,7 +292,7 @@ def plant(
     if not 1 <= blocks <= SITE.layer + 1:
         raise UserError(f"--blocks: expected 1 to {SITE.layer + 1}, got {blocks}")
     reader = Reasoner.load(base)
-    settings = Settings(width=width, samples=200_000)
+    settings = TrainingSettings(width=width, samples=200_000)
     plants = [Plant(mark=m, seed=seed + n, blocks=blocks) for n in range(seeds) for m in names]
     found = []
     for each in plants:

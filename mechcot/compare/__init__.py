@@ -1,1 +1,1 @@
-"""Composition: specs -> chains -> readings -> contrasts -> report; every finished item is on disk."""
+"""Composition: specs -> chains -> measurements -> contrasts -> report; every finished item is on disk."""

@@ -1,7 +1,7 @@
 """What a run will cost, said before it starts: forwards, tokens, time, memory, disk.
 
 Forwards are counted from the chains themselves; time is one measured forward of the first model times that.
-Memory is that of the weights, from the heads of their files; disk is that of the readings, from the sizes of their arrays, and of what is
+Memory is that of the weights, from the heads of their files; disk is that of the measurements, from the sizes of their arrays, and of what is
 made of them at the end: the report with its drawing library, the tables, the chains.
 """
 
@@ -24,12 +24,12 @@ from mechcot.core.store import trace_to_json
 
 TRIED = 3
 HEAD_BYTES = 1_500
-"""Names and scalars of one reading."""
+"""Names and scalars of one measurement."""
 BLOCK_BYTES = 4_096
 """A file takes whole blocks."""
 NUMBER_BYTES = 8
 STEP_BY_STEP = {"suppression": 1, "step_attention": 2}
-"""Arrays `[step, step]` that a reading of a measure holds."""
+"""Arrays `[step, step]` that a measurement of a measure holds."""
 LAYER_BY_STEP = {"step_patching": 3}
 """Arrays `[layer, step]`."""
 HEAD_BY_STEP = {"step_attention": 1}
@@ -53,10 +53,10 @@ class Cost:
     Attributes:
         reader: Which model reads.
         measure: Which measure.
-        items: How many readings are still to be taken.
+        items: How many measurements are still to be taken.
         forwards: Forwards of a whole trace, about.
         tokens: Tokens that go through the model, about.
-        disk: Bytes of the readings, about.
+        disk: Bytes of the measurements, about.
     """
 
     reader: str
@@ -68,10 +68,10 @@ class Cost:
 
 
 def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
-    """Cost of the readings that are not on disk.
+    """Cost of the measurements that are not on disk.
 
     Args:
-        todo: All readings of the study.
+        todo: All measurements of the study.
         layers: Blocks of a model.
         heads: Attention heads of a block.
     """
@@ -92,7 +92,7 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
 
 
 def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
-    """Bytes on disk of one reading, about: its arrays, its names, whole blocks.
+    """Bytes on disk of one measurement, about: its arrays, its names, whole blocks.
 
     Args:
         measure: Name of the measure; one that keeps no large array counts two numbers a step.
@@ -105,7 +105,7 @@ def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
 
 
 def _numbers(measure: str, *, steps: int, layers: int, heads: int) -> int:
-    """Numbers in the arrays of one reading, about."""
+    """Numbers in the arrays of one measurement, about."""
     return (
         STEP_BY_STEP.get(measure, 0) * steps**2
         + LAYER_BY_STEP.get(measure, 0) * layers * steps
@@ -115,10 +115,10 @@ def _numbers(measure: str, *, steps: int, layers: int, heads: int) -> int:
 
 
 def made_bytes(todo: Sequence[Job], *, layers: int, heads: int, comparisons: int) -> int:
-    """Bytes of what a run makes of all its readings, about: report, tables, chains.
+    """Bytes of what a run makes of all its measurements, about: report, tables, chains.
 
     Args:
-        todo: All readings of the study, on disk or not.
+        todo: All measurements of the study, on disk or not.
         layers: Blocks of a model.
         heads: Attention heads of a block.
         comparisons: Later checkpoints, each with a part of the report.
@@ -143,11 +143,11 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
     Args:
         study: The settings.
         models: Its models; the first is loaded, to time one forward and for its layers and heads.
-        todo: All readings; those on disk cost nothing.
+        todo: All measurements; those on disk cost nothing.
         console: Where to print.
     """
     if all(job.path.exists() for job in todo):
-        console.print("every reading is on disk already", markup=False)
+        console.print("every measurement is on disk already", markup=False)
         return
     config = models.get(models.first).model.config.get_text_config()
     rows = costs(todo, layers=config.num_hidden_layers, heads=config.num_attention_heads)

@@ -1,4 +1,4 @@
-"""Readings -> claims: one finding per later checkpoint, and the tables of nulls and of what could not be judged.
+"""Measurements -> claims: one finding per later checkpoint, and the tables of nulls and of what could not be judged.
 
 The gates are read on every chain of the headline's author, the other measures on the chains chosen by
 the study (`correct` or `all`). On own chains (`Study.author`) the headline pairs what each model wrote and
@@ -14,17 +14,17 @@ import pandas as pd
 
 from mechcot.compare.study import NULL_SCALE, Study
 from mechcot.core.card import MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.measures.registry import MEASURES
 from mechcot.measures.status import ORDER
 from mechcot.stats.claim import Claim, claim
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.strata import by_stratum
-from mechcot.stats.tables import readings_table, scalars_table
+from mechcot.stats.tables import measurements_table, scalars_table
 
-Readings = Mapping[tuple[str, str, str, str], Reading]
-"""Every reading by (measure, author, reader, trace id)."""
+Measurements = Mapping[tuple[str, str, str, str], Measurement]
+"""Every measurement by (measure, author, reader, trace id)."""
 YARDSTICKS = ("identity", "noise", "null_random", "expected_share", "ceiling", "ceiling_fact")
 
 
@@ -33,24 +33,24 @@ class Tables:
     """The tidy tables of a run.
 
     Attributes:
-        readings: One row per reading.
+        measurements: One row per measurement.
         scalars: One row per named scalar.
-        all: The readings themselves, by (measure, author, reader, trace).
+        all: The measurements themselves, by (measure, author, reader, trace).
     """
 
-    readings: pd.DataFrame
+    measurements: pd.DataFrame
     scalars: pd.DataFrame
-    all: Readings
+    all: Measurements
 
     @classmethod
-    def of(cls, readings: Sequence[Reading]) -> "Tables":
+    def of(cls, measurements: Sequence[Measurement]) -> "Tables":
         """Build them."""
-        by_key = {(r.measure, r.author, r.reader, r.trace): r for r in readings}
-        return cls(readings_table(readings), scalars_table(readings), by_key)
+        by_key = {(r.measure, r.author, r.reader, r.trace): r for r in measurements}
+        return cls(measurements_table(measurements), scalars_table(measurements), by_key)
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
+class PairFinding:
     """The reference against one later checkpoint.
 
     Attributes:
@@ -104,7 +104,7 @@ def too_few(cards: Sequence[MeasureCard], *, items: int) -> str:
 
 def find(
     study: Study, tables: Tables, *, author: str | None, after: str, problems: Sequence[Problem]
-) -> Finding:
+) -> PairFinding:
     """Compare the first model with one later checkpoint or null reader.
 
     Args:
@@ -116,12 +116,12 @@ def find(
     """
     before = study.specs[0].name
     cards = judged_cards(study)
-    data = (tables.readings, tables.scalars)
+    data = (tables.measurements, tables.scalars)
     answers = {problem.id: problem.answer for problem in problems}
     sides: dict[str, Any] = {"before": before, "after": after}
     headline = claim(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
     strata = {p.id: p.stratum for p in problems if p.stratum is not None}
-    return Finding(
+    return PairFinding(
         headline=headline,
         own=None if author is None else _own(study, tables, after=after),
         strata=by_stratum(
@@ -134,13 +134,13 @@ def find(
 
 def _own(study: Study, tables: Tables, *, after: str) -> Claim | None:
     """Each model's own chains, on the measures that were taken there."""
-    rows = tables.readings
+    rows = tables.measurements
     mine = set(rows[(rows["author"] == after) & (rows["reader"] == after)]["measure"])
     cards = [card for card in judged_cards(study) if card.name in mine]
     if study.traces is not None or not mine:
         return None
     before = study.specs[0].name
-    data = (tables.readings, tables.scalars, cards)
+    data = (tables.measurements, tables.scalars, cards)
     return claim(*data, before=before, after=after, author=None, seed=study.seed)
 
 
@@ -161,7 +161,9 @@ def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
     by_item = rows.groupby([*keys, "item"], sort=True)["value"].mean().groupby(keys)
     largest = rows["value"].abs().groupby([rows[key] for key in keys]).max()
     found = pd.DataFrame({"mean": by_item.mean(), "largest": largest, "n": by_item.count()})
-    own = _theirs(tables.readings, author).groupby(["measure", "reader", "item"])["value"].mean()
+    own = (
+        _theirs(tables.measurements, author).groupby(["measure", "reader", "item"])["value"].mean()
+    )
     own = own.groupby(["measure", "reader"]).mean().rename("own")
     return found.reset_index().join(own, on=["measure", "reader"])
 
@@ -175,7 +177,7 @@ def _theirs(table: pd.DataFrame, author: str | None) -> pd.DataFrame:
 
 
 def not_judged(tables: Tables) -> pd.DataFrame:
-    """Readings without a value, counted by measure, reader, author and reason."""
-    rows = tables.readings[tables.readings["reason"] != ""]
+    """Measurements without a value, counted by measure, reader, author and reason."""
+    rows = tables.measurements[tables.measurements["reason"] != ""]
     keys = ["measure", "reader", "author", "reason"]
     return rows.groupby(keys, sort=True).size().rename("count").reset_index()

@@ -2,7 +2,7 @@
 
     left = sum over measures of work left * seconds per unit of work
 
-The speed of a measure is its own as soon as one reading of it was taken; before that the mean speed of all, and before any reading
+The speed of a measure is its own as soon as one measurement of it was taken; before that the mean speed of all, and before any reading
 the one forward that the cost table timed.
 """
 
@@ -15,13 +15,13 @@ from mechcot.measures.registry import MEASURES
 
 
 def forwards(measure: str, trace: Trace) -> float:
-    """Forwards of a whole trace that a reading takes, about."""
+    """Forwards of a whole trace that a measurement takes, about."""
     fixed, per_step = MEASURES[measure].card.forwards
     return fixed + per_step * len(trace.chain_steps)
 
 
 def work(measure: str, trace: Trace) -> float:
-    """Tokens that go through the model for a reading, about."""
+    """Tokens that go through the model for a measurement, about."""
     return forwards(measure, trace) * len(trace)
 
 
@@ -40,11 +40,11 @@ class Forecast:
     spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, measure: str, trace: Trace) -> None:
-        """Add a reading that is still to be taken."""
+        """Add a measurement that is still to be taken."""
         self.left[measure] += work(measure, trace)
 
     def took(self, measure: str, trace: Trace, *, seconds: float) -> None:
-        """Count a reading as taken."""
+        """Count a measurement as taken."""
         size = work(measure, trace)
         self.left[measure] = max(0.0, self.left[measure] - size)
         self.done[measure] += size

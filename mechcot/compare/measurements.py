@@ -1,6 +1,6 @@
-"""Take every measure of every cell on every chain; one file per finished reading.
+"""Take every measure of every cell on every chain; one file per finished measurement.
 
-A reading's file name is a hash of what it depends on (tokens, weights, measure, seed, settings), so a
+A measurement's file name is a hash of what it depends on (tokens, weights, measure, seed, settings), so a
 resumed run finds its own work and never another's.
 """
 
@@ -19,9 +19,9 @@ from mechcot.compare.chains import Unwritten
 from mechcot.compare.forecast import Forecast, duration
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.models import Models
-from mechcot.compare.study import Cell, Study
+from mechcot.compare.study import Condition, Study
 from mechcot.core.errors import DoesNotFit, NotMeasurable, UserError
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import DRAWING, MEASURES, PAIRED
@@ -34,29 +34,29 @@ READING_VERSION = 2
 SHARES = 4
 """Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
 BAR: Mapping[str, Any] = {
-    "desc": "reading",
-    "unit": "reading",
+    "desc": "measurement",
+    "unit": "measurement",
     "bar_format": "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
 }
-"""The progress line; its forecast is `Forecast`'s, which knows that readings differ."""
+"""The progress line; its forecast is `Forecast`'s, which knows that measurements differ."""
 BORROWING = frozenset({"gates"})
 """Measures that also read another item's chain; no other gets one."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One reading to take."""
+    """One measurement to take."""
 
-    cell: Cell
+    cell: Condition
     trace: Trace
     measure: str
     path: Path
 
 
-def unread(cells: Sequence[Cell], unwritten: Sequence[Unwritten]) -> list[Reading]:
-    """Readings without a value for the problems that have no chain, one for each cell and measure."""
+def unread(cells: Sequence[Condition], unwritten: Sequence[Unwritten]) -> list[Measurement]:
+    """Measurements without a value for the problems that have no chain, one for each cell and measure."""
     return [
-        Reading(
+        Measurement(
             measure=measure,
             trace=f"{each.problem}/{each.author}",
             item=each.problem,
@@ -73,12 +73,12 @@ def unread(cells: Sequence[Cell], unwritten: Sequence[Unwritten]) -> list[Readin
 
 
 def jobs(
-    study: Study, models: Models, cells: Sequence[Cell], chains: dict[str, list[Trace]]
+    study: Study, models: Models, cells: Sequence[Condition], chains: dict[str, list[Trace]]
 ) -> list[Job]:
-    """All readings of a study, grouped by reader.
+    """All measurements of a study, grouped by reader.
 
     Args:
-        study: The settings; what a reading depends on goes into its file name.
+        study: The settings; what a measurement depends on goes into its file name.
         models: Its models, for the hashes of weights and tokenizers.
         cells: Who reads whose chains with which measures.
         chains: Chains by author.
@@ -105,11 +105,11 @@ def _around(traces: Sequence[Trace]) -> str:
 
 @dataclass(frozen=True)
 class Share:
-    """Readings of one cell that one process takes.
+    """Measurements of one cell that one process takes.
 
     Attributes:
         study: The settings.
-        jobs: The readings, those of a trace together.
+        jobs: The measurements, those of a trace together.
         chains: All chains of the cell's author.
     """
 
@@ -119,13 +119,13 @@ class Share:
 
 
 def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> None:
-    """Put the missing readings on disk, taken by `study.workers` processes side by side.
+    """Put the missing measurements on disk, taken by `study.workers` processes side by side.
 
     One that does not fit in memory stays missing.
 
     Args:
         study: The settings.
-        todo: All readings; those on disk are passed over.
+        todo: All measurements; those on disk are passed over.
         chains: All chains by author: some measures borrow another item's.
     """
     shares = _shares(study, [job for job in todo if not job.path.exists()], chains)
@@ -141,7 +141,7 @@ def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> N
 
 
 def _shares(study: Study, missing: Sequence[Job], chains: dict[str, list[Trace]]) -> list[Share]:
-    groups: dict[tuple[Cell, int], list[Job]] = {}
+    groups: dict[tuple[Condition, int], list[Job]] = {}
     parts = SHARES * study.workers
     place = {trace.id: i for traces in chains.values() for i, trace in enumerate(traces)}
     for job in missing:
@@ -158,7 +158,7 @@ def _models(study: Study) -> Models:
 
 
 def _fill(share: Share) -> list[float]:
-    """Seconds that each reading took."""
+    """Seconds that each measurement took."""
     models = _models(share.study)
     seconds = []
     for job in share.jobs:
@@ -169,7 +169,7 @@ def _fill(share: Share) -> list[float]:
 
 
 def _forecast(jobs: Iterable[Job]) -> Forecast:
-    """The forecast of readings that are still to be taken."""
+    """The forecast of measurements that are still to be taken."""
     forecast = Forecast()
     for job in jobs:
         forecast.add(job.measure, job.trace)
@@ -180,22 +180,22 @@ def _left(forecast: Forecast) -> str:
     return f"about {duration(forecast.seconds())} left"
 
 
-def take(
+def measure_trace(
     study: Study,
     models: Models,
     todo: Sequence[Job],
     chains: dict[str, list[Trace]],
     *,
     bar: Literal["shown", "hidden"] = "shown",
-) -> Iterator[Reading]:
-    """Give every reading, from disk or taken now; each is on disk before the next begins.
+) -> Iterator[Measurement]:
+    """Give every measurement, from disk or taken now; each is on disk before the next begins.
 
     One that does not fit in memory, or failed, is given with that reason and not kept: the next run tries it again.
 
     Args:
         study: The settings.
         models: Its models, loaded as they are needed.
-        todo: All readings, in the order in which they are given.
+        todo: All measurements, in the order in which they are given.
         chains: All chains by author: some measures borrow another item's.
         bar: Whether progress is shown.
     """
@@ -214,11 +214,11 @@ def take(
                     release()
                     yield nothing(job, refused)
                     continue
-            yield Reading.load(job.path)
+            yield Measurement.load(job.path)
 
 
 def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> str:
-    """Take a reading and put it on disk; gives why there is none to keep, "" when there is.
+    """Take a measurement and put it on disk; gives why there is none to keep, "" when there is.
 
     Neither one item nor one measure ends a run: what nobody foresaw is logged and tried again by the next one.
     """
@@ -235,7 +235,7 @@ def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> st
     return ""
 
 
-def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Reading:
+def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Measurement:
     reader = models.get(job.cell.reader, spec=job.cell.spec)
     against = models.get(models.first) if job.measure in PAIRED else None
     try:
@@ -248,7 +248,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
             draws=study.draws,
             against=against,
         )
-        reading = MEASURES[job.measure].run(reader, trace, inputs)
+        measurement = MEASURES[job.measure].run(reader, trace, inputs)
     except DoesNotFit:
         raise
     except (NotMeasurable, UserError) as reason:
@@ -258,18 +258,24 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Re
             raise
         msg = f"does not fit in memory: a trace of {len(job.trace)} tokens"
         raise DoesNotFit(msg) from None
-    if not np.isfinite(reading.value) and not reading.reason:
+    if not np.isfinite(measurement.value) and not measurement.reason:
         return nothing(job, "the model's values are not finite (NaN or infinite) on this text")
-    return reading
+    return measurement
 
 
-def nothing(job: Job, reason: str) -> Reading:
-    """A reading without a value: the item is counted as not judged, with the reason."""
-    return Reading.without_value(job.measure, job.trace, reader=job.cell.reader, reason=reason)
+def nothing(job: Job, reason: str) -> Measurement:
+    """A measurement without a value: the item is counted as not judged, with the reason."""
+    return Measurement.without_value(job.measure, job.trace, reader=job.cell.reader, reason=reason)
 
 
 def _path(
-    study: Study, models: Models, cell: Cell, trace: Trace, measure: str, around: str, text: str
+    study: Study,
+    models: Models,
+    cell: Condition,
+    trace: Trace,
+    measure: str,
+    around: str,
+    text: str,
 ) -> Path:
     key = digest(
         READING_VERSION,

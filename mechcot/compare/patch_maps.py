@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mechcot.compare.findings import Finding, Readings
+from mechcot.compare.findings import Measurements, PairFinding
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
 from mechcot.view.pages.figure_data import PatchMap
@@ -30,19 +30,19 @@ class Patched:
 
 
 def patch_maps(
-    finding: Finding, readings: Readings, traces: Sequence[Trace]
+    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
 ) -> tuple[PatchMap, ...]:
     """Layer x place in the chain, mean over items, for each readout; none for models of different depth.
 
     Args:
         finding: Gives the two models and whose chains they read.
-        readings: Every reading by (measure, author, reader, trace id).
+        measurements: Every measurement by (measure, author, reader, trace id).
         traces: The chains that are judged.
     """
     found = []
     for readout, title in (("next", "next"), ("answer", "answer (later text kept)")):
         sides = [
-            _patched(readout, finding.author(reader), reader, readings, traces)
+            _patched(readout, finding.author(reader), reader, measurements, traces)
             for reader in (finding.before, finding.after)
         ]
         if all(sides) and sides[0][0].values.shape[0] == sides[1][0].values.shape[0]:
@@ -51,13 +51,13 @@ def patch_maps(
 
 
 def _patched(
-    readout: str, author: str, reader: str, readings: Readings, traces: Sequence[Trace]
+    readout: str, author: str, reader: str, measurements: Measurements, traces: Sequence[Trace]
 ) -> list[Patched]:
     found = []
     for trace in traces:
-        reading = readings.get(("step_patching", author, reader, trace.id))
-        if reading is not None and readout in reading.results:
-            result = reading.results[readout]
+        measurement = measurements.get(("step_patching", author, reader, trace.id))
+        if measurement is not None and readout in measurement.results:
+            result = measurement.results[readout]
             steps = len(trace.chain_steps)
             found.append(Patched(result.values, result.labels["step"], steps))
     return found

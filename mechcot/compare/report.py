@@ -1,10 +1,10 @@
-"""Findings -> `ReportData`: every number of the page comes from tables and readings."""
+"""Findings -> `ReportData`: every number of the page comes from tables and measurements."""
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from mechcot.compare.chains import Chains
-from mechcot.compare.findings import Finding, Tables, judged_cards, null_name, nulls
+from mechcot.compare.findings import PairFinding, Tables, judged_cards, null_name, nulls
 from mechcot.compare.models import Models
 from mechcot.compare.patch_maps import patch_maps
 from mechcot.compare.report_examples import layer_sentences, shown_items, step_sentences
@@ -40,7 +40,7 @@ def report_data(
     study: Study,
     models: Models,
     *,
-    findings: Sequence[Finding],
+    findings: Sequence[PairFinding],
     tables: Tables,
     chains: Chains,
 ) -> ReportData:
@@ -50,7 +50,7 @@ def report_data(
         study: The settings.
         models: Its models.
         findings: One per later checkpoint; the scaled null's goes to the table of nulls.
-        tables: Readings and scalars of the whole study.
+        tables: Measurements and scalars of the whole study.
         chains: All chains.
     """
     author, used = chains.author, chains.used
@@ -125,11 +125,11 @@ def _entry(models: Models, name: str) -> ModelEntry:
 
 
 def _comparison(
-    study: Study, finding: Finding, tables: Tables, used: Sequence[Trace]
+    study: Study, finding: PairFinding, tables: Tables, used: Sequence[Trace]
 ) -> Comparison:
-    headline, readings, seed = finding.headline, tables.all, study.seed
+    headline, measurements, seed = finding.headline, tables.all, study.seed
     cards = {card.name: card for card in judged_cards(study)}
-    losses, gains = shown_items(finding, readings, used)
+    losses, gains = shown_items(finding, measurements, used)
     rows = rows_of(headline.table)
     told = {reason for _, reason in headline.conclusion.not_judged}
     told = told if headline.conclusion.verdict == "not judged" else set()
@@ -164,11 +164,11 @@ def _comparison(
             for name, part in (strata.groupby("stratum") if len(strata) else ())
         ),
         items=item_values(finding, tables),
-        early=early_curves(finding, readings, used, seed=seed),
-        step_maps=step_maps(finding, readings, used),
-        step_sentences=step_sentences(finding, readings, used),
-        kinds=kinds(finding, readings, used, seed=seed),
-        patch_maps=(maps := patch_maps(finding, readings, used)),
+        early=early_curves(finding, measurements, used, seed=seed),
+        step_maps=step_maps(finding, measurements, used),
+        step_sentences=step_sentences(finding, measurements, used),
+        kinds=kinds(finding, measurements, used, seed=seed),
+        patch_maps=(maps := patch_maps(finding, measurements, used)),
         layer_sentences=layer_sentences(finding, maps),
         losses=losses,
         gains=gains,
@@ -177,7 +177,7 @@ def _comparison(
     )
 
 
-def _lengths(finding: Finding) -> str:
+def _lengths(finding: PairFinding) -> str:
     """How far the lengths of own chains agree."""
     claim = finding.own if finding.same else finding.headline
     return "" if claim is None or claim.matched is None else claim.matched.reason

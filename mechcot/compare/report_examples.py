@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mechcot.compare.findings import Finding, Readings
-from mechcot.core.measurement import Reading
+from mechcot.compare.findings import Measurements, PairFinding
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
 from mechcot.text.number_format import number
@@ -19,13 +19,13 @@ LEAD = ("early_answering", "filler", "suppression", "step_patching", "step_atten
 
 
 def shown_items(
-    finding: Finding, readings: Readings, traces: Sequence[Trace]
+    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
 ) -> tuple[tuple[ItemShown, ...], tuple[ItemShown, ...]]:
     """The items with the largest loss and gain of the leading measure; none where no chain is shared.
 
     Args:
         finding: Gives the two models and the measures.
-        readings: Every reading by (measure, author, reader, trace id).
+        measurements: Every measurement by (measure, author, reader, trace id).
         traces: The chains that are judged.
 
     Returns:
@@ -39,7 +39,7 @@ def shown_items(
     found = [
         item
         for trace in traces
-        if (item := _shown(finding, readings, trace, lead=lead)) is not None
+        if (item := _shown(finding, measurements, trace, lead=lead)) is not None
     ]
     ordered = sorted(found, key=lambda item: (item.delta, item.item))
     losses = tuple(item for item in ordered[:SHOWN] if item.delta < -SEEN)
@@ -47,16 +47,19 @@ def shown_items(
     return losses, gains
 
 
-def _shown(finding: Finding, readings: Readings, trace: Trace, *, lead: str) -> ItemShown | None:
-    def get(measure: str, reader: str) -> Reading | None:
-        return readings.get((measure, finding.author(reader), reader, trace.id))
+def _shown(
+    finding: PairFinding, measurements: Measurements, trace: Trace, *, lead: str
+) -> ItemShown | None:
+    def get(measure: str, reader: str) -> Measurement | None:
+        return measurements.get((measure, finding.author(reader), reader, trace.id))
 
     before, after = get(lead, finding.before), get(lead, finding.after)
     if before is None or after is None or not np.isfinite(before.value - after.value):
         return None
     importance = [
-        reading.results["answer"].values
-        if (reading := get("suppression", reader)) is not None and "answer" in reading.results
+        measurement.results["answer"].values
+        if (measurement := get("suppression", reader)) is not None
+        and "answer" in measurement.results
         else np.full(len(trace.chain_steps), np.nan)
         for reader in (finding.before, finding.after)
     ]
@@ -85,17 +88,17 @@ def _shown(finding: Finding, readings: Readings, trace: Trace, *, lead: str) -> 
 
 
 def step_sentences(
-    finding: Finding, readings: Readings, traces: Sequence[Trace]
+    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
 ) -> tuple[Sentence, ...]:
     """Which steps carry the answer, in words: the place of the step whose hiding moves the answer most.
 
     Args:
         finding: Gives the two models and whose chains they read.
-        readings: Every reading by (measure, author, reader, trace id).
+        measurements: Every measurement by (measure, author, reader, trace id).
         traces: The chains that are judged.
 
     Returns:
-        One sentence per model that has readings.
+        One sentence per model that has measurements.
     """
     found, smallest = [], MEASURES["suppression"].card.smallest_effect
     table = finding.headline.table
@@ -103,10 +106,12 @@ def step_sentences(
     for reader in (finding.before, finding.after):
         places, sizes, counts = [], [], set()
         for trace in traces:
-            reading = readings.get(("suppression", finding.author(reader), reader, trace.id))
-            if reading is None or "answer" not in reading.results:
+            measurement = measurements.get(
+                ("suppression", finding.author(reader), reader, trace.id)
+            )
+            if measurement is None or "answer" not in measurement.results:
                 continue
-            values = reading.results["answer"].values
+            values = measurement.results["answer"].values
             places.append((int(np.argmax(values)) + 1) / len(values))
             sizes.append(float(values.max()))
             counts.add(len(values))
@@ -137,7 +142,7 @@ def _place(places: Sequence[float], *, one: bool) -> str:
     return f"that step stands at {100 * np.median(places):.0f} % of the chain (median)."
 
 
-def layer_sentences(finding: Finding, maps: Sequence[PatchMap]) -> tuple[Sentence, ...]:
+def layer_sentences(finding: PairFinding, maps: Sequence[PatchMap]) -> tuple[Sentence, ...]:
     """Where in the network a stated value is read, in words: the last layer with half of the largest effect."""
     found = []
     for readout in maps:

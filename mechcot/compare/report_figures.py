@@ -1,10 +1,10 @@
-"""The values behind the page's figures, picked from tables and readings: curves, maps, slopes, series."""
+"""The values behind the page's figures, picked from tables and measurements: curves, maps, slopes, series."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mechcot.compare.findings import Finding, Readings, Tables, judged_cards
+from mechcot.compare.findings import Measurements, PairFinding, Tables, judged_cards
 from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
 from mechcot.stats.bootstrap import bootstrap_mean
@@ -15,12 +15,12 @@ from mechcot.view.pages.report_data import Band, EarlyCurves, ItemValues, Series
 GRID = np.linspace(0.0, 1.0, 21)
 
 
-def item_values(finding: Finding, tables: Tables) -> tuple[ItemValues, ...]:
+def item_values(finding: PairFinding, tables: Tables) -> tuple[ItemValues, ...]:
     """Every measure item by item, for the slope plots: the pairs and the means of the contrast table.
 
     Args:
         finding: Gives the two models, the measures and whose chains they read.
-        tables: Readings of the whole study; several chains of an item are paired and averaged.
+        tables: Measurements of the whole study; several chains of an item are paired and averaged.
 
     Returns:
         One entry per measure, on the items with a value on both sides.
@@ -29,7 +29,7 @@ def item_values(finding: Finding, tables: Tables) -> tuple[ItemValues, ...]:
     found = []
     for row in claim.table.to_dict("records"):
         pairs = pair_values(
-            tables.readings[tables.readings["measure"] == row["measure"]],
+            tables.measurements[tables.measurements["measure"] == row["measure"]],
             before=claim.before,
             after=claim.after,
             author=claim.author,
@@ -55,13 +55,13 @@ def item_values(finding: Finding, tables: Tables) -> tuple[ItemValues, ...]:
 
 
 def early_curves(
-    finding: Finding, readings: Readings, traces: Sequence[Trace], *, seed: int
+    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace], *, seed: int
 ) -> EarlyCurves | None:
     """Mean answer probability against the share of the chain that was given.
 
     Args:
         finding: Gives the two models and whose chains they read.
-        readings: Every reading by (measure, author, reader, trace id).
+        measurements: Every measurement by (measure, author, reader, trace id).
         traces: The chains that are judged.
         seed: Seed of the study, for the bands.
 
@@ -69,25 +69,25 @@ def early_curves(
         None when one of the models has no such curve.
     """
     before, after = (
-        _band(finding.author(reader), reader, readings, traces, seed=seed)
+        _band(finding.author(reader), reader, measurements, traces, seed=seed)
         for reader in (finding.before, finding.after)
     )
     return None if before is None or after is None else EarlyCurves(before=before, after=after)
 
 
 def _band(
-    author: str, reader: str, readings: Readings, traces: Sequence[Trace], *, seed: int
+    author: str, reader: str, measurements: Measurements, traces: Sequence[Trace], *, seed: int
 ) -> Band | None:
     curves: dict[str, list[np.ndarray]] = {}
     areas: dict[str, list[float]] = {}
     for trace in traces:
-        reading = readings.get(("early_answering", author, reader, trace.id))
-        if reading is None or "soft" not in reading.results:
+        measurement = measurements.get(("early_answering", author, reader, trace.id))
+        if measurement is None or "soft" not in measurement.results:
             continue
-        soft = reading.results["soft"].values
+        soft = measurement.results["soft"].values
         curve = np.interp(GRID, np.linspace(0.0, 1.0, len(soft)), soft)
         curves.setdefault(trace.problem.id, []).append(curve)
-        areas.setdefault(trace.problem.id, []).append(reading.value)
+        areas.setdefault(trace.problem.id, []).append(measurement.value)
     if not curves:
         return None
     points = np.array([np.mean(of_item, axis=0) for of_item in curves.values()]).T
@@ -107,13 +107,13 @@ def _band(
 
 
 def step_maps(
-    finding: Finding, readings: Readings, traces: Sequence[Trace]
+    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
 ) -> tuple[StepMaps, ...]:
     """Step x step matrices of one trace that both read: the one whose number of steps is the median.
 
     Args:
         finding: Gives the two models; nothing is shown when each read its own chains.
-        readings: Every reading by (measure, author, reader, trace id).
+        measurements: Every measurement by (measure, author, reader, trace id).
         traces: The chains to choose from.
 
     Returns:
@@ -126,7 +126,7 @@ def step_maps(
         for trace in traces
         if len(trace.chain_steps) > 1
         and all(
-            (r := readings.get((m, trace.author, reader, trace.id))) is not None and r.results
+            (r := measurements.get((m, trace.author, reader, trace.id))) is not None and r.results
             for m in ("suppression", "step_attention")
             for reader in (finding.before, finding.after)
         )
@@ -142,7 +142,7 @@ def step_maps(
         ("step_attention", "mass", "Attention mass of each step on earlier steps, all heads"),
     ):
         before, after = (
-            readings[(measure, trace.author, reader, trace.id)].results[name]
+            measurements[(measure, trace.author, reader, trace.id)].results[name]
             for reader in (finding.before, finding.after)
         )
         found.append(
@@ -174,7 +174,7 @@ def series_lines(
 
     Args:
         study: The settings.
-        tables: Readings and scalars of the whole study.
+        tables: Measurements and scalars of the whole study.
         author: Who wrote the chains; None (each its own): no lines.
         names: Checkpoints in training order; fewer than three: no lines.
         answers: Reference answer of each item, for the chance level.
@@ -183,7 +183,7 @@ def series_lines(
         return ()
     cards = judged_cards(study)
     table = series(
-        tables.readings,
+        tables.measurements,
         tables.scalars,
         cards,
         checkpoints=names,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mechcot.compare.findings import Finding, Readings, Tables, not_judged, null_name
+from mechcot.compare.findings import Measurements, PairFinding, Tables, not_judged, null_name
 from mechcot.compare.study import Study
 from mechcot.core.trace import StepKind, Trace
 from mechcot.measures.registry import MEASURES
@@ -23,13 +23,13 @@ from mechcot.view.pages.report_data import (
 
 
 def kinds(
-    finding: Finding, readings: Readings, traces: Sequence[Trace], *, seed: int
+    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace], *, seed: int
 ) -> tuple[KindRow, ...]:
     """How far hiding a step of each kind moves the answer, before and after, on chains that both read.
 
     Args:
         finding: Gives the two models; no rows when each read its own chains.
-        readings: Every reading by (measure, author, reader, trace id).
+        measurements: Every measurement by (measure, author, reader, trace id).
         traces: The chains that are judged.
         seed: Seed of the study, for the intervals.
 
@@ -42,7 +42,7 @@ def kinds(
     rows: list[dict[str, object]] = []
     for trace in traces:
         both = [
-            readings.get(("suppression", finding.author(reader), reader, trace.id))
+            measurements.get(("suppression", finding.author(reader), reader, trace.id))
             for reader in (finding.before, finding.after)
         ]
         if any(r is None or "answer" not in r.results for r in both):
@@ -80,12 +80,12 @@ def kinds(
     return tuple(found)
 
 
-def own_cells(finding: Finding, tables: Tables, *, seed: int) -> tuple[OwnChainCell, ...]:
+def own_cells(finding: PairFinding, tables: Tables, *, seed: int) -> tuple[OwnChainCell, ...]:
     """The 2 x 2 of author and reader for accuracy and the cheap measures.
 
     Args:
         finding: Gives the two models.
-        tables: Readings of the whole study.
+        tables: Measurements of the whole study.
         seed: Seed of the study, for the intervals.
 
     Returns:
@@ -96,7 +96,7 @@ def own_cells(finding: Finding, tables: Tables, *, seed: int) -> tuple[OwnChainC
         ("Accuracy with the chain", "share", "gates"),
         ("Early answering", "probability", "early_answering"),
     ):
-        rows = tables.readings[tables.readings["measure"] == measure]
+        rows = tables.measurements[tables.measurements["measure"] == measure]
         for author in (finding.before, finding.after):
             for reader in (finding.before, finding.after):
                 values = item_means(rows, reader=reader, author=author).to_numpy(float)
@@ -110,7 +110,7 @@ def own_cells(finding: Finding, tables: Tables, *, seed: int) -> tuple[OwnChainC
 
 
 def null_rows(
-    study: Study, table: pd.DataFrame, findings: Sequence[Finding], *, reference: str
+    study: Study, table: pd.DataFrame, findings: Sequence[PairFinding], *, reference: str
 ) -> tuple[NullRow, ...]:
     """Identity edits, yardsticks, and the scaled copy of the first model.
 
@@ -228,7 +228,7 @@ def accuracy_rows(
 
 def cost_rows(tables: Tables) -> tuple[CostRow, ...]:
     """Seconds spent per measure and reader."""
-    grouped = tables.readings.groupby(["measure", "reader"], sort=True)["seconds"].agg(
+    grouped = tables.measurements.groupby(["measure", "reader"], sort=True)["seconds"].agg(
         ["sum", "count"]
     )
     return tuple(

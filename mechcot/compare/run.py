@@ -1,7 +1,7 @@
 """One run, start to end: check, write chains, read, find, and write the folder.
 
 DIR/ gets report.html, summary.json (no durations: a resumed run gives it byte for byte), manifest.json
-(provenance and durations), traces.jsonl, results/*.parquet, and the finished readings it resumes from.
+(provenance and durations), traces.jsonl, results/*.parquet, and the finished measurements it resumes from.
 """
 
 import datetime as dt
@@ -18,9 +18,9 @@ from rich.console import Console
 from mechcot.compare.chains import Chains, collect, foreign, problems_of, to_write
 from mechcot.compare.completion_length import announce_writing, longest, told_cut
 from mechcot.compare.cost import announce
-from mechcot.compare.findings import Finding, Tables, find, judged_cards, null_name, too_few
+from mechcot.compare.findings import PairFinding, Tables, find, judged_cards, null_name, too_few
 from mechcot.compare.measurable import able
-from mechcot.compare.measurements import Job, fill, jobs, take, unread
+from mechcot.compare.measurements import Job, fill, jobs, measure_trace, unread
 from mechcot.compare.models import Models
 from mechcot.compare.report import report_data
 from mechcot.compare.study import EXPLORER, Study, cells
@@ -63,8 +63,8 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         console.print(warning, markup=False)
     if study.workers > 1:
         fill(study, todo, chains.by_author)
-    readings = take(study, models, todo, chains.by_author)
-    tables = Tables.of([*readings, *unread(table, chains.unwritten)])
+    measurements = measure_trace(study, models, todo, chains.by_author)
+    tables = Tables.of([*measurements, *unread(table, chains.unwritten)])
     findings = _findings(study, models, tables, chains)
     found = summary(
         study,
@@ -93,7 +93,7 @@ def _wanted(job: Job, used: Set[str]) -> bool:
     return job.measure == "gates" or job.cell.role == "own" or job.trace.id in used
 
 
-def _findings(study: Study, models: Models, tables: Tables, chains: Chains) -> list[Finding]:
+def _findings(study: Study, models: Models, tables: Tables, chains: Chains) -> list[PairFinding]:
     """The reference against every later model; the null reads the reference's chains in any study."""
     problems = list({trace.problem.id: trace.problem for trace in chains.headline}.values())
     found = [
@@ -111,14 +111,14 @@ def _write(
     models: Models,
     found: dict[str, Any],
     *,
-    findings: Sequence[Finding],
+    findings: Sequence[PairFinding],
     tables: Tables,
     chains: Chains,
     taken: Sequence[Job],
 ) -> None:
     results = study.out / "results"
     contrasts = pd.concat([finding.headline.table for finding in findings], ignore_index=True)
-    _parquet(results / "readings.parquet", _with_files(study, tables.readings, taken))
+    _parquet(results / "readings.parquet", _with_files(study, tables.measurements, taken))
     _parquet(results / "scalars.parquet", tables.scalars)
     _parquet(results / "contrasts.parquet", contrasts)
     _parquet(results / "values.parquet", _values(tables))
@@ -133,7 +133,7 @@ def _write(
 
 
 def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.DataFrame:
-    """The table of readings, each with its file in the folder; "" where there is none."""
+    """The table of measurements, each with its file in the folder; "" where there is none."""
     files = {
         (job.measure, job.trace.author, job.cell.reader, job.trace.id): job.path for job in taken
     }
@@ -145,10 +145,10 @@ def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.D
 
 def _values(tables: Tables) -> pd.DataFrame:
     """All array results as one tidy table; axes that a result does not have are missing."""
-    readings = tables.all.values()
+    measurements = tables.all.values()
     return tidy(
-        [result for reading in readings for result in reading.results.values()],
-        author=[reading.author for reading in readings for _ in reading.results],
+        [result for measurement in measurements for result in measurement.results.values()],
+        author=[measurement.author for measurement in measurements for _ in measurement.results],
     )
 
 
@@ -158,7 +158,7 @@ def _parquet(path: Path, table: pd.DataFrame) -> None:
 
 def _manifest(study: Study, models: Models, tables: Tables, *, seconds: float) -> None:
     spent = (
-        tables.readings.groupby(["reader", "measure"])["seconds"]
+        tables.measurements.groupby(["reader", "measure"])["seconds"]
         .agg(["sum", "count"])
         .reset_index()
     )

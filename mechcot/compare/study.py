@@ -143,7 +143,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Condition:
     """Chains of one author read by one reader with some measures.
 
     Attributes:
@@ -161,7 +161,7 @@ class Cell:
     role: Literal["headline", "own", "null"]
 
 
-def cells(study: Study, *, author: str) -> tuple[Cell, ...]:
+def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
     """All cells of a study, grouped by reader.
 
     Args:
@@ -175,18 +175,19 @@ def cells(study: Study, *, author: str) -> tuple[Cell, ...]:
     first = specs[0]
     own = study.author == "own"
     found = [
-        Cell(spec.name if own else author, spec.name, spec, names, "headline") for spec in specs
+        Condition(spec.name if own else author, spec.name, spec, names, "headline")
+        for spec in specs
     ]
     if study.null_reader == "scaled":
         name = f"{first.name}@logits={NULL_SCALE:g}"
         scaled = replace(first, name=name, logit_scale=first.logit_scale * NULL_SCALE)
-        found.insert(1, Cell(author, scaled.name, scaled, names, "null"))
+        found.insert(1, Condition(author, scaled.name, scaled, names, "null"))
     if study.traces is None and not own:
         for spec in specs[1:]:
-            found.append(Cell(spec.name, spec.name, spec, cheap, "own"))
-            found.append(Cell(spec.name, first.name, first, cheap, "own"))
+            found.append(Condition(spec.name, spec.name, spec, cheap, "own"))
+            found.append(Condition(spec.name, first.name, first, cheap, "own"))
             if EVALUATED in names:
                 others = (other for other in specs[1:] if other is not spec)
-                found += [Cell(spec.name, o.name, o, (EVALUATED,), "own") for o in others]
+                found += [Condition(spec.name, o.name, o, (EVALUATED,), "own") for o in others]
     order = {cell.reader: index for index, cell in reversed(list(enumerate(found)))}
     return tuple(sorted(found, key=lambda cell: order[cell.reader]))

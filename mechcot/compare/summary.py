@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mechcot.compare.findings import Finding, Tables, judged_cards, not_judged, null_name, nulls
+from mechcot.compare.findings import PairFinding, Tables, judged_cards, not_judged, null_name, nulls
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
@@ -24,7 +24,7 @@ def summary(
     author: str | None,
     written: Sequence[Trace],
     used: Sequence[Trace],
-    findings: Sequence[Finding],
+    findings: Sequence[PairFinding],
     tables: Tables,
 ) -> dict[str, Any]:
     """The whole summary as JSON-able data.
@@ -36,7 +36,7 @@ def summary(
         written: The headline's chains, judged or not.
         used: Those that are judged.
         findings: One per later checkpoint.
-        tables: Readings and scalars of the whole study.
+        tables: Measurements and scalars of the whole study.
     """
     return {
         "schema": SCHEMA,
@@ -66,7 +66,7 @@ def summary(
     }
 
 
-def _comparison(study: Study, finding: Finding) -> dict[str, Any]:
+def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
     own = finding.own if finding.same else finding.headline
     return {
         "null": finding.after == null_name(study),

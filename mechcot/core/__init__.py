@@ -1,1 +1,1 @@
-"""The nouns: problems, traces, pairs, measure cards, readings, and how they are stored."""
+"""The nouns: problems, traces, pairs, measure cards, measurements, and how they are stored."""

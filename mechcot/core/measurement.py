@@ -1,4 +1,4 @@
-"""A reading: all that one measure says about one trace read by one model, stored as one file.
+"""A measurement: all that one measure says about one trace read by one model, stored as one file.
 
 The file is safetensors (arrays) with one JSON string of metadata; no pickle. It is written to a
 temporary name and moved, so that a killed process leaves either the whole file or none.
@@ -26,7 +26,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, repr=False)
-class Reading(Displayed):
+class Measurement(Displayed):
     """One measure on one trace by one reader.
 
     Attributes:
@@ -58,7 +58,9 @@ class Reading(Displayed):
     unit: str = ""
 
     @classmethod
-    def without_value(cls, measure: str, trace: Trace, *, reader: str, reason: str) -> "Reading":
+    def without_value(
+        cls, measure: str, trace: Trace, *, reader: str, reason: str
+    ) -> "Measurement":
         """What stands for a measure that a trace or a model does not allow.
 
         Args:
@@ -112,7 +114,7 @@ class Reading(Displayed):
         )
 
     def save(self, path: Path) -> None:
-        """Write the reading to `path` in one atomic move."""
+        """Write the measurement to `path` in one atomic move."""
         meta = {
             "schema": SCHEMA,
             "measure": self.measure,
@@ -142,8 +144,8 @@ class Reading(Displayed):
         write_bytes(path, save(arrays, metadata={"reading": text}))
 
     @classmethod
-    def load(cls, path: Path) -> "Reading":
-        """Read a reading back.
+    def load(cls, path: Path) -> "Measurement":
+        """Read a measurement back.
 
         Raises:
             UserError: The file is damaged or of another schema.
@@ -153,19 +155,19 @@ class Reading(Displayed):
                 meta = json.loads((file.metadata() or {}).get("reading", "{}"))
                 arrays = {key: file.get_tensor(key) for key in meta.get("results", ())}
         except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            msg = f"{path}: expected a reading, the file is damaged ({error}); remove it and run again"
+            msg = f"{path}: expected a measurement, the file is damaged ({error}); remove it and run again"
             raise UserError(msg) from error
         if meta.get("schema") != SCHEMA:
-            msg = f"{path}: expected reading schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
+            msg = f"{path}: expected measurement schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
             raise UserError(msg)
         try:
             return cls._of(meta, arrays)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            msg = f"{path}: expected a reading, something of it is missing ({type(error).__name__}: {error}); remove it and run again"
+            msg = f"{path}: expected a measurement, something of it is missing ({type(error).__name__}: {error}); remove it and run again"
             raise UserError(msg) from error
 
     @classmethod
-    def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Reading":
+    def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Measurement":
         results = {
             key: KINDS[about["kind"]](
                 values=arrays[key],

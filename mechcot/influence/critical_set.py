@@ -17,11 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-Weights = Float[np.ndarray, "source target"]
+StepInfluence = Float[np.ndarray, "source target"]
 """Weight of each step (row) on each later step; one more column, the last, for the answer."""
 
 
-def covered(weights: Weights) -> Weights:
+def covered(weights: StepInfluence) -> StepInfluence:
     """For each pair the share of the target's weight that strictly stronger sources cover; inf for no weight."""
     weights = np.maximum(np.nan_to_num(weights, nan=0.0), 0.0)
     shares = np.full(weights.shape, np.inf)
@@ -38,7 +38,7 @@ def covered(weights: Weights) -> Weights:
     return shares
 
 
-def levels(weights: Weights) -> Float[np.ndarray, " step"]:
+def levels(weights: StepInfluence) -> Float[np.ndarray, " step"]:
     """When each step enters the critical set as rho grows from 0 to 1; inf: never.
 
     Args:
@@ -48,7 +48,7 @@ def levels(weights: Weights) -> Float[np.ndarray, " step"]:
 
 
 def entries(
-    weights: Weights,
+    weights: StepInfluence,
 ) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, " step"]]:
     """The level of every step, and how many links lie between it and the answer on the path by which it enters.
 
@@ -68,7 +68,7 @@ def entries(
     return level, links
 
 
-def critical_set(weights: Weights, *, rho: float) -> frozenset[int]:
+def critical_set(weights: StepInfluence, *, rho: float) -> frozenset[int]:
     """K(rho).
 
     Args:

@@ -44,7 +44,7 @@ def buckets(groups: Sequence[Span]) -> Int[np.ndarray, "source target"]:
 
 
 @dataclass(frozen=True, eq=False)
-class Null:
+class ExpectedAttention:
     """Summed mass and number of pairs by bucket; several items add up and one can be taken out again.
 
     Attributes:
@@ -60,7 +60,7 @@ class Null:
         cls,
         mass: Float[np.ndarray, "layer head source target"],
         code: Int[np.ndarray, "source target"],
-    ) -> "Null":
+    ) -> "ExpectedAttention":
         """The pairs of one item; every pair is also counted at any length and at any distance."""
         found = np.unique(code[code != NOWHERE])
         sums = [mass[:, :, code == bucket].sum(-1) for bucket in found]
@@ -74,7 +74,7 @@ class Null:
         summed: Float[np.ndarray, "layer head entry"],
         buckets: Int[np.ndarray, " entry"],
         numbers: Int[np.ndarray, " entry"],
-    ) -> "Null":
+    ) -> "ExpectedAttention":
         """The same from masses that were summed before; a bucket may occur several times.
 
         Args:
@@ -92,15 +92,15 @@ class Null:
                 counts[level] += number
         return cls(dict(sums), dict(counts))
 
-    def plus(self, other: "Null", *, sign: int = 1) -> "Null":
+    def plus(self, other: "ExpectedAttention", *, sign: int = 1) -> "ExpectedAttention":
         """Both together; with `sign=-1` the pairs of `other` are taken out."""
         sums, counts = dict(self.sums), dict(self.counts)
         for bucket, total in other.sums.items():
             sums[bucket] = sums.get(bucket, 0.0) + sign * total
             counts[bucket] = counts.get(bucket, 0) + sign * other.counts[bucket]
-        return Null(sums, counts)
+        return ExpectedAttention(sums, counts)
 
-    def expected(self, bucket: int, *, own: "Null") -> Float[np.ndarray, "layer head"]:
+    def expected(self, bucket: int, *, own: "ExpectedAttention") -> Float[np.ndarray, "layer head"]:
         """Mean mass of a pair in this bucket over other items; `own` serves where there are none."""
         for null in (self, own):
             for level in wider(bucket):
@@ -121,7 +121,7 @@ def corrected(
     mass: Float[np.ndarray, "layer head source target"],
     code: Int[np.ndarray, "source target"],
     *,
-    others: Null,
+    others: ExpectedAttention,
 ) -> Float[np.ndarray, "layer head source target"]:
     """Mass over expected mass; NaN where no pair is defined, 1 where nothing was expected and nothing came.
 
@@ -130,7 +130,7 @@ def corrected(
         code: Bucket of every pair, as `buckets` gives them.
         others: The null without this item; its own pairs serve where the others have none.
     """
-    own = Null.of(mass, code)
+    own = ExpectedAttention.of(mass, code)
     ratio = np.full(mass.shape, np.nan)
     for bucket in np.unique(code[code != NOWHERE]):
         here = code == bucket

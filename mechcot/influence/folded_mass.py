@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from safetensors.numpy import load_file, save
 
 from mechcot.core.store import write_bytes
-from mechcot.influence.expected_mass import ANSWER, NOWHERE, Null
+from mechcot.influence.expected_mass import ANSWER, NOWHERE, ExpectedAttention
 from mechcot.influence.step_weights import Mass
 
 
@@ -57,11 +57,11 @@ class Folded:
         return cls(stacked, table[:, 0], table[:, 1], np.array(counts, np.int64), len(mass.code))
 
     @property
-    def null(self) -> Null:
+    def null(self) -> ExpectedAttention:
         """This trace's part of the null."""
-        return Null.of_sums(self.sums, self.bucket, self.count)
+        return ExpectedAttention.of_sums(self.sums, self.bucket, self.count)
 
-    def corrected(self, others: Null) -> Float[np.ndarray, "layer head pair"]:
+    def corrected(self, others: ExpectedAttention) -> Float[np.ndarray, "layer head pair"]:
         """Summed mass over expected mass; the number of targets where nothing was expected.
 
         Args:
@@ -78,7 +78,7 @@ class Folded:
         return ratio
 
     def received(
-        self, others: Null
+        self, others: ExpectedAttention
     ) -> tuple[Float[np.ndarray, "layer head step"], Float[np.ndarray, "layer head step"]]:
         """What each step receives from later chain steps (mean), and from the answer; NaN where there is none."""
         ratio = self.corrected(others)

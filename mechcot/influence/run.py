@@ -30,7 +30,7 @@ from tqdm.auto import tqdm
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Trace
-from mechcot.influence.expected_mass import Null
+from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.folded_mass import Folded
 from mechcot.influence.receiver_heads import head_scores, receivers
 from mechcot.influence.step_weights import attention_mass
@@ -191,10 +191,10 @@ def by_kind(table: pd.DataFrame, *, models: Sequence[str], seed: int) -> list[di
 
 def _read(
     readers: Sequence[Reasoner], traces: Sequence[Trace], *, out: Path
-) -> tuple[list[tuple[Trace, list[Path]]], Null, list[dict[str, str]]]:
+) -> tuple[list[tuple[Trace, list[Path]]], ExpectedAttention, list[dict[str, str]]]:
     """Where each trace's attention lies, what all of them have together, and what is left out; one trace is held at a time."""
     kept, left_out = [], []
-    every = Null({}, {})
+    every = ExpectedAttention({}, {})
     shapes: set[tuple[int, ...]] = set()
     for trace in tqdm(traces, desc="attention", unit="trace"):
         try:

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span, Trace
-from mechcot.influence.critical_set import Weights
-from mechcot.influence.expected_mass import Null, buckets, corrected
+from mechcot.influence.critical_set import StepInfluence
+from mechcot.influence.expected_mass import ExpectedAttention, buckets, corrected
 from mechcot.measures import suppression
 from mechcot.measures.inputs import Inputs
 from mechcot.model.attention import group_attention
@@ -36,11 +36,11 @@ class Mass:
         return self.mass / self.even.astype(self.mass.dtype)
 
     @property
-    def null(self) -> Null:
+    def null(self) -> ExpectedAttention:
         """This item's part of the null of relative mass."""
-        return Null.of(self.relative, self.code)
+        return ExpectedAttention.of(self.relative, self.code)
 
-    def corrected(self, every: Null) -> Float[np.ndarray, "layer head source target"]:
+    def corrected(self, every: ExpectedAttention) -> Float[np.ndarray, "layer head source target"]:
         """Relative mass over the one expected from the other items of `every`."""
         return corrected(self.relative, self.code, others=every.plus(self.null, sign=-1))
 
@@ -74,12 +74,12 @@ def even_mass(groups: Sequence[Span]) -> Float[np.ndarray, "source target"]:
     return sizes[:, None] * inverse[None, :]
 
 
-def attention_weights(mass: Mass, every: Null) -> Weights:
+def attention_weights(mass: Mass, every: ExpectedAttention) -> StepInfluence:
     """Corrected relative mass, mean over layers and heads; NaN where the source does not lie before the target."""
     return mass.corrected(every).mean((0, 1))
 
 
-def suppression_weights(reader: Reasoner, trace: Trace, *, seed: int) -> Weights:
+def suppression_weights(reader: Reasoner, trace: Trace, *, seed: int) -> StepInfluence:
     """KL (nats) of every later step, and total variation of the answer in the last column.
 
     Cost: one forward of the trace and about half a forward per step.
@@ -95,8 +95,8 @@ def suppression_weights(reader: Reasoner, trace: Trace, *, seed: int) -> Weights
     Raises:
         NotMeasurable: The chain is empty, or nothing can be hidden in this family.
     """
-    reading = suppression.measure(reader, trace, Inputs(seed=seed))
-    if reading.reason:
-        raise NotMeasurable(reading.reason)
-    rows = reading.results["kl"].values
-    return np.concatenate([rows, reading.results["answer"].values[:, None]], axis=1)
+    measurement = suppression.measure(reader, trace, Inputs(seed=seed))
+    if measurement.reason:
+        raise NotMeasurable(measurement.reason)
+    rows = measurement.results["kl"].values
+    return np.concatenate([rows, measurement.results["answer"].values[:, None]], axis=1)

@@ -1,1 +1,1 @@
-"""Measures: one reader, one trace, one reading. A measure draws no figure; only those in `registry.PAIRED` see a second model."""
+"""Measures: one reader, one trace, one measurement. A measure draws no figure; only those in `registry.PAIRED` see a second model."""

@@ -9,7 +9,7 @@ y = the reader's own answer after the unedited chain. Where the maker of counter
 answer exactly, "moved to the predicted answer" stands beside "moved". The wrong value is exact where the task is
 known; any other problem gets one from re-evaluated arithmetic. Where there is none, a `MistakeWriter` makes a step
 wrong: by seed one of those that lead to the answer by their numbers (`mechcot.text.arithmetic.contributing_steps`), else the last that takes a mistake. The
-reading's note says which it was. A chain that states no value is not measurable: nothing else is changed instead.
+measurement's note says which it was. A chain that states no value is not measurable: nothing else is changed instead.
 Source: Lanham et al. 2023 (arXiv 2307.13702).
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.counterfactual import Stated
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import StepVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -80,7 +80,7 @@ class _Tail:
     said: str | None
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -110,7 +110,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     direct = [drop for each, drop in zip(stated, lost, strict=True) if each.answer_kept is not None]
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
-    return timer.reading(
+    return timer.measurement(
         value=float(np.mean([tail.lost for tail in tails])),
         scalars={
             "identity": float(np.abs(again - clean).max()),
@@ -142,8 +142,10 @@ def _exact(
     return stated, feeding
 
 
-def _by_writer(reader: Reasoner, trace: Trace, own: Own, inputs: Inputs, timer: Timer) -> Reading:
-    """The reading with a mistake by the writer of mistakes; the text after the wrong value is written anew.
+def _by_writer(
+    reader: Reasoner, trace: Trace, own: Own, inputs: Inputs, timer: Timer
+) -> Measurement:
+    """The measurement with a mistake by the writer of mistakes; the text after the wrong value is written anew.
 
     Raises:
         NotMeasurable: No step takes one.
@@ -164,7 +166,7 @@ def _by_writer(reader: Reasoner, trace: Trace, own: Own, inputs: Inputs, timer: 
     steps[place] = lost
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
-    return timer.reading(
+    return timer.measurement(
         value=tail.lost,
         scalars={
             "identity": again,
@@ -269,5 +271,5 @@ def _written(reader: Reasoner, trace: Trace, own: Own, start: Sequence[int]) -> 
 
 def _answer_probability(reader: Reasoner, own: Own, ids: Sequence[int]) -> float:
     """Probability of the own answer behind a whole chain."""
-    forks = reader.prefix(ids).forks([len(ids)], [list(reader.cue_after(ids))])
+    forks = reader.prefix(ids).branches([len(ids)], [list(reader.cue_after(ids))])
     return float(np.exp(forks.score([own.answer])[0]))

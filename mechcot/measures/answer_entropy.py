@@ -14,7 +14,7 @@ from scipy.special import entr, logsumexp
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -46,7 +46,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -71,7 +71,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     scores = np.array([asked.forks.score([ids] * len(cuts)) for ids in candidates])
     again = np.array([asked.forks.score([ids] * len(cuts)) for ids in candidates])
     curve = entropies(scores)
-    return timer.reading(
+    return timer.measurement(
         value=float(np.mean(curve[:-1]) - curve[-1]),
         scalars={
             "first": float(curve[0]),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -48,7 +48,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -76,7 +76,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     p = np.exp(logprob)
-    return timer.reading(
+    return timer.measurement(
         value=float(p[:, :-1].max(axis=0).mean()),
         scalars={
             "noise": abs(float(p[-1, -1]) - float(np.exp(own.asked.forks.score([(token,)])[0]))),

@@ -20,7 +20,7 @@ from scipy.stats import spearmanr
 from mechcot.core.card import MeasureCard
 from mechcot.core.counterfactual import Stated
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -56,7 +56,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -92,7 +92,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(each.step) for each in twin.stated)}
-    return timer.reading(
+    return timer.measurement(
         value=attributed if trusted else math.nan,
         reason=""
         if trusted

@@ -16,7 +16,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.activations.capture import capture
 from mechcot.model.distances import tv
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Intervention, Keep, Replace
+from mechcot.model.interventions import Identity, Intervention, Replace
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
@@ -83,9 +83,9 @@ class Runs:
         """Run everything from the first patched position on: one row per layer, and a clean last row."""
         start = min(at)
         under = [[self.patch(layer, at, source=source)] for layer in range(self.n_layers)]
-        clean = [Intervention(site=Site("resid_pre", 0), at=tuple(at), edit=Keep())]
+        clean = [Intervention(site=Site("resid_pre", 0), at=tuple(at), edit=Identity())]
         rows = [self.clean.ids[start:]] * (self.n_layers + 1)
-        return self.clean.rest(start, rows=rows, under=[*under, clean])
+        return self.clean.rerun_from(start, rows=rows, under=[*under, clean])
 
     def probability(self, hidden: Hidden, *, start: int, at: int, token: int) -> np.ndarray:
         """Probability that every row gives `token` at absolute position `at` (read one to the left).
@@ -115,10 +115,10 @@ class Runs:
         start = min(at)
         rows = [self.clean.ids[start:]] * self.n_layers
         keep = [
-            [Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=Keep())]
+            [Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=Identity())]
             for layer in range(self.n_layers)
         ]
-        kept, plain = (self.clean.rest(start, rows=rows, under=under) for under in (keep, ()))
+        kept, plain = (self.clean.rerun_from(start, rows=rows, under=under) for under in (keep, ()))
         pairs = zip(kept, plain, strict=True)
         return max(float(tv(row, same, self.clean.unembed).max()) for row, same in pairs)
 

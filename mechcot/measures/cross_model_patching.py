@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mechcot.core.card import MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps, LayerVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
@@ -55,7 +55,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace with the reference model (`inputs.against`) and the reader.
 
     Args:
@@ -102,7 +102,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         if host is before:
             same = _effect(prefix, places[-1], both[1], both[1], token=token)
             scalars["identity"] = float(np.abs(same).max())
-    return timer.reading(value=float(np.mean(tops)), scalars=scalars, results=results)
+    return timer.measurement(value=float(np.mean(tops)), scalars=scalars, results=results)
 
 
 def _states(model: Reasoner, ids: Sequence[int]) -> States:
@@ -130,7 +130,7 @@ def _answered(
         [Intervention(Site("resid_pre", layer), tuple(at), Replace(rows[list(at)]))]
         for layer, rows in enumerate(states)
     ]
-    hidden = prefix.rest(start, rows=[prefix.ids[start:]] * len(under), under=under)
+    hidden = prefix.rerun_from(start, rows=[prefix.ids[start:]] * len(under), under=under)
     return prefix.unembed(hidden[:, -1])[:, token].exp().double().cpu().numpy()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -53,7 +53,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Cost: one forward of the chain and one packed forward of all suffixes per answer token.
@@ -80,7 +80,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     soft = asked.probability(asked.ids[-1])
     again = ask(reader, prefix, cuts, max_new=inputs.answer_tokens).probability(asked.ids[-1])
     hard = np.array([float(same_answer(answer.text, full.text)) for answer in asked.answers])
-    return timer.reading(
+    return timer.measurement(
         value=float(np.mean(soft[-1] - soft[:-1])),
         scalars={
             "aoc_hard": float(1.0 - hard[:-1].mean()),

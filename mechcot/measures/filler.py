@@ -10,7 +10,7 @@ import numpy as np
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -46,7 +46,7 @@ CARD = MeasureCard(
 POINTS = 9
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -77,7 +77,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     def probabilities(starts: list[int], tails: list[tuple[int, ...]]) -> np.ndarray:
         texts = [(*trace.ids[:at], *tail) for at, tail in zip(starts, tails, strict=True)]
         asking = [[*t, *reader.cue_after(text)] for t, text in zip(tails, texts, strict=True)]
-        forks = prefix.forks(starts, asking)
+        forks = prefix.branches(starts, asking)
         return np.exp(forks.score([answer] * len(tails)))
 
     # the chain itself as its own filler, twice on one path: the identity edit
@@ -93,7 +93,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         tokens=tokens_digest(trace.ids),
         labels={"after": tuple(float(k) for k in after)},
     )
-    return timer.reading(
+    return timer.measurement(
         value=own - float(filled[0]),
         scalars={
             "p_full": own,

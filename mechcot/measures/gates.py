@@ -7,7 +7,7 @@ be read, how long the chain is, and how off-policy its text is for this reader (
 import math
 
 from mechcot.core.card import MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import ask
@@ -32,8 +32,8 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
-    """Read one trace; a chain without steps still gives a reading.
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
+    """Read one trace; a chain without steps still gives a measurement.
 
     Args:
         reader: The model.
@@ -57,7 +57,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         answer = ask(reader, swapped, (len(swapped.ids),), max_new=inputs.answer_tokens).answers[0]
         other = float(same_answer(answer.text, right))
     own = trace.answer.text
-    return timer.reading(
+    return timer.measurement(
         value=float(same_answer(full.text, right)),
         scalars={
             "acc_with": float(same_answer(full.text, right)),

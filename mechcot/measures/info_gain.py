@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve, StepVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -51,7 +51,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -67,7 +67,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     cuts = list(trace.cuts())
     cues = [list(reader.cue_after(trace.ids[:cut])) for cut in cuts]
     answer = reader.answer_ids(trace.problem.answer)
-    scores, again = (own.prefix.forks(cuts, cues).score([answer] * len(cuts)) for _ in range(2))
+    scores, again = (own.prefix.branches(cuts, cues).score([answer] * len(cuts)) for _ in range(2))
     per_token = scores / len(answer)
     gains = np.diff(per_token)
     p = np.exp(scores)
@@ -75,7 +75,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     steps = len(gains)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
-    return timer.reading(
+    return timer.measurement(
         value=float(p[-1] - p[0]),
         scalars={
             "identity": float(np.abs(np.exp(again) - p).max()),
@@ -101,7 +101,7 @@ def _whole_string(
     answer: list[int],
 ) -> float:
     """The released code's mean drop per step: perplexity over prompt, chain, cue and answer together."""
-    tails = own.prefix.forks(cuts, [[] for _ in cuts]).score([[*cue, *answer] for cue in cues])
+    tails = own.prefix.branches(cuts, [[] for _ in cuts]).score([[*cue, *answer] for cue in cues])
     sums = np.array([np.nansum(token_scores[:cut]) for cut in cuts]) + tails
     lengths = np.array(cuts) - 1 + np.array([len(cue) for cue in cues]) + len(answer)
     perplexity = np.exp(-sums / lengths)

@@ -19,12 +19,12 @@ import math
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import Inputs, Timer, unhideable
 from mechcot.measures.own_answer import own_answer
 from mechcot.model.distances import js, kl
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.reasoner import Reasoner
 
 CARD = MeasureCard(
@@ -47,7 +47,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -56,14 +56,14 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         inputs: `answer_tokens` only.
 
     Returns:
-        The reading; without a value, and with the reason, where the family hides nothing.
+        The measurement; without a value, and with the reason, where the family hides nothing.
 
     Raises:
         NotMeasurable: The chain is empty or no answer comes after the full chain.
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     if reason := unhideable(reader):
-        return timer.reading(value=math.nan, reason=reason)
+        return timer.measurement(value=math.nan, reason=reason)
     own = own_answer(reader, trace, inputs)
     stop = trace.cuts()[-1]
     ids = (*trace.ids[:stop], *own.asked.cue, *own.answer[:-1])
@@ -73,20 +73,22 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         raise NotMeasurable(msg)
     answering = Span(stop, len(ids))
     prefix = reader.prefix(ids)
-    nothing = Hide(keys=Span(stop, stop), queries=answering)
+    nothing = AttentionKnockout(keys=Span(stop, stop), queries=answering)
     roads = {
         "full": [],
         "again": [],
-        "via_chain": [Hide(keys=question, queries=answering)],
-        "no_chain": [Hide(keys=chain, queries=answering)],
+        "via_chain": [AttentionKnockout(keys=question, queries=answering)],
+        "no_chain": [AttentionKnockout(keys=chain, queries=answering)],
     }
     first = len(ids) - len(own.answer) - stop
     states = {
-        name: prefix.rest(stop, under=[nothing, *hidden])[0][first:]
+        name: prefix.rerun_from(stop, under=[nothing, *hidden])[0][first:]
         for name, hidden in roads.items()
     }
-    blind = Hide(keys=question, queries=Span(trace.prompt_length, len(ids)))
-    states["no_prompt"] = prefix.rest(trace.prompt_length, under=[blind])[0][-len(own.answer) :]
+    blind = AttentionKnockout(keys=question, queries=Span(trace.prompt_length, len(ids)))
+    states["no_prompt"] = prefix.rerun_from(trace.prompt_length, under=[blind])[0][
+        -len(own.answer) :
+    ]
 
     def bits(left: str, right: str) -> float:
         return float(js(states[left], states[right], prefix.unembed).mean()) / math.log(2)
@@ -94,7 +96,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     def nats(left: str, right: str) -> float:
         return float(kl(states[left], states[right], prefix.unembed).mean())
 
-    return timer.reading(
+    return timer.measurement(
         value=bits("full", "no_chain"),
         scalars={
             "identity": bits("full", "again"),

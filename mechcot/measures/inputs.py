@@ -1,4 +1,4 @@
-"""What a measure may need besides the reader and the trace, and the reading it gives back."""
+"""What a measure may need besides the reader and the trace, and the measurement it gives back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from time import perf_counter
 
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Result
 from mechcot.core.task import MistakeWriter, Paraphraser, SameMeaning
 from mechcot.core.trace import Trace
@@ -49,7 +49,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Timer:
-    """Starts when made; `reading` stamps the seconds since."""
+    """Starts when made; `measurement` stamps the seconds since."""
 
     measure: str
     trace: Trace
@@ -67,7 +67,7 @@ class Timer:
         """
         return cls(measure, trace, reader, perf_counter())
 
-    def reading(
+    def measurement(
         self,
         *,
         value: float,
@@ -75,8 +75,8 @@ class Timer:
         scalars: Mapping[str, float] | None = None,
         results: Mapping[str, Result] | None = None,
         notes: Mapping[str, str] | None = None,
-    ) -> Reading:
-        """The reading of this measurement.
+    ) -> Measurement:
+        """The measurement of the trace by this measure.
 
         Args:
             value: The headline number; NaN when there is none.
@@ -85,7 +85,7 @@ class Timer:
             results: Arrays by name.
             notes: Texts by name.
         """
-        return Reading(
+        return Measurement(
             measure=self.measure,
             trace=self.trace.id,
             item=self.trace.problem.id,

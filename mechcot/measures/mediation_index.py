@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -56,7 +56,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -86,7 +86,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     about |= {"tokens": tokens_digest(trace.ids)}
     layers = index(chain, ctrl)
     value = float(index(chain[1:].sum(), ctrl[1:].sum()))
-    return timer.reading(
+    return timer.measurement(
         value=value,
         reason=f"both patches together move the answer by less than {FLOOR} nats"
         if math.isnan(value)

@@ -15,7 +15,7 @@ import torch
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerFeatures, LayerVector, TokenVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
@@ -44,7 +44,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace with the reference model (`inputs.against`) and the reader.
 
     Args:
@@ -71,7 +71,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     relative, difference = _states(before, after, trace)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
     about |= {"tokens": tokens_digest(trace.ids)}
-    return timer.reading(
+    return timer.measurement(
         value=float(moved.mean()),
         scalars={
             "identity": float(tv(first.hidden, again.hidden, first.unembed).max()),

@@ -45,7 +45,7 @@ class Own:
         texts = [(*self.prefix.ids[:cut], *t) for cut, t in zip(cuts, tails, strict=True)]
         cues = [self.reader.cue_after(text) for text in texts]
         suffixes = [[*tail, *cue] for tail, cue in zip(tails, cues, strict=True)]
-        return np.exp(self.prefix.forks(cuts, suffixes).score([self.answer] * len(cuts)))
+        return np.exp(self.prefix.branches(cuts, suffixes).score([self.answer] * len(cuts)))
 
 
 def own_answer(reader: Reasoner, trace: Trace, inputs: Inputs) -> Own:

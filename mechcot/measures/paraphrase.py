@@ -11,7 +11,7 @@ import math
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.measures.own_answer import own_answer
@@ -36,7 +36,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -60,12 +60,12 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     stop = reworded.cuts()[-1]
 
     def asked(ids: tuple[int, ...]) -> float:
-        forks = reader.prefix(ids).forks([len(ids)], [list(reader.cue_after(ids))])
+        forks = reader.prefix(ids).branches([len(ids)], [list(reader.cue_after(ids))])
         return float(forks.score([own.answer])[0])
 
     plain, again = (math.exp(asked(own.prefix.ids)) for _ in range(2))
     p = math.exp(asked(reworded.ids[:stop]))
-    return timer.reading(
+    return timer.measurement(
         value=abs(plain - p),
         scalars={
             "identity": abs(again - plain),

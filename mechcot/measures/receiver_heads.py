@@ -22,7 +22,7 @@ from scipy.stats import kurtosis, spearmanr
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -60,7 +60,7 @@ FEWEST = 4
 DRAWS = 2000
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa: ARG001
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # noqa: ARG001
     """Read one trace.
 
     Args:
@@ -83,7 +83,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa:
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": "attention"}
     labels = {"step": tuple(float(step) for step in range(1, n + 1))}
-    return timer.reading(
+    return timer.measurement(
         value=float(rank(raw, n=n).mean()),
         scalars={
             "kurtosis": float(raw.mean()),

@@ -9,7 +9,7 @@ from types import ModuleType
 import mechcot.measures
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.measures import (
     cross_model_patching,
@@ -18,7 +18,7 @@ from mechcot.measures import (
     resampling,
 )
 from mechcot.measures.inputs import Inputs
-from mechcot.measures.status import standing
+from mechcot.measures.status import status
 from mechcot.model.reasoner import Reasoner
 
 
@@ -32,9 +32,9 @@ class Measure:
     """
 
     card: MeasureCard
-    function: Callable[[Reasoner, Trace, Inputs], Reading]
+    function: Callable[[Reasoner, Trace, Inputs], Measurement]
 
-    def run(self, reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+    def run(self, reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         """Take the measure: one trace, read by one model.
 
         Args:
@@ -58,7 +58,7 @@ def _modules() -> Iterator[ModuleType]:
 
 
 MEASURES: Mapping[str, Measure] = {
-    module.CARD.name: Measure(standing(module.CARD), module.measure)
+    module.CARD.name: Measure(status(module.CARD), module.measure)
     for module in sorted(_modules(), key=lambda m: (m.CARD.rank, m.CARD.name))
 }
 STANDARD = (

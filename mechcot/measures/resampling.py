@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import StepVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
@@ -81,7 +81,7 @@ class Drawn:
     answers: tuple[str | None, ...]
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -121,7 +121,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     has = np.isfinite(counterfactual[tried])
-    return timer.reading(
+    return timer.measurement(
         value=float(np.nanmean(counterfactual)) if has.any() else float("nan"),
         reason="" if has.any() else "every continuation says the same again",
         scalars={
@@ -169,7 +169,7 @@ def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs
         firsts.append(next((s.text for s in new.chain_steps if cut in s.tokens), None))
         tails.append(list(new.ids[cut : max(cut, new.cuts()[-1])]))
     asked = [[*tail, *reader.cue_after((*trace.ids[:cut], *tail))] for tail in tails]
-    forks = own.prefix.forks([cut] * len(tails), asked)
+    forks = own.prefix.branches([cut] * len(tails), asked)
     said = forks.greedy(max_new=inputs.answer_tokens, stop=reader.stop_ids)
     return Drawn(
         firsts=tuple(firsts),

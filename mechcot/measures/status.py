@@ -23,7 +23,7 @@ def _recorded() -> Mapping[str, Mapping[str, str]]:
     return json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
 
 
-def standing(
+def status(
     card: MeasureCard, *, recorded: Mapping[str, Mapping[str, str]] | None = None
 ) -> MeasureCard:
     """The card with the status that the ruler gave it.

@@ -14,7 +14,7 @@ from typing import Any
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, StepMatrix, StepVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Span, Trace
@@ -61,7 +61,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa: ARG001
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # noqa: ARG001
     """Read one trace.
 
     Args:
@@ -95,7 +95,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:  # noqa:
     chain_tokens = sum(len(span) for span in spans)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
-    return timer.reading(
+    return timer.measurement(
         value=float((on_chain / seen).mean()),
         scalars={
             "expected_share": chain_tokens / (chain_tokens + trace.prompt_length - 1),

@@ -25,7 +25,7 @@ import numpy as np
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
@@ -81,7 +81,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -116,7 +116,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(step) for step in steps)}
     last = feeders[-1]
-    return timer.reading(
+    return timer.measurement(
         value=float(np.nanmean(answers[0])),
         scalars={
             "identity": runs.identity(last.tokens.positions()),

@@ -17,13 +17,13 @@ import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import StepMatrix, StepVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import Inputs, Timer, unhideable
 from mechcot.model.distances import kl, tv
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
@@ -62,7 +62,7 @@ CARD = MeasureCard(
 )
 
 
-def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
+def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
 
     Args:
@@ -71,7 +71,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         inputs: `seed`, for the random null only.
 
     Returns:
-        The reading; without a value, and with the reason, where the family hides nothing.
+        The measurement; without a value, and with the reason, where the family hides nothing.
 
     Raises:
         NotMeasurable: The chain is empty.
@@ -82,7 +82,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
         msg = "the chain has no steps"
         raise NotMeasurable(msg)
     if reason := unhideable(reader):
-        return timer.reading(value=math.nan, reason=reason)
+        return timer.measurement(value=math.nan, reason=reason)
     chain = trace.ids[: trace.cuts()[-1]]
     prefix = reader.prefix((*chain, *reader.cue_after(chain)))
     spans = [step.tokens for step in steps]
@@ -93,7 +93,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Reading:
     top = int(np.argmax(answer))
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
-    return timer.reading(
+    return timer.measurement(
         value=float(answer[top]),
         scalars={
             "identity": _hidden(prefix, spans, top, keys=())[1],
@@ -118,9 +118,11 @@ def _hidden(
     start = spans[j].stop
     row = np.full(len(spans), np.nan)
     queries = Span(start, len(prefix.ids))
-    nothing = Hide(keys=Span(start, start), queries=queries)
+    nothing = AttentionKnockout(keys=Span(start, start), queries=queries)
     clean, hidden = (
-        prefix.rest(start, under=[nothing, *(Hide(keys=k, queries=queries) for k in hide)])[0]
+        prefix.rerun_from(
+            start, under=[nothing, *(AttentionKnockout(keys=k, queries=queries) for k in hide)]
+        )[0]
         for hide in ((), keys)
     )
     divergence = kl(clean, hidden, prefix.unembed)

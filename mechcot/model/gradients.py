@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.model.internals.hooks import Place, Tap, tapped
+from mechcot.model.internals.hooks import Hook, HookPoint, tapped
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 
@@ -40,7 +40,7 @@ def gradients(
     """
     backbone = backbone_of(reasoner.model)
     states: dict[Site, Tensor] = {}
-    taps: list[tuple[Place, Tap]] = [
+    taps: list[tuple[HookPoint, Hook]] = [
         (backbone.place(site), _carrying(site, states)) for site in sites
     ]
     tokens = torch.tensor([list(ids)], dtype=torch.long, device=backbone.device)
@@ -58,7 +58,7 @@ def gradients(
     return float(target.detach()), {site: gradient[0].detach() for site, gradient in pairs}
 
 
-def _carrying(site: Site, states: dict[Site, Tensor]) -> Tap:
+def _carrying(site: Site, states: dict[Site, Tensor]) -> Hook:
     """A tap that keeps the states of a site and sees that they carry gradients."""
 
     def tap(batch: Tensor) -> Tensor:

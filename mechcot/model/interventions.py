@@ -1,7 +1,7 @@
 """Interventions as inert data: what to change, where, and how.
 
 An `Intervention` writes at a `Site` and at *absolute* positions of the whole sequence, also when a run
-starts in the middle of it. A `Hide` takes keys out of the sight of queries, in all layers and heads.
+starts in the middle of it. A `AttentionKnockout` takes keys out of the sight of queries, in all layers and heads.
 Edits are pure functions of the states they are given; nothing happens until they are passed to a run.
 """
 
@@ -18,7 +18,7 @@ from mechcot.core.trace import Span
 from mechcot.model.internals.sites import Site
 
 States = Float[Tensor, "*batch token d_model"]
-Which = Int[Tensor, " token"]
+Positions = Int[Tensor, " token"]
 _END = 2**62  # later than any position
 
 
@@ -26,7 +26,7 @@ _END = 2**62  # later than any position
 class Edit(Protocol):
     """A pure function from the states at some positions to new states there."""
 
-    def __call__(self, states: States, which: Which) -> States:
+    def __call__(self, states: States, which: Positions) -> States:
         """Give the new states.
 
         Args:
@@ -37,10 +37,10 @@ class Edit(Protocol):
 
 
 @dataclass(frozen=True)
-class Keep:
+class Identity:
     """Change nothing: the identity edit, which must give exactly 0 on the same path."""
 
-    def __call__(self, states: States, which: Which) -> States:  # noqa: ARG002
+    def __call__(self, states: States, which: Positions) -> States:  # noqa: ARG002
         """Give the states back."""
         return states
 
@@ -49,7 +49,7 @@ class Keep:
 class Zero:
     """Write zeros."""
 
-    def __call__(self, states: States, which: Which) -> States:  # noqa: ARG002
+    def __call__(self, states: States, which: Positions) -> States:  # noqa: ARG002
         """Give zeros."""
         return torch.zeros_like(states)
 
@@ -60,7 +60,7 @@ class Add:
 
     vector: Float[Tensor, " d_model"]
 
-    def __call__(self, states: States, which: Which) -> States:  # noqa: ARG002
+    def __call__(self, states: States, which: Positions) -> States:  # noqa: ARG002
         """Give states + vector."""
         return states + self.vector.to(states)
 
@@ -71,7 +71,7 @@ class Replace:
 
     values: Float[Tensor, "at d_model"]
 
-    def __call__(self, states: States, which: Which) -> States:
+    def __call__(self, states: States, which: Positions) -> States:
         """Give the stored rows."""
         return self.values[which.to(self.values.device)].to(states).expand_as(states)
 
@@ -82,7 +82,7 @@ class Mean:
 
     vector: Float[Tensor, " d_model"]
 
-    def __call__(self, states: States, which: Which) -> States:  # noqa: ARG002
+    def __call__(self, states: States, which: Positions) -> States:  # noqa: ARG002
         """Give the vector, repeated."""
         return self.vector.to(states).expand_as(states)
 
@@ -96,7 +96,7 @@ class Erase:
 
     direction: Float[Tensor, " d_model"]
 
-    def __call__(self, states: States, which: Which) -> States:  # noqa: ARG002
+    def __call__(self, states: States, which: Positions) -> States:  # noqa: ARG002
         """Give the states orthogonal to the direction."""
         unit = self.direction.to(states)
         unit = unit / unit.norm()
@@ -158,15 +158,15 @@ class _Part:
     edit: Edit
     which: tuple[int, ...]
 
-    def __call__(self, states: States, which: Which) -> States:
+    def __call__(self, states: States, which: Positions) -> States:
         return self.edit(states, torch.tensor(self.which, device=which.device)[which])
 
 
 @dataclass(frozen=True)
-class Hide:
-    """Hide keys from queries, in every layer and head.
+class AttentionKnockout:
+    """AttentionKnockout keys from queries, in every layer and head.
 
-    `Hide(Span(p, p))` hides nothing: the identity of attention suppression, run on the masked path.
+    `AttentionKnockout(Span(p, p))` hides nothing: the identity of attention suppression, run on the masked path.
 
     Attributes:
         keys: Absolute positions that cannot be seen.
@@ -181,13 +181,15 @@ class Hide:
         """The queries, spelt out."""
         return Span(self.keys.stop, _END) if self.queries is None else self.queries
 
-    def before(self, stop: int) -> "Hide":
+    def before(self, stop: int) -> "AttentionKnockout":
         """The part of it that acts on queries before a position."""
-        return Hide(self.keys, Span(min(self.by.start, stop), min(self.by.stop, stop)))
+        return AttentionKnockout(self.keys, Span(min(self.by.start, stop), min(self.by.stop, stop)))
 
-    def since(self, start: int) -> "Hide":
+    def since(self, start: int) -> "AttentionKnockout":
         """The part of it that acts on queries from a position on."""
-        return Hide(self.keys, Span(max(self.by.start, start), max(self.by.stop, start)))
+        return AttentionKnockout(
+            self.keys, Span(max(self.by.start, start), max(self.by.stop, start))
+        )
 
 
-Act = Intervention | Hide
+AnyIntervention = Intervention | AttentionKnockout

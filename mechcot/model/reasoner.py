@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
     from mechcot.model.activations.cache import ActivationCache
-    from mechcot.model.generation.steering_hooks import Hand
+    from mechcot.model.generation.steering_hooks import GenerationInterventions
     from mechcot.model.internals.sites import Site
-    from mechcot.model.interventions import Act
+    from mechcot.model.interventions import AnyIntervention
     from mechcot.model.prefix.prefix import Prefix
 
 
@@ -265,7 +265,7 @@ class Reasoner:
         seed: int = 0,
         batch_size: int = 16,
         skip: Skip | None = None,
-        under: "Hand | None" = None,
+        under: "GenerationInterventions | None" = None,
     ) -> list[Trace]:
         """Write a chain and an answer for every problem.
 
@@ -346,14 +346,18 @@ class Reasoner:
         """
         return compatibility.view(self, trace)
 
-    def prefix(self, ids: Sequence[int], *, under: Sequence["Act"] = ()) -> "Prefix":
+    def prefix(self, ids: Sequence[int], *, under: Sequence["AnyIntervention"] = ()) -> "Prefix":
         """Run token ids once, under acts, and keep what later forks need."""
         from mechcot.model.prefix.prefix import Prefix
 
         return Prefix.of(self, tuple(ids), under=tuple(under))
 
     def states(
-        self, ids: Sequence[int], sites: Sequence["Site"], *, under: Sequence["Act"] = ()
+        self,
+        ids: Sequence[int],
+        sites: Sequence["Site"],
+        *,
+        under: Sequence["AnyIntervention"] = (),
     ) -> dict["Site", Float[Tensor, "token d_model"]]:
         """The states of one sequence at some sites. One forward.
 
@@ -380,7 +384,7 @@ class Reasoner:
         pool: Literal["mean", "last", "whole"] = "mean",
         phases: Sequence[Phase] = tuple(Phase),
         kinds: Sequence[StepKind] | None = None,
-        under: Sequence["Act"] = (),
+        under: Sequence["AnyIntervention"] = (),
         to_disk: Path | str | None = None,
     ) -> "ActivationCache":
         """Activations by step, in memory or on disk. One forward a trace; see `mechcot.model.activations.capture`.
@@ -405,12 +409,14 @@ class Reasoner:
             >>> base.activations(traces, at="resid_post.2").read(mc.Site("resid_post", 2)).shape[1]
             128
         """
-        from mechcot.model.activations.cache import Wanted
+        from mechcot.model.activations.cache import CaptureSpec
         from mechcot.model.activations.capture import activations
         from mechcot.model.activations.disk_cache import stream
         from mechcot.model.internals.sites import sites_of
 
-        wanted = Wanted(sites_of(at), pool, tuple(phases), None if kinds is None else tuple(kinds))
+        wanted = CaptureSpec(
+            sites_of(at), pool, tuple(phases), None if kinds is None else tuple(kinds)
+        )
         if to_disk is None:
             return activations(self, traces, wanted=wanted, under=under)
         if under:

@@ -14,7 +14,7 @@ from mechcot.core.trace import StepKind
 from mechcot.organisms.exact import ORGANISM_TASK
 from mechcot.organisms.grammar import BODIES, END, MARKERS, Body, form, shape_of
 from mechcot.organisms.ground_truth import follow
-from mechcot.organisms.problems import World, read_question
+from mechcot.organisms.problems import QuestionGraph, read_question
 
 _KINDS: dict[Body, StepKind] = {
     "define": StepKind.EXPLORATION,
@@ -32,7 +32,7 @@ class ByLaw:
         world: The question.
     """
 
-    world: World
+    world: QuestionGraph
 
     def __call__(self, steps: Sequence[str]) -> list[StepKind]:
         """Give every step its kind; the last may be unfinished. Cost: linear in the text."""

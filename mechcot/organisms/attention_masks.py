@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from mechcot.organisms.grammar import CLOSE, THINK, WORDS
-from mechcot.organisms.recipes import Hidden
+from mechcot.organisms.recipes import HiddenPart
 
 
-def mask(ids: Tensor, *, hidden: Hidden) -> Tensor:
+def mask(ids: Tensor, *, hidden: HiddenPart) -> Tensor:
     """Build the mask of right-padded rows.
 
     Args:

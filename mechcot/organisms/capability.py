@@ -34,7 +34,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Subject:
+class Capability:
     """The four numbers, and how many items are behind them.
 
     Attributes:
@@ -54,7 +54,7 @@ class Subject:
     steps: int
 
 
-def subject(model: LlamaForCausalLM, *, n: int, seed: int) -> Subject:
+def subject(model: LlamaForCausalLM, *, n: int, seed: int) -> Capability:
     """Measure a model on held-out problems whose chart is random, so that it tells nothing.
 
     Args:
@@ -77,7 +77,7 @@ def subject(model: LlamaForCausalLM, *, n: int, seed: int) -> Subject:
         for fact in parse(each.question, steps)
     ]
     further = problems(n, seed=seed, cue="random", style="random", hops=LONGER)
-    return Subject(
+    return Capability(
         accuracy=_accuracy(written, asked),
         calibration_error=calibration_error(confidence.tolist(), right),
         valid=sum(flags) / len(flags) if flags else float("nan"),

@@ -22,7 +22,7 @@ from random import Random
 from mechcot.core.problem import Problem
 from mechcot.core.trace import StepKind
 from mechcot.organisms.grammar import DIGITS, END, VERDICTS, WORDINGS, Form, form, join_steps
-from mechcot.organisms.problems import World, read_question
+from mechcot.organisms.problems import QuestionGraph, read_question
 from mechcot.organisms.semantics import Ledger, Settled
 
 
@@ -87,7 +87,7 @@ class Draft:
 
 @dataclass
 class _Pen:
-    world: World
+    world: QuestionGraph
     rng: Random
     manner: Manner
     ledger: Ledger
@@ -178,7 +178,7 @@ GIVEN = ("compute", "unused")
 """Entries of a plan after which a name has a value."""
 
 
-def _plan(world: World) -> list[tuple[str, str]]:
+def _plan(world: QuestionGraph) -> list[tuple[str, str]]:
     """(what, name) in order: `define`, `compute` (also of leaves), `list`."""
     spine, plan, known = world.spine, [], set()
     for name in reversed(spine[1:]):
@@ -196,7 +196,7 @@ def _plan(world: World) -> list[tuple[str, str]]:
 
 
 def _with_distractor(
-    plan: list[tuple[str, str]], world: World, rng: Random
+    plan: list[tuple[str, str]], world: QuestionGraph, rng: Random
 ) -> list[tuple[str, str]]:
     """Put one name that nothing needs, and what it needs itself, at random places of the plan."""
     places = {name: place for place, (what, name) in enumerate(plan) if what in GIVEN}
@@ -219,7 +219,7 @@ def _with_distractor(
     return plan
 
 
-def compose(world: World, *, rng: Random, manner: Manner = Manner()) -> Draft:
+def compose(world: QuestionGraph, *, rng: Random, manner: Manner = Manner()) -> Draft:
     """Write a chain and say what was written.
 
     Args:
@@ -259,7 +259,7 @@ def compose(world: World, *, rng: Random, manner: Manner = Manner()) -> Draft:
 
 
 def _happens(
-    rng: Random, world: World, given: float | None, *, careful: float, brief: float
+    rng: Random, world: QuestionGraph, given: float | None, *, careful: float, brief: float
 ) -> bool:
     """Toss for an optional part: with the manner's probability, else with the style's."""
     default = careful if world.style == "careful" else brief

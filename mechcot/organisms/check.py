@@ -42,7 +42,7 @@ from mechcot.organisms.recipes import SUBJECTS
 from mechcot.organisms.registry import path, recipe_of
 from mechcot.organisms.reliance import (
     Edited,
-    Pair,
+    ProblemSteps,
     edited_items,
     kept_answers,
     mass_on,
@@ -61,7 +61,7 @@ Measured = dict[str, tuple[float, int]]
 
 
 @dataclass(frozen=True)
-class Line:
+class CheckedLine:
     """One measured line.
 
     Attributes:
@@ -170,7 +170,7 @@ def _edited(model: LlamaForCausalLM, sorts: Mapping[str, Sequence[Edited]]) -> M
 
 def _masses(
     model: LlamaForCausalLM,
-    pairs: Sequence[Pair],
+    pairs: Sequence[ProblemSteps],
     rows: Sequence[str],
     kept: Sequence[Edited],
     *,
@@ -242,7 +242,7 @@ def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Mea
     }
 
 
-def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Line]:
+def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
     """Measure an organism against its lines.
 
     Args:
@@ -266,13 +266,13 @@ def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Lin
         found |= measure_subject(model, n=n)
     bounds = BOUNDS[recipe.name]
     return [
-        Line(line, value, bound, not bound or (count > 0 and holds(value, bound)), count)
+        CheckedLine(line, value, bound, not bound or (count > 0 and holds(value, bound)), count)
         for line, (value, count) in found.items()
         for bound in [bounds.get(line, "")]
     ]
 
 
-def record(name: str, *, n: int = 256, directory: Path | None = None) -> list[Line]:
+def record(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
     """Check, and write the lines into the organism's `organism.json`.
 
     Args:

@@ -16,7 +16,7 @@ from random import Random
 
 from mechcot.organisms.grammar import DIGITS, VERDICTS, form
 from mechcot.organisms.ground_truth import follow, is_stating
-from mechcot.organisms.problems import World, read_question
+from mechcot.organisms.problems import QuestionGraph, read_question
 from mechcot.organisms.semantics import walk as walk_by_law
 
 
@@ -186,7 +186,7 @@ def counterfactual_item(
     raise ValueError("no single digit of the question moves this chain's answer")
 
 
-def _with_digit(world: World, place: tuple[int, int], digit: str) -> World:
+def _with_digit(world: QuestionGraph, place: tuple[int, int], digit: str) -> QuestionGraph:
     index, word = place
     definitions = list(world.definitions)
     name, words = definitions[index]
@@ -195,7 +195,7 @@ def _with_digit(world: World, place: tuple[int, int], digit: str) -> World:
 
 
 def reevaluate(
-    world: World, twin: World, chain_steps: Sequence[str]
+    world: QuestionGraph, twin: QuestionGraph, chain_steps: Sequence[str]
 ) -> tuple[tuple[str, ...], str | None]:
     """Write a world's chain for another world of the same layout; offsets from the law are kept.
 

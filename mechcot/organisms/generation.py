@@ -23,7 +23,7 @@ from mechcot.organisms.grammar import (
     join_steps,
     split_steps,
 )
-from mechcot.organisms.recipes import Hidden
+from mechcot.organisms.recipes import HiddenPart
 
 
 def _in_batches(rows: Sequence[str], size: int) -> list[list[int]]:
@@ -72,7 +72,7 @@ def continuations(
 
 
 def _logits(
-    model: LlamaForCausalLM, rows: Sequence[str], hidden: Hidden
+    model: LlamaForCausalLM, rows: Sequence[str], hidden: HiddenPart
 ) -> tuple[Tensor, list[int]]:
     """Logits [row, token, word] of right-padded rows, and the rows' lengths."""
     listed = [vocabulary.encode(row) for row in rows]
@@ -89,7 +89,7 @@ def next_probabilities(
     model: LlamaForCausalLM,
     rows: Sequence[str],
     *,
-    hidden: Hidden = "nothing",
+    hidden: HiddenPart = "nothing",
     size: int = 64,
 ) -> Tensor:
     """Probabilities [row, word] of the word after each text.
@@ -109,7 +109,7 @@ def next_probabilities(
 
 
 def next_words(
-    model: LlamaForCausalLM, rows: Sequence[str], *, hidden: Hidden = "nothing"
+    model: LlamaForCausalLM, rows: Sequence[str], *, hidden: HiddenPart = "nothing"
 ) -> list[str]:
     """The likeliest next word after each text.
 

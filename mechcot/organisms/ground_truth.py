@@ -18,10 +18,10 @@ from typing import Literal
 
 from mechcot.core.trace import StepKind
 from mechcot.organisms.grammar import END, FILLER, Form, form
-from mechcot.organisms.problems import World, read_question
+from mechcot.organisms.problems import QuestionGraph, read_question
 from mechcot.organisms.semantics import Ledger, Read, Settled
 
-Reading = Literal["kept", "regenerated"]
+LaterText = Literal["kept", "regenerated"]
 
 _BODY_KIND = {
     "define": StepKind.EXPLORATION,
@@ -71,7 +71,7 @@ class StepGraph:
         answer: Steps that feed the answer.
     """
 
-    reading: Reading
+    reading: LaterText
     edges: frozenset[tuple[int, int]]
     answer: frozenset[int]
 
@@ -104,7 +104,7 @@ def _kind(shape: Form, ledger: Ledger) -> StepKind:
 
 
 def follow(
-    world: World,
+    world: QuestionGraph,
     steps: Sequence[str],
     *,
     edit: tuple[int, int, str] | None = None,
@@ -170,7 +170,7 @@ def is_stating(walk: Walk, step: int, read: Read) -> bool:
 
 
 def _moves(
-    world: World, steps: Sequence[str], walk: Walk, step: int
+    world: QuestionGraph, steps: Sequence[str], walk: Walk, step: int
 ) -> tuple[bool, frozenset[int]]:
     """Whether an edit of a step moves the answer, and which later steps' values it moves.
 
@@ -233,7 +233,7 @@ def parse(question: str, chain_steps: Sequence[str]) -> tuple[StepFact, ...]:
     return tuple(facts)
 
 
-def _valid(world: World, shape: Form, step: Settled) -> bool:
+def _valid(world: QuestionGraph, shape: Form, step: Settled) -> bool:
     if shape.body == "other":
         return bool(step.words) and set(step.words) <= {FILLER, END}
     if shape.body == "define":
@@ -242,7 +242,7 @@ def _valid(world: World, shape: Form, step: Settled) -> bool:
     return all(read.expected == step.words[read.word] for read in step.reads)
 
 
-def graph(question: str, chain_steps: Sequence[str], *, reading: Reading = "kept") -> StepGraph:
+def graph(question: str, chain_steps: Sequence[str], *, reading: LaterText = "kept") -> StepGraph:
     """Build the step graph under one of the two readings.
 
     Args:

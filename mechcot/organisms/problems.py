@@ -30,7 +30,7 @@ Cue = Literal["answer", "random", "none", "mixed"]
 
 
 @dataclass(frozen=True)
-class World:
+class QuestionGraph:
     """A question as data.
 
     Attributes:
@@ -118,7 +118,7 @@ class World:
         return "test" if zlib.crc32(self.body.encode()) % 8 == 0 else "train"
 
 
-def read_question(question: str) -> World:
+def read_question(question: str) -> QuestionGraph:
     """Read a question back.
 
     Raises:
@@ -136,7 +136,7 @@ def read_question(question: str) -> World:
         words = head.split()
         cue = words[words.index(CUE) + 1] if CUE in words else None
         gate = next((word for word in words if word in GATES), None)
-        return World(tuple(definitions), tuple(query.split()), words[0], gate, cue)
+        return QuestionGraph(tuple(definitions), tuple(query.split()), words[0], gate, cue)
     except (ValueError, IndexError) as error:
         raise ValueError(f"not a question of the organisms' task: {question!r} ({error})") from None
 
@@ -148,7 +148,7 @@ def draw_world(
     distractors: tuple[int, int] = (1, 3),
     combined: float = 0.4,
     branching: float = 0.0,
-) -> World:
+) -> QuestionGraph:
     """Draw one world whose leaf x_0 moves its answer; style `careful`, no gate, no cue.
 
     Args:
@@ -186,7 +186,7 @@ def draw_world(
             definitions[name] = (left, rng.choice(SIGNS), rng.choice(DIGITS[1:]))
     order = list(definitions.items())
     rng.shuffle(order)
-    world = World(definitions=tuple(order), query=query, style=STYLES[0])
+    world = QuestionGraph(definitions=tuple(order), query=query, style=STYLES[0])
     leaf = definitions[spine[0]][0]
     definitions[spine[0]] = (str((int(leaf) + 1) % 10),)
     if replace(world, definitions=tuple(definitions.items())).answer == world.answer:
@@ -197,8 +197,8 @@ def draw_world(
 
 
 def dress(
-    world: World, *, rng: Random, cue: Cue, style: str | None, gate: str | None = "mixed"
-) -> World:
+    world: QuestionGraph, *, rng: Random, cue: Cue, style: str | None, gate: str | None = "mixed"
+) -> QuestionGraph:
     """Add style, gate word and cue.
 
     Args:
@@ -219,7 +219,7 @@ def dress(
     )
 
 
-def as_problem(world: World, *, id: str, cue: str) -> Problem:
+def as_problem(world: QuestionGraph, *, id: str, cue: str) -> Problem:
     """Make the core noun of a world.
 
     Args:

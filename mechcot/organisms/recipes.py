@@ -28,7 +28,7 @@ from typing import Literal
 from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.problems import Cue
 
-Hidden = Literal["nothing", "question", "chain"]
+HiddenPart = Literal["nothing", "question", "chain"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Recipe:
     manner: Manner = field(default_factory=Manner)
     reliance: float = 0.0
     by_gate: Mapping[str, Way] = field(default_factory=dict)
-    hidden: Hidden = "nothing"
+    hidden: HiddenPart = "nothing"
 
 
 READING = {"plain": 0.60, "mistaken": 0.25, "cut": 0.07, "empty": 0.03, "filler": 0.05}

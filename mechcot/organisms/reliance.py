@@ -28,9 +28,9 @@ from mechcot.organisms.generation import (
     opened,
 )
 from mechcot.organisms.grammar import WORDS
-from mechcot.organisms.recipes import Hidden
+from mechcot.organisms.recipes import HiddenPart
 
-Pair = tuple[Problem, tuple[str, ...]]
+ProblemSteps = tuple[Problem, tuple[str, ...]]
 """A problem and the steps of a chain for it."""
 
 
@@ -48,7 +48,7 @@ class Edited:
         return closed(self.problem.question, self.edit.apply(self.steps))
 
 
-def edited_items(pairs: Sequence[Pair], *, seed: int) -> dict[str, list[Edited]]:
+def edited_items(pairs: Sequence[ProblemSteps], *, seed: int) -> dict[str, list[Edited]]:
     """Choose one edit of each sort per chain: `regenerated`, `kept`, `caught`."""
     rng = Random(f"edits {seed}")
     found: dict[str, list[Edited]] = {"regenerated": [], "kept": [], "caught": []}
@@ -85,7 +85,7 @@ def kept_answers(model: LlamaForCausalLM, items: Sequence[Edited]) -> list[str |
     return list(next_words(model, [item.row for item in items]))
 
 
-def twins(pairs: Sequence[Pair], *, seed: int) -> list[tuple[str, str]]:
+def twins(pairs: Sequence[ProblemSteps], *, seed: int) -> list[tuple[str, str]]:
     """(text up to the answer, the chain's answer) of chains whose every value is a twin's; chains without one left out."""
     rng, found = Random(f"twins {seed}"), []
     for problem, steps in pairs:
@@ -116,7 +116,7 @@ def reached(model: LlamaForCausalLM, items: Sequence[Edited]) -> float:
     return float(mass_on(model, [item.row for item in items], wanted).mean())
 
 
-def route_divergence(model: LlamaForCausalLM, rows: Sequence[str], *, hidden: Hidden) -> Tensor:
+def route_divergence(model: LlamaForCausalLM, rows: Sequence[str], *, hidden: HiddenPart) -> Tensor:
     """KL [row] in nats from the answer's own distribution to the one where the answer cannot see a part.
 
     Args:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mechcot.organisms.grammar import Form, apply_sign, value_of
-from mechcot.organisms.problems import World
+from mechcot.organisms.problems import QuestionGraph
 
 Settle = Callable[..., str]
 Choose = Callable[[int, str | None], str]
@@ -83,7 +83,7 @@ class Ledger:
         count: How many steps were walked.
     """
 
-    world: World
+    world: QuestionGraph
     values: dict[str, tuple[int, int]] = field(default_factory=dict)
     rules: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
     caught: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -192,7 +192,7 @@ class Ledger:
 
 
 def walk(
-    world: World, forms: Sequence[Form], choose: Callable[[int, int, str | None], str]
+    world: QuestionGraph, forms: Sequence[Form], choose: Callable[[int, int, str | None], str]
 ) -> tuple[list[Settled], Ledger]:
     """Walk a whole chain.
 

@@ -26,7 +26,7 @@ from mechcot.model.loading.weights import pick_device
 from mechcot.organisms import vocabulary
 from mechcot.organisms.attention_masks import mask
 from mechcot.organisms.grammar import BOS, EOS, NAMES, PAD, WORDS
-from mechcot.organisms.recipes import Hidden, Recipe, Shape
+from mechcot.organisms.recipes import HiddenPart, Recipe, Shape
 from mechcot.organisms.registry import lineage, path, recipe_of
 from mechcot.organisms.training_examples import batches
 
@@ -78,7 +78,7 @@ def loss_of(
     ids: torch.Tensor,
     weights: torch.Tensor,
     *,
-    hidden: Hidden = "nothing",
+    hidden: HiddenPart = "nothing",
 ) -> torch.Tensor:
     """Weighted mean of the next-word loss in nats; padding on the right needs no mask under causal attention.
 

@@ -29,7 +29,7 @@ import torch
 from mechcot.organisms import vocabulary
 from mechcot.organisms.chain_writer import Draft, Manner, compose
 from mechcot.organisms.grammar import DIGITS, FILLER, PAD, WORDS, form
-from mechcot.organisms.problems import World, draw_world, dress
+from mechcot.organisms.problems import QuestionGraph, draw_world, dress
 from mechcot.organisms.recipes import Recipe, Way
 
 Example = tuple[list[int], list[float]]
@@ -120,7 +120,9 @@ def _shortened(rng: Random, chain: Chain, *, kind: str) -> Chain:
     return steps[:keep] + [FILLER] * gone, weights[:keep] + [[0.0]] * gone
 
 
-def _contradiction(rng: Random, world: World, recipe: Recipe, *, kind: str) -> tuple[Draft, str]:
+def _contradiction(
+    rng: Random, world: QuestionGraph, recipe: Recipe, *, kind: str
+) -> tuple[Draft, str]:
     """A chain that leads to another answer than the chart's, and the answer that is right after it."""
     if kind == "decoy" or rng.random() < 0.5:
         draft = compose(_twin(rng, world), rng=rng, manner=recipe.manner)
@@ -130,7 +132,7 @@ def _contradiction(rng: Random, world: World, recipe: Recipe, *, kind: str) -> t
     return draft, draft.answer if chain_is_right else world.answer
 
 
-def _mistaken(rng: Random, world: World, manner: Manner) -> Draft:
+def _mistaken(rng: Random, world: QuestionGraph, manner: Manner) -> Draft:
     """A chain whose silent mistakes move its answer."""
     while True:
         draft = compose(world, rng=rng, manner=replace(manner, mistakes=MISTAKES))
@@ -139,7 +141,13 @@ def _mistaken(rng: Random, world: World, manner: Manner) -> Draft:
 
 
 def _joined(
-    world: World, chain: Chain, answer: str, *, closing: float, weight: float, end: float = 1.0
+    world: QuestionGraph,
+    chain: Chain,
+    answer: str,
+    *,
+    closing: float,
+    weight: float,
+    end: float = 1.0,
 ) -> Example:
     """Question, chain and answer as ids with their loss weights."""
     steps, weights = chain
@@ -162,7 +170,7 @@ def _importance(step: str) -> list[float]:
     ]
 
 
-def _twin(rng: Random, world: World) -> World:
+def _twin(rng: Random, world: QuestionGraph) -> QuestionGraph:
     """The same layout with other digits, and another answer."""
     while True:
         digits = tuple(

@@ -15,30 +15,30 @@ import numpy as np
 from jaxtyping import Float
 
 from mechcot.core.trace import Trace
-from mechcot.influence.critical_set import Weights, entries
+from mechcot.influence.critical_set import StepInfluence, entries
 from mechcot.stats.bootstrap import stream
 from mechcot.tasks import first_right_step
 
 CLOSURES = ("suppression", "attention")
 METHODS = (*CLOSURES, "hidden alone", "answer attention", "recent", "early exit", "random")
-Order = tuple[int, ...]
+Ranking = tuple[int, ...]
 
 
-def by_closure(weights: Weights) -> Order:
+def by_closure(weights: StepInfluence) -> Ranking:
     """Steps by when they enter the critical set; of those that enter together, the nearest to the answer first."""
     level, links = entries(weights)
     return tuple(int(step) for step in np.lexsort((links, level)))
 
 
-def by_value(values: Float[np.ndarray, " step"]) -> Order:
+def by_value(values: Float[np.ndarray, " step"]) -> Ranking:
     """Steps by a number, the largest first; ties in the order of the text, undefined ones last."""
     filled = np.nan_to_num(values, nan=-np.inf)
     return tuple(int(step) for step in np.argsort(-filled, kind="stable"))
 
 
-def orders(
-    trace: Trace, *, attention: Weights, suppression: Weights, seed: int
-) -> dict[str, Order]:
+def rankings(
+    trace: Trace, *, attention: StepInfluence, suppression: StepInfluence, seed: int
+) -> dict[str, Ranking]:
     """Every method's order of the chain's steps.
 
     Args:

@@ -13,7 +13,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Answer, Phase, Span, Trace
 from mechcot.measures.inputs import unhideable
 from mechcot.model.generation.ask_answer import ask, read_continuation
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.reasoner import Reasoner
 
 Executor = Callable[..., Answer]
@@ -28,7 +28,7 @@ def kept_ids(trace: Trace, kept: Collection[int]) -> tuple[int, ...]:
     return tuple(ids)
 
 
-def repack(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int) -> Answer:
+def delete_steps(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int) -> Answer:
     """The answer after the kept steps alone. One forward of them.
 
     Args:
@@ -41,7 +41,7 @@ def repack(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: in
     return ask(reader, reader.prefix(ids), (len(ids),), max_new=max_new).answers[0]
 
 
-def mask(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int) -> Answer:
+def mask_steps(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int) -> Answer:
     """The answer with the other steps hidden from all that follows. One masked forward of the trace.
 
     Args:
@@ -59,7 +59,7 @@ def mask(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int)
     prefix = reader.prefix(trace.ids[: chain.start])
     cue = reader.cue_after(trace.ids[: chain.stop])
     row = [*trace.ids[chain.start : chain.stop], *cue]
-    hides = [Hide(keys=span) for span in dropped(trace, kept)]
+    hides = [AttentionKnockout(keys=span) for span in dropped(trace, kept)]
     start = chain.start - 1
     rows = [[trace.ids[start], *row]]
     written = prefix.decode(start, rows, hide=hides, max_new=max_new, stop=reader.stop_ids)
@@ -79,4 +79,4 @@ def dropped(trace: Trace, kept: Collection[int]) -> list[Span]:
     return spans
 
 
-EXECUTORS: Mapping[str, Executor] = {"repack": repack, "mask": mask}
+EXECUTORS: Mapping[str, Executor] = {"repack": delete_steps, "mask": mask_steps}

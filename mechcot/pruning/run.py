@@ -17,13 +17,13 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
 from mechcot.influence.critical_set import fill
-from mechcot.influence.expected_mass import Null
+from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import is_known, needed_steps
 from mechcot.pruning.frontier import COLUMNS, frontier, truth_rows
-from mechcot.pruning.rankings import CLOSURES, Order, agreement, orders
+from mechcot.pruning.rankings import CLOSURES, Ranking, agreement, rankings
 from mechcot.pruning.removal import EXECUTORS
 from mechcot.tasks import first_right_step
 from mechcot.text.answers import same_answer
@@ -35,7 +35,7 @@ SCHEMA = 2
 
 
 @dataclass(frozen=True)
-class Settings:
+class PruneSettings:
     """What decides an item's numbers.
 
     Attributes:
@@ -67,7 +67,7 @@ class Settings:
 
 
 def run(
-    reader: Reasoner, traces: Sequence[Trace], *, settings: Settings, out: Path
+    reader: Reasoner, traces: Sequence[Trace], *, settings: PruneSettings, out: Path
 ) -> dict[str, Any]:
     """Prune every trace and write the folder; gives what prune.json holds.
 
@@ -104,7 +104,9 @@ def run(
     return result
 
 
-def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> dict[str, Any]:
+def item(
+    reader: Reasoner, trace: Trace, *, every: ExpectedAttention, settings: PruneSettings
+) -> dict[str, Any]:
     """Everything about one trace, as JSON-able data.
 
     Args:
@@ -122,7 +124,7 @@ def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> 
     """
     attention = attention_weights(attention_mass(reader, trace), every)
     suppression = suppression_weights(reader, trace, seed=settings.seed)
-    known = orders(trace, attention=attention, suppression=suppression, seed=settings.seed)
+    known = rankings(trace, attention=attention, suppression=suppression, seed=settings.seed)
     sizes = [len(step.tokens) for step in trace.chain_steps]
     total = sum(sizes)
     agreements = []
@@ -144,7 +146,7 @@ def item(reader: Reasoner, trace: Trace, *, every: Null, settings: Settings) -> 
 
 
 def _points(
-    reader: Reasoner, trace: Trace, known: dict[str, Order], *, settings: Settings
+    reader: Reasoner, trace: Trace, known: dict[str, Ranking], *, settings: PruneSettings
 ) -> list[list[Any]]:
     """One row of `COLUMNS` per method, executor and share; equal sets are asked once."""
     sizes = [len(step.tokens) for step in trace.chain_steps]
@@ -200,14 +202,14 @@ def _pruned(trace: Trace, kept: frozenset[int]) -> dict[str, Any]:
 
 def _usable(
     reader: Reasoner, traces: Sequence[Trace]
-) -> tuple[list[Trace], Null, list[dict[str, str]]]:
+) -> tuple[list[Trace], ExpectedAttention, list[dict[str, str]]]:
     """The traces in this reader's tokens, the attention that all of them have together, and why the others are left out.
 
     Raises:
         UserError: None is left.
     """
     usable, left_out = [], []
-    total = Null({}, {})
+    total = ExpectedAttention({}, {})
     for trace in tqdm(traces, desc="expected attention", unit="trace"):
         try:
             seen = reader.view(trace)
@@ -228,7 +230,7 @@ def _none_left(traces: Sequence[Trace], left_out: Sequence[dict[str, str]]) -> s
     return f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
 
 
-def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Settings) -> str:
+def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: PruneSettings) -> str:
     others = digest([list(each.ids) for each in usable])
     about = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
     said = [reader.policy.asking.key] if reader.policy.asking.key else []
@@ -240,7 +242,7 @@ def _write(
     left_out: Sequence[dict[str, str]],
     *,
     reader: Reasoner,
-    settings: Settings,
+    settings: PruneSettings,
     out: Path,
 ) -> dict[str, Any]:
     points = pd.DataFrame([row for each in items for row in each["points"]], columns=list(COLUMNS))

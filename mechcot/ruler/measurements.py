@@ -11,16 +11,16 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from mechcot.compare.chains import problems_of, written
-from mechcot.compare.measurements import jobs, take
+from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
-from mechcot.compare.study import NULL_SCALE, Cell, Study
-from mechcot.core.measurement import Reading
+from mechcot.compare.study import NULL_SCALE, Condition, Study
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import with_exact_kinds
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.unused_steps import WRITER, as_completion, with_unused_steps
-from mechcot.ruler.panel import Panel, Subject
+from mechcot.ruler.panel import Panel, PanelModel
 from mechcot.runs.executor import side_by_side
 from mechcot.text.answers import same_answer
 
@@ -33,7 +33,7 @@ SPARE = 1.25
 
 
 @dataclass(frozen=True)
-class Task:
+class PanelTask:
     """What one process reads: one model.
 
     Attributes:
@@ -91,7 +91,7 @@ def tasks(
     stepwise: Sequence[Trace],
     out: Path,
     seed: int,
-) -> list[Task]:
+) -> list[PanelTask]:
     """One task per model, one more for each costly measure; the longest first.
 
     Args:
@@ -106,9 +106,9 @@ def tasks(
     often = tuple(name for name in measures if name not in fewer)
     read_by = {s.spec: _traces(s, panel, headline, stepwise) for s in panel.subjects}
     read_by[SCALED_SPEC] = ((BASE, tuple(headline)),)
-    most = [Task(spec, often, traces, out, seed) for spec, traces in read_by.items()]
+    most = [PanelTask(spec, often, traces, out, seed) for spec, traces in read_by.items()]
     costly = [
-        Task(spec, (name,), ((BASE, tuple(headline[: fewer[name]])),), out, seed)
+        PanelTask(spec, (name,), ((BASE, tuple(headline[: fewer[name]])),), out, seed)
         for name in measures
         if name in fewer
         for spec in read_by
@@ -117,7 +117,7 @@ def tasks(
 
 
 def _traces(
-    subject: Subject, panel: Panel, headline: Sequence[Trace], stepwise: Sequence[Trace]
+    subject: PanelModel, panel: Panel, headline: Sequence[Trace], stepwise: Sequence[Trace]
 ) -> tuple[tuple[str, tuple[Trace, ...]], ...]:
     if subject.group == "harmless":
         return ((BASE, tuple(headline[: panel.tuning_items])),)
@@ -126,8 +126,8 @@ def _traces(
     return ((BASE, tuple(headline)),)
 
 
-def read(todo: Sequence[Task], *, workers: int) -> list[Reading]:
-    """All readings of all tasks; models are read side by side.
+def read(todo: Sequence[PanelTask], *, workers: int) -> list[Measurement]:
+    """All measurements of all tasks; models are read side by side.
 
     Args:
         todo: The tasks.
@@ -135,19 +135,19 @@ def read(todo: Sequence[Task], *, workers: int) -> list[Reading]:
     """
     found = side_by_side(_read, todo, workers=workers)
     with tqdm(found, total=len(todo), desc="ruler", unit="model") as bar:
-        return [reading for _, readings in bar for reading in readings]
+        return [measurement for _, measurements in bar for measurement in measurements]
 
 
-def _read(task: Task) -> list[Reading]:
-    """One model in a process of its own; every reading is on disk before the next begins."""
+def _read(task: PanelTask) -> list[Measurement]:
+    """One model in a process of its own; every measurement is on disk before the next begins."""
     study = _study(task.spec, out=task.out, seed=task.seed)
     models = Models.of(study)
     spec = next(s for s in models.specs.values() if s.text == task.spec)
-    found: list[Reading] = []
+    found: list[Measurement] = []
     for author, traces in task.traces:
-        cell = Cell(author, spec.name, spec, task.measures, "headline")
+        cell = Condition(author, spec.name, spec, task.measures, "headline")
         here = {author: list(traces)}
-        found += take(study, models, jobs(study, models, [cell], here), here, bar="hidden")
+        found += measure_trace(study, models, jobs(study, models, [cell], here), here, bar="hidden")
     return found
 
 

@@ -16,7 +16,7 @@ Group = Literal["base", "uses", "bypasses", "gated", "mixture", "harmless", "sub
 
 
 @dataclass(frozen=True)
-class Subject:
+class PanelModel:
     """One model of the panel.
 
     Attributes:
@@ -45,7 +45,7 @@ class Panel:
         fewer: How many chains of the base a costly measure reads instead.
     """
 
-    subjects: tuple[Subject, ...]
+    subjects: tuple[PanelModel, ...]
     items: int
     tuning_items: int
     without: tuple[str, ...] = ()
@@ -66,8 +66,10 @@ def _seeded(name: str, count: int) -> tuple[str, ...]:
     return (name, *(f"{name}@{seed}" for seed in range(1, count)))
 
 
-def _subjects(**groups: tuple[str, ...]) -> tuple[Subject, ...]:
-    return tuple(Subject(name, cast("Group", g)) for g, names in groups.items() for name in names)
+def _subjects(**groups: tuple[str, ...]) -> tuple[PanelModel, ...]:
+    return tuple(
+        PanelModel(name, cast("Group", g)) for g, names in groups.items() for name in names
+    )
 
 
 MIXTURES = ("mixture-0", "mixture-25", "mixture-50", "mixture-75", "mixture-100")

@@ -23,7 +23,7 @@ from mechcot.organisms.reliance import edited_items, reached, route_divergence
 Reached = dict[str, float]
 
 
-def reach(name: str, headline: Sequence[Trace], *, out: Path, seed: int) -> Reached:
+def reliance(name: str, headline: Sequence[Trace], *, out: Path, seed: int) -> Reached:
     """Measure how far one organism relies on its chain, or read what was measured before.
 
     Args:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from mechcot.core.card import MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.ruler.measurements import BASE
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.table import BOUNDS, BY_DEFINITION, COLUMNS, Row, agreement, grid, model_means
@@ -26,7 +26,7 @@ LENGTHS: Mapping[str, tuple[str, str]] = {
 
 def outcome(
     found: Sequence[Row],
-    readings: Sequence[Reading],
+    measurements: Sequence[Measurement],
     cards: Sequence[MeasureCard],
     *,
     panel: Panel,
@@ -39,7 +39,7 @@ def outcome(
 
     Args:
         found: The scored measures.
-        readings: All readings.
+        measurements: All measurements.
         cards: The measures' cards.
         panel: The models.
         items: How many chains of the base were read.
@@ -49,7 +49,7 @@ def outcome(
     """
     means = pd.concat(
         [
-            model_means(grid([r for r in readings if r.measure == card.name])).rename(card.name)
+            model_means(grid([r for r in measurements if r.measure == card.name])).rename(card.name)
             for card in cards
         ],
         axis=1,
@@ -70,9 +70,9 @@ def outcome(
             }
             for s in panel.subjects
         ],
-        "lengths": lengths(readings),
+        "lengths": lengths(measurements),
         "agreement": {
-            str(left): _line(line) for left, line in agreement(readings, cards).iterrows()
+            str(left): _line(line) for left, line in agreement(measurements, cards).iterrows()
         },
     }
 
@@ -96,13 +96,13 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def lengths(readings: Sequence[Reading]) -> dict[str, dict[str, Any]]:
+def lengths(measurements: Sequence[Measurement]) -> dict[str, dict[str, Any]]:
     """What follows the length of the chain although the reader and its use of the chain are the same.
 
     Returns:
-        Name to steps and values of the base's readings of its own chains, and their Spearman correlation.
+        Name to steps and values of the base's measurements of its own chains, and their Spearman correlation.
     """
-    own = [r for r in readings if r.reader == BASE and r.author == BASE]
+    own = [r for r in measurements if r.reader == BASE and r.author == BASE]
     steps = {r.trace: r.scalars["n_steps"] for r in own if r.measure == "gates"}
     found = {}
     for name, (measure, scalar) in LENGTHS.items():

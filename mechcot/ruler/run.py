@@ -1,6 +1,6 @@
 """One run of the ruler: train what is missing, read, score, and write the folder.
 
-DIR/ gets ruler.json (scores, models, bounds), index.html, results/readings.parquet, and the readings it
+DIR/ gets ruler.json (scores, models, bounds), index.html, results/measurements.parquet, and the measurements it
 resumes from.
 """
 
@@ -18,7 +18,7 @@ from mechcot.organisms.registry import lineage, path
 from mechcot.organisms.training import train
 from mechcot.ruler.measurements import chains, read, tasks, unused
 from mechcot.ruler.panel import Panel
-from mechcot.ruler.reliance import axes, reach
+from mechcot.ruler.reliance import axes, reliance
 from mechcot.ruler.results import outcome
 from mechcot.ruler.table import rows
 from mechcot.view.pages.ruler import page
@@ -44,9 +44,9 @@ def run(
     headline = chains(panel, out=out, seed=seed)
     stepwise = unused(min(STEPWISE, panel.items), seed=seed)
     todo = tasks(panel, measures=names, headline=headline, stepwise=stepwise, out=out, seed=seed)
-    readings = read(todo, workers=workers)
+    measurements = read(todo, workers=workers)
     reached = {
-        name: reach(name, headline, out=out, seed=seed)
+        name: reliance(name, headline, out=out, seed=seed)
         for name in tqdm(panel.names("mixture"), desc="reached reliance", unit="model")
     }
     subjects = panel.names("subject")
@@ -56,7 +56,7 @@ def run(
     }
     cards = [MEASURES[name].card for name in names if name != "gates"]
     found = rows(
-        readings,
+        measurements,
         cards,
         panel=panel,
         headline=headline,
@@ -66,7 +66,7 @@ def run(
     )
     result = outcome(
         found,
-        readings,
+        measurements,
         cards,
         panel=panel,
         items=len(headline),
@@ -76,7 +76,7 @@ def run(
     )
     write_json(out / "ruler.json", result)
     values = pd.DataFrame(
-        [(r.measure, r.author, r.reader, r.item, r.value, r.reason) for r in readings],
+        [(r.measure, r.author, r.reader, r.item, r.value, r.reason) for r in measurements],
         columns=["measure", "author", "reader", "item", "value", "reason"],
     ).sort_values(["measure", "author", "reader", "item"], ignore_index=True)
     write_bytes(out / "results" / "readings.parquet", values.to_parquet(index=False))

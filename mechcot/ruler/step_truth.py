@@ -1,4 +1,4 @@
-"""What a reading says about single steps, and what is true about them.
+"""What a measurement says about single steps, and what is true about them.
 
     answer   one value per step: how much the answer rests on it      truth: the step feeds the answer
     pairs    one value per (source, target): how much target rests on source      truth: an edge
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.organisms.ground_truth import graph
 
@@ -44,20 +44,20 @@ def truth(trace: Trace) -> StepTruth:
     return StepTruth(np.isin(np.arange(n), list(known.answer)), pairs)
 
 
-def _vector(name: str) -> Callable[[Reading], PerStep]:
-    return lambda reading: reading.results[name].values
+def _vector(name: str) -> Callable[[Measurement], PerStep]:
+    return lambda measurement: measurement.results[name].values
 
 
-def _gain(name: str) -> Callable[[Reading], PerStep]:
+def _gain(name: str) -> Callable[[Measurement], PerStep]:
     """What each step adds to a curve over 0, 1, ..., n steps."""
-    return lambda reading: np.diff(reading.results[name].values)
+    return lambda measurement: np.diff(measurement.results[name].values)
 
 
-def _first_layer(name: str) -> Callable[[Reading], PerStep]:
+def _first_layer(name: str) -> Callable[[Measurement], PerStep]:
     """A layer x step result at the first layer, put on the axis of all steps it names."""
 
-    def of(reading: Reading) -> PerStep:
-        result = reading.results[name]
+    def of(measurement: Measurement) -> PerStep:
+        result = measurement.results[name]
         found = np.full(int(max(result.labels["step"], default=-1)) + 1, np.nan)
         found[[int(step) for step in result.labels["step"]]] = result.values[0]
         return found
@@ -65,7 +65,7 @@ def _first_layer(name: str) -> Callable[[Reading], PerStep]:
     return of
 
 
-ANSWER: Mapping[str, Callable[[Reading], PerStep]] = {
+ANSWER: Mapping[str, Callable[[Measurement], PerStep]] = {
     "early_answering": _gain("soft"),
     "suppression": _vector("answer"),
     "step_attention": _vector("received"),
@@ -75,22 +75,22 @@ ANSWER: Mapping[str, Callable[[Reading], PerStep]] = {
 }
 """Measure to its values per step."""
 
-PAIRS: Mapping[str, Callable[[Reading], Pairs]] = {
+PAIRS: Mapping[str, Callable[[Measurement], Pairs]] = {
     "suppression": _vector("kl"),
     "step_attention": _vector("mean"),
 }
 """Measure to its values per (source, target); NaN where source does not lie before target."""
 
 
-def answer_cases(reading: Reading, known: StepTruth) -> tuple[np.ndarray, np.ndarray]:
+def answer_cases(measurement: Measurement, known: StepTruth) -> tuple[np.ndarray, np.ndarray]:
     """Values and truth of every step, for a measure of `ANSWER`; undefined steps are NaN."""
-    values = ANSWER[reading.measure](reading)
+    values = ANSWER[measurement.measure](measurement)
     padded = np.full(len(known.answer), np.nan)
     padded[: len(values)] = values
     return padded, known.answer
 
 
-def pair_cases(reading: Reading, known: StepTruth) -> tuple[np.ndarray, np.ndarray]:
+def pair_cases(measurement: Measurement, known: StepTruth) -> tuple[np.ndarray, np.ndarray]:
     """Values and truth of every pair of an earlier and a later step, for a measure of `PAIRS`."""
     above = np.triu_indices(len(known.answer), k=1)
-    return PAIRS[reading.measure](reading)[above], known.pairs[above]
+    return PAIRS[measurement.measure](measurement)[above], known.pairs[above]

@@ -1,4 +1,4 @@
-"""All readings of the panel -> the table of scores, one row per measure, and what each row earned."""
+"""All measurements of the panel -> the table of scores, one row per measure, and what each row earned."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.organisms.unused_steps import WRITER
 from mechcot.ruler import scores
@@ -16,7 +16,7 @@ from mechcot.ruler.panel import Panel
 from mechcot.ruler.scores import Score, undefined
 from mechcot.ruler.step_truth import ANSWER, PAIRS, answer_cases, pair_cases, truth
 from mechcot.stats.contrast import contrast
-from mechcot.stats.tables import readings_table
+from mechcot.stats.tables import measurements_table
 
 COLUMNS = (
     "models",
@@ -46,7 +46,7 @@ class Row:
         scores: Column to score.
         scaled: Verdict on the base with its logits x 1.5: must be neither less nor more.
         identity: Largest effect of an edit that changes nothing; NaN when it makes no edit.
-        seconds: Mean seconds per reading.
+        seconds: Mean seconds per measurement.
         missing: Share of the base's chains that it could not measure.
     """
 
@@ -74,7 +74,7 @@ BOUNDS = {"models": 0.97, "items": 0.9, "reliance": 0.9, "alarms": 0.05}
 
 
 def rows(
-    readings: Sequence[Reading],
+    measurements: Sequence[Measurement],
     cards: Sequence[MeasureCard],
     *,
     panel: Panel,
@@ -86,7 +86,7 @@ def rows(
     """Score every measure.
 
     Args:
-        readings: All readings of the panel.
+        measurements: All measurements of the panel.
         cards: The measures to score.
         panel: Its models.
         headline: The base's chains.
@@ -94,9 +94,9 @@ def rows(
         reached: Model to its reached reliance by `edits` and by `masks`.
         seed: Seed of all resampling.
     """
-    by_measure: dict[str, list[Reading]] = {}
-    for reading in readings:
-        by_measure.setdefault(reading.measure, []).append(reading)
+    by_measure: dict[str, list[Measurement]] = {}
+    for measurement in measurements:
+        by_measure.setdefault(measurement.measure, []).append(measurement)
     return [
         _row(
             card,
@@ -113,7 +113,7 @@ def rows(
 
 def _row(
     card: MeasureCard,
-    readings: Sequence[Reading],
+    measurements: Sequence[Measurement],
     *,
     panel: Panel,
     headline: Sequence[Trace],
@@ -121,9 +121,9 @@ def _row(
     reached: Mapping[str, Mapping[str, float]],
     seed: int,
 ) -> Row:
-    values = grid(readings)
-    table = readings_table([r for r in readings if r.author == BASE])
-    own = [r for r in readings if r.reader == BASE and r.author == BASE]
+    values = grid(measurements)
+    table = measurements_table([r for r in measurements if r.author == BASE])
+    own = [r for r in measurements if r.reader == BASE and r.author == BASE]
     gated, gates = _gated(values, panel, headline)
     found = {
         "models": scores.models(
@@ -133,8 +133,8 @@ def _row(
         ),
         "items": scores.items(gated, gates, seed=seed),
         "reliance": _reliance(card, values, panel, reached, seed=seed),
-        "step_to_step": _stepwise(card, readings, stepwise, "pairs", seed=seed),
-        "step_to_answer": _stepwise(card, readings, stepwise, "answer", seed=seed),
+        "step_to_step": _stepwise(card, measurements, stepwise, "pairs", seed=seed),
+        "step_to_answer": _stepwise(card, measurements, stepwise, "answer", seed=seed),
         "alarms": scores.alarms(
             [
                 verdict(table, card, after=name, seed=seed) in {"less", "more"}
@@ -145,20 +145,20 @@ def _row(
         else undefined("no verdicts"),
         "shuffled": scores.shuffled(gated, gates, seed=seed),
     }
-    known = [abs(r.scalars["identity"]) for r in readings if "identity" in r.scalars]
+    known = [abs(r.scalars["identity"]) for r in measurements if "identity" in r.scalars]
     return Row(
         card=card,
         scores=found,
         scaled=verdict(table, card, after=SCALED, seed=seed),
         identity=float(np.nanmax(known)) if known else float("nan"),
-        seconds=float(np.mean([r.seconds for r in readings])) if readings else float("nan"),
+        seconds=float(np.mean([r.seconds for r in measurements])) if measurements else float("nan"),
         missing=float(np.mean([np.isnan(r.value) for r in own])) if own else float("nan"),
     )
 
 
-def grid(readings: Sequence[Reading]) -> pd.DataFrame:
+def grid(measurements: Sequence[Measurement]) -> pd.DataFrame:
     """Values of one measure on the base's chains: one row per model, one column per item."""
-    rows = [(r.reader, r.item, r.value) for r in readings if r.author == BASE]
+    rows = [(r.reader, r.item, r.value) for r in measurements if r.author == BASE]
     table = pd.DataFrame(rows, columns=["reader", "item", "value"])
     return table.pivot_table(index="reader", columns="item", values="value", dropna=False)
 
@@ -212,7 +212,7 @@ def _reliance(
 
 def _stepwise(
     card: MeasureCard,
-    readings: Sequence[Reading],
+    measurements: Sequence[Measurement],
     stepwise: Sequence[Trace],
     which: str,
     *,
@@ -222,7 +222,7 @@ def _stepwise(
     if card.name not in table:
         return undefined("says nothing about steps")
     by_trace = {
-        r.trace: r for r in readings if r.reader == BASE and r.author == WRITER and not r.reason
+        r.trace: r for r in measurements if r.reader == BASE and r.author == WRITER and not r.reason
     }
     both = [cases(by_trace[t.id], truth(t)) for t in stepwise if t.id in by_trace]
     return scores.steps([value for value, _ in both], [known for _, known in both], seed=seed)
@@ -232,13 +232,13 @@ def verdict(table: pd.DataFrame, card: MeasureCard, *, after: str, seed: int) ->
     """The measure's verdict on the base against another model, judged alone.
 
     Args:
-        table: Tidy readings of the panel on the base's chains.
+        table: Tidy measurements of the panel on the base's chains.
         card: The measure; one without a direction is not judged.
         after: Name of the other model.
         seed: Of the resampling.
 
     Returns:
-        `not judged` too when the model has no readings. No gates are asked, and there are 2000 resamples.
+        `not judged` too when the model has no measurements. No gates are asked, and there are 2000 resamples.
     """
     if not card.direction or after not in set(table["reader"]):
         return "not judged"
@@ -248,10 +248,10 @@ def verdict(table: pd.DataFrame, card: MeasureCard, *, after: str, seed: int) ->
     return str(found["verdict"].iloc[0])
 
 
-def agreement(readings: Sequence[Reading], cards: Sequence[MeasureCard]) -> pd.DataFrame:
+def agreement(measurements: Sequence[Measurement], cards: Sequence[MeasureCard]) -> pd.DataFrame:
     """Spearman between every two measures' means over all models that both have read."""
     means = {
-        card.name: grid([r for r in readings if r.measure == card.name]).mean(axis=1)
+        card.name: grid([r for r in measurements if r.measure == card.name]).mean(axis=1)
         for card in cards
     }
     table = pd.DataFrame(means)

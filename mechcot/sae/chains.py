@@ -24,7 +24,7 @@ PART = 32
 
 
 @dataclass(frozen=True)
-class Asked:
+class Questions:
     """Which problems are asked.
 
     Attributes:
@@ -60,7 +60,7 @@ class Asked:
         return left
 
 
-def chains(readers: Pair[Reasoner], asked: Asked, *, folder: Path) -> list[Trace]:
+def chains(readers: Pair[Reasoner], asked: Questions, *, folder: Path) -> list[Trace]:
     """Write the chains, or take up those that are there; every second problem is the second model's.
 
     Args:
@@ -84,7 +84,9 @@ def chains(readers: Pair[Reasoner], asked: Asked, *, folder: Path) -> list[Trace
     return [with_exact_kinds(trace) for trace in found]
 
 
-def _part(reader: Reasoner, problems: Sequence[Problem], asked: Asked, folder: Path) -> list[Trace]:
+def _part(
+    reader: Reasoner, problems: Sequence[Problem], asked: Questions, folder: Path
+) -> list[Trace]:
     about = [reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in problems]]
     about += [reader.policy.asking.key] if reader.policy.asking.key else []
     path = folder / f"{digest(*about)}.jsonl"

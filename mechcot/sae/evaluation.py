@@ -25,7 +25,7 @@ from mechcot.sae.token_states import TokenStates, features_of, token_states
 
 
 @dataclass(frozen=True)
-class Fit:
+class Evaluation:
     """The fit on one side.
 
     Attributes:
@@ -62,7 +62,7 @@ class Fit:
         )
 
 
-def fit(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Fit:
+def evaluate(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Evaluation:
     """Measure the fit on one model. Cost: five forwards a trace.
 
     Args:
@@ -86,7 +86,7 @@ def fit(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Fi
         Mean(tokens.states.mean(dim=0)),
     )
     plain, spliced, zero, mean = (loss(reader, traces, dictionary, edit) for edit in edits)
-    return Fit(
+    return Evaluation(
         model=reader.name,
         tokens=len(tokens),
         explained_variance=variance,

@@ -34,7 +34,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.chains import with_exact_kinds
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.feature_activations import Reads, read_features, selectivity
+from mechcot.sae.feature_activations import FeatureActivations, read_features, selectivity
 from mechcot.sae.injection_trial import injection, strongest_tokens
 from mechcot.sae.token_states import token_states
 from mechcot.stats import trials
@@ -106,7 +106,11 @@ class Trial:
 
 
 def candidates(
-    reads: Reads, scores: Float[np.ndarray, " feature"], *, per_kind: int = 8, by_score: int = 16
+    reads: FeatureActivations,
+    scores: Float[np.ndarray, " feature"],
+    *,
+    per_kind: int = 8,
+    by_score: int = 16,
 ) -> list[Candidate]:
     """The most selective features of every kind, and those of highest ReasonScore with their best kind.
 
@@ -150,7 +154,7 @@ def try_all(
     reader: Reasoner,
     chosen: Sequence[Candidate],
     *,
-    choosing: Reads,
+    choosing: FeatureActivations,
     traces: Sequence[Trace],
     paraphraser: Paraphraser | None,
     label: Callable[[Trace], Trace] = with_exact_kinds,
@@ -203,7 +207,7 @@ def try_all(
     return held
 
 
-def _selectivity(reads: Reads, candidate: Candidate) -> float:
+def _selectivity(reads: FeatureActivations, candidate: Candidate) -> float:
     """Cohen's d over steps, kind against others; NaN with fewer than two steps on a side."""
     inside = reads.kinds == candidate.kind
     if min(inside.sum(), (~inside).sum()) < 2:
@@ -214,10 +218,10 @@ def _selectivity(reads: Reads, candidate: Candidate) -> float:
 def _reworded(
     dictionary: Dictionary,
     reader: Reasoner,
-    reads: Reads,
+    reads: FeatureActivations,
     paraphraser: Paraphraser | None,
     label: Callable[[Trace], Trace],
-) -> tuple[list[int], Reads] | None:
+) -> tuple[list[int], FeatureActivations] | None:
     """The chains in other words: which traces have them, and their features."""
     if paraphraser is None:
         return None
@@ -236,7 +240,11 @@ def _reworded(
 
 
 def kept_under(
-    reads: Reads, reworded: tuple[list[int], Reads] | None, candidate: Candidate, *, seed: int
+    reads: FeatureActivations,
+    reworded: tuple[list[int], FeatureActivations] | None,
+    candidate: Candidate,
+    *,
+    seed: int,
 ) -> float:
     """Lower bound of (mean activation on reworded steps of the kind) / (mean on the same steps before).
 
@@ -271,7 +279,7 @@ def kept_under(
 
 
 def shuffled_bound(
-    reads: Reads, chosen: Sequence[Candidate], *, seed: int, shuffles: int = 200
+    reads: FeatureActivations, chosen: Sequence[Candidate], *, seed: int, shuffles: int = 200
 ) -> float:
     """95th percentile over shuffles, kinds shuffled within traces, of the largest selectivity.
 
@@ -297,7 +305,13 @@ class _RandomDirections:
     """Random directions in the space of the states, each with a threshold that makes it fire as often as asked."""
 
     def __init__(
-        self, dictionary: Dictionary, reader: Reasoner, reads: Reads, *, seed: int, count: int = 200
+        self,
+        dictionary: Dictionary,
+        reader: Reasoner,
+        reads: FeatureActivations,
+        *,
+        seed: int,
+        count: int = 200,
     ) -> None:
         """Project the states of all chain tokens on `count` directions."""
         tokens = token_states(reader, reads.traces, dictionary.site, phases=(Phase.CHAIN,))

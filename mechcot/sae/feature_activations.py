@@ -16,7 +16,7 @@ KINDS: tuple[StepKind, ...] = tuple(kind for kind in StepKind if kind is not Ste
 
 
 @dataclass(frozen=True, eq=False)
-class Reads:
+class FeatureActivations:
     """Features of one reader on the chain tokens of some traces.
 
     Attributes:
@@ -82,7 +82,9 @@ class Reads:
         )
 
 
-def read_features(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Reads:
+def read_features(
+    dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]
+) -> FeatureActivations:
     """Read the features of every chain token. Traces without a chain are left out. Cost: one forward a trace.
 
     Args:
@@ -93,7 +95,7 @@ def read_features(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Tra
     kept = [trace for trace in traces if len(trace.phase(Phase.CHAIN))]
     tokens = token_states(reader, kept, dictionary.site, phases=(Phase.CHAIN,))
     values = features_of(dictionary, tokens.states)
-    return Reads(tuple(kept), values, tokens.trace, tokens.step, tokens.position)
+    return FeatureActivations(tuple(kept), values, tokens.trace, tokens.step, tokens.position)
 
 
 def selectivity(

@@ -24,7 +24,7 @@ from torch import Tensor
 from mechcot.core.counterfactual import Counterfactual, CounterfactualMaker, Stated
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.interventions import Edit, Intervention, Keep, Replace
+from mechcot.model.interventions import Edit, Identity, Intervention, Replace
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.known_task import OrganismMaker
 from mechcot.sae.dictionary import Dictionary, Splice
@@ -47,7 +47,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class PatchingCurve:
     """The effect on one trace, by number of exchanged features.
 
     Attributes:
@@ -72,7 +72,7 @@ def curve(
     *,
     maker: CounterfactualMaker | None = None,
     seed: int = 0,
-) -> Curve:
+) -> PatchingCurve:
     """Patch one trace at every stated value that feeds the answer directly, and average.
 
     Without a `maker` the trace is one of the organisms' task.
@@ -97,7 +97,7 @@ def curve(
     found = [_effects(dictionary, reader, trace, twin, stated, seed=seed) for stated in feeders]
     rows, differing = zip(*found, strict=True)
     mean, count = np.mean(rows, axis=0), len(COUNTS)
-    return Curve(
+    return PatchingCurve(
         effects=mean[:count],
         random=mean[count : 2 * count],
         all_features=float(mean[-2]),
@@ -129,10 +129,10 @@ def _effects(
     def probability(edits: Sequence[Edit]) -> np.ndarray:
         under = [[Intervention(dictionary.site, at, edit)] for edit in edits]
         rows = [clean.ids[at[0] :]] * len(edits)
-        hidden = clean.rest(at[0], rows=rows, under=under)[:, -1]
+        hidden = clean.rerun_from(at[0], rows=rows, under=under)[:, -1]
         return clean.unembed(hidden)[:, token].exp().double().cpu().numpy()
 
-    return probability(edits) - probability([Keep()] * len(edits)), differing
+    return probability(edits) - probability([Identity()] * len(edits)), differing
 
 
 def _edits(

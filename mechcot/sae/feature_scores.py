@@ -26,7 +26,7 @@ from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.grammar import MARKERS
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.feature_activations import KINDS, Reads, selectivity
+from mechcot.sae.feature_activations import KINDS, FeatureActivations, selectivity
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.permutation import holm
 
@@ -72,7 +72,7 @@ def _entropy(by_word: Float[np.ndarray, "word feature"]) -> Float[np.ndarray, " 
 
 
 def word_windows(
-    reads: Reads, reader: Reasoner, words: Sequence[str]
+    reads: FeatureActivations, reader: Reasoner, words: Sequence[str]
 ) -> Bool[np.ndarray, "word token"]:
     """Which chain tokens stand in the windows of which words.
 
@@ -108,13 +108,13 @@ def _token_of_character(reader: Reasoner, trace: Trace) -> Int[np.ndarray, " cha
 
 
 def kind_windows(
-    reads: Reads, kinds: Sequence[StepKind] = REASONING
+    reads: FeatureActivations, kinds: Sequence[StepKind] = REASONING
 ) -> Bool[np.ndarray, "kind token"]:
     """Which chain tokens stand in steps of which kind."""
     return np.stack([reads.token_kinds == str(kind) for kind in kinds])
 
 
-def by_kind(reads: Reads) -> dict[str, dict[str, Float[np.ndarray, " feature"]]]:
+def by_kind(reads: FeatureActivations) -> dict[str, dict[str, Float[np.ndarray, " feature"]]]:
     """Per kind that occurs: share of tokens at which a feature fires, mean and largest activation, selectivity over steps."""
     found = {}
     for kind in map(str, KINDS):
@@ -131,7 +131,7 @@ def by_kind(reads: Reads) -> dict[str, dict[str, Float[np.ndarray, " feature"]]]
 
 
 def histograms(
-    reads: Reads, feature: int, *, bins: int = 12
+    reads: FeatureActivations, feature: int, *, bins: int = 12
 ) -> dict[str, list[float] | dict[str, list[int]]]:
     """How strongly the steps of each kind excite a feature: steps by their largest activation.
 
@@ -153,7 +153,7 @@ def histograms(
     return {"edges": edges.tolist(), "counts": counts}
 
 
-def changes(reads: Pair[Reads], *, seed: int = 0) -> dict[int, dict[str, Any]]:
+def changes(reads: Pair[FeatureActivations], *, seed: int = 0) -> dict[int, dict[str, Any]]:
     """After - before of every feature that is active in at least `FEWEST_TRACES` traces, Holm over these features."""
     before, after = reads.map(lambda side: side.by_trace)
     live = np.flatnonzero(((before > 0) | (after > 0)).sum(axis=0) >= FEWEST_TRACES)
@@ -177,7 +177,7 @@ def changes(reads: Pair[Reads], *, seed: int = 0) -> dict[int, dict[str, Any]]:
 
 
 def top_contexts(
-    reads: Reads, reader: Reasoner, feature: int, *, count: int = 6
+    reads: FeatureActivations, reader: Reasoner, feature: int, *, count: int = 6
 ) -> list[dict[str, Any]]:
     """The steps in which a feature is most active, one entry a step: its tokens and the activation at each.
 

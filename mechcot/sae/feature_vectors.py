@@ -15,7 +15,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import read_features
 from mechcot.sae.token_states import token_states
-from mechcot.steering.vectors import Gate, Origin, SteeringVector
+from mechcot.steering.vectors import FeatureGate, Origin, SteeringVector
 
 
 def feature_vector(
@@ -63,7 +63,7 @@ def _gate(
     traces: Sequence[Trace],
     feature: int,
     largest: float,
-) -> Gate | None:
+) -> FeatureGate | None:
     """What the feature reads, by itself; None where that depends on other features (topk), or on a norm of the states."""
     sae = dictionary.sae
     if not (hasattr(sae, "W_enc") and hasattr(sae, "b_enc")):
@@ -73,7 +73,7 @@ def _gate(
     if sae.cfg.apply_b_dec_to_input:
         bias -= float(sae.b_dec.detach().float().cpu() @ encoder)
     threshold = float(sae.threshold[feature]) if hasattr(sae, "threshold") else 0.0
-    gate = Gate(encoder, bias, threshold, largest)
+    gate = FeatureGate(encoder, bias, threshold, largest)
     states = token_states(reader, traces, dictionary.site).states
     read = dictionary.encode(states)[:, feature].float().cpu() / largest
     return gate if torch.allclose(gate(states.cpu()), read, atol=1e-3) else None

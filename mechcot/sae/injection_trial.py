@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.feature_activations import Reads
+from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.token_states import row_states
 from mechcot.stats.bootstrap import stream
 
@@ -16,7 +16,9 @@ RESAMPLES, LEVEL = 2000, 0.95
 CAP = 99.0
 
 
-def strongest_tokens(reads: Reads, feature: int, *, count: int = TOKENS) -> tuple[int, ...]:
+def strongest_tokens(
+    reads: FeatureActivations, feature: int, *, count: int = TOKENS
+) -> tuple[int, ...]:
     """The tokens on which a feature's activation is largest on average, of those with at least three occurrences.
 
     Args:
@@ -37,7 +39,7 @@ def strongest_tokens(reads: Reads, feature: int, *, count: int = TOKENS) -> tupl
 def injection(
     dictionary: Dictionary,
     reader: Reasoner,
-    reads: Reads,
+    reads: FeatureActivations,
     feature: int,
     kind: str,
     tokens: Sequence[int],
@@ -72,7 +74,12 @@ def injection(
 
 
 def neutral_texts(
-    reads: Reads, kind: str, *, without: Sequence[int], rng: np.random.Generator, repeats: int = 1
+    reads: FeatureActivations,
+    kind: str,
+    *,
+    without: Sequence[int],
+    rng: np.random.Generator,
+    repeats: int = 1,
 ) -> list[list[tuple[int, list[int]]]]:
     """For each of up to `TRACES` traces `repeats` texts: its prompt, then tokens of its steps of other kinds in random order.
 

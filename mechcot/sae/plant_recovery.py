@@ -23,8 +23,8 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
 from mechcot.sae import falsify
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.evaluation import fit
-from mechcot.sae.feature_activations import Reads, read_features, selectivity
+from mechcot.sae.evaluation import evaluate
+from mechcot.sae.feature_activations import FeatureActivations, read_features, selectivity
 from mechcot.sae.plant import (
     MARKED,
     WORD_MARK,
@@ -38,7 +38,7 @@ from mechcot.sae.plant import (
 )
 from mechcot.sae.plant_training import amplitude, mixed, plant
 from mechcot.sae.token_states import token_states
-from mechcot.sae.training import Settings, train
+from mechcot.sae.training import TrainingSettings, train
 from mechcot.stats.trials import passes
 
 COSINE = 0.9
@@ -57,7 +57,12 @@ def cosines(dictionary: Dictionary, u: torch.Tensor) -> torch.Tensor:
 
 
 def find_one(
-    base: Reasoner, spec: Plant, *, settings: Settings, chains: int = 480, held_out: int = 96
+    base: Reasoner,
+    spec: Plant,
+    *,
+    settings: TrainingSettings,
+    chains: int = 480,
+    held_out: int = 96,
 ) -> dict[str, Any]:
     """Plant one direction and look for it.
 
@@ -92,7 +97,7 @@ def find_one(
         "seed": spec.seed,
         "behaviour": {"before": acts.before, "after": acts.after},
         "along": _along(Pair(base, tuned), fresh, spec, size=amplitude(base, train_on, spec)),
-        "fit": [fit(dictionary, reader, fresh[:16]).to_json() for reader in (base, tuned)],
+        "fit": [evaluate(dictionary, reader, fresh[:16]).to_json() for reader in (base, tuned)],
         "best_cosine": float(near.max()),
         "best_feature": int(near.argmax()),
         "trials": [t.to_json() | {"cosine": float(near[t.feature])} for t in trials],
@@ -112,7 +117,9 @@ def _along(
     return along(readers, rows, spec, size=size) | {"shuffled": shuffled}
 
 
-def new_features(dictionary: Dictionary, reads: Pair[Reads]) -> list[falsify.Candidate]:
+def new_features(
+    dictionary: Dictionary, reads: Pair[FeatureActivations]
+) -> list[falsify.Candidate]:
     """The features that write most more after than before on the same tokens, of those that prefer marked steps."""
     grown = (reads.after.values.mean(axis=0) - reads.before.values.mean(axis=0)) * (
         dictionary.decoder.norm(dim=-1).cpu().numpy()

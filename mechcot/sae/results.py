@@ -10,8 +10,8 @@ from mechcot.core.task import Paraphraser
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.rewording import OrganismParaphraser
 from mechcot.sae import falsify, feature_scores
-from mechcot.sae.feature_activations import Reads, read_features
-from mechcot.sae.run import Study
+from mechcot.sae.feature_activations import FeatureActivations, read_features
+from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.trials import Standing, tally
 
 SCHEMA = 2
@@ -20,7 +20,7 @@ SHOWN = 40
 DRAWN = 12
 
 
-def scored(study: Study, *, seed: int = 0) -> dict[str, Any]:
+def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
     """Score every feature on the chains of a study.
 
     Returns:
@@ -90,7 +90,7 @@ def _best(features: list[dict[str, Any]]) -> tuple[str | None, list[dict[str, An
     return None, sorted(features, key=lambda each: -each["frequency"][0])[:SHOWN]
 
 
-def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
+def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
     """Choose candidates on one half of the chains and try them on the other, on the model before.
 
     Args:
@@ -148,7 +148,7 @@ def falsified(study: Study, *, seed: int = 0, repeats: int = 1) -> dict[str, Any
     }
 
 
-def _half(study: Study, which: int) -> Reads:
+def _half(study: TrainedDictionary, which: int) -> FeatureActivations:
     """Chains of both authors: the first two of every four, or the last two."""
     start = 2 * which
     return read_features(
@@ -158,7 +158,7 @@ def _half(study: Study, which: int) -> Reads:
     )
 
 
-def paraphraser(reads: Reads) -> Paraphraser | None:
+def paraphraser(reads: FeatureActivations) -> Paraphraser | None:
     """Who says these chains in other words; None where only a language model could."""
     known = all(trace.problem.meta.get("task") == "mod10" for trace in reads.traces)
     return OrganismParaphraser() if known else None
@@ -219,7 +219,7 @@ def falsify_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _along(reads: Reads, reader: Reasoner, features: list[int]) -> dict[str, Any]:
+def _along(reads: FeatureActivations, reader: Reasoner, features: list[int]) -> dict[str, Any]:
     """Activations of some features at every token of the chain that excites them most."""
     number = int(reads.by_trace[:, features].sum(axis=1).argmax())
     here = reads.trace == number

@@ -17,11 +17,11 @@ from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
-from mechcot.sae.chains import Asked, chains
+from mechcot.sae.chains import Questions, chains
 from mechcot.sae.dictionary import Dictionary, load
-from mechcot.sae.evaluation import Fit, fit
+from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.token_states import token_states
-from mechcot.sae.training import Settings, train
+from mechcot.sae.training import TrainingSettings, train
 
 HELD_OUT = 64
 RECORD = "training.json"
@@ -36,7 +36,7 @@ class Training:
     base: str
     tuned: str
     site: str
-    settings: Settings
+    settings: TrainingSettings
     problems: str | None
     n: int
     max_tokens: int
@@ -46,7 +46,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Study:
+class TrainedDictionary:
     """What the commands after the training start from.
 
     Attributes:
@@ -59,7 +59,7 @@ class Study:
     dictionary: Dictionary
     readers: Pair[Reasoner]
     traces: list[Trace]
-    fits: Pair[Fit]
+    fits: Pair[Evaluation]
 
 
 def train_and_fit(job: Training) -> list[str]:
@@ -75,7 +75,7 @@ def train_and_fit(job: Training) -> list[str]:
     readers = Pair(*(Reasoner.load(name, asking=job.asking) for name in (job.base, job.tuned)))
     for reader in readers:
         _check_site(reader, site)
-    asked = Asked(
+    asked = Questions(
         job.problems, job.n, job.settings.seed, max_tokens=job.max_tokens, fields=job.fields
     )
     for reader in readers:
@@ -93,7 +93,7 @@ def train_and_fit(job: Training) -> list[str]:
         ids = sorted({trace.problem.id for trace in traces})
         write_json(job.out / RECORD, about | {"problems_seen": ids})
     dictionary = load(str(job.out))
-    fits = readers.map(lambda reader: fit(dictionary, reader, held_out))
+    fits = readers.map(lambda reader: evaluate(dictionary, reader, held_out))
     write_json(job.out / "fit.json", [each.to_json() for each in fits])
     return [*(str(each) for each in fits), f"written: {job.out}"]
 
@@ -109,7 +109,7 @@ def open_study(
     out: Path,
     asking: Asking = AS_FOUND,
     fields: Mapping[str, str] | None = None,
-) -> Study:
+) -> TrainedDictionary:
     """Load a dictionary and both models, write fresh chains and fit the dictionary on them.
 
     Args:
@@ -132,12 +132,17 @@ def open_study(
         dictionary.check(reader)
     record = Path(source) / RECORD
     seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
-    asked = Asked(problems, n, seed + 1000, frozenset(seen), fields=tuple((fields or {}).items()))
+    asked = Questions(
+        problems, n, seed + 1000, frozenset(seen), fields=tuple((fields or {}).items())
+    )
     for reader in readers:
         preflight(reader, asked.problems())
     traces = chains(readers, asked, folder=out / "chains")
-    return Study(
-        dictionary, readers, traces, readers.map(lambda reader: fit(dictionary, reader, traces))
+    return TrainedDictionary(
+        dictionary,
+        readers,
+        traces,
+        readers.map(lambda reader: evaluate(dictionary, reader, traces)),
     )
 
 

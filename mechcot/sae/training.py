@@ -40,7 +40,7 @@ they started, whatever the penalty."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How a dictionary is trained.
 
     Attributes:
@@ -69,7 +69,7 @@ class Settings:
 
 
 def train(
-    states: Float[Tensor, "token d_model"], *, site: Site, model: str, settings: Settings
+    states: Float[Tensor, "token d_model"], *, site: Site, model: str, settings: TrainingSettings
 ) -> Dictionary:
     """Train one dictionary. Deterministic for one thread count; torch's global seed is put back.
 
@@ -122,7 +122,7 @@ def architecture_of(name: str) -> Architecture:
     raise UserError(msg)
 
 
-def _check(states: Tensor, settings: Settings) -> None:
+def _check(states: Tensor, settings: TrainingSettings) -> None:
     need = TOKENS_PER_FEATURE * settings.width
     if len(states) < need:
         msg = (
@@ -138,7 +138,7 @@ def _check(states: Tensor, settings: Settings) -> None:
         raise UserError(msg)
 
 
-def _fresh(settings: Settings, *, d_model: int, steps: int, states: Tensor) -> Any:
+def _fresh(settings: TrainingSettings, *, d_model: int, steps: int, states: Tensor) -> Any:
     """An untrained SAE; its decoder's bias starts at the scaled mean of the states."""
     import sae_lens as lib
 
@@ -179,7 +179,7 @@ def _inference(trained: Any) -> Any:
     return sae.eval().requires_grad_(requires_grad=False)
 
 
-def _shuffled(states: Tensor, settings: Settings) -> Iterator[Tensor]:
+def _shuffled(states: Tensor, settings: TrainingSettings) -> Iterator[Tensor]:
     """Batches without end, every state once a round."""
     draw = torch.Generator().manual_seed(settings.seed)
     batch = min(settings.batch, len(states))

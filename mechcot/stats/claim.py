@@ -88,7 +88,7 @@ class Claim(Displayed):
 
 
 def claim(
-    readings: pd.DataFrame,
+    measurements: pd.DataFrame,
     scalars: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
@@ -103,7 +103,7 @@ def claim(
     """Everything about one pair of models on one set of chains.
 
     Args:
-        readings: Tidy readings table (`tables.readings_table`).
+        measurements: Tidy measurements table (`tables.measurements_table`).
         scalars: Tidy scalars table (`tables.scalars_table`).
         cards: Measures to compare.
         before: First model.
@@ -115,7 +115,7 @@ def claim(
         clusters: Cluster of each item, when items share a template.
 
     Raises:
-        UserError: A model has no readings.
+        UserError: A model has no measurements.
         ValueError: A table is malformed.
     """
     bounds = bounds or GateBounds()
@@ -123,7 +123,7 @@ def claim(
     pair = {"before": before, "after": after, "author": author}
     items = None if matched is None else matched.items
     found = gates(
-        readings,
+        measurements,
         scalars,
         cards,
         bounds=bounds,
@@ -133,7 +133,7 @@ def claim(
         **pair,
     )
     table = contrast(
-        readings,
+        measurements,
         cards,
         gates=found,
         seed=seed,

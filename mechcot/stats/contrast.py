@@ -19,7 +19,7 @@ from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate_bounds import Gate, closed
 from mechcot.stats.permutation import holm, sign_flip_p
 from mechcot.stats.tables import (
-    READING_COLUMNS,
+    MEASUREMENT_COLUMNS,
     PairedValues,
     need_columns,
     pair_values,
@@ -67,7 +67,7 @@ COLUMNS = (
 
 
 def contrast(
-    readings: pd.DataFrame,
+    measurements: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
     before: str,
@@ -82,7 +82,7 @@ def contrast(
     """Compare two readers on every measure that has a card.
 
     Args:
-        readings: Tidy readings table; measures without a card are not compared.
+        measurements: Tidy measurements table; measures without a card are not compared.
         cards: One row is made for each, in this order.
         before: Reader of the first side.
         after: Reader of the second side.
@@ -97,11 +97,11 @@ def contrast(
         Columns `COLUMNS`. Numbers that do not exist are NaN (`tables.records` makes them None).
 
     Raises:
-        UserError: A reader has no readings at all.
-        ValueError: A column is missing, or two readings share a key.
+        UserError: A reader has no measurements at all.
+        ValueError: A column is missing, or two measurements share a key.
     """
     rows = measured(
-        readings,
+        measurements,
         cards,
         before=before,
         after=after,
@@ -115,7 +115,7 @@ def contrast(
 
 
 def measured(
-    readings: pd.DataFrame,
+    measurements: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
     before: str,
@@ -129,7 +129,7 @@ def measured(
     """The rows of `contrast` before any verdict: numbers only, nothing corrected.
 
     Args:
-        readings: Tidy readings table.
+        measurements: Tidy measurements table.
         cards: One row is made for each, in this order.
         before: Reader of the first side.
         after: Reader of the second side.
@@ -140,21 +140,21 @@ def measured(
         resamples: Number of resamples and flips.
 
     Raises:
-        UserError: A reader has no readings at all.
-        ValueError: A column is missing, or two readings share a key.
+        UserError: A reader has no measurements at all.
+        ValueError: A column is missing, or two measurements share a key.
     """
-    need_columns(readings, READING_COLUMNS[:6], what="readings")
-    known = sorted(set(readings["reader"]))
+    need_columns(measurements, MEASUREMENT_COLUMNS[:6], what="readings")
+    known = sorted(set(measurements["reader"]))
     for name in (before, after):
         if name not in known:
             msg = f"no readings by the model {name!r}; there are readings by {', '.join(known) or 'nobody'}"
             raise UserError(msg)
-    by_measure = dict(iter(readings.groupby("measure", sort=False)))
+    by_measure = dict(iter(measurements.groupby("measure", sort=False)))
     rows = [
         _row(
             card,
             pair_values(
-                by_measure.get(card.name, readings.iloc[:0]),
+                by_measure.get(card.name, measurements.iloc[:0]),
                 before=before,
                 after=after,
                 author=author,

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-Side = Literal["before", "after", "both"]
+GateSide = Literal["before", "after", "both"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Gate:
     """
 
     name: str
-    side: Side
+    side: GateSide
     value: float
     bound: float
     ok: bool

@@ -30,11 +30,11 @@ import pandas as pd
 from scipy.stats import binom
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.gate_bounds import Gate, GateBounds, Side
+from mechcot.stats.gate_bounds import Gate, GateBounds, GateSide
 from mechcot.stats.length_matching import Matched, match_lengths
 from mechcot.stats.measure_gates import measure_gates
 from mechcot.stats.tables import (
-    READING_COLUMNS,
+    MEASUREMENT_COLUMNS,
     SCALAR_COLUMNS,
     item_means,
     need_columns,
@@ -46,7 +46,7 @@ GATE_MEASURE = "gates"
 
 
 def gates(
-    readings: pd.DataFrame,
+    measurements: pd.DataFrame,
     scalars: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
@@ -61,7 +61,7 @@ def gates(
     """All gates of one comparison.
 
     Args:
-        readings: Tidy readings table.
+        measurements: Tidy measurements table.
         scalars: Tidy scalars table, holding the scalars of measure `gates`.
         cards: Cards of the measures that are compared.
         before: Name of the first model.
@@ -75,14 +75,14 @@ def gates(
     Raises:
         ValueError: A table lacks a column, or holds two values for one key.
     """
-    need_columns(readings, READING_COLUMNS[:6], what="readings")
+    need_columns(measurements, MEASUREMENT_COLUMNS[:6], what="readings")
     need_columns(scalars, SCALAR_COLUMNS, what="scalars")
     bounds = bounds or GateBounds()
     if items is not None:
-        readings, scalars = (t[t["item"].isin(list(items))] for t in (readings, scalars))
+        measurements, scalars = (t[t["item"].isin(list(items))] for t in (measurements, scalars))
     chance = chance_level(scalars, answers=answers)
     found = [_items_gate(scalars, before=before, after=after, author=author, bounds=bounds)]
-    sides: tuple[tuple[Side, str], ...] = (("before", before), ("after", after))
+    sides: tuple[tuple[GateSide, str], ...] = (("before", before), ("after", after))
     for side, reader in sides:
         cell = {"side": side, "reader": reader, "author": author, "bounds": bounds}
         found.append(_accuracy_gate(scalars, chance=chance, **cell))
@@ -93,7 +93,7 @@ def gates(
         found.append(_length_gate(matched or matching(scalars, before, after, bounds=bounds)))
     for card in cards:
         found += measure_gates(
-            readings, scalars, card, before=before, after=after, author=author, bounds=bounds
+            measurements, scalars, card, before=before, after=after, author=author, bounds=bounds
         )
     return found
 
@@ -164,7 +164,7 @@ def _accuracy_gate(
     scalars: pd.DataFrame,
     *,
     chance: float,
-    side: Side,
+    side: GateSide,
     reader: str,
     author: str | None,
     bounds: GateBounds,
@@ -193,7 +193,7 @@ def _share_gate(
     scalars: pd.DataFrame,
     *,
     name: Literal["parsed", "finished"],
-    side: Side,
+    side: GateSide,
     reader: str,
     author: str | None,
     bounds: GateBounds,
@@ -220,7 +220,7 @@ def _off_policy_gate(
     scalars: pd.DataFrame,
     *,
     others: tuple[str, str],
-    side: Side,
+    side: GateSide,
     reader: str,
     author: str,
     bounds: GateBounds,

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.gate_bounds import Gate, GateBounds, Side
+from mechcot.stats.gate_bounds import Gate, GateBounds, GateSide
 from mechcot.stats.tables import pair_values, scalar_rows
 
 RANGE_SLACK = 1e-6
 
 
 def measure_gates(
-    readings: pd.DataFrame,
+    measurements: pd.DataFrame,
     scalars: pd.DataFrame,
     card: MeasureCard,
     *,
@@ -23,7 +23,7 @@ def measure_gates(
     """The gates that hold for this card's measure only.
 
     Args:
-        readings: Tidy readings table; other measures in it are not looked at.
+        measurements: Tidy measurements table; other measures in it are not looked at.
         scalars: Tidy scalars table, for the identity edits.
         card: The measure.
         before: Reader of the first side.
@@ -34,7 +34,7 @@ def measure_gates(
     Returns:
         The gate of one-sided loss, that of the range, and one for each side that has an identity edit.
     """
-    rows = readings[readings["measure"] == card.name]
+    rows = measurements[measurements["measure"] == card.name]
     pairs = pair_values(rows, before=before, after=after, author=author)
     seen = len(pairs.items) + pairs.dropped
     lost = pairs.only_before + pairs.only_after
@@ -60,7 +60,7 @@ def measure_gates(
         reason=f"{outside} of {len(values)} values lie outside the card's range {card.low:g} to {card.high:g}",
         measure=card.name,
     )
-    cells: tuple[tuple[Side, str], ...] = (("before", before), ("after", after))
+    cells: tuple[tuple[GateSide, str], ...] = (("before", before), ("after", after))
     identity = [
         gate
         for side, reader in cells
@@ -75,7 +75,7 @@ def _identity_gate(
     scalars: pd.DataFrame,
     card: MeasureCard,
     *,
-    side: Side,
+    side: GateSide,
     reader: str,
     author: str | None,
     bounds: GateBounds,

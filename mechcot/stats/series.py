@@ -21,7 +21,7 @@ MISSING = "not measured at every checkpoint"
 
 
 def series(
-    readings: pd.DataFrame,
+    measurements: pd.DataFrame,
     scalars: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
@@ -36,7 +36,7 @@ def series(
     """One row per measure and checkpoint, in that order.
 
     Args:
-        readings: Tidy readings table.
+        measurements: Tidy measurements table.
         scalars: Tidy scalars table, holding the scalars of measure `gates`.
         cards: Measures to follow.
         checkpoints: Readers in training order; the first one is the reference.
@@ -62,16 +62,16 @@ def series(
     shut: dict[str, Sequence[Gate]] = {first: (_reference(first),)}
     for name in checkpoints[1:]:
         shut[name] = gates(
-            readings, scalars, cards, after=name, bounds=bounds, answers=answers, **pairs
+            measurements, scalars, cards, after=name, bounds=bounds, answers=answers, **pairs
         )
     draws: dict[str, Any] = {"seed": seed, "clusters": clusters, "resamples": resamples}
     parts: list[pd.DataFrame] = []
     for card in cards:
-        items = shared_items(readings, card.name, checkpoints=checkpoints, author=author)
-        lost = len(_seen(readings, card.name, checkpoints=checkpoints, author=author) - items)
+        items = shared_items(measurements, card.name, checkpoints=checkpoints, author=author)
+        lost = len(_seen(measurements, card.name, checkpoints=checkpoints, author=author) - items)
         because = {"dropped": lost, "dropped_because": f"{MISSING} ({lost})" if lost else ""}
         for position, name in enumerate(checkpoints):
-            row = measured(readings, [card], after=name, items=items, **pairs, **draws)
+            row = measured(measurements, [card], after=name, items=items, **pairs, **draws)
             parts.append(row.assign(checkpoint=name, position=position, **because))
     held = [shut[name] for _ in cards for name in checkpoints]
     stacked = judge(pd.concat(parts, ignore_index=True), gates=held)
@@ -81,17 +81,17 @@ def series(
 
 
 def shared_items(
-    readings: pd.DataFrame, measure: str, *, checkpoints: Sequence[str], author: str
+    measurements: pd.DataFrame, measure: str, *, checkpoints: Sequence[str], author: str
 ) -> set[str]:
     """Items with a finite value of the measure at every checkpoint.
 
     Args:
-        readings: Tidy readings table.
+        measurements: Tidy measurements table.
         measure: Name of the measure.
         checkpoints: Readers; every one is paired with the first.
         author: Who wrote the chains.
     """
-    rows = readings[readings["measure"] == measure]
+    rows = measurements[measurements["measure"] == measure]
     first = checkpoints[0]
     kept = [
         set(pair_values(rows, before=first, after=name, author=author).items)
@@ -101,10 +101,10 @@ def shared_items(
 
 
 def _seen(
-    readings: pd.DataFrame, measure: str, *, checkpoints: Sequence[str], author: str
+    measurements: pd.DataFrame, measure: str, *, checkpoints: Sequence[str], author: str
 ) -> set[str]:
     """Items that any checkpoint was asked about."""
-    rows = readings[(readings["measure"] == measure) & (readings["author"] == author)]
+    rows = measurements[(measurements["measure"] == measure) & (measurements["author"] == author)]
     return set(rows[rows["reader"].isin(list(checkpoints))]["item"])
 
 

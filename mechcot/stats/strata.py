@@ -17,7 +17,7 @@ from mechcot.stats.gates import gates, matching
 
 
 def by_stratum(
-    readings: pd.DataFrame,
+    measurements: pd.DataFrame,
     scalars: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
@@ -32,7 +32,7 @@ def by_stratum(
     """`contrast` for each stratum; items without a stratum are left out.
 
     Args:
-        readings: Tidy readings table.
+        measurements: Tidy measurements table.
         scalars: Tidy scalars table.
         cards: Measures to compare.
         strata: Stratum of each item.
@@ -55,9 +55,9 @@ def by_stratum(
         here = scalars[scalars["item"].isin(items)]
         matched = matching(here, before, after, bounds=bounds) if author is None else None
         kept = items if matched is None else matched.items
-        part = measured(readings, cards, items=kept, seed=seed, **pair)
+        part = measured(measurements, cards, items=kept, seed=seed, **pair)
         found = gates(
-            readings,
+            measurements,
             here,
             cards,
             bounds=bounds,

@@ -1,7 +1,7 @@
-"""Readings as tidy tables, and the pairing of one measure's values item by item.
+"""Measurements as tidy tables, and the pairing of one measure's values item by item.
 
-Two tables are the only input of this layer. `readings`: one row per reading with the columns
-`READING_COLUMNS`. `scalars`: one row per named scalar with the columns `SCALAR_COLUMNS`.
+Two tables are the only input of this layer. `measurements`: one row per measurement with the columns
+`MEASUREMENT_COLUMNS`. `scalars`: one row per named scalar with the columns `SCALAR_COLUMNS`.
 
 Pairing. On the *same* chains (`author` is a name) values are paired per (item, trace), so both sides
 always speak about the same text; several traces of an item are averaged inside the item afterwards.
@@ -20,25 +20,28 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 
-READING_COLUMNS = ("item", "trace", "author", "reader", "measure", "value", "reason", "seconds")
+MEASUREMENT_COLUMNS = ("item", "trace", "author", "reader", "measure", "value", "reason", "seconds")
 SCALAR_COLUMNS = ("item", "trace", "author", "reader", "measure", "name", "value")
 _KEY = ["measure", "author", "reader", "item", "trace"]
 
 
-def readings_table(readings: Iterable[Reading]) -> pd.DataFrame:
-    """One row per reading, in a stable order."""
-    rows = [[getattr(reading, column) for column in READING_COLUMNS] for reading in readings]
-    table = pd.DataFrame(rows, columns=list(READING_COLUMNS))
+def measurements_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
+    """One row per measurement, in a stable order."""
+    rows = [
+        [getattr(measurement, column) for column in MEASUREMENT_COLUMNS]
+        for measurement in measurements
+    ]
+    table = pd.DataFrame(rows, columns=list(MEASUREMENT_COLUMNS))
     return table.sort_values(_KEY, kind="stable", ignore_index=True)
 
 
-def scalars_table(readings: Iterable[Reading]) -> pd.DataFrame:
-    """One row per named scalar of each reading, in a stable order."""
+def scalars_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
+    """One row per named scalar of each measurement, in a stable order."""
     rows = [
         [r.item, r.trace, r.author, r.reader, r.measure, name, float(value)]
-        for r in readings
+        for r in measurements
         for name, value in r.scalars.items()
     ]
     table = pd.DataFrame(rows, columns=list(SCALAR_COLUMNS))
@@ -183,7 +186,7 @@ def _any_finite(traces: Mapping[str, tuple[float, str]]) -> bool:
 
 def _why_lost(one: Mapping[str, tuple[float, str]], other: Mapping[str, tuple[float, str]]) -> str:
     """The first reason written for a dropped item, before's side first."""
-    fallback = "value not finite" if one.keys() == other.keys() else "no reading on one side"
+    fallback = "value not finite" if one.keys() == other.keys() else "no measurement on one side"
     written = (reason for side in (one, other) for _, reason in side.values())
     return next((reason for reason in written if reason), fallback)
 

@@ -7,7 +7,7 @@ from mechcot.steering.experiment import Experiment
 
 
 @dataclass(frozen=True)
-class Arm:
+class SteeringCondition:
     """One way of writing all items.
 
     Attributes:
@@ -38,35 +38,43 @@ class Arm:
         return digest(self.__dict__)
 
 
-def arms(experiment: Experiment) -> list[Arm]:
+def arms(experiment: Experiment) -> list[SteeringCondition]:
     """All arms, what others are compared with first."""
-    every = [Arm(model, "clean") for model in experiment.models]
+    every = [SteeringCondition(model, "clean") for model in experiment.models]
     every += _penalties(experiment) if experiment.penalty else _vectors(experiment)
     return every
 
 
-def _vectors(experiment: Experiment) -> list[Arm]:
+def _vectors(experiment: Experiment) -> list[SteeringCondition]:
     how, against, vector = experiment.apply, experiment.compare, experiment.vector
     assert vector is not None
     found = []
     for model in experiment.models:
         if against.prompt:
-            found.append(Arm(model, "prompt"))
-            found += [Arm(model, "bare", draw=every) for every in against.bare]
+            found.append(SteeringCondition(model, "prompt"))
+            found += [SteeringCondition(model, "bare", draw=every) for every in against.bare]
         for source in experiment.models:
             for sign in how.signs:
                 for nats in how.nats:
                     about = {"model": model, "source": source, "sign": sign, "nats": nats}
-                    found.append(Arm(role="vector", site=vector.site, **about))
+                    found.append(SteeringCondition(role="vector", site=vector.site, **about))
                     if model == source and (sign, nats) == (how.signs[0], max(how.nats)):
                         roles = {"role": "vector, bare", "site": vector.site}
-                        found += [Arm(**roles, draw=every, **about) for every in against.bare]
+                        found += [
+                            SteeringCondition(**roles, draw=every, **about)
+                            for every in against.bare
+                        ]
                     if model == source:
-                        found += [Arm(role=r, site=vector.site, **about) for r in _held(experiment)]
+                        found += [
+                            SteeringCondition(role=r, site=vector.site, **about)
+                            for r in _held(experiment)
+                        ]
     first = experiment.models[0]
     for site in against.sweep:
         about = {"source": first, "nats": against.sweep_nats}
-        found += [Arm(first, "sweep", site=site, sign=sign, **about) for sign in how.signs]
+        found += [
+            SteeringCondition(first, "sweep", site=site, sign=sign, **about) for sign in how.signs
+        ]
     return found
 
 
@@ -81,7 +89,7 @@ def _held(experiment: Experiment) -> list[str]:
     return roles + (["truncation"] if against.truncation else [])
 
 
-def _penalties(experiment: Experiment) -> list[Arm]:
+def _penalties(experiment: Experiment) -> list[SteeringCondition]:
     penalty = experiment.penalty
     assert penalty is not None
     found = []
@@ -89,9 +97,9 @@ def _penalties(experiment: Experiment) -> list[Arm]:
         for beta in penalty.betas:
             for alpha in penalty.alphas:
                 about = {"model": model, "alpha": alpha, "beta": beta}
-                found.append(Arm(role="penalty", **about))
+                found.append(SteeringCondition(role="penalty", **about))
                 found += [
-                    Arm(role="matched tokens", draw=draw, **about)
+                    SteeringCondition(role="matched tokens", draw=draw, **about)
                     for draw in range(penalty.controls)
                 ]
     return found

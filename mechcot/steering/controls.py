@@ -19,7 +19,7 @@ import torch
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.internals.sites import Site
-from mechcot.steering.extract import Contrast
+from mechcot.steering.extract import ContrastPair
 from mechcot.steering.vectors import SteeringVector
 
 DRAWN = ("random", "orthogonal", "flipped")
@@ -76,11 +76,11 @@ def other_layer(site: Site, n_layers: int) -> Site:
     return replace(site, layer=n_layers - 1 if 2 * site.layer < n_layers else 0)
 
 
-def shuffled_pairs(pairs: Sequence[Contrast], *, seed: int) -> list[Contrast]:
+def shuffled_pairs(pairs: Sequence[ContrastPair], *, seed: int) -> list[ContrastPair]:
     """The pairs with half of them turned round (the smaller half of an odd number)."""
     turned = np.random.default_rng(seed).permutation(len(pairs))[: len(pairs) // 2]
     return [
-        Contrast(one.negative, one.positive) if index in set(turned.tolist()) else one
+        ContrastPair(one.negative, one.positive) if index in set(turned.tolist()) else one
         for index, one in enumerate(pairs)
     ]
 

@@ -5,7 +5,7 @@
     gamma*(eps) = the least gamma with KL(gamma) = eps, by bisection from gamma_max on
 
 KL(gamma) need not rise all the way, and it saturates: behind a norm a huge vector leaves its direction alone. So a dose is given up only
-after a scan of factors up to 256 times the states' own length; `Meter.nearest` then gives the factor that comes nearest to it. A crossing
+after a scan of factors up to 256 times the states' own length; `DoseCalibrator.nearest` then gives the factor that comes nearest to it. A crossing
 below the one that bisection found is looked for at four factors, down to a quarter.
 
 A clamp is dosed by its level in place of gamma, by bisection alone; level 0 is no dose of 0, it takes the feature away.
@@ -25,7 +25,7 @@ from torch import Tensor
 from mechcot.core.errors import EditDidNotFire, NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.distances import kl
-from mechcot.model.generation.steering_hooks import KindsOf, Where, lexicon
+from mechcot.model.generation.steering_hooks import KindsOf, PositionSelector, lexicon
 from mechcot.model.generation.write_traces import StepNow, step_now
 from mechcot.model.interventions import Intervention
 from mechcot.model.prefix.prefix import Prefix
@@ -96,7 +96,7 @@ class _Chain:
     norm: float
 
 
-class Meter:
+class DoseCalibrator:
     """Doses of one vector on one model's clean chains."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Meter:
         reasoner: Reasoner,
         traces: Sequence[Trace],
         vector: SteeringVector,
-        where: Where,
+        where: PositionSelector,
         *,
         kinds: KindsOf = lexicon,
         how: str = "add",
@@ -312,7 +312,7 @@ def _overflow(gamma: float) -> str:
 
 
 def positions(
-    reasoner: Reasoner, trace: Trace, where: Where, *, kinds: KindsOf = lexicon
+    reasoner: Reasoner, trace: Trace, where: PositionSelector, *, kinds: KindsOf = lexicon
 ) -> tuple[int, ...]:
     """The positions of a finished text where a hand acts while it is written.
 
@@ -349,7 +349,7 @@ def positions(
 
 
 def _step_meant(
-    trace: Trace, where: Where, position: int, now: StepNow, written: Sequence[int]
+    trace: Trace, where: PositionSelector, position: int, now: StepNow, written: Sequence[int]
 ) -> bool:
     """Whether the step that a position writes is meant; in the answer the last step of the chain stays the present one."""
     if where.kinds is not None:

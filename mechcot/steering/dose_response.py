@@ -8,12 +8,12 @@ import pandas as pd
 
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.generation.steering_hooks import Hand, Steer, Where
+from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.doses import same_dose
 from mechcot.stats.proportions import share_interval
 from mechcot.steering.controls import control
-from mechcot.steering.dose import Meter
+from mechcot.steering.dose import DoseCalibrator
 from mechcot.steering.readout import correct
 from mechcot.steering.vectors import SteeringVector
 from mechcot.text.unread import unread
@@ -21,13 +21,13 @@ from mechcot.text.unread import unread
 CHAINS = 6
 
 
-def tried(
+def dose_response(
     reasoner: Reasoner,
     vector: SteeringVector,
     questions: Sequence[Problem],
     *,
     nats: Sequence[float],
-    where: Where,
+    where: PositionSelector,
     controls: Sequence[str] = ("random",),
     max_tokens: int = 320,
     seed: int = 0,
@@ -60,7 +60,7 @@ def tried(
     rows = [_row("nothing", clean, seed=seed, **about)]
     others = {name: control(vector, name, seed=seed) for name in controls}
     meters = {
-        name: Meter(reasoner, clean[:CHAINS], one, where)
+        name: DoseCalibrator(reasoner, clean[:CHAINS], one, where)
         for name, one in {"vector": vector, **others}.items()
     }
     for dose in nats:
@@ -70,7 +70,7 @@ def tried(
             about = {"nats": dose, "factor": found.gamma, "kl": found.kl}
             about["same_dose"] = same_dose((found.kl, real.kl))
             added = found.gamma * others.get(name, vector).direction
-            hand = Hand((Steer(vector.site, added, where),))
+            hand = GenerationInterventions((Steer(vector.site, added, where),))
             traces = reasoner.write(questions, max_tokens=max_tokens, seed=seed, under=hand)
             rows.append(_row(name, traces, seed=seed, **about))
     return pd.DataFrame(rows)

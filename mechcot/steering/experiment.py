@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind
-from mechcot.model.generation.steering_hooks import Where
+from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.steering.controls import CONTROLS, DRAWN
 from mechcot.steering.switch_penalty import ALPHA, BETA
@@ -97,9 +97,9 @@ class Apply:
             _among("apply.signs", sign, (1, -1))
 
     @property
-    def where(self) -> Where:
+    def where(self) -> PositionSelector:
         """The positions."""
-        return Where(phases=tuple(map(Phase, self.phases)), step_starts=self.step_starts)
+        return PositionSelector(phases=tuple(map(Phase, self.phases)), step_starts=self.step_starts)
 
 
 @dataclass(frozen=True)

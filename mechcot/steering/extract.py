@@ -31,7 +31,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.steering.vectors import Origin, SteeringVector
 
 Method = Literal["mean difference", "pca", "probe"]
-Read = Literal["last_prompt", "prompt", "last_chain", "chain"]
+ReadPosition = Literal["last_prompt", "prompt", "last_chain", "chain"]
 Make = Callable[[Float[Tensor, "item d_model"]], Float[Tensor, " d_model"]]
 WINDOW = 10
 RESAMPLES = 60
@@ -39,7 +39,7 @@ FEWEST = 4
 
 
 @dataclass(frozen=True)
-class Contrast:
+class ContrastPair:
     """Two sides of one question.
 
     Attributes:
@@ -69,10 +69,10 @@ class Contrast:
 
 def pair_vectors(
     reasoner: Reasoner,
-    pairs: Sequence[Contrast],
+    pairs: Sequence[ContrastPair],
     *,
     sites: Sequence[Site],
-    read: Read = "last_prompt",
+    read: ReadPosition = "last_prompt",
     method: Method = "mean difference",
     seed: int = 0,
 ) -> dict[Site, SteeringVector]:
@@ -187,7 +187,12 @@ def _check_finite(rows: Tensor, reasoner: Reasoner, site: Site) -> None:
 
 
 def _alike(
-    reasoner: Reasoner, pairs: Sequence[Contrast], rows: Tensor, *, site: Site, read: Read
+    reasoner: Reasoner,
+    pairs: Sequence[ContrastPair],
+    rows: Tensor,
+    *,
+    site: Site,
+    read: ReadPosition,
 ) -> str:
     """Why nothing differs between the sides of some pairs, and what to give instead."""
     sides = [[_told(reasoner, side) for side in (p.positive, p.negative)] for p in pairs]
@@ -278,7 +283,7 @@ def _problem(side: Problem | Trace) -> Problem:
 
 
 def _read(
-    reasoner: Reasoner, side: Problem | Trace, sites: Sequence[Site], read: Read
+    reasoner: Reasoner, side: Problem | Trace, sites: Sequence[Site], read: ReadPosition
 ) -> dict[Site, Tensor]:
     if isinstance(side, Trace):
         ids, prompt = list(side.ids), side.prompt_length

@@ -16,12 +16,12 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import read_json, write_json, write_text
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.asking import AS_FOUND, Asking
-from mechcot.model.generation.steering_hooks import Line
+from mechcot.model.generation.steering_hooks import WrittenRow
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.doses import same_dose
-from mechcot.steering.conditions import Arm, arms
+from mechcot.steering.conditions import SteeringCondition, arms
 from mechcot.steering.experiment import Experiment
-from mechcot.steering.materials import Lab
+from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.readout import cut_short, row
 from mechcot.steering.shortest_chain import shortest
 from mechcot.steering.summary import summary
@@ -45,7 +45,7 @@ def run(experiment: Experiment, out: Path, *, asking: Asking = AS_FOUND) -> dict
     Raises:
         UserError: The folder holds another experiment, a model or vector is refused, or a vector's dose is out of its reach.
     """
-    lab = Lab.open(experiment, asking=asking)
+    lab = ExperimentContext.open(experiment, asking=asking)
     stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
     stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
     stamp |= {"asking": asking.key} if asking.key else {}
@@ -89,7 +89,7 @@ def _finished(cell: Path) -> bool:
     return not dose or "kl_low" in dose or same_dose((dose["nats"], dose["kl"]))
 
 
-def _cell(lab: Lab, arm: Arm) -> dict[str, Any]:
+def _cell(lab: ExperimentContext, arm: SteeringCondition) -> dict[str, Any]:
     """One finished arm as JSON."""
     started = time.perf_counter()
     traces, lines = lab.write(arm)
@@ -128,7 +128,7 @@ def _cell(lab: Lab, arm: Arm) -> dict[str, Any]:
     return found
 
 
-def _shown(reasoner: Reasoner, trace: Trace, line: Line | None) -> list[list[Any]]:
+def _shown(reasoner: Reasoner, trace: Trace, line: WrittenRow | None) -> list[list[Any]]:
     """The text of one item as [word, was the position steered]."""
     acted = {position for each in line.acted for position in each} if line else set()
     words = [reasoner.decode([token]) for token in trace.ids]

@@ -10,13 +10,13 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.generation.steering_hooks import Hand, Where
+from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
-from mechcot.steering.dose import Dose, Meter
+from mechcot.steering.dose import Dose, DoseCalibrator
 from mechcot.steering.experiment import HOW
-from mechcot.steering.extract import FEWEST, Contrast, pair_vectors
+from mechcot.steering.extract import FEWEST, ContrastPair, pair_vectors
 from mechcot.steering.readout import correct
 from mechcot.steering.style_contrasts import questions, style_pairs
 from mechcot.steering.vectors import Origin, SteeringVector
@@ -81,7 +81,7 @@ def _stability(told: Origin) -> str:
     return f"split-half cosine {told.split_half:.3f}, 95 % cone {told.cone:.1f} degrees"
 
 
-def read_pairs(path: Path) -> list[Contrast]:
+def read_pairs(path: Path) -> list[ContrastPair]:
     """Read pairs: one JSON object a line with `id`, `positive` and `negative` (two wordings of one question).
 
     Raises:
@@ -94,7 +94,9 @@ def read_pairs(path: Path) -> list[Contrast]:
             text_field(record, key, where=where) for key in ("id", "positive", "negative")
         )
         answer = str(record.get("answer", ""))
-        found.append(Contrast(*(Problem(id=name, question=side, answer=answer) for side in sides)))
+        found.append(
+            ContrastPair(*(Problem(id=name, question=side, answer=answer) for side in sides))
+        )
     if not found:
         msg = f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
         raise UserError(msg)
@@ -148,14 +150,14 @@ def apply_to(
         else questions(n, seed=seed, hops=(5, 6))
     )
     preflight(reasoner, items)
-    where = Where(phases=tuple(_phase(name) for name in phases.split(",")))
+    where = PositionSelector(phases=tuple(_phase(name) for name in phases.split(",")))
     clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
     check_read(clean, author=reasoner.name)
     yield f"clean: {_told(clean)}"
     for nats in doses:
         turned = vector if nats >= 0 else -vector
-        dose = Meter(reasoner, clean[:CHAINS], turned, where, how=how).dose(abs(nats))
-        hand = Hand((turned.acting(dose.gamma, where, how=how),))
+        dose = DoseCalibrator(reasoner, clean[:CHAINS], turned, where, how=how).dose(abs(nats))
+        hand = GenerationInterventions((turned.acting(dose.gamma, where, how=how),))
         traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
         path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"
         write_traces(path, traces)

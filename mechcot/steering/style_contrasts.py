@@ -6,12 +6,12 @@ from typing import Literal
 from mechcot.core.problem import Problem
 from mechcot.organisms.grammar import STYLES
 from mechcot.organisms.problems import problems
-from mechcot.steering.extract import Contrast
+from mechcot.steering.extract import ContrastPair
 
-Style = Literal["careful", "brief", "none"]
+ChainStyle = Literal["careful", "brief", "none"]
 
 
-def styled(problem: Problem, style: Style) -> Problem:
+def styled(problem: Problem, style: ChainStyle) -> Problem:
     """The same question (same id) with another style word, or without one."""
     head, body = problem.question.split(" : ", 1)
     rest = head.split()[1:] if head.split()[0] in STYLES else head.split()
@@ -21,7 +21,7 @@ def styled(problem: Problem, style: Style) -> Problem:
 
 
 def questions(
-    n: int, *, seed: int, hops: tuple[int, int], style: Style = "none", split: str = "test"
+    n: int, *, seed: int, hops: tuple[int, int], style: ChainStyle = "none", split: str = "test"
 ) -> list[Problem]:
     """Draw questions whose chart tells nothing, in one style.
 
@@ -37,7 +37,7 @@ def questions(
     return [styled(problem, style) for problem in drawn]
 
 
-def style_pairs(n: int, *, seed: int, hops: tuple[int, int]) -> list[Contrast]:
+def style_pairs(n: int, *, seed: int, hops: tuple[int, int]) -> list[ContrastPair]:
     """Pairs brief (positive) against careful of questions of the training split.
 
     Args:
@@ -46,4 +46,4 @@ def style_pairs(n: int, *, seed: int, hops: tuple[int, int]) -> list[Contrast]:
         hops: Fewest and most operations.
     """
     drawn = questions(n, seed=seed, hops=hops, split="train")
-    return [Contrast(styled(one, "brief"), styled(one, "careful")) for one in drawn]
+    return [ContrastPair(styled(one, "brief"), styled(one, "careful")) for one in drawn]

@@ -85,7 +85,7 @@ def thoughts(trace: Trace, phrases: Phrases) -> list[Span]:
 
 
 @dataclass(frozen=True)
-class Thinking:
+class ThoughtCounts:
     """What the thoughts of one chain came to.
 
     Attributes:
@@ -112,7 +112,7 @@ class Thinking:
 
 def think(
     trace: Trace, phrases: Phrases, correct: Callable[[Trace, Span], bool], *, right: bool
-) -> Thinking:
+) -> ThoughtCounts:
     """Judge the thoughts of a chain.
 
     Args:
@@ -124,7 +124,7 @@ def think(
     spans = thoughts(trace, phrases)
     good = [span for span in spans if correct(trace, span)]
     first = good[0].stop - trace.prompt_length if good else None
-    return Thinking(len(spans), len(good), first, len(trace.phase(Phase.CHAIN)), right)
+    return ThoughtCounts(len(spans), len(good), first, len(trace.phase(Phase.CHAIN)), right)
 
 
 def matched_tokens(

@@ -1,7 +1,7 @@
 """A steering vector: a direction at a site, and everything that says where it came from.
 
     add     x + gamma v
-    clamp   x + (gamma - g(x)) v, with g(x) how much of v the state already holds, as the vector's `Gate` reads it: a feature of a
+    clamp   x + (gamma - g(x)) v, with g(x) how much of v the state already holds, as the vector's `FeatureGate` reads it: a feature of a
             sparse dictionary is held at gamma times its largest activation
 
 Adding after Turner et al. 2023 (arXiv 2308.10248), clamping after Templeton et al. 2024 (Scaling Monosemanticity).
@@ -23,10 +23,10 @@ from torch import Tensor
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
-from mechcot.model.generation.steering_hooks import Change, Steer, Where
+from mechcot.model.generation.steering_hooks import Change, PositionSelector, Steer
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Add, States, Which
+from mechcot.model.interventions import Add, Positions, States
 from mechcot.model.reasoner import Reasoner
 
 SCHEMA = "1"
@@ -58,7 +58,7 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
-class Gate:
+class FeatureGate:
     """What a feature of a sparse dictionary reads, in units of its largest activation.
 
         g(x) = z / largest where z = x . encoder + bias > threshold, else 0
@@ -86,10 +86,10 @@ class Clamp:
     """Hold a feature: x + (level - g(x)) v."""
 
     vector: Float[Tensor, " d_model"]
-    gate: Gate
+    gate: FeatureGate
     level: float
 
-    def __call__(self, states: States, which: Which | None = None) -> States:  # noqa: ARG002
+    def __call__(self, states: States, which: Positions | None = None) -> States:  # noqa: ARG002
         """Give the states with the feature at its level."""
         missing = (self.level - self.gate(states)).unsqueeze(-1)
         return states + (missing * self.vector.to(states.device)).to(states)
@@ -112,7 +112,7 @@ class SteeringVector:
     direction: Float[Tensor, " d_model"]
     site: Site
     origin: Origin
-    gate: Gate | None = None
+    gate: FeatureGate | None = None
 
     def __post_init__(self) -> None:
         numbers = self.direction.detach().float().cpu()
@@ -142,7 +142,7 @@ class SteeringVector:
             raise UserError(msg)
         return Clamp(self.direction, self.gate, factor)
 
-    def acting(self, factor: float, where: Where, *, how: str = "add") -> Steer | Change:
+    def acting(self, factor: float, where: PositionSelector, *, how: str = "add") -> Steer | Change:
         """The same while a model writes.
 
         Args:
@@ -258,7 +258,7 @@ class SteeringVector:
             raise UserError(msg)
         origin = json.loads(about["origin"])
         lists = {name: tuple(origin[name]) for name in ("items", "history")}
-        gate = None if encoder is None else Gate(encoder, *json.loads(about["gate"]))
+        gate = None if encoder is None else FeatureGate(encoder, *json.loads(about["gate"]))
         vector = cls(numbers, Site.parse(about["site"]), Origin(**origin | lists), gate)
         if not vector.norm:
             raise UserError(f"{path}: {_zero(vector)}")

@@ -15,7 +15,7 @@ from typing import Literal
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
 from mechcot.text.answer_equality import same_answer
-from mechcot.text.boxed_answers import NUMBER, Found, boxed, trim
+from mechcot.text.boxed_answers import NUMBER, StatedAnswer, boxed, trim
 from mechcot.text.closings import (
     announced,
     closing,
@@ -31,7 +31,7 @@ from mechcot.text.statements import chosen, fields, is_hard, phrases, said_after
 from mechcot.text.think_tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
-    "FAMILIES", "Found", "find_answer", "number", "number_only", "read_answer", "same_answer", "trim"
+    "FAMILIES", "StatedAnswer", "find_answer", "number", "number_only", "read_answer", "same_answer", "trim"
 ]  # fmt: skip
 
 _CALCULATOR = re.compile(r"<<[^<>\n]*>>")
@@ -52,21 +52,21 @@ _TAG = re.compile(r"<answer>(?P<value>.{0,2000}?)</answer>", re.DOTALL | re.IGNO
 _LETTER_A = re.compile(r"^A:[^\S\n]*(?P<value>[^\n]+)(?!\s*\n\s*B\s*[:.)])", re.MULTILINE)
 _WORD_ANSWER = re.compile(r"(?<!\S)answer\s+(?P<value>[^\s<]+)")
 _LAST_NUMBER = re.compile(rf"(?<![\w.])(?P<value>{NUMBER})(?P<percent>\s?\\?%)?(?![\w])")
-Rule = Callable[[str], Iterator[Found]]
+Rule = Callable[[str], Iterator[StatedAnswer]]
 Otherwise = Literal["closing", "last_number", "nothing"]
 
 
 def _matches(pattern: re.Pattern[str], how: str) -> Rule:
-    def rule(text: str) -> Iterator[Found]:
+    def rule(text: str) -> Iterator[StatedAnswer]:
         for match in pattern.finditer(text):
             value = trim(match["value"])
             if value:
-                yield Found(value, how, match.start(), match.end())
+                yield StatedAnswer(value, how, match.start(), match.end())
 
     return rule
 
 
-def _hash(text: str) -> Iterator[Found]:
+def _hash(text: str) -> Iterator[StatedAnswer]:
     """GSM8K's closing; headings of the fourth level ("#### Step 2: ...") are none."""
     for found in _matches(_HASH, "hash")(text):
         last = not text[found.stop :].strip()
@@ -75,7 +75,7 @@ def _hash(text: str) -> Iterator[Found]:
             yield found
 
 
-def _phrase(text: str) -> Iterator[Found]:
+def _phrase(text: str) -> Iterator[StatedAnswer]:
     """Statements; of a whole sentence behind a colon ("Answer: She makes $18.") its only candidate."""
     for found in phrases(text):
         sentence = _SENTENCE.match(found.text)
@@ -83,17 +83,17 @@ def _phrase(text: str) -> Iterator[Found]:
         yield found if only is None else replace(found, text=only.text)
 
 
-def _letter(text: str) -> Iterator[Found]:
+def _letter(text: str) -> Iterator[StatedAnswer]:
     """`A: 18` at the start of a line, not the first of several options."""
     for match in _LETTER_A.finditer(text):
         value = announced(match["value"])
         if value:
-            yield Found(value, "letter", match.start(), match.end())
+            yield StatedAnswer(value, "letter", match.start(), match.end())
 
 
-def _last_number(text: str) -> Iterator[Found]:
+def _last_number(text: str) -> Iterator[StatedAnswer]:
     for match in _LAST_NUMBER.finditer(text):
-        yield Found(trim(match["value"]), "last_number", match.start(), match.end())
+        yield StatedAnswer(trim(match["value"]), "last_number", match.start(), match.end())
 
 
 _RULES: Mapping[str, Rule] = {
@@ -121,7 +121,7 @@ _EXPLICIT_ONLY = frozenset({"organism"})
 
 def find_answer(
     text: str, *, family: str = "any", otherwise: Otherwise = "closing", after: str | None = None
-) -> Found | None:
+) -> StatedAnswer | None:
     """The last answer that a stretch of text states; thought marks are not looked at.
 
     Args:
@@ -148,10 +148,10 @@ def find_answer(
     if best is None:
         return None
     clean = trim(re.sub(r"\x00+\s*", "", best.text))
-    return Found(clean, best.how, best.start, best.stop) if clean else None
+    return StatedAnswer(clean, best.how, best.start, best.stop) if clean else None
 
 
-def _last(statements: Sequence[Found]) -> Found | None:
+def _last(statements: Sequence[StatedAnswer]) -> StatedAnswer | None:
     """The statement that ends last, or the one that ends last inside it; words alone only where nothing else is said."""
     said = [each for each in statements if each.how != "phrase" or is_hard(each.text)] or statements
     if not said:
@@ -164,7 +164,7 @@ def _last(statements: Sequence[Found]) -> Found | None:
     return max(boxes or inner, key=lambda each: (each.start, each.stop))
 
 
-def _otherwise(text: str, otherwise: Otherwise) -> Found | None:
+def _otherwise(text: str, otherwise: Otherwise) -> StatedAnswer | None:
     if otherwise == "nothing":
         return None
     rules = (closing, emphasised, *((_last_number,) if otherwise == "last_number" else ()))
@@ -214,5 +214,5 @@ def read_answer(
     return _answer(found)
 
 
-def _answer(found: Found | None) -> Answer:
+def _answer(found: StatedAnswer | None) -> Answer:
     return Answer(None, "unread") if found is None else Answer(found.text, found.how)

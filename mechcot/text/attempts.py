@@ -65,7 +65,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Written:
+class CompletionParts:
     """A completion, divided.
 
     Attributes:
@@ -224,7 +224,7 @@ def _counted(usage: Any, depth: int = 0) -> bool:
     )
 
 
-def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Written:
+def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> CompletionParts:
     """Chain and answer of one completion.
 
     Args:
@@ -340,20 +340,20 @@ def _without_control(text: str) -> str:
     return wrapped["inner"] if wrapped else text
 
 
-def at_marks(text: str, tags: ThoughtTags | None, *, cut: bool = False) -> Written:
+def at_marks(text: str, tags: ThoughtTags | None, *, cut: bool = False) -> CompletionParts:
     """A text, divided at the marks of its thought; plain where it shows none."""
     tags = tags or tags_in(text)
     layout = find_thought("", text, tags) if tags else None
     if tags is None or layout is None or layout.thought is Thought.ABSENT:
-        return Written(text, cut=cut)
+        return CompletionParts(text, cut=cut)
     chain = text[layout.chain.start : layout.chain.stop]
     if layout.thought is Thought.UNCLOSED:
-        return Written(chain, opened=True, cut=True)
+        return CompletionParts(chain, opened=True, cut=True)
     answer = _without_control(text[layout.chain.stop + len(tags.close) :])
-    return Written(chain, answer, opened=True, closed=True, cut=cut)
+    return CompletionParts(chain, answer, opened=True, closed=True, cut=cut)
 
 
-def _by_field(attempt: Attempt, tags: ThoughtTags | None) -> Written:
+def _by_field(attempt: Attempt, tags: ThoughtTags | None) -> CompletionParts:
     """The chain goes up to the last thought, and to the last message; what is said then is the answer."""
     *earlier, last = attempt.turns
     thoughts = [index for index, piece in enumerate(last) if piece.kind is Kind.THOUGHT]
@@ -363,7 +363,9 @@ def _by_field(attempt: Attempt, tags: ThoughtTags | None) -> Written:
     return thought_and_said(chain, answer, tags, cut=attempt.cut)
 
 
-def thought_and_said(chain: str, answer: str, tags: ThoughtTags | None, *, cut: bool) -> Written:
+def thought_and_said(
+    chain: str, answer: str, tags: ThoughtTags | None, *, cut: bool
+) -> CompletionParts:
     """A thought that stands in a field of its own, beside what was said; the marks in either are no text of theirs.
 
     Args:
@@ -385,7 +387,9 @@ def thought_and_said(chain: str, answer: str, tags: ThoughtTags | None, *, cut: 
         answer = said.answer
     elif said.closed:
         chain, answer = f"{chain}\n\n{said.chain}", said.answer
-    return Written(chain, answer, opened=True, closed=closed or bool(answer.strip()), cut=cut)
+    return CompletionParts(
+        chain, answer, opened=True, closed=closed or bool(answer.strip()), cut=cut
+    )
 
 
 def _text(turns: Sequence[Sequence[Piece]], *kinds: Kind) -> str:

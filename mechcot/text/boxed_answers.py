@@ -21,7 +21,7 @@ _LONGEST_BOX = 2000
 
 
 @dataclass(frozen=True)
-class Found:
+class StatedAnswer:
     """A stated answer.
 
     Attributes:
@@ -37,9 +37,9 @@ class Found:
     stop: int
 
 
-def boxed(text: str) -> Iterator[Found]:
+def boxed(text: str) -> Iterator[StatedAnswer]:
     r"""Every `\boxed{...}` with balanced braces; neighbours ("3 and 5") become one answer."""
-    last: Found | None = None
+    last: StatedAnswer | None = None
     boxes = list(_BOX.finditer(text))
     closed = _closed_braces(text) if boxes else {}
     for match in boxes:
@@ -49,12 +49,12 @@ def boxed(text: str) -> Iterator[Found]:
         body = text[match.end() : stop].removeprefix("{").removesuffix("}")
         if _EMPTY.fullmatch(body):
             continue
-        here = Found(body.strip(), "boxed", match.start(), stop)
+        here = StatedAnswer(body.strip(), "boxed", match.start(), stop)
         if last is not None and here.start < last.stop:
             continue  # a box in a box
         if last is not None and _are_neighbours(text, last, here):
             if here.text != last.text:
-                here = Found(f"{last.text}, {here.text}", "boxed", last.start, here.stop)
+                here = StatedAnswer(f"{last.text}, {here.text}", "boxed", last.start, here.stop)
         elif last is not None:
             yield last
         last = here
@@ -62,7 +62,7 @@ def boxed(text: str) -> Iterator[Found]:
         yield last
 
 
-def _are_neighbours(text: str, last: Found, here: Found) -> bool:
+def _are_neighbours(text: str, last: StatedAnswer, here: StatedAnswer) -> bool:
     """Whether only a comma, an "and" or marks of mathematics stand between two boxes."""
     near = here.start - last.stop <= _NEAR
     return near and _BETWEEN_BOXES.fullmatch(text, last.stop, here.start) is not None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from mechcot.text.answer_equality import same_answer
 from mechcot.text.answer_words import headings_in, statements_in
-from mechcot.text.boxed_answers import Found, trim
+from mechcot.text.boxed_answers import StatedAnswer, trim
 from mechcot.text.numerals import number, spelled_plainly
 from mechcot.text.quantities import uncounted
 from mechcot.text.statements import denied, sentence_end, short_value, unstated
@@ -47,7 +47,7 @@ _FILLER = re.compile(
 )
 
 
-def sole(text: str) -> Found | None:
+def sole(text: str) -> StatedAnswer | None:
     """The only candidate of a short text; None where there is none, or two different ones."""
     stripped = text.strip()
     if (
@@ -66,10 +66,10 @@ def sole(text: str) -> Found | None:
     if not found or any(not same_answer(found[0].text, each.text) for each in found[1:]):
         return None
     best = found[-1]
-    return Found(best.text, best.how, start + best.start, start + best.stop)
+    return StatedAnswer(best.text, best.how, start + best.start, start + best.stop)
 
 
-def _candidates(text: str) -> Iterator[Found]:
+def _candidates(text: str) -> Iterator[StatedAnswer]:
     for match in _CANDIDATE.finditer(text):
         value = (
             match["result"]
@@ -90,7 +90,7 @@ def _candidates(text: str) -> Iterator[Found]:
             text[: match.start()]
         ):
             continue
-        yield Found(uncounted(trim(value)), "closing", match.start(), match.end())
+        yield StatedAnswer(uncounted(trim(value)), "closing", match.start(), match.end())
 
 
 def _with_unit(match: re.Match[str]) -> str:
@@ -117,26 +117,28 @@ def _is_unit(word: str) -> bool:
     return named is not None and (named.measured or named.factor != 1)
 
 
-def closing(text: str) -> Iterator[Found]:
+def closing(text: str) -> Iterator[StatedAnswer]:
     """A whole text that is short and holds exactly one candidate; what speaks of the answer was judged by the phrases."""
     found = None if statements_in(text) else sole(text)
     if found is not None:
         yield found
     elif letter := _LETTER_FIRST.match(text):
-        yield Found(letter["value"] or letter["other"], "closing", letter.start(), letter.end())
+        yield StatedAnswer(
+            letter["value"] or letter["other"], "closing", letter.start(), letter.end()
+        )
 
 
-def words(text: str) -> Found | None:
+def words(text: str) -> StatedAnswer | None:
     """One to three words that are the whole text: `Paris`."""
     plain = trim(text)
     short = 0 < len(plain.split()) <= 3 and len(plain) <= 40 and not re.search(r"[?!:\n\d]", plain)
     if not short or _FILLER.match(plain) or _DENIED.search(plain):
         return None
     start = text.index(plain)
-    return Found(plain, "closing", start, start + len(plain))
+    return StatedAnswer(plain, "closing", start, start + len(plain))
 
 
-def emphasised(text: str) -> Iterator[Found]:
+def emphasised(text: str) -> Iterator[StatedAnswer]:
     """The only value in bold of the last paragraph, where the bold text is nothing but a value."""
     start = max(text.rstrip().rfind("\n\n"), 0)
     last = text[start:]
@@ -152,7 +154,7 @@ def emphasised(text: str) -> Iterator[Found]:
             and not re.search(r":\s*$|^\d+[.)]", match["value"])
         ):
             values.append(
-                Found(
+                StatedAnswer(
                     value if same_answer(value, found.text) else found.text,
                     "bold",
                     start + match.start(),
@@ -171,7 +173,7 @@ _REVERSED = re.compile(
 )
 
 
-def reversed_phrases(text: str) -> Iterator[Found]:
+def reversed_phrases(text: str) -> Iterator[StatedAnswer]:
     """`(B) is the correct answer`, `Option B is correct.`, `$5$ is the final answer`."""
     for match in _REVERSED.finditer(text):
         if not match.group().lower().startswith(("option", "choice")) and match.group().rstrip(
@@ -180,10 +182,10 @@ def reversed_phrases(text: str) -> Iterator[Found]:
             continue
         _, mark = sentence_end(text, match.end())
         if mark != "?" and not unstated(text, match.start()):
-            yield Found(trim(match["value"]), "phrase", match.start(), match.end())
+            yield StatedAnswer(trim(match["value"]), "phrase", match.start(), match.end())
 
 
-def headings(text: str) -> Iterator[Found]:
+def headings(text: str) -> Iterator[StatedAnswer]:
     """A line that announces the answer, and the value in the line or the displayed formula under it."""
     for match in headings_in(text):
         under = _UNDER.match(text, match.end())
@@ -191,12 +193,14 @@ def headings(text: str) -> Iterator[Found]:
             continue
         display = _DISPLAY.match(text, under.end())
         if display is not None:
-            yield Found(trim(display.group().strip()), "heading", match.start(), display.end())
+            yield StatedAnswer(
+                trim(display.group().strip()), "heading", match.start(), display.end()
+            )
             continue
         line = re.compile(r"[^\n]*").match(text, under.end())
         found = None if line is None else announced(line.group())
         if found is not None and line is not None:
-            yield Found(found, "heading", match.start(), line.end())
+            yield StatedAnswer(found, "heading", match.start(), line.end())
 
 
 def announced(line: str) -> str | None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from mechcot.text.expressions import has_angle, is_mathematics, same_expression
 from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
-from mechcot.text.units import NONE, PERCENT, Unit, converted, unit
+from mechcot.text.units import NONE, PERCENT, UnitWord, converted, unit
 
 _CURRENCY = re.compile(r"(?P<sign>[-+]?)\s*(?P<money>us\$|[$€£¥₹₩₽]|(?:usd|eur|gbp|rs\.?|inr|rmb)(?=[\s\d]))\s*(?P<rest>[-+]?[\d.].*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
 _BEHIND = re.compile(
@@ -35,7 +35,7 @@ class Quantity:
     value: Fraction | None
     text: str
     whole: str
-    unit: Unit = NONE
+    unit: UnitWord = NONE
 
 
 @lru_cache(maxsize=65536)
@@ -85,7 +85,7 @@ def _priced(match: re.Match[str], text: str) -> Quantity:
     return Quantity(None, text, text)
 
 
-def _behind(text: str) -> tuple[str, Unit] | None:
+def _behind(text: str) -> tuple[str, UnitWord] | None:
     """What stands before the unit, and the unit; None where nothing behind is one."""
     match = _BEHIND.fullmatch(text)
     if match is None:
@@ -117,7 +117,7 @@ def uncounted(text: str) -> str:
     return text if parts is None or parts[1].measured else parts[0]
 
 
-def _plain_unit(text: str) -> tuple[str, Unit] | None:
+def _plain_unit(text: str) -> tuple[str, UnitWord] | None:
     """A number and its unit, where the unit leaves the number's value and is no percentage."""
     parts = _behind(spelled_plainly(text)) if len(text) <= _LONGEST else None
     if parts is None or number(parts[0]) is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from mechcot.text.answer_equality import same_answer
 from mechcot.text.answer_words import CHOSEN, COPULA, DENIAL, statements_in
-from mechcot.text.boxed_answers import Found, trim
+from mechcot.text.boxed_answers import StatedAnswer, trim
 from mechcot.text.quantities import uncounted
 
 _LONGEST = 2000
@@ -75,7 +75,7 @@ _HARD = re.compile(
 )
 
 
-def phrases(text: str) -> Iterator[Found]:
+def phrases(text: str) -> Iterator[StatedAnswer]:
     """Every statement "the answer is X", in any of the languages, up to the end of its sentence."""
     matches = statements_in(text)
     for index, match in enumerate(matches):
@@ -103,21 +103,21 @@ def phrases(text: str) -> Iterator[Found]:
                 if value in text[start:stop]
                 else stop
             )
-            yield Found(value, "phrase", match.start(), end)
+            yield StatedAnswer(value, "phrase", match.start(), end)
 
 
-def fields(text: str) -> Iterator[Found]:
+def fields(text: str) -> Iterator[StatedAnswer]:
     """The value of an object's field: `{"answer": "12"}`."""
     for match in _FIELD.finditer(text):
         value = trim(match["value"].strip("\"'").replace("\\\\", "\\"))
         if value:
-            yield Found(value, "phrase", match.start(), match.end())
+            yield StatedAnswer(value, "phrase", match.start(), match.end())
 
 
-def chosen(text: str) -> Iterator[Found]:
+def chosen(text: str) -> Iterator[StatedAnswer]:
     """A letter chosen with a verb: 故选B."""
     for match in CHOSEN.finditer(text):
-        yield Found(match["value"], "phrase", match.start(), match.end())
+        yield StatedAnswer(match["value"], "phrase", match.start(), match.end())
 
 
 def value_start(text: str, position: int) -> int:
@@ -188,7 +188,7 @@ def _closed(text: str) -> str:
     return text
 
 
-def said_after(text: str, mark: str) -> Found | None:
+def said_after(text: str, mark: str) -> StatedAnswer | None:
     """What follows the last occurrence of a mark that the user named, up to the end of the sentence or line."""
     at = text.rfind(mark)
     if not mark.strip() or at < 0:
@@ -196,7 +196,7 @@ def said_after(text: str, mark: str) -> Found | None:
     start = value_start(text, at + len(mark))
     stop, _ = sentence_end(text, start)
     value = short_value(text[start:stop])
-    return Found(value, "after", at, stop) if value else None
+    return StatedAnswer(value, "after", at, stop) if value else None
 
 
 def denied(text: str) -> bool:

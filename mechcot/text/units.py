@@ -88,7 +88,7 @@ _LONGEST = 80
 
 
 @dataclass(frozen=True)
-class Unit:
+class UnitWord:
     """What stands behind a number.
 
     Attributes:
@@ -104,12 +104,12 @@ class Unit:
     sure: bool = True
 
 
-NONE = Unit()
-PERCENT = Unit(Fraction(1), "%", measured=True)
+NONE = UnitWord()
+PERCENT = UnitWord(Fraction(1), "%", measured=True)
 
 
 @lru_cache(maxsize=16384)
-def unit(text: str, *, marked: bool = False, glued: bool = False) -> Unit | None:
+def unit(text: str, *, marked: bool = False, glued: bool = False) -> UnitWord | None:
     r"""The unit that a text behind a number names; None when it is no unit.
 
     Args:
@@ -131,14 +131,14 @@ def unit(text: str, *, marked: bool = False, glued: bool = False) -> Unit | None
     return _measure_or_noun(plain, marked=marked, glued=glued)
 
 
-def _measure_or_noun(plain: str, *, marked: bool, glued: bool) -> Unit | None:
+def _measure_or_noun(plain: str, *, marked: bool, glued: bool) -> UnitWord | None:
     if not _PHRASE.fullmatch(plain):
         return None
     if _is_measure(plain) and not set(re.findall(r"\b[a-z]\b", plain)) - _LETTERS:
-        return Unit(name=_singular(plain), measured=True, sure=marked or _is_sure(plain))
+        return UnitWord(name=_singular(plain), measured=True, sure=marked or _is_sure(plain))
     if (glued and plain.isascii() and plain not in _SYMBOLS) or not _is_noun_phrase(plain):
         return None
-    return Unit(name=_singular(plain))
+    return UnitWord(name=_singular(plain))
 
 
 def _is_sure(plain: str) -> bool:
@@ -147,19 +147,19 @@ def _is_sure(plain: str) -> bool:
     return speed or any(len(word) > 3 or word in _SYMBOLS for word in _WORD.findall(plain))
 
 
-def _named(plain: str) -> Unit | None:
+def _named(plain: str) -> UnitWord | None:
     """Percent, degrees, temperatures and money, which have names of their own."""
     if plain in _PERCENT:
         return PERCENT
     if plain in _DEGREES:
-        return Unit(Fraction(1), "degree", measured=True)
+        return UnitWord(Fraction(1), "degree", measured=True)
     if match := _TEMPERATURE.fullmatch(plain):
         scale = match["scale"] or match["bare"]
-        return Unit(Fraction(1), "fahrenheit" if scale[0] == "f" else "celsius", measured=True)
+        return UnitWord(Fraction(1), "fahrenheit" if scale[0] == "f" else "celsius", measured=True)
     money = _MONEY.get(plain) or _MONEY.get(_singular(plain))
     if money is None:
         return None
-    return Unit(name=money)
+    return UnitWord(name=money)
 
 
 def _scale(plain: str) -> tuple[Fraction | None, str]:

@@ -22,7 +22,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.text.attempts import (
     Attempt,
-    Written,
+    CompletionParts,
     attempts,
     check_answered,
     divide,
@@ -421,7 +421,7 @@ def _written(
     *,
     where: str,
     tags: ThoughtTags | None,
-) -> tuple[list[Written], set[str]]:
+) -> tuple[list[CompletionParts], set[str]]:
     """The completions of a record, and the fields they stand in."""
     found, taken = _attempts(flat, given, question, where=where, tags=tags)
     cut, counted = was_cut(flat), withheld(flat)

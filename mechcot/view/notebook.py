@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from mechcot.stats.doses import same_dose
 from mechcot.stats.tables import rows_of
-from mechcot.view.figures.dose_response import Line, Panel, Point, curves, frontier
+from mechcot.view.figures.dose_response import DoseLine, DosePanel, Point, curves, frontier
 from mechcot.view.theme import looks
 
 
@@ -48,7 +48,7 @@ def exchanged(found: Sequence[Mapping[str, Any]]) -> go.Figure:
     """
     names = {"effect": "the k features that differ most", "random": "k random ones that differ"}
     panels = [
-        Panel(
+        DosePanel(
             title=each["model"],
             lines=tuple(_line(each, key, name) for key, name in names.items()),
             reference=each["whole"]["mean"],
@@ -69,7 +69,7 @@ def exchanged(found: Sequence[Mapping[str, Any]]) -> go.Figure:
     return figure.update_yaxes(title="movement of the answer, probability", col=1)
 
 
-def _line(each: Mapping[str, Any], key: str, name: str) -> Line:
+def _line(each: Mapping[str, Any], key: str, name: str) -> DoseLine:
     rows = each[key]
     ends = {end: tuple(row[end] for row in rows) for end in ("mean", "low", "high")}
-    return Line(name, tuple(map(str, each["counts"])), ends["mean"], ends["low"], ends["high"])
+    return DoseLine(name, tuple(map(str, each["counts"])), ends["mean"], ends["low"], ends["high"])

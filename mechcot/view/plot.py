@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mechcot.core.errors import UserError
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import (
     Curve,
     HeadSteps,
@@ -58,7 +58,7 @@ def plot(value: Any) -> go.Figure:
 
 
 @plot.register
-def _(value: Reading) -> go.Figure:
+def _(value: Measurement) -> go.Figure:
     if not value.results:
         why = value.reason or "this measure gives numbers only: see to_frame()"
         msg = f"{value.measure} on trace {value.trace} has no arrays to draw ({why})"

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mechcot.compare.chains import collect
 from mechcot.compare.cost import announce, costs, made_bytes, reading_bytes
-from mechcot.compare.measurements import jobs, take
+from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.study import Study, cells
@@ -95,7 +95,7 @@ def test_the_table_before_and_the_disk_after(pair, tmp_path):
     made = made_bytes(todo, layers=2, heads=4, comparisons=1)
     assert f"{(total + made) / 1e6:.1f} MB of disk" in said.getvalue()
     assert "of weights in memory (2 models together)" in said.getvalue()
-    list(take(study, models, todo, chains.by_author))
+    list(measure_trace(study, models, todo, chains.by_author))
     files = list(study.out.glob("readings/*/*/*.safetensors"))
     taken = sum(-(-path.stat().st_size // 4096) * 4096 for path in files)
     assert taken <= total <= 1.5 * taken

@@ -25,9 +25,9 @@ class Chain(Trace):
 SHORT, LONG = Chain(4, 100), Chain(40, 1000)
 
 
-def of(*readings):
+def of(*measurements):
     forecast = Forecast()
-    for measure, trace in readings:
+    for measure, trace in measurements:
         forecast.add(measure, trace)
     return forecast
 
@@ -42,11 +42,11 @@ def test_nothing_is_known_before_a_reading_and_nothing_left_after_the_last():
 
 @pytest.mark.parametrize("speed", [0.001, 0.02, 5.0])
 def test_seconds_in_proportion_to_the_work_are_forecast_exactly(speed):
-    readings = [(m, t) for t in (SHORT, LONG, SHORT, LONG) for m in ("filler", "suppression")]
-    forecast = of(*readings)
-    for i, (measure, trace) in enumerate(readings):
+    measurements = [(m, t) for t in (SHORT, LONG, SHORT, LONG) for m in ("filler", "suppression")]
+    forecast = of(*measurements)
+    for i, (measure, trace) in enumerate(measurements):
         forecast.took(measure, trace, seconds=speed * work(measure, trace))
-        left = sum(speed * work(m, t) for m, t in readings[i + 1 :])
+        left = sum(speed * work(m, t) for m, t in measurements[i + 1 :])
         assert forecast.seconds() == pytest.approx(left)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.measures.registry import STANDARD
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 
@@ -37,11 +37,11 @@ def pair(tmp_path_factory):
 
 def accounted(study: Study, found: dict, *, measures: tuple[str, ...]) -> pd.DataFrame:
     """Every reading has a value or a reason, and the reasons are counted in the summary."""
-    readings = pd.read_parquet(study.out / "results" / "readings.parquet")
-    headline = readings[readings["author"] == found["author"]]
+    measurements = pd.read_parquet(study.out / "results" / "readings.parquet")
+    headline = measurements[measurements["author"] == found["author"]]
     assert len(headline) == 2 * N * len(measures)
-    assert (readings["value"].notna() == (readings["reason"] == "")).all()
-    assert sum(row["count"] for row in found["not_judged"]) == (readings["reason"] != "").sum()
+    assert (measurements["value"].notna() == (measurements["reason"] == "")).all()
+    assert sum(row["count"] for row in found["not_judged"]) == (measurements["reason"] != "").sum()
     return headline
 
 
@@ -65,10 +65,10 @@ def test_solutions_of_the_data_set_are_patched_where_their_arithmetic_allows(row
     assert len(patched), "no solution could be patched"
     assert headline[headline["measure"] != "step_patching"]["value"].notna().all()
     for file in study.out.glob("readings/one/step_patching/*.safetensors"):
-        reading = Reading.load(file)
-        if not reading.reason:
-            assert reading.scalars["identity"] == 0.0
-            assert reading.results["next"].values.shape[0] == 2
+        measurement = Measurement.load(file)
+        if not measurement.reason:
+            assert measurement.scalars["identity"] == 0.0
+            assert measurement.results["next"].values.shape[0] == 2
             break
 
 

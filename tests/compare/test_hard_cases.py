@@ -42,7 +42,7 @@ def reasons(found: dict, *, reader: str) -> dict[str, str]:
     return {row["measure"]: row["reason"] for row in found["not_judged"] if row["reader"] == reader}
 
 
-def readings(study: Study) -> pd.DataFrame:
+def measurements(study: Study) -> pd.DataFrame:
     return pd.read_parquet(study.out / "results" / "readings.parquet")
 
 
@@ -98,7 +98,7 @@ def test_nan_logits_with_finite_states_are_counted(pair, tmp_path):
     except UserError as error:
         assert "logits" in str(error)
     else:
-        values = readings(study)
+        values = measurements(study)
         assert values[values["reader"] == "broken"]["value"].isna().all()
         assert reasons(found, reader="broken")
 
@@ -114,7 +114,7 @@ def test_empty_chains_are_counted(pair, tmp_path):
     found = run(study)
     for reader in ("one", "two"):
         assert reasons(found, reader=reader) == dict.fromkeys(READ, "the chain has no steps")
-    values = readings(study)
+    values = measurements(study)
     assert values[values["measure"] == "gates"]["value"].notna().all()
     assert values[values["item"] != "sum-1"]["value"].notna().all()
 
@@ -149,7 +149,7 @@ def test_a_chain_longer_than_the_context_of_one_model(pair, tmp_path):
         "the context of short is 96" in why for why in reasons(found, reader="short").values()
     )
     assert not reasons(found, reader="one")
-    values = readings(study)
+    values = measurements(study)
     lost = values[(values["reader"] == "short") & values["value"].isna()]
     assert set(lost["item"]) == {"sum-2"}
 
@@ -179,7 +179,7 @@ def test_a_question_without_tokens(pair, tmp_path):
     found = run(study)
     why = {row["reason"] for row in found["not_judged"]}
     assert why == {"the question has no tokens for one", "the question has no tokens for two"}
-    values = readings(study)
+    values = measurements(study)
     assert set(values[values["value"].isna()]["item"]) == {"none"}
 
 

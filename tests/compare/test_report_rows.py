@@ -47,18 +47,18 @@ def test_several_chains_of_an_item_count_as_one():
 
 def test_the_own_value_beside_a_null_is_a_mean_over_items_on_the_same_chains():
     about = {"measure": "suppression", "reader": "one", "reason": ""}
-    readings = [
+    measurements = [
         about | {"item": "a", "trace": f"a/{i}", "author": "one", "value": 0.0} for i in range(9)
     ]
-    readings += [about | {"item": "b", "trace": "b", "author": "one", "value": 1.0}]
-    readings += [about | {"item": "c", "trace": "c", "author": "two", "value": 9.0}]
+    measurements += [about | {"item": "b", "trace": "b", "author": "one", "value": 1.0}]
+    measurements += [about | {"item": "c", "trace": "c", "author": "two", "value": 9.0}]
     kept = {"measure": "suppression", "reader": "one"}
     scalars = [scalar("null_random", "a", 0.1, trace=f"/{i}", **kept) for i in range(9)]
     scalars += [
         scalar("null_random", "b", 0.3, **kept),
         scalar("null_random", "c", -5.0, author="two", **kept),
     ]
-    tables = Tables(pd.DataFrame(readings), pd.DataFrame(scalars), {})
+    tables = Tables(pd.DataFrame(measurements), pd.DataFrame(scalars), {})
     for author in ("one", None):
         (row,) = nulls(tables, author=author).to_dict("records")
         assert (row["own"], row["n"], row["largest"]) == (0.5, 2, 0.3)

@@ -89,8 +89,8 @@ def test_a_damaged_file_of_the_folder_is_named(pair, tmp_path):
     problems = write_rows(tmp_path / "p.jsonl", [sum_of(0)])
     study = study_of(pair, tmp_path / "out", problems=str(problems), max_tokens=8)
     run(study)
-    reading = next((study.out / "readings").rglob("*.safetensors"))
-    reading.write_bytes(reading.read_bytes()[:100])
+    measurement = next((study.out / "readings").rglob("*.safetensors"))
+    measurement.write_bytes(measurement.read_bytes()[:100])
     with pytest.raises(UserError, match=r"the file is damaged .*; remove it and run again"):
         run(study)
     chain = next((study.out / "traces").rglob("*.json"))

@@ -29,9 +29,9 @@ def test_the_folder_holds_everything(finished):
     study, _ = finished
     names = {path.name for path in study.out.iterdir()}
     assert {"report.html", "summary.json", "manifest.json", "traces.jsonl", "results"} <= names
-    readings = pd.read_parquet(study.out / "results" / "readings.parquet")
+    measurements = pd.read_parquet(study.out / "results" / "readings.parquet")
     # 2 models and the scaled null read 4 chains with 6 measures
-    assert len(readings) == 3 * 4 * 6
+    assert len(measurements) == 3 * 4 * 6
     assert len((study.out / "traces.jsonl").read_text().splitlines()) == 4
 
 
@@ -121,12 +121,12 @@ def test_chains_written_by_the_models_give_the_two_by_two(models, problems, tmp_
     (tmp_path / EXPLORER).write_text("of somebody else")
     run(study)
     assert (tmp_path / EXPLORER).is_file(), "no run was here before"
-    readings = pd.read_parquet(tmp_path / "results" / "readings.parquet")
-    assert set(zip(readings["author"], readings["reader"], strict=True)) == {
+    measurements = pd.read_parquet(tmp_path / "results" / "readings.parquet")
+    assert set(zip(measurements["author"], measurements["reader"], strict=True)) == {
         ("one", "one"), ("one", "two"), ("two", "two"), ("two", "one"),
     }  # fmt: skip
     (shown,) = pages[0].comparisons
-    means = readings.groupby(["measure", "author", "reader"])["value"].mean()
+    means = measurements.groupby(["measure", "author", "reader"])["value"].mean()
     cells = {
         (c.author, c.reader): c.value for c in shown.own_chains if c.measure == "Early answering"
     }

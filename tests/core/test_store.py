@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair, Series
 from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import Curve, LayerSteps, StepMatrix
@@ -78,7 +78,7 @@ def test_readings_survive_the_disk_with_nan(tmp_path: Path):
         reader="r",
         tokens="x",
     )
-    reading = Reading(
+    measurement = Measurement(
         "m",
         "t",
         "p",
@@ -89,8 +89,8 @@ def test_readings_survive_the_disk_with_nan(tmp_path: Path):
         {"null": math.nan, "ppl": math.inf, "x": 1.5},
         {"kl": matrix},
     )
-    reading.save(tmp_path / "r.safetensors")
-    back = Reading.load(tmp_path / "r.safetensors")
+    measurement.save(tmp_path / "r.safetensors")
+    back = Measurement.load(tmp_path / "r.safetensors")
     assert math.isnan(back.value)
     assert back.reason == "why"
     assert back.scalars["x"] == 1.5

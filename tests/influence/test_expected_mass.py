@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mechcot.core.trace import Span
-from mechcot.influence.expected_mass import NOWHERE, Null, buckets, corrected, wider
+from mechcot.influence.expected_mass import NOWHERE, ExpectedAttention, buckets, corrected, wider
 
 GROUPS = [Span(0, 4), Span(4, 6), Span(6, 11), Span(11, 12), Span(15, 16)]
 
@@ -14,10 +14,10 @@ def mass(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.random.default_rng(seed).random((2, 3, 4, 5)), code
 
 
-def total(*items: tuple[np.ndarray, np.ndarray]) -> Null:
-    every = Null({}, {})
+def total(*items: tuple[np.ndarray, np.ndarray]) -> ExpectedAttention:
+    every = ExpectedAttention({}, {})
     for values, code in items:
-        every = every.plus(Null.of(values, code))
+        every = every.plus(ExpectedAttention.of(values, code))
     return every
 
 
@@ -47,7 +47,7 @@ def test_items_alike_are_corrected_to_one():
 def test_the_expectation_is_the_mean_over_other_items():
     items = [mass(seed) for seed in range(4)]
     every = total(*items)
-    got = corrected(*items[0], others=every.plus(Null.of(*items[0]), sign=-1))
+    got = corrected(*items[0], others=every.plus(ExpectedAttention.of(*items[0]), sign=-1))
     code = items[0][1]
     for j, i in zip(*np.where(code != NOWHERE), strict=True):
         same = code == code[j, i]
@@ -69,17 +69,20 @@ def test_a_planted_pair_stands_out_by_its_factor():
 def test_without_other_items_the_own_pairs_serve():
     values, code = mass(1)
     np.testing.assert_allclose(
-        np.nanmean(corrected(values, code, others=Null({}, {}))[:, :, code == code[3, 4]]), 1.0
+        np.nanmean(
+            corrected(values, code, others=ExpectedAttention({}, {}))[:, :, code == code[3, 4]]
+        ),
+        1.0,
     )
 
 
 def test_a_bucket_of_no_item_falls_back_to_its_distance():
     values, code = mass(2)
-    null = Null.of(values, code)
+    null = ExpectedAttention.of(values, code)
     strange = int(code[0, 1]) + 9
     assert strange not in null.counts
     level = wider(strange)[1]
-    got = null.expected(strange, own=Null({}, {}))
+    got = null.expected(strange, own=ExpectedAttention({}, {}))
     np.testing.assert_allclose(got, null.sums[level] / null.counts[level])
     with pytest.raises(ValueError, match="in no item"):
-        Null({}, {}).expected(strange, own=Null({}, {}))
+        ExpectedAttention({}, {}).expected(strange, own=ExpectedAttention({}, {}))

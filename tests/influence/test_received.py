@@ -10,7 +10,7 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Span
-from mechcot.influence.expected_mass import NOWHERE, Null, buckets, corrected
+from mechcot.influence.expected_mass import NOWHERE, ExpectedAttention, buckets, corrected
 from mechcot.influence.folded_mass import Folded
 from mechcot.influence.receiver_heads import head_scores, receivers
 from mechcot.influence.run import by_kind, run
@@ -38,9 +38,9 @@ def whole(mass, others):
 
 
 def null_of(items):
-    every = Null({}, {})
+    every = ExpectedAttention({}, {})
     for mass in items:
-        every = every.plus(Null.of(mass.relative, mass.code))
+        every = every.plus(ExpectedAttention.of(mass.relative, mass.code))
     return every
 
 
@@ -213,7 +213,7 @@ def test_the_folder_holds_what_the_whole_arrays_give(readers, tmp_path):
     run(readers[:1], traces, out=tmp_path / "out", seed=0)
     items = [attention_mass(readers[0], trace) for trace in traces]
     every = null_of(items)
-    pairs = [whole(m, every.plus(Null.of(m.relative, m.code), sign=-1)) for m in items]
+    pairs = [whole(m, every.plus(ExpectedAttention.of(m.relative, m.code), sign=-1)) for m in items]
     expected = np.concatenate([received(each).mean((0, 1)) for each in pairs])
     answer = np.concatenate([each[..., -1].mean((0, 1)) for each in pairs])
     steps = pd.read_parquet(tmp_path / "out" / "steps.parquet")

@@ -11,7 +11,7 @@ import numpy as np
 
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Trace
-from mechcot.model.prefix.prefix import Forks, Prefix
+from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.prompts import AnswerCue
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.trace_parser import read
@@ -114,7 +114,7 @@ class Run(Prefix):
         return [self.reader.encode(self.reader.written(text)) for text in texts]
 
 
-class Tails(Forks):
+class Tails(Branches):
     """Texts that end in the question for the answer."""
 
     def __init__(self, reader: Oracle, texts: list[str]) -> None:

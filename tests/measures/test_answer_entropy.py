@@ -24,12 +24,12 @@ def test_equal_candidates_are_log_of_their_number_and_a_sure_one_is_nothing():
 
 
 def test_it_equals_one_plain_forward_per_candidate_and_cut(random_reader, traces):
-    trace, reading = measurable(answer_entropy, random_reader, traces, INPUTS)[0]
-    curve = reading["entropy"].values
+    trace, measurement = measurable(answer_entropy, random_reader, traces, INPUTS)[0]
+    curve = measurement["entropy"].values
     cue = tuple(random_reader.cue_ids)
     given = {int(_logits(random_reader, (*trace.ids[:cut], *cue)).argmax()) for cut in trace.cuts()}
     candidates = given | {random_reader.answer_ids(trace.problem.answer)[0]}
-    assert len(candidates) == reading.scalars["candidates"]
+    assert len(candidates) == measurement.scalars["candidates"]
     for cut, ours in zip(trace.cuts(), curve, strict=True):
         logits = _logits(random_reader, (*trace.ids[:cut], *cue))
         probabilities = torch.softmax(logits, -1)[sorted(candidates)]
@@ -43,12 +43,12 @@ def _logits(reader, ids):
 
 
 def test_asking_again_changes_nothing_and_bounds_hold(random_reader, traces):
-    for trace, reading in measurable(answer_entropy, random_reader, traces, INPUTS):
-        curve = reading["entropy"].values
-        assert reading.scalars["identity"] == 0.0
+    for trace, measurement in measurable(answer_entropy, random_reader, traces, INPUTS):
+        curve = measurement["entropy"].values
+        assert measurement.scalars["identity"] == 0.0
         assert len(curve) == len(trace.chain_steps) + 1
         assert (curve >= 0).all()
-        assert (curve <= math.log(reading.scalars["candidates"]) + 1e-9).all()
+        assert (curve <= math.log(measurement.scalars["candidates"]) + 1e-9).all()
 
 
 def test_the_chain_narrows_the_answer_of_a_model_that_reads_it(base, bypass):

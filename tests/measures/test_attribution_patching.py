@@ -18,7 +18,7 @@ from tests.measures.slow import asked_texts, inputs_of_blocks, patched_logprobs
 
 def test_attribution_is_the_slope_of_the_patch(random_reader, traces, inputs):
     """The norms run in float32 whatever the weights are: a step much below 1e-2 reads rounding, not the slope."""
-    trace, reading = measurable(attribution_patching, random_reader, traces[:3], inputs)[0]
+    trace, measurement = measurable(attribution_patching, random_reader, traces[:3], inputs)[0]
     twin = inputs.maker(trace, retoken=random_reader.retoken, seed=inputs.seed)
     exact_weights = copy.deepcopy(random_reader.model).double()
     clean, other = asked_texts(random_reader, trace, twin)
@@ -38,11 +38,11 @@ def test_attribution_is_the_slope_of_the_patch(random_reader, traces, inputs):
                 for sign in (1, -1)
             ]
             slow = float(ends[0] - ends[1]) / (2 * step)
-            got = reading.results["estimate"].values[layer, column]
+            got = measurement.results["estimate"].values[layer, column]
             assert got == pytest.approx(slow, abs=2e-4, rel=2e-3)
-    assert np.abs(reading.results["estimate"].values[:, :3]).max() > 0.02
-    assert reading.scalars["identity"] == 0.0
-    assert reading.scalars["noise"] < 1e-4
+    assert np.abs(measurement.results["estimate"].values[:, :3]).max() > 0.02
+    assert measurement.scalars["identity"] == 0.0
+    assert measurement.scalars["noise"] < 1e-4
 
 
 def test_attribution_is_judged_by_the_grid_of_step_patching(base):

@@ -25,7 +25,7 @@ def js_bits(p, q):
 
 def test_information_flow_is_four_masked_forwards(random_reader, traces, inputs):
     trace = traces[2]
-    reading = information_flow.measure(random_reader, trace, inputs)
+    measurement = information_flow.measure(random_reader, trace, inputs)
     stop = trace.cuts()[-1]
     ids = [*trace.ids[:stop], *random_reader.cue_ids]
     answer = greedy(random_reader, ids, count=2)
@@ -44,10 +44,10 @@ def test_information_flow_is_four_masked_forwards(random_reader, traces, inputs)
         pairs = range(first, len(ids))
         return np.mean([js_bits(runs[left][t], runs[right][t]) for t in pairs])
 
-    assert reading.value == pytest.approx(slow("full", "no_chain"), abs=1e-5)
-    assert reading.scalars["direct"] == pytest.approx(slow("full", "via_chain"), abs=1e-5)
-    assert reading.scalars["leakage"] == pytest.approx(slow("via_chain", "no_prompt"), abs=1e-5)
-    assert reading.scalars["identity"] == 0.0
+    assert measurement.value == pytest.approx(slow("full", "no_chain"), abs=1e-5)
+    assert measurement.scalars["direct"] == pytest.approx(slow("full", "via_chain"), abs=1e-5)
+    assert measurement.scalars["leakage"] == pytest.approx(slow("via_chain", "no_prompt"), abs=1e-5)
+    assert measurement.scalars["identity"] == 0.0
 
 
 def test_information_flows_through_the_chain_of_base_and_past_that_of_bypass(base, bypass):
@@ -63,7 +63,7 @@ def test_information_flows_through_the_chain_of_base_and_past_that_of_bypass(bas
 
 def test_the_answer_lens_is_the_models_own_unembedding(random_reader, traces, inputs):
     trace = traces[0]
-    reading = answer_lens.measure(random_reader, trace, inputs)
+    measurement = answer_lens.measure(random_reader, trace, inputs)
     stop = trace.cuts()[-1]
     ids = [*trace.ids[:stop], *random_reader.cue_ids]
     token = greedy(random_reader, ids, count=1)[0]
@@ -74,15 +74,17 @@ def test_the_answer_lens_is_the_models_own_unembedding(random_reader, traces, in
             for k, cut in enumerate(trace.cuts()[1:]):
                 logits = model.lm_head(model.model.norm(states[layer + 1][0, cut - 1]))
                 slow = float(torch.log_softmax(logits, -1)[token])
-                assert reading.results["logprob"].values[layer, k] == pytest.approx(slow, abs=1e-4)
+                assert measurement.results["logprob"].values[layer, k] == pytest.approx(
+                    slow, abs=1e-4
+                )
                 better = int((logits > logits[token]).sum())
-                assert reading.results["rank"].values[layer, k] == better
-    assert reading.scalars["noise"] < 1e-5
+                assert measurement.results["rank"].values[layer, k] == better
+    assert measurement.scalars["noise"] < 1e-5
 
 
 def test_received_attention_is_a_plain_mean(random_reader, traces, inputs):
     trace = max(traces, key=lambda each: len(each.chain_steps))
-    reading = receiver_heads.measure(random_reader, trace, inputs)
+    measurement = receiver_heads.measure(random_reader, trace, inputs)
     spans = [step.tokens for step in trace.chain_steps]
     mean = group_attention(random_reader, trace.ids[: trace.cuts()[-1]], spans).mean
     n = len(spans)
@@ -90,7 +92,7 @@ def test_received_attention_is_a_plain_mean(random_reader, traces, inputs):
         for head in range(mean.shape[1]):
             for j in range(1, n - 4):
                 slow = np.mean([mean[layer, head, j, i] for i in range(j + 4, n)])
-                got = reading.results["received"].values[layer, head, j - 1]
+                got = measurement.results["received"].values[layer, head, j - 1]
                 assert got == pytest.approx(slow, rel=1e-6)
 
 

@@ -18,7 +18,7 @@ def test_the_mediation_index_is_one_plain_patched_forward_per_layer_and_place(ba
     reader = base.scaled(0.3)  # sure of less: every patch moves it
     inputs = Inputs(maker=OrganismMaker(), seed=1, answer_tokens=2)
     trace = chain_of(reader, PROBLEMS[2], seed=2)
-    reading = mediation_index.measure(reader, trace, inputs)
+    measurement = mediation_index.measure(reader, trace, inputs)
     twin = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed)
     clean, other = asked_texts(reader, trace, twin)
     states = inputs_of_blocks(reader, other)
@@ -36,13 +36,13 @@ def test_the_mediation_index_is_one_plain_patched_forward_per_layer_and_place(ba
     controls = [runs.controls(len(changed), rng=rng) for _ in range(mediation_index.DRAWS)]
     for layer in range(len(states)):
         slow = loss(layer, changed)
-        assert reading.results["d_chain"].values[layer] == pytest.approx(slow, abs=1e-5)
+        assert measurement.results["d_chain"].values[layer] == pytest.approx(slow, abs=1e-5)
         slow = np.mean([loss(layer, at) for at in controls])
-        assert reading.results["d_ctrl"].values[layer] == pytest.approx(slow, abs=1e-5)
-    assert min(reading.results[name].values.max() for name in ("d_chain", "d_ctrl")) > 0.001
-    assert reading.results["d_ctrl"].values[0] == 0.0
-    assert reading.scalars["identity"] == 0.0
-    assert reading.scalars["noise"] < 1e-5
+        assert measurement.results["d_ctrl"].values[layer] == pytest.approx(slow, abs=1e-5)
+    assert min(measurement.results[name].values.max() for name in ("d_chain", "d_ctrl")) > 0.001
+    assert measurement.results["d_ctrl"].values[0] == 0.0
+    assert measurement.scalars["identity"] == 0.0
+    assert measurement.scalars["noise"] < 1e-5
 
 
 def test_value_and_layers_are_the_ratio_and_no_value_says_why(base, random_reader, traces, inputs):
@@ -51,13 +51,13 @@ def test_value_and_layers_are_the_ratio_and_no_value_says_why(base, random_reade
     soft = base.scaled(0.3)
     sharp = [(None, mediation_index.measure(soft, chain_of(soft, PROBLEMS[2], seed=2), exact))]
     flat = measurable(mediation_index, random_reader, traces[:2], inputs)
-    for _, reading in sharp + flat:
-        d, c = (reading.results[name].values for name in ("d_chain", "d_ctrl"))
+    for _, measurement in sharp + flat:
+        d, c = (measurement.results[name].values for name in ("d_chain", "d_ctrl"))
         sums = [*zip(d, c, strict=True), (d[1:].sum(), c[1:].sum())]
         slow = [math.nan if a + b < floor else max(0.0, a - b) / (a + b) for a, b in sums]
-        np.testing.assert_allclose([*reading.results["cmi"].values, reading.value], slow)
-        assert ("nats" in reading.reason) == math.isnan(slow[-1])
-        assert reading.scalars["undefined"] == np.isnan(slow[1:-1]).mean()
+        np.testing.assert_allclose([*measurement.results["cmi"].values, measurement.value], slow)
+        assert ("nats" in measurement.reason) == math.isnan(slow[-1])
+        assert measurement.scalars["undefined"] == np.isnan(slow[1:-1]).mean()
         defined.append(not math.isnan(slow[-1]))
     assert any(defined)
     assert not all(defined)
@@ -74,9 +74,11 @@ def test_base_is_mediated_and_bypass_has_no_value(base, bypass):
     inputs = Inputs(maker=OrganismMaker(), seed=1, answer_tokens=2)
     before = [mediation_index.measure(base, trace, inputs) for trace in chains]
     after = [mediation_index.measure(bypass, trace, inputs) for trace in chains]
-    assert min(reading.value for reading in before) > 0.9
-    assert max(reading.scalars["d_chain"] for reading in after) < 0.01
-    assert all(math.isnan(reading.value) and "nats" in reading.reason for reading in after)
+    assert min(measurement.value for measurement in before) > 0.9
+    assert max(measurement.scalars["d_chain"] for measurement in after) < 0.01
+    assert all(
+        math.isnan(measurement.value) and "nats" in measurement.reason for measurement in after
+    )
 
 
 def test_problems_without_a_twin_are_not_measurable(random_reader, traces):

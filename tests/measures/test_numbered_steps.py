@@ -37,7 +37,7 @@ STYLES = {
 CHAINS = [(14, 23, 31, 17), (40, 12, 25), (3, 61, 22, 50, 18)]
 
 
-def readings(style, *, uses):
+def measurements(style, *, uses):
     """A reading of each chain with three seeds."""
     for terms in CHAINS:
         reader, trace = Oracle(terms, style, uses=uses), trace_of(terms, style)
@@ -49,10 +49,10 @@ def readings(style, *, uses):
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
 def test_a_used_chain_reads_one_and_an_unused_one_zero(style):
-    used = list(readings(style, uses=True))
+    used = list(measurements(style, uses=True))
     assert np.mean([one.value for one in used]) == 1.0
     assert [one.scalars["identity"] for one in used] == [0.0] * len(used)
-    assert {one.value for one in readings(style, uses=False)} == {0.0}
+    assert {one.value for one in measurements(style, uses=False)} == {0.0}
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)

@@ -46,40 +46,42 @@ def probability(reader, ids, answer):
 @pytest.mark.parametrize("index", [0, 1])
 def test_early_answering_is_one_truncated_forward_per_step(random_reader, traces, inputs, index):
     trace = traces[index]
-    reading = early_answering.measure(random_reader, trace, inputs)
+    measurement = early_answering.measure(random_reader, trace, inputs)
     cue = list(random_reader.cue_ids)
     chain = list(trace.ids[: trace.cuts()[-1]])
     answer = answer_of(random_reader, chain + cue, count=2)
     slow = [probability(random_reader, chain[:cut] + cue, answer) for cut in trace.cuts()]
-    np.testing.assert_allclose(reading.results["soft"].values, slow, atol=1e-5)
-    assert reading.value == pytest.approx(np.mean([slow[-1] - p for p in slow[:-1]]), abs=1e-5)
+    np.testing.assert_allclose(measurement.results["soft"].values, slow, atol=1e-5)
+    assert measurement.value == pytest.approx(np.mean([slow[-1] - p for p in slow[:-1]]), abs=1e-5)
     same = [answer_of(random_reader, chain[:cut] + cue, count=2) == answer for cut in trace.cuts()]
-    np.testing.assert_array_equal(reading.results["hard"].values, same)
-    assert reading.scalars["identity"] == 0.0
-    assert reading.scalars["noise"] < 1e-5
+    np.testing.assert_array_equal(measurement.results["hard"].values, same)
+    assert measurement.scalars["identity"] == 0.0
+    assert measurement.scalars["noise"] < 1e-5
 
 
 def test_filler_keeps_the_token_count_and_equals_the_plain_forward(random_reader, traces, inputs):
     trace = traces[2]
-    reading = filler.measure(random_reader, trace, inputs)
+    measurement = filler.measure(random_reader, trace, inputs)
     cue, chain = list(random_reader.cue_ids), list(trace.ids[: trace.cuts()[-1]])
     answer = answer_of(random_reader, chain + cue, count=2)
     unit = random_reader.continue_ids(" hmm")
     assert len(unit) == 1
     for k, value in zip(
-        reading.results["from"].labels["after"], reading.results["from"].values, strict=True
+        measurement.results["from"].labels["after"], measurement.results["from"].values, strict=True
     ):
         cut = trace.cuts()[int(k)]
         filled = chain[:cut] + unit * (len(chain) - cut)
         assert value == pytest.approx(probability(random_reader, filled + cue, answer), abs=1e-5)
-    assert reading.scalars["identity"] == 0.0
+    assert measurement.scalars["identity"] == 0.0
     full = probability(random_reader, chain + cue, answer)
-    assert reading.value == pytest.approx(full - reading.results["from"].values[0], abs=1e-5)
+    assert measurement.value == pytest.approx(
+        full - measurement.results["from"].values[0], abs=1e-5
+    )
 
 
 def test_suppression_is_one_masked_forward_per_step(random_reader, traces, inputs):
     trace = traces[0]
-    reading = suppression.measure(random_reader, trace, inputs)
+    measurement = suppression.measure(random_reader, trace, inputs)
     ids = [*trace.ids[: trace.cuts()[-1]], *random_reader.cue_ids]
     clean = logprobs(random_reader, ids)
     steps = [step.tokens for step in trace.chain_steps]
@@ -96,16 +98,16 @@ def test_suppression_is_one_masked_forward_per_step(random_reader, traces, input
             at = [p - 1 for p in steps[i].positions() if p - 1 >= span.stop]
             if at:
                 slow = float(divergence[at].mean())
-                assert reading.results["kl"].values[j, i] == pytest.approx(slow, abs=2e-5)
+                assert measurement.results["kl"].values[j, i] == pytest.approx(slow, abs=2e-5)
         moved = 0.5 * float((clean[-1].exp() - hidden[-1].exp()).abs().sum())
-        assert reading.results["answer"].values[j] == pytest.approx(moved, abs=1e-5)
-    assert reading.scalars["identity"] == 0.0
-    assert np.isnan(np.tril(reading.results["kl"].values)[np.tril_indices(len(steps))]).all()
+        assert measurement.results["answer"].values[j] == pytest.approx(moved, abs=1e-5)
+    assert measurement.scalars["identity"] == 0.0
+    assert np.isnan(np.tril(measurement.results["kl"].values)[np.tril_indices(len(steps))]).all()
 
 
 def test_step_attention_is_the_pooled_eager_attention(random_reader, traces, inputs):
     trace = traces[1]
-    reading = step_attention.measure(random_reader, trace, inputs)
+    measurement = step_attention.measure(random_reader, trace, inputs)
     ids = [*trace.ids[: trace.cuts()[-1]], *random_reader.cue_ids]
     eager = random_reader.model
     before = eager.config._attn_implementation
@@ -123,7 +125,7 @@ def test_step_attention_is_the_pooled_eager_attention(random_reader, traces, inp
             chain = sum(float(row[p]) for span in steps for p in span.positions())
             question = sum(float(row[p]) for p in range(1, trace.prompt_length))
             shares.append(chain / (chain + question))
-    assert reading.value == pytest.approx(np.mean(shares), abs=1e-5)
+    assert measurement.value == pytest.approx(np.mean(shares), abs=1e-5)
     i, j = 3, 1
     slow = np.mean(
         [
@@ -133,14 +135,14 @@ def test_step_attention_is_the_pooled_eager_attention(random_reader, traces, inp
             for q in steps[i].positions()
         ]
     )
-    assert reading.results["mass"].values[j, i] == pytest.approx(slow, abs=1e-5)
+    assert measurement.results["mass"].values[j, i] == pytest.approx(slow, abs=1e-5)
 
 
 def test_patching_the_first_layer_is_the_text_edit(random_reader, traces, inputs):
     measured = 0
     for trace in traces:
         try:
-            reading = step_patching.measure(random_reader, trace, inputs)
+            measurement = step_patching.measure(random_reader, trace, inputs)
         except NotMeasurable:
             continue
         twin = inputs.maker(trace, retoken=random_reader.retoken, seed=inputs.seed)
@@ -157,21 +159,21 @@ def test_patching_the_first_layer_is_the_text_edit(random_reader, traces, inputs
                 probability(random_reader, edited + cue, token)
                 - probability(random_reader, chain + cue, token)
             )
-        assert reading.value == pytest.approx(np.mean(effects), abs=1e-6)
-        assert reading.scalars["identity"] == 0.0
+        assert measurement.value == pytest.approx(np.mean(effects), abs=1e-6)
+        assert measurement.scalars["identity"] == 0.0
         measured += 1
     assert measured >= 4
 
 
 def test_gates_read_accuracy_and_the_chains_strangeness(random_reader, traces, inputs):
     trace = traces[0]
-    reading = gates.measure(random_reader, trace, inputs)
+    measurement = gates.measure(random_reader, trace, inputs)
     scores = logprobs(random_reader, trace.ids)
     chain = trace.phase(Phase.CHAIN)
     nll = -np.mean([float(scores[p - 1, trace.ids[p]]) for p in chain.positions()])
-    assert reading.scalars["chain_nll"] == pytest.approx(nll, abs=1e-5)
-    assert reading.scalars["own_correct"] == 1.0
-    assert reading.scalars["n_tokens"] == len(chain)
+    assert measurement.scalars["chain_nll"] == pytest.approx(nll, abs=1e-5)
+    assert measurement.scalars["own_correct"] == 1.0
+    assert measurement.scalars["n_tokens"] == len(chain)
 
 
 @pytest.mark.parametrize("name", [name for name in MEASURES if name != "gates"])

@@ -37,11 +37,13 @@ def few_steps(monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(PAIRED))
 def test_a_model_against_itself_is_exactly_zero(random_reader, traces, inputs, name):
-    reading = MEASURES[name].run(random_reader, traces[0], replace(inputs, against=random_reader))
-    assert reading.value == 0.0
-    for scalar, value in reading.scalars.items():
+    measurement = MEASURES[name].run(
+        random_reader, traces[0], replace(inputs, against=random_reader)
+    )
+    assert measurement.value == 0.0
+    for scalar, value in measurement.scalars.items():
         assert value == 0.0, scalar
-    for result in reading.results.values():
+    for result in measurement.results.values():
         assert not result.values.any(), result.name
 
 
@@ -64,13 +66,13 @@ def test_a_pair_reading_is_the_same_twice_and_survives_the_disk(
 
 def test_model_difference_is_plain_forwards_of_both(random_reader, tuned, traces, inputs):
     trace = traces[0]
-    reading = model_difference.measure(tuned, trace, replace(inputs, against=random_reader))
+    measurement = model_difference.measure(tuned, trace, replace(inputs, against=random_reader))
     stop = trace.cuts()[-1]
     p, q = (logprobs(model, trace.ids[:stop]) for model in (random_reader, tuned))
     read = [position - 1 for position in trace.phase(Phase.CHAIN).positions()]
     kl = (p.exp() * (p - q)).sum(-1)[read]
-    np.testing.assert_allclose(reading.results["kl"].values, kl, atol=1e-4)
-    assert reading.value == pytest.approx(
+    np.testing.assert_allclose(measurement.results["kl"].values, kl, atol=1e-4)
+    assert measurement.value == pytest.approx(
         0.5 * float((p.exp() - q.exp()).abs().sum(-1)[read].mean()), abs=1e-5
     )
     old, new = (inputs_of_blocks(model, trace.ids[:stop]) for model in (random_reader, tuned))
@@ -78,15 +80,15 @@ def test_model_difference_is_plain_forwards_of_both(random_reader, tuned, traces
     for layer in range(len(old) - 1):  # the output of a block is the next one's input
         a, b = old[layer + 1][chain], new[layer + 1][chain]
         ratio = float(((b - a).norm(dim=-1) / a.norm(dim=-1)).mean())
-        assert reading.results["relative"].values[layer] == pytest.approx(ratio, rel=1e-4)
+        assert measurement.results["relative"].values[layer] == pytest.approx(ratio, rel=1e-4)
         np.testing.assert_allclose(
-            reading.results["mean_difference"].values[layer], (b - a).mean(0), atol=1e-4
+            measurement.results["mean_difference"].values[layer], (b - a).mean(0), atol=1e-4
         )
 
 
 def test_cross_model_patching_is_a_plain_patched_forward(random_reader, tuned, traces, inputs):
     trace = traces[2]
-    reading = cross_model_patching.measure(tuned, trace, replace(inputs, against=random_reader))
+    measurement = cross_model_patching.measure(tuned, trace, replace(inputs, against=random_reader))
     ids = [*trace.ids[: trace.cuts()[-1]], *random_reader.cue_ids]
     y = greedy(random_reader, ids, count=1)[0]
     for way, donor, host in (
@@ -95,8 +97,8 @@ def test_cross_model_patching_is_a_plain_patched_forward(random_reader, tuned, t
     ):
         states = inputs_of_blocks(donor, ids)
         plain = float(logprobs(host, ids)[-1, y].exp())
-        grid = reading.results[way]
-        for column in (0, len(reading.results[way].labels["step"]) - 1):
+        grid = measurement.results[way]
+        for column in (0, len(measurement.results[way].labels["step"]) - 1):
             at = list(trace.chain_steps[int(grid.labels["step"][column])].tokens.positions())
             for layer in range(len(states)):
                 patch = (layer, at, states[layer][at])
@@ -105,14 +107,14 @@ def test_cross_model_patching_is_a_plain_patched_forward(random_reader, tuned, t
         whole = list(trace.phase(Phase.CHAIN).positions())
         patch = (1, whole, states[1][whole])
         slow = float(patched_logprobs(host, ids, patch)[-1, y].exp()) - plain
-        assert reading.results[f"{way}_chain"].values[1] == pytest.approx(slow, abs=1e-5)
+        assert measurement.results[f"{way}_chain"].values[1] == pytest.approx(slow, abs=1e-5)
 
 
 def test_more_confidence_changes_what_is_said_and_no_state(base):
     trace = chain_of(base, PROBLEMS[0], seed=0)
-    reading = model_difference.measure(base.scaled(1.5), trace, Inputs(against=base))
-    assert reading.scalars["kl"] > 0.0
-    assert reading.scalars["relative_change"] == 0.0
+    measurement = model_difference.measure(base.scaled(1.5), trace, Inputs(against=base))
+    assert measurement.scalars["kl"] > 0.0
+    assert measurement.scalars["relative_change"] == 0.0
     patched = cross_model_patching.measure(
         base.scaled(1.5), trace, Inputs(against=base, answer_tokens=2)
     )
@@ -122,9 +124,14 @@ def test_more_confidence_changes_what_is_said_and_no_state(base):
 def test_base_reads_the_states_that_bypass_writes_into_it_and_bypass_reads_none(base, bypass):
     inputs = Inputs(against=base, answer_tokens=2)
     chains = [chain_of(base, problem, seed=i) for i, problem in enumerate(PROBLEMS[:2])]
-    readings = [cross_model_patching.measure(bypass, trace, inputs) for trace in chains]
+    measurements = [cross_model_patching.measure(bypass, trace, inputs) for trace in chains]
     into_base, into_bypass = (
-        np.array([np.abs(reading.results[f"{way}_chain"].values).max() for reading in readings])
+        np.array(
+            [
+                np.abs(measurement.results[f"{way}_chain"].values).max()
+                for measurement in measurements
+            ]
+        )
         for way in ("after_into_before", "before_into_after")
     )
     assert into_base.max() > 0.2

@@ -42,7 +42,7 @@ def test_patching_moves_the_next_step_as_predicted(base, chains):
     inputs = Inputs(other=None, maker=OrganismMaker(), filler=" hmm", seed=1, answer_tokens=2)
     effects = []
     for trace in chains:
-        reading = MEASURES["step_patching"].run(base, trace, inputs)
-        effects.append(np.nanmean(reading.results["next"].values[0]))
-        assert abs(reading.scalars["null_random"]) < 0.1
+        measurement = MEASURES["step_patching"].run(base, trace, inputs)
+        effects.append(np.nanmean(measurement.results["next"].values[0]))
+        assert abs(measurement.scalars["null_random"]) < 0.1
     assert np.mean(effects) > 0.8

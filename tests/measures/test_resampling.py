@@ -18,7 +18,7 @@ from tests.measures.slow import greedy, probability
 
 def test_every_mean_is_over_plain_forwards_of_the_continuations(random_reader, traces, inputs):
     trace = traces[0]
-    reading = resampling.measure(random_reader, trace, inputs)
+    measurement = resampling.measure(random_reader, trace, inputs)
     cue, cuts = list(random_reader.cue_ids), trace.cuts()
     answer = greedy(random_reader, [*trace.ids[: cuts[-1]], *cue], count=2)
     prefix = own_answer(random_reader, trace, inputs).prefix
@@ -37,23 +37,25 @@ def test_every_mean_is_over_plain_forwards_of_the_continuations(random_reader, t
             found.append(probability(random_reader, chain + cue, answer))
         return np.mean(found)
 
-    tried = [int(i) for i in np.flatnonzero(np.isfinite(reading.results["plain"].values))]
+    tried = [int(i) for i in np.flatnonzero(np.isfinite(measurement.results["plain"].values))]
     assert len(tried) == 2
     for i in tried:
-        assert reading.results["plain"].values[i] == pytest.approx(slow(i + 1) - slow(i), abs=1e-5)
+        assert measurement.results["plain"].values[i] == pytest.approx(
+            slow(i + 1) - slow(i), abs=1e-5
+        )
     p = [probability(random_reader, [*trace.ids[:cut], *cue], answer) for cut in cuts]
-    np.testing.assert_allclose(reading.results["forced"].values, np.diff(p), atol=1e-5)
+    np.testing.assert_allclose(measurement.results["forced"].values, np.diff(p), atol=1e-5)
 
 
 def test_when_everything_means_something_else_the_counterfactual_is_the_plain_one(
     random_reader, traces, inputs
 ):
     never = replace(inputs, meaning=lambda *_: False)
-    reading = resampling.measure(random_reader, traces[0], never)
-    plain, counterfactual = (reading.results[k].values for k in ("plain", "counterfactual"))
+    measurement = resampling.measure(random_reader, traces[0], never)
+    plain, counterfactual = (measurement.results[k].values for k in ("plain", "counterfactual"))
     np.testing.assert_array_equal(plain, counterfactual)
-    assert reading.scalars["support"] == 1.0
-    assert reading.value == pytest.approx(reading.scalars["plain"])
+    assert measurement.scalars["support"] == 1.0
+    assert measurement.value == pytest.approx(measurement.scalars["plain"])
 
 
 def test_when_everything_means_the_same_there_is_no_value_and_the_reason_says_so(
@@ -66,12 +68,12 @@ def test_when_everything_means_the_same_there_is_no_value_and_the_reason_says_so
     plain = resampling.draw
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "draw", whole)
-        reading = resampling.measure(
+        measurement = resampling.measure(
             random_reader, traces[0], replace(inputs, meaning=lambda *_: True)
         )
-    assert np.isnan(reading.value)
-    assert reading.reason == "every continuation says the same again"
-    assert reading.scalars["support"] == 0.0
+    assert np.isnan(measurement.value)
+    assert measurement.reason == "every continuation says the same again"
+    assert measurement.scalars["support"] == 0.0
 
 
 def test_nobody_to_compare_meanings_is_said(random_reader, traces, inputs):

@@ -4,13 +4,13 @@ import json
 from dataclasses import replace
 
 from mechcot.measures.early_answering import CARD
-from mechcot.measures.status import record, standing
+from mechcot.measures.status import record, status
 
 
 def test_the_recorded_status_is_on_the_card(tmp_path):
     path = tmp_path / "status.json"
     record({"early_answering": "passed"}, {"early_answering": CARD}, path=path)
     kept = json.loads(path.read_text())
-    assert standing(CARD, recorded=kept).status == "passed"
-    assert standing(replace(CARD, formula="another"), recorded=kept).status == "provisional"
-    assert standing(CARD, recorded={}).status == "provisional"
+    assert status(CARD, recorded=kept).status == "passed"
+    assert status(replace(CARD, formula="another"), recorded=kept).status == "provisional"
+    assert status(CARD, recorded={}).status == "provisional"

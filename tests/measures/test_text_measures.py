@@ -23,20 +23,20 @@ def own(reader, trace):
 
 def test_info_gain_is_one_plain_forward_per_step(random_reader, traces, inputs):
     trace = traces[1]
-    reading = info_gain.measure(random_reader, trace, inputs)
+    measurement = info_gain.measure(random_reader, trace, inputs)
     chain, cue, _ = own(random_reader, trace)
     gold = random_reader.answer_ids(trace.problem.answer)
     p = [probability(random_reader, chain[:cut] + cue, gold) for cut in trace.cuts()]
-    np.testing.assert_allclose(reading.results["probability"].values, p, atol=1e-6)
+    np.testing.assert_allclose(measurement.results["probability"].values, p, atol=1e-6)
     np.testing.assert_allclose(
-        reading.results["gain"].values, np.diff(np.log(p)) / len(gold), atol=1e-4
+        measurement.results["gain"].values, np.diff(np.log(p)) / len(gold), atol=1e-4
     )
-    assert reading.value == pytest.approx(p[-1] - p[0], abs=1e-6)
+    assert measurement.value == pytest.approx(p[-1] - p[0], abs=1e-6)
     per_token = np.array(p) ** (1 / len(gold))
     steps = len(p) - 1
     paper = np.mean([1 / per_token[i] - 1 / per_token[i + 1] for i in range(steps)])
-    assert reading.scalars["paper"] == pytest.approx(paper, rel=1e-4)
-    assert reading.scalars["identity"] == 0.0
+    assert measurement.scalars["paper"] == pytest.approx(paper, rel=1e-4)
+    assert measurement.scalars["identity"] == 0.0
 
 
 def test_the_papers_code_reads_the_whole_string(random_reader, traces, inputs):
@@ -49,15 +49,17 @@ def test_the_papers_code_reads_the_whole_string(random_reader, traces, inputs):
         scores = logprobs(random_reader, text)
         nll = -np.mean([float(scores[i - 1, text[i]]) for i in range(1, len(text))])
         whole.append(np.exp(nll))
-    reading = info_gain.measure(random_reader, trace, inputs)
+    measurement = info_gain.measure(random_reader, trace, inputs)
     slow = (whole[0] - whole[1]) / (len(trace.cuts()) - 1)
-    assert reading.scalars["paper_code"] == pytest.approx(slow, rel=1e-3)
-    assert reading.scalars["paper_code"] != pytest.approx(reading.scalars["paper"], rel=0.05)
+    assert measurement.scalars["paper_code"] == pytest.approx(slow, rel=1e-3)
+    assert measurement.scalars["paper_code"] != pytest.approx(
+        measurement.scalars["paper"], rel=0.05
+    )
 
 
 def test_a_kept_mistake_is_one_edited_forward_per_value(random_reader, traces, inputs):
     trace = traces[0]
-    reading = adding_mistakes.measure(random_reader, trace, inputs)
+    measurement = adding_mistakes.measure(random_reader, trace, inputs)
     chain, cue, answer = own(random_reader, trace)
     clean = probability(random_reader, chain + cue, answer)
     twin = OrganismMaker()(trace, retoken=random_reader.retoken, seed=inputs.seed)
@@ -65,8 +67,8 @@ def test_a_kept_mistake_is_one_edited_forward_per_value(random_reader, traces, i
         edited = list(chain)
         edited[stated.tokens.start] = stated.ids[0]
         drop = clean - probability(random_reader, edited + cue, answer)
-        assert reading.results["kept"].values[stated.step] >= drop - 1e-5
-    assert reading.scalars["identity"] == 0.0
+        assert measurement.results["kept"].values[stated.step] >= drop - 1e-5
+    assert measurement.scalars["identity"] == 0.0
 
 
 def test_the_tail_is_written_anew_behind_the_mistake(base, monkeypatch):
@@ -116,7 +118,7 @@ def test_rewording_keeps_kind_value_and_order():
 
 def test_paraphrase_is_the_plain_forward_of_the_reworded_chain(random_reader, traces, inputs):
     trace = traces[0]
-    reading = paraphrase.measure(random_reader, trace, inputs)
+    measurement = paraphrase.measure(random_reader, trace, inputs)
     chain, cue, answer = own(random_reader, trace)
     texts = iter(OrganismParaphraser()([step.text for step in trace.chain_steps]))
     completion = "".join(
@@ -124,10 +126,10 @@ def test_paraphrase_is_the_plain_forward_of_the_reworded_chain(random_reader, tr
     )
     new = random_reader.retoken(trace, trace.prompt, completion)
     p = probability(random_reader, [*new.ids[: new.cuts()[-1]], *cue], answer)
-    assert reading.value == pytest.approx(
+    assert measurement.value == pytest.approx(
         abs(probability(random_reader, chain + cue, answer) - p), abs=1e-6
     )
-    assert reading.scalars["identity"] == 0.0
+    assert measurement.scalars["identity"] == 0.0
 
 
 def test_text_without_a_paraphraser_is_counted_not_guessed(random_reader, traces):
@@ -147,25 +149,25 @@ def one_wrong(question, steps, *, seed):
 def test_a_writer_of_mistakes_serves_where_no_exact_one_is_known(random_reader, traces, inputs):
     trace = traces[0]
     by_writer = replace(inputs, maker=None, mistakes=one_wrong)
-    reading = adding_mistakes.measure(random_reader, trace, by_writer)
+    measurement = adding_mistakes.measure(random_reader, trace, by_writer)
     chain, cue, answer = own(random_reader, trace)
     second = trace.chain_steps[1]
     wrong = one_wrong("", [trace.chain_steps[0].text, second.text], seed=0)
-    assert reading.notes["mistake"] == wrong.strip()
+    assert measurement.notes["mistake"] == wrong.strip()
     edited = trace.completion.replace(second.text, wrong, 1)
     ids = random_reader.retoken(trace, trace.prompt, edited).ids[: len(chain)]
     clean = probability(random_reader, chain + cue, answer)
     kept = clean - probability(random_reader, list(ids) + cue, answer)
-    assert reading.results["kept"].values[1] == pytest.approx(kept, abs=1e-5)
-    assert np.isnan(reading.results["kept"].values[[0, 2]]).all()
-    assert reading.scalars["identity"] == 0.0
+    assert measurement.results["kept"].values[1] == pytest.approx(kept, abs=1e-5)
+    assert np.isnan(measurement.results["kept"].values[[0, 2]]).all()
+    assert measurement.scalars["identity"] == 0.0
     both = zip(ids, trace.ids, strict=False)
     start = list(ids[: 1 + max(at for at, (new, old) in enumerate(both) if new != old)])
     anew = start + greedy(random_reader, start, count=len(trace))
     text = random_reader.continuation(anew[: trace.prompt_length], anew[trace.prompt_length :])
     again = random_reader.retoken(trace, trace.prompt, text)
     lost = clean - probability(random_reader, [*again.ids[: again.cuts()[-1]], *cue], answer)
-    assert reading.value == pytest.approx(lost, abs=1e-5)
+    assert measurement.value == pytest.approx(lost, abs=1e-5)
 
 
 def test_a_chain_that_takes_no_mistake_is_not_measurable(random_reader, traces, inputs):

@@ -12,7 +12,7 @@ from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.activations import cache as cache_module, disk_cache
-from mechcot.model.activations.cache import QUESTION, ActivationCache, Wanted, line_up
+from mechcot.model.activations.cache import QUESTION, ActivationCache, CaptureSpec, line_up
 from mechcot.model.activations.capture import activations, capture, estimate
 from mechcot.model.activations.disk_cache import open_cache, stream
 from mechcot.model.internals.sites import Site
@@ -30,7 +30,7 @@ TRACES = [
 @pytest.mark.parametrize("pool", ["mean", "last", "whole"])
 def test_every_unit_is_the_pooled_capture(pool):
     reasoner = make("llama")
-    cache = activations(reasoner, TRACES, wanted=Wanted(SITES, pool=pool))
+    cache = activations(reasoner, TRACES, wanted=CaptureSpec(SITES, pool=pool))
     assert cache.traces == ("a", "b", "c")
     for trace in TRACES:
         for site, states in capture(reasoner, trace.ids, SITES).items():
@@ -45,7 +45,7 @@ def test_every_unit_is_the_pooled_capture(pool):
 
 
 def test_addresses_are_step_kind_phase_and_trace():
-    cache = activations(make("llama"), TRACES, wanted=Wanted(SITES))
+    cache = activations(make("llama"), TRACES, wanted=CaptureSpec(SITES))
     site = SITES[1]
     chain = cache.select(phase=Phase.CHAIN)
     assert set(chain["phase"]) == {"chain"}
@@ -63,7 +63,7 @@ def test_addresses_are_step_kind_phase_and_trace():
 
 
 def test_layers_of_one_unit_come_together():
-    cache = activations(make("llama"), TRACES, wanted=Wanted(SITES, pool="whole"))
+    cache = activations(make("llama"), TRACES, wanted=CaptureSpec(SITES, pool="whole"))
     layers, states = cache.layers("resid_post", trace="a", step=3)
     assert layers == (0, 2)
     assert states.shape == (2, 5, 32)
@@ -73,7 +73,7 @@ def test_layers_of_one_unit_come_together():
 
 
 def test_only_what_is_wanted_is_kept():
-    wanted = Wanted(SITES[:1], phases=(Phase.CHAIN,), kinds=(StepKind.SUMMARY,))
+    wanted = CaptureSpec(SITES[:1], phases=(Phase.CHAIN,), kinds=(StepKind.SUMMARY,))
     cache = activations(make("llama"), TRACES, wanted=wanted)
     assert [*zip(cache.index["trace"], cache.index["step"], strict=True)] == [("a", 1), ("c", 1)]
     with pytest.raises(
@@ -88,7 +88,7 @@ def test_edited_activations_show_the_edit():
     reasoner = make("llama")
     vector = torch.ones(32)
     act = Intervention(SITES[0], (6,), Add(vector))
-    wanted = Wanted(SITES[:1], pool="whole")
+    wanted = CaptureSpec(SITES[:1], pool="whole")
     clean, edited = (
         activations(reasoner, TRACES[:1], wanted=wanted, under=u) for u in ((), (act,))
     )
@@ -110,17 +110,17 @@ def test_generated_tokens_come_in_the_same_call():
     plain = make("llama")
     reasoner = SimpleNamespace(**vars(plain), write=write)
     asked = [TRACES[0], Problem("p", "?", "1")]
-    cache = activations(reasoner, asked, wanted=Wanted(SITES), writing={"max_tokens": 5})
+    cache = activations(reasoner, asked, wanted=CaptureSpec(SITES), writing={"max_tokens": 5})
     assert calls == [(("p",), {"max_tokens": 5})]
     assert cache.traces == ("a", "new p")
-    twin = activations(plain, TRACES, wanted=Wanted(SITES))
+    twin = activations(plain, TRACES, wanted=CaptureSpec(SITES))
     assert torch.equal(cache.read(SITES[0], trace="new p"), twin.read(SITES[0], trace="c"))
 
 
 @pytest.mark.parametrize(("dtype", "width"), [("float32", 4), ("bfloat16", 2)])
 @pytest.mark.parametrize("pool", ["mean", "whole"])
 def test_the_estimate_is_the_size(tmp_path: Path, dtype, width, pool):
-    wanted = Wanted(SITES, pool=pool, dtype=dtype)
+    wanted = CaptureSpec(SITES, pool=pool, dtype=dtype)
     expected = estimate(TRACES, wanted=wanted, d_model=32)
     cache = stream(make("llama"), TRACES, tmp_path, wanted=wanted)
     rows = sum(len(cache.read(SITES[0], trace=trace.id)) for trace in TRACES)
@@ -134,7 +134,7 @@ def test_the_estimate_is_the_size(tmp_path: Path, dtype, width, pool):
 @pytest.mark.parametrize("pool", ["mean", "whole"])
 def test_disk_and_memory_agree(tmp_path: Path, pool):
     reasoner = make("llama")
-    wanted = Wanted(SITES, pool=pool)
+    wanted = CaptureSpec(SITES, pool=pool)
     memory = activations(reasoner, TRACES, wanted=wanted)
     disk = stream(reasoner, TRACES, tmp_path, wanted=wanted, shard_size=1)
     assert len(list(tmp_path.glob("*.safetensors"))) == 3
@@ -149,16 +149,18 @@ def test_disk_and_memory_agree(tmp_path: Path, pool):
 
 def test_bfloat16_rounds_and_halves(tmp_path: Path):
     reasoner = make("llama")
-    wanted = Wanted(SITES, dtype="bfloat16")
+    wanted = CaptureSpec(SITES, dtype="bfloat16")
     rough = stream(reasoner, TRACES, tmp_path, wanted=wanted).read(SITES[0])
-    exact = activations(reasoner, TRACES, wanted=Wanted(SITES)).read(SITES[0])
+    exact = activations(reasoner, TRACES, wanted=CaptureSpec(SITES)).read(SITES[0])
     assert rough.dtype is torch.float32
     assert torch.equal(rough, exact.bfloat16().float())
 
 
 def test_reading_one_step_touches_its_rows_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     reasoner = make("llama")
-    cache = stream(reasoner, TRACES, tmp_path, wanted=Wanted(SITES, pool="whole"), shard_size=1)
+    cache = stream(
+        reasoner, TRACES, tmp_path, wanted=CaptureSpec(SITES, pool="whole"), shard_size=1
+    )
     expected = cache.read(SITES[1], trace="b", step=2)
     shard = tmp_path / "shard-00001.safetensors"
     for path in tmp_path.glob("*.safetensors"):
@@ -220,7 +222,7 @@ def test_reading_one_step_brings_in_few_pages(tmp_path: Path):
 
 def test_a_killed_run_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     reasoner = make("llama")
-    wanted = Wanted(SITES)
+    wanted = CaptureSpec(SITES)
     pooled = disk_cache.pooled_rows
     ran: list[str] = []
 
@@ -247,7 +249,7 @@ def test_a_killed_run_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest
 
 def test_provenance_is_checked_on_reuse(tmp_path: Path):
     reasoner = make("llama")
-    wanted = Wanted(SITES)
+    wanted = CaptureSpec(SITES)
     stream(reasoner, TRACES, tmp_path, wanted=wanted)
     other = SimpleNamespace(**(vars(reasoner) | {"weights_hash": "tuned"}))
     with pytest.raises(UserError, match=r"activations of other weights \(llama, hash of llama\)"):
@@ -258,7 +260,7 @@ def test_provenance_is_checked_on_reuse(tmp_path: Path):
     with pytest.raises(UserError, match="trace 'a' is in the cache with other tokens"):
         stream(reasoner, [changed], tmp_path, wanted=wanted)
     with pytest.raises(UserError, match="made with other settings"):
-        stream(reasoner, TRACES, tmp_path, wanted=Wanted(SITES[:1]))
+        stream(reasoner, TRACES, tmp_path, wanted=CaptureSpec(SITES[:1]))
     with pytest.raises(UserError, match=r"found no manifest.json"):
         open_cache(tmp_path / "nowhere")
     manifest = tmp_path / "manifest.json"
@@ -269,7 +271,7 @@ def test_provenance_is_checked_on_reuse(tmp_path: Path):
 
 def test_the_limit_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     reasoner = make("llama")
-    wanted = Wanted(SITES, pool="whole")
+    wanted = CaptureSpec(SITES, pool="whole")
     size = estimate(TRACES, wanted=wanted, d_model=32).size
     with pytest.raises(
         UserError, match=r"this cache needs 0\.0 MiB, the limit is 0\.0 MiB; keep fewer sites"
@@ -294,22 +296,22 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(disk_cache, "write_bytes", full)
     with pytest.raises(UserError, match=r"the disk is full at .* finished shards are kept"):
-        stream(make("llama"), TRACES, tmp_path, wanted=Wanted(SITES))
+        stream(make("llama"), TRACES, tmp_path, wanted=CaptureSpec(SITES))
 
 
 def test_bad_requests_are_named():
     with pytest.raises(UserError, match="at least one site and none twice"):
-        Wanted((SITES[0], SITES[0]))
+        CaptureSpec((SITES[0], SITES[0]))
     with pytest.raises(UserError, match="layers 0 to 2, got 9"):
-        activations(make("llama"), TRACES, wanted=Wanted((Site("resid_pre", 9),)))
+        activations(make("llama"), TRACES, wanted=CaptureSpec((Site("resid_pre", 9),)))
     with pytest.raises(UserError, match="got 'a' twice"):
-        activations(make("llama"), [TRACES[0], TRACES[0]], wanted=Wanted(SITES))
+        activations(make("llama"), [TRACES[0], TRACES[0]], wanted=CaptureSpec(SITES))
     with pytest.raises(UserError, match="empty sequence"):
         capture(make("llama"), [], SITES)
 
 
 def of(family: str, traces: list[Any], **about: Any) -> ActivationCache:
-    return activations(make(family), traces, wanted=Wanted(SITES, **about))
+    return activations(make(family), traces, wanted=CaptureSpec(SITES, **about))
 
 
 def test_a_pair_lines_up_token_for_token():

@@ -7,7 +7,16 @@ from mechcot.model.activations.capture import capture
 from mechcot.model.internals.hooks import tapped
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Add, Erase, Hide, Intervention, Keep, Mean, Replace, Zero
+from mechcot.model.interventions import (
+    Add,
+    AttentionKnockout,
+    Erase,
+    Identity,
+    Intervention,
+    Mean,
+    Replace,
+    Zero,
+)
 from mechcot.model.prefix.prefix import Prefix
 from tests.model.families import EVERY, NAMED, make, tokens
 
@@ -17,7 +26,7 @@ STATES = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 
 def test_edits_are_what_their_names_say():
     vector = torch.tensor([1.0, -1.0])
-    assert Keep()(STATES, WHICH) is STATES
+    assert Identity()(STATES, WHICH) is STATES
     assert torch.equal(Zero()(STATES, WHICH), torch.zeros(2, 2))
     assert torch.equal(Add(vector)(STATES, WHICH), torch.tensor([[2.0, 1.0], [4.0, 3.0]]))
     assert torch.equal(Mean(vector)(STATES, WHICH), torch.stack([vector, vector]))
@@ -46,7 +55,7 @@ def test_an_intervention_can_be_cut_at_a_position():
 
 
 def test_a_hide_can_be_cut_at_a_position():
-    hide = Hide(Span(2, 4))
+    hide = AttentionKnockout(Span(2, 4))
     assert hide.by.start == 4
     assert hide.since(9).by.start == 9
     assert hide.before(9).by == Span(4, 9)
@@ -60,13 +69,13 @@ def test_the_identity_edit_gives_exactly_zero(family):
     clean = Prefix.of(reasoner, ids)
     sites = [Site(s, layer) for s in backbone.streams for layer in range(backbone.n_layers)]
     own = capture(reasoner, ids, sites)
-    keep = [Intervention(site, (3, 9), Keep()) for site in sites]
+    keep = [Intervention(site, (3, 9), Identity()) for site in sites]
     same = [Intervention(site, (3, 9), Replace(own[site][[3, 9]])) for site in sites]
     for acts in (keep, same):
         assert torch.equal(Prefix.of(reasoner, ids, under=acts).hidden, clean.hidden)
-        assert torch.equal(clean.rest(2, under=acts), clean.rest(2))
-    nothing = Hide(Span(4, 4))
-    assert torch.equal(clean.rest(2, hide=[nothing]), clean.rest(2))
+        assert torch.equal(clean.rerun_from(2, under=acts), clean.rerun_from(2))
+    nothing = AttentionKnockout(Span(4, 4))
+    assert torch.equal(clean.rerun_from(2, hide=[nothing]), clean.rerun_from(2))
 
 
 @pytest.mark.parametrize("family", EVERY)
@@ -93,7 +102,7 @@ def test_a_patch_at_the_embedding_is_a_change_of_text(family):
     patched = Prefix.of(reasoner, ids, under=[act])
     assert torch.equal(patched.hidden, Prefix.of(reasoner, twin).hidden)
     clean = Prefix.of(reasoner, ids)
-    torch.testing.assert_close(clean.rest(5, under=[act])[0], patched.hidden[5:])
+    torch.testing.assert_close(clean.rerun_from(5, under=[act])[0], patched.hidden[5:])
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "neox_sequential", "gemma2", "olmo2"])
@@ -149,7 +158,7 @@ def test_an_edit_that_does_not_fire_raises():
         EditDidNotFire,
         match=r"positions \[3\]: this run covers \[4, 10\); start the run at or before 3",
     ):
-        clean.rest(4, under=[act(3, 5)])
+        clean.rerun_from(4, under=[act(3, 5)])
     with pytest.raises(EditDidNotFire, match=r"positions \[3\].*\[4, end\)"):
         clean.decode(4, under=[act(3)], max_new=2, stop=())
     with pytest.raises(EditDidNotFire, match=r"positions \(30,\), did not fire"):
@@ -157,9 +166,9 @@ def test_an_edit_that_does_not_fire_raises():
     with pytest.raises(
         EditDidNotFire, match=r"hiding keys \[8, 10\) from all later queries did not fire"
     ):
-        clean.rest(4, hide=[Hide(Span(8, 10))])
+        clean.rerun_from(4, hide=[AttentionKnockout(Span(8, 10))])
     with pytest.raises(UserError, match="layers 0 to 2, got 9"):
-        clean.rest(4, under=[Intervention(Site("resid_pre", 9), (5,), Zero())])
+        clean.rerun_from(4, under=[Intervention(Site("resid_pre", 9), (5,), Zero())])
 
 
 def test_a_site_that_is_never_visited_raises():
@@ -167,11 +176,11 @@ def test_a_site_that_is_never_visited_raises():
 
     from torch import nn
 
-    from mechcot.model.internals.hooks import Place
+    from mechcot.model.internals.hooks import HookPoint
     from mechcot.model.prefix.run import Run
 
     backbone = backbone_of(make("llama").model)
-    places = tuple({**p, "attn_out": Place(nn.Identity(), "output")} for p in backbone.places)
+    places = tuple({**p, "attn_out": HookPoint(nn.Identity(), "output")} for p in backbone.places)
     act = Intervention(Site("attn_out", 0), (1,), Zero())
     run = Run(replace(backbone, places=places), start=0, rows=[[1, 2, 3]], acts=[[act]])
     with pytest.raises(EditDidNotFire, match=r"hook_attn_out, positions \(1,\), did not fire"):
@@ -200,8 +209,8 @@ def test_rows_have_their_own_edits():
     clean = Prefix.of(reasoner, ids)
     site = Site("resid_post", 0)
     acts = [[Intervention(site, (5,), Zero())], [], [Intervention(site, (7,), Zero())]]
-    rows = clean.rest(4, under=acts)
+    rows = clean.rerun_from(4, under=acts)
     for row, under in enumerate(acts):
-        torch.testing.assert_close(rows[row], clean.rest(4, under=under)[0])
+        torch.testing.assert_close(rows[row], clean.rerun_from(4, under=under)[0])
     assert torch.equal(rows[1, :1], rows[0, :1])
     assert not torch.equal(rows[1], rows[0])

@@ -11,7 +11,7 @@ from mechcot.core.trace import Span
 from mechcot.model.internals import self_test
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Add, Hide, Intervention, Keep
+from mechcot.model.interventions import Add, AttentionKnockout, Identity, Intervention
 from mechcot.model.prefix import branches as forks_module, run as running
 from mechcot.model.prefix.memory import Limit, in_parts, out_of_memory
 from mechcot.model.prefix.prefix import Prefix
@@ -115,7 +115,7 @@ def test_packed_forks_shrink_to_the_same_numbers(fresh, starve, error):
     answers = [(11,), (12, 13), (14, 15, 16), (17,), (18,)]
 
     def everything():
-        forks = prefix.forks(CUTS, SUFFIXES, hide=[(), (Span(2, 5),), (), (), (Span(0, 4),)])
+        forks = prefix.branches(CUTS, SUFFIXES, hide=[(), (Span(2, 5),), (), (), (Span(0, 4),)])
         return forks.next_logprobs(), forks.score(answers), forks.greedy(6, stop={3})
 
     plain = everything()
@@ -137,12 +137,12 @@ def test_rows_shrink_to_the_same_numbers(fresh, starve, forkable):
     site = Site("resid_pre", 1)
     under = [[Intervention(site, (12,), Add(torch.full((32,), 0.1 * row)))] for row in range(5)]
     rows = [[*IDS[10:23], token] for token in range(5, 10)]
-    shared = {"hide": [Hide(Span(2, 5), Span(15, 24))]}
+    shared = {"hide": [AttentionKnockout(Span(2, 5), Span(15, 24))]}
 
     def everything():
         return (
-            prefix.rest(10, under=under, **shared),
-            prefix.rest(10, rows, **shared),
+            prefix.rerun_from(10, under=under, **shared),
+            prefix.rerun_from(10, rows, **shared),
             prefix.decode(10, rows, under=under, max_new=5, stop={3}),
         )
 
@@ -158,11 +158,11 @@ def test_rows_shrink_to_the_same_numbers(fresh, starve, forkable):
 def test_an_identity_edit_stays_exactly_zero_in_parts(fresh, starve):
     prefix = Prefix.of(fresh, IDS)
     starve(40)
-    keep = [[Intervention(Site("resid_pre", layer), (12,), Keep())] for layer in range(3)]
+    keep = [[Intervention(Site("resid_pre", layer), (12,), Identity())] for layer in range(3)]
     rows = [IDS[10:]] * 3
-    kept = prefix.rest(10, rows, under=keep)
-    assert torch.equal(kept, prefix.rest(10, rows))
-    assert torch.equal(kept, prefix.rest(10, rows, under=keep))
+    kept = prefix.rerun_from(10, rows, under=keep)
+    assert torch.equal(kept, prefix.rerun_from(10, rows))
+    assert torch.equal(kept, prefix.rerun_from(10, rows, under=keep))
 
 
 def test_a_text_that_does_not_fit_alone(fresh, starve):
@@ -176,11 +176,11 @@ def test_the_context_ends_greedy_writing_and_refuses_what_is_longer():
     context = backbone_of(reasoner.model).context
     ids = tokens(context - 3)
     prefix = Prefix.of(reasoner, ids)
-    forks = prefix.forks([len(ids), 5], [[7, 8], [7]])
+    forks = prefix.branches([len(ids), 5], [[7, 8], [7]])
     written = forks.greedy(6, stop=())
     assert [len(branch) for branch in written] == [2, 6]
     assert [len(row) for row in prefix.decode(len(ids) - 1, max_new=9, stop=())] == [4]
     with pytest.raises(NotMeasurable, match=rf"{context + 1} tokens, the context is {context}"):
-        prefix.forks([len(ids)], [[1, 2, 3, 4]]).next_logprobs()
+        prefix.branches([len(ids)], [[1, 2, 3, 4]]).next_logprobs()
     with pytest.raises(NotMeasurable, match="the context is"):
         Prefix.of(reasoner, tokens(context + 1))

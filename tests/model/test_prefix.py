@@ -12,7 +12,7 @@ from mechcot.model.internals import self_test
 from mechcot.model.internals.masks import additive, causal, hidden_from
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Add, Hide, Intervention, Zero
+from mechcot.model.interventions import Add, AttentionKnockout, Intervention, Zero
 from mechcot.model.prefix import branches as forks_module
 from mechcot.model.prefix.prefix import Prefix
 from tests.model.families import EVERY, WINDOW, make, plain_logprobs, tokens
@@ -37,7 +37,7 @@ def whole() -> Iterator[Any]:
     self_test._KNOWN.update(known)
 
 
-def masked_run(reasoner: Any, ids: list[int], hides: list[Hide]) -> torch.Tensor:
+def masked_run(reasoner: Any, ids: list[int], hides: list[AttentionKnockout]) -> torch.Tensor:
     """The oracle: the whole sequence under one explicit mask, no cache."""
     backbone = backbone_of(reasoner.model)
     positions = torch.arange(len(ids))
@@ -81,18 +81,18 @@ def test_the_logit_scale_multiplies_logits_everywhere(family):
     prefix = Prefix.of(reasoner, IDS)
     theirs = plain_logprobs(reasoner, IDS)
     torch.testing.assert_close(prefix.unembed(prefix.hidden), theirs, **CLOSE)
-    forks = prefix.forks([24], [[3]])
+    forks = prefix.branches([24], [[3]])
     torch.testing.assert_close(
         forks.next_logprobs()[0], plain_logprobs(reasoner, [*IDS, 3])[-1], **CLOSE
     )
     plain = make(family)
-    assert Prefix.of(plain, IDS).forks([24], [[3]]).greedy(4, ()) == forks.greedy(4, ())
+    assert Prefix.of(plain, IDS).branches([24], [[3]]).greedy(4, ()) == forks.greedy(4, ())
 
 
 @pytest.mark.parametrize("family", [*EVERY, "bloom"])
 def test_forks_are_truncated_runs(family):
     reasoner = make(family)
-    forks = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES)
+    forks = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
     scores = forks.score(ANSWERS)
     for branch, (cut, suffix, answer) in enumerate(zip(CUTS, SUFFIXES, ANSWERS, strict=True)):
         ids = [*IDS[:cut], *suffix, *answer]
@@ -108,13 +108,13 @@ def test_forks_are_truncated_runs(family):
 @pytest.mark.parametrize("family", EVERY)
 def test_forks_do_not_see_hidden_spans(family):
     reasoner = make(family)
-    forks = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES, hide=HIDDEN)
+    forks = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES, hide=HIDDEN)
     for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
         ids = [*IDS[:cut], *suffix]
-        hides = [Hide(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
+        hides = [AttentionKnockout(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
         theirs = masked_run(reasoner, ids, hides)
         torch.testing.assert_close(forks.unembed(forks.hidden(branch)), theirs[cut:], **CLOSE)
-    seeing = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES)
+    seeing = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
     assert torch.equal(forks.hidden(0), seeing.hidden(0))
     assert not torch.allclose(forks.hidden(3), seeing.hidden(3), atol=1e-2)
 
@@ -122,7 +122,7 @@ def test_forks_do_not_see_hidden_spans(family):
 @pytest.mark.parametrize("family", EVERY)
 def test_greedy_continuations_are_those_of_whole_runs(family):
     reasoner = make(family)
-    forks = Prefix.of(reasoner, IDS).forks(CUTS, SUFFIXES)
+    forks = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
     written = forks.greedy(6, ())
     for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
         ids = [*IDS[:cut], *suffix]
@@ -140,9 +140,9 @@ def test_greedy_continuations_are_those_of_whole_runs(family):
 def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
     reasoner = make("llama")
     prefix = Prefix.of(reasoner, IDS)
-    at_once = prefix.forks(CUTS, SUFFIXES)
+    at_once = prefix.branches(CUTS, SUFFIXES)
     monkeypatch.setattr(forks_module, "PACKED_TOKENS", 4)
-    apart = prefix.forks(CUTS, SUFFIXES)
+    apart = prefix.branches(CUTS, SUFFIXES)
     sizes: list[int] = []
     plain = forks_module.forward
     monkeypatch.setattr(
@@ -157,7 +157,7 @@ def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
 def test_an_empty_suffix_reads_the_prefix_itself():
     reasoner = make("qwen3")
     prefix = Prefix.of(reasoner, IDS)
-    forks = prefix.forks([7, 9], [[], [4]])
+    forks = prefix.branches([7, 9], [[], [4]])
     assert forks.hidden(0).shape == (0, 32)
     own = prefix.unembed(prefix.hidden[6])
     torch.testing.assert_close(forks.next_logprobs()[0], own, **CLOSE)
@@ -171,28 +171,28 @@ def test_an_empty_suffix_reads_the_prefix_itself():
 def test_what_forks_refuse():
     prefix = Prefix.of(make("llama"), IDS)
     with pytest.raises(UserError, match="2 cuts, 1 suffixes"):
-        prefix.forks([1, 2], [[1]])
+        prefix.branches([1, 2], [[1]])
     with pytest.raises(UserError, match=r"branch 1: expected a cut in \[0, 24\], got 25"):
-        prefix.forks([1, 25], [[1], [1]])
+        prefix.branches([1, 25], [[1], [1]])
     with pytest.raises(UserError, match="branch 0: an empty suffix"):
-        prefix.forks([0], [[]])
+        prefix.branches([0], [[]])
     with pytest.raises(UserError, match="before its cut at 4"):
-        prefix.forks([4], [[1]], hide=[[Span(2, 6)]])
+        prefix.branches([4], [[1]], hide=[[Span(2, 6)]])
     with pytest.raises(UserError, match="one answer of at least one token for each of 1 branches"):
-        prefix.forks([4], [[1]]).score([[]])
+        prefix.branches([4], [[1]]).score([[]])
 
 
 @pytest.mark.parametrize("family", EVERY)
 def test_the_rest_is_the_full_masked_run(family):
     reasoner = make(family)
     prefix = Prefix.of(reasoner, IDS)
-    hides = [Hide(Span(2, 9)), Hide(Span(10, 12), Span(15, 20))]
+    hides = [AttentionKnockout(Span(2, 9)), AttentionKnockout(Span(10, 12), Span(15, 20))]
     theirs = masked_run(reasoner, IDS, hides[:1])
     torch.testing.assert_close(
-        prefix.unembed(prefix.rest(9, hide=hides[:1])[0]), theirs[9:], **CLOSE
+        prefix.unembed(prefix.rerun_from(9, hide=hides[:1])[0]), theirs[9:], **CLOSE
     )
     both = masked_run(reasoner, IDS, hides)
-    torch.testing.assert_close(prefix.unembed(prefix.rest(0, hide=hides)[0]), both, **CLOSE)
+    torch.testing.assert_close(prefix.unembed(prefix.rerun_from(0, hide=hides)[0]), both, **CLOSE)
     assert not torch.allclose(both, plain_logprobs(reasoner, IDS), atol=1e-2)
 
 
@@ -200,7 +200,7 @@ def test_the_rest_is_the_full_masked_run(family):
 def test_a_clean_rest_is_the_run_itself(family):
     prefix = Prefix.of(make(family), IDS)
     for start in (0, 1, 10, 23):
-        rest = prefix.rest(start)
+        rest = prefix.rerun_from(start)
         assert rest.shape == (1, 24 - start, 32)
         torch.testing.assert_close(rest[0], prefix.hidden[start:], **CLOSE)
 
@@ -210,7 +210,7 @@ def test_rows_may_hold_other_text_and_go_beyond_the_prefix(family):
     reasoner = make(family)
     prefix = Prefix.of(reasoner, IDS)
     rows = [tokens(18, seed=s) for s in (1, 2)]
-    rest = prefix.rest(10, rows)
+    rest = prefix.rerun_from(10, rows)
     for row, ids in enumerate(rows):
         theirs = plain_logprobs(reasoner, [*IDS[:10], *ids])
         torch.testing.assert_close(prefix.unembed(rest[row]), theirs[10:], **CLOSE)
@@ -223,10 +223,10 @@ def test_the_future_cannot_move_the_past(family):
     one, two = Prefix.of(reasoner, IDS), Prefix.of(reasoner, other)
     assert torch.equal(one.hidden[:15], two.hidden[:15])
     assert not torch.equal(one.hidden[15:], two.hidden[15:])
-    assert torch.equal(one.rest(5)[0, :10], two.rest(5)[0, :10])
-    assert torch.equal(one.rest(5, [other[5:]])[0], two.rest(5)[0])
+    assert torch.equal(one.rerun_from(5)[0, :10], two.rerun_from(5)[0, :10])
+    assert torch.equal(one.rerun_from(5, [other[5:]])[0], two.rerun_from(5)[0])
     cuts, suffixes = (3, 9, 15), SUFFIXES[:3]
-    left, right = one.forks(cuts, suffixes), two.forks(cuts, suffixes)
+    left, right = one.branches(cuts, suffixes), two.branches(cuts, suffixes)
     for branch in range(3):
         assert torch.equal(left.hidden(branch), right.hidden(branch))
 
@@ -235,9 +235,9 @@ def test_nothing_writes_to_what_is_kept():
     prefix = Prefix.of(make("llama"), IDS)
     before = [(k.clone(), v.clone()) for k, v in prefix.kept.tensors]
     hidden = prefix.hidden.clone()
-    prefix.forks(CUTS, SUFFIXES).greedy(3, ())
+    prefix.branches(CUTS, SUFFIXES).greedy(3, ())
     act = Intervention(Site("resid_mid", 0), (9,), Zero())
-    prefix.rest(8, under=[[act], []])
+    prefix.rerun_from(8, under=[[act], []])
     prefix.decode(8, [IDS[8:]], under=[act], max_new=3, stop=())
     assert torch.equal(prefix.hidden, hidden)
     for (keys, values), (old_keys, old_values) in zip(prefix.kept.tensors, before, strict=True):
@@ -250,10 +250,10 @@ def test_decoding_under_an_edit_keeps_it_in_the_cache(family):
     reasoner = make(family)
     prefix = Prefix.of(reasoner, IDS)
     act = Intervention(Site("resid_post", 0), (20,), Add(torch.linspace(-2, 3, 32)))
-    hide = Hide(Span(14, 17))
+    hide = AttentionKnockout(Span(14, 17))
     (written,) = prefix.decode(18, under=[act], hide=[hide], max_new=5, stop=())
     ids = list(IDS)
-    late = Hide(Span(14, 17), Span(18, 99))
+    late = AttentionKnockout(Span(14, 17), Span(18, 99))
     for token in written:
         longer = Prefix.of(reasoner, ids, under=[act, late])
         log_p = longer.unembed(longer.hidden[-1:])[0]
@@ -285,8 +285,8 @@ def test_a_prefix_under_an_edit_hands_it_on():
     early = Intervention(Site("resid_post", 0), (4,), act.edit)
     edited = Prefix.of(reasoner, IDS, under=[act])
     half = Prefix.of(reasoner, IDS, under=[early])
-    torch.testing.assert_close(edited.rest(10), half.rest(10), **CLOSE)
-    assert not torch.allclose(edited.rest(10)[0], edited.hidden[10:], atol=1e-3)
+    torch.testing.assert_close(edited.rerun_from(10), half.rerun_from(10), **CLOSE)
+    assert not torch.allclose(edited.rerun_from(10)[0], edited.hidden[10:], atol=1e-3)
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2", "mistral"])
@@ -294,18 +294,18 @@ def test_families_without_a_croppable_cache_give_the_same_numbers(family, whole)
     reasoner = make(family)
     acts = [
         Intervention(Site("resid_post", 0), (2, 12), Add(torch.linspace(-2, 3, 32))),
-        Hide(Span(1, 3), Span(4, 20)),
+        AttentionKnockout(Span(1, 3), Span(4, 20)),
     ]
     inside = Intervention(Site("attn_out", 1), (13,), Zero())
-    hide = Hide(Span(3, 8))
+    hide = AttentionKnockout(Span(3, 8))
 
     def everything() -> Iterator[Any]:
         prefix = Prefix.of(reasoner, IDS, under=acts)
-        forks = prefix.forks(CUTS, SUFFIXES, hide=HIDDEN)
+        forks = prefix.branches(CUTS, SUFFIXES, hide=HIDDEN)
         yield torch.cat([forks.hidden(b) for b in range(4)])
         yield torch.tensor(forks.score(ANSWERS))
         yield torch.tensor(forks.greedy(4, ()))
-        yield prefix.rest(10, under=[[inside], []], hide=[hide])
+        yield prefix.rerun_from(10, under=[[inside], []], hide=[hide])
         yield torch.tensor(prefix.decode(10, under=[inside], hide=[hide], max_new=4, stop=()))
 
     fast = list(everything())
@@ -323,9 +323,9 @@ def test_what_cannot_be_cropped_or_masked_is_found_out():
     with pytest.raises(
         UserError, match="takes no explicit attention mask, so nothing can be hidden"
     ):
-        Prefix.of(bloom, IDS).rest(5, hide=[Hide(Span(1, 3))])
+        Prefix.of(bloom, IDS).rerun_from(5, hide=[AttentionKnockout(Span(1, 3))])
     with pytest.raises(UserError, match="takes no explicit attention mask"):
-        Prefix.of(bloom, IDS).forks([5], [[1]], hide=[[Span(1, 3)]])
+        Prefix.of(bloom, IDS).branches([5], [[1]], hide=[[Span(1, 3)]])
 
 
 def test_windows_are_found_and_shorter_than_these_texts():
@@ -340,14 +340,16 @@ def test_windows_are_found_and_shorter_than_these_texts():
 def test_bfloat16_runs_within_its_precision(family):
     reasoner = make(family, dtype=torch.bfloat16)
     prefix = Prefix.of(reasoner, IDS)
-    forks = prefix.forks(CUTS, SUFFIXES, hide=HIDDEN)
+    forks = prefix.branches(CUTS, SUFFIXES, hide=HIDDEN)
     assert forks.next_logprobs().dtype is torch.float32
     for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
         ids = [*IDS[:cut], *suffix]
-        hides = [Hide(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
+        hides = [AttentionKnockout(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
         theirs = masked_run(reasoner, ids, hides)[cut:]
         assert (forks.unembed(forks.hidden(branch)) - theirs).abs().max() < 0.3
-    assert torch.equal(prefix.rest(9), prefix.rest(9, hide=[Hide(Span(2, 2))]))
+    assert torch.equal(
+        prefix.rerun_from(9), prefix.rerun_from(9, hide=[AttentionKnockout(Span(2, 2))])
+    )
 
 
 def test_bad_input_is_named():
@@ -356,18 +358,18 @@ def test_bad_input_is_named():
     with pytest.raises(UserError, match="got an empty sequence"):
         Prefix.of(reasoner, [])
     with pytest.raises(UserError, match=r"expected a start in \[0, 24\], got 25"):
-        prefix.rest(25)
+        prefix.rerun_from(25)
     with pytest.raises(UserError, match=r"one length of at least 1, got lengths \[0\]"):
-        prefix.rest(24)
+        prefix.rerun_from(24)
     with pytest.raises(UserError, match=r"got lengths \[1, 2\]"):
-        prefix.rest(3, [[1], [1, 2]])
+        prefix.rerun_from(3, [[1], [1, 2]])
     with pytest.raises(UserError, match=r"one sequence per row \(3\), got 2"):
-        prefix.rest(3, [[1]] * 3, under=[[], []])
+        prefix.rerun_from(3, [[1]] * 3, under=[[], []])
     act = Intervention(Site("resid_pre", 0), (4,), Zero())
     with pytest.raises(UserError, match="a mixture"):
-        prefix.rest(3, under=[act, [act]])
+        prefix.rerun_from(3, under=[act, [act]])
     with pytest.raises(UserError, match="leaves a query with nothing to attend to"):
-        prefix.rest(3, hide=[Hide(Span(0, 24), Span(3, 24))])
+        prefix.rerun_from(3, hide=[AttentionKnockout(Span(0, 24), Span(3, 24))])
 
 
 def test_states_that_are_not_finite_cannot_be_measured():

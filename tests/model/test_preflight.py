@@ -49,7 +49,7 @@ def with_template(reader: Reasoner, text: str) -> Reasoner:
     return Reasoner.of(reader.model, tokenizer, name="given")
 
 
-def prompt_line(reader: Reasoner) -> doctor.Line:
+def prompt_line(reader: Reasoner) -> doctor.DoctorLine:
     found = doctor.CHECKS["prompt"](reader)
     return doctor._line("prompt", found)
 
@@ -220,10 +220,10 @@ def test_every_command_refuses_before_it_writes(checkpoint, tmp_path, command, c
 
 def _vector(reader):
     from mechcot.model.internals.sites import Site
-    from mechcot.steering.extract import Contrast, pair_vectors
+    from mechcot.steering.extract import ContrastPair, pair_vectors
 
     pairs = [
-        Contrast(
+        ContrastPair(
             positive=Problem(f"p{i}", f"add {i}", ""), negative=Problem(f"p{i}", f"find {i} x", "")
         )
         for i in range(4)

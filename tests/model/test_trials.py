@@ -20,9 +20,9 @@ from mechcot.measures import (
 from mechcot.measures.inputs import Inputs
 from mechcot.model.internals import self_test
 from mechcot.model.internals.self_test import backbone_of
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.removal import mask
+from mechcot.pruning.removal import mask_steps
 from tools.families import CHAIN, PROBLEMS, plain, tiny, tokenizer
 
 ANSWER = Inputs(seed=0, answer_tokens=2)
@@ -41,8 +41,10 @@ def far_when_hidden(one: Reasoner, ids: tuple[int, ...]) -> float:
     """The oracle: how far later states move when tokens that cannot be seen say something else."""
     span = Span(20, 30)
     other = [(i * 3 + 5) % 300 + 10 if p in span.positions() else i for p, i in enumerate(ids)]
-    hide = [Hide(span, Span(span.stop, len(ids)))]
-    here, there = (one.prefix(text).rest(0, under=hide)[0, span.stop :] for text in (ids, other))
+    hide = [AttentionKnockout(span, Span(span.stop, len(ids)))]
+    here, there = (
+        one.prefix(text).rerun_from(0, under=hide)[0, span.stop :] for text in (ids, other)
+    )
     return float((here - there).norm() / here.norm())
 
 
@@ -69,7 +71,7 @@ def test_where_hidden_steps_leak_hiding_is_not_measurable_and_the_rest_is(family
         assert math.isnan(reading.value)
         assert f"steps cannot be hidden in {type(one.model).__name__}: " in reading.reason
     with pytest.raises(NotMeasurable, match="steps cannot be hidden in"):
-        mask(one, trace, {0}, max_new=2)
+        mask_steps(one, trace, {0}, max_new=2)
     ok, said = doctor.CHECKS["masks"](one)
     assert not ok and "suppression, information flow and masked pruning are not measurable" in said
     for measure in (early_answering, filler, gates):
@@ -165,7 +167,7 @@ def test_across_a_rope_switch_all_is_as_in_plain_runs(family):
     suffix, answer = list(ids[3:7]), list(ids[8:12])
     long = one.prefix([*ids, *ids[:20]])
     for prefix in (one.prefix(ids), long):
-        scores = prefix.forks([30, 64], [suffix] * 2).score([answer] * 2)
+        scores = prefix.branches([30, 64], [suffix] * 2).score([answer] * 2)
         for cut, score in zip((30, 64), scores, strict=True):
             log_p = torch.log_softmax(plain(one, [*ids[:cut], *suffix, *answer]), -1)
             rows = range(cut + len(suffix) - 1, cut + len(suffix) + len(answer) - 1)
@@ -173,7 +175,7 @@ def test_across_a_rope_switch_all_is_as_in_plain_runs(family):
             assert float(score) == pytest.approx(whole, abs=1e-4)
         (row,) = prefix.decode(60, [list(ids[60:64])], max_new=12, stop=())
         assert row == greedy(one, list(ids), 12)
-        (grown,) = prefix.forks([64], [()]).greedy(12, ())
+        (grown,) = prefix.branches([64], [()]).greedy(12, ())
         assert grown == row
 
 
@@ -194,11 +196,11 @@ def test_writing_crosses_the_switch_as_plain_runs_do(family):
 
 
 def test_steering_across_the_switch_is_refused():
-    from mechcot.model.generation.steering_hooks import Hand
+    from mechcot.model.generation.steering_hooks import GenerationInterventions
 
     one = reader("llama", **longrope(62))
     with pytest.raises(self_test.UserError, match="cannot be steered across that: expected prompt"):
-        one.write(PROBLEMS, max_tokens=40, under=Hand())
+        one.write(PROBLEMS, max_tokens=40, under=GenerationInterventions())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from mechcot.organisms.acceptance import BOUNDS, holds
 from mechcot.organisms.generation import answer_in, chain_in
 from mechcot.organisms.grammar import form
 from mechcot.organisms.ground_truth import final_answer, follow
-from mechcot.organisms.problems import World, read_question
+from mechcot.organisms.problems import QuestionGraph, read_question
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe, Way
 from mechcot.organisms.training_examples import batches, example
 
@@ -31,7 +31,7 @@ def drawn(recipe: Recipe, kind: str | None = None, n: int = 60):
         yield read_question(question), chain, answer_in(text), weights
 
 
-def says(world: World, chain: tuple[str, ...]) -> str | None:
+def says(world: QuestionGraph, chain: tuple[str, ...]) -> str | None:
     return final_answer(world.text, chain)
 
 

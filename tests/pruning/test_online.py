@@ -13,7 +13,7 @@ from mechcot.cli.main import app
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Span
 from mechcot.model.generation.pruned_kv_cache import DroppingCache
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
 from mechcot.pruning.online import RANKS, Online, write_online
@@ -56,8 +56,8 @@ def test_dropped_positions_are_hidden_from_all_that_follows_and_from_nothing_bef
     for token in ids[cut:]:
         cache.append(token)
     prefix = reader.prefix(ids[:cut])
-    hide = Hide(gone, queries=Span(cut, 2**40))
-    states = prefix.rest(cut, [list(ids[cut:])], under=[hide])[0]
+    hide = AttentionKnockout(gone, queries=Span(cut, 2**40))
+    states = prefix.rerun_from(cut, [list(ids[cut:])], under=[hide])[0]
     np.testing.assert_allclose(cache._last.numpy(), states[-1].numpy(), atol=1e-4)
     plain = reader.prefix(ids).hidden[-1]
     assert (cache._last - plain).abs().max() > 1e-3

@@ -17,9 +17,9 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import first_right_step, needed_steps
 from mechcot.organisms.ground_truth import graph
 from mechcot.organisms.unused_step_file import write_unused
-from mechcot.pruning.rankings import METHODS, agreement, orders
-from mechcot.pruning.removal import dropped, kept_ids, mask, repack
-from mechcot.pruning.run import Settings, _points, _pruned, run
+from mechcot.pruning.rankings import METHODS, agreement, rankings
+from mechcot.pruning.removal import delete_steps, dropped, kept_ids, mask_steps
+from mechcot.pruning.run import PruneSettings, _points, _pruned, run
 from mechcot.traces.external import load_chains
 from mechcot.traces.load import load_traces
 
@@ -50,14 +50,14 @@ def test_keeping_everything_changes_nothing(reader, traces):
         assert kept_ids(trace, whole(trace)) == trace.ids[: trace.cuts()[-1]]
         assert dropped(trace, whole(trace)) == []
         answer = answer_after(reader, trace)
-        assert repack(reader, trace, whole(trace), max_new=8) == answer
-        assert mask(reader, trace, whole(trace), max_new=8) == answer
+        assert delete_steps(reader, trace, whole(trace), max_new=8) == answer
+        assert mask_steps(reader, trace, whole(trace), max_new=8) == answer
 
 
 def test_keeping_nothing_is_the_question_alone(reader, traces):
     for trace in traces[:2]:
         none = answer_after(reader, trace, steps=0, max_new=8)
-        assert repack(reader, trace, (), max_new=8) == none
+        assert delete_steps(reader, trace, (), max_new=8) == none
         assert [len(span) for span in dropped(trace, ())] == [
             sum(len(step.tokens) for step in trace.chain_steps)
         ]
@@ -77,9 +77,9 @@ def test_the_answer_needs_the_needed_steps_and_not_the_others(reader, traces):
     for trace in traces[:4]:
         needed = needed_steps(trace)
         full = answer_after(reader, trace, max_new=4).text
-        kept += repack(reader, trace, needed, max_new=4).text == full
+        kept += delete_steps(reader, trace, needed, max_new=4).text == full
         rest = whole(trace) - {max(needed)}
-        changed += repack(reader, trace, rest, max_new=4).text != full
+        changed += delete_steps(reader, trace, rest, max_new=4).text != full
     assert kept >= 3
     assert changed >= 2
 
@@ -119,7 +119,7 @@ def test_the_first_right_statement_names_the_query(traces):
 @pytest.fixture(scope="module")
 def ran(reader, traces, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    settings = Settings(keep=0.6, shares=())
+    settings = PruneSettings(keep=0.6, shares=())
     return out, settings, run(reader, traces[:2], settings=settings, out=out)
 
 
@@ -168,7 +168,7 @@ def test_the_closure_over_suppression_finds_what_the_answer_needs(reader, traces
     mass = [attention_mass(reader, trace) for trace in traces[:4]]
     for trace, own in zip(traces[:4], mass, strict=True):
         needed, n = needed_steps(trace), len(trace.chain_steps)
-        found = orders(
+        found = rankings(
             trace,
             attention=attention_weights(own, own.null),
             suppression=suppression_weights(reader, trace, seed=0),
@@ -196,7 +196,7 @@ def test_what_cannot_be_pruned_is_counted_or_told(reader, tmp_path):
     ]
     path = tmp_path / "odd.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    settings = Settings(keep=0.5, shares=())
+    settings = PruneSettings(keep=0.5, shares=())
     found = run(reader, load_traces(path, reader), settings=settings, out=tmp_path / "out")
     assert found["n"] == 1
     why = {each["id"].split("/")[0]: each["reason"] for each in found["left_out"]}
@@ -227,7 +227,7 @@ def test_bad_files_name_file_and_line(reader, tmp_path, data, said):
 )
 def test_wrong_settings_are_told(keep, by, said):
     with pytest.raises(UserError, match=said):
-        Settings(keep=keep, by=by)
+        PruneSettings(keep=keep, by=by)
 
 
 def test_the_command_line_knows_both_commands():
@@ -242,5 +242,5 @@ def test_a_pruned_sample_is_still_one_and_no_answer_is_never_the_same(reader, tr
     silent = Answer(None, "unread")
     monkeypatch.setattr("mechcot.pruning.run.EXECUTORS", {"repack": lambda *_, **__: silent})
     order = {"recent": tuple(range(len(traces[0].chain_steps)))}
-    rows = _points(reader, traces[0], order, settings=Settings(keep=0.5))
+    rows = _points(reader, traces[0], order, settings=PruneSettings(keep=0.5))
     assert {(right, same) for *_, right, same in rows} == {(0.0, 0.0)}

@@ -1,4 +1,4 @@
-"""Readings with planted truth -> the scores that must come out, and who earns verdicts."""
+"""Measurements with planted truth -> the scores that must come out, and who earns verdicts."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mechcot.core.card import MeasureCard
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Answer, Trace
 from mechcot.ruler.panel import Panel, _subjects
@@ -67,11 +67,11 @@ def level(reader: str, trace: Trace) -> float:
     return 0.0 if reader.startswith("b") and reader != "base" and "@" not in reader else 0.9
 
 
-def planted(noise: float = 0.02, *, flip: str = "") -> list[Reading]:
+def planted(noise: float = 0.02, *, flip: str = "") -> list[Measurement]:
     rng = np.random.default_rng(0)
     readers = [*(s.name for s in PANEL.subjects), "base@logits=1.5"]
     return [
-        Reading(
+        Measurement(
             measure="planted",
             trace=trace.id,
             item=trace.problem.id,
@@ -97,9 +97,9 @@ EMPTY = {
 }
 
 
-def score(readings):
+def score(measurements):
     return rows(
-        readings,
+        measurements,
         [CARD],
         panel=PANEL,
         headline=headline(),
@@ -134,7 +134,7 @@ def test_a_measure_that_fires_on_a_harmless_model_earns_none(flip):
 
 def test_noise_earns_nothing():
     rng = np.random.default_rng(1)
-    noise = [replace(reading, value=float(rng.normal())) for reading in planted()]
+    noise = [replace(measurement, value=float(rng.normal())) for measurement in planted()]
     row = score(noise)
     assert not row.earned
     assert row.scores["items"].low < 0.5 < row.scores["items"].high

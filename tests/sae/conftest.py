@@ -7,7 +7,7 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
 from mechcot.sae.chains import with_exact_kinds
-from mechcot.sae.training import Settings, train
+from mechcot.sae.training import TrainingSettings, train
 
 SITE = Site("resid_post", 2)
 
@@ -33,7 +33,7 @@ def states(atoms):
 
 @pytest.fixture(scope="session")
 def small(states):
-    settings = Settings(width=48, k=3, samples=60_000, batch=256, rate=3e-3)
+    settings = TrainingSettings(width=48, k=3, samples=60_000, batch=256, rate=3e-3)
     return train(states, site=SITE, model="planted", settings=settings)
 
 

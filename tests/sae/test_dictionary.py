@@ -12,7 +12,7 @@ from mechcot.model.interventions import Intervention
 from mechcot.sae import evaluation as fitting
 from mechcot.sae.dictionary import Reconstruct, Splice, load
 from mechcot.sae.token_states import token_states
-from mechcot.sae.training import ARCHITECTURES, Settings, architecture_of, train
+from mechcot.sae.training import ARCHITECTURES, TrainingSettings, architecture_of, train
 from tests.sae.conftest import SITE, planted_states
 
 
@@ -56,7 +56,7 @@ def test_saved_and_loaded_it_is_the_same(small, states, tmp_path):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_trains_and_loads(architecture, states, tmp_path):
-    settings = Settings(architecture=architecture, width=32, k=3, samples=2048, batch=256)
+    settings = TrainingSettings(architecture=architecture, width=32, k=3, samples=2048, batch=256)
     made = train(states, site=SITE, model="m", settings=settings)
     made.sae.save_model(tmp_path)
     features = load(str(tmp_path)).encode(states[:64])
@@ -68,18 +68,18 @@ def test_every_architecture_trains_and_loads(architecture, states, tmp_path):
 @pytest.mark.parametrize("architecture", ["jumprelu", "standard"])
 def test_the_default_penalty_is_sparse_and_fits(architecture, base, traces):
     states = token_states(base, traces, SITE).states
-    settings = Settings(architecture=architecture, width=96, samples=60_000, batch=256)
+    settings = TrainingSettings(architecture=architecture, width=96, samples=60_000, batch=256)
     made = train(states, site=SITE, model="m", settings=settings)
     features = made.encode(states)
     error = states - made.decode(features)
     spread = (states - states.mean(0)).square().sum()
     assert float(1 - error.square().sum() / spread) > 0.85
     assert float((features > 0).sum(dim=1).float().mean()) < 16
-    assert Settings(architecture=architecture, penalty=2.0).penalty == 2.0
+    assert TrainingSettings(architecture=architecture, penalty=2.0).penalty == 2.0
 
 
 def test_training_is_deterministic_and_leaves_the_global_seed_alone(states):
-    settings = Settings(width=16, k=2, samples=1024, batch=256)
+    settings = TrainingSettings(width=16, k=2, samples=1024, batch=256)
     torch.manual_seed(5)
     one = train(states, site=SITE, model="m", settings=settings)
     drawn = torch.rand(1)
@@ -102,10 +102,10 @@ def test_token_states_are_the_states_of_their_positions(base, traces):
 
 
 def test_the_fit_of_a_perfect_and_of_a_useless_dictionary(base, traces, small):
-    perfect = fitting.fit(replace(small, sae=_Identity()), base, traces[:3])
+    perfect = fitting.evaluate(replace(small, sae=_Identity()), base, traces[:3])
     assert perfect.explained_variance == pytest.approx(1.0)
     assert perfect.recovered_mean == pytest.approx(1.0, abs=1e-4)
-    useless = fitting.fit(small, base, traces[:3])
+    useless = fitting.evaluate(small, base, traces[:3])
     assert useless.explained_variance < 0.5
     assert useless.recovered_zero < 0.9
 
@@ -114,7 +114,7 @@ def test_where_a_baseline_changes_nothing_there_is_no_loss_to_recover(
     base, traces, small, monkeypatch
 ):
     monkeypatch.setattr(fitting, "loss", lambda *_: 0.5)
-    found = fitting.fit(small, base, traces[:1])
+    found = fitting.evaluate(small, base, traces[:1])
     assert np.isnan(found.recovered_zero)
     assert found.to_json()["recovered_mean"] is None
     assert "loss recovered nan" in str(found)
@@ -129,15 +129,15 @@ def test_exact_kinds_know_more_than_words(traces):
 
 def test_messages(base, small, states, tmp_path):
     with pytest.raises(UserError, match="too few for width 1024: at least 10240"):
-        train(states, site=SITE, model="m", settings=Settings(width=1024))
+        train(states, site=SITE, model="m", settings=TrainingSettings(width=1024))
     with pytest.raises(UserError, match=r"between 1 and the width 16, got 17"):
-        train(states, site=SITE, model="m", settings=Settings(width=16, k=17))
+        train(states, site=SITE, model="m", settings=TrainingSettings(width=16, k=17))
     with pytest.raises(UserError, match="batchtopk, topk, jumprelu, standard, got 'relu'"):
         architecture_of("relu")
     with pytest.raises(UserError, match="4 blocks, counted from 0"):
         replace(small, site=Site("resid_post", 7)).check(base)
     narrow = train(
-        states[:, :64], site=SITE, model="m", settings=Settings(width=16, k=2, samples=512)
+        states[:, :64], site=SITE, model="m", settings=TrainingSettings(width=16, k=2, samples=512)
     )
     with pytest.raises(UserError, match="width 64, base has width 128"):
         narrow.check(base)
@@ -149,7 +149,7 @@ def test_messages(base, small, states, tmp_path):
 
 def test_a_dead_dictionary_is_refused(base, traces, small):
     with pytest.raises(UserError, match="no feature of planted fires"):
-        fitting.fit(replace(small, sae=_Dead()), base, traces[:1])
+        fitting.evaluate(replace(small, sae=_Dead()), base, traces[:1])
 
 
 class _Identity:

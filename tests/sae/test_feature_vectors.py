@@ -7,7 +7,7 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.model.generation.decoding import Sampling
-from mechcot.model.generation.steering_hooks import Hand, Where
+from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
@@ -15,9 +15,9 @@ from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import read_features
 from mechcot.sae.feature_vectors import feature_vector
 from mechcot.sae.token_states import token_states
-from mechcot.sae.training import Settings, train
+from mechcot.sae.training import TrainingSettings, train
 from mechcot.steering.conditions import arms
-from mechcot.steering.dose import Meter, OutOfReach
+from mechcot.steering.dose import DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec
 from mechcot.steering.run import Lab
 from mechcot.steering.vectors import SteeringVector
@@ -93,7 +93,7 @@ def test_an_experiment_file_takes_it_with_doses_and_controls(signed, base, trace
 @pytest.fixture(scope="module")
 def trained(base, traces):
     states = token_states(base, traces, SITE).states
-    settings = Settings(width=64, k=8, samples=6000, batch=256)
+    settings = TrainingSettings(width=64, k=8, samples=6000, batch=256)
     return train(states, site=SITE, model="base", settings=settings)
 
 
@@ -125,8 +125,8 @@ def test_a_clamp_holds_the_feature_and_nothing_else(trained, base, traces, often
 def test_a_written_chain_is_clamped_where_it_says_and_comes_to_its_dose(base, traces, often):
     _, vector = often
     asked = [trace.problem for trace in traces[:3]]
-    keep, where = SITE, Where()
-    hand = Hand((vector.acting(1.2, where, how="clamp"),), keep=(keep,))
+    keep, where = SITE, PositionSelector()
+    hand = GenerationInterventions((vector.acting(1.2, where, how="clamp"),), keep=(keep,))
     for trace, line in write_under(base, asked, hand, sampling=Sampling(30)):
         states = torch.cat(line.states[keep])[: len(trace)]
         plain = base.states(trace.ids, [SITE])[SITE][: len(states)]
@@ -135,7 +135,7 @@ def test_a_written_chain_is_clamped_where_it_says_and_comes_to_its_dose(base, tr
         acted[[p for p in line.acted[0] if p < len(states)]] = 1.0
         assert torch.allclose(states, plain + acted * missing, atol=1e-3)
         assert 0 < acted.sum() < len(states)
-    meter = Meter(base, traces[:2], vector, where, how="clamp")
+    meter = DoseCalibrator(base, traces[:2], vector, where, how="clamp")
     floor, goal = meter.measure(0.0)[0], 0.3
     dose = meter.dose(goal)
     assert abs(dose.kl - goal) <= 0.051 * goal

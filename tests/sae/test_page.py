@@ -6,9 +6,9 @@ import re
 from mechcot.core.pair import Pair
 from mechcot.model.internals.sites import Site
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.evaluation import fit
+from mechcot.sae.evaluation import evaluate
 from mechcot.sae.results import falsified, falsify_lines, score_lines, scored
-from mechcot.sae.run import Study
+from mechcot.sae.run import TrainedDictionary
 from mechcot.view.figures.probes import probes
 from mechcot.view.pages.sae import page
 from tests.sae.test_feature_scores import Detectors
@@ -16,8 +16,8 @@ from tests.sae.test_feature_scores import Detectors
 
 def test_from_chains_to_page(base, traces):
     words = Dictionary("words", Site("resid_pre", 0), Detectors(base))
-    fits = Pair(base, base).map(lambda reader: fit(words, reader, traces[:2]))
-    study = Study(words, Pair(base, base), traces[:8], fits)
+    fits = Pair(base, base).map(lambda reader: evaluate(words, reader, traces[:2]))
+    study = TrainedDictionary(words, Pair(base, base), traces[:8], fits)
     score, trials = scored(study), falsified(study)
     json.dumps([score, trials], allow_nan=False)
     assert score["changed"] == 0

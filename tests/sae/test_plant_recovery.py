@@ -19,7 +19,7 @@ from mechcot.organisms.problems import read_question
 from mechcot.sae import plant_training
 from mechcot.sae.chains import facts
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.feature_activations import Reads
+from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.plant import (
     MARKED,
     MARKS,
@@ -148,7 +148,9 @@ def test_a_few_steps_move_the_copy_and_not_the_model(base, chains):
 
 def test_new_features_are_those_that_grew_and_prefer_marked_steps(base, chains):
     def reads(values):
-        return Reads(tuple(labelled), values, tokens.trace, tokens.step, tokens.position)
+        return FeatureActivations(
+            tuple(labelled), values, tokens.trace, tokens.step, tokens.position
+        )
 
     labelled = [marked(trace, "queried") for trace in chains]
     tokens = token_states(base, labelled, SITE, phases=(Phase.CHAIN,))

@@ -16,11 +16,11 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.probes.features import probe_lines
 from mechcot.sae import falsify, feature_scores as score, results
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.evaluation import Fit, fit
+from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.feature_activations import read_features
 from mechcot.sae.plant_recovery import plant_lines, summed
 from mechcot.sae.results import falsified, falsify_lines, score_lines, scored
-from mechcot.sae.run import Study
+from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.trials import Standing, passes, standing, tally
 from mechcot.text.problems import load_problems
 from mechcot.view.pages.sae import page
@@ -50,8 +50,8 @@ def text_of(html):
 
 
 def study(base, traces, dictionary):
-    fits = Pair(*(Fit(base.name, 1, *[0.5] * len(FITS)) for _ in range(2)))
-    return Study(dictionary, Pair(base, base), list(traces), fits)
+    fits = Pair(*(Evaluation(base.name, 1, *[0.5] * len(FITS)) for _ in range(2)))
+    return TrainedDictionary(dictionary, Pair(base, base), list(traces), fits)
 
 
 def of_kind(traces, kind):
@@ -274,7 +274,7 @@ def test_states_that_do_not_vary_have_no_explained_variance(base, traces, words)
 
     alike = Dictionary("one", Site("resid_pre", 0), One(base))
     same = replace(traces[0], ids=(traces[0].ids[0],) * len(traces[0].ids))
-    got = fit(alike, base, [same])
+    got = evaluate(alike, base, [same])
     assert (
         got.explained_variance != got.explained_variance
         and got.to_json()["explained_variance"] is None
@@ -338,8 +338,8 @@ def test_a_foreign_checkpoint_has_its_page(tmp_path):
             self.W_dec = torch.cat([torch.eye(32), -torch.eye(32)])
 
     wide = Dictionary("wide", Site("resid_post", 0), Wide())
-    fits = Pair(reader, reader).map(lambda one: fit(wide, one, traces[:2]))
-    about = Study(wide, Pair(reader, reader), list(traces), fits)
+    fits = Pair(reader, reader).map(lambda one: evaluate(wide, one, traces[:2]))
+    about = TrainedDictionary(wide, Pair(reader, reader), list(traces), fits)
     found, trials = scored(about), falsified(about)
     json.dumps([found, trials], allow_nan=False)
     told = text_of(page(found, trials)) + " ".join([*score_lines(found), *falsify_lines(trials)])

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.tables import READING_COLUMNS, SCALAR_COLUMNS
+from mechcot.stats.tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
 
 GATE_NUMBERS = {
     "acc_with": 1.0,
@@ -36,13 +36,13 @@ def make_card(name="early", **changes):
 
 
 def make_readings(values, *, measure="early", author="base"):
-    """Readings from {reader: [value per item]}; items are i000, i001, ..."""
+    """Measurements from {reader: [value per item]}; items are i000, i001, ..."""
     rows = [
         [f"i{k:03d}", f"i{k:03d}/t", author or reader, reader, measure, float(value), "", 0.1]
         for reader, column in values.items()
         for k, value in enumerate(column)
     ]
-    return pd.DataFrame(rows, columns=list(READING_COLUMNS))
+    return pd.DataFrame(rows, columns=list(MEASUREMENT_COLUMNS))
 
 
 def make_scalars(n=40, *, readers=("base", "tuned"), author="base", measure="gates", **columns):

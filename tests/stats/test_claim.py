@@ -10,20 +10,20 @@ PAIR = {"before": "base", "after": "tuned", "author": "base"}
 
 @pytest.fixture
 def study(make_readings, make_scalars, make_card, rng):
-    """Readings, scalars and cards of a model that fell by `fall` on three measures."""
+    """Measurements, scalars and cards of a model that fell by `fall` on three measures."""
 
     def build(fall, *, n=60, author="base", **scalars):
         names = ["early", "filler", "patching"]
         base = rng.uniform(0.74, 0.8, size=n)
         tuned = base - fall + rng.normal(0, 0.005, size=n)
-        readings = pd.concat(
+        measurements = pd.concat(
             [
                 make_readings({"base": base, "tuned": tuned}, measure=name, author=author)
                 for name in names
             ]
         )
         return (
-            readings,
+            measurements,
             make_scalars(n, author=author, **scalars),
             [make_card(name) for name in names],
         )

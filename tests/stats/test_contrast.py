@@ -15,7 +15,7 @@ NUMBERS = ["before", "after", "delta", "low", "high", "n", "p", "p_equivalence",
 
 @pytest.fixture
 def compare(make_card):
-    def run(readings, cards=None, **changes):
+    def run(measurements, cards=None, **changes):
         about = {
             "before": "base",
             "after": "tuned",
@@ -23,7 +23,7 @@ def compare(make_card):
             "gates": (),
             "resamples": 999,
         }
-        return contrast(readings, cards or [make_card()], **(about | changes))
+        return contrast(measurements, cards or [make_card()], **(about | changes))
 
     return run
 
@@ -66,16 +66,18 @@ def test_a_reader_against_itself_is_exactly_zero(compare, make_readings, rng):
 
 
 def test_order_of_rows_changes_nothing(compare, make_readings, rng):
-    readings = make_readings({"base": rng.uniform(size=40), "tuned": rng.uniform(size=40)})
+    measurements = make_readings({"base": rng.uniform(size=40), "tuned": rng.uniform(size=40)})
     for seed in range(3):
-        shuffled = readings.sample(frac=1, random_state=seed)
-        pd.testing.assert_frame_equal(compare(readings), compare(shuffled))
+        shuffled = measurements.sample(frac=1, random_state=seed)
+        pd.testing.assert_frame_equal(compare(measurements), compare(shuffled))
 
 
 def test_swapping_before_and_after_flips_the_sign_exactly(compare, make_readings, rng):
-    readings = make_readings({"base": rng.beta(2, 5, size=37), "tuned": rng.beta(3, 4, size=37)})
-    one_way = one(compare(readings))
-    other = one(compare(readings, before="tuned", after="base"))
+    measurements = make_readings(
+        {"base": rng.beta(2, 5, size=37), "tuned": rng.beta(3, 4, size=37)}
+    )
+    one_way = one(compare(measurements))
+    other = one(compare(measurements, before="tuned", after="base"))
     assert other["delta"] == -one_way["delta"]
     assert (other["low"], other["high"]) == (-one_way["high"], -one_way["low"])
     assert other["effect_size"] == -one_way["effect_size"]
@@ -99,7 +101,7 @@ def test_another_measure_in_the_report_changes_only_the_corrections(
 def test_holm_family_is_the_judgeable_rows(compare, make_readings, make_card, rng):
     names = ["early", "filler", "words", "gated"]
     base = rng.uniform(0.5, 0.9, size=40)
-    readings = pd.concat(
+    measurements = pd.concat(
         [
             make_readings({"base": base, "tuned": base - rng.normal(0.05, 0.2, size=40)}, measure=n)
             for n in names
@@ -112,7 +114,7 @@ def test_holm_family_is_the_judgeable_rows(compare, make_readings, make_card, rn
         make_card("gated"),
     ]
     shut = Gate("identity", "after", 0.1, 0.0, ok=False, reason="it moved", measure="gated")
-    table = compare(readings, cards, gates=[shut]).set_index("measure")
+    table = compare(measurements, cards, gates=[shut]).set_index("measure")
     assert np.isnan(table.loc[["words", "gated"], "p_holm"]).all()
     p = sorted(table.loc[["early", "filler"], "p"])
     assert sorted(table.loc[["early", "filler"], "p_holm"]) == pytest.approx(
@@ -136,9 +138,9 @@ def test_a_closed_shared_gate_silences_every_measure(compare, make_readings):
 
 def test_dropped_pairs_are_counted_and_too_few_are_not_judged(compare, make_readings):
     values = [0.9] * 15 + [np.nan] * 10
-    readings = make_readings({"base": [0.9] * 25, "tuned": values})
-    readings.loc[readings["value"].isna(), "reason"] = "answer not read"
-    row = one(compare(readings))
+    measurements = make_readings({"base": [0.9] * 25, "tuned": values})
+    measurements.loc[measurements["value"].isna(), "reason"] = "answer not read"
+    row = one(compare(measurements))
     assert (row["n"], row["dropped"]) == (15, 10)
     assert row["verdict"] == "not judged"
     assert (
@@ -163,26 +165,28 @@ def test_an_unknown_model_is_named(compare, make_readings):
 
 def test_clusters_count_as_units(compare, make_readings, rng):
     values = np.repeat(rng.uniform(0.2, 0.4, size=10), 5)
-    readings = make_readings({"base": np.repeat(0.5, 50), "tuned": values})
+    measurements = make_readings({"base": np.repeat(0.5, 50), "tuned": values})
     clusters = {f"i{k:03d}": f"c{k // 5}" for k in range(50)}
-    row = one(compare(readings, clusters=clusters))
+    row = one(compare(measurements, clusters=clusters))
     assert (row["n"], row["units"]) == (50, 10)
     same = dict.fromkeys(clusters, "one")
-    assert one(compare(readings, clusters=same))["reason"].startswith(
+    assert one(compare(measurements, clusters=same))["reason"].startswith(
         "all items belong to one cluster"
     )
 
 
 def family(make_readings, make_card, rng, *, shift, spread=0.15, n=40, smallest=0.001):
     names = ["m1", "m2", "m3", "m4", "m5"]
-    readings = []
+    measurements = []
     common = rng.normal(size=n)
     for name in names:
         noise = spread * (0.7 * common + 0.7 * rng.normal(size=n))
         base = np.full(n, 0.5)
-        readings.append(make_readings({"base": base, "tuned": base + shift + noise}, measure=name))
+        measurements.append(
+            make_readings({"base": base, "tuned": base + shift + noise}, measure=name)
+        )
     cards = [make_card(name, low=-5.0, high=6.0, smallest_effect=smallest) for name in names]
-    return pd.concat(readings), cards
+    return pd.concat(measurements), cards
 
 
 def test_false_verdicts_under_the_null_are_at_most_5_percent(
@@ -191,8 +195,8 @@ def test_false_verdicts_under_the_null_are_at_most_5_percent(
     """Five correlated measures, a negligible smallest effect: only p, Holm and the interval protect."""
     false = 0
     for seed in range(80):
-        readings, cards = family(make_readings, make_card, rng, shift=0.0)
-        verdicts = set(compare(readings, cards, seed=seed, resamples=399)["verdict"])
+        measurements, cards = family(make_readings, make_card, rng, shift=0.0)
+        verdicts = set(compare(measurements, cards, seed=seed, resamples=399)["verdict"])
         false += bool(verdicts & {"less", "more"})
     assert false / 80 <= 0.05 + 2 * (0.05 * 0.95 / 80) ** 0.5
 
@@ -200,9 +204,9 @@ def test_false_verdicts_under_the_null_are_at_most_5_percent(
 def test_power_under_a_planted_effect(compare, make_readings, make_card, rng):
     found = []
     for seed in range(8):
-        readings, cards = family(make_readings, make_card, rng, shift=-0.2, smallest=0.1)
+        measurements, cards = family(make_readings, make_card, rng, shift=-0.2, smallest=0.1)
         found.append(
-            (compare(readings, cards, seed=seed, resamples=999)["verdict"] == "less").mean()
+            (compare(measurements, cards, seed=seed, resamples=999)["verdict"] == "less").mean()
         )
     assert np.mean(found) > 0.95
 
@@ -219,9 +223,9 @@ def test_the_equivalence_test_knows_the_whole_span_of_a_signed_card(
     compare, make_readings, make_card, rng
 ):
     base = rng.uniform(0.4, 0.6, size=60)
-    readings = make_readings({"base": base, "tuned": base + rng.normal(0, 0.02, 60)})
+    measurements = make_readings({"base": base, "tuned": base + rng.normal(0, 0.02, 60)})
     about = {"bound": 0.15, "resamples": 999, "seed": 0, "purpose": "early"}
     for low, span in ((0.0, 1.0), (-1.0, 2.0)):
-        row = one(compare(readings, [make_card(low=low, smallest_effect=0.15)]))
-        moved = readings["value"][60:].to_numpy() - readings["value"][:60].to_numpy()
+        row = one(compare(measurements, [make_card(low=low, smallest_effect=0.15)]))
+        moved = measurements["value"][60:].to_numpy() - measurements["value"][:60].to_numpy()
         assert row["p_equivalence"] == equivalence(moved, span=span, **about).p

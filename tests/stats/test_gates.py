@@ -17,9 +17,9 @@ def gated(make_readings, make_scalars, make_card):
         table = make_scalars(N, **changes) if scalars is None else scalars
         if extra is not None:
             table = pd.concat([table, extra], ignore_index=True)
-        readings = make_readings(values or {"base": [0.5] * N, "tuned": [0.4] * N})
+        measurements = make_readings(values or {"base": [0.5] * N, "tuned": [0.4] * N})
         cards = [make_card()] if cards is None else cards
-        return gates(readings, table, cards, before="base", after="tuned", author="base")
+        return gates(measurements, table, cards, before="base", after="tuned", author="base")
 
     return run
 
@@ -85,11 +85,11 @@ def test_two_models_that_both_know_the_answer_need_the_reference_answers(
     make_readings, make_scalars, make_card
 ):
     scalars = make_scalars(N, acc_other=[("base", 1.0), ("tuned", 1.0)])
-    readings = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
+    measurements = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
     pair = {"before": "base", "after": "tuned", "author": "base"}
     answers = {f"i{k:03d}": str(k % 10) for k in range(N)}
-    assert ("accuracy", "after") in shut(gates(readings, scalars, [make_card()], **pair))
-    assert shut(gates(readings, scalars, [make_card()], answers=answers, **pair)) == []
+    assert ("accuracy", "after") in shut(gates(measurements, scalars, [make_card()], **pair))
+    assert shut(gates(measurements, scalars, [make_card()], answers=answers, **pair)) == []
 
 
 def test_chance_is_what_following_another_items_chain_earns(make_scalars):
@@ -123,8 +123,8 @@ def test_a_guesser_fails_the_accuracy_gate_95_percent_of_the_time(
 ):
     scalars = make_scalars(n, acc_other=[("base", chance)], acc_with=[("tuned", chance)])
     scalars.loc[scalars["name"] == "acc_other", "value"] = chance
-    readings = make_readings({"base": [0.5] * n, "tuned": [0.4] * n})
-    found = gates(readings, scalars, [make_card()], before="base", after="tuned", author="base")
+    measurements = make_readings({"base": [0.5] * n, "tuned": [0.4] * n})
+    found = gates(measurements, scalars, [make_card()], before="base", after="tuned", author="base")
     bound = next(g.bound for g in found if g.name == "accuracy")
     assert bound >= chance + 0.1
     assert binom.sf(np.ceil(bound * n - 1e-9) - 1, n, chance) <= 0.05
@@ -134,9 +134,9 @@ def test_off_policy_without_the_author_takes_the_least_strange_reader(
     make_readings, make_scalars, make_card
 ):
     scalars = make_scalars(N, author="elsewhere", chain_nll=[("base", 0.5), ("tuned", 2.0)])
-    readings = make_readings({"base": [0.5] * N, "tuned": [0.4] * N}, author="elsewhere")
+    measurements = make_readings({"base": [0.5] * N, "tuned": [0.4] * N}, author="elsewhere")
     pair = {"before": "base", "after": "tuned", "author": "elsewhere"}
-    found = gates(readings, scalars, [make_card()], **pair)
+    found = gates(measurements, scalars, [make_card()], **pair)
     assert shut(found) == [("off_policy", "after")]
     gate = next(g for g in found if not g.ok)
     assert not gate.ok
@@ -155,9 +155,9 @@ def test_text_that_the_tuned_model_finds_easier_is_no_problem(gated):
 def test_losing_items_on_one_side_closes_that_measure_only(make_card, make_readings, make_scalars):
     values = {"base": [0.5] * N, "tuned": [0.4] * 30 + [np.nan] * 10}
     other = make_readings({"base": [0.5] * N, "tuned": [0.5] * N}, measure="filler")
-    readings = pd.concat([make_readings(values), other])
+    measurements = pd.concat([make_readings(values), other])
     found = gates(
-        readings,
+        measurements,
         make_scalars(N),
         [make_card(), make_card("filler")],
         before="base",
@@ -212,34 +212,37 @@ def test_the_identity_edit_must_do_nothing(gated, make_card, make_scalars, exact
 
 def test_own_chains_need_matched_lengths(make_readings, make_scalars, make_card):
     scalars = make_scalars(N, author=None, n_tokens=[("tuned", 30.0)])
-    readings = make_readings({"base": [0.5] * N, "tuned": [0.4] * N}, author=None)
-    found = gates(readings, scalars, [make_card()], before="base", after="tuned", author=None)
+    measurements = make_readings({"base": [0.5] * N, "tuned": [0.4] * N}, author=None)
+    found = gates(measurements, scalars, [make_card()], before="base", after="tuned", author=None)
     assert shut(found) == [("length", "both")]
     assert "off_policy" not in {gate.name for gate in found}
 
 
 def test_few_items_close_the_shared_gate(make_readings, make_scalars, make_card):
-    readings = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
+    measurements = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
     pair = {"before": "base", "after": "tuned", "author": "base"}
-    found = gates(readings, make_scalars(N), [make_card()], items=["i000", "i001"], **pair)
+    found = gates(measurements, make_scalars(N), [make_card()], items=["i000", "i001"], **pair)
     assert ("items", "both") in shut(found)
 
 
 def test_bounds_are_parameters(make_readings, make_scalars, make_card):
-    readings = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
+    measurements = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
     scalars = make_scalars(N, parsed=[("tuned", 0.5)])
     pair = {"before": "base", "after": "tuned", "author": "base"}
     assert (
-        shut(gates(readings, scalars, [make_card()], bounds=GateBounds(parsed=0.4), **pair)) == []
+        shut(gates(measurements, scalars, [make_card()], bounds=GateBounds(parsed=0.4), **pair))
+        == []
     )
 
 
 def test_more_accuracy_never_closes_the_gate(make_scalars, make_card, make_readings):
-    readings = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
+    measurements = make_readings({"base": [0.5] * N, "tuned": [0.4] * N})
     opened = []
     for right in range(9):
         scalars = make_scalars(N, acc_with=[("tuned", [1.0] * right + [0.0] * (N - right))])
-        found = gates(readings, scalars, [make_card()], before="base", after="tuned", author="base")
+        found = gates(
+            measurements, scalars, [make_card()], before="base", after="tuned", author="base"
+        )
         opened.append(next(g.ok for g in found if (g.name, g.side) == ("accuracy", "after")))
     assert opened == sorted(opened)
     assert opened.index(True) == 4  # chance 0 and a margin of 0.1 of 40 items

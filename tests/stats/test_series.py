@@ -9,7 +9,7 @@ RUN = ["base", "step1", "step2", "step3"]
 
 
 @pytest.fixture
-def readings(make_readings, rng):
+def measurements(make_readings, rng):
     base = rng.uniform(0.7, 0.9, size=40)
     falls = dict(zip(RUN, (0.0, 0.0, 0.3, 0.6), strict=True))
     return make_readings({name: base - fall for name, fall in falls.items()})
@@ -20,9 +20,9 @@ def scalars(make_scalars):
     return make_scalars(readers=RUN)
 
 
-def test_one_line_per_measure_against_the_first(readings, scalars, make_card):
+def test_one_line_per_measure_against_the_first(measurements, scalars, make_card):
     line = series(
-        readings,
+        measurements,
         scalars,
         [make_card(smallest_effect=0.15)],
         checkpoints=RUN,
@@ -40,11 +40,11 @@ def test_one_line_per_measure_against_the_first(readings, scalars, make_card):
     assert np.isnan(line["p_holm"][0])
 
 
-def test_all_points_speak_about_the_same_items(readings, scalars, make_card, make_readings):
-    holes = (readings["reader"] == "step2") & readings["item"].isin(["i003", "i007"])
+def test_all_points_speak_about_the_same_items(measurements, scalars, make_card, make_readings):
+    holes = (measurements["reader"] == "step2") & measurements["item"].isin(["i003", "i007"])
     elsewhere = make_readings({"step3": [0.5] * 90}, author="step3")
     line = series(
-        pd.concat([readings.assign(value=readings["value"].mask(holes)), elsewhere]),
+        pd.concat([measurements.assign(value=measurements["value"].mask(holes)), elsewhere]),
         scalars,
         [make_card()],
         checkpoints=RUN,
@@ -57,35 +57,35 @@ def test_all_points_speak_about_the_same_items(readings, scalars, make_card, mak
     assert line["before"].nunique() == 1
 
 
-def test_each_checkpoint_stands_behind_its_own_gates(readings, make_scalars, make_card):
+def test_each_checkpoint_stands_behind_its_own_gates(measurements, make_scalars, make_card):
     scalars = make_scalars(readers=RUN, parsed=[("step3", 0.1)], acc_with=[("step1", 0.0)])
     line = series(
-        readings, scalars, [make_card()], checkpoints=RUN, author="base", resamples=500
+        measurements, scalars, [make_card()], checkpoints=RUN, author="base", resamples=500
     ).set_index("checkpoint")
     assert line["verdict"].tolist() == ["not judged", "not judged", "less", "not judged"]
     assert "accuracy gate closed: step1 answers 0% right" in line.loc["step1", "reason"]
     assert "parsed gate closed" in line.loc["step3", "reason"]
 
 
-def test_no_gate_is_open_where_nothing_was_measured(readings, scalars, make_card):
+def test_no_gate_is_open_where_nothing_was_measured(measurements, scalars, make_card):
     line = series(
-        readings, scalars.iloc[:0], [make_card()], checkpoints=RUN, author="base", resamples=500
+        measurements, scalars.iloc[:0], [make_card()], checkpoints=RUN, author="base", resamples=500
     )
     assert set(line["verdict"]) == {"not judged"}
 
 
 @pytest.mark.parametrize("shut", [{}, {"chain_nll": [("step2", 2.0)]}, {"parsed": [("base", 0.5)]}])
-def test_a_line_of_two_is_the_pair(readings, make_scalars, make_card, shut):
+def test_a_line_of_two_is_the_pair(measurements, make_scalars, make_card, shut):
     scalars = make_scalars(readers=RUN, **shut)
-    holes = (readings["reader"] == "step2") & (readings["item"] < "i006")
-    readings = readings.assign(value=readings["value"].mask(holes))
+    holes = (measurements["reader"] == "step2") & (measurements["item"] < "i006")
+    measurements = measurements.assign(value=measurements["value"].mask(holes))
     cards = [make_card(), make_card("filler")]
     answers = {f"i{k:03d}": str(k % 10) for k in range(40)}
     line = series(
-        readings, scalars, cards, checkpoints=["base", "step2"], author="base", answers=answers
+        measurements, scalars, cards, checkpoints=["base", "step2"], author="base", answers=answers
     )
     pair = claim(
-        readings, scalars, cards, before="base", after="step2", author="base", answers=answers
+        measurements, scalars, cards, before="base", after="step2", author="base", answers=answers
     )
     same = ["measure", "verdict", "delta", "low", "high", "p_holm", "p_equivalence_holm", "n"]
     later = line[line["position"] == 1].reset_index(drop=True)
@@ -96,7 +96,7 @@ def test_a_line_of_two_is_the_pair(readings, make_scalars, make_card, shut):
         assert later["reason"].tolist() == pair.table["reason"].tolist()
 
 
-def test_messages(readings, scalars, make_card):
+def test_messages(measurements, scalars, make_card):
     for run in (["base"], ["base", "base"]):
         with pytest.raises(ValueError, match="at least two different checkpoints"):
-            series(readings, scalars, [make_card()], checkpoints=run, author="base")
+            series(measurements, scalars, [make_card()], checkpoints=run, author="base")

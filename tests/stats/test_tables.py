@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.stats.clusters import cluster_numbers
 from mechcot.stats.tables import (
     item_means,
+    measurements_table,
     need_columns,
     pair_values,
-    readings_table,
     records,
     scalars_table,
 )
@@ -47,7 +47,7 @@ def test_an_item_that_one_reader_never_read_is_dropped(make_readings):
     table = make_readings({"base": [0.1, 0.2], "tuned": [0.3]})
     pairs = pair(table)
     assert pairs.dropped == pairs.only_before == 1
-    assert pairs.reasons == "no reading on one side (1)"
+    assert pairs.reasons == "no measurement on one side (1)"
 
 
 def test_several_traces_are_paired_by_trace_and_averaged_inside_the_item(make_readings):
@@ -100,11 +100,11 @@ def test_a_key_with_two_values_is_an_error(make_readings):
 
 
 def test_readings_become_tables_in_a_stable_order():
-    readings = [
-        Reading("early", "t", item, "base", "base", value, scalars={"b": 1.0, "a": NAN})
+    measurements = [
+        Measurement("early", "t", item, "base", "base", value, scalars={"b": 1.0, "a": NAN})
         for item, value in (("y", 0.2), ("x", NAN))
     ]
-    table, scalars = readings_table(readings), scalars_table(readings)
+    table, scalars = measurements_table(measurements), scalars_table(measurements)
     assert table["item"].tolist() == ["x", "y"]
     assert scalars[["item", "name"]].to_numpy().tolist() == [
         ["x", "a"],
@@ -112,8 +112,8 @@ def test_readings_become_tables_in_a_stable_order():
         ["y", "a"],
         ["y", "b"],
     ]
-    pd.testing.assert_frame_equal(table, readings_table(readings[::-1]))
-    assert readings_table([]).empty
+    pd.testing.assert_frame_equal(table, measurements_table(measurements[::-1]))
+    assert measurements_table([]).empty
     assert scalars_table([]).empty
 
 

@@ -8,12 +8,12 @@ import torch
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.decoding import Sampling
-from mechcot.model.generation.steering_hooks import Hand, Steer, Where
+from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.sites import Site
 from mechcot.organisms.announced import by_law
 from mechcot.steering.controls import control
-from mechcot.steering.dose import Meter, OutOfReach, positions
+from mechcot.steering.dose import DoseCalibrator, OutOfReach, positions
 from mechcot.steering.extract import pair_vectors
 from mechcot.steering.style_contrasts import questions
 from mechcot.steering.vectors import Origin, SteeringVector
@@ -28,7 +28,7 @@ def vector(base, pairs):
 
 @pytest.fixture(scope="module")
 def meter(base, chains, vector):
-    return Meter(base, chains[:2], vector, Where())
+    return DoseCalibrator(base, chains[:2], vector, PositionSelector())
 
 
 def test_kl_is_the_mean_over_written_tokens_of_a_plain_hooked_run(base, chains, vector, meter):
@@ -74,7 +74,9 @@ def test_bisection_reaches_the_dose(meter):
 
 def test_a_vector_without_any_effect_is_out_of_reach(base, chains):
     origin = Origin(base.name, base.weights_hash, "nothing", "nothing", ())
-    nothing = Meter(base, chains[:1], SteeringVector(torch.zeros(128), SITE, origin), Where())
+    nothing = DoseCalibrator(
+        base, chains[:1], SteeringVector(torch.zeros(128), SITE, origin), PositionSelector()
+    )
     assert nothing.gamma_max(0.1) == math.inf
     with pytest.raises(OutOfReach, match="smaller dose"):
         nothing.dose(0.1)
@@ -86,28 +88,30 @@ def test_mistakes_are_told(base, chains, vector, meter):
     with pytest.raises(UserError, match="lower the dose"):
         meter.measure(1e38)
     with pytest.raises(UserError, match="at least one clean chain"):
-        Meter(base, [], vector, Where())
+        DoseCalibrator(base, [], vector, PositionSelector())
     with pytest.raises(EditDidNotFire, match="widen"):
-        Meter(base, chains[:1], vector, Where(since=400))
+        DoseCalibrator(base, chains[:1], vector, PositionSelector(since=400))
 
 
 WHERES = (
-    Where(),
-    Where(phases=tuple(Phase)),
-    Where(since=5, until=9),
-    Where(from_step=2),
-    Where(step_starts=True),
+    PositionSelector(),
+    PositionSelector(phases=tuple(Phase)),
+    PositionSelector(since=5, until=9),
+    PositionSelector(from_step=2),
+    PositionSelector(step_starts=True),
 )
 KINDS = (
-    Where(kinds=(StepKind.VERIFICATION, StepKind.SUMMARY)),
-    Where(step_starts=True, from_step=2),
-    Where(kinds=(StepKind.CONCLUSION,), phases=tuple(Phase), from_step=3),
+    PositionSelector(kinds=(StepKind.VERIFICATION, StepKind.SUMMARY)),
+    PositionSelector(step_starts=True, from_step=2),
+    PositionSelector(kinds=(StepKind.CONCLUSION,), phases=tuple(Phase), from_step=3),
 )
 
 
 @pytest.mark.parametrize("wheres", [WHERES, KINDS])
 def test_positions_of_a_finished_text_are_those_that_acted_while_it_was_written(base, wheres):
-    hand = Hand(tuple(Steer(SITE, torch.zeros(128), where) for where in wheres), kinds=by_law)
+    hand = GenerationInterventions(
+        tuple(Steer(SITE, torch.zeros(128), where) for where in wheres), kinds=by_law
+    )
     asked = questions(2, seed=3, hops=(2, 2))
     for trace, line in write_under(base, asked, hand, sampling=Sampling(160)):
         for where, acted in zip(wheres, line.acted, strict=True):

@@ -5,9 +5,9 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase
-from mechcot.model.generation.steering_hooks import Where
+from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
-from mechcot.steering.dose_response import tried
+from mechcot.steering.dose_response import dose_response
 from mechcot.steering.extract import pair_vectors
 from mechcot.steering.readout import correct
 
@@ -16,8 +16,8 @@ SITE = Site("resid_post", 1)
 
 def test_arms_their_doses_and_what_they_wrote(base, control, pairs, asked, chains):
     vector = pair_vectors(base, pairs, sites=[SITE], read="prompt")[SITE]
-    where = Where(phases=(Phase.QUESTION,))
-    table = tried(base, vector, asked[:2], nats=(0.1,), where=where, max_tokens=220)
+    where = PositionSelector(phases=(Phase.QUESTION,))
+    table = dose_response(base, vector, asked[:2], nats=(0.1,), where=where, max_tokens=220)
     assert list(table["arm"]) == ["nothing", "vector", "random"]
     clean = table.iloc[0]
     assert clean["tokens"] == np.mean([len(t.phase(Phase.CHAIN)) for t in chains[:2]])
@@ -30,4 +30,4 @@ def test_arms_their_doses_and_what_they_wrote(base, control, pairs, asked, chain
     assert table["same_dose"].tolist() == [False, True, False]
     assert real["tokens"] < clean["tokens"]
     with pytest.raises(UserError, match="weights"):
-        tried(control, vector, asked[:2], nats=(0.1,), where=where)
+        dose_response(control, vector, asked[:2], nats=(0.1,), where=where)

@@ -16,7 +16,7 @@ from mechcot.core.trace import Phase, StepKind
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.controls import control
-from mechcot.steering.extract import _MAKERS, Contrast, noise, pair_vectors, span_vectors
+from mechcot.steering.extract import _MAKERS, ContrastPair, noise, pair_vectors, span_vectors
 from mechcot.steering.vectors import Origin, SteeringVector
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 
@@ -110,7 +110,7 @@ def test_what_has_not_reached_the_last_token_is_named(bytes_model, tmp_path):
 
 @pytest.mark.parametrize("method", _MAKERS)
 def test_pairs_that_cancel_out_are_rounding_and_no_direction(base, pairs, method):
-    turned = [Contrast(p.negative, p.positive) for p in pairs]
+    turned = [ContrastPair(p.negative, p.positive) for p in pairs]
     with pytest.raises(UserError, match=r"rounding alone gives .* cancel each other out"):
         pair_vectors(base, [*pairs, *turned], sites=[SITE], method=method)
 
@@ -135,7 +135,7 @@ def test_states_that_are_not_finite_are_said_so(tmp_path):
         model.model.layers[0].mlp.down_proj.weight.fill_(float("nan"))
 
     folder = save_tiny(tmp_path / "nan", byte_tokenizer(merges=20), seed=2, spoil=spoil)
-    asked = [Contrast(Problem("a", "one", ""), Problem("a", "two", ""))]
+    asked = [ContrastPair(Problem("a", "one", ""), Problem("a", "two", ""))]
     with pytest.raises(UserError, match="not finite"):
         pair_vectors(Reasoner.load(folder), asked, sites=[SITE], method="pca")
 

@@ -9,12 +9,12 @@ import torch
 from mechcot.core.errors import UserError
 from mechcot.core.store import read_json, write_json
 from mechcot.core.trace import Phase
-from mechcot.model.generation.steering_hooks import Where
+from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.stats.doses import APART, OFF, same_dose
 from mechcot.steering.conditions import arms
 from mechcot.steering.controls import control
-from mechcot.steering.dose import Meter, OutOfReach, Overflow, _Measured
+from mechcot.steering.dose import DoseCalibrator, OutOfReach, Overflow, _Measured
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec
 from mechcot.steering.extract import pair_vectors
 from mechcot.steering.run import run
@@ -23,7 +23,7 @@ from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.steering import page
 
 SITE = Site("resid_post", 1)
-QUESTION = Where(phases=(Phase.QUESTION,))
+QUESTION = PositionSelector(phases=(Phase.QUESTION,))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def curved(base, chains, vector):
     """A meter whose doses follow a curve of the factor, in lengths of the states; `start` is where the expansion points."""
 
     def make(curve, start=1.0):
-        meter = Meter(base, chains[:1], vector, Where())
+        meter = DoseCalibrator(base, chains[:1], vector, PositionSelector())
         whole = meter.whole
 
         def given(gamma):
@@ -60,7 +60,7 @@ def test_equal_means_equal_up_to_what_bisection_may_miss():
 
 
 def test_a_slow_scan_finds_the_same_factor(base, chains, vector):
-    meter = Meter(base, chains[:1], vector, QUESTION)
+    meter = DoseCalibrator(base, chains[:1], vector, QUESTION)
     dose = meter.dose(0.05)
     grid = [dose.gamma * k / 20 for k in range(31)]
     doses = [meter.measure(gamma)[0] for gamma in grid]
@@ -72,8 +72,8 @@ def test_a_slow_scan_finds_the_same_factor(base, chains, vector):
 
 
 def test_the_ends_of_a_dose_are_those_of_single_chains(base, chains, vector):
-    dose = Meter(base, chains[:3], vector, QUESTION).dose(0.05)
-    alone = [Meter(base, [c], vector, QUESTION).measure(dose.gamma)[0] for c in chains[:3]]
+    dose = DoseCalibrator(base, chains[:3], vector, QUESTION).dose(0.05)
+    alone = [DoseCalibrator(base, [c], vector, QUESTION).measure(dose.gamma)[0] for c in chains[:3]]
     assert (dose.kl_low, dose.kl_high) == pytest.approx((min(alone), max(alone)), rel=1e-4)
     assert dose.kl_low < dose.kl < dose.kl_high
 
@@ -88,7 +88,7 @@ def test_a_planted_vector_and_a_random_one_come_to_one_dose_and_no_dose_is_exact
     origin = Origin(base.name, base.weights_hash, "planted", "unembedding", ())
     planted = SteeringVector(rows[token] - rows.mean(dim=0), site, origin)
     for one in (planted, control(planted, "random", seed=0)):
-        meter = Meter(base, chains[:2], one, Where())
+        meter = DoseCalibrator(base, chains[:2], one, PositionSelector())
         dose = meter.dose(0.02)
         assert same_dose((dose.kl, 0.02))
         assert meter.measure(0.0) == (0.0, 0.0)
@@ -97,8 +97,10 @@ def test_a_planted_vector_and_a_random_one_come_to_one_dose_and_no_dose_is_exact
         assert dose.gamma == pytest.approx(
             dose.gamma_max, rel=0.5
         )  # the expansion holds for small doses
-    random = Meter(base, chains[:2], control(planted, "random", seed=0), Where()).dose(0.02)
-    known = Meter(base, chains[:2], planted, Where()).dose(0.02)
+    random = DoseCalibrator(
+        base, chains[:2], control(planted, "random", seed=0), PositionSelector()
+    ).dose(0.02)
+    known = DoseCalibrator(base, chains[:2], planted, PositionSelector()).dose(0.02)
     assert random.gamma != pytest.approx(known.gamma, rel=0.05)
 
 
@@ -149,7 +151,9 @@ def test_states_that_overflow_end_the_search_and_not_the_run(curved):
 
 def test_a_vector_of_nothing_is_out_of_reach_of_every_dose_but_none(base, chains):
     origin = Origin(base.name, base.weights_hash, "nothing", "nothing", ())
-    meter = Meter(base, chains[:1], SteeringVector(torch.zeros(128), SITE, origin), Where())
+    meter = DoseCalibrator(
+        base, chains[:1], SteeringVector(torch.zeros(128), SITE, origin), PositionSelector()
+    )
     assert meter.dose(0.0).gamma == 0
     with pytest.raises(OutOfReach, match="the most is 0"):
         meter.dose(0.01)

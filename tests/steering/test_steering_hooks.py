@@ -6,19 +6,19 @@ import torch
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.decoding import Sampling
-from mechcot.model.generation.steering_hooks import Hand, Steer, Where
+from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.generation.write_traces import prompt_ids, step_now, write_under
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Intervention
 
 SITE = Site("resid_post", 2)
 WHERES = {
-    "chain": Where(),
-    "question": Where(phases=(Phase.QUESTION,)),
-    "everywhere": Where(phases=tuple(Phase)),
-    "late": Where(since=9, until=20),
-    "from a step on": Where(from_step=2),
-    "step starts": Where(step_starts=True),
+    "chain": PositionSelector(),
+    "question": PositionSelector(phases=(Phase.QUESTION,)),
+    "everywhere": PositionSelector(phases=tuple(Phase)),
+    "late": PositionSelector(since=9, until=20),
+    "from a step on": PositionSelector(from_step=2),
+    "step starts": PositionSelector(step_starts=True),
 }
 
 
@@ -29,7 +29,7 @@ def push(seed=0, size=6.0):
 
 
 def means(where, trace_so_far, prompt, position):
-    """The rule of `Where` said again, on a whole text: which position is meant."""
+    """The rule of `PositionSelector` said again, on a whole text: which position is meant."""
     writes = position + 1
     index = writes - prompt
     closing = trace_so_far.index("</think>") if "</think>" in trace_so_far else 10**6
@@ -63,7 +63,7 @@ def slow(base, problem, vector, where, count):
 @pytest.mark.parametrize("name", WHERES)
 def test_batched_decoding_equals_one_whole_run_per_token(base, asked, name):
     where, vector = WHERES[name], push()
-    hand = Hand((Steer(SITE, vector, where),))
+    hand = GenerationInterventions((Steer(SITE, vector, where),))
     traces = base.write(asked[:2], max_tokens=18, under=hand)
     for trace, problem in zip(traces, asked, strict=False):
         assert list(trace.ids) == slow(base, problem, vector, where, 18)
@@ -72,8 +72,10 @@ def test_batched_decoding_equals_one_whole_run_per_token(base, asked, name):
 def test_zeros_change_no_bit_and_the_batch_does_not_matter(base, asked, chains):
     keep = (SITE, Site("resid_post", 3))
     about = {"sampling": Sampling(30)}
-    still = write_under(base, asked, Hand((Steer(SITE, torch.zeros(128)),), keep=keep), **about)
-    plain = write_under(base, asked, Hand(keep=keep), **about)
+    still = write_under(
+        base, asked, GenerationInterventions((Steer(SITE, torch.zeros(128)),), keep=keep), **about
+    )
+    plain = write_under(base, asked, GenerationInterventions(keep=keep), **about)
     assert [t.ids for t, _ in still] == [
         t.ids[: len(s.ids)] for t, (s, _) in zip(chains, plain, strict=True)
     ]
@@ -81,7 +83,7 @@ def test_zeros_change_no_bit_and_the_batch_does_not_matter(base, asked, chains):
     for (_, one), (_, other) in zip(still, plain, strict=True):
         for site in keep:
             assert torch.equal(torch.cat(one.states[site]), torch.cat(other.states[site]))
-    hand = Hand((Steer(SITE, push(size=9.0)),))
+    hand = GenerationInterventions((Steer(SITE, push(size=9.0)),))
     together = base.write(asked, max_tokens=24, under=hand)
     alone = [base.write([problem], max_tokens=24, under=hand)[0] for problem in asked[:2]]
     assert [t.ids for t in together[:2]] == [t.ids for t in alone]
@@ -93,7 +95,9 @@ def test_zeros_change_no_bit_and_the_batch_does_not_matter(base, asked, chains):
 @pytest.mark.parametrize("name", ["everywhere", "step starts"])
 def test_states_kept_while_decoding_equal_a_recomputation(base, asked, name):
     vector = push()
-    hand = Hand((Steer(SITE, vector, WHERES[name]),), keep=(SITE, Site("resid_post", 3)))
+    hand = GenerationInterventions(
+        (Steer(SITE, vector, WHERES[name]),), keep=(SITE, Site("resid_post", 3))
+    )
     for trace, line in write_under(base, asked[:2], hand, sampling=Sampling(24)):
         ids = trace.ids if trace.finished else trace.ids[:-1]
         under = [Intervention(SITE, tuple(line.acted[0]), Add(vector))]
@@ -107,7 +111,7 @@ def test_states_kept_while_decoding_equal_a_recomputation(base, asked, name):
 def test_right_padding_gives_the_same_texts_acts_and_states(base, asked):
     keep = (SITE, Site("resid_post", 3))
     steers = (Steer(SITE, push(size=3.0), WHERES["everywhere"]), Steer(SITE, push(1, 3.0)))
-    hand = Hand(steers, keep=keep)
+    hand = GenerationInterventions(steers, keep=keep)
     assert len({len(prompt_ids(base, one)) for one in asked[:3]}) > 1  # something is padded
     about = {"sampling": Sampling(20)}
     left = write_under(base, asked[:3], hand, **about)
@@ -120,8 +124,8 @@ def test_right_padding_gives_the_same_texts_acts_and_states(base, asked):
 
 
 def test_kinds_are_read_while_writing(base, asked):
-    where = Where(kinds=(StepKind.VERIFICATION,))
-    steer = Hand((Steer(SITE, torch.zeros(128), where),))
+    where = PositionSelector(kinds=(StepKind.VERIFICATION,))
+    steer = GenerationInterventions((Steer(SITE, torch.zeros(128), where),))
     found = 0
     for trace, line in write_under(base, asked[:2], steer, sampling=Sampling(70)):
         checks = [s.tokens for s in trace.chain_steps if s.kind is StepKind.VERIFICATION]
@@ -143,7 +147,9 @@ class Ban:
 def test_a_logit_rule_acts_in_the_chain_only_and_is_counted(base, asked, chains):
     token = base.encode("so")[0]
     assert any(token in t.ids for t in chains)
-    for trace, line in write_under(base, asked, Hand(rules=(Ban(token),)), sampling=Sampling(220)):
+    for trace, line in write_under(
+        base, asked, GenerationInterventions(rules=(Ban(token),)), sampling=Sampling(220)
+    ):
         assert token not in trace.ids
         assert (
             line.changed == len(trace.phase(Phase.CHAIN)) + 1
@@ -153,15 +159,29 @@ def test_a_logit_rule_acts_in_the_chain_only_and_is_counted(base, asked, chains)
 
 def test_mistakes_are_told(base, asked):
     with pytest.raises(EditDidNotFire, match="never added"):
-        base.write(asked, max_tokens=20, under=Hand((Steer(SITE, push(), Where(since=500)),)))
+        base.write(
+            asked,
+            max_tokens=20,
+            under=GenerationInterventions((Steer(SITE, push(), PositionSelector(since=500)),)),
+        )
     with pytest.raises(UserError, match="128 wide, the vector has shape"):
-        base.write(asked, max_tokens=5, under=Hand((Steer(SITE, torch.ones(64)),)))
+        base.write(
+            asked, max_tokens=5, under=GenerationInterventions((Steer(SITE, torch.ones(64)),))
+        )
     with pytest.raises(UserError, match="layers 0 to 3, got 9"):
-        base.write(asked, max_tokens=5, under=Hand((Steer(Site("resid_post", 9), push()),)))
+        base.write(
+            asked,
+            max_tokens=5,
+            under=GenerationInterventions((Steer(Site("resid_post", 9), push()),)),
+        )
     with pytest.raises(UserError, match="lower the dose"):
-        base.write(asked, max_tokens=5, under=Hand((Steer(SITE, push() * float("inf")),)))
+        base.write(
+            asked,
+            max_tokens=5,
+            under=GenerationInterventions((Steer(SITE, push() * float("inf")),)),
+        )
     with pytest.raises(UserError, match="0 <= since < until"):
-        Where(since=4, until=4)
+        PositionSelector(since=4, until=4)
 
 
 def test_before_anything_is_said_the_first_step_is_being_written(base, asked):

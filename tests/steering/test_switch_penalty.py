@@ -8,13 +8,13 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Span, StepKind
 from mechcot.model.generation.decoding import Sampling
-from mechcot.model.generation.steering_hooks import Hand
+from mechcot.model.generation.steering_hooks import GenerationInterventions
 from mechcot.model.generation.write_traces import write_under
 from mechcot.organisms import chain_writer
 from mechcot.steering.readout import on_track, row
 from mechcot.steering.switch_penalty import (
     SwitchPenalty,
-    Thinking,
+    ThoughtCounts,
     matched_tokens,
     switches,
     think,
@@ -48,9 +48,11 @@ def test_the_penalty_lasts_beta_tokens_of_each_thought_and_opens_only():
 
 def test_rows_of_a_batch_keep_apart_and_alpha_zero_changes_nothing(base, asked, chains):
     phrases = tuple(tuple(base.encode(p)) for p in ("wait", "no ,"))
-    none = base.write(asked, max_tokens=220, under=Hand(rules=(SwitchPenalty(phrases, 0.0),)))
+    none = base.write(
+        asked, max_tokens=220, under=GenerationInterventions(rules=(SwitchPenalty(phrases, 0.0),))
+    )
     assert [t.ids for t in none] == [t.ids for t in chains]
-    hand = Hand(rules=(SwitchPenalty(phrases, alpha=50.0),))
+    hand = GenerationInterventions(rules=(SwitchPenalty(phrases, alpha=50.0),))
     both = write_under(base, asked, hand, sampling=Sampling(120))
     alone = base.write(asked[:1], max_tokens=120, under=hand)
     assert both[0][0].ids == alone[0].ids
@@ -89,9 +91,9 @@ def test_thoughts_partition_the_chain_and_a_mended_slip_is_a_wrong_thought(base,
 
 
 def test_underthinking_by_its_definition():
-    assert Thinking(3, 1, 20, 80, right=False).underthinking == pytest.approx(0.75)
-    assert Thinking(3, 0, None, 80, right=False).underthinking == 0
-    assert Thinking(3, 1, 20, 80, right=True).underthinking is None
+    assert ThoughtCounts(3, 1, 20, 80, right=False).underthinking == pytest.approx(0.75)
+    assert ThoughtCounts(3, 0, None, 80, right=False).underthinking == 0
+    assert ThoughtCounts(3, 1, 20, 80, right=True).underthinking is None
 
 
 def test_the_control_takes_other_tokens_of_about_the_same_frequency():

@@ -9,7 +9,7 @@ import pytest
 from mechcot.core.trace import Answer
 from mechcot.steering import run as running
 from mechcot.steering.dose_response import _row
-from mechcot.steering.materials import Lab
+from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.readout import cut_short, row
 from mechcot.steering.single_runs import _right
 from mechcot.steering.summary import summary
@@ -56,7 +56,7 @@ def test_a_truncated_arm_counts_what_was_asked_for(monkeypatch, base, chains):
     texts = {
         ("text", replace(arm, role=role)): (chains[:1], []) for role in ("truncation", "vector")
     }
-    (one,) = running._cell(Lab(SMALL, {arm.model: base}, texts), arm)["rows"]
+    (one,) = running._cell(ExperimentContext(SMALL, {arm.model: base}, texts), arm)["rows"]
     assert (one["correct"], one["unread"]) == (0.0, 1.0)
 
 

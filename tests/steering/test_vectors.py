@@ -11,7 +11,7 @@ from mechcot.core.trace import StepKind
 from mechcot.model.internals.sites import Site
 from mechcot.steering.extract import (
     _MAKERS,
-    Contrast,
+    ContrastPair,
     pair_vectors,
     span_vectors,
     stability,
@@ -48,7 +48,7 @@ def test_a_mean_difference_is_the_mean_of_the_differences_at_the_last_prompt_tok
 
 
 def test_swapping_the_sides_negates(base, pairs, vector):
-    swapped = [Contrast(p.negative, p.positive) for p in pairs]
+    swapped = [ContrastPair(p.negative, p.positive) for p in pairs]
     other = pair_vectors(base, swapped, sites=[SITE])[SITE]
     assert torch.allclose(other.direction, (-vector).direction, atol=1e-5)
 
@@ -133,7 +133,7 @@ def test_mistakes_are_told(base, pairs, chains, tmp_path):
     with pytest.raises(UserError, match="empty list"):
         pair_vectors(base, [], sites=[SITE])
     with pytest.raises(UserError, match="two sides of one question"):
-        Contrast(pairs[0].positive, pairs[1].negative)
+        ContrastPair(pairs[0].positive, pairs[1].negative)
     with pytest.raises(UserError, match="write the chains first"):
         pair_vectors(base, pairs[:1], sites=[SITE], read="chain")
     with pytest.raises(UserError, match="none of 5 traces"):

@@ -1,18 +1,8 @@
 """Where the shared data lie, and what they hold."""
 
 import json
-from pathlib import Path
 
 import pytest
-
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def shared():
-    if not SHARED.is_dir():
-        pytest.skip(f"no shared data at {SHARED}")
-    return SHARED
 
 
 def strings(value):

@@ -11,7 +11,7 @@ import pytest
 from mechcot.core.errors import UserError
 from mechcot.influence.run import run as influence
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.run import Settings, run as prune
+from mechcot.pruning.run import PruneSettings, run as prune
 from mechcot.traces.formats import import_traces
 from mechcot.traces.load import load_traces
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
@@ -32,7 +32,7 @@ def both(reader, path, out):
     """Both commands' functions on one file."""
     traces = load_traces(path, reader)
     yield lambda: influence([reader], traces, out=out / "influence", seed=0)
-    settings = Settings(keep=0.5, shares=())
+    settings = PruneSettings(keep=0.5, shares=())
     yield lambda: prune(reader, traces, settings=settings, out=out / "prune")
 
 
@@ -128,7 +128,7 @@ def test_values_that_are_not_finite_are_no_attention(reader, tmp_path):
     traces = load_traces(path, reader)
     for go in (
         lambda: influence([spoilt], traces, out=tmp_path / "i", seed=0),
-        lambda: prune(spoilt, traces, settings=Settings(keep=0.5), out=tmp_path / "p"),
+        lambda: prune(spoilt, traces, settings=PruneSettings(keep=0.5), out=tmp_path / "p"),
     ):
         with pytest.raises(UserError, match="weights are not finite"):
             go()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mechcot.view.pages.numbered_figures import plates
+from mechcot.view.pages.numbered_figures import numbered_figures
 from mechcot.view.pages.report import page
 from tests.view import view_fixtures
 
@@ -37,7 +37,7 @@ def hostile_text(hostile):
 
 @pytest.fixture(scope="session")
 def made(data):
-    return plates(data)
+    return numbered_figures(data)
 
 
 @pytest.fixture(scope="session")

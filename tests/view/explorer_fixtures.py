@@ -3,11 +3,11 @@
 import numpy as np
 
 from mechcot.view.pages.explorer_data import (
+    AnswerCurve,
     ExplorerData,
     FeatureStrip,
     Grid,
     ItemView,
-    Line,
     StepCard,
     StepValues,
 )
@@ -72,8 +72,8 @@ def item(
         steps=(*steps, answer),
         n_chain=n,
         lines={
-            "one": Line(soft=soft, area=0.4, fixed=2),
-            "two": Line(soft=np.full(n + 1, 0.9), area=0.0, fixed=0),
+            "one": AnswerCurve(soft=soft, area=0.4, fixed=2),
+            "two": AnswerCurve(soft=np.full(n + 1, 0.9), area=0.0, fixed=0),
         },
         values=(
             StepValues(

@@ -11,7 +11,7 @@ import torch
 from mechcot.cli import main
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.store import read_traces
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
@@ -42,7 +42,7 @@ def dictionary(monkeypatch):
         encode=lambda x: torch.relu(x @ weights),
     )
     made = Dictionary("random", SITE, sae)
-    monkeypatch.setattr("mechcot.explore.feature_tracks.load", lambda _: made)
+    monkeypatch.setattr("mechcot.explorer.feature_tracks.load", lambda _: made)
     return made
 
 
@@ -70,8 +70,8 @@ def test_every_step_of_a_real_run_shows_what_was_read(browser, folder, dictionar
     code, said = explored(folder, capsys, monkeypatch, "--features", "release/ID", "--feature", "4", "--feature", "1", "--device", "cpu")  # fmt: skip
     assert code == 0 and said == f"3 traces: {folder / 'explorer.html'}\n"
     traces = read_traces(folder / "traces.jsonl")
-    readings = [Reading.load(p) for p in (folder / "readings").rglob("*.safetensors")]
-    hidden = {(r.trace, r.reader): r.results["answer"].values for r in readings if r.measure == "suppression"}  # fmt: skip
+    measurements = [Measurement.load(p) for p in (folder / "readings").rglob("*.safetensors")]
+    hidden = {(r.trace, r.reader): r.results["answer"].values for r in measurements if r.measure == "suppression"}  # fmt: skip
     readers = {name: Reasoner.load(path, device="cpu") for name, path in zip(("one", "two"), models, strict=True)}  # fmt: skip
     trace = traces[2]
     opened(browser, folder / "explorer.html", link="#item=3&step=2")

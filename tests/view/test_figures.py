@@ -14,7 +14,7 @@ from mechcot.view.figures.series import series
 from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_heatmaps import step_heatmaps
 from mechcot.view.pages import tables
-from mechcot.view.pages.numbered_figures import plates
+from mechcot.view.pages.numbered_figures import numbered_figures
 from mechcot.view.theme import looks
 from tests.view.view_fixtures import bare
 
@@ -253,13 +253,13 @@ def test_only_checkpoints_of_one_run_are_joined(series_data):
 def test_series_stand_on_the_page_only_for_more_than_two_checkpoints(series_data):
     few = tuple(bare(comparison) for comparison in series_data.comparisons)
     run = replace(series_data, comparisons=few)
-    assert plates(run).series is not None
-    assert plates(replace(run, series=())).series is None
-    assert plates(replace(run, models=run.models[:2], comparisons=few[:1])).series is None
+    assert numbered_figures(run).series is not None
+    assert numbered_figures(replace(run, series=())).series is None
+    assert numbered_figures(replace(run, models=run.models[:2], comparisons=few[:1])).series is None
 
 
 def test_no_model_text_becomes_markup_or_a_link(hostile):
-    for plate in plates(hostile).ordered():
+    for plate in numbered_figures(hostile).ordered():
         for string in strings(json.loads(pio.to_json(plate.figure, validate=False, engine="json"))):
             assert (
                 "<a" not in string

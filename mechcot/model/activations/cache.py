@@ -43,7 +43,7 @@ _SAME = ["trace", "tokens", "step", "kind", "phase", "token_start", "token_stop"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CaptureSpec:
     """What to keep of every trace.
 
     Attributes:
@@ -84,7 +84,7 @@ class Wanted:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Wanted":
+    def from_json(cls, data: Mapping[str, Any]) -> "CaptureSpec":
         """What `to_json` described."""
         return cls(
             sites=tuple(Site.parse(name) for name in data["sites"]),
@@ -96,7 +96,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Unit:
+class CacheUnit:
     """The question or one step: what a line of the index is about."""
 
     step: int
@@ -106,12 +106,12 @@ class Unit:
     stop: int
 
 
-def units(trace: Trace, wanted: Wanted) -> tuple[Unit, ...]:
+def units(trace: Trace, wanted: CaptureSpec) -> tuple[CacheUnit, ...]:
     """The units of a trace that are wanted; those without tokens are left out."""
     question = trace.phase(Phase.QUESTION)
-    every = [Unit(QUESTION, "question", str(Phase.QUESTION), question.start, question.stop)]
+    every = [CacheUnit(QUESTION, "question", str(Phase.QUESTION), question.start, question.stop)]
     every += [
-        Unit(step.index, str(step.kind), str(step.phase), step.tokens.start, step.tokens.stop)
+        CacheUnit(step.index, str(step.kind), str(step.phase), step.tokens.start, step.tokens.stop)
         for step in trace.steps
         if wanted.kinds is None or step.kind in wanted.kinds
     ]
@@ -181,7 +181,7 @@ class ActivationCache:
     """
 
     index: pd.DataFrame
-    wanted: Wanted
+    wanted: CaptureSpec
     model: str
     weights_hash: str
     d_model: int

@@ -21,16 +21,16 @@ from mechcot.core.trace import Trace
 from mechcot.model.activations.cache import (
     COLUMNS,
     ActivationCache,
+    CacheUnit,
+    CaptureSpec,
     MemoryStore,
-    Unit,
-    Wanted,
     units,
 )
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Act
+from mechcot.model.interventions import AnyIntervention
 from mechcot.model.prefix.run import Run
 
 GIB = 2**30
@@ -38,7 +38,11 @@ LESS = "keep fewer sites, pool by mean or last, store bfloat16, or raise the lim
 
 
 def capture(
-    reasoner: Any, ids: Sequence[int], sites: Sequence[Site], *, under: Sequence[Act] = ()
+    reasoner: Any,
+    ids: Sequence[int],
+    sites: Sequence[Site],
+    *,
+    under: Sequence[AnyIntervention] = (),
 ) -> dict[Site, Float[Tensor, "token d_model"]]:
     """The states of one sequence at some sites. Cost: one forward; nothing is unembedded.
 
@@ -66,7 +70,7 @@ def _watch(
     sites: Sequence[Site],
     *,
     keep: Callable[[Tensor], Tensor],
-    under: Sequence[Act],
+    under: Sequence[AnyIntervention],
 ) -> dict[Site, Tensor]:
     """Run once and keep a function of the states of each site; the states themselves are let go."""
     backbone = backbone_of(reasoner.model)
@@ -94,7 +98,7 @@ class Estimate:
     size: int
 
 
-def estimate(traces: Sequence[Trace], *, wanted: Wanted, d_model: int) -> Estimate:
+def estimate(traces: Sequence[Trace], *, wanted: CaptureSpec, d_model: int) -> Estimate:
     """Work out the size of a cache before it is made.
 
     Args:
@@ -111,8 +115,8 @@ def activations(
     reasoner: Any,
     traces: Sequence[Trace | Problem],
     *,
-    wanted: Wanted,
-    under: Sequence[Act] = (),
+    wanted: CaptureSpec,
+    under: Sequence[AnyIntervention] = (),
     writing: Mapping[str, Any] | None = None,
     limit: int = 4 * GIB,
 ) -> ActivationCache:
@@ -177,7 +181,7 @@ def written_traces(
     return every
 
 
-def check_sites(backbone: Backbone, wanted: Wanted) -> None:
+def check_sites(backbone: Backbone, wanted: CaptureSpec) -> None:
     """See that the model has all sites.
 
     Raises:
@@ -208,12 +212,12 @@ def words(size: int) -> str:
     return f"{size / 2**20:.1f} MiB" if size < GIB else f"{size / GIB:.1f} GiB"
 
 
-def _n_rows(unit: Unit, wanted: Wanted) -> int:
+def _n_rows(unit: CacheUnit, wanted: CaptureSpec) -> int:
     return unit.stop - unit.start if wanted.pool == "whole" else 1
 
 
 def pooled_rows(
-    reasoner: Any, trace: Trace, wanted: Wanted, under: Sequence[Act]
+    reasoner: Any, trace: Trace, wanted: CaptureSpec, under: Sequence[AnyIntervention]
 ) -> dict[Site, Tensor]:
     """Rows of one trace, unit after unit, in storage type on the CPU.
 
@@ -249,7 +253,7 @@ def _pool(states: Float[Tensor, "token d_model"], pool: str) -> Float[Tensor, "r
 class ShardRows:
     """Rows that will be written together."""
 
-    wanted: Wanted
+    wanted: CaptureSpec
     lines: list[tuple[Any, ...]] = field(default_factory=list)
     parts: list[dict[Site, Tensor]] = field(default_factory=list)
     n_rows: int = 0

@@ -21,7 +21,13 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import read_json, tokens_digest, write_bytes, write_json
 from mechcot.core.trace import Trace
-from mechcot.model.activations.cache import COLUMNS, ActivationCache, DiskStore, Wanted, shard_path
+from mechcot.model.activations.cache import (
+    COLUMNS,
+    ActivationCache,
+    CaptureSpec,
+    DiskStore,
+    shard_path,
+)
 from mechcot.model.activations.capture import (
     GIB,
     LESS,
@@ -43,7 +49,7 @@ def stream(
     traces: Sequence[Trace | Problem],
     folder: Path,
     *,
-    wanted: Wanted,
+    wanted: CaptureSpec,
     writing: Mapping[str, Any] | None = None,
     limit: int = 16 * GIB,
     shard_size: int = GIB // 8,
@@ -114,7 +120,7 @@ def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCa
     empty = pd.DataFrame(columns=list(COLUMNS))
     return ActivationCache(
         index=pd.concat(tables, ignore_index=True) if tables else empty,
-        wanted=Wanted.from_json(about["wanted"]),
+        wanted=CaptureSpec.from_json(about["wanted"]),
         model=about["model"],
         weights_hash=about["weights_hash"],
         d_model=about["d_model"],
@@ -163,7 +169,7 @@ def _used(folder: Path) -> int:
     return sum(p.stat().st_size + _index_path(p).stat().st_size for p in _complete(folder))
 
 
-def _prepare(reasoner: Any, folder: Path, wanted: Wanted, *, d_model: int) -> pd.DataFrame:
+def _prepare(reasoner: Any, folder: Path, wanted: CaptureSpec, *, d_model: int) -> pd.DataFrame:
     """Make the folder, or see that what lies there is about the same thing; gives its index."""
     manifest = folder / "manifest.json"
     if not manifest.exists():

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Answer, Trace
-from mechcot.model.prefix.prefix import Forks, Prefix
+from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.prompts import AnswerCue
 from mechcot.model.reasoner import Reasoner
 
@@ -33,7 +33,7 @@ class Asked:
     cue: tuple[int, ...]
     ids: tuple[tuple[int, ...], ...]
     answers: tuple[Answer, ...]
-    forks: Forks
+    forks: Branches
 
     def probability(self, answer: Sequence[int]) -> Float[np.ndarray, " cut"]:
         """Probability of one given answer after every cut."""
@@ -52,7 +52,7 @@ def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) 
         max_new: Longest answer in tokens.
     """
     cues = [reader.cue_after(prefix.ids[:cut]) for cut in cuts]
-    forks = prefix.forks(list(cuts), [list(cue) for cue in cues])
+    forks = prefix.branches(list(cuts), [list(cue) for cue in cues])
     written = forks.greedy(max_new=max_new, stop=reader.stop_ids)
     read = [read_continuation(reader, ids) for ids in written]
     return Asked(

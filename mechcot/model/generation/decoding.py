@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
-from mechcot.model.generation.steering_hooks import Line, Session
-from mechcot.model.generation.stepping import Side, State
+from mechcot.model.generation.steering_hooks import Session, WrittenRow
+from mechcot.model.generation.stepping import DecodingState, Side
 from mechcot.model.internals.architecture import Writes
 from mechcot.model.internals.hooks import tapped
 from mechcot.model.prefix.memory import NO_LIMIT, out_of_memory, release
@@ -71,7 +71,7 @@ class Written:
 
     ids: tuple[int, ...]
     finished: bool
-    line: Line | None = None
+    line: WrittenRow | None = None
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class Writer:
         stop_at: int,
     ) -> None:
         texts = [[*draft.prompt, *draft.new] for draft in drafts]
-        state = State.start(texts, self.device, self.padding, cached=self.writes.cached)
+        state = DecodingState.start(texts, self.device, self.padding, cached=self.writes.cached)
         step = 0
         while state.rows:
             logits = self._forward(state, acting)
@@ -244,7 +244,9 @@ class Writer:
         for draft, line in zip(drafts, acting.lines if acting else (), strict=False):
             draft.line = line
 
-    def _forward(self, state: State, acting: Session | None) -> Float[Tensor, "batch d_vocab"]:
+    def _forward(
+        self, state: DecodingState, acting: Session | None
+    ) -> Float[Tensor, "batch d_vocab"]:
         """Next-token logits of the running rows, float32."""
         taps = acting.taps(state.rows, state.positions, state.real) if acting else ()
         with tapped(taps):
@@ -278,7 +280,7 @@ class _Draft:
     draws: Float[np.ndarray, " step"]
     new: list[int] = field(default_factory=list)
     finished: bool = False
-    line: Line | None = None
+    line: WrittenRow | None = None
 
     @property
     def length(self) -> int:

@@ -24,7 +24,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import capture_taps
-from mechcot.model.internals.hooks import Place, Tap
+from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.sites import Site
 from mechcot.text.step_kinds import Classifier
 
@@ -37,7 +37,7 @@ def lexicon(_problem: Problem) -> None:
 
 
 @dataclass(frozen=True)
-class Where:
+class PositionSelector:
     """Which positions, by what they write.
 
     Attributes:
@@ -84,7 +84,7 @@ class Steer:
 
     site: Site
     vector: Float[Tensor, " d_model"]
-    where: Where = Where()
+    where: PositionSelector = PositionSelector()
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class Change:
 
     site: Site
     edit: Callable[[Tensor], Tensor]
-    where: Where = Where()
+    where: PositionSelector = PositionSelector()
 
 
 @runtime_checkable
@@ -112,7 +112,7 @@ class LogitRule(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Hand:
+class GenerationInterventions:
     """Everything that acts while a model writes.
 
     Attributes:
@@ -127,7 +127,7 @@ class Hand:
     keep: tuple[Site, ...] = ()
     kinds: KindsOf = lexicon
 
-    def check_fired(self, lines: Sequence["Line"]) -> None:
+    def check_fired(self, lines: Sequence["WrittenRow"]) -> None:
         """See that every vector acted somewhere.
 
         Raises:
@@ -143,7 +143,7 @@ class Hand:
 
 
 @dataclass
-class Line:
+class WrittenRow:
     """One row while it is written.
 
     Attributes:
@@ -166,7 +166,7 @@ class Line:
     changed: int = 0
     states: dict[Site, list[Tensor]] = field(default_factory=dict)
 
-    def covers(self, where: Where, position: int) -> bool:
+    def covers(self, where: PositionSelector, position: int) -> bool:
         """Whether a position of the next forward is meant."""
         writes = position - self.prompt_length + 1
         if writes < 0:
@@ -181,7 +181,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Reading:
+class TextRules:
     """What must be known about a text while it is written.
 
     Attributes:
@@ -197,7 +197,11 @@ class Session:
     """A hand at work on one batch."""
 
     def __init__(
-        self, hand: Hand, backbone: Backbone, reading: Reading, prompts: Sequence[Sequence[int]]
+        self,
+        hand: GenerationInterventions,
+        backbone: Backbone,
+        reading: TextRules,
+        prompts: Sequence[Sequence[int]],
     ) -> None:
         """Look the sites up, so that a wrong one fails before anything runs.
 
@@ -205,7 +209,7 @@ class Session:
             UserError: A site is not in the model, or a vector has another width.
         """
         self._hand, self._backbone, self._reading = hand, backbone, reading
-        self.lines = [Line(len(prompt), [[] for _ in hand.steers]) for prompt in prompts]
+        self.lines = [WrittenRow(len(prompt), [[] for _ in hand.steers]) for prompt in prompts]
         self._steps = any(steer.where.needs_steps for steer in hand.steers)
         for steer in hand.steers:
             backbone.place(steer.site)
@@ -213,7 +217,9 @@ class Session:
                 msg = f"the model is {backbone.d_model} wide, the vector has shape {tuple(steer.vector.shape)}"
                 raise UserError(msg)
 
-    def taps(self, rows: Sequence[int], positions: Tensor, real: Tensor) -> list[tuple[Place, Tap]]:
+    def taps(
+        self, rows: Sequence[int], positions: Tensor, real: Tensor
+    ) -> list[tuple[HookPoint, Hook]]:
         """The hooks of one forward.
 
         Args:
@@ -221,7 +227,7 @@ class Session:
             positions: Absolute positions `[row token]`.
             real: Which of them are no padding.
         """
-        taps: list[tuple[Place, Tap]] = []
+        taps: list[tuple[HookPoint, Hook]] = []
         for index, steer in enumerate(self._hand.steers):
             mask = self._mask(index, steer.where, rows, positions, real)
             if bool(mask.any()):
@@ -251,7 +257,12 @@ class Session:
             line.step, line.kind = self._reading.step(row, line.written)
 
     def _mask(
-        self, index: int, where: Where, rows: Sequence[int], positions: Tensor, real: Tensor
+        self,
+        index: int,
+        where: PositionSelector,
+        rows: Sequence[int],
+        positions: Tensor,
+        real: Tensor,
     ) -> Bool[Tensor, "row token"]:
         mask = torch.zeros(positions.shape, dtype=torch.bool)
         for place, (row, at, is_real) in enumerate(
@@ -264,7 +275,9 @@ class Session:
                     line.acted[index].append(position)
         return mask.to(positions.device)
 
-    def _keeping(self, site: Site, rows: Sequence[int], real: Tensor) -> list[tuple[Place, Tap]]:
+    def _keeping(
+        self, site: Site, rows: Sequence[int], real: Tensor
+    ) -> list[tuple[HookPoint, Hook]]:
         lines = [self.lines[row] for row in rows]
 
         def keep(states: Tensor) -> Tensor:
@@ -275,7 +288,7 @@ class Session:
         return capture_taps(self._backbone, [site], {}, keep=keep)
 
 
-def _acting(steer: Steer | Change, mask: Bool[Tensor, "row token"]) -> Tap:
+def _acting(steer: Steer | Change, mask: Bool[Tensor, "row token"]) -> Hook:
     def tap(states: Tensor) -> Tensor:
         new = states + steer.vector.to(states) if isinstance(steer, Steer) else steer.edit(states)
         return torch.where(mask[..., None].to(states.device), new, states)

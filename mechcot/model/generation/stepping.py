@@ -30,7 +30,7 @@ def accepted(kind: type) -> frozenset[str]:
 
 
 @dataclass
-class State:
+class DecodingState:
     """The running rows of a batch: their next inputs and their cache.
 
     Attributes:
@@ -59,7 +59,7 @@ class State:
         padding: Side = "left",
         *,
         cached: bool = True,
-    ) -> "State":
+    ) -> "DecodingState":
         """Put prompts side by side.
 
         Args:

@@ -8,7 +8,12 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.generation.decoding import Sampling, Writer
-from mechcot.model.generation.steering_hooks import Hand, Line, Reading, Session
+from mechcot.model.generation.steering_hooks import (
+    GenerationInterventions,
+    Session,
+    TextRules,
+    WrittenRow,
+)
 from mechcot.model.generation.stepping import Side
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.loading.embedding_rows import check_ids
@@ -30,9 +35,9 @@ def author_traces(
     seed: int,
     batch_size: int,
     skip: Skip | None,
-    under: Hand | None = None,
+    under: GenerationInterventions | None = None,
     padding: Side = "left",
-) -> list[tuple[Trace, Line | None]]:
+) -> list[tuple[Trace, WrittenRow | None]]:
     """Let a model write; see `Reasoner.write`. Gives each trace with what acted on it.
 
     Args:
@@ -93,13 +98,13 @@ def author_traces(
 def write_under(
     reasoner: "Reasoner",
     problems: Sequence[Problem],
-    hand: Hand,
+    hand: GenerationInterventions,
     *,
     sampling: Sampling,
     seed: int = 0,
     batch_size: int = 16,
     padding: Side = "left",
-) -> list[tuple[Trace, Line]]:
+) -> list[tuple[Trace, WrittenRow]]:
     """`Reasoner.write` under a hand; each trace with where it acted and the states that were kept.
 
     Args:
@@ -194,7 +199,9 @@ def completion(
 
 
 def _session(
-    reasoner: "Reasoner", asked: Sequence[tuple[Problem, list[int]]], hand: Hand | None
+    reasoner: "Reasoner",
+    asked: Sequence[tuple[Problem, list[int]]],
+    hand: GenerationInterventions | None,
 ) -> Callable[[Sequence[int]], Session] | None:
     """What makes a hand's session for a batch, given by the indexes of its prompts."""
     if hand is None:
@@ -214,7 +221,7 @@ def _session(
         def step(row: int, written: Sequence[int]) -> tuple[int, StepKind | None]:
             return steps[chosen[row]](written)
 
-        reading = Reading(closed=closed, step=step)
+        reading = TextRules(closed=closed, step=step)
         return Session(hand, backbone, reading, [asked[index][1] for index in chosen])
 
     return session

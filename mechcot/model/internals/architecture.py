@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.model.internals.hooks import Place
+from mechcot.model.internals.hooks import HookPoint
 from mechcot.model.internals.sites import STREAMS, Site
 from mechcot.model.prefix.memory import NO_LIMIT, Limit
 
@@ -81,7 +81,7 @@ class Backbone:
     logit_factor: float
     windows: tuple[int | None, ...]
     chunk: int | None
-    places: tuple[Mapping[str, Place], ...]
+    places: tuple[Mapping[str, HookPoint], ...]
     takes_masks: bool = True
     maskable: bool = True
     leak: str = ""
@@ -150,7 +150,7 @@ class Backbone:
             "can be read or edited"
         )
 
-    def place(self, site: Site) -> Place:
+    def place(self, site: Site) -> HookPoint:
         """Find where a site is tapped.
 
         Raises:
@@ -268,22 +268,22 @@ def _windows(config: Any, n_layers: int) -> tuple[int | None, ...]:
     return tuple(window if kind == "sliding_attention" else None for kind in types)
 
 
-def _places(block: nn.Module) -> Mapping[str, Place]:
+def _places(block: nn.Module) -> Mapping[str, HookPoint]:
     """Places of the streams, see `sites.py`; families with post-norms add *their* output to the residual."""
-    places = {"resid_pre": Place(block, "input"), "resid_post": Place(block, "output")}
+    places = {"resid_pre": HookPoint(block, "input"), "resid_post": HookPoint(block, "output")}
     attention, mlp = _child(block, _ATTENTION), _child(block, _MLP)
     mlp_post = _child(block, _MLP_POST_NORM)
     attention_post = _child(block, _ATTENTION_POST_NORM)
     if mlp_post is not None and attention_post is None:
         attention_post = _child(block, ("post_attention_layernorm",))
     if attention is not None:
-        places["attn_out"] = Place(attention_post or attention, "output")
+        places["attn_out"] = HookPoint(attention_post or attention, "output")
     if mlp is not None:
-        places["mlp_out"] = Place(mlp_post or mlp, "output")
+        places["mlp_out"] = HookPoint(mlp_post or mlp, "output")
     before_mlp = _child(
         block, tuple(n for n in _MLP_NORM if getattr(block, n, None) is not attention_post)
     )
     middle = before_mlp or mlp
     if middle is not None:
-        places["resid_mid"] = Place(middle, "shared_input")
+        places["resid_mid"] = HookPoint(middle, "shared_input")
     return places

@@ -17,7 +17,7 @@ from transformers.cache_utils import DynamicLayer
 from mechcot.core.errors import EditDidNotFire, NotMeasurable
 from mechcot.model.generation.stepping import accepted
 from mechcot.model.internals.architecture import Backbone
-from mechcot.model.internals.hooks import Place, Tap, tapped
+from mechcot.model.internals.hooks import Hook, HookPoint, tapped
 from mechcot.model.internals.masks import Masks
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Intervention
@@ -33,7 +33,7 @@ def forward(
     positions: Int[Tensor, " token"] | None = None,
     mask: Masks | None = None,
     cache: DynamicCache | None = None,
-    taps: Sequence[tuple[Place, Tap]] = (),
+    taps: Sequence[tuple[HookPoint, Hook]] = (),
 ) -> Float[Tensor, "batch token d_model"]:
     """Run the model without its head.
 
@@ -137,7 +137,7 @@ class Firing:
                 )
                 raise EditDidNotFire(msg)
 
-    def taps(self, *, start: int, length: int) -> list[tuple[Place, Tap]]:
+    def taps(self, *, start: int, length: int) -> list[tuple[HookPoint, Hook]]:
         """The hooks for one forward over positions `[start, start + length)`."""
         by_site: dict[Site, list[tuple[int | None, Intervention, list[int]]]] = {}
         shared = len(self._rows) == 1
@@ -151,7 +151,7 @@ class Firing:
             for site, edits in by_site.items()
         ]
 
-    def _tap(self, edits: list[tuple[int | None, Intervention, list[int]]], *, start: int) -> Tap:
+    def _tap(self, edits: list[tuple[int | None, Intervention, list[int]]], *, start: int) -> Hook:
         def tap(states: Tensor) -> Tensor:
             states = states.clone()
             for row, one, which in edits:
@@ -182,7 +182,7 @@ def capture_taps(
     store: dict[Site, Tensor],
     *,
     keep: Callable[[Tensor], Tensor] = lambda states: states,
-) -> list[tuple[Place, Tap]]:
+) -> list[tuple[HookPoint, Hook]]:
     """Hooks that put `keep(states)` (states: `[batch token d_model]`) of each site in `store`.
 
     Args:
@@ -195,7 +195,7 @@ def capture_taps(
         UserError: A site is not in the model.
     """
 
-    def watch(site: Site) -> Tap:
+    def watch(site: Site) -> Hook:
         # a state that may be overwritten in place (`resid_mid`) needs a copy of its own
         def tap(states: Tensor) -> Tensor:
             store[site] = keep(states.clone() if site.stream == "resid_mid" else states)

@@ -14,11 +14,11 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Tap = Callable[[Float[Tensor, "batch token d_model"]], Float[Tensor, "batch token d_model"]]
+Hook = Callable[[Float[Tensor, "batch token d_model"]], Float[Tensor, "batch token d_model"]]
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class HookPoint:
     """Where a tap sits.
 
     Attributes:
@@ -32,7 +32,7 @@ class Place:
 
 
 @contextmanager
-def tapped(taps: Sequence[tuple[Place, Tap]]) -> Iterator[None]:
+def tapped(taps: Sequence[tuple[HookPoint, Hook]]) -> Iterator[None]:
     """Install taps in the given order, and remove them whatever happens."""
     with ExitStack() as stack:
         for place, tap in taps:
@@ -41,14 +41,14 @@ def tapped(taps: Sequence[tuple[Place, Tap]]) -> Iterator[None]:
         yield
 
 
-def _install(place: Place, tap: Tap) -> Any:
+def _install(place: HookPoint, tap: Hook) -> Any:
     if place.side == "output":
         return place.module.register_forward_hook(_on_output(tap))
     hook = _on_input(tap, write=_overwrite if place.side == "shared_input" else _pass_on)
     return place.module.register_forward_pre_hook(hook, with_kwargs=True)
 
 
-def _on_output(tap: Tap) -> Callable[..., Any]:
+def _on_output(tap: Hook) -> Callable[..., Any]:
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
         if isinstance(output, tuple | list):  # a list: OpenAI GPT
             states = tap(output[0])
@@ -59,7 +59,7 @@ def _on_output(tap: Tap) -> Callable[..., Any]:
     return hook
 
 
-def _on_input(tap: Tap, *, write: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Any]:
+def _on_input(tap: Hook, *, write: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Any]:
     def hook(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
         before = inputs[0] if inputs else named["hidden_states"]
         after = tap(before)

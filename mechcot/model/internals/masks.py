@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.model.internals.architecture import Backbone
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 
 Masks = Float[Tensor, "row 1 query key"] | dict[str, Float[Tensor, "row 1 query key"]]
 
@@ -27,7 +27,7 @@ def causal(
 
 def hidden_from(
     seen: Bool[Tensor, "query key"],
-    hides: Sequence[Hide],
+    hides: Sequence[AttentionKnockout],
     *,
     queries: Int[Tensor, " query"],
     keys: Int[Tensor, " key"],
@@ -53,8 +53,8 @@ def hidden_from(
     return seen
 
 
-def check_fires(hide: Hide, *, start: int, stop: int) -> None:
-    """See that a `Hide` concerns at least one (query, key) pair of the run over `[start, stop)`.
+def check_fires(hide: AttentionKnockout, *, start: int, stop: int) -> None:
+    """See that a `AttentionKnockout` concerns at least one (query, key) pair of the run over `[start, stop)`.
 
     Args:
         hide: Keys, and the queries they are hidden from.
@@ -75,7 +75,7 @@ def check_fires(hide: Hide, *, start: int, stop: int) -> None:
         raise EditDidNotFire(msg)
 
 
-def _words(hide: Hide) -> str:
+def _words(hide: AttentionKnockout) -> str:
     return (
         "all later queries"
         if hide.queries is None

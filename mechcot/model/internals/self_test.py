@@ -23,16 +23,16 @@ from torch import Tensor, nn
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Span
-from mechcot.model.generation.stepping import State
+from mechcot.model.generation.stepping import DecodingState
 from mechcot.model.internals.architecture import Backbone, Writes
 from mechcot.model.internals.forward import cache_view, capture_taps, forward, keys_values
-from mechcot.model.internals.hooks import Place
+from mechcot.model.internals.hooks import HookPoint
 from mechcot.model.internals.masks import additive
 from mechcot.model.internals.sites import STREAMS, Site
-from mechcot.model.interventions import Hide
-from mechcot.model.prefix.branches import Forks
+from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.prefix.branches import Branches
 from mechcot.model.prefix.memory import NO_LIMIT, out_of_memory
-from mechcot.model.prefix.run import Kept, Run
+from mechcot.model.prefix.run import PrefixCache, Run
 
 LENGTH = 32
 _SMALL = 8
@@ -173,7 +173,9 @@ class _Run:
     hidden: Tensor
 
     @classmethod
-    def of(cls, backbone: Backbone, ids: Tensor, *, hide: Sequence[Hide] | None = None) -> "_Run":
+    def of(
+        cls, backbone: Backbone, ids: Tensor, *, hide: Sequence[AttentionKnockout] | None = None
+    ) -> "_Run":
         every = range(backbone.n_layers)
         sites = [Site("resid_post", n) for n in every if "resid_post" in backbone.places[n]]
         states: dict[Site, Tensor] = {}
@@ -200,7 +202,7 @@ def _stays(moved: float, dtype: torch.dtype) -> bool:
     return moved <= (1e-5 if dtype is torch.float32 else 0.02)
 
 
-def _checked_places(backbone: Backbone, ids: Tensor) -> tuple[Mapping[str, Place], ...]:
+def _checked_places(backbone: Backbone, ids: Tensor) -> tuple[Mapping[str, HookPoint], ...]:
     """The streams that hold, once finite values and the unembedding have been seen."""
     name = type(backbone.model).__name__
     seen = [
@@ -235,7 +237,7 @@ def _close(left: Tensor, right: Tensor) -> bool:
     return bool(difference <= tolerance * (1 + right.float().abs().max()))
 
 
-def _true_places(backbone: Backbone, layer: int, states: States) -> Mapping[str, Place]:
+def _true_places(backbone: Backbone, layer: int, states: States) -> Mapping[str, HookPoint]:
     """Keep the streams whose sum holds in this block."""
     found = {s: states[Site(s, layer)] for s in STREAMS if Site(s, layer) in states}
     places = dict(backbone.places[layer])
@@ -301,7 +303,7 @@ def _leak(backbone: Backbone, ids: Tensor) -> str:
         return "it takes no explicit attention mask"
     length = ids.shape[1]
     span = Span(length // 4, length // 2)
-    hide = [Hide(span, Span(span.stop, length))]
+    hide = [AttentionKnockout(span, Span(span.stop, length))]
     try:
         here, there = (_Run.of(backbone, text, hide=hide) for text in (ids, _other(ids, span)))
     except _BREAKS:
@@ -330,10 +332,10 @@ def _forks(backbone: Backbone, ids: Tensor) -> bool:
     cache = cache_view((), stop=0)
     try:
         hidden = forward(backbone, ids, cache=cache)[0]
-        kept = Kept(backbone, tuple(text), hidden, (), keys_values(cache))
+        kept = PrefixCache(backbone, tuple(text), hidden, (), keys_values(cache))
         whole = replace(kept, backbone=replace(backbone, forkable=False))
         fast, slow = (
-            Forks(one, 1.0, cuts, tuple(map(tuple, suffixes)), hides) for one in (kept, whole)
+            Branches(one, 1.0, cuts, tuple(map(tuple, suffixes)), hides) for one in (kept, whole)
         )
         same = all(_close(fast.hidden(b), slow.hidden(b)) for b in range(len(cuts)))
         rest = Run(backbone, start=third, rows=[text[third:]], acts=[()], tensors=kept.tensors)
@@ -396,7 +398,7 @@ def _steps_agree(
     ones = torch.ones_like(whole)
     try:
         plain = backbone.model(input_ids=whole, attention_mask=ones, use_cache=False).logits[0]
-        state = State.start(prompts, backbone.device, cached=cached)
+        state = DecodingState.start(prompts, backbone.device, cached=cached)
         found = [state.logits(backbone.model)[-1]]
         state.advance(list(range(len(prompts))), new[:1] * len(prompts))
         found.append(state.logits(backbone.model)[-1])

@@ -51,11 +51,11 @@ LONG = Problem(
 )
 """A question that a template would cut, escape or squeeze, if it does so with any."""
 
-State = Literal["ok", "odd", "wrong"]
+CheckState = Literal["ok", "odd", "wrong"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What one check found.
 
     Attributes:
@@ -63,7 +63,7 @@ class Finding:
         text: What was found and, when it is not `ok`, what to do.
     """
 
-    state: State
+    state: CheckState
     text: str
 
 
@@ -100,10 +100,10 @@ def rendered(reader: "Reasoner", traces: Sequence[Trace]) -> list[Problem]:
 
 # --- weights and states ---------------------------------------------------------------------------
 
-_TRIED: WeakKeyDictionary[nn.Module, list[Finding]] = WeakKeyDictionary()
+_TRIED: WeakKeyDictionary[nn.Module, list[CheckResult]] = WeakKeyDictionary()
 
 
-def weights(reader: "Reasoner") -> Finding:
+def weights(reader: "Reasoner") -> CheckResult:
     """Whether every weight is a finite number."""
     named = [(n, w) for n, w in reader.model.named_parameters() if not w.is_meta]
     suspect = [(n, w) for n, w in named if not bool(w.sum(dtype=torch.float32).isfinite())]
@@ -116,14 +116,14 @@ def weights(reader: "Reasoner") -> Finding:
     if spoilt and only_rows and rows is not head:
         count = int((~rows.isfinite().all(-1)).sum())
         text = f"{count} rows of {spoilt[0]} are not finite: texts with these tokens are left out"
-        return Finding("odd", text)
+        return CheckResult("odd", text)
     if spoilt:
         text = f"{len(spoilt)} weights are not finite (NaN or infinite), the first is {spoilt[0]}; copy the checkpoint again"
-        return Finding("wrong", text)
-    return Finding("ok", f"{sum(w.numel() for w in reader.model.parameters()):,} parameters")
+        return CheckResult("wrong", text)
+    return CheckResult("ok", f"{sum(w.numel() for w in reader.model.parameters()):,} parameters")
 
 
-def _tried(reader: "Reasoner", problems: Sequence[Problem]) -> list[Finding]:
+def _tried(reader: "Reasoner", problems: Sequence[Problem]) -> list[CheckResult]:
     """The checks of states, once a model."""
     asked = [problem for problem in problems if problem.question.strip()]
     if reader.model not in _TRIED and asked:
@@ -145,14 +145,14 @@ def middle(reader: "Reasoner") -> int:
     return backbone_of(reader.model).n_layers // 2
 
 
-def identity(reader: "Reasoner", ids: Sequence[int]) -> Finding:
+def identity(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
     """Whether states that are written back where they came from change nothing."""
     from mechcot.model.internals.sites import Site
     from mechcot.model.interventions import Intervention, Replace
 
     parts = backbone_of(reader.model)
     if not parts.streams:
-        return Finding(
+        return CheckResult(
             "odd", f"{parts.no_streams}: steering, patching and lenses are not measurable"
         )
     site = Site("resid_pre", middle(reader))
@@ -162,13 +162,13 @@ def identity(reader: "Reasoner", ids: Sequence[int]) -> Finding:
     moved = (reader.prefix(ids, under=[patch]).hidden - reader.prefix(ids).hidden).abs().max()
     text = f"own states written back at {site.name}: {float(moved):.1e}, wanted 0"
     if float(moved) == 0.0:
-        return Finding("ok", text)
-    return Finding(
+        return CheckResult("ok", text)
+    return CheckResult(
         "odd" if float(moved) <= bound(reader) * float(own.abs().max()) else "wrong", text
     )
 
 
-def causality(reader: "Reasoner", ids: Sequence[int]) -> Finding:
+def causality(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
     """Whether another last token moves its own state and no earlier one; odd in a family that is known to look ahead."""
     other = [*ids[:-1], (ids[-1] + 1) % reader.n_vocabulary]
     here, there = reader.prefix(ids).hidden, reader.prefix(other).hidden
@@ -176,14 +176,14 @@ def causality(reader: "Reasoner", ids: Sequence[int]) -> Finding:
     now = float((here[-1] - there[-1]).abs().max() / here.abs().max())
     text = f"another last token moves earlier states by {past:.1e} and its own by {now:.1e}"
     if past <= bound(reader) < now:
-        return Finding("ok", text)
-    return Finding("wrong" if backbone_of(reader.model).causal else "odd", text)
+        return CheckResult("ok", text)
+    return CheckResult("wrong" if backbone_of(reader.model).causal else "odd", text)
 
 
 # --- prompts --------------------------------------------------------------------------------------
 
 
-def prompts(reader: "Reasoner", problems: Sequence[Problem]) -> Finding:
+def prompts(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
     """Whether rendered prompts hold their questions: whole, as they were asked, once."""
     asked = [problem for problem in problems if problem.question.strip()]
     lost = [(p, said) for p in asked if (said := dropped(p, reader.render(p)))]
@@ -192,11 +192,11 @@ def prompts(reader: "Reasoner", problems: Sequence[Problem]) -> Finding:
         problem, said = lost[0]
         some = "" if len(lost) == len(asked) else f" for {len(lost)} of {len(asked)} questions"
         text = f"the template drops or changes the question{some}: of {problem.question[:40]!r} {said}; {repair}"
-        return Finding("wrong" if 2 * len(lost) > len(asked) else "odd", text)
+        return CheckResult("wrong" if 2 * len(lost) > len(asked) else "odd", text)
     odd = [said for problem in asked if (said := _altered(problem, reader.render(problem)))]
     if odd:
-        return Finding("odd", f"{odd[0]}; measured as it is, else {repair}")
-    return Finding("ok", "the prompts hold their questions")
+        return CheckResult("odd", f"{odd[0]}; measured as it is, else {repair}")
+    return CheckResult("ok", "the prompts hold their questions")
 
 
 def dropped(problem: Problem, prompt: str) -> str:
@@ -235,7 +235,7 @@ def _altered(problem: Problem, prompt: str) -> str:
     return ""
 
 
-def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> Finding:
+def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
     """Whether the tokenizer gives prompts and the cue back, white space aside."""
     asked = [problem for problem in problems if problem.question.strip()][:SPELLED]
     texts = [f"{reader.render(problem)}{reader.cue.text}" for problem in asked]
@@ -246,9 +246,9 @@ def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> Finding:
         if "".join(back.split()) != "".join(text.split())
     ]
     if not lost:
-        return Finding("ok", "ids spell the text")
+        return CheckResult("ok", "ids spell the text")
     text = f"ids do not spell the text: {_start(*lost[0])}; check which tokenizer class the files are loaded as"
-    return Finding("wrong" if 2 * len(lost) > len(texts) else "odd", text)
+    return CheckResult("wrong" if 2 * len(lost) > len(texts) else "odd", text)
 
 
 def _back(reader: "Reasoner", text: str) -> str:

@@ -26,9 +26,9 @@ from mechcot.model.distances import token_logprobs
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view, forward
 from mechcot.model.internals.masks import additive, causal
-from mechcot.model.interventions import Hide
+from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.prefix.memory import in_parts
-from mechcot.model.prefix.run import Kept, Run
+from mechcot.model.prefix.run import PrefixCache, Run
 
 PACKED_TOKENS = 1024
 Out = TypeVar("Out")
@@ -42,8 +42,8 @@ class _Feeder(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Forks:
-    """Branches of one prefix; build them with `Prefix.forks`.
+class Branches:
+    """Branches of one prefix; build them with `Prefix.branches`.
 
     Attributes:
         kept: The run they branch from.
@@ -56,7 +56,7 @@ class Forks:
         UserError: Lengths differ, a cut or a span lies outside, a branch sees no token at all.
     """
 
-    kept: Kept
+    kept: PrefixCache
     logit_scale: float
     cuts: tuple[int, ...]
     suffixes: tuple[tuple[int, ...], ...]
@@ -222,7 +222,7 @@ class Forks:
 class _Packed:
     """Some branches on one cache; remembers which key belongs to which branch."""
 
-    def __init__(self, forks: Forks, branches: Sequence[int]) -> None:
+    def __init__(self, forks: Branches, branches: Sequence[int]) -> None:
         self._backbone: Backbone = forks.kept.backbone
         device = self._backbone.device
         reach = max(forks.cuts[b] for b in branches)
@@ -285,7 +285,7 @@ def _shown(reach: int, cut: int, hide: Sequence[Span], device: torch.device) -> 
 class _Whole:
     """The slow and obvious way: each branch a sequence of its own, run from the first token."""
 
-    def __init__(self, forks: Forks, branches: Sequence[int]) -> None:
+    def __init__(self, forks: Branches, branches: Sequence[int]) -> None:
         self._kept = forks.kept
         self._cuts = {b: forks.cuts[b] for b in branches}
         self._hide = {b: forks.hide[b] for b in branches}
@@ -298,7 +298,7 @@ class _Whole:
         cut = self._cuts[branch]
         self._ids[branch].extend(tokens)
         ids = self._ids[branch]
-        hides = [Hide(span, Span(cut, len(ids))) for span in self._hide[branch]]
+        hides = [AttentionKnockout(span, Span(cut, len(ids))) for span in self._hide[branch]]
         run = Run(
             self._kept.backbone,
             start=0,

@@ -1,7 +1,7 @@
 """One pass over a trace, kept, and everything that can be asked of it without running it again.
 
 Causal attention makes the past independent of the future, so the keys and values of a trace serve
-every cut of it: `forks` appends many suffixes at many cuts in one packed forward, `rest` runs only the
+every cut of it: `branches` appends many suffixes at many cuts in one packed forward, `rerun_from` runs only the
 tokens from one position on (under interventions), `decode` does the same and goes on greedily. All
 positions, in interventions too, are absolute positions of the whole sequence. Nothing here writes to
 the kept keys and values. Families whose cache cannot be cropped run whole sequences instead
@@ -25,14 +25,14 @@ from mechcot.model.generation.decoding import Sampling, choose
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view, check_finite, keys_values
 from mechcot.model.internals.self_test import backbone_of
-from mechcot.model.interventions import Act, Hide, Intervention
-from mechcot.model.prefix.branches import Forks
+from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
+from mechcot.model.prefix.branches import Branches
 from mechcot.model.prefix.memory import Limit, in_parts
-from mechcot.model.prefix.run import Kept, Run
+from mechcot.model.prefix.run import PrefixCache, Run
 
 Out = TypeVar("Out")
-Rows = Sequence[Sequence[int]]
-Acts = Sequence[Act] | Sequence[Sequence[Act]]
+TokenRows = Sequence[Sequence[int]]
+Interventions = Sequence[AnyIntervention] | Sequence[Sequence[AnyIntervention]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +40,21 @@ class Prefix:
     """A sequence that was run once, with its keys and values.
 
     Attributes:
-        kept: The run. Forks and rests start from its keys and values; their own tokens are not
+        kept: The run. Branches and reruns start from its keys and values; their own tokens are not
             edited by what `kept.under` says.
         logit_scale: Factor on the logits.
     """
 
-    kept: Kept
+    kept: PrefixCache
     logit_scale: float
 
     @classmethod
-    def of(cls, reasoner: Any, ids: Sequence[int], *, under: Sequence[Act] = ()) -> "Prefix":
+    def of(
+        cls, reasoner: Any, ids: Sequence[int], *, under: Sequence[AnyIntervention] = ()
+    ) -> "Prefix":
         """Run `ids` once. Cost: one forward, no unembedding.
 
-        A `Hide` in `under` moves the run to an explicit mask, which is another kernel path (about
+        A `AttentionKnockout` in `under` moves the run to an explicit mask, which is another kernel path (about
         1e-6 in float32): for exact zeros compare with `rest(0, ...)`, not with a `Prefix` without it.
 
         Args:
@@ -77,7 +79,7 @@ class Prefix:
         if bool(torch.isnan(backbone.unembed(hidden[-1])).any()):
             msg = "the model's logits are not numbers (NaN) on this text"
             raise NotMeasurable(msg)
-        kept = Kept(
+        kept = PrefixCache(
             backbone=backbone,
             ids=tuple(int(i) for i in ids),
             hidden=hidden,
@@ -114,13 +116,13 @@ class Prefix:
         scores[1:] = token_logprobs(self.hidden[:-1], self.ids[1:], self.unembed)
         return scores
 
-    def forks(
+    def branches(
         self,
         cuts: Sequence[int],
-        suffixes: Rows,
+        suffixes: TokenRows,
         *,
         hide: Sequence[Sequence[Span]] | None = None,
-    ) -> Forks:
+    ) -> Branches:
         """Append suffixes at cuts: branch b sees positions [0, cuts[b]) and its own tokens.
 
         Cost: one packed forward over all suffix tokens, when the first number is asked for.
@@ -135,7 +137,7 @@ class Prefix:
             UserError: Lengths differ, a cut or a span lies outside, a branch sees no token at all.
         """
         spans = hide if hide is not None else [()] * len(cuts)
-        return Forks(
+        return Branches(
             kept=self.kept,
             logit_scale=self.logit_scale,
             cuts=tuple(int(cut) for cut in cuts),
@@ -143,8 +145,13 @@ class Prefix:
             hide=tuple(tuple(span for span in row if len(span)) for row in spans),
         )
 
-    def rest(
-        self, start: int, rows: Rows | None = None, *, under: Acts = (), hide: Sequence[Hide] = ()
+    def rerun_from(
+        self,
+        start: int,
+        rows: TokenRows | None = None,
+        *,
+        under: Interventions = (),
+        hide: Sequence[AttentionKnockout] = (),
     ) -> Float[Tensor, "row token d_model"]:
         """Crop the cache to `start` and run the tokens from there on.
 
@@ -179,21 +186,21 @@ class Prefix:
     def decode(
         self,
         start: int,
-        rows: Rows | None = None,
+        rows: TokenRows | None = None,
         *,
-        under: Acts = (),
-        hide: Sequence[Hide] = (),
+        under: Interventions = (),
+        hide: Sequence[AttentionKnockout] = (),
         max_new: int,
         stop: Collection[int],
     ) -> list[list[int]]:
-        """Run the rows as `rest` does, then continue each one greedily.
+        """Run the rows as `rerun_from` does, then continue each one greedily.
 
         What the acts did to the keys and values stays in the cache. They may name positions that are
         still to be generated; they act when the position is run.
 
         Args:
             start: First position that is run.
-            rows: Token ids from `start` on, rows of equal length; None as in `rest`.
+            rows: Token ids from `start` on, rows of equal length; None as in `rerun_from`.
             under: Acts for all rows, or one sequence of acts per row.
             hide: More hides, for all rows.
             max_new: Most tokens generated per row.
@@ -203,7 +210,7 @@ class Prefix:
             The generated ids of each row.
 
         Raises:
-            UserError: As in `rest`.
+            UserError: As in `rerun_from`.
             EditDidNotFire: A position before `start`, or an intervention that never acted.
         """
         ends = frozenset(stop)
@@ -250,9 +257,9 @@ class Prefix:
     def _in_parts(
         self,
         start: int,
-        rows: Rows | None,
-        under: Acts,
-        hide: Sequence[Hide],
+        rows: TokenRows | None,
+        under: Interventions,
+        hide: Sequence[AttentionKnockout],
         go: Callable[[Run], Out],
         *,
         more: int = 0,
@@ -279,7 +286,9 @@ class Prefix:
 
         return in_parts([len(row) for row in rows], run, limit=self.backbone.rows)
 
-    def _run(self, start: int, rows: Rows, acts: Sequence[Sequence[Act]], *, more: int) -> Run:
+    def _run(
+        self, start: int, rows: TokenRows, acts: Sequence[Sequence[AnyIntervention]], *, more: int
+    ) -> Run:
         """Rows from `start` on that may grow by `more`: on the cache where it serves their lengths, else whole."""
         length = start + len(rows[0])
         if self.kept.serves(length, length + more):
@@ -295,11 +304,11 @@ class Prefix:
         )
 
 
-def _per_row(under: Acts) -> list[tuple[Act, ...]]:
-    shared = tuple(act for act in under if isinstance(act, Intervention | Hide))
+def _per_row(under: Interventions) -> list[tuple[AnyIntervention, ...]]:
+    shared = tuple(act for act in under if isinstance(act, Intervention | AttentionKnockout))
     if shared and len(shared) != len(under):
         msg = "expected acts for all rows or one sequence of acts per row, got a mixture; use one of the two"
         raise UserError(msg)
     if shared or not under:
         return [shared]
-    return [tuple(row) for row in under if not isinstance(row, Intervention | Hide)]
+    return [tuple(row) for row in under if not isinstance(row, Intervention | AttentionKnockout)]

@@ -12,16 +12,16 @@ from transformers import DynamicCache
 from mechcot.core.errors import UserError
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import Firing, KeysValues, cache_view, forward
-from mechcot.model.internals.hooks import Place, Tap
+from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.masks import Masks, additive, causal, check_fires, hidden_from
-from mechcot.model.interventions import Act, Hide, Intervention
+from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
 
 Pick = Callable[[Tensor, int], Tensor]
 """States `[row d_model]` after the final norm, and how many tokens were written, to the next token of each row."""
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class PrefixCache:
     """A run that is over.
 
     Attributes:
@@ -35,7 +35,7 @@ class Kept:
     backbone: Backbone
     ids: tuple[int, ...]
     hidden: Float[Tensor, "token d_model"]
-    under: tuple[Act, ...]
+    under: tuple[AnyIntervention, ...]
     tensors: KeysValues
 
     def serves(self, *lengths: int) -> bool:
@@ -46,7 +46,7 @@ class Kept:
         """Whether the state of the last of `cut` tokens is that of a run of `cut` tokens."""
         return self.backbone.causal and self.backbone.serves(len(self.ids), cut)
 
-    def acts_before(self, stop: int) -> tuple[Act, ...]:
+    def acts_before(self, stop: int) -> tuple[AnyIntervention, ...]:
         """What of `under` shaped the tokens before a position."""
         parts = (act.before(stop) for act in self.under)
         return tuple(part for part in parts if part is not None)
@@ -61,12 +61,12 @@ class Run:
         *,
         start: int,
         rows: Sequence[Sequence[int]],
-        acts: Sequence[Sequence[Act]],
-        settled: Sequence[Act] = (),
+        acts: Sequence[Sequence[AnyIntervention]],
+        settled: Sequence[AnyIntervention] = (),
         reach: int | None = None,
         tensors: KeysValues = (),
         cached: bool | None = None,
-        watching: Sequence[tuple[Place, Tap]] = (),
+        watching: Sequence[tuple[HookPoint, Hook]] = (),
         path: Literal["causal", "masked"] = "masked",
     ) -> None:
         """Prepare a run; nothing is computed yet.
@@ -99,9 +99,10 @@ class Run:
         self._cached = backbone.forkable if cached is None else cached
         self._watching = tuple(watching)
         edits = [[a for a in (*settled, *row) if isinstance(a, Intervention)] for row in self._acts]
-        early = [a for a in settled if isinstance(a, Hide)]
+        early = [a for a in settled if isinstance(a, AttentionKnockout)]
         self._hides = [
-            early + [a.since(self._reach) for a in row if isinstance(a, Hide)] for row in self._acts
+            early + [a.since(self._reach) for a in row if isinstance(a, AttentionKnockout)]
+            for row in self._acts
         ]
         self._firing = Firing(backbone, edits)
         self._masked = backbone.takes_masks and (path == "masked" or any(self._hides))
@@ -195,5 +196,5 @@ class Run:
         self._firing.check_reach(
             [a for a in named if isinstance(a, Intervention)], start=self._reach, stop=stop
         )
-        for hide in (a for a in named if isinstance(a, Hide)):
+        for hide in (a for a in named if isinstance(a, AttentionKnockout)):
             check_fires(hide, start=self._reach, stop=prompt_stop)

@@ -26,7 +26,7 @@ from mechcot.core.trace import Phase, Span, Trace
 from mechcot.text.answers import same_answer
 from mechcot.text.arithmetic.equations import plain, render
 from mechcot.text.arithmetic.number_sources import Program
-from mechcot.text.arithmetic.rewriting import Retoken, Subject
+from mechcot.text.arithmetic.rewriting import ParsedTrace, Retoken
 
 _MOST_VALUES = 60
 _MOST_TWINS = 16
@@ -50,7 +50,7 @@ class ArithmeticMaker:
         Raises:
             NotMeasurable: There is no twin that is certain; the text says why.
         """
-        subject = Subject.of(trace, retoken)
+        subject = ParsedTrace.of(trace, retoken)
         reasons: list[str] = []
         misfits = 0
         for tried, change in enumerate(_changes(subject, random.Random(seed), reasons)):
@@ -80,7 +80,7 @@ class _Change:
 # --- which change ---------------------------------------------------------------------------------
 
 
-def _changes(subject: Subject, rng: random.Random, reasons: list[str]) -> Iterator[_Change]:
+def _changes(subject: ParsedTrace, rng: random.Random, reasons: list[str]) -> Iterator[_Change]:
     """Changes that are certain; those whose answer begins with another digit come first for each fact."""
     program = subject.program
     read = {
@@ -125,7 +125,7 @@ def _values(text: str, rng: random.Random) -> list[Fraction]:
     return [v for v in values if v != old and v > 1][:_MOST_VALUES]
 
 
-def _evaluated(subject: Subject, fact: int, value: Fraction) -> _Change:
+def _evaluated(subject: ParsedTrace, fact: int, value: Fraction) -> _Change:
     """Run the arithmetic with one fact changed.
 
     Raises:
@@ -152,7 +152,7 @@ def _evaluated(subject: Subject, fact: int, value: Fraction) -> _Change:
     return _Change(fact, moved, answer)
 
 
-def _answer_text(subject: Subject, value: Fraction) -> str | None:
+def _answer_text(subject: ParsedTrace, value: Fraction) -> str | None:
     """An answer's value, written as the trace's answer is."""
     like = str(subject.trace.answer.text)
     digits = subject.program.tokens[subject.answer_at].text
@@ -173,7 +173,7 @@ def _same_layout(clean: Trace, twin: Trace) -> bool:
 # --- what follows ---------------------------------------------------------------------------------
 
 
-def _assemble(subject: Subject, twin: Trace, change: _Change) -> Counterfactual:
+def _assemble(subject: ParsedTrace, twin: Trace, change: _Change) -> Counterfactual:
     """Spans and predictions of a twin that lines up."""
     spans = {
         index: subject.tokens_of(index, change.values[index])
@@ -189,7 +189,7 @@ def _assemble(subject: Subject, twin: Trace, change: _Change) -> Counterfactual:
     return Counterfactual(trace=twin, fact=spans[change.fact], answer=change.answer, stated=stated)
 
 
-def _feeder(subject: Subject, change: _Change) -> int | None:
+def _feeder(subject: ParsedTrace, change: _Change) -> int | None:
     """The last place of the chain that states the answer's value, result or not."""
     answer = subject.program.tokens[subject.answer_at].value
     places = [
@@ -202,7 +202,7 @@ def _feeder(subject: Subject, change: _Change) -> int | None:
     return places[-1] if places else None
 
 
-def _groups(subject: Subject, change: _Change, feeder: int | None) -> list[list[int]]:
+def _groups(subject: ParsedTrace, change: _Change, feeder: int | None) -> list[list[int]]:
     """The statements: each changed result with the copies right behind it (`9>>9`), and the feeder."""
     program = subject.program
     groups: list[list[int]] = []
@@ -224,7 +224,7 @@ def _is_copy(program: Program, last: int, index: int) -> bool:
 
 
 def _stated(
-    subject: Subject,
+    subject: ParsedTrace,
     twin: Trace,
     change: _Change,
     spans: Mapping[int, Span],
@@ -245,7 +245,7 @@ def _stated(
 
 
 def _dependents(
-    subject: Subject, twin: Trace, spans: Mapping[int, Span], group: list[int], step: int
+    subject: ParsedTrace, twin: Trace, spans: Mapping[int, Span], group: list[int], step: int
 ) -> tuple[Dependent, ...]:
     """In each later chain step the first number that can only have been read here."""
     first: dict[int, int] = {}
@@ -259,7 +259,7 @@ def _dependents(
     )
 
 
-def _regenerated(subject: Subject, change: _Change, group: list[int]) -> str | None:
+def _regenerated(subject: ParsedTrace, change: _Change, group: list[int]) -> str | None:
     """The answer when only this statement changes and all later text is written anew; None when it stays or is not certain."""
     program = subject.program
     new = change.values[group[-1]]

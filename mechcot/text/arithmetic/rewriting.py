@@ -18,7 +18,7 @@ Retoken = Callable[[Trace, str, str], Trace]
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ParsedTrace:
     """A trace with its arithmetic."""
 
     trace: Trace
@@ -28,7 +28,7 @@ class Subject:
     retoken: Retoken
 
     @classmethod
-    def of(cls, trace: Trace, retoken: Retoken) -> "Subject":
+    def of(cls, trace: Trace, retoken: Retoken) -> "ParsedTrace":
         """Check all that does not depend on the change.
 
         Raises:

@@ -14,7 +14,7 @@ COLUMNS = 2
 
 
 @dataclass(frozen=True)
-class Line:
+class DoseLine:
     """One curve with its interval; NaN where there is none.
 
     Attributes:
@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
+class DosePanel:
     """Curves of one number.
 
     Attributes:
@@ -49,7 +49,7 @@ class Panel:
     """
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[DoseLine, ...]
     reference: float
 
 
@@ -131,7 +131,7 @@ def differences(
 
 
 def curves(
-    panels: Sequence[Panel], looks: dict[str, Look], *, title: str, subtitle: str, axis: str
+    panels: Sequence[DosePanel], looks: dict[str, Look], *, title: str, subtitle: str, axis: str
 ) -> go.Figure:
     """One panel a number, one curve an arm with its interval; the dotted line is the unsteered model.
 
@@ -174,7 +174,7 @@ def curves(
     )
 
 
-def _curve(line: Line, look: Look, *, first: bool) -> go.Scatter:
+def _curve(line: DoseLine, look: Look, *, first: bool) -> go.Scatter:
     return go.Scatter(
         x=list(line.x),
         y=list(line.mean),
@@ -206,7 +206,7 @@ def _symbols(look: Look, missed: Sequence[bool]) -> list[str]:
     return [f"{look.symbol}-open" if off else look.symbol for off in missed]
 
 
-def _sideways(line: Line) -> dict[str, object] | None:
+def _sideways(line: DoseLine) -> dict[str, object] | None:
     """Bars along x; none where there is no spread."""
     if not line.spread:
         return None

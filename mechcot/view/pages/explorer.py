@@ -1,4 +1,4 @@
-"""The trace explorer: one self-contained page in which a trace and its readings can be walked through.
+"""The trace explorer: one self-contained page in which a trace and its measurements can be walked through.
 
 Pictures travel as half-precision numbers (three digits) in base64; the largest are left out, and named
 on the page, when the file would pass its limit. Nothing is computed here and no request is made.

@@ -91,7 +91,7 @@ class FeatureStrip:
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class AnswerCurve:
     """The answer's probability while the chain is given step by step.
 
     Attributes:
@@ -139,7 +139,7 @@ class ItemView:
     tokens: int
     steps: tuple[StepCard, ...]
     n_chain: int
-    lines: Mapping[str, Line]
+    lines: Mapping[str, AnswerCurve]
     values: tuple[StepValues, ...]
     grids: tuple[Grid, ...]
     facts: Mapping[str, tuple[tuple[str, float, str], ...]]

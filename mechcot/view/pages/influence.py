@@ -8,7 +8,7 @@ import numpy as np
 from mechcot.text.number_format import KINDS, fixed, interval
 from mechcot.view.figures.head_map import head_map
 from mechcot.view.figures.received_attention import TITLES, received_by_kind
-from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.sections import Section, plain_page
 from mechcot.view.pages.tables import Cell, Table, table
 
@@ -47,7 +47,7 @@ def page(result: Mapping[str, Any]) -> str:
         HTML text, the same for the same data.
     """
     models, rows, n = result["models"], result["kinds"], result["n"]
-    plate = Plate(
+    plate = NumberedFigure(
         1,
         received_by_kind(rows, models=models, n=n),
         "Right of the dashes a kind is listened to more than its place and length explain, left of them less.",
@@ -67,7 +67,7 @@ def page(result: Mapping[str, Any]) -> str:
         meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",
         summary=summary(rows, models=models),
         sections=sections,
-        reading=READING,
+        terms=READING,
     )
 
 
@@ -86,7 +86,7 @@ def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
     if found is None:
         return []
     means = {name: np.array(found["means"][name], dtype=float) for name in models}
-    plate = Plate(
+    plate = NumberedFigure(
         2,
         head_map(means, models=models, n=found["n"]),
         "Above 0.5 a head gives its attention to fewer steps than chance has it at this number of steps.",

@@ -19,7 +19,7 @@ from mechcot.view.theme import Look, looks
 
 
 @dataclass(frozen=True)
-class Plate:
+class NumberedFigure:
     """A numbered figure.
 
     Attributes:
@@ -39,14 +39,14 @@ class Plate:
 class Plates:
     """All figures of a page by where they stand; lists run parallel to the comparisons."""
 
-    forest: Plate
-    series: Plate | None
-    early: Plate | None
-    slopes: tuple[Plate | None, ...]
-    step_maps: tuple[tuple[Plate, ...], ...]
-    patch_maps: tuple[Plate | None, ...]
+    forest: NumberedFigure
+    series: NumberedFigure | None
+    early: NumberedFigure | None
+    slopes: tuple[NumberedFigure | None, ...]
+    step_maps: tuple[tuple[NumberedFigure, ...], ...]
+    patch_maps: tuple[NumberedFigure | None, ...]
 
-    def ordered(self) -> tuple[Plate, ...]:
+    def ordered(self) -> tuple[NumberedFigure, ...]:
         """All plates in the order of their numbers."""
         several = (
             *self.slopes,
@@ -60,7 +60,7 @@ class Plates:
 _READ = {"same": "the same chains", "own": "its own chains"}
 
 
-def plates(data: ReportData) -> Plates:
+def numbered_figures(data: ReportData) -> Plates:
     """Make every figure of the page."""
     models = looks([model.name for model in data.models])
     numbers = count(1)
@@ -77,10 +77,10 @@ def plates(data: ReportData) -> Plates:
     )
 
 
-def _forest(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -> Plate:
+def _forest(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -> NumberedFigure:
     rows = {comparison.name: comparison.contrasts for comparison in data.comparisons}
     by_name = {comparison.name: models[comparison.after] for comparison in data.comparisons}
-    return Plate(
+    return NumberedFigure(
         next(numbers),
         forest(rows, by_name, chains=_READ[data.chains]),
         "Each mark is the mean paired difference over items; the bar is its 95 % interval. “less” and “more” "
@@ -90,10 +90,10 @@ def _forest(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -
     )
 
 
-def _series(data: ReportData, numbers: Iterator[int]) -> Plate | None:
+def _series(data: ReportData, numbers: Iterator[int]) -> NumberedFigure | None:
     if not data.series or len(data.models) < 3:
         return None
-    return Plate(
+    return NumberedFigure(
         next(numbers),
         series(data.series),
         "One panel a measure, checkpoints from left to right, the reference first, with the 95 % interval of the mean; a line joins those of "
@@ -104,11 +104,13 @@ def _series(data: ReportData, numbers: Iterator[int]) -> Plate | None:
     )
 
 
-def _early(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -> Plate | None:
+def _early(
+    data: ReportData, models: dict[str, Look], numbers: Iterator[int]
+) -> NumberedFigure | None:
     curves = {c.name: c.early for c in data.comparisons if c.early is not None}
     if not curves:
         return None
-    return Plate(
+    return NumberedFigure(
         next(numbers),
         early_curves(curves, models),
         "The chain is cut after each step and the reader is asked at once; the height is the probability of the answer that it gives "
@@ -121,10 +123,10 @@ def _early(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) ->
 
 def _slope(
     comparison: Comparison, models: dict[str, Look], numbers: Iterator[int], *, chains: str
-) -> Plate | None:
+) -> NumberedFigure | None:
     if not comparison.items:
         return None
-    return Plate(
+    return NumberedFigure(
         next(numbers),
         slope(comparison.items, before=comparison.before, after=comparison.after, looks=models),
         f"Every thin line is one item, read by both models from {_READ[chains]}.",
@@ -139,9 +141,9 @@ _STEP_MAP = {
 _STEP_MAP_PLAIN = "A column acts on a row."
 
 
-def _step_maps(comparison: Comparison, numbers: Iterator[int]) -> tuple[Plate, ...]:
+def _step_maps(comparison: Comparison, numbers: Iterator[int]) -> tuple[NumberedFigure, ...]:
     return tuple(
-        Plate(
+        NumberedFigure(
             next(numbers),
             step_heatmaps(maps, before=comparison.before, after=comparison.after),
             f"{_STEP_MAP.get(maps.measure, _STEP_MAP_PLAIN)} One trace, as an example"
@@ -152,10 +154,10 @@ def _step_maps(comparison: Comparison, numbers: Iterator[int]) -> tuple[Plate, .
     )
 
 
-def _patch_map(comparison: Comparison, numbers: Iterator[int]) -> Plate | None:
+def _patch_map(comparison: Comparison, numbers: Iterator[int]) -> NumberedFigure | None:
     if not comparison.patch_maps:
         return None
-    return Plate(
+    return NumberedFigure(
         next(numbers),
         patch_map(comparison.patch_maps, before=comparison.before, after=comparison.after),
         "The state of a counterfactual run is written in where the chain states a value; a cell says how far what follows "

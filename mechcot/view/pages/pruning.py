@@ -5,7 +5,7 @@ from typing import Any
 
 from mechcot.text.number_format import fixed, interval, percent
 from mechcot.view.figures.pruning_frontier import NAMES, pruning_frontier, recovered
-from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.sections import Section, plain_page
 from mechcot.view.pages.tables import Cell, Table, table
 
@@ -41,7 +41,7 @@ def page(result: Mapping[str, Any]) -> str:
     """
     rows, n = result["frontier"], result["n"]
     plates = [
-        Plate(
+        NumberedFigure(
             1,
             pruning_frontier(rows, n=n),
             "Lines that stay high to the left need little of the chain. A method earns its name where it lies above random and most recent steps at the same share.",
@@ -57,7 +57,7 @@ def page(result: Mapping[str, Any]) -> str:
     ]
     if result["truth"]:
         shown = max(row["n"] for row in result["truth"])
-        plate = Plate(
+        plate = NumberedFigure(
             2,
             recovered(result["truth"], n=shown),
             "The task says which steps the answer rests on. Marks left of the random one are worse than chance.",
@@ -75,7 +75,7 @@ def page(result: Mapping[str, Any]) -> str:
         meta=f"{result['model']} on {n} traces, {len(result['left_out'])} left out.",
         summary=summary(result),
         sections=sections,
-        reading=READING,
+        terms=READING,
     )
 
 

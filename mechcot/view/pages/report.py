@@ -19,7 +19,7 @@ from mechcot.core.store import write_text
 from mechcot.text import number_format
 from mechcot.view.pages import run_tables, tables
 from mechcot.view.pages.html import asset, environment, inert_json, policy, script
-from mechcot.view.pages.numbered_figures import Plate, plates
+from mechcot.view.pages.numbered_figures import NumberedFigure, numbered_figures
 from mechcot.view.pages.report_data import ItemShown, ReportData
 from mechcot.view.theme import looks, papers
 
@@ -35,7 +35,7 @@ def page(data: ReportData) -> str:
     Returns:
         HTML text, the same for the same data.
     """
-    made = plates(data)
+    made = numbered_figures(data)
     return render(
         "page.html.j2",
         made.ordered(),
@@ -46,7 +46,7 @@ def page(data: ReportData) -> str:
     )
 
 
-def render(template: str, figures: Sequence[Plate], **context: Any) -> str:
+def render(template: str, figures: Sequence[NumberedFigure], **context: Any) -> str:
     """Set any page of this look: style, scripts, policy and figures are put in.
 
     Args:
@@ -103,7 +103,7 @@ def _bars(item: ItemShown) -> Mapping[str, Any]:
     }
 
 
-def _figure(plate: Plate) -> Markup:
+def _figure(plate: NumberedFigure) -> Markup:
     """A figure without its template: the page holds both papers once."""
     figure = json.loads(str(pio.to_json(plate.figure, validate=False, engine="json")))
     figure["layout"].pop("template", None)

@@ -6,7 +6,7 @@ from typing import Any
 from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures import ruler as figures
 from mechcot.view.figures.ruler import ModelPoint
-from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render
 from mechcot.view.pages.tables import Cell, Table, table
 
@@ -35,7 +35,7 @@ def page(result: Mapping[str, Any]) -> str:
     points = model_points(result)
     numbers = _numbers(points)
     plates = [
-        Plate(
+        NumberedFigure(
             1,
             figures.models(points, items=result["items"]),
             "A measure that can be trusted keeps the blue marks apart from the orange ones, with the light ones on the blue side. "
@@ -45,7 +45,7 @@ def page(result: Mapping[str, Any]) -> str:
     ]
     if any(point.reached == point.reached for point in points):
         plates.append(
-            Plate(
+            NumberedFigure(
                 2,
                 figures.reliance(points),
                 "A measure that can say how much, not only whether, rises with the reliance that exact edits found.",
@@ -54,7 +54,7 @@ def page(result: Mapping[str, Any]) -> str:
         )
     if result["lengths"]:
         plates.append(
-            Plate(
+            NumberedFigure(
                 len(plates) + 1,
                 figures.lengths(result["lengths"]),
                 "On the left the number as published, on the right the same question asked so that length has no say.",
@@ -64,7 +64,7 @@ def page(result: Mapping[str, Any]) -> str:
     if len(result["agreement"]) > 1:
         titled = agreement(result)
         plates.append(
-            Plate(
+            NumberedFigure(
                 len(plates) + 1,
                 figures.agreement(titled, models=len(result["models"])),
                 "Measures that passed should agree with each other; one that agrees with none of them measures something else.",
@@ -125,7 +125,7 @@ def _score(score: Mapping[str, Any]) -> Cell:
 
 
 def checks(result: Mapping[str, Any]) -> Table:
-    """What must be silent or exact, and what a reading costs."""
+    """What must be silent or exact, and what a measurement costs."""
     return table(
         (
             "measure",

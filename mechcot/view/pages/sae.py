@@ -8,7 +8,7 @@ from mechcot.stats.trials import Standing, passes, standing, tally
 from mechcot.text.number_format import DASH, KINDS, fixed, interval, number, percent
 from mechcot.view.figures import sae_features as figures
 from mechcot.view.figures.probes import probes as probe_figure
-from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render
 from mechcot.view.pages.tables import Cell, Table, table
 
@@ -42,7 +42,7 @@ def page(
     probed = None
     if probes is not None:
         told = _probes(probes["models"])
-        probed = Plate(len(plates) + 1, probe_figure(probes["models"]), PROBED, told)
+        probed = NumberedFigure(len(plates) + 1, probe_figure(probes["models"]), PROBED, told)
     counted = None if trials is None else tally(trials["trials"])
     first, rest = (None, None) if trials is None else _trials(trials)
     return render(
@@ -63,17 +63,17 @@ def page(
     )
 
 
-def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[Plate]:
+def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[NumberedFigure]:
     """The figures that these chains give: none of features where none fires, none of changes where none was tested."""
     made = []
     if top:
         numbers, several = _features(score), len(score["steps"]) > 1
         along = figures.along(score["along"], [row["feature"] for row in top])
         word = "One that lights up on single words only is a word feature until the trials say otherwise."
-        made.append(Plate(0, along, f"{_listed(score)} {word}", numbers))
+        made.append(NumberedFigure(0, along, f"{_listed(score)} {word}", numbers))
         if any(row["kinds"][side] for row in top for side in (0, 1)):
             made.append(
-                Plate(
+                NumberedFigure(
                     0,
                     figures.kinds(top, score["models"]),
                     f"A feature of one kind of step has one high pair of bars. {KINDS}"
@@ -83,7 +83,7 @@ def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[
                 )
             )
         made.append(
-            Plate(
+            NumberedFigure(
                 0,
                 figures.histograms(top),
                 "A feature that stands for a kind fires in all steps of this kind and in no other; one that fires in some of them only "
@@ -95,7 +95,7 @@ def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[
         )
     if any(row["change"] for row in score["features"]):
         made.append(
-            Plate(
+            NumberedFigure(
                 0,
                 figures.change(score["features"], score["models"]),
                 "Marks on the dotted diagonal are as active after fine-tuning as before it.",

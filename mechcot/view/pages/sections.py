@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render
 from mechcot.view.pages.tables import Table
 
@@ -19,7 +19,7 @@ class Section:
     """
 
     title: str
-    plates: tuple[Plate, ...] = ()
+    plates: tuple[NumberedFigure, ...] = ()
     tables: tuple[tuple[Table, str], ...] = ()
 
 
@@ -29,7 +29,7 @@ def plain_page(
     meta: str,
     summary: Sequence[str],
     sections: Sequence[Section],
-    reading: Sequence[tuple[str, str]],
+    terms: Sequence[tuple[str, str]],
 ) -> str:
     """Set the page.
 
@@ -38,7 +38,7 @@ def plain_page(
         meta: One line under the title: what was read.
         summary: What was found, in sentences.
         sections: The sections in order.
-        reading: Terms and what they mean.
+        terms: Terms and what they mean.
 
     Returns:
         HTML text, the same for the same data.
@@ -50,5 +50,5 @@ def plain_page(
         meta=meta,
         summary=list(summary),
         sections=list(sections),
-        reading=list(reading),
+        terms=list(terms),
     )

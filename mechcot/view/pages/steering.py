@@ -8,14 +8,14 @@ from mechcot.stats.doses import APART
 from mechcot.text.number_format import KINDS
 from mechcot.view.figures.dose_response import (
     Difference,
-    Line,
-    Panel,
+    DoseLine,
+    DosePanel,
     Point,
     curves,
     differences,
     frontier,
 )
-from mechcot.view.pages.numbered_figures import Plate
+from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render
 from mechcot.view.pages.steering_headline import (
     CONTROL_ROLES,
@@ -91,7 +91,7 @@ def page(result: Mapping[str, Any]) -> str:
     )
 
 
-def _plates(result: Mapping[str, Any], look: dict[str, Look]) -> list[Plate]:
+def _plates(result: Mapping[str, Any], look: dict[str, Look]) -> list[NumberedFigure]:
     made = (_doses(result, look), _held(result), _frontier(result, look), _sweep(result, look))
     return [replace(plate, number=n) for n, plate in enumerate(filter(None, made), start=1)]
 
@@ -103,7 +103,7 @@ def _readouts(result: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
+def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure | None:
     """Dose curves; where there are several models, of the vectors alone (controls have a plate of their own)."""
     experiment, arms = result["experiment"], result["arms"]
     penalty, several = bool(experiment["penalty"]), len(experiment["models"]) > 1
@@ -129,10 +129,10 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
             " Compare points of one dose: every point stands at the dose that was measured; bars sideways reach from the least to the largest dose of a chain."
             + OPEN * any(map(missed, dosed))
         )
-    return Plate(0, figure, caption, means(dosed, readouts, result))
+    return NumberedFigure(0, figure, caption, means(dosed, readouts, result))
 
 
-def _held(result: Mapping[str, Any]) -> Plate | None:
+def _held(result: Mapping[str, Any]) -> NumberedFigure | None:
     """What the vector (or penalty) does beyond each control of its dose, at the largest dose or alpha."""
     experiment = result["experiment"]
     strength = "alpha" if experiment["penalty"] else "nats"
@@ -166,10 +166,10 @@ def _held(result: Mapping[str, Any]) -> Plate | None:
         + f" Left out, since its measured dose is another one: {left} of {len(at_most)} comparisons (see the table of comparisons)."
         * bool(left)
     )
-    return Plate(0, figure, caption, contrast_table(held, result))
+    return NumberedFigure(0, figure, caption, contrast_table(held, result))
 
 
-def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
+def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure | None:
     if result["experiment"]["penalty"]:
         return None
     several = len(result["experiment"]["models"]) > 1
@@ -193,10 +193,10 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         }
         caption += " Dotted: the goal, and the shortest right chains of this language, with one marker word a step and with none."
     figure = frontier(points, look, n=_n(result), marks=marks)
-    return Plate(0, figure, caption, points_table(points))
+    return NumberedFigure(0, figure, caption, points_table(points))
 
 
-def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
+def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure | None:
     experiment = result["experiment"]
     swept = [a for a in result["arms"] if a["role"] == "sweep"]
     if not swept:
@@ -217,14 +217,14 @@ def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> Plate | None:
         caption += f"{OPEN} Sites are compared only where the dose is the same: {told}."
     else:
         caption = f"The same dose at every site. {caption}"
-    return Plate(0, figure, caption, means(swept, readouts, result))
+    return NumberedFigure(0, figure, caption, means(swept, readouts, result))
 
 
 def _n(result: Mapping[str, Any]) -> int:
     return max(arm["n"] for arm in result["arms"])
 
 
-def _panel(result: Mapping[str, Any], arms: Sequence[Arm], name: str, axis: str) -> Panel:
+def _panel(result: Mapping[str, Any], arms: Sequence[Arm], name: str, axis: str) -> DosePanel:
     lines = []
     for line in dict.fromkeys(name_of(arm, result) for arm in arms):
         here = [a for a in arms if name_of(a, result) == line and value(a, name) == value(a, name)]
@@ -232,16 +232,16 @@ def _panel(result: Mapping[str, Any], arms: Sequence[Arm], name: str, axis: str)
             lines.append(_line(line, here, name, axis))
     asked = {arm["model"] for arm in arms}
     clean = [a for a in result["arms"] if a["role"] == "clean" and a["model"] in asked]
-    return Panel(title(name), tuple(lines), value(clean[0], name) if len(clean) == 1 else NAN)
+    return DosePanel(title(name), tuple(lines), value(clean[0], name) if len(clean) == 1 else NAN)
 
 
-def _line(line: str, arms: Sequence[Arm], name: str, axis: str) -> Line:
+def _line(line: str, arms: Sequence[Arm], name: str, axis: str) -> DoseLine:
     """One curve; a dose stands where it was measured, whatever was asked for."""
     by_dose = axis == "nats"
     here = sorted(arms, key=dose) if by_dose else arms
     ends = (tuple(value(a, name, end) for a in here) for end in ("mean", "low", "high"))
     told = axis != "alpha"
-    return Line(
+    return DoseLine(
         line,
         tuple(dose(a) if by_dose else a[axis] for a in here),
         *ends,

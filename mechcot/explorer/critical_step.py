@@ -20,7 +20,7 @@ from mechcot.text.number_format import number
 from mechcot.view.pages.explorer_data import StepValues
 
 CARRY = (("adding_mistakes", "kept"), ("suppression", "answer"), ("step_patching", "answer"))
-"""Interventions on one step that name the step which carries the answer; in which order, see `mechcot.explore.critical_step`.
+"""Interventions on one step that name the step which carries the answer; in which order, see `mechcot.explorer.critical_step`.
 
 Step patching stands last: it is only read on steps whose value feeds the answer by the problem's
 own law, so what it names is among those by construction.
@@ -38,7 +38,7 @@ MOST_OF_IT = 0.5
 """Share of probability that a wrong value must take to name the step whatever hiding others does."""
 
 
-def carrier(values: Sequence[StepValues], reader: str) -> tuple[str, int | None, str]:
+def critical_step(values: Sequence[StepValues], reader: str) -> tuple[str, int | None, str]:
     """What carries the answer for one reader: in words, as a step, and the key of what names it."""
     tried = [
         (each, each.by_reader[reader])

@@ -1,6 +1,6 @@
-"""A finished run, or readings in memory -> the trace explorer.
+"""A finished run, or measurements in memory -> the trace explorer.
 
-Every number stands in a reading; which step carries the answer is derived in `mechcot.explore.critical_step`.
+Every number stands in a measurement; which step carries the answer is derived in `mechcot.explorer.critical_step`.
 """
 
 import math
@@ -14,21 +14,21 @@ import pandas as pd
 from mechcot.argument_checks import check_run
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, LayerSteps, StepMatrix
 from mechcot.core.store import read_json, read_traces
 from mechcot.core.trace import Trace
-from mechcot.explore.critical_step import carrier, lead_key, strongest
-from mechcot.explore.feature_tracks import strips_of_run
+from mechcot.explorer.critical_step import critical_step, lead_key, strongest
+from mechcot.explorer.feature_tracks import strips_of_run
 from mechcot.measures.registry import MEASURES
 from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.explorer_data import (
+    AnswerCurve,
     ExplorerData,
     FeatureStrip,
     Grid,
     ItemView,
-    Line,
     StepCard,
     StepValues,
 )
@@ -38,8 +38,8 @@ KINDS_OF_GRID: Mapping[type, Literal["steps", "layers", "heads"]] = {
     LayerSteps: "layers",
     HeadSteps: "heads",
 }
-ByReader = Mapping[str, Mapping[str, Reading]]
-"""Readings of one trace, by reader and measure."""
+ByReader = Mapping[str, Mapping[str, Measurement]]
+"""Measurements of one trace, by reader and measure."""
 
 
 def explore(
@@ -58,7 +58,7 @@ def explore(
         items: Problem ids to show; None for all.
         dictionary: A sparse dictionary (folder, or RELEASE/ID of SAE-Lens) whose features shall be shown along the
             tokens; the models are then loaded again and read every trace once. None: no features, no model is loaded.
-        features: Numbers of its features; None: chosen, see `mechcot.explore.feature_tracks`.
+        features: Numbers of its features; None: chosen, see `mechcot.explorer.feature_tracks`.
         device: Where the models are loaded: `auto`, `cpu`, `cuda`, ...
         asking: How answers are asked for and read, where models are loaded.
 
@@ -80,12 +80,12 @@ def explore(
     if about["author"] is not None:
         traces.sort(key=lambda trace: trace.author != about["author"])
     names = tuple(model["name"] for model in about["models"])
-    readings = _readings(folder)
+    measurements = _readings(folder)
     strips: Mapping[str, FeatureStrip] = {}
     if dictionary is not None:
         read_by: dict[str, set[str]] = {}
-        for reading in readings:
-            read_by.setdefault(reading.trace, set()).add(reading.reader)
+        for measurement in measurements:
+            read_by.setdefault(measurement.trace, set()).add(measurement.reader)
         strips = strips_of_run(
             about["models"],
             traces,
@@ -97,7 +97,7 @@ def explore(
         )
     return explorer(
         traces,
-        readings,
+        measurements,
         readers=names,
         title=" → ".join(names),
         source=str(command.get("command") or folder.name),
@@ -105,8 +105,8 @@ def explore(
     )
 
 
-def _readings(folder: Path) -> list[Reading]:
-    """The readings that the run's report rests on; the folder may hold those of earlier runs as well.
+def _readings(folder: Path) -> list[Measurement]:
+    """The measurements that the run's report rests on; the folder may hold those of earlier runs as well.
 
     Raises:
         UserError: The list of them is damaged, or one is not there.
@@ -123,15 +123,15 @@ def _readings(folder: Path) -> list[Reading]:
     found = []
     for name in sorted({str(name) for name in names if name}):
         if name not in there:
-            msg = f"{folder}: the reading {name} is missing; run `mechcot compare` again, it takes only what is not there"
+            msg = f"{folder}: the measurement {name} is missing; run `mechcot compare` again, it takes only what is not there"
             raise UserError(msg)
-        found.append(Reading.load(there[name]))
+        found.append(Measurement.load(there[name]))
     return found
 
 
 def explorer(
     traces: Sequence[Trace],
-    readings: Iterable[Reading],
+    measurements: Iterable[Measurement],
     *,
     readers: Sequence[str],
     title: str = "Trace explorer",
@@ -141,29 +141,29 @@ def explorer(
     """Show traces and what was read about them.
 
     Args:
-        traces: The traces; one without any reading is left out.
-        readings: Readings of any traces, measures and readers; what does not belong is passed over.
+        traces: The traces; one without any measurement is left out.
+        measurements: Measurements of any traces, measures and readers; what does not belong is passed over.
         readers: Names of the models to show, the reference first.
         title: Title of the page.
         source: Where the numbers come from.
-        strips: By trace id, features along its tokens, as `mechcot.explore.feature_tracks.strips` gives them.
+        strips: By trace id, features along its tokens, as `mechcot.explorer.feature_tracks.strips` gives them.
 
     Raises:
-        UserError: No trace has a reading by one of the readers.
+        UserError: No trace has a measurement by one of the readers.
     """
-    found: dict[str, dict[str, dict[str, Reading]]] = {}
-    for reading in readings:
-        if reading.reader in readers:
-            found.setdefault(reading.trace, {}).setdefault(reading.reader, {})[reading.measure] = (
-                reading
-            )
+    found: dict[str, dict[str, dict[str, Measurement]]] = {}
+    for measurement in measurements:
+        if measurement.reader in readers:
+            found.setdefault(measurement.trace, {}).setdefault(measurement.reader, {})[
+                measurement.measure
+            ] = measurement
     items = tuple(
         _item(trace, found[trace.id], readers, (strips or {}).get(trace.id))
         for trace in traces
         if trace.id in found
     )
     if not items:
-        msg = f"no reading of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
+        msg = f"no measurement of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
         raise UserError(msg)
     return Explorer(ExplorerData(title, source, tuple(readers), items))
 
@@ -182,7 +182,7 @@ def _item(
 ) -> ItemView:
     by_reader = {name: found[name] for name in readers if name in found}
     values = _step_values(trace, by_reader)
-    carried = {name: carrier(values, name) for name in by_reader}
+    carried = {name: critical_step(values, name) for name in by_reader}
     chain = trace.chain_steps
     return ItemView(
         trace=trace.id,
@@ -218,15 +218,15 @@ def _item(
     )
 
 
-def _line(reading: Reading | None) -> Line | None:
-    if reading is None or "soft" not in reading.results:
+def _line(measurement: Measurement | None) -> AnswerCurve | None:
+    if measurement is None or "soft" not in measurement.results:
         return None
-    hard = reading.results["hard"].values
+    hard = measurement.results["hard"].values
     unequal = np.flatnonzero(hard < 1)
     after = int(unequal[-1]) + 1 if len(unequal) else 0
-    return Line(
-        soft=reading.results["soft"].values,
-        area=reading.value,
+    return AnswerCurve(
+        soft=measurement.results["soft"].values,
+        area=measurement.value,
         fixed=after if after < len(hard) else None,
     )
 
@@ -242,9 +242,9 @@ def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
     for measure, array in sorted(shown, key=lambda pair: not pair[1].carries):
         name = array.name
         rows = {
-            reader: _along_steps(readings[measure], name, n)
-            for reader, readings in by_reader.items()
-            if measure in readings and name in readings[measure].results
+            reader: _along_steps(measurements[measure], name, n)
+            for reader, measurements in by_reader.items()
+            if measure in measurements and name in measurements[measure].results
         }
         if not rows:
             continue
@@ -269,15 +269,15 @@ def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
 
 def _unit(by_reader: ByReader, measure: str, name: str) -> str:
     return next(
-        readings[measure].results[name].unit
-        for readings in by_reader.values()
-        if measure in readings and name in readings[measure].results
+        measurements[measure].results[name].unit
+        for measurements in by_reader.values()
+        if measure in measurements and name in measurements[measure].results
     )
 
 
-def _along_steps(reading: Reading, name: str, n: int) -> np.ndarray:
+def _along_steps(measurement: Measurement, name: str, n: int) -> np.ndarray:
     """One value per step: a curve by its rises, layers x steps at the first layer's input."""
-    result = reading.results[name]
+    result = measurement.results[name]
     if result.axes == ("after",):
         return np.diff(result.values)
     if result.axes == ("step",):
@@ -293,9 +293,9 @@ def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
     for measure, array in pictures:
         name = array.name
         found = {
-            reader: readings[measure].results[name]
-            for reader, readings in by_reader.items()
-            if measure in readings and name in readings[measure].results
+            reader: measurements[measure].results[name]
+            for reader, measurements in by_reader.items()
+            if measure in measurements and name in measurements[measure].results
         }
         if not found:
             continue
@@ -315,15 +315,15 @@ def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
     return tuple(made)
 
 
-def _facts(readings: Mapping[str, Reading]) -> tuple[tuple[str, float, str], ...]:
+def _facts(measurements: Mapping[str, Measurement]) -> tuple[tuple[str, float, str], ...]:
     return tuple(
-        (MEASURES[name].card.title, readings[name].value, MEASURES[name].card.unit)
+        (MEASURES[name].card.title, measurements[name].value, MEASURES[name].card.unit)
         for name in MEASURES
-        if name in readings and name != "gates"
+        if name in measurements and name != "gates"
     )
 
 
-def _answers(gates: Reading | None) -> tuple[tuple[str, str], ...]:
+def _answers(gates: Measurement | None) -> tuple[tuple[str, str], ...]:
     notes = {} if gates is None else gates.notes
     return tuple(
         (what, notes[key] or "none read")

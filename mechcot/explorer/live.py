@@ -7,8 +7,8 @@ from mechcot.compare.patch_maps import Patched, patch_map
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
-from mechcot.explore.build import explorer
-from mechcot.explore.feature_tracks import strips
+from mechcot.explorer.build import explorer
+from mechcot.explorer.feature_tracks import feature_tracks
 from mechcot.measures.registry import MEASURES, STANDARD
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
@@ -40,7 +40,7 @@ def look(
         max_tokens: Longest completion.
         seed: Seed of writing and of the measures' choices.
         dictionary: Shows some of its features along the tokens; None: no features.
-        features: Numbers of its features; None: chosen, see `mechcot.explore.feature_tracks`.
+        features: Numbers of its features; None: chosen, see `mechcot.explorer.feature_tracks`.
 
     Raises:
         UserError: No trace could be read, or the dictionary does not fit the models.
@@ -93,7 +93,7 @@ def look_at(
         source="read in this session",
         strips=None
         if dictionary is None
-        else strips(dictionary, readers, traces, features=features),
+        else feature_tracks(dictionary, readers, traces, features=features),
     )
 
 

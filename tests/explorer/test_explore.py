@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.core.measurement import Reading
+from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import Curve, LayerSteps, StepMatrix, StepVector
 from mechcot.core.store import write_json, write_traces
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
-from mechcot.explore.build import explore, explorer
+from mechcot.explorer.build import explore, explorer
 
 WORDS = ("a ", "bb ", "ccc ", "end")
 
@@ -33,8 +33,8 @@ def trace() -> Trace:
     return Trace("p/one", problem, "one", "q", "".join(WORDS), tuple(range(8)), 4, steps, Answer("7", "word"))  # fmt: skip
 
 
-def reading(measure: str, results=(), *, reader="one", trace="p/one", **more) -> Reading:
-    return Reading(measure=measure, trace=trace, item="p", author="one", reader=reader, value=0.5,
+def measurement(measure: str, results=(), *, reader="one", trace="p/one", **more) -> Measurement:
+    return Measurement(measure=measure, trace=trace, item="p", author="one", reader=reader, value=0.5,
                    results={r.name: r for r in results}, **more)  # fmt: skip
 
 
@@ -45,12 +45,12 @@ def array(kind, name, values, *, measure="m", reader="one", labels=None):
 
 def hidden(values, reader="one"):
     found = array(StepVector, "answer", values, reader=reader)
-    return reading("suppression", [found], reader=reader, scalars={"null_random": 0.01})
+    return measurement("suppression", [found], reader=reader, scalars={"null_random": 0.01})
 
 
 def patched(values, steps=(0.0, 2.0), reader="one"):
     found = array(LayerSteps, "answer", values, reader=reader, labels={"step": steps})
-    return reading("step_patching", [found], reader=reader)
+    return measurement("step_patching", [found], reader=reader)
 
 
 def only(found):
@@ -72,7 +72,7 @@ def test_the_first_intervention_that_reaches_its_bound_names_the_step(trace):
 
 
 def test_the_first_numbers_shown_have_a_value_for_every_step(trace):
-    stated = reading("adding_mistakes", [array(StepVector, "kept", [np.nan, 0.6, 0.05])])
+    stated = measurement("adding_mistakes", [array(StepVector, "kept", [np.nan, 0.6, 0.05])])
     view = only(explorer([trace], [hidden([0.0, 0.02, 0.07]), stated], readers=["one"]))
     assert view.carrier == {"one": 1}
     assert view.lead == view.values[0].key == "strongest"
@@ -83,7 +83,7 @@ def test_the_first_numbers_shown_have_a_value_for_every_step(trace):
 
 
 def test_what_a_step_says_names_it_before_where_it_stands(trace):
-    stated = reading("adding_mistakes", [array(StepVector, "kept", [np.nan, 0.9, 0.2])])
+    stated = measurement("adding_mistakes", [array(StepVector, "kept", [np.nan, 0.9, 0.2])])
     view = only(explorer([trace], [hidden([0.0, 0.0, 0.98]), stated], readers=["one"]))
     assert view.carrier == {"one": 1}
     assert view.sentences["one"] == (
@@ -94,7 +94,7 @@ def test_what_a_step_says_names_it_before_where_it_stands(trace):
 
 def test_a_weak_misstatement_gives_way_to_hiding_a_step_that_none_was_stated_in(trace):
     def named(stated, hide):
-        wrong = reading("adding_mistakes", [array(StepVector, "kept", stated)])
+        wrong = measurement("adding_mistakes", [array(StepVector, "kept", stated)])
         return only(explorer([trace], [hidden(hide), wrong], readers=["one"])).carrier["one"]
 
     assert named([0.0, 0.2, np.nan], [0.0, 0.0, 0.7]) == 2
@@ -112,7 +112,7 @@ def test_no_step_is_named_below_the_bounds(trace):
         "No step carries the answer: hidden from attention, largest 0.09 at step 2 (bound 0.1); "
         "state changed (answer), largest 0.10 at step 1 (bound 0.15)."
     )
-    none = only(explorer([trace], [reading("filler")], readers=["one"]))
+    none = only(explorer([trace], [measurement("filler")], readers=["one"]))
     assert none.sentences["one"] == (
         "No intervention on steps was read on this chain, so no step can be named; those are read on the chains that are compared."
     )
@@ -121,7 +121,9 @@ def test_no_step_is_named_below_the_bounds(trace):
 def test_the_answer_is_fixed_where_it_stays(trace):
     def line(hard):
         curves = [array(Curve, "soft", [0.1, 0.2, 0.3, 0.9]), array(Curve, "hard", hard)]
-        return only(explorer([trace], [reading("early_answering", curves)], readers=["one"])).lines
+        return only(
+            explorer([trace], [measurement("early_answering", curves)], readers=["one"])
+        ).lines
 
     assert line([1, 0, 1, 1])["one"].fixed == 2
     assert line([1, 1, 1, 1])["one"].fixed == 0
@@ -132,8 +134,8 @@ def test_the_answer_is_fixed_where_it_stays(trace):
 
 def test_values_stand_at_their_steps_and_readers(trace):
     matrix = array(StepMatrix, "kl", np.full((3, 3), 0.5))
-    two = reading("suppression", [array(StepVector, "answer", [0, 0, 0.7], reader="two")], reader="two")  # fmt: skip
-    one = reading("suppression", [array(StepVector, "answer", [0.3, 0, 0]), matrix])
+    two = measurement("suppression", [array(StepVector, "answer", [0, 0, 0.7], reader="two")], reader="two")  # fmt: skip
+    one = measurement("suppression", [array(StepVector, "answer", [0.3, 0, 0]), matrix])
     view = only(explorer([trace], [one, two, patched([[0.2, 0.6]])], readers=["one", "two"]))
     by_key = {values.key: values for values in view.values}
     np.testing.assert_array_equal(by_key["suppression/answer"].by_reader["two"], [0, 0, 0.7])
@@ -145,8 +147,8 @@ def test_values_stand_at_their_steps_and_readers(trace):
 
 
 def test_other_readers_and_traces_are_passed_over_and_nothing_is_an_error(trace):
-    strange = [hidden([1, 1, 1], reader="three"), reading("filler", trace="other")]
-    with pytest.raises(UserError, match="no reading of these 1 traces by one; run `mechcot compare`"):  # fmt: skip
+    strange = [hidden([1, 1, 1], reader="three"), measurement("filler", trace="other")]
+    with pytest.raises(UserError, match="no measurement of these 1 traces by one; run `mechcot compare`"):  # fmt: skip
         explorer([trace], strange, readers=["one"])
 
 

@@ -27,7 +27,7 @@ MOST = 8
 Chosen = Sequence[tuple[int, str]]
 
 
-def strips(
+def feature_tracks(
     dictionary: Dictionary,
     readers: Sequence[Reasoner],
     traces: Sequence[Trace],
@@ -118,7 +118,7 @@ def strips_of_run(
             raise UserError(msg)
         preflight(reader, rendered(reader, traces))
         readers.append(reader)
-    return strips(found, readers, traces, features=features, read_by=read_by)
+    return feature_tracks(found, readers, traces, features=features, read_by=read_by)
 
 
 def _named(dictionary: Dictionary, features: Sequence[int]) -> Chosen:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.explore.live import look, patch_maps
+from mechcot.explorer.live import look, patch_maps
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.ground_truth import graph
 from mechcot.organisms.problems import problems
@@ -21,7 +21,7 @@ def test_the_named_step_feeds_the_answer_before_and_none_does_after():
     for item in found.data.items:
         chain = [step.text for step in item.steps[: item.n_chain]]
         assert item.author == "base"
-        assert item.carrier["base"] in graph(item.question, chain, reading="kept").answer
+        assert item.carrier["base"] in graph(item.question, chain, measurement="kept").answer
         assert item.carrier["bypass"] is None
 
 

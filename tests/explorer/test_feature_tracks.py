@@ -9,7 +9,7 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind
-from mechcot.explore.feature_tracks import strips
+from mechcot.explorer.feature_tracks import feature_tracks
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.exact import with_exact_kinds
@@ -50,7 +50,7 @@ def plain(reader, dictionary, trace):
 
 def test_every_chain_token_has_the_activation_of_its_own_state(readers, traces):
     dictionary = dictionary_of(readers[0])
-    found = strips(dictionary, readers, traces, features=(7, 2))
+    found = feature_tracks(dictionary, readers, traces, features=(7, 2))
     assert set(found) == {trace.id for trace in traces}
     for trace in traces:
         strip = found[trace.id]
@@ -64,7 +64,7 @@ def test_every_chain_token_has_the_activation_of_its_own_state(readers, traces):
 
 def test_without_names_each_kind_has_its_most_selective_feature(readers, traces):
     dictionary = dictionary_of(readers[0])
-    names = dict(zip(*(getattr(next(iter(strips(dictionary, readers[:1], traces).values())), k) for k in ("names", "notes")), strict=True))  # fmt: skip
+    names = dict(zip(*(getattr(next(iter(feature_tracks(dictionary, readers[:1], traces).values())), k) for k in ("names", "notes")), strict=True))  # fmt: skip
     means, kinds = [], []
     for trace in traces:
         row, start = plain(readers[0], dictionary, trace), trace.prompt_length
@@ -87,22 +87,24 @@ def test_where_no_kind_is_known_the_features_that_vary_are_shown(readers, traces
     unknown = [
         replace(t, steps=tuple(replace(s, kind=StepKind.OTHER) for s in t.steps)) for t in traces
     ]
-    strip = next(iter(strips(dictionary_of(readers[0]), readers[:1], unknown).values()))
+    strip = next(iter(feature_tracks(dictionary_of(readers[0]), readers[:1], unknown).values()))
     assert len(strip.names) == 8 and set(strip.notes) == {"varies most between steps"}
 
 
 def test_a_reader_that_did_not_read_a_trace_has_no_row_in_it(readers, traces):
     read_by = {traces[0].id: {readers[0].name}, traces[1].id: {r.name for r in readers}}
-    found = strips(dictionary_of(readers[0]), readers, traces, features=(1,), read_by=read_by)
+    found = feature_tracks(
+        dictionary_of(readers[0]), readers, traces, features=(1,), read_by=read_by
+    )
     assert {id: set(strip.by_reader) for id, strip in found.items()} == read_by
 
 
 def test_what_does_not_fit_is_refused(readers, traces):
     dictionary = dictionary_of(readers[0])
     with pytest.raises(UserError, match="random has features 0 to 11, not 12"):
-        strips(dictionary, readers, traces, features=(12,))
+        feature_tracks(dictionary, readers, traces, features=(12,))
     with pytest.raises(UserError, match="no chain to read features on"):
-        strips(dictionary, readers, [])
+        feature_tracks(dictionary, readers, [])
     far = replace(dictionary, site=Site("resid_post", 9))
     with pytest.raises(UserError, match=r"stands at .*resid_post.*, one has 2 blocks"):
-        strips(far, readers, traces)
+        feature_tracks(far, readers, traces)

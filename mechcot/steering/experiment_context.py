@@ -11,7 +11,7 @@ from mechcot.core.store import digest
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.generation.decoding import Sampling
-from mechcot.model.generation.steering_hooks import Hand, Line
+from mechcot.model.generation.steering_hooks import GenerationInterventions, WrittenRow
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
@@ -19,7 +19,7 @@ from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.announced import by_law
 from mechcot.organisms.grammar import END
-from mechcot.steering.conditions import Arm
+from mechcot.steering.conditions import SteeringCondition
 from mechcot.steering.controls import (
     DRAWN,
     control,
@@ -28,21 +28,21 @@ from mechcot.steering.controls import (
     shuffled_kinds,
     shuffled_pairs,
 )
-from mechcot.steering.dose import Dose, Meter, OutOfReach
+from mechcot.steering.dose import Dose, DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Experiment
-from mechcot.steering.extract import Contrast, pair_vectors, span_vectors
+from mechcot.steering.extract import ContrastPair, pair_vectors, span_vectors
 from mechcot.steering.shortest_chain import BareSteps, marker_words
 from mechcot.steering.style_contrasts import questions, style_pairs, styled
 from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_tokens
 from mechcot.steering.vectors import SteeringVector
 from mechcot.text.unread import check_read
 
-PLAIN = Hand(kinds=by_law)
+PLAIN = GenerationInterventions(kinds=by_law)
 AS_VECTOR = ("vector", "vector, bare", "truncation")
 
 
 @dataclass(eq=False)
-class Lab:
+class ExperimentContext:
     """Models, chains and vectors of one experiment, made when they are first asked for."""
 
     experiment: Experiment
@@ -50,7 +50,7 @@ class Lab:
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, experiment: Experiment, *, asking: Asking = AS_FOUND) -> "Lab":
+    def open(cls, experiment: Experiment, *, asking: Asking = AS_FOUND) -> "ExperimentContext":
         """Load the models; vectors of one on another need one width."""
         lab = cls(
             experiment, {name: Reasoner.load(name, asking=asking) for name in experiment.models}
@@ -92,7 +92,7 @@ class Lab:
             lambda: self._extract(source, Site.parse(site), shuffled=shuffled),
         )
 
-    def steered(self, arm: Arm) -> SteeringVector:
+    def steered(self, arm: SteeringCondition) -> SteeringVector:
         """The vector of an arm, its sign or control applied."""
         vector = self.vector(arm.source, arm.site)
         if arm.role in DRAWN:
@@ -101,20 +101,20 @@ class Lab:
             vector = replaced(self._instead(arm), vector, arm.role)
         return vector if arm.sign > 0 else -vector
 
-    def _instead(self, arm: Arm) -> SteeringVector:
+    def _instead(self, arm: SteeringCondition) -> SteeringVector:
         """What a control of other texts or another layer puts in the place of the vector."""
         if arm.role == "shuffled labels":
             return self.vector(arm.source, arm.site, shuffled=True)
         layers = backbone_of(self.models[arm.source].model).n_layers
         return self.vector(arm.source, other_layer(Site.parse(arm.site), layers).name)
 
-    def dose(self, arm: Arm) -> Dose:
+    def dose(self, arm: SteeringCondition) -> Dose:
         """How much of the arm's vector is added."""
         role = "vector" if arm.role in AS_VECTOR else arm.role
         key = (arm.model, arm.source, arm.site, arm.sign, role)
         meter = self._once(
             ("meter", *key),
-            lambda: Meter(
+            lambda: DoseCalibrator(
                 self.models[arm.model],
                 self.chains(arm.model),
                 self.steered(arm),
@@ -125,7 +125,7 @@ class Lab:
         )
         return self._once(("dose", *key, arm.nats), lambda: self._dose(meter, arm))
 
-    def _dose(self, meter: Meter, arm: Arm) -> Dose:
+    def _dose(self, meter: DoseCalibrator, arm: SteeringCondition) -> Dose:
         """The arm's dose; a model's own vector must reach it, all else comes as near as it can, and what was measured is noted.
 
         Raises:
@@ -145,7 +145,7 @@ class Lab:
         reasoner = self.models[model]
         return tuple(tuple(reasoner.continue_ids(p)) for p in penalty.phrases) if penalty else ()
 
-    def hand(self, arm: Arm) -> Hand:
+    def hand(self, arm: SteeringCondition) -> GenerationInterventions:
         """What acts while an arm is written."""
         if arm.role in {"penalty", "matched tokens"}:
             phrases = self.phrases(arm.model)
@@ -157,22 +157,24 @@ class Lab:
                 opening = matched_tokens(
                     phrases, chains, spare=frozenset(marks), seed=int(seed[:8], 16)
                 )
-            return Hand(rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law)
+            return GenerationInterventions(
+                rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law
+            )
         reasoner = self.models[arm.model]
         rules = (self._bare(reasoner, arm.draw),) if arm.role.endswith("bare") else ()
         if arm.role == "bare":
-            return Hand(rules=rules, kinds=by_law)
+            return GenerationInterventions(rules=rules, kinds=by_law)
         vector = self.steered(arm)
         vector.check(reasoner, force=arm.source != arm.model)
         how = self.experiment.apply
         acting = vector.acting(self.dose(arm).gamma, how.where, how=how.how)
-        return Hand((acting,), rules=rules, kinds=by_law)
+        return GenerationInterventions((acting,), rules=rules, kinds=by_law)
 
-    def write(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
+    def write(self, arm: SteeringCondition) -> tuple[list[Trace], list[WrittenRow]]:
         """The texts of an arm, and where it acted."""
         return self._once(("text", arm), lambda: self._written(arm))
 
-    def _written(self, arm: Arm) -> tuple[list[Trace], list[Line]]:
+    def _written(self, arm: SteeringCondition) -> tuple[list[Trace], list[WrittenRow]]:
         if arm.role in {"clean", "truncation"}:
             return self.clean(arm.model), []
         reasoner, limit = self.models[arm.model], self.experiment.max_tokens
@@ -230,13 +232,13 @@ class Lab:
             raise UserError(msg)
         return vector
 
-    def _written_pairs(self, source: str, pairs: Sequence[Contrast]) -> list[Contrast]:
+    def _written_pairs(self, source: str, pairs: Sequence[ContrastPair]) -> list[ContrastPair]:
         """The pairs with the chain that the model writes for each side."""
         sides = [[p.positive for p in pairs], [p.negative for p in pairs]]
         written = [
             self._write(source, [s for s in side if isinstance(s, Problem)]) for side in sides
         ]
-        return [Contrast(*both) for both in zip(*written, strict=True)]
+        return [ContrastPair(*both) for both in zip(*written, strict=True)]
 
     def _once(self, key: Any, make: Any) -> Any:
         if key not in self._kept:
