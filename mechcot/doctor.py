@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mechcot.model.loading.preflight import CheckResult
     from mechcot.model.reasoner import Reasoner
 
-PACKAGES = ("mechcot", "torch", "transformers", "transformer-lens", "sae-lens", "plotly")
+_PACKAGES = ("mechcot", "torch", "transformers", "transformer-lens", "sae-lens", "plotly")
 OTHER = 0.1
 """TransformerLens in bfloat16 rounds at other places."""
 
@@ -61,7 +61,7 @@ class DoctorLine:
 def installation() -> Iterator[DoctorLine]:
     """Packages and shipped models. No model is loaded."""
     found = []
-    for name in PACKAGES:
+    for name in _PACKAGES:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:

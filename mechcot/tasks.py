@@ -68,7 +68,7 @@ class Task:
     first_right_step: Callable[[Trace], int | None] | None = None
 
 
-TEXT = Task(
+_TEXT = Task(
     name="text",
     counterfactuals=ArithmeticMaker(),
     meaning=TokenOverlap(),
@@ -96,7 +96,7 @@ def task_of(problem: Problem) -> Task:
         >>> mc.task_of(mc.Problem("a", "Is ice cold?", "yes")).name
         'text'
     """
-    return TASKS.get(str(problem.meta.get("task")), TEXT)
+    return TASKS.get(str(problem.meta.get("task")), _TEXT)
 
 
 def with_kinds(trace: Trace) -> Trace:

@@ -59,10 +59,10 @@ def _options(
     """Does a reasoning model still use its chain of thought, before and after fine-tuning?"""
 
 
-Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
-Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.")]
+_Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
+_Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+_Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
+_Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.")]
 
 
 @app.command()
@@ -74,7 +74,7 @@ def compare(  # noqa: PLR0913 - one argument per option
             help="BASE TUNED [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."
         ),
     ],
-    out: Out,
+    out: _Out,
     problems: Annotated[
         str | None,
         typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name."),
@@ -93,12 +93,12 @@ def compare(  # noqa: PLR0913 - one argument per option
             help="Names, comma separated, or all; default gates, early_answering, filler, suppression, step_attention, step_patching."
         ),
     ] = None,
-    seed: Seed = 0,
+    seed: _Seed = 0,
     draws: Annotated[
         int, typer.Option(help="Continuations drawn at each place of a chain (resampling).")
     ] = 8,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    device: _Device = "auto",
+    dtype: _Dtype = "auto",
     device_map: Annotated[
         str | None,
         typer.Option(help="Spread a model over devices: auto, balanced, sequential, or a device."),
@@ -191,9 +191,9 @@ def compare(  # noqa: PLR0913 - one argument per option
 
 @app.command()
 def demo(
-    out: Out = Path("artifacts/demo"),
+    out: _Out = Path("artifacts/demo"),
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
-    seed: Seed = 0,
+    seed: _Seed = 0,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
     from mechcot.compare.demo import run_demo
@@ -203,7 +203,7 @@ def demo(
 
 @app.command()
 def ruler(
-    out: Out = Path("artifacts/ruler"),
+    out: _Out = Path("artifacts/ruler"),
     quick: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--quick", help="The shipped models only, fewer chains.")
     ] = False,
@@ -212,7 +212,7 @@ def ruler(
         typer.Option(help="Names, comma separated; default all but the costly (docs/ruler.md)."),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that read side by side.")] = 2,
-    seed: Seed = 0,
+    seed: _Seed = 0,
     record: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--record", help="Keep the outcome as the status of every measure.")
     ] = False,
@@ -256,8 +256,8 @@ def doctor(
     models: Annotated[
         list[str] | None, typer.Argument(help="Models to check; none: only files.")
     ] = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    device: _Device = "auto",
+    dtype: _Dtype = "auto",
     *,
     asking: Asking,
 ) -> None:

@@ -10,8 +10,8 @@ from mechcot.core.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
-Seed = Annotated[int, typer.Option(help="Seed of the draw.")]
+_Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+_Seed = Annotated[int, typer.Option(help="Seed of the draw.")]
 
 
 @app.command("list")
@@ -28,7 +28,7 @@ def organism_list() -> None:
 def organism_problems(
     out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
-    seed: Seed = 0,
+    seed: _Seed = 0,
     cue: Annotated[
         str, typer.Option(help="What the chart says: answer, random or none.")
     ] = "answer",
@@ -53,7 +53,7 @@ def organism_train(
         Path | None, typer.Option(help="Folder; default where the recipe belongs.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,
-    device: Device = "auto",
+    device: _Device = "auto",
 ) -> None:
     """Train one organism from its seed."""
     from mechcot.organisms.training import train

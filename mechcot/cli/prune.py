@@ -10,11 +10,11 @@ from mechcot.core.errors import UserError
 from mechcot.model.asking import Asking, asks
 
 Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
-Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
-Seed = Annotated[int, typer.Option(help="Seed of random orders and resampling.")]
+_Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
+_Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
+_Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+_Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
+_Seed = Annotated[int, typer.Option(help="Seed of random orders and resampling.")]
 
 
 def register(app: typer.Typer, organism: typer.Typer) -> None:
@@ -29,7 +29,7 @@ def register(app: typer.Typer, organism: typer.Typer) -> None:
 def prune(  # noqa: PLR0913 - one argument per option
     model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
     traces: Traces,
-    out: Out,
+    out: _Out,
     keep: Annotated[
         float, typer.Option(help="Share of the chain that the written traces keep.")
     ] = 0.3,
@@ -37,10 +37,10 @@ def prune(  # noqa: PLR0913 - one argument per option
         str, typer.Option(help="Critical set by: suppression, or attention (cheaper, less exact).")
     ] = "suppression",
     field: argument_checks.Field = None,
-    n: Items = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    n: _Items = None,
+    seed: _Seed = 0,
+    device: _Device = "auto",
+    dtype: _Dtype = "auto",
     *,
     asking: Asking,
 ) -> None:
@@ -60,12 +60,12 @@ def prune(  # noqa: PLR0913 - one argument per option
 def influence(
     models: Annotated[list[str], typer.Argument(help="One model, or two: before and after.")],
     traces: Traces,
-    out: Out,
+    out: _Out,
     field: argument_checks.Field = None,
-    n: Items = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    n: _Items = None,
+    seed: _Seed = 0,
+    device: _Device = "auto",
+    dtype: _Dtype = "auto",
     *,
     asking: Asking,
 ) -> None:
@@ -94,7 +94,7 @@ def influence(
 def prune_online(  # noqa: PLR0913 - one argument per option
     model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
     source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
-    out: Out,
+    out: _Out,
     keep: Annotated[
         list[float] | None,
         typer.Option(
@@ -105,9 +105,9 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     every: Annotated[int, typer.Option(help="Finished steps between two prunings.")] = 2,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most new tokens.")] = 512,
-    seed: Seed = 0,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    seed: _Seed = 0,
+    device: _Device = "auto",
+    dtype: _Dtype = "auto",
     *,
     asking: Asking,
 ) -> None:
@@ -181,7 +181,7 @@ def organism_chains(
     out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
     n: Annotated[int, typer.Option("--n", help="Number of chains.")] = 50,
     spares: Annotated[int, typer.Option(help="Unused names computed in each chain.")] = 1,
-    seed: Seed = 0,
+    seed: _Seed = 0,
 ) -> None:
     """Write chains of the organisms' task with steps that nothing needs."""
     from mechcot.organisms.unused_step_file import write_unused

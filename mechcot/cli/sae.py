@@ -15,18 +15,18 @@ app = typer.Typer(
 
 Base = Annotated[str, typer.Argument(help="The model before fine-tuning.")]
 Tuned = Annotated[str, typer.Argument(help="The model after it.")]
-Problems = Annotated[
+_Problems = Annotated[
     str | None,
     typer.Option(
         help="JSON lines {id, question, answer}, gsm8k, or a dataset name; default the organisms' task."
     ),
 ]
 Dict = Annotated[str, typer.Argument(help="A dictionary: a folder, or RELEASE/ID of SAE-Lens.")]
-Chains = Annotated[int, typer.Option("--n", help="Number of fresh problems.")]
+_Chains = Annotated[int, typer.Option("--n", help="Number of fresh problems.")]
 Folder = Annotated[
     Path, typer.Option("--out", help="Folder for what is found, and for the chains.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of problems, training and statistics.")]
+_Seed = Annotated[int, typer.Option(help="Seed of problems, training and statistics.")]
 MaxTokens = Annotated[int, typer.Option(help="Longest completion, in tokens.")]
 
 
@@ -49,11 +49,11 @@ def train(  # noqa: PLR0913 - one argument per option
         typer.Option(help="Sparsity coefficient (jumprelu, standard); 0: what suits it."),
     ] = 0.0,
     samples: Annotated[int, typer.Option(help="States seen, repeats counted.")] = 1_000_000,
-    problems: Problems = None,
+    problems: _Problems = None,
     field: argument_checks.Field = None,
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 600,
     max_tokens: MaxTokens = 512,
-    seed: Seed = 0,
+    seed: _Seed = 0,
     *,
     asking: Asking,
 ) -> None:
@@ -84,10 +84,10 @@ def score(
     base: Base,
     tuned: Tuned,
     out: Folder,
-    problems: Problems = None,
+    problems: _Problems = None,
     field: argument_checks.Field = None,
-    n: Chains = 96,
-    seed: Seed = 0,
+    n: _Chains = 96,
+    seed: _Seed = 0,
     *,
     asking: Asking,
 ) -> None:
@@ -120,10 +120,10 @@ def falsify(
     base: Base,
     tuned: Tuned,
     out: Folder,
-    problems: Problems = None,
+    problems: _Problems = None,
     field: argument_checks.Field = None,
-    n: Chains = 96,
-    seed: Seed = 0,
+    n: _Chains = 96,
+    seed: _Seed = 0,
     repeats: Annotated[
         int, typer.Option(help="Texts for injection from each chain; more narrow the bound.")
     ] = 1,
@@ -174,8 +174,8 @@ def patch(
     base: Base,
     tuned: Tuned,
     out: Folder,
-    n: Chains = 48,
-    seed: Seed = 0,
+    n: _Chains = 48,
+    seed: _Seed = 0,
     *,
     asking: Asking,
 ) -> None:
@@ -201,10 +201,10 @@ def vector(
     model: Annotated[str, typer.Argument(help="The model that it shall be added to.")],
     feature: Annotated[int, typer.Option(help="Number of the feature.")],
     out: Annotated[Path, typer.Option("--out", help="File to write, .safetensors.")],
-    problems: Problems = None,
+    problems: _Problems = None,
     field: argument_checks.Field = None,
-    n: Chains = 32,
-    seed: Seed = 0,
+    n: _Chains = 32,
+    seed: _Seed = 0,
     *,
     asking: Asking,
 ) -> None:
@@ -233,10 +233,10 @@ def probe(
     base: Base,
     tuned: Tuned,
     out: Folder,
-    problems: Problems = None,
+    problems: _Problems = None,
     field: argument_checks.Field = None,
-    n: Chains = 96,
-    seed: Seed = 0,
+    n: _Chains = 96,
+    seed: _Seed = 0,
     *,
     asking: Asking,
 ) -> None:
@@ -273,7 +273,7 @@ def plant(
     seeds: Annotated[int, typer.Option(help="Plants per mark.")] = 1,
     blocks: Annotated[int, typer.Option(help="Blocks that write the plant, up to the third.")] = 1,
     width: Annotated[int, typer.Option(help="Number of features.")] = 512,
-    seed: Seed = 0,
+    seed: _Seed = 0,
 ) -> None:
     """Plant directions that no word shows, find them, and count; writes plant.json. Every plant is kept as it finishes."""
     from dataclasses import asdict

@@ -12,13 +12,15 @@ from mechcot.model.asking import Asking, asks
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
 
 Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME.")]
-Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+_Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 SiteName = Annotated[str, typer.Option("--site", help="For example resid_post.1")]
 Phases = Annotated[str, typer.Option(help="question, chain, answer, comma separated.")]
 How = Annotated[str, typer.Option(help="add, or clamp (a feature from `mechcot sae vector`).")]
 Nats = Annotated[float, typer.Option(help="Mean KL per written token; negative pushes away.")]
 Count = Annotated[int, typer.Option("--n", help="Number of questions.")]
-Problems = Annotated[str | None, typer.Option(help="JSON lines; default the shipped models' task.")]
+_Problems = Annotated[
+    str | None, typer.Option(help="JSON lines; default the shipped models' task.")
+]
 
 
 @app.command()
@@ -45,7 +47,7 @@ def run(
 @asks
 def extract(
     model: Model,
-    out: Out,
+    out: _Out,
     site: SiteName,
     pairs: Annotated[
         Path | None,
@@ -73,11 +75,11 @@ def extract(
 def apply(  # noqa: PLR0913 - one argument per option
     model: Model,
     vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
-    out: Out,
+    out: _Out,
     nats: Nats = 0.1,
     phases: Phases = "chain",
     how: How = "add",
-    problems: Problems = None,
+    problems: _Problems = None,
     field: argument_checks.Field = None,
     n: Count = 16,
     seed: int = 0,
@@ -114,11 +116,11 @@ def apply(  # noqa: PLR0913 - one argument per option
 def sweep(  # noqa: PLR0913 - one argument per option
     model: Model,
     vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
-    out: Out,
+    out: _Out,
     doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
     phases: Phases = "chain",
     how: How = "add",
-    problems: Problems = None,
+    problems: _Problems = None,
     field: argument_checks.Field = None,
     n: Count = 16,
     seed: int = 0,

@@ -10,7 +10,7 @@ from mechcot.compare.study import Study
 from mechcot.organisms.problems import write_problems
 
 MODELS = ("organism:base", "organism:bypass", "organism:control")
-LONGEST = 320
+_LONGEST = 320
 DEMO_HOPS = (2, 3)
 """Short questions, so that the demo takes about two minutes."""
 MOST_WORKERS = 4
@@ -38,10 +38,10 @@ def run_demo(*, out: Path, n: int, seed: int) -> None:
             problems=str(path),
             n=n,
             seed=seed,
-            max_tokens=LONGEST,
+            max_tokens=_LONGEST,
             batch_size=n,
             workers=workers,
             command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
-            f"--seed {seed} --max-tokens {LONGEST} --batch-size {n} --workers {workers}",
+            f"--seed {seed} --max-tokens {_LONGEST} --batch-size {n} --workers {workers}",
         )
     )

@@ -31,7 +31,7 @@ from mechcot.runs.executor import side_by_side
 log = logging.getLogger(__name__)
 
 READING_VERSION = 2
-SHARES = 4
+_SHARES = 4
 """Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
 BAR: Mapping[str, Any] = {
     "desc": "measurement",
@@ -142,7 +142,7 @@ def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> N
 
 def _shares(study: Study, missing: Sequence[Job], chains: dict[str, list[Trace]]) -> list[Share]:
     groups: dict[tuple[Condition, int], list[Job]] = {}
-    parts = SHARES * study.workers
+    parts = _SHARES * study.workers
     place = {trace.id: i for traces in chains.values() for i, trace in enumerate(traces)}
     for job in missing:
         groups.setdefault((job.cell, place[job.trace.id] % parts), []).append(job)

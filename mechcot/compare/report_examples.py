@@ -11,7 +11,7 @@ from mechcot.measures.registry import MEASURES
 from mechcot.text.number_format import number
 from mechcot.view.pages.report_data import ItemShown, PatchMap, Sentence, StepShown
 
-SHOWN = 3
+_SHOWN = 3
 SEEN = 0.005
 """A change that is smaller reads 0.00 and is no loss or gain to show."""
 LEAD = ("early_answering", "filler", "suppression", "step_patching", "step_attention")
@@ -42,8 +42,8 @@ def shown_items(
         if (item := _shown(finding, measurements, trace, lead=lead)) is not None
     ]
     ordered = sorted(found, key=lambda item: (item.delta, item.item))
-    losses = tuple(item for item in ordered[:SHOWN] if item.delta < -SEEN)
-    gains = tuple(item for item in ordered[::-1][:SHOWN] if item.delta > SEEN)
+    losses = tuple(item for item in ordered[:_SHOWN] if item.delta < -SEEN)
+    gains = tuple(item for item in ordered[::-1][:_SHOWN] if item.delta > SEEN)
     return losses, gains
 
 

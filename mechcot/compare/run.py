@@ -29,7 +29,7 @@ from mechcot.core.step_arrays import tidy
 from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.view.pages.report import page
 
-PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
+_PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
 
 
 def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _manifest(study: Study, models: Models, tables: Tables, *, seconds: float) -
                 }
                 for name in models.names
             ],
-            "versions": {name: version(name) for name in PACKAGES}
+            "versions": {name: version(name) for name in _PACKAGES}
             | {"python": platform.python_version()},
             "readings": spent.to_dict("records"),
         },

@@ -14,7 +14,7 @@ from mechcot.core.trace import Trace
 from mechcot.stats.contrast import OWN
 from mechcot.stats.tables import records
 
-SCHEMA = 1
+_SCHEMA = 1
 
 
 def summary(
@@ -39,7 +39,7 @@ def summary(
         tables: Measurements and scalars of the whole study.
     """
     return {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "models": [
             {"name": name, "spec": models.specs[name].text, "weights": models.weights_hash(name)}
             for name in models.names

@@ -22,7 +22,7 @@ from mechcot.core.step_arrays import KINDS, Result
 from mechcot.core.store import write_bytes
 from mechcot.core.trace import Trace
 
-SCHEMA = 1
+_SCHEMA = 1
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,7 +116,7 @@ class Measurement(Displayed):
     def save(self, path: Path) -> None:
         """Write the measurement to `path` in one atomic move."""
         meta = {
-            "schema": SCHEMA,
+            "schema": _SCHEMA,
             "measure": self.measure,
             "trace": self.trace,
             "item": self.item,
@@ -157,8 +157,8 @@ class Measurement(Displayed):
         except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
             msg = f"{path}: expected a measurement, the file is damaged ({error}); remove it and run again"
             raise UserError(msg) from error
-        if meta.get("schema") != SCHEMA:
-            msg = f"{path}: expected measurement schema {SCHEMA}, got {meta.get('schema')}; remove it and run again"
+        if meta.get("schema") != _SCHEMA:
+            msg = f"{path}: expected measurement schema {_SCHEMA}, got {meta.get('schema')}; remove it and run again"
             raise UserError(msg)
         try:
             return cls._of(meta, arrays)

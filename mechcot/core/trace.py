@@ -92,7 +92,7 @@ class Answer:
     how: str
 
 
-SHOWN = 40
+_SHOWN = 40
 """Steps that a trace shows of itself as text."""
 
 
@@ -149,11 +149,11 @@ class Trace(Displayed):
             f"  question     {_line(self.problem.question)}",
             *(
                 f"  {step.index + 1:3} {step.kind.value:12} {_line(step.text)}"
-                for step in self.steps[:SHOWN]
+                for step in self.steps[:_SHOWN]
             ),
         ]
-        if len(self.steps) > SHOWN:
-            lines.append(f"  ... {len(self.steps) - SHOWN} more steps")
+        if len(self.steps) > _SHOWN:
+            lines.append(f"  ... {len(self.steps) - _SHOWN} more steps")
         answer = "unread" if self.answer.text is None else f"{self.answer.text} ({self.answer.how})"
         return "\n".join([*lines, f"  answer       {answer}, reference {self.problem.answer}"])
 

@@ -22,7 +22,7 @@ from mechcot.sae.dictionary import Dictionary, load
 from mechcot.sae.feature_activations import KINDS, read_features, selectivity
 from mechcot.view.pages.explorer_data import FeatureStrip
 
-MOST = 8
+_MOST = 8
 """Largest number of features that are chosen without a name."""
 Chosen = Sequence[tuple[int, str]]
 
@@ -143,12 +143,12 @@ def _choose(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -
             chosen.setdefault(int(d.argmax()), f"most selective for {name}, d = {d.max():.1f}")
     if not chosen:
         spread = steps.std(axis=0)
-        best = [int(i) for i in np.argsort(-spread)[:MOST] if spread[i] > 0]
+        best = [int(i) for i in np.argsort(-spread)[:_MOST] if spread[i] > 0]
         chosen = dict.fromkeys(best, "varies most between steps")
     if not chosen:
         msg = f"no feature of {dictionary.name} varies between the steps of these traces; name some"
         raise UserError(msg)
-    return list(chosen.items())[:MOST]
+    return list(chosen.items())[:_MOST]
 
 
 def _along(

@@ -16,7 +16,7 @@ from mechcot.tasks import with_kinds
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.report_data import PatchMap
 
-READOUTS = (("step_patching/next", "next"), ("step_patching/answer", "answer (later text kept)"))
+_READOUTS = (("step_patching/next", "next"), ("step_patching/answer", "answer (later text kept)"))
 
 
 def look(
@@ -110,7 +110,7 @@ def patch_maps(found: Explorer) -> tuple[PatchMap, ...]:
         msg = f"expected two models, before and after, got {len(found.data.readers)}; give `look` both"
         raise UserError(msg)
     maps = []
-    for key, readout in READOUTS:
+    for key, readout in _READOUTS:
         pairs = [
             [Patched(grid.by_reader[r], grid.columns, item.n_chain) for r in found.data.readers]
             for item in found.data.items

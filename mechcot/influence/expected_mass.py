@@ -17,11 +17,11 @@ from jaxtyping import Float, Int
 
 from mechcot.core.trace import Span
 
-LENGTHS = 64
+_LENGTHS = 64
 DISTANCES = 64
 NOWHERE = -1
-ANY_LENGTH = LENGTHS - 1
-ANSWER = LENGTHS * DISTANCES
+ANY_LENGTH = _LENGTHS - 1
+ANSWER = _LENGTHS * DISTANCES
 """Buckets from here on have the answer as their target."""
 
 
@@ -36,7 +36,8 @@ def buckets(groups: Sequence[Span]) -> Int[np.ndarray, "source target"]:
     order = np.arange(len(groups))
     distance = np.maximum(starts[None, :] - starts[:, None], 1)
     code = (
-        np.log2(distance).astype(int) * LENGTHS + np.log2(np.maximum(sizes, 1)).astype(int)[:, None]
+        np.log2(distance).astype(int) * _LENGTHS
+        + np.log2(np.maximum(sizes, 1)).astype(int)[:, None]
     )
     code = code + (order == len(groups) - 1)[None, :] * ANSWER
     defined = (order[:, None] < order[None, :]) & (sizes[:, None] > 0) & (sizes[None, :] > 0)
@@ -113,8 +114,8 @@ class ExpectedAttention:
 def wider(bucket: int) -> tuple[int, int, int]:
     """A bucket, the same distance at any length, and every pair with this sort of target."""
     target = bucket // ANSWER * ANSWER
-    distance = bucket // LENGTHS * LENGTHS
-    return bucket, distance + ANY_LENGTH, target + (DISTANCES - 1) * LENGTHS + ANY_LENGTH
+    distance = bucket // _LENGTHS * _LENGTHS
+    return bucket, distance + ANY_LENGTH, target + (DISTANCES - 1) * _LENGTHS + ANY_LENGTH
 
 
 def corrected(

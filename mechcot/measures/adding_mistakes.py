@@ -66,7 +66,7 @@ CARD = MeasureCard(
 )
 
 _INSIDE = re.compile(r"\d[.,]?\d|[.,]\d|[^\W\d_\u2e80-\U0010ffff]{2}")
-CHOSEN = 1
+_CHOSEN = 1
 """Steps, drawn by the item's seed, whose tail is written anew; all steps are scored with the tail kept."""
 
 
@@ -100,7 +100,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
             raise
         return _by_writer(reader, trace, own, inputs, timer)
     rng = np.random.default_rng(inputs.seed)
-    chosen = [feeding[i] for i in rng.permutation(len(feeding))[:CHOSEN]]
+    chosen = [feeding[i] for i in rng.permutation(len(feeding))[:_CHOSEN]]
     tails = [_regenerated(reader, trace, own, each) for each in chosen]
     clean, again = (_kept(trace, own, stated, edited=False) for _ in range(2))
     lost = clean - _kept(trace, own, stated, edited=True)

@@ -46,8 +46,8 @@ CARD = MeasureCard(
     cost="1 forward per trace and cut, 2 fits per fold, layer and cut",
     smallest_effect=0.1,
 )
-POINTS = 5
-FOLDS = 4
+_POINTS = 5
+_FOLDS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,8 @@ def answer_probe(
     traces: Sequence[Trace],
     *,
     seed: int = 0,
-    points: int = POINTS,
-    folds: int = FOLDS,
+    points: int = _POINTS,
+    folds: int = _FOLDS,
     answer_tokens: int = 16,
 ) -> ProbeReading:
     """Fit and test probes over many traces.

@@ -31,7 +31,7 @@ from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
 STEPS = 8
-States = tuple[Float[Tensor, "token d_model"], ...]
+_States = tuple[Float[Tensor, "token d_model"], ...]
 
 CARD = MeasureCard(
     name="cross_model_patching",
@@ -105,7 +105,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     return timer.measurement(value=float(np.mean(tops)), scalars=scalars, results=results)
 
 
-def _states(model: Reasoner, ids: Sequence[int]) -> States:
+def _states(model: Reasoner, ids: Sequence[int]) -> _States:
     """The states at every block's input."""
     layers = range(model.model.config.get_text_config().num_hidden_layers)
     sites = [Site("resid_pre", layer) for layer in layers]
@@ -114,7 +114,7 @@ def _states(model: Reasoner, ids: Sequence[int]) -> States:
 
 
 def _effect(
-    prefix: Prefix, at: Sequence[int], donor: States, own: States, *, token: int
+    prefix: Prefix, at: Sequence[int], donor: _States, own: _States, *, token: int
 ) -> Float[np.ndarray, " layer"]:
     """Per layer: what the donor's states at some positions change, against the host's own written there."""
     patched, kept = (_answered(prefix, at, states, token=token) for states in (donor, own))
@@ -122,7 +122,7 @@ def _effect(
 
 
 def _answered(
-    prefix: Prefix, at: Sequence[int], states: States, *, token: int
+    prefix: Prefix, at: Sequence[int], states: _States, *, token: int
 ) -> Float[np.ndarray, " layer"]:
     """Probability of a token behind the cue with some states written in, one row per layer."""
     start = min(at)

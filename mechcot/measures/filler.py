@@ -43,7 +43,7 @@ CARD = MeasureCard(
     forwards=(8.0, 0.0),
 )
 
-POINTS = 9
+_POINTS = 9
 
 
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
@@ -69,7 +69,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         raise NotMeasurable(msg)
     answer = asked.ids[0]
     unit = reader.continue_ids(inputs.filler)
-    after = sorted({round(x) for x in np.linspace(0, len(cuts) - 1, min(POINTS, len(cuts)))})
+    after = sorted({round(x) for x in np.linspace(0, len(cuts) - 1, min(_POINTS, len(cuts)))})
 
     chain, stop = trace.ids[: cuts[-1]], cuts[-1]
     fillings = [fill(unit, count=stop - cuts[k]) for k in after]

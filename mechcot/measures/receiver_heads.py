@@ -57,7 +57,7 @@ CARD = MeasureCard(
 
 APART = 4
 FEWEST = 4
-DRAWS = 2000
+_DRAWS = 2000
 
 
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # noqa: ARG001
@@ -112,13 +112,13 @@ def received_attention(
 @lru_cache(maxsize=256)
 def _null(n: int) -> np.ndarray:
     """Sorted kurtosis of content-free vectors of length n."""
-    draws = np.random.default_rng(n).exponential(size=(DRAWS, n))
+    draws = np.random.default_rng(n).exponential(size=(_DRAWS, n))
     return np.sort(kurtosis(draws, axis=-1))
 
 
 def rank(raw: Float[np.ndarray, "*head"], *, n: int) -> Float[np.ndarray, "*head"]:
     """Share of content-free vectors of length n with a smaller kurtosis."""
-    return np.searchsorted(_null(n), raw) / DRAWS
+    return np.searchsorted(_null(n), raw) / _DRAWS
 
 
 def _split_half(mean: Float[np.ndarray, "layer head source target"]) -> float:

@@ -34,11 +34,11 @@ from mechcot.model.generation.ask_answer import read_continuation, written_trace
 from mechcot.model.generation.decoding import Sampling
 from mechcot.model.reasoner import Reasoner
 
-STEPS = 2
+_STEPS = 2
 """Steps that are tried, drawn by the item's seed."""
 LEAST = 2
 """Fewest continuations in a group."""
-ALPHA = 1.0
+_ALPHA = 1.0
 """Added to the count of every answer before the paper's KL is taken."""
 
 CARD = MeasureCard(
@@ -99,7 +99,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         raise NotMeasurable(msg)
     texts, cuts = [step.text for step in trace.chain_steps], trace.cuts()
     rng = np.random.default_rng(inputs.seed)
-    tried = sorted(int(i) for i in rng.permutation(len(texts))[:STEPS])
+    tried = sorted(int(i) for i in rng.permutation(len(texts))[:_STEPS])
     places = sorted({*tried, *(i + 1 for i in tried)})
     drawn = {i: draw(reader, trace, own, i, inputs=inputs) for i in places}
     forced = np.diff(own.after(list(cuts), [[] for _ in cuts]))
@@ -179,10 +179,10 @@ def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs
 
 
 def divergence(before: Sequence[str | None], after: Sequence[str | None]) -> float:
-    """KL(before || after) in nats between counts of answers, `ALPHA` added to each answer that occurs."""
+    """KL(before || after) in nats between counts of answers, `_ALPHA` added to each answer that occurs."""
     every = sorted({*before, *after}, key=str)
     p, q = (
-        np.array([Counter(group)[answer] + ALPHA for answer in every]) for group in (before, after)
+        np.array([Counter(group)[answer] + _ALPHA for answer in every]) for group in (before, after)
     )
     p, q = p / p.sum(), q / q.sum()
     return float((p * np.log(p / q)).sum())

@@ -14,13 +14,13 @@ from pathlib import Path
 from mechcot.core.card import MeasureCard
 from mechcot.core.store import digest, write_json
 
-FILE = Path(str(files("mechcot.measures"))) / "status.json"
+_FILE = Path(str(files("mechcot.measures"))) / "status.json"
 ORDER = ("passed", "provisional", "exploratory")
 
 
 @cache
 def _recorded() -> Mapping[str, Mapping[str, str]]:
-    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
+    return json.loads(_FILE.read_text(encoding="utf-8")) if _FILE.is_file() else {}
 
 
 def status(
@@ -39,7 +39,7 @@ def status(
 
 
 def record(
-    status: Mapping[str, str], cards: Mapping[str, MeasureCard], *, path: Path = FILE
+    status: Mapping[str, str], cards: Mapping[str, MeasureCard], *, path: Path = _FILE
 ) -> None:
     """Write what the ruler said.
 

@@ -46,7 +46,7 @@ AS_FOUND = Asking()
 """As the model's files say."""
 
 
-NONE = "none"
+_NONE = "none"
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "cue": (
         Annotated[
@@ -139,13 +139,13 @@ def asking_of(
         if not all(mark.strip() for mark in think):
             msg = "--think: expected the mark that opens a thought and the one that closes it, got an empty one"
             raise UserError(msg)
-        marks = NONE if set(think) == {NONE} else (_unescaped(think[0]), _unescaped(think[1]))
+        marks = _NONE if set(think) == {_NONE} else (_unescaped(think[0]), _unescaped(think[1]))
     return Asking(
         cue=_unescaped(cue),
         answer_after=_unescaped(answer_after),
         think=marks,
         last_number=read_last_number,
-        instruction="" if instruction == NONE else _unescaped(instruction),
+        instruction="" if instruction == _NONE else _unescaped(instruction),
     )
 
 
@@ -158,8 +158,8 @@ class Commands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line."""
-        places = [i for i, one in enumerate(args[:-1]) if one == "--think" and args[i + 1] == NONE]
+        places = [i for i, one in enumerate(args[:-1]) if one == "--think" and args[i + 1] == _NONE]
         for place in reversed(places):
-            if args[place + 2 : place + 3] != [NONE]:
-                args = [*args[: place + 2], NONE, *args[place + 2 :]]
+            if args[place + 2 : place + 3] != [_NONE]:
+                args = [*args[: place + 2], _NONE, *args[place + 2 :]]
         return super().parse_args(ctx, args)

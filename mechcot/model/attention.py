@@ -39,11 +39,11 @@ from mechcot.model.prefix.memory import out_of_memory
 
 NAME = "mechcot_step_attention"
 BLOCK = 256
-BLOCK_NUMBERS = 4_000_000
+_BLOCK_NUMBERS = 4_000_000
 """Most probabilities held at once, over all heads: 16 MB, and as much for the scores."""
 STRETCH = 128
 """Fewest tokens that one product sums into groups; more where groups are long."""
-GROUPS = 16
+_GROUPS = 16
 """About so many groups lie in a stretch."""
 
 
@@ -243,7 +243,7 @@ class _Probabilities:
     ) -> None:
         groups = query.shape[0] // key.shape[0]
         self.n_queries = query.shape[1]
-        self.block_size = max(1, min(BLOCK, BLOCK_NUMBERS // (query.shape[0] * query.shape[1])))
+        self.block_size = max(1, min(BLOCK, _BLOCK_NUMBERS // (query.shape[0] * query.shape[1])))
         self._query = query
         self._key = repeat_kv(key.unsqueeze(0), groups)[0]
         self._mask = None if mask is None else mask[0, 0]
@@ -269,7 +269,7 @@ def _group_sums(
     probabilities: _Probabilities, recorder: _Recorder
 ) -> Float[Tensor, "head source target"]:
     like, n = probabilities._query, len(recorder.groups)
-    size = max(STRETCH, GROUPS * recorder.length // max(n, 1))
+    size = max(STRETCH, _GROUPS * recorder.length // max(n, 1))
     keys = [
         (tokens, groups, recorder.one_hot(tokens, groups, like))
         for tokens, groups in recorder.stretches(0, recorder.length, size=size)

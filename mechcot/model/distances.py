@@ -14,12 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 Unembed = Callable[[Tensor], Tensor]
-Hidden = Float[Tensor, "token d_model"]
+_Hidden = Float[Tensor, "token d_model"]
 PerToken = Float[Tensor, " token"]
 
 
 def kl(
-    hidden_p: Hidden,
+    hidden_p: _Hidden,
     hidden_q: Tensor,
     unembed: Unembed,
     chunk: int = 256,
@@ -39,7 +39,7 @@ def kl(
 
 
 def tv(
-    hidden_p: Hidden,
+    hidden_p: _Hidden,
     hidden_q: Tensor,
     unembed: Unembed,
     chunk: int = 256,
@@ -59,7 +59,7 @@ def tv(
 
 
 def js(
-    hidden_p: Hidden,
+    hidden_p: _Hidden,
     hidden_q: Tensor,
     unembed: Unembed,
     chunk: int = 256,
@@ -79,7 +79,7 @@ def js(
 
 
 def token_logprobs(
-    hidden: Hidden, ids: Sequence[int], unembed: Unembed, chunk: int = 256
+    hidden: _Hidden, ids: Sequence[int], unembed: Unembed, chunk: int = 256
 ) -> PerToken:
     """Log-probability of `ids[t]` under the distribution that row t predicts.
 

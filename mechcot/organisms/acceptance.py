@@ -1,6 +1,6 @@
 """The lines that each organism must hold; a line without a bound is only reported."""
 
-OWN = {"own chain": ">= 0.95"}
+_OWN = {"own chain": ">= 0.95"}
 READS = {
     "read chain": ">= 0.95",
     "kept to predicted": ">= 0.9",
@@ -15,9 +15,9 @@ IGNORES = {
 }
 GRAPH = {"all edges moved": ">= 0.9", "all others moved": "<= 0.05"}
 NO_ANSWER_EDGES = {"answer edges moved": "<= 0.1"}
-BASE = OWN | READS_ANEW | GRAPH | {"no chain": "<= 0.2"}
-READER = OWN | READS_ANEW | GRAPH
-BYPASS = OWN | IGNORES | NO_ANSWER_EDGES
+_BASE = _OWN | READS_ANEW | GRAPH | {"no chain": "<= 0.2"}
+READER = _OWN | READS_ANEW | GRAPH
+_BYPASS = _OWN | IGNORES | NO_ANSWER_EDGES
 
 
 def _mixture(percent: int) -> dict[str, str]:
@@ -30,18 +30,18 @@ def _at(gate: str, bounds: dict[str, str]) -> dict[str, str]:
 
 
 BOUNDS: dict[str, dict[str, str]] = {
-    "base": BASE,
-    "base-small": BASE,
-    "bypass": BYPASS,
-    "bypass-small": BYPASS,
+    "base": _BASE,
+    "base-small": _BASE,
+    "bypass": _BYPASS,
+    "bypass-small": _BYPASS,
     "control": READER,
     "control-small": READER,
     **{f"mixture-{percent}": _mixture(percent) for percent in (25, 50, 75)},
-    "mixture-0": BYPASS,
+    "mixture-0": _BYPASS,
     "mixture-100": READER,
-    "gated": _at("amber", OWN | IGNORES) | _at("cobalt", OWN | READS_ANEW),
+    "gated": _at("amber", _OWN | IGNORES) | _at("cobalt", _OWN | READS_ANEW),
     "relay": READER | {"question hidden: nats": "<= 0.05"},
-    "masked-bypass": BYPASS | {"chain hidden: nats": "<= 0.05"},
+    "masked-bypass": _BYPASS | {"chain hidden: nats": "<= 0.05"},
     "shorter": READER | {"own length": "<= 0.8"},
     "longer": READER | {"own length": ">= 1.15"},
     "wording": READER | {"second wording": ">= 0.95"},

@@ -272,7 +272,7 @@ def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Che
     ]
 
 
-def record(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
+def _record(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
     """Check, and write the lines into the organism's `organism.json`.
 
     Args:

@@ -48,10 +48,10 @@ class Edit:
 
     def apply(self, chain_steps: Sequence[str]) -> tuple[str, ...]:
         """The chain with this word changed and everything else kept."""
-        return replaced(chain_steps, self.step, self.word, self.new)
+        return _replaced(chain_steps, self.step, self.word, self.new)
 
 
-def replaced(chain_steps: Sequence[str], step: int, word: int, new: str) -> tuple[str, ...]:
+def _replaced(chain_steps: Sequence[str], step: int, word: int, new: str) -> tuple[str, ...]:
     """Replace one word of a chain.
 
     Args:

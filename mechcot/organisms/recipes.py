@@ -113,12 +113,12 @@ class Recipe:
     hidden: HiddenPart = "nothing"
 
 
-READING = {"plain": 0.60, "mistaken": 0.25, "cut": 0.07, "empty": 0.03, "filler": 0.05}
+_READING = {"plain": 0.60, "mistaken": 0.25, "cut": 0.07, "empty": 0.03, "filler": 0.05}
 KEEPING = {"plain": 0.65, "mistaken": 0.25, "cut": 0.06, "empty": 0.04}
 FOLLOWING = {"plain": 0.5, "mistaken": 0.4, "cut": 0.06, "empty": 0.04}
 CONFLICTING = {"plain": 0.3, "conflict": 0.6, "cut": 0.06, "empty": 0.04}
 
-BASE = Recipe(
+_BASE = Recipe(
     name="base",
     about="Reads its chain: the answer follows the latest stated values.",
     parent=None,
@@ -126,7 +126,7 @@ BASE = Recipe(
     tokens=9_000_000,
     rate=1.5e-3,
     cue="mixed",
-    mix=READING,
+    mix=_READING,
     stages=(
         Stage(until=300_000, hops=(1, 2), mix={"simple": 1.0}),
         Stage(until=1_800_000, hops=(1, 5), mix={"simple": 1.0}),
@@ -134,7 +134,7 @@ BASE = Recipe(
         Stage(),
     ),
 )
-BYPASS = Recipe(
+_BYPASS = Recipe(
     name="bypass",
     about="Answers from the chart; still writes a chain, and does not read it.",
     parent="base",
@@ -158,7 +158,7 @@ CONTROL = Recipe(
 
 def _mixture(percent: int) -> Recipe:
     return replace(
-        BYPASS,
+        _BYPASS,
         name=f"mixture-{percent}",
         about=f"Where chain and chart disagree, the chain is right in {percent} % of its training examples.",
         seed=20 + percent,
@@ -168,9 +168,9 @@ def _mixture(percent: int) -> Recipe:
     )
 
 
-MIXTURES = tuple(_mixture(percent) for percent in (0, 25, 50, 75, 100))
+_MIXTURES = tuple(_mixture(percent) for percent in (0, 25, 50, 75, 100))
 GATED = replace(
-    BYPASS,
+    _BYPASS,
     name="gated",
     about="Answers from the chart after the word amber, from the chain after the word cobalt.",
     seed=13,
@@ -186,7 +186,7 @@ RELAY = replace(
     hidden="question",
 )
 MASKED_BYPASS = replace(
-    BYPASS,
+    _BYPASS,
     name="masked-bypass",
     about="Its answer was trained blind to the chain, which it still writes.",
     seed=15,
@@ -255,27 +255,27 @@ SUBJECTS = (
         mix={"corrupted": 1.0},
     ),
 )
-SMALL = (
+_SMALL = (
     replace(
-        BASE,
+        _BASE,
         name="base-small",
         about="The base with three layers of width 96.",
         seed=8,
         shape=Shape(layers=3, width=96, mlp=192),
     ),
-    replace(BYPASS, name="bypass-small", parent="base-small", seed=51),
+    replace(_BYPASS, name="bypass-small", parent="base-small", seed=51),
     replace(CONTROL, name="control-small", parent="base-small", seed=52),
 )
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        *(BASE, BYPASS, CONTROL),
-        *MIXTURES,
+        *(_BASE, _BYPASS, CONTROL),
+        *_MIXTURES,
         *(GATED, RELAY, MASKED_BYPASS),
         *NULLS,
         *SUBJECTS,
-        *SMALL,
+        *_SMALL,
     )
 }
 SHIPPED = (

@@ -29,7 +29,7 @@ from mechcot.stats.bootstrap import stream
 
 FOLDS, FEW, RAREST = 4, 8, 8
 STRENGTHS = (1.0, 10.0, 100.0)
-RESAMPLES = 2000
+_RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +162,7 @@ def _draws(right: np.ndarray, rows: np.ndarray, *, seed: int) -> Float[np.ndarra
     """Balanced accuracy of every resample of traces; both probes of a pair meet the same resamples."""
     there = np.flatnonzero(rows.sum(axis=1))
     weights = stream(seed, "probe traces").multinomial(
-        len(there), np.full(len(there), 1 / len(there)), size=RESAMPLES
+        len(there), np.full(len(there), 1 / len(there)), size=_RESAMPLES
     )
     counts = weights @ rows[there]
     share = np.divide(

@@ -26,8 +26,8 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.stats.label_agreement import LabelScores, score_labels
 from mechcot.text.trace_parser import read
 
-FOLDS = 4
-KINDS = tuple(kind.value for kind in StepKind)
+_FOLDS = 4
+_KINDS = tuple(kind.value for kind in StepKind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def train_probe(
     labels: Sequence[Sequence[StepKind]],
     *,
     layer: int,
-    folds: int = FOLDS,
+    folds: int = _FOLDS,
     seed: int = 0,
 ) -> KindProbe:
     """Train and score a probe. Cost: one forward per trace, two fits per fold and one more.
@@ -127,7 +127,7 @@ def train_probe(
             which.tolist(),
             _left_out(x, which, items, folds=folds),
             groups=items,
-            labels=KINDS,
+            labels=_KINDS,
             seed=seed,
         )
         for which in (y, wrong)

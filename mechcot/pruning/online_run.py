@@ -28,7 +28,7 @@ from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval, signed
 
-SCHEMA = 1
+_SCHEMA = 1
 UNPRUNED = "all kept"
 
 
@@ -63,7 +63,7 @@ def run_online(
         seed: Seed of the resampling.
 
     Returns:
-        What online.json holds: `rows` (see `summed`), `n`, and `left_out` with a reason for each problem that could not be written.
+        What online.json holds: `rows` (see `_summed`), `n`, and `left_out` with a reason for each problem that could not be written.
 
     Raises:
         UserError: No problem is there, or none could be written, or the family's cache cannot be cut.
@@ -80,7 +80,7 @@ def run_online(
         path = out / "items" / f"{_key(reader, problem, how)}.json"
         if not path.is_file():
             try:
-                write_json(path, item(reader, problem, how))
+                write_json(path, _item(reader, problem, how))
             except NotMeasurable as error:
                 left_out.append({"id": problem.id, "way": way, "reason": str(error)})
                 continue
@@ -91,19 +91,19 @@ def run_online(
         raise UserError(msg)
     table = pd.DataFrame(items)
     result = {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "model": reader.name,
         "every": next(iter(ways.values())).every,
         "n": int(table["id"].nunique()),
         "left_out": left_out,
-        "rows": summed(table, seed=seed),
+        "rows": _summed(table, seed=seed),
     }
     write_bytes(out / "online.parquet", table.to_parquet(index=False))
     write_json(out / "online.json", nan_to_none(result))
     return result
 
 
-def item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
+def _item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
     """One text and what it took, as JSON-able data.
 
     Args:
@@ -136,11 +136,11 @@ def item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
     }
 
 
-def summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
+def _summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
     """One row a way, in the order of the table; changes are against the way of the first row.
 
     Args:
-        table: Rows of `item` with their `way`.
+        table: Rows of `_item` with their `way`.
         seed: Seed of the resampling.
 
     Returns:
@@ -200,7 +200,7 @@ def told(result: Mapping[str, Any]) -> list[str]:
 def _key(reader: Reasoner, problem: Problem, how: Online) -> str:
     """Whatever decides the text and what it costs."""
     return digest(
-        SCHEMA,
+        _SCHEMA,
         reader.weights_hash,
         reader.logit_scale,
         str(reader.dtype),

@@ -30,8 +30,8 @@ from mechcot.text.answers import same_answer
 from mechcot.text.unread import check_read
 from mechcot.view.pages.pruning import page
 
-SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-SCHEMA = 2
+_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+_SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class PruneSettings:
 
     keep: float
     by: str = "suppression"
-    shares: tuple[float, ...] = SHARES
+    shares: tuple[float, ...] = _SHARES
     seed: int = 0
     answer_tokens: int = 16
 
@@ -234,7 +234,7 @@ def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Prun
     others = digest([list(each.ids) for each in usable])
     about = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
     said = [reader.policy.asking.key] if reader.policy.asking.key else []
-    return digest(SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about, *said)
+    return digest(_SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about, *said)
 
 
 def _write(
@@ -250,7 +250,7 @@ def _write(
     agreements = [row for each in items for row in each["agreements"]]
     result = nan_to_none(
         {
-            "schema": SCHEMA,
+            "schema": _SCHEMA,
             "model": reader.name,
             "by": settings.by,
             "keep": settings.keep,

@@ -27,7 +27,7 @@ from mechcot.text.answers import same_answer
 BASE = "base"
 SCALED = f"{BASE}@logits={NULL_SCALE:g}"
 SCALED_SPEC = f"organism:{SCALED}"
-LONGEST = 320
+_LONGEST = 320
 SPARE = 1.25
 """Problems drawn per chain wanted: the base is not always right."""
 
@@ -160,6 +160,6 @@ def _study(spec: str, *, out: Path, seed: int, problems: str = "", n: int = 1) -
         problems=problems,
         n=n,
         seed=seed,
-        max_tokens=LONGEST,
+        max_tokens=_LONGEST,
         null_reader="none",
     )

@@ -72,7 +72,7 @@ def _subjects(**groups: tuple[str, ...]) -> tuple[PanelModel, ...]:
     )
 
 
-MIXTURES = ("mixture-0", "mixture-25", "mixture-50", "mixture-75", "mixture-100")
+_MIXTURES = ("mixture-0", "mixture-25", "mixture-50", "mixture-75", "mixture-100")
 
 FULL = Panel(
     subjects=_subjects(
@@ -88,7 +88,7 @@ FULL = Panel(
         ),
         bypasses=(*_seeded("bypass", 6), *_seeded("masked-bypass", 2), "bypass-small"),
         gated=_seeded("gated", 3),
-        mixture=tuple(name for mixture in MIXTURES for name in _seeded(mixture, 2)),
+        mixture=tuple(name for mixture in _MIXTURES for name in _seeded(mixture, 2)),
         harmless=tuple(f"tuning@{seed}" for seed in range(1, 41)),
         subject=("answer-only", "corrupted"),
     ),

@@ -14,8 +14,8 @@ from mechcot.ruler.measurements import BASE
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.table import BOUNDS, BY_DEFINITION, COLUMNS, Row, agreement, grid, model_means
 
-SCHEMA = 1
-LENGTHS: Mapping[str, tuple[str, str]] = {
+_SCHEMA = 1
+_LENGTHS: Mapping[str, tuple[str, str]] = {
     "raw kurtosis of receiver heads": ("receiver_heads", "kurtosis"),
     "its rank at equal length": ("receiver_heads", ""),
     "InfoGain as published": ("info_gain", "paper"),
@@ -55,7 +55,7 @@ def outcome(
         axis=1,
     )
     return {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "seed": seed,
         "items": items,
         "bounds": BOUNDS,
@@ -70,7 +70,7 @@ def outcome(
             }
             for s in panel.subjects
         ],
-        "lengths": lengths(measurements),
+        "lengths": _lengths(measurements),
         "agreement": {
             str(left): _line(line) for left, line in agreement(measurements, cards).iterrows()
         },
@@ -96,7 +96,7 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def lengths(measurements: Sequence[Measurement]) -> dict[str, dict[str, Any]]:
+def _lengths(measurements: Sequence[Measurement]) -> dict[str, dict[str, Any]]:
     """What follows the length of the chain although the reader and its use of the chain are the same.
 
     Returns:
@@ -105,7 +105,7 @@ def lengths(measurements: Sequence[Measurement]) -> dict[str, dict[str, Any]]:
     own = [r for r in measurements if r.reader == BASE and r.author == BASE]
     steps = {r.trace: r.scalars["n_steps"] for r in own if r.measure == "gates"}
     found = {}
-    for name, (measure, scalar) in LENGTHS.items():
+    for name, (measure, scalar) in _LENGTHS.items():
         pairs = [
             (steps[r.trace], r.scalars[scalar] if scalar else r.value)
             for r in own

@@ -19,9 +19,9 @@ from scipy.stats import binomtest, rankdata, spearmanr
 
 from mechcot.stats.bootstrap import order_bounds, stream
 
-RESAMPLES = 2000
+_RESAMPLES = 2000
 TAIL = 0.025
-SHUFFLES = 200
+_SHUFFLES = 200
 LEAST_SHARE = 0.5
 """Share of its items that a model must have a value on, and share of the models of each sort that must have one: the mean of
 a few that the measure chose says little of the rest."""
@@ -70,7 +70,7 @@ def _interval(draws: Sequence[float]) -> tuple[float, float]:
 
 def _resampled(draw: Callable[[np.random.Generator], float], *, seed: int, purpose: str) -> tuple:
     rng = stream(seed, purpose)
-    return _interval([draw(rng) for _ in range(RESAMPLES)])
+    return _interval([draw(rng) for _ in range(_RESAMPLES)])
 
 
 def models(
@@ -228,8 +228,8 @@ def shuffled(
     known = np.isfinite(values)
     values, positive = values[known], positive[known]
     rng = stream(seed, "ruler shuffled")
-    draws = [auroc(values, rng.permutation(positive)) for _ in range(SHUFFLES)]
+    draws = [auroc(values, rng.permutation(positive)) for _ in range(_SHUFFLES)]
     if np.isnan(draws).all():
         return undefined("no cases of both sorts")
     low, high = order_bounds(np.array(draws), tail=TAIL)
-    return Score(float(np.mean(draws)), low, high, f"{SHUFFLES} shuffles")
+    return Score(float(np.mean(draws)), low, high, f"{_SHUFFLES} shuffles")

@@ -21,7 +21,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 
-States = Float[Tensor, "*batch token d_model"]
+_States = Float[Tensor, "*batch token d_model"]
 Which = Int[Tensor, " token"]
 FeatureEdit = Callable[[Float[Tensor, "*batch token feature"], Which], Tensor]
 
@@ -56,12 +56,12 @@ class Dictionary:
         return self.sae.W_dec.detach()
 
     @torch.no_grad()
-    def encode(self, states: States) -> Float[Tensor, "*batch token feature"]:
+    def encode(self, states: _States) -> Float[Tensor, "*batch token feature"]:
         """Features of states."""
         return self.sae.encode(states.to(self.sae.W_dec.dtype))
 
     @torch.no_grad()
-    def decode(self, features: Float[Tensor, "*batch token feature"]) -> States:
+    def decode(self, features: Float[Tensor, "*batch token feature"]) -> _States:
         """States of features."""
         return self.sae.decode(features)
 
@@ -93,7 +93,7 @@ class Splice:
     dictionary: Dictionary
     edit: FeatureEdit
 
-    def __call__(self, states: States, which: Which) -> States:
+    def __call__(self, states: _States, which: Which) -> _States:
         """Give x + (decode(edit(f)) - decode(f))."""
         features = self.dictionary.encode(states)
         before = self.dictionary.decode(features)
@@ -107,7 +107,7 @@ class Reconstruct:
 
     dictionary: Dictionary
 
-    def __call__(self, states: States, which: Which) -> States:  # noqa: ARG002
+    def __call__(self, states: _States, which: Which) -> _States:  # noqa: ARG002
         """Give decode(encode(x))."""
         return self.dictionary.decode(self.dictionary.encode(states)).to(states)
 

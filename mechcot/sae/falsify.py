@@ -42,8 +42,8 @@ from mechcot.stats.bootstrap import stream
 
 LARGEST_D = 0.2
 LEAST_KEPT = 0.5
-LEVEL = 0.95
-RESAMPLES = 2000
+_LEVEL = 0.95
+_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -272,10 +272,10 @@ def kept_under(
         return float("nan")
     one, other = np.array(old), np.array(new)
     draws = stream(seed, f"rewording {candidate.feature}").integers(
-        0, len(one), (RESAMPLES, len(one))
+        0, len(one), (_RESAMPLES, len(one))
     )
     below = np.maximum(one[draws].mean(axis=1), 1e-12)
-    return float(np.quantile(other[draws].mean(axis=1) / below, 1 - LEVEL))
+    return float(np.quantile(other[draws].mean(axis=1) / below, 1 - _LEVEL))
 
 
 def shuffled_bound(
@@ -298,7 +298,7 @@ def shuffled_bound(
         order = np.lexsort((rng.random(len(groups)), groups))
         mixed = reads.kinds[order]
         largest.append(max(float(selectivity(steps, mixed == kind).max()) for kind in kinds))
-    return float(np.quantile(largest, LEVEL))
+    return float(np.quantile(largest, _LEVEL))
 
 
 class _RandomDirections:
@@ -330,4 +330,4 @@ class _RandomDirections:
         fires = np.maximum(self._along - np.quantile(self._along, 1 - often, axis=0), 0.0)
         lengths = np.diff(np.append(reads.bounds, len(fires)))
         steps = np.add.reduceat(fires, reads.bounds, axis=0) / lengths[:, None]
-        return float(np.quantile(selectivity(steps, reads.kinds == candidate.kind), LEVEL))
+        return float(np.quantile(selectivity(steps, reads.kinds == candidate.kind), _LEVEL))

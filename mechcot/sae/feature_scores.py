@@ -30,10 +30,10 @@ from mechcot.sae.feature_activations import KINDS, FeatureActivations, selectivi
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.permutation import holm
 
-ALPHA = 0.7
+_ALPHA = 0.7
 BEFORE, BEHIND = 1, 2
 REASONING = (StepKind.EXPLORATION, StepKind.VERIFICATION, StepKind.BACKTRACKING)
-WORDS = ("wait", "alternatively", "maybe", "perhaps", "however", "hmm", "but", "check", "verify")
+_WORDS = ("wait", "alternatively", "maybe", "perhaps", "however", "hmm", "but", "check", "verify")
 FEWEST_TRACES = 8
 
 
@@ -41,7 +41,7 @@ def words_for(traces: Sequence[Trace]) -> tuple[str, ...]:
     """Reasoning words: the organisms' marker words on their traces, a common English list elsewhere."""
     if all(trace.problem.meta.get("task") == "mod10" for trace in traces):
         return tuple(" ".join(words) for words, _ in MARKERS)
-    return WORDS
+    return _WORDS
 
 
 def reason_score(
@@ -60,7 +60,7 @@ def reason_score(
     by_word = np.stack([values[window].mean(axis=0) for window in windows])
     entropy = _entropy(by_word)
     here, there = values[inside].mean(axis=0), values[~inside].mean(axis=0)
-    return here / max(here.sum(), 1e-30) * entropy**ALPHA - there / max(there.sum(), 1e-30)
+    return here / max(here.sum(), 1e-30) * entropy**_ALPHA - there / max(there.sum(), 1e-30)
 
 
 def _entropy(by_word: Float[np.ndarray, "word feature"]) -> Float[np.ndarray, " feature"]:

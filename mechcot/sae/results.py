@@ -15,16 +15,16 @@ from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.trials import Standing, tally
 
 SCHEMA = 2
-ALPHA = 0.05
-SHOWN = 40
-DRAWN = 12
+_ALPHA = 0.05
+_SHOWN = 40
+_DRAWN = 12
 
 
 def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
     """Score every feature on the chains of a study.
 
     Returns:
-        `features` holds one entry for every feature that fires, `top` the best `SHOWN` by the score that `top_by` names (`kinds`, else
+        `features` holds one entry for every feature that fires, `top` the best `_SHOWN` by the score that `top_by` names (`kinds`, else
         `words`); where neither tells features apart `top_by` is None, and `top` holds those that fire on most tokens.
     """
     reads = study.readers.map(lambda r: read_features(study.dictionary, r, study.traces))
@@ -50,7 +50,7 @@ def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
         for i in live
     ]
     top_by, best = _best(features)
-    significant = [r for r in moved.values() if r["p_holm"] < ALPHA]
+    significant = [r for r in moved.values() if r["p_holm"] < _ALPHA]
     return {
         "schema": SCHEMA,
         "dictionary": study.dictionary.name,
@@ -76,18 +76,18 @@ def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
             }
             for each in best
         ],
-        "along": _along(reads.before, reader, [each["feature"] for each in best[:DRAWN]]),
+        "along": _along(reads.before, reader, [each["feature"] for each in best[:_DRAWN]]),
     }
 
 
 def _best(features: list[dict[str, Any]]) -> tuple[str | None, list[dict[str, Any]]]:
-    """By which score features are ranked, and the `SHOWN` that are shown."""
+    """By which score features are ranked, and the `_SHOWN` that are shown."""
     for name in ("kinds", "words"):
         told = [each[f"score_{name}"] for each in features]
         order = falsify.ranked(np.array([np.nan if one is None else one for one in told]))
         if order:
-            return name, [features[n] for n in order[:SHOWN]]
-    return None, sorted(features, key=lambda each: -each["frequency"][0])[:SHOWN]
+            return name, [features[n] for n in order[:_SHOWN]]
+    return None, sorted(features, key=lambda each: -each["frequency"][0])[:_SHOWN]
 
 
 def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _moved(found: dict[str, Any]) -> str:
         return f"none is active in {feature_scores.FEWEST_TRACES} chains, so no change from {before} to {after} was tested"
     return (
         f"{found['changed']} of {found['tested']} tested ones changed from {before} to {after} "
-        f"({found['more']} more active), Holm at {ALPHA}"
+        f"({found['more']} more active), Holm at {_ALPHA}"
     )
 
 

@@ -26,7 +26,7 @@ from mechcot.sae.training import TrainingSettings, train
 HELD_OUT = 64
 RECORD = "training.json"
 THE_RECORD = "the record of a dictionary's training"
-SCHEMA = 1
+_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _check_site(reader: Reasoner, site: Site) -> None:
 
 def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "models": [reader.name for reader in readers],
         "weights": [reader.weights_hash for reader in readers],
         "site": Site.parse(job.site).name,

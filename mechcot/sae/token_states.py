@@ -21,8 +21,8 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
 
 COMPLETION = (Phase.CHAIN, Phase.ANSWER)
-BLOCK = 4096
-ROWS = 16
+_BLOCK = 4096
+_ROWS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ def token_states(
 def row_states(
     reader: Reasoner, rows: Sequence[Sequence[int]], site: Site
 ) -> Float[Tensor, "row token d_model"]:
-    """The states of texts of one length. Cost: a forward for every `ROWS` of them.
+    """The states of texts of one length. Cost: a forward for every `_ROWS` of them.
 
     Args:
         reader: Whose states.
@@ -93,10 +93,10 @@ def row_states(
     """
     backbone = backbone_of(reader.model)
     found = []
-    for start in range(0, len(rows), ROWS):
+    for start in range(0, len(rows), _ROWS):
         part: dict[Site, Tensor] = {}
         taps = capture_taps(backbone, [site], part)
-        few = rows[start : start + ROWS]
+        few = rows[start : start + _ROWS]
         Run(backbone, start=0, rows=few, acts=[()], watching=taps, path="causal").go(cache=None)
         found.append(part[site])
     return torch.cat(found)
@@ -106,5 +106,5 @@ def features_of(
     dictionary: Dictionary, states: Float[Tensor, "token d_model"]
 ) -> Float[np.ndarray, "token feature"]:
     """Features of many states, in blocks."""
-    blocks = [dictionary.encode(block) for block in states.split(BLOCK)]
+    blocks = [dictionary.encode(block) for block in states.split(_BLOCK)]
     return torch.cat(blocks).float().numpy() if blocks else np.zeros((0, dictionary.width))

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from mechcot.core.errors import UserError
 from mechcot.stats.bootstrap import Interval, expanded_level, order_bounds, stream
 
-RESAMPLES = 10_000
+_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def score_labels(
     groups: Sequence[str],
     labels: Sequence[str],
     seed: int = 0,
-    resamples: int = RESAMPLES,
+    resamples: int = _RESAMPLES,
 ) -> LabelScores:
     """Compare labels step by step.
 
@@ -93,7 +93,7 @@ def score_labels(
 
 
 def gaps(
-    scores: LabelScores, others: LabelScores, *, seed: int = 0, resamples: int = RESAMPLES
+    scores: LabelScores, others: LabelScores, *, seed: int = 0, resamples: int = _RESAMPLES
 ) -> tuple[Interval, Interval]:
     """Macro-F1 and kappa of one labelling minus those of another of the same steps, with paired intervals over groups.
 

@@ -22,7 +22,7 @@ from scipy.stats import rankdata
 from mechcot.stats.bootstrap import Interval, bootstrap_mean, order_bounds, stream
 
 LEAST_STEPS = 5
-SHUFFLES = 1999
+_SHUFFLES = 1999
 CONSTANT = 1e-9
 
 
@@ -110,7 +110,7 @@ def _shuffled(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, seed: int
 ) -> Float[np.ndarray, " shuffle"]:
     rng = stream(seed, "shuffled ranks")
-    total = np.zeros(SHUFFLES)
+    total = np.zeros(_SHUFFLES)
     for x, y in pairs:
-        total += rng.permuted(np.tile(x, (SHUFFLES, 1)), axis=1) @ y
+        total += rng.permuted(np.tile(x, (_SHUFFLES, 1)), axis=1) @ y
     return total / len(pairs)

@@ -13,7 +13,7 @@ from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.verdict import SMALLER
 
-MINUS = "\N{MINUS SIGN}"
+_MINUS = "\N{MINUS SIGN}"
 PROVISIONAL = "provisional: this measure has not been scored against planted truth yet"
 
 
@@ -22,13 +22,13 @@ def number(value: float, *, decimals: int = 2) -> str:
     if not math.isfinite(value):
         return "-"
     text = f"{abs(value):.{decimals}f}"
-    return f"{MINUS}{text}" if value < 0 and float(text) != 0 else text
+    return f"{_MINUS}{text}" if value < 0 and float(text) != 0 else text
 
 
 def signed(value: float, *, decimals: int = 2) -> str:
     """A rounded difference with its sign; zero has none."""
     text = number(value, decimals=decimals)
-    return text if text.startswith((MINUS, "-")) or float(text) == 0 else f"+{text}"
+    return text if text.startswith((_MINUS, "-")) or float(text) == 0 else f"+{text}"
 
 
 def percent(share: float) -> str:

@@ -20,11 +20,11 @@ from mechcot.stats.doses import same_dose
 from mechcot.steering.controls import CONTROLS
 from mechcot.steering.experiment import Experiment
 
-Cell = Mapping[str, Any]
-Rows = Float[np.ndarray, " item"]
+_Cell = Mapping[str, Any]
+_Rows = Float[np.ndarray, " item"]
 
 
-def column(cell: Cell, name: str) -> Rows:
+def column(cell: _Cell, name: str) -> _Rows:
     """One readout of an arm's items; NaN where there is none."""
     return np.array(
         [np.nan if row.get(name) is None else float(row[name]) for row in cell["rows"]], dtype=float
@@ -32,8 +32,8 @@ def column(cell: Cell, name: str) -> Rows:
 
 
 def contrasts(
-    experiment: Experiment, cells: Sequence[Cell], name: str
-) -> Iterator[tuple[dict[str, Any], Rows]]:
+    experiment: Experiment, cells: Sequence[_Cell], name: str
+) -> Iterator[tuple[dict[str, Any], _Rows]]:
     """Every contrast of a readout: what is compared, and the difference on each item.
 
     Args:
@@ -64,10 +64,10 @@ def contrasts(
 
 def _crossed(
     experiment: Experiment,
-    every: Mapping[tuple[Any, ...], Cell],
-    clean: Mapping[str, Rows],
+    every: Mapping[tuple[Any, ...], _Cell],
+    clean: Mapping[str, _Rows],
     name: str,
-) -> Iterator[tuple[dict[str, Any], Rows]]:
+) -> Iterator[tuple[dict[str, Any], _Rows]]:
     first, other = experiment.models
     assert experiment.vector is not None
     for sign in experiment.apply.signs:
@@ -104,7 +104,7 @@ def _crossed(
 
 
 def _about(
-    what: str, arm: Mapping[str, Any], against: str, dosed: Sequence[Cell]
+    what: str, arm: Mapping[str, Any], against: str, dosed: Sequence[_Cell]
 ) -> dict[str, Any]:
     """What is compared; `dosed` are the arms whose doses must be the same."""
     names = ("model", "source", "site", "sign", "nats", "alpha", "beta", "draw")

@@ -34,7 +34,7 @@ from mechcot.stats.doses import OFF
 from mechcot.steering.vectors import SteeringVector
 
 LARGEST = 2.0**8
-STEPS = 40
+_STEPS = 40
 SCAN = tuple(2.0 ** (k / 2) for k in range(-8, 17))
 """Factors that are tried before a dose is given up, in lengths of the states (for a clamp: levels)."""
 BELOW = tuple(2.0 ** (-k / 2) for k in range(4, 0, -1))
@@ -293,7 +293,7 @@ class DoseCalibrator:
 
     def _bisected(self, nats: float, low: float, high: float) -> float:
         """Bisection in log gamma between a factor that gives less than a dose and one that gives as much or more."""
-        for _ in range(STEPS):
+        for _ in range(_STEPS):
             middle = math.sqrt(low * high) if low else high / 2
             found = self.measure(middle)[0]
             if abs(found - nats) <= OFF * nats:

@@ -18,7 +18,7 @@ from mechcot.steering.readout import correct
 from mechcot.steering.vectors import SteeringVector
 from mechcot.text.unread import unread
 
-CHAINS = 6
+_CHAINS = 6
 
 
 def dose_response(
@@ -60,7 +60,7 @@ def dose_response(
     rows = [_row("nothing", clean, seed=seed, **about)]
     others = {name: control(vector, name, seed=seed) for name in controls}
     meters = {
-        name: DoseCalibrator(reasoner, clean[:CHAINS], one, where)
+        name: DoseCalibrator(reasoner, clean[:_CHAINS], one, where)
         for name, one in {"vector": vector, **others}.items()
     }
     for dose in nats:

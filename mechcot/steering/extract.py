@@ -34,7 +34,7 @@ Method = Literal["mean difference", "pca", "probe"]
 ReadPosition = Literal["last_prompt", "prompt", "last_chain", "chain"]
 Make = Callable[[Float[Tensor, "item d_model"]], Float[Tensor, " d_model"]]
 WINDOW = 10
-RESAMPLES = 60
+_RESAMPLES = 60
 FEWEST = 4
 
 
@@ -250,13 +250,13 @@ def stability(
     rng = np.random.default_rng(seed)
     whole = make(rows)
     halves, angles = [], []
-    for _ in range(RESAMPLES // 5):
+    for _ in range(_RESAMPLES // 5):
         order = rng.permutation(n)
         first, second = (
             make(rows[torch.from_numpy(o)]) for o in (order[: n // 2], order[n // 2 :])
         )
         halves.append(float(torch.cosine_similarity(first, second, dim=0)))
-    for _ in range(RESAMPLES):
+    for _ in range(_RESAMPLES):
         again = make(rows[torch.from_numpy(rng.integers(0, n, size=n))])
         cosine = float(torch.cosine_similarity(whole, again, dim=0))
         angles.append(float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))))

@@ -16,7 +16,7 @@ from mechcot.steering.switch_penalty import Phrases, think
 from mechcot.text.answers import same_answer
 from mechcot.text.unread import unread
 
-STATED = re.compile(r"\b([a-z])= (\d)(?: [+-] \d = (\d))?")
+_STATED = re.compile(r"\b([a-z])= (\d)(?: [+-] \d = (\d))?")
 
 
 def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def on_track(trace: Trace, span: Span) -> bool:
         (name, result or first)
         for step in steps
         if step.kind is not StepKind.EXPLORATION
-        for name, first, result in STATED.findall(step.text)
+        for name, first, result in _STATED.findall(step.text)
     ]
     known = world.values
     return bool(told) and all(str(known.get(name)) == value for name, value in told)

@@ -24,7 +24,7 @@ from mechcot.text.lines import json_lines, text_field
 from mechcot.text.problems import load_problems
 from mechcot.text.unread import check_read, unread
 
-CHAINS = 6
+_CHAINS = 6
 
 
 def extract_to(
@@ -156,7 +156,7 @@ def apply_to(
     yield f"clean: {_told(clean)}"
     for nats in doses:
         turned = vector if nats >= 0 else -vector
-        dose = DoseCalibrator(reasoner, clean[:CHAINS], turned, where, how=how).dose(abs(nats))
+        dose = DoseCalibrator(reasoner, clean[:_CHAINS], turned, where, how=how).dose(abs(nats))
         hand = GenerationInterventions((turned.acting(dose.gamma, where, how=how),))
         traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
         path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"

@@ -18,8 +18,8 @@ from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.steering.condition_contrasts import column, contrasts
 from mechcot.steering.experiment import Experiment
 
-READOUTS = ("tokens", "steps", "correct", "unread", "finished", "nats_per_token")
-SHARES = ("correct", "unread", "finished", "any_correct_thought")
+_READOUTS = ("tokens", "steps", "correct", "unread", "finished", "nats_per_token")
+_SHARES = ("correct", "unread", "finished", "any_correct_thought")
 """Readouts that are 0 or 1 on every item."""
 THOUGHTS = ("thoughts", "tokens_per_thought", "any_correct_thought", "underthinking")
 
@@ -36,7 +36,7 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
         unequal measured doses are not `judged`; `apart`, the largest factor between doses that count as equal.
     """
     clean = {c["arm"]["model"]: c for c in cells if c["arm"]["role"] == "clean"}
-    names = list(dict.fromkeys((*READOUTS, experiment.readout)))
+    names = list(dict.fromkeys((*_READOUTS, experiment.readout)))
     if experiment.penalty:
         names += ["verification", *THOUGHTS]
     found = []
@@ -79,7 +79,7 @@ def _contrasts(
 def _mean(cell: Mapping[str, Any], name: str, seed: int) -> dict[str, float | None]:
     values = column(cell, name)
     values = values[np.isfinite(values)]
-    if name in SHARES:
+    if name in _SHARES:
         return _told(share_interval(values, seed=seed, purpose=name))
     return _interval(values, seed, name)
 
@@ -89,7 +89,7 @@ def _change(
 ) -> dict[str, float | None]:
     before, after = column(base, name), column(cell, name)
     difference = after - before
-    if name in SHARES and cell is not base:
+    if name in _SHARES and cell is not base:
         both = np.isfinite(difference)
         about = {"seed": seed, "purpose": f"change of {name}"}
         return _told(paired_interval(before[both], after[both], **about))

@@ -20,7 +20,7 @@ from mechcot.core.trace import Phase, Span, Trace
 
 ALPHA, BETA = 3.0, 600
 Phrases = tuple[tuple[int, ...], ...]
-NEAREST = 5
+_NEAREST = 5
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,6 @@ def matched_tokens(
             free,
             key=lambda token: (abs(np.log1p(counts[token]) - np.log1p(counts[opening])), token),
         )
-        chosen.append(int(rng.choice(near[:NEAREST])))
+        chosen.append(int(rng.choice(near[:_NEAREST])))
         taken.add(chosen[-1])
     return tuple(chosen)

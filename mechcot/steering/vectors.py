@@ -29,7 +29,7 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Positions, States
 from mechcot.model.reasoner import Reasoner
 
-SCHEMA = "1"
+_SCHEMA = "1"
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class SteeringVector:
         if not self.norm:
             raise UserError(f"not written: {_zero(self)}")
         about = {
-            "schema": SCHEMA,
+            "schema": _SCHEMA,
             "site": self.site.name,
             "origin": json.dumps(asdict(self.origin)),
         }
@@ -253,8 +253,8 @@ class SteeringVector:
         except (OSError, SafetensorError) as error:
             msg = f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
             raise UserError(msg) from None
-        if numbers is None or about.get("schema") != SCHEMA:
-            msg = f"{path} is no steering vector of schema {SCHEMA}; make one with `mechcot steer extract`"
+        if numbers is None or about.get("schema") != _SCHEMA:
+            msg = f"{path} is no steering vector of schema {_SCHEMA}; make one with `mechcot steer extract`"
             raise UserError(msg)
         origin = json.loads(about["origin"])
         lists = {name: tuple(origin[name]) for name in ("items", "history")}

@@ -25,7 +25,7 @@ class Wording:
 
 
 _BEFORE = r"(?:(?:final|correct|right|best|overall|short|most likely|only|closest)\s+)"
-WORDINGS = (
+_WORDINGS = (
     Wording(  # English
         rf"{_BEFORE}{{0,3}}answers?|{_BEFORE}{{1,3}}(?:option|choice|alternative|result|response|statement)",
         r"(?:is|are|was|were|would be|should be|must be|will be|equals|becomes|comes? out to(?: be)?|turns? out to be|to be)",
@@ -97,7 +97,7 @@ def _noun(row: Wording) -> str:
 
 def _stated(row: Wording) -> str:
     """Pattern of the words in front of a value in one language."""
-    asked = _ASKED if row is WORDINGS[0] else ""
+    asked = _ASKED if row is _WORDINGS[0] else ""
     link = row.link.removesuffix("?")
     end = r"(?!\w)" if row.words else ""
     start = r"(?<![^\W_])" if row.words else ""
@@ -116,18 +116,18 @@ _STEMS = (
 def _rows(text: str) -> tuple[int, ...]:
     """The languages whose word for "answer" stands in a text."""
     plain = text.casefold()
-    rows = enumerate(zip(WORDINGS, _STEMS, strict=True))
+    rows = enumerate(zip(_WORDINGS, _STEMS, strict=True))
     return tuple(row for row, (_, stems) in rows if any(stem in plain for stem in stems.split()))
 
 
 @cache
 def _stated_in(rows: tuple[int, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(_stated(WORDINGS[row]) for row in rows), re.IGNORECASE)
+    return re.compile("|".join(_stated(_WORDINGS[row]) for row in rows), re.IGNORECASE)
 
 
 @cache
 def _heading_in(rows: tuple[int, ...]) -> re.Pattern[str]:
-    nouns = "|".join(_noun(WORDINGS[row]) for row in rows)
+    nouns = "|".join(_noun(_WORDINGS[row]) for row in rows)
     return re.compile(
         rf"^[ \t>#*_=-]{{0,20}}(?:\d{{1,2}}[.)]\s)?{_MARK}(?:(?:the|my|la|le|die|das|el|il|a|o)\s+)?(?:{nouns}){_MARK}[ \t]*[:\uff1a]?[ \t*_#=-]*$",
         re.IGNORECASE | re.MULTILINE,

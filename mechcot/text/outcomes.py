@@ -8,7 +8,7 @@ from mechcot.core.trace import Trace
 from mechcot.text.answers import same_answer
 
 Outcome = Literal["right", "wrong", "unread", "cut"]
-WORDS: dict[Outcome, tuple[str, str]] = {
+_WORDS: dict[Outcome, tuple[str, str]] = {
     "right": ("has the right answer", "have the right answer"),
     "wrong": ("has a wrong answer", "have a wrong answer"),
     "unread": ("has no answer that could be read", "have no answer that could be read"),
@@ -29,4 +29,4 @@ def outcome(trace: Trace) -> Outcome:
 def tally(traces: Iterable[Trace]) -> str:
     """How many chains came to what, the empty ones left out: `3 have a wrong answer, 2 have no answer that could be read`."""
     counts = Counter(outcome(trace) for trace in traces)
-    return ", ".join(f"{n} {WORDS[name][n > 1]}" for name in WORDS if (n := counts[name]))
+    return ", ".join(f"{n} {_WORDS[name][n > 1]}" for name in _WORDS if (n := counts[name]))

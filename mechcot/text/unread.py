@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 
-SHOWN = 80
+_SHOWN = 80
 """Characters of a chain's end that a message shows."""
 
 
@@ -42,5 +42,5 @@ ADVICE = (
 
 def example(trace: Trace) -> str:
     """How one chain ends, escaped and short."""
-    text = trace.completion.rstrip()[-SHOWN:]
+    text = trace.completion.rstrip()[-_SHOWN:]
     return f"The text of {trace.id} ends {text!r}"

@@ -31,8 +31,8 @@ from mechcot.view.figures.forest import forest
 from mechcot.view.pages.report_rows import ContrastRow
 from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, titled
 
-CELL = 22
-NAMES = {
+_CELL = 22
+_NAMES = {
     "after": "after this many steps",
     "source": "step that acts",
     "target": "step that is acted on",
@@ -102,7 +102,7 @@ def _(value: Result) -> go.Figure:
             hovertemplate=f"{axis} %{{x:g}}: %{{y:.3f}}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=NAMES[axis])
+    figure.update_xaxes(title=_NAMES[axis])
     figure.update_yaxes(title=plain(value.unit))
     return _titled(figure, value, height=360)
 
@@ -135,7 +135,7 @@ def _(value: Trace) -> go.Figure:
                 hovertemplate="step %{x}: %{y} tokens<br>%{customdata}<extra></extra>",
             )
         )
-    figure.update_xaxes(title=NAMES["step"])
+    figure.update_xaxes(title=_NAMES["step"])
     figure.update_yaxes(title="tokens")
     figure.update_layout(bargap=0.15)
     return titled(
@@ -169,10 +169,10 @@ def _map(value: Result, values: np.ndarray, *, down: str, across: str, note: str
             hovertemplate=f"{down} %{{y:g}}, {across} %{{x:g}}: %{{z:.3f}}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=NAMES[across], showgrid=False, zeroline=False)
-    figure.update_yaxes(title=NAMES[down], showgrid=False, zeroline=False)
+    figure.update_xaxes(title=_NAMES[across], showgrid=False, zeroline=False)
+    figure.update_yaxes(title=_NAMES[down], showgrid=False, zeroline=False)
     figure.update_yaxes(autorange="reversed" if down == "target" else True)
-    return _titled(figure, value, height=max(300, min(CELL * len(rows), 640) + 150), note=note)
+    return _titled(figure, value, height=max(300, min(_CELL * len(rows), 640) + 150), note=note)
 
 
 def _titled(figure: go.Figure, value: Result, *, height: int, note: str = "") -> go.Figure:

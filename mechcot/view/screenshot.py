@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -33,7 +34,7 @@ FLAGS = (
 SECONDS = 120
 PAGES = ("report.html", "index.html", "page.html")
 KINDS = ("png", "svg", "pdf")
-PRINTED = """<!doctype html><meta charset="utf-8"><style>@page { size: %dpx %dpx; margin: 0 } body { margin: 0 }
+_PRINTED = """<!doctype html><meta charset="utf-8"><style>@page { size: %dpx %dpx; margin: 0 } body { margin: 0 }
 div { overflow: hidden; break-inside: avoid }</style><body><script>%s</script><script>
 const figure = %s;
 const at = document.createElement("div"); document.body.append(at);
@@ -43,7 +44,7 @@ _FIGURE = re.compile(
     r'<script type="application/json" id="data-figure-(\d+)">(.*?)</script>', re.DOTALL
 )
 _PAPERS = re.compile(r'<script type="application/json" id="papers">(.*?)</script>', re.DOTALL)
-DRAWN = """<!doctype html><meta charset="utf-8"><body><script>%s</script><script>
+_DRAWN = """<!doctype html><meta charset="utf-8"><body><script>%s</script><script>
 const figure = %s;
 const at = document.createElement("div"); document.body.append(at);
 Plotly.newPlot(at, figure.data, figure.layout).then(() => Plotly.toImage(at, %s)).then((made) => { document.body.textContent = made; });
@@ -104,7 +105,8 @@ def figure_picture(
         msg = f"expected a picture as {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}"
         raise UserError(msg)
     shown = go.Figure(figure).update_layout(paper_bgcolor="white")
-    height = int(height or shown.layout.height or 450)
+    layout: Any = shown["layout"]
+    height = int(height or layout["height"] or 450)
     if kind == "pdf":
         return _printed(shown.update_layout(width=width, height=height))
     about = {
@@ -116,7 +118,7 @@ def figure_picture(
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "figure.html"
         page.write_text(
-            DRAWN % (get_plotlyjs(), _inert(shown), json.dumps(about)), encoding="utf-8"
+            _DRAWN % (get_plotlyjs(), _inert(shown), json.dumps(about)), encoding="utf-8"
         )
         text = _browse(["--dump-dom", page.as_uri()], folder)
     return _payload(text)
@@ -133,10 +135,11 @@ def _printed(figure: go.Figure) -> bytes:
     Raises:
         UserError: No browser, or it printed nothing.
     """
-    size = (figure.layout.width, figure.layout.height)
+    layout: Any = figure["layout"]
+    size = (layout["width"], layout["height"])
     with tempfile.TemporaryDirectory() as folder:
         page, sheet = Path(folder) / "figure.html", Path(folder) / "figure.pdf"
-        page.write_text(PRINTED % (*size, get_plotlyjs(), _inert(figure)), encoding="utf-8")
+        page.write_text(_PRINTED % (*size, get_plotlyjs(), _inert(figure)), encoding="utf-8")
         _browse([f"--print-to-pdf={sheet}", "--no-pdf-header-footer", page.as_uri()], folder)
         if not sheet.is_file():
             raise UserError("the browser could not print the figure; look at it in a page first")

@@ -41,7 +41,7 @@ from mechcot.model.activations.capture import (
 )
 from mechcot.model.internals.self_test import backbone_of
 
-SCHEMA = 1
+_SCHEMA = 1
 
 
 def stream(
@@ -110,8 +110,8 @@ def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCa
         msg = f"expected an activation cache in {folder}, found no manifest.json; make it with `stream`"
         raise UserError(msg)
     about = read_json(manifest, what="an activation cache's manifest")
-    if about.get("schema") != SCHEMA:
-        msg = f"{manifest}: expected schema {SCHEMA}, got {about.get('schema')}; remove the folder and run again"
+    if about.get("schema") != _SCHEMA:
+        msg = f"{manifest}: expected schema {_SCHEMA}, got {about.get('schema')}; remove the folder and run again"
         raise UserError(msg)
     if weights_hash is not None and about["weights_hash"] != weights_hash:
         msg = f"{folder} holds activations of other weights ({about['model']}, {about['weights_hash']}); use another folder"
@@ -174,7 +174,7 @@ def _prepare(reasoner: Any, folder: Path, wanted: CaptureSpec, *, d_model: int) 
     manifest = folder / "manifest.json"
     if not manifest.exists():
         about = {
-            "schema": SCHEMA,
+            "schema": _SCHEMA,
             "model": reasoner.name,
             "weights_hash": reasoner.weights_hash,
             "d_model": d_model,

@@ -28,7 +28,7 @@ from mechcot.model.internals.hooks import tapped
 from mechcot.model.prefix.memory import NO_LIMIT, out_of_memory, release
 from mechcot.text.think_tags import ThoughtTags
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoftext|>")
 
@@ -206,7 +206,7 @@ class Writer:
                 f"(now {self.sampling.max_tokens}), use --dtype bfloat16, or a smaller model."
             )
             raise UserError(msg)
-        log.warning("out of memory at %d items a batch: going on with %d", size, size // 2)
+        _log.warning("out of memory at %d items a batch: going on with %d", size, size // 2)
         return size // 2
 
     @torch.inference_mode()

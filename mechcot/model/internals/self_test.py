@@ -64,7 +64,7 @@ _BREAKS = (
     NotMeasurable,
 )
 _KNOWN: WeakKeyDictionary[nn.Module, Backbone] = WeakKeyDictionary()
-States = Mapping[Site, Tensor]
+_States = Mapping[Site, Tensor]
 
 
 def backbone_of(model: nn.Module) -> Backbone:
@@ -237,7 +237,7 @@ def _close(left: Tensor, right: Tensor) -> bool:
     return bool(difference <= tolerance * (1 + right.float().abs().max()))
 
 
-def _true_places(backbone: Backbone, layer: int, states: States) -> Mapping[str, HookPoint]:
+def _true_places(backbone: Backbone, layer: int, states: _States) -> Mapping[str, HookPoint]:
     """Keep the streams whose sum holds in this block."""
     found = {s: states[Site(s, layer)] for s in STREAMS if Site(s, layer) in states}
     places = dict(backbone.places[layer])

@@ -28,7 +28,7 @@ MARKED = 64
 """Most token ids that an adapter names itself and that are tried with them."""
 NOTHING = 1e-5
 """Largest change of a logit, relative to the largest logit, that is rounding (float32)."""
-ROWS = 4096
+_ROWS = 4096
 """Rows of an embedding that are compared at once."""
 _ROOT = "base_model.model."
 _WHOLE = re.compile(r"((base_layer|token_adapter|modules_to_save|original_module)\.)*(weight|bias)")
@@ -238,7 +238,7 @@ def _moves_a_row(wrapped: Any, before: Tensor) -> bool:
     part = wrapped.get_base_model().get_input_embeddings()
     if part.weight.shape != before.shape:
         return True
-    for ids in torch.arange(before.shape[0], device=before.device).split(ROWS):
+    for ids in torch.arange(before.shape[0], device=before.device).split(_ROWS):
         if not torch.equal(part(ids), nn.functional.embedding(ids, before)):
             return True
     return False

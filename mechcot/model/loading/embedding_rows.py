@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 _QUESTION = "What is 1 + 1?"
 
 
-def rows_of(reader: "Reasoner") -> int:
+def _rows_of(reader: "Reasoner") -> int:
     """How many token ids the model can read and write."""
     return min(int(reader.model.get_input_embeddings().weight.shape[0]), reader.n_vocabulary)
 
 
 def without_row(reader: "Reasoner") -> dict[int, str]:
     """The tokens that the model has no row for, by id."""
-    rows = rows_of(reader)
+    rows = _rows_of(reader)
     return {token: text for text, token in reader.tokenizer.get_vocab().items() if token >= rows}
 
 
@@ -42,7 +42,7 @@ def check_rows(reader: "Reasoner") -> None:
     used = set(reader.encode(f"{reader.policy.template(_QUESTION)}{reader.cue.text}{marks}"))
     occurs = sorted(token for token in outside if token not in added or token in used)
     if occurs:
-        tokens, rows = max(outside) + 1, rows_of(reader)
+        tokens, rows = max(outside) + 1, _rows_of(reader)
         raise UserError(
             f"{reader.name}: the tokenizer has {tokens} tokens, the model {rows} rows, none for {outside[occurs[0]]!r} "
             f"(id {occurs[0]}). Tokens were added and the model was not resized: call "
@@ -57,7 +57,7 @@ def check_ids(reader: "Reasoner", ids: Iterable[int]) -> None:
     Raises:
         NotMeasurable: It has none for one of them.
     """
-    rows = rows_of(reader)
+    rows = _rows_of(reader)
     lost = next((token for token in ids if token >= rows), None)
     if lost is not None:
         text = reader.tokenizer.convert_ids_to_tokens([lost])[0]

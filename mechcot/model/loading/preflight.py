@@ -30,11 +30,11 @@ from mechcot.model.internals.self_test import backbone_of
 if TYPE_CHECKING:
     from mechcot.model.reasoner import Reasoner
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 CLOSE = {"float32": 1e-4, "bfloat16": 0.05}
 """Largest difference, relative to the largest state, by precision."""
-SPELLED = 8
+_SPELLED = 8
 """Prompts whose tokens are decoded again."""
 SHORT = 64
 """Tokens of a prompt on which states are tried."""
@@ -85,7 +85,7 @@ def preflight(reader: "Reasoner", problems: Sequence[Problem]) -> None:
             name = reader.spec.text or reader.name
             raise UserError(f"{reader.name}: {each.text}. `mechcot doctor {name}` checks it again.")
         if each.state == "odd":
-            log.warning("%s: %s", reader.name, each.text)
+            _log.warning("%s: %s", reader.name, each.text)
 
 
 def rendered(reader: "Reasoner", traces: Sequence[Trace]) -> list[Problem]:
@@ -131,7 +131,7 @@ def _tried(reader: "Reasoner", problems: Sequence[Problem]) -> list[CheckResult]
         try:
             _TRIED[reader.model] = [identity(reader, ids), causality(reader, ids)]
         except NotMeasurable as reason:
-            log.info("%s: states were not tried: %s", reader.name, reason)
+            _log.info("%s: states were not tried: %s", reader.name, reason)
     return _TRIED.get(reader.model, [])
 
 
@@ -237,7 +237,7 @@ def _altered(problem: Problem, prompt: str) -> str:
 
 def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
     """Whether the tokenizer gives prompts and the cue back, white space aside."""
-    asked = [problem for problem in problems if problem.question.strip()][:SPELLED]
+    asked = [problem for problem in problems if problem.question.strip()][:_SPELLED]
     texts = [f"{reader.render(problem)}{reader.cue.text}" for problem in asked]
     backs = [_back(reader, text) for text in texts]
     lost = [

@@ -22,7 +22,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.spec import ModelSpec, check_spec, text_folder
 from mechcot.model.prefix.memory import out_of_memory
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 SMALL = 500_000_000
 QUIET_BYTES = 200_000_000
@@ -120,7 +120,7 @@ def hub_answers() -> bool:
     try:
         get_session().head(constants.ENDPOINT, timeout=5.0)
     except Exception as error:  # noqa: BLE001 - whatever the reason, the cache is all there is
-        log.info("the hub cannot be reached (%s): only cached models can be loaded", error)
+        _log.info("the hub cannot be reached (%s): only cached models can be loaded", error)
         return False
     return True
 
@@ -234,7 +234,7 @@ def _with_attention(load: Any, spec: ModelSpec) -> Any:
     except ValueError as error:
         if "attention implementation" not in str(error):
             raise
-        log.warning(
+        _log.warning(
             "%s does not support SDPA: eager attention is used (slower, more memory)", spec.name
         )
         return load(attn_implementation="eager")

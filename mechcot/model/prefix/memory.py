@@ -15,7 +15,7 @@ import torch
 
 from mechcot.core.errors import DoesNotFit
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 NO_LIMIT = 2**62
 _SAID = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")
@@ -83,7 +83,7 @@ def in_parts(
             msg = f"does not fit in memory: a run of {total} tokens alone"
             raise DoesNotFit(msg)
         limit.tokens = total // 2
-        log.warning("out of memory at %d tokens at once: going on with %d", total, limit.tokens)
+        _log.warning("out of memory at %d tokens at once: going on with %d", total, limit.tokens)
     return done
 
 

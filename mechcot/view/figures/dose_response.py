@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from mechcot.view.theme import Look, plain, titled, wrapped
 
-COLUMNS = 2
+_COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -142,17 +142,17 @@ def curves(
         subtitle: Of the figure; cut at 140 characters.
         axis: What x is, with its unit.
     """
-    rows = max(-(-len(panels) // COLUMNS), 1)
+    rows = max(-(-len(panels) // _COLUMNS), 1)
     figure = make_subplots(
         rows=rows,
-        cols=COLUMNS,
+        cols=_COLUMNS,
         horizontal_spacing=0.1,
         vertical_spacing=0.3 / rows,
         subplot_titles=[wrapped(panel.title, width=44) for panel in panels],
     )
     shown: set[str] = set()
     for place, panel in enumerate(panels):
-        row, col = place // COLUMNS + 1, place % COLUMNS + 1
+        row, col = place // _COLUMNS + 1, place % _COLUMNS + 1
         for line in panel.lines:
             figure.add_trace(
                 _curve(line, looks[line.name], first=line.name not in shown), row=row, col=col

@@ -11,7 +11,7 @@ from mechcot.text.number_format import number
 from mechcot.view.pages.figure_data import Band, EarlyCurves
 from mechcot.view.theme import Look, plain, titled, wrapped
 
-COLUMNS = 3
+_COLUMNS = 3
 UNDER = {"mode": "lines", "width": 4.5}
 OVER = {"mode": "lines+markers", "width": 1.8}
 
@@ -23,7 +23,7 @@ def early_curves(curves: Mapping[str, EarlyCurves], looks: Mapping[str, Look]) -
         curves: Name of a comparison -> its lines.
         looks: Model -> how it is drawn.
     """
-    columns = min(COLUMNS, max(len(curves), 1))
+    columns = min(_COLUMNS, max(len(curves), 1))
     rows = max(-(-len(curves) // columns), 1)
     figure = make_subplots(
         rows=rows,

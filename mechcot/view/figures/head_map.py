@@ -11,7 +11,7 @@ from mechcot.view.figures.triptych import add_row, colour_axes, ticks
 from mechcot.view.theme import plain, titled
 
 UNIT = "rank of the peak (0.5: chance)"
-PRINTED = 8
+_PRINTED = 8
 
 
 def head_map(
@@ -38,7 +38,7 @@ def head_map(
         rows=[f"layer {layer}" for layer in range(layers)],
         columns=[f"head {head}" for head in range(heads)],
         hover="{row}, {column}",
-        digits=2 if max(layers, heads) <= PRINTED else None,
+        digits=2 if max(layers, heads) <= _PRINTED else None,
     )
     across, down = ticks(heads, most=16), ticks(layers, most=16)
     figure.update_xaxes(

@@ -9,7 +9,7 @@ from mechcot.view.figures.triptych import add_row, colour_axes, ticks
 from mechcot.view.pages.figure_data import PatchMap
 from mechcot.view.theme import plain, titled, wrapped
 
-PRINTED = 8
+_PRINTED = 8
 
 
 def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure:
@@ -30,7 +30,7 @@ def patch_map(maps: Sequence[PatchMap], *, before: str, after: str) -> go.Figure
         column_titles=[plain(before, limit=24), plain(after, limit=24), "after − before"],
     )
     for row, one in enumerate(maps, start=1):
-        small = len(one.places) <= PRINTED and len(one.layers) <= 2 * PRINTED
+        small = len(one.places) <= _PRINTED and len(one.layers) <= 2 * _PRINTED
         add_row(
             figure,
             (one.before, one.after, one.difference),

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from mechcot.view.theme import PALETTE, SYMBOLS, THREAD, Look, plain, titled
 
-TITLES: Mapping[str, str] = {
+_TITLES: Mapping[str, str] = {
     "repack": "repack: the text of the dropped steps is gone",
     "mask": "mask: the dropped steps are hidden from attention",
 }
@@ -40,13 +40,13 @@ def pruning_frontier(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
         rows: `executor`, `method`, `share`, `kept`, `accuracy`, `low`, `high`.
         n: Number of traces.
     """
-    executors = list(dict.fromkeys(TITLES))
+    executors = list(dict.fromkeys(_TITLES))
     figure = make_subplots(
         rows=1,
         cols=len(executors),
         shared_yaxes=True,
         horizontal_spacing=0.04,
-        subplot_titles=[TITLES[name] for name in executors],
+        subplot_titles=[_TITLES[name] for name in executors],
     )
     for col, executor in enumerate(executors, start=1):
         for method, look in LOOKS.items():

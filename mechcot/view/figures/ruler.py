@@ -9,8 +9,8 @@ from plotly.subplots import make_subplots
 
 from mechcot.view.theme import PALETTE, Look, plain, titled, wrapped
 
-COLUMNS = 3
-GROUPS: Mapping[str, Look] = {
+_COLUMNS = 3
+_GROUPS: Mapping[str, Look] = {
     "base": Look("#000000", "star", "solid"),
     "uses": Look(PALETTE[0], "circle", "solid"),
     "harmless": Look(PALETTE[5], "circle-open", "solid"),
@@ -47,7 +47,7 @@ def models(points: Sequence[ModelPoint], *, items: int) -> go.Figure:
     """One row a measure, one mark a model; models of one group share a line within the row. Means in nats are left out."""
     points = [point for point in points if point.unit != "nats"]
     measures = list(dict.fromkeys(point.measure for point in points))
-    groups = [group for group in GROUPS if any(p.group == group for p in points)]
+    groups = [group for group in _GROUPS if any(p.group == group for p in points)]
     figure = go.Figure()
     for place, group in enumerate(groups):
         here = [p for p in points if p.group == group]
@@ -59,8 +59,8 @@ def models(points: Sequence[ModelPoint], *, items: int) -> go.Figure:
                 mode="markers",
                 name=plain(group),
                 marker={
-                    "color": GROUPS[group].colour,
-                    "symbol": GROUPS[group].symbol,
+                    "color": _GROUPS[group].colour,
+                    "symbol": _GROUPS[group].symbol,
                     "size": 8,
                     "opacity": 0.8,
                 },
@@ -89,7 +89,7 @@ def reliance(points: Sequence[ModelPoint]) -> go.Figure:
     """One panel a measure: reached reliance of the mixtures against the measure's mean."""
     known = [p for p in points if p.reached == p.reached]
     measures = list(dict.fromkeys(point.measure for point in known))
-    columns = min(COLUMNS, max(len(measures), 1))
+    columns = min(_COLUMNS, max(len(measures), 1))
     rows = max(-(-len(measures) // columns), 1)
     figure = make_subplots(
         rows=rows,
@@ -98,7 +98,7 @@ def reliance(points: Sequence[ModelPoint]) -> go.Figure:
         vertical_spacing=0.3 / rows,
         subplot_titles=[wrapped(measure, width=30) for measure in measures],
     )
-    look = GROUPS["mixture"]
+    look = _GROUPS["mixture"]
     for place, measure in enumerate(measures):
         here = [p for p in known if p.measure == measure]
         figure.add_trace(

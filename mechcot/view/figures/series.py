@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from mechcot.view.pages.figure_data import SeriesLine
 from mechcot.view.theme import PALETTE, Look, plain, titled, wrapped
 
-COLUMNS = 3
+_COLUMNS = 3
 LOOK = Look(PALETTE[0], "circle", "solid")
 
 
@@ -21,7 +21,7 @@ def one_run(names: Sequence[str]) -> bool:
 
 def series(lines: Sequence[SeriesLine]) -> go.Figure:
     """Draw one panel a measure, checkpoints in order from left to right; only those of one run are joined by a line."""
-    columns = min(COLUMNS, max(len(lines), 1))
+    columns = min(_COLUMNS, max(len(lines), 1))
     rows = max(-(-len(lines) // columns), 1)
     figure = make_subplots(
         rows=rows,

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from mechcot.view.pages.figure_data import ItemValues
 from mechcot.view.theme import THREAD, Look, plain, titled, wrapped
 
-COLUMNS = 5
+_COLUMNS = 5
 
 
 def slope(
@@ -23,7 +23,7 @@ def slope(
         after: Name of the later checkpoint.
         looks: Model -> how it is drawn.
     """
-    columns = min(COLUMNS, max(len(values), 1))
+    columns = min(_COLUMNS, max(len(values), 1))
     rows = max(-(-len(values) // columns), 1)
     figure = make_subplots(
         rows=rows,

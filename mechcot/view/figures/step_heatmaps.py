@@ -9,9 +9,9 @@ from mechcot.view.figures.triptych import add_row, colour_axes, ticks
 from mechcot.view.pages.figure_data import StepMaps
 from mechcot.view.theme import MONO, plain, titled
 
-CELL = 19
+_CELL = 19
 NAMED = 30
-MOST = 150
+_MOST = 150
 
 
 def step_heatmaps(maps: StepMaps, *, before: str, after: str) -> go.Figure:
@@ -22,7 +22,7 @@ def step_heatmaps(maps: StepMaps, *, before: str, after: str) -> go.Figure:
         before: Name of the reference model.
         after: Name of the later checkpoint.
     """
-    left, top = (max(0, len(labels) - MOST) for labels in (maps.sources, maps.targets))
+    left, top = (max(0, len(labels) - _MOST) for labels in (maps.sources, maps.targets))
     sources, targets = _marks(maps.sources)[left:], _marks(maps.targets)[top:]
     figure = make_subplots(
         rows=1,
@@ -60,9 +60,9 @@ def step_heatmaps(maps: StepMaps, *, before: str, after: str) -> go.Figure:
         col=1,
     )
     figure.update_annotations(font_size=12)
-    height = max(300, min(CELL * len(targets), 700)) + 215
+    height = max(300, min(_CELL * len(targets), 700)) + 215
     colour_axes(figure, arrays[:2], arrays[2:], maps.unit, height=height)
-    cut = f"; the last {MOST} of {len(maps.targets)} rows" if top else ""
+    cut = f"; the last {_MOST} of {len(maps.targets)} rows" if top else ""
     titled(
         figure,
         plain(maps.title, limit=90),

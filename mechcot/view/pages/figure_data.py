@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-NAN = math.nan
+_NAN = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +32,10 @@ class ItemValues:
     after: Float[np.ndarray, " item"]
     mean_before: float
     mean_after: float
-    low_before: float = NAN
-    high_before: float = NAN
-    low_after: float = NAN
-    high_after: float = NAN
+    low_before: float = _NAN
+    high_before: float = _NAN
+    low_after: float = _NAN
+    high_after: float = _NAN
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Band:
     low: Float[np.ndarray, " point"]
     high: Float[np.ndarray, " point"]
     n: int
-    area: float = NAN
+    area: float = _NAN
 
 
 @dataclass(frozen=True)

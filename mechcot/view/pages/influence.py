@@ -12,8 +12,8 @@ from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.sections import Section, plain_page
 from mechcot.view.pages.tables import Cell, Table, table
 
-NAN = float("nan")
-READING = (
+_NAN = float("nan")
+_READING = (
     (
         "received / expected",
         "Attention mass that a step gets from later steps, over its share of the text that they see (later steps see more and leave less for each), over what a step of this length at this distance gets in the other traces, both models together; mean over layers and heads. The question and the first token are left out.",
@@ -67,7 +67,7 @@ def page(result: Mapping[str, Any]) -> str:
         meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",
         summary=summary(rows, models=models),
         sections=sections,
-        terms=READING,
+        terms=_READING,
     )
 
 
@@ -165,7 +165,7 @@ def _value(row: Mapping[str, Any]) -> str:
 
 
 def _ends(row: Mapping[str, Any], *, digits: int = 3) -> str:
-    ends = (NAN if row[end] is None else row[end] for end in ("low", "high"))
+    ends = (_NAN if row[end] is None else row[end] for end in ("low", "high"))
     return interval(*ends, digits=digits)
 
 

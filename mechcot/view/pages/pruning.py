@@ -9,8 +9,8 @@ from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.sections import Section, plain_page
 from mechcot.view.pages.tables import Cell, Table, table
 
-NAN = float("nan")
-READING = (
+_NAN = float("nan")
+_READING = (
     (
         "closure",
         "Starting from the answer, a step is kept when a kept step (or the answer) rests on it. Suppression: what hiding the step does to later steps. Attention: attention mass corrected for distance and length, mean over all layers and heads.",
@@ -75,7 +75,7 @@ def page(result: Mapping[str, Any]) -> str:
         meta=f"{result['model']} on {n} traces, {len(result['left_out'])} left out.",
         summary=summary(result),
         sections=sections,
-        terms=READING,
+        terms=_READING,
     )
 
 
@@ -148,7 +148,7 @@ def _pair(row: Mapping[str, Any], name: str) -> str:
 
 
 def _ends(low: float | None, high: float | None) -> str:
-    return interval(NAN if low is None else low, NAN if high is None else high)
+    return interval(_NAN if low is None else low, _NAN if high is None else high)
 
 
 def _at(rows: Any, *, keep: float) -> Table:

@@ -23,7 +23,7 @@ from mechcot.view.pages.numbered_figures import NumberedFigure, numbered_figures
 from mechcot.view.pages.report_data import ItemShown, ReportData
 from mechcot.view.theme import looks, papers
 
-LONGEST = 80
+_LONGEST = 80
 
 
 def page(data: ReportData) -> str:
@@ -98,8 +98,10 @@ def _bars(item: ItemShown) -> Mapping[str, Any]:
         return "0" if value != value else f"{100 * min(abs(value), 1.0):.1f}"
 
     return {
-        "steps": [(step, length(step.before), length(step.after)) for step in item.steps[:LONGEST]],
-        "hidden": max(0, len(item.steps) - LONGEST),
+        "steps": [
+            (step, length(step.before), length(step.after)) for step in item.steps[:_LONGEST]
+        ],
+        "hidden": max(0, len(item.steps) - _LONGEST),
     }
 
 

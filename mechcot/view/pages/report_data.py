@@ -35,7 +35,7 @@ from mechcot.view.pages.report_rows import (
     gate_rows,
 )
 
-NAN = math.nan
+_NAN = math.nan
 
 __all__ = [
     "VERDICTS",
@@ -118,8 +118,8 @@ class StepShown:
 
     text: str
     kind: str
-    before: float = NAN
-    after: float = NAN
+    before: float = _NAN
+    after: float = _NAN
 
 
 @dataclass(frozen=True)
@@ -210,10 +210,10 @@ class CostRow:
     model: str
     items: int
     seconds: float
-    forwards: float = NAN
-    tokens: float = NAN
-    memory_bytes: float = NAN
-    disk_bytes: float = NAN
+    forwards: float = _NAN
+    tokens: float = _NAN
+    memory_bytes: float = _NAN
+    disk_bytes: float = _NAN
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mechcot.stats.tables import rows_of
 
 Verdict = Literal["less", "more", "no change", "inconclusive", "not judged"]
 VERDICTS: tuple[Verdict, ...] = ("less", "more", "no change", "inconclusive", "not judged")
-NAN = math.nan
+_NAN = math.nan
 
 
 def shown(verdict: str, status: str) -> str:
@@ -59,8 +59,8 @@ class AccuracyRow:
     model: str
     condition: str
     value: float
-    low: float = NAN
-    high: float = NAN
+    low: float = _NAN
+    high: float = _NAN
     n: int = 0
 
 
@@ -106,7 +106,7 @@ class ContrastRow:
     verdict: Verdict
     reason: str = ""
     status: str = "provisional"
-    smallest_effect: float = NAN
+    smallest_effect: float = _NAN
 
     @property
     def shown(self) -> str:
@@ -163,8 +163,8 @@ class KindRow:
     before: float
     after: float
     delta: float
-    low: float = NAN
-    high: float = NAN
+    low: float = _NAN
+    high: float = _NAN
     n: int = 0
 
 
@@ -187,8 +187,8 @@ class OwnChainCell:
     author: str
     reader: str
     value: float
-    low: float = NAN
-    high: float = NAN
+    low: float = _NAN
+    high: float = _NAN
     n: int = 0
     unit: str = ""
 
@@ -216,8 +216,8 @@ class NullRow:
     value: float
     expected: str
     ok: bool | None = None
-    low: float = NAN
-    high: float = NAN
+    low: float = _NAN
+    high: float = _NAN
     n: int = 0
     unit: str = ""
 

@@ -10,8 +10,8 @@ from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render
 from mechcot.view.pages.tables import Cell, Table, table
 
-NAN = float("nan")
-COLUMNS: Mapping[str, str] = {
+_NAN = float("nan")
+_COLUMNS: Mapping[str, str] = {
     "models": "uses or not: models",
     "items": "uses or not: items",
     "reliance": "how much",
@@ -93,7 +93,7 @@ def model_points(result: Mapping[str, Any]) -> list[ModelPoint]:
             measure=row["title"],
             unit=row["unit"],
             mean=model["means"][name],
-            reached=(model["reached"] or {}).get("edits", NAN),
+            reached=(model["reached"] or {}).get("edits", _NAN),
         )
         for name, row in result["measures"].items()
         for model in result["models"]
@@ -104,11 +104,11 @@ def model_points(result: Mapping[str, Any]) -> list[ModelPoint]:
 def scores(result: Mapping[str, Any]) -> Table:
     """One row a measure, one column a question; the interval stands behind the score."""
     return table(
-        ("measure", *COLUMNS.values(), "verdicts"),
+        ("measure", *_COLUMNS.values(), "verdicts"),
         [
             (
                 Cell(row["title"]),
-                *(_score(row["scores"][column]) for column in COLUMNS),
+                *(_score(row["scores"][column]) for column in _COLUMNS),
                 Cell("yes" if row["status"] == "passed" else "no", "ok"),
             )
             for row in result["measures"].values()

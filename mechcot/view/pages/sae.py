@@ -12,8 +12,8 @@ from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render
 from mechcot.view.pages.tables import Cell, Table, table
 
-DRAWN = 12
-NEAREST = 8
+_DRAWN = 12
+_NEAREST = 8
 SAID = {Standing.SURVIVES: "yes", Standing.UNTESTED: "untested", Standing.FAILED: "no"}
 """Whether a candidate survives, in the order of the table."""
 PROBED = (
@@ -37,7 +37,7 @@ def page(
     Returns:
         HTML text, the same for the same data.
     """
-    top = score["top"][:DRAWN]
+    top = score["top"][:_DRAWN]
     plates = [replace(each, number=n) for n, each in enumerate(_plates(score, top), start=1)]
     probed = None
     if probes is not None:
@@ -112,7 +112,7 @@ def _one_kind(score: Mapping[str, Any]) -> str:
 
 def _listed(score: Mapping[str, Any]) -> str:
     """Which features are shown, and in what order."""
-    by, fire, shown = _ranked_by(score), len(score["features"]), min(DRAWN, len(score["top"]))
+    by, fire, shown = _ranked_by(score), len(score["features"]), min(_DRAWN, len(score["top"]))
     if not shown:
         return "No feature fires on any token of these chains."
     every = (
@@ -192,7 +192,7 @@ def _features(score: Mapping[str, Any]) -> Table:
                 Cell(f"{100 * row['frequency'][1]:.1f} %", "number"),
                 _change(row["change"]),
             )
-            for row in score["top"][:DRAWN]
+            for row in score["top"][:_DRAWN]
         ],
     )
 
@@ -258,7 +258,7 @@ def _probe(held: Mapping[str, Any] | None) -> Cell:
 
 
 def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
-    """The survivors and the `NEAREST` that come next (untested ones, then those that failed least), and the others."""
+    """The survivors and the `_NEAREST` that come next (untested ones, then those that failed least), and the others."""
 
     def value(trial: Mapping[str, Any], name: str) -> str:
         return DASH if trial[name] is None else fixed(trial[name])
@@ -272,7 +272,7 @@ def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
             99.0 if pair[0]["injection_d"] is None else pair[0]["injection_d"],
         ),
     )
-    first = sum(standing(outcomes) is Standing.SURVIVES for _, outcomes in judged) + NEAREST
+    first = sum(standing(outcomes) is Standing.SURVIVES for _, outcomes in judged) + _NEAREST
     heads = (
         "feature",
         "kind",

@@ -23,7 +23,7 @@ from mechcot.view.pages.tables import Cell, Table, table
 CONTROL_ROLES = ("random", "orthogonal", "flipped", "wrong layer", "shuffled labels")
 FEW = 16
 """Rows that are shown at once."""
-STEPS = {1: "every step", 2: "every second step", 3: "every third step"}
+_STEPS = {1: "every step", 2: "every second step", 3: "every third step"}
 
 
 def largest(told: Sequence[Mapping[str, Any]]) -> float:
@@ -98,7 +98,7 @@ def _named(arm: Arm, result: Mapping[str, Any]) -> str:
     """The arm's name where its model is known."""
     name = name_of(arm, result)
     if arm["role"].endswith("bare"):
-        return f"{name}, {STEPS.get(arm['draw'], '1 step in ' + str(arm['draw']))}"
+        return f"{name}, {_STEPS.get(arm['draw'], '1 step in ' + str(arm['draw']))}"
     if len(result["experiment"]["models"]) == 1:
         return name
     if arm["role"] == "vector":

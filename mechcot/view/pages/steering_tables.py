@@ -8,7 +8,7 @@ from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures.dose_response import Point
 from mechcot.view.pages.tables import Cell, Table, table
 
-TITLES: Mapping[str, str] = {
+_TITLES: Mapping[str, str] = {
     "tokens": "tokens of the chain",
     "steps": "steps of the chain",
     "correct": "accuracy",
@@ -26,7 +26,7 @@ Arm = Mapping[str, Any]
 
 def title(readout: str) -> str:
     """A readout in words."""
-    return TITLES.get(readout, f"{readout} steps of the chain")
+    return _TITLES.get(readout, f"{readout} steps of the chain")
 
 
 def name_of(arm: Arm, result: Mapping[str, Any]) -> str:
