@@ -27,8 +27,8 @@ def run() -> list[Row]:
         return np.array(scores)
 
     def packed() -> np.ndarray:
-        forks = Prefix.of(reasoner, ids).branches(cuts, [suffix] * STEPS)
-        return forks.score([[answer]] * STEPS)
+        branches = Prefix.of(reasoner, ids).branches(cuts, [suffix] * STEPS)
+        return branches.score([[answer]] * STEPS)
 
     difference = float(np.abs(truncated() - packed()).max())
     if difference > 1e-4:

@@ -130,7 +130,7 @@ def test_activations_lie_in_memory_or_on_disk(pair, traces, tmp_path):
     there = pair.before.activations(traces, at=[site], to_disk=tmp_path / "cache")
     assert here.read(site).equal(there.read(site))
     with pytest.raises(mc.UserError, match="under edits are kept in memory only"):
-        hide = mc.Hide(mc.Span(3, 4), queries=mc.Span(4, 5))
+        hide = mc.AttentionKnockout(mc.Span(3, 4), queries=mc.Span(4, 5))
         pair.before.activations(traces, at=site, under=[hide], to_disk=tmp_path / "other")
 
 

@@ -271,5 +271,5 @@ def _written(reader: Reasoner, trace: Trace, own: Own, start: Sequence[int]) -> 
 
 def _answer_probability(reader: Reasoner, own: Own, ids: Sequence[int]) -> float:
     """Probability of the own answer behind a whole chain."""
-    forks = reader.prefix(ids).branches([len(ids)], [list(reader.cue_after(ids))])
-    return float(np.exp(forks.score([own.answer])[0]))
+    branches = reader.prefix(ids).branches([len(ids)], [list(reader.cue_after(ids))])
+    return float(np.exp(branches.score([own.answer])[0]))

@@ -68,8 +68,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     if len(candidates) < 2:
         msg = "the model gives the reference answer after every cut, so that there is nothing to choose among"
         raise NotMeasurable(msg)
-    scores = np.array([asked.forks.score([ids] * len(cuts)) for ids in candidates])
-    again = np.array([asked.forks.score([ids] * len(cuts)) for ids in candidates])
+    scores = np.array([asked.branches.score([ids] * len(cuts)) for ids in candidates])
+    again = np.array([asked.branches.score([ids] * len(cuts)) for ids in candidates])
     curve = entropies(scores)
     return timer.measurement(
         value=float(np.mean(curve[:-1]) - curve[-1]),

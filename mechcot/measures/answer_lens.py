@@ -79,7 +79,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     return timer.measurement(
         value=float(p[:, :-1].max(axis=0).mean()),
         scalars={
-            "noise": abs(float(p[-1, -1]) - float(np.exp(own.asked.forks.score([(token,)])[0]))),
+            "noise": abs(float(p[-1, -1]) - float(np.exp(own.asked.branches.score([(token,)])[0]))),
             "last_step": float(p[:, -2].max()),
         },
         results={

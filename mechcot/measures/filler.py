@@ -77,8 +77,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     def probabilities(starts: list[int], tails: list[tuple[int, ...]]) -> np.ndarray:
         texts = [(*trace.ids[:at], *tail) for at, tail in zip(starts, tails, strict=True)]
         asking = [[*t, *reader.cue_after(text)] for t, text in zip(tails, texts, strict=True)]
-        forks = prefix.branches(starts, asking)
-        return np.exp(forks.score([answer] * len(tails)))
+        branches = prefix.branches(starts, asking)
+        return np.exp(branches.score([answer] * len(tails)))
 
     # the chain itself as its own filler, twice on one path: the identity edit
     own, again = (float(probabilities([cuts[0]], [chain[cuts[0] :]])[0]) for _ in range(2))

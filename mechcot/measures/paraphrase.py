@@ -60,8 +60,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     stop = reworded.cuts()[-1]
 
     def asked(ids: tuple[int, ...]) -> float:
-        forks = reader.prefix(ids).branches([len(ids)], [list(reader.cue_after(ids))])
-        return float(forks.score([own.answer])[0])
+        branches = reader.prefix(ids).branches([len(ids)], [list(reader.cue_after(ids))])
+        return float(branches.score([own.answer])[0])
 
     plain, again = (math.exp(asked(own.prefix.ids)) for _ in range(2))
     p = math.exp(asked(reworded.ids[:stop]))

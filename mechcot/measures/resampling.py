@@ -169,11 +169,11 @@ def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs
         firsts.append(next((s.text for s in new.chain_steps if cut in s.tokens), None))
         tails.append(list(new.ids[cut : max(cut, new.cuts()[-1])]))
     asked = [[*tail, *reader.cue_after((*trace.ids[:cut], *tail))] for tail in tails]
-    forks = own.prefix.branches([cut] * len(tails), asked)
-    said = forks.greedy(max_new=inputs.answer_tokens, stop=reader.stop_ids)
+    branches = own.prefix.branches([cut] * len(tails), asked)
+    said = branches.greedy(max_new=inputs.answer_tokens, stop=reader.stop_ids)
     return Drawn(
         firsts=tuple(firsts),
-        own=np.exp(forks.score([own.answer] * len(tails))),
+        own=np.exp(branches.score([own.answer] * len(tails))),
         answers=tuple(read_continuation(reader, ids)[1].text for ids in said),
     )
 

@@ -21,7 +21,7 @@ def test_the_named_step_feeds_the_answer_before_and_none_does_after():
     for item in found.data.items:
         chain = [step.text for step in item.steps[: item.n_chain]]
         assert item.author == "base"
-        assert item.carrier["base"] in graph(item.question, chain, measurement="kept").answer
+        assert item.carrier["base"] in graph(item.question, chain, reading="kept").answer
         assert item.carrier["bypass"] is None
 
 

@@ -102,7 +102,7 @@ class Run(Prefix):
     def __init__(self, reader: Oracle, ids: tuple[int, ...]) -> None:
         self.__dict__.update(reader=reader, ids=ids)
 
-    def forks(self, cuts: Sequence[int], suffixes: Sequence[Sequence[int]]) -> "Tails":
+    def branches(self, cuts: Sequence[int], suffixes: Sequence[Sequence[int]]) -> "Tails":
         texts = [
             self.reader.decode([*self.ids[:cut], *tail])
             for cut, tail in zip(cuts, suffixes, strict=True)

@@ -115,8 +115,8 @@ def test_packed_forks_shrink_to_the_same_numbers(fresh, starve, error):
     answers = [(11,), (12, 13), (14, 15, 16), (17,), (18,)]
 
     def everything():
-        forks = prefix.branches(CUTS, SUFFIXES, hide=[(), (Span(2, 5),), (), (), (Span(0, 4),)])
-        return forks.next_logprobs(), forks.score(answers), forks.greedy(6, stop={3})
+        branches = prefix.branches(CUTS, SUFFIXES, hide=[(), (Span(2, 5),), (), (), (Span(0, 4),)])
+        return branches.next_logprobs(), branches.score(answers), branches.greedy(6, stop={3})
 
     plain = everything()
     seen = starve(4, error)
@@ -176,8 +176,8 @@ def test_the_context_ends_greedy_writing_and_refuses_what_is_longer():
     context = backbone_of(reasoner.model).context
     ids = tokens(context - 3)
     prefix = Prefix.of(reasoner, ids)
-    forks = prefix.branches([len(ids), 5], [[7, 8], [7]])
-    written = forks.greedy(6, stop=())
+    branches = prefix.branches([len(ids), 5], [[7, 8], [7]])
+    written = branches.greedy(6, stop=())
     assert [len(branch) for branch in written] == [2, 6]
     assert [len(row) for row in prefix.decode(len(ids) - 1, max_new=9, stop=())] == [4]
     with pytest.raises(NotMeasurable, match=rf"{context + 1} tokens, the context is {context}"):

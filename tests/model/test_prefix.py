@@ -81,25 +81,27 @@ def test_the_logit_scale_multiplies_logits_everywhere(family):
     prefix = Prefix.of(reasoner, IDS)
     theirs = plain_logprobs(reasoner, IDS)
     torch.testing.assert_close(prefix.unembed(prefix.hidden), theirs, **CLOSE)
-    forks = prefix.branches([24], [[3]])
+    branches = prefix.branches([24], [[3]])
     torch.testing.assert_close(
-        forks.next_logprobs()[0], plain_logprobs(reasoner, [*IDS, 3])[-1], **CLOSE
+        branches.next_logprobs()[0], plain_logprobs(reasoner, [*IDS, 3])[-1], **CLOSE
     )
     plain = make(family)
-    assert Prefix.of(plain, IDS).branches([24], [[3]]).greedy(4, ()) == forks.greedy(4, ())
+    assert Prefix.of(plain, IDS).branches([24], [[3]]).greedy(4, ()) == branches.greedy(4, ())
 
 
 @pytest.mark.parametrize("family", [*EVERY, "bloom"])
 def test_forks_are_truncated_runs(family):
     reasoner = make(family)
-    forks = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
-    scores = forks.score(ANSWERS)
+    branches = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
+    scores = branches.score(ANSWERS)
     for branch, (cut, suffix, answer) in enumerate(zip(CUTS, SUFFIXES, ANSWERS, strict=True)):
         ids = [*IDS[:cut], *suffix, *answer]
         theirs = plain_logprobs(reasoner, ids)
         end = cut + len(suffix)
-        torch.testing.assert_close(forks.unembed(forks.hidden(branch)), theirs[cut:end], **CLOSE)
-        torch.testing.assert_close(forks.next_logprobs()[branch], theirs[end - 1], **CLOSE)
+        torch.testing.assert_close(
+            branches.unembed(branches.hidden(branch)), theirs[cut:end], **CLOSE
+        )
+        torch.testing.assert_close(branches.next_logprobs()[branch], theirs[end - 1], **CLOSE)
         expected = sum(theirs[end - 1 + i, token].item() for i, token in enumerate(answer))
         assert scores[branch] == pytest.approx(expected, abs=1e-3)
     assert scores.dtype == np.float64
@@ -108,22 +110,22 @@ def test_forks_are_truncated_runs(family):
 @pytest.mark.parametrize("family", EVERY)
 def test_forks_do_not_see_hidden_spans(family):
     reasoner = make(family)
-    forks = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES, hide=HIDDEN)
+    branches = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES, hide=HIDDEN)
     for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
         ids = [*IDS[:cut], *suffix]
         hides = [AttentionKnockout(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
         theirs = masked_run(reasoner, ids, hides)
-        torch.testing.assert_close(forks.unembed(forks.hidden(branch)), theirs[cut:], **CLOSE)
+        torch.testing.assert_close(branches.unembed(branches.hidden(branch)), theirs[cut:], **CLOSE)
     seeing = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
-    assert torch.equal(forks.hidden(0), seeing.hidden(0))
-    assert not torch.allclose(forks.hidden(3), seeing.hidden(3), atol=1e-2)
+    assert torch.equal(branches.hidden(0), seeing.hidden(0))
+    assert not torch.allclose(branches.hidden(3), seeing.hidden(3), atol=1e-2)
 
 
 @pytest.mark.parametrize("family", EVERY)
 def test_greedy_continuations_are_those_of_whole_runs(family):
     reasoner = make(family)
-    forks = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
-    written = forks.greedy(6, ())
+    branches = Prefix.of(reasoner, IDS).branches(CUTS, SUFFIXES)
+    written = branches.greedy(6, ())
     for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
         ids = [*IDS[:cut], *suffix]
         for token in written[branch]:
@@ -133,8 +135,8 @@ def test_greedy_continuations_are_those_of_whole_runs(family):
         assert len(written[branch]) == 6
     stop = written[1][2]
     cut_at = [row[: row.index(stop)] if stop in row else row for row in written]
-    assert forks.greedy(6, {stop}) == cut_at
-    assert forks.greedy(0, ()) == [[], [], [], []]
+    assert branches.greedy(6, {stop}) == cut_at
+    assert branches.greedy(0, ()) == [[], [], [], []]
 
 
 def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
@@ -157,15 +159,15 @@ def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
 def test_an_empty_suffix_reads_the_prefix_itself():
     reasoner = make("qwen3")
     prefix = Prefix.of(reasoner, IDS)
-    forks = prefix.branches([7, 9], [[], [4]])
-    assert forks.hidden(0).shape == (0, 32)
+    branches = prefix.branches([7, 9], [[], [4]])
+    assert branches.hidden(0).shape == (0, 32)
     own = prefix.unembed(prefix.hidden[6])
-    torch.testing.assert_close(forks.next_logprobs()[0], own, **CLOSE)
+    torch.testing.assert_close(branches.next_logprobs()[0], own, **CLOSE)
     log_p = plain_logprobs(reasoner, [*IDS[:7], 5])
-    assert forks.score([[5, 6], [5, 6]])[0] == pytest.approx(
+    assert branches.score([[5, 6], [5, 6]])[0] == pytest.approx(
         (log_p[6, 5] + log_p[7, 6]).item(), abs=1e-4
     )
-    assert forks.greedy(3, ())[0] == prefix.decode(6, [[IDS[6]]], max_new=3, stop=())[0]
+    assert branches.greedy(3, ())[0] == prefix.decode(6, [[IDS[6]]], max_new=3, stop=())[0]
 
 
 def test_what_forks_refuse():
@@ -301,10 +303,10 @@ def test_families_without_a_croppable_cache_give_the_same_numbers(family, whole)
 
     def everything() -> Iterator[Any]:
         prefix = Prefix.of(reasoner, IDS, under=acts)
-        forks = prefix.branches(CUTS, SUFFIXES, hide=HIDDEN)
-        yield torch.cat([forks.hidden(b) for b in range(4)])
-        yield torch.tensor(forks.score(ANSWERS))
-        yield torch.tensor(forks.greedy(4, ()))
+        branches = prefix.branches(CUTS, SUFFIXES, hide=HIDDEN)
+        yield torch.cat([branches.hidden(b) for b in range(4)])
+        yield torch.tensor(branches.score(ANSWERS))
+        yield torch.tensor(branches.greedy(4, ()))
         yield prefix.rerun_from(10, under=[[inside], []], hide=[hide])
         yield torch.tensor(prefix.decode(10, under=[inside], hide=[hide], max_new=4, stop=()))
 
@@ -340,13 +342,13 @@ def test_windows_are_found_and_shorter_than_these_texts():
 def test_bfloat16_runs_within_its_precision(family):
     reasoner = make(family, dtype=torch.bfloat16)
     prefix = Prefix.of(reasoner, IDS)
-    forks = prefix.branches(CUTS, SUFFIXES, hide=HIDDEN)
-    assert forks.next_logprobs().dtype is torch.float32
+    branches = prefix.branches(CUTS, SUFFIXES, hide=HIDDEN)
+    assert branches.next_logprobs().dtype is torch.float32
     for branch, (cut, suffix) in enumerate(zip(CUTS, SUFFIXES, strict=True)):
         ids = [*IDS[:cut], *suffix]
         hides = [AttentionKnockout(span, Span(cut, len(ids))) for span in HIDDEN[branch]]
         theirs = masked_run(reasoner, ids, hides)[cut:]
-        assert (forks.unembed(forks.hidden(branch)) - theirs).abs().max() < 0.3
+        assert (branches.unembed(branches.hidden(branch)) - theirs).abs().max() < 0.3
     assert torch.equal(
         prefix.rerun_from(9), prefix.rerun_from(9, hide=[AttentionKnockout(Span(2, 2))])
     )

@@ -19,7 +19,7 @@ from mechcot.sae.training import TrainingSettings, train
 from mechcot.steering.conditions import arms
 from mechcot.steering.dose import DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec
-from mechcot.steering.run import Lab
+from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.vectors import SteeringVector
 from tests.sae.conftest import SITE
 
@@ -75,13 +75,15 @@ def test_an_experiment_file_takes_it_with_doses_and_controls(signed, base, trace
         apply=Apply(nats=(0.05,), chains=1),
         compare=Compare(controls=("random",)),
     )
-    lab = Lab(about, {"organism:base": base})
+    lab = ExperimentContext(about, {"organism:base": base})
     arm = next(arm for arm in arms(about) if arm.role == "vector")
     assert torch.equal(lab.steered(arm).direction, made.direction)
     assert lab.steered(replace(arm, role="random")).norm == pytest.approx(made.norm, rel=1e-4)
     elsewhere = replace(about, vector=replace(about.vector, site="resid_post.1"))
     with pytest.raises(UserError, match=r"expected blocks.2.hook_resid_post.*got blocks.1"):
-        Lab(elsewhere, {"organism:base": base}).vector("organism:base", "resid_post.1")
+        ExperimentContext(elsewhere, {"organism:base": base}).vector(
+            "organism:base", "resid_post.1"
+        )
     with pytest.raises(UserError, match=r"vector.files: expected 1"):
         replace(about, vector=replace(about.vector, files=()))
     with pytest.raises(UserError, match=r"vector.files: expected 0"):

@@ -27,17 +27,17 @@ class Asked:
         cue: Token ids of the question for the answer, behind the last cut.
         ids: For each cut the answer's token ids (without what ends it); empty when nothing came.
         answers: For each cut the answer as read.
-        forks: The forks that gave them, for scoring other answers.
+        branches: The branches that gave them, for scoring other answers.
     """
 
     cue: tuple[int, ...]
     ids: tuple[tuple[int, ...], ...]
     answers: tuple[Answer, ...]
-    forks: Branches
+    branches: Branches
 
     def probability(self, answer: Sequence[int]) -> Float[np.ndarray, " cut"]:
         """Probability of one given answer after every cut."""
-        return np.exp(np.asarray(self.forks.score([tuple(answer)] * len(self.ids)), dtype=float))
+        return np.exp(np.asarray(self.branches.score([tuple(answer)] * len(self.ids)), dtype=float))
 
 
 def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) -> Asked:
@@ -52,14 +52,14 @@ def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) 
         max_new: Longest answer in tokens.
     """
     cues = [reader.cue_after(prefix.ids[:cut]) for cut in cuts]
-    forks = prefix.branches(list(cuts), [list(cue) for cue in cues])
-    written = forks.greedy(max_new=max_new, stop=reader.stop_ids)
+    branches = prefix.branches(list(cuts), [list(cue) for cue in cues])
+    written = branches.greedy(max_new=max_new, stop=reader.stop_ids)
     read = [read_continuation(reader, ids) for ids in written]
     return Asked(
         cue=cues[-1],
         ids=tuple(ids for ids, _ in read),
         answers=tuple(answer for _, answer in read),
-        forks=forks,
+        branches=branches,
     )
 
 
