@@ -83,8 +83,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        msg = f"module 'mechcot' has no attribute {name!r}"
-        raise AttributeError(msg)
+        raise AttributeError(f"module 'mechcot' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
 
 

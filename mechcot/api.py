@@ -125,8 +125,9 @@ def contrast(
     authors = {trace.author for trace in traces}
     if len(authors) != 1:
         found = ", ".join(sorted(authors)) or "no traces"
-        msg = f"expected traces of one author, got {found}; both models must read the same chains"
-        raise UserError(msg)
+        raise UserError(
+            f"expected traces of one author, got {found}; both models must read the same chains"
+        )
     before, after = pair
     if after.name == before.name:
         after = replace(after, name=f"{after.name} (after)")

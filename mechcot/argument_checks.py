@@ -55,8 +55,7 @@ def check_problems(source: str | Path | None, field: Sequence[str] | None = None
 
     fields = field_options(field or [], PROBLEM_FIELDS)
     if fields and source is None:
-        msg = "--field names a column of a file of problems; give --problems FILE too"
-        raise UserError(msg)
+        raise UserError("--field names a column of a file of problems; give --problems FILE too")
     if source is not None and (Path(source).exists() or looks_like_a_file(str(source))):
         load_problems(source, fields=fields)
     return fields
@@ -119,8 +118,9 @@ def check_experiment(path: Path) -> None:
     try:
         tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        msg = f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
-        raise UserError(msg) from None
+        raise UserError(
+            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no TOML: {error}") from None
 
@@ -136,11 +136,11 @@ def check_vector(path: Path) -> None:
             head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         names = set(head)
     except (OSError, ValueError, MemoryError, OverflowError, TypeError) as error:
-        msg = f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
-        raise UserError(msg) from None
+        raise UserError(
+            f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
+        ) from None
     if "direction" not in names:
-        msg = f"{path} is no steering vector; make one with `mechcot steer extract`"
-        raise UserError(msg)
+        raise UserError(f"{path} is no steering vector; make one with `mechcot steer extract`")
 
 
 def check_dictionary(source: str | Path) -> None:
@@ -151,11 +151,13 @@ def check_dictionary(source: str | Path) -> None:
     """
     folder, parts = Path(source), str(source).split("/")
     if folder.exists() and not (folder / "cfg.json").is_file():
-        msg = f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
-        raise UserError(msg)
+        raise UserError(
+            f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
+        )
     if not folder.exists() and (len(parts) < 2 or parts[0] in {"", ".", "..", "~"}):
-        msg = f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
-        raise UserError(msg)
+        raise UserError(
+            f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
+        )
 
 
 def check_run(folder: Path) -> None:
@@ -165,5 +167,6 @@ def check_run(folder: Path) -> None:
         UserError: It does not.
     """
     if not all((folder / name).is_file() for name in FINISHED):
-        msg = f"{folder}: expected the folder of a finished `mechcot compare` ({', '.join(FINISHED)}); run it first"
-        raise UserError(msg)
+        raise UserError(
+            f"{folder}: expected the folder of a finished `mechcot compare` ({', '.join(FINISHED)}); run it first"
+        )

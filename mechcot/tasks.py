@@ -157,8 +157,7 @@ def problems(
     if drawn is None or drawn.draw is None:
         return load_problems(source, n=n, seed=seed, fields=fields)
     if n is not None and n < 1:
-        msg = f"expected at least 1 problem, got n = {n}"
-        raise UserError(msg)
+        raise UserError(f"expected at least 1 problem, got n = {n}")
     return drawn.draw(100 if n is None else n, seed=seed)
 
 

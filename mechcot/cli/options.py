@@ -17,6 +17,5 @@ def one_of(option: str, value: str, allowed: tuple[str, ...]) -> Any:
         UserError: It is none of them.
     """
     if value not in allowed:
-        msg = f"{option}: expected one of {', '.join(allowed)}, got {value!r}"
-        raise UserError(msg)
+        raise UserError(f"{option}: expected one of {', '.join(allowed)}, got {value!r}")
     return value

@@ -38,8 +38,7 @@ def organism_problems(
     from mechcot.organisms.problems import write_problems
 
     if n < 1:
-        msg = f"--n: expected at least 1, got {n}"
-        raise UserError(msg)
+        raise UserError(f"--n: expected at least 1, got {n}")
     drawn = one_of("--cue", cue, ("answer", "random", "none"))
     style = one_of("--style", style, ("careful", "brief", "random"))
     written = write_problems(out, n=n, seed=seed, cue=drawn, style=style)

@@ -71,8 +71,7 @@ def influence(
 ) -> None:
     """Show who listens to which step, by kind, corrected for distance and length."""
     if len(models) > 2:
-        msg = f"expected one model or two, got {len(models)}"
-        raise UserError(msg)
+        raise UserError(f"expected one model or two, got {len(models)}")
     fields = argument_checks.check_traces(traces, field, think=asking.think)
     argument_checks.check_models(models)
     from mechcot.influence.run import run
@@ -85,8 +84,7 @@ def influence(
         policy = first.policy.shared()
         readers.append(Reasoner.load(models[1], device=device, dtype=dtype, policy=policy))
     if len({reader.name for reader in readers}) < len(readers):
-        msg = f"expected two models of different names, got {first.name} twice"
-        raise UserError(msg)
+        raise UserError(f"expected two models of different names, got {first.name} twice")
     run(readers, load_traces(traces, first, n=n, fields=fields), out=out, seed=seed)
     typer.echo(f"written: {out / 'index.html'}")
 

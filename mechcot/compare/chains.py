@@ -37,8 +37,7 @@ def problems_of(study: Study) -> list[Problem]:
         UserError: The file is missing or a line of it is wrong.
     """
     if study.problems is None:
-        msg = "expected a file of problems"
-        raise UserError(msg)
+        raise UserError("expected a file of problems")
     return load_problems(study.problems, n=study.most, seed=study.seed, fields=dict(study.fields))
 
 
@@ -150,10 +149,9 @@ def _usable(
         return found
     reasons = [each.reason for each in missing if each.author == author]
     if reasons and not traces:
-        msg = (
+        raise UserError(
             f"{author} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"
         )
-        raise UserError(msg)
     cut = [trace for trace in traces if not trace.finished]
     unread = [trace for trace in traces if trace.finished and trace.answer.text is None]
     wrong = len(traces) - len(cut) - len(unread)
@@ -164,12 +162,11 @@ def _usable(
             "cut: a mark opens their thought and none closes it, or the file says so",
             "chains that end",
         )
-    msg = (
+    raise UserError(
         f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {len(cut)} {why}; of {len(unread)} "
         f"no answer could be read; {wrong} have a wrong answer. Use --chains all, more problems{f', or {way}' if cut else ''}. "
         f"{example(traces[0])}"
     )
-    raise UserError(msg)
 
 
 def _right(trace: Trace) -> bool:
@@ -275,8 +272,7 @@ def foreign(study: Study) -> Loaded:
         UserError: There is no file, or a line of it is wrong.
     """
     if study.traces is None:
-        msg = "expected a file of traces"
-        raise UserError(msg)
+        raise UserError("expected a file of traces")
     return read_given(study.traces, fields=dict(study.fields), think=study.asking.think)
 
 

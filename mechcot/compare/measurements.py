@@ -256,8 +256,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Me
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        msg = f"does not fit in memory: a trace of {len(job.trace)} tokens"
-        raise DoesNotFit(msg) from None
+        raise DoesNotFit(f"does not fit in memory: a trace of {len(job.trace)} tokens") from None
     if not np.isfinite(measurement.value) and not measurement.reason:
         return nothing(job, "the model's values are not finite (NaN or infinite) on this text")
     return measurement

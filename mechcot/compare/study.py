@@ -95,14 +95,15 @@ class Study:
 
     def __post_init__(self) -> None:
         if len(self.models) < 2:
-            msg = f"expected two or more models to compare, got {len(self.models)}; name a base and a tuned one"
-            raise UserError(msg)
+            raise UserError(
+                f"expected two or more models to compare, got {len(self.models)}; name a base and a tuned one"
+            )
         if (self.problems is None) == (self.traces is None):
-            msg = "expected either --problems or --traces; give exactly one of them"
-            raise UserError(msg)
+            raise UserError("expected either --problems or --traces; give exactly one of them")
         if self.author == "own" and self.traces is not None:
-            msg = "--author own lets each model write its own chains, so it needs --problems instead of --traces"
-            raise UserError(msg)
+            raise UserError(
+                "--author own lets each model write its own chains, so it needs --problems instead of --traces"
+            )
         for option, value in (
             ("--n", self.n),
             ("--batch-size", self.batch_size),
@@ -110,16 +111,16 @@ class Study:
             ("--workers", self.workers),
         ):
             if value is not None and value < 1:
-                msg = f"expected {option} of at least 1, got {value}"
-                raise UserError(msg)
+                raise UserError(f"expected {option} of at least 1, got {value}")
         Sampling(
             max_tokens=1 if self.max_tokens is None else self.max_tokens,
             temperature=self.temperature,
         )
         both = sorted(PAIRED & set(self.measure_names))
         if both and self.residency == "one-at-a-time":
-            msg = f"{', '.join(both)} needs two models in memory; leave it out, or run without --one-at-a-time"
-            raise UserError(msg)
+            raise UserError(
+                f"{', '.join(both)} needs two models in memory; leave it out, or run without --one-at-a-time"
+            )
 
     @property
     def most(self) -> int | None:

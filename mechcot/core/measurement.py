@@ -86,8 +86,9 @@ class Measurement(Displayed):
             UserError: There is no array of that name.
         """
         if name not in self.results:
-            msg = f"{self.measure} has no array {name!r} here; it has {', '.join(self.results) or 'none'}"
-            raise UserError(msg)
+            raise UserError(
+                f"{self.measure} has no array {name!r} here; it has {', '.join(self.results) or 'none'}"
+            )
         return self.results[name]
 
     def __repr__(self) -> str:
@@ -155,16 +156,19 @@ class Measurement(Displayed):
                 meta = json.loads((file.metadata() or {}).get("reading", "{}"))
                 arrays = {key: file.get_tensor(key) for key in meta.get("results", ())}
         except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            msg = f"{path}: expected a measurement, the file is damaged ({error}); remove it and run again"
-            raise UserError(msg) from error
+            raise UserError(
+                f"{path}: expected a measurement, the file is damaged ({error}); remove it and run again"
+            ) from error
         if meta.get("schema") != _SCHEMA:
-            msg = f"{path}: expected measurement schema {_SCHEMA}, got {meta.get('schema')}; remove it and run again"
-            raise UserError(msg)
+            raise UserError(
+                f"{path}: expected measurement schema {_SCHEMA}, got {meta.get('schema')}; remove it and run again"
+            )
         try:
             return cls._of(meta, arrays)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            msg = f"{path}: expected a measurement, something of it is missing ({type(error).__name__}: {error}); remove it and run again"
-            raise UserError(msg) from error
+            raise UserError(
+                f"{path}: expected a measurement, something of it is missing ({type(error).__name__}: {error}); remove it and run again"
+            ) from error
 
     @classmethod
     def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Measurement":

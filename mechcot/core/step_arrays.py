@@ -48,16 +48,16 @@ class Result(Displayed):
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64)
         if values.ndim != len(self.axes):
-            msg = f"{type(self).__name__} needs axes {self.axes}, got an array of shape {values.shape}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"{type(self).__name__} needs axes {self.axes}, got an array of shape {values.shape}"
+            )
         labels = {
             axis: tuple(float(x) for x in self.labels.get(axis, range(size)))
             for axis, size in zip(self.axes, values.shape, strict=True)
         }
         for axis, size in zip(self.axes, values.shape, strict=True):
             if len(labels[axis]) != size:
-                msg = f"axis {axis} has {size} values but {len(labels[axis])} labels"
-                raise ValueError(msg)
+                raise ValueError(f"axis {axis} has {size} values but {len(labels[axis])} labels")
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "labels", labels)
@@ -91,8 +91,9 @@ class Result(Displayed):
             ("type", "measure", "name", "unit", "tokens", "labels"), mine, theirs, strict=True
         ):
             if left != right:
-                msg = f"cannot subtract results that differ in {what}: {left} against {right}"
-                raise ValueError(msg)
+                raise ValueError(
+                    f"cannot subtract results that differ in {what}: {left} against {right}"
+                )
         return replace(
             self, values=self.values - other.values, reader=f"{self.reader} - {other.reader}"
         )

@@ -67,14 +67,15 @@ def read_json(path: Path, *, what: str) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        msg = f"{path}: expected {what}, there is no such file"
-        raise UserError(msg) from error
+        raise UserError(f"{path}: expected {what}, there is no such file") from error
     except (ValueError, RecursionError) as error:
-        msg = f"{path}: expected {what}, the file is damaged ({error}); remove it and run again"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{path}: expected {what}, the file is damaged ({error}); remove it and run again"
+        ) from error
     if not isinstance(value, dict):
-        msg = f"{path}: expected {what}, got a {type(value).__name__}; remove it and run again"
-        raise UserError(msg)
+        raise UserError(
+            f"{path}: expected {what}, got a {type(value).__name__}; remove it and run again"
+        )
     return value
 
 
@@ -101,8 +102,7 @@ def trace_from_json(data: dict[str, Any]) -> Trace:
         ValueError: Another schema.
     """
     if data.get("schema") != TRACE_SCHEMA:
-        msg = f"expected trace schema {TRACE_SCHEMA}, got {data.get('schema')}"
-        raise ValueError(msg)
+        raise ValueError(f"expected trace schema {TRACE_SCHEMA}, got {data.get('schema')}")
     return Trace(
         id=data["id"],
         problem=Problem(**data["problem"]),
@@ -148,6 +148,7 @@ def read_traces(path: Path) -> list[Trace]:
         try:
             found.append(trace_from_json(json.loads(data)))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            msg = f"{path}:{line}: not a trace as mechcot writes it ({type(error).__name__}: {error}); write the file anew"
-            raise UserError(msg) from error
+            raise UserError(
+                f"{path}:{line}: not a trace as mechcot writes it ({type(error).__name__}: {error}); write the file anew"
+            ) from error
     return found

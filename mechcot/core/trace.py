@@ -44,8 +44,7 @@ class Span:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.stop:
-            msg = f"a span needs 0 <= start <= stop, got [{self.start}, {self.stop})"
-            raise ValueError(msg)
+            raise ValueError(f"a span needs 0 <= start <= stop, got [{self.start}, {self.stop})")
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -126,17 +125,18 @@ class Trace(Displayed):
 
     def __post_init__(self) -> None:
         if "".join(step.text for step in self.steps) != self.completion:
-            msg = f"trace {self.id}: the steps joined do not give the completion back"
-            raise ValueError(msg)
+            raise ValueError(f"trace {self.id}: the steps joined do not give the completion back")
         position = self.prompt_length
         for step in self.steps:
             if step.tokens.start != position:
-                msg = f"trace {self.id}: step {step.index} starts at token {step.tokens.start}, not {position}"
-                raise ValueError(msg)
+                raise ValueError(
+                    f"trace {self.id}: step {step.index} starts at token {step.tokens.start}, not {position}"
+                )
             position = step.tokens.stop
         if position != len(self.ids):
-            msg = f"trace {self.id}: the steps end at token {position} of {len(self.ids)}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"trace {self.id}: the steps end at token {position} of {len(self.ids)}"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)

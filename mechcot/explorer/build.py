@@ -70,8 +70,9 @@ def explore(
     check_run(folder)
     about = read_json(folder / "summary.json", what="the summary of a run")
     if not {"author", "models"} <= about.keys():
-        msg = f"{folder / 'summary.json'}: expected the summary of a run with author and models, found {sorted(about)[:5]}"
-        raise UserError(msg)
+        raise UserError(
+            f"{folder / 'summary.json'}: expected the summary of a run with author and models, found {sorted(about)[:5]}"
+        )
     manifest = folder / "manifest.json"
     command = read_json(manifest, what="the manifest of a run") if manifest.is_file() else {}
     traces = read_traces(folder / "traces.jsonl")
@@ -115,16 +116,18 @@ def _readings(folder: Path) -> list[Measurement]:
     try:
         names = pd.read_parquet(index, columns=["file"])["file"]
     except (OSError, ValueError, KeyError) as error:
-        msg = f"{index}: expected the readings of a run by this version of mechcot ({error}); run `mechcot compare` again"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{index}: expected the readings of a run by this version of mechcot ({error}); run `mechcot compare` again"
+        ) from error
     there = {
         p.relative_to(folder).as_posix(): p for p in (folder / "readings").rglob("*.safetensors")
     }
     found = []
     for name in sorted({str(name) for name in names if name}):
         if name not in there:
-            msg = f"{folder}: the measurement {name} is missing; run `mechcot compare` again, it takes only what is not there"
-            raise UserError(msg)
+            raise UserError(
+                f"{folder}: the measurement {name} is missing; run `mechcot compare` again, it takes only what is not there"
+            )
         found.append(Measurement.load(there[name]))
     return found
 
@@ -163,8 +166,9 @@ def explorer(
         if trace.id in found
     )
     if not items:
-        msg = f"no measurement of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
-        raise UserError(msg)
+        raise UserError(
+            f"no measurement of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
+        )
     return Explorer(ExplorerData(title, source, tuple(readers), items))
 
 
@@ -172,8 +176,9 @@ def _chosen(traces: Sequence[Trace], items: Sequence[str]) -> list[Trace]:
     known = {trace.problem.id for trace in traces}
     for item in items:
         if item not in known:
-            msg = f"unknown item {item!r}; this run has {', '.join(sorted(known)[:8])}, ..."
-            raise UserError(msg)
+            raise UserError(
+                f"unknown item {item!r}; this run has {', '.join(sorted(known)[:8])}, ..."
+            )
     return [trace for trace in traces if trace.problem.id in set(items)]
 
 

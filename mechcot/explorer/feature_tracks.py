@@ -111,11 +111,10 @@ def strips_of_run(
     for spec, model in zip(specs, models, strict=True):
         reader = Reasoner.load(spec, device=device, asking=asking)
         if reader.weights_hash != model["weights"]:
-            msg = (
+            raise UserError(
                 f"{model['spec']} has other weights than the run read ({reader.weights_hash}, not {model['weights']}); "
                 "run `mechcot compare` again, or leave --features out"
             )
-            raise UserError(msg)
         preflight(reader, rendered(reader, traces))
         readers.append(reader)
     return feature_tracks(found, readers, traces, features=features, read_by=read_by)
@@ -124,8 +123,9 @@ def strips_of_run(
 def _named(dictionary: Dictionary, features: Sequence[int]) -> Chosen:
     for feature in features:
         if not 0 <= feature < dictionary.width:
-            msg = f"{dictionary.name} has features 0 to {dictionary.width - 1}, not {feature}"
-            raise UserError(msg)
+            raise UserError(
+                f"{dictionary.name} has features 0 to {dictionary.width - 1}, not {feature}"
+            )
     return [(feature, "") for feature in dict.fromkeys(features)]
 
 
@@ -146,8 +146,9 @@ def _choose(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -
         best = [int(i) for i in np.argsort(-spread)[:_MOST] if spread[i] > 0]
         chosen = dict.fromkeys(best, "varies most between steps")
     if not chosen:
-        msg = f"no feature of {dictionary.name} varies between the steps of these traces; name some"
-        raise UserError(msg)
+        raise UserError(
+            f"no feature of {dictionary.name} varies between the steps of these traces; name some"
+        )
     return list(chosen.items())[:_MOST]
 
 

@@ -107,8 +107,9 @@ def patch_maps(found: Explorer) -> tuple[PatchMap, ...]:
         UserError: Not two models, of different depth, or no trace was patched in both.
     """
     if len(found.data.readers) != 2:
-        msg = f"expected two models, before and after, got {len(found.data.readers)}; give `look` both"
-        raise UserError(msg)
+        raise UserError(
+            f"expected two models, before and after, got {len(found.data.readers)}; give `look` both"
+        )
     maps = []
     for key, readout in _READOUTS:
         pairs = [
@@ -118,10 +119,12 @@ def patch_maps(found: Explorer) -> tuple[PatchMap, ...]:
             if grid.key == key and set(found.data.readers) <= grid.by_reader.keys()
         ]
         if not pairs:
-            msg = "no trace was patched in both models; give `look` problems with counterfactuals and the measure step_patching"
-            raise UserError(msg)
+            raise UserError(
+                "no trace was patched in both models; give `look` problems with counterfactuals and the measure step_patching"
+            )
         if len({side.values.shape[0] for pair in pairs for side in pair}) > 1:
-            msg = "the two models differ in depth, so their layers cannot stand side by side"
-            raise UserError(msg)
+            raise UserError(
+                "the two models differ in depth, so their layers cannot stand side by side"
+            )
         maps.append(patch_map(readout, *zip(*pairs, strict=True)))
     return tuple(maps)

@@ -107,8 +107,7 @@ class ExpectedAttention:
             for level in wider(bucket):
                 if null.counts.get(level, 0) > 0:
                     return null.sums[level] / null.counts[level]
-        msg = f"bucket {bucket} is in no item, its own included"
-        raise ValueError(msg)
+        raise ValueError(f"bucket {bucket} is in no item, its own included")
 
 
 def wider(bucket: int) -> tuple[int, int, int]:

@@ -208,13 +208,13 @@ def _read(
             every = every.plus(mine.null) if len(shapes) == 1 else every
         if len(shapes) > 1:
             told = " and ".join(f"{n} layers of {heads} heads" for n, heads in sorted(shapes))
-            msg = f"attention is compared head by head, but the models have {told}; give two models of one architecture"
-            raise UserError(msg)
+            raise UserError(
+                f"attention is compared head by head, but the models have {told}; give two models of one architecture"
+            )
         kept.append((trace, paths))
     if not kept:
         reasons = sorted({each["reason"] for each in left_out})
-        msg = f"none of the {len(traces)} traces can be read: {'; '.join(reasons)}"
-        raise UserError(msg)
+        raise UserError(f"none of the {len(traces)} traces can be read: {'; '.join(reasons)}")
     return kept, every, left_out
 
 

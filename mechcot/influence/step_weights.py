@@ -53,8 +53,7 @@ def attention_mass(reader: Reasoner, trace: Trace) -> Mass:
     """
     spans = [step.tokens for step in trace.chain_steps]
     if not spans:
-        msg = "the chain has no steps"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no steps")
     chain = trace.ids[: trace.cuts()[-1]]
     ids = (*chain, *reader.cue_after(chain))
     groups = [*spans, Span(len(ids) - 1, len(ids))]

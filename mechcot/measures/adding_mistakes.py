@@ -132,13 +132,11 @@ def _exact(
         NotMeasurable: There are none.
     """
     if inputs.maker is None:
-        msg = "these problems have no maker of counterfactuals"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("these problems have no maker of counterfactuals")
     stated = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed).stated
     feeding = [s for s in stated if s.answer_regenerated is not None]
     if not feeding:
-        msg = "no stated value that changes feeds the answer"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no stated value that changes feeds the answer")
     return stated, feeding
 
 
@@ -192,8 +190,9 @@ def _chosen(question: str, texts: Sequence[str], answer: str, inputs: Inputs) ->
         if (text := write(question, texts[: place + 1], seed=inputs.seed))
     }
     if not wrong:
-        msg = "the chain states no value as a result or an operand that could be made wrong"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            "the chain states no value as a result or an operand that could be made wrong"
+        )
     fed = [place for place in feeding(texts, answer) if place in wrong]
     order = np.random.default_rng(inputs.seed).permutation(len(fed))
     place = fed[order[0]] if fed else max(wrong)

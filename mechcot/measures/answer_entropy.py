@@ -60,14 +60,14 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     cuts = trace.cuts()
     if len(cuts) < 2:
-        msg = "the chain has no steps"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no steps")
     asked = ask(reader, reader.prefix(trace.ids[: cuts[-1]]), cuts, max_new=inputs.answer_tokens)
     given = dict.fromkeys(ids for ids in asked.ids if ids)
     candidates = list(given | {tuple(reader.answer_ids(trace.problem.answer)): None})
     if len(candidates) < 2:
-        msg = "the model gives the reference answer after every cut, so that there is nothing to choose among"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            "the model gives the reference answer after every cut, so that there is nothing to choose among"
+        )
     scores = np.array([asked.branches.score([ids] * len(cuts)) for ids in candidates])
     again = np.array([asked.branches.score([ids] * len(cuts)) for ids in candidates])
     curve = entropies(scores)

@@ -108,8 +108,9 @@ def answer_probe(
     frequent_enough = {a for a, items in _items_of(kept, labels).items() if len(items) >= folds}
     pairs = [(t, a) for t, a in zip(kept, labels, strict=True) if a in frequent_enough]
     if len(frequent_enough) < 2:
-        msg = f"a probe needs two answers that occur in at least {folds} items each, got {len(frequent_enough)}"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            f"a probe needs two answers that occur in at least {folds} items each, got {len(frequent_enough)}"
+        )
     shares = tuple(float(share) for share in np.linspace(0.0, 1.0, points))
     states = np.stack([_states(reader, trace, shares) for trace, _ in pairs])
     items = np.array([trace.problem.id for trace, _ in pairs])

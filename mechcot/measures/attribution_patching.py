@@ -69,13 +69,11 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     if inputs.maker is None:
-        msg = "these problems have no maker of counterfactuals"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("these problems have no maker of counterfactuals")
     twin = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed)
     feeding = [i for i, each in enumerate(twin.stated) if each.answer_kept is not None]
     if not feeding:
-        msg = "no stated value that changes feeds the answer directly"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no stated value that changes feeds the answer directly")
     runs = Runs.of(reader, trace, twin)
     token = runs.answer_token(twin.answer)
     sites = [Site("resid_pre", layer) for layer in range(runs.n_layers)]

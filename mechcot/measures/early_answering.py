@@ -69,14 +69,12 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     cuts = trace.cuts()
     if len(cuts) < 2:
-        msg = "the chain has no steps"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no steps")
     prefix = reader.prefix(trace.ids[: cuts[-1]])
     asked = ask(reader, prefix, cuts, max_new=inputs.answer_tokens)
     full = asked.answers[-1]
     if full.text is None:
-        msg = "no answer could be read after the full chain"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no answer could be read after the full chain")
     soft = asked.probability(asked.ids[-1])
     again = ask(reader, prefix, cuts, max_new=inputs.answer_tokens).probability(asked.ids[-1])
     hard = np.array([float(same_answer(answer.text, full.text)) for answer in asked.answers])

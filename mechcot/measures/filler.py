@@ -60,13 +60,11 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     cuts = trace.cuts()
     if len(cuts) < 2:
-        msg = "the chain has no steps"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no steps")
     prefix = reader.prefix(trace.ids[: cuts[-1]])
     asked = ask(reader, prefix, cuts[-1:], max_new=inputs.answer_tokens)
     if asked.answers[0].text is None:
-        msg = "no answer could be read after the full chain"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no answer could be read after the full chain")
     answer = asked.ids[0]
     unit = reader.continue_ids(inputs.filler)
     after = sorted({round(x) for x in np.linspace(0, len(cuts) - 1, min(_POINTS, len(cuts)))})

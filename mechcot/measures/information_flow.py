@@ -69,8 +69,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     ids = (*trace.ids[:stop], *own.asked.cue, *own.answer[:-1])
     question, chain = Span(1, trace.prompt_length), Span(trace.prompt_length, stop)
     if not len(question):
-        msg = "the prompt has no tokens that could be hidden"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the prompt has no tokens that could be hidden")
     answering = Span(stop, len(ids))
     prefix = reader.prefix(ids)
     nothing = AttentionKnockout(keys=Span(stop, stop), queries=answering)

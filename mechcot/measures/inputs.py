@@ -107,8 +107,7 @@ def reference(inputs: Inputs, reader: Reasoner) -> Reasoner:
         NotMeasurable: There is none, or it is not a checkpoint of the reader's architecture.
     """
     if inputs.against is None:
-        msg = "no reference model is at hand to hold this one against"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no reference model is at hand to hold this one against")
     check_alike(inputs.against, reader)
     return inputs.against
 

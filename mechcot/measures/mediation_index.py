@@ -69,8 +69,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     if inputs.maker is None:
-        msg = "these problems have no maker of counterfactuals"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("these problems have no maker of counterfactuals")
     own = own_answer(reader, trace, inputs)
     runs = Runs.of(reader, trace, inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed))
     changed = runs.changed()
@@ -78,8 +77,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     draws = [runs.controls(len(changed), rng=rng) for _ in range(DRAWS)]
     controls = [draw for draw in draws if draw is not None]
     if not changed or not controls or runs.n_layers < 2:
-        msg = f"no place for a patch of {len(changed)} tokens and as many controls in {runs.n_layers} blocks"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            f"no place for a patch of {len(changed)} tokens and as many controls in {runs.n_layers} blocks"
+        )
     chain = _loss(runs, changed, token=own.answer[0])
     ctrl = np.mean([_loss(runs, at, token=own.answer[0]) for at in controls], axis=0)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}

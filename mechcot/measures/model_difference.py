@@ -59,8 +59,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=after.name)
     chain = trace.phase(Phase.CHAIN)
     if not len(chain):
-        msg = "the chain has no tokens"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no tokens")
     ids = (*trace.ids[: chain.stop], *before.cue_after(trace.ids[: chain.stop]))
     first, again, second = (model.prefix(ids) for model in (before, before, after))
     here = slice(chain.start - 1, chain.stop - 1)

@@ -61,12 +61,10 @@ def own_answer(reader: Reasoner, trace: Trace, inputs: Inputs) -> Own:
     """
     cuts = trace.cuts()
     if len(cuts) < 2:
-        msg = "the chain has no steps"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no steps")
     prefix = reader.prefix(trace.ids[: cuts[-1]])
     asked = ask(reader, prefix, cuts[-1:], max_new=inputs.answer_tokens)
     text = asked.answers[0].text
     if text is None:
-        msg = "no answer could be read after the full chain"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no answer could be read after the full chain")
     return Own(reader, prefix, asked, asked.ids[0], text)

@@ -50,8 +50,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     own = own_answer(reader, trace, inputs)
     if inputs.paraphraser is None:
-        msg = "this text has no paraphraser"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("this text has no paraphraser")
     new = iter(inputs.paraphraser([step.text for step in trace.chain_steps]))
     completion = "".join(
         next(new) if step.phase is Phase.CHAIN else step.text for step in trace.steps

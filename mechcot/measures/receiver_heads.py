@@ -74,8 +74,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # n
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     spans = [step.tokens for step in trace.chain_steps]
     if len(spans) < 1 + FEWEST + APART:
-        msg = f"receiver heads need a chain of at least {1 + FEWEST + APART} steps, this has {len(spans)}"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            f"receiver heads need a chain of at least {1 + FEWEST + APART} steps, this has {len(spans)}"
+        )
     mean = group_attention(reader, trace.ids[: trace.cuts()[-1]], spans).mean[:, :, 1:, 1:]
     received = received_attention(mean)
     raw = np.asarray(kurtosis(received, axis=-1))

@@ -87,6 +87,5 @@ def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
         wanted = list(MEASURES)
     for name in wanted:
         if name not in MEASURES:
-            msg = f"unknown measure {name!r}; choose from all, {', '.join(MEASURES)}"
-            raise UserError(msg)
+            raise UserError(f"unknown measure {name!r}; choose from all, {', '.join(MEASURES)}")
     return tuple(name for name in MEASURES if name in wanted or name == gates.CARD.name)

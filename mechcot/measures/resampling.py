@@ -95,8 +95,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     own = own_answer(reader, trace, inputs)
     if inputs.meaning is None:
-        msg = "nobody can say whether two steps of this text mean the same"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("nobody can say whether two steps of this text mean the same")
     texts, cuts = [step.text for step in trace.chain_steps], trace.cuts()
     rng = np.random.default_rng(inputs.seed)
     tried = sorted(int(i) for i in rng.permutation(len(texts))[:_STEPS])
@@ -155,8 +154,7 @@ def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs
     cut = trace.cuts()[place]
     left = reader.max_length - cut - len(reader.cue_ids) - inputs.answer_tokens
     if left < 1:
-        msg = "the context has no room for another continuation"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the context has no room for another continuation")
     written = own.prefix.sample(
         cut,
         sampling=Sampling(min(len(trace), left), temperature=1.0),

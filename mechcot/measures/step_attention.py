@@ -75,8 +75,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # n
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     spans = [step.tokens for step in trace.chain_steps]
     if not spans:
-        msg = "the chain has no steps"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no steps")
     chain = trace.ids[: trace.cuts()[-1]]
     ids = (*chain, *reader.cue_after(chain))
     groups = [Span(1, trace.prompt_length), *spans, Span(len(ids) - 1, len(ids))]
@@ -86,11 +85,10 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # n
     seen = on_chain + on_question
     if not seen.all():
         layers = int((seen == 0).any(axis=1).sum())
-        msg = (
+        raise NotMeasurable(
             f"in {layers} of {len(seen)} layers the answer sees neither chain nor question: all that its attention reaches there "
             "is the question for the answer (a short window), so the chain has no share of it"
         )
-        raise NotMeasurable(msg)
     steps_mean, steps_mass = (each[:, :, 1:-1, 1:-1].mean((0, 1)) for each in (mean, mass))
     chain_tokens = sum(len(span) for span in spans)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}

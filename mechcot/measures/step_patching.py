@@ -94,13 +94,11 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     if inputs.maker is None:
-        msg = "these problems have no maker of counterfactuals"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("these problems have no maker of counterfactuals")
     twin = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed)
     feeders = [s for s in twin.stated if s.answer_kept is not None]
     if not feeders:
-        msg = "no stated value that changes feeds the answer directly"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no stated value that changes feeds the answer directly")
     runs = Runs.of(reader, trace, twin)
     steps = tuple(sorted({stated.step for stated in twin.stated}))
     nexts = np.full((runs.n_layers, len(steps)), np.nan)

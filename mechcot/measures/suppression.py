@@ -79,8 +79,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     steps = trace.chain_steps
     if not steps:
-        msg = "the chain has no steps"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the chain has no steps")
     if reason := unhideable(reader):
         return timer.measurement(value=math.nan, reason=reason)
     chain = trace.ids[: trace.cuts()[-1]]

@@ -17,8 +17,7 @@ def check_alike(before: Reasoner, after: Reasoner) -> None:
         for backbone in [backbone_of(model.model)]
     ]
     if shapes[0] != shapes[1]:
-        msg = (
+        raise NotMeasurable(
             "not two checkpoints of one architecture: (blocks, width, vocabulary) are "
             f"{shapes[0]} for {before.name} and {shapes[1]} for {after.name}"
         )
-        raise NotMeasurable(msg)

@@ -132,13 +132,15 @@ def asking_of(
     """
     for option, text in (("--cue", cue), ("--answer-after", answer_after)):
         if text is not None and not text.strip():
-            msg = f"{option}: expected a text, got {text!r}; leave the option out to let the model's files say it"
-            raise UserError(msg)
+            raise UserError(
+                f"{option}: expected a text, got {text!r}; leave the option out to let the model's files say it"
+            )
     marks: tuple[str, str] | Literal["none"] | None = None
     if think is not None:
         if not all(mark.strip() for mark in think):
-            msg = "--think: expected the mark that opens a thought and the one that closes it, got an empty one"
-            raise UserError(msg)
+            raise UserError(
+                "--think: expected the mark that opens a thought and the one that closes it, got an empty one"
+            )
         marks = _NONE if set(think) == {_NONE} else (_unescaped(think[0]), _unescaped(think[1]))
     return Asking(
         cue=_unescaped(cue),

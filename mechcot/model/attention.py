@@ -102,8 +102,9 @@ def group_attention(reasoner: Any, ids: Sequence[int], groups: Sequence[Span]) -
     if any(b.start < a.stop for a, b in pairwise(groups)) or (
         groups and groups[-1].stop > len(ids)
     ):
-        msg = f"groups must be disjoint spans in order within {len(ids)} tokens, got {list(groups)}"
-        raise UserError(msg)
+        raise UserError(
+            f"groups must be disjoint spans in order within {len(ids)} tokens, got {list(groups)}"
+        )
     backbone = backbone_of(reasoner.model)
     tokens = torch.tensor([list(ids)], dtype=torch.long, device=backbone.device)
     sizes = np.array([len(group) for group in groups], dtype=np.int64)
@@ -120,16 +121,16 @@ def _mass(
     except (AttributeError, TypeError, LookupError, ValueError, RuntimeError) as error:
         if out_of_memory(error):
             raise
-        msg = f"{type(backbone.model).__name__} does not run under another attention function ({error}); step attention cannot be read for this family"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{type(backbone.model).__name__} does not run under another attention function ({error}); step attention cannot be read for this family"
+        ) from error
     check_finite(hidden)
     missing = [layer for layer in range(backbone.n_layers) if layer not in recorder.seen]
     if missing or recorder.mass is None:
-        msg = (
+        raise UserError(
             f"{type(backbone.model).__name__} does not run its attention through Transformers' attention "
             f"interface (layers {missing[:3]} were not seen); step attention cannot be read for this family"
         )
-        raise UserError(msg)
     return recorder.mass
 
 
@@ -214,11 +215,13 @@ def _attend(
     """Attention as Transformers calls it: the fast kernel's output, and group sums on the side."""
     recorder = _RECORDER.get()
     if recorder is None or query.shape[-2] != key.shape[-2] or query.shape[0] != 1:
-        msg = f"{NAME} observes one whole sequence at a time, got {tuple(query.shape)} queries and {tuple(key.shape)} keys"
-        raise RuntimeError(msg)
+        raise RuntimeError(
+            f"{NAME} observes one whole sequence at a time, got {tuple(query.shape)} queries and {tuple(key.shape)} keys"
+        )
     if options.get("s_aux") is not None or options.get("position_bias") is not None:
-        msg = f"{type(module).__name__} adds sinks or biases to its attention; step attention cannot be read for this family"
-        raise UserError(msg)
+        raise UserError(
+            f"{type(module).__name__} adds sinks or biases to its attention; step attention cannot be read for this family"
+        )
     scale = options.get("scaling")
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     softcap = options.get("softcap")

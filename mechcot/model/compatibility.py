@@ -63,19 +63,17 @@ def check_tokenizers(before: "Reasoner", after: "Reasoner", traces: Sequence[Tra
     common = common_vocabulary(before, after)
     outside = sorted(token for token in used if token >= common)
     if outside:
-        msg = (
+        raise UserError(
             f"{before.name} and {after.name}: token {outside[0]} of the chains is outside the {common} tokens that "
             f"both models know. {OWN_CHAINS}"
         )
-        raise UserError(msg)
     differing = differing_ids(before.tokenizer, after.tokenizer, used)
     if differing:
         token, mine, theirs = differing[0]
-        msg = (
+        raise UserError(
             f"{before.name} and {after.name} have different tokenizers: {len(differing)} of the {len(used)} tokens that "
             f"occur differ, for example id {token} is {mine!r} to the first and {theirs!r} to the second. {OWN_CHAINS}"
         )
-        raise UserError(msg)
 
 
 def check_questions(before: "Reasoner", after: "Reasoner", questions: Sequence[str]) -> None:
@@ -93,8 +91,9 @@ def check_questions(before: "Reasoner", after: "Reasoner", questions: Sequence[s
     known = [token for token in used if token < common_vocabulary(before, after)]
     differing = differing_ids(before.tokenizer, after.tokenizer, known)
     if 2 * (len(differing) + len(used) - len(known)) > len(used):
-        msg = f"{before.name} and {after.name} have different tokenizers: most tokens of the questions differ. {OWN_CHAINS}"
-        raise UserError(msg)
+        raise UserError(
+            f"{before.name} and {after.name} have different tokenizers: most tokens of the questions differ. {OWN_CHAINS}"
+        )
 
 
 def common_vocabulary(before: "Reasoner", after: "Reasoner") -> int:
@@ -106,10 +105,9 @@ def view(reader: "Reasoner", trace: Trace) -> Trace:
     """See `Reasoner.view`."""
     seen = _reread(reader, trace)
     if len(seen) > reader.max_length:
-        msg = (
+        raise NotMeasurable(
             f"the trace has {len(seen)} tokens, the context of {reader.name} is {reader.max_length}"
         )
-        raise NotMeasurable(msg)
     check_ids(reader, seen.ids)
     return seen
 

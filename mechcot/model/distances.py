@@ -96,8 +96,9 @@ def token_logprobs(
         ValueError: Not as many ids as rows.
     """
     if len(ids) != len(hidden):
-        msg = f"expected one token id per row of states, got {len(ids)} for {len(hidden)}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"expected one token id per row of states, got {len(ids)} for {len(hidden)}"
+        )
     if not len(ids):
         return torch.zeros(0, device=hidden.device)
     wanted = torch.tensor(list(ids), dtype=torch.long)
@@ -116,8 +117,9 @@ def _each(
     chunk: int,
 ) -> Tensor:
     if len(hidden_p) != len(hidden_q):
-        msg = f"expected states of the same tokens, got {len(hidden_p)} and {len(hidden_q)}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"expected states of the same tokens, got {len(hidden_p)} and {len(hidden_q)}"
+        )
     if not len(hidden_p):
         return torch.zeros(0, device=hidden_p.device)
     parts = []

@@ -123,11 +123,13 @@ class Intervention:
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(int(position) for position in self.at))
         if len(set(self.at)) != len(self.at) or any(position < 0 for position in self.at):
-            msg = f"positions of an intervention must be distinct and >= 0, got {self.at}"
-            raise UserError(msg)
+            raise UserError(
+                f"positions of an intervention must be distinct and >= 0, got {self.at}"
+            )
         if isinstance(self.edit, Replace) and len(self.edit.values) != len(self.at):
-            msg = f"Replace has {len(self.edit.values)} rows for {len(self.at)} positions; give one row per position"
-            raise UserError(msg)
+            raise UserError(
+                f"Replace has {len(self.edit.values)} rows for {len(self.at)} positions; give one row per position"
+            )
 
     @classmethod
     def over(cls, *, site: Site, span: Span | Iterable[int], edit: Edit) -> "Intervention":

@@ -107,8 +107,7 @@ class PromptPolicy:
             UserError: The question is empty.
         """
         if not problem.question.strip():
-            msg = f"problem {problem.id}: expected a question, got an empty text."
-            raise UserError(msg)
+            raise UserError(f"problem {problem.id}: expected a question, got an empty text.")
         parts = (problem.question, self.instruction)
         return self.template("\n".join(part for part in parts if part))
 
@@ -275,11 +274,10 @@ def _cue(
     candidates = (*_ASKS, _BOX) if family == "plain" else (_BOX, *_ASKS)
     ask = next((text for text in candidates if spells(tokenizer, text)), None)
     if ask is None:
-        msg = (
+        raise UserError(
             f"{owner}: its tokenizer can spell none of {', '.join(map(repr, candidates))}, so no question for the answer is known. "
             "Give the exact text behind a chain that asks for the answer, closing mark included: --cue TEXT."
         )
-        raise UserError(msg)
     if breaks:
         close, gap = (closing, "") if family != "plain" else ("", closing)
     else:
@@ -335,11 +333,10 @@ def _renderer(tokenizer: Any, thinking: Thinking, owner: str) -> Render | None:
                 thinking=thinking == "on",
             )
         except Exception as error:  # a template is a program of the model's author
-            msg = (
+            raise UserError(
                 f"{owner}: expected a chat template that renders one user message, it failed with "
                 f"{type(error).__name__}: {error}. Repair it, or remove it to use the plain template."
-            )
-            raise UserError(msg) from error
+            ) from error
 
     return render
 

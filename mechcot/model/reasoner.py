@@ -420,6 +420,7 @@ class Reasoner:
         if to_disk is None:
             return activations(self, traces, wanted=wanted, under=under)
         if under:
-            msg = "activations under edits are kept in memory only; leave to_disk out, or the edits"
-            raise UserError(msg)
+            raise UserError(
+                "activations under edits are kept in memory only; leave to_disk out, or the edits"
+            )
         return stream(self, traces, Path(to_disk), wanted=wanted)

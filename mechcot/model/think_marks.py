@@ -127,11 +127,10 @@ def _refuse_unknown(render: Render | None, tail: str, owner: str) -> None:
     answered = _render(render, [_USER, {"role": "assistant", "content": ANSWER}])
     if match.group() in answered:
         return
-    msg = (
+    raise UserError(
         f"{owner}: its chat template begins an answer with {match.group()!r}, which looks like the opening mark of a thought, but no "
         f"mark that closes it is known. Name both with --think {match.group()!r} CLOSE, or say --think none if it opens no thought."
     )
-    raise UserError(msg)
 
 
 def _candidates(vocabulary: dict[str, int], template: str) -> list[ThoughtTags]:

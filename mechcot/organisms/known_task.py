@@ -37,14 +37,12 @@ class OrganismMaker:
                 question, steps, rng=Random(seed)
             )
         except ValueError as error:
-            msg = "no digit of the question moves what this chain says"
-            raise NotMeasurable(msg) from error
+            raise NotMeasurable("no digit of the question moves what this chain says") from error
         words = dict.fromkeys(changed, "")
         words = {(s, w): changed_steps[s].split()[w] for s, w in words}
         twin = retoken(trace, trace.prompt.replace(question, asked, 1), _completion(trace, words))
         if len(twin) != len(trace) or twin.cuts() != trace.cuts():
-            msg = "the twin does not have the same layout of tokens"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the twin does not have the same layout of tokens")
         return Counterfactual(
             trace=twin,
             fact=_changed_in(trace, twin, trace.phase(Phase.QUESTION)),

@@ -22,13 +22,15 @@ def recipe_of(name: str) -> Recipe:
     """
     plain, at, seed = name.partition("@")
     if plain not in RECIPES:
-        msg = f"organism {name!r}: expected one of {', '.join(sorted(RECIPES))}, or NAME@SEED."
-        raise UserError(msg)
+        raise UserError(
+            f"organism {name!r}: expected one of {', '.join(sorted(RECIPES))}, or NAME@SEED."
+        )
     if not at:
         return RECIPES[plain]
     if not seed.isdecimal():
-        msg = f"organism {name!r}: expected a whole number after @, as in {plain}@2, got {seed!r}."
-        raise UserError(msg)
+        raise UserError(
+            f"organism {name!r}: expected a whole number after @, as in {plain}@2, got {seed!r}."
+        )
     return replace(RECIPES[plain], seed=int(seed))
 
 

@@ -30,6 +30,5 @@ class OrganismParaphraser:
         """
         new = tuple(other_wording(step) for step in steps)
         if new == tuple(steps):
-            msg = "no step of this chain has another wording"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("no step of this chain has another wording")
         return new

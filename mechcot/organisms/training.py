@@ -180,10 +180,9 @@ def train(
 def _parent(name: str) -> LlamaForCausalLM:
     folder = path(name)
     if not (folder / "config.json").is_file():
-        msg = (
+        raise UserError(
             f"expected {name} in {folder}, found nothing: `mechcot organism train {name}` makes it."
         )
-        raise UserError(msg)
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 

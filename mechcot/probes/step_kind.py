@@ -102,14 +102,14 @@ def train_probe(
         NotMeasurable: Fewer items than folds, or only one kind.
     """
     if len(labels) != len(traces):
-        msg = f"expected labels for {len(traces)} traces, got {len(labels)}"
-        raise UserError(msg)
+        raise UserError(f"expected labels for {len(traces)} traces, got {len(labels)}")
     states, kinds, items = [], [], []
     for trace, mine in zip(traces, labels, strict=True):
         n = len(trace.chain_steps)
         if len(mine) != n:
-            msg = f"trace {trace.id}: expected {n} labels, one per chain step, got {len(mine)}"
-            raise UserError(msg)
+            raise UserError(
+                f"trace {trace.id}: expected {n} labels, one per chain step, got {len(mine)}"
+            )
         if not n:
             continue
         x = step_states(reader, trace, layer=layer)
@@ -118,8 +118,9 @@ def train_probe(
         kinds += [StepKind(kind).value for kind, has in zip(mine, known, strict=True) if has]
         items += [trace.problem.id] * int(known.sum())
     if len(set(items)) < folds or len(set(kinds)) < 2:
-        msg = f"a probe needs at least {folds} problems and two kinds, got {len(set(items))} and {len(set(kinds))}"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            f"a probe needs at least {folds} problems and two kinds, got {len(set(items))} and {len(set(kinds))}"
+        )
     x, y = np.concatenate(states), np.array(kinds)
     wrong = np.random.default_rng(seed).permutation(y)
     told, shuffled = (

@@ -49,14 +49,11 @@ class Online:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.keep <= 1.0:
-            msg = f"expected a share to keep from 0 to 1, got {self.keep}"
-            raise UserError(msg)
+            raise UserError(f"expected a share to keep from 0 to 1, got {self.keep}")
         if self.by not in RANKS:
-            msg = f"expected a rank by one of {', '.join(RANKS)}, got {self.by!r}"
-            raise UserError(msg)
+            raise UserError(f"expected a rank by one of {', '.join(RANKS)}, got {self.by!r}")
         if self.every < 1:
-            msg = f"expected to prune every 1 or more steps, got {self.every}"
-            raise UserError(msg)
+            raise UserError(f"expected to prune every 1 or more steps, got {self.every}")
 
 
 @dataclass(frozen=True)

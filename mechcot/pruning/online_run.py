@@ -87,8 +87,9 @@ def run_online(
         items.append({"way": way} | read_json(path, what="a pruned text"))
     if not items:
         reasons = sorted({each["reason"] for each in left_out})
-        msg = f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"
-        raise UserError(msg)
+        raise UserError(
+            f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"
+        )
     table = pd.DataFrame(items)
     result = {
         "schema": _SCHEMA,

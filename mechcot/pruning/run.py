@@ -54,11 +54,11 @@ class PruneSettings:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.keep <= 1.0:
-            msg = f"expected a share to keep from 0 to 1, got {self.keep}"
-            raise UserError(msg)
+            raise UserError(f"expected a share to keep from 0 to 1, got {self.keep}")
         if self.by not in CLOSURES:
-            msg = f"expected the critical set by one of {', '.join(CLOSURES)}, got {self.by!r}"
-            raise UserError(msg)
+            raise UserError(
+                f"expected the critical set by one of {', '.join(CLOSURES)}, got {self.by!r}"
+            )
 
     @property
     def budgets(self) -> tuple[float, ...]:
@@ -214,8 +214,7 @@ def _usable(
         try:
             seen = reader.view(trace)
             if not sum(len(step.tokens) for step in seen.chain_steps):
-                msg = "the chain has no steps"
-                raise NotMeasurable(msg)
+                raise NotMeasurable("the chain has no steps")
             total = total.plus(attention_mass(reader, seen).null)
             usable.append(seen)
         except NotMeasurable as error:

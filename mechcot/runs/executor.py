@@ -34,8 +34,7 @@ def side_by_side(
         UserError: `workers` is below 1, or a process was killed.
     """
     if workers < 1:
-        msg = f"--workers: expected at least 1, got {workers}"
-        raise UserError(msg)
+        raise UserError(f"--workers: expected at least 1, got {workers}")
     others = set(active_children())
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin) as pool:
         running = {pool.submit(function, task): task for task in tasks}
@@ -43,8 +42,9 @@ def side_by_side(
             for future in as_completed(running):
                 yield running[future], future.result()
         except BrokenProcessPool:
-            msg = "a process was killed, most likely for memory; the same command resumes, with fewer --workers"
-            raise UserError(msg) from None
+            raise UserError(
+                "a process was killed, most likely for memory; the same command resumes, with fewer --workers"
+            ) from None
         except BaseException:  # an error, or Ctrl-C: nobody waits for what is under way
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(active_children()) - others:

@@ -55,8 +55,9 @@ class Questions:
             found = load_problems(self.source, seed=self.seed, fields=dict(self.fields))
         left = [problem for problem in found if problem.id not in self.without][: self.n]
         if len(left) < 2:
-            msg = f"{self.source}: {len(left)} problems are left that the dictionary was not trained on; give more"
-            raise UserError(msg)
+            raise UserError(
+                f"{self.source}: {len(left)} problems are left that the dictionary was not trained on; give more"
+            )
         return left
 
 

@@ -73,17 +73,15 @@ class Dictionary:
         """
         config = reader.model.config.get_text_config()
         if config.hidden_size != self.d_model:
-            msg = (
+            raise UserError(
                 f"dictionary {self.name} reads states of width {self.d_model}, {reader.name} has width "
                 f"{config.hidden_size}; take a dictionary that was trained on this model"
             )
-            raise UserError(msg)
         if self.site.layer >= config.num_hidden_layers:
-            msg = (
+            raise UserError(
                 f"dictionary {self.name} stands at {self.site.name}, {reader.name} has "
                 f"{config.num_hidden_layers} blocks, counted from 0"
             )
-            raise UserError(msg)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +122,9 @@ def load(source: str) -> Dictionary:
     if (folder / "cfg.json").is_file():
         sae = SAE.load_from_disk(folder)
     elif folder.exists():
-        msg = f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
-        raise UserError(msg)
+        raise UserError(
+            f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
+        )
     else:
         sae = _from_hub(source)
     sae.eval().requires_grad_(requires_grad=False)
@@ -139,27 +138,28 @@ def _from_hub(source: str) -> Any:
     release, _, sae_id = source.partition("/")
     known = get_pretrained_saes_directory() if sae_id else {}
     if release not in known:
-        msg = f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
-        raise UserError(msg)
+        raise UserError(
+            f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
+        )
     if sae_id not in known[release].saes_map:
         some = ", ".join(sorted(known[release].saes_map)[:3])
-        msg = f"release {release} has no dictionary {sae_id!r}; it has {some}, ..."
-        raise UserError(msg)
+        raise UserError(f"release {release} has no dictionary {sae_id!r}; it has {some}, ...")
     try:
         return SAE.from_pretrained(release, sae_id)
     except OSError as error:
-        msg = f"{source} could not be fetched ({type(error).__name__}); give the folder of a local copy"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{source} could not be fetched ({type(error).__name__}); give the folder of a local copy"
+        ) from error
 
 
 def _site(sae: Any, source: str) -> Site:
     hook = sae.cfg.metadata.hook_name
     if sae.cfg.metadata.hook_head_index is not None or not hook:
-        msg = f"{source}: expected a dictionary on a residual site, got hook {hook!r}"
-        raise UserError(msg)
+        raise UserError(f"{source}: expected a dictionary on a residual site, got hook {hook!r}")
     asked = sae.cfg.metadata.model_from_pretrained_kwargs or {}
     edited = [k for k in ("center_writing_weights", "fold_ln", "center_unembed") if asked.get(k)]
     if edited:
-        msg = f"{source} was trained on edited weights ({', '.join(edited)}); states of the plain model do not fit it"
-        raise UserError(msg)
+        raise UserError(
+            f"{source} was trained on edited weights ({', '.join(edited)}); states of the plain model do not fit it"
+        )
     return Site.parse(hook)

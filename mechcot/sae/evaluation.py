@@ -77,8 +77,9 @@ def evaluate(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) 
     tokens = token_states(reader, traces, dictionary.site)
     variance, l0, dead = _reconstruction(dictionary, tokens)
     if dead == 1.0:
-        msg = f"no feature of {dictionary.name} fires on any of {len(tokens)} tokens of {reader.name}; it is dead or made for another model"
-        raise UserError(msg)
+        raise UserError(
+            f"no feature of {dictionary.name} fires on any of {len(tokens)} tokens of {reader.name}; it is dead or made for another model"
+        )
     edits: tuple[Edit | None, ...] = (
         None,
         Reconstruct(dictionary),

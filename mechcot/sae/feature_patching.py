@@ -92,8 +92,7 @@ def curve(
     twin = (maker or OrganismMaker())(trace, retoken=reader.retoken, seed=seed)
     feeders = [stated for stated in twin.stated if stated.answer_kept is not None]
     if not feeders:
-        msg = "no stated value that changes feeds the answer directly"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no stated value that changes feeds the answer directly")
     found = [_effects(dictionary, reader, trace, twin, stated, seed=seed) for stated in feeders]
     rows, differing = zip(*found, strict=True)
     mean, count = np.mean(rows, axis=0), len(COUNTS)
@@ -184,8 +183,9 @@ def patched(
         except NotMeasurable:
             missing += 1
     if len(curves) < 2:
-        msg = f"{len(curves)} of {len(traces)} chains have a twin; step patching needs problems with exact counterfactuals"
-        raise UserError(msg)
+        raise UserError(
+            f"{len(curves)} of {len(traces)} chains have a twin; step patching needs problems with exact counterfactuals"
+        )
 
     def summed(values: Sequence[float], name: str) -> dict[str, float]:
         found = bootstrap_mean(np.asarray(values, dtype=float), seed=seed, purpose=name)

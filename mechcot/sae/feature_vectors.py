@@ -34,16 +34,16 @@ def feature_vector(
     """
     dictionary.check(reader)
     if not 0 <= feature < dictionary.width:
-        msg = f"expected a feature from 0 to {dictionary.width - 1}, got {feature}; `mechcot sae score` lists them"
-        raise UserError(msg)
+        raise UserError(
+            f"expected a feature from 0 to {dictionary.width - 1}, got {feature}; `mechcot sae score` lists them"
+        )
     values = read_features(dictionary, reader, traces).values[:, feature]
     largest = float(values.max(initial=0.0))
     if largest == 0.0:
-        msg = (
+        raise UserError(
             f"feature {feature} of {dictionary.name} fires on none of {len(values)} chain tokens of {reader.name}, so it has "
             "no size; take one that fires (`mechcot sae score`), or give more chains"
         )
-        raise UserError(msg)
     about = Origin(
         model=reader.name,
         weights_hash=reader.weights_hash,

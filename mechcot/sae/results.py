@@ -102,8 +102,9 @@ def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> d
         UserError: Fewer than four chains.
     """
     if len(study.traces) < 4:
-        msg = f"{len(study.traces)} chains are too few to choose on one half and try on the other; give more problems"
-        raise UserError(msg)
+        raise UserError(
+            f"{len(study.traces)} chains are too few to choose on one half and try on the other; give more problems"
+        )
     reader = study.readers.before
     choosing = _half(study, 0)
     windows = feature_scores.word_windows(

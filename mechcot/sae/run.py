@@ -155,8 +155,9 @@ def _split(traces: list[Trace], held: int) -> tuple[list[Trace], list[Trace]]:
 def _check_site(reader: Reasoner, site: Site) -> None:
     blocks = reader.model.config.get_text_config().num_hidden_layers
     if site.layer >= blocks:
-        msg = f"{site.name} is not in {reader.name}: it has {blocks} blocks, counted from 0; name an earlier one"
-        raise UserError(msg)
+        raise UserError(
+            f"{site.name} is not in {reader.name}: it has {blocks} blocks, counted from 0; name an earlier one"
+        )
 
 
 def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
@@ -188,6 +189,7 @@ def _done(out: Path, about: dict[str, Any]) -> dict[str, Any] | None:
         return None
     record = read_json(out / RECORD, what=THE_RECORD)
     if {key: record.get(key) for key in about} != about:
-        msg = f"{out} holds a dictionary made with other models or settings; use another folder"
-        raise UserError(msg)
+        raise UserError(
+            f"{out} holds a dictionary made with other models or settings; use another folder"
+        )
     return record

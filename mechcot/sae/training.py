@@ -118,24 +118,20 @@ def architecture_of(name: str) -> Architecture:
     for known in ARCHITECTURES:
         if name == known:
             return known
-    msg = f"expected an architecture out of {', '.join(ARCHITECTURES)}, got {name!r}"
-    raise UserError(msg)
+    raise UserError(f"expected an architecture out of {', '.join(ARCHITECTURES)}, got {name!r}")
 
 
 def _check(states: Tensor, settings: TrainingSettings) -> None:
     need = TOKENS_PER_FEATURE * settings.width
     if len(states) < need:
-        msg = (
+        raise UserError(
             f"{len(states)} tokens are too few for width {settings.width}: at least {need} are needed; "
             "give more problems or a smaller width"
         )
-        raise UserError(msg)
     if not 1 <= settings.k <= settings.width:
-        msg = f"expected k between 1 and the width {settings.width}, got {settings.k}"
-        raise UserError(msg)
+        raise UserError(f"expected k between 1 and the width {settings.width}, got {settings.k}")
     if not bool(torch.isfinite(states).all()):
-        msg = "the states are not finite; load the model in float32 or bfloat16"
-        raise UserError(msg)
+        raise UserError("the states are not finite; load the model in float32 or bfloat16")
 
 
 def _fresh(settings: TrainingSettings, *, d_model: int, steps: int, states: Tensor) -> Any:

@@ -68,10 +68,9 @@ def cluster_sums(
     if clusters is None:
         return values, np.ones(len(values))
     if len(clusters) != len(values):
-        msg = (
+        raise ValueError(
             f"one cluster per item is needed, got {len(clusters)} clusters for {len(values)} items"
         )
-        raise ValueError(msg)
     _, member = np.unique(clusters, return_inverse=True)
     return np.bincount(member, weights=values), np.bincount(member).astype(float)
 
@@ -145,8 +144,9 @@ def bootstrap_mean(
         ValueError: A value is not finite (drop pairs before).
     """
     if not np.isfinite(values).all():
-        msg = "bootstrap_mean needs finite values; drop incomplete pairs first (pair_values counts them)"
-        raise ValueError(msg)
+        raise ValueError(
+            "bootstrap_mean needs finite values; drop incomplete pairs first (pair_values counts them)"
+        )
     sums, _ = cluster_sums(values, clusters)
     units = len(sums)
     mean = float(values.mean()) if len(values) else float("nan")

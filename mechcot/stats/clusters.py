@@ -18,7 +18,8 @@ def cluster_numbers(
         return None
     missing = [item for item in items if item not in clusters]
     if missing:
-        msg = f"every item needs a cluster; {len(missing)} have none, the first is {missing[0]!r}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"every item needs a cluster; {len(missing)} have none, the first is {missing[0]!r}"
+        )
     names = {name: number for number, name in enumerate(sorted({clusters[item] for item in items}))}
     return np.array([names[clusters[item]] for item in items], dtype=np.int64)

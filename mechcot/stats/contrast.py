@@ -147,8 +147,9 @@ def measured(
     known = sorted(set(measurements["reader"]))
     for name in (before, after):
         if name not in known:
-            msg = f"no readings by the model {name!r}; there are readings by {', '.join(known) or 'nobody'}"
-            raise UserError(msg)
+            raise UserError(
+                f"no readings by the model {name!r}; there are readings by {', '.join(known) or 'nobody'}"
+            )
     by_measure = dict(iter(measurements.groupby("measure", sort=False)))
     rows = [
         _row(

@@ -73,8 +73,9 @@ def equivalence(
         ValueError: The bound is not positive.
     """
     if not bound > 0:
-        msg = f"an equivalence bound must be larger than 0, got {bound}; set smallest_effect in the card"
-        raise ValueError(msg)
+        raise ValueError(
+            f"an equivalence bound must be larger than 0, got {bound}; set smallest_effect in the card"
+        )
     if not len(differences):
         return Equivalence(float("nan"), float("nan"), float("nan"), bound, "none")
     sums, sizes = cluster_sums(differences, clusters)

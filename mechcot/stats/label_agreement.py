@@ -66,12 +66,12 @@ def score_labels(
         UserError: Lists of different lengths, none at all, or a label that is not in `labels`.
     """
     if not len(truth) == len(found) == len(groups) or not len(truth):
-        msg = f"expected one true label, one found label and one group per step, got {len(truth)}, {len(found)}, {len(groups)}"
-        raise UserError(msg)
+        raise UserError(
+            f"expected one true label, one found label and one group per step, got {len(truth)}, {len(found)}, {len(groups)}"
+        )
     unknown = sorted({*truth, *found} - set(labels))
     if unknown:
-        msg = f"unknown label {unknown[0]!r}: expected one of {', '.join(labels)}"
-        raise UserError(msg)
+        raise UserError(f"unknown label {unknown[0]!r}: expected one of {', '.join(labels)}")
     names = sorted(set(groups))
     tables = np.zeros((len(names), len(labels), len(labels)), dtype=np.int64)
     number = {name: i for i, name in enumerate(names)}
@@ -108,8 +108,9 @@ def gaps(
     """
     ours, theirs = scores.tables, others.tables
     if ours.shape != theirs.shape or (ours.sum(2) != theirs.sum(2)).any():
-        msg = "expected two labellings of the same steps, with the same true labels in the same groups"
-        raise UserError(msg)
+        raise UserError(
+            "expected two labellings of the same steps, with the same true labels in the same groups"
+        )
     mine, yours = (_resampled(t, seed=seed, resamples=resamples) for t in (ours, theirs))
     macro, kappa = (
         _interval(of(ours.sum(0)) - of(theirs.sum(0)), of(mine) - of(yours), ours)

@@ -92,8 +92,9 @@ def _scores(
 ) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, " step"]] | None:
     """Ranks (or their residuals) of both sides with mean 0 and length 1; None where they say nothing."""
     if len({len(x), len(y), *map(len, given)}) > 1:
-        msg = f"expected one value a step on every side, got {[len(x), len(y), *map(len, given)]}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"expected one value a step on every side, got {[len(x), len(y), *map(len, given)]}"
+        )
     known = np.isfinite([x, y, *given]).all(axis=0)
     if known.sum() < LEAST_STEPS:
         return None

@@ -55,8 +55,9 @@ def series(
         ValueError: Fewer than two checkpoints, or one named twice.
     """
     if len(checkpoints) < 2 or len(set(checkpoints)) != len(checkpoints):
-        msg = f"a series needs at least two different checkpoints, got {', '.join(checkpoints) or 'none'}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"a series needs at least two different checkpoints, got {', '.join(checkpoints) or 'none'}"
+        )
     first = checkpoints[0]
     pairs: dict[str, Any] = {"before": first, "author": author}
     shut: dict[str, Sequence[Gate]] = {first: (_reference(first),)}

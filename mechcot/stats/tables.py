@@ -94,8 +94,9 @@ def need_columns(table: pd.DataFrame, columns: Sequence[str], *, what: str) -> N
     """
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        msg = f"the {what} table needs the columns {', '.join(columns)}; missing: {', '.join(missing)}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"the {what} table needs the columns {', '.join(columns)}; missing: {', '.join(missing)}"
+        )
 
 
 def _side(
@@ -114,11 +115,10 @@ def _side(
             continue
         traces = found.setdefault(item, {})
         if trace in traces:
-            msg = (
+            raise ValueError(
                 f"two values for item {item}, trace {trace}, reader {reader}; "
                 "expected one, remove the second"
             )
-            raise ValueError(msg)
         number = float(value)
         traces[trace] = (number if math.isfinite(number) else math.nan, str(reason))
     return {item: {"own": _inside(t)} for item, t in found.items()} if author is None else found

@@ -38,8 +38,7 @@ def control(vector: SteeringVector, kind: str, *, seed: int) -> SteeringVector:
         UserError: No such control, or a zero vector.
     """
     if kind not in DRAWN:
-        msg = f"expected a control out of {', '.join(DRAWN)}, got {kind!r}"
-        raise UserError(msg)
+        raise UserError(f"expected a control out of {', '.join(DRAWN)}, got {kind!r}")
     if kind == "flipped":
         return -vector
     if not vector.norm:
@@ -66,8 +65,9 @@ def replaced(other: SteeringVector, vector: SteeringVector, kind: str) -> Steeri
         UserError: The other vector is zero.
     """
     if not other.norm:
-        msg = f"the {kind} control of the vector at {vector.site.name} is zero; give more texts"
-        raise UserError(msg)
+        raise UserError(
+            f"the {kind} control of the vector at {vector.site.name} is zero; give more texts"
+        )
     return _like(other.direction, vector, kind)
 
 

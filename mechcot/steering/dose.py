@@ -116,8 +116,9 @@ class DoseCalibrator:
             EditDidNotFire: No position of any chain is meant.
         """
         if not traces:
-            msg = "expected at least one clean chain to measure a dose on, got none; let the model write some"
-            raise UserError(msg)
+            raise UserError(
+                "expected at least one clean chain to measure a dose on, got none; let the model write some"
+            )
         self._reasoner, self._vector, self._how = reasoner, vector, how
         self._chains: list[_Chain] = []
         self._seen: dict[float, _Measured] = {}
@@ -129,8 +130,9 @@ class DoseCalibrator:
                 first = trace.prompt_length - 1
                 self._chains.append(_Chain(reasoner.prefix(trace.ids), first, at, norm))
         if not self._chains:
-            msg = f"none of {len(traces)} chains has a position in {where}; widen the phases or the range"
-            raise EditDidNotFire(msg)
+            raise EditDidNotFire(
+                f"none of {len(traces)} chains has a position in {where}; widen the phases or the range"
+            )
 
     @property
     def whole(self) -> float:
@@ -202,11 +204,13 @@ class DoseCalibrator:
             OutOfReach: No factor reaches it.
         """
         if nats < 0 or not math.isfinite(nats):
-            msg = f"expected a dose of 0 nats or more, got {nats}; turn the vector round to push the other way"
-            raise UserError(msg)
+            raise UserError(
+                f"expected a dose of 0 nats or more, got {nats}; turn the vector round to push the other way"
+            )
         if self._how == "clamp" and not self.measure(0.0)[0] < nats:
-            msg = f"holding the feature at 0 gives more than {nats:g} nats already; take a larger dose, or add the vector"
-            raise OutOfReach(msg)
+            raise OutOfReach(
+                f"holding the feature at 0 gives more than {nats:g} nats already; take a larger dose, or add the vector"
+            )
         if nats == 0:
             return Dose(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         start = self.gamma_max(nats)
@@ -274,11 +278,10 @@ class DoseCalibrator:
             if most
             else "0"
         )
-        msg = (
+        raise OutOfReach(
             f"no factor of the vector at {self._vector.site.name} gives {nats:g} nats on these chains (the most is {told}); "
             "choose another site or a smaller dose"
         )
-        raise OutOfReach(msg)
 
     def _scan(self) -> dict[float, float]:
         """Dose of each factor of `SCAN`, up to the first that makes the states overflow."""

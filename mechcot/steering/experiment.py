@@ -181,8 +181,7 @@ class Experiment:
         if (self.vector is None) == (self.penalty is None):
             raise UserError("an experiment has either [vector] or [penalty]; give one of the two")
         if not self.models or len(set(self.models)) < len(self.models):
-            msg = f"models: expected one or more that differ, got {list(self.models)}"
-            raise UserError(msg)
+            raise UserError(f"models: expected one or more that differ, got {list(self.models)}")
         _within("max_tokens", self.max_tokens, 1)
         kinds = [str(kind) for kind in StepKind]
         _among("readout", self.readout, ("tokens", "thoughts", *kinds))
@@ -233,11 +232,11 @@ def load(path: Path) -> Experiment:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        msg = f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
-        raise UserError(msg) from None
+        raise UserError(
+            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path} is no TOML: {error}"
-        raise UserError(msg) from None
+        raise UserError(f"{path} is no TOML: {error}") from None
     parts = {
         name: _build(kind, data.pop(name), name) for name, kind in _PARTS.items() if name in data
     }
@@ -246,8 +245,7 @@ def load(path: Path) -> Experiment:
 
 def _build(kind: type[T], data: Any, name: str) -> T:
     if not isinstance(data, dict):
-        msg = f"{name}: expected a table, got {data!r}"
-        raise UserError(msg)
+        raise UserError(f"{name}: expected a table, got {data!r}")
     about: Any = fields(kind)  # type: ignore[arg-type]
     known = {one.name: one for one in about}
     strange = sorted(set(data) - set(known))
@@ -257,8 +255,9 @@ def _build(kind: type[T], data: Any, name: str) -> T:
         if f.default is MISSING and f.default_factory is MISSING and n not in data
     ]
     if strange or absent:
-        msg = f"{name}: unknown {strange or 'nothing'}, missing {absent or 'nothing'}; known are {', '.join(known)}"
-        raise UserError(msg)
+        raise UserError(
+            f"{name}: unknown {strange or 'nothing'}, missing {absent or 'nothing'}; known are {', '.join(known)}"
+        )
     hints = get_type_hints(kind)
     return kind(**{n: _typed(value, hints[n], f"{name}.{n}") for n, value in data.items()})
 
@@ -272,35 +271,33 @@ def _typed(value: Any, hint: Any, name: str) -> Any:
         inner = get_args(hint)
         if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
             many = "a list" if inner[-1] is ... else f"a list of {len(inner)}"
-            msg = f"{name}: expected {many}, got {value!r}"
-            raise UserError(msg)
+            raise UserError(f"{name}: expected {many}, got {value!r}")
         return tuple(_typed(each, inner[0], name) for each in value)
     if hint is float and type(value) is int:
         return float(value)
     if hint in _CALLED and (
         type(value) is not hint or value in (math.inf, -math.inf) or value != value
     ):
-        msg = f"{name}: expected {_CALLED[hint]}, got {value!r}"
-        raise UserError(msg)
+        raise UserError(f"{name}: expected {_CALLED[hint]}, got {value!r}")
     return value
 
 
 def _check_files(vector: VectorSpec, models: tuple[str, ...], compare: Compare) -> None:
     wanted = len(models) if vector.method == "file" else 0
     if len(vector.files) != wanted:
-        msg = (
+        raise UserError(
             f"vector.files: expected {wanted} (one for each model with method = 'file', else none), "
             f"got {len(vector.files)}"
         )
-        raise UserError(msg)
     if wanted and compare.sweep:
         raise UserError(
             "compare.sweep needs vectors of its own at every site; leave it out with files"
         )
     made = sorted(set(compare.controls) - set(DRAWN))
     if wanted and made:
-        msg = f"compare.controls: {', '.join(made)} are made from texts; leave them out with files"
-        raise UserError(msg)
+        raise UserError(
+            f"compare.controls: {', '.join(made)} are made from texts; leave them out with files"
+        )
 
 
 def _within(name: str, values: Any, low: int, high: int | None = None) -> None:
@@ -308,18 +305,15 @@ def _within(name: str, values: Any, low: int, high: int | None = None) -> None:
     every = values if isinstance(values, tuple) else (values,)
     if not every or min(every) < low or (high is not None and max(every) > high):
         most = "" if high is None else f" to {high}"
-        msg = f"{name}: expected numbers from {low}{most}, got {values!r}"
-        raise UserError(msg)
+        raise UserError(f"{name}: expected numbers from {low}{most}, got {values!r}")
 
 
 def _check_hops(name: str, hops: tuple[int, int]) -> None:
     _within(name, hops, *HOPS)
     if hops[0] > hops[1]:
-        msg = f"{name}: expected fewest and most operations, got {hops!r}"
-        raise UserError(msg)
+        raise UserError(f"{name}: expected fewest and most operations, got {hops!r}")
 
 
 def _among(name: str, value: Any, allowed: Any) -> None:
     if value not in allowed:
-        msg = f"{name}: expected one of {', '.join(map(str, allowed))}, got {value!r}"
-        raise UserError(msg)
+        raise UserError(f"{name}: expected one of {', '.join(map(str, allowed))}, got {value!r}")

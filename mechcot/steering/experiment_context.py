@@ -228,8 +228,9 @@ class ExperimentContext:
     def _loaded(file: str, site: Site) -> SteeringVector:
         vector = SteeringVector.load(Path(file))
         if vector.site != site:
-            msg = f"vector.site: expected {vector.site.name}, where the vector was read, got {site.name}"
-            raise UserError(msg)
+            raise UserError(
+                f"vector.site: expected {vector.site.name}, where the vector was read, got {site.name}"
+            )
         return vector
 
     def _written_pairs(self, source: str, pairs: Sequence[ContrastPair]) -> list[ContrastPair]:

@@ -55,11 +55,10 @@ class ContrastPair:
 
     def __post_init__(self) -> None:
         if self.item != _problem(self.negative).id:
-            msg = (
+            raise UserError(
                 f"expected two sides of one question, got {self.item} and {_problem(self.negative).id}; "
                 "pair texts that have the same problem id"
             )
-            raise UserError(msg)
 
     @property
     def item(self) -> str:
@@ -90,10 +89,9 @@ def pair_vectors(
         UserError: No pairs, a chain is read from a problem, a site that the model does not have, or the sides do not differ.
     """
     if not pairs:
-        msg = (
+        raise UserError(
             "expected at least one pair, got an empty list; give pairs of two texts of one question"
         )
-        raise UserError(msg)
     sides = [[_read(reasoner, s, sites, read) for s in (p.positive, p.negative)] for p in pairs]
     items = tuple(pair.item for pair in pairs)
     found = {}
@@ -131,14 +129,14 @@ def span_vectors(
     """
     having = [t for t in traces if any(s.kind is kind and s.tokens for s in t.chain_steps)]
     if not having:
-        msg = f"none of {len(traces)} traces has a step of kind {kind}; write more chains or choose another kind"
-        raise UserError(msg)
+        raise UserError(
+            f"none of {len(traces)} traces has a step of kind {kind}; write more chains or choose another kind"
+        )
     if all(step.kind is kind for trace in having for step in trace.chain_steps):
-        msg = (
+        raise UserError(
             f"every step of the {len(having)} traces that have a step of kind {kind} is of this kind, so there is nothing else to hold its windows "
             "against; choose another kind, or chains with steps of other kinds"
         )
-        raise UserError(msg)
     read = [_spans(reasoner, trace, kind, sites) for trace in having]
     items = tuple(trace.problem.id for trace in having)
     found = {}
@@ -146,11 +144,10 @@ def span_vectors(
         rows = torch.stack([each[site] for each in read])
         _check_finite(rows, reasoner, site)
         if not differs(rows, reasoner):
-            msg = (
+            raise UserError(
                 f"the windows of kind {kind} do not differ from their chains in the states of {reasoner.name} at {site.name}; choose another site or "
                 "kind, or write more chains"
             )
-            raise UserError(msg)
         found[site] = _vector(
             reasoner, rows, site, _sized_like_mean, "span", f"windows of {kind}", items, seed
         )
@@ -182,8 +179,9 @@ def noise(rows: Float[Tensor, "item two d_model"], dtype: torch.dtype) -> float:
 def _check_finite(rows: Tensor, reasoner: Reasoner, site: Site) -> None:
     """Raise where states are not finite: no method can make a vector of them."""
     if not bool(torch.isfinite(rows).all()):
-        msg = f"{reasoner.name} gives states at {site.name} that are not finite; see what `mechcot doctor` says of the model, or take an earlier site"
-        raise UserError(msg)
+        raise UserError(
+            f"{reasoner.name} gives states at {site.name} that are not finite; see what `mechcot doctor` says of the model, or take an earlier site"
+        )
 
 
 def _alike(
@@ -295,8 +293,9 @@ def _read(
         at = slice(prompt - 1, prompt) if read == "last_prompt" else slice(0, prompt)
         ids = ids[:prompt]
     elif chain is None or not chain:
-        msg = f"read {read!r} needs traces with a chain, got {_problem(side).id} without one; write the chains first"
-        raise UserError(msg)
+        raise UserError(
+            f"read {read!r} needs traces with a chain, got {_problem(side).id} without one; write the chains first"
+        )
     else:
         at = slice(chain.stop - 1 if read == "last_chain" else chain.start, chain.stop)
         ids = ids[: chain.stop]

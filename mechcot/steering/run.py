@@ -52,8 +52,9 @@ def run(experiment: Experiment, out: Path, *, asking: Asking = AS_FOUND) -> dict
     path = out / "experiment.json"
     begun = path.exists() and any((out / "arms").glob("*.json"))
     if begun and read_json(path, what="what an experiment began with") != stamp:
-        msg = f"{out} holds a run of another experiment or of other weights; choose another --out"
-        raise UserError(msg)
+        raise UserError(
+            f"{out} holds a run of another experiment or of other weights; choose another --out"
+        )
     write_json(path, stamp)
     every = {arm: out / "arms" / f"{arm.key}.json" for arm in arms(experiment)}
     missing = [arm for arm, cell in every.items() if not _finished(cell)]

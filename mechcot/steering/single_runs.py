@@ -52,8 +52,7 @@ def extract_to(
         ("method", ("mean difference", "pca", "probe")),
     ):
         if about[name] not in allowed:
-            msg = f"--{name}: expected one of {', '.join(allowed)}, got {about[name]!r}"
-            raise UserError(msg)
+            raise UserError(f"--{name}: expected one of {', '.join(allowed)}, got {about[name]!r}")
     if n < 1:
         raise UserError(f"--n: expected at least one pair, got {n}")
     chosen = read_pairs(pairs)[:n] if pairs else style_pairs(n, seed=seed, hops=(2, 4))
@@ -65,11 +64,10 @@ def extract_to(
     except (NotMeasurable, UserError) as error:
         if pairs is not None or "--pairs" in str(error):
             raise
-        msg = (
+        raise UserError(
             f"{error} The default pairs are in the shipped models' language; give pairs that {reasoner.name} can read "
             "(--pairs FILE, JSON lines with id, positive, negative)"
-        )
-        raise UserError(msg) from None
+        ) from None
     vector.save(out)
     told = vector.origin
     return f"written: {out} ({told.method} of {len(told.items)} pairs at {where.name}; length {vector.norm:.3g}, {_stability(told)})"
@@ -98,8 +96,9 @@ def read_pairs(path: Path) -> list[ContrastPair]:
             ContrastPair(*(Problem(id=name, question=side, answer=answer) for side in sides))
         )
     if not found:
-        msg = f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
-        raise UserError(msg)
+        raise UserError(
+            f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
+        )
     return found
 
 
@@ -139,8 +138,9 @@ def apply_to(
         UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0.
     """
     if how not in HOW or (how == "clamp" and min(doses) <= 0):
-        msg = f"--how: expected one of {', '.join(HOW)}, a clamp with doses above 0, got {how!r} with {doses}"
-        raise UserError(msg)
+        raise UserError(
+            f"--how: expected one of {', '.join(HOW)}, a clamp with doses above 0, got {how!r} with {doses}"
+        )
     for said in vector.check(reasoner, force=force):
         yield f"overridden: {said}"
     source, n, seed = asked
@@ -173,14 +173,12 @@ def numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        msg = f"--doses: expected numbers such as 0.02,0.1, got {text!r}"
-        raise UserError(msg) from None
+        raise UserError(f"--doses: expected numbers such as 0.02,0.1, got {text!r}") from None
 
 
 def _phase(name: str) -> Phase:
     if name.strip() not in set(Phase):
-        msg = f"--phases: expected some of {', '.join(Phase)}, got {name!r}"
-        raise UserError(msg)
+        raise UserError(f"--phases: expected some of {', '.join(Phase)}, got {name!r}")
     return Phase(name.strip())
 
 

@@ -44,11 +44,11 @@ class SwitchPenalty:
 
     def __post_init__(self) -> None:
         if not self.phrases or not all(self.phrases):
-            msg = "expected phrases of at least one token each, got none or an empty one; name the words that open a thought"
-            raise UserError(msg)
+            raise UserError(
+                "expected phrases of at least one token each, got none or an empty one; name the words that open a thought"
+            )
         if self.alpha < 0 or self.beta < 1:
-            msg = f"expected alpha >= 0 and beta >= 1, got {self.alpha} and {self.beta}"
-            raise UserError(msg)
+            raise UserError(f"expected alpha >= 0 and beta >= 1, got {self.alpha} and {self.beta}")
 
     def __call__(self, written: Sequence[int]) -> Mapping[int, float]:
         """Give what is taken from the next token's logits."""
@@ -148,8 +148,9 @@ def matched_tokens(
     for opening in dict.fromkeys(phrase[0] for phrase in phrases):
         free = [token for token in counts if token not in taken]
         if not free:
-            msg = "no other token is left to match the phrases' frequency; give more chains"
-            raise UserError(msg)
+            raise UserError(
+                "no other token is left to match the phrases' frequency; give more chains"
+            )
         near = sorted(
             free,
             key=lambda token: (abs(np.log1p(counts[token]) - np.log1p(counts[opening])), token),

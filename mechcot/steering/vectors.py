@@ -117,8 +117,9 @@ class SteeringVector:
     def __post_init__(self) -> None:
         numbers = self.direction.detach().float().cpu()
         if not bool(torch.isfinite(numbers).all()):
-            msg = f"the vector of {self.origin.method} at {self.site.name} is not finite; look at the states it was read from"
-            raise UserError(msg)
+            raise UserError(
+                f"the vector of {self.origin.method} at {self.site.name} is not finite; look at the states it was read from"
+            )
         object.__setattr__(self, "direction", numbers)
 
     @property
@@ -135,11 +136,10 @@ class SteeringVector:
         if how == "add":
             return Add(factor * self.direction)
         if self.gate is None:
-            msg = (
+            raise UserError(
                 f"the vector of {self.origin.method} cannot be clamped: it does not say how much of it a state holds; add it, "
                 "or make one from a batchtopk, jumprelu or standard dictionary with `mechcot sae vector`"
             )
-            raise UserError(msg)
         return Clamp(self.direction, self.gate, factor)
 
     def acting(self, factor: float, where: PositionSelector, *, how: str = "add") -> Steer | Change:
@@ -172,11 +172,10 @@ class SteeringVector:
             UserError: They are not.
         """
         if other.site != self.site or other.origin.weights_hash != self.origin.weights_hash:
-            msg = (
+            raise UserError(
                 f"expected two vectors of the same weights and site, got {self.origin.model} {self.site.name} and "
                 f"{other.origin.model} {other.site.name}; extract both from one model at one site"
             )
-            raise UserError(msg)
         return self._changed(self.direction + other.direction, f"plus {other.origin.method}")
 
     def cosine(self, other: "SteeringVector") -> float:
@@ -200,11 +199,10 @@ class SteeringVector:
         backbone = backbone_of(reasoner.model)
         backbone.place(self.site)
         if len(self.direction) != backbone.d_model:
-            msg = (
+            raise UserError(
                 f"the vector is {len(self.direction)} wide (from {self.origin.model}), {reasoner.name} is "
                 f"{backbone.d_model} wide; extract one from this model"
             )
-            raise UserError(msg)
         if self.origin.weights_hash == reasoner.weights_hash:
             return ()
         said = (
@@ -212,8 +210,9 @@ class SteeringVector:
             f"{reasoner.name} (weights {reasoner.weights_hash})"
         )
         if not force:
-            msg = f"{said}; extract one from this model, or pass --force to add it all the same"
-            raise UserError(msg)
+            raise UserError(
+                f"{said}; extract one from this model, or pass --force to add it all the same"
+            )
         return (f"other weights: {said}",)
 
     def save(self, path: Path) -> None:
@@ -251,11 +250,13 @@ class SteeringVector:
                     for n in names
                 )
         except (OSError, SafetensorError) as error:
-            msg = f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
-            raise UserError(msg) from None
+            raise UserError(
+                f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
+            ) from None
         if numbers is None or about.get("schema") != _SCHEMA:
-            msg = f"{path} is no steering vector of schema {_SCHEMA}; make one with `mechcot steer extract`"
-            raise UserError(msg)
+            raise UserError(
+                f"{path} is no steering vector of schema {_SCHEMA}; make one with `mechcot steer extract`"
+            )
         origin = json.loads(about["origin"])
         lists = {name: tuple(origin[name]) for name in ("items", "history")}
         gate = None if encoder is None else FeatureGate(encoder, *json.loads(about["gate"]))

@@ -135,8 +135,7 @@ def find_answer(
         UserError: No such family.
     """
     if family not in FAMILIES:
-        msg = f"unknown answer family {family!r}: expected one of {', '.join(FAMILIES)}"
-        raise UserError(msg)
+        raise UserError(f"unknown answer family {family!r}: expected one of {', '.join(FAMILIES)}")
     blank = _CALCULATOR.sub(lambda match: "\x00" * len(match.group()), text)
     blank = _SPECIAL.sub(lambda match: "\n" * len(match.group()), blank)
     if after:

@@ -99,8 +99,9 @@ def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]
         return _of_response(value, where=where, kind=kind)
     if isinstance(value, Sequence) and not isinstance(value, str):
         if _log_likelihoods(value):
-            msg = f"{where}: log-likelihoods of given answers; the model wrote no text here"
-            raise NoChain(msg)
+            raise NoChain(
+                f"{where}: log-likelihoods of given answers; the model wrote no text here"
+            )
         parts = [part for part in value if isinstance(part, Mapping)]
         if (
             kind is Kind.SAID
@@ -136,8 +137,7 @@ def answer_turns(value: Any, name: str, *, where: str) -> Attempt | None:
         UserError: The value is no list of messages.
     """
     if not isinstance(value, list) or not all(isinstance(turn, Mapping) for turn in value):
-        msg = f"{where}: {name!r} must be a list of objects with role and content"
-        raise UserError(msg)
+        raise UserError(f"{where}: {name!r} must be a list of objects with role and content")
     turns = []
     for turn in value:
         role = role_of(turn)
@@ -146,16 +146,18 @@ def answer_turns(value: Any, name: str, *, where: str) -> Attempt | None:
         elif role in ASSISTANTS or names_thought(role):
             turns.append(_turn(turn, where=where))
         elif turns:
-            msg = f"{where}: a message by {role!r} stands inside the answer; expected a chain that the model wrote alone"
-            raise NoChain(msg)
+            raise NoChain(
+                f"{where}: a message by {role!r} stands inside the answer; expected a chain that the model wrote alone"
+            )
     return Attempt(tuple(turns)) if turns else None
 
 
 def _turn(turn: Mapping[str, Any], *, where: str) -> tuple[Piece, ...]:
     content = turn.get("content")
     if content is not None and not isinstance(content, (str, list, Mapping)):
-        msg = f"{where}: a message's content must be text or a list of parts, got {type(content).__name__}"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: a message's content must be text or a list of parts, got {type(content).__name__}"
+        )
     return tuple(pieces(turn, where=where))
 
 
@@ -201,8 +203,7 @@ def check_answered(value: Mapping[str, Any], *, where: str) -> None:
         reason = error if isinstance(error, str) else value.get("type") or status or "error"
         if isinstance(error, Mapping):
             reason = error.get("message") or error.get("code") or error.get("type") or reason
-        msg = f"{where}: the request failed ({str(reason)[:120]}), so there is no chain"
-        raise NoChain(msg)
+        raise NoChain(f"{where}: the request failed ({str(reason)[:120]}), so there is no chain")
 
 
 def was_cut(value: Mapping[str, Any]) -> bool:
@@ -237,28 +238,28 @@ def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Complet
     """
     kinds = {piece.kind for piece in attempt.pieces}
     if Kind.SEALED in kinds:
-        msg = f"{where}: the thought, or a part of it, is encrypted or redacted: there is no chain to read"
-        raise NoChain(msg)
+        raise NoChain(
+            f"{where}: the thought, or a part of it, is encrypted or redacted: there is no chain to read"
+        )
     if Kind.THOUGHT in kinds:
         return _by_field(attempt, tags)
     found = at_marks(_text(attempt.turns, Kind.SAID), tags, cut=attempt.cut)
     if found.opened:
         return found
     if Kind.SUMMARY in kinds:
-        msg = (
+        raise NoChain(
             f"{where}: only a summary of the thought is there, which is not the chain; "
             "if a summary is what you want, name it with `--field chain=PATH`"
         )
-        raise NoChain(msg)
     if Kind.WITHHELD in kinds:
-        msg = f"{where}: the model thought, and its thought is not in the file (a signature or a count of tokens speaks of it)"
-        raise NoChain(msg)
+        raise NoChain(
+            f"{where}: the model thought, and its thought is not in the file (a signature or a count of tokens speaks of it)"
+        )
     if unknown := _unknown_marks(found.chain) if tags is None else None:
-        msg = (
+        raise NoChain(
             f"{where}: the text begins with {unknown.open!r}, {unknown.close!r} follows, and neither is known as a mark of a thought; "
             f"if they are, say --think '{unknown.open}' '{unknown.close}', and if the text is plain, --think '<think>' '</think>'"
         )
-        raise NoChain(msg)
     return found
 
 

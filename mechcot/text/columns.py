@@ -151,12 +151,14 @@ def named(record: Mapping[str, Any], fields: Mapping[str, str], *, where: str) -
     found = {}
     for name, path in fields.items():
         if name not in FIELDS:
-            msg = f"--field {name}={path}: expected one of {', '.join(FIELDS)} before the ="
-            raise UserError(msg)
+            raise UserError(
+                f"--field {name}={path}: expected one of {', '.join(FIELDS)} before the ="
+            )
         value = dig(record, path)
         if value is None:
-            msg = f"{where}: no field {path!r} (--field {name}={path}); found {_keys(record)}"
-            raise UserError(msg)
+            raise UserError(
+                f"{where}: no field {path!r} (--field {name}={path}); found {_keys(record)}"
+            )
         found[name] = value
     return found
 
@@ -175,8 +177,9 @@ def field_options(options: Sequence[str], names: Sequence[str] = FIELDS) -> dict
     for option in options:
         name, equals, path = option.partition("=")
         if not equals or name.strip() not in names or not path.strip():
-            msg = f"--field {option}: expected NAME=COLUMN with a name of {', '.join(names)}, for example answer=gold or question=doc.question"
-            raise UserError(msg)
+            raise UserError(
+                f"--field {option}: expected NAME=COLUMN with a name of {', '.join(names)}, for example answer=gold or question=doc.question"
+            )
         found[name.strip()] = path.strip()
     return found
 
@@ -200,8 +203,7 @@ def _no_chat(value: Any, name: str, *, where: str) -> bool:
     if isinstance(value, list) and all(isinstance(turn, Mapping) for turn in value):
         return False
     if name in CHATS[:2]:
-        msg = f"{where}: {name!r} must be a list of objects with role and content"
-        raise UserError(msg)
+        raise UserError(f"{where}: {name!r} must be a list of objects with role and content")
     return True
 
 
@@ -315,13 +317,15 @@ def or_solution(
         or bool(record.get("prompt") and record.keys() & {"question", "problem"})
     )
     if solution is not None and not written and (text is None or not text.text.strip()):
-        msg = f"{where}: only 'solution' could be the chain, which is as a rule a person's; if the model wrote it, say so with `mechcot import --field chain=solution`"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: only 'solution' could be the chain, which is as a rule a person's; if the model wrote it, say so with `mechcot import --field chain=solution`"
+        )
     if text is None or solution is None or text.text.strip() == "":
         return text if text is not None and solution is None else solution
     if len(text.text.split()) <= len(text.attempts) and len(solution.text.split()) > 1:
-        msg = f"{where}: {text.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with `--field chain=COLUMN`"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: {text.name!r} holds a word and 'solution' is as a rule a person's; name the model's text with `--field chain=COLUMN`"
+        )
     return text
 
 
@@ -375,8 +379,9 @@ def _one(
     left = marked if len(marked) == 1 else left
     if len(left) > 1:
         names = " and ".join(repr(one.name) for one in left)
-        msg = f"{where}: {names} could each be what the model wrote; name the one with `--field chain=COLUMN`"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: {names} could each be what the model wrote; name the one with `--field chain=COLUMN`"
+        )
     return left[0] if left else None
 
 

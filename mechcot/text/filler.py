@@ -21,6 +21,5 @@ def fill(unit: Sequence[int], *, count: int) -> tuple[int, ...]:
         ValueError: A unit without tokens.
     """
     if count and not unit:
-        msg = "a filler needs at least one token, got none: choose another filler text"
-        raise ValueError(msg)
+        raise ValueError("a filler needs at least one token, got none: choose another filler text")
     return tuple(islice(cycle(unit), count)) if count else ()

@@ -42,8 +42,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        msg = f"{path}: cannot read the file ({error.strerror or error}); expected JSON lines"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{path}: cannot read the file ({error.strerror or error}); expected JSON lines"
+        ) from error
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     several = _documents(raw)
     if several is not None:
@@ -56,14 +57,17 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             value = DECODER.decode(data.decode("utf-8").strip())
         except UnicodeDecodeError as error:
-            msg = f"{path}:{line}: not UTF-8 (byte {error.start}); save the file as UTF-8"
-            raise UserError(msg) from error
+            raise UserError(
+                f"{path}:{line}: not UTF-8 (byte {error.start}); save the file as UTF-8"
+            ) from error
         except (ValueError, RecursionError) as error:
-            msg = f"{path}:{line}: not JSON ({error}); expected one object a line"
-            raise UserError(msg) from error
+            raise UserError(
+                f"{path}:{line}: not JSON ({error}); expected one object a line"
+            ) from error
         if not isinstance(value, dict):
-            msg = f"{path}:{line}: expected a JSON object, got {type(value).__name__}; one object a line"
-            raise UserError(msg)
+            raise UserError(
+                f"{path}:{line}: expected a JSON object, got {type(value).__name__}; one object a line"
+            )
         yield line, checked(value, where=f"{path}:{line}")
 
 
@@ -132,12 +136,12 @@ def checked(value: Any, *, where: str) -> Any:
 def _plain(value: Any, *, where: str, key: str = "", depth: int = 0) -> None:
     """Check that a record can be written again: text without half characters, not nested without end."""
     if depth > DEEPEST:
-        msg = f"{where}: {key!r} is nested more than {DEEPEST} levels deep"
-        raise UserError(msg)
+        raise UserError(f"{where}: {key!r} is nested more than {DEEPEST} levels deep")
     if isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
-            msg = f"{where}: {key!r} holds half a character (a lone surrogate), which no tokenizer can read"
-            raise UserError(msg)
+            raise UserError(
+                f"{where}: {key!r} holds half a character (a lone surrogate), which no tokenizer can read"
+            )
     elif isinstance(value, dict):
         for name, inner in value.items():
             _plain(name, where=where, key=key or "a key", depth=depth + 1)
@@ -159,19 +163,16 @@ def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
         UserError: It is missing, empty, holds half a character, or is neither text nor number.
     """
     if record.get(key) is None:
-        msg = (
+        raise UserError(
             f"{where}: {key!r} is missing; expected text, found the keys {sorted(map(str, record))}"
         )
-        raise UserError(msg)
     value = record[key]
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:
         return str(value)
     if not isinstance(value, str):
-        msg = f"{where}: {key!r} must be text, got {type(value).__name__}"
-        raise UserError(msg)
+        raise UserError(f"{where}: {key!r} must be text, got {type(value).__name__}")
     if not value.strip():
-        msg = f"{where}: {key!r} is empty"
-        raise UserError(msg)
+        raise UserError(f"{where}: {key!r} is empty")
     _plain(value, where=where, key=key)
     return value
 

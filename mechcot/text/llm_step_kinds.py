@@ -52,8 +52,9 @@ class AskedClassifier:
         reply = self.ask(question(steps, index, context=self.context))
         kind = read_kind(reply)
         if kind is None and self.strict:
-            msg = f"step {index}: expected a reply that names exactly one kind, got {str(reply)[:80]!r}; see read_kind, or set strict=False"
-            raise UserError(msg)
+            raise UserError(
+                f"step {index}: expected a reply that names exactly one kind, got {str(reply)[:80]!r}; see read_kind, or set strict=False"
+            )
         return kind or StepKind.OTHER
 
 

@@ -167,11 +167,13 @@ def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
     if value.get("redacted") is True or value.get("encrypted") is True or _SEALED.search(name):
         return Kind.SEALED
     if _TOOL.search(name):
-        msg = f"{where}: a part of the message is {name!r}; expected a chain that the model wrote alone, without tools"
-        raise NoChain(msg)
+        raise NoChain(
+            f"{where}: a part of the message is {name!r}; expected a chain that the model wrote alone, without tools"
+        )
     if _NO_TEXT.search(name):
-        msg = f"{where}: a part of the message is {name!r}, which is no text; expected text alone"
-        raise NoChain(msg)
+        raise NoChain(
+            f"{where}: a part of the message is {name!r}, which is no text; expected text alone"
+        )
     if _SUMMARY.search(name):
         return Kind.SUMMARY
     flagged = value.get("thought") is True or value.get("is_thought") is True
@@ -220,8 +222,9 @@ def _once(fields: Mapping[str, list[Piece]], *, where: str) -> list[Piece]:
                 found = [piece for piece in found if piece.kind is not kind]
             elif before and kind in {Kind.THOUGHT, Kind.SAID}:
                 what = "thoughts" if kind is Kind.THOUGHT else "texts"
-                msg = f"{where}: two {what} in one message, {name!r} and {key!r} differ; name the one with `--field chain=PATH`"
-                raise UserError(msg)
+                raise UserError(
+                    f"{where}: two {what} in one message, {name!r} and {key!r} differ; name the one with `--field chain=PATH`"
+                )
             else:
                 seen[kind] = (key, own)
         kept += found

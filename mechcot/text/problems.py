@@ -46,12 +46,12 @@ def load_problems(
         UserError: No such file or data set, a bad line (with its number), a repeated id, an empty file, n < 1.
     """
     if n is not None and n < 1:
-        msg = f"expected at least 1 problem, got n = {n}"
-        raise UserError(msg)
+        raise UserError(f"expected at least 1 problem, got n = {n}")
     path = Path(source)
     if path.is_dir():
-        msg = f"{path} is a directory: expected a file of JSON lines with id, question, answer"
-        raise UserError(msg)
+        raise UserError(
+            f"{path} is a directory: expected a file of JSON lines with id, question, answer"
+        )
     if path.exists() or looks_like_a_file(str(source)):
         problems = _from_file(path, fields or {})
     else:
@@ -74,13 +74,13 @@ def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
     for where, number, record in records(path, kind="jsonl"):
         problem = to_problem(record, fields, where=where, number=number)
         if problem.id in seen:
-            msg = f"{where}: the id {problem.id!r} stands on {line_of(seen[problem.id])} already; ids must differ"
-            raise UserError(msg)
+            raise UserError(
+                f"{where}: the id {problem.id!r} stands on {line_of(seen[problem.id])} already; ids must differ"
+            )
         seen[problem.id] = where
         problems.append(problem)
     if not problems:
-        msg = f"{path}: no problems in it; expected records with id, question, answer"
-        raise UserError(msg)
+        raise UserError(f"{path}: no problems in it; expected records with id, question, answer")
     return problems
 
 
@@ -122,11 +122,10 @@ def _text(record: Mapping[str, Any], name: str, column: Mapping[str, str], *, wh
     path = column[name]
     value = dig(record, path)
     if value is None:
-        msg = (
+        raise UserError(
             f"{where}: {path!r} is missing; expected text, found the keys {sorted(map(str, record))}; "
             f"say which column it is with --field {name}=COLUMN"
         )
-        raise UserError(msg)
     return text_field({path: value}, path, where=where)
 
 
@@ -138,17 +137,15 @@ def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:
 
         rows: Iterable[Any] = load_dataset(name, configuration, split=split)
     except ImportError as error:
-        msg = (
+        raise UserError(
             f"{source}: the `datasets` library is not installed, and there is no file of that name"
-        )
-        raise UserError(msg) from error
+        ) from error
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        msg = (
+        raise UserError(
             f"{source}: neither a file nor a data set that could be loaded ({type(error).__name__}: "
             f"{reason[0]}); give a file of JSON lines or a name like gsm8k or owner/name:config:split"
-        )
-        raise UserError(msg) from error
+        ) from error
     column = fields.get("id", "id")
     problems: list[Problem] = []
     for index, row in enumerate(rows):
@@ -157,8 +154,7 @@ def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:
             record.setdefault(column, f"{source}-{index:05d}")
         problems.append(to_problem(record, fields, where=f"{source} row {index}", number=index))
     if not problems:
-        msg = f"{source}: the data set has no rows"
-        raise UserError(msg)
+        raise UserError(f"{source}: the data set has no rows")
     return problems
 
 
@@ -167,8 +163,9 @@ def _dataset_name(source: str) -> tuple[str, str | None, str]:
         return KNOWN_DATASETS[source]
     parts = source.split(":")
     if len(parts) > 3 or not all(parts):
-        msg = f"{source!r}: expected a file, or NAME, NAME:SPLIT, NAME:CONFIGURATION:SPLIT of a data set"
-        raise UserError(msg)
+        raise UserError(
+            f"{source!r}: expected a file, or NAME, NAME:SPLIT, NAME:CONFIGURATION:SPLIT of a data set"
+        )
     if len(parts) == 3:
         return parts[0], parts[1], parts[2]
     return parts[0], None, parts[1] if len(parts) == 2 else "test"

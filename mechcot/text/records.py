@@ -71,13 +71,13 @@ def records(path: Path, *, kind: str | None = None) -> Iterator[Record]:
         UserError: An unknown format, no such file, or a record that is wrong.
     """
     if kind is not None and kind not in FORMATS:
-        msg = f"unknown format {kind!r}: expected one of {', '.join(FORMATS)}"
-        raise UserError(msg)
+        raise UserError(f"unknown format {kind!r}: expected one of {', '.join(FORMATS)}")
     for where, number, record in _opened(path, kind):
         keys, what = _NEEDS.get(kind or "", ((), ""))
         if keys and not any(key in record for key in keys):
-            msg = f"{where}: not {what}: expected {' or '.join(map(repr, keys))}, found {sorted(record)}"
-            raise UserError(msg)
+            raise UserError(
+                f"{where}: not {what}: expected {' or '.join(map(repr, keys))}, found {sorted(record)}"
+            )
         yield where, number, record
 
 
@@ -101,8 +101,9 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(4)
     except OSError as error:
-        msg = f"{path}: cannot read the file ({error.strerror or error}); expected chains written elsewhere"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{path}: cannot read the file ({error.strerror or error}); expected chains written elsewhere"
+        ) from error
 
 
 _LOG = frozenset({"samples", "plan", "status", "version"})
@@ -137,13 +138,13 @@ def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:
     model, samples = log["eval"].get("model"), log.get("samples")
     if not isinstance(samples, list) or not samples:
         status = f" (its status is {log['status']!r})" if log.get("status") else ""
-        msg = f"{path}: an Inspect log without samples{status}; give the log of a run that finished, written with its samples"
-        raise UserError(msg)
+        raise UserError(
+            f"{path}: an Inspect log without samples{status}; give the log of a run that finished, written with its samples"
+        )
     for number, sample in enumerate(samples, start=1):
         where = f"{path}: sample {number}"
         if not isinstance(sample, Mapping):
-            msg = f"{where}: expected an object, got {type(sample).__name__}"
-            raise UserError(msg)
+            raise UserError(f"{where}: expected an object, got {type(sample).__name__}")
         where = f"{path}: sample {sample.get('id')!r}, epoch {sample.get('epoch')!r}"
         yield where, number, {"model": model, **inspect_sample(sample)}
 
@@ -186,18 +187,16 @@ def _eval_log(path: Path) -> Iterator[Record]:
     try:
         from inspect_ai.log import read_eval_log  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        msg = (
+        raise UserError(
             f"{path}: an .eval log of Inspect is read by inspect_ai, which is not installed; "
             "`pip install mechcot[inspect]`, or write it as JSON with `inspect log convert --to json`"
-        )
-        raise UserError(msg) from error
+        ) from error
     try:
         log = read_eval_log(str(path), resolve_attachments=True).model_dump(mode="json")
     except Exception as error:
-        msg = (
+        raise UserError(
             f"{path}: inspect_ai cannot read this log ({type(error).__name__}: {str(error)[:200]})"
-        )
-        raise UserError(msg) from error
+        ) from error
     checked(log, where=str(path))
     yield from _inspect_log(path, log | {"samples": log.get("samples") or []})
 
@@ -209,8 +208,7 @@ def _parquet(path: Path) -> Iterator[Record]:
     try:
         rows = read_table(path).to_pylist()
     except (ArrowException, OSError, ValueError) as error:
-        msg = f"{path}: not a parquet file that can be read ({error})"
-        raise UserError(msg) from error
+        raise UserError(f"{path}: not a parquet file that can be read ({error})") from error
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
         plain = json.loads(json.dumps(row, default=str), parse_constant=lambda _: None)
@@ -228,8 +226,9 @@ def _csv(path: Path) -> Iterator[Record]:
             file.seek(0)
             rows = list(csv.DictReader(file, delimiter=max(_DELIMITERS, key=names.count)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path}: not a table that can be read ({error}); expected UTF-8 with a line of names"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{path}: not a table that can be read ({error}); expected UTF-8 with a line of names"
+        ) from error
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
         kept = {str(key): value for key, value in row.items() if key and value not in (None, "")}
@@ -240,11 +239,10 @@ def _folders(path: Path) -> Iterator[Record]:
     """Thought Anchors as they are published: a folder for each problem."""
     found = sorted({file.parent for file in path.rglob("base_solution.json")}, key=_in_order)
     if not found:
-        msg = (
+        raise UserError(
             f"{path} is a directory: expected a file, or Thought Anchors' folders with base_solution.json, problem.json "
             "and chunks_labeled.json in each"
         )
-        raise UserError(msg)
     for number, folder in enumerate(found, start=1):
         problem, solution = (
             _object(folder / f"{name}.json") for name in ("problem", "base_solution")
@@ -284,8 +282,7 @@ def _in_order(folder: Path) -> tuple[str, int, str]:
 def _object(file: Path) -> dict[str, Any]:
     value = _whole(file)
     if not isinstance(value, dict):
-        msg = f"{file}: expected a JSON object, got {type(value).__name__}"
-        raise UserError(msg)
+        raise UserError(f"{file}: expected a JSON object, got {type(value).__name__}")
     return value
 
 
@@ -294,8 +291,7 @@ def _chunks(file: Path) -> list[Any]:
     value = _whole(file)
     value = value.get("chunks") if isinstance(value, dict) else value
     if not isinstance(value, list):
-        msg = f"{file}: expected a list of chunks, got {type(value).__name__}"
-        raise UserError(msg)
+        raise UserError(f"{file}: expected a list of chunks, got {type(value).__name__}")
     return [{"chunk": chunk} if isinstance(chunk, str) else chunk for chunk in value]
 
 
@@ -303,11 +299,11 @@ def _whole(file: Path) -> Any:
     try:
         value = DECODER.decode(file.read_bytes().decode("utf-8-sig").strip())
     except OSError as error:
-        msg = f"{file}: cannot read the file ({error.strerror or error}); expected a file of Thought Anchors"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{file}: cannot read the file ({error.strerror or error}); expected a file of Thought Anchors"
+        ) from error
     except (ValueError, RecursionError) as error:
-        msg = f"{file}: not JSON ({error})"
-        raise UserError(msg) from error
+        raise UserError(f"{file}: not JSON ({error})") from error
     return checked(value, where=str(file))
 
 
@@ -316,14 +312,16 @@ def _texts(source: Path) -> Iterator[Record]:
     try:
         data = source.read_bytes()
     except OSError as error:
-        msg = f"{source}: cannot read the file ({error.strerror or error}); expected text"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{source}: cannot read the file ({error.strerror or error}); expected text"
+        ) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        msg = f"{source}:{line}: not UTF-8 (byte {error.start} of the file); save the file as UTF-8"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{source}:{line}: not UTF-8 (byte {error.start} of the file); save the file as UTF-8"
+        ) from error
     start, held = 1, []
     for number, line in enumerate([*text.splitlines(keepends=True), "---\n"], start=1):
         if line.strip() != "---":
@@ -338,6 +336,7 @@ def _text(text: str, where: str) -> dict[str, Any]:
     question, gap, rest = text.strip("\r\n").replace("\r\n", "\n").partition("\n\n")
     body, mark, answer = rest.rstrip().rpartition("\nanswer:")
     if not gap or not mark or not answer.strip() or "\n" in answer.strip():
-        msg = f"{where}: expected the question, a blank line, the chain, and a last line 'answer: ...'"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: expected the question, a blank line, the chain, and a last line 'answer: ...'"
+        )
     return {"question": question.strip(), "chain": body, "answer": answer.strip()}

@@ -94,8 +94,7 @@ def pieces(text: str, *, how: str = "sentence") -> list[str]:
         UserError: `how` is not one of the four.
     """
     if how not in _ENDS:
-        msg = f"unknown segmentation {how!r}: expected one of {', '.join(_ENDS)}"
-        raise UserError(msg)
+        raise UserError(f"unknown segmentation {how!r}: expected one of {', '.join(_ENDS)}")
     if not text:
         return []
     if how == "word_dot":

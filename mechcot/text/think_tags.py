@@ -31,8 +31,9 @@ class ThoughtTags:
 
     def __post_init__(self) -> None:
         if not self.open or not self.close:
-            msg = f"a thought needs two marks that are not empty, got {self.open!r} and {self.close!r}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"a thought needs two marks that are not empty, got {self.open!r} and {self.close!r}"
+            )
 
 
 THINK = ThoughtTags()

@@ -134,8 +134,9 @@ class RuleTagger:
         named = {cue.removeprefix("prev ") for card in self.points.values() for cue in card}
         unknown = sorted(named - WORDING.keys() - COMPUTED)
         if unknown:
-            msg = f"no such cue: {', '.join(unknown)}; expected names of mechcot.text.thought_anchor_cues"
-            raise UserError(msg)
+            raise UserError(
+                f"no such cue: {', '.join(unknown)}; expected names of mechcot.text.thought_anchor_cues"
+            )
 
     def tags(self, steps: Sequence[str]) -> list[FunctionTag]:
         """The function of every step. Linear in the text.

@@ -200,8 +200,9 @@ def _tokens(completion: Completion, tokenizer: Tokenizer) -> tuple[tuple[int, ..
     given = [int(i) for i in completion.ids]
     known = completion.prompt_ids
     if known is None or not 0 <= known <= len(given):
-        msg = f"completion of {completion.problem.id}: ids need a valid prompt_ids, got {known}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"completion of {completion.problem.id}: ids need a valid prompt_ids, got {known}"
+        )
     extra = len(given) - known - len(own)  # special tokens at the end that the text does not show
     if not straddles and extra >= 0 and given[known : len(given) - extra] == ids[length:]:
         return tuple(given), known, own + [len(completion.text)] * extra
@@ -262,11 +263,10 @@ def _from_decoding(
     if text[position:].strip():
         if "\ufffd" in text:
             return _by_prefixes(text, decode, context, ids)
-        msg = (
+        raise NotMeasurable(
             f"completion of {completion.problem.id}: the ids do not spell the text; they end before "
             f"{text[position : position + 40]!r}"
         )
-        raise NotMeasurable(msg)
     return _never_falling(begins)
 
 

@@ -27,11 +27,10 @@ def check_read(traces: Sequence[Trace], *, author: str) -> None:
     finished = sum(trace.finished for trace in traces)
     lost = unread(traces)
     if 2 * len(lost) > len(traces):
-        msg = (
+        raise UserError(
             f"{author}: no answer can be read in {len(lost)} of {finished} finished chains, so none could count as right. "
             f"{example(lost[0])}. {ADVICE}"
         )
-        raise UserError(msg)
 
 
 ADVICE = (

@@ -205,13 +205,13 @@ def read_chains(
         for chain in found:
             kept.add(chain, where=where, repeats="filter" in record)
     if not kept.chains and left_out:
-        msg = (
+        raise UserError(
             left_out[0] if len(left_out) == 1 else f"{left_out[0]} (so all {len(left_out)} records)"
         )
-        raise UserError(msg)
     if not kept.chains:
-        msg = f"{path}: no chains in it; expected JSON lines with question, chain, answer, or a format that `mechcot import --help` names"
-        raise UserError(msg)
+        raise UserError(
+            f"{path}: no chains in it; expected JSON lines with question, chain, answer, or a format that `mechcot import --help` names"
+        )
     return Loaded(kept.chains, kept.places, left_out)
 
 
@@ -263,15 +263,15 @@ class _Kept:
         if before is not chain:
             if repeats and (before.chain, before.answer) == (chain.chain, chain.answer):
                 return
-            msg = (
+            raise UserError(
                 f"{where}: the id {chain.problem.id!r} stands on {line_of(place)} already; ids must differ, "
                 "or several chains for one problem each have a `sample` of their own"
             )
-            raise UserError(msg)
         place, problem = self._asked.setdefault(chain.problem.id, (where, chain.problem))
         if (problem.question, problem.answer) != (chain.problem.question, chain.problem.answer):
-            msg = f"{where}: the problem {problem.id!r} has another question or answer on {line_of(place)}"
-            raise UserError(msg)
+            raise UserError(
+                f"{where}: the problem {problem.id!r} has another question or answer on {line_of(place)}"
+            )
         self.chains.append(chain)
         self.places.append(where)
 
@@ -370,18 +370,16 @@ def _problem(
     )
     if question is None:
         expected = ", ".join(key for key in QUESTION if "." not in key)
-        msg = (
+        raise UserError(
             f"{where}: no question: expected one of {expected}, messages or prompt; found {sorted(map(str, flat))}; "
             "name it with `--field question=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
         )
-        raise UserError(msg)
     if reference is None:
         expected = ", ".join(key for key in REFERENCE if "." not in key)
-        msg = (
+        raise UserError(
             f"{where}: no answer: expected one of {expected}; found {sorted(map(str, flat))}; "
             "name it with `--field answer=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
         )
-        raise UserError(msg)
     return Problem(name or f"line-{number:05d}", question, reference), {
         asked,
         held,
@@ -406,11 +404,10 @@ def _id(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> tup
 def _joined(known: "Known", name: str | None, question: str | None, *, where: str) -> Problem:
     problem = known.by_id.get(name or "") or known.by_text.get((question or "").strip())
     if problem is None:
-        msg = (
+        raise UserError(
             f"{where}: the id {name!r} stands in none of the {len(known.by_id)} problems of --problems, nor does its question; "
             "name the field that holds the problem's id with --field id=PATH"
         )
-        raise UserError(msg)
     return problem
 
 
@@ -514,14 +511,16 @@ def _beside(thought: Column, text: Column | None, *, where: str) -> list[Attempt
         return list(thought.attempts) if several else _merged(thought)
     thoughts = _merged(thought) if len(text.attempts) == 1 else list(thought.attempts)
     if len(thoughts) != len(text.attempts):
-        msg = f"{where}: {thought.name!r} holds {len(thoughts)} thoughts and {text.name!r} {len(text.attempts)} texts; expected as many"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: {thought.name!r} holds {len(thoughts)} thoughts and {text.name!r} {len(text.attempts)} texts; expected as many"
+        )
     found = []
     for one, said in zip(thoughts, text.attempts, strict=True):
         inner = ink_of(said.pieces, Kind.THOUGHT)
         if inner and inner != ink_of(one.pieces, Kind.THOUGHT):
-            msg = f"{where}: {thought.name!r} and the thought in {text.name!r} differ; name the one with `--field chain=PATH`"
-            raise UserError(msg)
+            raise UserError(
+                f"{where}: {thought.name!r} and the thought in {text.name!r} differ; name the one with `--field chain=PATH`"
+            )
         whole = (*one.pieces, *(piece for piece in said.pieces if piece.kind is not Kind.THOUGHT))
         found.append(Attempt((whole,), cut=one.cut or said.cut))
     return found
@@ -546,13 +545,11 @@ def _nothing(flat: Mapping[str, Any], *, where: str) -> Attempt:
     """
     check_answered(flat, where=where)
     if any(isinstance(flat.get(key), list) for key in CHATS):
-        msg = f"{where}: no assistant message after the last user message"
-        raise NoChain(msg)
-    msg = (
+        raise NoChain(f"{where}: no assistant message after the last user message")
+    raise UserError(
         f"{where}: no chain: expected one of chain, {', '.join(_EMPTY)}, solution or messages; "
         f"found {sorted(map(str, flat))}; name it with `--field chain=COLUMN`"
     )
-    raise UserError(msg)
 
 
 def _is_line(record: Mapping[str, Any]) -> bool:
@@ -578,8 +575,9 @@ def _of_line(record: Mapping[str, Any], *, where: str) -> ForeignChain:
     """The chain of a line that `as_line` wrote, to the character."""
     text = {key: record.get(key) for key in ("chain", "sample", "answer_text", "author", "prompt")}
     if not all(value is None or isinstance(value, str) for value in text.values()):
-        msg = f"{where}: {', '.join(text)} must be text in a line that `mechcot import` wrote; import the file anew"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: {', '.join(text)} must be text in a line that `mechcot import` wrote; import the file anew"
+        )
     return ForeignChain(
         problem=Problem(
             id=text_field(record, "id", where=where),
@@ -620,8 +618,9 @@ def _own(record: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     """A trace as mechcot writes it, as a line with question, reference and text; its tokens belong to another model."""
     problem = record.get("problem")
     if not isinstance(problem, Mapping):
-        msg = f"{where}: not a trace as mechcot writes it (no problem in it); write the file anew"
-        raise UserError(msg)
+        raise UserError(
+            f"{where}: not a trace as mechcot writes it (no problem in it); write the file anew"
+        )
     meta = problem.get("meta")
     sample = str(record.get("id", "")).removeprefix(f"{problem.get('id')}/{record.get('author')}")
     return (dict(meta) if isinstance(meta, Mapping) else {}) | {

@@ -60,8 +60,7 @@ def importances(path: Path, *, name: str) -> list[StepVector]:
         UserError: An unknown name, or a line that is not a Thought Anchors trace.
     """
     if name not in IMPORTANCES:
-        msg = f"unknown importance {name!r}: expected one of {', '.join(IMPORTANCES)}"
-        raise UserError(msg)
+        raise UserError(f"unknown importance {name!r}: expected one of {', '.join(IMPORTANCES)}")
     found = []
     for where, number, record in records(path, kind="thought-anchors"):
         for chain in foreign_chains(record, where=where, number=number):
@@ -126,8 +125,9 @@ def _anchor(chunk: Any, where: str) -> Anchor:
             importance={name: value for name, value in given.items() if math.isfinite(value)},
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        msg = f"{where}: not a sentence of Thought Anchors ({type(error).__name__}: {error})"
-        raise UserError(msg) from error
+        raise UserError(
+            f"{where}: not a sentence of Thought Anchors ({type(error).__name__}: {error})"
+        ) from error
 
 
 def anchor_json(anchor: Anchor) -> dict[str, Any]:

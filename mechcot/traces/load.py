@@ -45,12 +45,12 @@ def load_traces(
     """
     path = Path(path)
     if n is not None and n < 1:
-        msg = f"expected --n of at least 1, got {n}"
-        raise UserError(msg)
+        raise UserError(f"expected --n of at least 1, got {n}")
     first = next(records(path), None)
     if first is None:
-        msg = f"{path}: no traces in it; expected JSON lines with question, chain, answer"
-        raise UserError(msg)
+        raise UserError(
+            f"{path}: no traces in it; expected JSON lines with question, chain, answer"
+        )
     if not fields and {"schema", "ids", "steps"} <= first[2].keys():
         traces = read_traces(path)[:n]
         if reader.policy.asking.key:  # the file's answers were read as its author's files say

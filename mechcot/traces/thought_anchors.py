@@ -70,8 +70,9 @@ def anchored(reader: Reasoner, chain: ForeignChain) -> Anchored:
     """
     told = chain.problem.meta.get(ANCHORS)
     if not told:
-        msg = f"{chain.problem.id}: expected the sentences of Thought Anchors under {ANCHORS!r}; import the file with --format thought-anchors"
-        raise UserError(msg)
+        raise UserError(
+            f"{chain.problem.id}: expected the sentences of Thought Anchors under {ANCHORS!r}; import the file with --format thought-anchors"
+        )
     texts = [str(each["text"]) for each in told]
     trace = read(
         completion_of(reader, chain, author=chain.author),

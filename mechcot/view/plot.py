@@ -53,16 +53,14 @@ def plot(value: Any) -> go.Figure:
     Raises:
         UserError: The value is no result, or nothing in it can be drawn.
     """
-    msg = f"expected a result of mechcot, got {type(value).__name__}"
-    raise UserError(msg)
+    raise UserError(f"expected a result of mechcot, got {type(value).__name__}")
 
 
 @plot.register
 def _(value: Measurement) -> go.Figure:
     if not value.results:
         why = value.reason or "this measure gives numbers only: see to_frame()"
-        msg = f"{value.measure} on trace {value.trace} has no arrays to draw ({why})"
-        raise UserError(msg)
+        raise UserError(f"{value.measure} on trace {value.trace} has no arrays to draw ({why})")
     return plot(next(iter(value.results.values())))
 
 

@@ -67,8 +67,7 @@ def page_picture(
         UserError: No browser, no such file, or the browser made no picture.
     """
     if not path.is_file():
-        msg = f"{path}: expected an HTML file, got none; write the page first"
-        raise UserError(msg)
+        raise UserError(f"{path}: expected an HTML file, got none; write the page first")
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "shot.png"
         asked = [f"--window-size={width},{height}", f"--screenshot={shot}"]
@@ -76,8 +75,9 @@ def page_picture(
             asked.append("--blink-settings=preferredColorScheme=0")
         _browse([*asked, path.resolve().as_uri() + link], folder)
         if not shot.is_file():
-            msg = f"{path}: the browser made no picture of it; open the file by hand to see why"
-            raise UserError(msg)
+            raise UserError(
+                f"{path}: the browser made no picture of it; open the file by hand to see why"
+            )
         return shot.read_bytes()
 
 
@@ -102,8 +102,9 @@ def figure_picture(
         UserError: Another kind, no browser, or the browser made no picture.
     """
     if kind not in KINDS:
-        msg = f"expected a picture as {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}"
-        raise UserError(msg)
+        raise UserError(
+            f"expected a picture as {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}"
+        )
     shown = go.Figure(figure).update_layout(paper_bgcolor="white")
     layout: Any = shown["layout"]
     height = int(height or layout["height"] or 450)
@@ -159,14 +160,16 @@ def page_figures(path: Path) -> dict[int, go.Figure]:
         pages = [path / name for name in PAGES if (path / name).is_file()]
         path = pages[0] if pages else path / PAGES[0]
     if not path.is_file():
-        msg = f"{path}: expected a page that a command wrote ({', '.join(PAGES)}), got none; write it first"
-        raise UserError(msg)
+        raise UserError(
+            f"{path}: expected a page that a command wrote ({', '.join(PAGES)}), got none; write it first"
+        )
     text = path.read_text(encoding="utf-8")
     papers = _PAPERS.search(text)
     found = {int(number): json.loads(drawn) for number, drawn in _FIGURE.findall(text)}
     if papers is None or not found:
-        msg = f"{path}: expected a page with figures, found none; give a page that compare, prune, influence, steer, sae or ruler wrote"
-        raise UserError(msg)
+        raise UserError(
+            f"{path}: expected a page with figures, found none; give a page that compare, prune, influence, steer, sae or ruler wrote"
+        )
     template = json.loads(papers.group(1))["light"]["template"]
     return {
         number: go.Figure(drawn["data"], drawn["layout"], skip_invalid=True).update_layout(
@@ -229,8 +232,9 @@ def find_browser() -> str:
     """
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
-        msg = f"expected one of {', '.join(BROWSERS)} on the PATH for pictures, got none; install chromium"
-        raise UserError(msg)
+        raise UserError(
+            f"expected one of {', '.join(BROWSERS)} on the PATH for pictures, got none; install chromium"
+        )
     return browser
 
 
@@ -242,6 +246,7 @@ def _browse(asked: list[str], folder: str) -> str:
             command, capture_output=True, timeout=SECONDS, check=False, encoding="utf-8"
         )
     except subprocess.TimeoutExpired:
-        msg = f"the browser took more than {SECONDS} seconds for one picture; try again on a quieter machine"
-        raise UserError(msg) from None
+        raise UserError(
+            f"the browser took more than {SECONDS} seconds for one picture; try again on a quieter machine"
+        ) from None
     return done.stdout

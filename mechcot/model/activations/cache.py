@@ -65,8 +65,9 @@ class CaptureSpec:
 
     def __post_init__(self) -> None:
         if not self.sites or len(set(self.sites)) != len(self.sites):
-            msg = f"expected at least one site and none twice, got {[s.name for s in self.sites]}"
-            raise UserError(msg)
+            raise UserError(
+                f"expected at least one site and none twice, got {[s.name for s in self.sites]}"
+            )
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -222,8 +223,9 @@ class ActivationCache:
                 continue
             values = [value] if isinstance(value, str | int) else list(value)
             if column == "trace" and (missing := set(values) - set(self.traces)):
-                msg = f"trace {sorted(missing)[0]!r} is not in this cache of {len(self.traces)} traces; see .traces"
-                raise UserError(msg)
+                raise UserError(
+                    f"trace {sorted(missing)[0]!r} is not in this cache of {len(self.traces)} traces; see .traces"
+                )
             plain = [str(v) if isinstance(v, str) else v for v in values]
             keep &= pd.Series(self.index[column]).isin(plain).to_numpy()
         return self.index.iloc[np.flatnonzero(keep)]
@@ -252,10 +254,9 @@ class ActivationCache:
             UserError: The site was not kept, or a trace is not in the cache.
         """
         if site not in self.sites:
-            msg = (
+            raise UserError(
                 f"{site.name} was not kept; this cache has {', '.join(s.name for s in self.sites)}"
             )
-            raise UserError(msg)
         chosen = self.select(trace=trace, step=step, kind=kind, phase=phase)
         parts = [
             self.store.read(shard, site, start, stop).float()
@@ -278,8 +279,9 @@ class ActivationCache:
         """
         kept = sorted(site for site in self.sites if site.stream == stream)
         if not kept:
-            msg = f"no layer of {stream!r} was kept; this cache has {', '.join(s.name for s in self.sites)}"
-            raise UserError(msg)
+            raise UserError(
+                f"no layer of {stream!r} was kept; this cache has {', '.join(s.name for s in self.sites)}"
+            )
         states = torch.stack([self.read(site, trace=trace, step=step) for site in kept])
         return tuple(site.layer for site in kept), states
 
@@ -318,17 +320,20 @@ def line_up(pair: Pair[ActivationCache]) -> Pair[ActivationCache]:
     """
     before, after = pair
     if before.wanted.pool != after.wanted.pool:
-        msg = f"one cache is pooled by {before.wanted.pool!r}, the other by {after.wanted.pool!r}; make them alike"
-        raise UserError(msg)
+        raise UserError(
+            f"one cache is pooled by {before.wanted.pool!r}, the other by {after.wanted.pool!r}; make them alike"
+        )
     if set(before.traces) != set(after.traces):
         alone = sorted(set(before.traces) ^ set(after.traces))
-        msg = f"{len(alone)} traces are in one cache only (first: {alone[0]!r}); make both caches from the same traces"
-        raise UserError(msg)
+        raise UserError(
+            f"{len(alone)} traces are in one cache only (first: {alone[0]!r}); make both caches from the same traces"
+        )
     after = after.only(before.traces)
     mine, theirs = (cache.index[_SAME].reset_index(drop=True) for cache in (before, after))
     if len(mine) != len(theirs) or not mine.equals(theirs):
         same = mine.shape == theirs.shape
         bad = mine.loc[(mine != theirs).any(axis=1), "trace"].iloc[0] if same else "some traces"
-        msg = f"the caches are about other tokens or steps ({bad}); same-token comparison needs the same ids in both"
-        raise UserError(msg)
+        raise UserError(
+            f"the caches are about other tokens or steps ({bad}); same-token comparison needs the same ids in both"
+        )
     return Pair(before, after)

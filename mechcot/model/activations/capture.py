@@ -57,10 +57,9 @@ def capture(
         EditDidNotFire: An act did not.
     """
     if not len(ids):
-        msg = (
+        raise UserError(
             "expected at least one token, got an empty sequence; check the prompt and the tokenizer"
         )
-        raise UserError(msg)
     return _watch(reasoner, ids, sites, keep=lambda states: states, under=under)
 
 
@@ -176,8 +175,9 @@ def written_traces(
     ids = [trace.id for trace in every]
     if len(set(ids)) != len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
-        msg = f"expected distinct trace ids, got {twice!r} twice; give every trace its own id"
-        raise UserError(msg)
+        raise UserError(
+            f"expected distinct trace ids, got {twice!r} twice; give every trace its own id"
+        )
     return every
 
 
@@ -203,8 +203,9 @@ def check_room(size: int, *, limit: int, there: int) -> None:
         UserError: They do not.
     """
     if size + there > limit:
-        msg = f"this cache needs {words(size + there)}, the limit is {words(limit)}; {LESS}"
-        raise UserError(msg)
+        raise UserError(
+            f"this cache needs {words(size + there)}, the limit is {words(limit)}; {LESS}"
+        )
 
 
 def words(size: int) -> str:

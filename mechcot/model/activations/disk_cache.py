@@ -81,8 +81,9 @@ def stream(
     check_room(size, limit=limit, there=used)
     free = shutil.disk_usage(folder).free
     if size > free:
-        msg = f"expected {words(size)} of free disk for this cache, {folder} has {words(free)}; {LESS}"
-        raise UserError(msg)
+        raise UserError(
+            f"expected {words(size)} of free disk for this cache, {folder} has {words(free)}; {LESS}"
+        )
     writer = _Writer(folder=folder, d_model=backbone.d_model, limit=limit, used=used)
     shard = ShardRows(wanted)
     for trace in tqdm(todo, desc=f"activations of {reasoner.name}", delay=2):
@@ -107,15 +108,18 @@ def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCa
     """
     manifest = folder / "manifest.json"
     if not manifest.is_file():
-        msg = f"expected an activation cache in {folder}, found no manifest.json; make it with `stream`"
-        raise UserError(msg)
+        raise UserError(
+            f"expected an activation cache in {folder}, found no manifest.json; make it with `stream`"
+        )
     about = read_json(manifest, what="an activation cache's manifest")
     if about.get("schema") != _SCHEMA:
-        msg = f"{manifest}: expected schema {_SCHEMA}, got {about.get('schema')}; remove the folder and run again"
-        raise UserError(msg)
+        raise UserError(
+            f"{manifest}: expected schema {_SCHEMA}, got {about.get('schema')}; remove the folder and run again"
+        )
     if weights_hash is not None and about["weights_hash"] != weights_hash:
-        msg = f"{folder} holds activations of other weights ({about['model']}, {about['weights_hash']}); use another folder"
-        raise UserError(msg)
+        raise UserError(
+            f"{folder} holds activations of other weights ({about['model']}, {about['weights_hash']}); use another folder"
+        )
     tables = [pd.read_parquet(_index_path(path)) for path in _complete(folder)]
     empty = pd.DataFrame(columns=list(COLUMNS))
     return ActivationCache(
@@ -152,8 +156,9 @@ class _Writer:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            msg = f"the disk is full at {self.folder} after {words(self.used)}; free some room and run again, finished shards are kept"
-            raise UserError(msg) from error
+            raise UserError(
+                f"the disk is full at {self.folder} after {words(self.used)}; free some room and run again, finished shards are kept"
+            ) from error
         self.used += size
 
 
@@ -183,8 +188,9 @@ def _prepare(reasoner: Any, folder: Path, wanted: CaptureSpec, *, d_model: int) 
         write_json(manifest, about)
     cache = open_cache(folder, weights_hash=reasoner.weights_hash)
     if cache.wanted != wanted:
-        msg = f"{folder} was made with other settings ({cache.wanted.to_json()}); use another folder or the same settings"
-        raise UserError(msg)
+        raise UserError(
+            f"{folder} was made with other settings ({cache.wanted.to_json()}); use another folder or the same settings"
+        )
     return cache.index
 
 
@@ -192,6 +198,7 @@ def _not_there(traces: Sequence[Trace], index: pd.DataFrame) -> list[Trace]:
     known = dict(zip(index["trace"], index["tokens"], strict=True))
     for trace in traces:
         if known.get(trace.id, digest := tokens_digest(trace.ids)) != digest:
-            msg = f"trace {trace.id!r} is in the cache with other tokens; use another folder, or another trace id"
-            raise UserError(msg)
+            raise UserError(
+                f"trace {trace.id!r} is in the cache with other tokens; use another folder, or another trace id"
+            )
     return [trace for trace in traces if trace.id not in known]

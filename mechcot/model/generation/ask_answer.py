@@ -84,8 +84,9 @@ def answer_after(
     """
     cuts = trace.cuts()
     if steps is not None and not 0 <= steps < len(cuts):
-        msg = f"trace {trace.id}: expected a step count from 0 to {len(cuts) - 1}, got {steps}."
-        raise UserError(msg)
+        raise UserError(
+            f"trace {trace.id}: expected a step count from 0 to {len(cuts) - 1}, got {steps}."
+        )
     cut = cuts[-1 if steps is None else steps]
     return ask(reader, reader.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]
 

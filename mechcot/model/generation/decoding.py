@@ -49,14 +49,11 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
-            msg = f"max_tokens: expected at least 1, got {self.max_tokens}."
-            raise UserError(msg)
+            raise UserError(f"max_tokens: expected at least 1, got {self.max_tokens}.")
         if not 0 <= self.temperature < math.inf:
-            msg = f"temperature: expected 0 (greedy) or more, got {self.temperature}."
-            raise UserError(msg)
+            raise UserError(f"temperature: expected 0 (greedy) or more, got {self.temperature}.")
         if not 0 < self.top_p <= 1:
-            msg = f"top_p: expected a number above 0 and at most 1, got {self.top_p}."
-            raise UserError(msg)
+            raise UserError(f"top_p: expected a number above 0 and at most 1, got {self.top_p}.")
 
 
 @dataclass(frozen=True)
@@ -143,11 +140,10 @@ class Writer:
         """
         longest = max((d.length + d.room for d in drafts if d.length <= self.switch), default=0)
         if self.session and longest > self.switch + 1:
-            msg = (
+            raise UserError(
                 f"{self.name} turns all positions otherwise from {self.switch + 1} tokens on; a text cannot be steered across "
                 f"that: expected prompt and text of at most {self.switch + 1} tokens, got up to {longest}; lower max_tokens"
             )
-            raise UserError(msg)
 
     def _leg(self, drafts: Sequence["_Draft"], *, stop_at: int, size: int, bar: tqdm) -> int:
         """Write what can be written in runs of at most `stop_at` tokens; gives the batch size that fits."""
@@ -201,11 +197,10 @@ class Writer:
     def _halve(self, size: int) -> int:
         release()
         if size == 1:
-            msg = (
+            raise UserError(
                 f"{self.name}: one item alone does not fit in memory; lower max_tokens "
                 f"(now {self.sampling.max_tokens}), use --dtype bfloat16, or a smaller model."
             )
-            raise UserError(msg)
         _log.warning("out of memory at %d items a batch: going on with %d", size, size // 2)
         return size // 2
 
@@ -257,8 +252,9 @@ class Writer:
                 if taps
                 else "The weights are damaged or overflow in this precision; try --dtype float32."
             )
-            msg = f"{self.name}: expected finite logits, got NaN after {state.mask.shape[1]} tokens. {why}"
-            raise UserError(msg)
+            raise UserError(
+                f"{self.name}: expected finite logits, got NaN after {state.mask.shape[1]} tokens. {why}"
+            )
         return acting.logits(state.rows, logits) if acting else logits
 
 

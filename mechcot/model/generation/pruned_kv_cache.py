@@ -35,8 +35,9 @@ class DroppingCache:
         if not self._backbone.forkable or not self._backbone.maskable:
             name = type(self._backbone.model).__name__
             why = f": {self._backbone.leak}" if self._backbone.leak else ""
-            msg = f"{name} keeps no cache from which single positions can be dropped{why}"
-            raise UserError(msg)
+            raise UserError(
+                f"{name} keeps no cache from which single positions can be dropped{why}"
+            )
         self._cache = cache_view((), stop=0)
         self.ids: list[int] = []
         self.kept: list[int] = []
@@ -105,8 +106,9 @@ class DroppingCache:
         positions = list(range(len(self.ids), len(self.ids) + len(ids)))
         self._backbone.check_length(positions[-1] + 1)
         if self.ids and not self._backbone.serves(len(self.ids), positions[-1] + 1):
-            msg = f"the text passes {self._backbone.switch} tokens, where this model turns all positions otherwise; what is cached does not serve longer texts"
-            raise NotMeasurable(msg)
+            raise NotMeasurable(
+                f"the text passes {self._backbone.switch} tokens, where this model turns all positions otherwise; what is cached does not serve longer texts"
+            )
         kept = [*self.kept, *positions]
         hidden = forward(
             self._backbone,

@@ -63,8 +63,7 @@ class PositionSelector:
     def __post_init__(self) -> None:
         bad = not self.phases or min(self.since, self.from_step) < 0
         if bad or (self.until is not None and self.until <= self.since):
-            msg = f"expected at least one phase and 0 <= since < until, got {self}"
-            raise UserError(msg)
+            raise UserError(f"expected at least one phase and 0 <= since < until, got {self}")
 
     @property
     def needs_steps(self) -> bool:
@@ -135,11 +134,10 @@ class GenerationInterventions:
         """
         for index, steer in enumerate(self.steers):
             if lines and not any(line.acted[index] for line in lines):
-                msg = (
+                raise EditDidNotFire(
                     f"the vector at {steer.site.name} was never added: no position of {len(lines)} texts lies in "
                     f"{steer.where}; widen the phases or the range"
                 )
-                raise EditDidNotFire(msg)
 
 
 @dataclass
@@ -214,8 +212,9 @@ class Session:
         for steer in hand.steers:
             backbone.place(steer.site)
             if isinstance(steer, Steer) and steer.vector.shape != (backbone.d_model,):
-                msg = f"the model is {backbone.d_model} wide, the vector has shape {tuple(steer.vector.shape)}"
-                raise UserError(msg)
+                raise UserError(
+                    f"the model is {backbone.d_model} wide, the vector has shape {tuple(steer.vector.shape)}"
+                )
 
     def taps(
         self, rows: Sequence[int], positions: Tensor, real: Tensor

@@ -105,8 +105,7 @@ class DecodingState:
             found = {name: getattr(out, name, None) for name in _CACHES if name in names}
             self.cache = {name: cache for name, cache in found.items() if cache is not None}
             if not self.cache:
-                msg = f"{type(model).__name__} gives no cache back"
-                raise RuntimeError(msg)
+                raise RuntimeError(f"{type(model).__name__} gives no cache back")
         last = out.logits[:, -1] if self.last is None else out.logits[*self.last]
         return last.float()
 

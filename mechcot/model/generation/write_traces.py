@@ -240,12 +240,12 @@ def prompt_ids(reasoner: "Reasoner", problem: Problem) -> list[int]:
         NotMeasurable: The question has no tokens, or the prompt fills the context.
     """
     if not reasoner.encode(problem.question):
-        msg = f"the question has no tokens for {reasoner.name}"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(f"the question has no tokens for {reasoner.name}")
     ids = reasoner.encode(reasoner.render(problem))
     if len(ids) >= reasoner.max_length:
-        msg = f"the prompt has {len(ids)} tokens, the context of {reasoner.name} is {reasoner.max_length}"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            f"the prompt has {len(ids)} tokens, the context of {reasoner.name} is {reasoner.max_length}"
+        )
     check_ids(reasoner, ids)
     if lost := dropped(problem, reasoner.render(problem)):
         raise NotMeasurable(f"the template of {reasoner.policy.owner} drops the question: {lost}")
@@ -262,7 +262,6 @@ def _prompts(
             asked.append((problem, prompt_ids(reasoner, problem)))
         except NotMeasurable as reason:
             if skip is None:
-                msg = f"problem {problem.id}: {reason}"
-                raise NotMeasurable(msg) from reason
+                raise NotMeasurable(f"problem {problem.id}: {reason}") from reason
             skip(problem, reason)
     return asked

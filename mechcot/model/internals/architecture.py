@@ -110,8 +110,9 @@ class Backbone:
             NotMeasurable: It does not.
         """
         if length > self.context:
-            msg = f"with what is asked behind it the text has {length} tokens, the context is {self.context}"
-            raise NotMeasurable(msg)
+            raise NotMeasurable(
+                f"with what is asked behind it the text has {length} tokens, the context is {self.context}"
+            )
 
     def serves(self, kept: int, *lengths: int) -> bool:
         """Whether a run of `kept` tokens gives the numbers of runs of these lengths: all on one side of the switch."""
@@ -157,18 +158,17 @@ class Backbone:
             UserError: The model has no such layer, or its family no such stream.
         """
         if site.layer >= self.n_layers:
-            msg = f"{site.name}: the model has layers 0 to {self.n_layers - 1}, got {site.layer}; choose one of them"
-            raise UserError(msg)
+            raise UserError(
+                f"{site.name}: the model has layers 0 to {self.n_layers - 1}, got {site.layer}; choose one of them"
+            )
         place = self.places[site.layer].get(site.stream)
         if place is None and not self.streams:
-            msg = f"{site.name}: {self.no_streams}"
-            raise UserError(msg)
+            raise UserError(f"{site.name}: {self.no_streams}")
         if place is None:
-            msg = (
+            raise UserError(
                 f"{site.name}: this family ({type(self.model).__name__}) has no {site.stream}; "
                 f"choose out of {', '.join(self.streams)}"
             )
-            raise UserError(msg)
         return place
 
     @torch.no_grad()

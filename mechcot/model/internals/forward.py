@@ -109,8 +109,9 @@ class Firing:
         for intervention in self._all():
             backbone.place(intervention.site)
             if not intervention.at:
-                msg = f"the intervention at {intervention.site.name} has no positions; give at least one"
-                raise EditDidNotFire(msg)
+                raise EditDidNotFire(
+                    f"the intervention at {intervention.site.name} has no positions; give at least one"
+                )
 
     def _all(self) -> list[Intervention]:
         return list({id(one): one for row in self._rows for one in row}.values())
@@ -131,11 +132,10 @@ class Firing:
             outside = [p for p in one.at if p < start or (stop is not None and p >= stop)]
             if outside:
                 reach = f"[{start}, {'end' if stop is None else stop})"
-                msg = (
+                raise EditDidNotFire(
                     f"the intervention at {one.site.name} did not fire at positions {outside[:5]}: this run covers "
                     f"{reach}; start the run at or before {min(one.at)} and keep positions inside the sequence"
                 )
-                raise EditDidNotFire(msg)
 
     def taps(self, *, start: int, length: int) -> list[tuple[HookPoint, Hook]]:
         """The hooks for one forward over positions `[start, start + length)`."""
@@ -172,8 +172,9 @@ class Firing:
         """
         for one in self._all():
             if not self._fired.get(id(one)):
-                msg = f"the intervention at {one.site.name}, positions {one.at[:5]}, did not fire; check site and positions"
-                raise EditDidNotFire(msg)
+                raise EditDidNotFire(
+                    f"the intervention at {one.site.name}, positions {one.at[:5]}, did not fire; check site and positions"
+                )
 
 
 def capture_taps(
@@ -213,5 +214,4 @@ def check_finite(hidden: Tensor) -> None:
         NotMeasurable: One of them is NaN or infinite.
     """
     if not bool(torch.isfinite(hidden).all()):
-        msg = "the model's states are not finite (NaN or infinite) on this text"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the model's states are not finite (NaN or infinite) on this text")

@@ -48,8 +48,9 @@ def hidden_from(
         what = (keys >= hide.keys.start) & (keys < hide.keys.stop)
         seen = seen & ~(which[:, None] & what[None, :])
     if hides and not bool(seen.any(dim=-1).all()):
-        msg = "hiding these keys leaves a query with nothing to attend to; leave at least one token (itself) visible"
-        raise UserError(msg)
+        raise UserError(
+            "hiding these keys leaves a query with nothing to attend to; leave at least one token (itself) visible"
+        )
     return seen
 
 
@@ -68,11 +69,10 @@ def check_fires(hide: AttentionKnockout, *, start: int, stop: int) -> None:
         return
     first, last = max(hide.by.start, start), min(hide.by.stop, stop) - 1
     if first > last or last < hide.keys.start:
-        msg = (
+        raise EditDidNotFire(
             f"hiding keys [{hide.keys.start}, {hide.keys.stop}) from {_words(hide)} did not fire: "
             f"the run covers queries [{start}, {stop}); give a span with later tokens"
         )
-        raise EditDidNotFire(msg)
 
 
 def _words(hide: AttentionKnockout) -> str:

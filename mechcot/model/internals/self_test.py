@@ -80,8 +80,9 @@ def backbone_of(model: nn.Module) -> Backbone:
             if out_of_memory(error):
                 raise
             first = next(iter(str(error).splitlines()), "") or type(error).__name__
-            msg = f"{type(model).__name__} does not run as a decoder of plain text ({first}); this family is not supported"
-            raise UserError(msg) from error
+            raise UserError(
+                f"{type(model).__name__} does not run as a decoder of plain text ({first}); this family is not supported"
+            ) from error
     return _KNOWN[model]
 
 
@@ -216,18 +217,21 @@ def _checked_places(backbone: Backbone, ids: Tensor) -> tuple[Mapping[str, HookP
     hidden = forward(backbone, ids, taps=taps)
     out = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
     if not bool(torch.isfinite(hidden).all()) or bool(torch.isnan(out.logits).any()):
-        msg = f"{name} gives values that are not finite (NaN or infinite); check the weights and the dtype"
-        raise UserError(msg)
+        raise UserError(
+            f"{name} gives values that are not finite (NaN or infinite); check the weights and the dtype"
+        )
     if not _close(backbone.unembed(hidden), torch.log_softmax(out.logits.float(), dim=-1)):
-        msg = f"{name} turns states into logits in a way that is not known here; this family is not supported"
-        raise UserError(msg)
+        raise UserError(
+            f"{name} turns states into logits in a way that is not known here; this family is not supported"
+        )
     shape = (ids.shape[1], backbone.d_model)
     if any(s.shape != shape for site, s in states.items() if site.stream.startswith("resid_p")):
         return ({},) * backbone.n_layers  # several residual streams (Gemma 3n, hyper-connections)
     last = states[Site("resid_post", backbone.n_layers - 1)]
     if isinstance(backbone.final_norm, nn.Identity) and not _close(last, hidden[0]):
-        msg = f"expected a norm that is known here between the last block of {name} and its unembedding; this family is not supported"
-        raise UserError(msg)
+        raise UserError(
+            f"expected a norm that is known here between the last block of {name} and its unembedding; this family is not supported"
+        )
     return tuple(_true_places(backbone, layer, states) for layer in range(backbone.n_layers))
 
 
@@ -261,11 +265,10 @@ def _is_causal(backbone: Backbone, ids: Tensor, plain: _Run) -> bool:
     few = ids[:, :4]
     moved = _Run.of(backbone, few).moved(_Run.of(backbone, _other(few, Span(3, 4))), slice(0, 3))
     if not _stays(moved, backbone.dtype):
-        msg = (
+        raise UserError(
             f"expected a decoder, got {type(backbone.model).__name__}, in which another last token moves earlier states "
             f"by {moved:.1e}; this family is not supported"
         )
-        raise UserError(msg)
     cut = min(2 * ids.shape[1] // 3, LENGTH)
     later = _Run.of(backbone, _other(ids, Span(cut, ids.shape[1])))
     if not _stays(plain.moved(later, slice(0, cut)), backbone.dtype):

@@ -34,11 +34,13 @@ class Site:
         if self.stream not in STREAMS:
             near = difflib.get_close_matches(self.stream, STREAMS, n=1, cutoff=0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            msg = f"expected a stream out of {', '.join(STREAMS)}, got {self.stream!r}{hint}"
-            raise UserError(msg)
+            raise UserError(
+                f"expected a stream out of {', '.join(STREAMS)}, got {self.stream!r}{hint}"
+            )
         if self.layer < 0:
-            msg = f"layers count from 0, got {self.layer} for {self.stream}; write the number of the block"
-            raise UserError(msg)
+            raise UserError(
+                f"layers count from 0, got {self.layer} for {self.stream}; write the number of the block"
+            )
 
     @property
     def name(self) -> str:
@@ -57,8 +59,9 @@ class Site:
             return cls(stream=parts[2].removeprefix("hook_"), layer=int(parts[1]))
         if len(parts) == 2 and parts[1].isdigit():
             return cls(stream=parts[0], layer=int(parts[1]))
-        msg = f"expected a site such as 'resid_post.3' or 'blocks.3.hook_resid_post', got {text!r}"
-        raise UserError(msg)
+        raise UserError(
+            f"expected a site such as 'resid_post.3' or 'blocks.3.hook_resid_post', got {text!r}"
+        )
 
 
 def sites_of(at: Site | str | Sequence[Site | str]) -> tuple[Site, ...]:

@@ -21,8 +21,7 @@ def encode(tokenizer: Any, text: str) -> list[int]:
     try:
         return list(tokenizer.encode(text, add_special_tokens=False))
     except Exception as error:  # a tokenizer's own, of no common kind
-        msg = f"the tokenizer cannot encode {text[:40]!r}: {error}"
-        raise NotMeasurable(msg) from error
+        raise NotMeasurable(f"the tokenizer cannot encode {text[:40]!r}: {error}") from error
 
 
 def decode(tokenizer: Any, ids: Sequence[int]) -> str:

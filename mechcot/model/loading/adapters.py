@@ -105,10 +105,9 @@ def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
                 for key in file.keys():  # noqa: SIM118 - not a mapping
                     shapes[key] = tuple(file.get_slice(key).get_shape())
         except SafetensorError as error:
-            msg = (
+            raise UserError(
                 f"{path}: expected a safetensors file, it cannot be read ({error}); copy it again."
-            )
-            raise UserError(msg) from error
+            ) from error
     return shapes
 
 

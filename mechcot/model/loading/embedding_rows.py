@@ -61,5 +61,6 @@ def check_ids(reader: "Reasoner", ids: Iterable[int]) -> None:
     lost = next((token for token in ids if token >= rows), None)
     if lost is not None:
         text = reader.tokenizer.convert_ids_to_tokens([lost])[0]
-        msg = f"the text holds {text!r} (token {lost}), and {reader.name} has {rows} rows"
-        raise NotMeasurable(msg)
+        raise NotMeasurable(
+            f"the text holds {text!r} (token {lost}), and {reader.name} has {rows} rows"
+        )

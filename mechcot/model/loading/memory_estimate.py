@@ -63,10 +63,9 @@ def _tensors(files: Iterable[Path]) -> Iterable[tuple[int, int]]:
             with path.open("rb") as file:
                 head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         except (OSError, ValueError, MemoryError) as error:
-            msg = (
+            raise UserError(
                 f"{path}: expected a safetensors file, it cannot be read ({error}); copy it again."
-            )
-            raise UserError(msg) from error
+            ) from error
         for name, about in head.items():
             if name == "__metadata__":
                 continue

@@ -112,8 +112,9 @@ def check_spec(spec: ModelSpec) -> None:
             hint = ""
             if (folder / "adapter_config.json").is_file():
                 hint = f" This is a PEFT adapter: write BASE+{folder}, with the model it was trained on."
-            msg = f"{folder}: expected a config.json (a Hugging Face model directory), found none.{hint}"
-            raise UserError(msg)
+            raise UserError(
+                f"{folder}: expected a config.json (a Hugging Face model directory), found none.{hint}"
+            )
         _check_safetensors(folder, "*.safetensors")
     if spec.adapter is not None:
         _check_adapter(Path(spec.adapter))
@@ -133,19 +134,18 @@ def text_folder(spec: ModelSpec) -> Path | None:
 def _check_adapter(folder: Path) -> None:
     config = folder / "adapter_config.json"
     if not config.is_file():
-        msg = f"{folder}: expected a PEFT adapter (adapter_config.json), found none."
-        raise UserError(msg)
+        raise UserError(f"{folder}: expected a PEFT adapter (adapter_config.json), found none.")
     try:
         kind = str(json.loads(config.read_text(encoding="utf-8")).get("peft_type", ""))
     except (ValueError, AttributeError) as error:
-        msg = f"{config}: expected a JSON object, it cannot be read ({error}); copy the adapter again."
-        raise UserError(msg) from error
+        raise UserError(
+            f"{config}: expected a JSON object, it cannot be read ({error}); copy the adapter again."
+        ) from error
     if kind in PROMPTS:
-        msg = (
+        raise UserError(
             f"{folder}: expected an adapter inside the layers (LoRA, IA3, ...), got {kind}, which adds "
             "tokens of its own, so that positions no longer line up with the base."
         )
-        raise UserError(msg)
     _check_safetensors(folder, "adapter_model*.safetensors")
 
 
@@ -174,11 +174,13 @@ def _split_options(text: str) -> tuple[str, dict[str, str]]:
         rest = rest[: match.start()]
     unknown = re.search(r"@(\w+)=", rest)
     if unknown and not Path(rest).expanduser().exists():
-        msg = f"{text!r}: expected the options @logits=FACTOR or @revision=REV, got @{unknown[1]}=."
-        raise UserError(msg)
+        raise UserError(
+            f"{text!r}: expected the options @logits=FACTOR or @revision=REV, got @{unknown[1]}=."
+        )
     if not rest:
-        msg = f"{text!r}: expected a hub name, a directory, organism:NAME or DIR+ADAPTER_DIR, got nothing."
-        raise UserError(msg)
+        raise UserError(
+            f"{text!r}: expected a hub name, a directory, organism:NAME or DIR+ADAPTER_DIR, got nothing."
+        )
     return rest, options
 
 
@@ -199,8 +201,7 @@ def _factor(text: str, whole: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.0 < value < float("inf"):
-        msg = f"{whole!r}: expected a positive number after @logits=, got {text!r}."
-        raise UserError(msg)
+        raise UserError(f"{whole!r}: expected a positive number after @logits=, got {text!r}.")
     return value
 
 
@@ -221,8 +222,7 @@ def _directory(text: str, what: str) -> Path:
     path = Path(text).expanduser()
     if not path.is_dir():
         came = "a file" if path.exists() else "nothing there"
-        msg = f"{what}: expected a directory at {path.absolute()}, found {came}."
-        raise UserError(msg)
+        raise UserError(f"{what}: expected a directory at {path.absolute()}, found {came}.")
     return path.resolve()
 
 
@@ -249,8 +249,7 @@ def _organism(name: str) -> Path:
     known = sorted(
         {path.parent.name for folder in folders for path in folder.glob("*/config.json")}
     )
-    msg = (
+    raise UserError(
         f"organism:{name}: expected one of {', '.join(known) or 'none yet'}. "
         f"`mechcot organism train NAME` makes one."
     )
-    raise UserError(msg)

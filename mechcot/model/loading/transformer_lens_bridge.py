@@ -45,8 +45,7 @@ def open_lens(model: Any, tokenizer: Any, *, name: str) -> "TransformerBridge":
             dtype=model.get_input_embeddings().weight.dtype,
         )
     except (ValueError, KeyError, NotImplementedError, AttributeError) as error:
-        msg = (
+        raise UserError(
             f"{name}: TransformerLens cannot wrap {type(model).__name__} ({error}). The measures do not need it; "
             "only head-level exploration does."
-        )
-        raise UserError(msg) from error
+        ) from error

@@ -57,14 +57,15 @@ def pick_device(device: str) -> torch.device:
     try:
         picked = torch.device(device)
     except RuntimeError as error:
-        msg = f"device: expected auto, cpu, cuda or cuda:N, got {device!r}."
-        raise UserError(msg) from error
+        raise UserError(f"device: expected auto, cpu, cuda or cuda:N, got {device!r}.") from error
     if picked.type not in {"cpu", "cuda"}:
-        msg = f"device: expected auto, cpu, cuda or cuda:N, got {device!r}; only those are tested."
-        raise UserError(msg)
+        raise UserError(
+            f"device: expected auto, cpu, cuda or cuda:N, got {device!r}; only those are tested."
+        )
     if picked.type == "cuda" and not torch.cuda.is_available():
-        msg = "device: cuda was asked for, but torch finds no CUDA device here; use --device cpu."
-        raise UserError(msg)
+        raise UserError(
+            "device: cuda was asked for, but torch finds no CUDA device here; use --device cpu."
+        )
     return picked
 
 
@@ -158,11 +159,10 @@ def _tokenizer(spec: ModelSpec, where: str, *, trust_remote_code: bool) -> Any:
         )
     except Exception as error:
         if not at_base:
-            msg = (
+            raise UserError(
                 f"{spec.name}: the tokenizer beside the adapter in {where} cannot be loaded ({type(error).__name__}: "
                 f"{' '.join(str(error).split())[:200]}); copy its files again, or remove them to use the base's tokenizer."
-            )
-            raise UserError(msg) from error
+            ) from error
         raise UserError(_explain(spec, error, "tokenizer")) from error
     tokenizer.clean_up_tokenization_spaces = False  # decoding must give the text back
     return tokenizer
@@ -178,8 +178,7 @@ def _load_module(spec: ModelSpec, placement: Placement, device: torch.device) ->
     from transformers import AutoModelForCausalLM
 
     if placement.dtype not in {"auto", *_DTYPES}:
-        msg = f"dtype: expected auto, float32 or bfloat16, got {placement.dtype!r}."
-        raise UserError(msg)
+        raise UserError(f"dtype: expected auto, float32 or bfloat16, got {placement.dtype!r}.")
     dtype = _DTYPES.get(placement.dtype, torch.float32 if device.type == "cpu" else "auto")
     load = functools.partial(
         AutoModelForCausalLM.from_pretrained,
@@ -201,11 +200,10 @@ def _load_module(spec: ModelSpec, placement: Placement, device: torch.device) ->
         raise UserError(_explain(spec, error, "model")) from error
     missing = sorted(info["missing_keys"])
     if missing:
-        msg = (
+        raise UserError(
             f"{spec.name}: the checkpoint in {spec.base} lacks {len(missing)} weights that its config asks for "
             f"({missing[0]}, ...); they would be random. Save the model again with save_pretrained."
         )
-        raise UserError(msg)
     small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
     return model.float() if placement.dtype == "auto" and small else model
 

@@ -65,21 +65,26 @@ class Branches:
     def __post_init__(self) -> None:
         sizes = (len(self.cuts), len(self.suffixes), len(self.hide))
         if len(set(sizes)) != 1:
-            msg = f"expected as many suffixes and hidden spans as cuts, got {sizes[0]} cuts, {sizes[1]} suffixes, {sizes[2]} hides"
-            raise UserError(msg)
+            raise UserError(
+                f"expected as many suffixes and hidden spans as cuts, got {sizes[0]} cuts, {sizes[1]} suffixes, {sizes[2]} hides"
+            )
         for branch, cut in enumerate(self.cuts):
             if not 0 <= cut <= len(self.kept.ids):
-                msg = f"branch {branch}: expected a cut in [0, {len(self.kept.ids)}], got {cut}"
-                raise UserError(msg)
+                raise UserError(
+                    f"branch {branch}: expected a cut in [0, {len(self.kept.ids)}], got {cut}"
+                )
             if not self.suffixes[branch] and (cut == 0 or self.hide[branch]):
-                msg = f"branch {branch}: an empty suffix needs a cut of at least 1 and nothing hidden; give it a token"
-                raise UserError(msg)
+                raise UserError(
+                    f"branch {branch}: an empty suffix needs a cut of at least 1 and nothing hidden; give it a token"
+                )
             if any(span.stop > cut for span in self.hide[branch]):
-                msg = f"branch {branch}: hidden spans must lie before its cut at {cut}, got {self.hide[branch]}"
-                raise UserError(msg)
+                raise UserError(
+                    f"branch {branch}: hidden spans must lie before its cut at {cut}, got {self.hide[branch]}"
+                )
         if any(self.hide) and not self.kept.backbone.takes_masks:
-            msg = f"{type(self.kept.backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it"
-            raise UserError(msg)
+            raise UserError(
+                f"{type(self.kept.backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it"
+            )
 
     def __len__(self) -> int:
         return len(self.cuts)
@@ -111,8 +116,9 @@ class Branches:
             UserError: Not one answer per branch, or an empty answer.
         """
         if len(answers) != len(self) or not all(len(answer) for answer in answers):
-            msg = f"expected one answer of at least one token for each of {len(self)} branches, got lengths {[len(a) for a in answers]}"
-            raise UserError(msg)
+            raise UserError(
+                f"expected one answer of at least one token for each of {len(self)} branches, got lengths {[len(a) for a in answers]}"
+            )
         longer = self
         if any(len(answer) > 1 for answer in answers):
             pairs = zip(self.suffixes, answers, strict=True)

@@ -80,8 +80,7 @@ def in_parts(
         release()
         total = sum(tokens[index] for index in part)
         if len(part) == 1:
-            msg = f"does not fit in memory: a run of {total} tokens alone"
-            raise DoesNotFit(msg)
+            raise DoesNotFit(f"does not fit in memory: a run of {total} tokens alone")
         limit.tokens = total // 2
         _log.warning("out of memory at %d tokens at once: going on with %d", total, limit.tokens)
     return done

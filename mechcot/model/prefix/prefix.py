@@ -69,16 +69,16 @@ class Prefix:
             DoesNotFit: The text alone runs out of memory.
         """
         if not len(ids):
-            msg = "expected at least one token, got an empty sequence; check the prompt and the tokenizer"
-            raise UserError(msg)
+            raise UserError(
+                "expected at least one token, got an empty sequence; check the prompt and the tokenizer"
+            )
         backbone = backbone_of(reasoner.model)
         run = Run(backbone, start=0, rows=[ids], acts=[tuple(under)], path="causal")
         cache = cache_view((), stop=0) if backbone.forkable else None
         (hidden,) = in_parts([len(ids)], lambda _: run.go(cache=cache)[0], limit=Limit())
         check_finite(hidden)
         if bool(torch.isnan(backbone.unembed(hidden[-1])).any()):
-            msg = "the model's logits are not numbers (NaN) on this text"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the model's logits are not numbers (NaN) on this text")
         kept = PrefixCache(
             backbone=backbone,
             ids=tuple(int(i) for i in ids),
@@ -238,8 +238,7 @@ class Prefix:
             UserError: A cut outside the prefix.
         """
         if not 1 <= cut <= len(self):
-            msg = f"expected a cut in [1, {len(self)}], got {cut}"
-            raise UserError(msg)
+            raise UserError(f"expected a cut in [1, {len(self)}], got {cut}")
         ends, row = frozenset(stop), self.ids[cut - 1 : cut]
         draws = np.array([np.random.default_rng(s).random(sampling.max_tokens) for s in seeds])
 
@@ -266,19 +265,18 @@ class Prefix:
     ) -> list[Out]:
         """Run the rows together, or in as many parts as memory asks for."""
         if not 0 <= start <= len(self):
-            msg = f"expected a start in [0, {len(self)}], got {start}"
-            raise UserError(msg)
+            raise UserError(f"expected a start in [0, {len(self)}], got {start}")
         acts = [(*row, *hide) for row in _per_row(under)]
         rows = [self.ids[start:]] * len(acts) if rows is None else rows
         lengths = sorted({len(row) for row in rows})
         if len(lengths) != 1 or lengths[0] == 0:
-            msg = f"rows must have one length of at least 1, got lengths {lengths}; run them apart"
-            raise UserError(msg)
+            raise UserError(
+                f"rows must have one length of at least 1, got lengths {lengths}; run them apart"
+            )
         if len(acts) not in {1, len(rows)}:
-            msg = (
+            raise UserError(
                 f"expected acts for all rows or one sequence per row ({len(rows)}), got {len(acts)}"
             )
-            raise UserError(msg)
 
         def run(part: list[int]) -> Out:
             mine = acts if len(acts) == 1 else [acts[index] for index in part]
@@ -307,8 +305,9 @@ class Prefix:
 def _per_row(under: Interventions) -> list[tuple[AnyIntervention, ...]]:
     shared = tuple(act for act in under if isinstance(act, Intervention | AttentionKnockout))
     if shared and len(shared) != len(under):
-        msg = "expected acts for all rows or one sequence of acts per row, got a mixture; use one of the two"
-        raise UserError(msg)
+        raise UserError(
+            "expected acts for all rows or one sequence of acts per row, got a mixture; use one of the two"
+        )
     if shared or not under:
         return [shared]
     return [tuple(row) for row in under if not isinstance(row, Intervention | AttentionKnockout)]

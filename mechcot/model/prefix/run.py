@@ -107,8 +107,9 @@ class Run:
         self._firing = Firing(backbone, edits)
         self._masked = backbone.takes_masks and (path == "masked" or any(self._hides))
         if any(self._hides) and not backbone.takes_masks:
-            msg = f"{type(backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it; leave the hiding measures out"
-            raise UserError(msg)
+            raise UserError(
+                f"{type(backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it; leave the hiding measures out"
+            )
 
     def go(self, *, cache: DynamicCache | None) -> Float[Tensor, "row token d_model"]:
         """Run all tokens of the rows.

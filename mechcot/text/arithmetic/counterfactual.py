@@ -135,20 +135,16 @@ def _evaluated(subject: ParsedTrace, fact: int, value: Fraction) -> _Change:
     values = program.run({fact: value})
     moved = {i: v for i, v in values.items() if v != program.tokens[i].value}
     if subject.answer_at not in moved:
-        msg = "the changed number does not move the answer"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("the changed number does not move the answer")
     for index, new in moved.items():
         if new <= 0 or render(new, like=program.tokens[index].text) is None:
-            msg = "a changed value cannot be written in the same form"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("a changed value cannot be written in the same form")
     old = {program.tokens[index].value for index in moved}
     if old & (program.spelled | program.glued_values):
-        msg = "a changed number is also written in words or inside a name"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("a changed number is also written in words or inside a name")
     answer = _answer_text(subject, values[subject.answer_at])
     if answer is None:
-        msg = "a changed value cannot be written in the same form"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("a changed value cannot be written in the same form")
     return _Change(fact, moved, answer)
 
 
@@ -184,8 +180,7 @@ def _assemble(subject: ParsedTrace, twin: Trace, change: _Change) -> Counterfact
     groups = _groups(subject, change, feeder)
     stated = tuple(_stated(subject, twin, change, spans, group, feeder) for group in groups)
     if not stated:
-        msg = "no value that changes is stated in the chain"
-        raise NotMeasurable(msg)
+        raise NotMeasurable("no value that changes is stated in the chain")
     return Counterfactual(trace=twin, fact=spans[change.fact], answer=change.answer, stated=stated)
 
 

@@ -137,12 +137,10 @@ class Program:
             NotMeasurable: There is none, or one does not hold exactly.
         """
         if not self.equations:
-            msg = "the chain has no parseable arithmetic"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the chain has no parseable arithmetic")
         for equation in self.equations:
             if not equation.holds(lambda index: self.tokens[index].value):
-                msg = "the chain's arithmetic does not check out as written"
-                raise NotMeasurable(msg)
+                raise NotMeasurable("the chain's arithmetic does not check out as written")
 
     @cached_property
     def sources(self) -> Mapping[int, tuple[Source, ...]]:
@@ -247,8 +245,7 @@ class Program:
     def _computed(self, equation: Equation, values: Mapping[int, Fraction]) -> Fraction:
         value = evaluate(equation.left, lambda i: values.get(i, self.tokens[i].value))
         if value is None:
-            msg = "the changed arithmetic has no value (division by zero)"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the changed arithmetic has no value (division by zero)")
         return value * equation.sign
 
     def _read(self, index: int, values: Mapping[int, Fraction]) -> Fraction:
@@ -258,8 +255,9 @@ class Program:
             for place in self.sources[index]
         } or {own}
         if len(new) > 1:
-            msg = "a number of the chain may come from two places that no longer agree"
-            raise NotMeasurable(msg)
+            raise NotMeasurable(
+                "a number of the chain may come from two places that no longer agree"
+            )
         return new.pop()
 
     def readers(self, index: int) -> list[int]:

@@ -36,20 +36,18 @@ class ParsedTrace:
         """
         question = trace.problem.question.strip()
         if trace.prompt.count(question) != 1:
-            msg = "the question does not stand once and word for word in the prompt"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the question does not stand once and word for word in the prompt")
         answer = None if trace.answer.text is None else number(number_only(trace.answer.text))
         program = Program(question, trace.completion, answer=answer)
         program.check()
         if program.answer_at is None:
-            msg = "the answer is not a plain number that the completion states"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the answer is not a plain number that the completion states")
         if program.unexplained():
-            msg = "a number of the chain stands neither in the question nor in an earlier result"
-            raise NotMeasurable(msg)
+            raise NotMeasurable(
+                "a number of the chain stands neither in the question nor in an earlier result"
+            )
         if retoken(trace, trace.prompt, trace.completion).ids != trace.ids:
-            msg = "the trace's tokens are not the encoding of its own text"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the trace's tokens are not the encoding of its own text")
         at = trace.prompt.index(question)
         return cls(trace, program, at, program.answer_at, retoken)
 
@@ -59,8 +57,7 @@ class ParsedTrace:
         for index, value in values.items():
             text = render(value, like=self.program.tokens[index].text)
             if text is None:
-                msg = "a changed value cannot be written in the same form"
-                raise NotMeasurable(msg)
+                raise NotMeasurable("a changed value cannot be written in the same form")
             texts[index] = text
         return self.written(texts)
 
@@ -98,8 +95,7 @@ class ParsedTrace:
                 pairs = enumerate(zip(ids, self.trace.ids, strict=True))
                 positions |= {at for at, (new, old) in pairs if new != old}
         if not positions:
-            msg = "the tokens of a stated value cannot be found"
-            raise NotMeasurable(msg)
+            raise NotMeasurable("the tokens of a stated value cannot be found")
         return Span(min(positions), max(positions) + 1)
 
 

@@ -268,5 +268,6 @@ class ReportData:
             lines = () if early is None else (early.before.model, early.after.model)
             for name in (comparison.before, comparison.after, *lines):
                 if name not in known:
-                    msg = f"comparison {comparison.name}: expected a model among {known}, got {name!r}"
-                    raise ValueError(msg)
+                    raise ValueError(
+                        f"comparison {comparison.name}: expected a model among {known}, got {name!r}"
+                    )

@@ -272,8 +272,9 @@ def gate_rows(
 
 def _contrast_row(record: Mapping[str, Any], card: MeasureCard) -> ContrastRow:
     if record["verdict"] not in VERDICTS:
-        msg = f"measure {card.name}: expected a verdict among {VERDICTS}, got {record['verdict']!r}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"measure {card.name}: expected a verdict among {VERDICTS}, got {record['verdict']!r}"
+        )
     numbers = (
         "before",
         "after",
