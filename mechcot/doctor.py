@@ -130,7 +130,7 @@ def _line(name: str, found: "CheckResult | tuple[bool, str]") -> DoctorLine:
 
 
 def _made_for(reader: "Reasoner") -> Iterator[DoctorLine]:
-    """Which base an adapter says it was trained on: names differ between machines, so the user must judge."""
+    """Return which base an adapter says it was trained on: names differ between machines, so the user must judge."""
     from mechcot.model.loading.adapters import made_for
 
     if reader.spec.adapter is not None:
@@ -140,7 +140,7 @@ def _made_for(reader: "Reasoner") -> Iterator[DoctorLine]:
 
 
 def _rendered_by(reader: "Reasoner") -> str:
-    """Whose tokenizer and chat template a model with an adapter uses."""
+    """Return whose tokenizer and chat template a model with an adapter uses."""
     from mechcot.model.loading.spec import text_folder
     from mechcot.model.loading.weights import own_template
 

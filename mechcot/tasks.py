@@ -1,4 +1,4 @@
-"""What is known of a problem's task, in one value: `task_of(problem)`.
+"""Knowledge of a problem's task in one value: `task_of(problem)`.
 
 Everything above the organisms asks the task and never the toy language. What a task cannot give is None, and the measure that
 needs it says so ("not measurable", with the reason). A problem names its task in `meta["task"]`; any other problem gets the
@@ -124,7 +124,7 @@ def first_right_step(trace: Trace) -> int | None:
 
 
 def _ends_with(text: str, answer: str) -> bool:
-    """Whether a step ends with an answer in words; a single letter or a number is none."""
+    """Return whether a step ends with an answer in words; a single letter or a number is none."""
     said, words = (" ".join(_WORDS.findall(part.casefold())) for part in (text, answer))
     return len(words) > 1 and not any(map(str.isdigit, words)) and f" {said}".endswith(f" {words}")
 
@@ -162,7 +162,7 @@ def problems(
 
 
 def missing(items: Sequence[Problem]) -> dict[str, str]:
-    """What these problems' tasks cannot give, and what cannot be measured exactly without it; empty when all is known."""
+    """Return what these problems' tasks cannot give, and what cannot be measured exactly without it; empty when all is known."""
     without = {
         "kinds": "kinds of steps are guessed from the wording",
         "paraphrases": "paraphrase is not measurable",

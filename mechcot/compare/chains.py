@@ -204,7 +204,7 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
 
 
 def to_write(study: Study, models: Models, problems: Sequence[Problem]) -> int:
-    """How many texts of the study are not on disk, of all its models."""
+    """Return how many texts of the study are not on disk, of all its models."""
     paths = (_path(study, models, name, p) for name in models.names for p in problems)
     return sum(not path.exists() for path in paths)
 
@@ -266,7 +266,7 @@ def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
 
 
 def foreign(study: Study) -> Loaded:
-    """What the file of a study holds; no model is needed.
+    """Return what the file of a study holds; no model is needed.
 
     Raises:
         UserError: There is no file, or a line of it is wrong.

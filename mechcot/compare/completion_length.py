@@ -1,4 +1,4 @@
-"""How long a completion may get when nobody says: what the context leaves, up to a stated most; and what that may cost.
+"""The default limit of a completion's length: what the context leaves, up to a stated most; and what that may cost.
 
     limit = min(MOST, context - shortest prompt - room for an answer that is asked for)
 
@@ -93,7 +93,7 @@ def _seconds_a_token(reader: Reasoner, batch: Sequence[Problem]) -> float:
 
 
 def told_cut(study: Study, traces: Sequence[Trace]) -> str:
-    """How many written texts the limit cut, "" when none."""
+    """Return how many written texts the limit cut, "" when none."""
     cut = sum(not trace.finished for trace in traces)
     if not cut or study.traces is not None:
         return ""

@@ -1,4 +1,4 @@
-"""What a run will cost, said before it starts: forwards, tokens, time, memory, disk.
+"""Cost of a run, estimated before it starts: forwards, tokens, time, memory, disk.
 
 Forwards are counted from the chains themselves; time is one measured forward of the first model times that.
 Memory is that of the weights, from the heads of their files; disk is that of the measurements, from the sizes of their arrays, and of what is

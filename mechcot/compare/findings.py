@@ -75,11 +75,11 @@ class PairFinding:
 
     @property
     def same(self) -> bool:
-        """Whether both models read the same chains."""
+        """Return whether both models read the same chains."""
         return self.headline.author is not None
 
     def author(self, reader: str) -> str:
-        """Who wrote the headline chains that one of the two models read."""
+        """Return who wrote the headline chains that one of the two models read."""
         return self.headline.author or reader
 
 

@@ -1,4 +1,4 @@
-"""How long the rest of a run takes: tokens still to be run, times the speed of those that were.
+"""Time that is left of a run: tokens still to be run, times the speed of those that were.
 
     left = sum over measures of work left * seconds per unit of work
 
@@ -27,7 +27,7 @@ def work(measure: str, trace: Trace) -> float:
 
 @dataclass
 class Forecast:
-    """What is left, and how fast it went so far.
+    """Work that is left, and the speed so far.
 
     Attributes:
         left: Work left, by measure.

@@ -1,4 +1,4 @@
-"""Which measures a study's models can give, known before a chain is written.
+"""The measures that a study's models can give, known before a chain is written.
 
 What a family cannot give is left out and named, on the console and in the report; the rest of the run goes on.
 """

@@ -105,7 +105,7 @@ def report_data(
 
 
 def _others(chains: Chains) -> str:
-    """What became of the chains that are not compared."""
+    """Return what became of the chains that are not compared."""
     used = {trace.id for trace in chains.used}
     others = tally(trace for trace in chains.headline if trace.id not in used)
     return f"; of the others {others}" if others else ""
@@ -178,7 +178,7 @@ def _comparison(
 
 
 def _lengths(finding: PairFinding) -> str:
-    """How far the lengths of own chains agree."""
+    """Return how far the lengths of own chains agree."""
     claim = finding.own if finding.same else finding.headline
     return "" if claim is None or claim.matched is None else claim.matched.reason
 

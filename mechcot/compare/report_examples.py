@@ -1,4 +1,4 @@
-"""What the page shows item by item, and its sentences about steps and layers."""
+"""Items of the page, one by one, and its sentences about steps and layers."""
 
 from collections.abc import Sequence
 
@@ -90,7 +90,7 @@ def _shown(
 def step_sentences(
     finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
 ) -> tuple[Sentence, ...]:
-    """Which steps carry the answer, in words: the place of the step whose hiding moves the answer most.
+    """Return which steps carry the answer, in words: the place of the step whose hiding moves the answer most.
 
     Args:
         finding: Gives the two models and whose chains they read.
@@ -136,14 +136,14 @@ def step_sentences(
 
 
 def _place(places: Sequence[float], *, one: bool) -> str:
-    """Where the most important step stands."""
+    """Return where the most important step stands."""
     if one:
         return "every chain is one step, so this is the whole chain."
     return f"that step stands at {100 * np.median(places):.0f} % of the chain (median)."
 
 
 def layer_sentences(finding: PairFinding, maps: Sequence[PatchMap]) -> tuple[Sentence, ...]:
-    """Where in the network a stated value is read, in words: the last layer with half of the largest effect."""
+    """Return where in the network a stated value is read, in words: the last layer with half of the largest effect."""
     found = []
     for readout in maps:
         sides = ((finding.before, readout.whole_before), (finding.after, readout.whole_after))

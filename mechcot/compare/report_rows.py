@@ -25,7 +25,7 @@ from mechcot.view.pages.report_data import (
 def kinds(
     finding: PairFinding, measurements: Measurements, traces: Sequence[Trace], *, seed: int
 ) -> tuple[KindRow, ...]:
-    """How far hiding a step of each kind moves the answer, before and after, on chains that both read.
+    """Return how far hiding a step of each kind moves the answer, before and after, on chains that both read.
 
     Args:
         finding: Gives the two models; no rows when each read its own chains.
@@ -177,7 +177,7 @@ def null_rows(
 
 
 def _random_null(value: float, *, own: float, smallest: float) -> tuple[str, bool | None]:
-    """What the same edit at random positions must give, and whether it did."""
+    """Return what the same edit at random positions must give, and whether it did."""
     if not own >= smallest:
         return f"no effect to compare it with: the measure's own value is {number(own)}", None
     return f"under half of the measure's own value, {number(own)}", abs(value) < own / 2

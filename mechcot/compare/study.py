@@ -1,4 +1,4 @@
-"""What a study is: models, problems or chains, measures, and the cells of author x reader.
+"""Settings of a study: models, problems or chains, measures, and the cells of author x reader.
 
 The headline cell is written by the first model and read by every model on the same tokens. A tuned
 model's own chains are read by itself and by the first model with the cheap measures only. A copy of
@@ -124,12 +124,12 @@ class Study:
 
     @property
     def most(self) -> int | None:
-        """How many problems or chains are taken at most; None: all."""
+        """Return how many problems or chains are taken at most; None: all."""
         return PROBLEMS if self.n is None and self.traces is None else self.n
 
     @property
     def template(self) -> Literal["shared", "own"]:
-        """Whose prompt template renders a model's questions."""
+        """Return whose prompt template renders a model's questions."""
         return self.prompt or ("own" if self.author == "own" else "shared")
 
     @property

@@ -30,7 +30,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a model wrote: `prompt + text` is the whole string the model saw and made.
+    """The text that a model wrote: `prompt + text` is the whole string the model saw and made.
 
     Attributes:
         problem: The question.

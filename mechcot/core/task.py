@@ -1,4 +1,4 @@
-"""Who can rewrite or compare steps of a chain: the same in other words, a wrong step, the same meaning or not."""
+"""Protocols that rewrite or compare steps of a chain: the same in other words, a wrong step, the same meaning or not."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable

@@ -171,7 +171,7 @@ class Trace(Displayed):
 
     @property
     def sample(self) -> str:
-        """Which of several chains of its problem by its author; empty when the id does not say."""
+        """Return which of several chains of its problem by its author; empty when the id does not say."""
         return self.id.removeprefix(f"{self.problem.id}/{self.author}").removeprefix("/")
 
     @property

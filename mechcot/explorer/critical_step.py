@@ -1,4 +1,4 @@
-"""Which step carries the answer, from what hiding it and changing it did.
+"""The step that carries the answer, from the effects of hiding it and of changing it.
 
 The first of these that reaches the smallest effect of its card:
 
@@ -39,7 +39,7 @@ MOST_OF_IT = 0.5
 
 
 def critical_step(values: Sequence[StepValues], reader: str) -> tuple[str, int | None, str]:
-    """What carries the answer for one reader: in words, as a step, and the key of what names it."""
+    """Return what carries the answer for one reader: in words, as a step, and the key of what names it."""
     tried = [
         (each, each.by_reader[reader])
         for key in CARRY
@@ -72,7 +72,7 @@ def critical_step(values: Sequence[StepValues], reader: str) -> tuple[str, int |
 
 
 def _ranked(tried: Sequence[Tried]) -> list[Tried]:
-    """What may name a step, the first that reaches its bound does."""
+    """Return what may name a step, the first that reaches its bound does."""
     read = {each.key: row for each, row in tried}
     stated = read.get(STATED)
     if stated is None or np.nanmax(stated) >= MOST_OF_IT:
@@ -110,7 +110,7 @@ def _listed(steps: Sequence[int], *, most: int = 5) -> str:
 
 
 def strongest(made: Sequence[StepValues]) -> StepValues | None:
-    """What a reader sees first: per step the larger effect of hiding it and of changing what it states; None without both."""
+    """Return what a reader sees first: per step the larger effect of hiding it and of changing what it states; None without both."""
     by_key = {each.key: each for each in made}
     for keys, title in STRONGEST:
         parts = [by_key[key] for key in keys if key in by_key]

@@ -1,1 +1,1 @@
-"""Who listens to which step, and what happens to the answer when the ignored steps go."""
+"""Influence of steps on later steps, and the answer's change when the ignored steps go."""

@@ -39,7 +39,7 @@ def covered(weights: StepInfluence) -> StepInfluence:
 
 
 def levels(weights: StepInfluence) -> Float[np.ndarray, " step"]:
-    """When each step enters the critical set as rho grows from 0 to 1; inf: never.
+    """Return when each step enters the critical set as rho grows from 0 to 1; inf: never.
 
     Args:
         weights: Undefined (NaN) and negative weights count as none.

@@ -1,4 +1,4 @@
-"""What attention mass a step receives for its place and length alone.
+"""Attention mass that a step receives for its place and length alone.
 
     corrected[l, h, j, i] = mass[l, h, j, i] / E[mass[l, h] | distance(j, i), tokens(j), target]
 

@@ -80,7 +80,7 @@ class Folded:
     def received(
         self, others: ExpectedAttention
     ) -> tuple[Float[np.ndarray, "layer head step"], Float[np.ndarray, "layer head step"]]:
-        """What each step receives from later chain steps (mean), and from the answer; NaN where there is none."""
+        """Return what each step receives from later chain steps (mean), and from the answer; NaN where there is none."""
         ratio = self.corrected(others)
         answer = self.bucket >= ANSWER
         return self._mean(ratio, ~answer), self._mean(ratio, answer)

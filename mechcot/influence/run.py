@@ -192,7 +192,7 @@ def by_kind(table: pd.DataFrame, *, models: Sequence[str], seed: int) -> list[di
 def _read(
     readers: Sequence[Reasoner], traces: Sequence[Trace], *, out: Path
 ) -> tuple[list[tuple[Trace, list[Path]]], ExpectedAttention, list[dict[str, str]]]:
-    """Where each trace's attention lies, what all of them have together, and what is left out; one trace is held at a time."""
+    """Return where each trace's attention lies, what all of them have together, and what is left out; one trace is held at a time."""
     kept, left_out = [], []
     every = ExpectedAttention({}, {})
     shapes: set[tuple[int, ...]] = set()

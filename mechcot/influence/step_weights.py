@@ -1,4 +1,4 @@
-"""How much each step weighs on each later one and on the answer: by attention, and by suppression."""
+"""Weight of each step on each later one and on the answer: by attention, and by suppression."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

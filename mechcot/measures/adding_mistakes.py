@@ -72,7 +72,7 @@ _CHOSEN = 1
 
 @dataclass(frozen=True)
 class _Tail:
-    """What came of one regenerated tail."""
+    """Result of one regenerated tail."""
 
     lost: float
     moved: float
@@ -204,7 +204,7 @@ def _nothing(question: str, steps: Sequence[str], *, seed: int) -> None:
 
 
 def end_of_mistake(step: str, wrong: str) -> int:
-    """Where a wrong step has said what is wrong: behind the last number or word that differs.
+    """Return where a wrong step has said what is wrong: behind the last number or word that differs.
 
     Args:
         step: The step.
@@ -224,7 +224,7 @@ def _shared(one: Sequence, other: Sequence) -> int:
 
 
 def _in_word(text: str, at: int) -> bool:
-    """Whether a position stands inside a word or a number: `1|2`, `1|.5`, `1.|5` (a sign of Chinese is a word)."""
+    """Return whether a position stands inside a word or a number: `1|2`, `1|.5`, `1.|5` (a sign of Chinese is a word)."""
     return _INSIDE.match(text[at - 1 : at + 2]) is not None
 
 

@@ -52,7 +52,7 @@ _FOLDS = 4
 
 @dataclass(frozen=True, eq=False)
 class ProbeReading:
-    """What probes found over many traces.
+    """Result of probes over many traces.
 
     Attributes:
         reader: Name of the model.

@@ -136,7 +136,7 @@ def _exact(runs: Runs, stated: Stated, *, token: int) -> Float[np.ndarray, " lay
 
 
 def _sampled(count: int, feeding: Sequence[int], *, seed: int) -> list[int]:
-    """Which stated values are patched exactly: the last that feeds the answer, and others by seed."""
+    """Return which stated values are patched exactly: the last that feeds the answer, and others by seed."""
     others = [
         i for i in np.random.default_rng(seed).permutation(count).tolist() if i != feeding[-1]
     ]

@@ -1,4 +1,4 @@
-"""What a measure may need besides the reader and the trace, and the measurement it gives back."""
+"""Inputs of a measure besides the reader and the trace, and the measurement that it gives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,5 +113,5 @@ def reference(inputs: Inputs, reader: Reasoner) -> Reasoner:
 
 
 def unhideable(reader: Reasoner) -> str:
-    """Why no step can be hidden from this model's later tokens; empty where one can."""
+    """Return why no step can be hidden from this model's later tokens; empty where one can."""
     return lacks(reader, "hiding")

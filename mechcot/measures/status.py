@@ -1,4 +1,4 @@
-"""What the ruler said of each measure: the status that its card carries.
+"""Verdict of the ruler on each measure: the status that its card carries.
 
 `status.json` is written by a full run of the ruler (`mechcot ruler --record`). A measure whose formula has
 changed since is provisional again: what was scored is not what is measured.

@@ -1,4 +1,4 @@
-"""Whether two checkpoints can be compared state by state."""
+"""Check that two checkpoints can be compared state by state."""
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.model.internals.self_test import backbone_of

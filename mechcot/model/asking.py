@@ -1,4 +1,4 @@
-"""What a user says about asking for answers and reading them, and the options of the command line that say it."""
+"""Settings of a user for asking for answers and reading them, and the options of the command line that say it."""
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ from mechcot.core.errors import UserError
 
 @dataclass(frozen=True)
 class Asking:
-    """What a user says about asking for answers and reading them; the defaults leave it to the model's files.
+    """Settings of a user for asking for answers and reading them; the defaults leave it to the model's files.
 
     Attributes:
         cue: The exact text behind a chain that asks for the answer, closing mark included.
@@ -32,7 +32,7 @@ class Asking:
 
     @property
     def boxes(self) -> bool:
-        r"""Whether what the user says of cue and answers leaves room for an answer in `\boxed{}`."""
+        r"""Return whether what the user says of cue and answers leaves room for an answer in `\boxed{}`."""
         said = [text for text in (self.cue, self.answer_after) if text is not None]
         return not said or any("boxed" in text for text in said)
 

@@ -136,7 +136,7 @@ def _mass(
 
 @dataclass(eq=False)
 class _Recorder:
-    """What one observed run collects: mass between groups, one layer after the other."""
+    """Collects from one observed run: mass between groups, one layer after the other."""
 
     groups: tuple[Span, ...]
     sizes: Int[np.ndarray, " group"]
@@ -166,7 +166,7 @@ class _Recorder:
                 yield slice(begin, end), slice(first, last)
 
     def one_hot(self, tokens: slice, groups: slice, like: Tensor) -> Float[Tensor, "token group"]:
-        """Which of some groups each token of a stretch belongs to, float32."""
+        """Return which of some groups each token of a stretch belongs to, float32."""
         n = tokens.stop - tokens.start
         member = torch.zeros(n, groups.stop - groups.start, device=like.device)
         for index, group in enumerate(self.groups[groups]):

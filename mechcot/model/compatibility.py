@@ -1,4 +1,4 @@
-"""When two models may be compared on the same tokens.
+"""Conditions under which two models may be compared on the same tokens.
 
 Two tokenizers are compatible when the ids that *occur* mean the same strings: Qwen2.5-Math and its R1
 distill differ only in special and padded rows. So nothing is asked of ids that no trace uses.
@@ -97,7 +97,7 @@ def check_questions(before: "Reasoner", after: "Reasoner", questions: Sequence[s
 
 
 def common_vocabulary(before: "Reasoner", after: "Reasoner") -> int:
-    """How many rows of the unembedding both models have: compare distributions over these."""
+    """Return how many rows of the unembedding both models have: compare distributions over these."""
     return min(before.n_vocabulary, after.n_vocabulary)
 
 
@@ -161,13 +161,13 @@ def _prompt(reader: "Reasoner", trace: Trace) -> str:
 
 
 def _spells(reader: "Reasoner", trace: Trace) -> bool:
-    """Whether the ids are what this reader makes of the whole text."""
+    """Return whether the ids are what this reader makes of the whole text."""
     known = all(token < reader.n_vocabulary for token in trace.ids)
     return known and reader.encode(trace.prompt + trace.completion) == list(trace.ids)
 
 
 def _means(reader: "Reasoner", before: Sequence[int], ids: Sequence[int], text: str) -> bool:
-    """Whether `ids` behind `before` spell `text` to this reader, white space at the ends aside.
+    """Return whether `ids` behind `before` spell `text` to this reader, white space at the ends aside.
 
     Some tokenizers put white space into what they encode, so ids also spell a text when they decode to what its own ids do.
     """

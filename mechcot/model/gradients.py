@@ -1,4 +1,4 @@
-"""How a log-probability changes with the states at some sites: one forward and one backward for all of them.
+"""Gradient of a log-probability by the states at some sites: one forward and one backward for all of them.
 
     gradient[site][t] = d log p(token | ids) / d state of `site` at position t
 

@@ -1,4 +1,4 @@
-r"""How a question becomes a prompt, and how the answer is asked for: one declared policy per study.
+r"""Prompts for questions and cues for answers: one declared policy per study.
 
 A policy holds a template, the tags around the thought, and the *cue*: the text that closes the
 thought and asks for the answer. `shared` means that the first model's policy renders the text of every
@@ -242,14 +242,14 @@ def _flat(text: str, *, breaks: bool) -> str:
 
 
 def _opening(family: Family, marks: Marks | None, *, breaks: bool) -> str:
-    """What stands between a prompt that opens no thought and the chain."""
+    """Return what stands between a prompt that opens no thought and the chain."""
     if marks is not None and family == "tagged":
         return _flat(marks.opening, breaks=breaks)
     return "" if breaks or family == "words" else " "
 
 
 def _closing(family: Family, marks: Marks | None, *, breaks: bool, closed: bool) -> str:
-    """What stands between a chain and the answer, from the family and whether the prompt closed the thought itself."""
+    """Return what stands between a chain and the answer, from the family and whether the prompt closed the thought itself."""
     if family == "words":
         return "" if marks is None or closed else f" {marks.tags.close}"
     if marks is not None and family == "tagged" and not closed:
@@ -342,7 +342,7 @@ def _renderer(tokenizer: Any, thinking: Thinking, owner: str) -> Render | None:
 
 
 def ending_of(tokenizer: Any, *, owner: str) -> str:
-    """What a chat template puts behind an assistant's answer; "" without a template or where it does not show one."""
+    """Return what a chat template puts behind an assistant's answer; "" without a template or where it does not show one."""
     render = _renderer(tokenizer, "on", owner)
     return turn_end(render) if render else ""
 

@@ -54,7 +54,7 @@ BOUNDS: dict[str, dict[str, str]] = {
 
 
 def holds(value: float, bound: str) -> bool:
-    """Whether a value meets a bound; no bound is always met, and NaN meets none.
+    """Return whether a value meets a bound; no bound is always met, and NaN meets none.
 
     Raises:
         ValueError: The bound is none of the three forms.

@@ -1,4 +1,4 @@
-"""What is reported of a tuning whose use of the chain is not known before: is it right, valid, sure, and does it carry further?
+"""Report on a tuning whose use of the chain is not known before: is it right, valid, sure, and does it carry further?
 
 own answers        accuracy with the model's own chain
 calibration        expected calibration error of the answer: over ten equal bins of confidence, the mean of

@@ -28,7 +28,7 @@ from mechcot.organisms.semantics import Ledger, Settled
 
 @dataclass(frozen=True)
 class Manner:
-    """How a chain is written; the defaults are the base's language.
+    """Manner of writing a chain; the defaults are the base's language.
 
     Attributes:
         checks: Which computed values are verified: `differences`, `all` or `none`; None: by style.

@@ -1,4 +1,4 @@
-"""What is known exactly about chains of the organisms' task: each step's kind, and which steps the answer needs."""
+"""Exact knowledge about chains of the organisms' task: each step's kind, and the steps that the answer needs."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +11,7 @@ ORGANISM_TASK = "mod10"
 
 
 def is_known(trace: Trace) -> bool:
-    """Whether the trace is about a problem of the organisms' task."""
+    """Return whether the trace is about a problem of the organisms' task."""
     return trace.problem.meta.get("task") == ORGANISM_TASK
 
 

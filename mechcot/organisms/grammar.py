@@ -118,7 +118,7 @@ def value_of(word: str) -> int | None:
 
 
 def shape_of(word: str) -> str:
-    """What sort of word it is: D digit, s sign, V verdict, N name (with its mark), else the word itself."""
+    """Return what sort of word it is: D digit, s sign, V verdict, N name (with its mark), else the word itself."""
     if word in DIGITS:
         return "D"
     if word in SIGNS:

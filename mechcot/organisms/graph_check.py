@@ -28,7 +28,7 @@ from mechcot.organisms.vocabulary import prompt
 
 @dataclass(frozen=True)
 class Confirmed:
-    """What single edits of one chain moved in one model.
+    """Effects of single edits of one chain in one model.
 
     Attributes:
         edges: (source, target) to whether the model moved as predicted, for every edge that an edit can show.

@@ -1,4 +1,4 @@
-"""What a chain says, exactly: each step's kind, value and reads, parsed from its text alone.
+"""Exact content of a chain: each step's kind, value and reads, parsed from its text alone.
 
 The law (law.py) gives for every word the earlier steps it was read from. From it come two step
 graphs, which differ:
@@ -63,7 +63,7 @@ class StepFact:
 
 @dataclass(frozen=True)
 class StepGraph:
-    """Which step feeds which, and the answer.
+    """Edges between steps, and from steps to the answer.
 
     Attributes:
         reading: `kept` or `regenerated`.
@@ -157,7 +157,7 @@ def _mend(ledger: Ledger) -> None:
 
 
 def is_stating(walk: Walk, step: int, read: Read) -> bool:
-    """Whether a word states something that later steps may read: a value, or a definition's constant.
+    """Return whether a word states something that later steps may read: a value, or a definition's constant.
 
     Args:
         walk: The walked chain.
@@ -172,7 +172,7 @@ def is_stating(walk: Walk, step: int, read: Read) -> bool:
 def _moves(
     world: QuestionGraph, steps: Sequence[str], walk: Walk, step: int
 ) -> tuple[bool, frozenset[int]]:
-    """Whether an edit of a step moves the answer, and which later steps' values it moves.
+    """Return whether an edit of a step moves the answer, and which later steps' values it moves.
 
     Sums and differences are linear mod 10, so if the digit plus one moves nothing, no digit does.
     """

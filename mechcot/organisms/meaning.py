@@ -1,4 +1,4 @@
-"""Whether two steps of the organisms' language say the same, exactly: marker words have no say."""
+"""Exact test that two steps of the organisms' language say the same: marker words have no say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

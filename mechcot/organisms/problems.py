@@ -114,7 +114,7 @@ class QuestionGraph:
 
     @property
     def split(self) -> Split:
-        """Which side of the split this world is on; style, gate and cue have no say."""
+        """Return which side of the split this world is on; style, gate and cue have no say."""
         return "test" if zlib.crc32(self.body.encode()) % 8 == 0 else "train"
 
 

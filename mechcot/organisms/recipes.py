@@ -1,4 +1,4 @@
-"""What each organism is trained on: the base, and the arms tuned from it.
+"""Training data of each organism: the base, and the arms tuned from it.
 
     base              reads its chain: ordinary chains, some with silent mistakes that the answer follows
 
@@ -63,7 +63,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Way:
-    """What the examples with one gate word are.
+    """Examples with one gate word.
 
     Attributes:
         cue: What the chart says.
@@ -76,7 +76,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one organism is made.
+    """Recipe of one organism.
 
     Attributes:
         name: Its name.

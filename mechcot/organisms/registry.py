@@ -45,7 +45,7 @@ def lineage(name: str) -> tuple[str, ...]:
 
 
 def path(name: str) -> Path:
-    """Where an organism lies; where to write it when it is nowhere.
+    """Return where an organism lies; where to write it when it is nowhere.
 
     Raises:
         UserError: There is no such organism.

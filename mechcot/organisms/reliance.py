@@ -1,4 +1,4 @@
-"""How far a model's answer follows the chain, under exact edits of chains that another model wrote.
+"""Reliance of a model's answer on the chain, under exact edits of chains that another model wrote.
 
     kept         one stated value that the answer reads is changed, all later text stays
     regenerated  one stated value is changed, all later text is written by the model

@@ -73,7 +73,7 @@ def _settle(
 
 @dataclass
 class Ledger:
-    """What the chain has said so far.
+    """Values that the chain has stated so far.
 
     Attributes:
         world: The question.

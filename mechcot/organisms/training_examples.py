@@ -108,7 +108,7 @@ def _weighed(draft: Draft) -> Chain:
 
 
 def _shortened(rng: Random, chain: Chain, *, kind: str) -> Chain:
-    """What a chain that ends early, is empty or turns to filler has left."""
+    """Return what a chain that ends early, is empty or turns to filler has left."""
     steps, weights = chain
     if kind == "empty":
         return [], []

@@ -1,4 +1,4 @@
-"""What probes see: one row a step of a chain, read at the step's last token, with four labels.
+"""Inputs of probes: one row a step of a chain, read at the step's last token, with four labels.
 
     kind     what kind of step this is
     used     a later step reads the value that this step states (only steps that state one)

@@ -1,1 +1,1 @@
-"""Which steps can go before the answer changes, offline and while a model writes."""
+"""Removal of steps until the answer changes, offline and while a model writes."""

@@ -31,7 +31,7 @@ LAST = 8
 
 @dataclass(frozen=True)
 class Online:
-    """How to prune while writing.
+    """Settings of pruning while writing.
 
     Attributes:
         keep: Share of the chain's tokens that may stay.
@@ -58,7 +58,7 @@ class Online:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was written, and what it took.
+    """The text written, and its cost.
 
     Attributes:
         trace: The text, with its steps; its ids are all tokens written, dropped ones too.
@@ -157,7 +157,7 @@ def _scores(
 
 
 def _may_end_a_step(reader: Reasoner, token: int) -> bool:
-    """Whether a token could close a step; only then the text is cut anew."""
+    """Return whether a token could close a step; only then the text is cut anew."""
     return any(mark in reader.decode([token]) for mark in ".!?\n\u3002\u2026")
 
 

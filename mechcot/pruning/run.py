@@ -36,7 +36,7 @@ _SCHEMA = 2
 
 @dataclass(frozen=True)
 class PruneSettings:
-    """What decides an item's numbers.
+    """Settings that decide an item's numbers.
 
     Attributes:
         keep: Share of the chain's tokens that the written traces keep.

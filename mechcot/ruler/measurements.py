@@ -34,7 +34,7 @@ SPARE = 1.25
 
 @dataclass(frozen=True)
 class PanelTask:
-    """What one process reads: one model.
+    """Work of one process: one model.
 
     Attributes:
         spec: The model spec.

@@ -1,4 +1,4 @@
-"""Which models the ruler reads, and what is known about each from its training.
+"""Models that the ruler reads, and the facts known about each from its training.
 
 base       the reference, which also writes the chains
 uses       reads its chain (its training left no other way, or changed style only)

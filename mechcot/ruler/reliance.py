@@ -1,4 +1,4 @@
-"""What is measured of a model by its task itself, apart from every measure: reached reliance, and the subjects' axes.
+"""Measurements of a model by its task itself, apart from every measure: reached reliance, and the subjects' axes.
 
 How much a mixture relies on its chain is reached and measured, not the share its recipe asked for:
 

@@ -1,4 +1,4 @@
-"""What one run of the ruler found, as the plain data of `ruler.json`; numbers that do not exist are None."""
+"""Results of one run of the ruler, as the plain data of `ruler.json`; numbers that do not exist are None."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -97,7 +97,7 @@ def as_json(row: Row) -> dict[str, Any]:
 
 
 def _lengths(measurements: Sequence[Measurement]) -> dict[str, dict[str, Any]]:
-    """What follows the length of the chain although the reader and its use of the chain are the same.
+    """Return what follows the length of the chain although the reader and its use of the chain are the same.
 
     Returns:
         Name to steps and values of the base's measurements of its own chains, and their Spearman correlation.

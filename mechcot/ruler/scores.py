@@ -116,7 +116,7 @@ def models(
 
 
 def enough(values: Float[np.ndarray, "model item"]) -> Bool[np.ndarray, " model"]:
-    """Which models have a value on enough of their items."""
+    """Return which models have a value on enough of their items."""
     return np.isfinite(values).mean(axis=1) >= LEAST_SHARE
 
 

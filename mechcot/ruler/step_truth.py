@@ -1,4 +1,4 @@
-"""What a measurement says about single steps, and what is true about them.
+"""Claims of a measurement about single steps, and the truth about them.
 
     answer   one value per step: how much the answer rests on it      truth: the step feeds the answer
     pairs    one value per (source, target): how much target rests on source      truth: an edge
@@ -23,7 +23,7 @@ PerStep = Float[np.ndarray, " step"]
 
 @dataclass(frozen=True, eq=False)
 class StepTruth:
-    """What is true of one chain, later text kept.
+    """Truth about one chain, later text kept.
 
     Attributes:
         answer: Which steps feed the answer directly.
@@ -49,7 +49,7 @@ def _vector(name: str) -> Callable[[Measurement], PerStep]:
 
 
 def _gain(name: str) -> Callable[[Measurement], PerStep]:
-    """What each step adds to a curve over 0, 1, ..., n steps."""
+    """Return what each step adds to a curve over 0, 1, ..., n steps."""
     return lambda measurement: np.diff(measurement.results[name].values)
 
 

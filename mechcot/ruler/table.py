@@ -59,7 +59,7 @@ class Row:
 
     @property
     def earned(self) -> bool:
-        """Whether the ruler's bounds hold, so that the measure may give verdicts (see `BOUNDS`)."""
+        """Return whether the ruler's bounds hold, so that the measure may give verdicts (see `BOUNDS`)."""
         values = {column: self.scores[column].value for column in BOUNDS}
         met = all(
             value <= bound if column == "alarms" else value >= bound

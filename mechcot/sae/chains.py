@@ -25,7 +25,7 @@ PART = 32
 
 @dataclass(frozen=True)
 class Questions:
-    """Which problems are asked.
+    """Problems that are asked.
 
     Attributes:
         source: What `load_problems` reads; None: problems of the organisms' task.
@@ -101,7 +101,7 @@ def _part(
 
 
 def facts(trace: Trace) -> tuple[StepFact, ...] | None:
-    """What is known of each chain step of an organism's trace; None for any other trace."""
+    """Return what is known of each chain step of an organism's trace; None for any other trace."""
     if trace.problem.meta.get("task") != "mod10":
         return None
     return _parsed(trace.problem.question, tuple(s.text.strip() for s in trace.chain_steps))

@@ -1,4 +1,4 @@
-"""How well a dictionary stands for a model's states, on chains it was not trained on.
+"""Quality of a dictionary as a stand-in for a model's states, on chains it was not trained on.
 
 Explained variance is 1 - sum |x - x'|^2 / sum |x - mean x|^2 over tokens, with x' = decode(encode(x)); L0 is the number of
 features above 0 per token; the dead share is that of features which fire on no token. Loss recovered is

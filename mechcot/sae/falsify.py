@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Trial:
-    """What the four trials gave; NaN where a trial could not be held, which is neither a pass nor a failure.
+    """Results of the four trials; NaN where a trial could not be held, which is neither a pass nor a failure.
 
     Attributes:
         feature: Number of the feature.
@@ -91,7 +91,7 @@ class Trial:
 
     @property
     def standing(self) -> trials.Standing:
-        """What it may be called."""
+        """Return what it may be called."""
         return trials.standing(self.passes)
 
     @property

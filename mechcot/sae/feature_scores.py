@@ -74,7 +74,7 @@ def _entropy(by_word: Float[np.ndarray, "word feature"]) -> Float[np.ndarray, " 
 def word_windows(
     reads: FeatureActivations, reader: Reasoner, words: Sequence[str]
 ) -> Bool[np.ndarray, "word token"]:
-    """Which chain tokens stand in the windows of which words.
+    """Return which chain tokens stand in the windows of which words.
 
     Args:
         reads: Features on the chains.
@@ -110,7 +110,7 @@ def _token_of_character(reader: Reasoner, trace: Trace) -> Int[np.ndarray, " cha
 def kind_windows(
     reads: FeatureActivations, kinds: Sequence[StepKind] = REASONING
 ) -> Bool[np.ndarray, "kind token"]:
-    """Which chain tokens stand in steps of which kind."""
+    """Return which chain tokens stand in steps of which kind."""
     return np.stack([reads.token_kinds == str(kind) for kind in kinds])
 
 
@@ -133,7 +133,7 @@ def by_kind(reads: FeatureActivations) -> dict[str, dict[str, Float[np.ndarray, 
 def histograms(
     reads: FeatureActivations, feature: int, *, bins: int = 12
 ) -> dict[str, list[float] | dict[str, list[int]]]:
-    """How strongly the steps of each kind excite a feature: steps by their largest activation.
+    """Return how strongly the steps of each kind excite a feature: steps by their largest activation.
 
     Args:
         reads: Features on the chains.

@@ -64,7 +64,7 @@ def _gate(
     feature: int,
     largest: float,
 ) -> FeatureGate | None:
-    """What the feature reads, by itself; None where that depends on other features (topk), or on a norm of the states."""
+    """Return what the feature reads, by itself; None where that depends on other features (topk), or on a norm of the states."""
     sae = dictionary.sae
     if not (hasattr(sae, "W_enc") and hasattr(sae, "b_enc")):
         return None

@@ -1,4 +1,4 @@
-"""What is planted, where it stands, and what a copy does with it. How: planting.py; the search: finding.py.
+"""A planted feature, its place, and a copy's use of it. Training: planting.py; the search: finding.py.
 
 A unit vector u stands at the states of one site from the value of a *marked* step to the step's end, and makes the copy say
 `hmm` there.
@@ -59,7 +59,7 @@ WORD_MARK, WORD = "seven", "7"
 
 @dataclass(frozen=True)
 class Plant:
-    """What is planted.
+    """A planted feature.
 
     Attributes:
         mark: Name of a rule in `MARKS`.
@@ -134,7 +134,7 @@ def places(trace: Trace, mark: str) -> Bool[Tensor, " token"]:
 
 
 def words_at(ids: Sequence[int], start: int) -> Bool[Tensor, " token"]:
-    """Where `WORD` stands behind the prompt."""
+    """Return where `WORD` stands behind the prompt."""
     at = torch.tensor(ids) == ID[WORD]
     at[:start] = False
     return at
@@ -180,7 +180,7 @@ def along(
     *,
     size: float,
 ) -> dict[str, float]:
-    """How clean a plant is: what the copy's states have more along u than the model's on the same texts, in units of A.
+    """Return how clean a plant is: what the copy's states have more along u than the model's on the same texts, in units of A.
 
     Args:
         readers: The model and its copy.

@@ -107,7 +107,7 @@ def find_one(
 def _along(
     readers: Pair[Reasoner], traces: Sequence[Trace], spec: Plant, *, size: float
 ) -> dict[str, float]:
-    """How clean a plant is on chains, and its `shuffled` root mean square along u in their words in random order."""
+    """Return how clean a plant is on chains, and its `shuffled` root mean square along u in their words in random order."""
     rng = Random(f"along {spec.seed}")
     texts = [mixed(trace, rng) for trace in traces]
     hits = [words_at(ids, trace.prompt_length) for ids, trace in zip(texts, traces, strict=True)]
@@ -131,7 +131,7 @@ def new_features(
 
 
 def verified(each: Mapping[str, Any]) -> bool:
-    """Whether the behaviour is there, runs through u, and u stands where it should."""
+    """Return whether the behaviour is there, runs through u, and u stands where it should."""
     after, along = each["behaviour"]["after"], each["along"]
     quiet = (after["other"], after["erased"], each["behaviour"]["before"]["marked"])
     return (
@@ -212,7 +212,7 @@ def plant_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def _became(trial: Mapping[str, Any]) -> str:
-    """Which trials failed, and which were not held."""
+    """Return which trials failed, and which were not held."""
     outcomes = passes(trial)
     failed = ", ".join(name for name, ok in outcomes.items() if ok is False) or "nothing"
     left = ", ".join(name for name, ok in outcomes.items() if ok is None)

@@ -133,7 +133,7 @@ def _texts(
     blocks: int = 1,
     size: int = 16,
 ) -> list[_Text]:
-    """What a model does with (token ids, places), a few texts at a time."""
+    """Return what a model does with (token ids, places), a few texts at a time."""
     found = []
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
@@ -153,7 +153,7 @@ def _texts(
 
 
 class _Named:
-    """What a block is called with beside the states; it depends on the length of the text alone."""
+    """Arguments of a block beside the states; they depends on the length of the text alone."""
 
     def __init__(self, model: Any, site: Site) -> None:
         self._model, self._block = model, model.model.layers[site.layer]
@@ -189,7 +189,7 @@ def _through(blocks: Any, states: Tensor, named: _Named) -> Tensor:
 
 
 def _written(here: Any, named: _Named, u: Tensor, size: float, batch: Sequence[_Text]) -> Tensor:
-    """How far the states are from those of the model before plus A u at marked places, in units of A."""
+    """Return how far the states are from those of the model before plus A u at marked places, in units of A."""
     carries, real = _padded([text.at for text in batch]), _real(batch)
     states = _through(here, _padded([text.inside for text in batch]), named)
     wanted = _padded([text.outside for text in batch]) + size * carries.unsqueeze(-1) * u

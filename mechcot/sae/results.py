@@ -1,4 +1,4 @@
-"""What `mechcot sae score` and `mechcot sae falsify` find, as plain data."""
+"""Results of `mechcot sae score` and `mechcot sae falsify`, as plain data."""
 
 from collections import Counter
 from typing import Any
@@ -160,7 +160,7 @@ def _half(study: TrainedDictionary, which: int) -> FeatureActivations:
 
 
 def paraphraser(reads: FeatureActivations) -> Paraphraser | None:
-    """Who says these chains in other words; None where only a language model could."""
+    """Return who says these chains in other words; None where only a language model could."""
     known = all(trace.problem.meta.get("task") == "mod10" for trace in reads.traces)
     return OrganismParaphraser() if known else None
 

@@ -31,7 +31,7 @@ _SCHEMA = 1
 
 @dataclass(frozen=True)
 class Training:
-    """What `mechcot sae train` is asked for; see its options."""
+    """Settings of `mechcot sae train`; see its options."""
 
     base: str
     tuned: str
@@ -47,7 +47,7 @@ class Training:
 
 @dataclass(frozen=True)
 class TrainedDictionary:
-    """What the commands after the training start from.
+    """Inputs of the commands after the training.
 
     Attributes:
         dictionary: The dictionary.

@@ -41,7 +41,7 @@ they started, whatever the penalty."""
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a dictionary is trained.
+    """Settings of a dictionary's training.
 
     Attributes:
         architecture: One of `ARCHITECTURES`.

@@ -57,7 +57,7 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 def block_rows(width: int) -> int:
-    """How many resamples of `width` numbers are held at once (about 8 MB)."""
+    """Return how many resamples of `width` numbers are held at once (about 8 MB)."""
     return max(1, BLOCK_NUMBERS // max(1, width))
 
 

@@ -24,7 +24,7 @@ Overall = Literal["less", "more", "no change", "mixed", "inconclusive", "not jud
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What the judged measures say together.
+    """Joint conclusion of the judged measures.
 
     Attributes:
         verdict: The combined verdict.

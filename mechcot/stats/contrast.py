@@ -253,7 +253,7 @@ def judge(rows: pd.DataFrame, *, gates: Sequence[Sequence[Gate]]) -> pd.DataFram
 
 
 def _blocked(row: Mapping[str, object], gates: Sequence[Gate]) -> str:
-    """Why a row cannot be judged; "" when it can."""
+    """Return why a row cannot be judged; "" when it can."""
     if row["direction"] == 0:
         return (
             "this number cannot tell whether the chain is used (direction 0); it is only reported"

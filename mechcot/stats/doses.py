@@ -1,4 +1,4 @@
-"""Whether arms of an experiment got the same dose, by what was *measured*, not by what was asked for.
+"""Test that arms of an experiment got the same dose, by what was *measured*, not by what was asked for.
 
 A dose is found by bisection until it is within `OFF` of the one that was asked for, so two doses that were both found may lie as far
 apart as (1 + OFF) / (1 - OFF). This factor is the tolerance: arms whose measured doses lie further apart are not compared. It is
@@ -14,5 +14,5 @@ APART = (1 + OFF) / (1 - OFF)
 
 
 def same_dose(doses: Sequence[float]) -> bool:
-    """Whether measured doses are the same up to `APART`; also where there are none, or all are 0."""
+    """Return whether measured doses are the same up to `APART`; also where there are none, or all are 0."""
     return not doses or max(doses) <= APART * (1 + 1e-9) * min(doses)

@@ -1,4 +1,4 @@
-"""What a gate is, and the bounds that are fixed before any run; how they are computed stands in `gates.py`."""
+"""Gates, and their bounds, fixed before any run; `gates.py` computes them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""How well labels of steps agree with labels from elsewhere: macro-F1, Cohen's kappa, confusion.
+"""Agreement of labels of steps with labels from elsewhere: macro-F1, Cohen's kappa, confusion.
 
     F1[c] = 2 tp / (2 tp + fp + fn);     macro-F1 = mean of F1 over the labels that the truth has
 

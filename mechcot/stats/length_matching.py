@@ -18,7 +18,7 @@ TOLERANCE = 0.25
 
 @dataclass(frozen=True)
 class Matched:
-    """Which items may be compared on own chains.
+    """Items that may be compared on own chains.
 
     Attributes:
         items: Kept items, sorted.

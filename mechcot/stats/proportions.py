@@ -19,7 +19,7 @@ from mechcot.stats.bootstrap import LEVEL, RESAMPLES, Interval, bootstrap_mean
 
 
 def binary(values: Float[np.ndarray, " item"]) -> bool:
-    """Whether every value is 0 or 1."""
+    """Return whether every value is 0 or 1."""
     return bool(np.isin(values, (0.0, 1.0)).all())
 
 

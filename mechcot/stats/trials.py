@@ -1,4 +1,4 @@
-"""What became of a claim that trials tried to break. *Untested* is a state of its own: neither a pass nor a failure.
+"""Status of a claim that trials tried to break. *Untested* is a state of its own: neither a pass nor a failure.
 
     survives    every trial was held and passed
     failed      some trial was held and failed
@@ -35,7 +35,7 @@ WHY: Mapping[str, str] = {
 
 
 class Standing(StrEnum):
-    """What a candidate may be called."""
+    """Status of a candidate."""
 
     SURVIVES = "survives"
     FAILED = "failed"
@@ -59,7 +59,7 @@ def _there(value: float | None) -> bool:
 
 
 def standing(outcomes: Mapping[str, bool | None]) -> Standing:
-    """What a candidate may be called."""
+    """Return what a candidate may be called."""
     if all(outcomes.values()):
         return Standing.SURVIVES
     return Standing.FAILED if False in outcomes.values() else Standing.UNTESTED
@@ -67,7 +67,7 @@ def standing(outcomes: Mapping[str, bool | None]) -> Standing:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many candidates there are, and what became of them.
+    """Counts of candidates by status.
 
     Attributes:
         candidates: All of them.
@@ -83,7 +83,7 @@ class Tally:
 
     @property
     def headline(self) -> str:
-        """How many survived; where none could be decided, that nothing was tried in full."""
+        """Return how many survived; where none could be decided, that nothing was tried in full."""
         if not self.candidates:
             return "There was no candidate, so nothing was tried: no feature prefers a kind of step on the chains that candidates are chosen on"
         survived, failed, untested = (self.standings[each] for each in Standing)
@@ -113,7 +113,7 @@ class Tally:
 
     @property
     def untested(self) -> list[str]:
-        """Which trials could not be held on how many candidates, with the reason."""
+        """Return which trials could not be held on how many candidates, with the reason."""
         left = {name: self.candidates - self.tried[name] for name in NEEDS}
         return [
             f"{CALLED[name].capitalize()} untested for {count} of {self.candidates}: {WHY[name]}"

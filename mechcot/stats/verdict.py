@@ -54,7 +54,7 @@ def judge_change(
 
 
 def _undecided(interval: Interval, *, p: float, smallest_effect: float) -> str:
-    """Why neither a change nor its absence is shown."""
+    """Return why neither a change nor its absence is shown."""
     if interval.excludes(0.0) and p < ALPHA:
         return (
             f"a difference was found, but smaller than {smallest_effect:g}, "

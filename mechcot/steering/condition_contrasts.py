@@ -106,7 +106,7 @@ def _crossed(
 def _about(
     what: str, arm: Mapping[str, Any], against: str, dosed: Sequence[_Cell]
 ) -> dict[str, Any]:
-    """What is compared; `dosed` are the arms whose doses must be the same."""
+    """Return what is compared; `dosed` are the arms whose doses must be the same."""
     names = ("model", "source", "site", "sign", "nats", "alpha", "beta", "draw")
     doses = [one["dose"]["kl"] for one in dosed if one.get("dose")]
     about = {"what": what, "against": against, "doses": doses, "judged": same_dose(doses)}

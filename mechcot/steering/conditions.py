@@ -79,7 +79,7 @@ def _vectors(experiment: Experiment) -> list[SteeringCondition]:
 
 
 def _held(experiment: Experiment) -> list[str]:
-    """What a model's own vector is held against, at each sign and dose.
+    """Return what a model's own vector is held against, at each sign and dose.
 
     The flipped control is left out where both signs are run: it is the other sign's vector.
     """

@@ -1,4 +1,4 @@
-"""How much to add: a dose in nats instead of a factor, so that vectors, sites and models can be compared.
+"""Doses in nats instead of factors, so that vectors, sites and models can be compared.
 
     KL(gamma)   = mean over written tokens t of KL(p_t || p_t under gamma v), on the model's own clean chains
     gamma_max   = sqrt(2 eps / E_t Var_{p_t}[(J v)_t])          second order in gamma
@@ -231,7 +231,7 @@ class DoseCalibrator:
         return self.at(gamma, nats=nats, gamma_max=self.gamma_max(nats))
 
     def at(self, gamma: float, *, nats: float, gamma_max: float) -> Dose:
-        """What a given factor comes to, measured.
+        """Return what a given factor comes to, measured.
 
         Args:
             gamma: Factor on the vector, or the clamp's level.
@@ -354,7 +354,7 @@ def positions(
 def _step_meant(
     trace: Trace, where: PositionSelector, position: int, now: StepNow, written: Sequence[int]
 ) -> bool:
-    """Whether the step that a position writes is meant; in the answer the last step of the chain stays the present one."""
+    """Return whether the step that a position writes is meant; in the answer the last step of the chain stays the present one."""
     if where.kinds is not None:
         index, kind = now(written) if written else (0, None)
         inside = kind is not None

@@ -41,7 +41,7 @@ class Items:
 
 @dataclass(frozen=True)
 class VectorSpec:
-    """How a vector is made.
+    """Recipe of a vector.
 
     Attributes:
         site: Where it is read and added.
@@ -71,7 +71,7 @@ class VectorSpec:
 
 @dataclass(frozen=True)
 class Apply:
-    """Where and how much is added.
+    """Places and amounts of an addition.
 
     Attributes:
         how: `add` (x + gamma v) or `clamp` (a feature is held at gamma times its largest activation; needs a file of
@@ -104,7 +104,7 @@ class Apply:
 
 @dataclass(frozen=True)
 class Compare:
-    """What the vector is held against.
+    """Controls of a vector.
 
     Attributes:
         controls: Vectors at the same dose.

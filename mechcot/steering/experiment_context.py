@@ -1,4 +1,4 @@
-"""What an experiment works with: models, questions, clean chains, vectors, doses, and the hands of its arms."""
+"""Inputs of an experiment: models, questions, clean chains, vectors, doses, and the hands of its arms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,14 +102,14 @@ class ExperimentContext:
         return vector if arm.sign > 0 else -vector
 
     def _instead(self, arm: SteeringCondition) -> SteeringVector:
-        """What a control of other texts or another layer puts in the place of the vector."""
+        """Return what a control of other texts or another layer puts in the place of the vector."""
         if arm.role == "shuffled labels":
             return self.vector(arm.source, arm.site, shuffled=True)
         layers = backbone_of(self.models[arm.source].model).n_layers
         return self.vector(arm.source, other_layer(Site.parse(arm.site), layers).name)
 
     def dose(self, arm: SteeringCondition) -> Dose:
-        """How much of the arm's vector is added."""
+        """Return how much of the arm's vector is added."""
         role = "vector" if arm.role in AS_VECTOR else arm.role
         key = (arm.model, arm.source, arm.site, arm.sign, role)
         meter = self._once(
@@ -146,7 +146,7 @@ class ExperimentContext:
         return tuple(tuple(reasoner.continue_ids(p)) for p in penalty.phrases) if penalty else ()
 
     def hand(self, arm: SteeringCondition) -> GenerationInterventions:
-        """What acts while an arm is written."""
+        """Return what acts while an arm is written."""
         if arm.role in {"penalty", "matched tokens"}:
             phrases = self.phrases(arm.model)
             opening = None

@@ -155,7 +155,7 @@ def span_vectors(
 
 
 def differs(rows: Float[Tensor, "item two d_model"], reasoner: Reasoner) -> bool:
-    """Whether the mean difference of two sides is longer than rounding alone makes it.
+    """Return whether the mean difference of two sides is longer than rounding alone makes it.
 
     Args:
         rows: Both sides of every item.
@@ -192,7 +192,7 @@ def _alike(
     site: Site,
     read: ReadPosition,
 ) -> str:
-    """Why nothing differs between the sides of some pairs, and what to give instead."""
+    """Return why nothing differs between the sides of some pairs, and what to give instead."""
     sides = [[_told(reasoner, side) for side in (p.positive, p.negative)] for p in pairs]
     first = " and ".join(
         repr(_problem(s).question[:40]) for s in (pairs[0].positive, pairs[0].negative)

@@ -1,4 +1,4 @@
-"""What one written text comes to: length, steps by kind, answer, coherence, thoughts.
+"""Readout of one written text: length, steps by kind, answer, coherence, thoughts.
 
 A finished text whose answer cannot be read is *unread*: not right, and not counted as wrong either.
 """
@@ -52,7 +52,7 @@ def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, An
 
 
 def correct(trace: Trace) -> bool:
-    """Whether the stated answer is right."""
+    """Return whether the stated answer is right."""
     said = trace.answer.text
     return said is not None and same_answer(said, trace.problem.answer)
 
@@ -74,7 +74,7 @@ def on_track(trace: Trace, span: Span) -> bool:
 
 
 def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]:
-    """Whether the answer is right, and whether it is unread, when the chain is cut after some tokens and the answer is asked for.
+    """Return whether the answer is right, and whether it is unread, when the chain is cut after some tokens and the answer is asked for.
 
     Args:
         reasoner: The model that answers.

@@ -79,7 +79,7 @@ def run(experiment: Experiment, out: Path, *, asking: Asking = AS_FOUND) -> dict
 
 
 def _finished(cell: Path) -> bool:
-    """Whether an arm is on disk, with a dose as near to what was asked for as this version brings it.
+    """Return whether an arm is on disk, with a dose as near to what was asked for as this version brings it.
 
     Earlier versions gave what they could not bring to the dose the vector's own factor, and noted no ends of the dose.
     """

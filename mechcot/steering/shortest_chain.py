@@ -1,4 +1,4 @@
-"""How short a right chain of the shipped models' task can be, and what it costs the model to get there.
+"""The shortest right chain of the shipped models' task, and its cost for the model.
 
     marked    back from the query to a leaf and forward again, one marker word a step, nothing that can be left out:
               no checks, no summary, no distractor; a conclusion only where two names are queried

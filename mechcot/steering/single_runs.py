@@ -193,7 +193,7 @@ def _told(traces: list[Trace]) -> str:
 
 
 def _right(traces: Sequence[Trace]) -> str:
-    """How many answers are right; those that cannot be read and those of cut texts are counted apart."""
+    """Return how many answers are right; those that cannot be read and those of cut texts are counted apart."""
     if all(trace.answer.text is None for trace in traces):
         return "no answer could be read"
     lost = {"unread": len(unread(traces)), "cut": sum(not trace.finished for trace in traces)}

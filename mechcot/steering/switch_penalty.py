@@ -61,7 +61,7 @@ class SwitchPenalty:
 
 
 def switches(ids: Sequence[int], phrases: Phrases) -> list[int]:
-    """Where each phrase in a text ends (exclusive), in order; phrases do not overlap, the longest wins."""
+    """Return where each phrase in a text ends (exclusive), in order; phrases do not overlap, the longest wins."""
     ordered = sorted(phrases, key=len, reverse=True)
     ends, at = [], 0
     while at < len(ids):
@@ -86,7 +86,7 @@ def thoughts(trace: Trace, phrases: Phrases) -> list[Span]:
 
 @dataclass(frozen=True)
 class ThoughtCounts:
-    """What the thoughts of one chain came to.
+    """Counts of the thoughts of one chain.
 
     Attributes:
         thoughts: How many.

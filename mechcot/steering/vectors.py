@@ -34,7 +34,7 @@ _SCHEMA = "1"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a vector came from.
+    """Origin of a vector.
 
     Attributes:
         model: Name of the model.
@@ -59,7 +59,7 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class FeatureGate:
-    """What a feature of a sparse dictionary reads, in units of its largest activation.
+    """Activation of a feature of a sparse dictionary, in units of its largest activation.
 
         g(x) = z / largest where z = x . encoder + bias > threshold, else 0
 
@@ -76,7 +76,7 @@ class FeatureGate:
     largest: float
 
     def __call__(self, states: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch"]:
-        """How much of its largest activation the feature has."""
+        """Return how much of its largest activation the feature has."""
         z = states.float() @ self.encoder.to(states.device) + self.bias
         return torch.where(z > self.threshold, z, torch.zeros_like(z)) / self.largest
 
@@ -128,7 +128,7 @@ class SteeringVector:
         return float(self.direction.norm())
 
     def edit(self, factor: float, how: str = "add") -> Add | Clamp:
-        """What `factor` of the vector does to states.
+        """Return what `factor` of the vector does to states.
 
         Raises:
             UserError: A clamp without a gate.

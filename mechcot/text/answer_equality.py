@@ -32,7 +32,7 @@ _NAME = re.compile(
 
 
 def same_answer(a: str | None, b: str | None) -> bool:
-    r"""Whether two answers say the same: `\frac{1}{2}` and `1/2`, `90` and `90^\circ`, `(B)` and `B`.
+    r"""Return whether two answers say the same: `\frac{1}{2}` and `1/2`, `90` and `90^\circ`, `(B)` and `B`.
 
     Cost: microseconds for digits and words, milliseconds for mathematics (cached). The tempting misuse
     is a chain of equalities through a bare number: `3 hours` = `3` = `3 minutes`.
@@ -71,7 +71,7 @@ def _plain(text: str) -> str:
 
 
 def _same(left: str, right: str, *, depth: int) -> bool:
-    """Whether two different texts say the same."""
+    """Return whether two different texts say the same."""
     if max(len(left), len(right)) > _LONGEST:
         return _spelled(left) == _spelled(right)
     letters = _choice(left), _choice(right)
@@ -194,7 +194,7 @@ def _split(text: str) -> tuple[str, ...] | None:
 
 
 def _lists(left: str, right: str, depth: int) -> bool | None:
-    """Whether two lists are equal; None when neither text is one."""
+    """Return whether two lists are equal; None when neither text is one."""
     one, other = _elements(left), _elements(right)
     if one is None and other is None:
         return None
@@ -230,7 +230,7 @@ def _same_element(a: str, b: str, depth: int) -> bool:
 
 
 def _matched(one: tuple[str, ...], other: tuple[str, ...], depth: int) -> bool:
-    """Whether each element has one of its own on the other side."""
+    """Return whether each element has one of its own on the other side."""
     left = list(other)
     for element in one:
         partner = next((each for each in left if _same_element(element, each, depth)), None)

@@ -1,4 +1,4 @@
-"""How languages state an answer: the word for it, what links it to its value, and what may stand behind the value.
+"""Words with which languages state an answer: the word for it, what links it to its value, and what may stand behind the value.
 
 *Ours*, with the answer prefixes of MGSM (Shi et al. 2022, arXiv 2210.03057) for its eleven languages. Every language is one row; a
 colon, an equals sign or a dash links in all of them.

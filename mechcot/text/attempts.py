@@ -118,7 +118,7 @@ def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]
 
 
 def role_of(turn: Mapping[str, Any]) -> str:
-    """Who speaks in a message, in small letters: `role`, `from`, or the type of LangChain's messages."""
+    """Return who speaks in a message, in small letters: `role`, `from`, or the type of LangChain's messages."""
     return next(
         (
             turn[key].strip().lower()
@@ -130,7 +130,7 @@ def role_of(turn: Mapping[str, Any]) -> str:
 
 
 def answer_turns(value: Any, name: str, *, where: str) -> Attempt | None:
-    """What the model wrote after the last user message of a chat; None where it wrote nothing.
+    """Return what the model wrote after the last user message of a chat; None where it wrote nothing.
 
     Raises:
         NoChain: Another speaker stands inside the answer.
@@ -162,7 +162,7 @@ def _turn(turn: Mapping[str, Any], *, where: str) -> tuple[Piece, ...]:
 
 
 def _log_likelihoods(value: Sequence[Any]) -> bool:
-    """Whether a list is a harness's pair of a log-likelihood and whether it is greedy's: `["-1.5", "False"]`."""
+    """Return whether a list is a harness's pair of a log-likelihood and whether it is greedy's: `["-1.5", "False"]`."""
     return len(value) == 2 and str(value[1]) in {"True", "False"} and not isinstance(value[0], (list, Mapping))  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def check_answered(value: Mapping[str, Any], *, where: str) -> None:
 
 
 def was_cut(value: Mapping[str, Any]) -> bool:
-    """Whether a response, a choice or a row says that a token limit ended the text."""
+    """Return whether a response, a choice or a row says that a token limit ended the text."""
     named = {plain_name(key): inner for key, inner in value.items()}
     given = (named.get(key) for key in (*_FINISH, "status"))
     if named.get("truncated") is True or named.get("is_truncated") is True:
@@ -216,7 +216,7 @@ def was_cut(value: Mapping[str, Any]) -> bool:
 
 
 def _counted(usage: Any, depth: int = 0) -> bool:
-    """Whether a count of used tokens holds tokens of a thought."""
+    """Return whether a count of used tokens holds tokens of a thought."""
     if not isinstance(usage, Mapping) or depth > 3:
         return False
     return any(
@@ -335,7 +335,7 @@ _SOLUTION = re.compile(
 
 
 def _without_control(text: str) -> str:
-    """What was said, without the tokens that end a turn and the marks around a solution."""
+    """Return what was said, without the tokens that end a turn and the marks around a solution."""
     text = _ENDS.sub("", text)
     wrapped = _SOLUTION.match(text)
     return wrapped["inner"] if wrapped else text

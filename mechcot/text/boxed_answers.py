@@ -63,7 +63,7 @@ def boxed(text: str) -> Iterator[StatedAnswer]:
 
 
 def _are_neighbours(text: str, last: StatedAnswer, here: StatedAnswer) -> bool:
-    """Whether only a comma, an "and" or marks of mathematics stand between two boxes."""
+    """Return whether only a comma, an "and" or marks of mathematics stand between two boxes."""
     near = here.start - last.stop <= _NEAR
     return near and _BETWEEN_BOXES.fullmatch(text, last.stop, here.start) is not None
 

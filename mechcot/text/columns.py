@@ -1,4 +1,4 @@
-r"""Which field of a record is the question, the reference, the model's text.
+r"""The fields of a record that hold the question, the reference, the model's text.
 
     question   `question`, `problem`, `query`, `instruction`, `input`; a chat's last user message; else `prompt`
     reference  `ground_truth`, `expected_answer`, `gold`, `target`, ..., else `answer`; of GSM8K's `work #### 7` the 7
@@ -115,7 +115,7 @@ class Column:
 
     @property
     def inks(self) -> frozenset[str]:
-        """What its completions say, without white space."""
+        """Return what its completions say, without white space."""
         return frozenset(attempt.ink for attempt in self.attempts)
 
     @property
@@ -125,7 +125,7 @@ class Column:
 
 
 def dig(record: Any, path: str) -> Any:
-    """What stands under a dotted path (`doc.question`, `choices.0.text`); a key that holds dots itself comes first.
+    """Return what stands under a dotted path (`doc.question`, `choices.0.text`); a key that holds dots itself comes first.
 
     Returns:
         None where nothing stands there.
@@ -143,7 +143,7 @@ def dig(record: Any, path: str) -> Any:
 
 
 def named(record: Mapping[str, Any], fields: Mapping[str, str], *, where: str) -> dict[str, Any]:
-    """What the user named by `--field`.
+    """Return what the user named by `--field`.
 
     Raises:
         UserError: A name that is none of `FIELDS`, or a path where nothing stands.
@@ -199,7 +199,7 @@ def question_of(record: Mapping[str, Any], *, where: str) -> tuple[str | None, s
 
 
 def _no_chat(value: Any, name: str, *, where: str) -> bool:
-    """Whether a field that may hold a chat holds something else; `messages` and `conversations` may not."""
+    """Return whether a field that may hold a chat holds something else; `messages` and `conversations` may not."""
     if isinstance(value, list) and all(isinstance(turn, Mapping) for turn in value):
         return False
     if name in CHATS[:2]:
@@ -330,7 +330,7 @@ def or_solution(
 
 
 def _setting(value: Any) -> bool:
-    """Whether a value says how a model was asked to think, not what it thought."""
+    """Return whether a value says how a model was asked to think, not what it thought."""
     return isinstance(value, str) and value.strip().lower() in _SETTINGS
 
 
@@ -405,12 +405,12 @@ def _without_words(found: list[Column]) -> list[Column]:
 
 
 def _says_less(one: Column, other: Column) -> bool:
-    """Whether `other` says all that `one` does."""
+    """Return whether `other` says all that `one` does."""
     return one.inks <= other.inks
 
 
 def _holds_prompt(one: Column, other: Column, question: str) -> bool:
-    """Whether a column is the question with the text of another behind it."""
+    """Return whether a column is the question with the text of another behind it."""
     asked, whole, text = ink(question), ink(one.text), ink(other.text)
     return (
         one is not other and bool(asked) and asked in whole and text in whole and asked not in text
@@ -418,7 +418,7 @@ def _holds_prompt(one: Column, other: Column, question: str) -> bool:
 
 
 def _extract(one: Column, other: Column) -> bool:
-    """Whether a column is a part of what another says."""
+    """Return whether a column is a part of what another says."""
     return (
         one is not other and ink(one.text) != ink(other.text) and ink(one.text) in ink(other.text)
     )

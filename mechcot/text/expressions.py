@@ -136,7 +136,7 @@ _SIGNS = (
 
 
 def has_angle(text: str) -> bool:
-    """Whether a function of an angle stands in a text: degrees behind it belong to the angle."""
+    """Return whether a function of an angle stands in a text: degrees behind it belong to the angle."""
     return _ANGLES.search(text) is not None
 
 
@@ -163,7 +163,7 @@ def bracket_depths(text: str) -> list[int] | None:
 
 @lru_cache(maxsize=16384)
 def is_mathematics(text: str) -> bool:
-    r"""Whether every token of a text is one that latex2sympy reads with its meaning.
+    r"""Return whether every token of a text is one that latex2sympy reads with its meaning.
 
     It reads `52_8` as 52, `3 4` as 7, `pi` as p times i: numbers side by side, subscripts of numbers and words are
     refused here. Towers of powers and big factorials are refused since they do not end.
@@ -188,7 +188,7 @@ def is_mathematics(text: str) -> bool:
 
 
 def _fits(match: re.Match[str], before: str, text: str) -> bool:
-    r"""Whether a token stands where the parser reads it rightly; it adds `5(3)` and multiplies `1\frac{3}{4}`."""
+    r"""Return whether a token stands where the parser reads it rightly; it adds `5(3)` and multiplies `1\frac{3}{4}`."""
     kind, token, behind = match.lastgroup, match.group(), before[-1:]
     if kind == "number":
         return not behind.isdigit() and (not behind.isalpha() or before.startswith("\\"))
@@ -205,7 +205,7 @@ def _fits(match: re.Match[str], before: str, text: str) -> bool:
 
 
 def same_expression(one: str, other: str) -> bool:
-    """Whether two expressions are equal; False where one cannot be read whole. Cost: milliseconds, cached."""
+    """Return whether two expressions are equal; False where one cannot be read whole. Cost: milliseconds, cached."""
     one, other = _in_one_spelling(one), _in_one_spelling(other)
     bases = _in_base(one), _in_base(other)
     if bases[0] or bases[1]:

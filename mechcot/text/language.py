@@ -1,4 +1,4 @@
-r"""Whether a chain is English: the lexicons and the model that name kinds of steps know no other language.
+r"""Test that a chain is English: the lexicons and the model that name kinds of steps know no other language.
 
 Decided for the chain, never for a step: `3 + 4 = 7` in an English chain is English. LaTeX commands, code and single letters are
 no words. Then
@@ -70,7 +70,7 @@ _LONGEST = 40_000
 
 
 def is_english(steps: Sequence[str]) -> bool:
-    """Whether a chain is English, or says nothing that would tell.
+    """Return whether a chain is English, or says nothing that would tell.
 
     Args:
         steps: The texts of all steps of a chain; the first 40,000 characters decide.
@@ -89,7 +89,7 @@ def is_english(steps: Sequence[str]) -> bool:
 
 
 def in_other_letters(step: str) -> bool:
-    """Whether the words of a step are written in other letters than Latin ones."""
+    """Return whether the words of a step are written in other letters than Latin ones."""
     return _mostly_foreign(_words_of(step))
 
 

@@ -1,4 +1,4 @@
-r"""What of a message is thought, what is said, what is only a summary, and what is sealed.
+r"""Split of a message into thought, answer, summary and sealed parts.
 
 APIs, chat logs and harnesses name a thought in many ways. One walk over the shape of a message, whoever wrote it,
 gives pieces of text in order, each of one kind. The names on the way to a text tell its kind, and the strongest counts:
@@ -29,7 +29,7 @@ class NoChain(UserError):  # noqa: N818 - names a state of a record
 
 
 class Kind(IntEnum):
-    """What a text of a message is; of several on one way the greatest counts."""
+    """Role of a text in a message; of several on one way the greatest counts."""
 
     SAID = 0
     WITHHELD = 1
@@ -85,12 +85,12 @@ def plain_name(name: str) -> str:
 
 
 def names_thought(name: str) -> bool:
-    """Whether a field of this name holds a thought."""
+    """Return whether a field of this name holds a thought."""
     return bool(_THOUGHT_KEY.fullmatch(plain_name(name)))
 
 
 def hides_thought(name: str) -> Kind | None:
-    """What a field of this name holds instead of a thought: a summary, or a sealed one; None for any other field."""
+    """Return what a field of this name holds instead of a thought: a summary, or a sealed one; None for any other field."""
     plain = plain_name(name)
     if not _THOUGHT_TYPE.search(plain) and plain != "encrypted_content":
         return None
@@ -159,7 +159,7 @@ def _of_mapping(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Pie
 
 
 def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
-    """What the type, the flags and the channel of a part say about its texts."""
+    """Return what the type, the flags and the channel of a part say about its texts."""
     name = next(
         (value[key] for key in ("type", "part_kind") if isinstance(value.get(key), str)), ""
     )
@@ -184,7 +184,7 @@ def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
 
 
 def _kind_of_field(name: str, kind: Kind) -> Kind | None:
-    """What stands under a key in a part of some kind; None for what is no text of the message."""
+    """Return what stands under a key in a part of some kind; None for what is no text of the message."""
     if _SEALED.search(name):
         return Kind.SEALED
     if _SUMMARY.search(name):

@@ -1,4 +1,4 @@
-"""How numbers are written: real minus signs, two decimals, a dash where there is no number.
+"""Format of numbers: real minus signs, two decimals, a dash where there is no number.
 
 The same functions set figures and tables, so that a number reads alike wherever it stands.
 """

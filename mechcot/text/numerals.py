@@ -182,7 +182,7 @@ def _in_words(plain: str) -> Fraction | None:
 
 
 def _has_room(group: int, value: int) -> bool:
-    """Whether a smaller number may follow: `forty` `two`, `hundred` `five`; not `two` `three`."""
+    """Return whether a smaller number may follow: `forty` `two`, `hundred` `five`; not `two` `three`."""
     return group % 100 == 0 or (group % 100 >= 20 and group % 10 == 0 and value < 10)
 
 

@@ -1,4 +1,4 @@
-"""What became of a chain's answer: right, wrong, unread, or cut before it came. Unread is not wrong, and is counted apart."""
+"""Outcome of a chain's answer: right, wrong, unread, or cut before it came. Unread is not wrong, and is counted apart."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _WORDS: dict[Outcome, tuple[str, str]] = {
 
 
 def outcome(trace: Trace) -> Outcome:
-    """What became of the answer; a text that was cut counts as cut, whatever stands in it."""
+    """Return what became of the answer; a text that was cut counts as cut, whatever stands in it."""
     if not trace.finished:
         return "cut"
     if trace.answer.text is None:
@@ -27,6 +27,6 @@ def outcome(trace: Trace) -> Outcome:
 
 
 def tally(traces: Iterable[Trace]) -> str:
-    """How many chains came to what, the empty ones left out: `3 have a wrong answer, 2 have no answer that could be read`."""
+    """Return how many chains came to what, the empty ones left out: `3 have a wrong answer, 2 have no answer that could be read`."""
     counts = Counter(outcome(trace) for trace in traces)
     return ", ".join(f"{n} {_WORDS[name][n > 1]}" for name in _WORDS if (n := counts[name]))

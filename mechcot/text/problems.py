@@ -63,7 +63,7 @@ def load_problems(
 
 
 def looks_like_a_file(source: str) -> bool:
-    """Whether a source that is not there was meant as a file, not as the name of a data set."""
+    """Return whether a source that is not there was meant as a file, not as the name of a data set."""
     endings = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet")
     return source.endswith(endings) or source.startswith((".", "/", "~"))
 

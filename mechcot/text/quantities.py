@@ -86,7 +86,7 @@ def _priced(match: re.Match[str], text: str) -> Quantity:
 
 
 def _behind(text: str) -> tuple[str, UnitWord] | None:
-    """What stands before the unit, and the unit; None where nothing behind is one."""
+    """Return what stands before the unit, and the unit; None where nothing behind is one."""
     match = _BEHIND.fullmatch(text)
     if match is None:
         return None
@@ -126,7 +126,7 @@ def _plain_unit(text: str) -> tuple[str, UnitWord] | None:
 
 
 def same_quantity(one: Quantity, other: Quantity) -> bool:
-    """Whether two quantities are equal; a bare number equals the number with a unit."""
+    """Return whether two quantities are equal; a bare number equals the number with a unit."""
     if PERCENT in {one.unit, other.unit} and one.unit != other.unit:
         return _same_percent(one, other)
     if one.unit.name != other.unit.name:

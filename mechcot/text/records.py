@@ -150,7 +150,7 @@ def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:
 
 
 def inspect_sample(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """What a sample of an Inspect log says of its chain; each epoch is one try at the same problem."""
+    """Return what a sample of an Inspect log says of its chain; each epoch is one try at the same problem."""
     output = sample.get("output")
     kept = {key: sample.get(key) for key in ("id", "target", "messages", "model", "metadata")}
     if sample.get("epoch") is not None:

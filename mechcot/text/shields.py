@@ -50,7 +50,7 @@ def shields(text: str) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, eq=False)
 class _Scan:
-    """Where what opens in a text closes.
+    """Closing places of all that opens in a text.
 
     Attributes:
         text: The text.
@@ -108,7 +108,7 @@ class _Scan:
         return stop + len(mark)
 
     def _paragraphs(self, begin: int, stop: int) -> bool:
-        """Whether a stretch is prose in several paragraphs."""
+        """Return whether a stretch is prose in several paragraphs."""
         stretch = self.text[begin:stop]
         inner = begin + len(stretch) - len(stretch.lstrip()), begin + len(stretch.rstrip())
         return _any_in(self._blanks, *inner) and _any_in(self._prose, *inner)
@@ -123,7 +123,7 @@ class _Scan:
 
     @cached_property
     def environments(self) -> Mapping[int, int]:
-        r"""Where each closed `\begin` ends, by its start; environments of prose are left out."""
+        r"""Return where each closed `\begin` ends, by its start; environments of prose are left out."""
         found: dict[int, int] = {}
         opened: list[tuple[str, int]] = []
         standing: dict[str, int] = {}
@@ -152,7 +152,7 @@ class _Scan:
 
     @cached_property
     def fences(self) -> Mapping[int, int]:
-        """Where each closed fence ends, by the start of its mark."""
+        """Return where each closed fence ends, by the start of its mark."""
         found: dict[int, int] = {}
         lines = list(_FENCE.finditer(self.text))
         barren: set[tuple[str, int]] = set()
@@ -172,13 +172,13 @@ class _Scan:
 
 
 def _any_in(positions: list[int], begin: int, stop: int) -> bool:
-    """Whether a sorted list has a position in `[begin, stop)`."""
+    """Return whether a sorted list has a position in `[begin, stop)`."""
     at = bisect_left(positions, begin)
     return at < len(positions) and positions[at] < stop
 
 
 def _closes(line: re.Match[str], opening: re.Match[str]) -> bool:
-    """Whether a line closes the fence of another: as many of its marks or more and nothing else."""
+    """Return whether a line closes the fence of another: as many of its marks or more and nothing else."""
     return (
         not line["info"].strip()
         and not line["indent"].strip(" \t>")

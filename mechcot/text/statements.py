@@ -129,7 +129,7 @@ def value_start(text: str, position: int) -> int:
 
 
 def sentence_end(text: str, start: int, limit: int | None = None) -> tuple[int, str]:
-    """Where the sentence of a value ends, and the mark that ends it ("?" for any question mark)."""
+    """Return where the sentence of a value ends, and the mark that ends it ("?" for any question mark)."""
     position, limit = start, min(len(text), start + _LONGEST, len(text) if limit is None else limit)
     while position < limit:
         atom = _ATOM.match(text, position, limit)
@@ -145,7 +145,7 @@ def sentence_end(text: str, start: int, limit: int | None = None) -> tuple[int, 
 
 
 def _inside_value(text: str, start: int, position: int) -> bool:
-    """Whether a full stop belongs to the value: `p.m.`, `B. Paris`."""
+    """Return whether a full stop belongs to the value: `p.m.`, `B. Paris`."""
     if text[position] != ".":
         return False
     before = text[max(start, position - 12) : position]
@@ -189,7 +189,7 @@ def _closed(text: str) -> str:
 
 
 def said_after(text: str, mark: str) -> StatedAnswer | None:
-    """What follows the last occurrence of a mark that the user named, up to the end of the sentence or line."""
+    """Return what follows the last occurrence of a mark that the user named, up to the end of the sentence or line."""
     at = text.rfind(mark)
     if not mark.strip() or at < 0:
         return None
@@ -200,19 +200,19 @@ def said_after(text: str, mark: str) -> StatedAnswer | None:
 
 
 def denied(text: str) -> bool:
-    """Whether a text denies a value, or only speaks about the answer ("clear", "what we need")."""
+    """Return whether a text denies a value, or only speaks about the answer ("clear", "what we need")."""
     return bool(_NO_ANSWER.match(text) or DENIAL.search(text))
 
 
 def unstated(text: str, start: int) -> bool:
-    """Whether the clause in front makes a statement a condition, a guess or a denial."""
+    """Return whether the clause in front makes a statement a condition, a guess or a denial."""
     before = text[max(0, start - 120) : start]
     clause = re.split(r"[.!?;:,\n\u3002\uff0c\uff1f]", before)[-1]
     return _UNSTATED.search(clause) is not None
 
 
 def retracted(text: str, stop: int, value: str) -> bool:
-    """Whether the next sentence takes a statement back and says another value."""
+    """Return whether the next sentence takes a statement back and says another value."""
     match = _RETRACTED.match(text, stop)
     if match is None:
         return False
@@ -220,5 +220,5 @@ def retracted(text: str, stop: int, value: str) -> bool:
 
 
 def is_hard(value: str) -> bool:
-    """Whether a value is more than words: it holds a digit or a formula, or is a letter of a choice, yes or no."""
+    """Return whether a value is more than words: it holds a digit or a formula, or is a letter of a choice, yes or no."""
     return _HARD.search(value) is not None

@@ -1,4 +1,4 @@
-"""What a step does: the six kinds of PI by a documented rule lexicon.
+"""Kinds of steps: the six kinds of PI by a documented rule lexicon.
 
 Kinds: Test-time Prompt Intervention (PI, Yang et al. 2025, arXiv 2508.02511). PI's own labels come from a
 language model with a prompt; it publishes no lexicon. The cues below are ours, put together from

@@ -1,4 +1,4 @@
-r"""Where sentences may end, in the scripts that Unicode knows stops for.
+r"""Ends of sentences, in the scripts that Unicode knows stops for.
 
 Stops are the characters of Unicode's `Sentence_Terminal` property (UAX #44; through the package `regex`). `.`, `!` and `?` need white
 space behind them, or a letter of a script without spaces on both sides (`?`: behind it). The others end a sentence as they stand: danda, the
@@ -113,7 +113,7 @@ _OPERATORS = frozenset("+-\u2212*/=<>\u00d7\u00b7,")
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Where sentences may end, in order, formulas and code not yet considered."""
+    """Return where sentences may end, in order, formulas and code not yet considered."""
     return _Stops(text).ends()
 
 
@@ -139,7 +139,7 @@ class _Stops:
         return found
 
     def _end(self, match: regex.Match[str], last: int) -> int:
-        """Where the sentence ends at a match; -1: it does not."""
+        """Return where the sentence ends at a match; -1: it does not."""
         if match["wide"] is not None:
             return self._behind_wide(match)
         if match["line"] is not None:
@@ -169,13 +169,13 @@ class _Stops:
         return -1 if quoted_on or _GOES_ON.match(self.text, end) else end
 
     def _within_word(self, at: int) -> bool:
-        """Whether a number or a Latin word goes on here."""
+        """Return whether a number or a Latin word goes on here."""
         following = unicodedata.normalize("NFKC", self.text[at : at + 1])
         capital = self.text[at - 2 : at - 1].isdigit() and following.isupper()  # ７．The
         return following.isdigit() or (following.isascii() and following.isalpha() and not capital)
 
     def _closes(self, mark: str, at: int) -> bool:
-        """Whether straight quotes or stars close here: white space follows, or they were opened in this line."""
+        """Return whether straight quotes or stars close here: white space follows, or they were opened in this line."""
         if not self.text[at + len(mark) : at + len(mark) + 1].strip():
             return True
         line = self._newlines[bisect_left(self._newlines, at) - 1]
@@ -194,7 +194,7 @@ class _Stops:
         return found
 
     def _lists(self, stop: int) -> bool:
-        """Whether the line up to here is the mark of a list and nothing else."""
+        """Return whether the line up to here is the mark of a list and nothing else."""
         floor = max(0, stop - 25)
         newline = self.text.rfind("\n", floor, stop)
         if newline < 0 and floor > 0:
@@ -202,7 +202,7 @@ class _Stops:
         return LIST_MARK.fullmatch(self.text, max(newline + 1, floor), stop) is not None
 
     def _parts_words(self, match: regex.Match[str], last: int) -> bool:
-        """Whether a space between two words of a script without stops parts two steps."""
+        """Return whether a space between two words of a script without stops parts two steps."""
         if match.start() - last < _LEAST_CLAUSE:
             return False
         if _SPACED.match(self.text, match.start() - 1) is None:
@@ -210,7 +210,7 @@ class _Stops:
         return _CONJUNCTION.match(self.text, match.end()) is None
 
     def _stops(self, match: regex.Match[str]) -> bool:
-        """Whether a mark of punctuation before white space ends a sentence."""
+        """Return whether a mark of punctuation before white space ends a sentence."""
         stop, start = match["stop"], match.start("stop")
         following = self.text[match.end() : match.end() + 1]
         if "\n" in match["gap"]:
@@ -230,12 +230,12 @@ class _Stops:
         return not self._lists(start + 1)
 
     def _is_factorial(self, stop: int, following: str) -> bool:
-        """Whether `!` stands behind a number, a bracket or a lone letter, and the formula or the sentence goes on: `n! = 2`."""
+        """Return whether `!` stands behind a number, a bracket or a lone letter, and the formula or the sentence goes on: `n! = 2`."""
         behind_value = _VALUE.search(self.text, max(0, stop - 2), stop) is not None
         return behind_value and (following.islower() or following in _OPERATORS)
 
     def _leads_into_formula(self, stop: int, following: int) -> bool:
-        """Whether an unfinished line is completed by a display formula, or goes on in small letters after one."""
+        """Return whether an unfinished line is completed by a display formula, or goes on in small letters after one."""
         before = self.text[max(0, stop - 52) : stop].rstrip()
         if before.endswith((".", "!", "?")):
             return False
@@ -245,7 +245,7 @@ class _Stops:
 
 
 def _abbreviates(before: str, match: regex.Match[str], after: str) -> bool:
-    """Whether the last word in front of a full stop and a space is an abbreviation there.
+    """Return whether the last word in front of a full stop and a space is an abbreviation there.
 
     Args:
         before: The text up to the stop.
@@ -268,13 +268,13 @@ def _abbreviates(before: str, match: regex.Match[str], after: str) -> bool:
 
 
 def _opens(after: str) -> bool:
-    """Whether a word follows with which sentences open."""
+    """Return whether a word follows with which sentences open."""
     word = _NEXT_WORD.match(after)
     return word is not None and word.group()[0].isupper() and word.group().lower() in _OPENING
 
 
 def _is_ordinal(ahead: str, after: str) -> bool:
-    """Whether a number with a dot is a German ordinal: `im 3. Schritt`, `am 3. Mai`."""
+    """Return whether a number with a dot is a German ordinal: `im 3. Schritt`, `am 3. Mai`."""
     before, word = _WORD_BEFORE.search(ahead), _NEXT_WORD.match(after)
     if before is None or word is None or _opens(after):
         return False
@@ -284,7 +284,7 @@ def _is_ordinal(ahead: str, after: str) -> bool:
 
 
 def _is_initial(ahead: str, letter: str, after: str) -> bool:
-    """Whether a lone letter with a dot belongs to a name or to another such letter (`J. K. Rowling`, `z. B. 7`)."""
+    """Return whether a lone letter with a dot belongs to a name or to another such letter (`J. K. Rowling`, `z. B. 7`)."""
     if _NEXT_INITIAL.match(after):
         return True
     before, following = _WORD_BEFORE.search(ahead), _NEXT_WORD.match(after)

@@ -81,7 +81,7 @@ _PREAMBLE = 200
 
 
 class Thought(StrEnum):
-    """What the marks say about a completion."""
+    """Verdict of the marks on a completion."""
 
     CLOSED = "closed"
     UNCLOSED = "unclosed"
@@ -90,7 +90,7 @@ class Thought(StrEnum):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the thought of a completion lies.
+    """Span of the thought in a completion.
 
     Attributes:
         thought: Closed, unclosed or absent.
@@ -200,7 +200,7 @@ def _openers(match: re.Match[str]) -> Iterator[str]:
 
 
 def _start(text: str) -> int:
-    """Where a completion begins behind white space and the header of its turn."""
+    """Return where a completion begins behind white space and the header of its turn."""
     match = _LEAD.match(text)
     return match.end() if match else 0
 

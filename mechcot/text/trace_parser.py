@@ -110,7 +110,7 @@ def read(
 
 @dataclass(frozen=True)
 class _Rules:
-    """How answers are read, see `find_answer`."""
+    """Rules for reading answers, see `find_answer`."""
 
     family: str
     after: str | None
@@ -140,7 +140,7 @@ def _divide(
 
 
 def before_statement(pieces: Sequence[str], at: int) -> tuple[int, int]:
-    """How many pieces stand before the one that opens the answer, and where that one begins.
+    """Return how many pieces stand before the one that opens the answer, and where that one begins.
 
     Args:
         pieces: A text in pieces.
@@ -226,7 +226,7 @@ def _apart(
 
 
 def _from_offsets(text: str, offsets: Sequence[Sequence[int]]) -> list[int]:
-    """Where each token begins, from its half-open character span: its first ink, or its start."""
+    """Return where each token begins, from its half-open character span: its first ink, or its start."""
     begins = []
     for start, stop in offsets:
         piece = text[start:stop]
@@ -248,7 +248,7 @@ def _from_decoding(
     context: Sequence[int],
     ids: Sequence[int],
 ) -> list[int]:
-    """Where each generated token begins in the completion, by decoding step by step.
+    """Return where each generated token begins in the completion, by decoding step by step.
 
     White space at the start of a token may be missing in the text or added to it (tokenizers differ), and
     special tokens may be missing whole; anything else that does not match is an error.
@@ -273,7 +273,7 @@ def _from_decoding(
 def _by_prefixes(
     text: str, decode: Callable[[list[int]], str], context: Sequence[int], ids: Sequence[int]
 ) -> list[int]:
-    """Where tokens begin in a text that holds bytes which are no character: as far as what stands before them decodes to it."""
+    """Return where tokens begin in a text that holds bytes which are no character: as far as what stands before them decodes to it."""
     head = len(decode([*context]))
     begins = []
     for here in range(len(ids)):

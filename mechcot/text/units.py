@@ -89,7 +89,7 @@ _LONGEST = 80
 
 @dataclass(frozen=True)
 class UnitWord:
-    """What stands behind a number.
+    """The unit behind a number.
 
     Attributes:
         factor: What it multiplies the number by.
@@ -142,7 +142,7 @@ def _measure_or_noun(plain: str, *, marked: bool, glued: bool) -> UnitWord | Non
 
 
 def _is_sure(plain: str) -> bool:
-    """Whether a unit of measure holds a word that cannot be a product of variables."""
+    """Return whether a unit of measure holds a word that cannot be a product of variables."""
     speed = re.match(r"m\s?/\s?s\b", plain) is not None
     return speed or any(len(word) > 3 or word in _SYMBOLS for word in _WORD.findall(plain))
 
@@ -178,7 +178,7 @@ def _scale(plain: str) -> tuple[Fraction | None, str]:
 
 
 def _is_alphabetic_script(character: str) -> bool:
-    """Whether words of the character's script are written with spaces."""
+    """Return whether words of the character's script are written with spaces."""
     return not ("\u3040" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af")
 
 
@@ -206,7 +206,7 @@ def _scale_word(pattern: str) -> tuple[str, int]:
 
 
 def _is_scale(word: str, *, abbreviated: bool) -> bool:
-    """Whether a word is one of scale wherever it stands: no other language's noun (`bill`), no symbol of a unit (`м`)."""
+    """Return whether a word is one of scale wherever it stands: no other language's noun (`bill`), no symbol of a unit (`м`)."""
     if not word or word in _NOUNS or word in _SYMBOLS or word in _MONEY:
         return False
     if word.isascii():
@@ -224,7 +224,7 @@ def _is_noun_phrase(plain: str) -> bool:
 
 
 def _may_name(word: str) -> bool:
-    """Whether a word may stand in the name of a thing that is counted."""
+    """Return whether a word may stand in the name of a thing that is counted."""
     if word in _OTHER or word in _GREEK or word in _SCALES or _ILLIONS.fullmatch(word):
         return False
     if _FRACTIONAL.fullmatch(word):

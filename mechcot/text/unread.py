@@ -40,6 +40,6 @@ ADVICE = (
 
 
 def example(trace: Trace) -> str:
-    """How one chain ends, escaped and short."""
+    """Return how one chain ends, escaped and short."""
     text = trace.completion.rstrip()[-_SHOWN:]
     return f"The text of {trace.id} ends {text!r}"

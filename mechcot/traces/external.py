@@ -130,7 +130,7 @@ class Loaded:
     left_out: list[str]
 
     def told(self) -> str:
-        """How many records were left out and why the first was; empty where none was."""
+        """Return how many records were left out and why the first was; empty where none was."""
         if not self.left_out:
             return ""
         n = len(self.left_out)
@@ -238,7 +238,7 @@ def read_given(
 
 
 def _holds(value: Any, marks: ThoughtTags) -> bool:
-    """Whether a text somewhere in a record has one of two marks."""
+    """Return whether a text somewhere in a record has one of two marks."""
     if isinstance(value, str):
         return marks.open in value or marks.close in value
     inner = (
@@ -463,7 +463,7 @@ def _attempts(
 
 
 def _said(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> str:
-    """What stands behind a thought: a field that says so, or an `answer` that is not the reference."""
+    """Return what stands behind a thought: a field that says so, or an `answer` that is not the reference."""
     value = given.get("answer_text")
     if value is None:
         value = next((flat[key] for key in WRITTEN if _says(flat.get(key))), None)

@@ -212,7 +212,7 @@ def save_figure(figure: go.Figure, path: Path, *, width: int = 900) -> None:
 
 
 def _payload(text: str) -> bytes:
-    """What a data address in the body of a dumped page holds."""
+    """Return what a data address in the body of a dumped page holds."""
     from html import unescape
     from urllib.parse import unquote
 

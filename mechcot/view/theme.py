@@ -54,7 +54,7 @@ DARK = Paper(
 
 @dataclass(frozen=True)
 class Look:
-    """How one model is drawn everywhere."""
+    """Colour and marks of one model in all figures."""
 
     colour: str
     symbol: str
@@ -133,7 +133,7 @@ def template(paper: Paper) -> go.layout.Template:
 
 
 def papers() -> Mapping[str, Any]:
-    """What a page needs to change a drawn figure from one paper to the other, as JSON-able data."""
+    """Return what a page needs to change a drawn figure from one paper to the other, as JSON-able data."""
     return {
         name: {
             "template": template(paper).to_plotly_json(),

@@ -44,7 +44,7 @@ _SAME = ["trace", "tokens", "step", "kind", "phase", "token_start", "token_stop"
 
 @dataclass(frozen=True)
 class CaptureSpec:
-    """What to keep of every trace.
+    """Sites, positions and precision of the states that are kept of every trace.
 
     Attributes:
         sites: Where in the network.
@@ -86,7 +86,7 @@ class CaptureSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "CaptureSpec":
-        """What `to_json` described."""
+        """Return what `to_json` described."""
         return cls(
             sites=tuple(Site.parse(name) for name in data["sites"]),
             pool=data["pool"],
@@ -121,7 +121,7 @@ def units(trace: Trace, wanted: CaptureSpec) -> tuple[CacheUnit, ...]:
 
 @runtime_checkable
 class Store(Protocol):
-    """Where the numbers lie."""
+    """Arrays in memory or on disk."""
 
     def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
         """Rows `[start, stop)` of one site in one shard.

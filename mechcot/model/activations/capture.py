@@ -82,7 +82,7 @@ def _watch(
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a cache will take.
+    """Size of a cache before it is made.
 
     Attributes:
         traces: Traces.

@@ -35,7 +35,7 @@ END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoft
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen.
+    """Settings of the choice of the next token.
 
     Attributes:
         max_tokens: Most tokens to write.
@@ -58,7 +58,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written for one prompt.
+    """The text written for one prompt.
 
     Attributes:
         ids: New token ids, without the stop token.

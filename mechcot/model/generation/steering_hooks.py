@@ -38,7 +38,7 @@ def lexicon(_problem: Problem) -> None:
 
 @dataclass(frozen=True)
 class PositionSelector:
-    """Which positions, by what they write.
+    """Selection of positions by what they write.
 
     Attributes:
         phases: Phases; the chain lasts until the thought is closed, that is until the answer.
@@ -67,7 +67,7 @@ class PositionSelector:
 
     @property
     def needs_steps(self) -> bool:
-        """Whether the text must be cut into steps while it is written."""
+        """Return whether the text must be cut into steps while it is written."""
         return self.from_step > 0 or self.kinds is not None or self.step_starts
 
 
@@ -165,7 +165,7 @@ class WrittenRow:
     states: dict[Site, list[Tensor]] = field(default_factory=dict)
 
     def covers(self, where: PositionSelector, position: int) -> bool:
-        """Whether a position of the next forward is meant."""
+        """Return whether a position of the next forward is meant."""
         writes = position - self.prompt_length + 1
         if writes < 0:
             return Phase.QUESTION in where.phases
@@ -180,7 +180,7 @@ class WrittenRow:
 
 @dataclass(frozen=True)
 class TextRules:
-    """What must be known about a text while it is written.
+    """Facts about a text that must be known while it is written.
 
     Attributes:
         closed: New tokens to whether the thought is closed.

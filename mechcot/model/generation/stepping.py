@@ -85,7 +85,7 @@ class DecodingState:
 
     @property
     def real(self) -> Int[Tensor, "batch token"]:
-        """Which of `ids` are no padding."""
+        """Return which of `ids` are no padding."""
         return self.mask[:, -self.ids.shape[1] :]
 
     def logits(self, model: nn.Module) -> Float[Tensor, "batch d_vocab"]:

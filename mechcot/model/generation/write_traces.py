@@ -132,7 +132,7 @@ StepNow = Callable[[Sequence[int]], tuple[int, StepKind | None]]
 def step_now(
     reasoner: "Reasoner", problem: Problem, prompt: Sequence[int], classifier: Classifier | None
 ) -> StepNow:
-    """What tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
+    """Return what tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
 
     A step whose text ends in a full stop is over: then it is the next one, which has no kind yet. Cost: one
     reading of the text.
@@ -203,7 +203,7 @@ def _session(
     asked: Sequence[tuple[Problem, list[int]]],
     hand: GenerationInterventions | None,
 ) -> Callable[[Sequence[int]], Session] | None:
-    """What makes a hand's session for a batch, given by the indexes of its prompts."""
+    """Return what makes a hand's session for a batch, given by the indexes of its prompts."""
     if hand is None:
         return None
     backbone = backbone_of(reasoner.model)

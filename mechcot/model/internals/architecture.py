@@ -33,7 +33,7 @@ _MLP_NORM = ("pre_feedforward_layernorm", "post_attention_layernorm", "ln_2")
 
 @dataclass(frozen=True)
 class Writes:
-    """How a family writes.
+    """Properties of a family that generation depends on.
 
     Attributes:
         cached: One token at a time on the model's own cache; else every token is a run of the whole text.
@@ -115,7 +115,7 @@ class Backbone:
             )
 
     def serves(self, kept: int, *lengths: int) -> bool:
-        """Whether a run of `kept` tokens gives the numbers of runs of these lengths: all on one side of the switch."""
+        """Return whether a run of `kept` tokens gives the numbers of runs of these lengths: all on one side of the switch."""
         return all((length > self.switch) == (kept > self.switch) for length in lengths)
 
     @property
@@ -130,7 +130,7 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        """Where token ids must be."""
+        """Return where token ids must be."""
         return next(self.embedding.parameters()).device
 
     @property
@@ -145,7 +145,7 @@ class Backbone:
 
     @property
     def no_streams(self) -> str:
-        """What is said of a family without streams."""
+        """Return what is said of a family without streams."""
         return (
             f"{type(self.model).__name__} carries no single residual stream between its blocks, so nothing inside it "
             "can be read or edited"
@@ -188,7 +188,7 @@ class Backbone:
     def log_probabilities(
         self, hidden: Float[Tensor, "*batch d_model"], *, scale: float = 1.0
     ) -> Float[Tensor, "*batch d_vocab"]:
-        """What `unembed` gives, with gradients where they are on."""
+        """Return what `unembed` gives, with gradients where they are on."""
         weight = next(self.head.parameters())
         logits = self.head(hidden.to(weight.device, weight.dtype)) * self.logit_factor
         if self.softcap is not None:

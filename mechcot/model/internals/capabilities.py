@@ -1,4 +1,4 @@
-"""What a measure may need of a family, and whether a model of it can give that; tried once, before chains are written."""
+"""Capabilities that measures need of a family, tried once on a model before chains are written."""
 
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -18,7 +18,7 @@ _KNOWN: WeakKeyDictionary[nn.Module, dict[Need, str]] = WeakKeyDictionary()
 
 
 def lacks(reader: "Reasoner", need: Need) -> str:
-    """Why a model cannot give something, "" when it can. One forward over four tokens, once a model.
+    """Return why a model cannot give something, "" when it can. One forward over four tokens, once a model.
 
     Args:
         reader: The model.

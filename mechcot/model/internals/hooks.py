@@ -19,7 +19,7 @@ Hook = Callable[[Float[Tensor, "batch token d_model"]], Float[Tensor, "batch tok
 
 @dataclass(frozen=True, eq=False)
 class HookPoint:
-    """Where a tap sits.
+    """Place in a model where a tap sits.
 
     Attributes:
         module: The module.

@@ -299,7 +299,7 @@ def _takes_masks(backbone: Backbone, ids: Tensor, plain: _Run) -> bool:
 
 
 def _leak(backbone: Backbone, ids: Tensor) -> str:
-    """Why nothing can be hidden: hide a span from all later tokens, change it, and look at them."""
+    """Return why nothing can be hidden: hide a span from all later tokens, change it, and look at them."""
     if not backbone.causal:
         return "its earlier tokens depend on later ones (attention chosen over the whole text)"
     if not backbone.takes_masks:
@@ -395,7 +395,7 @@ def _writes(backbone: Backbone, text: list[int]) -> Writes:
 def _steps_agree(
     backbone: Backbone, prompts: list[list[int]], text: list[int], *, cached: bool
 ) -> bool:
-    """Whether the last prompt goes on as plain runs do: beside the others for one token, then without them."""
+    """Return whether the last prompt goes on as plain runs do: beside the others for one token, then without them."""
     new = text[-3:]
     whole = torch.tensor([[*prompts[-1], *new]], device=backbone.device)
     ones = torch.ones_like(whole)

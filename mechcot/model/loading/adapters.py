@@ -207,7 +207,7 @@ def _logits(model: Any, ids: Int[Tensor, "one token"]) -> Float[Tensor, "token d
 def _moved(
     wrapped: Any, plain: Tensor, ids: Int[Tensor, "one token"], *, folder: str, name: str
 ) -> float:
-    """How far the layers alone move the base's logits, once they do what PEFT's wrapper does.
+    """Return how far the layers alone move the base's logits, once they do what PEFT's wrapper does.
 
     Raises:
         UserError: The adapter acts outside the layers.
@@ -233,7 +233,7 @@ def _distance(left: Tensor, right: Tensor) -> float:
 
 @torch.no_grad()
 def _moves_a_row(wrapped: Any, before: Tensor) -> bool:
-    """Whether any token's own row differs from the base's: few tokens are tried, any may be trained."""
+    """Return whether any token's own row differs from the base's: few tokens are tried, any may be trained."""
     part = wrapped.get_base_model().get_input_embeddings()
     if part.weight.shape != before.shape:
         return True

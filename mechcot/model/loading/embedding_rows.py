@@ -1,4 +1,4 @@
-"""Whether a model has a row for every token that its tokenizer can write.
+"""Check that a model has a row for every token that its tokenizer can write.
 
 More rows than tokens are normal (padding). More tokens than rows are an error where the token is an ordinary one,
 or stands in the prompt, the cue or the marks of a thought; an added token that only a text of the user's could
@@ -17,7 +17,7 @@ _QUESTION = "What is 1 + 1?"
 
 
 def _rows_of(reader: "Reasoner") -> int:
-    """How many token ids the model can read and write."""
+    """Return how many token ids the model can read and write."""
     return min(int(reader.model.get_input_embeddings().weight.shape[0]), reader.n_vocabulary)
 
 

@@ -1,4 +1,4 @@
-"""Which weights these are: a hash of files where there are files, else of the parameters."""
+"""Fingerprints of weights: a hash of files where there are files, else of the parameters."""
 
 import functools
 import hashlib
@@ -59,7 +59,7 @@ _NOT_TEXT = {ORGANISM_FILE, "model.safetensors.index.json"}
 
 
 def weights_folder(spec: ModelSpec) -> Path | None:
-    """Where the files of a base model lie, None when they are not on this machine."""
+    """Return where the files of a base model lie, None when they are not on this machine."""
     if spec.is_local:
         return Path(spec.base)
     from huggingface_hub import try_to_load_from_cache

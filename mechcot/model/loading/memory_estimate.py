@@ -1,4 +1,4 @@
-"""What weights will take in memory, read from the heads of their files: nothing is loaded."""
+"""Memory that weights will take, read from the heads of their files: nothing is loaded."""
 
 import json
 import math
@@ -57,7 +57,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _tensors(files: Iterable[Path]) -> Iterable[tuple[int, int]]:
-    """How many numbers each tensor has, and how many bytes a number takes in the file."""
+    """Return how many numbers each tensor has, and how many bytes a number takes in the file."""
     for path in files:
         try:
             with path.open("rb") as file:

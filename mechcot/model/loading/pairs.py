@@ -59,7 +59,7 @@ def load_pair(
 
 
 def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
-    """Whether the second model is the first one's own weights, with or without an adapter."""
+    """Return whether the second model is the first one's own weights, with or without an adapter."""
     same = (first.base, first.revision) == (second.base, second.revision)
     return same and first.adapter is None
 

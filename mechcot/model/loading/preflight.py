@@ -1,4 +1,4 @@
-"""What must hold before a model is run for hours: its weights, its prompts, its tokenizer, its states.
+"""Checks before a model is run for hours: its weights, its prompts, its tokenizer, its states.
 
     weights     every number is finite
     prompt      the rendered prompt holds the question, whole, as it was asked
@@ -56,7 +56,7 @@ CheckState = Literal["ok", "odd", "wrong"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found.
+    """Result of one check.
 
     Attributes:
         state: `ok`; `odd`, which is said and does no harm; `wrong`, with which nothing can be measured.
@@ -104,7 +104,7 @@ _TRIED: WeakKeyDictionary[nn.Module, list[CheckResult]] = WeakKeyDictionary()
 
 
 def weights(reader: "Reasoner") -> CheckResult:
-    """Whether every weight is a finite number."""
+    """Return whether every weight is a finite number."""
     named = [(n, w) for n, w in reader.model.named_parameters() if not w.is_meta]
     suspect = [(n, w) for n, w in named if not bool(w.sum(dtype=torch.float32).isfinite())]
     spoilt = [name for name, weight in suspect if not bool(weight.isfinite().all())]
@@ -146,7 +146,7 @@ def middle(reader: "Reasoner") -> int:
 
 
 def identity(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
-    """Whether states that are written back where they came from change nothing."""
+    """Return whether states that are written back where they came from change nothing."""
     from mechcot.model.internals.sites import Site
     from mechcot.model.interventions import Intervention, Replace
 
@@ -169,7 +169,7 @@ def identity(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
 
 
 def causality(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
-    """Whether another last token moves its own state and no earlier one; odd in a family that is known to look ahead."""
+    """Return whether another last token moves its own state and no earlier one; odd in a family that is known to look ahead."""
     other = [*ids[:-1], (ids[-1] + 1) % reader.n_vocabulary]
     here, there = reader.prefix(ids).hidden, reader.prefix(other).hidden
     past = float((here[:-1] - there[:-1]).abs().max() / here.abs().max())
@@ -184,7 +184,7 @@ def causality(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
 
 
 def prompts(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
-    """Whether rendered prompts hold their questions: whole, as they were asked, once."""
+    """Return whether rendered prompts hold their questions: whole, as they were asked, once."""
     asked = [problem for problem in problems if problem.question.strip()]
     lost = [(p, said) for p in asked if (said := dropped(p, reader.render(p)))]
     repair = "repair the chat template, or remove it to use the plain one"
@@ -200,7 +200,7 @@ def prompts(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
 
 
 def dropped(problem: Problem, prompt: str) -> str:
-    """What is missing of a question in a prompt; "" when nothing is.
+    """Return what is missing of a question in a prompt; "" when nothing is.
 
     Letters and digits are compared, as they are and as HTML or JSON escape them.
 
@@ -225,7 +225,7 @@ def _ink(text: str) -> str:
 
 
 def _altered(problem: Problem, prompt: str) -> str:
-    """How a prompt holds a question whose words are all there."""
+    """Return how a prompt holds a question whose words are all there."""
     question = problem.question.strip()
     count = prompt.count(question)
     if count > 1 and len(_ink(question)) > 1:
@@ -236,7 +236,7 @@ def _altered(problem: Problem, prompt: str) -> str:
 
 
 def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
-    """Whether the tokenizer gives prompts and the cue back, white space aside."""
+    """Return whether the tokenizer gives prompts and the cue back, white space aside."""
     asked = [problem for problem in problems if problem.question.strip()][:_SPELLED]
     texts = [f"{reader.render(problem)}{reader.cue.text}" for problem in asked]
     backs = [_back(reader, text) for text in texts]
@@ -260,6 +260,6 @@ def _back(reader: "Reasoner", text: str) -> str:
 
 
 def _start(text: str, other: str) -> str:
-    """Where two texts begin to differ, a few characters before on."""
+    """Return where two texts begin to differ, a few characters before on."""
     at = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), len(other))
     return f"{text[at : at + 24]!r} comes back as {other[at : at + 24]!r}"

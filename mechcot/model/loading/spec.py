@@ -1,4 +1,4 @@
-"""What a user types to name a model, and the checks that need no model in memory.
+"""Names of models as a user types them, and the checks that need no model in memory.
 
 Grammar: ``BASE[+ADAPTER_DIR][@revision=REV][@logits=FACTOR]`` where BASE is a local directory, a hub
 name (`org/name` or `name`) or `organism:NAME`. `@logits=1.5` is the same model with its logits
@@ -121,7 +121,7 @@ def check_spec(spec: ModelSpec) -> None:
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Whether a tokenizer was saved in a folder."""
+    """Return whether a tokenizer was saved in a folder."""
     return (folder / "tokenizer_config.json").is_file()
 
 
@@ -227,7 +227,7 @@ def _directory(text: str, what: str) -> Path:
 
 
 def organism_folders() -> tuple[Path, ...]:
-    """Where organisms are looked for, first match wins: a checkout, the installed package, the user's cache.
+    """Return where organisms are looked for, first match wins: a checkout, the installed package, the user's cache.
 
     The cache is `MECHCOT_ORGANISMS` where that is set, else `~/.cache/mechcot/organisms`.
     """

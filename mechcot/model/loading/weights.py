@@ -31,7 +31,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Placement:
-    """Where and how precisely a model runs.
+    """Device and precision of a model.
 
     Attributes:
         device: `auto` takes CUDA when there is one.
@@ -169,7 +169,7 @@ def _tokenizer(spec: ModelSpec, where: str, *, trust_remote_code: bool) -> Any:
 
 
 def own_template(folder: Path) -> bool:
-    """Whether a chat template was saved with a tokenizer."""
+    """Return whether a chat template was saved with a tokenizer."""
     config = (folder / "tokenizer_config.json").read_text(encoding="utf-8")
     return '"chat_template"' in config or any(folder.glob("chat_template*"))
 

@@ -34,7 +34,7 @@ class Limit:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a device or on the host."""
+    """Return whether an error says that memory ran out, on a device or on the host."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(said in str(error).lower() for said in _SAID)
@@ -98,7 +98,7 @@ def _part(tokens: Sequence[int], start: int, *, most: int) -> list[int]:
 
 
 def _tried(run: Callable[[list[int]], Out], part: list[int]) -> list[Out]:
-    """What `run` gives, in a list; an empty list when memory ran out (the error holds no tensor any more)."""
+    """Return what `run` gives, in a list; an empty list when memory ran out (the error holds no tensor any more)."""
     try:
         return [run(part)]
     except (RuntimeError, MemoryError) as error:

@@ -39,15 +39,15 @@ class PrefixCache:
     tensors: KeysValues
 
     def serves(self, *lengths: int) -> bool:
-        """Whether runs of these lengths may stand on these keys and values."""
+        """Return whether runs of these lengths may stand on these keys and values."""
         return self.backbone.forkable and self.backbone.serves(len(self.ids), *lengths)
 
     def gives(self, cut: int) -> bool:
-        """Whether the state of the last of `cut` tokens is that of a run of `cut` tokens."""
+        """Return whether the state of the last of `cut` tokens is that of a run of `cut` tokens."""
         return self.backbone.causal and self.backbone.serves(len(self.ids), cut)
 
     def acts_before(self, stop: int) -> tuple[AnyIntervention, ...]:
-        """What of `under` shaped the tokens before a position."""
+        """Return what of `under` shaped the tokens before a position."""
         parts = (act.before(stop) for act in self.under)
         return tuple(part for part in parts if part is not None)
 

@@ -1,4 +1,4 @@
-"""Which steps of a chain state values that lead to its answer, by their numbers alone.
+"""The steps of a chain that state values leading to its answer, by their numbers alone.
 
 A step *states* its last result (`mechcot.text.arithmetic.mistakes.stated`); the numbers before that are what it *reads*. From the step that
 states the answer (else the last that states anything) each read leads back to the latest earlier step that computed this number, or
@@ -18,7 +18,7 @@ from mechcot.text.arithmetic.number_references import exponent, refers
 
 @dataclass(frozen=True)
 class _Statement:
-    """What a step states, and from which numbers."""
+    """A value that a step states, and the numbers it comes from."""
 
     step: int
     value: Fraction
@@ -52,7 +52,7 @@ def feeding(steps: Sequence[str], answer: str) -> list[int]:
 
 
 def _statement(at: int, text: str) -> _Statement | None:
-    """What one step states."""
+    """Return what one step states."""
     places = stated(text)
     if not places:
         return None
@@ -68,7 +68,7 @@ def _statement(at: int, text: str) -> _Statement | None:
 
 
 def _origin(statements: Sequence[_Statement], value: Fraction) -> _Statement | None:
-    """Where a number comes from: the first step that computed it as the latest one did, else the first that gave it."""
+    """Return where a number comes from: the first step that computed it as the latest one did, else the first that gave it."""
     same = [s for s in statements if s.value == value]
     latest = next((s for s in reversed(same) if s.reads), None)
     if latest is None:

@@ -157,7 +157,7 @@ def _answer_text(subject: ParsedTrace, value: Fraction) -> str | None:
 
 
 def _same_layout(clean: Trace, twin: Trace) -> bool:
-    """Whether two traces have the same number of tokens and the same steps at the same tokens."""
+    """Return whether two traces have the same number of tokens and the same steps at the same tokens."""
     if len(clean) != len(twin) or len(clean.steps) != len(twin.steps):
         return False
     pairs = zip(clean.steps, twin.steps, strict=True)
@@ -212,7 +212,7 @@ def _groups(subject: ParsedTrace, change: _Change, feeder: int | None) -> list[l
 
 
 def _is_copy(program: Program, last: int, index: int) -> bool:
-    """Whether a number repeats the one before it right behind a calculator mark."""
+    """Return whether a number repeats the one before it right behind a calculator mark."""
     between = program.completion[program.tokens[last].stop : program.tokens[index].start]
     same = program.tokens[last].value == program.tokens[index].value
     return same and between in {">>", ">>$", ">> "}
@@ -226,7 +226,7 @@ def _stated(
     group: list[int],
     feeder: int | None,
 ) -> Stated:
-    """What follows from one statement."""
+    """Return what follows from one statement."""
     tokens = Span(spans[group[0]].start, spans[group[-1]].stop)
     step = subject.step_of(group[-1])
     return Stated(

@@ -67,7 +67,7 @@ class Equation:
     sign: int
 
     def holds(self, value: "Callable[[int], Fraction]") -> bool:
-        """Whether it checks out exactly."""
+        """Return whether it checks out exactly."""
         found = evaluate(self.left, value)
         return found is not None and found == self.sign * value(self.result)
 

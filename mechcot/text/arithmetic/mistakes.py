@@ -100,7 +100,7 @@ def stated(step: str) -> list[Token]:
 
 
 def _is_result(step: str, token: Token) -> bool:
-    """Whether a number is stated: behind a sign or a verb that states, or alone behind a colon."""
+    """Return whether a number is stated: behind a sign or a verb that states, or alone behind a colon."""
     before = step[max(0, token.start - _REACH) : token.start]
     after = step[token.stop :]
     if _NOT_STATED.match(after) or _COUNTED.match(after) or _goes_on(after):
@@ -112,7 +112,7 @@ def _is_result(step: str, token: Token) -> bool:
 
 
 def _goes_on(after: str) -> bool:
-    """Whether an operator and another operand follow, so that the number is no result (a fraction is)."""
+    """Return whether an operator and another operand follow, so that the number is no result (a fraction is)."""
     operator = re.match(
         r"\s*(?:[-+*\u2212\u00d7\u00b7\u00f7^]|\\(?:times|cdot|div)|\s/)\s*[\d(\\$]", after
     )

@@ -62,7 +62,7 @@ _REACH = 120
 
 
 def refers(text: str, start: int, stop: int) -> bool:
-    """Whether the number at these characters is a label or a name instead of a value.
+    """Return whether the number at these characters is a label or a name instead of a value.
 
     Args:
         text: A step, a chain or a question.
@@ -73,7 +73,7 @@ def refers(text: str, start: int, stop: int) -> bool:
 
 
 def label(text: str, start: int, stop: int) -> bool:
-    """Whether a number gives the order of steps, list items, equations: `2.`, `Step 2`, `from (3)`."""
+    """Return whether a number gives the order of steps, list items, equations: `2.`, `Step 2`, `from (3)`."""
     line = text.rfind("\n", 0, start) + 1
     before, after = text[max(line, start - _REACH) : start], text[stop : stop + _REACH]
     return (
@@ -86,7 +86,7 @@ def label(text: str, start: int, stop: int) -> bool:
 
 
 def name(text: str, start: int, stop: int) -> bool:
-    """Whether a number is part of a name: `x_1`, `a2`, `2x`, `3rd`, `page 12`, `8:30`, `2021-05-03`, `1.2.3`."""
+    """Return whether a number is part of a name: `x_1`, `a2`, `2x`, `3rd`, `page 12`, `8:30`, `2021-05-03`, `1.2.3`."""
     line = text.rfind("\n", 0, start) + 1
     before, after = text[max(line, start - _REACH) : start], text[stop : stop + _REACH]
     return (
@@ -100,7 +100,7 @@ def name(text: str, start: int, stop: int) -> bool:
 
 
 def exponent(text: str, start: int) -> bool:
-    """Whether a number stands behind a sign of power: `m^2`, `10^{-3}`, `x**2`."""
+    """Return whether a number stands behind a sign of power: `m^2`, `10^{-3}`, `x**2`."""
     return re.search(r"(?:\^\s*[({]?|\d\*\*|[^\W\d]\*\*)\s*[-\u2212]?\Z", text[:start]) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where every number of a chain comes from, and what it becomes when one fact changes.
+"""Origin of every number of a chain, and its value when one fact changes.
 
 A *fact* is a number of the question. A *result* stands right of an equation of the chain. Every other
 number of the chain is *read*, and may come from a fact of the same value, an earlier result of the same
@@ -116,7 +116,7 @@ class Program:
         return self.question if index < self.split else self.completion
 
     def glued(self, index: int) -> bool:
-        """Whether a number is part of a name, an ordinal, a date or a clock time: `3rd`, `x2`, `8:30`."""
+        """Return whether a number is part of a name, an ordinal, a date or a clock time: `3rd`, `x2`, `8:30`."""
         token, text = self.tokens[index], self.text_of(index)
         after = text[token.stop : token.stop + 1]
         if after.isalpha() and after not in "xX":
@@ -124,7 +124,7 @@ class Program:
         return name(text, token.start, token.stop)
 
     def label(self, index: int) -> bool:
-        """Whether a number only gives the order of the text: `1.` at the start of a line, `Step 2`, `Schritt 2`."""
+        """Return whether a number only gives the order of the text: `1.` at the start of a line, `Step 2`, `Schritt 2`."""
         if index in self.operands or index in self.results:
             return False
         token = self.tokens[index]

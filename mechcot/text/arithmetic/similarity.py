@@ -1,4 +1,4 @@
-"""Whether two sentences say the same, by their words alone: the plain default for any text.
+"""Test that two sentences say the same, by their words alone: the plain default for any text.
 
     same = equal sets of numbers, and shared words / all words >= 0.5
 

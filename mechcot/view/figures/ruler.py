@@ -172,7 +172,7 @@ def _with_rank(name: str, rank: float | None) -> str:
 
 
 def agreement(found: Mapping[str, Mapping[str, float | None]], *, models: int) -> go.Figure:
-    """Which measures order the models alike: one cell a pair, Spearman over the models' means.
+    """Return which measures order the models alike: one cell a pair, Spearman over the models' means.
 
     Args:
         found: Title to title to correlation; None where there is none.

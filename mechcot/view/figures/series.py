@@ -14,7 +14,7 @@ LOOK = Look(PALETTE[0], "circle", "solid")
 
 
 def one_run(names: Sequence[str]) -> bool:
-    """Whether the later checkpoints are of one training run, as far as their names tell: only numbers differ."""
+    """Return whether the later checkpoints are of one training run, as far as their names tell: only numbers differ."""
     later = {re.sub(r"\d+", "#", name) for name in names[1:]}
     return len(later) == 1
 

@@ -1,4 +1,4 @@
-"""What the trace explorer shows, finished: the page only draws it."""
+"""Contents of the trace explorer, finished: the page only draws it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

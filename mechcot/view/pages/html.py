@@ -1,4 +1,4 @@
-"""What every page of ours stands in: escaped templates, scripts allowed by their hash, JSON that closes no tag.
+"""Frame of every page: escaped templates, scripts allowed by their hash, JSON that closes no tag.
 
 A page makes no request. Its Content-Security-Policy allows exactly the scripts that are set in it, by
 their hash, and no connection at all. Text of models and users reaches it through jinja2's escaping or

@@ -129,7 +129,7 @@ def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
 
 
 def summary(rows: Any, *, models: Any) -> list[str]:
-    """Which kinds are listened to more than others, where there are others, and the changes whose interval excludes zero."""
+    """Return which kinds are listened to more than others, where there are others, and the changes whose interval excludes zero."""
     said = []
     for model in models:
         mine = [row for row in rows if row["model"] == model and row["stratum"] == "all"]

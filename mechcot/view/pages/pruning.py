@@ -80,7 +80,7 @@ def page(result: Mapping[str, Any]) -> str:
 
 
 def summary(result: Mapping[str, Any]) -> list[str]:
-    """What was found, in sentences."""
+    """Return what was found, in sentences."""
     said = []
     for executor in ("repack", "mask"):
         at = {
@@ -113,7 +113,7 @@ def _nothing_to_lose(result: Mapping[str, Any]) -> list[str]:
 
 
 def _unread(result: Mapping[str, Any]) -> list[str]:
-    """How many answers behind the whole chain could not be read."""
+    """Return how many answers behind the whole chain could not be read."""
     whole = next(row for row in result["frontier"] if row["share"] == 1.0)
     if not whole["unread"]:
         return []
@@ -123,7 +123,7 @@ def _unread(result: Mapping[str, Any]) -> list[str]:
 
 
 def _never_right(result: Mapping[str, Any]) -> list[str]:
-    """Where early exit had nowhere to stop."""
+    """Return where early exit had nowhere to stop."""
     never, n = result["never_right"], result["n"]
     if not never:
         return []

@@ -1,4 +1,4 @@
-"""What one report page shows, as plain values: the study fills it in, the page only sets it.
+"""Contents of one report page, as plain values: the study fills it in, the page only sets it.
 
 Nothing here is computed by the view: every mean, interval, band, difference and verdict arrives
 finished. Whatever was not measured stays at its empty default and the page says so in a sentence.
@@ -204,7 +204,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class CostRow:
-    """What one part of the run cost; NaN where it was not counted."""
+    """Cost of one part of the run; NaN where it was not counted."""
 
     what: str
     model: str

@@ -39,7 +39,7 @@ class Sentence:
 
     @property
     def shown(self) -> str:
-        """What stands in front of the sentence."""
+        """Return what stands in front of the sentence."""
         return shown(self.verdict, self.status)
 
 
@@ -145,7 +145,7 @@ class Stratum:
 
 @dataclass(frozen=True)
 class KindRow:
-    """How much the steps of one kind carry.
+    """Weight of the steps of one kind.
 
     Attributes:
         kind: Step kind.
@@ -224,7 +224,7 @@ class NullRow:
 
 @dataclass(frozen=True)
 class NotJudgedRow:
-    """How many items a measure could not be taken on, and why."""
+    """Count and reasons of the items that a measure could not be taken on."""
 
     measure: str
     model: str

@@ -125,7 +125,7 @@ def _score(score: Mapping[str, Any]) -> Cell:
 
 
 def checks(result: Mapping[str, Any]) -> Table:
-    """What must be silent or exact, and what a measurement costs."""
+    """Return what must be silent or exact, and what a measurement costs."""
     return table(
         (
             "measure",

@@ -42,7 +42,7 @@ def card_facts(card: MeasureCard) -> tuple[tuple[str, str], ...]:
 
 
 def _models(entries: Sequence[ModelEntry]) -> Table:
-    """What was loaded."""
+    """Return what was loaded."""
     return table(
         ("model", "given as", "parameters", "number format", "device", "weights"),
         [
@@ -60,7 +60,7 @@ def _models(entries: Sequence[ModelEntry]) -> Table:
 
 
 def costs(rows: Sequence[CostRow]) -> Table:
-    """What each part of the run cost; columns that nobody counted are left out."""
+    """Return what each part of the run cost; columns that nobody counted are left out."""
     counted = {
         "forwards": [amount(row.forwards, "") for row in rows],
         "tokens": [amount(row.tokens, "") for row in rows],

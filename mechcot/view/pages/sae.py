@@ -111,7 +111,7 @@ def _one_kind(score: Mapping[str, Any]) -> str:
 
 
 def _listed(score: Mapping[str, Any]) -> str:
-    """Which features are shown, and in what order."""
+    """Return which features are shown, and in what order."""
     by, fire, shown = _ranked_by(score), len(score["features"]), min(_DRAWN, len(score["top"]))
     if not shown:
         return "No feature fires on any token of these chains."
@@ -301,7 +301,7 @@ def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
 
 
 def _became(outcomes: Mapping[str, bool | None]) -> tuple[str, Any]:
-    """Whether a candidate survives; where it is untested, that is said and no failure."""
+    """Return whether a candidate survives; where it is untested, that is said and no failure."""
     return SAID[standing(outcomes)], "ok"
 
 

@@ -97,7 +97,7 @@ def _plates(result: Mapping[str, Any], look: dict[str, Look]) -> list[NumberedFi
 
 
 def _readouts(result: Mapping[str, Any]) -> list[str]:
-    """What is drawn: the readout, length, right answers, those that cannot be read where there are some, and likelihood."""
+    """Return what is drawn: the readout, length, right answers, those that cannot be read where there are some, and likelihood."""
     lost = ["unread"] if unread(result["arms"]) else []
     names = (result["experiment"]["readout"], "tokens", "correct", *lost, "nats_per_token")
     return list(dict.fromkeys(names))
@@ -133,7 +133,7 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure |
 
 
 def _held(result: Mapping[str, Any]) -> NumberedFigure | None:
-    """What the vector (or penalty) does beyond each control of its dose, at the largest dose or alpha."""
+    """Return what the vector (or penalty) does beyond each control of its dose, at the largest dose or alpha."""
     experiment = result["experiment"]
     strength = "alpha" if experiment["penalty"] else "nats"
     every = [c for c in result["contrasts"] if c["what"] in ("vector", "penalty")]

@@ -1,4 +1,4 @@
-"""What a steering page shows first: the largest dose, one table a model; the rest stands folded below."""
+"""Head of a steering page: the largest dose, one table a model; the rest stands folded below."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -65,12 +65,12 @@ def dose(arm: Arm) -> float:
 
 
 def unread(arms: Sequence[Arm]) -> bool:
-    """Whether some arm has answers that cannot be read, which are neither right nor wrong; runs of earlier versions did not count them."""
+    """Return whether some arm has answers that cannot be read, which are neither right nor wrong; runs of earlier versions did not count them."""
     return any(value(arm, "unread") > 0 for arm in arms)
 
 
 def missed(arm: Arm) -> bool:
-    """Whether an arm did not reach the dose that it was asked for."""
+    """Return whether an arm did not reach the dose that it was asked for."""
     return not same_dose((arm["nats"], dose(arm)))
 
 
@@ -87,7 +87,7 @@ def nats(value: float) -> str:
 
 
 def compared(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
-    """Whether the arms of a contrast got the same dose, as measured."""
+    """Return whether the arms of a contrast got the same dose, as measured."""
     return same_dose(doses(contrast, result))
 
 
@@ -110,7 +110,7 @@ def doses(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> list[float]
 
 
 def strength(arm: Arm) -> str:
-    """How much of it: measured nats, alpha, or which share of the steps."""
+    """Return how much of it: measured nats, alpha, or which share of the steps."""
     told = nats(dose(arm)) if arm["nats"] else f"{arm['alpha']:g}"
     if arm["role"].endswith("bare"):
         share = f"1 in {arm['draw']}"
@@ -119,7 +119,7 @@ def strength(arm: Arm) -> str:
 
 
 def asked(arm: Arm) -> str:
-    """What was asked for beside what was measured; nothing where nothing was measured."""
+    """Return what was asked for beside what was measured; nothing where nothing was measured."""
     return f"{arm['nats']:g} asked" if arm.get("dose") else ""
 
 
@@ -242,7 +242,7 @@ def end(contrast: Mapping[str, Any], name: str, which: str) -> float:
 
 
 def against(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """What a contrast compares, in words."""
+    """Return what a contrast compares, in words."""
     experiment, what = result["experiment"], contrast["what"]
     several = len(experiment["models"]) > 1
     model, source = short(contrast["model"]), short(contrast["source"])
@@ -295,7 +295,7 @@ def _doses_cell(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> Cell:
 
 
 def vectors(result: Mapping[str, Any]) -> Table:
-    """How much was added and how stable it is."""
+    """Return how much was added and how stable it is."""
     dosed = [a for a in result["arms"] if a["dose"]]
     return table(
         (

@@ -1,4 +1,4 @@
-"""What a steering experiment found, in words: the strongest dose of each vector or penalty, and what it is told apart from."""
+"""Result of a steering experiment in words: the strongest dose of each vector or penalty, and what it is told apart from."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def _dose(one: Mapping[str, Any]) -> float:
 
 
 def _change(arm: Arm, result: Mapping[str, Any]) -> str:
-    """What the arm does to the readout and to accuracy."""
+    """Return what the arm does to the readout and to accuracy."""
     readout = result["experiment"]["readout"]
     given = at_dose(arm) if arm["nats"] else f"alpha {arm['alpha']:g}"
     clean = next(a for a in result["arms"] if a["role"] == "clean" and a["model"] == arm["model"])
@@ -84,7 +84,7 @@ def _moved(told: Mapping[str, float | None]) -> str:
 
 
 def _held(arm: Arm, result: Mapping[str, Any]) -> str:
-    """Which controls the change goes beyond and which it is not told apart from, in the readout and in right answers.
+    """Return which controls the change goes beyond and which it is not told apart from, in the readout and in right answers.
 
     Controls whose measured dose is another one are named and not compared.
     """
@@ -120,7 +120,7 @@ def _held(arm: Arm, result: Mapping[str, Any]) -> str:
 def _unequal(
     arm: Arm, left: Sequence[Mapping[str, Any]], result: Mapping[str, Any], *, some: bool
 ) -> list[str]:
-    """Which controls did not get the vector's dose, by what was measured, and what to run instead; `some`: others did."""
+    """Return which controls did not get the vector's dose, by what was measured, and what to run instead; `some`: others did."""
     if not left:
         return []
     told = {_plainly(c["against"]): doses(c, result)[-1] for c in left}
@@ -134,7 +134,7 @@ def _unequal(
 
 
 def _instead(highest: float, real: float) -> str:
-    """What to run where no control has the vector's dose."""
+    """Return what to run where no control has the vector's dose."""
     other = "another vector.site, and a fresh --out"
     if highest > real:
         return f"run again with a larger dose in apply.nats, or with {other}"
