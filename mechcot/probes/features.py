@@ -16,18 +16,18 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
-from mechcot.probes.step_rows import NAMES, Rows, Steps, read_steps
+from mechcot.probes.held_out import NewRows, Rows, folds_of, held_out
+from mechcot.probes.step_rows import NAMES, Steps, read_steps
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.token_states import features_of
 from mechcot.stats.bootstrap import stream
 
-FOLDS, FEW, RAREST = 4, 8, 8
+FEW, RAREST = 8, 8
 STRENGTHS = (1.0, 10.0, 100.0)
 _RESAMPLES = 2000
 
@@ -59,7 +59,7 @@ class Held:
         return right, rows
 
 
-def held_out(
+def probe(
     x: Rows, steps: Steps, target: str, *, few: int = 0, shuffled: bool = False, seed: int = 0
 ) -> Held | None:
     """Guess every labelled row from the other folds; None without inputs, or where fewer than two classes are frequent enough.
@@ -81,15 +81,16 @@ def held_out(
     if len(often) < 2 or not x.shape[1]:
         return None
     kept = np.flatnonzero(np.isin(labels, often))
-    x, y, groups = x[kept], labels[kept], steps.problem[kept]
-    right = np.zeros(len(kept), dtype=bool)
     rng = stream(seed, f"probe {target}")
-    for train, test in GroupKFold(n_splits=FOLDS).split(x, y, groups=groups):
-        told = rng.permutation(y[train]) if shuffled else y[train]
-        columns = most_different(x[train], told, few) if few else np.arange(x.shape[1])
-        own, other = x[train][:, columns], x[test][:, columns]
-        right[test] = _guess(own, told, groups[train], other) == y[test]
-    return Held(right, y, steps.trace[kept], steps.share[kept])
+
+    def guess(own: Rows, y: np.ndarray, items: np.ndarray, new: NewRows) -> np.ndarray:
+        shown = rng.permutation(y) if shuffled else y
+        columns = most_different(own, shown, few) if few else np.arange(own.shape[1])
+        return _guess(own[:, columns], shown, items, new[:, columns])
+
+    y = labels[kept]
+    guesses = held_out(x[kept], y, steps.problem[kept], guess=guess)
+    return Held(guesses == y, y, steps.trace[kept], steps.share[kept])
 
 
 def most_different(x: Rows, y: np.ndarray, count: int) -> Int[np.ndarray, " column"]:
@@ -109,14 +110,12 @@ def most_different(x: Rows, y: np.ndarray, count: int) -> Int[np.ndarray, " colu
     return np.argsort(-size, kind="stable")[:count]
 
 
-def _guess(
-    x: Rows, y: np.ndarray, groups: np.ndarray, new: Float[np.ndarray, "new input"]
-) -> np.ndarray:
+def _guess(x: Rows, y: np.ndarray, items: np.ndarray, new: NewRows) -> np.ndarray:
     """Labels of new rows; a third of the problems chooses the strength, then all are fitted."""
     centre = x.mean(axis=0)
     scale = float(np.sqrt(x.var(axis=0).sum())) or 1.0
     x, new = (x - centre) / scale, (new - centre) / scale
-    inner, outer = next(GroupKFold(n_splits=3).split(x, y, groups=groups))
+    inner, outer = next(folds_of(items, folds=3))
 
     def score(strength: float) -> float:
         right = np.asarray(_fitted(x[inner], y[inner], strength).predict(x[outer])) == y[outer]
@@ -219,20 +218,20 @@ def _target(
     state = steps.states[dictionary.site]
     features = features_of(dictionary, torch.from_numpy(state))
     features = features[:, (features > 0).sum(axis=0) >= RAREST]
-    whole = held_out(state, steps, name, seed=seed)
+    whole = probe(state, steps, name, seed=seed)
     if whole is None:
         return None
     probes = {
         "state": whole,
-        "features": held_out(features, steps, name, seed=seed),
-        f"{FEW} features": held_out(features, steps, name, few=FEW, seed=seed),
-        "words": held_out(steps.words, steps, name, seed=seed),
-        "state, shuffled": held_out(state, steps, name, shuffled=True, seed=seed),
-        "features, shuffled": held_out(features, steps, name, shuffled=True, seed=seed),
+        "features": probe(features, steps, name, seed=seed),
+        f"{FEW} features": probe(features, steps, name, few=FEW, seed=seed),
+        "words": probe(steps.words, steps, name, seed=seed),
+        "state, shuffled": probe(state, steps, name, shuffled=True, seed=seed),
+        "features, shuffled": probe(features, steps, name, shuffled=True, seed=seed),
     }
     told = {key: each for key, each in probes.items() if each is not None}
     classes, rows = np.unique(whole.label, return_counts=True)
-    by_layer = [held_out(steps.states[site], steps, name, seed=seed) for site in layers]
+    by_layer = [probe(steps.states[site], steps, name, seed=seed) for site in layers]
     return {
         "classes": dict(zip(classes.tolist(), rows.tolist(), strict=True)),
         "chance": 1 / len(classes),

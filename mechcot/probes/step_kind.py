@@ -13,20 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
+from mechcot.probes.held_out import FOLDS, held_out, regression
 from mechcot.stats.label_agreement import LabelScores, score_labels
 from mechcot.text.trace_parser import read
 
-_FOLDS = 4
 _KINDS = tuple(kind.value for kind in StepKind)
 
 
@@ -84,7 +81,7 @@ def train_probe(
     labels: Sequence[Sequence[StepKind]],
     *,
     layer: int,
-    folds: int = _FOLDS,
+    folds: int = FOLDS,
     seed: int = 0,
 ) -> KindProbe:
     """Train and score a probe. Cost: one forward per trace, two fits per fold and one more.
@@ -126,14 +123,14 @@ def train_probe(
     told, shuffled = (
         score_labels(
             which.tolist(),
-            _left_out(x, which, items, folds=folds),
+            held_out(x, which, np.array(items), folds=folds).tolist(),
             groups=items,
             labels=_KINDS,
             seed=seed,
         )
         for which in (y, wrong)
     )
-    return KindProbe(reader, layer, _regression().fit(x, y), told, shuffled)
+    return KindProbe(reader, layer, regression().fit(x, y), told, shuffled)
 
 
 def step_states(reader: Reasoner, trace: Trace, *, layer: int) -> Float[np.ndarray, "step d_model"]:
@@ -152,18 +149,3 @@ def step_states(reader: Reasoner, trace: Trace, *, layer: int) -> Float[np.ndarr
     rows = [states[step.tokens.start : step.tokens.stop] for step in trace.chain_steps]
     empty = np.full(states.shape[1], np.nan)
     return np.stack([row.mean(0) if len(row) else empty for row in rows])
-
-
-def _left_out(x: np.ndarray, y: np.ndarray, items: Sequence[str], *, folds: int) -> list[str]:
-    """The label that each step gets from a probe that did not see its item."""
-    found = np.empty(len(y), dtype=object)
-    for train, test in GroupKFold(n_splits=folds).split(x, y, groups=np.array(items)):
-        if len(set(y[train])) < 2:
-            found[test] = y[train][0]
-        else:
-            found[test] = _regression().fit(x[train], y[train]).predict(x[test])
-    return [str(label) for label in found]
-
-
-def _regression() -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))

@@ -22,11 +22,11 @@ from mechcot.model.generation.ask_answer import ask
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.ground_truth import graph
+from mechcot.probes.held_out import Rows
 from mechcot.sae.chains import facts
 from mechcot.text.answers import same_answer
 
 NAMES = ("kind", "used", "again", "known")
-Rows = Float[np.ndarray, "row input"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from mechcot.probes.features import (
     Held,
     balanced,
     gap,
-    held_out,
     most_different,
     parts,
+    probe,
     probe_lines,
     probed,
 )
@@ -45,9 +45,9 @@ def planted(steps: Steps, *, size: float) -> np.ndarray:
 
 def test_a_planted_direction_is_found_and_its_absence_is_chance():
     steps = rows()
-    with_it = balanced(held_out(planted(steps, size=6.0), steps, "known"))
-    without = balanced(held_out(planted(steps, size=0.0), steps, "known"))
-    shuffled = balanced(held_out(planted(steps, size=6.0), steps, "known", shuffled=True))
+    with_it = balanced(probe(planted(steps, size=6.0), steps, "known"))
+    without = balanced(probe(planted(steps, size=0.0), steps, "known"))
+    shuffled = balanced(probe(planted(steps, size=6.0), steps, "known", shuffled=True))
     assert with_it["low"] > 0.95
     assert without["low"] < 0.5 < without["high"]
     assert shuffled["low"] < 0.5 < shuffled["high"]
@@ -57,9 +57,9 @@ def test_few_inputs_are_chosen_on_the_training_part_alone():
     steps = rows()
     x = planted(steps, size=6.0)
     assert most_different(x, steps.labels["known"], 1).tolist() == [3]
-    assert balanced(held_out(x, steps, "known", few=1))["low"] > 0.95
+    assert balanced(probe(x, steps, "known", few=1))["low"] > 0.95
     many = np.random.default_rng(2).normal(size=(len(x), 3000))
-    assert balanced(held_out(many, steps, "known", few=8))["mean"] < 0.62
+    assert balanced(probe(many, steps, "known", few=8))["mean"] < 0.62
 
 
 def test_rows_of_a_problem_never_stand_on_both_sides():
@@ -68,7 +68,7 @@ def test_rows_of_a_problem_never_stand_on_both_sides():
         steps, labels={"known": np.where(steps.trace % 2 == 0, "yes", "no")}
     )  # a label that only the trace tells
     identity = np.eye(24)[steps.trace]
-    assert balanced(held_out(identity, alike, "known"))["mean"] <= 0.5
+    assert balanced(probe(identity, alike, "known"))["mean"] <= 0.5
 
 
 def test_balanced_accuracy_is_the_mean_over_classes():

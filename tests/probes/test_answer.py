@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mechcot.core.errors import NotMeasurable
-from mechcot.measures.answer_probe import _states, answer_probe, held_out, permuted
 from mechcot.organisms import problems
+from mechcot.probes.answer import _states, accuracy, answer_probe, permuted
 from tests.measures.conftest import chain_of
 from tests.measures.slow import inputs_of_blocks
 
@@ -15,10 +15,10 @@ def test_a_planted_direction_is_read_on_held_out_items_only():
     y = np.array(["a", "b"])[rng.integers(2, size=80)]
     items = np.array([f"item {i}" for i in range(80)])
     x = rng.normal(size=(80, 24))
-    assert abs(held_out(x, y, items, folds=4) - 0.5) < 0.2
+    assert abs(accuracy(x, y, items, folds=4) - 0.5) < 0.2
     x[:, 3] += 4.0 * (y == "a")
-    assert held_out(x, y, items, folds=4) > 0.9
-    assert abs(held_out(x, permuted(y, items, rng=rng), items, folds=4) - 0.5) < 0.2
+    assert accuracy(x, y, items, folds=4) > 0.9
+    assert abs(accuracy(x, permuted(y, items, rng=rng), items, folds=4) - 0.5) < 0.2
 
 
 def test_traces_of_one_item_stand_in_one_fold():
@@ -27,9 +27,9 @@ def test_traces_of_one_item_stand_in_one_fold():
     items = np.repeat([f"item {i}" for i in range(24)], 4)
     y = np.repeat(np.array(["a", "b"])[rng.integers(2, size=24)], 4)
     x = np.repeat(rng.normal(size=(24, 64)), 4, axis=0) + 0.01 * rng.normal(size=(96, 64))
-    assert held_out(x, y, items, folds=4) < 0.75
+    assert accuracy(x, y, items, folds=4) < 0.75
     alone = np.array([f"trace {i}" for i in range(96)])
-    assert held_out(x, y, alone, folds=4) > 0.9
+    assert accuracy(x, y, alone, folds=4) > 0.9
 
 
 def test_permuted_labels_keep_items_whole():

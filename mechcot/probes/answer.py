@@ -18,10 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
@@ -30,6 +26,7 @@ from mechcot.model.activations.capture import capture
 from mechcot.model.generation.ask_answer import ask
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
+from mechcot.probes.held_out import FOLDS, Guess, NewRows, Rows, by_regression, held_out
 
 CARD = MeasureCard(
     name="answer_probe",
@@ -47,7 +44,6 @@ CARD = MeasureCard(
     smallest_effect=0.1,
 )
 _POINTS = 5
-_FOLDS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +84,7 @@ def answer_probe(
     *,
     seed: int = 0,
     points: int = _POINTS,
-    folds: int = _FOLDS,
+    folds: int = FOLDS,
     answer_tokens: int = 16,
 ) -> ProbeReading:
     """Fit and test probes over many traces.
@@ -120,37 +116,37 @@ def answer_probe(
     for layer, cut in np.ndindex(*states.shape[1:3]):
         x = states[:, layer, cut]
         for which, y in enumerate((answers, wrong)):
-            grids[which, layer, cut] = held_out(x, y, items, folds=folds)
+            grids[which, layer, cut] = accuracy(x, y, items, folds=folds)
     return ProbeReading(
         reader=reader.name,
         accuracy=grids[0],
         shuffled=grids[1],
-        frequent=_most_frequent(answers, items, folds=folds),
+        frequent=accuracy(states[:, 0, 0], answers, items, folds=folds, guess=most_frequent),
         shares=shares,
         items=len(set(items)),
         dropped=len(traces) - len(pairs),
     )
 
 
-def held_out(
-    x: Float[np.ndarray, "trace d_model"], y: np.ndarray, items: np.ndarray, *, folds: int
+def accuracy(
+    x: Rows, y: np.ndarray, items: np.ndarray, *, folds: int, guess: Guess = by_regression
 ) -> float:
-    """Held-out accuracy of a logistic regression; all traces of an item stand in one fold.
+    """Share of the answers that are guessed right from the other folds; all traces of an item stand in one fold.
 
     Args:
         x: One state per trace.
         y: One answer per trace.
         items: One item per trace.
         folds: How many folds.
+        guess: What is fitted.
     """
-    right = []
-    for train, test in GroupKFold(n_splits=folds).split(x, y, groups=items):
-        if len(set(y[train])) < 2:
-            right += (y[test] == y[train][0]).tolist()
-            continue
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-        right += (probe.fit(x[train], y[train]).predict(x[test]) == y[test]).tolist()
-    return float(np.mean(right))
+    return float(np.mean(held_out(x, y, items, folds=folds, guess=guess) == y))
+
+
+def most_frequent(_x: Rows, y: np.ndarray, _items: np.ndarray, new: NewRows) -> np.ndarray:
+    """Guess the most frequent of the answers for every new row."""
+    values, counts = np.unique(y, return_counts=True)
+    return np.full(len(new), values[counts.argmax()])
 
 
 def permuted(answers: np.ndarray, items: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
@@ -200,11 +196,3 @@ def _states(
         states = capture(reader, (*trace.ids[:cut], *reader.cue_after(trace.ids[:cut])), sites)
         columns.append([states[site][-1].float().cpu().numpy() for site in sites])
     return np.stack(columns, axis=1)
-
-
-def _most_frequent(answers: np.ndarray, items: np.ndarray, *, folds: int) -> float:
-    right = []
-    for train, test in GroupKFold(n_splits=folds).split(answers, groups=items):
-        values, counts = np.unique(answers[train], return_counts=True)
-        right += (answers[test] == values[counts.argmax()]).tolist()
-    return float(np.mean(right))
