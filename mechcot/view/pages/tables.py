@@ -159,7 +159,7 @@ def accuracy(rows: Sequence[AccuracyRow]) -> Table:
     return table(("model", *conditions), lines)
 
 
-def _gates(rows: Sequence[GateRow]) -> Table:
+def gates(rows: Sequence[GateRow]) -> Table:
     """Gates, failed ones first."""
     return table(
         ("gate", "about", "measured", "bound", "holds", "in words"),
@@ -177,7 +177,7 @@ def _gates(rows: Sequence[GateRow]) -> Table:
     )
 
 
-def _kinds(rows: Sequence[KindRow]) -> Table:
+def kinds(rows: Sequence[KindRow]) -> Table:
     """Importance per step kind."""
     unit = rows[0].unit if rows else ""
     return table(
@@ -195,7 +195,7 @@ def _kinds(rows: Sequence[KindRow]) -> Table:
     )
 
 
-def _nulls(rows: Sequence[NullRow]) -> Table:
+def nulls(rows: Sequence[NullRow]) -> Table:
     """Nulls: an edit that must do nothing, and the size of doing something meaningless.
 
     Rows that differ in the model only (identity edits, exactly 0 everywhere) stand in one line.
