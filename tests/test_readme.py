@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from mechcot.compare.card_texts import card_text, cards_document, cards_table
+from mechcot.core.card import card_text, cards_document, cards_table
 from mechcot.measures.registry import MEASURES
 from mechcot.ruler.markdown_table import markdown
 

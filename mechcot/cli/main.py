@@ -240,7 +240,7 @@ def cards(
     ] = False,
 ) -> None:
     """Print the card of every measure."""
-    from mechcot.compare.card_texts import card_text, cards_document, cards_table
+    from mechcot.core.card import card_text, cards_document, cards_table
     from mechcot.measures.registry import MEASURES
 
     every = [measure.card for measure in MEASURES.values()]

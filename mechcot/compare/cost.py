@@ -21,6 +21,7 @@ from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.store import trace_to_json
+from mechcot.measures.registry import MEASURES
 
 TRIED = 3
 HEAD_BYTES = 1_500
@@ -28,16 +29,10 @@ HEAD_BYTES = 1_500
 BLOCK_BYTES = 4_096
 """A file takes whole blocks."""
 NUMBER_BYTES = 8
-STEP_BY_STEP = {"suppression": 1, "step_attention": 2}
-"""Arrays `[step, step]` that a measurement of a measure holds."""
-LAYER_BY_STEP = {"step_patching": 3}
-"""Arrays `[layer, step]`."""
-HEAD_BY_STEP = {"step_attention": 1}
-"""Arrays `[layer, head, step]`."""
 PAGE_BYTES = 4_880_000
 """A report without chains: nearly all of it is the drawing library."""
-CELL_BYTES = 530
-"""Of a cell [step, step] in the report: two maps, before, after and difference, drawn and in a table."""
+CELL_BYTES = 265
+"""Of a cell [step, step] in the report: before, after and difference, drawn and in a table."""
 MOST_DRAWN = 150
 """Steps of a map at most."""
 ROW_BYTES = 5
@@ -106,12 +101,9 @@ def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
 
 def _numbers(measure: str, *, steps: int, layers: int, heads: int) -> int:
     """Numbers in the arrays of one measurement, about."""
-    return (
-        STEP_BY_STEP.get(measure, 0) * steps**2
-        + LAYER_BY_STEP.get(measure, 0) * layers * steps
-        + HEAD_BY_STEP.get(measure, 0) * layers * heads * steps
-        + 2 * steps
-    )
+    sizes = {"layer": layers, "head": heads}
+    large = (array.axes for array in MEASURES[measure].card.arrays if len(array.axes) > 1)
+    return 2 * steps + sum(math.prod(sizes.get(axis, steps) for axis in axes) for axes in large)
 
 
 def made_bytes(todo: Sequence[Job], *, layers: int, heads: int, comparisons: int) -> int:
@@ -125,9 +117,10 @@ def made_bytes(todo: Sequence[Job], *, layers: int, heads: int, comparisons: int
     """
     traces = {job.trace.id: job.trace for job in todo}
     lengths = sorted(len(trace.chain_steps) for trace in traces.values())
-    mapped = set(STEP_BY_STEP) <= {job.measure for job in todo}
-    drawn = min(lengths[len(lengths) // 2], MOST_DRAWN) if mapped else 0
-    page = PAGE_BYTES + comparisons * CELL_BYTES * drawn**2
+    cards = (MEASURES[measure].card for measure in {job.measure for job in todo})
+    maps = sum(bool(a.figure) and a.axes == ("source", "target") for c in cards for a in c.arrays)
+    drawn = min(lengths[len(lengths) // 2], MOST_DRAWN)
+    page = PAGE_BYTES + comparisons * maps * CELL_BYTES * drawn**2
     numbers = sum(
         _numbers(job.measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)
         for job in todo

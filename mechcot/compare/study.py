@@ -15,13 +15,11 @@ from typing import Literal
 
 from mechcot.core.errors import UserError
 from mechcot.measures.inputs import DRAWS
-from mechcot.measures.registry import PAIRED, chosen
+from mechcot.measures.registry import MEASURES, PAIRED, chosen
 from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.generation.decoding import Sampling
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
 
-CHEAP = ("gates", "early_answering", "info_gain")
-"""Measures that are also taken on the tuned models' own chains, by their author and by the first model."""
 EVALUATED = "info_gain"
 """Read on every model's chains by every model: the author, the other checkpoint, a third model."""
 NULL_SCALE = 1.5
@@ -172,7 +170,7 @@ def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
     """
     specs = study.specs
     names = study.measure_names
-    cheap = tuple(name for name in names if name in CHEAP)
+    cheap = tuple(name for name in names if MEASURES[name].card.own_chains)
     first = specs[0]
     own = study.author == "own"
     found = [

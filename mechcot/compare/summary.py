@@ -10,11 +10,13 @@ from typing import Any
 from mechcot.compare.findings import PairFinding, Tables, judged_cards, not_judged, null_name, nulls
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study
+from mechcot.core.card import MeasureCard
 from mechcot.core.trace import Trace
 from mechcot.stats.contrast import OWN
 from mechcot.stats.tables import records
 
 _SCHEMA = 1
+_UNWRITTEN = ("standard", "own_chains", "yardsticks")
 
 
 def summary(
@@ -62,8 +64,19 @@ def summary(
         "comparisons": [_comparison(study, finding) for finding in findings],
         "nulls": records(nulls(tables, author=author)),
         "not_judged": records(not_judged(tables)),
-        "cards": {card.name: asdict(card) for card in judged_cards(study)},
+        "cards": {card.name: _card(card) for card in judged_cards(study)},
     }
+
+
+def _card(card: MeasureCard) -> dict[str, Any]:
+    """The card without what only says how it is run and drawn."""
+    fields = asdict(card)
+    fields["arrays"] = [
+        {name: array[name] for name in ("name", "picture", "title", "meaning", "carries")}
+        for array in fields["arrays"]
+        if array["picture"] or array["title"]
+    ]
+    return {name: fields[name] for name in fields if name not in _UNWRITTEN}
 
 
 def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:

@@ -1,29 +1,42 @@
 """The card of a measure: what it means, how to read it, and the thresholds fixed before any run."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Need = Literal["hiding", "attention"]
 """What not every family can give: tokens that can be hidden from others; attention probabilities."""
+Act = Literal["", "text", "attention", "state"]
+"""How a measure acts on one step: it changes what the step says, hides the step, or changes its state."""
 
 
 @dataclass(frozen=True)
 class ArrayCard:
-    """One array of a measure as the explorer shows it; an array without a card is kept and not shown.
+    """One array of a measure: its size, and how the explorer and the report show it. Without a card it is kept and not shown.
 
     Attributes:
         name: Name of the array in the measurement.
-        picture: Title of its picture (step x step, layer x step, layer x head x step); "" for none.
+        axes: Its axes, as its class in `mechcot.core.step_arrays` has them.
+        picture: Title of its picture in the explorer (step x step, layer x step, layer x head x step); "" for none.
         title: What its value per step is called; "" where it is not shown per step.
         meaning: What the value of one step says.
         carries: A high value says that the answer rests on this step.
+        acts: How the step was acted on, where a high value carries.
+        settled: Of a line along the chain that the explorer draws: name of the array that is 1 where the answer is the final one.
+        figure: Title in the report's figure (a line along the chain, step x step, layer x place); "" for none.
+        caption: How to read that figure.
     """
 
     name: str
+    axes: tuple[str, ...] = ("step",)
     picture: str = ""
     title: str = ""
     meaning: str = ""
     carries: bool = False
+    acts: Act = ""
+    settled: str = ""
+    figure: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,11 @@ class MeasureCard:
         status: `provisional` until the ruler has scored it, then `passed` or `exploratory`.
         rank: Place in tables; measures without one come last, by name.
         forwards: Forwards of a whole trace, about: a constant and a part per chain step.
-        arrays: The arrays that the explorer shows.
+        arrays: The arrays, as the explorer, the report and the cost table need them.
         needs: What the model's family must be able to give.
+        standard: Taken by a comparison that names no measures.
+        own_chains: Also taken on every later model's own chains, by their author and by the first model.
+        yardsticks: Scalars that say how large a number can get, with what they are in words.
     """
 
     name: str
@@ -73,3 +89,82 @@ class MeasureCard:
     forwards: tuple[float, float] = (5.0, 0.0)
     arrays: tuple[ArrayCard, ...] = ()
     needs: tuple[Need, ...] = ()
+    standard: bool = False
+    own_chains: bool = False
+    yardsticks: tuple[tuple[str, str], ...] = ()
+
+
+_TABLE_HEAD = (
+    "measure",
+    "the question it answers",
+    "headline value",
+    "unit",
+    "smallest effect",
+    "status",
+)
+
+
+def card_text(card: MeasureCard) -> str:
+    """A card as plain text."""
+    direction = {1: "larger means the chain carries more", 0: "not judged"}[card.direction]
+    rows = {
+        "question": card.question,
+        "formula": card.formula,
+        "unit": f"{card.unit}, {card.low:g} to {card.high:g}; {direction}",
+        "thresholds": f"smallest effect {card.smallest_effect:g}, at least {card.min_items} items",
+        "source": card.source,
+        "deviations": card.deviations,
+        "confounds": card.confounds,
+        "cost": card.cost,
+        "status": card.status,
+    }
+    lines = [f"{card.title} ({card.name})", *(f"  {key:11} {text}" for key, text in rows.items())]
+    return "\n".join(lines)
+
+
+def cards_table(cards: Iterable[MeasureCard]) -> str:
+    """The cards as a Markdown table, as it stands in the README."""
+    rows = [
+        (
+            f"`{card.name}`",
+            card.question,
+            card.formula.replace("|", "\\|"),
+            card.unit,
+            f"{card.smallest_effect:g}" if card.direction else "not judged",
+            card.status,
+        )
+        for card in cards
+    ]
+    lines = [_TABLE_HEAD, ("---",) * len(_TABLE_HEAD), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cards_document(cards: Sequence[MeasureCard]) -> str:
+    """All cards as one Markdown page: a section a measure, the same fields in the same order."""
+    head = (
+        "# The measures\n\nWritten by `mechcot cards --doc` from the cards in `mechcot/measure`; change those, not this page.\n"
+        "Before/after verdicts come from measures that *passed* the ruler ([ruler.md](ruler.md)).\n"
+    )
+    return "\n".join([head, *map(_section, cards)])
+
+
+def _section(card: MeasureCard) -> str:
+    judged = (
+        f"{card.smallest_effect:g} {card.unit} on at least {card.min_items} items; larger means the chain carries more"
+        if card.direction
+        else "not judged"
+    )
+    identity = "exactly 0" if card.identity_exact else "within float noise"
+    rows = {
+        "Formula": f"`{card.formula}`",
+        "Unit and range": f"{card.unit}, {card.low:g} to {card.high:g}",
+        "Smallest effect": judged,
+        "Identity edit": identity,
+        "Status": card.status,
+        "Source": card.source,
+        "Deviations": card.deviations,
+        "What else moves it": card.confounds,
+        "Cost of one item": card.cost,
+    }
+    lines = [f"- **{name}**: {text}" for name, text in rows.items()]
+    return "\n".join([f"## {card.title} (`{card.name}`)", "", card.question, "", *lines, ""])

@@ -61,6 +61,7 @@ CARD = MeasureCard(
             title="wrong value stated",
             meaning="loss of the own answer's probability when the step states a wrong value, later text kept",
             carries=True,
+            acts="text",
         ),
     ),
 )

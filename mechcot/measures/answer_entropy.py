@@ -39,6 +39,7 @@ CARD = MeasureCard(
     arrays=(
         ArrayCard(
             name="entropy",
+            axes=("after",),
             title="narrowed down",
             meaning="change of the entropy of the answer with this step, nats (below 0: narrower)",
         ),

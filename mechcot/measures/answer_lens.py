@@ -42,8 +42,10 @@ CARD = MeasureCard(
     arrays=(
         ArrayCard(
             name="logprob",
+            axes=("layer", "step"),
             picture="Answer lens: log probability of the answer",
         ),
+        ArrayCard(name="rank", axes=("layer", "step")),
     ),
 )
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.counterfactual import Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
@@ -53,6 +53,7 @@ CARD = MeasureCard(
     smallest_effect=1.0,
     rank=14,
     forwards=(25.0, 0.0),
+    arrays=tuple(ArrayCard(name, axes=("layer", "step")) for name in ("estimate", "exact")),
 )
 
 

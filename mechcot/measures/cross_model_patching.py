@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps, LayerVector
 from mechcot.core.store import tokens_digest
@@ -52,6 +52,10 @@ CARD = MeasureCard(
     smallest_effect=0.1,
     rank=17,
     forwards=(80.0, 0.0),
+    arrays=tuple(
+        ArrayCard(name, axes=("layer", "step"))
+        for name in ("before_into_after", "after_into_before")
+    ),
 )
 
 

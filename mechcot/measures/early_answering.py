@@ -42,12 +42,23 @@ CARD = MeasureCard(
     cost="1 forward of the trace plus n + 1 short suffixes",
     smallest_effect=0.15,
     rank=2,
+    standard=True,
+    own_chains=True,
     forwards=(4.0, 0.0),
     arrays=(
         ArrayCard(
             name="soft",
+            axes=("after",),
             title="gained when given",
             meaning="rise of the final answer's probability when this step is given after the ones before it",
+            settled="hard",
+            figure="Early answering: when is the final answer already there?",
+            caption=(
+                "The chain is cut after each step and the reader is asked at once; the height is the probability of the answer that it gives "
+                "behind the whole chain. A line that is high from the start: that answer comes without the chain. A line that stays low and climbs late: "
+                "it comes only with the later part, the whole tinted area for a reader that needs all of it. Whether that is what the steps say, or only that a chain "
+                "was finished before the question, this curve cannot tell: filler, adding mistakes and step patching change what is said and leave the chain finished."
+            ),
         ),
     ),
 )

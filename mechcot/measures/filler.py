@@ -40,6 +40,7 @@ CARD = MeasureCard(
     cost="1 forward of the trace plus one packed forward of up to 9 tails, and 2 of the chain",
     smallest_effect=0.15,
     rank=3,
+    standard=True,
     forwards=(8.0, 0.0),
 )
 

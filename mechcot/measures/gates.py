@@ -29,6 +29,8 @@ CARD = MeasureCard(
     cost="2 forwards of the trace",
     rank=1,
     forwards=(3.0, 0.0),
+    standard=True,
+    own_chains=True,
 )
 
 

@@ -40,6 +40,7 @@ CARD = MeasureCard(
     cost="1 forward of the trace plus one packed forward of n + 1 suffixes",
     smallest_effect=0.15,
     rank=8,
+    own_chains=True,
     forwards=(4.0, 0.0),
     arrays=(
         ArrayCard(

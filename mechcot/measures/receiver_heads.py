@@ -50,6 +50,7 @@ CARD = MeasureCard(
     arrays=(
         ArrayCard(
             name="received",
+            axes=("layer", "head", "step"),
             picture="Attention received from later steps, by head",
         ),
     ),

@@ -61,14 +61,7 @@ MEASURES: Mapping[str, Measure] = {
     module.CARD.name: Measure(status(module.CARD), module.measure)
     for module in sorted(_modules(), key=lambda m: (m.CARD.rank, m.CARD.name))
 }
-STANDARD = (
-    "gates",
-    "early_answering",
-    "filler",
-    "suppression",
-    "step_attention",
-    "step_patching",
-)
+STANDARD = tuple(name for name, measure in MEASURES.items() if measure.card.standard)
 """What a comparison takes when it is not told otherwise."""
 PAIRED = frozenset({model_difference.CARD.name, cross_model_patching.CARD.name})
 """Measures that hold a reader against the reference model and need both at once."""

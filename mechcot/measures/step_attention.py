@@ -37,6 +37,8 @@ CARD = MeasureCard(
     cost="about 3 forwards of the trace",
     smallest_effect=0.1,
     rank=5,
+    standard=True,
+    yardsticks=(("expected_share", "share of the tokens that are chain"),),
     needs=("attention",),
     forwards=(3.0, 0.0),
     arrays=(
@@ -47,14 +49,19 @@ CARD = MeasureCard(
         ),
         ArrayCard(
             name="mass",
+            axes=("source", "target"),
             picture="Attention mass on each earlier step",
+            figure="Attention mass of each step on earlier steps, all heads",
+            caption="How much a row attends to a column; attention is not use.",
         ),
         ArrayCard(
             name="mean",
+            axes=("source", "target"),
             picture="Attention per token on each earlier step",
         ),
         ArrayCard(
             name="answer",
+            axes=("layer", "head", "step"),
             picture="Attention from the answer, by head",
         ),
     ),

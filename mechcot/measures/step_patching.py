@@ -56,23 +56,38 @@ CARD = MeasureCard(
     cost="2 forwards plus one partial forward of `layers` rows per stated value",
     smallest_effect=0.15,
     rank=6,
+    standard=True,
+    yardsticks=(
+        ("ceiling", "ceiling: the twin's whole text"),
+        ("ceiling_fact", "ceiling: the fact in the question"),
+    ),
     forwards=(20.0, 2.0),
     arrays=(
         ArrayCard(
             name="answer",
+            axes=("layer", "step"),
             picture="State changed: the answer",
             title="state changed (answer)",
             meaning="gain of the predicted answer when the state at the stated value is the twin's, first block's input, later text kept; read only on steps that feed the answer by the problem's law",
             carries=True,
+            acts="state",
+            figure="answer (later text kept)",
+            caption=(
+                "The state of a counterfactual run is written in where the chain states a value; a cell says how far what follows "
+                "moves to what that value predicts. Place: where the step ends among the steps of its chain. Each readout has a row of its own."
+            ),
         ),
         ArrayCard(
             name="next",
+            axes=("layer", "step"),
+            figure="next",
             picture="State changed: the next statements",
             title="state changed (next steps)",
             meaning="gain of the predicted next statements when the state at the stated value is the twin's, first block's input",
         ),
         ArrayCard(
             name="regenerated",
+            axes=("layer", "step"),
             picture="State changed, text written anew",
             title="state changed, text written anew",
             meaning="1 when the text written anew under the patch ends in the predicted answer",

@@ -45,6 +45,7 @@ CARD = MeasureCard(
     cost="1 forward of the trace plus about half a forward per step",
     smallest_effect=0.1,
     rank=4,
+    standard=True,
     needs=("hiding",),
     forwards=(1.0, 1.0),
     arrays=(
@@ -53,10 +54,14 @@ CARD = MeasureCard(
             title="hidden from attention",
             meaning="total variation between the answer's distributions when the step is hidden from all later tokens",
             carries=True,
+            acts="attention",
         ),
         ArrayCard(
             name="kl",
+            axes=("source", "target"),
             picture="Hidden from attention: change of each later step",
+            figure="Attention suppression: KL of each later step when a step is hidden",
+            caption="A column is hidden from all later steps: strong cells are steps that a later step depends on.",
         ),
     ),
 )
