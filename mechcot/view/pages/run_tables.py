@@ -41,7 +41,7 @@ def card_facts(card: MeasureCard) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _models(entries: Sequence[ModelEntry]) -> Table:
+def models(entries: Sequence[ModelEntry]) -> Table:
     """Return what was loaded."""
     return table(
         ("model", "given as", "parameters", "number format", "device", "weights"),
@@ -83,7 +83,7 @@ def costs(rows: Sequence[CostRow]) -> Table:
     )
 
 
-def _not_judged(rows: Sequence[NotJudgedRow]) -> Table:
+def not_judged(rows: Sequence[NotJudgedRow]) -> Table:
     """Items that could not be measured, by reason."""
     return table(
         ("measure", "model", "items", "why"),
@@ -94,6 +94,6 @@ def _not_judged(rows: Sequence[NotJudgedRow]) -> Table:
     )
 
 
-def _facts(pairs: Mapping[str, str]) -> Table:
+def facts(pairs: Mapping[str, str]) -> Table:
     """A mapping as a table of two columns."""
     return table(("what", "value"), [(Cell(name), Cell(text)) for name, text in pairs.items()])
