@@ -221,7 +221,7 @@ def test_written_whole_and_the_same_each_time(data, text, tmp_path):
 
 def test_costs_that_nobody_counted_have_no_column(data):
     rows = tuple(replace(row, forwards=math.nan, disk_bytes=math.nan) for row in data.costs)
-    heads = [head.text for head in run_tables.costs(rows).heads]
+    heads = [head.text for head in run_tables.cost_table(rows).heads]
     assert heads == ["part", "model", "items", "seconds", "tokens", "memory"]
 
 

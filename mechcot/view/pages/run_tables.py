@@ -41,7 +41,7 @@ def card_facts(card: MeasureCard) -> tuple[tuple[str, str], ...]:
     )
 
 
-def models(entries: Sequence[ModelEntry]) -> Table:
+def model_table(entries: Sequence[ModelEntry]) -> Table:
     """Return what was loaded."""
     return table(
         ("model", "given as", "parameters", "number format", "device", "weights"),
@@ -59,7 +59,7 @@ def models(entries: Sequence[ModelEntry]) -> Table:
     )
 
 
-def costs(rows: Sequence[CostRow]) -> Table:
+def cost_table(rows: Sequence[CostRow]) -> Table:
     """Return what each part of the run cost; columns that nobody counted are left out."""
     counted = {
         "forwards": [amount(row.forwards, "") for row in rows],
@@ -83,7 +83,7 @@ def costs(rows: Sequence[CostRow]) -> Table:
     )
 
 
-def not_judged(rows: Sequence[NotJudgedRow]) -> Table:
+def not_judged_table(rows: Sequence[NotJudgedRow]) -> Table:
     """Items that could not be measured, by reason."""
     return table(
         ("measure", "model", "items", "why"),
@@ -94,6 +94,6 @@ def not_judged(rows: Sequence[NotJudgedRow]) -> Table:
     )
 
 
-def facts(pairs: Mapping[str, str]) -> Table:
+def fact_table(pairs: Mapping[str, str]) -> Table:
     """A mapping as a table of two columns."""
     return table(("what", "value"), [(Cell(name), Cell(text)) for name, text in pairs.items()])
