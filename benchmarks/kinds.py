@@ -143,7 +143,7 @@ def probe_scores(n: int = 60, *, seed: int = 6, layer: int = 1) -> tuple[LabelSc
 
     from mechcot.model.reasoner import Reasoner
     from mechcot.organisms.chain_writer import compose
-    from mechcot.organisms.exact import with_exact_kinds
+    from mechcot.organisms.ground_truth import with_exact_kinds
     from mechcot.organisms.problems import problems, read_question
     from mechcot.organisms.unused_steps import as_completion
     from mechcot.probes.step_kind import train_probe

@@ -1,7 +1,7 @@
-"""Knowledge of a problem's task in one value: `task_of(problem)`.
+"""What is known of a problem's task, in one value: `task_of(problem)`.
 
-Everything above the organisms asks the task and never the toy language. What a task cannot give is None, and the measure that
-needs it says so ("not measurable", with the reason). A problem names its task in `meta["task"]`; any other problem gets the
+Everything above the organisms asks the task and never the toy language. What a task cannot give is None, and whoever
+needs it says so before the run (`missing`). A problem names its task in `meta["task"]`; any other problem gets the
 task `text`: arithmetic in the question and the chain is parsed, words are compared, nothing else is known.
 
     mod10   the shipped models' task: everything is exact
@@ -9,36 +9,54 @@ task `text`: arithmetic in the question and the chain is parsed, words are compa
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.core.task import MistakeWriter, Paraphraser, SameMeaning
-from mechcot.core.trace import Trace
-from mechcot.organisms import exact, problems as mod10
-from mechcot.organisms.known_task import OrganismMaker
-from mechcot.organisms.meaning import OrganismMeaning
-from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.core.task import (
+    ContrastPair,
+    DrawProblems,
+    DrawUnhinted,
+    MistakeWriter,
+    Paraphraser,
+    SameMeaning,
+    ShortestChain,
+    StepGraph,
+)
+from mechcot.core.trace import Span, Step, Trace
+from mechcot.organisms import ground_truth as mod10
+from mechcot.organisms.chain_writer import leading_words, shortest_length
+from mechcot.organisms.grammar import END, MARKERS
+from mechcot.organisms.known_task import (
+    OrganismMaker,
+    OrganismMeaning,
+    OrganismParaphraser,
+    kinds_while_written,
+)
+from mechcot.organisms.problems import TASK, problems as draw_mod10
+from mechcot.organisms.style_contrasts import styled, unhinted
 from mechcot.text.answers import find_answer, same_answer
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
+from mechcot.text.lines import json_lines, text_field
 from mechcot.text.problems import load_problems
+from mechcot.text.step_kinds import Classifier
 
 _WORDS = re.compile(r"\w+")
+REASONING_WORDS = (
+    *("wait", "alternatively", "maybe", "perhaps", "however", "hmm", "but", "check", "verify"),
+)
+"""Words that English chains reason with."""
 
 
-@runtime_checkable
-class Draw(Protocol):
-    """Draws problems of a task."""
-
-    def __call__(self, n: int, *, seed: int) -> list[Problem]:
-        """Draw `n` problems; the same seed gives the same list."""
-        ...
+def _instructed(problem: Problem, style: str) -> Problem:
+    """The same question (same id) with an instruction behind it, on a line of its own."""
+    return replace(problem, question=f"{problem.question}\n{style}")
 
 
 @dataclass(frozen=True)
@@ -47,14 +65,22 @@ class Task:
 
     Attributes:
         name: As problems name it.
-        counterfactuals: Makes the twin of a trace: one fact changed, the chain evaluated anew.
+        counterfactuals: Makes the counterfactual of a trace: one fact changed, the chain evaluated anew.
         meaning: Says whether two steps mean the same.
         paraphrases: Says a chain in other words; None where only a language model could.
         mistakes: Makes a step wrong where `counterfactuals` has no exact mistake; None where it always has one.
         draw: Draws problems; None where they come from a file.
+        unhinted: Draws problems whose question does not give the answer away, in a style, of a split, of a depth; None as with `draw`.
+        shifts: Draws from other distributions than the models were trained on, by the name of what differs.
         kinds: The trace with the exact kinds of its steps; None where kinds are guessed from the wording.
-        needed_steps: Indexes of the steps that the answer rests on, later text kept; None where no graph is known.
+        kinds_while_written: What names the steps of a problem's chains while they are written, exactly; None as with `kinds`.
+        step_graph: Which steps read which, and the answer; None where nobody knows.
         first_right_step: Index of the first step that states the right answer, None when none does; None where nobody knows.
+        is_correct_thought: Whether a stretch of a chain (token span) is right so far; None where nobody knows.
+        styled: A question (same id) asked in a style: a style word, or an instruction behind the question.
+        contrast: Two styles that a vector can be read from, what it leads to first; None where the task has none of its own.
+        shortest_chain: How short a right chain can be; None where nobody knows.
+        reasoning_words: Words or phrases that its chains reason with.
     """
 
     name: str
@@ -62,27 +88,48 @@ class Task:
     meaning: SameMeaning
     paraphrases: Paraphraser | None = None
     mistakes: MistakeWriter | None = None
-    draw: Draw | None = None
+    draw: DrawProblems | None = None
+    unhinted: DrawUnhinted | None = None
+    shifts: Mapping[str, DrawProblems] = field(default_factory=dict)
     kinds: Callable[[Trace], Trace] | None = None
-    needed_steps: Callable[[Trace], frozenset[int]] | None = None
+    kinds_while_written: Callable[[Problem], Classifier] | None = None
+    step_graph: Callable[[Trace], StepGraph] | None = None
     first_right_step: Callable[[Trace], int | None] | None = None
+    is_correct_thought: Callable[[Trace, Span], bool] | None = None
+    styled: Callable[[Problem, str], Problem] = _instructed
+    contrast: tuple[str, str] | None = None
+    shortest_chain: ShortestChain | None = None
+    reasoning_words: tuple[str, ...] = REASONING_WORDS
 
 
-_TEXT = Task(
+TEXT = Task(
     name="text",
     counterfactuals=ArithmeticMaker(),
     meaning=TokenOverlap(),
     mistakes=NumberMistake(),
 )
 MOD10 = Task(
-    name=exact.ORGANISM_TASK,
+    name=TASK,
     counterfactuals=OrganismMaker(),
     meaning=OrganismMeaning(),
     paraphrases=OrganismParaphraser(),
-    draw=mod10.problems,
-    kinds=exact.with_exact_kinds,
-    needed_steps=exact.needed_steps,
-    first_right_step=exact.first_right_step,
+    draw=draw_mod10,
+    unhinted=unhinted,
+    shifts={"longer chains": partial(draw_mod10, hops=(7, 10))},
+    kinds=mod10.with_exact_kinds,
+    kinds_while_written=kinds_while_written,
+    step_graph=mod10.step_graph,
+    first_right_step=mod10.first_right_step,
+    is_correct_thought=mod10.is_correct_thought,
+    styled=styled,
+    contrast=("brief", "careful"),
+    shortest_chain=ShortestChain(
+        marked=partial(shortest_length, marked=True),
+        unmarked=partial(shortest_length, marked=False),
+        markers=leading_words(),
+        end=END,
+    ),
+    reasoning_words=tuple(" ".join(words) for words, _ in MARKERS),
 )
 TASKS = {MOD10.name: MOD10}
 """Tasks that problems can name; a further one is a line here."""
@@ -96,13 +143,25 @@ def task_of(problem: Problem) -> Task:
         >>> mc.task_of(mc.Problem("a", "Is ice cold?", "yes")).name
         'text'
     """
-    return TASKS.get(str(problem.meta.get("task")), _TEXT)
+    return TASKS.get(str(problem.meta.get("task")), TEXT)
+
+
+def task_of_all(problems: Iterable[Problem]) -> Task:
+    """The task that all problems share; `text` when they differ."""
+    tasks = {task.name: task for task in map(task_of, problems)}
+    return next(iter(tasks.values())) if len(tasks) == 1 else TEXT
 
 
 def with_kinds(trace: Trace) -> Trace:
     """The trace with its steps' exact kinds where its task knows them; else unchanged."""
     kinds = task_of(trace.problem).kinds
     return trace if kinds is None else kinds(trace)
+
+
+def kinds_of(problem: Problem) -> Classifier | None:
+    """What names the steps of a problem's chains while they are written; None where no exact one is known."""
+    namer = task_of(problem).kinds_while_written
+    return None if namer is None else namer(problem)
 
 
 def first_right_step(trace: Trace) -> int | None:
@@ -114,19 +173,33 @@ def first_right_step(trace: Trace) -> int | None:
     exact_step = task_of(trace.problem).first_right_step
     if exact_step is not None:
         return exact_step(trace)
-    for step in trace.chain_steps:
-        stated = find_answer(step.text, otherwise="last_number")
-        if stated is not None and same_answer(stated.text, trace.problem.answer):
-            return step.index
-        if _ends_with(step.text, trace.problem.answer):
-            return step.index
-    return None
+    answer = trace.problem.answer
+    return next((step.index for step in trace.chain_steps if _states(step, answer)), None)
+
+
+def is_correct_thought(trace: Trace, span: Span) -> bool:
+    """Whether a stretch of a chain is right: exact where the task knows it, elsewhere one of its whole steps states the right answer."""
+    exact = task_of(trace.problem).is_correct_thought
+    if exact is not None:
+        return exact(trace, span)
+    steps = (s for s in trace.chain_steps if span.start <= s.tokens.start < s.tokens.stop)
+    return any(_states(s, trace.problem.answer) for s in steps if s.tokens.stop <= span.stop)
+
+
+def _states(step: Step, answer: str) -> bool:
+    """Whether a step states an answer: as its last number or box, or as the words with which it ends."""
+    stated = find_answer(step.text, otherwise="last_number")
+    return (stated is not None and same_answer(stated.text, answer)) or _ends_with(
+        step.text, answer
+    )
 
 
 def _ends_with(text: str, answer: str) -> bool:
-    """Return whether a step ends with an answer in words; a single letter or a number is none."""
-    said, words = (" ".join(_WORDS.findall(part.casefold())) for part in (text, answer))
-    return len(words) > 1 and not any(map(str.isdigit, words)) and f" {said}".endswith(f" {words}")
+    """Whether a step ends with an answer in words; a single letter or a number is none."""
+    ending, words = (" ".join(_WORDS.findall(part.casefold())) for part in (text, answer))
+    return (
+        len(words) > 1 and not any(map(str.isdigit, words)) and f" {ending}".endswith(f" {words}")
+    )
 
 
 def problems(
@@ -153,25 +226,95 @@ def problems(
         >>> mc.problems("mod10", n=2)[0].answer
         '8'
     """
-    drawn = TASKS.get(str(source))
-    if drawn is None or drawn.draw is None:
+    task = TASKS.get(str(source))
+    if task is None or task.draw is None:
         return load_problems(source, n=n, seed=seed, fields=fields)
     if n is not None and n < 1:
         raise UserError(f"expected at least 1 problem, got n = {n}")
-    return drawn.draw(100 if n is None else n, seed=seed)
+    return task.draw(100 if n is None else n, seed=seed)
 
 
-def missing(items: Sequence[Problem]) -> dict[str, str]:
-    """Return what these problems' tasks cannot give, and what cannot be measured exactly without it; empty when all is known."""
-    without = {
-        "kinds": "kinds of steps are guessed from the wording",
-        "paraphrases": "paraphrase is not measurable",
-        "needed_steps": "pruning and the explorer cannot be held against the steps that are needed",
-        "first_right_step": "early exit is found by reading the answer that each step states",
-    }
+def contrast_pairs(
+    source: str | Path,
+    n: int | None = None,
+    *,
+    seed: int = 1,
+    depth: tuple[int, int] | None = (2, 4),
+) -> list[ContrastPair]:
+    """Pairs of one question in two wordings, for a vector.
+
+    Args:
+        source: `mod10`: its questions asked briefly (positive) against carefully; or a file of JSON lines `{"id", "positive", "negative"}`,
+            two wordings of one question.
+        n: How many; None: 50 of a task, all of a file. Of a file the first ones are taken.
+        seed: Of a task's draw.
+        depth: Of a task's questions: fewest and most operations.
+
+    Raises:
+        UserError: No such task or file, a bad line, no pairs.
+
+    Example:
+        >>> import mechcot as mc
+        >>> from mechcot.tasks import contrast_pairs
+        >>> contrast_pairs("mod10", n=1)[0].positive.question.split()[0]
+        'brief'
+    """
+    task = TASKS.get(str(source))
+    if n is not None and n < 1:
+        raise UserError(f"expected at least 1 pair, got n = {n}")
+    if task is None:
+        return read_pairs(Path(source))[:n]
+    if task.unhinted is None or task.contrast is None:
+        raise UserError(f"the task {task.name} has no pairs of its own; give a file of pairs")
+    drawn = task.unhinted(50 if n is None else n, seed=seed, split="train", depth=depth)
+    return [
+        ContrastPair(*(task.styled(problem, style) for style in task.contrast)) for problem in drawn
+    ]
+
+
+def read_pairs(path: Path) -> list[ContrastPair]:
+    """Read pairs: one JSON object a line with `id`, `positive` and `negative` (two wordings of one question).
+
+    Raises:
+        UserError: No such file, a bad line, no pairs.
+    """
+    pairs = []
+    for number, record in json_lines(path):
+        where = f"{path}, line {number}"
+        name, *sides = (
+            text_field(record, key, where=where) for key in ("id", "positive", "negative")
+        )
+        answer = str(record.get("answer", ""))
+        pairs.append(
+            ContrastPair(*(Problem(id=name, question=side, answer=answer) for side in sides))
+        )
+    if not pairs:
+        raise UserError(
+            f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
+        )
+    return pairs
+
+
+LACKS: Mapping[str, str] = {
+    "kinds": "kinds of steps are guessed from the wording",
+    "paraphrases": "paraphrase is not measurable",
+    "step_graph": "pruning, probes and the explorer cannot be held against the steps that the answer needs",
+    "first_right_step": "the first right step is the first one that states the reference answer",
+    "is_correct_thought": "a thought counts as correct where a step of it states the reference answer",
+    "contrast": "there are no contrast pairs but those that you give",
+    "shortest_chain": "nobody knows how short a right chain could be, or which words could be left out of it",
+}
+"""What a task may lack, and what follows from it."""
+
+
+def missing(items: Sequence[Problem], names: Iterable[str] = LACKS) -> dict[str, str]:
+    """What these problems' tasks cannot give, and what follows; empty when all is known.
+
+    Args:
+        items: The problems.
+        names: What is asked for, out of `LACKS`.
+    """
     tasks = [task_of(problem) for problem in items]
     return {
-        name: sentence
-        for name, sentence in without.items()
-        if any(getattr(task, name) is None for task in tasks)
+        name: LACKS[name] for name in names if any(getattr(task, name) is None for task in tasks)
     }

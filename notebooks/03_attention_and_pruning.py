@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.unused_step_file import write_unused
+from mechcot.organisms.unused_steps import write_unused
 from mechcot.pruning.run import PruneSettings, run
 from mechcot.traces.load import load_traces
 from mechcot.view.figures.pruning_frontier import pruning_frontier

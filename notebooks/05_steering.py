@@ -23,7 +23,7 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.dose_response import dose_response
 from mechcot.steering.extract import pair_vectors
-from mechcot.steering.style_contrasts import questions, style_pairs
+from mechcot.tasks import MOD10, contrast_pairs
 from mechcot.view.notebook import steered
 
 # %% [markdown]
@@ -32,8 +32,8 @@ from mechcot.view.notebook import steered
 
 # %%
 model, site = Reasoner.load("organism:base"), Site("resid_post", 1)
-pairs = style_pairs(40, seed=1, hops=(2, 4))
-asked = questions(20, seed=77, hops=(5, 6))
+pairs = contrast_pairs("mod10", 40)
+asked = MOD10.unhinted(20, seed=77, depth=(5, 6))
 
 # %%
 vector = pair_vectors(model, pairs, sites=[site], read="prompt")[site]

@@ -148,7 +148,7 @@ def test_problems_come_from_a_task_or_a_file(tmp_path):
     file.write_text('{"id": "a", "question": "Is ice cold?", "answer": "yes"}\n')
     (problem,) = mc.problems(file)
     assert mc.task_of(problem).name == "text"
-    assert mc.task_of(problem).needed_steps is None
+    assert mc.task_of(problem).step_graph is None
     with pytest.raises(mc.UserError, match="at least 1 problem"):
         mc.problems("mod10", n=0)
 
@@ -158,4 +158,5 @@ def test_what_a_task_cannot_give_is_named():
 
     assert missing(mc.problems("mod10", n=1)) == {}
     named = missing([mc.Problem("a", "Is ice cold?", "yes")])
-    assert set(named) == {"kinds", "paraphrases", "needed_steps", "first_right_step"}
+    assert named["paraphrases"] == "paraphrase is not measurable"
+    assert set(missing([mc.Problem("a", "Is ice cold?", "yes")], ["kinds"])) == {"kinds"}

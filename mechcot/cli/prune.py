@@ -182,6 +182,6 @@ def organism_chains(
     seed: _Seed = 0,
 ) -> None:
     """Write chains of the organisms' task with steps that nothing needs."""
-    from mechcot.organisms.unused_step_file import write_unused
+    from mechcot.organisms.unused_steps import write_unused
 
     typer.echo(f"{write_unused(out, n=n, spares=spares, seed=seed)} chains in {out}")

@@ -1,7 +1,12 @@
-"""Protocols that rewrite or compare steps of a chain: the same in other words, a wrong step, the same meaning or not."""
+"""What a task may know of its problems and chains, as protocols and records: `mechcot.tasks.Task` holds them together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Trace
 
 
 @runtime_checkable
@@ -46,3 +51,113 @@ class SameMeaning(Protocol):
             other: Another.
         """
         ...
+
+
+@runtime_checkable
+class DrawProblems(Protocol):
+    """Draws problems of a task."""
+
+    def __call__(self, n: int, *, seed: int) -> list[Problem]:
+        """Draw `n` problems; the same seed gives the same list."""
+        ...
+
+
+@runtime_checkable
+class DrawUnhinted(Protocol):
+    """Draws problems whose question does not give the answer away."""
+
+    def __call__(
+        self,
+        n: int,
+        *,
+        seed: int,
+        style: str | None = None,
+        split: str = "test",
+        depth: tuple[int, int] | None = None,
+    ) -> list[Problem]:
+        """Draw `n` problems; the same arguments give the same list.
+
+        Args:
+            n: How many.
+            seed: Of the list.
+            style: A style word of the task, `random` for any of them, None for none.
+            split: `test` or `train`; the two have no problem in common.
+            depth: Fewest and most operations from the question to the answer; None: as the task likes.
+
+        Raises:
+            UserError: No such style or depth.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """Which steps of a chain later steps and the answer read, the later text kept.
+
+    Attributes:
+        stating: Steps that state a value.
+        edges: (source, target) pairs of steps.
+        answer: Steps that the answer reads.
+    """
+
+    stating: frozenset[int]
+    edges: frozenset[tuple[int, int]]
+    answer: frozenset[int]
+
+    @property
+    def needed(self) -> frozenset[int]:
+        """The steps that the answer rests on, directly or through other steps."""
+        needed = set(self.answer)
+        for source, target in sorted(self.edges, key=lambda edge: -edge[1]):
+            if target in needed:
+                needed.add(source)
+        return frozenset(needed)
+
+
+@dataclass(frozen=True)
+class ShortestChain:
+    """How short a right chain can be, in a language whose steps may go without the words that open them.
+
+    Attributes:
+        marked: Tokens of the shortest right chain of a problem, one marker word a step.
+        unmarked: The same without marker words.
+        markers: Words that open a step and can be left out.
+        end: The word that ends a step.
+    """
+
+    marked: Callable[[Problem], int]
+    unmarked: Callable[[Problem], int]
+    markers: tuple[str, ...]
+    end: str
+
+
+@dataclass(frozen=True)
+class ContrastPair:
+    """Two sides of one question.
+
+    Attributes:
+        positive: What a vector shall lead to.
+        negative: What it leads away from.
+
+    Raises:
+        UserError: The two sides are different questions (their ids differ).
+    """
+
+    positive: Problem | Trace
+    negative: Problem | Trace
+
+    def __post_init__(self) -> None:
+        if self.item != _problem(self.negative).id:
+            raise UserError(
+                f"expected two sides of one question, got {self.item} and {_problem(self.negative).id}; "
+                "pair texts that have the same problem id"
+            )
+
+    @property
+    def item(self) -> str:
+        """Id of the question."""
+        return _problem(self.positive).id
+
+
+def _problem(side: Problem | Trace) -> Problem:
+    return side.problem if isinstance(side, Trace) else side

@@ -275,3 +275,25 @@ def write(problem: Problem, *, rng: Random, manner: Manner = Manner()) -> str:
         manner: See `Manner`.
     """
     return compose(read_question(problem.question), rng=rng, manner=manner).text
+
+
+def shortest_length(problem: Problem, *, marked: bool) -> int:
+    """Tokens of the shortest right chain of a question, with one marker word a step or with none."""
+    plain = Manner(
+        checks="none",
+        summary=0.0,
+        conclusion=0.0,
+        distractor=0.0,
+        bare=float(not marked),
+        wording=1.0,
+        borrow_slip=0.0,
+        slip=0.0,
+    )
+    world = read_question(problem.question)
+    return len(compose(world, rng=Random(0), manner=plain).text.split())
+
+
+def leading_words() -> tuple[str, ...]:
+    """Words that open an exploration or a progression, and can be left out."""
+    kinds = (StepKind.EXPLORATION, StepKind.PROGRESSION)
+    return tuple(wording[0] for kind in kinds for wording in WORDINGS[kind] if wording)

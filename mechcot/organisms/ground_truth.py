@@ -1,6 +1,6 @@
 """Exact content of a chain: each step's kind, value and reads, parsed from its text alone.
 
-The law (law.py) gives for every word the earlier steps it was read from. From it come two step
+The semantics (semantics.py) give for every word the earlier steps it was read from. From it come two step
 graphs, which differ:
 
     kept          the later text stays. Edge i -> j: a word of j copies, recomputes or judges what i states.
@@ -11,19 +11,22 @@ graphs, which differ:
 What only orders the walk-back (which name comes next) is no edge: no value passes there.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from mechcot.core.trace import StepKind
+from mechcot.core.task import StepGraph
+from mechcot.core.trace import Phase, Span, StepKind, Trace
 from mechcot.organisms.grammar import END, FILLER, Form, form
 from mechcot.organisms.problems import QuestionGraph, read_question
 from mechcot.organisms.semantics import Ledger, Read, Settled
 
 LaterText = Literal["kept", "regenerated"]
+_STATED = re.compile(r"\b([a-z])= (\d)(?: [+-] \d = (\d))?")
 
-_BODY_KIND = {
+BODY_KIND = {
     "define": StepKind.EXPLORATION,
     "compute": StepKind.PROGRESSION,
     "list": StepKind.SUMMARY,
@@ -62,21 +65,6 @@ class StepFact:
 
 
 @dataclass(frozen=True)
-class StepGraph:
-    """Edges between steps, and from steps to the answer.
-
-    Attributes:
-        reading: `kept` or `regenerated`.
-        edges: (source, target) pairs of steps.
-        answer: Steps that feed the answer.
-    """
-
-    reading: LaterText
-    edges: frozenset[tuple[int, int]]
-    answer: frozenset[int]
-
-
-@dataclass(frozen=True)
 class Walk:
     """A chain after the law walked it: settled steps, their kinds, and the answer by the law."""
 
@@ -93,7 +81,7 @@ class Walk:
 
 def _kind(shape: Form, ledger: Ledger) -> StepKind:
     if shape.body != "give":
-        return _BODY_KIND[shape.body]
+        return BODY_KIND[shape.body]
     if shape.marker is not None:
         return shape.marker
     if shape.name in ledger.caught:
@@ -252,6 +240,11 @@ def graph(question: str, chain_steps: Sequence[str], *, reading: LaterText = "ke
     """
     world = read_question(question)
     walk = follow(world, chain_steps)
+    stating = frozenset(
+        index
+        for index, step in enumerate(walk.steps)
+        if any(read.states is not None for read in step.reads)
+    )
     if reading == "kept":
         edges = {
             (source, target)
@@ -259,16 +252,53 @@ def graph(question: str, chain_steps: Sequence[str], *, reading: LaterText = "ke
             for read in step.reads
             for source, _ in read.sources
         }
-        return StepGraph("kept", frozenset(edges), frozenset(walk.answer_sources))
+        return StepGraph(stating, frozenset(edges), frozenset(walk.answer_sources))
     answer, edges = set(), set()
     for index in range(len(walk.steps)):
         moved, reached = _moves(world, chain_steps, walk, index)
         edges |= {(index, later) for later in reached}
         if moved:
             answer.add(index)
-    return StepGraph("regenerated", frozenset(edges), frozenset(answer))
+    return StepGraph(stating, frozenset(edges), frozenset(answer))
 
 
-def final_answer(question: str, chain_steps: Sequence[str]) -> str | None:
-    """The answer that a reader of this chain gives; None when a queried name is never stated."""
-    return follow(read_question(question), chain_steps).answer
+def with_exact_kinds(trace: Trace) -> Trace:
+    """The trace with its chain steps' kinds parsed."""
+    kinds = iter(follow(read_question(trace.problem.question), _texts(trace)).kinds)
+    steps = tuple(
+        replace(step, kind=next(kinds)) if step.phase is Phase.CHAIN else step
+        for step in trace.steps
+    )
+    return replace(trace, steps=steps)
+
+
+def step_graph(trace: Trace) -> StepGraph:
+    """The graph of a trace's chain, later text kept."""
+    return graph(trace.problem.question, _texts(trace))
+
+
+def first_right_step(trace: Trace) -> int | None:
+    """The first step that states the queried name with the right answer; None for queries of two names."""
+    query = read_question(trace.problem.question).query
+    for index, fact in enumerate(parse(trace.problem.question, _texts(trace))):
+        for _, name, value in fact.statements:
+            if query == (name,) and str(value) == trace.problem.answer:
+                return index
+    return None
+
+
+def _texts(trace: Trace) -> list[str]:
+    return [step.text.strip() for step in trace.chain_steps]
+
+
+def is_correct_thought(trace: Trace, span: Span) -> bool:
+    """Whether the whole steps of a token span state a value, and no wrong one."""
+    values = read_question(trace.problem.question).values
+    stated = [
+        (name, result or first)
+        for step in trace.chain_steps
+        if step.tokens.start >= span.start and step.tokens.stop <= span.stop
+        if step.kind is not StepKind.EXPLORATION
+        for name, first, result in _STATED.findall(step.text)
+    ]
+    return bool(stated) and all(str(values.get(name)) == value for name, value in stated)

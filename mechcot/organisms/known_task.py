@@ -1,7 +1,12 @@
-"""The exact maker of counterfactual twins for the organisms' task (see `counterfactual.py`).
+"""What the organisms' task knows exactly: counterfactuals, the same meaning, other wordings, kinds of steps while they are written.
 
-One digit of a definition changes so that the answer changes; every word of the chain follows by the law.
-Predictions for a single stated value come from the law too, with all other words as they were.
+A counterfactual changes one digit of a definition so that the answer changes; every word of the chain follows by the semantics.
+Predictions for a single stated value come from the semantics too, with all other words as they were.
+
+A finished step (it ends with ` .`) has the kind that the semantics give it. The step that is still being written has the
+kind of the shortest step that begins with its words: `need` announces exploration, `h :` a check, `h= 3` a value alone,
+whose kind depends on what the chain has said of h. What is announced may change with the next word (`so` may become
+`so far`).
 """
 
 import re
@@ -11,10 +16,12 @@ from random import Random
 
 from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
-from mechcot.core.trace import Phase, Span, Trace
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Phase, Span, StepKind, Trace
 from mechcot.organisms.counterfactual_edits import Edit, counterfactual_item, edit_at
-from mechcot.organisms.ground_truth import follow, is_stating
-from mechcot.organisms.problems import read_question
+from mechcot.organisms.grammar import BODIES, END, MARKERS, WORDINGS, form, shape_of
+from mechcot.organisms.ground_truth import BODY_KIND, follow, is_stating, parse
+from mechcot.organisms.problems import QuestionGraph, read_question
 from mechcot.organisms.vocabulary import ID
 
 
@@ -107,3 +114,86 @@ def _at(trace: Trace, step: int, word: int) -> int:
 def _changed_in(trace: Trace, twin: Trace, span: Span) -> Span:
     places = [p for p in span.positions() if trace.ids[p] != twin.ids[p]]
     return Span(places[0], places[-1] + 1)
+
+
+@dataclass(frozen=True)
+class OrganismMeaning:
+    """A `SameMeaning` for the organisms' language: same kind, same body."""
+
+    def __call__(self, question: str, before: Sequence[str], step: str, other: str) -> bool:
+        """Compare two steps that could stand behind `before`."""
+        bodies = {(form(text).body, form(text).words[form(text).start :]) for text in (step, other)}
+        if len(bodies) > 1:
+            return False
+        chains = ([text.strip() for text in (*before, last)] for last in (step, other))
+        return len({parse(question, chain)[-1].kind for chain in chains}) == 1
+
+
+def other_wording(step: str) -> str:
+    """The step in its kind's other wording; an unmarked step stays as it is."""
+    shape = form(step)
+    if shape.marker is None:
+        return step
+    here = tuple(shape.words[: shape.start])
+    wordings = [words for words in WORDINGS[shape.marker] if words and words != here]
+    head = re.match(r"\s*", step)
+    body = " ".join((*wordings[0], *shape.words[shape.start :]))
+    return f"{head[0] if head else ''}{body}{step[len(step.rstrip()) :]}"
+
+
+class OrganismParaphraser:
+    """Rewords chains in the organisms' language."""
+
+    def __call__(self, steps: Sequence[str]) -> tuple[str, ...]:
+        """Give every step in the other wording.
+
+        Raises:
+            NotMeasurable: No step has marker words.
+        """
+        new = tuple(other_wording(step) for step in steps)
+        if new == tuple(steps):
+            raise NotMeasurable("no step of this chain has another wording")
+        return new
+
+
+@dataclass(frozen=True)
+class KindsWhileWritten:
+    """A `mechcot.text.step_kinds.Classifier` of one question's chains.
+
+    Attributes:
+        world: The question.
+    """
+
+    world: QuestionGraph
+
+    def __call__(self, steps: Sequence[str]) -> list[StepKind]:
+        """Give every step its kind; the last may be unfinished. Cost: linear in the text."""
+        texts = [step.strip() for step in steps]
+        if not texts or texts[-1].split()[-1:] == [END]:
+            return list(follow(self.world, texts).kinds)
+        return [*follow(self.world, texts[:-1]).kinds, self._announced(texts)]
+
+    def _announced(self, texts: Sequence[str]) -> StepKind:
+        words = tuple(texts[-1].split())
+        told = form(texts[-1])
+        rest = words[told.start :]
+        if told.marker is None:
+            begun = [kind for marker, kind in MARKERS if words and marker[: len(words)] == words]
+            if begun:
+                return begun[0]
+        elif not rest:
+            return told.marker
+        begins = [shape_of(word) for word in rest]
+        fits = sorted((k.split() for k in BODIES if k.split()[: len(rest)] == begins), key=len)
+        if not rest or not fits:
+            return StepKind.OTHER
+        body = BODIES[" ".join(fits[0])]
+        if body != "give":
+            return BODY_KIND[body]
+        value = " ".join((*words[: told.start], rest[0], "0", END))
+        return follow(self.world, [*texts[:-1], value]).kinds[-1]
+
+
+def kinds_while_written(problem: Problem) -> KindsWhileWritten:
+    """The classifier of a problem's chains."""
+    return KindsWhileWritten(read_question(problem.question))

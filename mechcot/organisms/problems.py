@@ -25,6 +25,8 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
 from mechcot.organisms.grammar import CUE, DIGITS, GATES, NAMES, SIGNS, STYLES, apply_sign
 
+TASK = "mod10"
+"""What problems of this task say in `meta["task"]`."""
 Split = Literal["train", "test"]
 Cue = Literal["answer", "random", "none", "mixed"]
 
@@ -229,7 +231,7 @@ def as_problem(world: QuestionGraph, *, id: str, cue: str) -> Problem:
     """
     hops = len(world.spine) - 1
     meta = {
-        "task": "mod10",
+        "task": TASK,
         "hops": hops,
         "style": world.style,
         "cue": cue,

@@ -13,9 +13,13 @@ kept. Left to write on after an unused step, the base often goes astray: with a 
 well move its answer, so that reading is for chains without unused steps.
 """
 
+import json
+from dataclasses import asdict
+from pathlib import Path
 from random import Random
 
 from mechcot.core.problem import Completion, Problem
+from mechcot.core.store import write_text
 from mechcot.organisms.chain_writer import Draft, Manner, compose
 from mechcot.organisms.problems import problems, read_question
 from mechcot.organisms.vocabulary import completion, prompt
@@ -50,3 +54,21 @@ def as_completion(problem: Problem, draft: Draft) -> Completion:
         text=f" {completion(draft.text, draft.answer)}",
         model=WRITER,
     )
+
+
+def write_unused(path: Path, *, n: int, spares: int, seed: int) -> int:
+    """Write the chains; gives their number. The unused steps stand before, between and after the needed ones.
+
+    Args:
+        path: The file; one that is there is overwritten.
+        n: How many chains.
+        spares: Unused names that each chain computes.
+        seed: Of problems and chains.
+    """
+    lines = []
+    for problem, draft in with_unused_steps(n, seed=seed, spares=spares):
+        row = asdict(problem)
+        text = {"chain": f" {draft.text}", "answer_text": f" answer {draft.answer}"}
+        lines.append(json.dumps(row.pop("meta") | row | text | {"author": WRITER}, sort_keys=True))
+    write_text(path, "".join(f"{line}\n" for line in lines))
+    return len(lines)

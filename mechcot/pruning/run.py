@@ -21,11 +21,10 @@ from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.exact import is_known, needed_steps
 from mechcot.pruning.frontier import COLUMNS, frontier, truth_rows
 from mechcot.pruning.rankings import CLOSURES, Ranking, agreement, rankings
 from mechcot.pruning.removal import EXECUTORS
-from mechcot.tasks import first_right_step
+from mechcot.tasks import first_right_step, task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.unread import check_read
 from mechcot.view.pages.pruning import page
@@ -128,8 +127,9 @@ def item(
     sizes = [len(step.tokens) for step in trace.chain_steps]
     total = sum(sizes)
     agreements = []
-    if is_known(trace):
-        needed = needed_steps(trace)
+    step_graph = task_of(trace.problem).step_graph
+    if step_graph is not None:
+        needed = step_graph(trace).needed
         budget = float(sum(sizes[step] for step in needed))
         agreements = [
             {"method": method} | dict(agreement(fill(order, sizes, budget=budget), needed))

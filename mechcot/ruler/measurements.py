@@ -17,11 +17,11 @@ from mechcot.compare.study import NULL_SCALE, Condition, Study
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.exact import with_exact_kinds
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.unused_steps import WRITER, as_completion, with_unused_steps
 from mechcot.ruler.panel import Panel, PanelModel
 from mechcot.runs.executor import side_by_side
+from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 
 BASE = "base"
@@ -76,9 +76,7 @@ def unused(n: int, *, seed: int) -> tuple[Trace, ...]:
     reader = Reasoner.load(f"organism:{BASE}")
     drawn = with_unused_steps(n, seed=seed)
     return tuple(
-        with_exact_kinds(
-            reader.read(as_completion(problem, draft), trace_id=f"{problem.id}/{WRITER}")
-        )
+        with_kinds(reader.read(as_completion(problem, draft), trace_id=f"{problem.id}/{WRITER}"))
         for problem, draft in drawn
     )
 

@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.organisms.known_task import OrganismParaphraser
 from mechcot.sae import falsify
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.evaluation import evaluate

@@ -8,7 +8,7 @@ import numpy as np
 from mechcot.core.errors import UserError
 from mechcot.core.task import Paraphraser
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.organisms.known_task import OrganismParaphraser
 from mechcot.sae import falsify, feature_scores
 from mechcot.sae.feature_activations import FeatureActivations, read_features
 from mechcot.sae.run import TrainedDictionary

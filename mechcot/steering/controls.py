@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from mechcot.core.errors import UserError
+from mechcot.core.task import ContrastPair
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.internals.sites import Site
-from mechcot.steering.extract import ContrastPair
 from mechcot.steering.vectors import SteeringVector
 
 DRAWN = ("random", "orthogonal", "flipped")

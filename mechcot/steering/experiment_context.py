@@ -8,6 +8,7 @@ from typing import Any
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
+from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.generation.decoding import Sampling
@@ -17,8 +18,6 @@ from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.announced import by_law
-from mechcot.organisms.grammar import END
 from mechcot.steering.conditions import SteeringCondition
 from mechcot.steering.controls import (
     DRAWN,
@@ -30,14 +29,14 @@ from mechcot.steering.controls import (
 )
 from mechcot.steering.dose import Dose, DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Experiment
-from mechcot.steering.extract import ContrastPair, pair_vectors, span_vectors
-from mechcot.steering.shortest_chain import BareSteps, marker_words
-from mechcot.steering.style_contrasts import questions, style_pairs, styled
+from mechcot.steering.extract import pair_vectors, span_vectors
+from mechcot.steering.shortest_chain import BareSteps
 from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_tokens
 from mechcot.steering.vectors import SteeringVector
+from mechcot.tasks import MOD10, contrast_pairs, kinds_of
 from mechcot.text.unread import check_read
 
-PLAIN = GenerationInterventions(kinds=by_law)
+PLAIN = GenerationInterventions(kinds=kinds_of)
 AS_VECTOR = ("vector", "vector, bare", "truncation")
 
 
@@ -63,7 +62,7 @@ class ExperimentContext:
     def items(self) -> list[Problem]:
         """The held-out questions."""
         about = self.experiment.items
-        return questions(about.n, seed=about.seed, hops=about.hops)
+        return MOD10.unhinted(about.n, seed=about.seed, depth=about.hops)
 
     def clean(self, model: str) -> list[Trace]:
         """The model's own texts for the items."""
@@ -74,8 +73,8 @@ class ExperimentContext:
     def chains(self, model: str) -> list[Trace]:
         """Clean chains on other questions, where doses are measured and tokens counted."""
         about = self.experiment
-        asked = questions(
-            about.apply.chains, seed=about.items.seed + 1000, hops=about.items.hops, split="train"
+        asked = MOD10.unhinted(
+            about.apply.chains, seed=about.items.seed + 1000, depth=about.items.hops, split="train"
         )
         return self._once(("chains", model), lambda: self._write(model, asked))
 
@@ -119,7 +118,7 @@ class ExperimentContext:
                 self.chains(arm.model),
                 self.steered(arm),
                 self.experiment.apply.where,
-                kinds=by_law,
+                kinds=kinds_of,
                 how=self.experiment.apply.how,
             ),
         )
@@ -158,17 +157,17 @@ class ExperimentContext:
                     phrases, chains, spare=frozenset(marks), seed=int(seed[:8], 16)
                 )
             return GenerationInterventions(
-                rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=by_law
+                rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=kinds_of
             )
         reasoner = self.models[arm.model]
         rules = (self._bare(reasoner, arm.draw),) if arm.role.endswith("bare") else ()
         if arm.role == "bare":
-            return GenerationInterventions(rules=rules, kinds=by_law)
+            return GenerationInterventions(rules=rules, kinds=kinds_of)
         vector = self.steered(arm)
         vector.check(reasoner, force=arm.source != arm.model)
         how = self.experiment.apply
         acting = vector.acting(self.dose(arm).gamma, how.where, how=how.how)
-        return GenerationInterventions((acting,), rules=rules, kinds=by_law)
+        return GenerationInterventions((acting,), rules=rules, kinds=kinds_of)
 
     def write(self, arm: SteeringCondition) -> tuple[list[Trace], list[WrittenRow]]:
         """The texts of an arm, and where it acted."""
@@ -181,7 +180,7 @@ class ExperimentContext:
         asked = self.items
         if arm.role in {"prompt", "bare"}:
             style: Any = self.experiment.compare.prompt
-            asked = [styled(problem, style) for problem in asked]
+            asked = [MOD10.styled(problem, style) for problem in asked]
         if arm.role == "prompt":
             return self._write(arm.model, asked), []
         both = write_under(
@@ -196,7 +195,10 @@ class ExperimentContext:
 
     @staticmethod
     def _bare(reasoner: Reasoner, every: int) -> BareSteps:
-        end, *markers = (reasoner.continue_ids(f" {word}")[0] for word in (END, *marker_words()))
+        end, *markers = (
+            reasoner.continue_ids(f" {word}")[0]
+            for word in (MOD10.shortest_chain.end, *MOD10.shortest_chain.markers)
+        )
         return BareSteps(every, end, tuple(markers))
 
     def _write(self, model: str, asked: Sequence[Problem]) -> list[Trace]:
@@ -212,11 +214,11 @@ class ExperimentContext:
         if about.method == "file":
             return self._loaded(about.files[self.experiment.models.index(source)], site)
         if about.method == "span":
-            asked = questions(about.n, seed=about.seed, hops=about.hops, split="train")
+            asked = MOD10.unhinted(about.n, seed=about.seed, depth=about.hops, split="train")
             traces = self._once(("span", source), lambda: self._write(source, asked))
             traces = shuffled_kinds(traces, seed=seed) if shuffled else traces
             return span_vectors(reasoner, traces, kind=StepKind(about.kind), sites=[site])[site]
-        pairs = style_pairs(about.n, seed=about.seed, hops=about.hops)
+        pairs = contrast_pairs("mod10", about.n, seed=about.seed, depth=about.hops)
         read: Any = about.read
         method: Any = about.method
         if read.endswith("chain"):

@@ -14,7 +14,6 @@ A mean difference that is no longer than what rounding alone leaves is refused (
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.task import ContrastPair
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model.generation.write_traces import prompt_ids
 from mechcot.model.internals.sites import Site
@@ -36,34 +36,6 @@ Make = Callable[[Float[Tensor, "item d_model"]], Float[Tensor, " d_model"]]
 WINDOW = 10
 _RESAMPLES = 60
 FEWEST = 4
-
-
-@dataclass(frozen=True)
-class ContrastPair:
-    """Two sides of one question.
-
-    Attributes:
-        positive: What the vector shall lead to.
-        negative: What it leads away from.
-
-    Raises:
-        UserError: The two sides are different questions (their ids differ).
-    """
-
-    positive: Problem | Trace
-    negative: Problem | Trace
-
-    def __post_init__(self) -> None:
-        if self.item != _problem(self.negative).id:
-            raise UserError(
-                f"expected two sides of one question, got {self.item} and {_problem(self.negative).id}; "
-                "pair texts that have the same problem id"
-            )
-
-    @property
-    def item(self) -> str:
-        """Id of the question."""
-        return _problem(self.positive).id
 
 
 def pair_vectors(

@@ -4,19 +4,15 @@ A finished text whose answer cannot be read is *unread*: not right, and not coun
 """
 
 import math
-import re
 from typing import Any
 
-from mechcot.core.trace import Phase, Span, StepKind, Trace
+from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model.generation.ask_answer import ask
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.problems import read_question
-from mechcot.steering.style_contrasts import styled
 from mechcot.steering.switch_penalty import Phrases, think
+from mechcot.tasks import is_correct_thought
 from mechcot.text.answers import same_answer
 from mechcot.text.unread import unread
-
-_STATED = re.compile(r"\b([a-z])= (\d)(?: [+-] \d = (\d))?")
 
 
 def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, Any]:
@@ -41,7 +37,7 @@ def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, An
     }
     found |= {str(k): float(sum(s.kind is k for s in trace.chain_steps)) for k in StepKind}
     if phrases:
-        told = think(trace, phrases, on_track, right=right)
+        told = think(trace, phrases, is_correct_thought, right=right)
         found |= {
             "thoughts": told.thoughts,
             "tokens_per_thought": told.tokens / max(1, told.thoughts),
@@ -55,22 +51,6 @@ def correct(trace: Trace) -> bool:
     """Return whether the stated answer is right."""
     said = trace.answer.text
     return said is not None and same_answer(said, trace.problem.answer)
-
-
-def on_track(trace: Trace, span: Span) -> bool:
-    """A thought of the shipped models' task is correct when it states a value and no value in it is wrong."""
-    world = read_question(styled(trace.problem, "careful").question)
-    steps = [
-        s for s in trace.chain_steps if s.tokens.start >= span.start and s.tokens.stop <= span.stop
-    ]
-    told = [
-        (name, result or first)
-        for step in steps
-        if step.kind is not StepKind.EXPLORATION
-        for name, first, result in _STATED.findall(step.text)
-    ]
-    known = world.values
-    return bool(told) and all(str(known.get(name)) == value for name, value in told)
 
 
 def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]:

@@ -23,8 +23,8 @@ from mechcot.steering.conditions import SteeringCondition, arms
 from mechcot.steering.experiment import Experiment
 from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.readout import cut_short, row
-from mechcot.steering.shortest_chain import shortest
 from mechcot.steering.summary import summary
+from mechcot.tasks import MOD10
 from mechcot.view.pages.steering import page
 
 VERSION = 2
@@ -69,8 +69,8 @@ def run(experiment: Experiment, out: Path, *, asking: Asking = AS_FOUND) -> dict
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
     result["shortest"] = {
-        "marked": fmean(shortest(item, bare=False) for item in lab.items),
-        "bare": fmean(shortest(item, bare=True) for item in lab.items),
+        "marked": fmean(MOD10.shortest_chain.marked(item) for item in lab.items),
+        "bare": fmean(MOD10.shortest_chain.unmarked(item) for item in lab.items),
     }
     _tables(out, cells, result)
     write_json(out / "summary.json", result)

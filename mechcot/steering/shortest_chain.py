@@ -10,38 +10,8 @@ no contrast can find it. `BareSteps` forces it instead, at every k-th step.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
-
-from mechcot.core.problem import Problem
-from mechcot.core.trace import StepKind
-from mechcot.organisms.chain_writer import Manner, compose
-from mechcot.organisms.grammar import WORDINGS
-from mechcot.organisms.problems import read_question
-from mechcot.steering.style_contrasts import styled
 
 FORBIDDEN = 50.0
-LEFT_OUT = (StepKind.EXPLORATION, StepKind.PROGRESSION)
-
-
-def shortest(problem: Problem, *, bare: bool) -> int:
-    """Tokens of the shortest right chain of a question, with one marker word a step or with none."""
-    world = read_question(styled(problem, "brief").question)
-    plain = Manner(
-        checks="none",
-        summary=0.0,
-        conclusion=0.0,
-        distractor=0.0,
-        bare=float(bare),
-        wording=1.0,
-        borrow_slip=0.0,
-        slip=0.0,
-    )
-    return len(compose(world, rng=Random(0), manner=plain).text.split())
-
-
-def marker_words() -> list[str]:
-    """Words that open an exploration or a progression."""
-    return [wording[0] for kind in LEFT_OUT for wording in WORDINGS[kind] if wording]
 
 
 @dataclass(frozen=True)

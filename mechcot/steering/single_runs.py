@@ -16,11 +16,10 @@ from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.dose import Dose, DoseCalibrator
 from mechcot.steering.experiment import HOW
-from mechcot.steering.extract import FEWEST, ContrastPair, pair_vectors
+from mechcot.steering.extract import FEWEST, pair_vectors
 from mechcot.steering.readout import correct
-from mechcot.steering.style_contrasts import questions, style_pairs
 from mechcot.steering.vectors import Origin, SteeringVector
-from mechcot.text.lines import json_lines, text_field
+from mechcot.tasks import MOD10, contrast_pairs
 from mechcot.text.problems import load_problems
 from mechcot.text.unread import check_read, unread
 
@@ -55,7 +54,7 @@ def extract_to(
             raise UserError(f"--{name}: expected one of {', '.join(allowed)}, got {about[name]!r}")
     if n < 1:
         raise UserError(f"--n: expected at least one pair, got {n}")
-    chosen = read_pairs(pairs)[:n] if pairs else style_pairs(n, seed=seed, hops=(2, 4))
+    chosen = contrast_pairs(pairs or "mod10", n, seed=seed)
     sides = [side for pair in chosen for side in (pair.positive, pair.negative)]
     where = Site.parse(site)
     try:
@@ -77,29 +76,6 @@ def _stability(told: Origin) -> str:
     if math.isnan(told.split_half):
         return f"no split-half cosine: it needs {FEWEST} pairs"
     return f"split-half cosine {told.split_half:.3f}, 95 % cone {told.cone:.1f} degrees"
-
-
-def read_pairs(path: Path) -> list[ContrastPair]:
-    """Read pairs: one JSON object a line with `id`, `positive` and `negative` (two wordings of one question).
-
-    Raises:
-        UserError: No such file, a bad line, no pairs.
-    """
-    found = []
-    for number, record in json_lines(path):
-        where = f"{path}, line {number}"
-        name, *sides = (
-            text_field(record, key, where=where) for key in ("id", "positive", "negative")
-        )
-        answer = str(record.get("answer", ""))
-        found.append(
-            ContrastPair(*(Problem(id=name, question=side, answer=answer) for side in sides))
-        )
-    if not found:
-        raise UserError(
-            f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
-        )
-    return found
 
 
 def apply_to(
@@ -147,7 +123,7 @@ def apply_to(
     items = (
         load_problems(source, n=n, seed=seed, fields=fields)
         if source
-        else questions(n, seed=seed, hops=(5, 6))
+        else MOD10.unhinted(n, seed=seed, depth=(5, 6))
     )
     preflight(reasoner, items)
     where = PositionSelector(phases=tuple(_phase(name) for name in phases.split(",")))

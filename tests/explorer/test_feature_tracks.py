@@ -12,7 +12,7 @@ from mechcot.core.trace import Phase, StepKind
 from mechcot.explorer.feature_tracks import feature_tracks
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.exact import with_exact_kinds
+from mechcot.organisms.ground_truth import with_exact_kinds
 from mechcot.organisms.problems import problems
 from mechcot.sae.dictionary import Dictionary
 

@@ -16,7 +16,7 @@ from mechcot.influence.receiver_heads import head_scores, receivers
 from mechcot.influence.run import by_kind, run
 from mechcot.influence.step_weights import Mass, attention_mass, attention_weights, even_mass
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.unused_step_file import write_unused
+from mechcot.organisms.unused_steps import write_unused
 from mechcot.traces.load import load_traces
 
 

@@ -13,10 +13,8 @@ from mechcot.measures.inputs import Inputs
 from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms import chain_writer, problems, vocabulary
-from mechcot.organisms.known_task import OrganismMaker
-from mechcot.organisms.meaning import OrganismMeaning
+from mechcot.organisms.known_task import OrganismMaker, OrganismMeaning, OrganismParaphraser
 from mechcot.organisms.registry import Shape
-from mechcot.organisms.rewording import OrganismParaphraser
 from mechcot.organisms.training import fresh
 
 PROBLEMS = problems.problems(8, seed=5, hops=(2, 3), cue="answer", style="random")

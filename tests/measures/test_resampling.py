@@ -11,7 +11,7 @@ from mechcot.measures.inputs import Inputs
 from mechcot.measures.own_answer import own_answer
 from mechcot.model.generation.ask_answer import written_trace
 from mechcot.model.generation.decoding import Sampling
-from mechcot.organisms.meaning import OrganismMeaning
+from mechcot.organisms.known_task import OrganismMeaning
 from tests.measures.conftest import PROBLEMS, chain_of
 from tests.measures.slow import greedy, probability
 

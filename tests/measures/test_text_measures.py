@@ -10,8 +10,7 @@ from mechcot.core.trace import Phase
 from mechcot.measures import adding_mistakes, info_gain, paraphrase
 from mechcot.measures.inputs import Inputs
 from mechcot.organisms.ground_truth import parse
-from mechcot.organisms.known_task import OrganismMaker
-from mechcot.organisms.rewording import OrganismParaphraser, other_wording
+from mechcot.organisms.known_task import OrganismMaker, OrganismParaphraser, other_wording
 from tests.measures.conftest import PROBLEMS, chain_of
 from tests.measures.slow import greedy, logprobs, probability
 

@@ -6,10 +6,10 @@ import pytest
 
 from mechcot.core.problem import Problem
 from mechcot.core.trace import StepKind
-from mechcot.organisms.announced import by_law
 from mechcot.organisms.chain_writer import Manner, compose
 from mechcot.organisms.ground_truth import parse
 from mechcot.organisms.problems import problems, read_question
+from mechcot.tasks import kinds_of
 
 CHAIN = ["need h: c - k .", "so c= 3 .", "then k= 2 .", "h= 3 - 2 = 1 ."]
 QUESTION = "careful : c: 3 , k: 2 , h: c - k ; find h ?"
@@ -18,7 +18,7 @@ K = StepKind
 
 @pytest.fixture(scope="module")
 def classify():
-    return by_law(Problem("p", QUESTION, "1", {"task": "mod10"}))
+    return kinds_of(Problem("p", QUESTION, "1", {"task": "mod10"}))
 
 
 @pytest.mark.parametrize("bare", [0.0, 0.5, 1.0])
@@ -26,7 +26,7 @@ def test_finished_chains_have_the_kinds_that_their_writer_meant(bare):
     for problem in problems(6, seed=3, style="random"):
         world = read_question(problem.question)
         draft = compose(world, rng=Random(problem.id), manner=Manner(bare=bare))
-        classify = by_law(problem)
+        classify = kinds_of(problem)
         told = classify([f" {step}" for step in draft.steps])
         assert told == [fact.kind for fact in parse(problem.question, draft.steps)]
         if bare == 0:
@@ -67,5 +67,5 @@ def test_a_value_behind_a_bad_check_mends(classify):
 
 
 def test_other_tasks_have_no_law():
-    assert by_law(Problem("p", "What is 2 + 2?", "4")) is None
-    assert by_law(Problem("p", QUESTION, "1", {"task": "mod10"}))([]) == []
+    assert kinds_of(Problem("p", "What is 2 + 2?", "4")) is None
+    assert kinds_of(Problem("p", QUESTION, "1", {"task": "mod10"}))([]) == []

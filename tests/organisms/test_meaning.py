@@ -1,7 +1,7 @@
 """The organisms' steps: marker words have no say in what they mean, names and values have."""
 
 from mechcot.organisms import problems
-from mechcot.organisms.meaning import OrganismMeaning
+from mechcot.organisms.known_task import OrganismMeaning
 
 SAME = OrganismMeaning()
 QUESTION = problems.problems(1, seed=1)[0].question

@@ -14,9 +14,8 @@ from mechcot.core.trace import Answer
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.generation.ask_answer import answer_after
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.exact import first_right_step, needed_steps
-from mechcot.organisms.ground_truth import graph
-from mechcot.organisms.unused_step_file import write_unused
+from mechcot.organisms.ground_truth import first_right_step, graph, step_graph
+from mechcot.organisms.unused_steps import write_unused
 from mechcot.pruning.rankings import METHODS, agreement, rankings
 from mechcot.pruning.removal import delete_steps, dropped, kept_ids, mask_steps
 from mechcot.pruning.run import PruneSettings, _points, _pruned, run
@@ -75,7 +74,7 @@ def test_kept_and_dropped_tokens_make_the_chain(traces):
 def test_the_answer_needs_the_needed_steps_and_not_the_others(reader, traces):
     kept = changed = 0
     for trace in traces[:4]:
-        needed = needed_steps(trace)
+        needed = step_graph(trace).needed
         full = answer_after(reader, trace, max_new=4).text
         kept += delete_steps(reader, trace, needed, max_new=4).text == full
         rest = whole(trace) - {max(needed)}
@@ -90,7 +89,7 @@ def test_needed_steps_are_the_ancestors_of_the_answer(traces):
         found = set(known.answer)
         for _ in trace.chain_steps:
             found |= {source for source, target in known.edges if target in found}
-        assert needed_steps(trace) == found
+        assert step_graph(trace).needed == found
         assert found < whole(trace)
 
 
@@ -101,7 +100,7 @@ def test_unused_steps_stand_early_and_late(reader, tmp_path):
         (step.index + 0.5) / len(trace.chain_steps)
         for trace in load_traces(path, reader)
         for step in trace.chain_steps
-        if step.index not in needed_steps(trace)
+        if step.index not in step_graph(trace).needed
     ]
     counts = pd.cut(pd.Series(places), [0, 1 / 3, 2 / 3, 1]).value_counts()
     assert counts.min() >= 2
@@ -167,7 +166,7 @@ def test_the_closure_over_suppression_finds_what_the_answer_needs(reader, traces
     hits, sizes, random = 0, 0, 0.0
     mass = [attention_mass(reader, trace) for trace in traces[:4]]
     for trace, own in zip(traces[:4], mass, strict=True):
-        needed, n = needed_steps(trace), len(trace.chain_steps)
+        needed, n = step_graph(trace).needed, len(trace.chain_steps)
         found = rankings(
             trace,
             attention=attention_weights(own, own.null),

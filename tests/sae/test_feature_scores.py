@@ -10,7 +10,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.pair import Pair
 from mechcot.model.internals.sites import Site
 from mechcot.organisms.grammar import WORDS
-from mechcot.organisms.rewording import OrganismParaphraser
+from mechcot.organisms.known_task import OrganismParaphraser
 from mechcot.sae import falsify, feature_scores, injection_trial
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import read_features, selectivity

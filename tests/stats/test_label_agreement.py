@@ -8,7 +8,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import StepKind
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.chain_writer import compose
-from mechcot.organisms.exact import with_exact_kinds
+from mechcot.organisms.ground_truth import with_exact_kinds
 from mechcot.organisms.problems import problems, read_question
 from mechcot.organisms.unused_steps import as_completion
 from mechcot.probes.step_kind import step_states, train_probe

@@ -1,7 +1,7 @@
 import pytest
 
 from mechcot.model.reasoner import Reasoner
-from mechcot.steering.style_contrasts import questions, style_pairs
+from mechcot.tasks import MOD10, contrast_pairs
 
 
 @pytest.fixture(scope="session")
@@ -16,12 +16,12 @@ def control():
 
 @pytest.fixture(scope="session")
 def pairs():
-    return style_pairs(8, seed=1, hops=(2, 3))
+    return contrast_pairs("mod10", 8, seed=1, depth=(2, 3))
 
 
 @pytest.fixture(scope="session")
 def asked():
-    return questions(5, seed=3, hops=(2, 4))
+    return MOD10.unhinted(5, seed=3, depth=(2, 4))
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ def test_the_snippet_runs_and_shortens_in_under_ten_lines():
     (snippet,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
     work = [line for line in snippet.splitlines() if line and not line.startswith("from ")]
     assert len(work) < 10
-    small = snippet.replace("style_pairs(50,", "style_pairs(10,").replace("items[:6]", "items[:2]")
-    small = small.replace("questions(16,", "questions(3,")
+    small = snippet.replace('"mod10", 50', '"mod10", 10').replace("items[:6]", "items[:2]")
+    small = small.replace("unhinted(16,", "unhinted(3,")
     assert (
-        small.count("(10,") == 1 and small.count("(3,") == 1
+        small.count(", 10)") == 1 and small.count("(3,") == 1
     )  # the sizes are still there to be cut
     told: dict = {}
     exec(compile(small, "docs/steer.md", "exec"), told)

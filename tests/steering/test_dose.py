@@ -11,12 +11,11 @@ from mechcot.model.generation.decoding import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.sites import Site
-from mechcot.organisms.announced import by_law
 from mechcot.steering.controls import control
 from mechcot.steering.dose import DoseCalibrator, OutOfReach, positions
 from mechcot.steering.extract import pair_vectors
-from mechcot.steering.style_contrasts import questions
 from mechcot.steering.vectors import Origin, SteeringVector
+from mechcot.tasks import MOD10, kinds_of
 
 SITE = Site("resid_post", 1)
 
@@ -110,14 +109,14 @@ KINDS = (
 @pytest.mark.parametrize("wheres", [WHERES, KINDS])
 def test_positions_of_a_finished_text_are_those_that_acted_while_it_was_written(base, wheres):
     hand = GenerationInterventions(
-        tuple(Steer(SITE, torch.zeros(128), where) for where in wheres), kinds=by_law
+        tuple(Steer(SITE, torch.zeros(128), where) for where in wheres), kinds=kinds_of
     )
-    asked = questions(2, seed=3, hops=(2, 2))
+    asked = MOD10.unhinted(2, seed=3, depth=(2, 2))
     for trace, line in write_under(base, asked, hand, sampling=Sampling(160)):
         for where, acted in zip(wheres, line.acted, strict=True):
             # the last token is not run when the limit cuts the text; here every text ends by itself
             assert trace.finished
-            assert list(positions(base, trace, where, kinds=by_law)) == acted
+            assert list(positions(base, trace, where, kinds=kinds_of)) == acted
 
 
 def test_controls(vector):

@@ -18,10 +18,10 @@ from mechcot.organisms.unused_steps import as_completion
 from mechcot.steering.conditions import arms
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec, load
 from mechcot.steering.run import _plain, run
-from mechcot.steering.shortest_chain import BareSteps, marker_words, shortest
-from mechcot.steering.single_runs import numbers as doses, read_pairs
-from mechcot.steering.style_contrasts import questions
+from mechcot.steering.shortest_chain import BareSteps
+from mechcot.steering.single_runs import numbers as doses
 from mechcot.steering.summary import summary
+from mechcot.tasks import MOD10, read_pairs
 from mechcot.view.pages.steering import page
 from mechcot.view.pages.steering_headline import arms_first, contrasts_first
 from mechcot.view.pages.steering_tables import numbers
@@ -226,14 +226,17 @@ def test_commands_make_a_vector_and_write_under_it(tmp_path):
         doses("0.1,x")
 
 
-def test_the_shortest_chain_by_hand_and_the_rule_that_forces_bare_steps():
+def test_the_shortest_chain_by_hand_and_the_rule_that_forces_unmarked_steps():
     question = "careful chart 4 : c: 3 , k: c + 2 , h: k - 1 ; find h ?"
     problem = Problem("p", question, "4", {"task": "mod10"})
     #  h: k - 1 .  k: c + 2 .  c= 3 .  k= 3 + 2 = 5 .  h= 5 - 1 = 4 .
-    assert shortest(problem, bare=True) == 5 + 5 + 3 + 7 + 7
-    assert shortest(problem, bare=False) == 5 + 5 + 3 + 7 + 7 + 5
+    shortest = MOD10.shortest_chain
+    assert shortest.unmarked(problem) == 5 + 5 + 3 + 7 + 7
+    assert shortest.marked(problem) == 5 + 5 + 3 + 7 + 7 + 5
     two = replace(problem, question=question.replace("find h", "find h + c"))
-    assert shortest(two, bare=True) == 27 + 2 * 3
+    assert shortest.unmarked(two) == 27 + 2 * 3
+    unstyled = replace(problem, question=question.removeprefix("careful "))
+    assert shortest.marked(unstyled) == shortest.marked(problem)
     rule = BareSteps(2, end=9, markers=(1, 2))
     assert [bool(rule(text)) for text in ([], [5], [5, 9], [5, 9, 5, 9])] == [
         True,
@@ -241,12 +244,12 @@ def test_the_shortest_chain_by_hand_and_the_rule_that_forces_bare_steps():
         False,
         True,
     ]
-    assert set(marker_words()) == {"need", "recall", "so", "then"}
+    assert set(shortest.markers) == {"need", "recall", "so", "then"}
 
 
 def test_no_state_says_that_steps_shall_be_bare(base):
     """Whatever stands before, the next step is bare about as often as in training (0.15)."""
-    token = {word: base.continue_ids(f" {word}")[0] for word in marker_words()}
+    token = {word: base.continue_ids(f" {word}")[0] for word in MOD10.shortest_chain.markers}
     others = [
         base.continue_ids(f" {word}")[0]
         for word in ("hence", "check", "let", "recap", "wait", "no")
@@ -254,7 +257,7 @@ def test_no_state_says_that_steps_shall_be_bare(base):
     found = []
     for bare in (0.0, 1.0):
         shares = []
-        for problem in questions(3, seed=5, hops=(5, 6), style="brief"):
+        for problem in MOD10.unhinted(3, seed=5, depth=(5, 6), style="brief"):
             draft = compose(
                 read_question(problem.question), rng=Random(0), manner=Manner(bare=bare)
             )

@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from mechcot.cli.steer import app
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.task import ContrastPair
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.controls import control
-from mechcot.steering.extract import _MAKERS, ContrastPair, noise, pair_vectors, span_vectors
+from mechcot.steering.extract import _MAKERS, noise, pair_vectors, span_vectors
 from mechcot.steering.vectors import Origin, SteeringVector
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 

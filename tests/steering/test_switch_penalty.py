@@ -11,7 +11,7 @@ from mechcot.model.generation.decoding import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions
 from mechcot.model.generation.write_traces import write_under
 from mechcot.organisms import chain_writer
-from mechcot.steering.readout import on_track, row
+from mechcot.steering.readout import row
 from mechcot.steering.switch_penalty import (
     SwitchPenalty,
     ThoughtCounts,
@@ -20,6 +20,7 @@ from mechcot.steering.switch_penalty import (
     think,
     thoughts,
 )
+from mechcot.tasks import MOD10, is_correct_thought
 
 PHRASES = ((7,), (8, 9))
 
@@ -70,15 +71,13 @@ def planted(base, problem, *, seed):
 
 def test_thoughts_partition_the_chain_and_a_mended_slip_is_a_wrong_thought(base, asked):
     phrases = tuple(tuple(base.encode(p)) for p in ("wait", "no ,"))
-    from mechcot.steering.style_contrasts import styled
-
     found = 0
     for seed in range(40):
-        trace = planted(base, styled(asked[seed % 5], "careful"), seed=seed)
+        trace = planted(base, MOD10.styled(asked[seed % 5], "careful"), seed=seed)
         spans = thoughts(trace, phrases)
         chain = Span(trace.prompt_length, trace.chain_steps[-1].tokens.stop)
         assert [p for s in spans for p in s.positions()] == list(chain.positions())
-        told = think(trace, phrases, on_track, right=True)
+        told = think(trace, phrases, is_correct_thought, right=True)
         marked = [s for s in trace.chain_steps if s.text.split()[0] in {"wait", "no"}]
         assert told.thoughts == len(marked) + 1
         slips = " bad " in trace.completion

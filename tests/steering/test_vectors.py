@@ -7,18 +7,18 @@ import torch
 from safetensors.torch import save_file
 
 from mechcot.core.errors import UserError
+from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind
 from mechcot.model.internals.sites import Site
 from mechcot.steering.extract import (
     _MAKERS,
-    ContrastPair,
     pair_vectors,
     span_vectors,
     stability,
     windows,
 )
-from mechcot.steering.style_contrasts import style_pairs, styled
 from mechcot.steering.vectors import Origin, SteeringVector
+from mechcot.tasks import MOD10, contrast_pairs
 
 SITE = Site("resid_post", 1)
 
@@ -148,8 +148,8 @@ def test_mistakes_are_told(base, pairs, chains, tmp_path):
 
 
 def test_styles_change_the_style_word_only():
-    pair = style_pairs(1, seed=0, hops=(2, 2))[0]
+    pair = contrast_pairs("mod10", 1, seed=0, depth=(2, 2))[0]
     brief, careful = pair.positive.question.split(), pair.negative.question.split()
     assert (brief[0], careful[0]) == ("brief", "careful") and brief[1:] == careful[1:]
-    assert styled(pair.positive, "none").question.split() == brief[1:]
-    assert styled(styled(pair.positive, "none"), "brief") == replace(pair.positive)
+    assert MOD10.styled(pair.positive, None).question.split() == brief[1:]
+    assert MOD10.styled(MOD10.styled(pair.positive, None), "brief") == replace(pair.positive)
