@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from tqdm.auto import tqdm
 
 from mechcot.compare.models import Models
@@ -26,8 +25,8 @@ from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
 from mechcot.text.unread import check_read, example
-from mechcot.traces.bind import read_chain
 from mechcot.traces.external import Loaded, read_given
+from mechcot.traces.load import bind_chains
 
 
 def problems_of(study: Study) -> list[Problem]:
@@ -283,9 +282,6 @@ def imported(study: Study, reader: Reasoner) -> list[Trace]:
         UserError: The file is missing or a line of it is wrong.
     """
     loaded = foreign(study)
-    if loaded.left_out:
-        Console(stderr=True).print(loaded.told(), markup=False)
-    chains = loaded.chains[: study.most]
-    authors = {chain.author for chain in chains}
+    authors = {chain.author for chain in loaded.chains[: study.most]}
     author = authors.pop() if len(authors) == 1 else "several authors"
-    return [with_kinds(read_chain(reader, chain, author=author)) for chain in chains]
+    return bind_chains(reader, loaded, n=study.most, author=author)

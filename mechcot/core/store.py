@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -127,10 +127,20 @@ def trace_from_json(data: dict[str, Any]) -> Trace:
     )
 
 
-def write_traces(path: Path, traces: Iterable[Trace]) -> None:
-    """Write traces as JSON lines, atomically."""
+def write_traces(
+    path: Path, traces: Iterable[Trace], *, asking: Mapping[str, Any] | None = None
+) -> None:
+    """Write traces as JSON lines, atomically.
+
+    Args:
+        path: The file.
+        traces: What is written.
+        asking: What the user said of how answers are asked for and read; stands in every line, where anything was said.
+    """
+    extra = {"asking": asking} if asking else {}
     lines = (
-        json.dumps(trace_to_json(trace), ensure_ascii=False, sort_keys=True) for trace in traces
+        json.dumps(trace_to_json(trace) | extra, ensure_ascii=False, sort_keys=True)
+        for trace in traces
     )
     write_text(path, "".join(line + "\n" for line in lines))
 

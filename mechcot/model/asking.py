@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 import typer
@@ -40,6 +40,15 @@ class Asking:
     def key(self) -> str:
         """For the names of finished items: "" where nothing was said."""
         return "" if self == AS_FOUND else repr(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """What the user said, as JSON-able data; empty where nothing was said."""
+        said = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in said.items()
+            if value != getattr(AS_FOUND, name)
+        }
 
 
 AS_FOUND = Asking()

@@ -3,6 +3,7 @@
 Each text is on disk as soon as it is written, in a file named by a hash of what it depends on, so that a killed run loses the text in the
 writing and no other. The ways take turns on each problem, so that a busy machine is busy for all of them.
 
+    unread    finished texts whose answer could not be read; they are not right, and a run in which most are stops
     memory    keys and values at their largest, over those of the same text if nothing had left the cache
     change    accuracy less that of the unpruned way, paired over problems
 
@@ -27,6 +28,7 @@ from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval, signed
+from mechcot.text.unread import refuse_unread
 
 _SCHEMA = 1
 UNPRUNED = "all kept"
@@ -85,17 +87,20 @@ def run_online(
                 left_out.append({"id": problem.id, "way": way, "reason": str(error)})
                 continue
         items.append({"way": way} | read_json(path, what="a pruned text"))
+        _check_read(items, first=next(iter(ways)), n=len(problems), model=reader.name)
     if not items:
         reasons = sorted({each["reason"] for each in left_out})
         raise UserError(
             f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"
         )
+    written = len({item["id"] for item in items})
+    _check_read(items, first=next(iter(ways)), n=written, model=reader.name)
     table = pd.DataFrame(items)
     result = {
         "schema": _SCHEMA,
         "model": reader.name,
         "every": next(iter(ways.values())).every,
-        "n": int(table["id"].nunique()),
+        "n": written,
         "left_out": left_out,
         "rows": _summed(table, seed=seed),
     }
@@ -137,6 +142,17 @@ def _item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
     }
 
 
+def _check_read(items: Sequence[Mapping[str, Any]], *, first: str, n: int, model: str) -> None:
+    """Stop as soon as most answers of the unpruned way are sure to be unread, as `prune` and `compare` do.
+
+    Raises:
+        UserError: They are.
+    """
+    texts = [item for item in items if item["way"] == first and item["finished"]]
+    lost = [(item["id"], item["text"]) for item in texts if item["answer"] is None]
+    refuse_unread(lost, author=model, finished=len(texts), n=n)
+
+
 def _summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
     """One row a way, in the order of the table; changes are against the way of the first row.
 
@@ -145,7 +161,8 @@ def _summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
         seed: Seed of the resampling.
 
     Returns:
-        `way`, `n`, `accuracy` with `low`, `high` (95 % score interval), `change` likewise (paired), `tokens` (mean written),
+        `way`, `n`, `accuracy` with `low`, `high` (95 % score interval), `unread` (share of finished texts whose answer could not be read, among
+        all; they are not right), `change` likewise (paired), `tokens` (mean written),
         `tokens_per_second`, `cached` (mean share of the positions written that are cached), `memory` (mean share of the largest
         cache that was needed), `peak_mb` (mean over problems of the largest cache).
     """
@@ -169,6 +186,7 @@ def _summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
                 "accuracy": accuracy.mean,
                 "low": accuracy.low,
                 "high": accuracy.high,
+                "unread": float((part["finished"] & part["answer"].isna()).mean()),
                 "change": change.mean,
                 "change_low": change.low,
                 "change_high": change.high,
@@ -185,13 +203,13 @@ def _summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
 def told(result: Mapping[str, Any]) -> list[str]:
     """The table as lines of text, and what was left out."""
     lines = [
-        "way                accuracy             change                 tokens  tokens/s  cached  memory  peak MB"
+        "way                accuracy             unread  change                 tokens  tokens/s  cached  memory  peak MB"
     ]
     for row in result["rows"]:
         accuracy = f"{fixed(row['accuracy'])} {interval(row['low'], row['high'])}"
         change = f"{signed(row['change'])} {interval(row['change_low'], row['change_high'])}"
         lines.append(
-            f"{row['way']:<18} {accuracy:<20} {change:<22} {row['tokens']:>6.0f} {row['tokens_per_second']:>9.1f} "
+            f"{row['way']:<18} {accuracy:<20} {row['unread']:>6.0%}  {change:<22} {row['tokens']:>6.0f} {row['tokens_per_second']:>9.1f} "
             f"{row['cached']:>7.0%} {row['memory']:>7.0%} {row['peak_mb']:>8.2f}"
         )
     left_out = {each["id"]: each["reason"] for each in result["left_out"]}

@@ -188,7 +188,7 @@ def _tokens(completion: Completion, tokenizer: Tokenizer) -> tuple[tuple[int, ..
     """
     whole = completion.prompt + completion.text
     start = len(completion.prompt)
-    encoded = tokenizer(whole, return_offsets_mapping=True, add_special_tokens=False)
+    encoded = _encoded(tokenizer, whole)
     ids = [int(i) for i in encoded["input_ids"]]
     begins = _from_offsets(whole, encoded["offset_mapping"])
     length = sum(begin < start for begin in begins)
@@ -210,14 +210,23 @@ def _tokens(completion: Completion, tokenizer: Tokenizer) -> tuple[tuple[int, ..
     return tuple(given), known, _from_decoding(completion, tokenizer.decode, context, given[known:])
 
 
+def _encoded(tokenizer: Tokenizer, text: str) -> Any:
+    """Token ids and offsets of a text.
+
+    Raises:
+        NotMeasurable: The vocabulary has no token for a part of it, and none for what it does not know.
+    """
+    try:
+        return tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
+    except Exception as error:  # a tokenizer's own, of no common kind
+        raise NotMeasurable(f"the tokenizer cannot encode {text[-40:]!r}: {error}") from error
+
+
 def _apart(
     completion: Completion, tokenizer: Tokenizer
 ) -> tuple[tuple[int, ...], int, list[int]] | None:
     """Prompt and completion encoded one by one, as generation does; None where this adds text."""
-    prompt, text = (
-        tokenizer(part, return_offsets_mapping=True, add_special_tokens=False)
-        for part in (completion.prompt, completion.text)
-    )
+    prompt, text = (_encoded(tokenizer, part) for part in (completion.prompt, completion.text))
     ids = [int(i) for i in (*prompt["input_ids"], *text["input_ids"])]
     if tokenizer.decode(ids) != completion.prompt + completion.text:
         return None

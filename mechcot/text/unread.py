@@ -24,12 +24,27 @@ def check_read(traces: Sequence[Trace], *, author: str) -> None:
     Raises:
         UserError: Most of the chains are finished and state no answer that can be read.
     """
+    lost = [(trace.id, trace.completion) for trace in unread(traces)]
     finished = sum(trace.finished for trace in traces)
-    lost = unread(traces)
-    if 2 * len(lost) > len(traces):
+    refuse_unread(lost, author=author, finished=finished, n=len(traces))
+
+
+def refuse_unread(lost: Sequence[tuple[str, str]], *, author: str, finished: int, n: int) -> None:
+    """Stop where most answers cannot be read.
+
+    Args:
+        lost: Name and text of each finished chain that states no answer that can be read.
+        author: Who wrote them, for the message.
+        finished: How many chains are finished.
+        n: How many chains there are.
+
+    Raises:
+        UserError: More than half of all chains are lost.
+    """
+    if 2 * len(lost) > n:
         raise UserError(
             f"{author}: no answer can be read in {len(lost)} of {finished} finished chains, so none could count as right. "
-            f"{example(lost[0])}. {ADVICE}"
+            f"{_ending(*lost[0])}. {ADVICE}"
         )
 
 
@@ -41,5 +56,8 @@ ADVICE = (
 
 def example(trace: Trace) -> str:
     """Return how one chain ends, escaped and short."""
-    text = trace.completion.rstrip()[-_SHOWN:]
-    return f"The text of {trace.id} ends {text!r}"
+    return _ending(trace.id, trace.completion)
+
+
+def _ending(name: str, text: str) -> str:
+    return f"The text of {name} ends {text.rstrip()[-_SHOWN:]!r}"

@@ -1,19 +1,21 @@
 """Traces for one reader: mechcot's own JSON lines, or chains written elsewhere."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
 from mechcot.traces.bind import read_chain
-from mechcot.traces.external import read_given
+from mechcot.traces.external import Loaded, read_given
 
 
 def load_traces(
@@ -23,7 +25,7 @@ def load_traces(
     n: int | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> list[Trace]:
-    """Read traces of either sort; the organisms' steps get their exact kinds.
+    """Read traces of either sort, with exact kinds of steps where their task knows them.
 
     Args:
         path: JSON lines: `{"schema": ..., "ids": ...}` as mechcot writes them, or any shape that
@@ -53,13 +55,73 @@ def load_traces(
         )
     if not fields and {"schema", "ids", "steps"} <= first[2].keys():
         traces = read_traces(path)[:n]
+        _warn_of_other_cue(first[2].get("asking") or {}, reader, path)
         if reader.policy.asking.key:  # the file's answers were read as its author's files say
             traces = [_answered(reader, trace) for trace in traces]
         return [with_kinds(trace) for trace in traces]
-    loaded = read_given(path, fields=fields, think=reader.policy.asking.think)
+    return bind_chains(
+        reader, read_given(path, fields=fields, think=reader.policy.asking.think), n=n
+    )
+
+
+def bind_chains(
+    reader: Reasoner, loaded: Loaded, *, n: int | None = None, author: str | None = None
+) -> list[Trace]:
+    """Cut chains written elsewhere into one reader's steps and tokens, with exact kinds where their task knows them.
+
+    What the file left out, and chains that this reader's vocabulary cannot hold, are counted on the console.
+
+    Args:
+        reader: Whose prompt, tokenizer and segmenter are used.
+        loaded: The chains.
+        n: Most chains; None for all.
+        author: Name of their author; None for the ones that the file gives.
+
+    Raises:
+        UserError: The vocabulary can hold none of them.
+    """
+    chains, traces, refused = loaded.chains[:n], [], []
+    for chain in chains:
+        try:
+            traces.append(with_kinds(read_chain(reader, chain, author=author)))
+        except NotMeasurable as error:
+            refused.append(f"{chain.problem.id}: {error}")
+    if not traces:
+        raise UserError(
+            f"{reader.name} can hold none of the {len(chains)} chains in its tokens; {refused[0]}"
+        )
+    console = Console(stderr=True)
     if loaded.left_out:
-        Console(stderr=True).print(loaded.told(), markup=False)
-    return [with_kinds(read_chain(reader, chain)) for chain in loaded.chains[:n]]
+        console.print(loaded.told(), markup=False)
+    if refused:
+        console.print(
+            f"{len(refused)} of {len(chains)} chains left out: {reader.name} cannot hold their text in its tokens; {refused[0]}",
+            markup=False,
+        )
+    return traces
+
+
+def _warn_of_other_cue(asking: Mapping[str, Any], reader: Reasoner, path: Path) -> None:
+    """Say on the console that the file's answers were asked for in other words than this reader asks, and how to ask alike."""
+    now = reader.policy.asking.to_json()
+    if asking == now:
+        return
+    given = _options(asking) or "none of these options"
+    Console(stderr=True).print(
+        f"{path} was written with {given}, and is read with {_options(now) or 'none of them'}: answers are asked for and read in "
+        f"another way than there. To read them alike, {f'give {given}' if asking else 'leave them out'}.",
+        markup=False,
+    )
+
+
+def _options(asking: Mapping[str, Any]) -> str:
+    """The options of the command line that say this."""
+    words = []
+    for name, value in asking.items():
+        parts = [] if value is True else value if isinstance(value, list) else [value or "none"]
+        option = "--read-last-number" if name == "last_number" else f"--{name.replace('_', '-')}"
+        words += [option, *(shlex.quote(part.replace("\n", "\\n")) for part in parts)]
+    return " ".join(words)
 
 
 def _answered(reader: Reasoner, trace: Trace) -> Trace:

@@ -209,3 +209,37 @@ def test_the_command_takes_several_shares_and_needs_a_folder_alone(asked, tmp_pa
 def test_wrong_settings_are_told(wrong, said):
     with pytest.raises(UserError, match=said):
         Online(**wrong)
+
+
+def without_answer(found):
+    """The same text, finished, with no answer that can be read."""
+    trace = replace(found.trace, finished=True, answer=replace(found.trace.answer, text=None))
+    return replace(found, trace=trace)
+
+
+def test_a_run_stops_as_soon_as_most_answers_are_sure_to_be_unread(reader, tmp_path, monkeypatch):
+    asked, written = problems(4, seed=11), []
+
+    def write(*about):
+        written.append(about[1].id)
+        return without_answer(write_online(*about))
+
+    monkeypatch.setattr("mechcot.pruning.online_run.write_online", write)
+    ways = ways_of([0.5], every=1, max_tokens=4, seed=0)
+    with pytest.raises(UserError, match="base: no answer can be read in 3 of 3 finished") as told:
+        run_online(reader, asked, ways=ways, out=tmp_path, seed=0)
+    assert "--answer-after TEXT" in str(told.value)
+    assert len(written) == 2 * len(ways) + 1, "the third unpruned text of four settles it"
+    assert not (tmp_path / "online.json").exists()
+
+
+def test_unread_answers_are_counted_apart(reader, asked, tmp_path, monkeypatch):
+    def write(*about):
+        found = write_online(*about)
+        return found if about[1] is asked[0] or about[2].keep == 1.0 else without_answer(found)
+
+    monkeypatch.setattr("mechcot.pruning.online_run.write_online", write)
+    ways = ways_of([0.5], every=1, max_tokens=4, seed=0)
+    result = run_online(reader, asked, ways=ways, out=tmp_path, seed=0)
+    assert [row["unread"] for row in result["rows"]] == [0.0, 0.5, 0.5, 0.5]
+    assert "50%" in told(result)[2]

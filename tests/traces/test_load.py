@@ -1,0 +1,69 @@
+"""Loading traces: chains that a vocabulary cannot hold, and traces written with another cue."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from mechcot.core.errors import UserError
+from mechcot.core.store import read_traces, write_traces
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.reasoner import Reasoner
+from mechcot.traces.load import load_traces
+from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, write_rows
+from tests.model.conftest import make_model
+from tests.model.foreign_vocabularies import word_level
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_tiny(tmp_path_factory.mktemp("m"), byte_tokenizer(merges=0), seed=0)
+
+
+@pytest.fixture(scope="module")
+def reader(folder):
+    return Reasoner.load(folder)
+
+
+def test_a_chain_that_a_vocabulary_cannot_hold_is_left_out_and_counted(tmp_path, capsys):
+    tokenizer = word_level(unknown=False)
+    words = Reasoner.of(make_model("llama", d_vocab=len(tokenizer)), tokenizer, name="words")
+    rows = [
+        {"id": f"q{i}", "question": "the red fox sees", "answer": "big dog"}
+        | {"chain": f"the {animal} walks .", "answer_text": "the answer is big dog ."}
+        for i, animal in enumerate(("fox", "owl", "dog"))
+    ]
+    traces = load_traces(write_rows(tmp_path / "c.jsonl", rows), words)
+    assert [trace.problem.id for trace in traces] == ["q0", "q2"]
+    told = " ".join(capsys.readouterr().err.split())
+    assert (
+        "1 of 3 chains left out: words cannot hold their text in its tokens; q1: the tokenizer"
+        in told
+    )
+    with pytest.raises(UserError, match="words can hold none of the 1 chains in its tokens; q1: "):
+        load_traces(write_rows(tmp_path / "one.jsonl", rows[1:2]), words)
+
+
+def test_traces_written_with_another_cue_are_told_with_the_options_to_give(
+    folder, reader, tmp_path, capsys
+):
+    asking = Asking(cue="\nSo the result:", answer_after="result:", think="none", last_number=True)
+    traces = load_traces(write_rows(tmp_path / "c.jsonl", [chain_of(i) for i in range(4)]), reader)
+    path = tmp_path / "traces.jsonl"
+    write_traces(path, traces, asking=asking.to_json())
+    assert read_traces(path) == traces
+    capsys.readouterr()
+    load_traces(path, reader)
+    told = " ".join(capsys.readouterr().err.split())
+    options = "--answer-after result: --cue '\\nSo the result:' --read-last-number --think none"
+    assert f"was written with {options}, and is read with none of them" in told
+    assert f"To read them alike, give {options}." in told
+    load_traces(path, Reasoner.load(folder, asking=asking))
+    assert "was written with" not in capsys.readouterr().err
+    write_traces(path, traces, asking=AS_FOUND.to_json())
+    assert all("asking" not in json.loads(line) for line in path.read_text().splitlines())
+    load_traces(path, reader)
+    assert "was written with" not in capsys.readouterr().err
+    load_traces(path, Reasoner.load(folder, asking=replace(AS_FOUND, last_number=True)))
+    told = " ".join(capsys.readouterr().err.split())
+    assert "is read with --read-last-number" in told and "leave them out" in told
