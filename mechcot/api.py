@@ -2,7 +2,8 @@
 
     mc.load, mc.load_pair       models
     mc.problems, mc.read_traces, Reasoner.write   texts
-    mc.measure_trace, mc.contrast   numbers: one trace by one model; before against after over many
+    mc.measure, mc.contrast     numbers: one trace by one model; before against after over many
+    mc.contrast_pairs           pairs of texts, for vectors
     mc.explore                  the explorer, in a cell
 
 Nothing here is kept on disk and no run is resumed: for that there is `mechcot compare`.
@@ -47,7 +48,7 @@ def cards() -> pd.DataFrame:
     return pd.DataFrame([{name: getattr(card, name) for name in names} for card in cards])
 
 
-def measure_trace(
+def measure(
     name: str,
     reader: Reasoner,
     trace: Trace,
@@ -79,7 +80,7 @@ def measure_trace(
         >>> import mechcot as mc
         >>> base = mc.load("organism:base")
         >>> trace = base.write(mc.problems("mod10", n=1))[0]
-        >>> mc.measure_trace("suppression", base, trace).scalars["identity"]
+        >>> mc.measure("suppression", base, trace).scalars["identity"]
         0.0
     """
     chosen([name])
@@ -132,7 +133,7 @@ def contrast(
     if after.name == before.name:
         after = replace(after, name=f"{after.name} (after)")
     measurements = [
-        measure_trace(name, reader, trace, others=traces, against=before, seed=seed)
+        measure(name, reader, trace, others=traces, against=before, seed=seed)
         for reader in (before, after)
         for trace in tqdm(traces, desc=f"{reader.name} reads", unit="trace", delay=2)
         for name in wanted

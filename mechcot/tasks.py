@@ -255,8 +255,7 @@ def contrast_pairs(
 
     Example:
         >>> import mechcot as mc
-        >>> from mechcot.tasks import contrast_pairs
-        >>> contrast_pairs("mod10", n=1)[0].positive.question.split()[0]
+        >>> mc.contrast_pairs("mod10", n=1)[0].positive.question.split()[0]
         'brief'
     """
     task = TASKS.get(str(source))

@@ -24,7 +24,6 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.steering.dose_response import dose_response
 from mechcot.steering.extract import pair_vectors
 from mechcot.tasks import MOD10, contrast_pairs
-from mechcot.view.notebook import steered
 
 # %% [markdown]
 # The only cell to change: your model, the site, pairs of texts that differ in what you want
@@ -51,7 +50,7 @@ found = dose_response(
 # `kl` is the dose that was measured. Where no factor brings the random vector to the vector's dose, `same_dose` is false (an open mark below): do not compare the two.
 
 # %%
-found.round(3)
+found.to_frame().round(3)
 
 # %%
-steered(found)
+found.plot()

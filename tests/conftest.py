@@ -51,6 +51,22 @@ def chains(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def dictionary_folder(tmp_path_factory) -> Path:
+    """What `mechcot sae train organism:base organism:bypass` leaves, small."""
+    from mechcot.sae.run import Training, train_and_fit
+    from mechcot.sae.training import TrainingSettings
+
+    out = tmp_path_factory.mktemp("sae")
+    settings = TrainingSettings(width=32, k=4, samples=20_000, batch=256)
+    job = Training(
+        "organism:base", "organism:bypass", site="resid_post.2", settings=settings, problems=None,
+        n=8, max_tokens=200, out=out,
+    )  # fmt: skip
+    train_and_fit(job)
+    return out
+
+
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 

@@ -34,25 +34,59 @@ def test_every_name_is_there_and_told_by_dir():
     for name in mc.__all__:
         assert inspect.getdoc(getattr(mc, name)), name
     assert set(mc.__all__) <= set(dir(mc))
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="No mechcot attribute nothing"):
         mc.nothing  # noqa: B018
 
 
-EXAMPLES = [name for name in mc.__all__ if not inspect.isclass(getattr(mc, name))]
+NAMESPACES = ("steering", "pruning", "sae")
+EXAMPLES = [
+    *((mc, name) for name in mc.__all__ if name not in NAMESPACES),
+    *((getattr(mc, space), name) for space in NAMESPACES for name in getattr(mc, space).__all__),
+]
+EXAMPLES = {f"{space.__name__}.{name}": getattr(space, name) for space, name in EXAMPLES}
+EXAMPLES = {name: value for name, value in EXAMPLES.items() if not inspect.isclass(value)}
 
 
+@pytest.fixture
+def one_load(pair, monkeypatch):
+    """Examples load the shipped models once for all of them; models are frozen."""
+    loaded = {"organism:base": pair.before, "organism:bypass": pair.after}
+    monkeypatch.setattr(mc, "load", lambda name: loaded[name])
+    monkeypatch.setattr(mc, "load_pair", lambda *names: mc.Pair(*map(loaded.get, names)))
+
+
+@pytest.mark.usefixtures("one_load")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_of_a_function_runs(name):
-    tests = doctest.DocTestFinder(recurse=False).find(getattr(mc, name), name, globs={})
+    tests = doctest.DocTestFinder(recurse=False).find(EXAMPLES[name], name, globs={})
     assert any(test.examples for test in tests), f"{name} has no example"
     for test in tests:
         outcome = doctest.DocTestRunner(verbose=False).run(test)
         assert outcome.failed == 0
 
 
+@pytest.mark.usefixtures("one_load")
 def test_the_example_of_activations_runs():
     (test,) = doctest.DocTestFinder(recurse=False).find(mc.Reasoner.activations, globs={})
     assert doctest.DocTestRunner().run(test) == (0, len(test.examples))
+
+
+@pytest.mark.parametrize("space", NAMESPACES)
+def test_a_namespace_lists_what_it_holds(space):
+    package = getattr(mc, space)
+    assert set(package.__all__) <= set(dir(package))
+    for name in package.__all__:
+        assert inspect.getdoc(getattr(package, name)), name
+        assert name in (inspect.getdoc(package) or "") or inspect.isclass(getattr(package, name))
+
+
+def test_a_function_is_not_hidden_by_the_module_of_its_name():
+    code = (
+        "import mechcot.steering.dose_response, mechcot.pruning.frontier, mechcot as mc;"
+        "print(callable(mc.steering.dose_response), callable(mc.pruning.frontier))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True True"
 
 
 def shows_itself(value):
@@ -64,7 +98,7 @@ def shows_itself(value):
 
 
 def test_one_measure_of_one_trace(pair, traces):
-    one = mc.measure_trace("suppression", pair.before, traces[0])
+    one = mc.measure("suppression", pair.before, traces[0])
     shows_itself(one)
     shows_itself(one["kl"])
     assert one.unit == "probability"
@@ -77,7 +111,7 @@ def test_one_measure_of_one_trace(pair, traces):
 
 @pytest.mark.parametrize("name", list(mc.cards()["name"]))
 def test_every_array_of_every_measure_can_be_drawn(pair, traces, name):
-    one = mc.measure_trace(name, pair.after, traces[0], others=traces, against=pair.before, draws=2)
+    one = mc.measure(name, pair.after, traces[0], others=traces, against=pair.before, draws=2)
     assert one.reason or one.value == one.value
     for array in one.results.values():
         shows_itself(array)
@@ -89,7 +123,7 @@ def test_a_contrast_says_what_compare_would(pair, traces):
     frame = change.to_frame()
     assert list(frame["measure"]) == ["early_answering", "filler"]
     assert set(frame["verdict"]) == {"not judged"}  # three items are too few
-    alone = [mc.measure_trace("filler", pair.after, trace).value for trace in traces]
+    alone = [mc.measure("filler", pair.after, trace).value for trace in traces]
     after = frame.set_index("measure").loc["filler", "after"]
     assert after == pytest.approx(sum(alone) / len(alone), abs=1e-12)
 
@@ -119,7 +153,7 @@ def test_a_trace_reads_well_and_escapes_what_a_model_wrote(traces):
 
 
 def test_a_long_table_is_cut_and_says_so(pair, traces):
-    matrix = mc.measure_trace("suppression", pair.before, traces[0])["kl"]
+    matrix = mc.measure("suppression", pair.before, traces[0])["kl"]
     rest = len(matrix.to_frame()) - ROWS
     assert f"{rest} more rows" in matrix._repr_html_()
 

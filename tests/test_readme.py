@@ -40,8 +40,12 @@ def test_the_page_of_methods_is_the_cards():
         assert f"(`{card.name}`)" in page and card.confounds in page and card.formula in page
 
 
-def test_the_first_program_runs():
+def test_the_first_program_runs(dictionary_folder, tmp_path, monkeypatch):
+    """The shape is what is tested: two traces, two pairs and one dose do."""
     block = re.search(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    program = block[1].replace("n=24", "n=2")  # the shape is what is tested; two traces do
+    program = re.sub(r"n=\d+", "n=2", block[1]).replace("[0.05, 0.1, 0.2]", "[0.1]")
     assert "import mechcot as mc" in program
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "sae").symlink_to(dictionary_folder)
+    monkeypatch.chdir(tmp_path)
     exec(compile(program, "README.md", "exec"), {})

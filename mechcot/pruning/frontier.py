@@ -1,76 +1,125 @@
-"""Accuracy against the share of the chain that is kept, with intervals over items."""
+"""The pruning frontier of some traces in one call, in memory. `mechcot prune` keeps, resumes and sets a page."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
-from mechcot.pruning.rankings import METHODS
-from mechcot.stats.bootstrap import bootstrap_mean
-from mechcot.stats.proportions import share_interval
+from mechcot.core.display import Displayed
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.trace import Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
+from mechcot.pruning.run import SHARES, PruneSettings, item, readable
+from mechcot.stats.tables import rows_of
 
-COLUMNS = ("item", "method", "executor", "share", "kept_tokens", "tokens", "right", "same", "read")
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
-def frontier(points: pd.DataFrame, *, reference: str, seed: int) -> pd.DataFrame:
-    """One row per method, executor and share of the budget.
+@dataclass(frozen=True, eq=False, repr=False)
+class Frontier(Displayed):
+    """Accuracy of a model's answers against the share of the chain that is kept.
+
+    Attributes:
+        model: Name of the model that answers.
+        by: The order that the others are compared with.
+        n: Traces that were pruned.
+        table: One row per order, executor and share, see `to_frame`.
+        needed: Precision and recall of every order against the steps that are known to be needed, with 95 % intervals; empty where nobody knows.
+        left_out: Ids of traces that could not be pruned, with the reason.
+    """
+
+    model: str
+    by: str
+    n: int
+    table: pd.DataFrame
+    needed: pd.DataFrame
+    left_out: dict[str, str]
+
+    def __repr__(self) -> str:
+        """Accuracy by share of the order that was asked for and of random steps, text of dropped steps gone."""
+        lines = [f"Pruning frontier of {self.model}, n = {self.n} traces"]
+        for row in rows_of(self.table[self.table["executor"] == "repack"]):
+            if row["method"] in (self.by, "random"):
+                spread = f"[{row['low']:.0%}, {row['high']:.0%}]"
+                lines.append(
+                    f"  {row['share']:4.0%} kept by {row['method']:16} accuracy {row['accuracy']:.0%} {spread}"
+                )
+        lines += [f"  left out: {name} ({reason})" for name, reason in self.left_out.items()]
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per `executor` (`repack`: the text is gone; `mask`: hidden from attention), `share` of the budget and `method`.
+
+        `accuracy` with its 95 % interval `low` and `high`, `kept` (mean share of the chain's tokens that was in fact kept), `same` (share with
+        the unpruned answer), `unread` (share of answers that could not be read), `n`, and `lead` with `lead_low` and `lead_high`: accuracy
+        of `by` minus this order's.
+        """
+        return self.table
+
+    def plot(self) -> "go.Figure":
+        """One line an order, one panel an executor."""
+        from mechcot.view.figures.pruning_frontier import pruning_frontier
+
+        return pruning_frontier(rows_of(self.table), n=self.n)
+
+
+def frontier(
+    reader: Reasoner,
+    traces: Sequence[Trace],
+    *,
+    by: str = "suppression",
+    shares: Sequence[float] = SHARES,
+    answer_tokens: int = 16,
+    seed: int = 0,
+) -> Frontier:
+    """Keep fewer and fewer of each chain's tokens, by several orders at equal budgets, and ask for the answer each time.
+
+    Cost: some forwards a step (what hiding it does) and two answers for every order and share.
 
     Args:
-        points: One row per item, method, executor and share; columns `COLUMNS`; `right`, `same` and `read` are 0 or 1.
-        reference: The method that the others are compared with, item by item.
-        seed: Seed of the resampling.
+        reader: The model that answers.
+        traces: The chains, by whomever they were written.
+        by: Closure that the other orders are compared with: `suppression` or `attention`.
+        shares: Shares of the chain's tokens to keep, from 0 to 1; nothing and everything are always tried.
+        answer_tokens: Longest answer, in tokens.
+        seed: Of the random order and the resampling.
 
-    Returns:
-        `accuracy` with `low` and `high` (95 % score interval), `kept` (mean share of the chain's tokens that
-        was in fact kept), `same` (share with the unpruned answer), `unread` (share of answers that could not be read, which are not right), `n`, and `lead` with `lead_low`, `lead_high`: accuracy of the reference
-        minus this method's (95 % bootstrap over items).
+    Raises:
+        UserError: A share out of range, no such order, or no trace can be pruned; each trace's reason is said.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> traces = base.write(mc.problems("mod10", n=1))
+        >>> mc.pruning.frontier(base, traces, shares=[0.5]).to_frame()["share"].unique().tolist()
+        [0.0, 0.5, 1.0]
     """
-    rows = []
-    for (executor, share), here in points.groupby(["executor", "share"], sort=True):
-        wide = here.pivot_table(index="item", columns="method", values="right")
-        for method in METHODS:
-            part = here[here["method"] == method]
-            right = share_interval(part["right"].to_numpy(float), seed=seed, purpose="frontier")
-            found = (right.mean, right.low, right.high)
-            lead = _mean((wide[reference] - wide[method]).dropna().to_numpy(float), seed=seed)
-            rows.append(
-                {"executor": executor, "share": share, "method": method}
-                | dict(zip(("accuracy", "low", "high"), found, strict=True))
-                | dict(zip(("lead", "lead_low", "lead_high"), lead, strict=True))
-                | {
-                    "kept": float((part["kept_tokens"] / part["tokens"]).mean()),
-                    "same": float(part["same"].mean()),
-                    "unread": float(1 - part["read"].mean()),
-                    "n": len(part),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def truth_rows(agreements: Sequence[Mapping[str, Any]], *, seed: int) -> list[dict[str, Any]]:
-    """Mean precision and recall per method with intervals; empty when no truth is known.
-
-    Args:
-        agreements: One entry per item and method: `method`, `precision`, `recall`.
-        seed: Seed of the resampling.
-    """
-    rows = []
-    for method in METHODS:
-        mine = [each for each in agreements if each["method"] == method]
-        if not mine:
-            continue
-        row: dict[str, Any] = {"method": method, "n": len(mine)}
-        for name in ("precision", "recall"):
-            values = np.array([each[name] for each in mine], dtype=float)
-            row |= dict(
-                zip((name, f"{name}_low", f"{name}_high"), _mean(values, seed=seed), strict=True)
-            )
-        rows.append(row)
-    return rows
-
-
-def _mean(values: np.ndarray, *, seed: int) -> tuple[float, float, float]:
-    """Mean with its interval; the same resamples for every method, so that curves compare."""
-    found = bootstrap_mean(values, seed=seed, purpose="frontier")
-    return found.mean, found.low, found.high
+    settings = PruneSettings(
+        keep=1.0, by=by, shares=tuple(shares), seed=seed, answer_tokens=answer_tokens
+    )
+    usable, every, left_out = readable(reader, traces)
+    items = []
+    for trace in tqdm(usable, desc=f"{reader.name} prunes", unit="trace", delay=2):
+        try:
+            items.append(item(reader, trace, every=every, settings=settings))
+        except NotMeasurable as error:
+            left_out.append({"id": trace.id, "reason": str(error)})
+    reasons = {entry["id"]: entry["reason"] for entry in left_out}
+    if not items:
+        raise UserError(
+            f"none of the {len(traces)} traces can be pruned: {'; '.join(sorted(set(reasons.values())))}"
+        )
+    points = pd.DataFrame([row for one in items for row in one["points"]], columns=list(COLUMNS))
+    agreements = [row for one in items for row in one["agreements"]]
+    return Frontier(
+        model=reader.name,
+        by=by,
+        n=len(items),
+        table=accuracy_by_share(points, reference=by, seed=seed),
+        needed=pd.DataFrame(truth_rows(agreements, seed=seed)),
+        left_out=reasons,
+    )

@@ -21,7 +21,7 @@ from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.frontier import COLUMNS, frontier, truth_rows
+from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
 from mechcot.pruning.rankings import CLOSURES, Ranking, agreement, rankings
 from mechcot.pruning.removal import EXECUTORS
 from mechcot.tasks import first_right_step, task_of
@@ -29,7 +29,7 @@ from mechcot.text.answers import same_answer
 from mechcot.text.unread import check_read
 from mechcot.view.pages.pruning import page
 
-_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 _SCHEMA = 2
 
 
@@ -47,11 +47,14 @@ class PruneSettings:
 
     keep: float
     by: str = "suppression"
-    shares: tuple[float, ...] = _SHARES
+    shares: tuple[float, ...] = SHARES
     seed: int = 0
     answer_tokens: int = 16
 
     def __post_init__(self) -> None:
+        wrong = [share for share in self.shares if not 0.0 <= share <= 1.0]
+        if wrong:
+            raise UserError(f"expected shares of the chain from 0 to 1, got {wrong[0]}")
         if not 0.0 <= self.keep <= 1.0:
             raise UserError(f"expected a share to keep from 0 to 1, got {self.keep}")
         if self.by not in CLOSURES:
@@ -80,7 +83,7 @@ def run(
         UserError: No trace can be pruned, or the model is not fit (`mechcot.model.loading.preflight`).
     """
     preflight(reader, rendered(reader, traces))
-    usable, every, left_out = _usable(reader, traces)
+    usable, every, left_out = readable(reader, traces)
     # a file may hold chains alone: what stands behind no closing mark is no answer that could not be read
     answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]
     for author in dict.fromkeys(trace.author for trace in answered):
@@ -200,7 +203,7 @@ def _pruned(trace: Trace, kept: frozenset[int]) -> dict[str, Any]:
     }
 
 
-def _usable(
+def readable(
     reader: Reasoner, traces: Sequence[Trace]
 ) -> tuple[list[Trace], ExpectedAttention, list[dict[str, str]]]:
     """The traces in this reader's tokens, the attention that all of them have together, and why the others are left out.
@@ -245,7 +248,7 @@ def _write(
     out: Path,
 ) -> dict[str, Any]:
     points = pd.DataFrame([row for each in items for row in each["points"]], columns=list(COLUMNS))
-    table = frontier(points, reference=settings.by, seed=settings.seed)
+    table = accuracy_by_share(points, reference=settings.by, seed=settings.seed)
     agreements = [row for each in items for row in each["agreements"]]
     result = nan_to_none(
         {

@@ -1,1 +1,9 @@
-"""Sparse dictionaries on reasoning steps: train, fit, score, falsify, patch, plant and find."""
+"""Sparse dictionaries on reasoning steps: train, fit, score, falsify, patch, plant and find.
+
+load(folder)                          a dictionary, from `mechcot sae train` or SAE-Lens
+load(folder).top(reader, traces, kind=)   the features that fire most on one kind of step
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,25 +8,29 @@
 SAE-Lens gives weights, formats and training. Its bridge is not used: edits run on the fast path.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from mechcot.core.errors import UserError
+from mechcot.core.trace import StepKind, Trace
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
+
+if TYPE_CHECKING:
+    from mechcot.sae.feature_table import FeatureTable
 
 _States = Float[Tensor, "*batch token d_model"]
 Which = Int[Tensor, " token"]
 FeatureEdit = Callable[[Float[Tensor, "*batch token feature"], Which], Tensor]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dictionary:
     """A dictionary and the site whose states it explains.
 
@@ -39,6 +43,31 @@ class Dictionary:
     name: str
     site: Site
     sae: Any
+
+    def __repr__(self) -> str:
+        return f"Dictionary {self.name}: {self.width} features of the states at {self.site.short}, {self.d_model} wide"
+
+    def top(
+        self, reader: Reasoner, traces: Sequence[Trace], *, kind: StepKind | str, count: int = 12
+    ) -> "FeatureTable":
+        """Order features by how selective they are for one kind of step. Cost: one forward a trace.
+
+        Args:
+            reader: Whose states are read.
+            traces: The chains.
+            kind: A kind of step, such as `verification`.
+            count: Most features.
+
+        Returns:
+            A table: `selectivity` is Cohen's d of the mean activation on the kind's steps against all other steps. It is a ranking and no
+            test: `mechcot sae falsify` says which features survive one.
+
+        Raises:
+            UserError: The dictionary does not fit the model, no such kind, or fewer than two steps of it or of the others.
+        """
+        from mechcot.sae.feature_table import top_features
+
+        return top_features(self, reader, traces, kind=kind, count=count)
 
     @property
     def width(self) -> int:
@@ -110,15 +139,25 @@ class Reconstruct:
         return self.dictionary.decode(self.dictionary.encode(states)).to(states)
 
 
-def load(source: str) -> Dictionary:
+def load(source: str | Path) -> Dictionary:
     """Load a dictionary from a folder, or from the hub as RELEASE/ID.
+
+    Args:
+        source: A folder that `mechcot sae train --out` or SAE-Lens wrote, or RELEASE/ID of SAE-Lens.
 
     Raises:
         UserError: Nothing is there, its site is not one of ours, or it was trained on edited weights.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.sae.load("no/such/folder")
+        Traceback (most recent call last):
+            ...
+        mechcot.core.errors.UserError: no/such/folder: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows
     """
     from sae_lens import SAE
 
-    folder = Path(source)
+    folder, source = Path(source), str(source)
     if (folder / "cfg.json").is_file():
         sae = SAE.load_from_disk(folder)
     elif folder.exists():

@@ -1,66 +1,124 @@
-"""One vector tried at several doses on a few questions, in one call. For notebooks; `mechcot steer run` does experiments."""
+"""One vector tried at several doses on a few problems, in one call. `mechcot steer run` does experiments."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mechcot.core.display import Displayed
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.doses import same_dose
 from mechcot.stats.proportions import share_interval
+from mechcot.stats.tables import rows_of
 from mechcot.steering.controls import control
 from mechcot.steering.dose import DoseCalibrator
 from mechcot.steering.readout import correct
 from mechcot.steering.vectors import SteeringVector
 from mechcot.text.unread import unread
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 _CHAINS = 6
+CHAIN = PositionSelector(phases=(Phase.CHAIN,))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DoseResponse(Displayed):
+    """What a vector does to chains and answers, by dose, beside controls of the same dose.
+
+    Attributes:
+        model: Name of the model.
+        vector: The vector.
+        table: One row an arm and dose, see `to_frame`.
+    """
+
+    model: str
+    vector: SteeringVector
+    table: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """The clean chains and the vector at each dose, one line each."""
+        origin = f"{self.vector.origin.method} at {self.vector.site.short}"
+        lines = [f"Dose response of {self.model} to {origin}, n = {self.table['n'].max()} problems"]
+        for row in rows_of(self.table[self.table["arm"].isin(["nothing", "vector"])]):
+            dose = f"{row['kl']:.3g} nats" if row["nats"] else "unsteered"
+            spread = f"[{row['low']:.0%}, {row['high']:.0%}]"
+            lines.append(
+                f"  {dose:12} {row['tokens']:6.1f} tokens, accuracy {row['accuracy']:.0%} {spread}"
+            )
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row an arm and dose.
+
+        `arm`, `nats` (asked for), `factor` on the vector, `kl` (nats measured), `same_dose` (as the vector), `n`, mean `tokens` of the chain,
+        `accuracy` with its 95 % bootstrap interval `low` and `high`, and how many finished texts state no answer that can be
+        read (`unread`: not right, and not wrong either).
+        """
+        return self.table
+
+    def plot(self) -> "go.Figure":
+        """Length against accuracy, one mark an arm and dose; open where the dose that was asked for was not reached."""
+        from mechcot.view.notebook import steered
+
+        return steered(self.table)
 
 
 def dose_response(
-    reasoner: Reasoner,
+    reader: Reasoner,
     vector: SteeringVector,
-    questions: Sequence[Problem],
+    problems: Sequence[Problem],
     *,
     nats: Sequence[float],
-    where: PositionSelector,
+    where: PositionSelector = CHAIN,
     controls: Sequence[str] = ("random",),
     max_tokens: int = 320,
     seed: int = 0,
-) -> pd.DataFrame:
-    """Write the questions without anything, under the vector, and under controls of the same dose.
+) -> DoseResponse:
+    """Write the problems without anything, under the vector, and under controls of the same dose.
 
     A control that no factor brings to the dose comes as near to it as it can; `kl` says what was measured. Compare with the vector only what
     is `same_dose` (`mechcot.stats.doses`).
 
     Args:
-        reasoner: The model.
+        reader: The model that writes.
         vector: The vector; it must belong to the model.
-        questions: The questions; doses are measured on the first clean chains.
-        nats: Doses in nats.
-        where: Positions that are steered.
+        problems: The problems; doses are measured on the first clean chains.
+        nats: Doses: mean KL per written token, in nats.
+        where: Positions that are steered; the chain by default.
         controls: Names of `mechcot.steering.controls`.
         max_tokens: Longest completion.
         seed: Of writing, controls and resampling.
 
-    Returns:
-        One row an arm: `arm`, `nats`, `factor`, `kl` (measured), `same_dose` (as the vector), `n`, mean `tokens` of the chain, `accuracy` with its 95 %
-        bootstrap interval `low` and `high`, and how many finished texts state no answer that can be read (`unread`: not right, and not wrong either).
-
     Raises:
-        UserError: The vector belongs to other weights, a dose is out of its reach, no such control.
+        UserError: No problems or doses, the vector belongs to other weights, a dose is out of its reach, no such control.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> vector = mc.steering.mean_difference(base, mc.contrast_pairs("mod10", n=4), at="resid_post.1")
+        >>> tried = mc.steering.dose_response(base, vector, mc.problems("mod10", n=2), nats=[0.1], controls=())
+        >>> list(tried.to_frame()["arm"])
+        ['nothing', 'vector']
     """
-    vector.check(reasoner)
-    clean = reasoner.write(questions, max_tokens=max_tokens, seed=seed)
+    if not problems or not nats:
+        raise UserError(
+            f"expected problems and doses, got {len(problems)} problems and {len(nats)} doses; give both, as in nats=[0.05, 0.1]"
+        )
+    vector.check(reader)
+    clean = reader.write(problems, max_tokens=max_tokens, seed=seed)
     about: dict[str, Any] = {"nats": 0.0, "factor": 0.0, "kl": 0.0, "same_dose": False}
     rows = [_row("nothing", clean, seed=seed, **about)]
     others = {name: control(vector, name, seed=seed) for name in controls}
     meters = {
-        name: DoseCalibrator(reasoner, clean[:_CHAINS], one, where)
+        name: DoseCalibrator(reader, clean[:_CHAINS], one, where)
         for name, one in {"vector": vector, **others}.items()
     }
     for dose in nats:
@@ -71,9 +129,9 @@ def dose_response(
             about["same_dose"] = same_dose((found.kl, real.kl))
             added = found.gamma * others.get(name, vector).direction
             hand = GenerationInterventions((Steer(vector.site, added, where),))
-            traces = reasoner.write(questions, max_tokens=max_tokens, seed=seed, under=hand)
+            traces = reader.write(problems, max_tokens=max_tokens, seed=seed, under=hand)
             rows.append(_row(name, traces, seed=seed, **about))
-    return pd.DataFrame(rows)
+    return DoseResponse(reader.name, vector, pd.DataFrame(rows))
 
 
 def _row(arm: str, traces: Sequence[Trace], *, seed: int, **about: Any) -> dict[str, Any]:

@@ -17,7 +17,8 @@ SITE = Site("resid_post", 1)
 def test_arms_their_doses_and_what_they_wrote(base, control, pairs, asked, chains):
     vector = pair_vectors(base, pairs, sites=[SITE], read="prompt")[SITE]
     where = PositionSelector(phases=(Phase.QUESTION,))
-    table = dose_response(base, vector, asked[:2], nats=(0.1,), where=where, max_tokens=220)
+    tried = dose_response(base, vector, asked[:2], nats=(0.1,), where=where, max_tokens=220)
+    table = tried.to_frame()
     assert list(table["arm"]) == ["nothing", "vector", "random"]
     clean = table.iloc[0]
     assert clean["tokens"] == np.mean([len(t.phase(Phase.CHAIN)) for t in chains[:2]])

@@ -47,6 +47,11 @@ class Site:
         """The TransformerLens hook name, e.g. `blocks.3.hook_resid_post`."""
         return f"blocks.{self.layer}.hook_{self.stream}"
 
+    @property
+    def short(self) -> str:
+        """The short form, e.g. `resid_post.3`."""
+        return f"{self.stream}.{self.layer}"
+
     @classmethod
     def parse(cls, text: str) -> "Site":
         """Read `blocks.3.hook_resid_post` or the short form `resid_post.3`.

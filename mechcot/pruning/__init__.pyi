@@ -1,0 +1,1 @@
+from .frontier import Frontier as Frontier, frontier as frontier
