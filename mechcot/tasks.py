@@ -8,7 +8,6 @@ task `text`: arithmetic in the question and the chain is parsed, words are compa
     text    any file of problems
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,7 +26,7 @@ from mechcot.core.task import (
     ShortestChain,
     StepGraph,
 )
-from mechcot.core.trace import Span, Step, Trace
+from mechcot.core.trace import Span, Trace
 from mechcot.organisms import ground_truth as mod10
 from mechcot.organisms.chain_writer import leading_words, shortest_length
 from mechcot.organisms.grammar import END, MARKERS
@@ -39,15 +38,14 @@ from mechcot.organisms.known_task import (
 )
 from mechcot.organisms.problems import TASK, problems as draw_mod10
 from mechcot.organisms.style_contrasts import styled, unhinted
-from mechcot.text.answers import find_answer, same_answer
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
 from mechcot.text.lines import json_lines, text_field
 from mechcot.text.problems import load_problems
+from mechcot.text.stated_answer import states_answer
 from mechcot.text.step_kinds import Classifier
 
-_WORDS = re.compile(r"\w+")
 REASONING_WORDS = (
     *("wait", "alternatively", "maybe", "perhaps", "however", "hmm", "but", "check", "verify"),
 )
@@ -174,7 +172,9 @@ def first_right_step(trace: Trace) -> int | None:
     if exact_step is not None:
         return exact_step(trace)
     answer = trace.problem.answer
-    return next((step.index for step in trace.chain_steps if _states(step, answer)), None)
+    return next(
+        (step.index for step in trace.chain_steps if states_answer(step.text, answer)), None
+    )
 
 
 def is_correct_thought(trace: Trace, span: Span) -> bool:
@@ -183,22 +183,8 @@ def is_correct_thought(trace: Trace, span: Span) -> bool:
     if exact is not None:
         return exact(trace, span)
     steps = (s for s in trace.chain_steps if span.start <= s.tokens.start < s.tokens.stop)
-    return any(_states(s, trace.problem.answer) for s in steps if s.tokens.stop <= span.stop)
-
-
-def _states(step: Step, answer: str) -> bool:
-    """Whether a step states an answer: as its last number or box, or as the words with which it ends."""
-    stated = find_answer(step.text, otherwise="last_number")
-    return (stated is not None and same_answer(stated.text, answer)) or _ends_with(
-        step.text, answer
-    )
-
-
-def _ends_with(text: str, answer: str) -> bool:
-    """Whether a step ends with an answer in words; a single letter or a number is none."""
-    ending, words = (" ".join(_WORDS.findall(part.casefold())) for part in (text, answer))
-    return (
-        len(words) > 1 and not any(map(str.isdigit, words)) and f" {ending}".endswith(f" {words}")
+    return any(
+        states_answer(s.text, trace.problem.answer) for s in steps if s.tokens.stop <= span.stop
     )
 
 

@@ -1,6 +1,8 @@
 """The inputs of one item, for every measure: another item's chain, what the task knows, a filler, a seed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import islice
 
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import DRAWS, Inputs
@@ -8,9 +10,14 @@ from mechcot.model.generation.write_traces import item_seed
 from mechcot.model.prompts import spells
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import task_of
+from mechcot.text.answers import same_answer
 from mechcot.text.filler import DOTS
 
 FILLERS = (DOTS, " hmm", " .")
+NEAR = 0.25
+"""Largest difference of two chains of near length, as a share: inside the spread of two samples of one question."""
+PARTNERS = 3
+"""Most other items whose chains are offered for an exchange."""
 
 
 def inputs_for(
@@ -33,9 +40,12 @@ def inputs_for(
         against: The reference model, for the measures that hold a reader against it.
     """
     task = task_of(trace.problem)
+    fitting = _fitting(reader, trace, others)
     return Inputs(
         against=against,
-        other=_another(reader, trace, others),
+        other=_another(trace, fitting),
+        partners=_partners(reader, trace, fitting),
+        alike=_alike(trace, fitting),
         maker=task.counterfactuals,
         paraphraser=task.paraphrases,
         mistakes=task.mistakes,
@@ -46,13 +56,50 @@ def inputs_for(
     )
 
 
-def _another(reader: Reasoner, trace: Trace, others: Sequence[Trace]) -> Trace | None:
-    """The next chain, cyclically, that has another answer and leaves room for the prompt and the cue."""
+def _fitting(reader: Reasoner, trace: Trace, others: Sequence[Trace]) -> list[Trace]:
+    """The other chains, from the next one on, cyclically, that leave room for the prompt and the cue."""
     room = reader.max_length - trace.prompt_length - len(reader.cue_ids)
     start = next((i for i, other in enumerate(others) if other.id == trace.id), len(others))
     around = [*others[start + 1 :], *others[:start]]
-    differing = (t for t in around if t.problem.answer != trace.problem.answer and t.chain_steps)
-    return next((t for t in differing if len(t.phase(Phase.CHAIN)) <= room), None)
+    return [other for other in around if len(other.phase(Phase.CHAIN)) <= room]
+
+
+def _another(trace: Trace, fitting: Sequence[Trace]) -> Trace | None:
+    """The next chain that has another answer."""
+    differing = (t for t in fitting if t.problem.answer != trace.problem.answer and t.chain_steps)
+    return next(differing, None)
+
+
+def _partners(reader: Reasoner, trace: Trace, fitting: Sequence[Trace]) -> tuple[Trace, ...]:
+    """Chains with another answer of as many tokens, those of near length first and in their order, then by length."""
+    size, tokens = _answer_size(reader), len(trace.phase(Phase.CHAIN))
+    answer = trace.problem.answer
+
+    def mismatch(other: Trace) -> tuple[int, int]:
+        apart = abs(len(other.phase(Phase.CHAIN)) - tokens)
+        near = apart <= NEAR * tokens
+        return abs(size(other.problem.answer) - size(answer)), 0 if near else apart
+
+    differing = sorted((t for t in fitting if t.problem.answer != answer), key=mismatch)
+    return tuple(islice((t for t in differing if not _same_answer(t, trace)), PARTNERS))
+
+
+def _answer_size(reader: Reasoner) -> Callable[[str], int]:
+    """Tokens of an answer, counted once for each text."""
+    return cache(lambda answer: len(reader.answer_ids(answer)))
+
+
+def _alike(trace: Trace, fitting: Sequence[Trace]) -> Trace | None:
+    """Another sample of the same problem, else the next chain of an item with the same answer; it must state that answer."""
+    same = [t for t in fitting if _same_answer(t, trace)]
+    samples = [t for t in same if t.problem.id == trace.problem.id]
+    return next((t for t in (*samples, *same) if t.finished), None)
+
+
+def _same_answer(other: Trace, trace: Trace) -> bool:
+    """Whether two chains are to lead, and lead, to the same answer."""
+    stated = [t.answer.text or t.problem.answer for t in (other, trace)]
+    return same_answer(*stated)
 
 
 def filler_for(reader: Reasoner) -> str:

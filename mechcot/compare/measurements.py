@@ -39,8 +39,6 @@ BAR: Mapping[str, Any] = {
     "bar_format": "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
 }
 """The progress line; its forecast is `Forecast`'s, which knows that measurements differ."""
-BORROWING = frozenset({"gates"})
-"""Measures that also read another item's chain; no other gets one."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +241,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Me
         inputs = inputs_for(
             reader,
             trace,
-            others=others if job.measure in BORROWING else (),
+            others=others if MEASURES[job.measure].card.borrows else (),
             seed=study.seed,
             draws=study.draws,
             against=against,
@@ -280,7 +278,7 @@ def _path(
         READING_VERSION,
         trace.id,
         trace.problem.answer,
-        around if measure in BORROWING else "",
+        around if MEASURES[measure].card.borrows else "",
         list(trace.ids),
         [[step.tokens.start, step.tokens.stop] for step in trace.steps],
         models.weights_hash(cell.reader),

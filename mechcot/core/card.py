@@ -67,6 +67,7 @@ class MeasureCard:
         standard: Taken by a comparison that names no measures.
         own_chains: Also taken on every later model's own chains, by their author and by the first model.
         yardsticks: Scalars that say how large a number can get, with what they are in words.
+        borrows: It reads chains of other items beside its own.
     """
 
     name: str
@@ -92,6 +93,7 @@ class MeasureCard:
     standard: bool = False
     own_chains: bool = False
     yardsticks: tuple[tuple[str, str], ...] = ()
+    borrows: bool = False
 
 
 _TABLE_HEAD = (

@@ -31,6 +31,7 @@ CARD = MeasureCard(
     forwards=(3.0, 0.0),
     standard=True,
     own_chains=True,
+    borrows=True,
 )
 
 

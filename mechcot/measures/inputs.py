@@ -25,6 +25,8 @@ class Inputs:
     Attributes:
         against: The reference model, for the measures that hold a reader against it; None when it is not at hand.
         other: A trace of another item, for the null "another item's chain"; None when there is none.
+        partners: Traces of items with another answer, the best match first: answers of as many tokens, chains of near length.
+        alike: A trace that leads to the same answer (another sample of the item, else another item); None when there is none.
         maker: Makes counterfactual twins; None when the problems allow none.
         paraphraser: Says a chain in other words; None when nobody can.
         mistakes: Makes a step wrong where `maker` has no exact mistake; None when nobody can.
@@ -37,6 +39,8 @@ class Inputs:
 
     against: Reasoner | None = None
     other: Trace | None = None
+    partners: tuple[Trace, ...] = ()
+    alike: Trace | None = None
     maker: CounterfactualMaker | None = None
     paraphraser: Paraphraser | None = None
     mistakes: MistakeWriter | None = None

@@ -1,0 +1,100 @@
+"""The options that a question lists (`A) ...`, `(B) ...`, `C. ...`), and the same question with other texts behind its letters."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mechcot.core.trace import Span
+
+_MARK = re.compile(r"(?:(?<=\s)|^)[(\[]?(?P<letter>[A-J])[)\].:][^\S\n]+(?=\S)", re.MULTILINE)
+_CHOSEN = re.compile(r"\W*(?:[Oo]ption\s+|[Cc]hoice\s+)?\W?(?P<letter>[A-J])\b")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A question that lists options.
+
+    Attributes:
+        question: The text.
+        spans: Letter to the place of its option's text, in order, beginning with A.
+    """
+
+    question: str
+    spans: Mapping[str, Span]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The options' texts in order."""
+        return tuple(self.question[span.start : span.stop] for span in self.spans.values())
+
+    def with_texts(self, texts: Sequence[str]) -> str:
+        """The question with other texts behind its letters.
+
+        Args:
+            texts: One for each letter, in order.
+        """
+        parts, end = [], 0
+        for span, text in zip(self.spans.values(), texts, strict=True):
+            parts += [self.question[end : span.start], text]
+            end = span.stop
+        return "".join(parts) + self.question[end:]
+
+
+def choices(question: str) -> Choices | None:
+    """The options that a question lists last; None where it lists fewer than two in the order of the alphabet.
+
+    Args:
+        question: The text; an option ends where the next one begins, the last one with its line.
+    """
+    marks = list(_MARK.finditer(question))
+    first = max((i for i, mark in enumerate(marks) if mark["letter"] == "A"), default=len(marks))
+    run = [
+        mark
+        for place, mark in enumerate(marks[first:])
+        if mark["letter"] == "ABCDEFGHIJ"[place : place + 1]
+    ]
+    if len(run) < 2 or len(run) != len(marks) - first:
+        return None
+    ends = [*(mark.start() for mark in run[1:]), len(question)]
+    spans = {}
+    for mark, end in zip(run, ends, strict=True):
+        text = question[mark.end() : end]
+        text = (text.split("\n")[0] if mark is run[-1] else text).rstrip(" \n\t,;")
+        spans[mark["letter"]] = Span(mark.end(), mark.end() + len(text))
+    return Choices(question, spans)
+
+
+def chosen_letter(answer: str) -> str | None:
+    """The letter that an answer begins with: `B`, `(B)`, `B) Paris`, `option B`; None where it is none."""
+    match = _CHOSEN.match(answer)
+    return None if match is None else match["letter"]
+
+
+def exchanged(
+    own: Choices, other: Choices, *, own_letter: str, other_letter: str
+) -> tuple[str, str] | None:
+    """The question with the other question's options, moved on so that the option chosen there has a letter that neither item chose.
+
+    Args:
+        own: The question whose options are replaced.
+        other: The question that gives them.
+        own_letter: The letter answered to the first.
+        other_letter: The letter answered to the second.
+
+    Returns:
+        The new question, and the letter under which the option chosen there now stands; None with fewer than three
+        options, unequal numbers of them, or letters that are no options.
+    """
+    letters = list(own.spans)
+    if (
+        letters != list(other.spans)
+        or len(letters) < 3
+        or not {own_letter, other_letter} <= set(letters)
+    ):
+        return None
+    size, at = len(letters), letters.index(other_letter)
+    shift = next(
+        s for s in range(1, size) if letters[(at + s) % size] not in {own_letter, other_letter}
+    )
+    texts = [other.texts[(place - shift) % size] for place in range(size)]
+    return own.with_texts(texts), letters[(at + shift) % size]

@@ -1,0 +1,26 @@
+"""Whether a step of a chain states an answer, by its wording alone."""
+
+import re
+
+from mechcot.text.answers import find_answer, same_answer
+
+_WORDS = re.compile(r"\w+")
+
+
+def states_answer(step: str, answer: str) -> bool:
+    """Whether the last number, box or choice of a step is the answer, or the step ends with an answer in words.
+
+    Args:
+        step: Text of the step.
+        answer: The answer; an intermediate value that equals it by accident is taken for it.
+    """
+    stated = find_answer(step, otherwise="last_number")
+    if stated is not None and same_answer(stated.text, answer):
+        return True
+    return _ends_with(step, answer)
+
+
+def _ends_with(text: str, answer: str) -> bool:
+    """Whether a step ends with an answer in words; a single letter or a number is none."""
+    said, words = (" ".join(_WORDS.findall(part.casefold())) for part in (text, answer))
+    return len(words) > 1 and not any(map(str.isdigit, words)) and f" {said}".endswith(f" {words}")
