@@ -177,11 +177,11 @@ def _null(reader: Reasoner, prefix: Prefix, own: _Answered, inputs: Inputs) -> f
 def _choice(reader: Reasoner, own: _Answered, other: _Answered) -> dict[str, float]:
     """Following the letter and following the option, where they can be told apart; else nothing."""
     asked = own.trace.problem.question
-    lists = [choices(answered.trace.problem.question) for answered in (own, other)]
-    letters = [chosen_letter(answered.text) for answered in (own, other)]
-    if None in lists or None in letters or own.trace.prompt.count(asked) != 1:
+    mine, theirs = choices(asked), choices(other.trace.problem.question)
+    letters = chosen_letter(own.text), chosen_letter(other.text)
+    if mine is None or theirs is None or own.trace.prompt.count(asked) != 1:
         return {}
-    moved = exchanged(*lists, own_letter=letters[0], other_letter=letters[1])
+    moved = exchanged(mine, theirs, own_letter=letters[0], other_letter=letters[1])
     if moved is None:
         return {}
     question, letter = moved

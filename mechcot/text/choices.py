@@ -71,26 +71,24 @@ def chosen_letter(answer: str) -> str | None:
 
 
 def exchanged(
-    own: Choices, other: Choices, *, own_letter: str, other_letter: str
+    own: Choices, other: Choices, *, own_letter: str | None, other_letter: str | None
 ) -> tuple[str, str] | None:
     """The question with the other question's options, moved on so that the option chosen there has a letter that neither item chose.
 
     Args:
         own: The question whose options are replaced.
         other: The question that gives them.
-        own_letter: The letter answered to the first.
-        other_letter: The letter answered to the second.
+        own_letter: The letter answered to the first; None when the answer is none.
+        other_letter: The letter answered to the second, likewise.
 
     Returns:
         The new question, and the letter under which the option chosen there now stands; None with fewer than three
         options, unequal numbers of them, or letters that are no options.
     """
     letters = list(own.spans)
-    if (
-        letters != list(other.spans)
-        or len(letters) < 3
-        or not {own_letter, other_letter} <= set(letters)
-    ):
+    if own_letter not in letters or other_letter not in letters:
+        return None
+    if letters != list(other.spans) or len(letters) < 3:
         return None
     size, at = len(letters), letters.index(other_letter)
     shift = next(

@@ -64,6 +64,7 @@ def inputs(random_reader: Reasoner, traces: list[Trace]) -> Inputs:
     return Inputs(
         against=random_reader,
         other=traces[-1],
+        partners=tuple(traces),
         maker=OrganismMaker(),
         paraphraser=OrganismParaphraser(),
         meaning=OrganismMeaning(),

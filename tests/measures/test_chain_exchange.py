@@ -73,17 +73,19 @@ def plain_probability(reader: Reasoner, ids, answer) -> float:
     """One forward over the whole text: the product of the answer's probabilities."""
     text = [*ids, *answer]
     with torch.no_grad():
-        logits = reader.model(input_ids=torch.tensor([text])).logits[0].double()
+        logits = (
+            reader.model(input_ids=torch.tensor([text])).logits[0].double() * reader.logit_scale
+        )
     rows = torch.log_softmax(logits, -1)[len(ids) - 1 : -1]
     return float(rows[range(len(answer)), list(answer)].sum().exp())
 
 
-def plain_answer(reader: Reasoner, trace: Trace, *, most: int) -> list[int]:
+def plain_answer(reader: Reasoner, trace: Trace) -> list[int]:
     """Greedy continuation behind the cue, token by token."""
     ids = [*trace.ids[: trace.cuts()[-1]]]
     ids += reader.cue_after(ids)
     written = []
-    for _ in range(most):
+    for _ in range(4):
         with torch.no_grad():
             token = int(
                 reader.model(input_ids=torch.tensor([[*ids, *written]])).logits[0, -1].argmax()
@@ -94,37 +96,54 @@ def plain_answer(reader: Reasoner, trace: Trace, *, most: int) -> list[int]:
     return written
 
 
-def test_it_is_the_difference_of_plain_forwards(random_reader, traces):
-    trace = traces[0]
-    inputs = Inputs(partners=tuple(traces[1:]), alike=traces[2], answer_tokens=1)
-    measurement = chain_exchange.measure(random_reader, trace, inputs)
+def test_it_is_the_difference_of_plain_forwards(random_reader, traces, monkeypatch):
+    monkeypatch.setattr(chain_exchange, "_answered", reference_of(chain_exchange._answered))
+    reader, trace = random_reader.scaled(0.1), traces[0]  # less sure: every probability counts
+    inputs = Inputs(partners=tuple(traces[1:]), alike=traces[2])
+    measurement = chain_exchange.measure(reader, trace, inputs)
     other = next(t for t in traces if t.id == measurement.notes["other"])
-    mine, theirs = (tuple(plain_answer(random_reader, t, most=1)) for t in (trace, other))
+    mine, theirs = (reader.answer_ids(t.problem.answer) for t in (trace, other))
 
     def p(chain: Trace, answer) -> float:
         span = chain.phase(Phase.CHAIN)
         ids = [*trace.ids[: trace.prompt_length], *chain.ids[span.start : span.stop]]
-        return plain_probability(random_reader, [*ids, *random_reader.cue_after(ids)], answer)
+        return plain_probability(reader, [*ids, *reader.cue_after(ids)], answer)
 
     scalars = measurement.scalars
-    assert measurement.value == pytest.approx(p(other, theirs) - p(trace, theirs), abs=1e-5)
-    assert scalars["needed"] == pytest.approx(p(trace, mine) - p(other, mine), abs=1e-5)
-    assert scalars["null_alike"] == pytest.approx(p(traces[2], mine) - p(trace, mine), abs=1e-5)
+    assert abs(measurement.value) > 1e-5
+    assert measurement.value == pytest.approx(p(other, theirs) - p(trace, theirs), abs=2e-7)
+    assert scalars["needed"] == pytest.approx(p(trace, mine) - p(other, mine), abs=2e-7)
+    assert scalars["null_alike"] == pytest.approx(p(traces[2], mine) - p(trace, mine), abs=2e-7)
     none = [*trace.ids[: trace.prompt_length]]
-    alone = plain_probability(random_reader, [*none, *random_reader.cue_after(none)], mine)
-    assert scalars["alone"] == pytest.approx(p(trace, mine) - alone, abs=1e-5)
+    alone = plain_probability(reader, [*none, *reader.cue_after(none)], mine)
+    assert scalars["alone"] == pytest.approx(p(trace, mine) - alone, abs=2e-7)
 
 
-def test_its_own_chain_changes_nothing_and_what_follows_is_lost(random_reader, traces):
+def test_the_answers_are_the_models_own(base):
+    chains = [chain_of(base, problem, seed=i) for i, problem in enumerate(PROBLEMS)]
+    for trace, measurement in zip(chains, exchanges(base, chains), strict=True):
+        other = next(t for t in chains if t.id == measurement.notes["other"])
+        assert measurement.notes["answer"] == base.decode(plain_answer(base, trace)).strip()
+        assert measurement.notes["answer_other"] == base.decode(plain_answer(base, other)).strip()
+
+
+def test_its_own_chain_changes_nothing_and_what_follows_is_lost(random_reader, traces, monkeypatch):
+    monkeypatch.setattr(chain_exchange, "_answered", reference_of(chain_exchange._answered))
     for trace in traces[:4]:
-        inputs = inputs_for(random_reader, trace, others=traces, seed=0)
+        inputs = replace(inputs_for(random_reader, trace, others=traces, seed=0), alike=trace)
         scalars = chain_exchange.measure(random_reader, trace, inputs).scalars
         assert scalars["identity"] == 0.0
         assert scalars["p_own"] - scalars["p_other"] == scalars["needed"]
-    own = replace(inputs, alike=trace)
-    assert chain_exchange.measure(random_reader, trace, own).scalars["null_alike"] == pytest.approx(
-        0, abs=1e-6
-    )
+        assert scalars["null_alike"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_steps_that_state_the_answer_are_left_out_of_both_chains(base):
+    trace = chain_of(base, PROBLEMS[0], seed=0)
+    answered = chain_exchange._Answered(trace, (), PROBLEMS[0].answer)
+    left = base.decode(answered.chain_without_answer)
+    gone = [s.text for s in trace.chain_steps if s.text.strip() not in left]
+    assert 0 < len(gone) < len(trace.chain_steps)
+    assert all(f" {PROBLEMS[0].answer} " in text for text in gone)
 
 
 def test_the_base_follows_needs_and_the_bypass_does_neither(base, bypass):
@@ -171,7 +190,7 @@ def test_answers_in_words_on_a_users_checkpoint(prose):
 
 
 def test_choices_split_the_letter_from_the_option(prose, monkeypatch):
-    monkeypatch.setattr(chain_exchange, "_answered", letters_of(chain_exchange._answered))
+    monkeypatch.setattr(chain_exchange, "_answered", reference_of(chain_exchange._answered))
     traces = listed(prose)
     for trace, measurement in zip(traces, exchanges(prose, traces), strict=True):
         scalars = measurement.scalars
@@ -194,8 +213,8 @@ def test_choices_split_the_letter_from_the_option(prose, monkeypatch):
         assert scalars["followed_letter"] == pytest.approx(follows, abs=1e-5)
 
 
-def letters_of(answered):
-    """The model's answer is the reference letter: random weights choose none."""
+def reference_of(answered):
+    """The model's answer is taken to be the reference: random weights repeat one token."""
 
     def fixed(reader, trace, inputs):
         prefix, _ = answered(reader, trace, inputs)

@@ -188,6 +188,10 @@ def test_an_empty_chain_is_not_measurable(random_reader, traces, inputs, name):
 @pytest.mark.parametrize("name", list(MEASURES))
 def test_a_measure_gives_the_same_reading_twice(random_reader, traces, inputs, name):
     longest = max(traces, key=lambda trace: len(trace.chain_steps))
+    if name == "chain_exchange":  # random weights answer every item alike
+        with pytest.raises(NotMeasurable, match="after its chains of 8 items"):
+            MEASURES[name].run(random_reader, longest, inputs)
+        return
     first, second = (MEASURES[name].run(random_reader, longest, inputs) for _ in range(2))
     assert first.value == pytest.approx(second.value, abs=0, nan_ok=True)
     assert dict(first.scalars) == pytest.approx(dict(second.scalars), abs=0, nan_ok=True)

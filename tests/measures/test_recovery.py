@@ -21,11 +21,20 @@ def chains(base):
 
 
 def values(reader, chains, name):
-    inputs = Inputs(other=chains[-1], maker=OrganismMaker(), filler=" hmm", seed=1, answer_tokens=2)
+    inputs = Inputs(
+        other=chains[-1],
+        partners=tuple(chains),
+        maker=OrganismMaker(),
+        filler=" hmm",
+        seed=1,
+        answer_tokens=2,
+    )
     return np.array([MEASURES[name].run(reader, trace, inputs).value for trace in chains])
 
 
-@pytest.mark.parametrize("name", ["early_answering", "filler", "suppression", "step_patching"])
+@pytest.mark.parametrize(
+    "name", ["early_answering", "filler", "suppression", "step_patching", "chain_exchange"]
+)
 def test_base_reads_its_chain_and_bypass_does_not(base, bypass, chains, name):
     before, after = values(base, chains, name), values(bypass, chains, name)
     assert before.mean() > 0.4
