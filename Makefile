@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo ruler test test-slow check-notebooks lint bench notebooks executed gallery organisms clean install
+.PHONY: demo ruler test test-slow check-notebooks lint docs bench notebooks executed gallery organisms clean install
 
 demo: $(STAMP)
 	$(BIN)/mechcot demo --out artifacts/demo
@@ -26,6 +26,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check mechcot tests benchmarks tools notebooks
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
@@ -50,8 +53,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,docs]"
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) artifacts/demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) site artifacts/demo .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Every decoder class that transformers lists, built tiny and tried: works with stated parity, or one sentence.
 
-    python -m tools.families [NAME ...]     # writes docs/families.md
+    python -m tools.families [NAME ...]     # writes docs/results/families.md
 
 A config is shrunk field by field (`SMALL`; `ODD` where that is not enough), saved with a small tokenizer and
 loaded as a user's checkpoint is. `tests/model/test_families.py` asserts what stands in the table.
@@ -31,7 +31,7 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.reasoner import Reasoner
 
-DOC = Path(__file__).parents[1] / "docs" / "families.md"
+DOC = Path(__file__).parents[1] / "docs" / "results" / "families.md"
 NAMES = tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 _FIELDS: Mapping[int, str] = {
     32: "hidden_size d_model n_embd embedding_dim embedding_size word_embed_proj_dim emb_dim lru_width "

@@ -1,4 +1,4 @@
-"""`summary.json`: the stable, documented form of what was found (schema in `docs/summary.md`).
+"""`summary.json`: the stable, documented form of what was found (schema in `docs/schemas.md`).
 
 It holds no duration, no time of day and no path of this machine, so that a resumed run gives it again byte for byte.
 """

@@ -1,4 +1,4 @@
-"""Every decoder class that transformers lists: works with the parity that docs/families.md states, or one sentence."""
+"""Every decoder class that transformers lists: works with the parity that docs/results/families.md states, or one sentence."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The Python of docs/steer.md does what it says."""
+"""The Python of docs/how-to/steer.md does what it says."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from mechcot.core.trace import Phase
 
-TEXT = (Path(__file__).parents[2] / "docs" / "steer.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "how-to" / "steer.md").read_text(encoding="utf-8")
 
 
 def test_the_snippet_runs_and_shortens_in_under_ten_lines():
@@ -20,7 +20,7 @@ def test_the_snippet_runs_and_shortens_in_under_ten_lines():
         small.count(", 10)") == 1 and small.count("(3,") == 1
     )  # the sizes are still there to be cut
     told: dict = {}
-    exec(compile(small, "docs/steer.md", "exec"), told)
+    exec(compile(small, "docs/how-to/steer.md", "exec"), told)
     assert told["dose"].kl == pytest.approx(0.1, rel=0.06)
     clean = told["base"].write(told["items"])
 
