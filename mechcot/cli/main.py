@@ -209,7 +209,9 @@ def ruler(
     ] = False,
     measures: Annotated[
         str | None,
-        typer.Option(help="Names, comma separated; default all but the costly (docs/results/ruler.md)."),
+        typer.Option(
+            help="Names, comma separated; default all but the costly (docs/results/ruler.md)."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that read side by side.")] = 2,
     seed: _Seed = 0,
