@@ -283,7 +283,7 @@ def read_pairs(path: Path) -> list[ContrastPair]:
 LACKS: Mapping[str, str] = {
     "kinds": "kinds of steps are guessed from the wording",
     "paraphrases": "paraphrase is not measurable",
-    "step_graph": "pruning, probes and the explorer cannot be held against the steps that the answer needs",
+    "step_graph": "nobody knows which steps the answer needs, so nothing can be compared with them",
     "first_right_step": "the first right step is the first one that states the reference answer",
     "is_correct_thought": "a thought counts as correct where a step of it states the reference answer",
     "contrast": "there are no contrast pairs but those that you give",
@@ -299,7 +299,17 @@ def missing(items: Sequence[Problem], names: Iterable[str] = LACKS) -> dict[str,
         items: The problems.
         names: What is asked for, out of `LACKS`.
     """
-    tasks = [task_of(problem) for problem in items]
+    tasks = {task.name: task for task in map(task_of, items)}.values()
     return {
         name: LACKS[name] for name in names if any(getattr(task, name) is None for task in tasks)
     }
+
+
+def missing_for(items: Sequence[Problem], uses: Mapping[str, str]) -> dict[str, str]:
+    """Parts of a run that these problems' tasks leave unknown or inexact -> what follows; empty when all is known.
+
+    Args:
+        items: The problems.
+        uses: Names out of `LACKS` -> the part of the run that needs it.
+    """
+    return {uses[name]: follows for name, follows in missing(items, uses).items()}

@@ -34,8 +34,11 @@ def prune(  # noqa: PLR0913 - one argument per option
         float, typer.Option(help="Share of the chain that the written traces keep.")
     ] = 0.3,
     by: Annotated[
-        str, typer.Option(help="Critical set by: suppression, or attention (cheaper, less exact).")
-    ] = "suppression",
+        str,
+        typer.Option(
+            help="Critical set by suppression, attention (cheaper, less exact) or deletion; default: the first of them that the model allows."
+        ),
+    ] = "",
     field: argument_checks.Field = None,
     n: _Items = None,
     seed: _Seed = 0,

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from rich.console import Console
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
@@ -37,12 +38,14 @@ from mechcot.influence.step_weights import attention_mass
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import bootstrap_mean
-from mechcot.tasks import first_right_step
+from mechcot.tasks import first_right_step, missing_for
 from mechcot.view.pages.influence import page
 
 STRATA = ("all", "before", "after")
 UNSTATED = "unstated"
 """Place of the steps of a chain in which no statement of the right answer was found."""
+
+_USES = {"kinds": "kinds of steps", "first_right_step": "before and after"}
 
 
 def run(
@@ -61,6 +64,9 @@ def run(
     """
     for reader in readers:
         preflight(reader, rendered(reader, traces))
+    lacking = missing_for([trace.problem for trace in traces], _USES)
+    for what, why in lacking.items():
+        Console(stderr=True).print(f"{what}: {why}", markup=False)
     kept, every, left_out = _read(readers, traces, out=out)
     steps, heads = [], []
     names = [reader.name for reader in readers]
@@ -87,6 +93,7 @@ def run(
             "n": len(kept),
             "unstated": int(table.loc[table["place"] == UNSTATED, "trace"].nunique()),
             "left_out": left_out,
+            "missing": lacking,
             "kinds": by_kind(table, models=names, seed=seed),
             "receivers": receivers(stacked, models=names, seed=seed),
         }

@@ -29,14 +29,13 @@ def accuracy_by_share(points: pd.DataFrame, *, reference: str, seed: int) -> pd.
     rows = []
     for (executor, share), here in points.groupby(["executor", "share"], sort=True):
         wide = here.pivot_table(index="item", columns="method", values="right")
-        for method in METHODS:
+        for method in (name for name in METHODS if name in wide):
             part = here[here["method"] == method]
             right = share_interval(part["right"].to_numpy(float), seed=seed, purpose="frontier")
-            found = (right.mean, right.low, right.high)
             lead = _mean((wide[reference] - wide[method]).dropna().to_numpy(float), seed=seed)
             rows.append(
                 {"executor": executor, "share": share, "method": method}
-                | dict(zip(("accuracy", "low", "high"), found, strict=True))
+                | {"accuracy": right.mean, "low": right.low, "high": right.high}
                 | dict(zip(("lead", "lead_low", "lead_high"), lead, strict=True))
                 | {
                     "kept": float((part["kept_tokens"] / part["tokens"]).mean()),

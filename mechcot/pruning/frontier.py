@@ -71,7 +71,7 @@ def frontier(
     reader: Reasoner,
     traces: Sequence[Trace],
     *,
-    by: str = "suppression",
+    by: str = "",
     shares: Sequence[float] = SHARES,
     answer_tokens: int = 16,
     seed: int = 0,
@@ -83,7 +83,7 @@ def frontier(
     Args:
         reader: The model that answers.
         traces: The chains, by whomever they were written.
-        by: Closure that the other orders are compared with: `suppression` or `attention`.
+        by: Order that the others are compared with: `suppression`, `attention` or `deletion`; "": the first that the model allows.
         shares: Shares of the chain's tokens to keep, from 0 to 1; nothing and everything are always tried.
         answer_tokens: Longest answer, in tokens.
         seed: Of the random order and the resampling.
@@ -101,6 +101,7 @@ def frontier(
     settings = PruneSettings(
         keep=1.0, by=by, shares=tuple(shares), seed=seed, answer_tokens=answer_tokens
     )
+    settings = settings.chosen(reader)
     usable, every, left_out = readable(reader, traces)
     items = []
     for trace in tqdm(usable, desc=f"{reader.name} prunes", unit="trace", delay=2):
@@ -117,9 +118,9 @@ def frontier(
     agreements = [row for one in items for row in one["agreements"]]
     return Frontier(
         model=reader.name,
-        by=by,
+        by=settings.by,
         n=len(items),
-        table=accuracy_by_share(points, reference=by, seed=seed),
+        table=accuracy_by_share(points, reference=settings.by, seed=seed),
         needed=pd.DataFrame(truth_rows(agreements, seed=seed)),
         left_out=reasons,
     )

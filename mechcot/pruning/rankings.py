@@ -4,6 +4,7 @@ suppression      closure (mechcot.influence.critical_set) over what hiding a ste
 attention        closure over attention mass corrected for place and length, mean over layers and heads
 hidden alone     steps by what hiding each one does to the answer, no closure
 answer attention steps by the attention of the token that predicts the answer, no closure
+deletion         steps by what taking each one out of the text does to the answer; where asked for, and where neither of the above can be had
 recent           latest first
 early exit       from the first step on, no further than the first that states the right answer
 random           a random order, the same for every model
@@ -20,7 +21,11 @@ from mechcot.stats.bootstrap import stream
 from mechcot.tasks import first_right_step
 
 CLOSURES = ("suppression", "attention")
-METHODS = (*CLOSURES, "hidden alone", "answer attention", "recent", "early exit", "random")
+ALONE = {"suppression": "hidden alone", "attention": "answer attention"}
+"""The order by the last column of a closure's weights alone."""
+CHOICES = (*CLOSURES, "deletion")
+"""What can be asked for; the first that a model allows is the default."""
+METHODS = (*CLOSURES, *ALONE.values(), "deletion", "recent", "early exit", "random")
 Ranking = tuple[int, ...]
 
 
@@ -37,23 +42,30 @@ def by_value(values: Float[np.ndarray, " step"]) -> Ranking:
 
 
 def rankings(
-    trace: Trace, *, attention: StepInfluence, suppression: StepInfluence, seed: int
+    trace: Trace,
+    *,
+    attention: StepInfluence | None,
+    suppression: StepInfluence | None,
+    deletion: Float[np.ndarray, " step"] | None = None,
+    seed: int,
 ) -> dict[str, Ranking]:
-    """Every method's order of the chain's steps.
+    """Every method's order of the chain's steps, of those methods that the model allows.
 
     Args:
         trace: The trace.
-        attention: Corrected mass.
-        suppression: Divergence of later steps and, in the last column, movement of the answer.
+        attention: Corrected mass; None where attention cannot be read.
+        suppression: Divergence of later steps and, in the last column, movement of the answer; None where nothing can be hidden.
+        deletion: Movement of the answer without each step's text; None where it was not asked for.
         seed: Seed of the random order.
     """
     n = len(trace.chain_steps)
     right = first_right_step(trace)
+    influences = {"suppression": suppression, "attention": attention}
+    known = {name: weights for name, weights in influences.items() if weights is not None}
     return {
-        "suppression": by_closure(suppression),
-        "attention": by_closure(attention),
-        "hidden alone": by_value(suppression[:, -1]),
-        "answer attention": by_value(attention[:, -1]),
+        **{name: by_closure(weights) for name, weights in known.items()},
+        **{ALONE[name]: by_value(weights[:, -1]) for name, weights in known.items()},
+        **({} if deletion is None else {"deletion": by_value(deletion)}),
         "recent": tuple(range(n - 1, -1, -1)),
         "early exit": tuple(range(n if right is None else right + 1)),
         "random": tuple(int(s) for s in stream(seed, f"random {trace.id}").permutation(n)),

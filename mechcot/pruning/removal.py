@@ -9,11 +9,16 @@ thought and ask for the answer as every measure does (mechcot.model.generation.a
 
 from collections.abc import Callable, Collection, Mapping
 
+import numpy as np
+from jaxtyping import Float
+
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Answer, Phase, Span, Trace
 from mechcot.measures.inputs import unhideable
+from mechcot.model.distances import tv
 from mechcot.model.generation.ask_answer import ask, read_continuation
 from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
 Executor = Callable[..., Answer]
@@ -39,6 +44,24 @@ def delete_steps(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_n
     """
     ids = kept_ids(trace, kept)
     return ask(reader, reader.prefix(ids), (len(ids),), max_new=max_new).answers[0]
+
+
+def deletion_effects(reader: Reasoner, trace: Trace) -> Float[np.ndarray, " step"]:
+    """Total variation of the answer's first token when the text of each step goes. One forward of the chain a step, and one more.
+
+    Args:
+        reader: The model that answers.
+        trace: A trace in this reader's tokens.
+    """
+    steps = [step.index for step in trace.chain_steps]
+
+    def answer(without: Collection[int]) -> Prefix:
+        ids = kept_ids(trace, [step for step in steps if step not in without])
+        return reader.prefix((*ids, *reader.cue_after(ids)))
+
+    whole = answer(())
+    last = [answer((step,)).hidden[-1:] for step in steps]
+    return np.array([float(tv(whole.hidden[-1:], own, whole.unembed)[0]) for own in last])
 
 
 def mask_steps(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_new: int) -> Answer:

@@ -5,30 +5,40 @@ DIR/ gets pruned.jsonl (the traces without their dropped steps), frontier.parque
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.console import Console
 from tqdm.auto import tqdm
 
+from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
 from mechcot.influence.critical_set import fill
 from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
+from mechcot.model.internals.capabilities import lacks
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
-from mechcot.pruning.rankings import CLOSURES, Ranking, agreement, rankings
-from mechcot.pruning.removal import EXECUTORS
-from mechcot.tasks import first_right_step, task_of
+from mechcot.pruning.rankings import CHOICES, Ranking, agreement, rankings
+from mechcot.pruning.removal import EXECUTORS, deletion_effects
+from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.unread import check_read
 from mechcot.view.pages.pruning import page
 
+_NEEDS: Mapping[str, Need] = {"suppression": "hiding", "attention": "attention"}
+"""What each closure needs of a model."""
+_WITHOUT = {
+    "suppression": "by suppression, and with dropped steps masked",
+    "attention": "by attention",
+}
+_USES = {"step_graph": "precision and recall", "first_right_step": "early exit"}
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 _SCHEMA = 2
 
@@ -39,14 +49,14 @@ class PruneSettings:
 
     Attributes:
         keep: Share of the chain's tokens that the written traces keep.
-        by: Closure that chooses them.
+        by: Order that chooses them, one of `CHOICES`; "": the first that the model allows.
         shares: Budgets of the frontier.
         seed: Seed of the random order and of the resampling.
         answer_tokens: Longest answer.
     """
 
     keep: float
-    by: str = "suppression"
+    by: str = ""
     shares: tuple[float, ...] = SHARES
     seed: int = 0
     answer_tokens: int = 16
@@ -57,15 +67,32 @@ class PruneSettings:
             raise UserError(f"expected shares of the chain from 0 to 1, got {wrong[0]}")
         if not 0.0 <= self.keep <= 1.0:
             raise UserError(f"expected a share to keep from 0 to 1, got {self.keep}")
-        if self.by not in CLOSURES:
+        if self.by not in ("", *CHOICES):
             raise UserError(
-                f"expected the critical set by one of {', '.join(CLOSURES)}, got {self.by!r}"
+                f"expected the critical set by one of {', '.join(CHOICES)}, got {self.by!r}"
             )
+
+    def chosen(self, reader: Reasoner) -> "PruneSettings":
+        """The settings with an order that a model allows.
+
+        Raises:
+            UserError: The one that was asked for is not allowed.
+        """
+        reasons = refused(reader)
+        allowed = [name for name in CHOICES if name not in reasons]
+        if self.by in reasons:
+            raise UserError(f"{reasons[self.by]}; give --by {allowed[0]}")
+        return self if self.by else replace(self, by=allowed[0])
 
     @property
     def budgets(self) -> tuple[float, ...]:
         """Every share of the frontier, nothing and everything included."""
         return tuple(sorted({0.0, *self.shares, self.keep, 1.0}))
+
+
+def refused(reader: Reasoner) -> dict[str, str]:
+    """Closures that a model does not allow, with the reasons."""
+    return {name: reason for name, need in _NEEDS.items() if (reason := lacks(reader, need))}
 
 
 def run(
@@ -83,6 +110,11 @@ def run(
         UserError: No trace can be pruned, or the model is not fit (`mechcot.model.loading.preflight`).
     """
     preflight(reader, rendered(reader, traces))
+    settings = settings.chosen(reader)
+    lacking = {_WITHOUT[name]: reason for name, reason in refused(reader).items()}
+    lacking |= missing_for([trace.problem for trace in traces], _USES)
+    for what, why in lacking.items():
+        Console(stderr=True).print(f"{what}: {why}", markup=False)
     usable, every, left_out = readable(reader, traces)
     # a file may hold chains alone: what stands behind no closing mark is no answer that could not be read
     answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]
@@ -100,7 +132,7 @@ def run(
         items.append(read_json(path, what="a pruned trace"))
     if not items:
         raise UserError(_none_left(traces, left_out))
-    result = _write(items, left_out, reader=reader, settings=settings, out=out)
+    result = _write(items, left_out, lacking, reader=reader, settings=settings, out=out)
     lines = [json.dumps(each["pruned"], ensure_ascii=False, sort_keys=True) for each in items]
     write_text(out / "pruned.jsonl", "".join(f"{line}\n" for line in lines))
     return result
@@ -124,9 +156,18 @@ def item(
     Raises:
         NotMeasurable: The chain is empty.
     """
-    attention = attention_weights(attention_mass(reader, trace), every)
-    suppression = suppression_weights(reader, trace, seed=settings.seed)
-    known = rankings(trace, attention=attention, suppression=suppression, seed=settings.seed)
+    attention = suppression = None
+    if not lacks(reader, "attention"):
+        attention = attention_weights(attention_mass(reader, trace), every)
+    if not lacks(reader, "hiding"):
+        suppression = suppression_weights(reader, trace, seed=settings.seed)
+    known = rankings(
+        trace,
+        attention=attention,
+        suppression=suppression,
+        deletion=deletion_effects(reader, trace) if settings.by == "deletion" else None,
+        seed=settings.seed,
+    )
     sizes = [len(step.tokens) for step in trace.chain_steps]
     total = sum(sizes)
     agreements = []
@@ -156,6 +197,8 @@ def _points(
     whole = frozenset(range(len(sizes)))
     rows: list[list[Any]] = []
     for name, execute in EXECUTORS.items():
+        if name == "mask" and lacks(reader, "hiding"):
+            continue
         answers: dict[frozenset[int], str | None] = {}
 
         def ask(kept: frozenset[int], execute: Any = execute, answers: Any = answers) -> str | None:
@@ -218,7 +261,8 @@ def readable(
             seen = reader.view(trace)
             if not sum(len(step.tokens) for step in seen.chain_steps):
                 raise NotMeasurable("the chain has no steps")
-            total = total.plus(attention_mass(reader, seen).null)
+            if not lacks(reader, "attention"):
+                total = total.plus(attention_mass(reader, seen).null)
             usable.append(seen)
         except NotMeasurable as error:
             left_out.append({"id": trace.id, "reason": str(error)})
@@ -242,6 +286,7 @@ def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Prun
 def _write(
     items: Sequence[dict[str, Any]],
     left_out: Sequence[dict[str, str]],
+    lacking: Mapping[str, str],
     *,
     reader: Reasoner,
     settings: PruneSettings,
@@ -258,6 +303,7 @@ def _write(
             "keep": settings.keep,
             "n": len(items),
             "left_out": list(left_out),
+            "missing": dict(lacking),
             "never_right": sum(each["first_right"] is None for each in items),
             "frontier": json.loads(table.to_json(orient="records")),
             "truth": truth_rows(agreements, seed=settings.seed),

@@ -18,6 +18,7 @@ LOOKS: Mapping[str, Look] = {
     "attention": Look(PALETTE[1], SYMBOLS[1], "solid"),
     "hidden alone": Look(PALETTE[5], SYMBOLS[2], "dash"),
     "answer attention": Look(PALETTE[4], SYMBOLS[3], "dash"),
+    "deletion": Look(PALETTE[0], SYMBOLS[2], "solid"),
     "recent": Look(PALETTE[2], SYMBOLS[4], "dot"),
     "early exit": Look(PALETTE[3], SYMBOLS[5], "dot"),
     "random": Look(GREY, SYMBOLS[0], "dot"),
@@ -27,6 +28,7 @@ NAMES: Mapping[str, str] = {
     "attention": "closure over attention",
     "hidden alone": "suppression of each step alone",
     "answer attention": "the answer's attention alone",
+    "deletion": "deletion of each step alone",
     "recent": "most recent steps",
     "early exit": "early exit at the first right statement",
     "random": "random steps",
@@ -40,7 +42,7 @@ def pruning_frontier(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
         rows: `executor`, `method`, `share`, `kept`, `accuracy`, `low`, `high`.
         n: Number of traces.
     """
-    executors = list(dict.fromkeys(_TITLES))
+    executors = [name for name in _TITLES if any(row["executor"] == name for row in rows)]
     figure = make_subplots(
         rows=1,
         cols=len(executors),
@@ -50,6 +52,8 @@ def pruning_frontier(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
     )
     for col, executor in enumerate(executors, start=1):
         for method, look in LOOKS.items():
+            if not any(row["method"] == method for row in rows):
+                continue
             line = [r for r in rows if r["executor"] == executor and r["method"] == method]
             line.sort(key=lambda row: row["share"])
             for trace in _line(line, method, look, legend=col == 1):

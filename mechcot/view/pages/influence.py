@@ -9,7 +9,7 @@ from mechcot.text.number_format import KINDS, fixed, interval
 from mechcot.view.figures.head_map import head_map
 from mechcot.view.figures.received_attention import TITLES, received_by_kind
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.sections import Section, listing, plain_page, reasons
 from mechcot.view.pages.tables import Cell, Table, table
 
 _NAN = float("nan")
@@ -59,9 +59,8 @@ def page(result: Mapping[str, Any]) -> str:
         caption = f"{models[1]} minus {models[0]}, trace by trace."
         sections.append(Section("Change", (), ((_table(changes), caption),)))
     sections += _heads(result.get("receivers"), models=models)
-    if result["left_out"]:
-        out = [(Cell(e["id"], "code"), Cell(e["reason"])) for e in result["left_out"]]
-        sections.append(Section("Not read", (), ((table(("trace", "why"), out), ""),)))
+    sections += listing("Not exact", ("what", "why"), result.get("missing", {}))
+    sections += listing("Not read", ("trace", "why"), reasons(result["left_out"]))
     return plain_page(
         "Who listens to which step?",
         meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",

@@ -6,7 +6,7 @@ from typing import Any
 from mechcot.text.number_format import fixed, interval, percent
 from mechcot.view.figures.pruning_frontier import NAMES, pruning_frontier, recovered
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.sections import Section, listing, plain_page, reasons
 from mechcot.view.pages.tables import Cell, Table, table
 
 _NAN = float("nan")
@@ -64,12 +64,8 @@ def page(result: Mapping[str, Any]) -> str:
             _truth(result["truth"]),
         )
         sections.append(Section("Against the known set", (plate,)))
-    if result["left_out"]:
-        out = table(
-            ("trace", "why"),
-            [(Cell(e["id"], "code"), Cell(e["reason"])) for e in result["left_out"]],
-        )
-        sections.append(Section("Not pruned", (), ((out, "Traces that could not be pruned."),)))
+    sections += listing("Not measured, or not exact", ("what", "why"), result.get("missing", {}))
+    sections += listing("Not pruned", ("trace", "why"), reasons(result["left_out"]))
     return plain_page(
         "Which steps does the answer rest on?",
         meta=f"{result['model']} on {n} traces, {len(result['left_out'])} left out.",
@@ -82,7 +78,7 @@ def page(result: Mapping[str, Any]) -> str:
 def summary(result: Mapping[str, Any]) -> list[str]:
     """Return what was found, in sentences."""
     said = []
-    for executor in ("repack", "mask"):
+    for executor in _executors(result["frontier"]):
         at = {
             (row["method"], row["share"]): row
             for row in result["frontier"]
@@ -208,3 +204,8 @@ def _truth(rows: Any) -> Table:
             for row in rows
         ],
     )
+
+
+def _executors(rows: Any) -> list[str]:
+    """The ways of leaving steps out that were tried."""
+    return [name for name in ("repack", "mask") if any(row["executor"] == name for row in rows)]

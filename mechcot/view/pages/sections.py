@@ -1,11 +1,11 @@
 """A page of a title, a summary, sections with figures and tables, and notes on how to read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render
-from mechcot.view.pages.tables import Table
+from mechcot.view.pages.tables import Cell, Table, table
 
 
 @dataclass(frozen=True)
@@ -52,3 +52,20 @@ def plain_page(
         sections=list(sections),
         terms=list(terms),
     )
+
+
+def listing(title: str, heads: tuple[str, str], rows: Mapping[str, str]) -> list[Section]:
+    """A section that lists things with their reasons; none where there is nothing to list.
+
+    Args:
+        title: Its heading.
+        heads: Of the two columns.
+        rows: Thing -> reason.
+    """
+    cells = [(Cell(thing), Cell(reason)) for thing, reason in rows.items()]
+    return [Section(title, (), ((table(heads, cells), ""),))] if cells else []
+
+
+def reasons(left_out: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Traces that were left out -> why."""
+    return {row["id"]: row["reason"] for row in left_out}
