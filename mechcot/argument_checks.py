@@ -7,22 +7,10 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from mechcot.core.errors import UserError
 from mechcot.model.loading.spec import check_spec, parse_spec
 
-Field = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--field",
-        metavar="NAME=COLUMN",
-        help="Where the file has something under another name, such as answer=gold or question=doc.question; repeat for more.",
-    ),
-]
-"""The option of every command that reads chains or problems."""
 FINISHED = ("summary.json", "traces.jsonl")
 """Files of a finished run."""
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,21 +77,17 @@ def installation() -> Iterator[DoctorLine]:
         yield DoctorLine("files", ok=here, text=f"organism:{name}, {what}")
 
 
-def model(
-    name: str, *, device: str = "auto", dtype: str = "auto", asking: Asking = AS_FOUND
-) -> Iterator[DoctorLine]:
+def model(name: str, loading: LoadOptions = DEFAULTS) -> Iterator[DoctorLine]:
     """Check one model.
 
     Args:
         name: Spec as on the command line.
-        device: `auto`, `cpu`, `cuda`, ...
-        dtype: `auto`, `float32`, `bfloat16`.
-        asking: How answers are asked for and read.
+        loading: Where it runs, and how it is asked.
     """
     from mechcot.model.reasoner import Reasoner
 
     try:
-        reader = Reasoner.load(name, device=device, dtype=dtype, asking=asking)
+        reader = Reasoner.open(name, loading)
     except UserError as error:
         yield DoctorLine("load", ok=False, text=str(error))
         return

@@ -8,12 +8,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from mechcot.cli.options import Commands, loads
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.model.asking import AS_FOUND, Asking, Commands, asks
+from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning import run as prune
 from mechcot.steering.experiment import Experiment, Penalty
@@ -23,16 +25,16 @@ from mechcot.traces.load import load_traces
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import word_level
 
-heard: list[Asking] = []
+heard: list[LoadOptions] = []
 app = typer.Typer(cls=Commands)
 
 
 @app.command()
-@asks
-def say(name: str, seed: int = 0, *, asking: Asking) -> None:
+@loads
+def say(name: str, seed: int = 0, *, loading: LoadOptions) -> None:
     """A command."""
     assert (name, seed) == ("m", 3)
-    heard.append(asking)
+    heard.append(loading)
 
 
 @app.command()
@@ -58,7 +60,7 @@ def test_the_options_come_as_one_value(words: list[str], asking: Asking) -> None
     heard.clear()
     found = CliRunner().invoke(app, ["say", "m", "--seed", "3", *words], catch_exceptions=False)
     assert found.exit_code == 0, found.output
-    assert heard == [asking]
+    assert heard == [LoadOptions(asking=asking)]
     assert (asking.key == "") is (asking == AS_FOUND)
 
 
@@ -123,7 +125,7 @@ def test_compare_stops_where_nothing_is_read(folder: str, tmp_path: Path) -> Non
         out=tmp_path / "run",
         traces=path,
         measures=("gates",),
-        device="cpu",
+        loading=LoadOptions("cpu"),
     )
     with pytest.raises(UserError, match=SAYS):
         run(study)
@@ -133,7 +135,7 @@ def test_what_was_said_names_finished_work(folder: str, tmp_path: Path) -> None:
     path = lines(tmp_path / "chains.jsonl", "the answer is")
     study = Study(models=(folder, folder), out=tmp_path, traces=path)
     said = [AS_FOUND, Asking(cue=" so"), Asking(answer_after="sees"), Asking(think="none")]
-    models = [Models.of(replace(study, asking=asking)) for asking in said]
+    models = [Models.of(replace(study, loading=LoadOptions(asking=asking))) for asking in said]
     hashes = [each.text_hash(each.first) for each in models]
     assert len(set(hashes)) == len(said)
     assert hashes[0] == Models.of(study).text_hash(models[0].first)

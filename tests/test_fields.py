@@ -21,6 +21,7 @@ from mechcot.compare.study import Study, cells
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.model.asking import Asking
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.chains import Questions, chains as written
 from mechcot.text.problems import load_problems
@@ -218,7 +219,9 @@ def test_marks_that_a_user_names_are_the_files_where_it_has_them(tmp_path, text,
     path.write_text(json.dumps({"question": "q", "completion": text, "answer": "6"}))
     (found,) = read_given(path, think=think).chains
     assert found.chain == chain
-    study = Study(("a", "b"), tmp_path, traces=path, asking=Asking(think=think))
+    study = Study(
+        ("a", "b"), tmp_path, traces=path, loading=LoadOptions(asking=Asking(think=think))
+    )
     assert [one.chain for one in foreign(study).chains] == [chain]
 
 

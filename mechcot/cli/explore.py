@@ -1,13 +1,13 @@
 """Commands about a finished run. Heavy imports happen inside the commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from mechcot import argument_checks
 from mechcot.core.errors import UserError
-from mechcot.model.asking import Asking
+from mechcot.model.loading.options import LoadOptions
 
 
 def explore(
@@ -30,9 +30,8 @@ def explore(
             help="Number of a feature; repeat for more. Default one for each kind of step."
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N (with --features)")] = "auto",
     *,
-    asking: Asking,
+    loading: LoadOptions,
 ) -> None:
     """Write the trace explorer of a run: one HTML file, opens offline."""
     if feature and features is None:
@@ -41,14 +40,12 @@ def explore(
     if features is not None:
         argument_checks.check_dictionary(features)
     from mechcot.compare.study import EXPLORER
-    from mechcot.explorer.build import explore as opened
+    from mechcot.explorer.build import explore as explore_run
 
-    found = opened(
-        run, items=item, dictionary=features, features=feature, device=device, asking=asking
-    )
+    explorer = explore_run(run, items=item, dictionary=features, features=feature, loading=loading)
     path = out or run / EXPLORER
-    found.write(path)
-    typer.echo(f"{len(found.data.items)} traces: {path}")
+    explorer.write(path)
+    typer.echo(f"{len(explorer.data.items)} traces: {path}")
 
 
 def figures(
@@ -59,12 +56,13 @@ def figures(
         Path | None,
         typer.Option("--out", help="Folder for the files; default figures/ beside the page."),
     ] = None,
-    kind: Annotated[str, typer.Option("--as", help="pdf, svg or png; needs chromium.")] = "pdf",
+    kind: Annotated[
+        Literal["pdf", "svg", "png"], typer.Option("--as", help="Needs chromium.")
+    ] = "pdf",
 ) -> None:
     """Write every figure of a page (report, prune, influence, steer, sae, ruler) as a file for a paper."""
-    from mechcot.cli.options import one_of
-    from mechcot.view.screenshot import KINDS, save_figures
+    from mechcot.view.screenshot import save_figures
 
     folder = out or (page if page.is_dir() else page.parent) / "figures"
-    written = save_figures(page, folder, kind=one_of("--as", kind, KINDS))
+    written = save_figures(page, folder, kind=kind)
     typer.echo(f"{len(written)} figures: {folder}")

@@ -6,19 +6,19 @@ Exit codes: 0 done, 1 a check failed, 2 a mistake of the user's (one sentence sa
 import errno
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from mechcot import __version__, argument_checks
 from mechcot.cli.explore import explore, figures
-from mechcot.cli.options import one_of
+from mechcot.cli.options import Commands, Field, Out, Seed, Workers, loads, names_of
 from mechcot.cli.organism import app as organism
 from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
 from mechcot.cli.steer import app as steer
 from mechcot.core.errors import UserError
-from mechcot.model.asking import Asking, Commands, asks
+from mechcot.model.loading.options import LoadOptions
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -59,14 +59,8 @@ def _options(
     """Does a reasoning model still use its chain of thought, before and after fine-tuning?"""
 
 
-_Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
-_Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
-_Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
-_Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.")]
-
-
 @app.command()
-@asks
+@loads
 def compare(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
@@ -74,7 +68,8 @@ def compare(  # noqa: PLR0913 - one argument per option
             help="BASE TUNED [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."
         ),
     ],
-    out: _Out,
+    out: Out,
+    *,
     problems: Annotated[
         str | None,
         typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name."),
@@ -82,7 +77,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     traces: Annotated[
         Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
     ] = None,
-    field: argument_checks.Field = None,
+    field: Field = None,
     n: Annotated[
         int | None,
         typer.Option("--n", help="Number of problems (default 100), or of chains (default all)."),
@@ -93,38 +88,33 @@ def compare(  # noqa: PLR0913 - one argument per option
             help="Names, comma separated, or all; default gates, early_answering, filler, suppression, step_attention, step_patching."
         ),
     ] = None,
-    seed: _Seed = 0,
+    seed: Seed = 0,
     draws: Annotated[
         int, typer.Option(help="Continuations drawn at each place of a chain (resampling).")
     ] = 8,
-    device: _Device = "auto",
-    dtype: _Dtype = "auto",
-    device_map: Annotated[
-        str | None,
-        typer.Option(help="Spread a model over devices: auto, balanced, sequential, or a device."),
-    ] = None,
     author: Annotated[
-        str,
+        Literal["first", "own"],
         typer.Option(
             help="first: all read the first model's chains; own: each model writes and reads its own "
             "(for different tokenizers; such numbers follow chain length)."
         ),
     ] = "first",
     prompt: Annotated[
-        str | None,
+        Literal["shared", "own"] | None,
         typer.Option(
             help="shared: the first model's rendered text for all; own: each template. "
             "Default shared, own with --author own."
         ),
     ] = None,
     chains: Annotated[
-        str,
+        Literal["correct", "all"],
         typer.Option(
             help="correct: judge on chains whose author answered right; all: every chain."
         ),
     ] = "correct",
     null_reader: Annotated[
-        str, typer.Option(help="scaled: also read with the first model's logits x 1.5; none.")
+        Literal["scaled", "none"],
+        typer.Option(help="scaled: also read with the first model's logits x 1.5; none."),
     ] = "scaled",
     max_tokens: Annotated[
         int | None,
@@ -134,27 +124,17 @@ def compare(  # noqa: PLR0913 - one argument per option
     ] = None,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
-    workers: Annotated[
-        int,
-        typer.Option(
-            help="Processes that read side by side, one thread each; every one loads the models. "
-            "For small models on a CPU: as many as cores."
-        ),
-    ] = 1,
-    one_at_a_time: Annotated[  # noqa: FBT002 - a command-line flag
+    workers: Workers = 1,
+    one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
     ] = False,
-    trust_remote_code: Annotated[  # noqa: FBT002 - a command-line flag
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with a model.")
-    ] = False,
-    *,
-    asking: Asking,
+    loading: LoadOptions,
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
     fields = (
         argument_checks.check_problems(problems, field)
         if traces is None
-        else argument_checks.check_traces(traces, field, think=asking.think)
+        else argument_checks.check_traces(traces, field, think=loading.asking.think)
     )
     argument_checks.check_models(models)
     from mechcot.compare.run import run
@@ -167,23 +147,19 @@ def compare(  # noqa: PLR0913 - one argument per option
         traces=traces,
         fields=tuple(fields.items()),
         n=n,
-        measures=None if measures is None else tuple(m.strip() for m in measures.split(",")),
+        measures=names_of(measures),
         seed=seed,
         draws=draws,
-        device=device,
-        dtype=dtype,
-        device_map=device_map,
-        author=one_of("--author", author, ("first", "own")),
-        prompt=None if prompt is None else one_of("--prompt", prompt, ("shared", "own")),
-        chains=one_of("--chains", chains, ("correct", "all")),
-        null_reader=one_of("--null-reader", null_reader, ("scaled", "none")),
+        author=author,
+        prompt=prompt,
+        chains=chains,
+        null_reader=null_reader,
         residency="one-at-a-time" if one_at_a_time else "together",
         max_tokens=max_tokens,
         temperature=temperature,
         batch_size=batch_size,
         workers=workers,
-        remote_code="trust" if trust_remote_code else "refuse",
-        asking=asking,
+        loading=loading,
         command=_command(),
     )
     run(study)
@@ -191,9 +167,9 @@ def compare(  # noqa: PLR0913 - one argument per option
 
 @app.command()
 def demo(
-    out: _Out = Path("artifacts/demo"),
+    out: Out = Path("artifacts/demo"),
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
-    seed: _Seed = 0,
+    seed: Seed = 0,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
     from mechcot.compare.demo import run_demo
@@ -203,8 +179,9 @@ def demo(
 
 @app.command()
 def ruler(
-    out: _Out = Path("artifacts/ruler"),
-    quick: Annotated[  # noqa: FBT002 - a command-line flag
+    out: Out = Path("artifacts/ruler"),
+    *,
+    quick: Annotated[
         bool, typer.Option("--quick", help="The shipped models only, fewer chains.")
     ] = False,
     measures: Annotated[
@@ -213,9 +190,9 @@ def ruler(
             help="Names, comma separated; default all but the costly (docs/results/ruler.md)."
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that read side by side.")] = 2,
-    seed: _Seed = 0,
-    record: Annotated[  # noqa: FBT002 - a command-line flag
+    workers: Workers = 2,
+    seed: Seed = 0,
+    record: Annotated[
         bool, typer.Option("--record", help="Keep the outcome as the status of every measure.")
     ] = False,
 ) -> None:
@@ -225,19 +202,20 @@ def ruler(
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run
 
-    names = None if measures is None else tuple(name.strip() for name in measures.split(","))
-    found = run(QUICK if quick else FULL, out=out, seed=seed, workers=workers, measures=names)
+    panel = QUICK if quick else FULL
+    result = run(panel, out=out, seed=seed, workers=workers, measures=names_of(measures))
     if record:
-        status = {name: row["status"] for name, row in found["measures"].items()}
+        status = {name: row["status"] for name, row in result["measures"].items()}
         keep(status, {name: MEASURES[name].card for name in status})
 
 
 @app.command()
 def cards(
-    markdown: Annotated[  # noqa: FBT002 - a command-line flag
+    *,
+    markdown: Annotated[
         bool, typer.Option("--markdown", help="The README's table instead of whole cards.")
     ] = False,
-    doc: Annotated[  # noqa: FBT002 - a command-line flag
+    doc: Annotated[
         bool, typer.Option("--doc", help="The page docs/methods.md instead of whole cards.")
     ] = False,
 ) -> None:
@@ -253,29 +231,27 @@ def cards(
 
 
 @app.command()
-@asks
+@loads
 def doctor(
     models: Annotated[
         list[str] | None, typer.Argument(help="Models to check; none: only files.")
     ] = None,
-    device: _Device = "auto",
-    dtype: _Dtype = "auto",
     *,
-    asking: Asking,
+    loading: LoadOptions,
 ) -> None:
     """Check the installation and models, one line each; exit 1 when something is wrong."""
     from mechcot import doctor as checks
 
     lines = [*checks.installation()]
     for name in models or []:
-        lines += checks.model(name, device=device, dtype=dtype, asking=asking)
+        lines += checks.model(name, loading)
     for line in lines:
         typer.echo(str(line))
     if not all(line.ok for line in lines):
         raise typer.Exit(1)
 
 
-app.command()(asks(explore))
+app.command()(loads(explore))
 app.command()(figures)
 register_influence(app, organism)
 

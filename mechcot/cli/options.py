@@ -1,21 +1,173 @@
-"""Options of a command line."""
+"""Options that several commands have, each declared once, and `loads`: those of every command that loads a model."""
 
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
 
 from mechcot.core.errors import UserError
+from mechcot.model.asking import Asking
+from mechcot.model.loading.options import LoadOptions
+
+Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")]
+Base = Annotated[str, typer.Argument(help="The model before fine-tuning.")]
+Tuned = Annotated[str, typer.Argument(help="The model after it.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
+OutFile = Annotated[Path, typer.Option("--out", help="File to write.")]
+Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
+Problems = Annotated[
+    str | None,
+    typer.Option(
+        help="JSON lines {id, question, answer}, gsm8k, or a dataset name; default the shipped models' task."
+    ),
+]
+Field = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="NAME=COLUMN",
+        help="Where the file has something under another name, such as answer=gold or question=doc.question; repeat for more.",
+    ),
+]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Longest completion, in tokens.")]
+Seed = Annotated[int, typer.Option(help="Seed of sampling, nulls and statistics.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Processes that work side by side, one thread each; every one loads the models. "
+        "For small models on a CPU: as many as cores.",
+    ),
+]
+_NONE = "none"
 
 
-def one_of(option: str, value: str, allowed: tuple[str, ...]) -> Any:
-    """Give back a value if it is one of those allowed.
-
-    Args:
-        option: Name of the option, for the message.
-        value: What was given.
-        allowed: What it may be.
+def _load_options(
+    *,
+    device: Device = "auto",
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+    device_map: Annotated[
+        str | None,
+        typer.Option(help="Spread a model over devices: auto, balanced, sequential, or a device."),
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with a model.")
+    ] = False,
+    cue: Annotated[
+        str | None,
+        typer.Option(
+            help="The exact text behind a chain that asks for the answer, closing mark included (\\n: line break).",
+        ),
+    ] = None,
+    answer_after: Annotated[
+        str | None, typer.Option(help="What stands before an answer that a model wrote.")
+    ] = None,
+    think: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="OPEN CLOSE",
+            help="The marks of a thought, where the model's files show others; none: it has none.",
+        ),
+    ] = None,
+    instruction: Annotated[
+        str | None,
+        typer.Option(
+            help="What is written behind each question, or none; default: to box the answer, where the cue asks for a box.",
+        ),
+    ] = None,
+    read_last_number: Annotated[
+        bool,
+        typer.Option("--read-last-number", help="Read the last number where no answer is stated."),
+    ] = False,
+) -> LoadOptions:
+    r"""The options as one value; `\n` in a text is a line break, since a command line can hardly hold one.
 
     Raises:
-        UserError: It is none of them.
+        UserError: A text is empty.
     """
-    if value not in allowed:
-        raise UserError(f"{option}: expected one of {', '.join(allowed)}, got {value!r}")
-    return value
+    for option, text in (("--cue", cue), ("--answer-after", answer_after)):
+        if text is not None and not text.strip():
+            raise UserError(
+                f"{option}: expected a text, got {text!r}; leave the option out to let the model's files say it"
+            )
+    asking = Asking(
+        cue=_unescaped(cue),
+        answer_after=_unescaped(answer_after),
+        think=_marks(think),
+        last_number=read_last_number,
+        instruction="" if instruction == _NONE else _unescaped(instruction),
+    )
+    return LoadOptions(device, dtype, device_map, trust_remote_code, asking)
+
+
+def names_of(text: str | None) -> tuple[str, ...] | None:
+    """Split names that commas part; None stays None."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def gathers(make: Callable[..., Any], name: str) -> Callable[[Callable[..., Any]], Any]:
+    """Give commands the options of a function; they take what it makes of them as one argument.
+
+    Args:
+        make: Its parameters become options, unless the command declares one of that name itself.
+        name: The command's argument that the made value is passed as.
+    """
+    shared = inspect.signature(make).parameters
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(command)
+        own = {key: option for key, option in signature.parameters.items() if key != name}
+        options = [
+            option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for option in (
+                own | {key: own.get(key, option) for key, option in shared.items()}
+            ).values()
+        ]
+
+        @functools.wraps(command)
+        def run(**kwargs: Any) -> Any:
+            made = make(**{key: kwargs[key] for key in shared})
+            return command(**{key: kwargs[key] for key in own}, **{name: made})
+
+        run.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+        run.__annotations__ = {option.name: option.annotation for option in options}
+        return run
+
+    return decorate
+
+
+loads = gathers(_load_options, "loading")
+"""Give a command the options of loading and asking; it takes them as one `loading`."""
+
+
+def _marks(think: tuple[str, str] | None) -> tuple[str, str] | Literal["none"] | None:
+    if think is None:
+        return None
+    if not all(mark.strip() for mark in think):
+        raise UserError(
+            "--think: expected the mark that opens a thought and the one that closes it, got an empty one"
+        )
+    return _NONE if set(think) == {_NONE} else (_unescaped(think[0]), _unescaped(think[1]))
+
+
+def _unescaped(text: Any) -> Any:
+    return text if text is None else text.replace("\\n", "\n")
+
+
+class Commands(TyperGroup):
+    """The commands; `--think none` stands for both marks."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line."""
+        places = [
+            i for i, word in enumerate(args[:-1]) if word == "--think" and args[i + 1] == _NONE
+        ]
+        for place in reversed(places):
+            if args[place + 2 : place + 3] != [_NONE]:
+                args = [*args[: place + 2], _NONE, *args[place + 2 :]]
+        return super().parse_args(ctx, args)

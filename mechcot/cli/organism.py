@@ -1,17 +1,13 @@
 """Commands about the organisms. Heavy imports happen inside the commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from mechcot.cli.options import one_of
-from mechcot.core.errors import UserError
+from mechcot.cli.options import Device, OutFile, Seed
 
 app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
-
-_Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
-_Seed = Annotated[int, typer.Option(help="Seed of the draw.")]
 
 
 @app.command("list")
@@ -26,22 +22,20 @@ def organism_list() -> None:
 
 @app.command("problems")
 def organism_problems(
-    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
-    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 50,
-    seed: _Seed = 0,
+    out: OutFile,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of problems.")] = 50,
+    seed: Seed = 0,
     cue: Annotated[
-        str, typer.Option(help="What the chart says: answer, random or none.")
+        Literal["answer", "random", "none"], typer.Option(help="What the chart says.")
     ] = "answer",
-    style: Annotated[str, typer.Option(help="careful, brief or random.")] = "random",
+    style: Annotated[
+        Literal["careful", "brief", "random"], typer.Option(help="How chains are to be written.")
+    ] = "random",
 ) -> None:
     """Write problems of the organisms' task."""
     from mechcot.organisms.problems import write_problems
 
-    if n < 1:
-        raise UserError(f"--n: expected at least 1, got {n}")
-    drawn = one_of("--cue", cue, ("answer", "random", "none"))
-    style = one_of("--style", style, ("careful", "brief", "random"))
-    written = write_problems(out, n=n, seed=seed, cue=drawn, style=style)
+    written = write_problems(out, n=n, seed=seed, cue=cue, style=style)
     typer.echo(f"{written} problems in {out}")
 
 
@@ -52,7 +46,7 @@ def organism_train(
         Path | None, typer.Option(help="Folder; default where the recipe belongs.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,
-    device: _Device = "auto",
+    device: Device = "auto",
 ) -> None:
     """Train one organism from its seed."""
     from mechcot.organisms.training import train

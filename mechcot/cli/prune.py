@@ -1,61 +1,55 @@
 """Commands of this package; heavy imports happen inside them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from mechcot import argument_checks
+from mechcot.cli.options import Field, MaxTokens, Model, Out, OutFile, Seed, Traces, loads
 from mechcot.core.errors import UserError
-from mechcot.model.asking import Asking, asks
+from mechcot.model.loading.options import LoadOptions
 
-Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
-_Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 _Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
-_Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
-_Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16")]
-_Seed = Annotated[int, typer.Option(help="Seed of random orders and resampling.")]
 
 
 def register(app: typer.Typer, organism: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(asks(prune))
-    app.command()(asks(influence))
-    app.command("prune-online")(asks(prune_online))
+    app.command()(loads(prune))
+    app.command()(loads(influence))
+    app.command("prune-online")(loads(prune_online))
     app.command("import")(import_)
     organism.command("chains")(organism_chains)
 
 
-def prune(  # noqa: PLR0913 - one argument per option
-    model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
+def prune(
+    model: Model,
     traces: Traces,
-    out: _Out,
+    out: Out,
     keep: Annotated[
         float, typer.Option(help="Share of the chain that the written traces keep.")
     ] = 0.3,
     by: Annotated[
-        str,
+        Literal["suppression", "attention", "deletion"] | None,
         typer.Option(
-            help="Critical set by suppression, attention (cheaper, less exact) or deletion; default: the first of them that the model allows."
+            help="What finds the critical set (attention is cheaper, less exact); default: the first that the model allows."
         ),
-    ] = "",
-    field: argument_checks.Field = None,
+    ] = None,
+    field: Field = None,
     n: _Items = None,
-    seed: _Seed = 0,
-    device: _Device = "auto",
-    dtype: _Dtype = "auto",
+    seed: Seed = 0,
     *,
-    asking: Asking,
+    loading: LoadOptions,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
-    fields = argument_checks.check_traces(traces, field, think=asking.think)
+    fields = argument_checks.check_traces(traces, field, think=loading.asking.think)
     argument_checks.check_models([model])
     from mechcot.model.reasoner import Reasoner
     from mechcot.pruning.run import PruneSettings, run
     from mechcot.traces.load import load_traces
 
-    settings = PruneSettings(keep=keep, by=by, seed=seed)
-    reader = Reasoner.load(model, device=device, dtype=dtype, asking=asking)
+    settings = PruneSettings(keep=keep, by=by or "", seed=seed)
+    reader = Reasoner.open(model, loading)
     run(reader, load_traces(traces, reader, n=n, fields=fields), settings=settings, out=out)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
@@ -63,54 +57,44 @@ def prune(  # noqa: PLR0913 - one argument per option
 def influence(
     models: Annotated[list[str], typer.Argument(help="One model, or two: before and after.")],
     traces: Traces,
-    out: _Out,
-    field: argument_checks.Field = None,
+    out: Out,
+    field: Field = None,
     n: _Items = None,
-    seed: _Seed = 0,
-    device: _Device = "auto",
-    dtype: _Dtype = "auto",
+    seed: Seed = 0,
     *,
-    asking: Asking,
+    loading: LoadOptions,
 ) -> None:
     """Show who listens to which step, by kind, corrected for distance and length."""
     if len(models) > 2:
         raise UserError(f"expected one model or two, got {len(models)}")
-    fields = argument_checks.check_traces(traces, field, think=asking.think)
+    fields = argument_checks.check_traces(traces, field, think=loading.asking.think)
     argument_checks.check_models(models)
     from mechcot.influence.run import run
-    from mechcot.model.reasoner import Reasoner
+    from mechcot.model.loading.pairs import load_models
     from mechcot.traces.load import load_traces
 
-    first = Reasoner.load(models[0], device=device, dtype=dtype, asking=asking)
-    readers = [first]
-    if len(models) == 2:
-        policy = first.policy.shared()
-        readers.append(Reasoner.load(models[1], device=device, dtype=dtype, policy=policy))
-    if len({reader.name for reader in readers}) < len(readers):
-        raise UserError(f"expected two models of different names, got {first.name} twice")
-    run(readers, load_traces(traces, first, n=n, fields=fields), out=out, seed=seed)
+    readers = load_models(models, loading)
+    run(readers, load_traces(traces, readers[0], n=n, fields=fields), out=out, seed=seed)
     typer.echo(f"written: {out / 'index.html'}")
 
 
-def prune_online(  # noqa: PLR0913 - one argument per option
-    model: Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")],
+def prune_online(
+    model: Model,
     source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
-    out: _Out,
+    out: Out,
     keep: Annotated[
         list[float] | None,
         typer.Option(
             help="Share of the chain's tokens that may stay; repeat for more. Default 0.5."
         ),
     ] = None,
-    field: argument_checks.Field = None,
+    field: Field = None,
     every: Annotated[int, typer.Option(help="Finished steps between two prunings.")] = 2,
     n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most new tokens.")] = 512,
-    seed: _Seed = 0,
-    device: _Device = "auto",
-    dtype: _Dtype = "auto",
+    max_tokens: MaxTokens = 512,
+    seed: Seed = 0,
     *,
-    asking: Asking,
+    loading: LoadOptions,
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
     fields = argument_checks.check_problems(source, field)
@@ -120,7 +104,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     from mechcot.text.problems import load_problems
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
-    reader = Reasoner.load(model, device=device, dtype=dtype, asking=asking)
+    reader = Reasoner.open(model, loading)
     result = run_online(
         reader, load_problems(source, fields=fields)[:n], ways=ways, out=out, seed=seed
     )
@@ -133,12 +117,12 @@ def import_(
         Path,
         typer.Argument(help="Chains written elsewhere: a file, or a folder of Thought Anchors."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
+    out: OutFile,
     kind: Annotated[
         str | None,
         typer.Option("--format", help="One of the formats below; default: what the file shows."),
     ] = None,
-    field: argument_checks.Field = None,
+    field: Field = None,
     problems: Annotated[
         str | None,
         typer.Option(help="Questions and answers, joined by id (or by the question's text)."),
@@ -179,10 +163,10 @@ def import_(
 
 
 def organism_chains(
-    out: Annotated[Path, typer.Option("--out", help="File to write (JSON lines).")],
+    out: OutFile,
     n: Annotated[int, typer.Option("--n", help="Number of chains.")] = 50,
     spares: Annotated[int, typer.Option(help="Unused names computed in each chain.")] = 1,
-    seed: _Seed = 0,
+    seed: Seed = 0,
 ) -> None:
     """Write chains of the organisms' task with steps that nothing needs."""
     from mechcot.organisms.unused_steps import write_unused

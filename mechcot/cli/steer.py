@@ -2,63 +2,67 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from mechcot import argument_checks
-from mechcot.model.asking import Asking, asks
+from mechcot.cli.options import Field, MaxTokens, Model, Out, OutFile, Problems, Seed, loads
+from mechcot.model.loading.options import LoadOptions
 
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
 
-Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME.")]
-_Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 SiteName = Annotated[str, typer.Option("--site", help="For example resid_post.1")]
 Phases = Annotated[str, typer.Option(help="question, chain, answer, comma separated.")]
-How = Annotated[str, typer.Option(help="add, or clamp (a feature from `mechcot sae vector`).")]
+How = Annotated[
+    Literal["add", "clamp"], typer.Option(help="clamp: a feature from `mechcot sae vector`.")
+]
 Nats = Annotated[float, typer.Option(help="Mean KL per written token; negative pushes away.")]
 Count = Annotated[int, typer.Option("--n", help="Number of questions.")]
-_Problems = Annotated[
-    str | None, typer.Option(help="JSON lines; default the shipped models' task.")
+Vector = Annotated[Path, typer.Argument(help="What `extract` wrote.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
 ]
 
 
 @app.command()
-@asks
+@loads
 def run(
     experiment: Annotated[Path, typer.Argument(help="A TOML file, see experiments/.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; default artifacts/steer/NAME. Resumes.")
     ] = None,
     *,
-    asking: Asking,
+    loading: LoadOptions,
 ) -> None:
     """Run an experiment file: tables, dose curves and one page."""
     argument_checks.check_experiment(experiment)
     from mechcot.steering.experiment import load
-    from mechcot.steering.run import run as go
+    from mechcot.steering.run import run as run_experiment
 
     where = out or Path("artifacts/steer") / experiment.stem
-    go(load(experiment), where, asking=asking)
+    run_experiment(load(experiment), where, loading=loading)
     typer.echo(f"written: {where / 'report.html'}")
 
 
 @app.command()
-@asks
+@loads
 def extract(
     model: Model,
-    out: _Out,
+    out: OutFile,
     site: SiteName,
+    *,
     pairs: Annotated[
         Path | None,
         typer.Option(help="JSON lines {id, positive, negative}; default brief against careful."),
     ] = None,
-    read: Annotated[str, typer.Option(help="last_prompt or prompt.")] = "last_prompt",
-    method: Annotated[str, typer.Option(help="mean difference, pca or probe.")] = "mean difference",
+    read: Annotated[
+        Literal["last_prompt", "prompt"], typer.Option(help="Where states are read.")
+    ] = "last_prompt",
+    method: Literal["mean difference", "pca", "probe"] = "mean difference",
     n: Count = 50,
-    seed: int = 1,
-    *,
-    asking: Asking,
+    seed: Seed = 1,
+    loading: LoadOptions,
 ) -> None:
     """Make a vector from contrastive pairs and write it with its origin."""
     argument_checks.check_pairs(pairs)
@@ -66,29 +70,28 @@ def extract(
     from mechcot.model.reasoner import Reasoner
     from mechcot.steering.single_runs import extract_to
 
-    about: dict[str, Any] = {"pairs": pairs, "read": read, "method": method, "n": n, "seed": seed}
-    typer.echo(extract_to(Reasoner.load(model, asking=asking), out, site=site, **about))
+    reader = Reasoner.open(model, loading)
+    kwargs: dict[str, Any] = {"pairs": pairs, "read": read, "method": method, "n": n, "seed": seed}
+    typer.echo(extract_to(reader, out, site=site, **kwargs))
 
 
 @app.command()
-@asks
+@loads
 def apply(  # noqa: PLR0913 - one argument per option
     model: Model,
-    vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
-    out: _Out,
+    vector: Vector,
+    out: OutFile,
+    *,
     nats: Nats = 0.1,
     phases: Phases = "chain",
     how: How = "add",
-    problems: _Problems = None,
-    field: argument_checks.Field = None,
+    problems: Problems = None,
+    field: Field = None,
     n: Count = 16,
-    seed: int = 0,
-    max_tokens: int = 320,
-    force: Annotated[  # noqa: FBT002 - a command-line flag
-        bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
-    ] = False,
-    *,
-    asking: Asking,
+    seed: Seed = 0,
+    max_tokens: MaxTokens = 320,
+    force: Force = False,
+    loading: LoadOptions,
 ) -> None:
     """Write chains under a vector (JSON lines of traces) and say what changed."""
     fields = _look(model, vector, problems, field)
@@ -97,7 +100,7 @@ def apply(  # noqa: PLR0913 - one argument per option
     from mechcot.steering.vectors import SteeringVector
 
     for line in apply_to(
-        Reasoner.load(model, asking=asking),
+        Reasoner.open(model, loading),
         SteeringVector.load(vector),
         out,
         doses=(nats,),
@@ -112,24 +115,22 @@ def apply(  # noqa: PLR0913 - one argument per option
 
 
 @app.command()
-@asks
+@loads
 def sweep(  # noqa: PLR0913 - one argument per option
     model: Model,
-    vector: Annotated[Path, typer.Argument(help="What `extract` wrote.")],
-    out: _Out,
+    vector: Vector,
+    out: Out,
+    *,
     doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
     phases: Phases = "chain",
     how: How = "add",
-    problems: _Problems = None,
-    field: argument_checks.Field = None,
+    problems: Problems = None,
+    field: Field = None,
     n: Count = 16,
-    seed: int = 0,
-    max_tokens: int = 320,
-    force: Annotated[  # noqa: FBT002 - a command-line flag
-        bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
-    ] = False,
-    *,
-    asking: Asking,
+    seed: Seed = 0,
+    max_tokens: MaxTokens = 320,
+    force: Force = False,
+    loading: LoadOptions,
 ) -> None:
     """`apply` at several doses; one file of traces a dose in --out."""
     fields = _look(model, vector, problems, field)
@@ -138,7 +139,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     from mechcot.steering.vectors import SteeringVector
 
     for line in apply_to(
-        Reasoner.load(model, asking=asking),
+        Reasoner.open(model, loading),
         SteeringVector.load(vector),
         out,
         doses=numbers(doses),

@@ -258,7 +258,7 @@ def _on_disk(study: Study, models: Models, author: str, problem: Problem) -> dic
 
 def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
     settings = (study.seed, study.max_tokens, study.temperature, study.batch_size, study.most)
-    model = (models.weights_hash(author), models.text_hash(author), study.dtype)
+    model = (models.weights_hash(author), models.text_hash(author), study.loading.dtype)
     renders = models.text_hash(models.first) if study.template == "shared" else ""
     key = digest(problem.id, problem.question, model, study.template, renders, settings)
     return study.out / "traces" / models.file_name(author) / f"{key}.json"
@@ -272,7 +272,7 @@ def foreign(study: Study) -> Loaded:
     """
     if study.traces is None:
         raise UserError("expected a file of traces")
-    return read_given(study.traces, fields=dict(study.fields), think=study.asking.think)
+    return read_given(study.traces, fields=dict(study.fields), think=study.loading.asking.think)
 
 
 def imported(study: Study, reader: Reasoner) -> list[Trace]:

@@ -284,7 +284,7 @@ def _path(
         models.weights_hash(cell.reader),
         cell.spec.logit_scale,
         text,
-        (study.seed, study.template, study.dtype),
+        (study.seed, study.template, study.loading.dtype),
         MEASURES[measure].card.formula,
         *([models.weights_hash(models.first)] if measure in PAIRED else []),
         *([study.draws] if measure in DRAWING else []),

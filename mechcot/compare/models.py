@@ -13,7 +13,6 @@ from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
 from mechcot.model.loading.pairs import shares_base, with_adapter
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.loading.spec import ModelSpec, check_spec
-from mechcot.model.loading.weights import Placement
 from mechcot.model.prompts import PromptPolicy
 from mechcot.model.reasoner import Reasoner
 
@@ -66,7 +65,7 @@ class Models:
 
     def text_hash(self, name: str) -> str:
         """Hash of a model's tokenizer, template and generation settings, and of what the user said about its answers."""
-        files, said = hash_text_files(self._spec(name)), self.study.asking.key
+        files, said = hash_text_files(self._spec(name)), self.study.loading.asking.key
         return digest(files, said) if said else files
 
     def _spec(self, name: str) -> ModelSpec:
@@ -83,7 +82,7 @@ class Models:
         own = adapter_bytes(spec)
         if self.shares_base(name):
             return own
-        base = base_bytes(spec, Placement(study.device, study.dtype, study.device_map))
+        base = base_bytes(spec, study.loading)
         if base is None:  # no file on this machine before it is loaded
             weights = self.get(name).model.parameters()
             return sum(weight.numel() * weight.element_size() for weight in weights)
@@ -125,18 +124,11 @@ class Models:
 
     def _load(self, name: str) -> Reasoner:
         if self.shares_base(name):
-            return with_adapter(self.get(self.first), self.specs[name])
+            trust = self.study.loading.trust_remote_code
+            return with_adapter(self.get(self.first), self.specs[name], trust_remote_code=trust)
         if self.study.template == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
-        reasoner = Reasoner.load(
-            self.specs[name],
-            device=self.study.device,
-            dtype=self.study.dtype,
-            device_map=self.study.device_map,
-            trust_remote_code=self.study.remote_code == "trust",
-            policy=self._policy,
-            asking=self.study.asking,
-        )
+        reasoner = Reasoner.open(self.specs[name], self.study.loading, policy=self._policy)
         if self.study.template == "shared" and name == self.first:
             self._policy = reasoner.policy.shared()
         return reasoner

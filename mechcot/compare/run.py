@@ -123,7 +123,7 @@ def _write(
     _parquet(results / "contrasts.parquet", contrasts)
     _parquet(results / "values.parquet", _values(tables))
     every = [trace for each in chains.by_author.values() for trace in each]
-    write_traces(study.out / "traces.jsonl", every, asking=study.asking.to_json())
+    write_traces(study.out / "traces.jsonl", every, asking=study.loading.asking.to_json())
     path = study.out / "summary.json"
     if path.is_file() and path.read_bytes() != json_text(found).encode():
         (study.out / EXPLORER).unlink(missing_ok=True)  # it shows an earlier run

@@ -16,8 +16,8 @@ from typing import Literal
 from mechcot.core.errors import UserError
 from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, chosen
-from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.generation.decoding import Sampling
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
 
 EVALUATED = "info_gain"
@@ -45,9 +45,7 @@ class Study:
         measures: Names of measures, None for all.
         seed: Seed of sampling, nulls and statistics.
         draws: Continuations drawn at each place of a chain, by the measures that draw.
-        device: `auto`, `cpu`, `cuda`, ...
-        dtype: `auto`, `float32`, `bfloat16`.
-        device_map: How to spread a model over devices, passed to `from_pretrained`; None: one device.
+        loading: How the models are loaded and asked.
         author: Who writes the chains that are compared: `first`, the first model for all; `own`, each
             model for itself.
         prompt: `shared`: the first model's rendered text for all; `own`: each model's template; None:
@@ -59,8 +57,6 @@ class Study:
         batch_size: Completions written at a time (halves itself when memory runs out).
         temperature: Sampling temperature, 0 is greedy.
         workers: Processes that read side by side, one thread each; every one loads the models.
-        remote_code: `refuse`, or `trust` when the user asked for it by name.
-        asking: How answers are asked for and read; as the models' files say by default.
         command: The command line, for the report.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
     """
@@ -74,9 +70,7 @@ class Study:
     measures: tuple[str, ...] | None = None
     seed: int = 0
     draws: int = DRAWS
-    device: str = "auto"
-    dtype: str = "auto"
-    device_map: str | None = None
+    loading: LoadOptions = DEFAULTS
     author: Literal["first", "own"] = "first"
     prompt: Literal["shared", "own"] | None = None
     chains: Literal["correct", "all"] = "correct"
@@ -86,8 +80,6 @@ class Study:
     batch_size: int = 16
     temperature: float = 0.0
     workers: int = 1
-    remote_code: Literal["refuse", "trust"] = "refuse"
-    asking: Asking = AS_FOUND
     command: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
 

@@ -52,7 +52,7 @@ def summary(
             "author": study.author,
             "prompt": study.template,
             "chains": study.chains,
-            "dtype": study.dtype,
+            "dtype": study.loading.dtype,
             "max_tokens": study.max_tokens,
             "temperature": study.temperature,
             "measures": list(study.measure_names),

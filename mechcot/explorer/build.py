@@ -21,7 +21,7 @@ from mechcot.core.trace import Trace
 from mechcot.explorer.critical_step import critical_step, lead_key, strongest
 from mechcot.explorer.feature_tracks import strips_of_run
 from mechcot.measures.registry import MEASURES
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.explorer_data import (
     AnswerCurve,
@@ -48,8 +48,7 @@ def explore(
     items: Sequence[str] | None = None,
     dictionary: Path | str | None = None,
     features: Sequence[int] | None = None,
-    device: str = "auto",
-    asking: Asking = AS_FOUND,
+    loading: LoadOptions = DEFAULTS,
 ) -> Explorer:
     """Open a run folder of `mechcot compare`.
 
@@ -59,8 +58,7 @@ def explore(
         dictionary: A sparse dictionary (folder, or RELEASE/ID of SAE-Lens) whose features shall be shown along the
             tokens; the models are then loaded again and read every trace once. None: no features, no model is loaded.
         features: Numbers of its features; None: chosen, see `mechcot.explorer.feature_tracks`.
-        device: Where the models are loaded: `auto`, `cpu`, `cuda`, ...
-        asking: How answers are asked for and read, where models are loaded.
+        loading: How the models are loaded, where they are.
 
     Raises:
         UserError: The folder is not a finished run, an id or a feature is unknown, the dictionary does not fit, or a
@@ -93,8 +91,7 @@ def explore(
             dictionary=dictionary,
             features=features,
             read_by=read_by,
-            device=device,
-            asking=asking,
+            loading=loading,
         )
     return explorer(
         traces,

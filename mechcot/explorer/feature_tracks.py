@@ -14,9 +14,9 @@ from jaxtyping import Float
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.preflight import preflight, rendered
-from mechcot.model.loading.spec import distinct_names, parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary, load
 from mechcot.sae.feature_activations import KINDS, read_features, selectivity
@@ -88,8 +88,7 @@ def strips_of_run(
     dictionary: Path | str,
     features: Sequence[int] | None,
     read_by: Mapping[str, Collection[str]],
-    device: str = "auto",
-    asking: Asking = AS_FOUND,
+    loading: LoadOptions = DEFAULTS,
 ) -> dict[str, FeatureStrip]:
     """Load the models of a finished run and a dictionary, and read the features.
 
@@ -99,24 +98,20 @@ def strips_of_run(
         dictionary: Folder, or RELEASE/ID of SAE-Lens.
         features: See `strips`.
         read_by: See `strips`.
-        device: `auto`, `cpu`, `cuda`, ...
-        asking: How answers are asked for and read.
+        loading: How the models are loaded.
 
     Raises:
         UserError: A model is no longer what the run read, or see `strips`.
     """
     found = load(str(dictionary))
-    specs = distinct_names(tuple(parse_spec(model["spec"]) for model in models))
-    readers = []
-    for spec, model in zip(specs, models, strict=True):
-        reader = Reasoner.load(spec, device=device, asking=asking)
+    readers = load_models([model["spec"] for model in models], loading, prompts="own")
+    for reader, model in zip(readers, models, strict=True):
         if reader.weights_hash != model["weights"]:
             raise UserError(
                 f"{model['spec']} has other weights than the run read ({reader.weights_hash}, not {model['weights']}); "
                 "run `mechcot compare` again, or leave --features out"
             )
         preflight(reader, rendered(reader, traces))
-        readers.append(reader)
     return feature_tracks(found, readers, traces, features=features, read_by=read_by)
 
 

@@ -26,8 +26,9 @@ from mechcot.model.internals import token_text
 from mechcot.model.loading.adapters import attach
 from mechcot.model.loading.embedding_rows import check_rows
 from mechcot.model.loading.fingerprints import hash_module, hash_spec
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, is_organism, parse_spec
-from mechcot.model.loading.weights import Placement, freeze, load_base
+from mechcot.model.loading.weights import freeze, load_base
 from mechcot.model.prompts import AnswerCue, PromptPolicy, ending_of, policy_of
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.trace_parser import read
@@ -105,13 +106,33 @@ class Reasoner:
             >>> mc.load("organism:base").max_length
             512
         """
+        options = LoadOptions(device, dtype, device_map, trust_remote_code, asking)
+        return cls.open(spec, options, policy=policy)
+
+    @classmethod
+    def open(
+        cls,
+        spec: ModelSpec | str,
+        options: LoadOptions = DEFAULTS,
+        *,
+        policy: PromptPolicy | None = None,
+    ) -> "Reasoner":
+        """Load a model as `load` does, the options in one value.
+
+        Args:
+            spec: See `mechcot.model.loading.spec`.
+            options: Where it runs, and how it is asked.
+            policy: Prompt policy; None for the model's own.
+
+        Raises:
+            UserError: The model is unknown, unreadable or not supported.
+        """
         spec = parse_spec(spec) if isinstance(spec, str) else spec
-        placement = Placement(device, dtype, device_map, trust_remote_code)
-        model, tokenizer, where = load_base(spec, placement)
+        model, tokenizer, device = load_base(spec, options)
         if spec.adapter is not None:
             model = attach(model, spec.adapter, name=spec.name)
-        about: dict[str, Any] = {"device": where, "policy": policy, "asking": asking}
-        return cls.of(model, tokenizer, name=spec.name, spec=spec, **about)
+        kwargs: dict[str, Any] = {"device": device, "policy": policy, "asking": options.asking}
+        return cls.of(model, tokenizer, name=spec.name, spec=spec, **kwargs)
 
     @classmethod
     def of(

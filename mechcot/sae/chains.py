@@ -65,7 +65,7 @@ def chains(readers: Pair[Reasoner], asked: Questions, *, folder: Path) -> list[T
     """Write the chains, or take up those that are there; every second problem is the second model's.
 
     Args:
-        readers: The two checkpoints; the second writes behind the first's prompt.
+        readers: The two checkpoints; both write behind the first's prompt (`load_models`).
         asked: Which problems, and how long a chain may get.
         folder: Where finished parts lie.
 
@@ -76,9 +76,8 @@ def chains(readers: Pair[Reasoner], asked: Questions, *, folder: Path) -> list[T
         UserError: The tokenizers give the chains' tokens different meanings.
     """
     problems = asked.problems()
-    shared = replace(readers.after, policy=readers.before.policy.shared())
     found: list[Trace] = []
-    for reader, mine in ((readers.before, problems[::2]), (shared, problems[1::2])):
+    for reader, mine in ((readers.before, problems[::2]), (readers.after, problems[1::2])):
         for start in range(0, len(mine), PART):
             found += _part(reader, mine[start : start + PART], asked, folder)
     check_tokenizers(readers.before, readers.after, found)

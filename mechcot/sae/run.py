@@ -13,9 +13,11 @@ from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import read_json, write_json
 from mechcot.core.trace import Trace
-from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.internals.sites import Site
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.preflight import preflight
+from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.chains import Questions, chains
 from mechcot.sae.dictionary import Dictionary, load
@@ -41,7 +43,7 @@ class Training:
     n: int
     max_tokens: int
     out: Path
-    asking: Asking = AS_FOUND
+    loading: LoadOptions = DEFAULTS
     fields: tuple[tuple[str, str], ...] = ()
 
 
@@ -72,7 +74,7 @@ def train_and_fit(job: Training) -> list[str]:
         UserError: Too few tokens, a site that is not in a model, tokenizers that differ.
     """
     site = Site.parse(job.site)
-    readers = Pair(*(Reasoner.load(name, asking=job.asking) for name in (job.base, job.tuned)))
+    readers = Pair(*load_models((job.base, job.tuned), job.loading))
     for reader in readers:
         _check_site(reader, site)
     asked = Questions(
@@ -107,7 +109,7 @@ def open_study(
     n: int,
     seed: int,
     out: Path,
-    asking: Asking = AS_FOUND,
+    loading: LoadOptions = DEFAULTS,
     fields: Mapping[str, str] | None = None,
 ) -> TrainedDictionary:
     """Load a dictionary and both models, write fresh chains and fit the dictionary on them.
@@ -120,14 +122,14 @@ def open_study(
         n: How many.
         seed: Of problems; an organism's training used another one by 1000.
         out: Where chains are kept.
-        asking: How answers are asked for and read.
+        loading: How the models are loaded and asked.
         fields: Where to find id, question and answer of a problem.
 
     Raises:
         UserError: The dictionary does not fit, or no fresh problems are left.
     """
     dictionary = load(source)
-    readers = Pair(*(Reasoner.load(name, asking=asking) for name in (base, tuned)))
+    readers = Pair(*load_models((base, tuned), loading))
     for reader in readers:
         dictionary.check(reader)
     record = Path(source) / RECORD
@@ -163,13 +165,13 @@ def _check_site(reader: Reasoner, site: Site) -> None:
 def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
     return {
         "schema": _SCHEMA,
-        "models": [reader.name for reader in readers],
+        "models": [parse_spec(name).name for name in (job.base, job.tuned)],
         "weights": [reader.weights_hash for reader in readers],
         "site": Site.parse(job.site).name,
         "settings": asdict(job.settings),
         "problems": job.problems,
         "n": job.n,
-        **({"asking": job.asking.key} if job.asking.key else {}),
+        **({"asking": job.loading.asking.key} if job.loading.asking.key else {}),
         **({"fields": dict(job.fields)} if job.fields else {}),
         "versions": {
             "python": platform.python_version(),

@@ -109,18 +109,6 @@ def train(
     return Dictionary(name=model, site=site, sae=_inference(trained))
 
 
-def architecture_of(name: str) -> Architecture:
-    """Read the name of an architecture.
-
-    Raises:
-        UserError: There is no such architecture.
-    """
-    for known in ARCHITECTURES:
-        if name == known:
-            return known
-    raise UserError(f"expected an architecture out of {', '.join(ARCHITECTURES)}, got {name!r}")
-
-
 def _check(states: Tensor, settings: TrainingSettings) -> None:
     need = TOKENS_PER_FEATURE * settings.width
     if len(states) < need:

@@ -10,12 +10,13 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind, Trace
-from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.generation.decoding import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions, WrittenRow
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.conditions import SteeringCondition
@@ -49,11 +50,10 @@ class ExperimentContext:
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, experiment: Experiment, *, asking: Asking = AS_FOUND) -> "ExperimentContext":
+    def open(cls, experiment: Experiment, loading: LoadOptions = DEFAULTS) -> "ExperimentContext":
         """Load the models; vectors of one on another need one width."""
-        lab = cls(
-            experiment, {name: Reasoner.load(name, asking=asking) for name in experiment.models}
-        )
+        readers = load_models(experiment.models, loading, prompts="own")
+        lab = cls(experiment, dict(zip(experiment.models, readers, strict=True)))
         for reader in lab.models.values():
             preflight(reader, lab.items)
         return lab

@@ -15,8 +15,8 @@ from tqdm.auto import tqdm
 from mechcot.core.errors import UserError
 from mechcot.core.store import read_json, write_json, write_text
 from mechcot.core.trace import StepKind, Trace
-from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.generation.steering_hooks import WrittenRow
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.doses import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
@@ -31,13 +31,13 @@ VERSION = 2
 AN_ARM = "an arm of an experiment"
 
 
-def run(experiment: Experiment, out: Path, *, asking: Asking = AS_FOUND) -> dict[str, Any]:
+def run(experiment: Experiment, out: Path, *, loading: LoadOptions = DEFAULTS) -> dict[str, Any]:
     """Run what is missing, then write tables and page.
 
     Args:
         experiment: The experiment.
         out: Folder of the run; the same experiment goes on in it.
-        asking: How answers are asked for and read.
+        loading: How the models are loaded and asked.
 
     Returns:
         What `summary.json` holds.
@@ -45,10 +45,10 @@ def run(experiment: Experiment, out: Path, *, asking: Asking = AS_FOUND) -> dict
     Raises:
         UserError: The folder holds another experiment, a model or vector is refused, or a vector's dose is out of its reach.
     """
-    lab = ExperimentContext.open(experiment, asking=asking)
+    lab = ExperimentContext.open(experiment, loading)
     stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
     stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
-    stamp |= {"asking": asking.key} if asking.key else {}
+    stamp |= {"asking": loading.asking.key} if loading.asking.key else {}
     path = out / "experiment.json"
     begun = path.exists() and any((out / "arms").glob("*.json"))
     if begun and read_json(path, what="what an experiment began with") != stamp:

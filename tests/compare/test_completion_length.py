@@ -12,6 +12,7 @@ from mechcot.compare.run import run
 from mechcot.compare.study import MOST, Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, sum_of, write_rows
 
@@ -55,7 +56,7 @@ def test_a_run_says_limit_and_cost_before_and_the_cut_texts_after(short, tmp_pat
     path = write_rows(tmp_path / "sums.jsonl", [sum_of(i) for i in range(3)])
     study = Study(
         models=(short, short), out=tmp_path / "out", problems=str(path), chains="all", measures=("gates",),
-        null_reader="none", device="cpu",
+        null_reader="none", loading=LoadOptions("cpu"),
     )  # fmt: skip
     found = run(study)
     said = " ".join(capsys.readouterr().err.split())

@@ -15,8 +15,8 @@ from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.study import Study, cells
 from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import parse_spec
-from mechcot.model.loading.weights import Placement
 from mechcot.model.reasoner import Reasoner
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, write_rows
 
@@ -43,7 +43,7 @@ def study_of(pair, tmp_path, **about):
 @pytest.mark.parametrize("dtype", ["auto", "float32", "bfloat16"])
 def test_sizes_are_those_of_the_loaded_weights(pair, dtype):
     for text in pair:
-        found = base_bytes(parse_spec(text), Placement("cpu", dtype))
+        found = base_bytes(parse_spec(text), LoadOptions("cpu", dtype))
         assert found == weights(Reasoner.load(text, device="cpu", dtype=dtype))
 
 
@@ -52,8 +52,8 @@ def test_sizes_of_sharded_and_half_stored_weights(pair, tmp_path):
     reader.model.save_pretrained(tmp_path / "half", max_shard_size="30KB")
     assert len(list((tmp_path / "half").glob("*.safetensors"))) > 1
     spec = parse_spec(str(tmp_path / "half"))
-    assert base_bytes(spec, Placement("cpu", "bfloat16")) == weights(reader)
-    assert base_bytes(spec, Placement("cpu", "auto")) == 2 * weights(reader)
+    assert base_bytes(spec, LoadOptions("cpu", "bfloat16")) == weights(reader)
+    assert base_bytes(spec, LoadOptions("cpu", "auto")) == 2 * weights(reader)
 
 
 def test_memory_is_that_of_all_models_held_together_or_of_the_largest(pair, tmp_path):

@@ -8,6 +8,7 @@ from mechcot.compare.chains import collect
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
+from mechcot.model.loading.options import LoadOptions
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
 
 
@@ -24,7 +25,11 @@ def gathered(model, tmp_path):
             "".join(json.dumps({"id": str(i)} | row) + "\n" for i, row in enumerate(rows))
         )
         study = Study(
-            models=(model, model), out=tmp_path / "run", traces=path, device="cpu", **about
+            models=(model, model),
+            out=tmp_path / "run",
+            traces=path,
+            loading=LoadOptions("cpu"),
+            **about,
         )
         return collect(study, Models.of(study), [])
 

@@ -11,6 +11,7 @@ from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.model.internals.capabilities import lacks
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from tests.compare.tiny_models import byte_tokenizer, chain_of, write_rows
 
@@ -65,7 +66,12 @@ def study(made, tmp_path, **about):
     traces = write_rows(tmp_path / "chains.jsonl", [chain_of(i) for i in range(2)])
     models = (made("gpt-neo"), made("gpt-neo"))
     return Study(
-        models=models, out=tmp_path / "out", traces=traces, chains="all", device="cpu", **about
+        models=models,
+        out=tmp_path / "out",
+        traces=traces,
+        chains="all",
+        loading=LoadOptions("cpu"),
+        **about,
     )
 
 

@@ -177,7 +177,7 @@ def test_options_reach_the_study(monkeypatch, tmp_path):
         with pytest.raises(SystemExit) as end:
             main.main()
         assert end.value.code == 0
-    assert [(s.author, s.template, s.device_map) for s in seen] == [
+    assert [(s.author, s.template, s.loading.device_map) for s in seen] == [
         ("first", "shared", None), ("own", "own", "auto"), ("own", "shared", None),
     ]  # fmt: skip
 

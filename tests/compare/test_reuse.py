@@ -9,6 +9,7 @@ import pytest
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
+from mechcot.model.loading.options import LoadOptions
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
 
 TOKENIZER = byte_tokenizer(merges=40)
@@ -72,7 +73,7 @@ def test_another_template_or_precision_writes_anew(pair, tmp_path):
     )
     run(study_of(models, out, **about))
     assert prompt() != before and prompt().startswith("Solve: ")
-    run(study_of(models, out, dtype="bfloat16", **about))
+    run(study_of(models, out, loading=LoadOptions(dtype="bfloat16"), **about))
     assert len(list((out / "traces" / "model").iterdir())) == written + 2
 
 

@@ -14,8 +14,9 @@ from mechcot.core.trace import Phase
 from mechcot.model.generation.ask_answer import answer_after
 from mechcot.model.loading import weights as loading
 from mechcot.model.loading.fingerprints import hash_module
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_pair
-from mechcot.model.loading.weights import Placement, same_storage
+from mechcot.model.loading.weights import same_storage
 from mechcot.model.reasoner import Reasoner
 
 IDS = torch.arange(30, 50)[None]
@@ -309,6 +310,6 @@ def test_twins_share_storage_but_not_hooks(reasoner):
     assert {p.data_ptr() for p in twin.parameters()} == {p.data_ptr() for p in model.parameters()}
 
 
-def test_placement_defaults_never_trust():
-    assert Placement().trust_remote_code is False
-    assert replace(Placement(), dtype="bfloat16").device == "auto"
+def test_the_default_never_trusts():
+    assert LoadOptions().trust_remote_code is False
+    assert replace(LoadOptions(), dtype="bfloat16").device == "auto"

@@ -12,7 +12,7 @@ from mechcot.model.interventions import Intervention
 from mechcot.sae import evaluation as fitting
 from mechcot.sae.dictionary import Reconstruct, Splice, load
 from mechcot.sae.token_states import token_states
-from mechcot.sae.training import ARCHITECTURES, TrainingSettings, architecture_of, train
+from mechcot.sae.training import ARCHITECTURES, TrainingSettings, train
 from tests.sae.conftest import SITE, planted_states
 
 
@@ -132,8 +132,6 @@ def test_messages(base, small, states, tmp_path):
         train(states, site=SITE, model="m", settings=TrainingSettings(width=1024))
     with pytest.raises(UserError, match=r"between 1 and the width 16, got 17"):
         train(states, site=SITE, model="m", settings=TrainingSettings(width=16, k=17))
-    with pytest.raises(UserError, match="batchtopk, topk, jumprelu, standard, got 'relu'"):
-        architecture_of("relu")
     with pytest.raises(UserError, match="4 blocks, counted from 0"):
         replace(small, site=Site("resid_post", 7)).check(base)
     narrow = train(

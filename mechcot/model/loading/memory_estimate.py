@@ -9,11 +9,12 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.model.loading.fingerprints import weights_folder
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import ModelSpec
-from mechcot.model.loading.weights import SMALL, Placement, pick_device
+from mechcot.model.loading.weights import SMALL, pick_device
 
 
-def base_bytes(spec: ModelSpec, placement: Placement) -> int | None:
+def base_bytes(spec: ModelSpec, options: LoadOptions) -> int | None:
     """Bytes of a model's weights as `load_base` will hold them, None when its files are not on this machine.
 
     Raises:
@@ -24,7 +25,7 @@ def base_bytes(spec: ModelSpec, placement: Placement) -> int | None:
         return None
     found = list(_tensors(_files(folder)))
     numbers = sum(count for count, _ in found)
-    width = _width(placement, numbers)
+    width = _width(options, numbers)
     return numbers * width if width else sum(count * stored for count, stored in found)
 
 
@@ -40,11 +41,11 @@ def adapter_bytes(spec: ModelSpec) -> int:
     return sum(count * torch.float32.itemsize for count, _ in _tensors(files))
 
 
-def _width(placement: Placement, numbers: int) -> int | None:
+def _width(options: LoadOptions, numbers: int) -> int | None:
     """Bytes a number will take; None for what the file holds (the rule of `loading.py`)."""
-    if placement.dtype != "auto":
-        return 2 if placement.dtype == "bfloat16" else 4
-    on_cpu = pick_device(placement.device).type == "cpu"
+    if options.dtype != "auto":
+        return 2 if options.dtype == "bfloat16" else 4
+    on_cpu = pick_device(options.device).type == "cpu"
     return 4 if on_cpu or numbers < SMALL else None
 
 

@@ -1,14 +1,21 @@
-"""Two models that share one copy of the weights where they can: a base, and a tuned model or an adapter on it."""
+"""Models that share one copy of the weights where they can: a base, and tuned models or adapters on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from mechcot.core.pair import Pair
 from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.loading.adapters import attach
 from mechcot.model.loading.embedding_rows import check_rows
-from mechcot.model.loading.spec import ModelSpec, is_organism, parse_spec, text_folder
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.model.loading.spec import (
+    ModelSpec,
+    distinct_names,
+    is_organism,
+    parse_spec,
+    text_folder,
+)
 from mechcot.model.loading.weights import freeze, load_tokenizer, same_storage
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
@@ -43,19 +50,41 @@ def load_pair(
         >>> [model.name for model in mc.load_pair("organism:base", "organism:bypass")]
         ['base', 'bypass']
     """
-    first, second = (parse_spec(s) if isinstance(s, str) else s for s in (before, after))
-    about: dict[str, Any] = {
-        "device": device,
-        "dtype": dtype,
-        "device_map": device_map,
-        "trust_remote_code": trust_remote_code,
-        "asking": asking,
-    }
-    base = Reasoner.load(first, **about)
-    base = replace(base, policy=base.policy.shared())
-    if shares_base(first, second):
-        return Pair(base, with_adapter(base, second))
-    return Pair(base, Reasoner.load(second, policy=base.policy, **about))
+    options = LoadOptions(device, dtype, device_map, trust_remote_code, asking)
+    return Pair(*load_models((before, after), options))
+
+
+def load_models(
+    specs: Sequence[ModelSpec | str],
+    options: LoadOptions = DEFAULTS,
+    *,
+    prompts: Literal["shared", "own"] = "shared",
+) -> tuple[Reasoner, ...]:
+    """Load several models; what rests on the first one's weights shares them.
+
+    Args:
+        specs: One or more, see `mechcot.model.loading.spec`.
+        options: Where they run, and how they are asked.
+        prompts: `shared`: all render questions with the first model's policy; `own`: each with its own.
+
+    Raises:
+        UserError: As `Reasoner.load`.
+    """
+    parsed = (parse_spec(spec) if isinstance(spec, str) else spec for spec in specs)
+    first, *others = distinct_names(tuple(parsed))
+    base = Reasoner.open(first, options)
+    if prompts == "shared" and others:
+        base = replace(base, policy=base.policy.shared())
+    policy = base.policy if prompts == "shared" else None
+    return (
+        base,
+        *(
+            with_adapter(base, spec, trust_remote_code=options.trust_remote_code)
+            if shares_base(first, spec)
+            else Reasoner.open(spec, options, policy=policy)
+            for spec in others
+        ),
+    )
 
 
 def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
@@ -64,7 +93,9 @@ def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
     return same and first.adapter is None
 
 
-def with_adapter(reasoner: Reasoner, spec: ModelSpec) -> Reasoner:
+def with_adapter(
+    reasoner: Reasoner, spec: ModelSpec, *, trust_remote_code: bool = False
+) -> Reasoner:
     """A model with the adapter of `spec`: the weights are shared, the model itself stays as it is.
 
     A tokenizer beside the adapter is the new model's own.
@@ -79,7 +110,7 @@ def with_adapter(reasoner: Reasoner, spec: ModelSpec) -> Reasoner:
         reasoner, name=spec.name, spec=spec, model=freeze(twin), logit_scale=spec.logit_scale
     )
     if text_folder(spec) is not None:
-        tokenizer = load_tokenizer(spec, trust_remote_code=False)
+        tokenizer = load_tokenizer(spec, trust_remote_code=trust_remote_code)
         policy = reasoner.policy
         if policy.mode == "own":
             policy = policy_of(

@@ -9,9 +9,8 @@ import copy
 import functools
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import torch
 from torch import nn
 
 from mechcot.core.errors import UserError
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import ModelSpec, check_spec, text_folder
 from mechcot.model.prefix.memory import out_of_memory
 
@@ -27,23 +27,6 @@ _log = logging.getLogger(__name__)
 SMALL = 500_000_000
 QUIET_BYTES = 200_000_000
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Device and precision of a model.
-
-    Attributes:
-        device: `auto` takes CUDA when there is one.
-        dtype: See the module's text.
-        device_map: Passed to `from_pretrained`; then `device` only names where the ids go.
-        trust_remote_code: Runs Python code that comes with the checkpoint.
-    """
-
-    device: str = "auto"
-    dtype: str = "auto"
-    device_map: str | Mapping[str, Any] | None = None
-    trust_remote_code: bool = False
 
 
 def pick_device(device: str) -> torch.device:
@@ -69,7 +52,7 @@ def pick_device(device: str) -> torch.device:
     return picked
 
 
-def load_base(spec: ModelSpec, placement: Placement) -> tuple[Any, Any, torch.device]:
+def load_base(spec: ModelSpec, options: LoadOptions) -> tuple[Any, Any, torch.device]:
     """Load the base model (no adapter) and its tokenizer.
 
     Returns:
@@ -79,10 +62,10 @@ def load_base(spec: ModelSpec, placement: Placement) -> tuple[Any, Any, torch.de
         UserError: Anything that is missing, unreadable or not supported.
     """
     check_spec(spec)
-    device = pick_device(placement.device)
-    tokenizer = load_tokenizer(spec, trust_remote_code=placement.trust_remote_code)
-    model = _load_module(spec, placement, device)
-    if placement.device_map is None:
+    device = pick_device(options.device)
+    tokenizer = load_tokenizer(spec, trust_remote_code=options.trust_remote_code)
+    model = _load_module(spec, options, device)
+    if options.device_map is None:
         try:
             model.to(device)
         except (RuntimeError, MemoryError) as error:
@@ -174,19 +157,19 @@ def own_template(folder: Path) -> bool:
     return '"chat_template"' in config or any(folder.glob("chat_template*"))
 
 
-def _load_module(spec: ModelSpec, placement: Placement, device: torch.device) -> Any:
+def _load_module(spec: ModelSpec, options: LoadOptions, device: torch.device) -> Any:
     from transformers import AutoModelForCausalLM
 
-    if placement.dtype not in {"auto", *_DTYPES}:
-        raise UserError(f"dtype: expected auto, float32 or bfloat16, got {placement.dtype!r}.")
-    dtype = _DTYPES.get(placement.dtype, torch.float32 if device.type == "cpu" else "auto")
+    if options.dtype not in {"auto", *_DTYPES}:
+        raise UserError(f"dtype: expected auto, float32 or bfloat16, got {options.dtype!r}.")
+    dtype = _DTYPES.get(options.dtype, torch.float32 if device.type == "cpu" else "auto")
     load = functools.partial(
         AutoModelForCausalLM.from_pretrained,
         spec.base,
         revision=spec.revision,
         dtype=dtype,
-        device_map=placement.device_map,
-        trust_remote_code=placement.trust_remote_code,
+        device_map=options.device_map,
+        trust_remote_code=options.trust_remote_code,
         use_safetensors=True,
         local_files_only=spec.is_local or not hub_answers(),
         output_loading_info=True,
@@ -205,7 +188,7 @@ def _load_module(spec: ModelSpec, placement: Placement, device: torch.device) ->
             f"({missing[0]}, ...); they would be random. Save the model again with save_pretrained."
         )
     small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
-    return model.float() if placement.dtype == "auto" and small else model
+    return model.float() if options.dtype == "auto" and small else model
 
 
 @contextmanager
