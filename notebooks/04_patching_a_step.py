@@ -19,11 +19,11 @@
 # %%
 import pandas as pd
 
-from mechcot.explorer.live import look, patch_maps
+from mechcot.explorer.live import look, place_maps
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
 from mechcot.tasks import task_of
-from mechcot.view.figures.patch_map import patch_map
+from mechcot.view.figures.place_map import place_map
 
 # %% [markdown]
 # The only cell to change: the model before, the model after, the problems. Any chain with arithmetic has a twin.
@@ -57,4 +57,4 @@ pd.DataFrame(rows).T.round(2)
 # the last dark layer, later tokens have read it already.
 
 # %%
-patch_map(patch_maps(found), before=before.name, after=after.name)
+place_map(*place_maps(found), before=before.name, after=after.name)

@@ -5,7 +5,7 @@ the study (`correct` or `all`). On own chains (`Study.author`) the headline pair
 read itself, by problem, on items whose two chains are about equally long.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,14 @@ from mechcot.measures.registry import MEASURES
 from mechcot.measures.status import ORDER
 from mechcot.stats.claim import Claim, claim
 from mechcot.stats.gate_bounds import GateBounds
+from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.strata import by_stratum
 from mechcot.stats.tables import measurements_table, scalars_table
 
 Measurements = Mapping[tuple[str, str, str, str], Measurement]
 """Every measurement by (measure, author, reader, trace id)."""
-YARDSTICKS = ("identity", "noise", "null_random", "expected_share", "ceiling", "ceiling_fact")
+NULLS = ("identity", "noise", "null_random")
+"""Scalars that are nulls of any measure; further yardsticks stand on the cards."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,16 @@ class PairFinding:
         return self.headline.after
 
     @property
+    def readers(self) -> tuple[str, str]:
+        """The reference and the later checkpoint."""
+        return self.before, self.after
+
+    @property
+    def name(self) -> str:
+        """Such as `base → bypass`."""
+        return f"{self.before} → {self.after}"
+
+    @property
     def same(self) -> bool:
         """Return whether both models read the same chains."""
         return self.headline.author is not None
@@ -83,9 +95,14 @@ class PairFinding:
         return self.headline.author or reader
 
 
+def all_cards() -> Iterator[MeasureCard]:
+    """The cards of all measures, in the order of tables."""
+    return (measure.card for measure in MEASURES.values())
+
+
 def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
     """Cards of the measures that are compared, those that passed the ruler first (the gates judge, they are not judged)."""
-    cards = (MEASURES[name].card for name in study.measure_names if name != "gates")
+    cards = (MEASURES[name].card for name in study.measure_names if name != GATE_MEASURE)
     return tuple(sorted(cards, key=lambda card: ORDER.index(card.status)))
 
 
@@ -156,7 +173,10 @@ def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
     `own`, the mean over items of the measure itself. On own chains each reader's own, and any of a reader that wrote none.
     """
     rows = _theirs(tables.scalars, author)
-    rows = rows[rows["name"].isin(YARDSTICKS)]
+    further = {(card.name, name) for card in all_cards() for name, _ in card.yardsticks}
+    keyed = zip(rows["measure"], rows["name"], strict=True)
+    shown = [key in further or key[1] in NULLS for key in keyed]
+    rows = rows[np.array(shown, dtype=bool)]
     keys = ["measure", "name", "reader"]
     by_item = rows.groupby([*keys, "item"], sort=True)["value"].mean().groupby(keys)
     largest = rows["value"].abs().groupby([rows[key] for key in keys]).max()

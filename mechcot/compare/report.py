@@ -2,38 +2,36 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
 
 from mechcot.compare.chains import Chains
 from mechcot.compare.findings import PairFinding, Tables, judged_cards, null_name, nulls
 from mechcot.compare.models import Models
-from mechcot.compare.patch_maps import patch_maps
-from mechcot.compare.report_examples import layer_sentences, shown_items, step_sentences
-from mechcot.compare.report_figures import early_curves, item_values, series_lines, step_maps
-from mechcot.compare.report_rows import (
-    accuracy_rows,
-    cost_rows,
-    kinds,
-    not_judged_rows,
-    null_rows,
-    own_cells,
+from mechcot.compare.report_examples import (
+    layer_sentences,
+    leading_array,
+    shown_items,
+    step_sentences,
+)
+from mechcot.compare.report_figures import ArrayReader, array_frames, item_values, place_frames
+from mechcot.compare.report_tables import (
+    accuracy_frame,
+    cost_frame,
+    kind_frame,
+    not_judged_frame,
+    null_frame,
+    own_chain_frame,
 )
 from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
-from mechcot.stats.sentences import row_sentence
+from mechcot.stats.gate_bounds import gates_table
+from mechcot.stats.sentences import row_sentence, silent_sentences
+from mechcot.stats.series import series
 from mechcot.stats.tables import rows_of
 from mechcot.text.outcomes import tally
-from mechcot.view.pages.report_data import (
-    VERDICTS,
-    Comparison,
-    ModelEntry,
-    PromptShown,
-    ReportData,
-    Sentence,
-    Stratum,
-    Verdict,
-    contrast_rows,
-    gate_rows,
-)
+from mechcot.view.pages.report_data import Comparison, PromptShown, ReportData, Sentence
 
 
 def report_data(
@@ -66,7 +64,7 @@ def report_data(
     return ReportData(
         title=f"Is the chain still used? {models.first} → {', '.join(models.names[1:])}",
         command=study.command,
-        models=tuple(_entry(models, name) for name in models.names),
+        models=pd.DataFrame([_entry(models, name) for name in models.names]),
         prompt=PromptShown(
             policy=(
                 first.policy.shared() if study.template == "shared" else first.policy
@@ -78,17 +76,11 @@ def report_data(
         chains="own" if author is None else "same",
         source=f"{study.problems or study.traces}. The comparison reads {kept}.",
         comparisons=tuple(_comparison(study, f, tables, used) for f in real),
-        accuracy=accuracy_rows(models.names, tables, author=author, seed=study.seed),
-        series=series_lines(
-            study,
-            tables,
-            author=author,
-            names=models.names,
-            answers={t.problem.id: t.problem.answer for t in chains.headline},
-        ),
-        nulls=null_rows(study, nulls(tables, author=author), findings, reference=models.first),
-        not_judged=not_judged_rows(tables),
-        costs=cost_rows(tables),
+        accuracy=accuracy_frame(models.names, tables, author=author, seed=study.seed),
+        series=_series(study, models, tables, chains),
+        nulls=null_frame(study, nulls(tables, author=author), findings, reference=models.first),
+        not_judged=not_judged_frame(tables),
+        costs=cost_frame(tables),
         cards=judged_cards(study),
         versions=versions(),
         settings={
@@ -111,81 +103,106 @@ def _others(chains: Chains) -> str:
     return f"; of the others {others}" if others else ""
 
 
-def _entry(models: Models, name: str) -> ModelEntry:
+def _entry(models: Models, name: str) -> dict[str, Any]:
     reader = models.get(name)
-    return ModelEntry(
-        name=name,
-        spec=models.specs[name].text,
-        weights_hash=models.weights_hash(name),
-        dtype=str(reader.dtype).removeprefix("torch."),
-        device=str(reader.device),
-        parameters=sum(weight.numel() for weight in reader.model.parameters()),
-        revision=models.specs[name].revision or "",
+    return {
+        "name": name,
+        "spec": models.specs[name].text,
+        "weights": models.weights_hash(name),
+        "dtype": str(reader.dtype).removeprefix("torch."),
+        "device": str(reader.device),
+        "parameters": sum(weight.numel() for weight in reader.model.parameters()),
+        "revision": models.specs[name].revision or "",
+    }
+
+
+def _series(study: Study, models: Models, tables: Tables, chains: Chains) -> pd.DataFrame:
+    """Every measure over all checkpoints, on the same chains; empty for fewer than three, or where each read its own."""
+    if len(models.names) < 3 or chains.author is None:
+        return pd.DataFrame()
+    return series(
+        tables.measurements,
+        tables.scalars,
+        judged_cards(study),
+        checkpoints=models.names,
+        author=chains.author,
+        answers={t.problem.id: t.problem.answer for t in chains.headline},
+        seed=study.seed,
     )
 
 
 def _comparison(
     study: Study, finding: PairFinding, tables: Tables, used: Sequence[Trace]
 ) -> Comparison:
-    headline, measurements, seed = finding.headline, tables.all, study.seed
-    cards = {card.name: card for card in judged_cards(study)}
-    losses, gains = shown_items(finding, measurements, used)
-    rows = rows_of(headline.table)
-    told = {reason for _, reason in headline.conclusion.not_judged}
-    told = told if headline.conclusion.verdict == "not judged" else set()
-    strata = finding.strata
+    claim, cards = finding.headline, judged_cards(study)
+    reader = ArrayReader(finding, tables.all, used, study.seed)
+    losses, gains = shown_items(reader, cards)
+    own = finding.own or claim
+    titles = {card.name: card.title for card in cards}
+    gates = gates_table(claim.gates)
+    carrying = leading_array(cards)
     return Comparison(
-        name=f"{finding.before} → {finding.after}",
+        name=finding.name,
         before=finding.before,
         after=finding.after,
-        accuracy=Sentence(
-            (finding.own or headline).accuracy_sentence(),
-            verdict=(finding.own or headline).accuracy.verdict,
+        accuracy=Sentence(own.accuracy_sentence(), verdict=own.accuracy.verdict),
+        conclusion=Sentence(
+            claim.conclusion_sentence(), verdict=_verdict(claim.conclusion.verdict)
         ),
-        headline=(
-            Sentence(
-                headline.conclusion_sentence(),
-                verdict=_verdict(headline.conclusion.verdict),
-            ),
-            *(
-                Sentence(
-                    row_sentence(row, told=told),
-                    row["verdict"],
-                    str(row["measure"]),
-                    str(row["status"]),
-                )
-                for row in rows
-            ),
-        ),
-        contrasts=contrast_rows(headline.table, cards),
-        gates=gate_rows(headline.gates, cards),
-        strata=tuple(
-            Stratum(name=str(name), rows=contrast_rows(part, cards))
-            for name, part in (strata.groupby("stratum") if len(strata) else ())
-        ),
+        sentences=_sentences(finding),
+        contrasts=claim.table,
+        gates=gates.assign(measure=[titles.get(name, "") for name in gates["measure"]]),
+        strata=finding.strata,
+        stratum_notes=_stratum_notes(finding),
         items=item_values(finding, tables),
-        early=early_curves(finding, measurements, used, seed=seed),
-        step_maps=step_maps(finding, measurements, used),
-        step_sentences=step_sentences(finding, measurements, used),
-        kinds=kinds(finding, measurements, used, seed=seed),
-        patch_maps=(maps := patch_maps(finding, measurements, used)),
-        layer_sentences=layer_sentences(finding, maps),
+        arrays=array_frames(reader, cards),
+        step_sentences=() if carrying is None else step_sentences(reader, *carrying),
+        kinds=pd.DataFrame() if carrying is None else kind_frame(reader, *carrying),
+        layer_sentences=tuple(
+            sentence
+            for card, _, frame in place_frames(reader, cards)
+            for sentence in layer_sentences(reader, card, frame)
+        ),
         losses=losses,
         gains=gains,
-        own_chains=own_cells(finding, tables, seed=seed),
+        own_chains=own_chain_frame(finding, tables, seed=study.seed),
         own_note=_lengths(finding),
     )
 
 
+def _sentences(finding: PairFinding) -> tuple[Sentence, ...]:
+    """One sentence per judged measure; one per reason for no verdict that the conclusion does not give."""
+    claim = finding.headline
+    rows, told = rows_of(claim.table), claim.reasons_told()
+    sentences = []
+    for row in rows:
+        if row["verdict"] != "not judged":
+            sentences.append(Sentence(row_sentence(row, told=told), row["verdict"], row["status"]))
+            told |= {row["reason"]}
+    silent = silent_sentences(rows, told=claim.reasons_told())
+    return (*sentences, *(Sentence(text, "not judged") for text in silent))
+
+
+def _stratum_notes(finding: PairFinding) -> dict[str, str]:
+    """Why rows of a stratum have no verdict, where the whole comparison's sentences do not say so."""
+    if finding.strata.empty:
+        return {}
+    told = {str(reason) for reason in finding.headline.table["reason"]}
+    return {
+        str(name): " ".join(silent_sentences(rows_of(rows), told=told))
+        for name, rows in finding.strata.groupby("stratum")
+    }
+
+
 def _lengths(finding: PairFinding) -> str:
-    """Return how far the lengths of own chains agree."""
+    """How far the lengths of own chains agree."""
     claim = finding.own if finding.same else finding.headline
     return "" if claim is None or claim.matched is None else claim.matched.reason
 
 
-def _verdict(word: str) -> Verdict:
-    known: dict[str, Verdict] = {verdict: verdict for verdict in VERDICTS}
-    return known.get(word, "inconclusive")
+def _verdict(word: str) -> str:
+    """The verdict of a conclusion as a badge: one that is mixed is shown as inconclusive."""
+    return "inconclusive" if word == "mixed" else word
 
 
 def versions() -> Mapping[str, str]:

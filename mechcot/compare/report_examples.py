@@ -1,73 +1,90 @@
-"""Items of the page, one by one, and its sentences about steps and layers."""
+"""What the page shows item by item, and its sentences about steps and layers."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
-from mechcot.compare.findings import Measurements, PairFinding
+from mechcot.compare.report_figures import WHOLE, ArrayReader
+from mechcot.core.card import Act, ArrayCard, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
-from mechcot.measures.registry import MEASURES
+from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.number_format import number
-from mechcot.view.pages.report_data import ItemShown, PatchMap, Sentence, StepShown
+from mechcot.view.pages.report_data import ItemShown, Sentence, StepShown
 
 _SHOWN = 3
 SEEN = 0.005
 """A change that is smaller reads 0.00 and is no loss or gain to show."""
-LEAD = ("early_answering", "filler", "suppression", "step_patching", "step_attention")
-"""Measures in the order in which one of them ranks the items that are printed in full."""
+_DOING: dict[Act, str] = {
+    "": "acting on",
+    "text": "misstating",
+    "attention": "hiding",
+    "state": "changing the state of",
+}
+_ORDER: tuple[Act, ...] = ("attention", "text", "state", "")
+"""What is read on every step first."""
+
+
+def leading_array(cards: Sequence[MeasureCard]) -> tuple[MeasureCard, ArrayCard] | None:
+    """The array that says how much each step carries: of an act on every step where there is one."""
+    carrying = [(c, a) for c in cards for a in c.arrays if a.carries and a.axes == ("step",)]
+    return min(carrying, key=lambda pair: _ORDER.index(pair[1].acts), default=None)
 
 
 def shown_items(
-    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
+    reader: ArrayReader, cards: Sequence[MeasureCard]
 ) -> tuple[tuple[ItemShown, ...], tuple[ItemShown, ...]]:
-    """The items with the largest loss and gain of the leading measure; none where no chain is shared.
+    """The items with the largest loss and gain of the first measure that can tell; none where no chain is shared.
 
     Args:
-        finding: Gives the two models and the measures.
-        measurements: Every measurement by (measure, author, reader, trace id).
-        traces: The chains that are judged.
+        reader: Gives the two models, their measurements and the chains.
+        cards: The measures that are compared, in the order of preference.
 
     Returns:
         At most three losses, the largest first, and as many gains.
     """
-    if not finding.same:
+    lead = next((card for card in sorted(cards, key=_preference) if card.direction), None)
+    if not reader.finding.same or lead is None:
         return (), ()
-    lead = next((name for name in LEAD if name in set(finding.headline.table["measure"])), None)
-    if lead is None:
-        return (), ()
-    found = [
-        item
-        for trace in traces
-        if (item := _shown(finding, measurements, trace, lead=lead)) is not None
-    ]
-    ordered = sorted(found, key=lambda item: (item.delta, item.item))
+    items = [_item(reader, trace, lead, leading_array(cards)) for trace in reader.traces]
+    ordered = sorted(filter(None, items), key=lambda item: (item.delta, item.item))
     losses = tuple(item for item in ordered[:_SHOWN] if item.delta < -SEEN)
     gains = tuple(item for item in ordered[::-1][:_SHOWN] if item.delta > SEEN)
     return losses, gains
 
 
-def _shown(
-    finding: PairFinding, measurements: Measurements, trace: Trace, *, lead: str
-) -> ItemShown | None:
-    def get(measure: str, reader: str) -> Measurement | None:
-        return measurements.get((measure, finding.author(reader), reader, trace.id))
+def _preference(card: MeasureCard) -> tuple[bool, int]:
+    return card.status == "exploratory", card.rank
 
-    before, after = get(lead, finding.before), get(lead, finding.after)
+
+def _item(
+    reader: ArrayReader,
+    trace: Trace,
+    lead: MeasureCard,
+    carrying: tuple[MeasureCard, ArrayCard] | None,
+) -> ItemShown | None:
+    def get(measure: str) -> list[Measurement | None]:
+        author = reader.finding.author
+        return [
+            reader.measurements.get((measure, author(n), n, trace.id))
+            for n in reader.finding.readers
+        ]
+
+    before, after = get(lead.name)
     if before is None or after is None or not np.isfinite(before.value - after.value):
         return None
-    importance = [
-        measurement.results["answer"].values
-        if (measurement := get("suppression", reader)) is not None
-        and "answer" in measurement.results
-        else np.full(len(trace.chain_steps), np.nan)
-        for reader in (finding.before, finding.after)
-    ]
+    importance, meaning = [np.full(len(trace.chain_steps), np.nan)] * 2, ""
+    if carrying is not None:
+        card, array = carrying
+        meaning = f"{array.meaning} ({card.unit})"
+        importance = [
+            r.results[array.name].values if r is not None and array.name in r.results else empty
+            for r, empty in zip(get(card.name), importance, strict=True)
+        ]
     answers = [
-        (gate.notes.get("answer", "") if (gate := get("gates", reader)) is not None else "")
-        for reader in (finding.before, finding.after)
+        gate.notes.get("answer", "") if gate is not None else "" for gate in get(GATE_MEASURE)
     ]
-    card = MEASURES[lead].card
     return ItemShown(
         item=trace.problem.id,
         question=trace.problem.question,
@@ -76,11 +93,11 @@ def _shown(
             StepShown(text=step.text, kind=step.kind.value, before=float(b), after=float(a))
             for step, b, a in zip(trace.chain_steps, *importance, strict=True)
         ),
-        importance="movement of the answer when the step is hidden from attention (probability)",
+        importance=meaning,
         answer_before=answers[0] or "none read",
         answer_after=answers[1] or "none read",
-        measure=card.title,
-        unit=card.unit,
+        measure=lead.title,
+        unit=lead.unit,
         before=before.value,
         after=after.value,
         delta=after.value - before.value,
@@ -88,86 +105,84 @@ def _shown(
 
 
 def step_sentences(
-    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
+    reader: ArrayReader, card: MeasureCard, array: ArrayCard
 ) -> tuple[Sentence, ...]:
-    """Return which steps carry the answer, in words: the place of the step whose hiding moves the answer most.
+    """Which steps carry the answer: the place of the step that moves it most, one sentence per model with measurements.
 
     Args:
-        finding: Gives the two models and whose chains they read.
-        measurements: Every measurement by (measure, author, reader, trace id).
-        traces: The chains that are judged.
-
-    Returns:
-        One sentence per model that has measurements.
+        reader: Gives the two models, their measurements and the chains.
+        card: The measure.
+        array: Its array of one value per step, where a high value carries.
     """
-    found, smallest = [], MEASURES["suppression"].card.smallest_effect
-    table = finding.headline.table
-    judged = "not judged" not in set(table.loc[table["measure"] == "suppression", "verdict"])
-    for reader in (finding.before, finding.after):
+    table, sentences = reader.finding.headline.table, []
+    judged = "not judged" not in set(table.loc[table["measure"] == card.name, "verdict"])
+    for name in reader.finding.readers:
         places, sizes, counts = [], [], set()
-        for trace in traces:
-            measurement = measurements.get(
-                ("suppression", finding.author(reader), reader, trace.id)
-            )
-            if measurement is None or "answer" not in measurement.results:
+        for trace in reader.traces:
+            row = reader.array(card.name, array.name, name, trace)
+            if row is None or not np.isfinite(row.values).any():
                 continue
-            values = measurement.results["answer"].values
-            places.append((int(np.argmax(values)) + 1) / len(values))
-            sizes.append(float(values.max()))
-            counts.add(len(values))
-        if sizes and np.mean(sizes) < smallest:
+            places.append((int(np.nanargmax(row.values)) + 1) / len(row.values))
+            sizes.append(float(np.nanmax(row.values)))
+            counts.add(len(row.values))
+        if not sizes:
+            continue
+        mean, act = float(np.mean(sizes)), _DOING[array.acts]
+        if mean < card.smallest_effect:
             so = "no step carries the answer alone" if judged else "not judged, as a gate is closed"
-            found.append(
-                Sentence(
-                    f"For {reader}, hiding any single step moves the answer's distribution by less than {smallest:g} "
-                    f"(total variation, 0 to 1; the largest of a chain is {number(float(np.mean(sizes)))} on average, "
-                    f"{len(sizes)} items): {so}."
-                )
+            text = (
+                f"For {name}, {act} any single step moves the answer by less than {card.smallest_effect:g} "
+                f"({card.unit}; the largest of a chain is {number(mean)} on average, {len(sizes)} items): {so}."
             )
-        elif sizes:
-            found.append(
-                Sentence(
-                    f"For {reader}, hiding the single most important step moves the answer's distribution by "
-                    f"{np.mean(sizes):.2f} on average (total variation, 0 to 1, {len(sizes)} items); "
-                    + _place(places, one=counts == {1})
-                )
+        else:
+            text = (
+                f"For {name}, {act} the single most important step moves the answer by {mean:.2f} "
+                f"({card.unit}; mean over {len(sizes)} items); {_place(places, one=counts == {1})}"
             )
-    return tuple(found)
+        sentences.append(Sentence(text))
+    return tuple(sentences)
 
 
 def _place(places: Sequence[float], *, one: bool) -> str:
-    """Return where the most important step stands."""
+    """Where the most important step stands."""
     if one:
         return "every chain is one step, so this is the whole chain."
     return f"that step stands at {100 * np.median(places):.0f} % of the chain (median)."
 
 
-def layer_sentences(finding: PairFinding, maps: Sequence[PatchMap]) -> tuple[Sentence, ...]:
-    """Return where in the network a stated value is read, in words: the last layer with half of the largest effect."""
-    found = []
-    for readout in maps:
-        sides = ((finding.before, readout.whole_before), (finding.after, readout.whole_after))
-        for name, by_layer in sides:
-            if not np.isfinite(by_layer).any():
-                continue
-            top = float(np.nanmax(by_layer))
-            if top < MEASURES["step_patching"].card.smallest_effect:
-                text = (
-                    f"Readout {readout.readout}: in {name} no layer moves what follows by "
-                    f"{MEASURES['step_patching'].card.smallest_effect:g} or more (largest mean {top:.2f})."
-                )
-            else:
-                last = int(np.max(np.nonzero(by_layer >= top / 2)))
-                text = (
-                    f"Readout {readout.readout}: in {name} the stated value moves what follows by {top:.2f} (mean over {readout.n} items, at the strongest layer), "
-                    f"and by at least half of that up to the input of block {last}"
-                    + (
-                        ": later blocks have already read it."
-                        if last < len(by_layer) - 1
-                        else ", the last."
-                    )
-                )
-                if last == len(by_layer) - 1 and np.nanmin(by_layer) >= 0.9 * top:
-                    text += " The effect is nearly the same at every layer, so the layer axis says little here."
-            found.append(Sentence(text))
-    return tuple(found)
+def layer_sentences(
+    reader: ArrayReader, card: MeasureCard, frame: pd.DataFrame
+) -> tuple[Sentence, ...]:
+    """Where in the network it is read, in words: the last layer with half of the largest effect.
+
+    Args:
+        reader: Gives the two models.
+        card: The measure.
+        frame: Its place maps, as `place_frames` gives them.
+    """
+    whole = frame[frame["place"] == WHOLE]
+    return tuple(
+        Sentence(
+            _layers(str(readout), name, rows[side].to_numpy(float), card, int(rows["items"].max()))
+        )
+        for readout, rows in whole.groupby("readout", sort=False)
+        for name, side in zip(reader.finding.readers, ("before", "after"), strict=True)
+        if rows[side].notna().any()
+    )
+
+
+def _layers(readout: str, name: str, by_layer: np.ndarray, card: MeasureCard, n: int) -> str:
+    top, last_layer = float(np.nanmax(by_layer)), len(by_layer) - 1
+    about = f"{card.title}, readout {readout}: in {name}"
+    if top < card.smallest_effect:
+        return f"{about} no layer moves what follows by {card.smallest_effect:g} or more (largest mean {top:.2f})."
+    last = int(np.max(np.nonzero(by_layer >= top / 2)))
+    text = (
+        f"{about} the stated value moves what follows by {top:.2f} (mean over {n} items, at the strongest layer), "
+        f"and by at least half of that up to the input of block {last}"
+    )
+    if last < last_layer:
+        return f"{text}: later blocks have already read it."
+    flat = np.nanmin(by_layer) >= 0.9 * top
+    say = " The effect is nearly the same at every layer, so the layer axis says little here."
+    return f"{text}, the last.{say * bool(flat)}"

@@ -1,210 +1,252 @@
-"""The values behind the page's figures, picked from tables and measurements: curves, maps, slopes, series."""
+"""The frames behind the report's figures: items, lines along the chain, step maps, place maps. Which arrays, the cards say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
 
-from mechcot.compare.findings import Measurements, PairFinding, Tables, judged_cards
-from mechcot.compare.study import Study
+from mechcot.compare.findings import Measurements, PairFinding, Tables
+from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.step_arrays import Result
 from mechcot.core.trace import Trace
 from mechcot.stats.bootstrap import bootstrap_mean
-from mechcot.stats.series import series
 from mechcot.stats.tables import pair_values
-from mechcot.view.pages.report_data import Band, EarlyCurves, ItemValues, SeriesLine, StepMaps
+from mechcot.view.pages.numbered_figures import LINE, PLACES, STEPS
+from mechcot.view.pages.report_data import ArrayFrame
 
 GRID = np.linspace(0.0, 1.0, 21)
+FIFTHS = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
+WHOLE = "whole chain"
+"""Place of the mean over the whole chain; not drawn."""
 
 
-def item_values(finding: PairFinding, tables: Tables) -> tuple[ItemValues, ...]:
-    """Every measure item by item, for the slope plots: the pairs and the means of the contrast table.
+@dataclass(frozen=True, eq=False)
+class ArrayReader:
+    """The arrays of a comparison.
+
+    Attributes:
+        finding: Gives the two models and whose chains they read.
+        measurements: Every measurement by (measure, author, reader, trace id).
+        traces: The chains that are judged.
+        seed: Seed of the study, for the bands.
+    """
+
+    finding: PairFinding
+    measurements: Measurements
+    traces: Sequence[Trace]
+    seed: int
+
+    def array(self, measure: str, name: str, reader: str, trace: Trace) -> Result | None:
+        """An array of one trace; None where it was not measured."""
+        key = (measure, self.finding.author(reader), reader, trace.id)
+        measurement = self.measurements.get(key)
+        return None if measurement is None else measurement.results.get(name)
+
+    def pairs(self, measure: str, name: str) -> Iterator[tuple[Trace, Result, Result]]:
+        """The traces that both models have the array of, with it before and after; none where no chain is shared."""
+        for trace in self.traces if self.finding.same else ():
+            before, after = (
+                self.array(measure, name, reader, trace) for reader in self.finding.readers
+            )
+            if before is not None and after is not None:
+                yield trace, before, after
+
+
+def item_values(finding: PairFinding, tables: Tables) -> pd.DataFrame:
+    """Every measure item by item, as the contrast table pairs it: `measure`, `item`, `before`, `after`.
 
     Args:
         finding: Gives the two models, the measures and whose chains they read.
         tables: Measurements of the whole study; several chains of an item are paired and averaged.
-
-    Returns:
-        One entry per measure, on the items with a value on both sides.
     """
-    claim = finding.headline
-    found = []
-    for row in claim.table.to_dict("records"):
+    claim, rows = finding.headline, tables.measurements
+    parts = []
+    for measure in claim.table["measure"]:
         pairs = pair_values(
-            tables.measurements[tables.measurements["measure"] == row["measure"]],
+            rows[rows["measure"] == measure],
             before=claim.before,
             after=claim.after,
             author=claim.author,
             items=None if claim.matched is None else claim.matched.items,
         )
-        found.append(
-            ItemValues(
-                measure=str(row["measure"]),
-                title=str(row["title"]),
-                unit=str(row["unit"]),
-                items=pairs.items,
-                before=pairs.before,
-                after=pairs.after,
-                mean_before=row["before"],
-                mean_after=row["after"],
-                low_before=row["before_low"],
-                high_before=row["before_high"],
-                low_after=row["after_low"],
-                high_after=row["after_high"],
-            )
-        )
-    return tuple(found)
+        values = {"item": pairs.items, "before": pairs.before, "after": pairs.after}
+        parts.append(pd.DataFrame(values).assign(measure=str(measure)))
+    return pd.concat(parts, ignore_index=True)
 
 
-def early_curves(
-    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace], *, seed: int
-) -> EarlyCurves | None:
-    """Mean answer probability against the share of the chain that was given.
+def array_frames(reader: ArrayReader, cards: Sequence[MeasureCard]) -> tuple[ArrayFrame, ...]:
+    """What is drawn of the arrays of some measures, the axes of an array say how."""
+    drawn = [(card, array) for card in cards for array in card.arrays if array.figure]
+    lines = [line for card, array in drawn if (line := _line(reader, card, array)) is not None]
+    maps = _step_maps(reader, [pair for pair in drawn if pair[1].axes == STEPS])
+    places = [
+        ArrayFrame(card, array, frame[frame["place"] != WHOLE])
+        for card, array, frame in place_frames(reader, cards)
+    ]
+    return (*lines, *maps, *places)
 
-    Args:
-        finding: Gives the two models and whose chains they read.
-        measurements: Every measurement by (measure, author, reader, trace id).
-        traces: The chains that are judged.
-        seed: Seed of the study, for the bands.
 
-    Returns:
-        None when one of the models has no such curve.
-    """
-    before, after = (
-        _band(finding.author(reader), reader, measurements, traces, seed=seed)
-        for reader in (finding.before, finding.after)
-    )
-    return None if before is None or after is None else EarlyCurves(before=before, after=after)
+def _line(reader: ArrayReader, card: MeasureCard, array: ArrayCard) -> ArrayFrame | None:
+    """Mean of a line against the share of the chain that was given; None when a model has none."""
+    if array.axes != LINE:
+        return None
+    bands = [_band(reader, name, card, array) for name in reader.finding.readers]
+    if any(band is None for band in bands):
+        return None
+    return ArrayFrame(card, array, pd.concat(bands).assign(comparison=reader.finding.name))
 
 
 def _band(
-    author: str, reader: str, measurements: Measurements, traces: Sequence[Trace], *, seed: int
-) -> Band | None:
-    curves: dict[str, list[np.ndarray]] = {}
-    areas: dict[str, list[float]] = {}
-    for trace in traces:
-        measurement = measurements.get(("early_answering", author, reader, trace.id))
-        if measurement is None or "soft" not in measurement.results:
+    reader: ArrayReader, name: str, card: MeasureCard, array: ArrayCard
+) -> pd.DataFrame | None:
+    lines: dict[str, list[np.ndarray]] = {}
+    values: dict[str, list[float]] = {}
+    unit = ""
+    for trace in reader.traces:
+        line = reader.array(card.name, array.name, name, trace)
+        if line is None:
             continue
-        soft = measurement.results["soft"].values
-        curve = np.interp(GRID, np.linspace(0.0, 1.0, len(soft)), soft)
-        curves.setdefault(trace.problem.id, []).append(curve)
-        areas.setdefault(trace.problem.id, []).append(measurement.value)
-    if not curves:
+        points = np.interp(GRID, np.linspace(0.0, 1.0, len(line.values)), line.values)
+        lines.setdefault(trace.problem.id, []).append(points)
+        key = (card.name, reader.finding.author(name), name, trace.id)
+        values.setdefault(trace.problem.id, []).append(reader.measurements[key].value)
+        unit = line.unit
+    if not lines:
         return None
-    points = np.array([np.mean(of_item, axis=0) for of_item in curves.values()]).T
-    ends = [
-        bootstrap_mean(point, clusters=None, seed=seed, purpose="early curve", resamples=2000)
-        for point in points
-    ]
-    return Band(
-        model=reader,
-        x=GRID,
-        mean=points.mean(axis=1),
-        low=np.array([e.low for e in ends]),
-        high=np.array([e.high for e in ends]),
-        n=len(curves),
-        area=float(np.mean([np.mean(of_item) for of_item in areas.values()])),
-    )
+    points = np.array([np.mean(of_item, axis=0) for of_item in lines.values()]).T
+    draws = {"seed": reader.seed, "purpose": "early curve", "resamples": 2000}
+    ends = [bootstrap_mean(point, **draws) for point in points]
+    bounds = {"low": [end.low for end in ends], "high": [end.high for end in ends]}
+    frame = pd.DataFrame({"share": GRID, "mean": points.mean(axis=1), **bounds})
+    value = float(np.mean([np.mean(of_item) for of_item in values.values()]))
+    return frame.assign(reader=name, unit=unit, n=len(lines), value=value)
 
 
-def step_maps(
-    finding: PairFinding, measurements: Measurements, traces: Sequence[Trace]
-) -> tuple[StepMaps, ...]:
-    """Step x step matrices of one trace that both read: the one whose number of steps is the median.
+def _step_maps(
+    reader: ArrayReader, drawn: Sequence[tuple[MeasureCard, ArrayCard]]
+) -> list[ArrayFrame]:
+    """Step x step maps of one trace of several steps that both models read: the one whose number of steps is the median.
 
-    Args:
-        finding: Gives the two models; nothing is shown when each read its own chains.
-        measurements: Every measurement by (measure, author, reader, trace id).
-        traces: The chains to choose from.
-
-    Returns:
-        Suppression (nats) and attention mass, both of that trace; empty when no trace of several steps has both from both.
+    All of that trace; arrays that no trace has from both are left out, traces without one of the others as well.
     """
-    if not finding.same:
-        return ()
-    both = [
-        trace
-        for trace in traces
-        if len(trace.chain_steps) > 1
-        and all(
-            (r := measurements.get((m, trace.author, reader, trace.id))) is not None and r.results
-            for m in ("suppression", "step_attention")
-            for reader in (finding.before, finding.after)
-        )
-    ]
-    if not both:
-        return ()
-    order = sorted(both, key=lambda trace: (len(trace.chain_steps), trace.id))
+    found = []
+    for card, array in drawn:
+        pairs = {t.id: (t, b, a) for t, b, a in reader.pairs(card.name, array.name)}
+        several = {key: pair for key, pair in pairs.items() if len(pair[0].chain_steps) > 1}
+        if several:
+            found.append((card, array, several))
+    shared = set.intersection(*(set(pairs) for *_, pairs in found)) if found else set()
+    if not shared:
+        return []
+    traces = [trace for trace in reader.traces if trace.id in shared]
+    order = sorted(traces, key=lambda trace: (len(trace.chain_steps), trace.id))
     trace = order[len(order) // 2]
-    labels = tuple(f"{s.index + 1} {' '.join(s.text.split())}" for s in trace.chain_steps)
-    found = []
-    for measure, name, title in (
-        ("suppression", "kl", "Attention suppression: KL of each later step when a step is hidden"),
-        ("step_attention", "mass", "Attention mass of each step on earlier steps, all heads"),
-    ):
-        before, after = (
-            measurements[(measure, trace.author, reader, trace.id)].results[name]
-            for reader in (finding.before, finding.after)
-        )
-        found.append(
-            StepMaps(
-                measure=measure,
-                title=title,
-                unit=before.unit,
-                item=trace.problem.id,
-                sources=labels,
-                targets=labels,
-                before=before.values,
-                after=after.values,
-                difference=(after - before).values,
-                why=f"the chain with the median number of steps ({len(labels)}) among {len(both)}",
-            )
-        )
-    return tuple(found)
+    count = len(trace.chain_steps)
+    note = f"One trace, as an example: the chain with the median number of steps ({count}) among {len(order)}."
+    return [
+        ArrayFrame(card, array, _cells(trace, *pairs[trace.id][1:]), note)
+        for card, array, pairs in found
+    ]
 
 
-def series_lines(
-    study: Study,
-    tables: Tables,
-    *,
-    author: str | None,
-    names: Sequence[str],
-    answers: Mapping[str, str],
-) -> tuple[SeriesLine, ...]:
-    """One line per measure over all checkpoints, on the items that every checkpoint has, from the same chains.
+def _cells(trace: Trace, before: Result, after: Result) -> pd.DataFrame:
+    """One row per cell of a step x step matrix, before and after."""
+    texts = [" ".join(step.text.split()) for step in trace.chain_steps]
+    frame = before.to_frame()[["source", "target", "unit"]].astype({"source": int, "target": int})
+    named = {f"{side}_text": [texts[step] for step in frame[side]] for side in ("source", "target")}
+    values = {"before": before.values.reshape(-1), "after": after.values.reshape(-1)}
+    return frame.assign(**named, **values, item=trace.problem.id)
+
+
+def place_frames(
+    reader: ArrayReader, cards: Sequence[MeasureCard]
+) -> list[tuple[MeasureCard, ArrayCard, pd.DataFrame]]:
+    """Layer x place in the chain, mean over items, of each measure that has such arrays; none of models of other depth."""
+    frames = ((card, *_places(reader, card)) for card in cards)
+    return [
+        (card, arrays[0], pd.concat(parts, ignore_index=True))
+        for card, arrays, parts in frames
+        if parts
+    ]
+
+
+def _places(reader: ArrayReader, card: MeasureCard) -> tuple[list[ArrayCard], list[pd.DataFrame]]:
+    """The arrays over layers and steps that are drawn, and a frame of each that was measured in both models."""
+    arrays = [array for array in card.arrays if array.figure and array.axes == PLACES]
+    parts = []
+    for array in arrays:
+        sides = []
+        for name in reader.finding.readers:
+            read = ((t, reader.array(card.name, array.name, name, t)) for t in reader.traces)
+            sides.append([patched(a, len(t.chain_steps)) for t, a in read if a is not None])
+        if all(sides) and sides[0][0].values.shape[0] == sides[1][0].values.shape[0]:
+            parts.append(place_frame(array.figure, *sides))
+    return arrays, parts
+
+
+@dataclass(frozen=True, eq=False)
+class Patched:
+    """An array over layers and steps of one chain.
+
+    Attributes:
+        values: Effect of every step that was acted on; NaN where there is none.
+        columns: The step of each column, from 0.
+        steps: Steps of the chain.
+    """
+
+    values: Float[np.ndarray, "layer column"]
+    columns: Sequence[float] | Sequence[int]
+    steps: int
+
+
+def patched(array: Result, steps: int) -> Patched:
+    """The array of a chain of so many steps."""
+    return Patched(array.values, array.labels["step"], steps)
+
+
+def place_frame(readout: str, before: Sequence[Patched], after: Sequence[Patched]) -> pd.DataFrame:
+    """Means over chains: `readout`, `layer`, `place`, `before`, `after`, `items` that have a value there.
+
+    The place `WHOLE` holds the mean over chains of each chain's mean over all its steps.
 
     Args:
-        study: The settings.
-        tables: Measurements and scalars of the whole study.
-        author: Who wrote the chains; None (each its own): no lines.
-        names: Checkpoints in training order; fewer than three: no lines.
-        answers: Reference answer of each item, for the chance level.
+        readout: Its name.
+        before: The chains as the reference model reads them, at least one.
+        after: The same for the later checkpoint, as deep as the reference.
     """
-    if len(names) < 3 or author is None:
-        return ()
-    cards = judged_cards(study)
-    table = series(
-        tables.measurements,
-        tables.scalars,
-        cards,
-        checkpoints=names,
-        author=author,
-        answers=answers,
-        seed=study.seed,
-    )
-    found = []
-    for card in cards:
-        rows = table[table["measure"] == card.name].sort_values("position")
-        found.append(
-            SeriesLine(
-                measure=card.name,
-                title=card.title,
-                unit=card.unit,
-                checkpoints=tuple(rows["checkpoint"]),
-                mean=rows["value"].to_numpy(float),
-                low=rows["value_low"].to_numpy(float),
-                high=rows["value_high"].to_numpy(float),
-                n=int(rows["n"].max()),
-                verdicts=("reference", *rows["verdict"].iloc[1:]),
-            )
-        )
-    return tuple(found)
+    grids = [np.array([by_place(chain) for chain in side]) for side in (before, after)]
+    means = [nanmean(grid, axis=0) for grid in grids]
+    wholes = [
+        nanmean(np.array([nanmean(chain.values, axis=1) for chain in side]), axis=0)
+        for side in (before, after)
+    ]
+    counts = np.minimum(*(np.isfinite(grid).any(axis=1).sum(axis=0) for grid in grids))
+    layers = np.arange(len(means[0]))
+    cells = {"layer": np.repeat(layers, len(FIFTHS)), "place": list(FIFTHS) * len(layers)}
+    values = {"before": means[0].reshape(-1), "after": means[1].reshape(-1)}
+    maps = pd.DataFrame(cells | values | {"items": np.tile(counts, len(layers))})
+    whole = {"layer": layers, "before": wholes[0], "after": wholes[1]}
+    ends = pd.DataFrame(whole).assign(place=WHOLE, items=len(before))
+    return pd.concat([maps, ends], ignore_index=True).assign(readout=readout)
+
+
+def by_place(chain: Patched) -> Float[np.ndarray, "layer place"]:
+    """Mean in every fifth of the chain, by where a step ends among the steps; NaN where none was acted on.
+
+    The last step stands at 100 %, in the last fifth, however short the chain is.
+    """
+    ends = (np.array(chain.columns) + 1) / max(1, chain.steps)
+    place = np.ceil(ends * len(FIFTHS) - 1e-9).astype(int) - 1
+    grid = np.full((chain.values.shape[0], len(FIFTHS)), np.nan)
+    for p in set(place):
+        grid[:, p] = nanmean(chain.values[:, place == p], axis=1)
+    return grid
+
+
+def nanmean(values: np.ndarray, *, axis: int) -> np.ndarray:
+    """Mean without NaN, NaN where nothing is left (and no warning)."""
+    count = np.isfinite(values).sum(axis=axis)
+    total = np.nansum(values, axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -27,7 +27,7 @@ from mechcot.compare.study import EXPLORER, Study, cells
 from mechcot.compare.summary import summary
 from mechcot.core.step_arrays import tidy
 from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
-from mechcot.view.pages.report import page
+from mechcot.view.pages.report import report_page
 
 _PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
 
@@ -129,7 +129,7 @@ def _write(
         (study.out / EXPLORER).unlink(missing_ok=True)  # it shows an earlier run
     write_json(path, found)
     data = report_data(study, models, findings=findings, tables=tables, chains=chains)
-    write_text(study.out / "report.html", page(data))
+    write_text(study.out / "report.html", report_page(data))
 
 
 def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.DataFrame:

@@ -106,21 +106,30 @@ _TABLE_HEAD = (
 )
 
 
+def card_facts(card: MeasureCard) -> dict[str, str]:
+    """Heading and text of everything on a card but its question, in the order in which a reader wants them."""
+    judged = (
+        f"{card.smallest_effect:g} {card.unit} on at least {card.min_items} items; larger means the chain carries more"
+        if card.direction
+        else "not judged"
+    )
+    return {
+        "Formula": card.formula,
+        "Unit and range": f"{card.unit}, {card.low:g} to {card.high:g}",
+        "Smallest effect": judged,
+        "Identity edit": "exactly 0" if card.identity_exact else "within float noise",
+        "Status": card.status,
+        "Source": card.source,
+        "Deviations": card.deviations,
+        "What else moves it": card.confounds,
+        "Cost of one item": card.cost,
+    }
+
+
 def card_text(card: MeasureCard) -> str:
     """A card as plain text."""
-    direction = {1: "larger means the chain carries more", 0: "not judged"}[card.direction]
-    rows = {
-        "question": card.question,
-        "formula": card.formula,
-        "unit": f"{card.unit}, {card.low:g} to {card.high:g}; {direction}",
-        "thresholds": f"smallest effect {card.smallest_effect:g}, at least {card.min_items} items",
-        "source": card.source,
-        "deviations": card.deviations,
-        "confounds": card.confounds,
-        "cost": card.cost,
-        "status": card.status,
-    }
-    lines = [f"{card.title} ({card.name})", *(f"  {key:11} {text}" for key, text in rows.items())]
+    facts = {"Question": card.question, **card_facts(card)}
+    lines = [f"{card.title} ({card.name})", *(f"  {key:18} {text}" for key, text in facts.items())]
     return "\n".join(lines)
 
 
@@ -151,22 +160,6 @@ def cards_document(cards: Sequence[MeasureCard]) -> str:
 
 
 def _section(card: MeasureCard) -> str:
-    judged = (
-        f"{card.smallest_effect:g} {card.unit} on at least {card.min_items} items; larger means the chain carries more"
-        if card.direction
-        else "not judged"
-    )
-    identity = "exactly 0" if card.identity_exact else "within float noise"
-    rows = {
-        "Formula": f"`{card.formula}`",
-        "Unit and range": f"{card.unit}, {card.low:g} to {card.high:g}",
-        "Smallest effect": judged,
-        "Identity edit": identity,
-        "Status": card.status,
-        "Source": card.source,
-        "Deviations": card.deviations,
-        "What else moves it": card.confounds,
-        "Cost of one item": card.cost,
-    }
-    lines = [f"- **{name}**: {text}" for name, text in rows.items()]
+    facts = card_facts(card) | {"Formula": f"`{card.formula}`"}
+    lines = [f"- **{name}**: {text}" for name, text in facts.items()]
     return "\n".join([f"## {card.title} (`{card.name}`)", "", card.question, "", *lines, ""])

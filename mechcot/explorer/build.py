@@ -4,7 +4,7 @@ Every number stands in a measurement; which step carries the answer is derived i
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.argument_checks import check_run
-from mechcot.core.card import MeasureCard
+from mechcot.compare.findings import all_cards
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, LayerSteps, StepMatrix
@@ -22,6 +22,7 @@ from mechcot.explorer.critical_step import critical_step, lead_key, strongest
 from mechcot.explorer.feature_tracks import strips_of_run
 from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.stats.gates import GATE_MEASURE
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.explorer_data import (
     AnswerCurve,
@@ -204,15 +205,11 @@ def _item(
             for step in trace.steps
         ),
         n_chain=len(chain),
-        lines={
-            name: line
-            for name, each in by_reader.items()
-            if (line := _line(each.get("early_answering"))) is not None
-        },
+        lines={name: line for name, each in by_reader.items() if (line := _line(each)) is not None},
         values=values,
         grids=_grids(by_reader, n=len(chain)),
         facts={name: _facts(each) for name, each in by_reader.items()},
-        answers={name: _answers(each.get("gates")) for name, each in by_reader.items()},
+        answers={name: _answers(each.get(GATE_MEASURE)) for name, each in by_reader.items()},
         sentences={name: sentence for name, (sentence, _, _) in carried.items()},
         carrier={name: step for name, (_, step, _) in carried.items()},
         lead=lead_key(values, [key for _, _, key in carried.values()]),
@@ -220,27 +217,31 @@ def _item(
     )
 
 
-def _line(measurement: Measurement | None) -> AnswerCurve | None:
-    if measurement is None or "soft" not in measurement.results:
-        return None
-    hard = measurement.results["hard"].values
-    unequal = np.flatnonzero(hard < 1)
-    after = int(unequal[-1]) + 1 if len(unequal) else 0
-    return AnswerCurve(
-        soft=measurement.results["soft"].values,
-        area=measurement.value,
-        fixed=after if after < len(hard) else None,
+def _line(measurements: Mapping[str, Measurement]) -> AnswerCurve | None:
+    """The line along the chain of the first measure that has one, and where the answer is settled."""
+    lines = (
+        (measurements[card.name], array)
+        for card in all_cards()
+        for array in card.arrays
+        if array.settled and card.name in measurements
     )
-
-
-def _cards() -> Iterator[MeasureCard]:
-    """The cards of all measures, in the order of tables."""
-    return (measure.card for measure in MEASURES.values())
+    for measurement, array in lines:
+        if array.name not in measurement.results:
+            continue
+        settled = measurement.results[array.settled].values
+        unequal = np.flatnonzero(settled < 1)
+        after = int(unequal[-1]) + 1 if len(unequal) else 0
+        return AnswerCurve(
+            soft=measurement.results[array.name].values,
+            area=measurement.value,
+            fixed=after if after < len(settled) else None,
+        )
+    return None
 
 
 def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
     n, made = len(trace.chain_steps), []
-    shown = [(card.name, array) for card in _cards() for array in card.arrays if array.title]
+    shown = [(card.name, array) for card in all_cards() for array in card.arrays if array.title]
     for measure, array in sorted(shown, key=lambda pair: not pair[1].carries):
         name = array.name
         rows = {
@@ -263,6 +264,8 @@ def _step_values(trace: Trace, by_reader: ByReader) -> tuple[StepValues, ...]:
                     for reader in rows
                     if array.carries and "null_random" in by_reader[reader][measure].scalars
                 },
+                acts=array.acts,
+                carries=array.carries,
             )
         )
     both = strongest(made)
@@ -291,7 +294,9 @@ def _along_steps(measurement: Measurement, name: str, n: int) -> np.ndarray:
 
 def _grids(by_reader: ByReader, *, n: int) -> tuple[Grid, ...]:
     made = []
-    pictures = [(card.name, array) for card in _cards() for array in card.arrays if array.picture]
+    pictures = [
+        (card.name, array) for card in all_cards() for array in card.arrays if array.picture
+    ]
     for measure, array in pictures:
         name = array.name
         found = {
@@ -321,7 +326,7 @@ def _facts(measurements: Mapping[str, Measurement]) -> tuple[tuple[str, float, s
     return tuple(
         (MEASURES[name].card.title, measurements[name].value, MEASURES[name].card.unit)
         for name in MEASURES
-        if name in measurements and name != "gates"
+        if name in measurements and name != GATE_MEASURE
     )
 
 

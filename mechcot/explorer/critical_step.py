@@ -16,24 +16,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mechcot.core.card import Act
 from mechcot.text.number_format import number
 from mechcot.view.pages.explorer_data import StepValues
 
-CARRY = (("adding_mistakes", "kept"), ("suppression", "answer"), ("step_patching", "answer"))
-"""Interventions on one step that name the step which carries the answer; in which order, see `mechcot.explorer.critical_step`.
-
-Step patching stands last: it is only read on steps whose value feeds the answer by the problem's
-own law, so what it names is among those by construction.
+_ORDER: tuple[Act, ...] = ("text", "attention", "state", "")
+"""What may name the step first; a state is only changed on steps whose value feeds the answer by the problem's own law, so what that
+names is among those by construction.
 """
-
-STRONGEST = (
-    (("suppression/answer", "adding_mistakes/kept"), "hidden or misstated, the larger"),
-    (("suppression/answer", "step_patching/answer"), "hidden or changed, the larger"),
+_STRONGEST: tuple[tuple[Act, Act, str], ...] = (
+    ("attention", "text", "hidden or misstated, the larger"),
+    ("attention", "state", "hidden or changed, the larger"),
 )
-"""Two interventions whose larger effect is shown first, the first pair that was read: one on every step, one where a value is stated."""
+"""Two ways to act whose larger effect is shown first, the first pair that was read: one on every step, one where a value is stated."""
 
 Tried = tuple[StepValues, np.ndarray]
-STATED, HIDDEN = "adding_mistakes/kept", "suppression/answer"
 MOST_OF_IT = 0.5
 """Share of probability that a wrong value must take to name the step whatever hiding others does."""
 
@@ -42,11 +39,8 @@ def critical_step(values: Sequence[StepValues], reader: str) -> tuple[str, int |
     """Return what carries the answer for one reader: in words, as a step, and the key of what names it."""
     tried = [
         (each, each.by_reader[reader])
-        for key in CARRY
-        for each in values
-        if each.key == "/".join(key)
-        and reader in each.by_reader
-        and np.isfinite(each.by_reader[reader]).any()
+        for each in sorted(values, key=lambda values: _ORDER.index(values.acts))
+        if each.carries and reader in each.by_reader and np.isfinite(each.by_reader[reader]).any()
     ]
     for each, row in _ranked(tried):
         top = int(np.nanargmax(row))
@@ -73,14 +67,13 @@ def critical_step(values: Sequence[StepValues], reader: str) -> tuple[str, int |
 
 def _ranked(tried: Sequence[Tried]) -> list[Tried]:
     """Return what may name a step, the first that reaches its bound does."""
-    read = {each.key: row for each, row in tried}
-    stated = read.get(STATED)
+    stated = next((row for each, row in tried if each.acts == "text"), None)
     if stated is None or np.nanmax(stated) >= MOST_OF_IT:
         return list(tried)
     both = [
-        (each, np.where(np.isnan(stated), row, np.nan) if each.key == HIDDEN else row)
+        (each, np.where(np.isnan(stated), row, np.nan) if each.acts == "attention" else row)
         for each, row in tried
-        if each.key in (STATED, HIDDEN)
+        if each.acts in ("text", "attention")
     ]
     both = [(each, row) for each, row in both if np.isfinite(row).any()]
     return [*sorted(both, key=lambda pair: -np.nanmax(pair[1])), *tried]
@@ -88,7 +81,7 @@ def _ranked(tried: Sequence[Tried]) -> list[Tried]:
 
 def _unread(tried: Sequence[Tried], top: int) -> str:
     """Says so when hiding the step does next to nothing: other steps can give what it states."""
-    hidden = next(((each, row[top]) for each, row in tried if each.key == HIDDEN), None)
+    hidden = next(((each, row[top]) for each, row in tried if each.acts == "attention"), None)
     if hidden is None or not hidden[1] < hidden[0].smallest:
         return ""
     return f" Hidden from attention alone it moves the answer by {number(hidden[1])} only."
@@ -111,13 +104,16 @@ def _listed(steps: Sequence[int], *, most: int = 5) -> str:
 
 def strongest(made: Sequence[StepValues]) -> StepValues | None:
     """Return what a reader sees first: per step the larger effect of hiding it and of changing what it states; None without both."""
-    by_key = {each.key: each for each in made}
-    for keys, title in STRONGEST:
-        parts = [by_key[key] for key in keys if key in by_key]
+    by_act: dict[Act, StepValues] = {}
+    for values in made:
+        if values.carries:
+            by_act.setdefault(values.acts, values)
+    for *acts, title in _STRONGEST:
+        parts = [by_act[act] for act in acts if act in by_act]
         readers = (
             [n for n in parts[0].by_reader if all(n in p.by_reader for p in parts)] if parts else []
         )
-        if len(parts) == len(keys) and readers:
+        if len(parts) == len(acts) and readers:
             return _larger(parts, readers, title)
     return None
 

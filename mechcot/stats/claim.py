@@ -16,7 +16,12 @@ from mechcot.stats.contrast import OWN, contrast
 from mechcot.stats.gate_bounds import Gate, GateBounds, gates_table
 from mechcot.stats.gates import gates, matching
 from mechcot.stats.length_matching import Matched
-from mechcot.stats.sentences import accuracy_sentence, conclusion_sentence, row_sentence
+from mechcot.stats.sentences import (
+    accuracy_sentence,
+    conclusion_sentence,
+    row_sentence,
+    silent_sentences,
+)
 from mechcot.stats.tables import records, rows_of
 
 
@@ -52,9 +57,16 @@ class Claim(Displayed):
         return self.table
 
     def sentences(self) -> list[str]:
-        """Accuracy first, then the chain, then one sentence per measure."""
-        rows = [row_sentence(row) for row in rows_of(self.table)]
-        return [self.accuracy_sentence(), self.conclusion_sentence(), *rows]
+        """Accuracy first, then the chain, then one sentence per judged measure and one per reason for no verdict."""
+        rows = rows_of(self.table)
+        judged = [row_sentence(row) for row in rows if row["verdict"] != "not judged"]
+        silent = silent_sentences(rows, told=self.reasons_told())
+        return [self.accuracy_sentence(), self.conclusion_sentence(), *judged, *silent]
+
+    def reasons_told(self) -> set[str]:
+        """Reasons for no verdict that the conclusion's sentence gives."""
+        silent = self.conclusion.verdict == "not judged"
+        return {reason for _, reason in self.conclusion.not_judged} if silent else set()
 
     def accuracy_sentence(self) -> str:
         """Did accuracy change; says so when it is about each model's own chains."""

@@ -56,6 +56,30 @@ def decimals_for(width: float) -> int:
     return min(4, max(2, 1 - math.floor(math.log10(width))))
 
 
+def shown(verdict: str, status: str) -> str:
+    """The verdict as a page shows it: a measure that did not pass the ruler gives none and is `exploratory`."""
+    judged = verdict not in ("", "not judged")
+    return "exploratory" if judged and status == "exploratory" else verdict
+
+
+def silent_sentences(
+    rows: Sequence[Mapping[str, object]], *, told: Collection[str] = ()
+) -> list[str]:
+    """Why measures have no verdict: one sentence per reason, with the measures that it covers.
+
+    Args:
+        rows: Rows of contrast tables.
+        told: Reasons that were given before; they are not given again.
+    """
+    by_reason: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row["verdict"] == "not judged" and row["reason"] not in told:
+            by_reason.setdefault(str(row["reason"]), {})[str(row["title"])] = None
+    return [
+        f"Not judged: {_listed(list(titles))}: {reason}." for reason, titles in by_reason.items()
+    ]
+
+
 def row_sentence(row: Mapping[str, object], *, told: Collection[str] = ()) -> str:
     """One row of the contrast table as a sentence or two.
 

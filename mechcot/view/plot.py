@@ -5,7 +5,6 @@ shows where its tokens lie.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
 from functools import singledispatch
 from typing import Any
 
@@ -28,7 +27,6 @@ from mechcot.core.step_arrays import (
 from mechcot.core.trace import StepKind, Trace
 from mechcot.stats.claim import Claim
 from mechcot.view.figures.forest import forest
-from mechcot.view.pages.report_rows import ContrastRow
 from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, titled
 
 _CELL = 22
@@ -107,13 +105,9 @@ def _(value: Result) -> go.Figure:
 
 @plot.register
 def _(value: Claim) -> go.Figure:
-    names = [field.name for field in fields(ContrastRow)]
-    rows = [
-        ContrastRow(**{name: row[name] for name in names}) for row in value.table.to_dict("records")
-    ]
     chains = "each model's own chains" if value.author is None else "the same chains"
     name = f"{value.before} → {value.after}"
-    return forest({name: rows}, looks([name]), chains=chains)
+    return forest({name: value.table}, looks([name]), chains=chains)
 
 
 @plot.register

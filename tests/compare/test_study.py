@@ -113,7 +113,9 @@ def test_a_killed_run_resumes_to_the_same_summary(finished, tmp_path):
 
 def test_chains_written_by_the_models_give_the_two_by_two(models, problems, tmp_path, monkeypatch):
     pages = []
-    monkeypatch.setattr("mechcot.compare.run.page", lambda data: pages.append(data) or "page")
+    monkeypatch.setattr(
+        "mechcot.compare.run.report_page", lambda data: pages.append(data) or "page"
+    )
     study = Study(
         models=models, out=tmp_path, problems=str(problems), measures=("early_answering", "suppression"),
         chains="all", max_tokens=12, null_reader="none",
@@ -127,16 +129,15 @@ def test_chains_written_by_the_models_give_the_two_by_two(models, problems, tmp_
     }  # fmt: skip
     (shown,) = pages[0].comparisons
     means = measurements.groupby(["measure", "author", "reader"])["value"].mean()
-    cells = {
-        (c.author, c.reader): c.value for c in shown.own_chains if c.measure == "Early answering"
-    }
+    own = shown.own_chains[shown.own_chains["measure"] == "Early answering"]
+    cells = own.set_index(["author", "reader"])["mean"]
     assert len(cells) == 4
     for (author, reader), value in cells.items():
         assert value == pytest.approx(means["early_answering", author, reader])
-    for values, row in zip(shown.items, shown.contrasts, strict=True):
-        assert (values.mean_before, values.mean_after) == (row.before, row.after)
-        assert values.before.mean() == pytest.approx(row.before)
-        assert values.after.mean() == pytest.approx(means[row.measure, "one", "two"])
+    for row in shown.contrasts.to_dict("records"):
+        values = shown.items[shown.items["measure"] == row["measure"]]
+        assert values["before"].mean() == pytest.approx(row["before"])
+        assert values["after"].mean() == pytest.approx(means[row["measure"], "one", "two"])
 
 
 def test_holding_one_model_at_a_time_changes_no_number(finished, tmp_path):

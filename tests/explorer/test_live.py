@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.explorer.live import look, patch_maps
+from mechcot.explorer.live import look, place_maps
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.ground_truth import graph
 from mechcot.organisms.problems import problems
@@ -38,15 +38,15 @@ def test_maps_by_layer_and_place_are_means_over_traces():
 
     items = (item([[1.0, 0.0], [0.5, np.nan]], (0, 9), 10), item([[0.5], [0.1]], (1,), 10))
     found = Explorer(ExplorerData("", "", ("a", "b"), items))
-    answer = patch_maps(found)[1]
-    assert answer.n == 2
-    np.testing.assert_allclose(answer.before[:, [0, 4]], [[0.75, 0.0], [0.3, np.nan]])
-    np.testing.assert_allclose(answer.difference[0, 0], -0.375)
-    assert list(answer.counts) == [2, 0, 0, 0, 1]
-    np.testing.assert_allclose(answer.whole_before, [0.5, 0.3])
-    np.testing.assert_allclose(answer.whole_after, [0.25, 0.15])
-    assert np.isnan(answer.before[:, 1:4]).all()
+    frame, card = place_maps(found)
+    assert card.name == "step_patching"
+    answer = frame[frame["readout"] == "answer (later text kept)"]
+    grid = answer.pivot(index="layer", columns="place", values="before").to_numpy()
+    np.testing.assert_allclose(grid[:, [0, 4]], [[0.75, 0.0], [0.3, np.nan]])
+    np.testing.assert_allclose(answer["after"], answer["before"] / 2)
+    assert list(answer["items"]) == [2, 0, 0, 0, 1] * 2
+    assert np.isnan(grid[:, 1:4]).all()
     with pytest.raises(UserError, match="expected two models, before and after, got 1"):
-        patch_maps(Explorer(ExplorerData("", "", ("a",), items)))
+        place_maps(Explorer(ExplorerData("", "", ("a",), items)))
     with pytest.raises(UserError, match="no trace was patched in both models"):
-        patch_maps(Explorer(ExplorerData("", "", ("a", "b"), (replace(items[0], grids=()),))))
+        place_maps(Explorer(ExplorerData("", "", ("a", "b"), (replace(items[0], grids=()),))))

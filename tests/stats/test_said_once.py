@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mechcot.stats.sentences import accuracy_sentence, row_sentence
-from mechcot.view.pages.report_rows import ContrastRow
-from mechcot.view.pages.tables import contrasts
+from mechcot.stats.sentences import accuracy_sentence, row_sentence, silent_sentences
 from tests.stats.test_sentences import accuracy
 
 ROW = {
@@ -24,24 +22,18 @@ def test_a_reason_is_given_once():
     )
 
 
-def test_rows_of_a_table_share_their_reason():
-    numbers = dict.fromkeys(("before", "after", "delta", "low", "high", "p", "p_holm"), 0.0)
-    row = ContrastRow(
-        measure="filler",
-        title="Filler",
-        unit="share",
-        n=3,
-        dropped=0,
-        p_equivalence=1.0,
-        effect_size=0.0,
-        verdict="not judged",
-        reason="few items",
-        status="passed",
-        **numbers,
-    )
-    rows = [row, replace(row, measure="b"), replace(row, reason="other", status="provisional"), row]
-    remarks = [line[-1].remark for line in contrasts(rows).rows]
-    assert remarks == ["few items", "as above", "other; provisional", "as above"]
+def test_rows_without_a_verdict_share_one_sentence():
+    rows = [
+        ROW,
+        ROW | {"title": "Step patching"},
+        ROW | {"title": "Suppression", "reason": "another"},
+        ROW | {"title": "Judged", "verdict": "less"},
+    ]
+    assert silent_sentences(rows) == [
+        "Not judged: Filler tokens and Step patching: items gate closed: 3 items.",
+        "Not judged: Suppression: another.",
+    ]
+    assert silent_sentences(rows, told={ROW["reason"]}) == ["Not judged: Suppression: another."]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mechcot.view.pages.numbered_figures import numbered_figures
-from mechcot.view.pages.report import page
+from mechcot.view.pages.report import report_page
 from tests.view import view_fixtures
 
 
@@ -27,12 +27,12 @@ def series_data():
 
 @pytest.fixture(scope="session")
 def text(data):
-    return page(data)
+    return report_page(data)
 
 
 @pytest.fixture(scope="session")
 def hostile_text(hostile):
-    return page(hostile)
+    return report_page(hostile)
 
 
 @pytest.fixture(scope="session")

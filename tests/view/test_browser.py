@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mechcot.view.pages.report import page
+from mechcot.view.pages.report import report_page
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,7 @@ def ink(browser):
 
 def test_page_opens_offline_and_draws_every_figure(browser, tmp_path, every_kind):
     media(browser, prefers_color_scheme="light")
-    load(browser, tmp_path, page(every_kind))
+    load(browser, tmp_path, report_page(every_kind))
     drawn = browser.execute_script(
         "return [...document.querySelectorAll('.plot')].map(p => p.querySelectorAll('svg').length)"
     )

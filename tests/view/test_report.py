@@ -1,18 +1,20 @@
 import base64
 import hashlib
 import json
-import math
 import re
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from mechcot.view.pages import run_tables, tables
-from mechcot.view.pages.report import page, write_page
-from mechcot.view.pages.report_data import VERDICTS, ReportData
+from mechcot.stats.verdict import VERDICTS
+from mechcot.view.pages import tables
+from mechcot.view.pages.numbered_figures import numbered_figures
+from mechcot.view.pages.report import report_page
+from mechcot.view.pages.report_data import Comparison, ReportData
 from tests.view.view_fixtures import bare
 
 
@@ -71,14 +73,22 @@ def seen_hostile(hostile_text):
 def sentences(data):
     for comparison in data.comparisons:
         yield comparison.accuracy
-        yield from comparison.headline
+        yield comparison.conclusion
+        yield from comparison.sentences
         yield from comparison.step_sentences
         yield from comparison.layer_sentences
 
 
-def test_every_sentence_stands_on_the_page(data, text):
+def test_every_sentence_stands_once_on_the_page(data, text):
     for sentence in sentences(data):
-        assert escape(sentence.text, quote=True).replace("&#x27;", "&#39;") in text
+        told = escape(sentence.text, quote=True).replace("&#x27;", "&#39;")
+        shared = sum(each == sentence for each in sentences(data))
+        assert text.count(told) == shared, sentence.text
+
+
+def test_the_page_opens_with_the_conclusions_and_the_figure_of_the_effect(data, text):
+    last = text.index(data.comparisons[-1].conclusion.text)
+    assert last < text.index('id="figure-1"') < text.index('<section id="accuracy">')
 
 
 def test_sections_stand_in_the_order_of_the_questions(text):
@@ -160,7 +170,7 @@ def test_cards_tell_what_was_fixed_before_the_run(data, seen):
             card.cost,
         ):
             assert part in words
-    assert "±0.05 total variation" in words
+    assert "0.05 total variation on at least 20 items" in words
 
 
 def test_identity_rows_of_equal_models_stand_in_one_line(seen):
@@ -169,20 +179,24 @@ def test_identity_rows_of_equal_models_stand_in_one_line(seen):
 
 
 def test_a_broken_null_is_said_in_words(data):
-    broken = replace(data.nulls[0], value=0.2, ok=False)
-    text = page(
-        replace(data, nulls=(broken, *data.nulls[1:]), comparisons=(bare(data.comparisons[0]),))
-    )
+    nulls = data.nulls.copy()
+    nulls.loc[0, ["mean", "ok"]] = [0.2, False]
+    text = report_page(replace(data, nulls=nulls, comparisons=(bare(data.comparisons[0]),)))
     assert "1 of 19 nulls did not hold" in text
     assert "✗ no" in text
 
 
 def test_a_failed_gate_opens_and_stands_first(data):
     first = bare(data.comparisons[0])
-    failed = replace(first.gates[2], ok=False, reason="only half of the answers could be read")
-    text = page(replace(data, comparisons=(replace(first, gates=(*first.gates[:2], failed)),)))
+    reason = "only half of the answers could be read"
+    gates = first.gates.iloc[:3].copy()
+    gates.loc[2, ["ok", "reason"]] = [False, reason]
+    text = report_page(replace(data, comparisons=(replace(first, gates=gates),)))
     assert "1 of 3 gates did not hold" in text
     assert re.search(r"<details[^>]*open><summary>The gates", text)
+    assert tables.gate_table(gates).rows[0][-1].text == reason
+    told = (f"Not judged: {reason}.",)
+    assert tables.gate_table(gates, told=told).rows[0][-1].text == "as said above"
 
 
 def test_no_gain_is_not_called_a_gain(text):
@@ -193,17 +207,17 @@ def test_no_gain_is_not_called_a_gain(text):
 def test_a_bare_study_says_what_it_lacks(data):
     first = data.comparisons[0]
     bare = ReportData(
-        title="Bare", command="c", models=data.models[:2], prompt=data.prompt, problems=3,
-        comparisons=(type(first)(first.name, first.before, first.after, first.accuracy, (), first.contrasts),),
+        title="Bare", command="c", models=data.models.iloc[:2], prompt=data.prompt, problems=3,
+        comparisons=(Comparison(first.name, first.before, first.after, first.accuracy, first.conclusion, first.contrasts),),
     )  # fmt: skip
-    text = page(bare)
+    text = report_page(bare)
     assert text.count("Not part of this run") >= 5
 
 
 def test_long_chains_are_cut_and_say_so(data):
     first = bare(data.comparisons[0])
     item = replace(data.comparisons[0].losses[0], steps=data.comparisons[0].losses[0].steps * 20)
-    text = page(replace(data, comparisons=(replace(first, losses=(item,)),)))
+    text = report_page(replace(data, comparisons=(replace(first, losses=(item,)),)))
     assert "160 further steps are not printed here" in text
 
 
@@ -213,40 +227,40 @@ def test_template_syntax_in_model_text_is_only_text(seen_hostile):
     assert "<img src=x onerror=" in words
 
 
-def test_written_whole_and_the_same_each_time(data, text, tmp_path):
-    path = tmp_path / "deep" / "report.html"
-    write_page(data, path)
-    assert path.read_text(encoding="utf-8") == text
+def test_the_same_data_give_the_same_page(data, text):
+    assert report_page(data) == text
 
 
-def test_costs_that_nobody_counted_have_no_column(data):
-    rows = tuple(replace(row, forwards=math.nan, disk_bytes=math.nan) for row in data.costs)
-    heads = [head.text for head in run_tables.cost_table(rows).heads]
-    assert heads == ["part", "model", "items", "seconds", "tokens", "memory"]
+@pytest.mark.parametrize("status", ["passed", "provisional", "exploratory"])
+def test_a_table_shows_verdicts_and_leaves_reasons_to_the_sentences(data, status):
+    first = data.comparisons[0].contrasts.iloc[:1].assign(reason="because", status=status)
+    cells = [tables.contrast_table(first.assign(verdict=v)).rows[0][-1] for v in VERDICTS]
+    shown = ["exploratory"] * 4 + ["not judged"] if status == "exploratory" else list(VERDICTS)
+    assert [cell.text for cell in cells] == shown
+    assert not any("because" in cell.remark for cell in cells)
+    alone = f"alone: {VERDICTS[0]}" if status == "exploratory" else status
+    assert cells[0].remark == ("" if status == "passed" else alone)
 
 
-def test_reasons_are_printed_where_the_verdict_leaves_a_question(data):
-    row = replace(data.comparisons[0].contrasts[0], reason="because", status="passed")
-    remarks = {v: tables.contrasts([replace(row, verdict=v)]).rows[0][-1].remark for v in VERDICTS}
-    assert remarks == {
-        "less": "",
-        "more": "",
-        "no change": "",
-        "inconclusive": "because",
-        "not judged": "because",
-    }
-    assert (
-        tables.contrasts([replace(row, status="provisional")]).rows[0][-1].remark == "provisional"
-    )
+def test_a_reason_stands_once_with_all_that_it_covers():
+    rows = [
+        ("Step patching", "one", "no value", 3),
+        ("Step patching", "two", "no value", 2),
+        ("Filler", "one", "no steps", 1),
+    ]
+    missing = pd.DataFrame(rows, columns=["measure", "model", "reason", "count"])
+    texts = [[cell.text for cell in row] for row in tables.not_judged_table(missing).rows]
+    assert texts == [
+        ["no value", "5", "Step patching, one: 3; Step patching, two: 2"],
+        ["no steps", "1", "Filler, one: 1"],
+    ]
 
 
 def test_the_numbers_of_several_comparisons_say_which_is_which(series_data):
-    by_name = {each.name: each.contrasts for each in series_data.comparisons}
-    found = tables.compared(by_name)
-    assert found.heads[0].text == "comparison"
-    assert [row[0].text for row in found.rows] == [
-        name for name, rows in by_name.items() for _ in rows
-    ]
-    assert len(by_name) > 1 and all(len(row) == len(found.heads) for row in found.rows)
-    alone = dict([next(iter(by_name.items()))])
-    assert tables.compared(alone) == tables.contrasts(next(iter(by_name.values())))
+    numbers = (
+        numbered_figures(replace(series_data, comparisons=series_data.comparisons)).chain[0].numbers
+    )
+    assert numbers.heads[0].text == "comparison"
+    names = [name for c in series_data.comparisons for name in [c.name] * len(c.contrasts)]
+    assert [row[0].text for row in numbers.rows] == names
+    assert all(len(row) == len(numbers.heads) for row in numbers.rows)

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from mechcot.stats.sentences import shown
 from mechcot.text import number_format
-from mechcot.view.pages.report_rows import shown
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_amount():
 
 
 def test_every_verdict_has_its_own_letter():
-    from mechcot.view.pages.report_data import VERDICTS
+    from mechcot.stats.verdict import VERDICTS
 
     assert len({number_format.letter(verdict) for verdict in VERDICTS}) == len(VERDICTS)
     assert all(number_format.letter(verdict) for verdict in VERDICTS)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.stats.contrast import COLUMNS
 from mechcot.view.pages import report_data as rd
 
 N = 40
@@ -12,6 +14,9 @@ STEPS = 12
 KINDS = ("progression", "progression", "progression", "progression", "exploration", "progression",
          "progression", "verification", "backtracking", "progression", "summary", "conclusion")  # fmt: skip
 HOSTILE = '</script><img src=x onerror="window.pwned=1"><a href="https://example.com/x">l</a> $a$ %{x} {{ 7*7 }} \ud800'
+
+FRAMED = HOSTILE.removesuffix(" \ud800")
+"""The same for frames, which hold no half characters; those are refused where files are read."""
 
 
 def card(name, title, unit="probability", *, direction=1, smallest_effect=0.1, **fields):
@@ -86,13 +91,29 @@ LEVELS = {
 ITEMS = tuple(f"m{index:03d}" for index in range(N))
 
 
+LINE = ArrayCard(
+    "soft",
+    ("after",),
+    figure="When is the final answer already there?",
+    caption="Cut after each step.",
+)
+HIDDEN = ArrayCard(
+    "kl",
+    ("source", "target"),
+    figure="Hiding a step: how far later steps move",
+    caption="A column is hidden.",
+)
+MASS = ArrayCard("mass", ("source", "target"), figure="Attention between steps")
+PATCHED = ArrayCard("answer", ("layer", "step"), figure="answer", caption="A state is written in.")
+
+
 def interval(values, rng):
     means = rng.choice(values, (500, len(values))).mean(1)
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def item_values(arm, rng):
-    out = []
+    parts = []
     for name, (before, after, spread) in LEVELS.items():
         shared = rng.normal(0, spread, N)
         b = np.clip(before + shared, 0, 1)
@@ -101,38 +122,30 @@ def item_values(arm, rng):
         )
         if name == "step_patching":
             a[3] = np.nan
-        ok = ~np.isnan(a)
-        lb, hb = interval(b[ok], rng)
-        la, ha = interval(a[ok], rng)
-        out.append(
-            rd.ItemValues(
-                measure=name, title=CARDS[name].title, unit=CARDS[name].unit, items=ITEMS, before=b, after=a,
-                mean_before=float(b[ok].mean()), mean_after=float(a[ok].mean()),
-                low_before=lb, high_before=hb, low_after=la, high_after=ha,
-            )
-        )  # fmt: skip
-    return tuple(out)
+        parts.append(pd.DataFrame({"measure": name, "item": ITEMS, "before": b, "after": a}))
+    return pd.concat(parts, ignore_index=True).dropna()
 
 
-def contrasts(values, rng):
+def contrasts(items, arm, rng):
     rows = []
-    for v in values:
-        delta = (v.after - v.before)[~np.isnan(v.after)]
+    for name, values in items.groupby("measure", sort=False):
+        c, delta = CARDS[name], (values["after"] - values["before"]).to_numpy()
         low, high = interval(delta, rng)
-        c = CARDS[v.measure]
         same = -c.smallest_effect < low and high < c.smallest_effect
         verdict = "not judged" if c.direction == 0 else "no change" if same else "less"
-        rows.append(
-            rd.ContrastRow(
-                measure=c.name, title=c.title, unit=c.unit, before=v.mean_before, after=v.mean_after,
-                delta=float(delta.mean()), low=low, high=high, n=len(delta), dropped=N - len(delta),
-                p=0.0001 if not same else 0.31, p_holm=0.0005 if not same else 0.93,
-                p_equivalence=0.0002 if same else 1.0, effect_size=float(delta.mean() / delta.std()),
-                verdict=verdict, reason="the card has direction 0: shown, never judged" if c.direction == 0 else "",
-                status="provisional", smallest_effect=c.smallest_effect,
-            )
-        )  # fmt: skip
-    return tuple(rows)
+        row = dict.fromkeys(COLUMNS, np.nan) | {
+            "measure": name, "title": c.title, "unit": c.unit, "direction": c.direction,
+            "reader_before": "base", "reader_after": arm, "delta": float(delta.mean()), "low": low, "high": high,
+            "n": len(delta), "dropped": N - len(delta), "p": 0.0001 if not same else 0.31, "p_holm": 0.0005 if not same else 0.93,
+            "p_equivalence": 0.0002 if same else 1.0, "effect_size": float(delta.mean() / delta.std()), "verdict": verdict,
+            "reason": "the card has direction 0: shown, never judged" if c.direction == 0 else "",
+            "status": "provisional", "smallest_effect": c.smallest_effect,
+        }  # fmt: skip
+        for side in ("before", "after"):
+            ends = interval(values[side].to_numpy(), rng)
+            row |= {side: values[side].mean(), f"{side}_low": ends[0], f"{side}_high": ends[1]}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def band(model, level, rng):
@@ -142,10 +155,10 @@ def band(model, level, rng):
         "high": np.full_like(x, 0.965) + 0.004 * rng.normal(size=x.size),
     }[level]
     half = 0.02 + 0.05 * np.sin(np.pi * x) * (level == "low")
-    return rd.Band(
-        model=model, x=x, mean=mean, low=mean - half, high=np.minimum(mean + half, 1), n=N,
-        area=float(1 - mean[:-1].mean()),
-    )  # fmt: skip
+    frame = pd.DataFrame(
+        {"share": x, "mean": mean, "low": mean - half, "high": np.minimum(mean + half, 1)}
+    )
+    return frame.assign(reader=model, unit="probability", n=N, value=float(1 - mean[:-1].mean()))
 
 
 def chain(rng):
@@ -164,254 +177,236 @@ def chain(rng):
     )  # fmt: skip
 
 
-PARENTS = {
-    3: (2,),
-    5: (3, 1),
-    7: (5, 3, 6),
-    8: (7,),
-    9: (8, 0),
-    10: (3, 8, 9),
-    11: (9, 10),
-    12: (11, 9),
-}
+PARENTS = {3: (2,), 5: (3, 1), 7: (5, 3, 6), 8: (7,), 9: (8, 0), 10: (3, 8, 9), 11: (9, 10)}
 
 
-def step_maps(arm, rng):
+def cells(texts, before, after, *, unit="nats", item="m007"):
+    """A step x step frame of two matrices `[source, target]`."""
+    source, target = (grid.reshape(-1) for grid in np.indices(before.shape))
+    named = {
+        f"{side}_text": [texts[i] for i in steps]
+        for side, steps in (("source", source), ("target", target))
+    }
+    values = {"before": before.reshape(-1), "after": after.reshape(-1), "unit": unit, "item": item}
+    return pd.DataFrame({"source": source, "target": target} | named | values)
+
+
+def step_maps(rng):
     _, steps, _ = chain(np.random.default_rng(7))
-    shape = (STEPS + 1, STEPS + 1)
-    before = np.full(shape, np.nan)
-    for target in range(STEPS + 1):
-        for source in range(target + 1):
-            strong = source - 1 in PARENTS.get(target, ())
+    before = np.full((STEPS, STEPS), np.nan)
+    for target in range(STEPS):
+        for source in range(target):
+            strong = source in PARENTS.get(target, ())
             before[source, target] = rng.gamma(2, 0.02) + (rng.uniform(0.7, 1.6) if strong else 0)
-    after = before * (1 + rng.normal(0, 0.05, shape))
-    if arm == "bypass":
-        after[:, -1] *= 0.03
-        after[0, -1] = 1.5
-    sources = ("question", *(s.strip() for s in steps))
-    targets = (*(s.strip() for s in steps), "answer")
-    kl = rd.StepMaps(
-        measure="suppression", title="Hiding a step: how far later steps move", unit="nats", item="m007",
-        sources=sources, targets=targets, before=before, after=after, difference=after - before,
-        why="the item whose change is closest to the median",
-    )  # fmt: skip
-    attention = before / np.nansum(before, 0)
-    attention_after = after / np.nansum(after, 0)
-    mass = rd.StepMaps(
-        measure="step_attention", title="Attention between steps", unit="share of attention", item="m007",
-        sources=sources, targets=targets, before=attention, after=attention_after,
-        difference=attention_after - attention, why="the same item",
-    )  # fmt: skip
-    return kl, mass
-
-
-def patch_maps(arm, rng):
-    layers, places = (
-        (0, 1, 2, 3),
-        ("question fact", "first value", "middle value", "last value", "unused value"),
+    after = before * (1 + rng.normal(0, 0.05, before.shape))
+    texts, sums = (
+        [step.strip() for step in steps],
+        [np.nansum(m, 0) + 1e-9 for m in (before, after)],
     )
-    decay = np.array([1.0, 0.97, 0.62, 0.12])[:, None]
-    out = []
-    for readout, role in (
-        ("next", [0.98, 0.96, 0.95, 0.94, 0.02]),
-        ("answer", [0.95, 0.9, 0.93, 0.97, 0.01]),
-    ):
-        before = np.clip(decay * np.array(role) + rng.normal(0, 0.01, (4, 5)), 0, 1)
-        factor = 0.04 if arm == "bypass" and readout == "answer" else 0.97
-        after = np.clip(before * factor + rng.normal(0, 0.005, (4, 5)), 0, 1)
-        out.append(
-            rd.PatchMap(
-                readout=readout, unit="share of items that give the predicted tokens", layers=layers, places=places,
-                before=before, after=after, difference=after - before, n=N, counts=np.array([N, N, 7, N, 0]),
-                whole_before=before.mean(axis=1), whole_after=after.mean(axis=1),
+    kl, mass = (
+        cells(texts, before, after),
+        cells(texts, before / sums[0], after / sums[1], unit="share of attention"),
+    )
+    note = "One trace, as an example."
+    return (
+        rd.ArrayFrame(CARDS["suppression"], HIDDEN, kl, note),
+        rd.ArrayFrame(CARDS["step_attention"], MASS, mass, note),
+    )
+
+
+def place_map(arm, rng):
+    places, decay = ("first", "middle", "last"), np.array([1.0, 0.97, 0.62, 0.12])[:, None]
+    parts = []
+    for readout, role in (("next", [0.98, 0.96, 0.95]), ("answer", [0.95, 0.9, 0.93])):
+        before = np.clip(decay * np.array(role) + rng.normal(0, 0.01, (4, 3)), 0, 1)
+        after = before * (0.04 if arm == "bypass" and readout == "answer" else 0.97)
+        layer, place = (grid.reshape(-1) for grid in np.indices(before.shape))
+        values = {
+            "before": before.reshape(-1),
+            "after": after.reshape(-1),
+            "items": np.array([N, 7, 0])[place],
+        }
+        parts.append(
+            pd.DataFrame(
+                {"readout": readout, "layer": layer, "place": [places[p] for p in place]} | values
             )
-        )  # fmt: skip
-    return tuple(out)
+        )
+    return rd.ArrayFrame(CARDS["step_patching"], PATCHED, pd.concat(parts, ignore_index=True))
 
 
-def shown(arm, rank, sign, values):
+def shown(arm, rank, sign, items):
     question, steps, answer = chain(np.random.default_rng(100 + rank * 2 + (sign > 0)))
     weight = np.array([0.02, 0.01, 0.03, 0.21, 0.0, 0.12, 0.02, 0.24, 0.31, 0.52, 0.05, 0.61])
     scale = 0.04 if arm == "bypass" else 0.98
-    order = np.argsort(np.nan_to_num(values.after - values.before))
-    index = int(order[rank] if sign < 0 else order[-1 - rank])
+    values = items[items["measure"] == "early_answering"]
+    order = (values["after"] - values["before"]).sort_values().index
+    row = values.loc[order[rank] if sign < 0 else order[-1 - rank]]
     return rd.ItemShown(
-        item=ITEMS[index], question=question, reference=answer,
+        item=row["item"], question=question, reference=answer,
         steps=tuple(
             rd.StepShown(text=t, kind=k, before=float(w), after=float(w * scale))
             for t, k, w in zip(steps, KINDS, weight, strict=True)
         ),
         importance="total variation of the answer when the step is hidden",
-        answer_before=answer, answer_after=answer, measure=values.title, unit=values.unit,
-        before=float(values.before[index]), after=float(values.after[index]),
-        delta=float(values.after[index] - values.before[index]),
+        answer_before=answer, answer_after=answer, measure="Early answering", unit="probability",
+        before=row["before"], after=row["after"], delta=row["after"] - row["before"],
     )  # fmt: skip
-
-
-def signed(value):
-    return f"{value:+.2f}".replace("-", "−").replace("+", "+")
 
 
 def sentence(row, arm):
-    what = {
-        "less": f"{arm} uses its chain less than base",
-        "no change": f"{arm} uses its chain as much as base",
-        "not judged": f"{row.title} is shown but not judged",
-    }[row.verdict]
-    return rd.Sentence(
-        text=f"{row.title}: {what}, {row.before:.2f} before and {row.after:.2f} after, a difference of "
-        f"{signed(row.delta)} [{signed(row.low)}, {signed(row.high)}] ({row.unit}, n = {row.n}).",
-        verdict=row.verdict, measure=row.measure, status=row.status,
-    )  # fmt: skip
+    text = f"{row['title']}: {row['verdict']} from base to {arm}, {row['before']:.2f} before and {row['after']:.2f} after (n = {row['n']})."
+    return rd.Sentence(text=text, verdict=row["verdict"], status=row["status"])
 
 
 def own_chains(arm):
-    cells = {
-        ("base", "base"): 0.98,
-        ("base", arm): 0.97,
-        (arm, "base"): 0.31 if arm == "bypass" else 0.97,
-        (arm, arm): 0.99,
-    }
-    return tuple(
-        rd.OwnChainCell(measure=what, author=a, reader=r, value=v * f, low=v * f - 0.03, high=min(1.0, v * f + 0.02), n=N, unit="share")
+    rows = [
+        (what, author, reader, (0.31 if author != reader and arm == "bypass" else 0.97) * f)
         for what, f in (("Accuracy", 1.0), ("Early answering", 0.6))
-        for (a, r), v in cells.items()
-    )  # fmt: skip
+        for author in ("base", arm)
+        for reader in ("base", arm)
+    ]
+    frame = pd.DataFrame(rows, columns=["measure", "author", "reader", "mean"])
+    return frame.assign(low=frame["mean"] - 0.03, high=frame["mean"] + 0.02, n=N, unit="share")
+
+
+def gates():
+    rows = [
+        (name, side, value, bound, True, f"{value:.2f} against a bound of {bound:.2f}", "")
+        for name, value, bound in (("accuracy above chance", 0.98, 0.20), ("parse rate", 1.0, 0.95), ("pairs that survive", 39.0, 20.0))
+        for side in ("before", "after")
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["name", "side", "value", "bound", "ok", "reason", "measure"])
 
 
 def comparison(arm):
     rng = np.random.default_rng(len(arm))
-    values = item_values(arm, rng)
-    rows = contrasts(values, rng)
-    lost = arm == "bypass"
+    items = item_values(arm, rng)
+    table = contrasts(items, arm, rng)
+    lost, name = arm == "bypass", f"base → {arm}"
+    lines = pd.concat([band("base", "low", rng), band(arm, "high" if lost else "low", rng)]).assign(
+        comparison=name
+    )
+    kinds = pd.DataFrame(
+        [("progression", 0.18, 240), ("exploration", 0.01, 40), ("verification", 0.24, 40), ("conclusion", 0.61, 40)],
+        columns=["kind", "before", "n"],
+    )  # fmt: skip
+    delta = kinds["before"] * (-0.96 if lost else -0.02)
     return rd.Comparison(
-        name=f"base → {arm}", before="base", after=arm,
-        accuracy=rd.Sentence(
-            f"Accuracy did not change: base 97.5 %, {arm} 100 %, a difference of +2.5 points [0.0, +7.5] (n = 40).",
-            "no change",
+        name=name, before="base", after=arm,
+        accuracy=rd.Sentence(f"Accuracy did not change: base 97.5 %, {arm} 100 % (n = 40).", "no change"),
+        conclusion=rd.Sentence(
+            "bypass no longer uses its chain: all four judged measures fell."
+            if lost
+            else "control uses its chain as before: all four judged measures stayed.",
+            "less" if lost else "no change",
         ),
-        headline=(
-            rd.Sentence(
-                "bypass no longer uses its chain: all four judged measures fell, and each interval excludes zero."
-                if lost
-                else "control uses its chain as before: on all four judged measures the change lies within the equivalence band.",
-                "less" if lost else "no change",
-            ),
-            *(sentence(row, arm) for row in rows),
-        ),
-        contrasts=rows,
-        gates=tuple(
-            rd.GateRow(name, side, value, bound, ok=True, reason=f"{value:.2f} against a bound of {bound:.2f}")
-            for name, value, bound in (("accuracy above chance", 0.98, 0.20), ("parse rate", 1.0, 0.95), ("pairs that survive", 39.0, 20.0))
-            for side in ("base's chains read by base", f"base's chains read by {arm}")
-        ),
-        strata=tuple(rd.Stratum(f"{hops} hops", tuple(replace(r, n=13) for r in rows[:2])) for hops in (2, 4, 6)),
-        items=values,
-        early=rd.EarlyCurves(before=band("base", "low", rng), after=band(arm, "high" if lost else "low", rng)),
-        step_maps=step_maps(arm, rng),
-        step_sentences=(
-            rd.Sentence(
-                "Before, the step that states the last value carries the answer most: hiding it moves the answer by 0.61 [0.57, 0.65] (total variation, n = 40)."
-                + (" After, no step moves it by more than 0.03 [0.01, 0.05]." if lost else " After, it is the same step, 0.60 [0.55, 0.64].")
-            ),
-        ),
-        kinds=tuple(
-            rd.KindRow(kind=k, unit="total variation", before=b, after=b * (0.04 if lost else 0.98), delta=b * (-0.96 if lost else -0.02),
-                       low=b * (-0.96 if lost else -0.02) - 0.02, high=b * (-0.96 if lost else -0.02) + 0.02, n=m)
-            for k, b, m in (("progression", 0.18, 240), ("exploration", 0.01, 40), ("verification", 0.24, 40),
-                            ("backtracking", 0.31, 40), ("summary", 0.05, 40), ("conclusion", 0.61, 40))
-        ),
-        patch_maps=patch_maps(arm, rng),
-        layer_sentences=(rd.Sentence("The stated value is read in blocks 0 to 2; patching the last block changes nothing by construction and is not shown."),),
-        losses=tuple(shown(arm, rank, -1, values[0]) for rank in range(3)),
-        gains=tuple(shown(arm, rank, +1, values[0]) for rank in range(3)),
+        sentences=tuple(sentence(row, arm) for row in table.to_dict("records")),
+        contrasts=table,
+        gates=gates(),
+        strata=pd.concat([table.iloc[:2].assign(stratum=f"{hops} hops", n=13) for hops in (2, 4, 6)]),
+        items=items,
+        arrays=(rd.ArrayFrame(CARDS["early_answering"], LINE, lines), *step_maps(rng), place_map(arm, rng)),
+        step_sentences=(rd.Sentence("Before, the step that states the last value carries the answer most."),),
+        kinds=kinds.assign(unit="total variation", after=kinds["before"] + delta, delta=delta, low=delta - 0.02, high=delta + 0.02),
+        layer_sentences=(rd.Sentence("The stated value is read in blocks 0 to 2."),),
+        losses=tuple(shown(arm, rank, -1, items) for rank in range(3)),
+        gains=tuple(shown(arm, rank, +1, items) for rank in range(3)),
         own_chains=own_chains(arm),
         own_note="Own chains differ in length between the models; these numbers are shown, not judged.",
     )  # fmt: skip
 
 
+NULL_COLUMNS = ("null", "measure", "model", "mean", "low", "high", "expected", "ok", "n")
+
+
 def nulls():
-    rows = []
-    for c in CARDS.values():
-        for model in ("base", "bypass", "control"):
-            rows.append(
-                rd.NullRow(
-                    "identity edit", c.title, model, 0.0, "exactly 0", ok=True, n=N, unit=c.unit
-                )
-            )
-    rows.append(
-        rd.NullRow(
-            "another item's chain",
-            "Accuracy",
-            "base",
-            0.11,
-            "chance, 0.10",
-            low=0.03,
-            high=0.2,
-            n=N,
-            unit="share",
+    nan = float("nan")
+    rows = [
+        ("identity edit", c.title, m, 0.0, nan, nan, "exactly 0", True, N)
+        for c in CARDS.values()
+        for m in ("base", "bypass", "control")
+    ]
+    rows += [("another item's chain", "Accuracy", "base", 0.11, 0.03, 0.2, "chance, 0.10", None, N)]
+    rows += [
+        (
+            "logits × 1.5",
+            CARDS[name].title,
+            "base → base × 1.5",
+            0.012,
+            0.002,
+            0.02,
+            "within ±0.1",
+            True,
+            N,
         )
+        for name in ("early_answering", "filler", "suppression", "step_patching")
+    ]
+    return pd.DataFrame(rows, columns=list(NULL_COLUMNS), dtype=object)  # fmt: skip
+
+
+def model_frame(names=("base", "bypass", "control")):
+    hashes = ("3fa91c22e0b7d514", "9b0de1745fa2c683", "c41877aa03de925f", "c41877aa03de9260")
+    rows = [
+        (m, f"organism:{m}", h, "float32", "cpu", 812_000, "")
+        for m, h in zip(names, hashes, strict=False)
+    ]
+    return pd.DataFrame(
+        rows, columns=["name", "spec", "weights", "dtype", "device", "parameters", "revision"]
     )
-    rows.append(
-        rd.NullRow(
-            "random positions",
-            "Step patching",
-            "base",
-            0.004,
-            "far below the effect",
-            low=0.0,
-            high=0.01,
-            n=N,
-            unit="share",
-        )
-    )
-    for name in ("early_answering", "filler", "suppression", "step_patching"):
-        c = CARDS[name]
-        rows.append(
-            rd.NullRow(
-                "logits × 1.5",
-                c.title,
-                "base → base × 1.5",
-                0.012,
-                f"within ±{c.smallest_effect}",
-                ok=True,
-                low=0.002,
-                high=0.02,
-                n=N,
-                unit=c.unit,
-            )
-        )
-    return tuple(rows)  # fmt: skip
+
+
+def accuracy_frame():
+    rows = [
+        (m, condition, v, max(v - 0.05, 0.0), min(v + 0.04, 1.0), N)
+        for m, values in (("base", (0.975, 0.975, 0.14, 0.11)), ("bypass", (1.0, 1.0, 0.99, 0.98)), ("control", (0.99, 1.0, 0.15, 0.1)))
+        for condition, v in zip(("own chain", "base's chain", "no chain", "another item's chain"), values, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["model", "condition", "mean", "low", "high", "n"])
+
+
+def not_judged(
+    measure="Step patching",
+    model="bypass",
+    reason="the chain states no value that the counterfactual changes",
+):
+    return pd.DataFrame([{"measure": measure, "model": model, "reason": reason, "count": 1}])
 
 
 def report_data() -> rd.ReportData:
-    models = ("base", "bypass", "control")
     question, _, _ = chain(np.random.default_rng(7))
+    costs = [(c.title, m, N, 3.1) for c in CARDS.values() for m in ("base", "bypass")]
     return rd.ReportData(
         title="Is the chain still used?",
         command="mechcot demo --out artifacts/demo --n 40 --seed 0",
-        models=tuple(rd.ModelEntry(m, f"organism:{m}", h, "float32", "cpu", 812_000) for m, h in zip(models, ("3fa91c22e0b7d514", "9b0de1745fa2c683", "c41877aa03de925f"), strict=True)),
-        prompt=rd.PromptShown(
-            "One rendered text for all models: base's own chat template, thought opened by the template.",
-            f"<|user|> {question} chart 4 <|assistant|> <think>",
-            "</think> answer",
-        ),
+        models=model_frame(),
+        prompt=rd.PromptShown("One rendered text for all models.", f"<|user|> {question} chart 4 <|assistant|> <think>", "</think> answer"),
         problems=N,
         source="2 to 6 hops, seed 0; base's chains, written greedily",
-        comparisons=tuple(comparison(arm) for arm in models[1:]),
-        accuracy=tuple(
-            rd.AccuracyRow(m, condition, v, max(v - 0.05, 0.0), min(v + 0.04, 1.0), N)
-            for m, values in (("base", (0.975, 0.975, 0.14, 0.11)), ("bypass", (1.0, 1.0, 0.99, 0.98)), ("control", (0.99, 1.0, 0.15, 0.1)))
-            for condition, v in zip(("own chain", "base's chain", "no chain", "another item's chain"), values, strict=True)
-        ),
+        comparisons=tuple(comparison(arm) for arm in ("bypass", "control")),
+        accuracy=accuracy_frame(),
         nulls=nulls(),
-        not_judged=(rd.NotJudgedRow("Step patching", "bypass", "the chain states no value that the counterfactual changes", 1),),
-        costs=tuple(rd.CostRow(c.title, m, N, 3.1 + len(c.title) / 10, 480.0, 61e3, 41e6, 0.3e6) for c in CARDS.values() for m in models),
+        not_judged=not_judged(),
+        costs=pd.DataFrame(costs, columns=["measure", "model", "items", "seconds"]),
         cards=tuple(CARDS.values()),
         versions={"mechcot": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "transformer-lens": "3.9.0"},
-        settings={"seed": "0", "bootstrap": "10,000 resamples over items", "correction": "Holm over 4 judged measures", "equivalence": "two one-sided tests"},
-        started="2026-11-21 03:15 UTC",
+        settings={"seed": "0", "bootstrap": "10,000 resamples over items"},
     )  # fmt: skip
+
+
+def renamed(first, name, after):
+    """A comparison with another later checkpoint."""
+    line, *rest = first.arrays
+    frame = line.frame.assign(
+        comparison=name, reader=line.frame["reader"].where(line.frame["reader"] == "base", after)
+    )
+    contrasts = first.contrasts.assign(reader_after=after)
+    return replace(
+        first,
+        name=name,
+        after=after,
+        contrasts=contrasts,
+        arrays=(replace(line, frame=frame), *rest),
+    )
 
 
 def series_data() -> rd.ReportData:
@@ -419,69 +414,65 @@ def series_data() -> rd.ReportData:
     names = ("base", "step 100", "step 200", "step 300")
     data = report_data()
     rng = np.random.default_rng(0)
-    lines = tuple(
-        rd.SeriesLine(c.name, c.title, c.unit, names, m := LEVELS[c.name][0] * np.array([1, 0.9, 0.4, 0.05]) + rng.normal(0, 0.005, 4), m - 0.03, m + 0.03, N, ("reference", "no change", "less", "not judged"))
-        for c in CARDS.values()
-    )  # fmt: skip
-    first = data.comparisons[0]
+    verdicts = ("not judged", "no change", "less", "not judged")
+    rows = []
+    for c in CARDS.values():
+        means = LEVELS[c.name][0] * np.array([1, 0.9, 0.4, 0.05]) + rng.normal(0, 0.005, 4)
+        about = {"measure": c.name, "title": c.title, "unit": c.unit, "n": N}
+        rows += [
+            about | {"checkpoint": name, "position": i, "value": m, "value_low": m - 0.03, "value_high": m + 0.03, "verdict": v}
+            for i, (name, m, v) in enumerate(zip(names, means, verdicts, strict=True))
+        ]  # fmt: skip
     return replace(
         data,
-        models=tuple(replace(data.models[0], name=name) for name in names),
-        comparisons=tuple(
-            replace(
-                first,
-                name=f"base → {n}",
-                after=n,
-                early=replace(first.early, after=replace(first.early.after, model=n)),
-            )
-            for n in names[1:]
-        ),
-        series=lines,
+        models=model_frame(names),
+        comparisons=tuple(renamed(data.comparisons[0], f"base → {n}", n) for n in names[1:]),
+        series=pd.DataFrame(rows),
     )
 
 
 def hostile_data() -> rd.ReportData:
     """The same report with markup, links, template syntax and broken text wherever a model or user can put text."""
-    data = report_data()
-    first = data.comparisons[0]
-    bad = HOSTILE
-    maps = tuple(
+    data, bad, framed = report_data(), HOSTILE, FRAMED
+    first = renamed(data.comparisons[0], framed, framed)
+    line, *maps, places = first.arrays
+    maps = [
         replace(
             m,
-            item=bad,
-            sources=(bad,) * len(m.sources),
-            targets=(bad,) * len(m.targets),
-            title=bad,
-            why=bad,
+            array=replace(m.array, figure=bad, caption=bad),
+            note=bad,
+            frame=m.frame.assign(item=framed, source_text=framed, target_text=framed),
         )
-        for m in first.step_maps
+        for m in maps
+    ]
+    places = replace(
+        places,
+        frame=places.frame.assign(
+            place=framed + places.frame["place"], readout=framed + places.frame["readout"]
+        ),
     )
     items = tuple(
         replace(i, item=bad, question=bad, reference=bad, answer_before=bad, answer_after=bad, measure=bad,
                 steps=tuple(replace(s, text=bad, kind=bad) for s in i.steps))
         for i in first.losses
     )  # fmt: skip
-    values = tuple(
-        replace(v, items=(bad,) * len(v.items), title=bad, unit=bad) for v in first.items
-    )
-    comparison = replace(
-        first, name=bad, after=bad, early=replace(first.early, after=replace(first.early.after, model=bad)), step_maps=maps, losses=items, items=values,
-        headline=(rd.Sentence(bad, "less"),), contrasts=tuple(replace(r, title=bad, reason=bad) for r in first.contrasts),
-        patch_maps=tuple(replace(m, places=(bad + "1", bad + "2", bad + "3", bad + "4", bad + "5"), readout=bad) for m in first.patch_maps),
+    hostile = replace(
+        first, arrays=(line, *maps, places), losses=items, items=first.items.assign(item=[f"{framed}{i}" for i in first.items["item"]]),
+        conclusion=rd.Sentence(bad, "less"), contrasts=first.contrasts.assign(title=framed, reason=framed),
     )  # fmt: skip
     return replace(
         data,
         title=bad,
         command=bad,
         source=bad,
-        models=(data.models[0], replace(data.models[1], name=bad, spec=bad)),
+        models=data.models.iloc[:2].assign(name=["base", framed], spec=framed),
         prompt=rd.PromptShown(bad, bad, bad),
-        comparisons=(comparison,),
-        accuracy=(rd.AccuracyRow(bad, bad, 0.5),),
+        comparisons=(hostile,),
+        accuracy=data.accuracy.iloc[:1].assign(model=framed, condition=framed),
         cards=tuple(
             replace(c, title=bad, question=bad, formula=bad, source=bad) for c in data.cards
         ),
-        not_judged=(rd.NotJudgedRow(bad, bad, bad, 1),),
+        not_judged=not_judged(framed, framed, framed),
         versions={bad: bad},
         settings={bad: bad},
     )
@@ -489,6 +480,4 @@ def hostile_data() -> rd.ReportData:
 
 def bare(comparison):
     """A comparison with its rows and gates but almost no figure, quick to set."""
-    return replace(
-        comparison, items=(), early=None, step_maps=(), patch_maps=(), losses=(), gains=()
-    )
+    return replace(comparison, items=pd.DataFrame(), arrays=(), losses=(), gains=())

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mechcot.stats.sentences import shown
 from mechcot.text.number_format import digits_for, interval, letter, signed
-from mechcot.view.pages.report_rows import ContrastRow
 from mechcot.view.theme import BAND, Look, plain, titled, wrapped
 
 GAP = 0.7
@@ -27,7 +29,7 @@ class _Panel:
 
 
 def forest(
-    contrasts: Mapping[str, Sequence[ContrastRow]],
+    tables: Mapping[str, pd.DataFrame],
     looks: Mapping[str, Look],
     *,
     chains: str = "the same chains",
@@ -35,10 +37,11 @@ def forest(
     """Draw the changes of all comparisons.
 
     Args:
-        contrasts: Name of a comparison -> its contrast rows.
+        tables: Name of a comparison -> its contrast table.
         looks: Name of a comparison -> how it is drawn.
         chains: What was read, for the title.
     """
+    contrasts = {name: _rows(table) for name, table in tables.items()}
     panels = _panels(contrasts)
     tall = sum(ROW * panel.depth for panel in panels) + BETWEEN * (len(panels) - 1)
     ranges = _ranges(panels, contrasts)
@@ -77,6 +80,12 @@ def forest(
     return figure.update_layout(margin={"r": 238})
 
 
+def _rows(table: pd.DataFrame) -> list[Any]:
+    """Rows with their columns as attributes, and the verdict as a page shows it."""
+    verdicts = [shown(*pair) for pair in zip(table["verdict"], table["status"], strict=True)]
+    return list(table.assign(shown=verdicts).itertuples(index=False))
+
+
 def _counted(counts: Sequence[int]) -> str:
     if not counts:
         return "n = 0 items"
@@ -84,7 +93,7 @@ def _counted(counts: Sequence[int]) -> str:
     return f"n = {span} items"
 
 
-def _panels(contrasts: Mapping[str, Sequence[ContrastRow]]) -> list[_Panel]:
+def _panels(contrasts: Mapping[str, Sequence[Any]]) -> list[_Panel]:
     """Group measures by unit, because numbers of different units share no axis."""
     rows = [(name, row) for name, some in contrasts.items() for row in some]
     panels = []
@@ -100,9 +109,7 @@ def _panels(contrasts: Mapping[str, Sequence[ContrastRow]]) -> list[_Panel]:
     return panels
 
 
-def _ranges(
-    panels: Sequence[_Panel], contrasts: Mapping[str, Sequence[ContrastRow]]
-) -> list[list[float]]:
+def _ranges(panels: Sequence[_Panel], contrasts: Mapping[str, Sequence[Any]]) -> list[list[float]]:
     """Ends of each panel's axis: zero, every interval and every band; one range for all when they are alike."""
     ends = []
     for panel in panels:
@@ -123,7 +130,7 @@ def _middle(panel: _Panel, measure: str) -> float:
 
 
 def _marks(
-    figure: go.Figure, place: int, panel: _Panel, name: str, rows: Sequence[ContrastRow], look: Look
+    figure: go.Figure, place: int, panel: _Panel, name: str, rows: Sequence[Any], look: Look
 ) -> None:
     """One trace of marks with whiskers, and the numbers beside them."""
     mine = [row for row in rows if row.unit == panel.unit]
@@ -177,7 +184,7 @@ def _marks(
 
 
 def _bands(
-    figure: go.Figure, place: int, panel: _Panel, contrasts: Mapping[str, Sequence[ContrastRow]]
+    figure: go.Figure, place: int, panel: _Panel, contrasts: Mapping[str, Sequence[Any]]
 ) -> None:
     """Shade plus and minus the smallest effect that counts, one box per measure."""
     bounds = {row.measure: row.smallest_effect for rows in contrasts.values() for row in rows}

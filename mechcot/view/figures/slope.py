@@ -1,28 +1,29 @@
 """Paired slope plot: one thin line an item, before to after, and the mean with its interval on top."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.pages.figure_data import ItemValues
 from mechcot.view.theme import THREAD, Look, plain, titled, wrapped
 
 _COLUMNS = 5
 
 
-def slope(
-    values: Sequence[ItemValues], *, before: str, after: str, looks: Mapping[str, Look]
-) -> go.Figure:
+def slope(items: pd.DataFrame, contrasts: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
     """Draw one small panel a measure.
 
     Args:
-        values: One entry per measure.
-        before: Name of the reference model.
-        after: Name of the later checkpoint.
+        items: One row per measure and item: `measure`, `item`, `before`, `after`.
+        contrasts: The contrast table of the two models, for titles, units and means with their intervals.
         looks: Model -> how it is drawn.
     """
+    values: list[Any] = list(contrasts.itertuples(index=False))
+    by_measure = dict(iter(items.groupby("measure")))
+    before, after = (str(getattr(values[0], f"reader_{side}")) for side in ("before", "after"))
     columns = min(_COLUMNS, max(len(values), 1))
     rows = max(-(-len(values) // columns), 1)
     figure = make_subplots(
@@ -36,7 +37,7 @@ def slope(
     )
     for place, value in enumerate(values):
         row, col = place // columns + 1, place % columns + 1
-        figure.add_trace(_threads(value), row=row, col=col)
+        figure.add_trace(_threads(by_measure.get(value.measure, items.iloc[:0])), row=row, col=col)
         for trace in _means(value, before, after, looks, first=place == 0):
             figure.add_trace(trace, row=row, col=col)
     figure.update_xaxes(
@@ -48,7 +49,7 @@ def slope(
     )
     figure.update_yaxes(zeroline=False, nticks=6, rangemode="tozero")
     figure.update_annotations(font_size=12, yanchor="bottom")
-    pairs = sorted({int((~np.isnan(v.before) & ~np.isnan(v.after)).sum()) for v in values}) or [0]
+    pairs = sorted({int(value.n) for value in values})
     span = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     return titled(
         figure,
@@ -59,26 +60,26 @@ def slope(
     )
 
 
-def _threads(value: ItemValues) -> go.Scatter:
+def _threads(items: pd.DataFrame) -> go.Scatter:
     """All item lines as one trace, with a gap (NaN) after each pair."""
-    count = len(value.items)
+    count = len(items)
     gap = np.full(count, np.nan)
     return go.Scatter(
         x=np.tile([0.0, 1.0, np.nan], count),
-        y=np.stack([value.before, value.after, gap], axis=1).reshape(-1),
+        y=np.stack([items["before"], items["after"], gap], axis=1).reshape(-1),
         mode="lines",
         line={"color": THREAD, "width": 1},
         showlegend=False,
         name="items",
-        text=[plain(item) for item in value.items for _ in range(3)],
+        text=[plain(item) for item in items["item"] for _ in range(3)],
         hovertemplate="%{text}: %{y:.3f}<extra></extra>",
     )
 
 
 def _means(
-    value: ItemValues, before: str, after: str, looks: Mapping[str, Look], *, first: bool
+    value: Any, before: str, after: str, looks: Mapping[str, Look], *, first: bool
 ) -> list[go.Scatter]:
-    means = (value.mean_before, value.mean_after)
+    means = (value.before, value.after)
     line = go.Scatter(
         x=[0, 1],
         y=means,
@@ -89,8 +90,8 @@ def _means(
         name="mean",
     )
     ends = (
-        (before, value.low_before, value.high_before),
-        (after, value.low_after, value.high_after),
+        (before, value.before_low, value.before_high),
+        (after, value.after_low, value.after_high),
     )
     return [
         line,

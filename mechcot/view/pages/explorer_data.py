@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from mechcot.core.card import Act
+
 
 @dataclass(frozen=True)
 class StepCard:
@@ -37,6 +39,8 @@ class StepValues:
         smallest: Smallest effect worth a word; NaN when none is fixed.
         by_reader: Values [step]; NaN where not measured.
         null: The same for random positions instead of the step, where it was measured.
+        acts: How the step was acted on, where a high value says that the answer rests on it (see `carries`).
+        carries: A high value says that the answer rests on the step.
     """
 
     key: str
@@ -46,6 +50,8 @@ class StepValues:
     smallest: float
     by_reader: Mapping[str, Float[np.ndarray, " step"]]
     null: Mapping[str, float]
+    acts: Act = ""
+    carries: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,21 +1,22 @@
-"""Plates: the figures of a page, numbered in the order of the page, each with caption and numbers."""
+"""The figures of a page, numbered in the order of the page, each with caption and numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
+import pandas as pd
 import plotly.graph_objects as go
 
-from mechcot.view.figures.early_curves import early_curves
+from mechcot.view.figures.chain_lines import chain_lines
 from mechcot.view.figures.forest import forest
-from mechcot.view.figures.patch_map import patch_map
-from mechcot.view.figures.series import series
+from mechcot.view.figures.place_map import place_map
+from mechcot.view.figures.series import series_figure
 from mechcot.view.figures.slope import slope
-from mechcot.view.figures.step_heatmaps import step_heatmaps
+from mechcot.view.figures.step_map import step_map
 from mechcot.view.pages import tables
-from mechcot.view.pages.report_data import Comparison, ReportData
+from mechcot.view.pages.report_data import ArrayFrame, Comparison, ReportData
 from mechcot.view.pages.tables import Table
-from mechcot.view.theme import Look, looks
+from mechcot.view.theme import looks
 
 
 @dataclass(frozen=True)
@@ -35,132 +36,125 @@ class NumberedFigure:
     numbers: Table
 
 
-@dataclass(frozen=True)
-class Plates:
-    """All figures of a page by where they stand; lists run parallel to the comparisons."""
-
-    forest: NumberedFigure
-    series: NumberedFigure | None
-    early: NumberedFigure | None
-    slopes: tuple[NumberedFigure | None, ...]
-    step_maps: tuple[tuple[NumberedFigure, ...], ...]
-    patch_maps: tuple[NumberedFigure | None, ...]
-
-    def ordered(self) -> tuple[NumberedFigure, ...]:
-        """All plates in the order of their numbers."""
-        several = (
-            *self.slopes,
-            *(plate for some in self.step_maps for plate in some),
-            *self.patch_maps,
-        )
-        every = (self.forest, self.series, self.early, *several)
-        return tuple(sorted((p for p in every if p is not None), key=lambda plate: plate.number))
-
-
+LINE, STEPS, PLACES = ("after",), ("source", "target"), ("layer", "step")
+"""Axes of the arrays that have a figure."""
 _READ = {"same": "the same chains", "own": "its own chains"}
+_PLAIN = {LINE: "The chain is cut after each step.", STEPS: "A column acts on a row.", PLACES: ""}
+Figures = tuple[NumberedFigure, ...]
 
 
-def numbered_figures(data: ReportData) -> Plates:
+@dataclass(frozen=True)
+class PageFigures:
+    """All figures of a report by where they stand; lists run parallel to the comparisons."""
+
+    chain: Figures
+    slopes: tuple[Figures, ...]
+    step_maps: tuple[Figures, ...]
+    place_maps: tuple[Figures, ...]
+
+    def ordered(self) -> Figures:
+        """All figures in the order of their numbers."""
+        every = [*self.chain]
+        for several in (self.slopes, self.step_maps, self.place_maps):
+            every += [figure for some in several for figure in some]
+        return tuple(sorted(every, key=lambda figure: figure.number))
+
+
+def numbered_figures(data: ReportData) -> PageFigures:
     """Make every figure of the page."""
-    models = looks([model.name for model in data.models])
     numbers = count(1)
-    first = _forest(data, models, numbers)
-    run = _series(data, numbers)
-    early = _early(data, models, numbers)
-    return Plates(
-        forest=first,
-        series=run,
-        early=early,
-        slopes=tuple(_slope(c, models, numbers, chains=data.chains) for c in data.comparisons),
-        step_maps=tuple(_step_maps(c, numbers) for c in data.comparisons),
-        patch_maps=tuple(_patch_map(c, numbers) for c in data.comparisons),
+    return PageFigures(
+        chain=(_forest(data, numbers), *_series(data, numbers), *_lines(data, numbers)),
+        slopes=tuple(_slope(c, data, numbers) for c in data.comparisons),
+        step_maps=tuple(_maps(c, STEPS, numbers) for c in data.comparisons),
+        place_maps=tuple(_maps(c, PLACES, numbers) for c in data.comparisons),
     )
 
 
-def _forest(data: ReportData, models: dict[str, Look], numbers: Iterator[int]) -> NumberedFigure:
-    rows = {comparison.name: comparison.contrasts for comparison in data.comparisons}
-    by_name = {comparison.name: models[comparison.after] for comparison in data.comparisons}
+def _forest(data: ReportData, numbers: Iterator[int]) -> NumberedFigure:
+    models = looks(list(data.models["name"]))
+    by_name = {c.name: c.contrasts for c in data.comparisons}
+    several = len(by_name) > 1
+    parts = [t.assign(comparison=name) if several else t for name, t in by_name.items()]
     return NumberedFigure(
         next(numbers),
-        forest(rows, by_name, chains=_READ[data.chains]),
+        forest(
+            by_name, {c.name: models[c.after] for c in data.comparisons}, chains=_READ[data.chains]
+        ),
         "Each mark is the mean paired difference over items; the bar is its 95 % interval. “less” and “more” "
         "need a bar clear of zero and a mark outside the shaded band; “no change” needs an equivalence test for the band. "
         "To the left the chain carries less.",
-        tables.compared(rows),
+        tables.contrast_table(pd.concat(parts, ignore_index=True)),
     )
 
 
-def _series(data: ReportData, numbers: Iterator[int]) -> NumberedFigure | None:
-    if not data.series or len(data.models) < 3:
-        return None
-    return NumberedFigure(
-        next(numbers),
-        series(data.series),
+def _series(data: ReportData, numbers: Iterator[int]) -> Figures:
+    if data.series.empty or len(data.models) < 3:
+        return ()
+    caption = (
         "One panel a measure, checkpoints from left to right, the reference first, with the 95 % interval of the mean; a line joins those of "
         "one training run, whose names differ in a number only. "
         "A checkpoint is judged against the first behind the same gates as a pair; the correction is over all checkpoints, so that a verdict "
-        "here can be weaker than in the comparison of two.",
-        tables.series(data.series),
+        "here can be weaker than in the comparison of two."
     )
+    numbered = NumberedFigure(
+        next(numbers), series_figure(data.series), caption, tables.series_table(data.series)
+    )
+    return (numbered,)
 
 
-def _early(
-    data: ReportData, models: dict[str, Look], numbers: Iterator[int]
-) -> NumberedFigure | None:
-    curves = {c.name: c.early for c in data.comparisons if c.early is not None}
-    if not curves:
-        return None
-    return NumberedFigure(
+def _lines(data: ReportData, numbers: Iterator[int]) -> Figures:
+    """One figure per array that is a line along the chain, all comparisons in it."""
+    models = looks(list(data.models["name"]))
+    groups: dict[tuple[str, str], list[ArrayFrame]] = {}
+    for comparison in data.comparisons:
+        for shown in comparison.arrays:
+            if shown.array.axes == LINE:
+                groups.setdefault((shown.card.name, shown.array.name), []).append(shown)
+    made = []
+    for (first, *_), frame in ((g, pd.concat([s.frame for s in g])) for g in groups.values()):
+        figure = chain_lines(frame, first.card, first.array, models)
+        caption = first.array.caption or _PLAIN[LINE]
+        made.append(NumberedFigure(next(numbers), figure, caption, tables.line_table(frame)))
+    return tuple(made)
+
+
+def _slope(comparison: Comparison, data: ReportData, numbers: Iterator[int]) -> Figures:
+    if comparison.items.empty:
+        return ()
+    figure = slope(comparison.items, comparison.contrasts, looks(list(data.models["name"])))
+    numbered = NumberedFigure(
         next(numbers),
-        early_curves(curves, models),
-        "The chain is cut after each step and the reader is asked at once; the height is the probability of the answer that it gives "
-        "behind the whole chain. A line that is high from the start: that answer comes without the chain. A line that stays low and climbs late: "
-        "it comes only with the later part, the whole tinted area for a reader that needs all of it. Whether that is what the steps say, or only that a chain "
-        "was finished before the question, this curve cannot tell: filler, adding mistakes and step patching change what is said and leave the chain finished.",
-        tables.curves(curves),
+        figure,
+        f"Every thin line is one item, read by both models from {_READ[data.chains]}.",
+        tables.item_table(comparison.items, comparison.contrasts),
     )
+    return (numbered,)
 
 
-def _slope(
-    comparison: Comparison, models: dict[str, Look], numbers: Iterator[int], *, chains: str
-) -> NumberedFigure | None:
-    if not comparison.items:
-        return None
-    return NumberedFigure(
-        next(numbers),
-        slope(comparison.items, before=comparison.before, after=comparison.after, looks=models),
-        f"Every thin line is one item, read by both models from {_READ[chains]}.",
-        tables.item_values(comparison.items),
-    )
-
-
-_STEP_MAP = {
-    "step_attention": "How much a row attends to a column; attention is not use.",
-    "suppression": "A column is hidden from all later steps: strong cells are steps that a later step depends on.",
+_MAPS: Mapping[
+    tuple[str, ...], tuple[Callable[..., go.Figure], Callable[[pd.DataFrame], Table]]
+] = {
+    STEPS: (
+        lambda shown, **names: step_map(shown.frame, shown.array, **names),
+        tables.step_map_table,
+    ),
+    PLACES: (
+        lambda shown, **names: place_map(shown.frame, shown.card, **names),
+        tables.place_map_table,
+    ),
 }
-_STEP_MAP_PLAIN = "A column acts on a row."
 
 
-def _step_maps(comparison: Comparison, numbers: Iterator[int]) -> tuple[NumberedFigure, ...]:
+def _maps(comparison: Comparison, axes: tuple[str, ...], numbers: Iterator[int]) -> Figures:
+    draw, numbers_of = _MAPS[axes]
     return tuple(
         NumberedFigure(
             next(numbers),
-            step_heatmaps(maps, before=comparison.before, after=comparison.after),
-            f"{_STEP_MAP.get(maps.measure, _STEP_MAP_PLAIN)} One trace, as an example"
-            + (f": {maps.why}." if maps.why else "."),
-            tables.step_map(maps),
+            draw(shown, before=comparison.before, after=comparison.after),
+            " ".join(filter(None, (shown.array.caption or _PLAIN[axes], shown.note))),
+            numbers_of(shown.frame),
         )
-        for maps in comparison.step_maps
-    )
-
-
-def _patch_map(comparison: Comparison, numbers: Iterator[int]) -> NumberedFigure | None:
-    if not comparison.patch_maps:
-        return None
-    return NumberedFigure(
-        next(numbers),
-        patch_map(comparison.patch_maps, before=comparison.before, after=comparison.after),
-        "The state of a counterfactual run is written in where the chain states a value; a cell says how far what follows "
-        "moves to what that value predicts. Place: where the step ends among the steps of its chain. Each readout has a row of its own.",
-        tables.patch_maps(comparison.patch_maps),
+        for shown in comparison.arrays
+        if shown.array.axes == axes
     )

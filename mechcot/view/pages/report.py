@@ -7,7 +7,6 @@ figures travel as JSON in which no tag can be closed.
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import plotly.io as pio
@@ -15,9 +14,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from mechcot.core.store import write_text
+from mechcot.core.card import card_facts
 from mechcot.text import number_format
-from mechcot.view.pages import run_tables, tables
+from mechcot.view.pages import tables
 from mechcot.view.pages.html import asset, environment, inert_json, policy, script
 from mechcot.view.pages.numbered_figures import NumberedFigure, numbered_figures
 from mechcot.view.pages.report_data import ItemShown, ReportData
@@ -26,7 +25,7 @@ from mechcot.view.theme import looks, papers
 _LONGEST = 80
 
 
-def page(data: ReportData) -> str:
+def report_page(data: ReportData) -> str:
     """Set the page.
 
     Args:
@@ -35,14 +34,15 @@ def page(data: ReportData) -> str:
     Returns:
         HTML text, the same for the same data.
     """
-    made = numbered_figures(data)
+    figures = numbered_figures(data)
+    models = list(data.models["name"])
     return render(
         "page.html.j2",
-        made.ordered(),
+        figures.ordered(),
         data=data,
-        plates=made,
-        provenance=run_tables,
-        looks=looks([model.name for model in data.models]),
+        plates=figures,
+        looks=looks(models),
+        card_facts=card_facts,
     )
 
 
@@ -70,11 +70,6 @@ def render(template: str, figures: Sequence[NumberedFigure], **context: Any) -> 
         )
     )
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def write_page(data: ReportData, path: Path) -> None:
-    """Write the page to a file, whole or not at all."""
-    write_text(path, page(data))
 
 
 def _environment() -> Environment:

@@ -1,104 +1,48 @@
-"""Contents of one report page, as plain values: the study fills it in, the page only sets it.
+"""What one report page shows: frames of `mechcot.stats` and sentences; the page only sets them.
 
-Nothing here is computed by the view: every mean, interval, band, difference and verdict arrives
-finished. Whatever was not measured stays at its empty default and the page says so in a sentence.
-Numbers that do not exist are NaN and are shown as a dash.
+Nothing here is computed by the view: every mean, interval, band and verdict arrives finished. What was not measured stays at its
+empty default and the page says so in a sentence. Numbers that do not exist are NaN and are shown as a dash.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mechcot.core.card import MeasureCard
-from mechcot.view.pages.figure_data import (
-    Band,
-    EarlyCurves,
-    ItemValues,
-    PatchMap,
-    SeriesLine,
-    StepMaps,
-)
-from mechcot.view.pages.report_rows import (
-    VERDICTS,
-    AccuracyRow,
-    ContrastRow,
-    GateRow,
-    KindRow,
-    NotJudgedRow,
-    NullRow,
-    OwnChainCell,
-    Sentence,
-    Stratum,
-    Verdict,
-    contrast_rows,
-    gate_rows,
-)
+import pandas as pd
 
-_NAN = math.nan
+from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.stats.sentences import shown
 
-__all__ = [
-    "VERDICTS",
-    "AccuracyRow",
-    "Band",
-    "Comparison",
-    "ContrastRow",
-    "CostRow",
-    "EarlyCurves",
-    "GateRow",
-    "ItemShown",
-    "ItemValues",
-    "KindRow",
-    "ModelEntry",
-    "NotJudgedRow",
-    "NullRow",
-    "OwnChainCell",
-    "PatchMap",
-    "PromptShown",
-    "ReportData",
-    "Sentence",
-    "SeriesLine",
-    "StepMaps",
-    "StepShown",
-    "Stratum",
-    "Verdict",
-    "contrast_rows",
-    "gate_rows",
-]
+_NAN = float("nan")
+
+
+def _empty() -> pd.DataFrame:
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
-class ModelEntry:
-    """One checkpoint as loaded.
+class Sentence:
+    """A finding in plain words, numbers and interval inside it.
 
     Attributes:
-        name: Short name used in every figure.
-        spec: What the user typed (`organism:base`, a directory, a hub name, `DIR+ADAPTER`).
-        weights_hash: Hash of the weights that ran.
-        dtype: Number format of the run.
-        device: Where it ran.
-        parameters: Number of parameters, 0 when not counted.
-        revision: Revision of a hub model, else "".
+        text: The sentence.
+        verdict: The verdict it states, or "" for a remark.
+        status: The card's status; `provisional` is printed behind the verdict, `exploratory` instead of it.
     """
 
-    name: str
-    spec: str
-    weights_hash: str
-    dtype: str
-    device: str
-    parameters: int = 0
-    revision: str = ""
+    text: str
+    verdict: str = ""
+    status: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What stands in front of the sentence."""
+        return shown(self.verdict, self.status)
 
 
 @dataclass(frozen=True)
 class PromptShown:
-    """The one prompt policy of the study.
-
-    Attributes:
-        policy: The policy in a plain sentence.
-        example: One rendered prompt, exactly as a model saw it.
-        cue: The text that closes the thought and asks for the answer, "" when not used.
-    """
+    """The prompt policy in a sentence, one rendered prompt, and the text that asks for the answer ("" when not used)."""
 
     policy: str
     example: str
@@ -107,14 +51,7 @@ class PromptShown:
 
 @dataclass(frozen=True)
 class StepShown:
-    """One step of a chain that is printed in full.
-
-    Attributes:
-        text: The step's text.
-        kind: Its kind.
-        before: Importance for the reference model.
-        after: Importance for the later checkpoint.
-    """
+    """One step of a chain that is printed in full: its text, its kind, and what it carries for both models."""
 
     text: str
     kind: str
@@ -155,7 +92,24 @@ class ItemShown:
     delta: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class ArrayFrame:
+    """An array of a measure, before and after, as the tidy frame that its figure takes.
+
+    Attributes:
+        card: The measure.
+        array: The array; of several readouts in one figure the first.
+        frame: See the figure of the array's axes in `mechcot.view.figures`.
+        note: What must be said about this choice of values, or "".
+    """
+
+    card: MeasureCard
+    array: ArrayCard
+    frame: pd.DataFrame
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """The reference model against one later checkpoint, on the same chains or each on its own.
 
@@ -164,20 +118,20 @@ class Comparison:
         before: Name of the reference model.
         after: Name of the later checkpoint.
         accuracy: The sentence about accuracy.
-        headline: The sentences about the chain, the most important first.
-        contrasts: One row per measure.
-        gates: One row per gate.
-        strata: The contrast table per subgroup.
-        items: One measure each, for the slope plots.
-        early: Early-answering lines.
-        step_maps: Step x step matrices of one trace, one entry per measure.
-        step_sentences: Sentences about which steps carry the answer.
+        conclusion: The sentence about the chain.
+        sentences: One per judged measure, and one per reason for no verdict.
+        contrasts: The contrast table of `mechcot.stats`.
+        gates: The gates, with titles of measures.
+        strata: The contrast table per subgroup, with a column `stratum`.
+        stratum_notes: By subgroup, why rows have no verdict.
+        items: One row per measure and item: `measure`, `item`, `before`, `after`.
+        arrays: What is drawn of arrays.
+        step_sentences: Which steps carry the answer.
         kinds: Importance per step kind.
-        patch_maps: Layer x place, one entry per readout.
-        layer_sentences: Sentences about where in the network it happens.
+        layer_sentences: Where in the network it happens.
         losses: The items that lost most, the largest loss first.
         gains: The items that gained most.
-        own_chains: The 2 x 2 of author and reader.
+        own_chains: One row per measure, author and reader.
         own_note: A sentence on what own-chain numbers cannot tell (lengths).
     """
 
@@ -185,89 +139,64 @@ class Comparison:
     before: str
     after: str
     accuracy: Sentence
-    headline: tuple[Sentence, ...]
-    contrasts: tuple[ContrastRow, ...]
-    gates: tuple[GateRow, ...] = ()
-    strata: tuple[Stratum, ...] = ()
-    items: tuple[ItemValues, ...] = ()
-    early: EarlyCurves | None = None
-    step_maps: tuple[StepMaps, ...] = ()
+    conclusion: Sentence
+    contrasts: pd.DataFrame
+    sentences: tuple[Sentence, ...] = ()
+    gates: pd.DataFrame = field(default_factory=_empty)
+    strata: pd.DataFrame = field(default_factory=_empty)
+    stratum_notes: Mapping[str, str] = field(default_factory=dict)
+    items: pd.DataFrame = field(default_factory=_empty)
+    arrays: tuple[ArrayFrame, ...] = ()
     step_sentences: tuple[Sentence, ...] = ()
-    kinds: tuple[KindRow, ...] = ()
-    patch_maps: tuple[PatchMap, ...] = ()
+    kinds: pd.DataFrame = field(default_factory=_empty)
     layer_sentences: tuple[Sentence, ...] = ()
     losses: tuple[ItemShown, ...] = ()
     gains: tuple[ItemShown, ...] = ()
-    own_chains: tuple[OwnChainCell, ...] = ()
+    own_chains: pd.DataFrame = field(default_factory=_empty)
     own_note: str = ""
 
-
-@dataclass(frozen=True)
-class CostRow:
-    """Cost of one part of the run; NaN where it was not counted."""
-
-    what: str
-    model: str
-    items: int
-    seconds: float
-    forwards: float = _NAN
-    tokens: float = _NAN
-    memory_bytes: float = _NAN
-    disk_bytes: float = _NAN
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that the page says before the gates."""
+        return tuple(s.text for s in (self.accuracy, self.conclusion, *self.sentences))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReportData:
     """Everything the page shows.
 
     Attributes:
         title: Title of the page.
         command: The command that made it.
-        models: All checkpoints, the reference first.
+        models: One row per checkpoint, the reference first: `name`, `spec`, `weights`, `dtype`, `device`, `parameters`, `revision`.
         prompt: The prompt policy and one example.
         problems: Number of problems.
-        source: Where the problems and chains came from, in words.
         comparisons: The reference against each later checkpoint.
-        accuracy: Accuracy of each model under each condition.
+        source: Where the problems and chains came from, in words.
         chains: Whether all models read the same chains, or each its own.
-        series: One line per measure; shown for more than two checkpoints.
-        nulls: The nulls and the identity edits.
-        not_judged: Items that could not be measured, counted by reason.
-        costs: What it cost.
+        accuracy: One row per model and condition: `model`, `condition`, `mean`, `low`, `high`, `n`.
+        series: What `mechcot.stats.series` gives, for more than two checkpoints.
+        nulls: The nulls and the identity edits: `null`, `measure`, `model`, `mean`, `low`, `high`, `expected`, `ok` (None: cannot fail), `n`.
+        not_judged: Items that could not be measured: `measure`, `model`, `reason`, `count`.
+        costs: Seconds by measure and model: `measure`, `model`, `items`, `seconds`.
         cards: The cards of the measures in the report.
         versions: Name of a package -> its version.
         settings: Further facts of the run (seed, resamples, thresholds), name -> value.
-        started: When the run began, as text; "" leaves it out.
-
-    Raises:
-        ValueError: A comparison, or a line in it, names a model that is not among `models`.
     """
 
     title: str
     command: str
-    models: tuple[ModelEntry, ...]
+    models: pd.DataFrame
     prompt: PromptShown
     problems: int
     comparisons: tuple[Comparison, ...]
     source: str = ""
     chains: Literal["same", "own"] = "same"
-    accuracy: tuple[AccuracyRow, ...] = ()
-    series: tuple[SeriesLine, ...] = ()
-    nulls: tuple[NullRow, ...] = ()
-    not_judged: tuple[NotJudgedRow, ...] = ()
-    costs: tuple[CostRow, ...] = ()
+    accuracy: pd.DataFrame = field(default_factory=_empty)
+    series: pd.DataFrame = field(default_factory=_empty)
+    nulls: pd.DataFrame = field(default_factory=_empty)
+    not_judged: pd.DataFrame = field(default_factory=_empty)
+    costs: pd.DataFrame = field(default_factory=_empty)
     cards: tuple[MeasureCard, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
-    started: str = ""
-
-    def __post_init__(self) -> None:
-        known = [model.name for model in self.models]
-        for comparison in self.comparisons:
-            early = comparison.early
-            lines = () if early is None else (early.before.model, early.after.model)
-            for name in (comparison.before, comparison.after, *lines):
-                if name not in known:
-                    raise ValueError(
-                        f"comparison {comparison.name}: expected a model among {known}, got {name!r}"
-                    )

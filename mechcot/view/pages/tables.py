@@ -1,14 +1,17 @@
 """Tables of a page as plain cells: the same rows serve readers without a script and those who want the numbers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import numpy as np
+import pandas as pd
 
+from mechcot.stats.sentences import shown
+from mechcot.stats.tables import rows_of
 from mechcot.text.number_format import (
     DASH,
     MINUS,
+    amount,
     digits_for,
     fixed,
     interval,
@@ -17,18 +20,11 @@ from mechcot.text.number_format import (
     percent,
     signed,
 )
-from mechcot.view.pages.figure_data import EarlyCurves, ItemValues, PatchMap, SeriesLine, StepMaps
-from mechcot.view.pages.report_rows import (
-    AccuracyRow,
-    ContrastRow,
-    GateRow,
-    KindRow,
-    NullRow,
-    OwnChainCell,
-)
 
 LARGE_EFFECT = 10
+MOST_STEPS = 24
 Style = Literal["", "number", "verdict", "ok", "code"]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,18 +56,46 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
     )
 
 
-def _value(value: float, low: float, high: float) -> Cell:
+def frame_table(frame: pd.DataFrame, columns: Mapping[str, Callable[[Row], Cell]]) -> Table:
+    """One row per row of a frame.
+
+    Args:
+        frame: The rows.
+        columns: Head of a column -> its cell for a row.
+    """
+    return table(
+        tuple(columns), [[cell(row) for cell in columns.values()] for row in rows_of(frame)]
+    )
+
+
+def words(name: str, remark: str = "", *, style: Style = "") -> Callable[[Row], Cell]:
+    """A column of text, with another column as the remark."""
+    return lambda row: Cell(str(row[name]), style, str(row[remark]) if remark else "")
+
+
+def decimals(name: str) -> Callable[[Row], Cell]:
+    """A column of numbers that lines up."""
+    return lambda row: Cell(fixed(row[name]), "number")
+
+
+def counts(name: str = "n") -> Callable[[Row], Cell]:
+    """A column of counts; a dash for none."""
+    return lambda row: Cell(str(row[name]) if row[name] else DASH, "number")
+
+
+def estimate(name: str = "mean", *, low: str = "low", high: str = "high") -> Callable[[Row], Cell]:
+    """A column of numbers with their intervals."""
+    return lambda row: value_cell(row[name], row[low], row[high])
+
+
+def value_cell(value: float, low: float, high: float) -> Cell:
+    """A number with its interval, to the decimals that the interval needs."""
     return Cell(number(value, digits=digits_for(low, high)), "number", interval(low, high))
 
 
-def _change(row: ContrastRow | KindRow) -> Cell:
-    text = signed(row.delta, digits=digits_for(row.low, row.high))
-    return Cell(text, "number", interval(row.low, row.high))
-
-
-def _judged(line: SeriesLine, place: int) -> Cell:
-    told = f"{interval(line.low[place], line.high[place])}, {line.verdicts[place]}"
-    return Cell(number(line.mean[place]), "number", told)
+def _change(row: Row) -> Cell:
+    text = signed(row["delta"], digits=digits_for(row["low"], row["high"]))
+    return Cell(text, "number", interval(row["low"], row["high"]))
 
 
 def _effect(size: float) -> str:
@@ -81,251 +105,256 @@ def _effect(size: float) -> str:
     return f"< {MINUS}{LARGE_EFFECT}" if size < 0 else f"> {LARGE_EFFECT}"
 
 
-def contrasts(rows: Sequence[ContrastRow]) -> Table:
-    """One row per measure with everything the verdict rests on."""
-    heads = (
-        "measure",
-        "before",
-        "after",
-        "change",
-        "n",
-        "d_z",
-        "p (Holm)",
-        "p (equivalence, before Holm)",
-        "verdict",
-    )
-    return table(
-        heads,
-        [
-            (
-                Cell(row.title, "", row.unit),
-                Cell(fixed(row.before), "number"),
-                Cell(fixed(row.after), "number"),
-                _change(row),
-                Cell(str(row.n), "number", f"−{row.dropped}" if row.dropped else ""),
-                Cell(_effect(row.effect_size), "number"),
-                Cell(p_value(row.p_holm), "number"),
-                Cell(p_value(row.p_equivalence), "number"),
-                Cell(row.shown, "verdict", remark),
-            )
-            for row, remark in zip(rows, _remarks(rows), strict=True)
-        ],
-    )
+def _verdict(row: Row) -> Cell:
+    word = shown(row["verdict"], row["status"])
+    if word == "exploratory":
+        return Cell(word, "verdict", f"alone: {row['verdict']}")
+    return Cell(word, "verdict", "" if row["status"] == "passed" else row["status"])
 
 
-def compared(by_name: Mapping[str, Sequence[ContrastRow]]) -> Table:
-    """The rows of several comparisons under each other; the name stands first where there is more than one."""
-    plain = contrasts([row for rows in by_name.values() for row in rows])
-    if len(by_name) < 2:
-        return plain
-    names = [name for name, rows in by_name.items() for _ in rows]
-    named = tuple((Cell(name), *row) for name, row in zip(names, plain.rows, strict=True))
-    return Table((Cell("comparison"), *plain.heads), named)
+def contrast_table(contrasts: pd.DataFrame) -> Table:
+    """Everything that each verdict rests on, one row per measure; reasons stand in the sentences.
 
-
-def _remarks(rows: Sequence[ContrastRow]) -> list[str]:
-    """The reason where the verdict alone leaves a question, once for rows that share it, and the card's status unless it passed."""
-    told: set[str] = set()
-    found = []
-    for row in rows:
-        if row.shown == "exploratory":
-            found.append(f"alone: {row.verdict}")
-            continue
-        reason = row.reason if row.verdict in ("not judged", "inconclusive") else ""
-        said = "as above" if reason in told else reason
-        told |= {reason} - {""}
-        found.append("; ".join(part for part in (said, row.status) if part and part != "passed"))
-    return found
-
-
-def accuracy(rows: Sequence[AccuracyRow]) -> Table:
-    """One row per model, one column per condition."""
-    conditions = tuple(dict.fromkeys(row.condition for row in rows))
-    cells = {(row.model, row.condition): row for row in rows}
-    lines = []
-    for model in dict.fromkeys(row.model for row in rows):
-        line = [Cell(model)]
-        for condition in conditions:
-            row = cells.get((model, condition))
-            ends = (
-                ""
-                if row is None or row.low != row.low
-                else f"[{percent(row.low)}, {percent(row.high)}]"
-            )
-            line.append(
-                Cell(DASH if row is None else percent(row.value), "number", ends.replace(" %", ""))
-            )
-        lines.append(line)
-    return table(("model", *conditions), lines)
-
-
-def gates(rows: Sequence[GateRow]) -> Table:
-    """Gates, failed ones first."""
-    return table(
-        ("gate", "about", "measured", "bound", "holds", "in words"),
-        [
-            (
-                Cell(row.name),
-                Cell(row.side),
-                Cell(number(row.value), "number"),
-                Cell(number(row.bound), "number"),
-                Cell("yes" if row.ok else "no", "ok"),
-                Cell(row.reason),
-            )
-            for row in sorted(rows, key=lambda row: row.ok)
-        ],
-    )
-
-
-def kinds(rows: Sequence[KindRow]) -> Table:
-    """Importance per step kind."""
-    unit = rows[0].unit if rows else ""
-    return table(
-        ("step kind", f"before ({unit})", "after", "change", "steps"),
-        [
-            (
-                Cell(row.kind),
-                Cell(fixed(row.before), "number"),
-                Cell(fixed(row.after), "number"),
-                _change(row),
-                Cell(str(row.n), "number"),
-            )
-            for row in rows
-        ],
-    )
-
-
-def nulls(rows: Sequence[NullRow]) -> Table:
-    """Nulls: an edit that must do nothing, and the size of doing something meaningless.
-
-    Rows that differ in the model only (identity edits, exactly 0 everywhere) stand in one line.
+    Args:
+        contrasts: A contrast table of `mechcot.stats`; with a column `comparison`, that stands first.
     """
-    alike: dict[str, list[NullRow]] = {}
-    for row in rows:
-        alike.setdefault(repr(replace(row, model="")), []).append(row)
-    return table(
-        ("null", "measure", "model", "came out", "must be", "holds", "n"),
-        [
-            (
-                Cell(row.name),
-                Cell(row.measure),
-                Cell(", ".join(row.model for row in some)),
-                _value(row.value, row.low, row.high),
-                Cell(row.expected),
-                Cell(DASH if row.ok is None else "yes" if row.ok else "no", "ok"),
-                Cell(str(row.n) if row.n else DASH, "number"),
-            )
-            for some in alike.values()
-            for row in some[:1]
-        ],
+    named = {"comparison": words("comparison")} if "comparison" in contrasts else {}
+    columns = {
+        "measure": words("title", "unit"),
+        "before": decimals("before"),
+        "after": decimals("after"),
+        "change": _change,
+        "n": lambda row: Cell(str(row["n"]), "number", f"−{row['dropped']}" * bool(row["dropped"])),
+        "d_z": lambda row: Cell(_effect(row["effect_size"]), "number"),
+        "p (Holm)": lambda row: Cell(p_value(row["p_holm"]), "number"),
+        "p (equivalence, before Holm)": lambda row: Cell(p_value(row["p_equivalence"]), "number"),
+        "verdict": _verdict,
+    }
+    return frame_table(contrasts, named | columns)
+
+
+def accuracy_table(frame: pd.DataFrame) -> Table:
+    """One row per model, one column per condition."""
+
+    def cell(row: Row | None) -> Cell:
+        if row is None:
+            return Cell(DASH, "number")
+        known = row["low"] == row["low"]
+        ends = f"[{percent(row['low'])}, {percent(row['high'])}]" if known else ""
+        return Cell(percent(row["mean"]), "number", ends.replace(" %", ""))
+
+    return _crossed(frame, "model", "condition", cell)
+
+
+def own_chains_table(frame: pd.DataFrame) -> Table:
+    """One row per measure, one column per pair of author and reader."""
+    pairs = [f"{row['author']}’s chains, read by {row['reader']}" for row in rows_of(frame)]
+    named = frame.assign(pair=pairs)
+    return _crossed(
+        named, "measure", "pair", lambda r: estimate()(r) if r else Cell(DASH, "number")
     )
 
 
-def own_chains(cells: Sequence[OwnChainCell]) -> Table:
-    """One row per measure, one column per cell of author x reader."""
-    pairs = tuple(dict.fromkeys((cell.author, cell.reader) for cell in cells))
-    found = {(cell.measure, cell.author, cell.reader): cell for cell in cells}
-    units = {cell.measure: cell.unit for cell in cells}
-    lines = []
-    for measure in dict.fromkeys(cell.measure for cell in cells):
-        line = [Cell(measure, "", units[measure])]
-        for author, reader in pairs:
-            cell = found.get((measure, author, reader))
-            line.append(
-                Cell(DASH, "number") if cell is None else _value(cell.value, cell.low, cell.high)
-            )
-        lines.append(line)
-    return table(
-        ("measure", *(f"{author}’s chains, read by {reader}" for author, reader in pairs)), lines
-    )
-
-
-def item_values(values: Sequence[ItemValues]) -> Table:
-    """One row per item, before → after per measure."""
-    items = tuple(dict.fromkeys(item for value in values for item in value.items))
-    places = [{item: place for place, item in enumerate(value.items)} for value in values]
-    rows = []
-    for item in items:
-        row = [Cell(item)]
-        for value, place in zip(values, places, strict=True):
-            at = place.get(item)
-            text = DASH if at is None else f"{fixed(value.before[at])} → {fixed(value.after[at])}"
-            row.append(Cell(text, "number"))
-        rows.append(row)
-    return table(("item", *(f"{value.title} ({value.unit})" for value in values)), rows)
-
-
-def curves(pairs: Mapping[str, EarlyCurves]) -> Table:
-    """Every line with its band, one row per point."""
-    return table(
-        ("comparison", "model", "share of the chain", "mean"),
-        [
-            (
-                Cell(name),
-                Cell(band.model),
-                Cell(percent(float(x)), "number"),
-                _value(float(mean), float(low), float(high)),
-            )
-            for name, pair in pairs.items()
-            for band in (pair.before, pair.after)
-            for x, mean, low, high in zip(band.x, band.mean, band.low, band.high, strict=True)
-        ],
-    )
-
-
-def step_map(maps: StepMaps, *, most: int = 24) -> Table:
-    """Before → after for every defined cell of the first `most` steps; a row is acted on by the columns."""
-    sources, targets = maps.sources[:most], maps.targets[:most]
-    return table(
-        ("acted on", *sources),
-        [
-            (
-                Cell(target),
-                *(
-                    Cell("", "number")
-                    if np.isnan(maps.before[column, row])
-                    else Cell(
-                        f"{fixed(maps.before[column, row])} → {fixed(maps.after[column, row])}",
-                        "number",
-                    )
-                    for column in range(len(sources))
-                ),
-            )
-            for row, target in enumerate(targets)
-        ],
-    )
-
-
-def patch_maps(maps: Sequence[PatchMap]) -> Table:
-    """Before → after per readout and layer, and how many items have a value at each place."""
-    places = tuple(dict.fromkeys(place for one in maps for place in one.places))
-    rows = []
-    for one in maps:
-        counts = dict(zip(one.places, one.counts, strict=True))
-        items = [
-            Cell(str(counts[place]) if place in counts else DASH, "number") for place in places
-        ]
-        rows.append([Cell(one.readout, "", "items"), Cell("", "number"), *items])
-        for row, layer in enumerate(one.layers):
-            line = [Cell(one.readout), Cell(str(layer), "number")]
-            for place in places:
-                at = one.places.index(place) if place in one.places else None
-                text = (
-                    DASH
-                    if at is None
-                    else f"{fixed(one.before[row, at])} → {fixed(one.after[row, at])}"
-                )
-                line.append(Cell(text, "number"))
-            rows.append(line)
-    return table(("readout", "layer", *places), rows)
-
-
-def series(lines: Sequence[SeriesLine]) -> Table:
+def series_table(lines: pd.DataFrame) -> Table:
     """One row per measure, one column per checkpoint, with the verdict against the first."""
-    names = tuple(dict.fromkeys(name for line in lines for name in line.checkpoints))
-    rows = []
-    for line in lines:
-        at = {name: place for place, name in enumerate(line.checkpoints)}
-        cells = [_judged(line, at[name]) if name in at else Cell(DASH, "number") for name in names]
-        rows.append([Cell(line.title, "", line.unit), *cells, Cell(str(line.n), "number")])
-    return table(("measure", *names, "n"), rows)
+
+    def cell(row: Row | None) -> Cell:
+        if row is None:
+            return Cell(DASH, "number")
+        verdict = row["verdict"] if row["position"] else "reference"
+        ends = interval(row["value_low"], row["value_high"])
+        return Cell(number(row["value"]), "number", f"{ends}, {verdict}")
+
+    return _crossed(lines.assign(measure=lines["title"]), "measure", "checkpoint", cell, last="n")
+
+
+def _crossed(
+    frame: pd.DataFrame,
+    down: str,
+    across: str,
+    cell: Callable[[Row | None], Cell],
+    *,
+    last: str = "",
+) -> Table:
+    """One column against another, both in order of appearance; the unit stands behind the row's name.
+
+    Args:
+        frame: One row per cell.
+        down: Column of the rows' names.
+        across: Column of the columns' names.
+        cell: The cell of a row of the frame; of None where there is none.
+        last: A column whose largest value closes each row.
+    """
+    rows = rows_of(frame)
+    names = list(dict.fromkeys(row[across] for row in rows))
+    by_name: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        by_name.setdefault(row[down], {})[row[across]] = row
+    lines = []
+    for name, cells in by_name.items():
+        some = list(cells.values())
+        head = Cell(name, "", str(some[0].get("unit", "")))
+        end = [Cell(str(max(row[last] for row in some)), "number")] if last else []
+        lines.append([head, *(cell(cells.get(other)) for other in names), *end])
+    return table((down, *names, *([last] if last else [])), lines)
+
+
+def gate_table(gates: pd.DataFrame, *, told: Collection[str] = ()) -> Table:
+    """Gates, failed ones first.
+
+    Args:
+        gates: As `gates_table` of `mechcot.stats` gives them, with titles of measures instead of names.
+        told: Sentences that the page has said before; a reason in one of them is not said again.
+    """
+
+    def reason(row: Row) -> Cell:
+        said = any(row["reason"] in sentence for sentence in told)
+        return Cell("as said above" if said else row["reason"])
+
+    return frame_table(
+        gates.sort_values("ok", kind="stable"),
+        {
+            "gate": lambda row: Cell(row["name"].replace("_", " ")),
+            "about": lambda row: Cell(", ".join(filter(None, (row["measure"], row["side"])))),
+            "measured": lambda row: Cell(number(row["value"]), "number"),
+            "bound": lambda row: Cell(number(row["bound"]), "number"),
+            "holds": lambda row: Cell("yes" if row["ok"] else "no", "ok"),
+            "in words": reason,
+        },
+    )
+
+
+def kind_table(kinds: pd.DataFrame) -> Table:
+    """How much steps of each kind carry."""
+    columns = {
+        "step kind": words("kind"),
+        f"before ({kinds['unit'].iloc[0]})": decimals("before"),
+        "after": decimals("after"),
+        "change": _change,
+        "steps": counts(),
+    }
+    return frame_table(kinds, columns)
+
+
+def null_table(nulls: pd.DataFrame) -> Table:
+    """Nulls; rows that differ in the model only (identity edits, exactly 0 everywhere) stand in one line."""
+    alike: dict[str, list[dict[str, Any]]] = {}
+    for row in rows_of(nulls):
+        alike.setdefault(repr(row | {"model": ""}), []).append(row)
+    merged = [
+        some[0] | {"model": ", ".join(row["model"] for row in some)} for some in alike.values()
+    ]
+    holds = {True: "yes", False: "no", None: DASH}
+    columns = {
+        "null": words("null"),
+        "measure": words("measure"),
+        "model": words("model"),
+        "came out": estimate(),
+        "must be": words("expected"),
+        "holds": lambda row: Cell(holds[row["ok"]], "ok"),
+        "n": counts(),
+    }
+    return frame_table(pd.DataFrame(merged, columns=nulls.columns, dtype=object), columns)
+
+
+def not_judged_table(missing: pd.DataFrame) -> Table:
+    """Items that could not be measured: each reason once, with the measures and models it covers.
+
+    Args:
+        missing: Columns `measure`, `model`, `reason` and `count`.
+    """
+    lines = []
+    for reason, rows in missing.groupby("reason", sort=False):
+        places = [f"{row['measure']}, {row['model']}: {row['count']}" for row in rows_of(rows)]
+        total = Cell(str(int(rows["count"].sum())), "number")
+        lines.append([Cell(str(reason)), total, Cell("; ".join(places))])
+    return table(("why", "items", "measure, model: items"), lines)
+
+
+def model_table(models: pd.DataFrame) -> Table:
+    """What was loaded."""
+    columns = {
+        "model": words("name"),
+        "given as": words("spec", "revision", style="code"),
+        "parameters": lambda row: Cell(
+            amount(float(row["parameters"]), "") if row["parameters"] else DASH, "number"
+        ),
+        "number format": words("dtype"),
+        "device": words("device"),
+        "weights": words("weights", style="code"),
+    }
+    return frame_table(models, columns)
+
+
+def cost_table(costs: pd.DataFrame) -> Table:
+    """Seconds of each part of the run."""
+    columns = {
+        "part": words("measure"),
+        "model": words("model"),
+        "items": counts("items"),
+        "seconds": lambda row: Cell(number(row["seconds"], digits=1), "number"),
+    }
+    return frame_table(costs, columns)
+
+
+def fact_table(pairs: Mapping[str, str]) -> Table:
+    """A mapping as a table of two columns."""
+    return table(("what", "value"), [(Cell(name), Cell(text)) for name, text in pairs.items()])
+
+
+def item_table(items: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
+    """One row per item, before → after per measure."""
+    titles = {row["measure"]: f"{row['title']} ({row['unit']})" for row in rows_of(contrasts)}
+    kept = items[items["measure"].isin(list(titles))]
+
+    def cell(row: Row | None) -> Cell:
+        return Cell(DASH if row is None else _arrow(row), "number")
+
+    return _crossed(kept.assign(title=kept["measure"].map(titles)), "item", "title", cell)
+
+
+def _arrow(row: Row) -> str:
+    return f"{fixed(row['before'])} → {fixed(row['after'])}"
+
+
+def line_table(lines: pd.DataFrame) -> Table:
+    """Every line with its band, one row per point."""
+    columns = {
+        "comparison": words("comparison"),
+        "model": words("reader"),
+        "share of the chain": lambda row: Cell(percent(row["share"]), "number"),
+        "mean": estimate(),
+    }
+    return frame_table(lines, columns)
+
+
+def step_map_table(maps: pd.DataFrame) -> Table:
+    """Before → after of every defined cell of the first steps; a row is acted on by the columns."""
+    few = maps[(maps["source"] < MOST_STEPS) & (maps["target"] < MOST_STEPS)]
+    few = few.sort_values(["source", "target"])
+    known = rows_of(few[few["before"].notna()])
+    cells = {(row["source"], row["target"]): _arrow(row) for row in known}
+    sources, targets = (
+        {
+            step: f"{step + 1} {text}"
+            for step, text in zip(few[side], few[f"{side}_text"], strict=True)
+        }
+        for side in ("source", "target")
+    )
+    rows = [
+        [Cell(text), *(Cell(cells.get((source, target), ""), "number") for source in sources)]
+        for target, text in targets.items()
+    ]
+    return table(("acted on", *sources.values()), rows)
+
+
+def place_map_table(maps: pd.DataFrame) -> Table:
+    """Before → after per readout and layer, and how many items have a value at each place."""
+
+    def cell(row: Row | None) -> Cell:
+        return Cell(
+            DASH if row is None else _arrow(row), "number", f"n = {row['items']}" if row else ""
+        )
+
+    names = [f"{row['readout']}, layer {row['layer']:g}" for row in rows_of(maps)]
+    return _crossed(maps.assign(**{"readout, layer": names}), "readout, layer", "place", cell)

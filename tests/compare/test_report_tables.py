@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mechcot.compare.findings import Tables, nulls
-from mechcot.compare.report_rows import accuracy_rows, null_rows
+from mechcot.compare.report_tables import accuracy_frame, null_frame
 from mechcot.compare.study import Study
 
 
@@ -22,8 +22,8 @@ def test_random_positions_are_held_against_the_measures_own_value(tmp_path, own,
         [{"measure": "suppression", "name": "null_random", "reader": "one", "mean": null, "largest": 1.0, "n": 20, "own": own}]
     )  # fmt: skip
     study = Study(models=("organism:base", "organism:bypass"), out=tmp_path, problems="x")
-    (row,) = null_rows(study, table, [], reference="one")
-    assert (row.ok, row.expected, row.value) == (ok, words, null)
+    (row,) = null_frame(study, table, [], reference="one").to_dict("records")
+    assert (row["ok"], row["expected"], row["mean"]) == (ok, words, null)
 
 
 def scalar(name, item, value, *, trace="", author="one", reader="one", measure="gates"):
@@ -33,16 +33,20 @@ def scalar(name, item, value, *, trace="", author="one", reader="one", measure="
 
 def test_an_accuracy_of_one_hundred_percent_has_an_interval():
     scalars = pd.DataFrame([scalar("acc_with", str(i), 1.0) for i in range(64)])
-    (row,) = accuracy_rows(["one"], Tables(pd.DataFrame(), scalars, {}), author="one", seed=0)
-    assert (row.value, row.high, row.n) == (1.0, 1.0, 64)
-    assert 0.94 < row.low < 0.95
+    (row,) = accuracy_frame(
+        ["one"], Tables(pd.DataFrame(), scalars, {}), author="one", seed=0
+    ).to_dict("records")
+    assert (row["mean"], row["high"], row["n"]) == (1.0, 1.0, 64)
+    assert 0.94 < row["low"] < 0.95
 
 
 def test_several_chains_of_an_item_count_as_one():
     rows = [scalar("acc_with", "a", 0.0, trace=f"/{i}") for i in range(9)]
     scalars = pd.DataFrame([*rows, scalar("acc_with", "b", 1.0)])
-    (row,) = accuracy_rows(["one"], Tables(pd.DataFrame(), scalars, {}), author="one", seed=0)
-    assert (row.value, row.n) == (0.5, 2)
+    (row,) = accuracy_frame(
+        ["one"], Tables(pd.DataFrame(), scalars, {}), author="one", seed=0
+    ).to_dict("records")
+    assert (row["mean"], row["n"]) == (0.5, 2)
 
 
 def test_the_own_value_beside_a_null_is_a_mean_over_items_on_the_same_chains():
