@@ -23,7 +23,7 @@ def test_it_is_short():
 
 def test_a_card_as_text_says_its_thresholds():
     text = card_text(MEASURES["early_answering"].card)
-    assert "smallest effect 0.15, at least 20 items" in text
+    assert "0.15 probability on at least 20 items" in text
     assert "larger means the chain carries more" in text
 
 
