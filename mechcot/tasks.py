@@ -68,6 +68,7 @@ class Task:
         paraphrases: Says a chain in other words; None where only a language model could.
         mistakes: Makes a step wrong where `counterfactuals` has no exact mistake; None where it always has one.
         draw: Draws problems; None where they come from a file.
+        draw_varied: Draws problems in all wordings of the task, the hint right, wrong or absent; None as with `draw`.
         unhinted: Draws problems whose question does not give the answer away, in a style, of a split, of a depth; None as with `draw`.
         shifts: Draws from other distributions than the models were trained on, by the name of what differs.
         kinds: The trace with the exact kinds of its steps; None where kinds are guessed from the wording.
@@ -87,6 +88,7 @@ class Task:
     paraphrases: Paraphraser | None = None
     mistakes: MistakeWriter | None = None
     draw: DrawProblems | None = None
+    draw_varied: DrawProblems | None = None
     unhinted: DrawUnhinted | None = None
     shifts: Mapping[str, DrawProblems] = field(default_factory=dict)
     kinds: Callable[[Trace], Trace] | None = None
@@ -112,6 +114,7 @@ MOD10 = Task(
     meaning=OrganismMeaning(),
     paraphrases=OrganismParaphraser(),
     draw=draw_mod10,
+    draw_varied=partial(draw_mod10, style="random", cue="random"),
     unhinted=unhinted,
     shifts={"longer chains": partial(draw_mod10, hops=(7, 10))},
     kinds=mod10.with_exact_kinds,
@@ -131,6 +134,8 @@ MOD10 = Task(
 )
 TASKS = {MOD10.name: MOD10}
 """Tasks that problems can name; a further one is a line here."""
+SHIPPED = MOD10.name
+"""The task of the shipped models: what is asked where no problems are named."""
 
 
 def task_of(problem: Problem) -> Task:

@@ -5,7 +5,7 @@
     again    a step behind the next one reads it
     known    the answer, asked for here, is the one that the model gives after the whole chain
 
-`used` and `again` need the task's law, so they are there on problems of the organisms' task only.
+`used` and `again` need a task that knows which steps read which (`Task.step_graph`).
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,8 @@ from mechcot.model.activations.capture import capture
 from mechcot.model.generation.ask_answer import ask
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.ground_truth import graph
 from mechcot.probes.held_out import Rows
-from mechcot.sae.chains import facts
+from mechcot.tasks import task_of
 from mechcot.text.answers import same_answer
 
 NAMES = ("kind", "used", "again", "known")
@@ -107,17 +106,16 @@ def _known(reader: Reasoner, trace: Trace, last: Sequence[int]) -> list[str]:
 
 
 def _used(trace: Trace) -> dict[int, tuple[str, str]]:
-    """Step to whether a later step, and one behind the next, reads the value it states; empty without the law."""
-    known = facts(trace)
-    if known is None:
+    """Stating step -> whether a later step, and one behind the next, reads its value; empty where nobody knows."""
+    step_graph = task_of(trace.problem).step_graph
+    if step_graph is None:
         return {}
-    read = graph(trace.problem.question, [step.text.strip() for step in trace.chain_steps])
-    some = {source for source, _ in read.edges}
-    later = {source for source, target in read.edges if target > source + 1}
+    graph = step_graph(trace)
+    some = {source for source, _ in graph.edges}
+    later = {source for source, target in graph.edges if target > source + 1}
     return {
-        number: ("yes" if number in some else "no", "yes" if number in later else "no")
-        for number, fact in enumerate(known)
-        if fact.states is not None
+        step: ("yes" if step in some else "no", "yes" if step in later else "no")
+        for step in graph.stating
     }
 
 

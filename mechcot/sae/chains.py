@@ -1,24 +1,27 @@
-"""The chains that features are read on: half written by each checkpoint, read by both, with exact kinds where they are known.
+"""The chains that features are read on, with exact kinds where they are known: of a file, or half written by each checkpoint.
 
 Chains are written in parts of `PART` problems; every finished part is on disk at once, so the same
 command goes on where it stopped.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
-from mechcot.core.errors import UserError
+from rich.console import Console
+
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, read_traces, write_traces
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.compatibility import check_tokenizers
+from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.ground_truth import StepFact, parse
-from mechcot.organisms.problems import problems as organism_problems
+from mechcot.tasks import SHIPPED, TASKS, with_kinds
 from mechcot.text.problems import load_problems
+from mechcot.traces.load import load_traces
 
 PART = 32
 
@@ -33,7 +36,8 @@ class Questions:
         seed: Of the draw, and of the writing.
         without: Ids that must not occur (what a dictionary was trained on).
         max_tokens: Longest completion.
-        fields: Our names for columns of the source, with the columns.
+        fields: Our names for columns of the file, with the columns.
+        traces: A file of chains; None: the two checkpoints write them.
     """
 
     source: str | None
@@ -42,6 +46,7 @@ class Questions:
     without: frozenset[str] = frozenset()
     max_tokens: int = 512
     fields: tuple[tuple[str, str], ...] = ()
+    traces: Path | None = None
 
     def problems(self) -> list[Problem]:
         """The problems.
@@ -49,11 +54,12 @@ class Questions:
         Raises:
             UserError: None are left.
         """
-        if self.source is None:
-            found = organism_problems(self.n, seed=self.seed, style="random", cue="random")
+        task = TASKS.get(self.source or SHIPPED)
+        if task is not None and task.draw_varied is not None:
+            problems = task.draw_varied(self.n, seed=self.seed)
         else:
-            found = load_problems(self.source, seed=self.seed, fields=dict(self.fields))
-        left = [problem for problem in found if problem.id not in self.without][: self.n]
+            problems = load_problems(str(self.source), seed=self.seed, fields=dict(self.fields))
+        left = [problem for problem in problems if problem.id not in self.without][: self.n]
         if len(left) < 2:
             raise UserError(
                 f"{self.source}: {len(left)} problems are left that the dictionary was not trained on; give more"
@@ -62,26 +68,64 @@ class Questions:
 
 
 def chains(readers: Pair[Reasoner], asked: Questions, *, folder: Path) -> list[Trace]:
-    """Write the chains, or take up those that are there; every second problem is the second model's.
+    """Read the chains of a file; or write them, or take up those that are there.
 
     Args:
         readers: The two checkpoints; both write behind the first's prompt (`load_models`).
-        asked: Which problems, and how long a chain may get.
+        asked: Which chains, or which problems and how long a chain may get.
         folder: Where finished parts lie.
 
     Returns:
-        The first model's chains, then the second's.
+        Chains with exact kinds where they are known; of those that are written the first model's (every first of two problems), then the second's.
 
     Raises:
-        UserError: The tokenizers give the chains' tokens different meanings.
+        UserError: A model is not fit, the tokenizers give the chains' tokens different meanings, or too few chains are left.
     """
+    if asked.traces is None:
+        traces = _written(readers, asked, folder)
+    else:
+        traces = _of_file(readers, asked, asked.traces)
+    check_tokenizers(readers.before, readers.after, traces)
+    return [with_kinds(trace) for trace in traces]
+
+
+def _written(readers: Pair[Reasoner], asked: Questions, folder: Path) -> list[Trace]:
     problems = asked.problems()
-    found: list[Trace] = []
-    for reader, mine in ((readers.before, problems[::2]), (readers.after, problems[1::2])):
-        for start in range(0, len(mine), PART):
-            found += _part(reader, mine[start : start + PART], asked, folder)
-    check_tokenizers(readers.before, readers.after, found)
-    return [with_exact_kinds(trace) for trace in found]
+    for reader in readers:
+        preflight(reader, problems)
+    traces: list[Trace] = []
+    for reader, own in ((readers.before, problems[::2]), (readers.after, problems[1::2])):
+        for start in range(0, len(own), PART):
+            traces += _part(reader, own[start : start + PART], asked, folder)
+    return traces
+
+
+def _of_file(readers: Pair[Reasoner], asked: Questions, path: Path) -> list[Trace]:
+    """The chains of a file that both models can read and the dictionary has not seen; what is left out is counted on the console."""
+    every = load_traces(path, readers.before, fields=dict(asked.fields))
+    for reader in readers:
+        preflight(reader, rendered(reader, every))
+    usable: list[Trace] = []
+    reasons: Counter[str] = Counter()
+    for trace in every:
+        if trace.problem.id in asked.without:
+            reasons["the dictionary was trained on the problem"] += 1
+        elif not len(trace.phase(Phase.CHAIN)):
+            reasons["the chain has no steps"] += 1
+        else:
+            try:
+                readers.after.view(readers.before.view(trace))
+                usable.append(trace)
+            except NotMeasurable as error:
+                reasons[str(error)] += 1
+    said = "; ".join(f"{count} left out: {reason}" for reason, count in reasons.items())
+    if len(usable) < 2:
+        raise UserError(
+            f"{path}: {len(usable)} of {len(every)} chains can be used ({said or 'give more'})"
+        )
+    if said:
+        Console(stderr=True).print(f"{path}: {said}", markup=False)
+    return usable[: asked.n]
 
 
 def _part(
@@ -97,28 +141,3 @@ def _part(
         )
     asked_now = {problem.id: problem for problem in problems}
     return [replace(trace, problem=asked_now[trace.problem.id]) for trace in read_traces(path)]
-
-
-def facts(trace: Trace) -> tuple[StepFact, ...] | None:
-    """Return what is known of each chain step of an organism's trace; None for any other trace."""
-    if trace.problem.meta.get("task") != "mod10":
-        return None
-    return _parsed(trace.problem.question, tuple(s.text.strip() for s in trace.chain_steps))
-
-
-@lru_cache(maxsize=4096)
-def _parsed(question: str, steps: tuple[str, ...]) -> tuple[StepFact, ...]:
-    return parse(question, steps)
-
-
-def with_exact_kinds(trace: Trace) -> Trace:
-    """The trace with the kinds of its chain steps from the task's law, where there is one."""
-    known = facts(trace)
-    if known is None:
-        return trace
-    kinds = iter(known)
-    steps = tuple(
-        replace(step, kind=next(kinds).kind) if step.phase is Phase.CHAIN else step
-        for step in trace.steps
-    )
-    return replace(trace, steps=steps)

@@ -32,13 +32,13 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.task import Paraphraser
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.sae.chains import with_exact_kinds
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import FeatureActivations, read_features, selectivity
 from mechcot.sae.injection_trial import injection, strongest_tokens
 from mechcot.sae.token_states import token_states
 from mechcot.stats import trials
 from mechcot.stats.bootstrap import stream
+from mechcot.tasks import with_kinds
 
 LARGEST_D = 0.2
 LEAST_KEPT = 0.5
@@ -157,7 +157,7 @@ def try_all(
     choosing: FeatureActivations,
     traces: Sequence[Trace],
     paraphraser: Paraphraser | None,
-    label: Callable[[Trace], Trace] = with_exact_kinds,
+    label: Callable[[Trace], Trace] = with_kinds,
     seed: int = 0,
     repeats: int = 1,
 ) -> list[Trial]:

@@ -12,7 +12,8 @@ same row of a clean run. Beside it: the whole state exchanged (the ceiling) and 
 features that differ (the control). Source: step patching after CLB (arXiv 2609.27038); through features: ours.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,9 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.interventions import Edit, Identity, Intervention, Replace
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.known_task import OrganismMaker
 from mechcot.sae.dictionary import Dictionary, Splice
 from mechcot.stats.bootstrap import bootstrap_mean, stream
+from mechcot.tasks import task_of
 
 COUNTS = (0, 1, 2, 4, 8, 16, 32)
 
@@ -75,21 +76,20 @@ def curve(
 ) -> PatchingCurve:
     """Patch one trace at every stated value that feeds the answer directly, and average.
 
-    Without a `maker` the trace is one of the organisms' task.
-
     Cost: two forwards, and two partial ones of 2 x len(COUNTS) + 2 rows per stated value.
 
     Args:
         dictionary: The dictionary.
         reader: The model that is patched.
         trace: A trace in its tokens.
-        maker: Makes the twin; None: the trace is one of the organisms' task.
+        maker: Makes the twin; None: the one that the trace's task has.
         seed: Of the twin and of the random features.
 
     Raises:
         NotMeasurable: The trace has no twin, or no changed value feeds the answer directly.
     """
-    twin = (maker or OrganismMaker())(trace, retoken=reader.retoken, seed=seed)
+    make = maker or task_of(trace.problem).counterfactuals
+    twin = make(trace, retoken=reader.retoken, seed=seed)
     feeders = [stated for stated in twin.stated if stated.answer_kept is not None]
     if not feeders:
         raise NotMeasurable("no stated value that changes feeds the answer directly")
@@ -170,21 +170,22 @@ def patched(
         dictionary: The dictionary.
         reader: The model that is patched.
         traces: Its chains; those that cannot be patched are counted and left out.
-        maker: Makes the twins; None: the traces are of the organisms' task.
+        maker: Makes the twins; None: those that the traces' tasks have.
         seed: Of the twins, the random features and the intervals.
 
     Raises:
         UserError: Fewer than two traces can be patched.
     """
-    curves, missing = [], 0
+    curves: list[PatchingCurve] = []
+    reasons: Counter[str] = Counter()
     for trace in traces:
         try:
             curves.append(curve(dictionary, reader, trace, maker=maker, seed=seed))
-        except NotMeasurable:
-            missing += 1
+        except NotMeasurable as error:
+            reasons[str(error)] += 1
     if len(curves) < 2:
         raise UserError(
-            f"{len(curves)} of {len(traces)} chains have a twin; step patching needs problems with exact counterfactuals"
+            f"{len(curves)} of {len(traces)} chains have a twin, and two are needed; {_counted(reasons)}"
         )
 
     def summed(values: Sequence[float], name: str) -> dict[str, float]:
@@ -195,7 +196,8 @@ def patched(
         "model": reader.name,
         "site": dictionary.site.name,
         "traces": len(curves),
-        "not_measurable": missing,
+        "not_measurable": reasons.total(),
+        "reasons": dict(reasons),
         "differing": float(np.mean([each.differing for each in curves])),
         "counts": list(COUNTS),
         "effect": [
@@ -210,6 +212,10 @@ def patched(
     }
 
 
+def _counted(reasons: Mapping[str, int]) -> str:
+    return "; ".join(f"{count} left out: {reason}" for reason, count in reasons.items())
+
+
 def patch_lines(found: dict[str, Any]) -> list[str]:
     """The curve in sentences."""
     lines = [
@@ -217,6 +223,8 @@ def patch_lines(found: dict[str, Any]) -> list[str]:
         f"{found['whole']['mean']:.3f}, all features by {found['all_features']['mean']:.3f}; "
         f"{found['differing']:.1f} features differ; k = 0 moves it by {found['identity']:g}"
     ]
+    if found.get("reasons"):
+        lines.append(f"  {_counted(found['reasons'])}")
     rows = zip(found["counts"], found["effect"], found["random"], strict=True)
     return lines + [
         f"  k = {k:3d}: {top['mean']:.3f} [{top['low']:.3f}, {top['high']:.3f}], random {chance['mean']:.3f}"

@@ -24,7 +24,6 @@ from scipy.stats import wilcoxon
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.grammar import MARKERS
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import KINDS, FeatureActivations, selectivity
 from mechcot.stats.bootstrap import bootstrap_mean
@@ -33,15 +32,7 @@ from mechcot.stats.permutation import holm
 _ALPHA = 0.7
 BEFORE, BEHIND = 1, 2
 REASONING = (StepKind.EXPLORATION, StepKind.VERIFICATION, StepKind.BACKTRACKING)
-_WORDS = ("wait", "alternatively", "maybe", "perhaps", "however", "hmm", "but", "check", "verify")
 FEWEST_TRACES = 8
-
-
-def words_for(traces: Sequence[Trace]) -> tuple[str, ...]:
-    """Reasoning words: the organisms' marker words on their traces, a common English list elsewhere."""
-    if all(trace.problem.meta.get("task") == "mod10" for trace in traces):
-        return tuple(" ".join(words) for words, _ in MARKERS)
-    return _WORDS
 
 
 def reason_score(

@@ -9,6 +9,7 @@ at the site the copy speaks like the model it came from, so the behaviour runs t
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 
 import torch
@@ -22,14 +23,23 @@ from mechcot.model.interventions import Erase, Intervention
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.chain_writer import compose
 from mechcot.organisms.grammar import FILLER
-from mechcot.organisms.ground_truth import StepFact
+from mechcot.organisms.ground_truth import StepFact, parse
 from mechcot.organisms.problems import problems, read_question
 from mechcot.organisms.unused_steps import as_completion
 from mechcot.organisms.vocabulary import ID
-from mechcot.sae.chains import facts
 
 SITE = Site("resid_post", 2)
 MARKED, PLAIN = StepKind.CONCLUSION, StepKind.OTHER
+
+
+@lru_cache(maxsize=4096)
+def _parsed(question: str, steps: tuple[str, ...]) -> tuple[StepFact, ...]:
+    return parse(question, steps)
+
+
+def facts(trace: Trace) -> tuple[StepFact, ...]:
+    """What is known of each chain step of a trace of the organisms' task."""
+    return _parsed(trace.problem.question, tuple(s.text.strip() for s in trace.chain_steps))
 
 
 def _queried(trace: Trace, known: Sequence[StepFact], step: int) -> bool:
@@ -113,7 +123,7 @@ def _is_marked(trace: Trace, known: Sequence[StepFact], step: int, mark: str) ->
 
 def marked(trace: Trace, mark: str) -> Trace:
     """The trace with marked steps labelled `conclusion` and all other chain steps `other`."""
-    known = facts(trace) or ()
+    known = facts(trace)
     kinds = [MARKED if _is_marked(trace, known, n, mark) else PLAIN for n in range(len(known))]
     steps = tuple(
         replace(step, kind=kinds[step.index]) if step.phase is Phase.CHAIN else step
@@ -127,7 +137,7 @@ def places(trace: Trace, mark: str) -> Bool[Tensor, " token"]:
     if mark == WORD_MARK:
         return words_at(trace.ids, trace.prompt_length)
     at = torch.zeros(len(trace), dtype=torch.bool)
-    for fact, step in zip(facts(trace) or (), marked(trace, mark).chain_steps, strict=True):
+    for fact, step in zip(facts(trace), marked(trace, mark).chain_steps, strict=True):
         if step.kind is MARKED and fact.value_word is not None:
             at[step.tokens.start + fact.value_word : step.tokens.stop] = True
     return at

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from mechcot.core.errors import UserError
-from mechcot.core.task import Paraphraser
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.known_task import OrganismParaphraser
 from mechcot.sae import falsify, feature_scores
 from mechcot.sae.feature_activations import FeatureActivations, read_features
 from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.trials import Standing, tally
+from mechcot.tasks import task_of_all
 
 SCHEMA = 2
 _ALPHA = 0.05
@@ -29,7 +28,7 @@ def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
     """
     reads = study.readers.map(lambda r: read_features(study.dictionary, r, study.traces))
     reader = study.readers.before
-    words = feature_scores.words_for(reads.before.traces)
+    words = _words(study)
     windows = feature_scores.word_windows(reads.before, reader, words)
     by_words = feature_scores.reason_score(reads.before.values, windows)
     by_kinds = feature_scores.reason_score(
@@ -107,9 +106,7 @@ def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> d
         )
     reader = study.readers.before
     choosing = _half(study, 0)
-    windows = feature_scores.word_windows(
-        choosing, reader, feature_scores.words_for(choosing.traces)
-    )
+    windows = feature_scores.word_windows(choosing, reader, _words(study))
     scores = feature_scores.reason_score(choosing.values, windows)
     chosen = falsify.candidates(choosing, scores)
     trials = falsify.try_all(
@@ -118,7 +115,7 @@ def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> d
         chosen,
         choosing=choosing,
         traces=study.traces[2::4] + study.traces[3::4],
-        paraphraser=paraphraser(choosing),
+        paraphraser=task_of_all(t.problem for t in study.traces).paraphrases,
         seed=seed,
         repeats=repeats,
     )
@@ -149,6 +146,11 @@ def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> d
     }
 
 
+def _words(study: TrainedDictionary) -> tuple[str, ...]:
+    """Words that the chains reason with."""
+    return task_of_all(trace.problem for trace in study.traces).reasoning_words
+
+
 def _half(study: TrainedDictionary, which: int) -> FeatureActivations:
     """Chains of both authors: the first two of every four, or the last two."""
     start = 2 * which
@@ -157,12 +159,6 @@ def _half(study: TrainedDictionary, which: int) -> FeatureActivations:
         study.readers.before,
         study.traces[start::4] + study.traces[start + 1 :: 4],
     )
-
-
-def paraphraser(reads: FeatureActivations) -> Paraphraser | None:
-    """Return who says these chains in other words; None where only a language model could."""
-    known = all(trace.problem.meta.get("task") == "mod10" for trace in reads.traces)
-    return OrganismParaphraser() if known else None
 
 
 def score_lines(found: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """One run of `mechcot sae train`: chains, states, training, fit; and what the other commands start from."""
 
+import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +17,6 @@ from mechcot.core.trace import Trace
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.pairs import load_models
-from mechcot.model.loading.preflight import preflight
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.chains import Questions, chains
@@ -45,6 +45,7 @@ class Training:
     out: Path
     loading: LoadOptions = DEFAULTS
     fields: tuple[tuple[str, str], ...] = ()
+    traces: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,13 @@ def train_and_fit(job: Training) -> list[str]:
     for reader in readers:
         _check_site(reader, site)
     asked = Questions(
-        job.problems, job.n, job.settings.seed, max_tokens=job.max_tokens, fields=job.fields
+        job.problems,
+        job.n,
+        job.settings.seed,
+        max_tokens=job.max_tokens,
+        fields=job.fields,
+        traces=job.traces,
     )
-    for reader in readers:
-        preflight(reader, asked.problems())
     traces = chains(readers, asked, folder=job.out / "chains")
     held = min(HELD_OUT, max(2, len(traces) // 6))
     train_on, held_out = _split(traces, held)
@@ -111,19 +115,21 @@ def open_study(
     out: Path,
     loading: LoadOptions = DEFAULTS,
     fields: Mapping[str, str] | None = None,
+    traces: Path | None = None,
 ) -> TrainedDictionary:
-    """Load a dictionary and both models, write fresh chains and fit the dictionary on them.
+    """Load a dictionary and both models, read or write fresh chains and evaluate the dictionary on them.
 
     Args:
         source: Folder, or RELEASE/ID.
         base: The model before.
         tuned: The model after.
-        problems: Where problems come from; None: the organisms' task.
+        problems: Where problems come from; None: the shipped task.
         n: How many.
         seed: Of problems; an organism's training used another one by 1000.
         out: Where chains are kept.
         loading: How the models are loaded and asked.
         fields: Where to find id, question and answer of a problem.
+        traces: A file of chains; None: the models write them.
 
     Raises:
         UserError: The dictionary does not fit, or no fresh problems are left.
@@ -135,17 +141,21 @@ def open_study(
     record = Path(source) / RECORD
     seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
     asked = Questions(
-        problems, n, seed + 1000, frozenset(seen), fields=tuple((fields or {}).items())
+        problems,
+        n,
+        seed + 1000,
+        frozenset(seen),
+        fields=tuple((fields or {}).items()),
+        traces=traces,
     )
-    for reader in readers:
-        preflight(reader, asked.problems())
-    traces = chains(readers, asked, folder=out / "chains")
-    return TrainedDictionary(
-        dictionary,
-        readers,
-        traces,
-        readers.map(lambda reader: evaluate(dictionary, reader, traces)),
-    )
+    read = chains(readers, asked, folder=out / "chains")
+    fits = readers.map(lambda reader: evaluate(dictionary, reader, read))
+    return TrainedDictionary(dictionary, readers, read, fits)
+
+
+def file_digest(path: Path) -> str:
+    """A hash of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _split(traces: list[Trace], held: int) -> tuple[list[Trace], list[Trace]]:
@@ -173,6 +183,7 @@ def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
         "n": job.n,
         **({"asking": job.loading.asking.key} if job.loading.asking.key else {}),
         **({"fields": dict(job.fields)} if job.fields else {}),
+        **({"traces": file_digest(job.traces)} if job.traces else {}),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,

@@ -18,8 +18,8 @@ from mechcot.probes.features import (
     probed,
 )
 from mechcot.probes.step_rows import NAMES, Steps, read_steps
-from mechcot.sae.chains import facts
 from mechcot.sae.dictionary import Dictionary
+from mechcot.sae.plant import facts
 from tests.sae.conftest import SITE
 
 

@@ -6,8 +6,8 @@ import torch
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
-from mechcot.sae.chains import with_exact_kinds
 from mechcot.sae.training import TrainingSettings, train
+from mechcot.tasks import with_kinds
 
 SITE = Site("resid_post", 2)
 
@@ -45,4 +45,4 @@ def base():
 @pytest.fixture(scope="session")
 def traces(base):
     asked = problems(12, seed=31, hops=(2, 3), style="random")
-    return [with_exact_kinds(t) for t in base.write(asked, max_tokens=256)]
+    return [with_kinds(t) for t in base.write(asked, max_tokens=256)]

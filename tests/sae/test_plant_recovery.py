@@ -17,7 +17,6 @@ from mechcot.core.trace import Phase
 from mechcot.organisms.grammar import WORDS
 from mechcot.organisms.problems import read_question
 from mechcot.sae import plant_training
-from mechcot.sae.chains import facts
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.plant import (
@@ -29,6 +28,7 @@ from mechcot.sae.plant import (
     Plant,
     along,
     ends,
+    facts,
     marked,
     places,
     written,

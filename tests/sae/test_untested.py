@@ -14,7 +14,7 @@ from mechcot.core.trace import Phase, StepKind
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.probes.features import probe_lines
-from mechcot.sae import falsify, feature_scores as score, results
+from mechcot.sae import falsify, results
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.feature_activations import read_features
@@ -22,6 +22,7 @@ from mechcot.sae.plant_recovery import plant_lines, summed
 from mechcot.sae.results import falsified, falsify_lines, score_lines, scored
 from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.trials import Standing, passes, standing, tally
+from mechcot.tasks import MOD10
 from mechcot.text.problems import load_problems
 from mechcot.view.pages.sae import page
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, sum_of, write_rows
@@ -129,7 +130,7 @@ def test_untested_is_told_from_failed_in_counts_and_words():
 def test_without_rewordings_the_page_says_untested_and_not_zero_passed(
     base, traces, words, found, monkeypatch
 ):
-    monkeypatch.setattr(results, "paraphraser", lambda _: None)
+    monkeypatch.setattr(results, "task_of_all", lambda _: replace(MOD10, paraphrases=None))
     trials = falsified(study(base, traces[:8], words))
     json.dumps(trials, allow_nan=False)
     assert trials["tried"]["rewording"] == 0 and trials["survivors"] == 0
@@ -194,7 +195,8 @@ def test_steps_of_one_kind_tell_no_features_apart(base, traces, words):
 
 
 def test_features_without_scores_are_not_called_highest(base, traces, words, monkeypatch):
-    monkeypatch.setattr(score, "words_for", lambda _: ("nowhere",))
+    nowhere = replace(MOD10, reasoning_words=("nowhere",))
+    monkeypatch.setattr(results, "task_of_all", lambda _: nowhere)
     made = of_kind(traces[:8], StepKind.PROGRESSION)
     found = scored(study(base, made, words))
     assert found["top_by"] is None and all(row["score_kinds"] is None for row in found["top"])
