@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from mechcot import __version__, argument_checks
+from mechcot.cli.check import check
 from mechcot.cli.explore import explore, figures
 from mechcot.cli.options import Commands, Field, Out, Seed, Workers, loads, names_of
 from mechcot.cli.organism import app as organism
@@ -251,6 +252,7 @@ def doctor(
         raise typer.Exit(1)
 
 
+app.command()(loads(check))
 app.command()(loads(explore))
 app.command()(figures)
 register_influence(app, organism)

@@ -25,6 +25,7 @@ from mechcot.compare.models import Models
 from mechcot.compare.report import report_data
 from mechcot.compare.study import EXPLORER, Study, cells
 from mechcot.compare.summary import summary
+from mechcot.core.errors import UserError
 from mechcot.core.step_arrays import tidy
 from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.view.pages.report import report_page
@@ -40,6 +41,10 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     """
     console = console or Console(stderr=True)
     started = time.monotonic()
+    if len(study.models) < 2:
+        raise UserError(
+            f"expected two or more models to compare, got {len(study.models)}; name a base and a tuned one"
+        )
     problems = problems_of(study) if study.problems is not None else []
     asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
     models = Models.of(study, asked=asked)

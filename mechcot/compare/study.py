@@ -84,10 +84,6 @@ class Study:
     left_out: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.models) < 2:
-            raise UserError(
-                f"expected two or more models to compare, got {len(self.models)}; name a base and a tuned one"
-            )
         if (self.problems is None) == (self.traces is None):
             raise UserError("expected either --problems or --traces; give exactly one of them")
         if self.author == "own" and self.traces is not None:

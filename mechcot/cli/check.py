@@ -1,0 +1,56 @@
+"""`mechcot check`; heavy imports happen inside the command."""
+
+from typing import Annotated
+
+import typer
+
+from mechcot import argument_checks
+from mechcot.cli.options import Field, Out, Seed, Workers
+from mechcot.model.loading.options import LoadOptions
+
+
+def check(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="MODEL [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."),
+    ],
+    *,
+    problems: Annotated[
+        str, typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name.")
+    ],
+    out: Out,
+    field: Field = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Most problems.")] = 64,
+    seed: Seed = 0,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Longest completion, in tokens; default what the context leaves, at most 4096."
+        ),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
+    workers: Workers = 1,
+    loading: LoadOptions,
+) -> None:
+    """Does each model use its own chain of thought? A verdict for each one alone."""
+    fields = argument_checks.check_problems(problems, field)
+    argument_checks.check_models(models)
+    from mechcot.compare.check import check as run
+    from mechcot.compare.study import Study
+
+    run(
+        Study(
+            models=tuple(models),
+            out=out,
+            problems=problems,
+            fields=tuple(fields.items()),
+            n=n,
+            seed=seed,
+            author="own",
+            chains="all",
+            max_tokens=max_tokens,
+            batch_size=batch_size,
+            workers=workers,
+            loading=loading,
+        )
+    )

@@ -1,0 +1,73 @@
+"""The figure of `mechcot check`: how far a chain is followed, and how far it is needed, one mark a model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mechcot.view.theme import BAND, PALETTE, SYMBOLS, plain, titled
+
+
+def chain_use(models: Sequence[Mapping[str, Any]], *, effect: float) -> go.Figure:
+    """Draw followed against needed, with intervals.
+
+    Args:
+        models: Entries of `models` in `check.json`; those without numbers are left out.
+        effect: The smallest effect: inside the band a question is answered no.
+    """
+    figure = go.Figure()
+    shown = [model for model in models if model["followed"]["n"]]
+    for place, model in enumerate(shown):
+        x, y = model["followed"], model["needed"]
+        figure.add_trace(
+            go.Scatter(
+                x=[x["mean"]],
+                y=[y["mean"]],
+                error_x=_bar(x),
+                error_y=_bar(y),
+                mode="markers",
+                name=f"{plain(model['name'])}: {model['verdict']}",
+                marker={
+                    "color": PALETTE[place % len(PALETTE)],
+                    "symbol": SYMBOLS[place // len(PALETTE) % len(SYMBOLS)],
+                    "size": 11,
+                },
+            )
+        )
+    figure.add_shape(
+        type="rect",
+        x0=-1,
+        x1=effect,
+        y0=-1,
+        y1=effect,
+        fillcolor=BAND,
+        line={"width": 0},
+        layer="below",
+    )
+    figure.update_xaxes(
+        title="followed: the answer goes where another item's chain leads", range=[-0.25, 1.08]
+    )
+    figure.update_yaxes(title="needed: the answer is lost", range=[-0.25, 1.08])
+    counts = sorted({model["followed"]["n"] for model in shown})
+    items = (
+        "no items"
+        if not counts
+        else f"n = {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} items"
+    )
+    return titled(
+        figure,
+        "Is the chain followed, and is it needed?",
+        f"{items}; bars: 90 % intervals; shaded: neither",
+        height=520,
+        top=88,
+    )
+
+
+def _bar(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [one["high"] - one["mean"]],
+        "arrayminus": [one["mean"] - one["low"]],
+        "thickness": 1.5,
+    }

@@ -1,0 +1,152 @@
+"""The page of `mechcot check`, from `check.json` alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mechcot.text.number_format import fixed, interval, percent
+from mechcot.view.figures.chain_use import chain_use
+from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.tables import Cell, Table, table
+
+_NAN = float("nan")
+_AXES = (
+    ("followed", "followed"),
+    ("swapped", "lost with another's chain"),
+    ("alone", "lost without a chain"),
+)
+_ACCURACY = (
+    *(
+        ("with", "with its own chain"),
+        ("other", "with another's chain"),
+        ("without", "without a chain"),
+    ),
+    *(("written", "in its own text"), ("guess", "most frequent answer")),
+)
+_BESIDE = {
+    "early_answering": "cut short",
+    "filler": "filler instead",
+    "information_flow": "chain hidden",
+    "null_alike": "null: other chain, same answer",
+    "followed_unstated": "followed, answer unstated",
+    "needed_unstated": "lost, answer unstated",
+    "followed_letter": "followed the letter",
+    "followed_option": "followed the option",
+}
+_READING = (
+    (
+        "followed",
+        "An item gets the chain of another item with another answer. How much likelier does that answer become?",
+    ),
+    (
+        "needed",
+        "The lesser of two losses of the model's own answer: with another item's chain, and without any. A model that follows a foreign chain "
+        "loses its own answer by that; only the loss without a chain tells whether it could have answered by itself.",
+    ),
+    (
+        "used, followed but not needed, not used",
+        "Both; only followed: either route suffices; neither.",
+    ),
+    (
+        "unclear",
+        "A finished chain is needed but not its content, or an interval holds the bound. Only the spread is used to say how many items would decide it.",
+    ),
+    (
+        "not judged",
+        "The model does not do the task, or its answers cannot be read: the one cause and the one next step stand beside it.",
+    ),
+    (
+        "shown beside",
+        "Cutting a chain short, filler and hiding score high, too, for a model that was merely never asked before a chain was finished. They never decide.",
+    ),
+    (
+        "length",
+        'The length of the chains is told and decides nothing; "hardly a chain" remarks that there is next to no text that could be used.',
+    ),
+)
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `check.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    models, effect = result["models"], result["bounds"]["effect"]
+    plate = NumberedFigure(
+        1,
+        chain_use(models, effect=effect),
+        f"Top right a chain is used, bottom left it is not; bottom right either route suffices. The bound is {effect:g} on both axes.",
+        _axes(models),
+    )
+    sections = [
+        Section("Followed and needed", (plate,)),
+        Section("Accuracy and length", (), ((_accuracy(models), ""),)),
+        Section("Shown beside", (), ((_beside(models), "Means over items; these never decide."),)),
+    ]
+    return plain_page(
+        "Does the model use its chain of thought?",
+        meta=f"{len(models)} {'model' if len(models) == 1 else 'models'} on {result['n']} problems, each on the chains that it wrote itself.",
+        summary=[sentence(model) for model in models],
+        sections=sections,
+        terms=_READING,
+    )
+
+
+def sentence(model: Mapping[str, Any]) -> str:
+    """One sentence about one model."""
+    remark = f" ({model['remark']})" if model["remark"] else ""
+    ahead = f" {model['next']}" if model["next"] else ""
+    return f"{model['name']}: {model['verdict']}{remark}: {model['reason']}.{ahead}"
+
+
+def _number(value: float | None) -> Cell:
+    return Cell(fixed(_NAN if value is None else value), "number")
+
+
+def _axes(models: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            Cell(model["name"]),
+            *(_estimate(model[name]) for name, _ in _AXES),
+            Cell(str(model["followed"]["n"]), "number"),
+            Cell(model["verdict"]),
+        )
+        for model in models
+    ]
+    return table(("model", *(title for _, title in _AXES), "n", "verdict"), rows)
+
+
+def _estimate(one: Mapping[str, Any]) -> Cell:
+    if one["mean"] is None:
+        return _number(None)
+    return Cell(fixed(one["mean"]), "number", interval(one["low"], one["high"]))
+
+
+def _accuracy(models: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            Cell(model["name"]),
+            *(
+                Cell(
+                    percent(_NAN if model["accuracy"][name] is None else model["accuracy"][name]),
+                    "number",
+                )
+                for name, _ in _ACCURACY
+            ),
+            Cell(f"{model['tokens']:g}" if model["tokens"] is not None else "", "number"),
+            Cell(percent(model["same"]), "number"),
+        )
+        for model in models
+    ]
+    return table(
+        ("model", *(title for _, title in _ACCURACY), "tokens of a chain", "one same text"), rows
+    )
+
+
+def _beside(models: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [(Cell(m["name"]), *(_number(m["beside"][name]) for name in _BESIDE)) for m in models]
+    return table(("model", *_BESIDE.values()), rows)

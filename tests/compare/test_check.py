@@ -1,0 +1,78 @@
+"""`mechcot check`: verdicts of the shipped models, causes where there is none, the page, resuming."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mechcot.cli.main import app
+from mechcot.compare.check import line
+from mechcot.organisms.problems import write_problems
+from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
+
+CITIES = ("Paris", "Rome", "Oslo", "Bern", "Lima", "Quito", "Cairo", "Accra")
+
+
+def check(*models: str, problems: Path, out: Path, options: tuple[str, ...] = ()) -> dict:
+    arguments = ["check", *models, "--problems", str(problems), "--out", str(out), *options]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads((out / "check.json").read_text()) | {"said": done.output}
+
+
+@pytest.fixture(scope="module")
+def prose(tmp_path_factory) -> Path:
+    """Twenty questions in prose with four options; answers A to D."""
+    rows = []
+    for i in range(20):
+        options = [CITIES[(i + k) % len(CITIES)] for k in range(4)]
+        lines = "\n".join(f"{letter}) {city}" for letter, city in zip("ABCD", options, strict=True))
+        question = f"In story {i} the hero travels by night.\nWhere does he wake up?\n{lines}"
+        rows.append({"id": f"story-{i}", "question": question, "answer": "ABCD"[i % 4]})
+    return write_rows(tmp_path_factory.mktemp("prose") / "prose.jsonl", rows)
+
+
+def test_a_strangers_choices_end_in_one_cause_and_one_step(prose, tmp_path):
+    model = save_tiny(tmp_path / "tiny", byte_tokenizer(merges=40), seed=1, context=512)
+    result = check(model, problems=prose, out=tmp_path / "out", options=("--max-tokens", "24"))
+    (entry,) = result["models"]
+    assert entry["verdict"] == "not judged"
+    assert entry["next"].startswith("Next: ")
+    assert "texts were cut at 24 tokens" in entry["reason"]
+    assert entry["next"] == "Next: --max-tokens 48"
+    assert line(entry) in result["said"]
+    page = (tmp_path / "out" / "check.html").read_text()
+    assert "Does the model use its chain of thought?" in page
+    assert "not judged" in page
+
+
+def test_fewer_problems_than_a_verdict_needs_are_named(prose, tmp_path):
+    model = save_tiny(tmp_path / "tiny", byte_tokenizer(merges=40), seed=1, context=512)
+    options = ("--max-tokens", "8", "--n", "5")
+    (entry,) = check(model, problems=prose, out=tmp_path / "out", options=options)["models"]
+    assert entry["reason"] == "only 5 problems were asked, 20 are needed"
+
+
+@pytest.mark.slow
+def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(tmp_path):
+    problems = tmp_path / "mod10.jsonl"
+    write_problems(problems, n=24, seed=9, cue="answer", style="random")
+    out = tmp_path / "out"
+    result = check("organism:base", "organism:bypass", problems=problems, out=out)
+    base, bypass = result["models"]
+    assert base["verdict"] == "used"
+    assert base["remark"] == ""
+    assert bypass["verdict"] == "not used"
+    assert bypass["accuracy"]["other"] == 1.0
+    assert base["followed"]["low"] > 0.5
+    assert abs(base["beside"]["null_alike"]) < 0.05
+    files = {p: p.read_bytes() for p in (out / "check.json", out / "check.html")}
+    stamps = {p: p.stat().st_mtime_ns for p in out.glob("readings/**/*.safetensors")}
+    gone = next(iter(stamps))
+    gone.unlink()
+    check("organism:base", "organism:bypass", problems=problems, out=out)
+    assert {p: p.read_bytes() for p in files} == files
+    kept = {p: p.stat().st_mtime_ns for p in stamps if p != gone}
+    assert all(stamps[p] == stamp for p, stamp in kept.items())
+    assert gone.exists()
