@@ -158,11 +158,12 @@ def explorer(
             found.setdefault(measurement.trace, {}).setdefault(measurement.reader, {})[
                 measurement.measure
             ] = measurement
-    items = tuple(
+    views = (
         _item(trace, found[trace.id], readers, (strips or {}).get(trace.id))
         for trace in traces
         if trace.id in found
     )
+    items = tuple(sorted(views, key=lambda view: not view.grids))  # opens on one that was compared
     if not items:
         raise UserError(
             f"no measurement of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"

@@ -43,6 +43,9 @@ from mechcot.stats.tables import (
 )
 
 GATE_MEASURE = "gates"
+NAME_THE_CUE = (
+    "give the text that asks for an answer (--cue TEXT); `mechcot doctor` says what is read"
+)
 
 
 def gates(
@@ -182,11 +185,19 @@ def _accuracy_gate(
     text += f"{bound:.0%} are needed" if bound <= 1 else f"too high for {len(values)} items"
     if not ok and bound > 1:
         text += "; take more problems, or problems whose answers differ"
+    elif not ok and (unread := _unread(scalars, reader=reader, author=author)) > 1 - bounds.parsed:
+        text += f"; {unread:.0%} of its answers could not be read, which count as wrong"
     elif not ok:
         text += (
             ", and a model near chance cannot show whether it uses its chain; take easier problems"
         )
     return Gate("accuracy", side, value, bound, ok, text)
+
+
+def _unread(scalars: pd.DataFrame, *, reader: str, author: str | None) -> float:
+    """Share of answers that could not be read; 0 where nobody counted."""
+    parsed = _cell(scalars, name="parsed", reader=reader, author=author)
+    return 1 - float(parsed.mean()) if len(parsed) else 0.0
 
 
 def _share_gate(
@@ -208,11 +219,7 @@ def _share_gate(
     ok = value >= bound - 1e-12
     reason = f"{value:.0%} {what} for {reader}; {bound:.0%} are needed"
     if not ok:
-        reason += (
-            "; raise --max-tokens"
-            if name == "finished"
-            else "; see `mechcot doctor` for how answers are read"
-        )
+        reason += "; raise --max-tokens" if name == "finished" else f"; {NAME_THE_CUE}"
     return Gate(name, side, value, bound, ok, reason)
 
 

@@ -110,6 +110,17 @@ def test_accuracy_reason_tells_chance_and_need(gated):
     )
 
 
+def test_answers_that_cannot_be_read_are_not_called_hard_problems(gated):
+    found = {
+        g.name: g.reason
+        for g in gated(acc_with=[("tuned", 0.0)], parsed=[("tuned", 0.2)])
+        if not g.ok
+    }
+    assert found["accuracy"].endswith("80% of its answers could not be read, which count as wrong")
+    assert "easier" not in found["accuracy"]
+    assert "give the text that asks for an answer (--cue TEXT)" in found["parsed"]
+
+
 def test_a_chance_that_nothing_can_beat_is_said(gated):
     found = gated(acc_other=[("base", 1.0), ("tuned", 1.0)])
     reason = next(g.reason for g in found if g.name == "accuracy")
