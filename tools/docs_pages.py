@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -33,6 +34,7 @@ from mechcot.text import columns, problems  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
 API = "reference/api"
+_LOADED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=\"?(?:https?:)?//[^\s>]*")
 _ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<text>.+(?:\n {8}.+)*)", re.MULTILINE)
 
 
@@ -235,6 +237,33 @@ def package_table() -> str:
     )
 
 
+def public_names(namespace: ModuleType = mechcot, prefix: str = "mc") -> Iterator[tuple[str, Any]]:
+    """Every name of the front door with what it is: functions first, then those of its namespaces, then classes."""
+    things = {name: getattr(namespace, name) for name in sorted(namespace.__all__)}
+    inner = [name for name, thing in things.items() if isinstance(thing, ModuleType)]
+    classes = [name for name, thing in things.items() if inspect.isclass(thing)]
+    functions = [name for name in things if name not in {*inner, *classes}]
+    yield from ((f"{prefix}.{name}", things[name]) for name in functions)
+    for name in inner:
+        yield from public_names(things[name], f"{prefix}.{name}")
+    yield from ((f"{prefix}.{name}", things[name]) for name in classes)
+
+
+def front_door() -> str:
+    """A table of the front door's names, and the documentation of each."""
+    names = dict(public_names())
+    rows = [(f"[`{name}`](#{_home(thing)})", _first_line(thing)) for name, thing in names.items()]
+    options = "    options: {show_root_heading: true, show_root_full_path: false, heading_level: 3, skip_local_inventory: true, heading: NAME, toc_label: NAME}"
+    sections = [
+        f"::: {_home(thing)}\n{options.replace('NAME', name)}" for name, thing in names.items()
+    ]
+    return "\n\n".join([table(("name", "what it gives"), rows), "## Every name", *sections])
+
+
+def _home(thing: Any) -> str:
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "measures": measures,
     "ruler": ruler,
@@ -245,6 +274,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "trace-fields": trace_fields,
     "public-faults": public_faults,
     "packages": package_table,
+    "front-door": front_door,
 }
 
 
@@ -278,3 +308,17 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Expand a page (a hook of mkdocs)."""
     return expand(markdown)
+
+
+def outside(html: str) -> list[str]:
+    """The tags of a page that load something from another host; links that a reader follows are none."""
+    return [tag for tag in _LOADED.findall(html) if "canonical" not in tag]
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Refuse a page that does not work offline (a hook of mkdocs)."""
+    from mkdocs.exceptions import PluginError
+
+    if tags := outside(output):
+        raise PluginError(f"{page.file.src_uri} loads from outside: {', '.join(tags)}")
+    return output

@@ -6,7 +6,7 @@ if (location.protocol === "file:") {
       this.waiting = [];
       window.addEventListener("message", (event) => {
         if (event.source !== this.frame.contentWindow) return;
-        if (event.data === "file-worker ready") {
+        if (event.data === "search worker ready") {
           this.ready = true;
           this.waiting.splice(0).forEach((message) => this.postMessage(message));
           return;
@@ -21,7 +21,7 @@ if (location.protocol === "file:") {
         window.postMessage = (message) => parent.postMessage(message, "*");
         window.importScripts = (...urls) => Promise.all(urls.map((src) => new Promise((done) =>
           document.head.append(Object.assign(document.createElement("script"), { src, onload: done })))));
-      </script><script src="${url}"></script><script>parent.postMessage("file-worker ready", "*");</script>`;
+      </script><script src="${url}"></script><script>parent.postMessage("search worker ready", "*");</script>`;
       document.documentElement.append(this.frame);
     }
     postMessage(message) {
