@@ -26,6 +26,7 @@ if str(ROOT) not in sys.path:  # mkdocs loads a hook by its path
 import mechcot  # noqa: E402
 from mechcot.cli.main import app  # noqa: E402
 from mechcot.core import problem, trace  # noqa: E402
+from mechcot.core.card import MeasureCard, card_facts  # noqa: E402
 from mechcot.measures.registry import MEASURES  # noqa: E402
 from mechcot.ruler.markdown_table import markdown as ruler_markdown  # noqa: E402
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
@@ -65,26 +66,12 @@ def measures() -> str:
     return "\n\n".join([table(head, rows), *map(_card, cards)])
 
 
-def _card(card: Any) -> str:
-    judged = (
-        f"a change of {card.smallest_effect:g} {card.unit} on at least {card.min_items} items; larger means the chain carries more"
-        if card.direction
-        else "never: a larger value does not say that the chain carries more"
-    )
-    rows = {
-        "Name": f"`{card.name}`",
-        "Formula": f"`{card.formula}`",
-        "Unit and range": f"{card.unit}, {card.low:g} to {card.high:g}",
-        "Judged": judged,
-        "Identity edit": "exactly 0" if card.identity_exact else "within float noise",
-        "Status": card.status,
-        "Source": card.source,
-        "Deviations": card.deviations,
-        "What else moves it": card.confounds,
-        "Cost of one item": card.cost,
-    }
-    heading = f"## {card.title} {{ #{card.name} }}\n\n{card.question}"
-    return f"{heading}\n\n" + "\n".join(f"- **{name}**: {text}" for name, text in rows.items())
+def _card(card: MeasureCard) -> str:
+    facts = {"Name": f"`{card.name}`", **card_facts(card), "Formula": f"`{card.formula}`"}
+    arrays = [f"- `{array.name}`: {array.meaning}" for array in card.arrays if array.meaning]
+    lines = [f"- **{name}**: {text}" for name, text in facts.items()]
+    parts = [f"## {card.title} {{ #{card.name} }}", card.question, "\n".join(lines)]
+    return "\n\n".join([*parts, *(["By step:", "\n".join(arrays)] if arrays else [])])
 
 
 def ruler() -> str:

@@ -211,24 +211,12 @@ def ruler(
 
 
 @app.command()
-def cards(
-    *,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="The README's table instead of whole cards.")
-    ] = False,
-    doc: Annotated[
-        bool, typer.Option("--doc", help="The page docs/methods.md instead of whole cards.")
-    ] = False,
-) -> None:
+def cards() -> None:
     """Print the card of every measure."""
-    from mechcot.core.card import card_text, cards_document, cards_table
+    from mechcot.core.card import card_text
     from mechcot.measures.registry import MEASURES
 
-    every = [measure.card for measure in MEASURES.values()]
-    if doc:
-        typer.echo(cards_document(every), nl=False)
-        return
-    typer.echo(cards_table(every) if markdown else "\n\n".join(map(card_text, every)))
+    typer.echo("\n\n".join(card_text(measure.card) for measure in MEASURES.values()))
 
 
 @app.command()

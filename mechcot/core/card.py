@@ -1,6 +1,5 @@
 """The card of a measure: what it means, how to read it, and the thresholds fixed before any run."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,16 +95,6 @@ class MeasureCard:
     borrows: bool = False
 
 
-_TABLE_HEAD = (
-    "measure",
-    "the question it answers",
-    "headline value",
-    "unit",
-    "smallest effect",
-    "status",
-)
-
-
 def card_facts(card: MeasureCard) -> dict[str, str]:
     """Heading and text of everything on a card but its question, in the order in which a reader wants them."""
     judged = (
@@ -131,35 +120,3 @@ def card_text(card: MeasureCard) -> str:
     facts = {"Question": card.question, **card_facts(card)}
     lines = [f"{card.title} ({card.name})", *(f"  {key:18} {text}" for key, text in facts.items())]
     return "\n".join(lines)
-
-
-def cards_table(cards: Iterable[MeasureCard]) -> str:
-    """The cards as a Markdown table, as it stands in the README."""
-    rows = [
-        (
-            f"`{card.name}`",
-            card.question,
-            card.formula.replace("|", "\\|"),
-            card.unit,
-            f"{card.smallest_effect:g}" if card.direction else "not judged",
-            card.status,
-        )
-        for card in cards
-    ]
-    lines = [_TABLE_HEAD, ("---",) * len(_TABLE_HEAD), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def cards_document(cards: Sequence[MeasureCard]) -> str:
-    """All cards as one Markdown page: a section a measure, the same fields in the same order."""
-    head = (
-        "# The measures\n\nWritten by `mechcot cards --doc` from the cards in `mechcot/measure`; change those, not this page.\n"
-        "Before/after verdicts come from measures that *passed* the ruler ([ruler.md](ruler.md)).\n"
-    )
-    return "\n".join([head, *map(_section, cards)])
-
-
-def _section(card: MeasureCard) -> str:
-    facts = card_facts(card) | {"Formula": f"`{card.formula}`"}
-    lines = [f"- **{name}**: {text}" for name, text in facts.items()]
-    return "\n".join([f"## {card.title} (`{card.name}`)", "", card.question, "", *lines, ""])
