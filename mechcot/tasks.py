@@ -294,11 +294,11 @@ LACKS: Mapping[str, str] = {
     "contrast": "there are no contrast pairs but those that you give",
     "shortest_chain": "nobody knows how short a right chain could be, or which words could be left out of it",
 }
-"""What a task may lack, and what follows from it."""
+"""What may not be known of a task, and what follows."""
 
 
 def missing(items: Sequence[Problem], names: Iterable[str] = LACKS) -> dict[str, str]:
-    """What these problems' tasks cannot give, and what follows; empty when all is known.
+    """What is not known of these problems, and what follows; empty when all is known.
 
     Args:
         items: The problems.

@@ -54,17 +54,23 @@ def extract(
     *,
     pairs: Annotated[
         Path | None,
-        typer.Option(help="JSON lines {id, positive, negative}; default brief against careful."),
+        typer.Option(
+            help="JSON lines {id, positive, negative}; default: the shipped models' task, brief against careful."
+        ),
     ] = None,
     read: Annotated[
         Literal["last_prompt", "prompt"], typer.Option(help="Where states are read.")
     ] = "last_prompt",
     method: Literal["mean difference", "pca", "probe"] = "mean difference",
-    n: Count = 50,
+    n: Annotated[int, typer.Option("--n", help="Number of pairs.")] = 50,
     seed: Seed = 1,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file that --out names.")
+    ] = False,
     loading: LoadOptions,
 ) -> None:
     """Make a vector from contrastive pairs and write it with its origin."""
+    argument_checks.check_new(out, overwrite=overwrite)
     argument_checks.check_pairs(pairs)
     argument_checks.check_models([model])
     from mechcot.model.reasoner import Reasoner
@@ -72,7 +78,8 @@ def extract(
 
     reader = Reasoner.open(model, loading)
     kwargs: dict[str, Any] = {"pairs": pairs, "read": read, "method": method, "n": n, "seed": seed}
-    typer.echo(extract_to(reader, out, site=site, **kwargs))
+    for line in extract_to(reader, out, site=site, **kwargs):
+        typer.echo(line)
 
 
 @app.command()

@@ -12,6 +12,7 @@ All have the vector's length. Under a clamp they get as much as the feature itse
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -22,8 +23,10 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.internals.sites import Site
 from mechcot.steering.vectors import SteeringVector
 
-DRAWN = ("random", "orthogonal", "flipped")
-CONTROLS = (*DRAWN, "wrong layer", "shuffled labels")
+Control = Literal["random", "orthogonal", "flipped", "wrong layer", "shuffled labels"]
+CONTROLS: tuple[Control, ...] = get_args(Control)
+DRAWN = CONTROLS[:3]
+"""Controls that need no text."""
 
 
 def control(vector: SteeringVector, kind: str, *, seed: int) -> SteeringVector:

@@ -20,6 +20,7 @@ from mechcot.steering.controls import control
 from mechcot.steering.dose import DoseCalibrator
 from mechcot.steering.readout import correct
 from mechcot.steering.vectors import SteeringVector
+from mechcot.tasks import kinds_of
 from mechcot.text.unread import unread
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def dose_response(
             about = {"nats": dose, "factor": found.gamma, "kl": found.kl}
             about["same_dose"] = same_dose((found.kl, real.kl))
             added = found.gamma * others.get(name, vector).direction
-            hand = GenerationInterventions((Steer(vector.site, added, where),))
+            hand = GenerationInterventions((Steer(vector.site, added, where),), kinds=kinds_of)
             traces = reader.write(problems, max_tokens=max_tokens, seed=seed, under=hand)
             rows.append(_row(name, traces, seed=seed, **about))
     return DoseResponse(reader.name, vector, pd.DataFrame(rows))

@@ -1,80 +1,127 @@
-"""An experiment as a file: what is read from TOML, checked once."""
+"""An experiment as a file: what is read from TOML, checked once.
 
+experiment = load(Path("experiments/verification.toml"))
+schema()                    every key of such a file, with type, default and meaning
+"""
+
+import inspect
 import math
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
-from mechcot.steering.controls import CONTROLS, DRAWN
+from mechcot.steering.controls import DRAWN, Control
+from mechcot.steering.extract import ReadPosition
 from mechcot.steering.switch_penalty import ALPHA, BETA
+from mechcot.tasks import TASKS
 
 T = TypeVar("T")
-HOW = ("add", "clamp")
-HOPS = (1, 10)
-"""Fewest and most operations of a question that the task can draw."""
+How = Literal["add", "clamp"]
+PhaseName = Literal["question", "chain", "answer"]
+VectorMethod = Literal["mean difference", "pca", "probe", "span", "file"]
+DEPTH, VECTOR_DEPTH = (5, 6), (2, 4)
+"""Operations of a task's questions where the file does not say: of the items, and of what a vector is made from."""
 
 
 @dataclass(frozen=True)
 class Items:
-    """Held-out questions of the shipped models' task, without style word.
+    """Held-out questions: of a task that draws them, or of a file of yours.
 
     Attributes:
         n: How many.
         seed: Of the draw.
-        hops: Fewest and most operations.
+        hops: Fewest and most operations, of a task's questions alone; 5 to 6 where it is left out.
+        problems: A file of problems (`id`, `question`, `answer`) or a data set; what is not drawn as an item serves doses and vectors.
+        fields: Where that file has `id`, `question`, `answer` under other names.
     """
 
     n: int = 32
     seed: int = 0
-    hops: tuple[int, int] = (5, 6)
+    hops: tuple[int, int] | None = None
+    problems: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _within("items.n", self.n, 1)
-        _check_hops("items.hops", self.hops)
+        if self.fields and not self.problems:
+            raise UserError("items.fields names columns of items.problems; give the file too")
 
 
 @dataclass(frozen=True)
 class VectorSpec:
-    """Recipe of a vector.
+    """How a vector is made.
 
     Attributes:
         site: Where it is read and added.
-        method: `mean difference`, `pca`, `probe` (pairs brief against careful), `span` (windows of `kind`) or `file`.
+        method: `mean difference`, `pca`, `probe` (of pairs), `span` (windows of steps of `kind` against their chains) or `file`.
         read: Which positions are read (pairs).
         kind: Kind of step (span).
         n: Pairs or chains.
         seed: Of their draw.
-        hops: Their depth; keep it away from that of the items.
+        hops: Depth of a task's questions; keep it away from that of the items. 2 to 4 where it is left out.
         files: With `file`: one vector for each model, as `mechcot steer extract` and `mechcot sae vector` write them;
             their site must be `site`.
+        pairs: A file of pairs, JSON lines with `id`, `positive`, `negative` (two wordings of one question).
+        styles: Instead of such a file: two instructions that are put behind the questions, what the vector leads to first. The shipped
+            task has two of its own, brief and careful.
+        traces: With `span`: a file of written chains, read by every model; empty: each model writes its own.
     """
 
     site: str = "resid_post.1"
-    method: str = "mean difference"
-    read: str = "last_prompt"
-    kind: str = "verification"
+    method: VectorMethod = "mean difference"
+    read: ReadPosition = "last_prompt"
+    kind: StepKind = StepKind.VERIFICATION
     n: int = 32
     seed: int = 1
-    hops: tuple[int, int] = (2, 4)
+    hops: tuple[int, int] | None = None
     files: tuple[str, ...] = ()
+    pairs: str = ""
+    styles: tuple[str, ...] = ()
+    traces: str = ""
 
     def __post_init__(self) -> None:
         _within("vector.n", self.n, 1)
-        _check_hops("vector.hops", self.hops)
+        Site.parse(self.site)
+        of_pairs = self.method not in ("span", "file")
+        for name, value, use in (
+            ("pairs", self.pairs, of_pairs),
+            ("styles", self.styles, of_pairs),
+            ("traces", self.traces, self.method == "span"),
+        ):
+            if value and not use:
+                raise UserError(
+                    f"vector.{name} says nothing to method = {self.method!r}; leave it out, or choose another method"
+                )
+        if self.pairs and self.styles:
+            raise UserError(
+                "a vector is made from vector.pairs or from vector.styles; give one of the two"
+            )
+        if len(self.styles) not in (0, 2):
+            raise UserError(
+                f"vector.styles: expected two, what the vector leads to first, got {list(self.styles)}"
+            )
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is made from questions, and not from a file of its own."""
+        return not (self.pairs or self.traces or self.method == "file")
 
 
 @dataclass(frozen=True)
 class Apply:
-    """Places and amounts of an addition.
+    """Where and how much is added.
 
     Attributes:
-        how: `add` (x + gamma v) or `clamp` (a feature is held at gamma times its largest activation; needs a file of
+        how: `add` (x + gamma v) or `clamp` (a feature is kept at gamma times its largest activation; needs a file of
             `mechcot sae vector`, and sign 1).
         phases: Phases of the positions.
         step_starts: Only where a step of the chain begins.
@@ -83,18 +130,17 @@ class Apply:
         chains: Clean chains that doses are measured on.
     """
 
-    how: str = "add"
-    phases: tuple[str, ...] = ("chain",)
+    how: How = "add"
+    phases: tuple[PhaseName, ...] = ("chain",)
     step_starts: bool = False
     nats: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
-    signs: tuple[int, ...] = (1,)
+    signs: tuple[Literal[1, -1], ...] = (1,)
     chains: int = 6
 
     def __post_init__(self) -> None:
         _within("apply.nats", self.nats, 0)
         _within("apply.chains", self.chains, 1)
-        for sign in self.signs or (0,):
-            _among("apply.signs", sign, (1, -1))
+        _within("apply.signs", self.signs, -1, 1)
 
     @property
     def where(self) -> PositionSelector:
@@ -104,24 +150,32 @@ class Apply:
 
 @dataclass(frozen=True)
 class Compare:
-    """Controls of a vector.
+    """What the vector is compared with.
 
     Attributes:
         controls: Vectors at the same dose.
         truncation: Also the clean chain cut to the steered length.
-        prompt: Also this style word in the prompt; empty: no.
-        bare: Also this style word, and the vector at its largest dose, with marker words forbidden at every k-th
-            step, for these k (see `shortest`).
+        prompt: Also this style in the prompt: a style word of the shipped task, an instruction behind any other question; empty: no.
+        bare: Also this style, and the vector at its largest dose, with marker words forbidden at every k-th
+            step, for these k; only where the task knows such words (see `mechcot.core.task.ShortestChain`).
         sweep: Sites of a sweep with vectors of their own.
         sweep_nats: Dose of the sweep.
     """
 
-    controls: tuple[str, ...] = ()
+    controls: tuple[Control, ...] = ()
     truncation: bool = False
     prompt: str = ""
     bare: tuple[int, ...] = ()
     sweep: tuple[str, ...] = ()
     sweep_nats: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.bare and not (self.prompt and min(self.bare) > 0):
+            raise UserError(
+                "compare.bare: expected whole numbers from 1 on, and a style word in compare.prompt"
+            )
+        for site in self.sweep:
+            Site.parse(site)
 
 
 @dataclass(frozen=True)
@@ -144,6 +198,8 @@ class Penalty:
         _within("penalty.alphas", self.alphas, 0)
         _within("penalty.betas", self.betas, 1)
         _within("penalty.controls", self.controls, 0)
+        if not self.phrases:
+            raise UserError("penalty.phrases: expected at least one phrase, got none")
 
 
 @dataclass(frozen=True)
@@ -154,8 +210,9 @@ class Experiment:
         title: Of the page.
         question: What is asked, in one sentence.
         models: The models; vectors of each are added to each.
-        readout: What the experiment is about: `tokens`, `thoughts`, or a kind of step that is counted (exactly, by
-            the law of the shipped models' task).
+        task: A task that draws its questions; `mod10`, the shipped models' task, where neither this nor `items.problems` is given.
+        readout: What the experiment is about: `tokens`, `thoughts`, or a kind of step that is counted (exactly, where the task knows the kinds
+            of its steps; elsewhere they are guessed from the wording).
         seed: Of controls and statistics.
         max_tokens: Longest text.
         items: See `Items`.
@@ -168,6 +225,7 @@ class Experiment:
     title: str
     question: str
     models: tuple[str, ...]
+    task: str = ""
     readout: str = "tokens"
     seed: int = 0
     max_tokens: int = 320
@@ -183,44 +241,46 @@ class Experiment:
         if not self.models or len(set(self.models)) < len(self.models):
             raise UserError(f"models: expected one or more that differ, got {list(self.models)}")
         _within("max_tokens", self.max_tokens, 1)
-        kinds = [str(kind) for kind in StepKind]
-        _among("readout", self.readout, ("tokens", "thoughts", *kinds))
-        _among("apply.how", self.apply.how, HOW)
-        if self.apply.how == "clamp" and (
-            self.apply.signs != (1,) or not (self.vector and self.vector.method == "file")
-        ):
+        _among("readout", self.readout, ("tokens", "thoughts", *map(str, StepKind)))
+        file = self.vector is not None and self.vector.method == "file"
+        if self.apply.how == "clamp" and (self.apply.signs != (1,) or not file):
             raise UserError(
                 "apply.how: a clamp needs vector.method = 'file' (see `mechcot sae vector`) and signs = [1]"
             )
-        for phase in self.apply.phases:
-            _among("apply.phases", phase, [str(one) for one in Phase])
-        for control in self.compare.controls:
-            _among("compare.controls", control, CONTROLS)
-        if self.compare.bare and not (self.compare.prompt and min(self.compare.bare) > 0):
-            raise UserError(
-                "compare.bare: expected whole numbers from 1 on, and a style word in compare.prompt"
-            )
         if self.vector:
-            methods = ("mean difference", "pca", "probe", "span", "file")
-            _among("vector.method", self.vector.method, methods)
             _check_files(self.vector, self.models, self.compare)
-            _among(
-                "vector.read", self.vector.read, ("last_prompt", "prompt", "last_chain", "chain")
-            )
-            _among("vector.kind", self.vector.kind, kinds)
-            for site in (self.vector.site, *self.compare.sweep):
-                Site.parse(site)
-        if self.penalty and not self.penalty.phrases:
-            raise UserError("penalty.phrases: expected at least one phrase, got none")
+        self._settle_questions()
+
+    def _settle_questions(self) -> None:
+        """Fill in whose questions are asked, and how deep they are."""
+        if self.items.problems:
+            if self.task:
+                raise UserError(
+                    "questions come from a task or from items.problems; give one of the two"
+                )
+            for name, part in (("items", self.items), ("vector", self.vector)):
+                if part and part.hops:
+                    raise UserError(
+                        f"{name}.hops: the questions of a file have no depth to choose; leave it out"
+                    )
+            return
+        object.__setattr__(self, "task", self.task or "mod10")
+        _among("task", self.task, TASKS)
+        items = replace(self.items, hops=self.items.hops or DEPTH)
+        object.__setattr__(self, "items", items)
+        if self.vector:
+            vector = replace(self.vector, hops=self.vector.hops or VECTOR_DEPTH)
+            object.__setattr__(self, "vector", vector)
 
 
-_PARTS: Mapping[str, type] = {
+PARTS: Mapping[str, type] = {
     "items": Items,
     "vector": VectorSpec,
     "apply": Apply,
     "compare": Compare,
     "penalty": Penalty,
 }
+"""The tables of a file."""
 
 
 def load(path: Path) -> Experiment:
@@ -237,23 +297,31 @@ def load(path: Path) -> Experiment:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no TOML: {error}") from None
+    return parse(data, name=path.name)
+
+
+def parse(data: Mapping[str, Any], *, name: str = "experiment") -> Experiment:
+    """Make an experiment of what a file holds, or of `asdict` of one as JSON.
+
+    Raises:
+        UserError: A name that is not known, a value that is not allowed.
+    """
     parts = {
-        name: _build(kind, data.pop(name), name) for name, kind in _PARTS.items() if name in data
+        part: _build(kind, data[part], part)
+        for part, kind in PARTS.items()
+        if data.get(part) is not None
     }
-    return _build(Experiment, data | parts, path.name)
+    rest = {key: value for key, value in data.items() if key not in PARTS}
+    return _build(Experiment, rest | parts, name)
 
 
 def _build(kind: type[T], data: Any, name: str) -> T:
     if not isinstance(data, dict):
         raise UserError(f"{name}: expected a table, got {data!r}")
-    about: Any = fields(kind)  # type: ignore[arg-type]
-    known = {one.name: one for one in about}
+    keys: Any = fields(kind)  # type: ignore[arg-type]
+    known = {key.name: key for key in keys}
     strange = sorted(set(data) - set(known))
-    absent = [
-        n
-        for n, f in known.items()
-        if f.default is MISSING and f.default_factory is MISSING and n not in data
-    ]
+    absent = [n for n, f in known.items() if _required(f) and n not in data]
     if strange or absent:
         raise UserError(
             f"{name}: unknown {strange or 'nothing'}, missing {absent or 'nothing'}; known are {', '.join(known)}"
@@ -262,17 +330,26 @@ def _build(kind: type[T], data: Any, name: str) -> T:
     return kind(**{n: _typed(value, hints[n], f"{name}.{n}") for n, value in data.items()})
 
 
+def _required(key: Any) -> bool:
+    return key.default is MISSING and key.default_factory is MISSING
+
+
 _CALLED = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
 def _typed(value: Any, hint: Any, name: str) -> Any:
     """A value of TOML as the type that a field has; a part that is built already stays as it is."""
+    if get_origin(hint) is UnionType:
+        return None if value is None else _typed(value, get_args(hint)[0], name)
     if get_origin(hint) is tuple:
-        inner = get_args(hint)
-        if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
-            many = "a list" if inner[-1] is ... else f"a list of {len(inner)}"
-            raise UserError(f"{name}: expected {many}, got {value!r}")
-        return tuple(_typed(each, inner[0], name) for each in value)
+        return _typed_list(value, get_args(hint), name)
+    if choices := _choices(hint):
+        _among(name, value, choices)
+        return hint(value) if isinstance(hint, type) else value
+    if get_origin(hint) is not None:
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise UserError(f"{name}: expected a table of texts, got {value!r}")
+        return value
     if hint is float and type(value) is int:
         return float(value)
     if hint in _CALLED and (
@@ -280,6 +357,76 @@ def _typed(value: Any, hint: Any, name: str) -> Any:
     ):
         raise UserError(f"{name}: expected {_CALLED[hint]}, got {value!r}")
     return value
+
+
+def _typed_list(value: Any, inner: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+    if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
+        many = "a list" if inner[-1] is ... else f"a list of {len(inner)}"
+        raise UserError(f"{name}: expected {many}, got {value!r}")
+    return tuple(_typed(item, inner[0], name) for item in value)
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return what a field of few values may be; empty for any other."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(map(str, hint)) if isinstance(hint, type) and issubclass(hint, StrEnum) else ()
+
+
+class Key(NamedTuple):
+    """One key of an experiment file: where it stands, its name, type, default (empty: it must be given), and meaning."""
+
+    table: str
+    name: str
+    type: str
+    default: str
+    meaning: str
+
+
+def schema() -> list[Key]:
+    """Every key of an experiment file, in the order of the tables.
+
+    Example:
+        >>> from mechcot.steering.experiment import schema
+        >>> next(key.type for key in schema() if key.name == "how")
+        'one of add, clamp'
+    """
+    keys = []
+    for table, kind in (("", Experiment), *PARTS.items()):
+        hints, meanings = get_type_hints(kind), _meanings(kind)
+        shown: Any = [key for key in fields(kind) if key.name not in PARTS]
+        for key in shown:
+            default = "" if _required(key) or key.default is MISSING else _toml(key.default)
+            keys.append(
+                Key(table, key.name, _in_words(hints[key.name]), default, meanings[key.name])
+            )
+    return keys
+
+
+def _in_words(hint: Any) -> str:
+    if get_origin(hint) is UnionType:
+        return _in_words(get_args(hint)[0])
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)
+        return f"{'list' if inner[-1] is ... else 'two'} of {_in_words(inner[0])}"
+    if choices := _choices(hint):
+        return f"one of {', '.join(map(str, choices))}"
+    return _CALLED.get(hint, "a table of texts")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return f'"{value}"'
+    return "" if value is None else str(value).lower()
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Each attribute's text in a class's docstring."""
+    text = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2]
+    parts = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", text, re.MULTILINE)
+    return {name: " ".join(words.split()) for name, words in parts}
 
 
 def _check_files(vector: VectorSpec, models: tuple[str, ...], compare: Compare) -> None:
@@ -306,12 +453,6 @@ def _within(name: str, values: Any, low: int, high: int | None = None) -> None:
     if not every or min(every) < low or (high is not None and max(every) > high):
         most = "" if high is None else f" to {high}"
         raise UserError(f"{name}: expected numbers from {low}{most}, got {values!r}")
-
-
-def _check_hops(name: str, hops: tuple[int, int]) -> None:
-    _within(name, hops, *HOPS)
-    if hops[0] > hops[1]:
-        raise UserError(f"{name}: expected fewest and most operations, got {hops!r}")
 
 
 def _among(name: str, value: Any, allowed: Any) -> None:

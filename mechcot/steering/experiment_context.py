@@ -1,9 +1,11 @@
-"""Inputs of an experiment: models, questions, clean chains, vectors, doses, and the hands of its arms."""
+"""Inputs of an experiment: models, questions, clean chains, vectors, doses, and what acts under each condition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
@@ -31,11 +33,13 @@ from mechcot.steering.controls import (
 from mechcot.steering.dose import Dose, DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Experiment
 from mechcot.steering.extract import pair_vectors, span_vectors
-from mechcot.steering.shortest_chain import BareSteps
+from mechcot.steering.questions import Questions, lacks, pairs_of, questions_of
 from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_tokens
+from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.steering.vectors import SteeringVector
-from mechcot.tasks import MOD10, contrast_pairs, kinds_of
+from mechcot.tasks import kinds_of
 from mechcot.text.unread import check_read
+from mechcot.traces.load import load_traces
 
 PLAIN = GenerationInterventions(kinds=kinds_of)
 AS_VECTOR = ("vector", "vector, bare", "truncation")
@@ -51,18 +55,27 @@ class ExperimentContext:
 
     @classmethod
     def open(cls, experiment: Experiment, loading: LoadOptions = DEFAULTS) -> "ExperimentContext":
-        """Load the models; vectors of one on another need one width."""
+        """Draw the questions, say what is not known of them, then load the models; vectors of one on another need one width."""
+        questions = questions_of(experiment)
+        for consequence in lacks(experiment, questions).values():
+            Console(stderr=True).print(
+                f"on these problems {consequence}", markup=False, soft_wrap=True
+            )
         readers = load_models(experiment.models, loading, prompts="own")
-        lab = cls(experiment, dict(zip(experiment.models, readers, strict=True)))
-        for reader in lab.models.values():
-            preflight(reader, lab.items)
-        return lab
+        for reader in readers:
+            preflight(reader, questions.items)
+        models = dict(zip(experiment.models, readers, strict=True))
+        return cls(experiment, models, {"questions": questions})
 
     @property
-    def items(self) -> list[Problem]:
+    def questions(self) -> Questions:
+        """Whose questions are asked, and what is known of their task."""
+        return self._once("questions", lambda: questions_of(self.experiment))
+
+    @property
+    def items(self) -> Sequence[Problem]:
         """The held-out questions."""
-        about = self.experiment.items
-        return MOD10.unhinted(about.n, seed=about.seed, depth=about.hops)
+        return self.questions.items
 
     def clean(self, model: str) -> list[Trace]:
         """The model's own texts for the items."""
@@ -72,11 +85,7 @@ class ExperimentContext:
 
     def chains(self, model: str) -> list[Trace]:
         """Clean chains on other questions, where doses are measured and tokens counted."""
-        about = self.experiment
-        asked = MOD10.unhinted(
-            about.apply.chains, seed=about.items.seed + 1000, depth=about.items.hops, split="train"
-        )
-        return self._once(("chains", model), lambda: self._write(model, asked))
+        return self._once(("chains", model), lambda: self._write(model, self.questions.dosing))
 
     def vector(self, source: str, site: str, *, shuffled: bool = False) -> SteeringVector:
         """A model's vector at a site, or the one made from mixed-up labels.
@@ -160,7 +169,7 @@ class ExperimentContext:
                 rules=(SwitchPenalty(phrases, arm.alpha, arm.beta, opening),), kinds=kinds_of
             )
         reasoner = self.models[arm.model]
-        rules = (self._bare(reasoner, arm.draw),) if arm.role.endswith("bare") else ()
+        rules = (self._unmarked(reasoner, arm.draw),) if arm.role.endswith("bare") else ()
         if arm.role == "bare":
             return GenerationInterventions(rules=rules, kinds=kinds_of)
         vector = self.steered(arm)
@@ -177,10 +186,10 @@ class ExperimentContext:
         if arm.role in {"clean", "truncation"}:
             return self.clean(arm.model), []
         reasoner, limit = self.models[arm.model], self.experiment.max_tokens
-        asked = self.items
+        asked = list(self.items)
         if arm.role in {"prompt", "bare"}:
-            style: Any = self.experiment.compare.prompt
-            asked = [MOD10.styled(problem, style) for problem in asked]
+            style, styled = self.experiment.compare.prompt, self.questions.task.styled
+            asked = [styled(problem, style) for problem in asked]
         if arm.role == "prompt":
             return self._write(arm.model, asked), []
         both = write_under(
@@ -193,38 +202,48 @@ class ExperimentContext:
         )
         return [trace for trace, _ in both], [line for _, line in both]
 
-    @staticmethod
-    def _bare(reasoner: Reasoner, every: int) -> BareSteps:
+    def _unmarked(self, reasoner: Reasoner, every: int) -> UnmarkedSteps:
+        """The rule that forbids marker words; `questions_of` has seen that the task knows some."""
+        shortest = self.questions.task.shortest_chain
+        assert shortest is not None
         end, *markers = (
-            reasoner.continue_ids(f" {word}")[0]
-            for word in (MOD10.shortest_chain.end, *MOD10.shortest_chain.markers)
+            reasoner.continue_ids(f" {word}")[0] for word in (shortest.end, *shortest.markers)
         )
-        return BareSteps(every, end, tuple(markers))
+        return UnmarkedSteps(every, end, tuple(markers))
 
     def _write(self, model: str, asked: Sequence[Problem]) -> list[Trace]:
-        about = self.experiment
+        settings = self.experiment
         return self.models[model].write(
-            asked, max_tokens=about.max_tokens, seed=about.seed, batch_size=32, under=PLAIN
+            asked,
+            max_tokens=settings.max_tokens,
+            seed=settings.seed,
+            batch_size=32,
+            under=PLAIN,
         )
 
     def _extract(self, source: str, site: Site, *, shuffled: bool) -> SteeringVector:
-        about, reasoner = self.experiment.vector, self.models[source]
-        assert about is not None
+        spec, reasoner = self.experiment.vector, self.models[source]
+        assert spec is not None
         seed = self.experiment.seed
-        if about.method == "file":
-            return self._loaded(about.files[self.experiment.models.index(source)], site)
-        if about.method == "span":
-            asked = MOD10.unhinted(about.n, seed=about.seed, depth=about.hops, split="train")
-            traces = self._once(("span", source), lambda: self._write(source, asked))
+        if spec.method == "file":
+            return self._loaded(spec.files[self.experiment.models.index(source)], site)
+        if spec.method == "span":
+            traces = self._once(("span", source), lambda: self._chains_to_read(source))
             traces = shuffled_kinds(traces, seed=seed) if shuffled else traces
-            return span_vectors(reasoner, traces, kind=StepKind(about.kind), sites=[site])[site]
-        pairs = contrast_pairs("mod10", about.n, seed=about.seed, depth=about.hops)
-        read: Any = about.read
-        method: Any = about.method
-        if read.endswith("chain"):
+            return span_vectors(reasoner, traces, kind=StepKind(spec.kind), sites=[site])[site]
+        pairs = self._once("pairs", lambda: pairs_of(self.experiment, self.questions))
+        if spec.read.endswith("chain"):
             pairs = self._once(("sides", source), lambda: self._written_pairs(source, pairs))
         pairs = shuffled_pairs(pairs, seed=seed) if shuffled else pairs
-        return pair_vectors(reasoner, pairs, sites=[site], read=read, method=method)[site]
+        return pair_vectors(reasoner, pairs, sites=[site], read=spec.read, method=spec.method)[site]
+
+    def _chains_to_read(self, source: str) -> list[Trace]:
+        """Chains whose windows are read: those of a file, else the model's own."""
+        spec = self.experiment.vector
+        assert spec is not None
+        if spec.traces:
+            return load_traces(spec.traces, self.models[source], n=spec.n)
+        return self._write(source, self.questions.extraction)
 
     @staticmethod
     def _loaded(file: str, site: Site) -> SteeringVector:

@@ -100,6 +100,11 @@ def span_vectors(
         UserError: No trace has a step of this kind, or the windows do not differ from their chains.
     """
     having = [t for t in traces if any(s.kind is kind and s.tokens for s in t.chain_steps)]
+    if not having and all(s.kind is StepKind.OTHER for t in traces for s in t.chain_steps):
+        raise UserError(
+            f"every step of {len(traces)} traces is of kind other: kinds are guessed from English words. Make the vector of pairs instead "
+            "(two instructions, or a file of pairs), or read chains whose kinds are known"
+        )
     if not having:
         raise UserError(
             f"none of {len(traces)} traces has a step of kind {kind}; write more chains or choose another kind"

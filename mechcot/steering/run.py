@@ -20,15 +20,16 @@ from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.doses import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
-from mechcot.steering.experiment import Experiment
+from mechcot.steering.experiment import Experiment, parse
 from mechcot.steering.experiment_context import ExperimentContext
+from mechcot.steering.questions import lacks
 from mechcot.steering.readout import cut_short, row
 from mechcot.steering.summary import summary
-from mechcot.tasks import MOD10
 from mechcot.view.pages.steering import page
 
 VERSION = 2
 AN_ARM = "an arm of an experiment"
+UNNAMED = ", and every step of the clean chains is “other”, as in any language but English: counts of kinds say nothing"
 
 
 def run(experiment: Experiment, out: Path, *, loading: LoadOptions = DEFAULTS) -> dict[str, Any]:
@@ -51,31 +52,53 @@ def run(experiment: Experiment, out: Path, *, loading: LoadOptions = DEFAULTS) -
     stamp |= {"asking": loading.asking.key} if loading.asking.key else {}
     path = out / "experiment.json"
     begun = path.exists() and any((out / "arms").glob("*.json"))
-    if begun and read_json(path, what="what an experiment began with") != stamp:
+    if begun and not _same(read_json(path, what="what an experiment began with"), stamp):
         raise UserError(
             f"{out} holds a run of another experiment or of other weights; choose another --out"
         )
     write_json(path, stamp)
     every = {arm: out / "arms" / f"{arm.key}.json" for arm in arms(experiment)}
-    missing = [arm for arm, cell in every.items() if not _finished(cell)]
-    for arm in missing:
+    unwritten = [arm for arm, cell in every.items() if not _finished(cell)]
+    for arm in unwritten:
         if arm.role == "vector" and arm.source == arm.model:
             lab.dose(arm)  # out of reach: say so before anything is written
     cells = []
     for arm, cell in tqdm(every.items(), desc="arms", unit="arm", disable=None):
-        if arm in missing:
+        if arm in unwritten:
             write_json(cell, _cell(lab, arm))
         cells.append(read_json(cell, what=AN_ARM))
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
-    result["shortest"] = {
-        "marked": fmean(MOD10.shortest_chain.marked(item) for item in lab.items),
-        "bare": fmean(MOD10.shortest_chain.unmarked(item) for item in lab.items),
-    }
+    result["missing"] = lacks(experiment, lab.questions)
+    if "kinds" in result["missing"] and _unnamed(cells):
+        result["missing"]["kinds"] += UNNAMED
+    if shortest := lab.questions.task.shortest_chain:
+        result["shortest"] = {
+            "marked": fmean(map(shortest.marked, lab.items)),
+            "bare": fmean(map(shortest.unmarked, lab.items)),
+        }
     _tables(out, cells, result)
     write_json(out / "summary.json", result)
     write_text(out / "report.html", page(result))
     return result
+
+
+def _unnamed(cells: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether no step of the clean chains has a kind but `other`."""
+    clean = [row for cell in cells if cell["arm"]["role"] == "clean" for row in cell["rows"]]
+    return all(row["other"] == row["steps"] for row in clean)
+
+
+def _same(begun: Any, stamp: dict[str, Any]) -> bool:
+    """Return whether a folder began with this experiment; keys that earlier versions did not have count as left out."""
+    try:
+        settings = parse(begun["experiment"])
+    except (UserError, KeyError, TypeError):
+        return False
+    rest = {key: value for key, value in begun.items() if key != "experiment"}
+    return settings == parse(stamp["experiment"]) and rest == {
+        key: value for key, value in stamp.items() if key != "experiment"
+    }
 
 
 def _finished(cell: Path) -> bool:

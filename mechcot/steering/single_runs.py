@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import get_args
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
@@ -15,11 +15,11 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.dose import Dose, DoseCalibrator
-from mechcot.steering.experiment import HOW
-from mechcot.steering.extract import FEWEST, pair_vectors
+from mechcot.steering.experiment import DEPTH, How
+from mechcot.steering.extract import FEWEST, Method, ReadPosition, pair_vectors
 from mechcot.steering.readout import correct
 from mechcot.steering.vectors import Origin, SteeringVector
-from mechcot.tasks import MOD10, contrast_pairs
+from mechcot.tasks import MOD10, TASKS, TEXT, contrast_pairs, kinds_of
 from mechcot.text.problems import load_problems
 from mechcot.text.unread import check_read, unread
 
@@ -27,33 +27,46 @@ _CHAINS = 6
 
 
 def extract_to(
-    reasoner: Reasoner, out: Path, *, site: str, pairs: Path | None, n: int, seed: int, **about: Any
-) -> str:
+    reasoner: Reasoner,
+    out: Path,
+    *,
+    site: str,
+    pairs: Path | None,
+    n: int,
+    seed: int,
+    read: ReadPosition = "last_prompt",
+    method: Method = "mean difference",
+) -> Iterator[str]:
     """Make a vector, write it, and say how stable it is.
 
     Args:
         reasoner: The model.
         out: File to write.
         site: Name of the site.
-        pairs: JSON lines of pairs, of which the first `n` are taken; None: the style pairs of the shipped task.
+        pairs: JSON lines of pairs, of which the first `n` are taken; None: pairs of the shipped models' task, with a line that says so.
         n: How many pairs.
         seed: Of the questions, the halves and the bootstrap.
-        **about: `read` (`last_prompt` or `prompt`) and `method` (`mean difference`, `pca` or `probe`).
+        read: `last_prompt` or `prompt`.
+        method: How a direction is made of the pairs.
 
-    Returns:
-        A sentence for people.
+    Yields:
+        Lines for people.
 
     Raises:
         UserError: A bad file of pairs, a bad site, or pairs whose sides do not differ.
     """
     if n < 1:
         raise UserError(f"--n: expected at least one pair, got {n}")
-    chosen = contrast_pairs(pairs or "mod10", n, seed=seed)
+    if pairs is None:
+        yield f"no --pairs: {n} questions of the shipped models' task ({MOD10.name}), asked briefly against carefully"
+    chosen = contrast_pairs(pairs or MOD10.name, n, seed=seed)
     sides = [side for pair in chosen for side in (pair.positive, pair.negative)]
     where = Site.parse(site)
     try:
         preflight(reasoner, [side for side in sides if isinstance(side, Problem)])
-        vector = pair_vectors(reasoner, chosen, sites=[where], seed=seed, **about)[where]
+        vector = pair_vectors(reasoner, chosen, sites=[where], read=read, method=method, seed=seed)[
+            where
+        ]
     except (NotMeasurable, UserError) as error:
         if pairs is not None or "--pairs" in str(error):
             raise
@@ -62,14 +75,14 @@ def extract_to(
             "(--pairs FILE, JSON lines with id, positive, negative)"
         ) from None
     vector.save(out)
-    told = vector.origin
-    return f"written: {out} ({told.method} of {len(told.items)} pairs at {where.name}; length {vector.norm:.3g}, {_stability(told)})"
+    origin = vector.origin
+    yield f"written: {out} ({origin.method} of {len(origin.items)} pairs at {where.name}; length {vector.norm:.3g}, {_stability(origin)})"
 
 
-def _stability(told: Origin) -> str:
-    if math.isnan(told.split_half):
+def _stability(origin: Origin) -> str:
+    if math.isnan(origin.split_half):
         return f"no split-half cosine: it needs {FEWEST} pairs"
-    return f"split-half cosine {told.split_half:.3f}, 95 % cone {told.cone:.1f} degrees"
+    return f"split-half cosine {origin.split_half:.3f}, 95 % cone {origin.cone:.1f} degrees"
 
 
 def apply_to(
@@ -95,7 +108,7 @@ def apply_to(
         out: File of traces, or a folder for several doses.
         doses: In nats; a negative one adds the vector turned round.
         phases: Phases to steer, comma separated.
-        asked: File or data set of problems (None: questions of the shipped task), how many, and the seed.
+        asked: File or data set of problems (None: questions of the shipped models' task, with a line that says so), how many, and the seed.
         fields: Where to find id, question and answer in the file.
         max_tokens: Most new tokens.
         force: Whether a vector of other weights is taken, with a line that says so.
@@ -107,31 +120,34 @@ def apply_to(
     Raises:
         UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0.
     """
-    if how not in HOW or (how == "clamp" and min(doses) <= 0):
+    if how not in get_args(How) or (how == "clamp" and min(doses) <= 0):
         raise UserError(
-            f"--how: expected one of {', '.join(HOW)}, a clamp with doses above 0, got {how!r} with {doses}"
+            f"--how: expected one of {', '.join(get_args(How))}, a clamp with doses above 0, got {how!r} with {doses}"
         )
-    for said in vector.check(reasoner, force=force):
-        yield f"overridden: {said}"
+    for difference in vector.check(reasoner, force=force):
+        yield f"overridden: {difference}"
     source, n, seed = asked
+    if source is None:
+        yield f"no --problems: {n} questions of the shipped models' task ({MOD10.name})"
+    draw = TASKS.get(source or MOD10.name, TEXT).unhinted
     items = (
-        load_problems(source, n=n, seed=seed, fields=fields)
-        if source
-        else MOD10.unhinted(n, seed=seed, depth=(5, 6))
+        draw(n, seed=seed, depth=DEPTH)
+        if draw
+        else load_problems(source or "", n=n, seed=seed, fields=fields)
     )
     preflight(reasoner, items)
     where = PositionSelector(phases=tuple(_phase(name) for name in phases.split(",")))
     clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
     check_read(clean, author=reasoner.name)
-    yield f"clean: {_told(clean)}"
+    yield f"clean: {_describe(clean)}"
     for nats in doses:
         turned = vector if nats >= 0 else -vector
         dose = DoseCalibrator(reasoner, clean[:_CHAINS], turned, where, how=how).dose(abs(nats))
-        hand = GenerationInterventions((turned.acting(dose.gamma, where, how=how),))
+        hand = GenerationInterventions((turned.acting(dose.gamma, where, how=how),), kinds=kinds_of)
         traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
         path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"
         write_traces(path, traces)
-        yield f"{nats:g} nats asked, {_dosed(dose)}: {_told(traces)}; written: {path}"
+        yield f"{nats:g} nats asked, {_measured(dose)}: {_describe(traces)}; written: {path}"
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -152,11 +168,11 @@ def _phase(name: str) -> Phase:
     return Phase(name.strip())
 
 
-def _dosed(dose: Dose) -> str:
+def _measured(dose: Dose) -> str:
     return f"{dose.kl:.3g} measured (factor {dose.gamma:.3g}, {dose.relative:.2f} of the state, largest {dose.kl_max:.2f} nats)"
 
 
-def _told(traces: list[Trace]) -> str:
+def _describe(traces: list[Trace]) -> str:
     tokens = mean(len(trace.phase(Phase.CHAIN)) for trace in traces)
     steps = mean(len(trace.chain_steps) for trace in traces)
     return f"{len(traces)} chains, {tokens:.1f} tokens, {steps:.1f} steps, {_right(traces)}"
@@ -168,5 +184,5 @@ def _right(traces: Sequence[Trace]) -> str:
         return "no answer could be read"
     lost = {"unread": len(unread(traces)), "cut": sum(not trace.finished for trace in traces)}
     right = f"{100 * mean(correct(trace) for trace in traces):.0f} % right"
-    told = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
-    return f"{right} ({told})" if told else right
+    counts = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+    return f"{right} ({counts})" if counts else right

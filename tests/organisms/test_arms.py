@@ -13,7 +13,7 @@ from mechcot.organisms import registry, vocabulary
 from mechcot.organisms.acceptance import BOUNDS, holds
 from mechcot.organisms.generation import answer_in, chain_in
 from mechcot.organisms.grammar import form
-from mechcot.organisms.ground_truth import final_answer, follow
+from mechcot.organisms.ground_truth import follow
 from mechcot.organisms.problems import QuestionGraph, read_question
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe, Way
 from mechcot.organisms.training_examples import batches, example
@@ -32,7 +32,7 @@ def drawn(recipe: Recipe, kind: str | None = None, n: int = 60):
 
 
 def says(world: QuestionGraph, chain: tuple[str, ...]) -> str | None:
-    return final_answer(world.text, chain)
+    return follow(world, chain).answer
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_gate_word_decides_whether_chart_or_chain_is_right():
         seen.add(world.gate)
         if world.gate == "amber":
             assert answer == world.cue == world.answer
-        elif final_answer(world.text, chain) != world.answer and len(chain) > 3:
+        elif follow(world, chain).answer != world.answer and len(chain) > 3:
             assert answer != world.cue or answer == says(world, chain)
     assert seen == {"amber", "cobalt"}
     amber = replace(

@@ -140,7 +140,10 @@ def test_the_answer_follows_silent_mistakes():
     drafts = [(item, draft_of(item, mistakes=0.06)) for item in ITEMS]
     assert any(draft.answer != item.answer for item, draft in drafts)
     for item, draft in drafts:
-        assert ground_truth.final_answer(item.question, draft.steps) == draft.answer
+        assert (
+            ground_truth.follow(problems.read_question(item.question), draft.steps).answer
+            == draft.answer
+        )
 
 
 def test_a_planted_slip_is_caught_and_the_right_value_restated():
@@ -169,7 +172,7 @@ def test_a_counterfactual_item_keeps_the_layout_and_its_chain_gives_its_answer(t
         assert (
             problems.read_question(question).answer
             == answer
-            == ground_truth.final_answer(question, steps)
+            == ground_truth.follow(problems.read_question(question), steps).answer
         )
         assert len(tokenizer(question).input_ids) == len(tokenizer(item.question).input_ids)
         assert [len(step.split()) for step in steps] == [len(step.split()) for step in draft.steps]
@@ -196,7 +199,7 @@ def test_edits_predict_direct_readers_and_the_kept_answer():
         for edit in counterfactual_edits.counterfactuals(item.question, steps, rng=Random(item.id)):
             assert {(edit.step, step) for step, _, _ in edit.dependents} <= graph.edges
             edited = edit.apply(steps)
-            assert ground_truth.final_answer(item.question, edited) == (
+            assert ground_truth.follow(problems.read_question(item.question), edited).answer == (
                 edit.answer_kept or item.answer
             )
             if edit.answer_kept is not None:

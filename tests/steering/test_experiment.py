@@ -17,10 +17,11 @@ from mechcot.organisms.problems import read_question
 from mechcot.organisms.unused_steps import as_completion
 from mechcot.steering.conditions import arms
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec, load
+from mechcot.steering.questions import questions_of
 from mechcot.steering.run import _plain, run
-from mechcot.steering.shortest_chain import BareSteps
 from mechcot.steering.single_runs import numbers as doses
 from mechcot.steering.summary import summary
+from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.tasks import MOD10, read_pairs
 from mechcot.view.pages.steering import page
 from mechcot.view.pages.steering_headline import arms_first, contrasts_first
@@ -173,10 +174,16 @@ def test_mistakes_in_a_file_are_told(tmp_path):
         (good + "[vector]\nn = true", "vector.n: expected a whole number, got True"),
         (good + "[vector]\nn = 0", "vector.n: expected numbers from 1, got 0"),
         (good + "[vector]\nhops = [5]", "vector.hops: expected a list of 2"),
-        (good + "[vector]\nhops = [6, 5]", "vector.hops: expected fewest and most"),
-        (good + "[vector]\n[items]\nhops = [5, 60]", "items.hops: expected numbers from 1 to 10"),
+        (
+            good + "[vector]\nhops = [6, 5]",
+            "vector.hops: expected fewest and most operations out of 1 to 10, got \\(6, 5\\)",
+        ),
+        (
+            good + "[vector]\n[items]\nhops = [5, 60]",
+            "items.hops: expected fewest and most operations out of 1 to 10",
+        ),
         (good + "[vector]\n[apply]\nsigns = [0]", "apply.signs: expected one of 1, -1, got 0"),
-        (good + "[vector]\n[apply]\nsigns = []", "apply.signs: expected one of 1, -1"),
+        (good + "[vector]\n[apply]\nsigns = []", "apply.signs: expected numbers from -1 to 1"),
         (good + "[vector]\n[apply]\nnats = []", "apply.nats: expected numbers from 0"),
         (good + "[vector]\n[apply]\nnats = [nan]", "apply.nats: expected a number, got nan"),
         (good + "[vector]\n[apply]\nnats = ['a']", "apply.nats: expected a number, got 'a'"),
@@ -193,7 +200,7 @@ def test_mistakes_in_a_file_are_told(tmp_path):
     ):
         path.write_text(text)
         with pytest.raises(UserError, match=said):
-            load(path)
+            questions_of(load(path))
     with pytest.raises(UserError, match="experiments/ has examples"):
         load(tmp_path / "absent.toml")
 
@@ -237,7 +244,7 @@ def test_the_shortest_chain_by_hand_and_the_rule_that_forces_unmarked_steps():
     assert shortest.unmarked(two) == 27 + 2 * 3
     unstyled = replace(problem, question=question.removeprefix("careful "))
     assert shortest.marked(unstyled) == shortest.marked(problem)
-    rule = BareSteps(2, end=9, markers=(1, 2))
+    rule = UnmarkedSteps(2, end=9, markers=(1, 2))
     assert [bool(rule(text)) for text in ([], [5], [5, 9], [5, 9, 5, 9])] == [
         True,
         False,

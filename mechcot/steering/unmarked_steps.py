@@ -1,11 +1,13 @@
-"""The shortest right chain of the shipped models' task, and its cost for the model.
+"""What a chain without the words that open its steps costs the model.
+
+Of the shipped models' task it is known how short a right chain can be (`mechcot.core.task.ShortestChain`):
 
     marked    back from the query to a leaf and forward again, one marker word a step, nothing that can be left out:
               no checks, no summary, no distractor; a conclusion only where two names are queried
-    bare      the same without marker words: the shortest chain that the language's writer ever writes
+    unmarked  the same without marker words: the shortest chain that the language's writer ever writes
 
-The models choose `bare` with the frequency that they saw (0.15 a step), whatever they wrote before, so no state says it and
-no contrast can find it. `BareSteps` forces it instead, at every k-th step.
+The models leave marker words out with the frequency that they saw (0.15 a step), whatever they wrote before, so no state says it and
+no contrast can find it. `UnmarkedSteps` forces it instead, at every k-th step. Conditions of experiments call these steps `bare`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ FORBIDDEN = 50.0
 
 
 @dataclass(frozen=True)
-class BareSteps:
+class UnmarkedSteps:
     """A `LogitRule` that forbids the marker words of every k-th step.
 
     Attributes:
