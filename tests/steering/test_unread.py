@@ -16,7 +16,7 @@ from mechcot.steering.summary import summary
 from mechcot.view.pages.steering import page
 from mechcot.view.pages.steering_headline import _of_model
 from mechcot.view.pages.steering_tables import numbers
-from mechcot.view.pages.steering_text import found
+from mechcot.view.pages.steering_text import details
 from tests.steering.test_experiment import SMALL, cell
 
 MODEL = replace(SMALL, models=("m",))
@@ -102,11 +102,11 @@ def test_an_earlier_run_did_not_count_them_and_is_shown_as_it_was():
 def test_the_sentence_says_how_many_became_unread():
     result = arms_of(0, 3)
     result["arms"][1] |= {"role": "penalty", "alpha": 1.0, "beta": 10}
-    (sentence,) = found(result | {"contrasts": []})
+    (sentence,) = details(result | {"contrasts": []})
     assert sentence.endswith("answers that cannot be read 0 % → 75 %.")
     result = arms_of(0, 0)
     result["arms"][1] |= {"role": "penalty", "alpha": 1.0, "beta": 10}
-    assert "cannot be read" not in found(result | {"contrasts": []})[0]
+    assert "cannot be read" not in details(result | {"contrasts": []})[0]
 
 
 def test_a_trial_and_a_line_for_people_count_them(chains):

@@ -1,6 +1,6 @@
 """The sentences of a steering page: the largest dose, and which controls an effect goes beyond."""
 
-from mechcot.view.pages.steering_text import found
+from mechcot.view.pages.steering_text import claims, details
 
 END = ("mean", "low", "high")
 
@@ -43,7 +43,7 @@ def test_the_largest_dose_and_what_it_is_told_apart_from():
         against("truncation", 0.0, 0.0),
         against("orthogonal", -9.0, -8.0, nats=0.1),
     ]
-    (sentence,) = found(result(arms, contrasts))
+    (sentence,) = details(result(arms, contrasts))
     assert sentence == (
         "The vector of base, at 0.2 nats: tokens of the chain 100.00 → 60.00 (−40.00 [−45.00, −35.00]), "
         "right answers 75 % → 75 % (−0.25 [−0.50, 0.00]). Beside its controls, tokens of the chain: it does more than random; "
@@ -55,20 +55,35 @@ def test_the_largest_dose_and_what_it_is_told_apart_from():
 def test_both_signs_and_whose_vector_it_is():
     arms = [arm("clean"), *(arm("vector", nats=0.2, sign=sign) for sign in (1, -1))]
     crossed = against("own against crossed", -1.0, 2.0, what="interaction")
-    told = found(result(arms, [crossed], models=("organism:base", "x"), signs=(1, -1)))
+    told = details(result(arms, [crossed], models=("organism:base", "x"), signs=(1, -1)))
     assert [one.partition(",")[2][:9] for one in told[:2]] == [" added to", " taken aw"]
     assert told[2] == (
         "Whose vector it is, added: own vectors less the other model's, tokens of the chain +0.50 [−1.00, 2.00]."
     )
 
 
+def test_a_claim_is_one_sentence_of_what_is_shown():
+    arms = [arm("clean"), arm("vector", nats=0.2, tokens=60.0, change=(-40.0, -45.0, -35.0))]
+    contrasts = [against("random", -40.0, -30.0), against("flipped", -3.0, 1.0)]
+    assert claims(result(arms, contrasts)) == [
+        "The vector of base: tokens of the chain 100.00 → 60.00 (−40.00 [−45.00, −35.00]), "
+        "more than with random; not told apart from flipped."
+    ]
+    (alone,) = claims(result(arms, []))
+    assert alone.endswith(", held against no control of the same dose.")
+    undecided = [arm("clean"), arm("vector", nats=0.2, change=(0.1, -0.5, 0.7))]
+    assert claims(result(undecided, [])) == ["No change of the tokens of the chain is shown."]
+
+
 def test_without_an_arm_that_acts_nothing_is_said():
-    assert found(result([arm("clean")], [])) == []
+    assert details(result([arm("clean")], [])) == claims(result([arm("clean")], [])) == []
 
 
 def test_of_several_draws_all_must_be_told_apart():
     arms = [arm("clean"), arm("vector", nats=0.2, tokens=60.0, change=(-40.0, -45.0, -35.0))]
-    (sentence,) = found(result(arms, [against("random", -9.0, -8.0), against("random", -9.0, 1.0)]))
+    (sentence,) = details(
+        result(arms, [against("random", -9.0, -8.0), against("random", -9.0, 1.0)])
+    )
     assert "tokens of the chain: not told apart from random." in sentence
 
 
@@ -79,23 +94,23 @@ def test_each_model_is_held_against_itself_and_crossed_vectors_have_no_sentence(
         arm("vector", nats=0.2, tokens=40.0, model="organism:other"),
         arm("vector", nats=0.2, tokens=1.0) | {"source": "organism:other"},
     ]
-    (sentence,) = found(result(arms, [], models=("organism:base", "organism:other")))
+    (sentence,) = details(result(arms, [], models=("organism:base", "organism:other")))
     assert "The vector of other, at 0.2 nats: tokens of the chain 50.00 → 40.00" in sentence
 
 
 def test_a_change_that_is_not_shown_is_held_against_nothing():
     arms = [arm("clean"), arm("vector", nats=0.2, change=(0.1, -0.5, 0.7))]
-    (sentence,) = found(result(arms, [against("random", 4.0, 6.0)]))
+    (sentence,) = details(result(arms, [against("random", 4.0, 6.0)]))
     assert "tokens of the chain: its own change is not shown." in sentence
     empty = against("random", 4.0, 6.0)
     empty["values"] = {key: ends(None, None, None) for key in ("tokens", "correct")}
     arms[1]["change"]["tokens"] = ends(-9.0, -10.0, -8.0)
-    (sentence,) = found(result(arms, [empty]))
+    (sentence,) = details(result(arms, [empty]))
     assert "not compared. Right answers: not compared." in sentence
 
 
 def test_one_item_has_no_interval_and_is_no_crash():
     arms = [arm("clean"), arm("vector", nats=0.2)]
     arms[1]["change"] = {"tokens": ends(-3.0, None, None), "correct": ends(0.0, None, None)}
-    (sentence,) = found(result(arms, []))
+    (sentence,) = details(result(arms, []))
     assert "(−3.00), right answers 75 % → 75 % (0.00)." in sentence

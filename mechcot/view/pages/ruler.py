@@ -150,7 +150,7 @@ def checks(result: Mapping[str, Any]) -> Table:
 def subjects(result: Mapping[str, Any]) -> Table:
     """Accuracy, validity and calibration beside the use of the chain: they come apart."""
     known = [model for model in result["models"] if model["axes"]]
-    names = [name for name in ("step_patching", "early_answering") if name in result["measures"]]
+    names = [name for name, row in result["measures"].items() if row["status"] == "passed"]
     return table(
         (
             "model",

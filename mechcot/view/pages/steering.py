@@ -46,7 +46,7 @@ from mechcot.view.pages.steering_tables import (
     value,
     vectors,
 )
-from mechcot.view.pages.steering_text import found
+from mechcot.view.pages.steering_text import claims, details
 from mechcot.view.theme import PALETTE, Look, looks
 
 DOSED = ("vector", *CONTROL_ROLES, "truncation")
@@ -83,7 +83,8 @@ def page(result: Mapping[str, Any]) -> str:
         contrasts_first=contrasts_first(result),
         vectors_first=vectors_first(result),
         most=largest([arm for arm in result["arms"] if arm["role"] != "sweep"]),
-        found=found(result),
+        claims=claims(result),
+        details=details(result),
         apart=APART,
         shown=_shown(result),
         n=_n(result),
@@ -92,7 +93,7 @@ def page(result: Mapping[str, Any]) -> str:
 
 
 def _plates(result: Mapping[str, Any], look: dict[str, Look]) -> list[NumberedFigure]:
-    made = (_doses(result, look), _held(result), _frontier(result, look), _sweep(result, look))
+    made = (_held(result), _doses(result, look), _frontier(result, look), _sweep(result, look))
     return [replace(plate, number=n) for n, plate in enumerate(filter(None, made), start=1)]
 
 

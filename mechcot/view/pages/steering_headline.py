@@ -55,7 +55,7 @@ def arms_first(result: Mapping[str, Any]) -> list[tuple[str, Table]]:
 def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
     readout, some = result["experiment"]["readout"], unread(result["arms"])
     heads = (
-        "arm",
+        "condition",
         "measured nats, or alpha",
         "tokens",
         "tokens saved, %",

@@ -171,7 +171,7 @@ def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any
         result: The whole result, for the arms' names.
     """
     return table(
-        ("arm", "measured nats, or alpha", *map(title, readouts)),
+        ("condition", "measured nats, or alpha", *map(title, readouts)),
         [
             (
                 Cell(f"{name_of(a, result)} {a['site']}".strip()),
@@ -186,7 +186,7 @@ def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any
 def points_table(points: Sequence[Point]) -> Table:
     """The frontier as rows."""
     return table(
-        ("arm", "tokens", "accuracy"),
+        ("condition", "tokens", "accuracy"),
         [
             (Cell(p.label), Cell(fixed(p.tokens), "number"), cell(p.accuracy, p.low, p.high))
             for p in points
@@ -198,7 +198,7 @@ def numbers(result: Mapping[str, Any]) -> Table:
     """One row an arm: what it came to, and what changed against the clean arm."""
     readout, some = result["experiment"]["readout"], unread(result["arms"])
     heads = (
-        "arm",
+        "condition",
         "measured nats, or alpha",
         "tokens",
         "tokens saved, %",
@@ -299,7 +299,7 @@ def vectors(result: Mapping[str, Any]) -> Table:
     dosed = [a for a in result["arms"] if a["dose"]]
     return table(
         (
-            "arm",
+            "condition",
             "asked, nats",
             "measured, nats",
             "reached",

@@ -26,25 +26,101 @@ LITTLE = 1e-4
 """A dose in nats below which there is nothing to compare."""
 
 
-def found(result: Mapping[str, Any]) -> list[str]:
-    """Sentences: one for each own vector and sign at the largest dose, one for each penalty, one for whose vector it is.
+def claims(result: Mapping[str, Any]) -> list[str]:
+    """What is shown, a sentence each: own vectors (at the largest dose) and penalties that change the readout, and whose vector it is.
 
     Args:
         result: What `summary.json` holds.
 
     Returns:
-        Plain text. A comparison counts as told apart where its paired 95 % interval excludes 0; intervals are not corrected.
+        Plain text. A change is shown where its paired 95 % interval excludes 0; intervals are not corrected. What is not shown stands
+        in `details` alone.
     """
-    arms = [arm for arm in result["arms"] if arm["role"] in ACTING and not arm["draw"]]
-    most = largest(arms)
-    own = [
+    readout = result["experiment"]["readout"]
+    own, crossed = _own(result), _interactions(result)
+    shown = [_claim(arm, result) for arm in own if _way(arm["change"][readout])]
+    shown += [
+        _crossed(contrast, result)
+        for contrast in crossed
+        if compared(contrast, result) and _way(contrast["values"][readout])
+    ]
+    nothing = [f"No change of the {title(readout)} is shown."] if own else []
+    return shown or nothing
+
+
+def details(result: Mapping[str, Any]) -> list[str]:
+    """Everything in words: one text for each own vector and sign at the largest dose, one for each penalty, one for whose vector it is.
+
+    Args:
+        result: What `summary.json` holds.
+    """
+    texts = [" ".join(filter(None, (_change(a, result), _held(a, result)))) for a in _own(result)]
+    return texts + [_crossed(contrast, result) for contrast in _interactions(result)]
+
+
+def _acting(result: Mapping[str, Any]) -> list[Arm]:
+    return [arm for arm in result["arms"] if arm["role"] in ACTING and not arm["draw"]]
+
+
+def _own(result: Mapping[str, Any]) -> list[Arm]:
+    """Vectors on the model that they are of, at the largest dose, and all penalties."""
+    acting = _acting(result)
+    most = largest(acting)
+    return [
         arm
-        for arm in arms
+        for arm in acting
         if arm["role"] == "penalty" or (_dose(arm) == most and arm["source"] == arm["model"])
     ]
-    told = [" ".join(filter(None, (_change(arm, result), _held(arm, result)))) for arm in own]
-    crossed = [c for c in result["contrasts"] if c["what"] == "interaction" and _dose(c) == most]
-    return told + [_crossed(one, result) for one in crossed]
+
+
+def _interactions(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    most = largest(_acting(result))
+    return [c for c in result["contrasts"] if c["what"] == "interaction" and _dose(c) == most]
+
+
+def _way(change: Mapping[str, float | None]) -> int:
+    """1 or -1 where the interval lies above or below 0, else 0."""
+    low, high = change["low"], change["high"]
+    if low is None or high is None or low <= 0 <= high:
+        return 0
+    return 1 if low > 0 else -1
+
+
+def _claim(arm: Arm, result: Mapping[str, Any]) -> str:
+    """The change of the readout, and which controls it goes beyond."""
+    readout = result["experiment"]["readout"]
+    controls = [c for c in _controls(arm, result) if compared(c, result)]
+    words = ("more than with", "less than with")
+    beside = "held against no control of the same dose"
+    if controls:
+        beside = _sorted(controls, readout, way=_way(arm["change"][readout]), words=words)
+    return (
+        f"{_who(arm, result).removesuffix(',')}: {_before_after(arm, readout, result)}, {beside}."
+    )
+
+
+def _before_after(arm: Arm, name: str, result: Mapping[str, Any]) -> str:
+    was = value(_clean(arm, result), name)
+    return f"{title(name)} {fixed(was)} → {fixed(value(arm, name))} ({_moved(arm['change'][name])})"
+
+
+def _clean(arm: Arm, result: Mapping[str, Any]) -> Arm:
+    """The same model when nothing acts."""
+    return next(a for a in result["arms"] if a["role"] == "clean" and a["model"] == arm["model"])
+
+
+def _here(arm: Arm, result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The contrasts of an arm."""
+    keys = ("model", "source", "sign", "nats", "alpha", "beta")
+    return [
+        c
+        for c in result["contrasts"]
+        if c["what"] == arm["role"] and all(c[key] == arm[key] for key in keys)
+    ]
+
+
+def _controls(arm: Arm, result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [c for c in _here(arm, result) if c["against"] != "truncation"]
 
 
 def _dose(one: Mapping[str, Any]) -> float:
@@ -55,12 +131,8 @@ def _change(arm: Arm, result: Mapping[str, Any]) -> str:
     """Return what the arm does to the readout and to accuracy."""
     readout = result["experiment"]["readout"]
     given = at_dose(arm) if arm["nats"] else f"alpha {arm['alpha']:g}"
-    clean = next(a for a in result["arms"] if a["role"] == "clean" and a["model"] == arm["model"])
-    names = dict.fromkeys((readout, "tokens"))
-    parts = [
-        f"{title(name)} {fixed(value(clean, name))} → {fixed(value(arm, name))} ({_moved(arm['change'][name])})"
-        for name in names
-    ]
+    clean = _clean(arm, result)
+    parts = [_before_after(arm, name, result) for name in dict.fromkeys((readout, "tokens"))]
     was, now = (percent(round(value(a, "correct"), 2)) for a in (clean, arm))
     parts.append(f"right answers {was} → {now} ({_moved(arm['change']['correct'])})")
     if unread((clean, arm)):
@@ -89,21 +161,12 @@ def _held(arm: Arm, result: Mapping[str, Any]) -> str:
     Controls whose measured dose is another one are named and not compared.
     """
     readout = result["experiment"]["readout"]
-    keys = ("model", "source", "sign", "nats", "alpha", "beta")
-    here = [
-        c
-        for c in result["contrasts"]
-        if c["what"] == arm["role"] and all(c[key] == arm[key] for key in keys)
-    ]
-    controls = [c for c in here if c["against"] != "truncation"]
+    controls = _controls(arm, result)
     judged = [c for c in controls if compared(c, result)]
     parts = []
     if judged:
-        moved = arm["change"][readout]
-        way = 1 if (moved["mean"] or 0.0) >= 0 else -1
-        shown = all(moved[e] is not None and way * moved[e] > 0 for e in ("low", "high"))
         did = "its own change is not shown"
-        if shown:
+        if way := _way(arm["change"][readout]):
             words = ("it does more than", "it does less than")
             did = _sorted(judged, readout, way=way, words=words)
         kept = _sorted(judged, "correct", way=1, words=("more than with", "fewer than with"))
@@ -111,7 +174,7 @@ def _held(arm: Arm, result: Mapping[str, Any]) -> str:
     parts += _unequal(arm, [c for c in controls if c not in judged], result, some=bool(judged))
     parts += [
         f"Right answers against the clean chain cut at that length: {_moved(c['values']['correct'])}."
-        for c in here
+        for c in _here(arm, result)
         if c["against"] == "truncation"
     ]
     return " ".join(parts)
