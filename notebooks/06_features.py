@@ -27,7 +27,7 @@ from mechcot.sae.feature_patching import patched
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
 from mechcot.tasks import task_of
-from mechcot.view.notebook import exchanged
+from mechcot.view.plot import exchanged
 
 # %% [markdown]
 # The only cell to change: the model before, the model after, the site, problems for training and fresh ones. Large models

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.contingency_tables import mcnemar
 
-from mechcot.stats.bootstrap import RESAMPLES
-from mechcot.stats.clusters import cluster_numbers
+from mechcot.stats.bootstrap import RESAMPLES, cluster_numbers
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE

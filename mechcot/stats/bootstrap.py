@@ -17,6 +17,7 @@ Deterministic: the draws depend on the seed, the purpose and the number of items
 """
 
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,25 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 def block_rows(width: int) -> int:
     """Return how many resamples of `width` numbers are held at once (about 8 MB)."""
     return max(1, BLOCK_NUMBERS // max(1, width))
+
+
+def cluster_numbers(
+    items: Sequence[str], clusters: Mapping[str, str] | None
+) -> Int[np.ndarray, " item"] | None:
+    """Cluster number of each item, None without clusters; numbers follow the sorted cluster names.
+
+    Raises:
+        ValueError: An item has no cluster.
+    """
+    if clusters is None:
+        return None
+    missing = [item for item in items if item not in clusters]
+    if missing:
+        raise ValueError(
+            f"every item needs a cluster; {len(missing)} have none, the first is {missing[0]!r}"
+        )
+    names = {name: number for number, name in enumerate(sorted({clusters[item] for item in items}))}
+    return np.array([names[clusters[item]] for item in items], dtype=np.int64)
 
 
 def cluster_sums(

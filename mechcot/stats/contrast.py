@@ -13,8 +13,13 @@ import pandas as pd
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
-from mechcot.stats.bootstrap import RESAMPLES, Interval, bootstrap_mean, effect_size
-from mechcot.stats.clusters import cluster_numbers
+from mechcot.stats.bootstrap import (
+    RESAMPLES,
+    Interval,
+    bootstrap_mean,
+    cluster_numbers,
+    effect_size,
+)
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate_bounds import Gate, closed
 from mechcot.stats.permutation import holm, sign_flip_p

@@ -32,7 +32,6 @@ from scipy.stats import binom
 from mechcot.core.card import MeasureCard
 from mechcot.stats.gate_bounds import Gate, GateBounds, GateSide
 from mechcot.stats.length_matching import Matched, match_lengths
-from mechcot.stats.measure_gates import measure_gates
 from mechcot.stats.tables import (
     MEASUREMENT_COLUMNS,
     SCALAR_COLUMNS,
@@ -43,6 +42,7 @@ from mechcot.stats.tables import (
 )
 
 GATE_MEASURE = "gates"
+RANGE_SLACK = 1e-6
 NAME_THE_CUE = (
     "give the text that asks for an answer (--cue TEXT); `mechcot doctor` says what is read"
 )
@@ -95,7 +95,7 @@ def gates(
     if author is None:
         found.append(_length_gate(matched or matching(scalars, before, after, bounds=bounds)))
     for card in cards:
-        found += measure_gates(
+        found += _measure_gates(
             measurements, scalars, card, before=before, after=after, author=author, bounds=bounds
         )
     return found
@@ -257,3 +257,72 @@ def _off_policy_gate(
 def _length_gate(matched: Matched) -> Gate:
     kept = float(len(matched.items))
     return Gate("length", "both", kept, float(matched.needed), matched.ok, matched.reason)
+
+
+def _measure_gates(
+    measurements: pd.DataFrame,
+    scalars: pd.DataFrame,
+    card: MeasureCard,
+    *,
+    before: str,
+    after: str,
+    author: str | None,
+    bounds: GateBounds,
+) -> list[Gate]:
+    """The gates of one measure: one-sided loss, range, and one for each side that has an identity edit."""
+    rows = measurements[measurements["measure"] == card.name]
+    pairs = pair_values(rows, before=before, after=after, author=author)
+    seen = len(pairs.items) + pairs.dropped
+    lost = pairs.only_before + pairs.only_after
+    share = lost / seen if seen else 0.0
+    drop = Gate(
+        name="one_sided_drop",
+        side="both",
+        value=share,
+        bound=bounds.one_sided_drop,
+        ok=share <= bounds.one_sided_drop,
+        reason=f"{lost} of {seen} items could be measured on one side only "
+        f"({pairs.only_before} only before, {pairs.only_after} only after)",
+        measure=card.name,
+    )
+    values = np.concatenate([pairs.before, pairs.after])
+    outside = int(np.sum((values < card.low - RANGE_SLACK) | (values > card.high + RANGE_SLACK)))
+    in_range = Gate(
+        name="range",
+        side="both",
+        value=float(outside),
+        bound=0.0,
+        ok=outside == 0,
+        reason=f"{outside} of {len(values)} values lie outside the card's range {card.low:g} to {card.high:g}",
+        measure=card.name,
+    )
+    cells: tuple[tuple[GateSide, str], ...] = (("before", before), ("after", after))
+    identity = [
+        gate
+        for side, reader in cells
+        for gate in _identity_gate(
+            scalars, card, side=side, reader=reader, author=author, bounds=bounds
+        )
+    ]
+    return [drop, in_range, *identity]
+
+
+def _identity_gate(
+    scalars: pd.DataFrame,
+    card: MeasureCard,
+    *,
+    side: GateSide,
+    reader: str,
+    author: str | None,
+    bounds: GateBounds,
+) -> list[Gate]:
+    """The identity edit of one side; no gate for a measure that edits nothing (has no such scalar), a closed one where it is no number."""
+    rows = scalar_rows(scalars, measure=card.name, name="identity")
+    rows = rows[(rows["reader"] == reader) & (rows["author"] == (author or reader))]
+    if rows.empty:
+        return []
+    worst = rows["value"].astype(float).abs().fillna(np.inf).max()
+    bound = 0.0 if card.identity_exact else card.smallest_effect / bounds.noise_factor
+    wanted = "it must be exactly 0" if card.identity_exact else f"at most {bound:.2g} is allowed"
+    reason = f"an edit that changes nothing moved {reader} by {worst:.2g}; {wanted}"
+    return [Gate("identity", side, float(worst), bound, bool(worst <= bound), reason, card.name)]

@@ -67,7 +67,7 @@ class DoseResponse(Displayed):
 
     def plot(self) -> "go.Figure":
         """Length against accuracy, one mark an arm and dose; open where the dose that was asked for was not reached."""
-        from mechcot.view.notebook import steered
+        from mechcot.view.plot import steered
 
         return steered(self.table)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mechcot.core.measurement import Measurement
-from mechcot.stats.clusters import cluster_numbers
+from mechcot.stats.bootstrap import cluster_numbers
 from mechcot.stats.tables import (
     item_means,
     measurements_table,

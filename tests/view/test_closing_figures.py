@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mechcot.view.notebook import exchanged, steered
+from mechcot.view.plot import exchanged, steered
 
 
 def tried():
