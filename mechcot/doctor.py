@@ -149,7 +149,7 @@ def _rendered_by(reader: "Reasoner") -> str:
 
 
 def _problem(reader: "Reasoner") -> Problem:
-    if reader.policy.family == "words":
+    if reader.policy.step_end:
         return _chart()
     from mechcot.model.internals.sample_texts import spelled
 
@@ -333,9 +333,9 @@ def _answer(reader: "Reasoner") -> tuple[bool, str]:
     from mechcot.model.generation.ask_answer import read_continuation
 
     problem, cue = _problem(reader), reader.cue
-    organism = reader.policy.family == "words"
-    answer = "7" if organism else problem.answer
-    chain = " so 7 ." if organism else f" {problem.question}"
+    spaced = bool(reader.policy.step_end)
+    answer = "7" if spaced else problem.answer
+    chain = " so 7 ." if spaced else f" {problem.question}"
     text = f"{chain}{cue.text}{cue.lead}{answer}{cue.end}"
     completion = Completion(problem, reader.render(problem), text, reader.name)
     written = reader.read(completion).answer.text

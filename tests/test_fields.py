@@ -25,7 +25,8 @@ from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.chains import Questions, chains as written
 from mechcot.text.problems import load_problems
-from mechcot.traces.external import as_line, load_chains, read_given
+from mechcot.traces.external import load_chains, read_given
+from mechcot.traces.foreign_chain import as_line
 from mechcot.traces.load import load_traces
 
 ROWS = [

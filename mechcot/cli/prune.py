@@ -144,8 +144,8 @@ def import_(
     Fields that are found by name: question, problem, query, prompt; answer, ground_truth, expected_answer, gold, target; chain,
     reasoning, reasoning_content, thinking, cot, completion, generations, model_output, response, messages, solution; answer_text; id, sample, model.
     """
-    from mechcot.text.columns import field_options
     from mechcot.text.problems import load_problems
+    from mechcot.text.record_fields import field_options
     from mechcot.text.think_tags import ThoughtTags
     from mechcot.traces.formats import import_traces
 

@@ -50,12 +50,12 @@ class Stated:
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """A clean trace's twin.
+    """A clean trace's counterfactual.
 
     Attributes:
-        trace: The twin: same number of tokens, steps at the same places, a changed fact.
+        trace: The counterfactual: same number of tokens, steps at the same places, a changed fact.
         fact: Token span of the changed fact in the question.
-        answer: The twin's right answer.
+        answer: The counterfactual's right answer.
         stated: The stated values that differ between the two, in order.
     """
 
@@ -67,7 +67,7 @@ class Counterfactual:
 
 @runtime_checkable
 class CounterfactualMaker(Protocol):
-    """Makes the twin of a trace, or raises `NotMeasurable` with the reason."""
+    """Makes the counterfactual of a trace, or raises `NotMeasurable` with the reason."""
 
     def __call__(
         self, trace: Trace, *, retoken: "Callable[[Trace, str, str], Trace]", seed: int

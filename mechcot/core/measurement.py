@@ -23,6 +23,8 @@ from mechcot.core.store import write_bytes
 from mechcot.core.trace import Trace
 
 _SCHEMA = 1
+_PLAIN = ("measure", "trace", "item", "author", "reader", "reason", "seconds")
+"""Attributes that stand in the file as they are."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,27 +108,20 @@ class Measurement(Displayed):
     def to_frame(self) -> pd.DataFrame:
         """The headline value and every scalar: one row each, with `measure`, `name`, `value`, `trace`, `author` and `reader`."""
         numbers = {"value": self.value, **self.scalars}
-        about = {"trace": self.trace, "author": self.author, "reader": self.reader}
+        labels = {"trace": self.trace, "author": self.author, "reader": self.reader}
         return pd.DataFrame(
             [
-                {"measure": self.measure, "name": name, "value": number} | about
+                {"measure": self.measure, "name": name, "value": number} | labels
                 for name, number in numbers.items()
             ]
         )
 
     def save(self, path: Path) -> None:
         """Write the measurement to `path` in one atomic move."""
-        meta = {
+        meta = {name: getattr(self, name) for name in _PLAIN} | {
             "schema": _SCHEMA,
-            "measure": self.measure,
-            "trace": self.trace,
-            "item": self.item,
-            "author": self.author,
-            "reader": self.reader,
             "value": _known(self.value),
-            "reason": self.reason,
             "scalars": {key: _known(v) for key, v in self.scalars.items()},
-            "seconds": self.seconds,
             "notes": dict(self.notes),
             "unit": self.unit,
             "results": {
@@ -173,29 +168,23 @@ class Measurement(Displayed):
     @classmethod
     def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Measurement":
         results = {
-            key: KINDS[about["kind"]](
+            key: KINDS[array["kind"]](
                 values=arrays[key],
                 measure=meta["measure"],
-                name=about["name"],
-                unit=about["unit"],
+                name=array["name"],
+                unit=array["unit"],
                 trace=meta["trace"],
                 reader=meta["reader"],
-                tokens=about["tokens"],
-                labels={axis: tuple(values) for axis, values in about["labels"].items()},
+                tokens=array["tokens"],
+                labels={axis: tuple(values) for axis, values in array["labels"].items()},
             )
-            for key, about in meta["results"].items()
+            for key, array in meta["results"].items()
         }
         return cls(
-            measure=meta["measure"],
-            trace=meta["trace"],
-            item=meta["item"],
-            author=meta["author"],
-            reader=meta["reader"],
+            **{name: meta[name] for name in _PLAIN},
             value=math.nan if meta["value"] is None else meta["value"],
-            reason=meta["reason"],
             scalars={k: math.nan if v is None else v for k, v in meta["scalars"].items()},
             results=results,
-            seconds=meta["seconds"],
             notes=meta["notes"],
             unit=meta.get("unit", ""),
         )

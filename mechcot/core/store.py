@@ -57,10 +57,6 @@ def nan_to_none(value: Any) -> Any:
 def read_json(path: Path, *, what: str) -> dict[str, Any]:
     """Read a JSON object that mechcot wrote.
 
-    Args:
-        path: The file.
-        what: What it is, for the message.
-
     Raises:
         UserError: It is missing, damaged or something else.
     """
@@ -151,14 +147,14 @@ def read_traces(path: Path) -> list[Trace]:
     Raises:
         UserError: A line is not such a trace (file and line are named).
     """
-    found = []
+    traces = []
     for line, data in enumerate(path.read_bytes().split(b"\n"), start=1):
         if not data.strip():
             continue
         try:
-            found.append(trace_from_json(json.loads(data)))
+            traces.append(trace_from_json(json.loads(data)))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{path}:{line}: not a trace as mechcot writes it ({type(error).__name__}: {error}); write the file anew"
             ) from error
-    return found
+    return traces

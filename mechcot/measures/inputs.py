@@ -10,7 +10,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Result
 from mechcot.core.task import MistakeWriter, Paraphraser, SameMeaning
 from mechcot.core.trace import Trace
-from mechcot.model.alike import check_alike
+from mechcot.model.compatibility import check_shapes
 from mechcot.model.internals.capabilities import lacks
 from mechcot.model.reasoner import Reasoner
 
@@ -112,7 +112,7 @@ def reference(inputs: Inputs, reader: Reasoner) -> Reasoner:
     """
     if inputs.against is None:
         raise NotMeasurable("no reference model is at hand to hold this one against")
-    check_alike(inputs.against, reader)
+    check_shapes(inputs.against, reader)
     return inputs.against
 
 

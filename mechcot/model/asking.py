@@ -25,8 +25,8 @@ class Asking:
     @property
     def boxes(self) -> bool:
         r"""Return whether what the user says of cue and answers leaves room for an answer in `\boxed{}`."""
-        said = [text for text in (self.cue, self.answer_after) if text is not None]
-        return not said or any("boxed" in text for text in said)
+        texts = [text for text in (self.cue, self.answer_after) if text is not None]
+        return not texts or any("boxed" in text for text in texts)
 
     @property
     def key(self) -> str:

@@ -32,6 +32,7 @@ from transformers.masking_utils import sdpa_mask
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Span, Trace
+from mechcot.model.interface import HasModel
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import check_finite, forward
 from mechcot.model.internals.self_test import backbone_of
@@ -68,15 +69,11 @@ class StepAttention:
         return iter((self.mean, self.mass))
 
 
-def step_attention(reasoner: Any, trace: Trace) -> StepAttention:
+def step_attention(reasoner: HasModel, trace: Trace) -> StepAttention:
     """Attention between the steps of a trace: sources question, s_1..s_n; targets s_1..s_n, answer.
 
     Cost: 2-3 plain forwards up to 4,096 tokens (the second pass is quadratic), at most three times the
     memory of one.
-
-    Args:
-        reasoner: Anything with `model`.
-        trace: The trace, in this reader's tokens.
 
     Raises:
         UserError: The family does not run its attention through Transformers' interface.
@@ -87,13 +84,10 @@ def step_attention(reasoner: Any, trace: Trace) -> StepAttention:
     return StepAttention(mass=both.mass[:, :, :-1, 1:], sizes=both.sizes[:-1])
 
 
-def group_attention(reasoner: Any, ids: Sequence[int], groups: Sequence[Span]) -> StepAttention:
+def group_attention(
+    reasoner: HasModel, ids: Sequence[int], groups: Sequence[Span]
+) -> StepAttention:
     """Attention between any disjoint spans in order; every group is a source and a target.
-
-    Args:
-        reasoner: Anything with `model`.
-        ids: Token ids.
-        groups: Spans of positions.
 
     Raises:
         UserError: Groups overlap or leave the sequence, or the family cannot be observed.

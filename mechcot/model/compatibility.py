@@ -9,14 +9,13 @@ their ids mean something else to it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Span, Trace
+from mechcot.model.interface import TextReader
+from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.loading.embedding_rows import check_ids
-
-if TYPE_CHECKING:
-    from mechcot.model.reasoner import Reasoner
 
 OWN_CHAINS = (
     "They cannot be compared on the same tokens: compare checkpoints that share a tokenizer, or let each model "
@@ -26,11 +25,6 @@ OWN_CHAINS = (
 
 def differing_ids(before: Any, after: Any, ids: Iterable[int]) -> list[tuple[int, str, str]]:
     """The ids among `ids` that mean different strings to two tokenizers.
-
-    Args:
-        before: A tokenizer.
-        after: The other; both must know all ids.
-        ids: Which to look at; repeats count once.
 
     Returns:
         In rising order: the id, its string to the first, its string to the second.
@@ -45,13 +39,8 @@ def differing_ids(before: Any, after: Any, ids: Iterable[int]) -> list[tuple[int
     ]
 
 
-def check_tokenizers(before: "Reasoner", after: "Reasoner", traces: Sequence[Trace]) -> None:
+def check_tokenizers(before: TextReader, after: TextReader, traces: Sequence[Trace]) -> None:
     """Make sure that every chain means the same to both models.
-
-    Args:
-        before: One model.
-        after: The other.
-        traces: Only the ids of their chains are looked at, not prompt and answer.
 
     Raises:
         UserError: Some id in a chain means another string to the second model, or is not in its vocabulary.
@@ -76,13 +65,8 @@ def check_tokenizers(before: "Reasoner", after: "Reasoner", traces: Sequence[Tra
         )
 
 
-def check_questions(before: "Reasoner", after: "Reasoner", questions: Sequence[str]) -> None:
+def check_questions(before: TextReader, after: TextReader, questions: Sequence[str]) -> None:
     """Find two quite different tokenizers before any chain is written: most tokens of the questions differ.
-
-    Args:
-        before: The model whose tokens are counted.
-        after: The other.
-        questions: Plain texts, without a prompt around them.
 
     Raises:
         UserError: More than half of the tokens mean another string to the second model.
@@ -96,12 +80,30 @@ def check_questions(before: "Reasoner", after: "Reasoner", questions: Sequence[s
         )
 
 
-def common_vocabulary(before: "Reasoner", after: "Reasoner") -> int:
+def check_shapes(before: TextReader, after: TextReader) -> None:
+    """Make sure that two models have as many blocks, the same width and the same vocabulary.
+
+    Raises:
+        NotMeasurable: They do not; states and tokens of one mean nothing to the other.
+    """
+    shapes = [
+        (backbone.n_layers, backbone.d_model, model.n_vocabulary)
+        for model in (before, after)
+        for backbone in [backbone_of(model.model)]
+    ]
+    if shapes[0] != shapes[1]:
+        raise NotMeasurable(
+            "not two checkpoints of one architecture: (blocks, width, vocabulary) are "
+            f"{shapes[0]} for {before.name} and {shapes[1]} for {after.name}"
+        )
+
+
+def common_vocabulary(before: TextReader, after: TextReader) -> int:
     """Return how many rows of the unembedding both models have: compare distributions over these."""
     return min(before.n_vocabulary, after.n_vocabulary)
 
 
-def view(reader: "Reasoner", trace: Trace) -> Trace:
+def view(reader: TextReader, trace: Trace) -> Trace:
     """See `Reasoner.view`."""
     seen = _reread(reader, trace)
     if len(seen) > reader.max_length:
@@ -112,7 +114,7 @@ def view(reader: "Reasoner", trace: Trace) -> Trace:
     return seen
 
 
-def _reread(reader: "Reasoner", trace: Trace) -> Trace:
+def _reread(reader: TextReader, trace: Trace) -> Trace:
     """The trace with the prompt and the answer as `reader` encodes them; the chain's ids stay."""
     chain, answer = trace.phase(Phase.CHAIN), trace.phase(Phase.ANSWER)
     prompt = _prompt(reader, trace)
@@ -132,22 +134,22 @@ def _reread(reader: "Reasoner", trace: Trace) -> Trace:
         trace.chain_text
     ) != list(chain_ids):
         raise _different(reader, trace)
-    rest = trace.completion[len(spelled) :]
+    behind = trace.completion[len(spelled) :]
     if not trace.completion.startswith(spelled):
-        rest = trace.completion[len(trace.chain_text) :]
-    if not _means(reader, (*head, *chain_ids), tail, rest):
-        tail = tuple(reader.continue_ids(rest))
+        behind = trace.completion[len(trace.chain_text) :]
+    if not _means(reader, (*head, *chain_ids), tail, behind):
+        tail = tuple(reader.continue_ids(behind))
     return _rebuild(trace, prompt, head, tail)
 
 
-def _different(reader: "Reasoner", trace: Trace) -> UserError:
+def _different(reader: TextReader, trace: Trace) -> UserError:
     return UserError(
         f"trace {trace.id}: the chain's tokens, written by {trace.author}, mean another text to {reader.name}: "
         f"their tokenizers differ. {OWN_CHAINS}"
     )
 
 
-def _prompt(reader: "Reasoner", trace: Trace) -> str:
+def _prompt(reader: TextReader, trace: Trace) -> str:
     """The text before the chain: the trace's, or this reader's own, inside a thought if the trace's is."""
     if reader.policy.mode == "shared" or reader.policy.owner == trace.author:
         return trace.prompt
@@ -160,13 +162,13 @@ def _prompt(reader: "Reasoner", trace: Trace) -> str:
     return own
 
 
-def _spells(reader: "Reasoner", trace: Trace) -> bool:
+def _spells(reader: TextReader, trace: Trace) -> bool:
     """Return whether the ids are what this reader makes of the whole text."""
     known = all(token < reader.n_vocabulary for token in trace.ids)
     return known and reader.encode(trace.prompt + trace.completion) == list(trace.ids)
 
 
-def _means(reader: "Reasoner", before: Sequence[int], ids: Sequence[int], text: str) -> bool:
+def _means(reader: TextReader, before: Sequence[int], ids: Sequence[int], text: str) -> bool:
     """Return whether `ids` behind `before` spell `text` to this reader, white space at the ends aside.
 
     Some tokenizers put white space into what they encode, so ids also spell a text when they decode to what its own ids do.

@@ -46,15 +46,7 @@ def tv(
     *,
     unembed_q: Unembed | None = None,
 ) -> PerToken:
-    """Total variation of each token, in [0, 1].
-
-    Args:
-        hidden_p: States after the final norm of one run.
-        hidden_q: The same of the other run; as many tokens.
-        unembed: From states to log-probabilities (`Prefix.unembed`).
-        chunk: Tokens unembedded at a time.
-        unembed_q: The other model's, when there are two models.
-    """
+    """Total variation of each token, in [0, 1]."""
     return _each(_tv, hidden_p, hidden_q, (unembed, unembed_q or unembed), chunk)
 
 
@@ -66,15 +58,7 @@ def js(
     *,
     unembed_q: Unembed | None = None,
 ) -> PerToken:
-    """Jensen-Shannon divergence of each token in nats, in [0, log 2].
-
-    Args:
-        hidden_p: States after the final norm of one run.
-        hidden_q: The same of the other run; as many tokens.
-        unembed: From states to log-probabilities (`Prefix.unembed`).
-        chunk: Tokens unembedded at a time.
-        unembed_q: The other model's, when there are two models.
-    """
+    """Jensen-Shannon divergence of each token in nats, in [0, log 2]."""
     return _each(_js, hidden_p, hidden_q, (unembed, unembed_q or unembed), chunk)
 
 

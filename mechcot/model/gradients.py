@@ -7,30 +7,24 @@ plain forward.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mechcot.model.interface import Scorer
 from mechcot.model.internals.hooks import Hook, HookPoint, tapped
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 
 
 def gradients(
-    reasoner: Any, ids: Sequence[int], sites: Sequence[Site], *, token: int
+    reasoner: Scorer, ids: Sequence[int], sites: Sequence[Site], *, token: int
 ) -> tuple[float, dict[Site, Float[Tensor, "token d_model"]]]:
     """The log-probability of a next token and its gradient at some sites.
 
     Cost: one forward and one backward. Sites that take the state of a block's input or output only: a state
     that is overwritten in place (`resid_mid`) has no gradient of its own.
-
-    Args:
-        reasoner: Anything with `model` and `logit_scale`.
-        ids: Token ids.
-        sites: Where.
-        token: The token that stands behind `ids`.
 
     Returns:
         The log-probability in nats, and the gradients in nats per unit of state.
@@ -53,8 +47,8 @@ def gradients(
         ).last_hidden_state
         logprob = backbone.log_probabilities(hidden[0, -1], scale=float(reasoner.logit_scale))
         target = logprob[token]
-        found = torch.autograd.grad(target, [states[site] for site in sites])
-    pairs = zip(sites, found, strict=True)
+        grads = torch.autograd.grad(target, [states[site] for site in sites])
+    pairs = zip(sites, grads, strict=True)
     return float(target.detach()), {site: gradient[0].detach() for site, gradient in pairs}
 
 

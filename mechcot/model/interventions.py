@@ -1,7 +1,7 @@
 """Interventions as inert data: what to change, where, and how.
 
 An `Intervention` writes at a `Site` and at *absolute* positions of the whole sequence, also when a run
-starts in the middle of it. A `AttentionKnockout` takes keys out of the sight of queries, in all layers and heads.
+starts in the middle of it. An `AttentionKnockout` takes keys out of the sight of queries, in all layers and heads.
 Edits are pure functions of the states they are given; nothing happens until they are passed to a run.
 """
 
@@ -166,7 +166,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class AttentionKnockout:
-    """AttentionKnockout keys from queries, in every layer and head.
+    """Hide keys from queries, in every layer and head.
 
     `AttentionKnockout(Span(p, p))` hides nothing: the identity of attention suppression, run on the masked path.
 

@@ -5,7 +5,7 @@ thought and asks for the answer. `shared` means that the first model's policy re
 model; `own` means each model's own. A model's family follows from its files:
 
     family   fact                                        closes the thought with   candidates for the question
-    words    an `organism.json` lies beside its weights  ` </think>`               ` answer`
+    spaced   its files say so (`has_spaced_text`)        ` </think>`               ` answer`
     tagged   marks of a thought were found               what its template shows   boxed, sentence, label, word
     chat     has a chat template without such marks      an empty line             boxed, sentence, label, word
     plain    has no chat template                        nothing                   sentence, label, word, boxed
@@ -42,7 +42,7 @@ _ASKS = (
 _PAIRED = {"{": "}", "(": ")", "[": "]", "**": "**", "$": "$", "<answer>": "</answer>"}
 """What ends an answer behind a cue that ends so."""
 
-Family = Literal["words", "tagged", "chat", "plain"]
+Family = Literal["spaced", "tagged", "chat", "plain"]
 Thinking = Literal["on", "off"]
 
 
@@ -85,6 +85,7 @@ class PromptPolicy:
         closing: What it writes between a chain and the answer.
         marks: Where the marks were found, in words.
         asking: What the user said about asking and reading.
+        step_end: The token that ends each step of a spaced language; "" where steps are sentences.
     """
 
     mode: Literal["own", "shared"]
@@ -99,6 +100,7 @@ class PromptPolicy:
     closing: str = ""
     marks: str = ""
     asking: Asking = AS_FOUND
+    step_end: str = ""
 
     def render(self, problem: Problem) -> str:
         """The prompt of a problem; every special token is spelled out in the text.
@@ -153,7 +155,7 @@ def policy_of(
     tokenizer: Any,
     *,
     owner: str,
-    organism: bool = False,
+    spaced: bool = False,
     thinking: Thinking = "on",
     instruction: str | None = None,
     asking: Asking = AS_FOUND,
@@ -163,7 +165,7 @@ def policy_of(
     Args:
         tokenizer: A Hugging Face tokenizer.
         owner: Name of the model.
-        organism: Whether it is one of the organisms, see `mechcot.model.loading.spec.is_organism`.
+        spaced: Whether its texts are words between spaces, see `mechcot.model.loading.spec.has_spaced_text`.
         thinking: Value of `enable_thinking` for templates that take it.
         instruction: Text after the question; None for the family's default.
         asking: What the user says about asking and reading.
@@ -182,7 +184,7 @@ def policy_of(
     else:
         template, source = _plain_template(tokenizer)
     marked = marks is not None and (render is not None or asking.think is not None)
-    family = _family(organism=organism, has_chat=render is not None, marked=marked)
+    family = _family(spaced=spaced, has_chat=render is not None, marked=marked)
     if instruction is None:
         boxed = family in {"tagged", "chat"} and breaks and spells(tokenizer, BOXED)
         default = BOXED if boxed and asking.boxes else ""
@@ -202,6 +204,7 @@ def policy_of(
         closing=closing,
         marks=marks.source if marks else "",
         asking=asking,
+        step_end=" ." if spaced else "",
     )
 
 
@@ -213,9 +216,9 @@ def _marks(tokenizer: Any, render: Render | None, asking: Asking, owner: str) ->
     return find_marks(tokenizer, render, owner=owner)
 
 
-def _family(*, organism: bool, has_chat: bool, marked: bool) -> Family:
-    if organism:
-        return "words"
+def _family(*, spaced: bool, has_chat: bool, marked: bool) -> Family:
+    if spaced:
+        return "spaced"
     if marked:
         return "tagged"
     return "chat" if has_chat else "plain"
@@ -245,12 +248,12 @@ def _opening(family: Family, marks: Marks | None, *, breaks: bool) -> str:
     """Return what stands between a prompt that opens no thought and the chain."""
     if marks is not None and family == "tagged":
         return _flat(marks.opening, breaks=breaks)
-    return "" if breaks or family == "words" else " "
+    return "" if breaks or family == "spaced" else " "
 
 
 def _closing(family: Family, marks: Marks | None, *, breaks: bool, closed: bool) -> str:
     """Return what stands between a chain and the answer, from the family and whether the prompt closed the thought itself."""
-    if family == "words":
+    if family == "spaced":
         return "" if marks is None or closed else f" {marks.tags.close}"
     if marks is not None and family == "tagged" and not closed:
         return _flat(marks.closing, breaks=breaks)
@@ -269,7 +272,7 @@ def _cue(
     """
     if asking.cue is not None:
         return _given_cue(asking.cue, closing.strip(), breaks=breaks)
-    if family == "words":
+    if family == "spaced":
         return AnswerCue(closing, " answer", lead=" ")
     candidates = (*_ASKS, _BOX) if family == "plain" else (_BOX, *_ASKS)
     ask = next((text for text in candidates if spells(tokenizer, text)), None)

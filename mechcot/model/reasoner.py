@@ -19,28 +19,29 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model import compatibility
+from mechcot.model.activations.cache import ActivationCache, CaptureSpec
+from mechcot.model.activations.capture import activations, capture
+from mechcot.model.activations.disk_cache import stream
 from mechcot.model.asking import AS_FOUND, Asking
 from mechcot.model.generation.decoding import Sampling, stop_ids
+from mechcot.model.generation.steering_hooks import GenerationInterventions
 from mechcot.model.generation.write_traces import Skip, author_traces
 from mechcot.model.internals import token_text
+from mechcot.model.internals.sites import Site, sites_of
+from mechcot.model.interventions import AnyIntervention
 from mechcot.model.loading.adapters import attach
 from mechcot.model.loading.embedding_rows import check_rows
 from mechcot.model.loading.fingerprints import hash_module, hash_spec
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
-from mechcot.model.loading.spec import ModelSpec, is_organism, parse_spec
+from mechcot.model.loading.spec import ModelSpec, has_spaced_text, parse_spec
 from mechcot.model.loading.weights import freeze, load_base
+from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.prompts import AnswerCue, PromptPolicy, ending_of, policy_of
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.trace_parser import read
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
-
-    from mechcot.model.activations.cache import ActivationCache
-    from mechcot.model.generation.steering_hooks import GenerationInterventions
-    from mechcot.model.internals.sites import Site
-    from mechcot.model.interventions import AnyIntervention
-    from mechcot.model.prefix.prefix import Prefix
 
 
 SEAM = 8
@@ -167,7 +168,7 @@ class Reasoner:
             model=freeze(model),
             tokenizer=tokenizer,
             policy=policy
-            or policy_of(tokenizer, owner=name, organism=is_organism(spec), asking=asking),
+            or policy_of(tokenizer, owner=name, spaced=has_spaced_text(spec), asking=asking),
             device=device or next(model.parameters()).device,
             logit_scale=spec.logit_scale,
         )
@@ -238,8 +239,8 @@ class Reasoner:
     def _cues(self) -> tuple[tuple[int, ...], ...]:
         """The cue without its first 0, 1, ... characters of white space."""
         text = self.cue.text
-        room = len(text) - len(text.lstrip()) if text.strip() else 0
-        return (self.cue_ids, *(tuple(self.continue_ids(text[n:])) for n in range(1, room + 1)))
+        n_spaces = len(text) - len(text.lstrip()) if text.strip() else 0
+        return (self.cue_ids, *(tuple(self.continue_ids(text[n:])) for n in range(1, n_spaces + 1)))
 
     @cached_property
     def lens(self) -> "TransformerBridge":
@@ -286,7 +287,7 @@ class Reasoner:
         seed: int = 0,
         batch_size: int = 16,
         skip: Skip | None = None,
-        under: "GenerationInterventions | None" = None,
+        under: GenerationInterventions | None = None,
     ) -> list[Trace]:
         """Write a chain and an answer for every problem.
 
@@ -309,8 +310,8 @@ class Reasoner:
             EditDidNotFire: A vector of `under` was never added.
         """
         sampling = Sampling(max_tokens, temperature, top_p)
-        about: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "skip": skip}
-        both = author_traces(self, problems, sampling=sampling, under=under, **about)
+        kwargs: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "skip": skip}
+        both = author_traces(self, problems, sampling=sampling, under=under, **kwargs)
         return [trace for trace, _ in both]
 
     def read(
@@ -328,15 +329,15 @@ class Reasoner:
             classifier: Says what kind each step is; None: the default (`mechcot.text.learned_step_kinds`).
         """
         asking = self.policy.asking
-        about: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
-        about |= {"tags": self.policy.tags, "after": asking.answer_after}
-        about |= {"otherwise": "last_number" if asking.last_number else "closing"}
-        if self.policy.family == "words":
-            about |= {"segmenter": "word_dot", "family": "organism"}
-        trace = read(completion, self.tokenizer, **about)
+        kwargs: dict[str, Any] = {"classifier": classifier, "trace_id": trace_id}
+        kwargs |= {"tags": self.policy.tags, "after": asking.answer_after}
+        kwargs |= {"otherwise": "last_number" if asking.last_number else "closing"}
+        if self.policy.step_end:
+            kwargs |= {"segmenter": "word_dot", "family": "word"}
+        trace = read(completion, self.tokenizer, **kwargs)
         if trace.answer.text is None and asking.cue and not asking.answer_after and self.cue.lead:
-            about["after"] = self.cue.ask.strip()
-            return read(completion, self.tokenizer, **about)
+            kwargs["after"] = self.cue.ask.strip()
+            return read(completion, self.tokenizer, **kwargs)
         return trace
 
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
@@ -367,19 +368,17 @@ class Reasoner:
         """
         return compatibility.view(self, trace)
 
-    def prefix(self, ids: Sequence[int], *, under: Sequence["AnyIntervention"] = ()) -> "Prefix":
+    def prefix(self, ids: Sequence[int], *, under: Sequence[AnyIntervention] = ()) -> Prefix:
         """Run token ids once, under acts, and keep what later forks need."""
-        from mechcot.model.prefix.prefix import Prefix
-
         return Prefix.of(self, tuple(ids), under=tuple(under))
 
     def states(
         self,
         ids: Sequence[int],
-        sites: Sequence["Site"],
+        sites: Sequence[Site],
         *,
-        under: Sequence["AnyIntervention"] = (),
-    ) -> dict["Site", Float[Tensor, "token d_model"]]:
+        under: Sequence[AnyIntervention] = (),
+    ) -> dict[Site, Float[Tensor, "token d_model"]]:
         """The states of one sequence at some sites. One forward.
 
         Args:
@@ -393,8 +392,6 @@ class Reasoner:
         Raises:
             UserError: The model does not have a site.
         """
-        from mechcot.model.activations.capture import capture
-
         return capture(self, ids, sites, under=under)
 
     def activations(
@@ -405,9 +402,9 @@ class Reasoner:
         pool: Literal["mean", "last", "whole"] = "mean",
         phases: Sequence[Phase] = tuple(Phase),
         kinds: Sequence[StepKind] | None = None,
-        under: Sequence["AnyIntervention"] = (),
+        under: Sequence[AnyIntervention] = (),
         to_disk: Path | str | None = None,
-    ) -> "ActivationCache":
+    ) -> ActivationCache:
         """Activations by step, in memory or on disk. One forward a trace; see `mechcot.model.activations.capture`.
 
         Args:
@@ -430,11 +427,6 @@ class Reasoner:
             >>> base.activations(traces, at="resid_post.2").read(mc.Site("resid_post", 2)).shape[1]
             128
         """
-        from mechcot.model.activations.cache import CaptureSpec
-        from mechcot.model.activations.capture import activations
-        from mechcot.model.activations.disk_cache import stream
-        from mechcot.model.internals.sites import sites_of
-
         wanted = CaptureSpec(
             sites_of(at), pool, tuple(phases), None if kinds is None else tuple(kinds)
         )

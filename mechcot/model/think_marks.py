@@ -193,7 +193,7 @@ def _in_text(template: str) -> ThoughtTags | None:
             return tags
     for match in re.finditer(_MARK, template):
         mark = match.group()
-        close = next((one for one in partners(mark) if one in template), None)
+        close = next((mark_close for mark_close in partners(mark) if mark_close in template), None)
         if close and means_thought(mark):
             return ThoughtTags(mark, close)
     return None

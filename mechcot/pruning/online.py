@@ -115,7 +115,7 @@ def write_online(reader: Reasoner, problem: Problem, how: Online) -> Pruned:
                 cache.drop(_to_drop(cache, trace, how))
                 pruned_at = done
     seconds = time.perf_counter() - began
-    now = set(cache.kept)
+    now = set(cache.cached)
     cached, uncut = np.array(sizes or [(len(cache), len(cache))], dtype=float).mean(0)
     return Pruned(
         trace=_trace(reader, problem, cache.ids, len(prompt), finished=finished),
@@ -135,7 +135,7 @@ def _to_drop(cache: DroppingCache, trace: Trace, how: Online) -> list[int]:
     ranked = steps[:-2]
     sizes = [len(step.tokens) for step in steps]
     budget = how.keep * sum(sizes) - sum(sizes[len(ranked) :])
-    cached = set(cache.kept)
+    cached = set(cache.cached)
     alive = [s.index for s in ranked if any(p in cached for p in s.tokens.positions())]
     scores = _scores(cache, trace, alive, how)
     order = sorted(alive, key=lambda index: -scores[index])
@@ -151,7 +151,7 @@ def _scores(
     if how.by == "random":
         draws = stream(how.seed, f"online {trace.id} {len(trace.chain_steps)}").random(len(steps))
         return dict(zip(steps, draws.tolist(), strict=True))
-    received = dict(zip(cache.kept, cache.attention(last=LAST).tolist(), strict=True))
+    received = dict(zip(cache.cached, cache.attention(last=LAST).tolist(), strict=True))
     spans = {index: trace.chain_steps[index].tokens.positions() for index in steps}
     return {index: float(np.mean([received[p] for p in spans[index]])) for index in steps}
 

@@ -36,10 +36,6 @@ def same_answer(a: str | None, b: str | None) -> bool:
 
     Cost: microseconds for digits and words, milliseconds for mathematics (cached). The tempting misuse
     is a chain of equalities through a bare number: `3 hours` = `3` = `3 minutes`.
-
-    Args:
-        a: One answer; None (unread) equals nothing.
-        b: The other.
     """
     if a is None or b is None:
         return False

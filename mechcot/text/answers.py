@@ -68,19 +68,19 @@ def _matches(pattern: re.Pattern[str], how: str) -> Rule:
 
 def _hash(text: str) -> Iterator[StatedAnswer]:
     """GSM8K's closing; headings of the fourth level ("#### Step 2: ...") are none."""
-    for found in _matches(_HASH, "hash")(text):
-        last = not text[found.stop :].strip()
-        listed = _TITLE.match(found.text) or found.text.endswith(":")
-        if not listed and (last or (sole(found.text) and len(found.text.split()) <= 4)):
-            yield found
+    for answer in _matches(_HASH, "hash")(text):
+        last = not text[answer.stop :].strip()
+        listed = _TITLE.match(answer.text) or answer.text.endswith(":")
+        if not listed and (last or (sole(answer.text) and len(answer.text.split()) <= 4)):
+            yield answer
 
 
 def _phrase(text: str) -> Iterator[StatedAnswer]:
     """Statements; of a whole sentence behind a colon ("Answer: She makes $18.") its only candidate."""
-    for found in phrases(text):
-        sentence = _SENTENCE.match(found.text)
-        only = sole(found.text) if sentence and not _CALCULATES.search(found.text) else None
-        yield found if only is None else replace(found, text=only.text)
+    for answer in phrases(text):
+        sentence = _SENTENCE.match(answer.text)
+        only = sole(answer.text) if sentence and not _CALCULATES.search(answer.text) else None
+        yield answer if only is None else replace(answer, text=only.text)
 
 
 def _letter(text: str) -> Iterator[StatedAnswer]:
@@ -114,9 +114,9 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "any": ("boxed", "hash", "tag", "phrase", "field", "chosen", "reversed", "heading", "letter"),
     "boxed": ("boxed", "phrase", "heading"),
     "gsm8k": ("hash", "letter", "boxed", "phrase", "heading"),
-    "organism": ("word",),
+    "word": ("word",),
 }
-_EXPLICIT_ONLY = frozenset({"organism"})
+_EXPLICIT_ONLY = frozenset({"word"})
 
 
 def find_answer(
@@ -141,7 +141,7 @@ def find_answer(
     if after:
         best = said_after(blank, after)
     else:
-        best = _last([found for name in FAMILIES[family] for found in _RULES[name](blank)])
+        best = _last([answer for name in FAMILIES[family] for answer in _RULES[name](blank)])
     if best is None and not after and family not in _EXPLICIT_ONLY:
         best = _otherwise(blank, otherwise)
     if best is None:
@@ -152,15 +152,19 @@ def find_answer(
 
 def _last(statements: Sequence[StatedAnswer]) -> StatedAnswer | None:
     """The statement that ends last, or the one that ends last inside it; words alone only where nothing else is said."""
-    said = [each for each in statements if each.how != "phrase" or is_hard(each.text)] or statements
-    if not said:
+    answers = [
+        answer for answer in statements if answer.how != "phrase" or is_hard(answer.text)
+    ] or statements
+    if not answers:
         return None
-    last = max(said, key=lambda each: (each.stop, -each.start))
+    last = max(answers, key=lambda answer: (answer.stop, -answer.start))
     if last.how == "boxed":
         return last
-    inner = [each for each in said if last.start <= each.start and each.stop <= last.stop]
-    boxes = [each for each in inner if each.how == "boxed"]
-    return max(boxes or inner, key=lambda each: (each.start, each.stop))
+    inner = [
+        answer for answer in answers if last.start <= answer.start and answer.stop <= last.stop
+    ]
+    boxes = [answer for answer in inner if answer.how == "boxed"]
+    return max(boxes or inner, key=lambda answer: (answer.start, answer.stop))
 
 
 def _otherwise(text: str, otherwise: Otherwise) -> StatedAnswer | None:
@@ -168,9 +172,9 @@ def _otherwise(text: str, otherwise: Otherwise) -> StatedAnswer | None:
         return None
     rules = (closing, emphasised, *((_last_number,) if otherwise == "last_number" else ()))
     for rule in rules:
-        found = max(rule(text), key=lambda each: each.stop, default=None)
-        if found is not None:
-            return found
+        answer = max(rule(text), key=lambda statement: statement.stop, default=None)
+        if answer is not None:
+            return answer
     return None
 
 
@@ -204,14 +208,14 @@ def read_answer(
         otherwise = otherwise if layout.thought is Thought.ABSENT else "nothing"
         return _answer(find_answer(text, family=family, otherwise=otherwise, after=after))
     behind = _SPECIAL.sub("\n", text[layout.chain.stop + len(tags.close) :])
-    found = find_answer(behind, family=family, otherwise=otherwise, after=after)
-    if found is None:
+    answer = find_answer(behind, family=family, otherwise=otherwise, after=after)
+    if answer is None:
         thought = text[: layout.chain.stop]
-        found = find_answer(thought, family=family, otherwise="nothing", after=after)
-    if found is None and not after and otherwise != "nothing" and family not in _EXPLICIT_ONLY:
-        found = words(behind)
-    return _answer(found)
+        answer = find_answer(thought, family=family, otherwise="nothing", after=after)
+    if answer is None and not after and otherwise != "nothing" and family not in _EXPLICIT_ONLY:
+        answer = words(behind)
+    return _answer(answer)
 
 
-def _answer(found: StatedAnswer | None) -> Answer:
-    return Answer(None, "unread") if found is None else Answer(found.text, found.how)
+def _answer(statement: StatedAnswer | None) -> Answer:
+    return Answer(None, "unread") if statement is None else Answer(statement.text, statement.how)

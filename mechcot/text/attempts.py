@@ -86,11 +86,6 @@ class CompletionParts:
 def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]:
     """The completions in a value.
 
-    Args:
-        value: Any JSON value.
-        where: File and line, for messages.
-        kind: What a text without a name is.
-
     Raises:
         NoChain: The value says that its request failed, or a tool is called.
         UserError: Two different thoughts stand in one message.
@@ -108,13 +103,13 @@ def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]
             and len(parts) == len(value)
             and any(part.get("role") or part.get("from") for part in parts)
         ):
-            found = answer_turns(value, "messages", where=where)
-            return [] if found is None else [found]
+            completion = answer_turns(value, "messages", where=where)
+            return [] if completion is None else [completion]
         if any(part.keys() & {"type", "role"} for part in parts):
             return [Attempt((tuple(pieces(value, where=where, kind=kind)),))]
-        return [one for part in value for one in attempts(part, where=where, kind=kind)]
-    found = tuple(pieces(value, where=where, kind=kind))
-    return [Attempt((found,))] if found or value == "" else []
+        return [attempt for part in value for attempt in attempts(part, where=where, kind=kind)]
+    parts = tuple(pieces(value, where=where, kind=kind))
+    return [Attempt((parts,))] if parts or value == "" else []
 
 
 def role_of(turn: Mapping[str, Any]) -> str:
@@ -172,15 +167,20 @@ def _of_response(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[At
     within = next(
         (value[key] for key in _WITHIN if isinstance(value.get(key), (Mapping, list))), None
     )
-    if several is not None and any(isinstance(one, Mapping) for one in several):
-        found = [one for part in several for one in attempts(part, where=where, kind=kind)]
+    if several is not None and any(isinstance(part, Mapping) for part in several):
+        completions = [
+            attempt for part in several for attempt in attempts(part, where=where, kind=kind)
+        ]
     elif within is not None:
-        found = attempts(within, where=where, kind=kind)
+        completions = attempts(within, where=where, kind=kind)
     else:
         own = tuple(pieces(value, where=where, kind=kind))
-        found = [Attempt((own,))] if own else []
+        completions = [Attempt((own,))] if own else []
     cut = was_cut(value)
-    return [replace(one, cut=one.cut or cut, turns=(*withheld(value), *one.turns)) for one in found]
+    return [
+        replace(attempt, cut=attempt.cut or cut, turns=(*withheld(value), *attempt.turns))
+        for attempt in completions
+    ]
 
 
 def withheld(value: Mapping[str, Any]) -> list[tuple[Piece, ...]]:
@@ -209,10 +209,10 @@ def check_answered(value: Mapping[str, Any], *, where: str) -> None:
 def was_cut(value: Mapping[str, Any]) -> bool:
     """Return whether a response, a choice or a row says that a token limit ended the text."""
     named = {plain_name(key): inner for key, inner in value.items()}
-    given = (named.get(key) for key in (*_FINISH, "status"))
+    reasons = (named.get(key) for key in (*_FINISH, "status"))
     if named.get("truncated") is True or named.get("is_truncated") is True:
         return True
-    return any(isinstance(reason, str) and plain_name(reason) in _CUT for reason in given)
+    return any(isinstance(reason, str) and plain_name(reason) in _CUT for reason in reasons)
 
 
 def _counted(usage: Any, depth: int = 0) -> bool:
@@ -243,9 +243,9 @@ def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Complet
         )
     if Kind.THOUGHT in kinds:
         return _by_field(attempt, tags)
-    found = at_marks(_text(attempt.turns, Kind.SAID), tags, cut=attempt.cut)
-    if found.opened:
-        return found
+    parts = at_marks(_text(attempt.turns, Kind.SAID), tags, cut=attempt.cut)
+    if parts.opened:
+        return parts
     if Kind.SUMMARY in kinds:
         raise NoChain(
             f"{where}: only a summary of the thought is there, which is not the chain; "
@@ -255,64 +255,21 @@ def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Complet
         raise NoChain(
             f"{where}: the model thought, and its thought is not in the file (a signature or a count of tokens speaks of it)"
         )
-    if unknown := _unknown_marks(found.chain) if tags is None else None:
+    if unknown := _unknown_marks(parts.chain) if tags is None else None:
         raise NoChain(
             f"{where}: the text begins with {unknown.open!r}, {unknown.close!r} follows, and neither is known as a mark of a thought; "
             f"if they are, say --think '{unknown.open}' '{unknown.close}', and if the text is plain, --think '<think>' '</think>'"
         )
-    return found
+    return parts
 
 
 _BRACKETED = re.compile(r"\s*(?P<mark><(?P<name>[A-Za-z|][^<>/\n]{0,40})>)")
-_NO_MARKS = frozenset(
-    [
-        "answer",
-        "solution",
-        "step",
-        "steps",
-        "output",
-        "response",
-        "final",
-        "result",
-        "p",
-        "div",
-        "span",
-        "b",
-        "i",
-        "u",
-        "em",
-        "strong",
-        "code",
-        "pre",
-        "br",
-        "ul",
-        "ol",
-        "li",
-        "table",
-        "tr",
-        "td",
-        "th",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "a",
-        "html",
-        "body",
-        "math",
-        "latex",
-        "s",
-        "sub",
-        "sup",
-        "details",
-        "summary",
-        "blockquote",
-        "question",
-        "problem",
-    ]
-)
+_NO_MARKS = frozenset({
+    "answer", "solution", "step", "steps", "output", "response", "final", "result", "p", "div", "span", "b", "i", "u",
+    "em", "strong", "code", "pre", "br", "ul", "ol", "li", "table", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5",
+    "h6", "a", "html", "body", "math", "latex", "s", "sub", "sup", "details", "summary", "blockquote", "question",
+    "problem",
+})  # fmt: skip
 
 
 def _unknown_marks(text: str) -> ThoughtTags | None:
@@ -320,7 +277,7 @@ def _unknown_marks(text: str) -> ThoughtTags | None:
     match = _BRACKETED.match(text)
     if match is None or plain_name(match["name"]) in _NO_MARKS or text.count(match["mark"]) > 1:
         return None
-    close = next((one for one in partners(match["mark"]) if one in text), None)
+    close = next((partner for partner in partners(match["mark"]) if partner in text), None)
     if close is None or not text.partition(close)[2].strip():
         return None
     return ThoughtTags(match["mark"], close)

@@ -71,8 +71,8 @@ def _are_neighbours(text: str, last: StatedAnswer, here: StatedAnswer) -> bool:
 def _box_stop(text: str, start: int, closed: Mapping[int, int]) -> int | None:
     """One past the closing brace, or past a single bare token; None when the braces never balance."""
     if text[start] != "{":
-        bare = re.compile(r"[\w.,/-]+").match(text, start)
-        return bare.end() if bare else None
+        token = re.compile(r"[\w.,/-]+").match(text, start)
+        return token.end() if token else None
     stop = closed.get(start)
     return stop if stop is not None and stop - start <= _LONGEST_BOX else None
 

@@ -60,12 +60,14 @@ def sole(text: str) -> StatedAnswer | None:
     ):
         return None
     start = text.index(stripped)
-    found = list(_candidates(stripped))
-    if _OPTION.match(stripped) and found:
-        del found[1:]  # what the option says
-    if not found or any(not same_answer(found[0].text, each.text) for each in found[1:]):
+    candidates = list(_candidates(stripped))
+    if _OPTION.match(stripped) and candidates:
+        del candidates[1:]  # what the option says
+    if not candidates or any(
+        not same_answer(candidates[0].text, candidate.text) for candidate in candidates[1:]
+    ):
         return None
-    best = found[-1]
+    best = candidates[-1]
     return StatedAnswer(best.text, best.how, start + best.start, start + best.stop)
 
 
@@ -97,17 +99,17 @@ def _with_unit(match: re.Match[str]) -> str:
     """A number with the word behind it where that is part of it: a scale, a unit of measure, an ordinal."""
     plain = match["number"]
     whole = match.group()
-    kept = uncounted(whole)
+    counted = uncounted(whole)
     word = match["unit"] or " "
     if (
         word[0].isalpha()
-        and number(spelled_plainly(kept).strip("$")) is None
+        and number(spelled_plainly(counted).strip("$")) is None
         and unit(word, glued=True) is None
     ):
         return whole  # a product: 5x
     return (
-        kept
-        if number(spelled_plainly(kept).strip("$")) is not None or _is_unit(match["unit"] or "")
+        counted
+        if number(spelled_plainly(counted).strip("$")) is not None or _is_unit(match["unit"] or "")
         else plain
     )
 
@@ -119,9 +121,9 @@ def _is_unit(word: str) -> bool:
 
 def closing(text: str) -> Iterator[StatedAnswer]:
     """A whole text that is short and holds exactly one candidate; what speaks of the answer was judged by the phrases."""
-    found = None if statements_in(text) else sole(text)
-    if found is not None:
-        yield found
+    answer = None if statements_in(text) else sole(text)
+    if answer is not None:
+        yield answer
     elif letter := _LETTER_FIRST.match(text):
         yield StatedAnswer(
             letter["value"] or letter["other"], "closing", letter.start(), letter.end()
@@ -147,21 +149,21 @@ def emphasised(text: str) -> Iterator[StatedAnswer]:
     values = []
     for match in _BOLD.finditer(last):
         value = uncounted(trim(match["value"]))
-        found = sole(match["value"])
+        only = sole(match["value"])
         if (
-            found is not None
+            only is not None
             and len(trim(match["value"]).split()) <= 4
             and not re.search(r":\s*$|^\d+[.)]", match["value"])
         ):
             values.append(
                 StatedAnswer(
-                    value if same_answer(value, found.text) else found.text,
+                    value if same_answer(value, only.text) else only.text,
                     "bold",
                     start + match.start(),
                     start + match.end(),
                 )
             )
-    if values and all(same_answer(values[0].text, each.text) for each in values[1:]):
+    if values and all(same_answer(values[0].text, answer.text) for answer in values[1:]):
         yield values[-1]
 
 
@@ -198,9 +200,9 @@ def headings(text: str) -> Iterator[StatedAnswer]:
             )
             continue
         line = re.compile(r"[^\n]*").match(text, under.end())
-        found = None if line is None else announced(line.group())
-        if found is not None and line is not None:
-            yield StatedAnswer(found, "heading", match.start(), line.end())
+        value = None if line is None else announced(line.group())
+        if value is not None and line is not None:
+            yield StatedAnswer(value, "heading", match.start(), line.end())
 
 
 def announced(line: str) -> str | None:
@@ -214,7 +216,7 @@ def announced(line: str) -> str | None:
         len(value.split()) <= 3 or not re.search(r"[A-Za-z]{3}", value)
     ):
         return value
-    found = sole(plain)
-    return (found and found.text) or (
+    only = sole(plain)
+    return (only and only.text) or (
         value if len(plain.split()) <= 8 and not re.search(r"\d", plain) else None
     )

@@ -21,96 +21,22 @@ _BASE = re.compile(
     re.IGNORECASE,
 )
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "sixteen": 16}  # fmt: skip
-_COMMANDS = frozenset(
-    [
-        r"\frac",
-        r"\sqrt",
-        r"\pi",
-        r"\cdot",
-        r"\times",
-        r"\pm",
-        r"\mp",
-        r"\leq",
-        r"\geq",
-        r"\le",
-        r"\ge",
-        r"\neq",
-        r"\ne",
-        r"\infty",
-        r"\cup",
-        r"\cap",
-        r"\in",
-        r"\emptyset",
-        r"\varnothing",
-        r"\sin",
-        r"\cos",
-        r"\tan",
-        r"\cot",
-        r"\sec",
-        r"\csc",
-        r"\arcsin",
-        r"\arccos",
-        r"\arctan",
-        r"\sinh",
-        r"\cosh",
-        r"\tanh",
-        r"\log",
-        r"\ln",
-        r"\exp",
-        r"\theta",
-        r"\alpha",
-        r"\beta",
-        r"\gamma",
-        r"\delta",
-        r"\lambda",
-        r"\mu",
-        r"\phi",
-        r"\varphi",
-        r"\omega",
-        r"\sigma",
-        r"\rho",
-        r"\tau",
-        r"\epsilon",
-        r"\lfloor",
-        r"\rfloor",
-        r"\lceil",
-        r"\rceil",
-        r"\begin{pmatrix}",
-        r"\end{pmatrix}",
-        r"\begin{bmatrix}",
-        r"\end{bmatrix}",
-        r"\begin{vmatrix}",
-        r"\end{vmatrix}",
-        r"\\",
-        r"\{",
-        r"\}",
-        r"\binom",
-        r"\lvert",
-        r"\rvert",
-    ]
-)
+_COMMANDS = frozenset({
+    r"\frac", r"\sqrt", r"\pi", r"\cdot", r"\times", r"\pm", r"\mp", r"\leq", r"\geq", r"\le", r"\ge", r"\neq", r"\ne",
+    r"\infty", r"\cup", r"\cap", r"\in", r"\emptyset", r"\varnothing", r"\sin", r"\cos", r"\tan", r"\cot", r"\sec",
+    r"\csc", r"\arcsin", r"\arccos", r"\arctan", r"\sinh", r"\cosh", r"\tanh", r"\log", r"\ln", r"\exp", r"\theta",
+    r"\alpha", r"\beta", r"\gamma", r"\delta", r"\lambda", r"\mu", r"\phi", r"\varphi", r"\omega", r"\sigma", r"\rho",
+    r"\tau", r"\epsilon", r"\lfloor", r"\rfloor", r"\lceil", r"\rceil", r"\begin{pmatrix}", r"\end{pmatrix}",
+    r"\begin{bmatrix}", r"\end{bmatrix}", r"\begin{vmatrix}", r"\end{vmatrix}", r"\\", r"\{", r"\}", r"\binom",
+    r"\lvert", r"\rvert",
+})  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\(?:begin|end)\s*\{[a-z]+\}|\\[A-Za-z]+|\\[\\{}])"
     r"|(?P<word>[A-Za-z]+)|(?P<sign>[-+*/^_=<>(){}\[\]|!,;&])"
 )
-_FUNCTIONS = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "log",
-        "ln",
-        "exp",
-        "sqrt",
-        "pi",
-    ]
-)
+_FUNCTIONS = frozenset({
+    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "log", "ln", "exp", "sqrt", "pi",
+})  # fmt: skip
 _DATE = re.compile(r"(?<![\d.])0\d|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}")
 _NUMERIC_FRACTION = re.compile(r"\\frac\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}")
 _NUMERIC_GROUP = re.compile(r"\(\s*[-+]?[\d.]+\s*\)")
@@ -204,15 +130,15 @@ def _fits(match: re.Match[str], before: str, text: str) -> bool:
     return token != "_" or before.isalpha() or before in {r"\log", "log"}
 
 
-def same_expression(one: str, other: str) -> bool:
+def same_expression(left: str, right: str) -> bool:
     """Return whether two expressions are equal; False where one cannot be read whole. Cost: milliseconds, cached."""
-    one, other = _in_one_spelling(one), _in_one_spelling(other)
-    bases = _in_base(one), _in_base(other)
+    left, right = _in_one_spelling(left), _in_one_spelling(right)
+    bases = _in_base(left), _in_base(right)
     if bases[0] or bases[1]:
         return bases[0] == bases[1]
-    if not (is_mathematics(one) and is_mathematics(other)) or ("=" in one) != ("=" in other):
+    if not (is_mathematics(left) and is_mathematics(right)) or ("=" in left) != ("=" in right):
         return False
-    first, second = sorted((one, other))
+    first, second = sorted((left, right))
     return first == second or _verified(first, second)
 
 
@@ -256,7 +182,7 @@ def _with_imaginary_unit(parsed: Any) -> Any:
     """The expression with the parser's letter `i` as the root of -1."""
     from sympy import I
 
-    letters = [each for each in getattr(parsed, "free_symbols", ()) if each.name == "i"]
+    letters = [symbol for symbol in getattr(parsed, "free_symbols", ()) if symbol.name == "i"]
     return parsed.subs(letters[0], I) if letters else parsed
 
 

@@ -54,8 +54,8 @@ def features_of(steps: Sequence[str]) -> list[Features]:
         steps: The texts of all steps of a chain, in order.
     """
     tokens = [_tokens(step) for step in steps]
-    openers = [[token for token in one if token[0].isalpha()][:3] for one in tokens]
-    found = []
+    openers = [[token for token in words if token[0].isalpha()][:3] for words in tokens]
+    every = []
     for index, cues in enumerate(cues_of(steps)):
         words = {
             *tokens[index],
@@ -71,8 +71,8 @@ def features_of(steps: Sequence[str]) -> list[Features]:
         for name, value in named.items():
             bucket = zlib.crc32(name.encode()) % BUCKETS
             buckets[bucket] = buckets.get(bucket, 0.0) + value
-        found.append(buckets)
-    return found
+        every.append(buckets)
+    return every
 
 
 def _tokens(step: str) -> list[str]:
@@ -109,13 +109,13 @@ class LearnedClassifier:
     def scores(self, steps: Sequence[str]) -> Float[np.ndarray, "step kind"]:
         """The score of every kind."""
         opened = [[kind is mine for mine in KINDS] for kind in match(LEXICON, steps)]
-        found = self.bias + LEAN * np.array(opened, dtype=float).reshape(-1, len(KINDS))
-        for row, features in zip(found, features_of(steps), strict=True):
+        rows = self.bias + LEAN * np.array(opened, dtype=float).reshape(-1, len(KINDS))
+        for row, features in zip(rows, features_of(steps), strict=True):
             names, values = np.array(list(features)), np.array(list(features.values()))
             places = np.searchsorted(self.buckets, names).clip(max=len(self.buckets) - 1)
             known = self.buckets[places] == names
             row += values[known] @ self.weight[places[known]]
-        return found
+        return rows
 
     def save(self, path: Path) -> None:
         """Write the weights, rounded to half precision."""

@@ -14,12 +14,12 @@ _SPACE = re.compile(r"\s*")
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys stand once: which of two values is meant nobody says."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    record = dict(pairs)
+    if len(record) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
+    return record
 
 
 def _finite(text: str) -> float | None:
@@ -33,19 +33,28 @@ DECODER = json.JSONDecoder(
 """JSON as files of ours are read: a number that is none, or is infinite, is null; a key stands once."""
 
 
+def read_bytes(path: Path, *, expected: str, size: int = -1) -> bytes:
+    """The first `size` bytes of a file, or all of it.
+
+    Raises:
+        UserError: It cannot be read; `expected` says what should be there.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot read the file ({error.strerror or error}); expected {expected}"
+        ) from error
+
+
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers (from 1) and objects of a file of JSON lines, or of an array of objects; NaN is null.
 
     Raises:
         UserError: The file is missing or unreadable, a line is not UTF-8, not JSON, or not an object.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot read the file ({error.strerror or error}); expected JSON lines"
-        ) from error
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    raw = read_bytes(path, expected="JSON lines").removeprefix(b"\xef\xbb\xbf")
     several = _documents(raw)
     if several is not None:
         for line, value in several:
@@ -100,14 +109,14 @@ def _objects(text: str, *, array: bool) -> list[tuple[int, dict[str, Any]]]:
     Raises:
         ValueError: It is not an array of objects, or not objects one behind another.
     """
-    found: list[tuple[int, dict[str, Any]]] = []
+    objects: list[tuple[int, dict[str, Any]]] = []
     line, counted = 1, 0
     position = _SPACE.match(text, 0).end() + array  # type: ignore[union-attr] - matches anywhere
     end = len(text.rstrip()) - array
     if array and text.rstrip()[-1:] != "]":
         raise ValueError("an array that does not end")
     while (position := _SPACE.match(text, position).end()) < end:  # type: ignore[union-attr]
-        if array and found:
+        if array and objects:
             if text[position] != ",":
                 raise ValueError("expected a comma")
             position = _SPACE.match(text, position + 1).end()  # type: ignore[union-attr]
@@ -115,8 +124,8 @@ def _objects(text: str, *, array: bool) -> list[tuple[int, dict[str, Any]]]:
         value, position = DECODER.raw_decode(text, position)
         if not isinstance(value, dict):
             raise ValueError("expected an object")  # noqa: TRY004 - the file is at fault
-        found.append((line, value))
-    return found
+        objects.append((line, value))
+    return objects
 
 
 DEEPEST = 50
@@ -153,11 +162,6 @@ def _plain(value: Any, *, where: str, key: str = "", depth: int = 0) -> None:
 
 def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
     """A text that is there and says something; numbers count as text.
-
-    Args:
-        record: One line of the input.
-        key: Name of the field.
-        where: File and line, for the message.
 
     Raises:
         UserError: It is missing, empty, holds half a character, or is neither text nor number.

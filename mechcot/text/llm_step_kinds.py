@@ -59,13 +59,7 @@ class AskedClassifier:
 
 
 def question(steps: Sequence[str], index: int, *, context: int) -> str:
-    """The prompt about one step.
-
-    Args:
-        steps: The whole chain.
-        index: Which step is asked about.
-        context: How many steps before it are shown.
-    """
+    """The prompt about one step."""
     kinds = "\n".join(f"{kind.value}: {what}" for kind, what in DEFINITIONS.items())
     before = "".join(steps[max(0, index - context) : index]).strip() or "(nothing)"
     return (

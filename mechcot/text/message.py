@@ -59,15 +59,8 @@ _SUMMARY = re.compile(r"(?:^|_)summar(?:y|ies)(?:_|$)")
 _SEALED = re.compile(r"redacted|encrypted|cipher")
 _SIGNATURE = re.compile(r"(?:[a-z0-9]+_)*signature")
 _TEXTS = (
-    "content",
-    "text",
-    "output_text",
-    "parts",
-    "value",
-    "generated_text",
-    "response",
-    "refusal",
-)
+    "content", "text", "output_text", "parts", "value", "generated_text", "response", "refusal",
+)  # fmt: skip
 _IN_A_MESSAGE = frozenset({"analysis", "rationale"})
 _IN_A_THOUGHT = frozenset({"steps", "trace", "raw", "raw_content", "chain"})
 _BLOB = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9+/=_-])[A-Za-z0-9+/_-]{20,}={0,2}")
@@ -121,11 +114,6 @@ def joined(texts: Sequence[str]) -> str:
 def pieces(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Piece]:
     """The pieces of a message, of a part of one, or of a list of them, in order.
 
-    Args:
-        value: Any JSON value.
-        where: File and line, for messages.
-        kind: What a text without a name is.
-
     Raises:
         NoChain: A tool is called, or something in it is no text.
         UserError: Two different thoughts, or two different texts, stand in one place.
@@ -149,13 +137,13 @@ def _of_mapping(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Pie
     fields: dict[str, list[Piece]] = {}
     for key, inner in sorted(value.items(), key=lambda item: plain_name(item[0]) in _TEXTS):
         field = _kind_of_field(plain_name(key), kind)
-        found = [] if field is None else pieces(inner, where=where, kind=max(kind, field))
-        if found:
-            fields[key] = found
-    found = _once(fields, where=where)
-    if not any(piece.kind >= Kind.THOUGHT for piece in found) and _signed(value):
-        found = [Piece(Kind.WITHHELD, ""), *found]
-    return found
+        parts = [] if field is None else pieces(inner, where=where, kind=max(kind, field))
+        if parts:
+            fields[key] = parts
+    parts = _once(fields, where=where)
+    if not any(piece.kind >= Kind.THOUGHT for piece in parts) and _signed(value):
+        parts = [Piece(Kind.WITHHELD, ""), *parts]
+    return parts
 
 
 def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
@@ -178,7 +166,7 @@ def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
         return Kind.SUMMARY
     flagged = value.get("thought") is True or value.get("is_thought") is True
     named = (name, *(str(value.get(key) or "") for key in ("channel", "role", "from")))
-    if flagged or any(_THOUGHT_TYPE.search(plain_name(one)) for one in named):
+    if flagged or any(_THOUGHT_TYPE.search(plain_name(label)) for label in named):
         return Kind.THOUGHT
     return Kind.SAID
 
@@ -208,18 +196,18 @@ def _signed(value: Mapping[str, Any]) -> bool:
 
 def _once(fields: Mapping[str, list[Piece]], *, where: str) -> list[Piece]:
     """The pieces of all fields, one text under two names once; a thought that equals the summary is the summary."""
-    every = [piece for found in fields.values() for piece in found]
+    every = [piece for parts in fields.values() for piece in parts]
     summary = ink_of(every, Kind.SUMMARY)
     kept: list[Piece] = []
     seen: dict[Kind, tuple[str, str]] = {}
-    for key, found in fields.items():
+    for key, parts in fields.items():
         for kind in Kind:
-            own = ink_of(found, kind)
+            own = ink_of(parts, kind)
             if not own:
                 continue
             name, before = seen.get(kind, (key, ""))
             if own == before or (kind is Kind.THOUGHT and own == summary):
-                found = [piece for piece in found if piece.kind is not kind]
+                parts = [piece for piece in parts if piece.kind is not kind]
             elif before and kind in {Kind.THOUGHT, Kind.SAID}:
                 what = "thoughts" if kind is Kind.THOUGHT else "texts"
                 raise UserError(
@@ -227,5 +215,5 @@ def _once(fields: Mapping[str, list[Piece]], *, where: str) -> list[Piece]:
                 )
             else:
                 seen[kind] = (key, own)
-        kept += found
+        kept += parts
     return kept

@@ -6,7 +6,7 @@ The same functions set figures and tables, so that a number reads alike wherever
 import math
 
 KINDS = (
-    "Kinds of steps are exact on the organisms' task. Elsewhere a classifier that knows English alone names them "
+    "Kinds of steps are exact on the shipped task. Elsewhere a classifier that knows English alone names them "
     "(mechcot.text.learned_step_kinds; under steering the openers of mechcot.text.step_kinds) and makes errors: in a chain in another language every step is “other”."
 )
 """Stands wherever a page shows kinds of steps."""
@@ -23,12 +23,7 @@ LETTERS = {
 
 
 def number(value: float, *, digits: int = 2) -> str:
-    """Write a number: `0.59`, `−0.02`, `3.1e−7`, `480`; NaN becomes a dash.
-
-    Args:
-        value: The number.
-        digits: Decimals for numbers below 100.
-    """
+    """Write a number: `0.59`, `−0.02`, `3.1e−7`, `480`; NaN becomes a dash."""
     if math.isnan(value):
         return DASH
     if math.isinf(value):

@@ -161,19 +161,19 @@ def _worded(plain: str) -> Fraction | None:
 
 def _in_words(plain: str) -> Fraction | None:
     """The value of an English number in words (`one hundred and five`); None where the words make no number."""
-    total, group, room = 0, 0, 10**12
+    total, group, scale = 0, 0, 10**12
     words = re.split(r"[\s-]+", plain.strip())
     for before, word, behind in zip(["", *words], words, [*words[1:], ""], strict=False):
         if word == "and" and before in {"hundred", *_POWERS} and behind in {*_WORDS, "a"}:
             continue
         value = 1 if word == "a" else _WORDS.get(word)
-        if value is not None and (group == 0 or (value and _has_room(group, value))):
+        if value is not None and (group == 0 or (value and _may_follow(group, value))):
             group += value
         elif word == "hundred" and 0 < group < 10:
             group *= 100
-        elif group > 0 and _POWERS.get(word, room) < room:
-            room = _POWERS[word]
-            total, group = total + group * room, 0
+        elif group > 0 and _POWERS.get(word, scale) < scale:
+            scale = _POWERS[word]
+            total, group = total + group * scale, 0
         else:
             return None
         if value == 0 and len(words) > 1:
@@ -181,7 +181,7 @@ def _in_words(plain: str) -> Fraction | None:
     return Fraction(total + group)
 
 
-def _has_room(group: int, value: int) -> bool:
+def _may_follow(group: int, value: int) -> bool:
     """Return whether a smaller number may follow: `forty` `two`, `hundred` `five`; not `two` `three`."""
     return group % 100 == 0 or (group % 100 >= 20 and group % 10 == 0 and value < 10)
 

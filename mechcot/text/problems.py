@@ -4,18 +4,16 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 """
 
 import random
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.columns import dig
 from mechcot.text.lines import line_of, text_field
+from mechcot.text.record_fields import dig, short_reference
 from mechcot.text.records import records
 
-_GSM8K_ANSWER = re.compile(r"####[^\S\n]*(?P<answer>[^\n]+?)\s*\Z")
 _FIELDS = ("id", "question", "answer")
 PROBLEM_FIELDS = (*_FIELDS, "stratum")
 """What `--field NAME=PATH` can name for problems."""
@@ -106,15 +104,14 @@ def to_problem(
     question, answer = (_text(record, name, column, where=where) for name in ("question", "answer"))
     meta = {key: value for key, value in record.items() if key not in column.values()}
     meta |= {name: dig(record, key) for name, key in fields.items() if name not in _FIELDS}
-    gold = _GSM8K_ANSWER.search(answer)
-    if gold is not None:
+    short = short_reference(answer)
+    if short != answer:
         meta["solution"] = answer
-        answer = gold["answer"].strip()
-    if gold is not None and dig(record, column["id"]) is None:
+    if short != answer and dig(record, column["id"]) is None:
         name = f"gsm8k-{number:04d}"
     else:
         name = _text(record, "id", column, where=where)
-    return Problem(id=name, question=question, answer=answer, meta=meta)
+    return Problem(id=name, question=question, answer=short, meta=meta)
 
 
 def _text(record: Mapping[str, Any], name: str, column: Mapping[str, str], *, where: str) -> str:

@@ -62,7 +62,11 @@ def _compound(text: str) -> Quantity | None:
     if len(text) > _LONGEST or not _COMPOUND.fullmatch(text):
         return None
     parts = [(number(m[1]), unit(m[2])) for m in _PART.finditer(text)]
-    units = [one for _, one in parts if one is not None and one.measured and one.factor == 1]
+    units = [
+        named_unit
+        for _, named_unit in parts
+        if named_unit is not None and named_unit.measured and named_unit.factor == 1
+    ]
     if len(units) < len(parts):
         return None
     total = Fraction(0)
@@ -125,30 +129,30 @@ def _plain_unit(text: str) -> tuple[str, UnitWord] | None:
     return parts if parts[1].factor == 1 and parts[1].sure and parts[1] != PERCENT else None
 
 
-def same_quantity(one: Quantity, other: Quantity) -> bool:
+def same_quantity(left: Quantity, right: Quantity) -> bool:
     """Return whether two quantities are equal; a bare number equals the number with a unit."""
-    if PERCENT in {one.unit, other.unit} and one.unit != other.unit:
-        return _same_percent(one, other)
-    if one.unit.name != other.unit.name:
-        if one.unit.name and other.unit.name:
-            return _converted_equal(one, other)
-        if not (one.unit.sure and other.unit.sure):
-            return same_expression(one.whole, other.whole)
-    if one.value is not None and other.value is not None:
-        return one.value == other.value
-    return same_expression(one.text, other.text)
+    if PERCENT in {left.unit, right.unit} and left.unit != right.unit:
+        return _same_percent(left, right)
+    if left.unit.name != right.unit.name:
+        if left.unit.name and right.unit.name:
+            return _converted_equal(left, right)
+        if not (left.unit.sure and right.unit.sure):
+            return same_expression(left.whole, right.whole)
+    if left.value is not None and right.value is not None:
+        return left.value == right.value
+    return same_expression(left.text, right.text)
 
 
-def _same_percent(one: Quantity, other: Quantity) -> bool:
+def _same_percent(left: Quantity, right: Quantity) -> bool:
     """A percentage beside a bare number: `50%` is `50`, and `0.5`."""
-    percent, bare = (one, other) if one.unit == PERCENT else (other, one)
-    if percent.value is None or bare.value is None or bare.unit.name:
+    percent, plain = (left, right) if left.unit == PERCENT else (right, left)
+    if percent.value is None or plain.value is None or plain.unit.name:
         return False
-    return bare.value in {percent.value, percent.value / 100}
+    return plain.value in {percent.value, percent.value / 100}
 
 
-def _converted_equal(one: Quantity, other: Quantity) -> bool:
-    if one.value is None or other.value is None:
+def _converted_equal(left: Quantity, right: Quantity) -> bool:
+    if left.value is None or right.value is None:
         return False
-    value = converted(one.value, one.unit.name, other.unit.name)
-    return value is not None and value == other.value
+    value = converted(left.value, left.unit.name, right.unit.name)
+    return value is not None and value == right.value

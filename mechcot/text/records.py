@@ -23,19 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.lines import DECODER, checked, json_lines
+from mechcot.text.lines import DECODER, checked, json_lines, read_bytes
 
 FORMATS = (
-    "jsonl",
-    "lm-eval",
-    "inspect",
-    "responses",
-    "chat",
-    "thought-anchors",
-    "parquet",
-    "csv",
-    "text",
-)
+    "jsonl", "lm-eval", "inspect", "responses", "chat", "thought-anchors", "parquet", "csv", "text",
+)  # fmt: skip
 _NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "lm-eval": (("resps",), "a sample of lm-evaluation-harness"),
     "inspect": (("messages", "output"), "a sample of an Inspect log"),
@@ -43,16 +35,8 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 Record = tuple[str, int, dict[str, Any]]
 _WRAPPERS = (
-    "data",
-    "rows",
-    "examples",
-    "records",
-    "items",
-    "results",
-    "instances",
-    "traces",
-    "samples",
-)
+    "data", "rows", "examples", "records", "items", "results", "instances", "traces", "samples",
+)  # fmt: skip
 _ASKS = frozenset({
     "question", "problem", "prompt", "query", "instruction", "input", "messages", "conversations", "doc", "custom_id", "choices", "chain",
 })  # fmt: skip
@@ -86,7 +70,7 @@ def _opened(path: Path, kind: str | None) -> Iterator[Record]:
         return _folders(path)
     if kind == "text" or (kind is None and path.suffix == ".txt"):
         return _texts(path)
-    head = _head(path)
+    head = read_bytes(path, expected="chains written elsewhere", size=4)
     if head == _EVAL:
         return _eval_log(path)
     if head == _PARQUET:
@@ -94,16 +78,6 @@ def _opened(path: Path, kind: str | None) -> Iterator[Record]:
     if path.suffix in {".csv", ".tsv"}:
         return _csv(path)
     return _json(path)
-
-
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(4)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot read the file ({error.strerror or error}); expected chains written elsewhere"
-        ) from error
 
 
 _LOG = frozenset({"samples", "plan", "status", "version"})
@@ -152,22 +126,24 @@ def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:
 def inspect_sample(sample: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a sample of an Inspect log says of its chain; each epoch is one try at the same problem."""
     output = sample.get("output")
-    kept = {key: sample.get(key) for key in ("id", "target", "messages", "model", "metadata")}
+    record = {key: sample.get(key) for key in ("id", "target", "messages", "model", "metadata")}
     if sample.get("epoch") is not None:
-        kept["sample"] = str(sample["epoch"])
+        record["sample"] = str(sample["epoch"])
     if isinstance(output, Mapping):
-        kept["model"] = kept["model"] or output.get("model")
+        record["model"] = record["model"] or output.get("model")
         choices = output.get("choices")
         if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
-            kept["stop_reason"] = choices[0].get("stop_reason")
-    if not isinstance(kept["messages"], list) or not kept["messages"]:
-        kept |= {"messages": None, "question": sample.get("input"), "output": output}
+            record["stop_reason"] = choices[0].get("stop_reason")
+    if not isinstance(record["messages"], list) or not record["messages"]:
+        record |= {"messages": None, "question": sample.get("input"), "output": output}
     if sample.get("error"):
-        kept["error"] = sample["error"]
-    kept = {key: value for key, value in kept.items() if value is not None}
+        record["error"] = sample["error"]
+    record = {key: value for key, value in record.items() if value is not None}
     attachments = sample.get("attachments")
     return (
-        _attached(kept, attachments) if isinstance(attachments, Mapping) and attachments else kept
+        _attached(record, attachments)
+        if isinstance(attachments, Mapping) and attachments
+        else record
     )
 
 
@@ -231,47 +207,35 @@ def _csv(path: Path) -> Iterator[Record]:
         ) from error
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
-        kept = {str(key): value for key, value in row.items() if key and value not in (None, "")}
-        yield where, number, checked(kept, where=where)
+        record = {str(key): value for key, value in row.items() if key and value not in (None, "")}
+        yield where, number, checked(record, where=where)
+
+
+_SOLUTION = ("prompt", "solution", "is_correct")
+_MODEL = re.compile(r"deepseek|qwen|llama|gpt|gemma", re.IGNORECASE)
 
 
 def _folders(path: Path) -> Iterator[Record]:
     """Thought Anchors as they are published: a folder for each problem."""
-    found = sorted({file.parent for file in path.rglob("base_solution.json")}, key=_in_order)
-    if not found:
+    folders = sorted({file.parent for file in path.rglob("base_solution.json")}, key=_in_order)
+    if not folders:
         raise UserError(
             f"{path} is a directory: expected a file, or Thought Anchors' folders with base_solution.json, problem.json "
             "and chunks_labeled.json in each"
         )
-    for number, folder in enumerate(found, start=1):
+    for number, folder in enumerate(folders, start=1):
         problem, solution = (
             _object(folder / f"{name}.json") for name in ("problem", "base_solution")
         )
-        chunks = next(
-            (
-                file
-                for name in ("chunks_labeled", "chunks")
-                if (file := folder / f"{name}.json").is_file()
-            ),
-            None,
-        )
-        record = {
-            key: solution[key] for key in ("prompt", "solution", "is_correct") if key in solution
-        }
-        record |= {
-            "id": folder.relative_to(path).as_posix() if folder != path else folder.name,
-            "problem": problem,
-        }
+        names = (folder / f"{name}.json" for name in ("chunks_labeled", "chunks"))
+        chunks = next((file for file in names if file.is_file()), None)
+        model = next((part for part in folder.parts[::-1] if _MODEL.search(part)), None)
+        record = {key: solution[key] for key in _SOLUTION if key in solution}
+        record["id"] = folder.relative_to(path).as_posix() if folder != path else folder.name
+        record["problem"] = problem
         record |= {"chunks": _chunks(chunks)} if chunks else {}
-        model = next(
-            (
-                part
-                for part in folder.parts[::-1]
-                if re.search(r"deepseek|qwen|llama|gpt|gemma", part, re.IGNORECASE)
-            ),
-            None,
-        )
-        yield str(folder), number, record | ({"model": model} if model else {})
+        record |= {"model": model} if model else {}
+        yield str(folder), number, record
 
 
 def _in_order(folder: Path) -> tuple[str, int, str]:
@@ -296,12 +260,9 @@ def _chunks(file: Path) -> list[Any]:
 
 
 def _whole(file: Path) -> Any:
+    data = read_bytes(file, expected="a file of Thought Anchors")
     try:
-        value = DECODER.decode(file.read_bytes().decode("utf-8-sig").strip())
-    except OSError as error:
-        raise UserError(
-            f"{file}: cannot read the file ({error.strerror or error}); expected a file of Thought Anchors"
-        ) from error
+        value = DECODER.decode(data.decode("utf-8-sig").strip())
     except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: not JSON ({error})") from error
     return checked(value, where=str(file))
@@ -309,12 +270,7 @@ def _whole(file: Path) -> Any:
 
 def _texts(source: Path) -> Iterator[Record]:
     """The texts of a plain file with the lines they start on."""
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"{source}: cannot read the file ({error.strerror or error}); expected text"
-        ) from error
+    data = read_bytes(source, expected="text")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -322,14 +278,14 @@ def _texts(source: Path) -> Iterator[Record]:
         raise UserError(
             f"{source}:{line}: not UTF-8 (byte {error.start} of the file); save the file as UTF-8"
         ) from error
-    start, held = 1, []
+    start, lines = 1, []
     for number, line in enumerate([*text.splitlines(keepends=True), "---\n"], start=1):
         if line.strip() != "---":
-            held.append(line)
+            lines.append(line)
             continue
-        if "".join(held).strip():
-            yield f"{source}:{start}", start, _text("".join(held), f"{source}:{start}")
-        start, held = number + 1, []
+        if "".join(lines).strip():
+            yield f"{source}:{start}", start, _text("".join(lines), f"{source}:{start}")
+        start, lines = number + 1, []
 
 
 def _text(text: str, where: str) -> dict[str, Any]:

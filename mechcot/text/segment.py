@@ -10,7 +10,7 @@ before them, and list marks (`1.`, `a)`, `１．`, `Step 2.`, `\begin{proof}`) s
   a small letter, not inside a row of a Markdown table, and not between a sentence and the display formula that completes it.
 * `paragraph`: ends at blank lines.
 * `tagged`: a piece begins at each line that opens with `Step 3`, `### Step 3:`, `<step>` or alike.
-* `word_dot`: ends after a free-standing ` .` (the organisms' language).
+* `word_dot`: ends after a free-standing ` .` (texts of words between spaces).
 
 Sources: Thought Anchors (arXiv 2506.19143) cuts at sentence ends and paragraph breaks and joins pieces
 under ten characters; its splitter changes white space, and 68 of 3,372 of its chunks cannot be

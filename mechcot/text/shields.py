@@ -124,7 +124,7 @@ class _Scan:
     @cached_property
     def environments(self) -> Mapping[int, int]:
         r"""Return where each closed `\begin` ends, by its start; environments of prose are left out."""
-        found: dict[int, int] = {}
+        closes: dict[int, int] = {}
         opened: list[tuple[str, int]] = []
         standing: dict[str, int] = {}
         quoted = -1  # up to where nothing is a command
@@ -147,13 +147,13 @@ class _Scan:
                     last, start = opened.pop()
                     standing[last] -= 1
                 if name in _VERBATIM or not self._paragraphs(start, match.end()):
-                    found[start] = match.end()
-        return found
+                    closes[start] = match.end()
+        return closes
 
     @cached_property
     def fences(self) -> Mapping[int, int]:
         """Return where each closed fence ends, by the start of its mark."""
-        found: dict[int, int] = {}
+        closes: dict[int, int] = {}
         lines = list(_FENCE.finditer(self.text))
         barren: set[tuple[str, int]] = set()
         at = 0
@@ -166,9 +166,9 @@ class _Scan:
             if closing is None:
                 barren.add(key)
             else:
-                found[line.start("mark")] = lines[closing].end("mark")
+                closes[line.start("mark")] = lines[closing].end("mark")
                 at = closing + 1
-        return found
+        return closes
 
 
 def _any_in(positions: list[int], begin: int, stop: int) -> bool:

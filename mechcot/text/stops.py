@@ -125,18 +125,18 @@ class _Stops:
 
     def ends(self) -> list[int]:
         """All places, in order."""
-        found: list[int] = []
+        places: list[int] = []
         rows = iter([match.span() for match in _TABLE_ROW.finditer(self.text)])
         row = next(rows, None)
         position = 0
         while match := _SENTENCE_END.search(self.text, position):
-            end = self._end(match, found[-1] if found else 0)
+            end = self._end(match, places[-1] if places else 0)
             position = max(match.end(), end)
             while row and row[1] <= match.start():
                 row = next(rows, None)
             if end >= 0 and not (row and row[0] <= match.start()):
-                found.append(end)
-        return found
+                places.append(end)
+        return places
 
     def _end(self, match: regex.Match[str], last: int) -> int:
         """Return where the sentence ends at a match; -1: it does not."""
@@ -188,10 +188,10 @@ class _Stops:
 
     @cached_property
     def _marks(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
+        places: dict[str, list[int]] = {}
         for match in re.finditer(r"\"|\*+", self.text):
-            found.setdefault(match.group(), []).append(match.start())
-        return found
+            places.setdefault(match.group(), []).append(match.start())
+        return places
 
     def _lists(self, stop: int) -> bool:
         """Return whether the line up to here is the mark of a list and nothing else."""
@@ -245,13 +245,7 @@ class _Stops:
 
 
 def _abbreviates(before: str, match: regex.Match[str], after: str) -> bool:
-    """Return whether the last word in front of a full stop and a space is an abbreviation there.
-
-    Args:
-        before: The text up to the stop.
-        match: Its last word.
-        after: The text behind the space.
-    """
+    """Return whether the last word in front of a full stop and a space is an abbreviation there."""
     word = match.group().lower()
     numbered = re.match(r"\(?\d", after) is not None
     opening = _opens(after)

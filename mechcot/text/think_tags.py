@@ -105,9 +105,6 @@ class Layout:
 def partners(mark: str) -> tuple[str, ...]:
     """The marks that would close what `mark` opens, by shape, likeliest first: `<x>` -> `</x>`, `begin_x` -> `end_x`.
 
-    Args:
-        mark: An opening mark: a bracketed name.
-
     Returns:
         Empty for a text that is not a bracketed name, or that closes something itself.
     """
@@ -124,17 +121,17 @@ def partners(mark: str) -> tuple[str, ...]:
     turned = [_ENDS.get(part, part) for part in parts]
     if turned != parts:
         return (left + "".join(turned) + right,)
-    found = [
+    closes = [
         f"{left}/{name}{right}",
         f"<|/{name}|>",
         f"{left}end_of_{name}{right}",
         f"{left}end_{name}{right}",
     ]
     if left.startswith("<") and left != "<":  # </|x|>
-        found.append(f"</{left[1:]}{name}{right}")
+        closes.append(f"</{left[1:]}{name}{right}")
     if left == "<|" and right == ">":  # <|x> ... <x|>
-        found.append(f"<{name}|>")
-    return tuple(found)
+        closes.append(f"<{name}|>")
+    return tuple(closes)
 
 
 def means_thought(mark: str) -> bool:
@@ -159,7 +156,7 @@ def tags_in(text: str) -> ThoughtTags | None:
         return closed[0]
     if opened and _SPEAKS.search(opened[0].open):
         return opened[0]
-    found = [
+    shaped = [
         pair for pair in (_of_match(match, text, lead) for match in _SHAPE.finditer(text)) if pair
     ]
     swallowed = [
@@ -167,7 +164,7 @@ def tags_in(text: str) -> ThoughtTags | None:
         for tags in KNOWN
         if _SPEAKS.search(tags.close) and tags.close in text
     ]
-    return min([*found, *swallowed], key=lambda pair: pair[0], default=(0, None))[1]
+    return min([*shaped, *swallowed], key=lambda pair: pair[0], default=(0, None))[1]
 
 
 _SPEAKS = re.compile(r"[<\[]")
@@ -179,11 +176,13 @@ def _of_match(match: re.Match[str], text: str, lead: int) -> tuple[int, ThoughtT
     mark = match.group()
     closes = partners(mark)
     if closes:
-        close = next((one for one in closes if one in text[match.end() :]), None)
+        close = next((candidate for candidate in closes if candidate in text[match.end() :]), None)
         if close is None and (match.start() != lead or mark.startswith("[")):  # or a Markdown link
             return None
         return match.start(), ThoughtTags(mark, close or closes[0])
-    return next(((match.start(), ThoughtTags(one, mark)) for one in _openers(match)), None)
+    return next(
+        ((match.start(), ThoughtTags(candidate, mark)) for candidate in _openers(match)), None
+    )
 
 
 def _openers(match: re.Match[str]) -> Iterator[str]:
@@ -212,11 +211,6 @@ def find_thought(prompt: str, text: str, tags: ThoughtTags) -> Layout:
     begins with it, or when few words stand before it and the closing mark follows. A closing mark
     without an opening one still closes the thought: templates and APIs often swallow the first mark. Only the first
     closing mark counts.
-
-    Args:
-        prompt: The rendered prompt.
-        text: What was written after it.
-        tags: The family's marks.
     """
     start = 0
     opened = prompt.rstrip().endswith(tags.open.rstrip())

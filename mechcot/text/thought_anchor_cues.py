@@ -86,27 +86,11 @@ WORDING: Mapping[str, str] = {
     + r"(?:(?:so|then|and|now|next|finally|similarly|also),? )?(?:comput\w+|calculat\w+|simplify\w*|subtract\w*|add(?:ing)?|multipl\w+|divid\w+|plug\w*|substitut\w*|convert\w*|expand\w*|factor\w*|combin\w+|bring|replac\w+|left side|right side|for [a-z]\s*=|\d+(?:st|nd|rd|th)? (?:term|position|digit))\b",
     "gives": r"\b(?:gives?|equals?|is equal to|simplif\w+|becomes?|minus|plus|times|multiplied by|divided by|remainder|carry|approximately)\b|[\u2248\u21d2\u2192]",
 }
-COMPUTED = frozenset(
-    {
-        "operation",
-        "has =",
-        "chain of =",
-        "no number",
-        "many numbers",
-        "symbols only",
-        "few words",
-        "many words",
-        "old numbers",
-        "old result",
-        "seen whole",
-        "ends with :",
-        "first three",
-        "first eight",
-        "second half",
-        "last part",
-        "last two",
-    }
-)
+COMPUTED = frozenset({
+    "operation", "has =", "chain of =", "no number", "many numbers", "symbols only", "few words", "many words",
+    "old numbers", "old result", "seen whole", "ends with :", "first three", "first eight", "second half", "last part",
+    "last two",
+})  # fmt: skip
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in WORDING.items()}
 _OPERATION = re.compile(
     r"[=\u2248\u2260<>]|\d\s*[-+*/\u00d7\u00f7^]\s*[\d(]|\\(?:frac|dfrac|times|cdot|binom|dbinom|sqrt|div)"
@@ -131,7 +115,7 @@ def cues_of(steps: Sequence[str]) -> list[frozenset[str]]:
     Args:
         steps: The texts of all steps of a chain, in order.
     """
-    found: list[set[str]] = []
+    cues_by_step: list[set[str]] = []
     numbers_before: set[str] = set()
     equations_before: set[str] = set()
     for index, step in enumerate(steps):
@@ -148,18 +132,18 @@ def cues_of(steps: Sequence[str]) -> list[frozenset[str]]:
             cues.add("seen whole")
         numbers_before.update(numbers)
         equations_before.add(equation)
-        found.append(cues)
-    before = [set(), *found[:-1]]
+        cues_by_step.append(cues)
+    before = [set(), *cues_by_step[:-1]]
     return [
         frozenset(mine | {f"prev {name}" for name in last})
-        for mine, last in zip(found, before, strict=False)
+        for mine, last in zip(cues_by_step, before, strict=False)
     ]
 
 
 def _shape(text: str) -> set[str]:
     """Cues of equations, numbers and length."""
-    bare = _COMMAND.sub("", text)
-    words, numbers = len(_WORD.findall(bare)), len(_NUMBER.findall(text))
+    plain_text = _COMMAND.sub("", text)
+    words, numbers = len(_WORD.findall(plain_text)), len(_NUMBER.findall(text))
     equals = text.count("=") + text.count("\u2248")
     holds = {
         "operation": _OPERATION.search(text) is not None,

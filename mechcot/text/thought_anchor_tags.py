@@ -144,21 +144,16 @@ class RuleTagger:
         Args:
             steps: The texts of all steps of a chain, in order.
         """
-        found: list[FunctionTag] = []
+        chosen: list[FunctionTag] = []
         for cues in cues_of(steps):
-            scores = self.scores(cues, before=found[-1] if found else None)
-            found.append(max(FunctionTag, key=lambda tag: scores[tag]))  # the first of equals
-        return found
+            scores = self.scores(cues, before=chosen[-1] if chosen else None)
+            chosen.append(max(FunctionTag, key=lambda tag: scores[tag]))  # the first of equals
+        return chosen
 
     def scores(
         self, cues: frozenset[str], *, before: FunctionTag | None = None
     ) -> dict[FunctionTag, int]:
-        """The points of every tag, so that a verdict can be explained.
-
-        Args:
-            cues: Names of the cues that hold.
-            before: Tag of the step before.
-        """
+        """The points of every tag, so that a verdict can be explained."""
         return {
             tag: self.start.get(tag, 0)
             + sum(points for cue, points in self.points.get(tag, {}).items() if cue in cues)

@@ -85,8 +85,8 @@ def read(
     layout = find_thought(completion.prompt, completion.text, tags)
     opened = layout.chain.start  # characters of the completion that join the prompt
     text = completion.text[opened:]
-    about = _Rules(family, after, otherwise if completion.finished else "nothing")
-    chain, rest, answer = _divide(text, layout, cut, tags, about)
+    rules = _Rules(family, after, otherwise if completion.finished else "nothing")
+    chain, rest, answer = _divide(text, layout, cut, tags, rules)
     kinds = (classifier or learned())(chain)
     begins = [begin - opened for begin in begins]
     in_prompt = bisect_right(begins, -1) if opened else 0
@@ -121,20 +121,20 @@ def _divide(
     text: str, layout: Layout, cut: Segmenter, tags: ThoughtTags, rules: _Rules
 ) -> tuple[list[str], str, Answer]:
     """Chain pieces, the text of the answer phase, and the answer."""
-    about: dict[str, Any] = asdict(rules)
+    kwargs: dict[str, Any] = asdict(rules)
     if layout.thought is not Thought.ABSENT:
-        answer = read_answer(tags.open + text, tags=tags, **about)
+        answer = read_answer(tags.open + text, tags=tags, **kwargs)
         size = len(layout.chain)
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
-    found = find_answer(text, **about)
-    answer = Answer(None, "unread") if found is None else Answer(found.text, found.how)
+    statement = find_answer(text, **kwargs)
+    answer = Answer(None, "unread") if statement is None else Answer(statement.text, statement.how)
     chain = cut(text)
-    if found is None:
+    if statement is None:
         return chain, "", answer
-    first, start = before_statement(chain, found.start)
-    if found.how in {"closing", "last_number"} and len(chain) < 2:
+    first, start = before_statement(chain, statement.start)
+    if statement.how in {"closing", "last_number"} and len(chain) < 2:
         return chain, "", answer
     return chain[:first], text[start:], answer
 
@@ -239,8 +239,8 @@ def _from_offsets(text: str, offsets: Sequence[Sequence[int]]) -> list[int]:
     begins = []
     for start, stop in offsets:
         piece = text[start:stop]
-        bare = len(piece.lstrip())
-        begins.append(int(start) + (len(piece) - bare if bare else 0))
+        size = len(piece.lstrip())
+        begins.append(int(start) + (len(piece) - size if size else 0))
     return _never_falling(begins)
 
 
@@ -267,8 +267,8 @@ def _from_decoding(
     position = 0
     for group, piece in _spelled(decode, context, ids):
         start, position = _place(text, position, piece)
-        bare = len(text[start:position].lstrip())
-        begins += [position - bare if bare else start] * group
+        size = len(text[start:position].lstrip())
+        begins += [position - size if size else start] * group
     if text[position:].strip():
         if "\ufffd" in text:
             return _by_prefixes(text, decode, context, ids)
@@ -315,12 +315,12 @@ def _spelled(
     # [anchor, done) is already spelled and gives the context for spelling [done, here)
     anchor, done = 0, len(context)
     known = decode(everything[anchor:done]) if context else ""
-    found: list[tuple[int, str]] = []
+    groups: list[tuple[int, str]] = []
     for here in range(done + 1, len(everything) + 1):
         spelled = decode(everything[anchor:here])
         if spelled.endswith("\ufffd") and here < len(everything) and here - done < 12:
             continue
-        found.append((here - done, spelled[len(known) :]))
+        groups.append((here - done, spelled[len(known) :]))
         anchor, done = done, here
         known = decode(everything[anchor:done])
-    return found
+    return groups

@@ -254,7 +254,7 @@ def converted(value: Fraction, name: str, other: str) -> Fraction | None:
     """A value in another unit of measure or of money; None when one cannot be turned into the other."""
     if name in _MINOR or other in _MINOR:
         (whole, part), (target, share) = (
-            _MINOR.get(each, (each, Fraction(1))) for each in (name, other)
+            _MINOR.get(word, (word, Fraction(1))) for word in (name, other)
         )
         return value * part / share if whole == target else None
     here, there = _pint(name), _pint(other)

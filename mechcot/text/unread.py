@@ -17,10 +17,6 @@ def unread(traces: Sequence[Trace]) -> list[Trace]:
 def check_read(traces: Sequence[Trace], *, author: str) -> None:
     """See that the answers of an author can be read, before anything is reported about them.
 
-    Args:
-        traces: Chains of one author.
-        author: Its name, for the message.
-
     Raises:
         UserError: Most of the chains are finished and state no answer that can be read.
     """

@@ -12,7 +12,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import find_answer
 from mechcot.text.segment import segmenter
 from mechcot.text.trace_parser import before_statement
-from mechcot.traces.external import ForeignChain
+from mechcot.traces.foreign_chain import ForeignChain
 
 
 def read_chain(reader: Reasoner, chain: ForeignChain, *, author: str | None = None) -> Trace:
@@ -64,12 +64,12 @@ def joined(*parts: str) -> str:
 
 def _divided(text: str, *, after: str | None) -> tuple[str, str]:
     """A text without marks as chain and statement of the answer; no statement where its last step states nothing."""
-    found = find_answer(text, otherwise="nothing", after=after)
+    statement = find_answer(text, otherwise="nothing", after=after)
     pieces = segmenter("sentence")(text)
-    if found is None:
+    if statement is None:
         return text, ""
-    first, start = before_statement(pieces, found.start)
-    last = found.stop >= len(text.rstrip()) - len(pieces[-1].rstrip())
+    first, start = before_statement(pieces, statement.start)
+    last = statement.stop >= len(text.rstrip()) - len(pieces[-1].rstrip())
     return (text[:start], text[start:]) if first and last else (text, "")
 
 

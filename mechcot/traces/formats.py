@@ -7,8 +7,7 @@ Source: Thought Anchors (Bogdan et al. 2025, arXiv 2506.19143).
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +17,15 @@ from mechcot.core.errors import UserError
 from mechcot.core.step_arrays import StepVector
 from mechcot.core.store import digest, write_text
 from mechcot.text.records import records
-from mechcot.traces.external import ForeignChain, Loaded, as_line, foreign_chains, read_chains
+from mechcot.traces.external import foreign_chains, read_chains
+from mechcot.traces.foreign_chain import ForeignChain, Loaded, as_line
 
 ANCHORS = "anchors"
 CHUNKS = "chunks"
 IMPORTANCES = (
-    "resampling_importance_accuracy",
-    "resampling_importance_kl",
-    "counterfactual_importance_accuracy",
-    "counterfactual_importance_kl",
-    "forced_importance_accuracy",
-    "forced_importance_kl",
-)
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """One sentence of a Thought Anchors trace with what its rollouts say.
-
-    Attributes:
-        text: The sentence as their splitter cut it.
-        tags: Their labels, one of eight as a rule.
-        depends: Earlier sentences it depends on, as their labeller says.
-        importance: Name of an importance -> value; absent ones, and those that are not finite, are left out.
-    """
-
-    text: str
-    tags: tuple[str, ...]
-    depends: tuple[int, ...]
-    importance: Mapping[str, float]
+    "resampling_importance_accuracy", "resampling_importance_kl", "counterfactual_importance_accuracy",
+    "counterfactual_importance_kl", "forced_importance_accuracy", "forced_importance_kl",
+)  # fmt: skip
 
 
 def importances(path: Path, *, name: str) -> list[StepVector]:
@@ -61,11 +40,11 @@ def importances(path: Path, *, name: str) -> list[StepVector]:
     """
     if name not in IMPORTANCES:
         raise UserError(f"unknown importance {name!r}: expected one of {', '.join(IMPORTANCES)}")
-    found = []
+    vectors = []
     for where, number, record in records(path, kind="thought-anchors"):
         for chain in foreign_chains(record, where=where, number=number):
             anchors = _with_anchors(chain, where).problem.meta[ANCHORS]
-            found.append(
+            vectors.append(
                 StepVector(
                     values=np.array([a["importance"].get(name, math.nan) for a in anchors]),
                     measure="thought_anchors",
@@ -76,7 +55,7 @@ def importances(path: Path, *, name: str) -> list[StepVector]:
                     tokens=digest([a["text"] for a in anchors]),
                 )
             )
-    return found
+    return vectors
 
 
 def _with_anchors(chain: ForeignChain, where: str) -> ForeignChain:
@@ -85,7 +64,7 @@ def _with_anchors(chain: ForeignChain, where: str) -> ForeignChain:
     chunks = meta.pop(CHUNKS, None)
     if not isinstance(chunks, list):
         return chain
-    anchors = [anchor_json(_anchor(chunk, f"{where}, chunk {i}")) for i, chunk in enumerate(chunks)]
+    anchors = [_anchor(chunk, f"{where}, chunk {i}") for i, chunk in enumerate(chunks)]
     return replace(chain, problem=replace(chain.problem, meta=meta | {ANCHORS: anchors}))
 
 
@@ -104,37 +83,33 @@ def import_traces(source: Path, out: Path, *, kind: str | None = None, **options
     Raises:
         UserError: An unknown kind, a record that is wrong, a repeated id, or no chain at all.
     """
-    found = read_chains(source, kind=kind, **options)
-    chains = [_with_anchors(*each) for each in zip(found.chains, found.places, strict=True)]
+    loaded = read_chains(source, kind=kind, **options)
+    chains = [_with_anchors(*pair) for pair in zip(loaded.chains, loaded.places, strict=True)]
     lines = [json.dumps(as_line(chain), ensure_ascii=False, sort_keys=True) for chain in chains]
     write_text(out, "".join(f"{line}\n" for line in lines))
-    return replace(found, chains=chains)
+    return replace(loaded, chains=chains)
 
 
-def _anchor(chunk: Any, where: str) -> Anchor:
+def _anchor(chunk: Any, where: str) -> dict[str, Any]:
+    """One sentence of a Thought Anchors trace with what its rollouts say.
+
+    Returns:
+        `text`: the sentence as their splitter cut it; `tags`: their labels, one of eight as a rule; `depends`: earlier
+        sentences that it depends on; `importance`: by name, without those that are absent or not finite.
+    """
     try:
         text, depends = chunk["chunk"], chunk.get("depends_on") or []
         if not isinstance(text, str) or not isinstance(depends, list):
             raise TypeError("'chunk' must be text, 'depends_on' a list")
         tags = chunk.get("function_tags") or ()
         given = {name: float(chunk[name]) for name in IMPORTANCES if chunk.get(name) is not None}
-        return Anchor(
-            text=text,
-            tags=(tags,) if isinstance(tags, str) else tuple(str(tag) for tag in tags),
-            depends=tuple(int(step) for step in depends),
-            importance={name: value for name, value in given.items() if math.isfinite(value)},
-        )
+        return {
+            "text": text,
+            "tags": [tags] if isinstance(tags, str) else [str(tag) for tag in tags],
+            "depends": [int(step) for step in depends],
+            "importance": {name: value for name, value in given.items() if math.isfinite(value)},
+        }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(
             f"{where}: not a sentence of Thought Anchors ({type(error).__name__}: {error})"
         ) from error
-
-
-def anchor_json(anchor: Anchor) -> dict[str, Any]:
-    """An anchor as JSON-able data."""
-    return {
-        "text": anchor.text,
-        "tags": list(anchor.tags),
-        "depends": list(anchor.depends),
-        "importance": dict(anchor.importance),
-    }

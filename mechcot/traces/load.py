@@ -15,7 +15,8 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
 from mechcot.traces.bind import read_chain
-from mechcot.traces.external import Loaded, read_given
+from mechcot.traces.external import read_given
+from mechcot.traces.foreign_chain import Loaded
 
 
 def load_traces(
@@ -32,7 +33,7 @@ def load_traces(
             `mechcot.traces.external` reads.
         reader: Who cuts foreign chains into steps and tokens.
         n: Most traces; None for all.
-        fields: Where to find something: a map from `mechcot.text.columns.FIELDS` to the file's columns.
+        fields: Where to find something: a map from `mechcot.text.record_fields.FIELDS` to the file's columns.
 
     Raises:
         UserError: A line is wrong (file and line are named), or no trace is there.

@@ -20,7 +20,8 @@ from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.trace_parser import read
 from mechcot.traces.bind import completion_of, name_of
-from mechcot.traces.external import ForeignChain, load_chains
+from mechcot.traces.external import load_chains
+from mechcot.traces.foreign_chain import ForeignChain
 from mechcot.traces.formats import ANCHORS, IMPORTANCES
 
 SLACK = 200
@@ -68,12 +69,12 @@ def anchored(reader: Reasoner, chain: ForeignChain) -> Anchored:
     Raises:
         UserError: It has no sentences.
     """
-    told = chain.problem.meta.get(ANCHORS)
-    if not told:
+    anchors = chain.problem.meta.get(ANCHORS)
+    if not anchors:
         raise UserError(
             f"{chain.problem.id}: expected the sentences of Thought Anchors under {ANCHORS!r}; import the file with --format thought-anchors"
         )
-    texts = [str(each["text"]) for each in told]
+    texts = [str(anchor["text"]) for anchor in anchors]
     trace = read(
         completion_of(reader, chain, author=chain.author),
         reader.tokenizer,
@@ -81,19 +82,19 @@ def anchored(reader: Reasoner, chain: ForeignChain) -> Anchored:
         tags=reader.policy.tags,
         trace_id=name_of(chain, chain.author),
     )
-    _, found = sentence_pieces(trace.chain_text, texts)
-    found = found[: len(trace.chain_steps)]
+    _, sentences = sentence_pieces(trace.chain_text, texts)
+    sentences = sentences[: len(trace.chain_steps)]
     importance = {
         name: np.array(
             [
-                math.nan if i == NO_SENTENCE else told[i]["importance"].get(name, math.nan)
-                for i in found
+                math.nan if i == NO_SENTENCE else anchors[i]["importance"].get(name, math.nan)
+                for i in sentences
             ]
         )
         for name in IMPORTANCES
     }
-    missing = len(texts) - sum(i != NO_SENTENCE for i in found)
-    return Anchored(trace, tuple(found), importance, missing)
+    missing = len(texts) - sum(i != NO_SENTENCE for i in sentences)
+    return Anchored(trace, tuple(sentences), importance, missing)
 
 
 def sentence_pieces(text: str, sentences: Sequence[str]) -> tuple[list[str], list[int]]:
@@ -106,7 +107,7 @@ def sentence_pieces(text: str, sentences: Sequence[str]) -> tuple[list[str], lis
     Returns:
         The pieces, which joined are the text, and the sentence that each begins with. One piece of `NO_SENTENCE` where none is found.
     """
-    starts, found = [], []
+    starts, indices = [], []
     cursor, lost = 0, SLACK
     for index, sentence in enumerate(sentences):
         words = sentence.split()
@@ -117,9 +118,9 @@ def sentence_pieces(text: str, sentences: Sequence[str]) -> tuple[list[str], lis
             lost += 2 * len(sentence)
             continue
         starts.append(match.start())
-        found.append(index)
+        indices.append(index)
         cursor, lost = match.end(), SLACK
     if not starts:
         return ([text] if text else []), [NO_SENTENCE] * bool(text)
     bounds = [0, *starts[1:], len(text)]
-    return [text[a:b] for a, b in pairwise(bounds)], found
+    return [text[a:b] for a, b in pairwise(bounds)], indices

@@ -15,7 +15,7 @@ from mechcot.model.internals.sample_texts import knows, spelled
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.traces.bind import read_chain
-from mechcot.traces.external import ForeignChain
+from mechcot.traces.foreign_chain import ForeignChain
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import (
     THINK,
@@ -92,7 +92,7 @@ def test_doctor_finds_nothing_wrong_and_speaks_the_models_words(kind, monkeypatc
 def test_only_the_file_makes_an_organism():
     made = policy_of(word_level(), owner="m")
     assert made.family == "chat"
-    assert policy_of(word_level(), owner="m", organism=True).family == "words"
+    assert policy_of(word_level(), owner="m", spaced=True).family == "spaced"
 
 
 @pytest.mark.parametrize(

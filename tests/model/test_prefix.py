@@ -235,14 +235,16 @@ def test_the_future_cannot_move_the_past(family):
 
 def test_nothing_writes_to_what_is_kept():
     prefix = Prefix.of(make("llama"), IDS)
-    before = [(k.clone(), v.clone()) for k, v in prefix.kept.tensors]
+    before = [(k.clone(), v.clone()) for k, v in prefix.prefix_cache.tensors]
     hidden = prefix.hidden.clone()
     prefix.branches(CUTS, SUFFIXES).greedy(3, ())
     act = Intervention(Site("resid_mid", 0), (9,), Zero())
     prefix.rerun_from(8, under=[[act], []])
     prefix.decode(8, [IDS[8:]], under=[act], max_new=3, stop=())
     assert torch.equal(prefix.hidden, hidden)
-    for (keys, values), (old_keys, old_values) in zip(prefix.kept.tensors, before, strict=True):
+    for (keys, values), (old_keys, old_values) in zip(
+        prefix.prefix_cache.tensors, before, strict=True
+    ):
         assert torch.equal(keys, old_keys)
         assert torch.equal(values, old_values)
 
@@ -314,7 +316,7 @@ def test_families_without_a_croppable_cache_give_the_same_numbers(family, whole)
     whole(reasoner)
     assert not backbone_of(reasoner.model).forkable
     slow = list(everything())
-    assert Prefix.of(reasoner, IDS).kept.tensors == ()
+    assert Prefix.of(reasoner, IDS).prefix_cache.tensors == ()
     for left, right in zip(fast, slow, strict=True):
         torch.testing.assert_close(left, right, atol=1e-3, rtol=1e-3)
 

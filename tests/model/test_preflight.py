@@ -16,7 +16,8 @@ from mechcot import doctor
 from mechcot.cli.main import app
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.model.loading.preflight import LONG, dropped, preflight, rendered
+from mechcot.model.loading.preflight import LONG, preflight, rendered
+from mechcot.model.prompt_check import dropped
 from mechcot.model.reasoner import Reasoner
 from tests.model.conftest import TEMPLATES
 

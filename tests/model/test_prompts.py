@@ -18,7 +18,7 @@ def policy(checkpoint: Callable[..., Any]) -> Callable[..., PromptPolicy]:
 
     def make(template: str, *, words: bool = False, **about: Any) -> PromptPolicy:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint(template=template, words=words))
-        return policy_of(tokenizer, owner="m", organism=words, **about)
+        return policy_of(tokenizer, owner="m", spaced=words, **about)
 
     return make
 
@@ -31,7 +31,7 @@ def policy(checkpoint: Callable[..., Any]) -> Callable[..., PromptPolicy]:
         ("switch", False, "tagged", "\n</think>\n\nThe final answer is \\boxed{", False),
         ("chat", False, "chat", "\n\nThe final answer is \\boxed{", False),
         ("plain", False, "plain", "\nThe answer is", False),
-        ("think", True, "words", " </think> answer", True),
+        ("think", True, "spaced", " </think> answer", True),
     ],
 )
 def test_family_and_cue_follow_from_the_tokenizer(policy, template, words, family, cue, opens):

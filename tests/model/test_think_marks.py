@@ -11,7 +11,7 @@ from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.think_tags import KNOWN, ThoughtTags
 from mechcot.traces.bind import joined, read_chain
-from mechcot.traces.external import ForeignChain
+from mechcot.traces.foreign_chain import ForeignChain
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import TURN, byte_level
 

@@ -49,8 +49,8 @@ def test_the_last_stated_answer_is_read(text, answer, how):
 
 def test_the_organisms_family_reads_the_word_behind_answer():
     text = "so g= 4 . total 7 . </think> answer 4 <eos>"
-    assert read_answer(text, family="organism") == Answer("4", "word")
-    assert read_answer("so g= 4 .", family="organism") == Answer(None, "unread")
+    assert read_answer(text, family="word") == Answer("4", "word")
+    assert read_answer("so g= 4 .", family="word") == Answer(None, "unread")
 
 
 def test_positions_survive_calculator_marks():

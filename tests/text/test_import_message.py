@@ -9,7 +9,8 @@ from hypothesis import given, settings, strategies as st
 from mechcot.core.errors import UserError
 from mechcot.text.attempts import attempts, divide
 from mechcot.text.message import NoChain
-from mechcot.traces.external import ForeignChain, as_line, foreign_chains
+from mechcot.traces.external import foreign_chains
+from mechcot.traces.foreign_chain import ForeignChain, as_line
 
 THOUGHT = "Half of 12 is 6. Six and 5 make 11."
 SAID = "So it is 11."

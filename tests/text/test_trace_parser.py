@@ -184,7 +184,7 @@ def test_word_level_language_with_its_own_steps(space):
             completion("g : ? <think>", text, ids=known, prompt_ids=4 if known else None),
             tokenizer,
             segmenter="word_dot",
-            family="organism",
+            family="word",
         )
         assert trace.prompt_length == 4
         assert [len(step.tokens) for step in trace.steps] == [4, 8, 4]

@@ -6,7 +6,8 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
-from mechcot.traces.external import ForeignChain, load_chains
+from mechcot.traces.external import load_chains
+from mechcot.traces.foreign_chain import ForeignChain
 from tests.text.shared_rows import rows
 
 

@@ -10,18 +10,12 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.columns import dig, field_options
 from mechcot.text.message import NoChain
 from mechcot.text.problems import load_problems
+from mechcot.text.record_fields import dig, field_options
 from mechcot.text.think_tags import ThoughtTags
-from mechcot.traces.external import (
-    ForeignChain,
-    Known,
-    as_line,
-    foreign_chains,
-    load_chains,
-    read_chains,
-)
+from mechcot.traces.external import Known, foreign_chains, load_chains, read_chains
+from mechcot.traces.foreign_chain import ForeignChain, as_line
 
 THOUGHT = "Half of 12 is 6. Six and 5 make 11."
 SAID = "So it is 11."

@@ -26,19 +26,9 @@ from mechcot.model.internals.sites import Site
 
 QUESTION = -1
 COLUMNS = (
-    "trace",
-    "item",
-    "author",
-    "tokens",
-    "step",
-    "kind",
-    "phase",
-    "token_start",
-    "token_stop",
-    "shard",
-    "row_start",
+    "trace", "item", "author", "tokens", "step", "kind", "phase", "token_start", "token_stop", "shard", "row_start",
     "row_stop",
-)
+)  # fmt: skip
 _SAME = ["trace", "tokens", "step", "kind", "phase", "token_start", "token_stop"]
 
 
@@ -277,13 +267,13 @@ class ActivationCache:
         Raises:
             UserError: No layer of the stream was kept, or the trace is not in the cache.
         """
-        kept = sorted(site for site in self.sites if site.stream == stream)
-        if not kept:
+        sites = sorted(site for site in self.sites if site.stream == stream)
+        if not sites:
             raise UserError(
                 f"no layer of {stream!r} was kept; this cache has {', '.join(s.name for s in self.sites)}"
             )
-        states = torch.stack([self.read(site, trace=trace, step=step) for site in kept])
-        return tuple(site.layer for site in kept), states
+        states = torch.stack([self.read(site, trace=trace, step=step) for site in sites])
+        return tuple(site.layer for site in sites), states
 
     def only(self, traces: Sequence[str]) -> "ActivationCache":
         """The same cache for some traces, in the given order."""

@@ -1,7 +1,7 @@
 """Fill an activation cache in memory: one teacher-forced forward per trace, its size known before.
 
 Problems may stand in for traces: their chains are written first, once, so that activations of generated
-tokens come from the same call. For thousands of traces see `streaming.py`.
+tokens come from the same call. For thousands of traces see `disk_cache.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ from mechcot.model.activations.cache import (
     MemoryStore,
     units,
 )
+from mechcot.model.interface import HasModel, TraceWriter
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.self_test import backbone_of
@@ -38,19 +39,13 @@ LESS = "keep fewer sites, pool by mean or last, store bfloat16, or raise the lim
 
 
 def capture(
-    reasoner: Any,
+    reasoner: HasModel,
     ids: Sequence[int],
     sites: Sequence[Site],
     *,
     under: Sequence[AnyIntervention] = (),
 ) -> dict[Site, Float[Tensor, "token d_model"]]:
     """The states of one sequence at some sites. Cost: one forward; nothing is unembedded.
-
-    Args:
-        reasoner: Anything with `model`.
-        ids: Token ids.
-        sites: Where; states are taken after any edit at the same place.
-        under: Acts, in absolute positions.
 
     Raises:
         UserError: A site that the model does not have, or no tokens.
@@ -64,7 +59,7 @@ def capture(
 
 
 def _watch(
-    reasoner: Any,
+    reasoner: HasModel,
     ids: Sequence[int],
     sites: Sequence[Site],
     *,
@@ -73,11 +68,11 @@ def _watch(
 ) -> dict[Site, Tensor]:
     """Run once and keep a function of the states of each site; the states themselves are let go."""
     backbone = backbone_of(reasoner.model)
-    found: dict[Site, Tensor] = {}
-    taps = capture_taps(backbone, sites, found, keep=lambda batch: keep(batch[0]))
+    states: dict[Site, Tensor] = {}
+    taps = capture_taps(backbone, sites, states, keep=lambda batch: keep(batch[0]))
     run = Run(backbone, start=0, rows=[ids], acts=[tuple(under)], watching=taps, path="causal")
     run.go(cache=None)
-    return found
+    return states
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ def estimate(traces: Sequence[Trace], *, wanted: CaptureSpec, d_model: int) -> E
 
 
 def activations(
-    reasoner: Any,
+    reasoner: TraceWriter,
     traces: Sequence[Trace | Problem],
     *,
     wanted: CaptureSpec,
@@ -122,7 +117,7 @@ def activations(
     """Keep activations in memory.
 
     Args:
-        reasoner: A `Reasoner`.
+        reasoner: The model.
         traces: Traces as this reader sees them; for problems the chain is written first (once), then
             read (once), so that generated tokens come from the same call.
         wanted: What to keep.
@@ -137,7 +132,7 @@ def activations(
     written = written_traces(reasoner, traces, writing)
     backbone = backbone_of(reasoner.model)
     check_sites(backbone, wanted)
-    check_room(
+    check_limit(
         estimate(written, wanted=wanted, d_model=backbone.d_model).size, limit=limit, there=0
     )
     shard = ShardRows(wanted)
@@ -154,12 +149,12 @@ def activations(
 
 
 def written_traces(
-    reasoner: Any, traces: Sequence[Trace | Problem], writing: Mapping[str, Any] | None
+    reasoner: TraceWriter, traces: Sequence[Trace | Problem], writing: Mapping[str, Any] | None
 ) -> list[Trace]:
     """The traces, with the problems among them written first.
 
     Args:
-        reasoner: A `Reasoner`; it writes only when there are problems.
+        reasoner: The model; it writes only when there are problems.
         traces: Traces and problems, mixed.
         writing: Arguments for `Reasoner.write`; None: its defaults.
 
@@ -169,9 +164,9 @@ def written_traces(
     Raises:
         UserError: A trace id occurs twice.
     """
-    problems = [one for one in traces if isinstance(one, Problem)]
+    problems = [item for item in traces if isinstance(item, Problem)]
     new = iter(reasoner.write(problems, **(writing or {})) if problems else ())
-    every = [next(new) if isinstance(one, Problem) else one for one in traces]
+    every = [next(new) if isinstance(item, Problem) else item for item in traces]
     ids = [trace.id for trace in every]
     if len(set(ids)) != len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
@@ -191,13 +186,8 @@ def check_sites(backbone: Backbone, wanted: CaptureSpec) -> None:
         backbone.place(site)
 
 
-def check_room(size: int, *, limit: int, there: int) -> None:
+def check_limit(size: int, *, limit: int, there: int) -> None:
     """See that `size` more bytes beside those `there` keep the limit.
-
-    Args:
-        size: Bytes to add.
-        limit: Most bytes of the whole cache.
-        there: Bytes it has already.
 
     Raises:
         UserError: They do not.
@@ -218,15 +208,9 @@ def _n_rows(unit: CacheUnit, wanted: CaptureSpec) -> int:
 
 
 def pooled_rows(
-    reasoner: Any, trace: Trace, wanted: CaptureSpec, under: Sequence[AnyIntervention]
+    reasoner: HasModel, trace: Trace, wanted: CaptureSpec, under: Sequence[AnyIntervention]
 ) -> dict[Site, Tensor]:
     """Rows of one trace, unit after unit, in storage type on the CPU.
-
-    Args:
-        reasoner: Anything with `model`.
-        trace: Run once over all of its tokens.
-        wanted: Units, pooling, sites and storage type.
-        under: Acts on the run, in absolute positions.
 
     Returns:
         For each site `[row d_model]`: one row per unit, or one per token of it with `pool="whole"`. Empty,

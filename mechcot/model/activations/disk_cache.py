@@ -32,20 +32,21 @@ from mechcot.model.activations.capture import (
     GIB,
     LESS,
     ShardRows,
-    check_room,
+    check_limit,
     check_sites,
     estimate,
     pooled_rows,
     words,
     written_traces,
 )
+from mechcot.model.interface import TraceWriter
 from mechcot.model.internals.self_test import backbone_of
 
 _SCHEMA = 1
 
 
 def stream(
-    reasoner: Any,
+    reasoner: TraceWriter,
     traces: Sequence[Trace | Problem],
     folder: Path,
     *,
@@ -57,7 +58,7 @@ def stream(
     """Keep activations on disk; run again to resume or to add traces.
 
     Args:
-        reasoner: A `Reasoner`.
+        reasoner: The model.
         traces: As in `activations`.
         folder: Where; made if it is not there.
         wanted: What to keep.
@@ -78,7 +79,7 @@ def stream(
     todo = _not_there(written, there)
     size = estimate(todo, wanted=wanted, d_model=backbone.d_model).size
     used = _used(folder)
-    check_room(size, limit=limit, there=used)
+    check_limit(size, limit=limit, there=used)
     free = shutil.disk_usage(folder).free
     if size > free:
         raise UserError(
@@ -111,23 +112,23 @@ def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCa
         raise UserError(
             f"expected an activation cache in {folder}, found no manifest.json; make it with `stream`"
         )
-    about = read_json(manifest, what="an activation cache's manifest")
-    if about.get("schema") != _SCHEMA:
+    contents = read_json(manifest, what="an activation cache's manifest")
+    if contents.get("schema") != _SCHEMA:
         raise UserError(
-            f"{manifest}: expected schema {_SCHEMA}, got {about.get('schema')}; remove the folder and run again"
+            f"{manifest}: expected schema {_SCHEMA}, got {contents.get('schema')}; remove the folder and run again"
         )
-    if weights_hash is not None and about["weights_hash"] != weights_hash:
+    if weights_hash is not None and contents["weights_hash"] != weights_hash:
         raise UserError(
-            f"{folder} holds activations of other weights ({about['model']}, {about['weights_hash']}); use another folder"
+            f"{folder} holds activations of other weights ({contents['model']}, {contents['weights_hash']}); use another folder"
         )
     tables = [pd.read_parquet(_index_path(path)) for path in _complete(folder)]
     empty = pd.DataFrame(columns=list(COLUMNS))
     return ActivationCache(
         index=pd.concat(tables, ignore_index=True) if tables else empty,
-        wanted=CaptureSpec.from_json(about["wanted"]),
-        model=about["model"],
-        weights_hash=about["weights_hash"],
-        d_model=about["d_model"],
+        wanted=CaptureSpec.from_json(contents["wanted"]),
+        model=contents["model"],
+        weights_hash=contents["weights_hash"],
+        d_model=contents["d_model"],
         store=DiskStore(folder),
     )
 
@@ -149,7 +150,7 @@ class _Writer:
         shard.table(number=number).to_parquet(buffer, index=False)
         numbers = save({site.name: t for site, t in shard.tensors(self.d_model).items()})
         size = len(numbers) + len(buffer.getvalue())
-        check_room(size, limit=self.limit, there=self.used)
+        check_limit(size, limit=self.limit, there=self.used)
         try:
             write_bytes(_index_path(path), buffer.getvalue())
             write_bytes(path, numbers)
@@ -174,18 +175,20 @@ def _used(folder: Path) -> int:
     return sum(p.stat().st_size + _index_path(p).stat().st_size for p in _complete(folder))
 
 
-def _prepare(reasoner: Any, folder: Path, wanted: CaptureSpec, *, d_model: int) -> pd.DataFrame:
+def _prepare(
+    reasoner: TraceWriter, folder: Path, wanted: CaptureSpec, *, d_model: int
+) -> pd.DataFrame:
     """Make the folder, or see that what lies there is about the same thing; gives its index."""
     manifest = folder / "manifest.json"
     if not manifest.exists():
-        about = {
+        contents = {
             "schema": _SCHEMA,
             "model": reasoner.name,
             "weights_hash": reasoner.weights_hash,
             "d_model": d_model,
             "wanted": wanted.to_json(),
         }
-        write_json(manifest, about)
+        write_json(manifest, contents)
     cache = open_cache(folder, weights_hash=reasoner.weights_hash)
     if cache.wanted != wanted:
         raise UserError(

@@ -92,13 +92,7 @@ def answer_after(
 
 
 def written_trace(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Trace:
-    """The trace of a whole text: `ids` start with the trace's prompt, chain and answer follow.
-
-    Args:
-        reader: Whose tokenizer and tags are used.
-        trace: Whose problem and prompt it is.
-        ids: Token ids of prompt and completion; they are kept.
-    """
+    """The trace of a whole text: `ids` start with the trace's prompt, chain and answer follow."""
     text = reader.continuation(ids[: trace.prompt_length], ids[trace.prompt_length :])
     completion = Completion(
         problem=trace.problem,
@@ -112,13 +106,7 @@ def written_trace(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Trace:
 
 
 def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer:
-    """The answer that a whole text states.
-
-    Args:
-        reader: Whose tokenizer and tags are used.
-        trace: Whose problem and prompt it is.
-        ids: Token ids of prompt and completion.
-    """
+    """The answer that a whole text states."""
     return written_trace(reader, trace, ids).answer
 
 
@@ -128,15 +116,15 @@ def read_continuation(reader: Reasoner, ids: Sequence[int]) -> tuple[tuple[int, 
     Returns:
         The answer's token ids and the answer; `((), Answer(None, "unread"))` when there is none.
     """
-    kept = [token for token in ids if token not in reader.stop_ids]
-    whole = _before_end(reader.decode(kept), reader.cue)
+    tokens = [token for token in ids if token not in reader.stop_ids]
+    whole = _before_end(reader.decode(tokens), reader.cue)
     text = whole.strip()
     if not text:
         return (), Answer(None, "unread")
-    for size in range(1, len(kept) + 1):
-        if text in _before_end(reader.decode(kept[:size]), reader.cue):
-            return tuple(kept[:size]), Answer(text, "asked")
-    return tuple(kept), Answer(text, "asked")
+    for size in range(1, len(tokens) + 1):
+        if text in _before_end(reader.decode(tokens[:size]), reader.cue):
+            return tuple(tokens[:size]), Answer(text, "asked")
+    return tuple(tokens), Answer(text, "asked")
 
 
 def _before_end(text: str, cue: AnswerCue) -> str:

@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from mechcot.model.generation.steering_hooks import Session, WrittenRow
 from mechcot.model.generation.stepping import DecodingState, Side
 from mechcot.model.internals.architecture import Writes
 from mechcot.model.internals.hooks import tapped
-from mechcot.model.prefix.memory import NO_LIMIT, out_of_memory, release
+from mechcot.model.prefix.memory import NO_LIMIT, attempt, release
 from mechcot.text.think_tags import ThoughtTags
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Written:
     Attributes:
         ids: New token ids, without the stop token.
         finished: True when a stop token ended it.
-        line: What acted on it, where a hand did.
+        line: What acted on it, where interventions did.
     """
 
     ids: tuple[int, ...]
@@ -118,27 +119,27 @@ class Writer:
             UserError: NaN logits, or one item alone does not fit in memory.
         """
         drafts = [
-            _Draft(list(prompt), self._room(len(prompt)), draws)
+            _Draft(list(prompt), self._most_new(len(prompt)), draws)
             for prompt, draws in zip(prompts, _draws(seeds, self.sampling.max_tokens), strict=True)
         ]
         self._check_switch(drafts)
-        about = {"desc": f"writing: {self.name}", "unit": "item", "delay": 2, "mininterval": 1}
         size = max(1, batch_size)
-        with tqdm(total=len(prompts), **about) as bar:
+        label = f"writing: {self.name}"
+        with tqdm(total=len(prompts), desc=label, unit="item", delay=2, mininterval=1) as bar:
             for stop_at in dict.fromkeys((self.switch, NO_LIMIT)):
                 size = self._leg(drafts, stop_at=stop_at, size=size, bar=bar)
         return [draft.written for draft in drafts]
 
-    def _room(self, length: int) -> int:
+    def _most_new(self, length: int) -> int:
         return min(self.sampling.max_tokens, self.max_length - length)
 
     def _check_switch(self, drafts: Sequence["_Draft"]) -> None:
         """See that nothing acts on a text that pauses at the switch.
 
         Raises:
-            UserError: A hand is at work and a text would cross.
+            UserError: Interventions act and a text would cross.
         """
-        longest = max((d.length + d.room for d in drafts if d.length <= self.switch), default=0)
+        longest = max((d.length + d.most_new for d in drafts if d.length <= self.switch), default=0)
         if self.session and longest > self.switch + 1:
             raise UserError(
                 f"{self.name} turns all positions otherwise from {self.switch + 1} tokens on; a text cannot be steered across "
@@ -159,7 +160,9 @@ class Writer:
             chosen = self._batch_of(drafts, left[:size])
             acting = self.session(chosen) if self.session else None
             before = [replace(drafts[index], new=list(drafts[index].new)) for index in chosen]
-            if not self._tried([drafts[i] for i in chosen], acting, progress, stop_at=stop_at):
+            batch = [drafts[index] for index in chosen]
+            write = partial(self._batch, batch, acting, progress, stop_at=stop_at)
+            if not attempt(write):
                 for index, draft in zip(chosen, before, strict=True):
                     drafts[index].new, drafts[index].finished = draft.new, draft.finished
                 size = self._halve(len(chosen))
@@ -176,23 +179,6 @@ class Writer:
         if self.writes.batch == "equal":
             return [i for i in chosen if drafts[i].length == drafts[chosen[0]].length]
         return chosen
-
-    def _tried(
-        self,
-        drafts: Sequence["_Draft"],
-        acting: Session | None,
-        progress: Callable[[int, int], None],
-        *,
-        stop_at: int,
-    ) -> bool:
-        """One batch; False when memory ran out (the error, which holds its tensors, is gone by then)."""
-        try:
-            self._batch(drafts, acting, progress, stop_at=stop_at)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            return False
-        return True
 
     def _halve(self, size: int) -> int:
         release()
@@ -264,7 +250,7 @@ class _Draft:
 
     Attributes:
         prompt: Its prompt.
-        room: Most new tokens.
+        most_new: Most new tokens.
         draws: One uniform number for each.
         new: New tokens so far.
         finished: A stop token ended it.
@@ -272,7 +258,7 @@ class _Draft:
     """
 
     prompt: list[int]
-    room: int
+    most_new: int
     draws: Float[np.ndarray, " step"]
     new: list[int] = field(default_factory=list)
     finished: bool = False
@@ -284,7 +270,7 @@ class _Draft:
 
     @property
     def open(self) -> bool:
-        return not self.finished and len(self.new) < self.room
+        return not self.finished and len(self.new) < self.most_new
 
     @property
     def written(self) -> Written:
@@ -341,12 +327,12 @@ def stop_ids(
     configs = (getattr(model, "generation_config", None), getattr(model, "config", None))
     named = (getattr(config, "eos_token_id", None) for config in configs)
     ids = next((ids for ids in named if ids is not None), [])
-    found = {ids} if isinstance(ids, int) else set(ids)
+    stops = {ids} if isinstance(ids, int) else set(ids)
     if tokenizer.eos_token_id is not None:
-        found = {token for token in found if token < len(tokenizer)} | {tokenizer.eos_token_id}
+        stops = {token for token in stops if token < len(tokenizer)} | {tokenizer.eos_token_id}
     special = tokenizer.get_added_vocab()
     shown = [word for word in special if ending.lstrip().startswith(word)]
     ends = [max(shown, key=len)] if shown else END_OF_TURN
-    found.update(special[word] for word in ends if word in special)
+    stops.update(special[word] for word in ends if word in special)
     between = {special[word] for word in special if tags is not None and word in tags.close}
-    return frozenset(found - between or found)
+    return frozenset(stops - between or stops)

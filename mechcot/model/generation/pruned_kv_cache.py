@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.model.interface import HasModel
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view, forward, keys_values
 from mechcot.model.internals.masks import additive, causal
@@ -21,12 +22,8 @@ from mechcot.model.internals.self_test import backbone_of
 class DroppingCache:
     """One sequence in the writing: its tokens, and which of them are still cached."""
 
-    def __init__(self, reasoner: Any, ids: Sequence[int]) -> None:
+    def __init__(self, reasoner: HasModel, ids: Sequence[int]) -> None:
         """Run the prompt.
-
-        Args:
-            reasoner: Anything with `model`.
-            ids: Token ids of the prompt.
 
         Raises:
             UserError: The family's cache cannot be cut or it takes no explicit mask.
@@ -40,12 +37,12 @@ class DroppingCache:
             )
         self._cache = cache_view((), stop=0)
         self.ids: list[int] = []
-        self.kept: list[int] = []
+        self.cached: list[int] = []
         self._last = self._run(ids)
 
     def __len__(self) -> int:
         """Positions that are cached."""
-        return len(self.kept)
+        return len(self.cached)
 
     @property
     def next_id(self) -> int:
@@ -59,7 +56,7 @@ class DroppingCache:
     def drop(self, positions: Sequence[int]) -> None:
         """Forget positions; those that are not cached are ignored."""
         gone = set(positions)
-        places = [i for i, position in enumerate(self.kept) if position not in gone]
+        places = [i for i, position in enumerate(self.cached) if position not in gone]
         index = torch.tensor(places, dtype=torch.long, device=self._backbone.device)
         cut = tuple(
             (
@@ -69,16 +66,16 @@ class DroppingCache:
             for keys, values in keys_values(self._cache)
         )
         self._cache = cache_view(cut, stop=len(places))
-        self.kept = [self.kept[i] for i in places]
+        self.cached = [self.cached[i] for i in places]
 
-    def attention(self, *, last: int) -> Float[Tensor, " kept"]:
+    def attention(self, *, last: int) -> Float[Tensor, " cached"]:
         """Attention that each cached position receives from the last `last` tokens: mean over layers, heads and queries.
 
         Runs these tokens once more under eager attention; nothing that is cached changes.
         """
-        last = min(last, len(self.kept) - 1)
-        before = len(self.kept) - last
-        positions = self.kept[before:]
+        last = min(last, len(self.cached) - 1)
+        before = len(self.cached) - last
+        positions = self.cached[before:]
         model: Any = self._backbone.model
         held = model.config._attn_implementation
         model.set_attn_implementation("eager")
@@ -87,7 +84,7 @@ class DroppingCache:
                 output = self._backbone.base(
                     input_ids=self._tensor([self.ids[p] for p in positions])[None],
                     position_ids=self._tensor(positions)[None],
-                    attention_mask=self._mask(positions, self.kept),
+                    attention_mask=self._mask(positions, self.cached),
                     past_key_values=cache_view(keys_values(self._cache), stop=before),
                     use_cache=True,
                     output_attentions=True,
@@ -109,16 +106,16 @@ class DroppingCache:
             raise NotMeasurable(
                 f"the text passes {self._backbone.switch} tokens, where this model turns all positions otherwise; what is cached does not serve longer texts"
             )
-        kept = [*self.kept, *positions]
+        cached = [*self.cached, *positions]
         hidden = forward(
             self._backbone,
             self._tensor(ids)[None],
             positions=self._tensor(positions),
-            mask=self._mask(positions, kept),
+            mask=self._mask(positions, cached),
             cache=self._cache,
         )
         self.ids += ids
-        self.kept = kept
+        self.cached = cached
         return hidden[0, -1]
 
     def _mask(self, queries: Sequence[int], keys: Sequence[int]) -> Any:

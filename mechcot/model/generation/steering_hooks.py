@@ -1,4 +1,4 @@
-"""Acting while a model writes: vectors added to states, logits changed, states kept. Inert data, like `edits.py`.
+"""Acting while a model writes: vectors added to states, logits changed, states kept. Inert data, like `interventions.py`.
 
 A position is addressed by the token it *writes*: the state at position p writes token p + 1, so the first
 token of the chain is written by the last position of the prompt. Hence
@@ -192,11 +192,11 @@ class TextRules:
 
 
 class Session:
-    """A hand at work on one batch."""
+    """Interventions at work on one batch."""
 
     def __init__(
         self,
-        hand: GenerationInterventions,
+        interventions: GenerationInterventions,
         backbone: Backbone,
         reading: TextRules,
         prompts: Sequence[Sequence[int]],
@@ -206,10 +206,12 @@ class Session:
         Raises:
             UserError: A site is not in the model, or a vector has another width.
         """
-        self._hand, self._backbone, self._reading = hand, backbone, reading
-        self.lines = [WrittenRow(len(prompt), [[] for _ in hand.steers]) for prompt in prompts]
-        self._steps = any(steer.where.needs_steps for steer in hand.steers)
-        for steer in hand.steers:
+        self._interventions, self._backbone, self._reading = interventions, backbone, reading
+        self.lines = [
+            WrittenRow(len(prompt), [[] for _ in interventions.steers]) for prompt in prompts
+        ]
+        self._steps = any(steer.where.needs_steps for steer in interventions.steers)
+        for steer in interventions.steers:
             backbone.place(steer.site)
             if isinstance(steer, Steer) and steer.vector.shape != (backbone.d_model,):
                 raise UserError(
@@ -227,11 +229,13 @@ class Session:
             real: Which of them are no padding.
         """
         taps: list[tuple[HookPoint, Hook]] = []
-        for index, steer in enumerate(self._hand.steers):
+        for index, steer in enumerate(self._interventions.steers):
             mask = self._mask(index, steer.where, rows, positions, real)
             if bool(mask.any()):
                 taps.append((self._backbone.place(steer.site), _acting(steer, mask)))
-        return taps + [tap for site in self._hand.keep for tap in self._keeping(site, rows, real)]
+        return taps + [
+            tap for site in self._interventions.keep for tap in self._keeping(site, rows, real)
+        ]
 
     def logits(
         self, rows: Sequence[int], logits: Float[Tensor, "row d_vocab"]
@@ -241,7 +245,11 @@ class Session:
             line = self.lines[row]
             if line.closed:
                 continue
-            changes = [change for rule in self._hand.rules for change in rule(line.written).items()]
+            changes = [
+                change
+                for rule in self._interventions.rules
+                for change in rule(line.written).items()
+            ]
             for token, change in changes:
                 logits[place, token] += change
             line.changed += any(change for _, change in changes)

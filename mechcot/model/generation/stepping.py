@@ -24,7 +24,9 @@ def accepted(kind: type) -> frozenset[str]:
     """The names of the arguments that a module's forward spells out; a wrapper that passes all on takes the usual ones."""
     parameters = inspect.signature(kind.forward).parameters
     names = frozenset(parameters)
-    passes = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    passes = any(
+        parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
     usual = frozenset(("attention_mask", "position_ids", "past_key_values"))
     return names | usual if passes and "attention_mask" not in names else names
 
@@ -60,14 +62,7 @@ class DecodingState:
         *,
         cached: bool = True,
     ) -> "DecodingState":
-        """Put prompts side by side.
-
-        Args:
-            prompts: Token ids of each row.
-            device: Where they go.
-            padding: Side on which shorter ones are padded.
-            cached: Whether the model's own cache is used.
-        """
+        """Put prompts side by side."""
         longest = max(len(prompt) for prompt in prompts)
         ids = torch.zeros(len(prompts), longest, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -92,18 +87,18 @@ class DecodingState:
         """Run the next inputs: what comes after each row, float32."""
         names = accepted(type(model))
         base = getattr(model, "base_model", model)
-        about: dict[str, Any] = {"input_ids": self.ids, "use_cache": self.cached, **self.cache}
+        kwargs: dict[str, Any] = {"input_ids": self.ids, "use_cache": self.cached, **self.cache}
         if "attention_mask" in names:
             keyless = bool(self.cache) and "past_key_values" not in self.cache
-            about["attention_mask"] = self.real if keyless else self.mask
+            kwargs["attention_mask"] = self.real if keyless else self.mask
         if "position_ids" in names | accepted(type(base)):
-            about["position_ids"] = self.positions
+            kwargs["position_ids"] = self.positions
         if "logits_to_keep" in names and self.last is None:
-            about["logits_to_keep"] = 1
-        out = model(**about)
+            kwargs["logits_to_keep"] = 1
+        out = model(**kwargs)
         if self.cached:
-            found = {name: getattr(out, name, None) for name in _CACHES if name in names}
-            self.cache = {name: cache for name, cache in found.items() if cache is not None}
+            caches = {name: getattr(out, name, None) for name in _CACHES if name in names}
+            self.cache = {name: cache for name, cache in caches.items() if cache is not None}
             if not self.cache:
                 raise RuntimeError(f"{type(model).__name__} gives no cache back")
         last = out.logits[:, -1] if self.last is None else out.logits[*self.last]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
@@ -15,20 +15,18 @@ from mechcot.model.generation.steering_hooks import (
     WrittenRow,
 )
 from mechcot.model.generation.stepping import Side
+from mechcot.model.interface import Author
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.loading.embedding_rows import check_ids
-from mechcot.model.loading.preflight import dropped
+from mechcot.model.prompt_check import dropped
 from mechcot.text.step_kinds import Classifier, RuleClassifier
 from mechcot.text.think_tags import THINK
-
-if TYPE_CHECKING:
-    from mechcot.model.reasoner import Reasoner
 
 Skip = Callable[[Problem, NotMeasurable], None]
 
 
 def author_traces(
-    reasoner: "Reasoner",
+    reasoner: Author,
     problems: Sequence[Problem],
     *,
     sampling: Sampling,
@@ -82,35 +80,35 @@ def author_traces(
     )
     if under is not None:
         under.check_fired([new.line for new in written if new.line])
-    found = []
+    traces = []
     for (problem, prompt), new in zip(asked, written, strict=True):
         text = completion(reasoner, problem, prompt, new.ids, finished=new.finished)
         classifier = (under.kinds(problem) or RuleClassifier()) if under else None
         try:
-            found.append((reasoner.read(text, classifier=classifier), new.line))
+            traces.append((reasoner.read(text, classifier=classifier), new.line))
         except NotMeasurable as reason:
             if skip is None:
                 raise
             skip(problem, reason)
-    return found
+    return traces
 
 
 def write_under(
-    reasoner: "Reasoner",
+    reasoner: Author,
     problems: Sequence[Problem],
-    hand: GenerationInterventions,
+    interventions: GenerationInterventions,
     *,
     sampling: Sampling,
     seed: int = 0,
     batch_size: int = 16,
     padding: Side = "left",
 ) -> list[tuple[Trace, WrittenRow]]:
-    """`Reasoner.write` under a hand; each trace with where it acted and the states that were kept.
+    """`Reasoner.write` under interventions; each trace with where it acted and the states that were kept.
 
     Args:
         reasoner: The model that writes.
         problems: One chain is written for each; one that cannot be asked raises.
-        hand: Vectors, rules, and sites whose states are kept.
+        interventions: Vectors, rules, and sites whose states are kept.
         sampling: How tokens are chosen, and how many at most.
         seed: Seed of the whole run.
         batch_size: Most items at once; halves itself when memory runs out.
@@ -119,10 +117,12 @@ def write_under(
     Raises:
         UserError: NaN logits, not enough memory for one item, an empty question.
         NotMeasurable: A problem cannot be asked.
-        EditDidNotFire: A vector of the hand was never added.
+        EditDidNotFire: A vector was never added.
     """
-    about: dict[str, Any] = {"sampling": sampling, "seed": seed, "batch_size": batch_size}
-    both = author_traces(reasoner, problems, skip=None, under=hand, padding=padding, **about)
+    kwargs: dict[str, Any] = {"sampling": sampling, "seed": seed, "batch_size": batch_size}
+    both = author_traces(
+        reasoner, problems, skip=None, under=interventions, padding=padding, **kwargs
+    )
     return [(trace, line) for trace, line in both if line]
 
 
@@ -130,7 +130,7 @@ StepNow = Callable[[Sequence[int]], tuple[int, StepKind | None]]
 
 
 def step_now(
-    reasoner: "Reasoner", problem: Problem, prompt: Sequence[int], classifier: Classifier | None
+    reasoner: Author, problem: Problem, prompt: Sequence[int], classifier: Classifier | None
 ) -> StepNow:
     """Return what tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
 
@@ -150,7 +150,7 @@ def step_now(
 
     def now(written: Sequence[int]) -> tuple[int, StepKind | None]:
         text = completion(reasoner, problem, prompt, written, finished=False)
-        steps = [one for one in reasoner.read(text, classifier=names).chain_steps if one.tokens]
+        steps = [step for step in reasoner.read(text, classifier=names).chain_steps if step.tokens]
         if not steps:  # nothing but marks or white space yet
             return 0, None
         last = steps[-1]
@@ -171,22 +171,14 @@ def _counted(end: int) -> StepNow:
 
 
 def completion(
-    reasoner: "Reasoner",
+    reasoner: Author,
     problem: Problem,
     prompt: Sequence[int],
     ids: Sequence[int],
     *,
     finished: bool,
 ) -> Completion:
-    """Put new token ids behind their prompt.
-
-    Args:
-        reasoner: The author.
-        problem: What is answered.
-        prompt: Token ids of its prompt.
-        ids: The new ids, without the stop token.
-        finished: Whether a stop token ended the text.
-    """
+    """Put new token ids behind their prompt."""
     return Completion(
         problem=problem,
         prompt=reasoner.render(problem),
@@ -199,12 +191,12 @@ def completion(
 
 
 def _session(
-    reasoner: "Reasoner",
+    reasoner: Author,
     asked: Sequence[tuple[Problem, list[int]]],
-    hand: GenerationInterventions | None,
+    interventions: GenerationInterventions | None,
 ) -> Callable[[Sequence[int]], Session] | None:
-    """Return what makes a hand's session for a batch, given by the indexes of its prompts."""
-    if hand is None:
+    """Return the function that makes the session of a batch from the indexes of its prompts."""
+    if interventions is None:
         return None
     backbone = backbone_of(reasoner.model)
     close = (reasoner.policy.tags or THINK).close
@@ -212,17 +204,18 @@ def _session(
     def closed(written: Sequence[int]) -> bool:
         return close in reasoner.decode(written[-(len(close) + 4) :])
 
-    if reasoner.policy.family == "words" and not any(s.where.kinds for s in hand.steers):
-        steps = [_counted(reasoner.continue_ids(" .")[0])] * len(asked)
+    end = reasoner.policy.step_end
+    if end and not any(s.where.kinds for s in interventions.steers):
+        steps = [_counted(reasoner.continue_ids(end)[0])] * len(asked)
     else:
-        steps = [step_now(reasoner, *one, hand.kinds(one[0])) for one in asked]
+        steps = [step_now(reasoner, *pair, interventions.kinds(pair[0])) for pair in asked]
 
     def session(chosen: Sequence[int]) -> Session:
         def step(row: int, written: Sequence[int]) -> tuple[int, StepKind | None]:
             return steps[chosen[row]](written)
 
         reading = TextRules(closed=closed, step=step)
-        return Session(hand, backbone, reading, [asked[index][1] for index in chosen])
+        return Session(interventions, backbone, reading, [asked[index][1] for index in chosen])
 
     return session
 
@@ -232,7 +225,7 @@ def item_seed(seed: int, problem_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{problem_id}".encode()).digest()[:8], "big")
 
 
-def prompt_ids(reasoner: "Reasoner", problem: Problem) -> list[int]:
+def prompt_ids(reasoner: Author, problem: Problem) -> list[int]:
     """Token ids of a problem's prompt.
 
     Raises:
@@ -253,7 +246,7 @@ def prompt_ids(reasoner: "Reasoner", problem: Problem) -> list[int]:
 
 
 def _prompts(
-    reasoner: "Reasoner", problems: Sequence[Problem], skip: Skip | None
+    reasoner: Author, problems: Sequence[Problem], skip: Skip | None
 ) -> list[tuple[Problem, list[int]]]:
     """Each problem with its prompt's ids; what cannot be asked goes to `skip` or raises."""
     asked: list[tuple[Problem, list[int]]] = []

@@ -1,7 +1,7 @@
 """The parts of a Hugging Face causal language model that the rest of this package needs.
 
 `Backbone` finds blocks, embedding, final norm and unembedding by name, family by family. Whether
-what it found is right is not believed but tried: see `probe.py`.
+what it found is right is not believed but tried: see `self_test.py`.
 """
 
 from collections.abc import Mapping
@@ -252,8 +252,8 @@ def _logit_factor(model: Any, config: Any) -> float:
 
 def _first(config: Any, names: tuple[str, ...]) -> Any:
     """The first of some fields that a config has."""
-    found = (getattr(config, name, None) for name in names)
-    return next((value for value in found if value is not None), None)
+    values = (getattr(config, name, None) for name in names)
+    return next((value for value in values if value is not None), None)
 
 
 def _windows(config: Any, n_layers: int) -> tuple[int | None, ...]:

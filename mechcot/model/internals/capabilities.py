@@ -1,6 +1,5 @@
 """Capabilities that measures need of a family, tried once on a model before chains are written."""
 
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -9,15 +8,13 @@ from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Span
 from mechcot.model.attention import group_attention
+from mechcot.model.interface import TextReader
 from mechcot.model.internals.self_test import backbone_of
-
-if TYPE_CHECKING:
-    from mechcot.model.reasoner import Reasoner
 
 _KNOWN: WeakKeyDictionary[nn.Module, dict[Need, str]] = WeakKeyDictionary()
 
 
-def lacks(reader: "Reasoner", need: Need) -> str:
+def lacks(reader: TextReader, need: Need) -> str:
     """Return why a model cannot give something, "" when it can. One forward over four tokens, once a model.
 
     Args:
@@ -30,14 +27,14 @@ def lacks(reader: "Reasoner", need: Need) -> str:
     return known[need]
 
 
-def _hiding(reader: "Reasoner") -> str:
+def _hiding(reader: TextReader) -> str:
     backbone = backbone_of(reader.model)
     if backbone.maskable:
         return ""
     return f"steps cannot be hidden in {_family(reader)}: {backbone.leak}"
 
 
-def _attention(reader: "Reasoner") -> str:
+def _attention(reader: TextReader) -> str:
     ids = [token % reader.n_vocabulary for token in (1, 2, 3, 4)]
     try:
         group_attention(reader, ids, [Span(0, 2), Span(2, 4)])
@@ -51,7 +48,7 @@ def _attention(reader: "Reasoner") -> str:
     return ""
 
 
-def _family(reader: "Reasoner") -> str:
+def _family(reader: TextReader) -> str:
     return type(reader.model).__name__
 
 

@@ -49,17 +49,17 @@ def forward(
         States after the final norm.
     """
     names = accepted(type(backbone.base))
-    about: dict[str, Any] = {"input_ids": ids, "return_dict": True, "use_cache": cache is not None}
+    kwargs: dict[str, Any] = {"input_ids": ids, "return_dict": True, "use_cache": cache is not None}
     if positions is not None and "position_ids" in names:
-        about["position_ids"] = positions[None, :].expand(ids.shape)
+        kwargs["position_ids"] = positions[None, :].expand(ids.shape)
     if mask is None and cache is None:
         mask = torch.ones_like(ids)
     if mask is not None and "attention_mask" in names:
-        about["attention_mask"] = mask
+        kwargs["attention_mask"] = mask
     if cache is not None:
-        about["past_key_values"] = cache
+        kwargs["past_key_values"] = cache
     with tapped(taps):
-        output = backbone.base(**about)
+        output = backbone.base(**kwargs)
     return output.last_hidden_state
 
 
@@ -120,21 +120,16 @@ class Firing:
     def check_reach(interventions: Sequence[Intervention], *, start: int, stop: int | None) -> None:
         """See that all positions lie in the run `[start, stop)` (no upper end while decoding).
 
-        Args:
-            interventions: What will act.
-            start: First position of the run.
-            stop: Position after the last; None: no end.
-
         Raises:
             EditDidNotFire: Some lie outside; an earlier start, or other positions, are needed.
         """
-        for one in interventions:
-            outside = [p for p in one.at if p < start or (stop is not None and p >= stop)]
+        for intervention in interventions:
+            outside = [p for p in intervention.at if p < start or (stop is not None and p >= stop)]
             if outside:
                 reach = f"[{start}, {'end' if stop is None else stop})"
                 raise EditDidNotFire(
-                    f"the intervention at {one.site.name} did not fire at positions {outside[:5]}: this run covers "
-                    f"{reach}; start the run at or before {min(one.at)} and keep positions inside the sequence"
+                    f"the intervention at {intervention.site.name} did not fire at positions {outside[:5]}: this run covers "
+                    f"{reach}; start the run at or before {min(intervention.at)} and keep positions inside the sequence"
                 )
 
     def taps(self, *, start: int, length: int) -> list[tuple[HookPoint, Hook]]:
@@ -142,10 +137,12 @@ class Firing:
         by_site: dict[Site, list[tuple[int | None, Intervention, list[int]]]] = {}
         shared = len(self._rows) == 1
         for row, interventions in enumerate(self._rows):
-            for one in interventions:
-                which = [i for i, p in enumerate(one.at) if start <= p < start + length]
+            for intervention in interventions:
+                which = [i for i, p in enumerate(intervention.at) if start <= p < start + length]
                 if which:
-                    by_site.setdefault(one.site, []).append((None if shared else row, one, which))
+                    by_site.setdefault(intervention.site, []).append(
+                        (None if shared else row, intervention, which)
+                    )
         return [
             (self._backbone.place(site), self._tap(edits, start=start))
             for site, edits in by_site.items()
@@ -154,12 +151,14 @@ class Firing:
     def _tap(self, edits: list[tuple[int | None, Intervention, list[int]]], *, start: int) -> Hook:
         def tap(states: Tensor) -> Tensor:
             states = states.clone()
-            for row, one, which in edits:
+            for row, intervention, which in edits:
                 rows = slice(None) if row is None else row
                 index = torch.tensor(which, device=states.device)
-                where = torch.tensor([one.at[i] - start for i in which], device=states.device)
-                states[rows, where] = one.edit(states[rows, where], index).to(states.dtype)
-                self._fired[id(one)] = self._fired.get(id(one), 0) + len(which)
+                where = torch.tensor(
+                    [intervention.at[i] - start for i in which], device=states.device
+                )
+                states[rows, where] = intervention.edit(states[rows, where], index).to(states.dtype)
+                self._fired[id(intervention)] = self._fired.get(id(intervention), 0) + len(which)
             return states
 
         return tap
@@ -170,10 +169,10 @@ class Firing:
         Raises:
             EditDidNotFire: One was not.
         """
-        for one in self._all():
-            if not self._fired.get(id(one)):
+        for intervention in self._all():
+            if not self._fired.get(id(intervention)):
                 raise EditDidNotFire(
-                    f"the intervention at {one.site.name}, positions {one.at[:5]}, did not fire; check site and positions"
+                    f"the intervention at {intervention.site.name}, positions {intervention.at[:5]}, did not fire; check site and positions"
                 )
 
 

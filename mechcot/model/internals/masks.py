@@ -55,12 +55,7 @@ def hidden_from(
 
 
 def check_fires(hide: AttentionKnockout, *, start: int, stop: int) -> None:
-    """See that a `AttentionKnockout` concerns at least one (query, key) pair of the run over `[start, stop)`.
-
-    Args:
-        hide: Keys, and the queries they are hidden from.
-        start: First position of the run.
-        stop: Position after the last.
+    """See that an `AttentionKnockout` concerns at least one (query, key) pair of the run over `[start, stop)`.
 
     Raises:
         EditDidNotFire: It does not; an empty key span is the identity and passes.

@@ -26,22 +26,20 @@ def knows(tokenizer: Any, text: str) -> bool:
 
 
 def spelled(tokenizer: Any, text: str, *, words: int) -> str:
-    """A text if the vocabulary has all of it, else so many words of the vocabulary, joined by spaces.
-
-    Args:
-        tokenizer: A Hugging Face tokenizer.
-        text: What would be natural.
-        words: How many words else.
-    """
+    """A text if the vocabulary has all of it, else so many words of the vocabulary, joined by spaces."""
     if knows(tokenizer, text):
         return text
     special = {*tokenizer.get_added_vocab(), *map(str, tokenizer.all_special_tokens)}
     rows = sorted((row, token) for token, row in tokenizer.get_vocab().items())
-    found: list[str] = []
+    vocabulary: list[str] = []
     for row, token in rows[:SCANNED]:
         word = "" if token in special else decode(tokenizer, [row]).strip()
-        if word.isalpha() and word not in found and spells(tokenizer, " ".join([*found, word])):
-            found.append(word)
-        if len(found) == words:
+        if (
+            word.isalpha()
+            and word not in vocabulary
+            and spells(tokenizer, " ".join([*vocabulary, word]))
+        ):
+            vocabulary.append(word)
+        if len(vocabulary) == words:
             break
-    return " ".join(found) or text
+    return " ".join(vocabulary) or text

@@ -76,4 +76,4 @@ def sites_of(at: Site | str | Sequence[Site | str]) -> tuple[Site, ...]:
         UserError: A name is no site.
     """
     several = [at] if isinstance(at, Site | str) else list(at)
-    return tuple(Site.parse(one) if isinstance(one, str) else one for one in several)
+    return tuple(Site.parse(site) if isinstance(site, str) else site for site in several)

@@ -50,11 +50,6 @@ def encode_behind(tokenizer: Any, text: str) -> list[int]:
 def encode_part(tokenizer: Any, before: str, text: str) -> list[int]:
     """Token ids of a text that stands behind `before`, which itself follows other text.
 
-    Args:
-        tokenizer: A Hugging Face tokenizer.
-        before: The text just in front of it.
-        text: What to encode.
-
     Returns:
         The ids of `text` alone. Where it would merge with the end of `before`, it is encoded as if behind
         some other text.
@@ -65,12 +60,6 @@ def encode_part(tokenizer: Any, before: str, text: str) -> list[int]:
 
 
 def decode_behind(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
-    """The text that `ids` add behind `before`.
-
-    Args:
-        tokenizer: A Hugging Face tokenizer.
-        before: Ids in front; they are decoded too, but not given back.
-        ids: What to decode.
-    """
+    """The text that `ids` add behind `before`."""
     head, whole = decode(tokenizer, before), decode(tokenizer, [*before, *ids])
     return whole[len(head) :] if whole.startswith(head) else decode(tokenizer, ids)

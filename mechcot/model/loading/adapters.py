@@ -155,8 +155,8 @@ def _resize(model: Any, shapes: Mapping[str, tuple[int, ...]], *, folder: str, n
         return
     tied = ends["output"] is None or ends["output"].weight is ends["input"].weight
     if len(wanted) > 1 or (None in rows.values() and not tied and max(wanted) > before):
-        held = " and ".join(f"{count} rows of the {end} embedding" for end, count in rows.items())
-        detail = f"its file holds {held.replace('None', 'no')}, the base has {before}"
+        sizes = " and ".join(f"{count} rows of the {end} embedding" for end, count in rows.items())
+        detail = f"its file holds {sizes.replace('None', 'no')}, the base has {before}"
         raise UserError(_mismatch(name, folder, detail, model))
     _own(model, {f"{_name_of(model, part)}.weight" for part in ends.values() if part is not None})
     model.resize_token_embeddings(wanted.pop(), mean_resizing=False)  # all new rows are in the file
@@ -190,12 +190,12 @@ def _text(model: Any, config: Any) -> Int[Tensor, "one token"]:
 
 def _marked(config: Any) -> list[int]:
     """All token ids in an adapter's config: invocation tokens, tokens with rows of their own."""
-    found: list[int] = []
+    marked: list[int] = []
     for key, value in vars(config).items():
         lists = list(value.values()) if isinstance(value, Mapping) else [value]
         if "token" in key:
-            found += [t for ids in lists if isinstance(ids, list) for t in ids if type(t) is int]
-    return found
+            marked += [t for ids in lists if isinstance(ids, list) for t in ids if type(t) is int]
+    return marked
 
 
 @torch.no_grad()

@@ -6,28 +6,25 @@ hold (a placeholder for images in a text model) is met item by item.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from mechcot.core.errors import NotMeasurable, UserError
-
-if TYPE_CHECKING:
-    from mechcot.model.reasoner import Reasoner
+from mechcot.model.interface import TextReader
 
 _QUESTION = "What is 1 + 1?"
 
 
-def _rows_of(reader: "Reasoner") -> int:
+def _rows_of(reader: TextReader) -> int:
     """Return how many token ids the model can read and write."""
     return min(int(reader.model.get_input_embeddings().weight.shape[0]), reader.n_vocabulary)
 
 
-def without_row(reader: "Reasoner") -> dict[int, str]:
+def without_row(reader: TextReader) -> dict[int, str]:
     """The tokens that the model has no row for, by id."""
     rows = _rows_of(reader)
     return {token: text for text, token in reader.tokenizer.get_vocab().items() if token >= rows}
 
 
-def check_rows(reader: "Reasoner") -> None:
+def check_rows(reader: TextReader) -> None:
     """See that every token that is sure to occur has a row. Cost: one look at the vocabulary.
 
     Raises:
@@ -51,7 +48,7 @@ def check_rows(reader: "Reasoner") -> None:
         )
 
 
-def check_ids(reader: "Reasoner", ids: Iterable[int]) -> None:
+def check_ids(reader: TextReader, ids: Iterable[int]) -> None:
     """See that the model has a row for every token of one text.
 
     Raises:

@@ -64,15 +64,15 @@ def weights_folder(spec: ModelSpec) -> Path | None:
         return Path(spec.base)
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(spec.base, "config.json", revision=spec.revision)
-    return Path(found).parent if isinstance(found, str) else None
+    path = try_to_load_from_cache(spec.base, "config.json", revision=spec.revision)
+    return Path(path).parent if isinstance(path, str) else None
 
 
 def _hash_file(path: Path) -> str:
     if re.fullmatch(r"[0-9a-f]{64}", path.name):
         return path.name
-    about = path.stat()
-    return _hash_bytes(path, about.st_size, about.st_mtime_ns)
+    stat = path.stat()
+    return _hash_bytes(path, stat.st_size, stat.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)

@@ -23,10 +23,10 @@ def base_bytes(spec: ModelSpec, options: LoadOptions) -> int | None:
     folder = weights_folder(spec)
     if folder is None:
         return None
-    found = list(_tensors(_files(folder)))
-    numbers = sum(count for count, _ in found)
+    tensors = list(_tensors(_files(folder)))
+    numbers = sum(count for count, _ in tensors)
     width = _width(options, numbers)
-    return numbers * width if width else sum(count * stored for count, stored in found)
+    return numbers * width if width else sum(count * stored for count, stored in tensors)
 
 
 def adapter_bytes(spec: ModelSpec) -> int:
@@ -42,7 +42,7 @@ def adapter_bytes(spec: ModelSpec) -> int:
 
 
 def _width(options: LoadOptions, numbers: int) -> int | None:
-    """Bytes a number will take; None for what the file holds (the rule of `loading.py`)."""
+    """Bytes a number will take; None for what the file holds (the rule of `weights.py`)."""
     if options.dtype != "auto":
         return 2 if options.dtype == "bfloat16" else 4
     on_cpu = pick_device(options.device).type == "cpu"
@@ -67,9 +67,9 @@ def _tensors(files: Iterable[Path]) -> Iterable[tuple[int, int]]:
             raise UserError(
                 f"{path}: expected a safetensors file, it cannot be read ({error}); copy it again."
             ) from error
-        for name, about in head.items():
+        for name, entry in head.items():
             if name == "__metadata__":
                 continue
-            count = math.prod(about["shape"])
-            first, last = about["data_offsets"]
+            count = math.prod(entry["shape"])
+            first, last = entry["data_offsets"]
             yield count, (last - first) // count if count else torch.float32.itemsize

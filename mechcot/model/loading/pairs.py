@@ -12,7 +12,7 @@ from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import (
     ModelSpec,
     distinct_names,
-    is_organism,
+    has_spaced_text,
     parse_spec,
     text_folder,
 )
@@ -103,19 +103,19 @@ def with_adapter(
     Raises:
         UserError: The adapter was made for another model.
     """
-    twin = same_storage(reasoner.model)
+    model = same_storage(reasoner.model)
     if spec.adapter is not None:
-        twin = attach(twin, spec.adapter, name=spec.name)
-    found = replace(
-        reasoner, name=spec.name, spec=spec, model=freeze(twin), logit_scale=spec.logit_scale
+        model = attach(model, spec.adapter, name=spec.name)
+    reader = replace(
+        reasoner, name=spec.name, spec=spec, model=freeze(model), logit_scale=spec.logit_scale
     )
     if text_folder(spec) is not None:
         tokenizer = load_tokenizer(spec, trust_remote_code=trust_remote_code)
         policy = reasoner.policy
         if policy.mode == "own":
             policy = policy_of(
-                tokenizer, owner=spec.name, organism=is_organism(spec), asking=policy.asking
+                tokenizer, owner=spec.name, spaced=has_spaced_text(spec), asking=policy.asking
             )
-        found = replace(found, tokenizer=tokenizer, policy=policy)
-    check_rows(found)
-    return found
+        reader = replace(reader, tokenizer=tokenizer, policy=policy)
+    check_rows(reader)
+    return reader

@@ -11,12 +11,10 @@ questions, before it writes anything: what is wrong ends it with one sentence, w
 Cost: one pass over the weights and five forwards over a short prompt, once a model; a rendering for each question.
 """
 
-import html
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -26,9 +24,8 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.internals.self_test import backbone_of
-
-if TYPE_CHECKING:
-    from mechcot.model.reasoner import Reasoner
+from mechcot.model.prompt_check import altered, dropped
+from mechcot.model.reasoner import Reasoner
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +64,7 @@ class CheckResult:
     text: str
 
 
-def preflight(reader: "Reasoner", problems: Sequence[Problem]) -> None:
+def preflight(reader: Reasoner, problems: Sequence[Problem]) -> None:
     """Check a model on what it will be asked, before anything is written.
 
     Args:
@@ -77,25 +74,31 @@ def preflight(reader: "Reasoner", problems: Sequence[Problem]) -> None:
     Raises:
         UserError: Something is wrong: which, and what to do.
     """
-    found = [weights(reader)]
-    if found[0].state != "wrong":
-        found += [prompts(reader, problems), spelling(reader, problems), *_tried(reader, problems)]
-    for each in found:
-        if each.state == "wrong":
+    results = [weights(reader)]
+    if results[0].state != "wrong":
+        results += [
+            prompts(reader, problems),
+            spelling(reader, problems),
+            *_tried(reader, problems),
+        ]
+    for result in results:
+        if result.state == "wrong":
             name = reader.spec.text or reader.name
-            raise UserError(f"{reader.name}: {each.text}. `mechcot doctor {name}` checks it again.")
-        if each.state == "odd":
-            _log.warning("%s: %s", reader.name, each.text)
+            raise UserError(
+                f"{reader.name}: {result.text}. `mechcot doctor {name}` checks it again."
+            )
+        if result.state == "odd":
+            _log.warning("%s: %s", reader.name, result.text)
 
 
-def rendered(reader: "Reasoner", traces: Sequence[Trace]) -> list[Problem]:
+def rendered(reader: Reasoner, traces: Sequence[Trace]) -> list[Problem]:
     """The problems of traces whose prompt is this reader's own rendering, each once."""
-    found: dict[str, Problem] = {}
+    problems: dict[str, Problem] = {}
     for trace in traces:
         problem = trace.problem
         if problem.question.strip() and trace.prompt.startswith(reader.render(problem)):
-            found.setdefault(problem.id, problem)
-    return list(found.values())
+            problems.setdefault(problem.id, problem)
+    return list(problems.values())
 
 
 # --- weights and states ---------------------------------------------------------------------------
@@ -103,7 +106,7 @@ def rendered(reader: "Reasoner", traces: Sequence[Trace]) -> list[Problem]:
 _TRIED: WeakKeyDictionary[nn.Module, list[CheckResult]] = WeakKeyDictionary()
 
 
-def weights(reader: "Reasoner") -> CheckResult:
+def weights(reader: Reasoner) -> CheckResult:
     """Return whether every weight is a finite number."""
     named = [(n, w) for n, w in reader.model.named_parameters() if not w.is_meta]
     suspect = [(n, w) for n, w in named if not bool(w.sum(dtype=torch.float32).isfinite())]
@@ -123,7 +126,7 @@ def weights(reader: "Reasoner") -> CheckResult:
     return CheckResult("ok", f"{sum(w.numel() for w in reader.model.parameters()):,} parameters")
 
 
-def _tried(reader: "Reasoner", problems: Sequence[Problem]) -> list[CheckResult]:
+def _tried(reader: Reasoner, problems: Sequence[Problem]) -> list[CheckResult]:
     """The checks of states, once a model."""
     asked = [problem for problem in problems if problem.question.strip()]
     if reader.model not in _TRIED and asked:
@@ -135,17 +138,17 @@ def _tried(reader: "Reasoner", problems: Sequence[Problem]) -> list[CheckResult]
     return _TRIED.get(reader.model, [])
 
 
-def bound(reader: "Reasoner") -> float:
+def bound(reader: Reasoner) -> float:
     """The largest relative difference between equal states, in the model's precision."""
     return CLOSE.get(str(reader.dtype).removeprefix("torch."), max(CLOSE.values()))
 
 
-def middle(reader: "Reasoner") -> int:
+def middle(reader: Reasoner) -> int:
     """The layer in the middle."""
     return backbone_of(reader.model).n_layers // 2
 
 
-def identity(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
+def identity(reader: Reasoner, ids: Sequence[int]) -> CheckResult:
     """Return whether states that are written back where they came from change nothing."""
     from mechcot.model.internals.sites import Site
     from mechcot.model.interventions import Intervention, Replace
@@ -168,7 +171,7 @@ def identity(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
     )
 
 
-def causality(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
+def causality(reader: Reasoner, ids: Sequence[int]) -> CheckResult:
     """Return whether another last token moves its own state and no earlier one; odd in a family that is known to look ahead."""
     other = [*ids[:-1], (ids[-1] + 1) % reader.n_vocabulary]
     here, there = reader.prefix(ids).hidden, reader.prefix(other).hidden
@@ -183,59 +186,23 @@ def causality(reader: "Reasoner", ids: Sequence[int]) -> CheckResult:
 # --- prompts --------------------------------------------------------------------------------------
 
 
-def prompts(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
+def prompts(reader: Reasoner, problems: Sequence[Problem]) -> CheckResult:
     """Return whether rendered prompts hold their questions: whole, as they were asked, once."""
     asked = [problem for problem in problems if problem.question.strip()]
-    lost = [(p, said) for p in asked if (said := dropped(p, reader.render(p)))]
+    lost = [(p, loss) for p in asked if (loss := dropped(p, reader.render(p)))]
     repair = "repair the chat template, or remove it to use the plain one"
     if lost:
-        problem, said = lost[0]
+        problem, loss = lost[0]
         some = "" if len(lost) == len(asked) else f" for {len(lost)} of {len(asked)} questions"
-        text = f"the template drops or changes the question{some}: of {problem.question[:40]!r} {said}; {repair}"
+        text = f"the template drops or changes the question{some}: of {problem.question[:40]!r} {loss}; {repair}"
         return CheckResult("wrong" if 2 * len(lost) > len(asked) else "odd", text)
-    odd = [said for problem in asked if (said := _altered(problem, reader.render(problem)))]
+    odd = [loss for problem in asked if (loss := altered(problem, reader.render(problem)))]
     if odd:
         return CheckResult("odd", f"{odd[0]}; measured as it is, else {repair}")
     return CheckResult("ok", "the prompts hold their questions")
 
 
-def dropped(problem: Problem, prompt: str) -> str:
-    """Return what is missing of a question in a prompt; "" when nothing is.
-
-    Letters and digits are compared, as they are and as HTML or JSON escape them.
-
-    Args:
-        problem: The question.
-        prompt: The text that was rendered for it.
-    """
-    question, there = problem.question.strip(), _ink(prompt)
-    wanted = _ink(question)
-    spellings = (question, html.escape(question), json.dumps(question, ensure_ascii=False)[1:-1])
-    if question in prompt or (wanted and any(_ink(each) in there for each in spellings)):
-        return ""
-    wanted = wanted or question
-    kept = next((n for n in range(len(wanted) - 1, 0, -1) if wanted[:n] in there), 0)
-    if kept < min(8, len(wanted)):
-        return "the prompt holds nothing"
-    return f"the prompt holds {kept} of {len(wanted)} letters and digits, then something else"
-
-
-def _ink(text: str) -> str:
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
-
-
-def _altered(problem: Problem, prompt: str) -> str:
-    """Return how a prompt holds a question whose words are all there."""
-    question = problem.question.strip()
-    count = prompt.count(question)
-    if count > 1 and len(_ink(question)) > 1:
-        return f"the template writes the question {question[:40]!r} {count} times"
-    if count == 0:
-        return f"the template changes signs, case or white space in the question {question[:40]!r}"
-    return ""
-
-
-def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
+def spelling(reader: Reasoner, problems: Sequence[Problem]) -> CheckResult:
     """Return whether the tokenizer gives prompts and the cue back, white space aside."""
     asked = [problem for problem in problems if problem.question.strip()][:_SPELLED]
     texts = [f"{reader.render(problem)}{reader.cue.text}" for problem in asked]
@@ -251,7 +218,7 @@ def spelling(reader: "Reasoner", problems: Sequence[Problem]) -> CheckResult:
     return CheckResult("wrong" if 2 * len(lost) > len(texts) else "odd", text)
 
 
-def _back(reader: "Reasoner", text: str) -> str:
+def _back(reader: Reasoner, text: str) -> str:
     """A text behind its tokens; "" where the vocabulary cannot hold it."""
     try:
         return reader.decode(reader.encode(text))

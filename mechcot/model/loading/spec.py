@@ -61,8 +61,8 @@ def parse_spec(text: str) -> ModelSpec:
     Raises:
         UserError: Malformed text, an unknown option, a missing directory or organism.
     """
-    rest, options = _split_options(text)
-    base_text, adapter_text = _split_adapter(rest)
+    model_text, options = _split_options(text)
+    base_text, adapter_text = _split_adapter(model_text)
     base, name = _resolve_base(base_text, text)
     adapter = None
     if adapter_text is not None:
@@ -74,8 +74,8 @@ def parse_spec(text: str) -> ModelSpec:
     return ModelSpec(base, adapter, name, options.get("revision"), scale, text)
 
 
-def is_organism(spec: ModelSpec) -> bool:
-    """True for an organism: it has a file of its own beside its weights. Nothing else tells one."""
+def has_spaced_text(spec: ModelSpec) -> bool:
+    """True where a file beside the weights says that texts are words between spaces, as the organisms write them."""
     return spec.is_local and (Path(spec.base) / ORGANISM_FILE).is_file()
 
 
@@ -156,14 +156,12 @@ def _check_safetensors(folder: Path, pattern: str) -> None:
         path.name for suffix in ("*.bin", "*.pt", "*.pth") for path in folder.glob(suffix)
     )
     if pickled:
-        msg = (
+        raise UserError(
             f"{folder}: expected weights in safetensors, found only {', '.join(pickled[:3])}. Such files are "
             "pickles, which run code when opened, so they are not read. Load the model once where you trust "
             "it and call save_pretrained: that writes safetensors."
         )
-    else:
-        msg = f"{folder}: expected weights in safetensors ({pattern}), found none."
-    raise UserError(msg)
+    raise UserError(f"{folder}: expected weights in safetensors ({pattern}), found none.")
 
 
 def _split_options(text: str) -> tuple[str, dict[str, str]]:

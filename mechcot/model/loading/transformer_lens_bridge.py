@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def open_lens(model: Any, tokenizer: Any, *, name: str) -> "TransformerBridge":
-    """Wrap a twin of `model`; costs the import of transformer_lens (about 10 s) once, no memory.
+    """Wrap a second module over the storage of `model`; costs the import of transformer_lens (about 10 s) once, no memory.
 
     Args:
         model: The Hugging Face model; it stays as it is.
@@ -33,13 +33,13 @@ def open_lens(model: Any, tokenizer: Any, *, name: str) -> "TransformerBridge":
     """
     from transformer_lens.model_bridge import TransformerBridge
 
-    twin: Any = same_storage(model)
-    twin.set_attn_implementation("eager")
+    shared: Any = same_storage(model)
+    shared.set_attn_implementation("eager")
     device = model.get_input_embeddings().weight.device
     try:
         return TransformerBridge.boot_transformers(
             name,
-            hf_model=twin,
+            hf_model=shared,
             tokenizer=copy.deepcopy(tokenizer),
             device=device,
             dtype=model.get_input_embeddings().weight.dtype,

@@ -6,7 +6,7 @@ then every branch's tokens side by side under a tree mask (measured at 1,024 tok
 11.5 times faster than a truncated run per branch). Greedy continuation feeds one token per open branch
 and step into the same packed cache. Where the cache cannot be shared, or a branch crosses a switch of the
 rotation that the prefix's run did not, each such branch is run whole.
-Out of memory halves the packs and goes on (`room.py`).
+Out of memory halves the packs and goes on (`memory.py`).
 """
 
 from collections import ChainMap
@@ -46,7 +46,7 @@ class Branches:
     """Branches of one prefix; build them with `Prefix.branches`.
 
     Attributes:
-        kept: The run they branch from.
+        prefix_cache: The run they branch from.
         logit_scale: Factor on the logits.
         cuts: How many tokens of the prefix each branch sees.
         suffixes: Token ids of each branch.
@@ -56,7 +56,7 @@ class Branches:
         UserError: Lengths differ, a cut or a span lies outside, a branch sees no token at all.
     """
 
-    kept: PrefixCache
+    prefix_cache: PrefixCache
     logit_scale: float
     cuts: tuple[int, ...]
     suffixes: tuple[tuple[int, ...], ...]
@@ -69,9 +69,9 @@ class Branches:
                 f"expected as many suffixes and hidden spans as cuts, got {sizes[0]} cuts, {sizes[1]} suffixes, {sizes[2]} hides"
             )
         for branch, cut in enumerate(self.cuts):
-            if not 0 <= cut <= len(self.kept.ids):
+            if not 0 <= cut <= len(self.prefix_cache.ids):
                 raise UserError(
-                    f"branch {branch}: expected a cut in [0, {len(self.kept.ids)}], got {cut}"
+                    f"branch {branch}: expected a cut in [0, {len(self.prefix_cache.ids)}], got {cut}"
                 )
             if not self.suffixes[branch] and (cut == 0 or self.hide[branch]):
                 raise UserError(
@@ -81,9 +81,9 @@ class Branches:
                 raise UserError(
                     f"branch {branch}: hidden spans must lie before its cut at {cut}, got {self.hide[branch]}"
                 )
-        if any(self.hide) and not self.kept.backbone.takes_masks:
+        if any(self.hide) and not self.prefix_cache.backbone.takes_masks:
             raise UserError(
-                f"{type(self.kept.backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it"
+                f"{type(self.prefix_cache.backbone.model).__name__} takes no explicit attention mask, so nothing can be hidden in it"
             )
 
     def __len__(self) -> int:
@@ -95,12 +95,12 @@ class Branches:
 
     def unembed(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
         """Log-probabilities (float32) from states after the final norm."""
-        return self.kept.backbone.unembed(hidden, scale=self.logit_scale)
+        return self.prefix_cache.backbone.unembed(hidden, scale=self.logit_scale)
 
     def next_logprobs(self) -> Float[Tensor, "branch d_vocab"]:
         """Log-probabilities (float32) of the token after each suffix."""
         if not len(self):
-            return torch.zeros(0, int(self.kept.backbone.config.vocab_size))
+            return torch.zeros(0, int(self.prefix_cache.backbone.config.vocab_size))
         return self.unembed(torch.stack([self._last(branch) for branch in range(len(self))]))
 
     def score(self, answers: Sequence[Sequence[int]]) -> Float[np.ndarray, " branch"]:
@@ -158,8 +158,9 @@ class Branches:
         self, branches: Sequence[int], *, max_new: int, stop: frozenset[int]
     ) -> dict[int, list[int]]:
         written: dict[int, list[int]] = {b: [] for b in branches}
-        room = {
-            b: self.kept.backbone.context - self.cuts[b] - len(self.suffixes[b]) for b in branches
+        space = {
+            b: self.prefix_cache.backbone.context - self.cuts[b] - len(self.suffixes[b])
+            for b in branches
         }
         feeder = self._feeder(branches, more=max_new)
         fed = feeder.feed({b: self.suffixes[b] for b in branches if self.suffixes[b]})
@@ -169,7 +170,7 @@ class Branches:
             chosen = {b: token for b, token in zip(last, ids, strict=True) if token not in stop}
             for branch, token in chosen.items():
                 written[branch].append(token)
-            open_ = {b: [token] for b, token in chosen.items() if len(written[b]) <= room[b]}
+            open_ = {b: [token] for b, token in chosen.items() if len(written[b]) <= space[b]}
             if not open_ or step == max_new - 1:
                 break
             last = {b: states[-1] for b, states in feeder.feed(open_).items()}
@@ -182,7 +183,7 @@ class Branches:
             return dict(self._feeder(branches).feed(tokens))
 
         states = self._in_packs(run)
-        empty = self.kept.hidden[:0]
+        empty = self.prefix_cache.hidden[:0]
         return {b: states.get(b, empty) for b in range(len(self))}
 
     def _last(self, branch: int) -> Tensor:
@@ -198,14 +199,14 @@ class Branches:
     def _before(self, branch: int) -> Tensor:
         """The state of the last token that a branch sees of the prefix."""
         cut = self.cuts[branch]
-        if self.kept.gives(cut):
-            return self.kept.hidden[cut - 1]
+        if self.prefix_cache.gives(cut):
+            return self.prefix_cache.hidden[cut - 1]
         run = Run(
-            self.kept.backbone,
+            self.prefix_cache.backbone,
             start=0,
-            rows=[self.kept.ids[:cut]],
+            rows=[self.prefix_cache.ids[:cut]],
             acts=[()],
-            settled=self.kept.acts_before(cut),
+            settled=self.prefix_cache.acts_before(cut),
             path="causal",
         )
         return run.go(cache=None)[0, -1]
@@ -213,13 +214,13 @@ class Branches:
     def _in_packs(self, run: Callable[[list[int]], dict[int, Out]]) -> dict[int, Out]:
         """Run the branches in packs of at most `PACKED_TOKENS` tokens, fewer when memory runs out."""
         sizes = [len(suffix) for suffix in self.suffixes]
-        limit = self.kept.backbone.packs
+        limit = self.prefix_cache.backbone.packs
         return dict(ChainMap(*in_parts(sizes, run, limit=limit, most=PACKED_TOKENS)))
 
     def _feeder(self, branches: Sequence[int], *, more: int = 0) -> _Feeder:
-        """Runs branches that may grow by `more` tokens: packed where the kept run serves their lengths."""
+        """Runs branches that may grow by `more` tokens: packed where the prefix cache serves their lengths."""
         lengths = {b: self.cuts[b] + len(self.suffixes[b]) for b in branches}
-        packed = [b for b in branches if self.kept.serves(lengths[b], lengths[b] + more)]
+        packed = [b for b in branches if self.prefix_cache.serves(lengths[b], lengths[b] + more)]
         whole = [b for b in branches if b not in packed]
         feeders = [kind(self, part) for kind, part in ((_Packed, packed), (_Whole, whole)) if part]
         return feeders[0] if len(feeders) == 1 else _Both(feeders[0], feeders[1], frozenset(packed))
@@ -228,15 +229,15 @@ class Branches:
 class _Packed:
     """Some branches on one cache; remembers which key belongs to which branch."""
 
-    def __init__(self, forks: Branches, branches: Sequence[int]) -> None:
-        self._backbone: Backbone = forks.kept.backbone
+    def __init__(self, owner: Branches, branches: Sequence[int]) -> None:
+        self._backbone: Backbone = owner.prefix_cache.backbone
         device = self._backbone.device
-        reach = max(forks.cuts[b] for b in branches)
-        self._cache = cache_view(forks.kept.tensors, stop=reach)
+        reach = max(owner.cuts[b] for b in branches)
+        self._cache = cache_view(owner.prefix_cache.tensors, stop=reach)
         self._keys = torch.arange(reach, device=device)
         self._owners = torch.full((reach,), -1, device=device)
-        self._next = {b: forks.cuts[b] for b in branches}
-        self._shown = {b: _shown(reach, forks.cuts[b], forks.hide[b], device) for b in branches}
+        self._next = {b: owner.cuts[b] for b in branches}
+        self._shown = {b: _shown(reach, owner.cuts[b], owner.hide[b], device) for b in branches}
 
     def feed(self, tokens: Mapping[int, Sequence[int]]) -> dict[int, Tensor]:
         if not tokens:
@@ -291,11 +292,11 @@ def _shown(reach: int, cut: int, hide: Sequence[Span], device: torch.device) -> 
 class _Whole:
     """The slow and obvious way: each branch a sequence of its own, run from the first token."""
 
-    def __init__(self, forks: Branches, branches: Sequence[int]) -> None:
-        self._kept = forks.kept
-        self._cuts = {b: forks.cuts[b] for b in branches}
-        self._hide = {b: forks.hide[b] for b in branches}
-        self._ids = {b: list(forks.kept.ids[: forks.cuts[b]]) for b in branches}
+    def __init__(self, owner: Branches, branches: Sequence[int]) -> None:
+        self._prefix = owner.prefix_cache
+        self._cuts = {b: owner.cuts[b] for b in branches}
+        self._hide = {b: owner.hide[b] for b in branches}
+        self._ids = {b: list(owner.prefix_cache.ids[: owner.cuts[b]]) for b in branches}
 
     def feed(self, tokens: Mapping[int, Sequence[int]]) -> dict[int, Tensor]:
         return {branch: self._run(branch, tokens[branch]) for branch in tokens}
@@ -306,11 +307,11 @@ class _Whole:
         ids = self._ids[branch]
         hides = [AttentionKnockout(span, Span(cut, len(ids))) for span in self._hide[branch]]
         run = Run(
-            self._kept.backbone,
+            self._prefix.backbone,
             start=0,
             rows=[ids],
             acts=[()],
-            settled=(*self._kept.acts_before(cut), *hides),
+            settled=(*self._prefix.acts_before(cut), *hides),
             path="causal",
         )
         return run.go(cache=None)[0, len(ids) - len(tokens) :]

@@ -9,6 +9,7 @@ are cut alike. A part of one row that does not fit is a `DoesNotFit`.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -37,7 +38,7 @@ def out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, on a device or on the host."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(said in str(error).lower() for said in _SAID)
+    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in _SAID)
 
 
 def release() -> None:
@@ -72,9 +73,9 @@ def in_parts(
     start = 0
     while start < len(tokens):
         part = _part(tokens, start, most=min(most, limit.tokens))
-        found = _tried(run, part)
-        if found:
-            done += found
+        outcome = attempt(partial(run, part))
+        if outcome:
+            done += outcome
             start += len(part)
             continue
         release()
@@ -88,19 +89,19 @@ def in_parts(
 
 def _part(tokens: Sequence[int], start: int, *, most: int) -> list[int]:
     """Indexes from `start` on whose tokens stay within `most`; at least one."""
-    part, room = [start], most - tokens[start]
+    part, left = [start], most - tokens[start]
     for index in range(start + 1, len(tokens)):
-        room -= tokens[index]
-        if room < 0:
+        left -= tokens[index]
+        if left < 0:
             break
         part.append(index)
     return part
 
 
-def _tried(run: Callable[[list[int]], Out], part: list[int]) -> list[Out]:
+def attempt(run: Callable[[], Out]) -> list[Out]:
     """Return what `run` gives, in a list; an empty list when memory ran out (the error holds no tensor any more)."""
     try:
-        return [run(part)]
+        return [run()]
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise

@@ -11,7 +11,7 @@ numbers, slower.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Span
 from mechcot.model.distances import token_logprobs
 from mechcot.model.generation.decoding import Sampling, choose
+from mechcot.model.interface import Scorer
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view, check_finite, keys_values
 from mechcot.model.internals.self_test import backbone_of
@@ -40,25 +41,25 @@ class Prefix:
     """A sequence that was run once, with its keys and values.
 
     Attributes:
-        kept: The run. Branches and reruns start from its keys and values; their own tokens are not
-            edited by what `kept.under` says.
+        prefix_cache: The run. Branches and reruns start from its keys and values; their own tokens are not
+            edited by what `prefix_cache.under` says.
         logit_scale: Factor on the logits.
     """
 
-    kept: PrefixCache
+    prefix_cache: PrefixCache
     logit_scale: float
 
     @classmethod
     def of(
-        cls, reasoner: Any, ids: Sequence[int], *, under: Sequence[AnyIntervention] = ()
+        cls, reasoner: Scorer, ids: Sequence[int], *, under: Sequence[AnyIntervention] = ()
     ) -> "Prefix":
         """Run `ids` once. Cost: one forward, no unembedding.
 
-        A `AttentionKnockout` in `under` moves the run to an explicit mask, which is another kernel path (about
-        1e-6 in float32): for exact zeros compare with `rest(0, ...)`, not with a `Prefix` without it.
+        An `AttentionKnockout` in `under` moves the run to an explicit mask, which is another kernel path (about
+        1e-6 in float32): for exact zeros compare with `rerun_from(0, ...)`, not with a `Prefix` without it.
 
         Args:
-            reasoner: Anything with `model` and `logit_scale`.
+            reasoner: The model.
             ids: Token ids of the whole sequence.
             under: Interventions and hides, in absolute positions.
 
@@ -79,32 +80,32 @@ class Prefix:
         check_finite(hidden)
         if bool(torch.isnan(backbone.unembed(hidden[-1])).any()):
             raise NotMeasurable("the model's logits are not numbers (NaN) on this text")
-        kept = PrefixCache(
+        prefix_cache = PrefixCache(
             backbone=backbone,
             ids=tuple(int(i) for i in ids),
             hidden=hidden,
             under=tuple(under),
             tensors=() if cache is None else keys_values(cache),
         )
-        return cls(kept=kept, logit_scale=float(reasoner.logit_scale))
+        return cls(prefix_cache=prefix_cache, logit_scale=float(reasoner.logit_scale))
 
     def __len__(self) -> int:
-        return len(self.kept.ids)
+        return len(self.prefix_cache.ids)
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The token ids."""
-        return self.kept.ids
+        return self.prefix_cache.ids
 
     @property
     def hidden(self) -> Float[Tensor, "token d_model"]:
         """States after the final norm; row t predicts token t + 1."""
-        return self.kept.hidden
+        return self.prefix_cache.hidden
 
     @property
     def backbone(self) -> Backbone:
         """The model."""
-        return self.kept.backbone
+        return self.prefix_cache.backbone
 
     def unembed(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
         """Log-probabilities (float32) from states after the final norm, logit scale and softcap applied."""
@@ -138,7 +139,7 @@ class Prefix:
         """
         spans = hide if hide is not None else [()] * len(cuts)
         return Branches(
-            kept=self.kept,
+            prefix_cache=self.prefix_cache,
             logit_scale=self.logit_scale,
             cuts=tuple(int(cut) for cut in cuts),
             suffixes=tuple(tuple(int(i) for i in suffix) for suffix in suffixes),
@@ -155,7 +156,7 @@ class Prefix:
     ) -> Float[Tensor, "row token d_model"]:
         """Crop the cache to `start` and run the tokens from there on.
 
-        All rows run together, or in parts where memory runs out (`room.py`).
+        All rows run together, or in parts where memory runs out (`memory.py`).
         Always runs under an explicit mask, so that clean and edited rests share one kernel path and an
         identity edit gives exactly 0. Rows of one call share a batch: for exact zeros compare calls
         with the same number of rows.
@@ -289,14 +290,16 @@ class Prefix:
     ) -> Run:
         """Rows from `start` on that may grow by `more`: on the cache where it serves their lengths, else whole."""
         length = start + len(rows[0])
-        if self.kept.serves(length, length + more):
-            return Run(self.backbone, start=start, rows=rows, acts=acts, tensors=self.kept.tensors)
+        if self.prefix_cache.serves(length, length + more):
+            return Run(
+                self.backbone, start=start, rows=rows, acts=acts, tensors=self.prefix_cache.tensors
+            )
         return Run(
             self.backbone,
             start=0,
             rows=[[*self.ids[:start], *row] for row in rows],
             acts=acts,
-            settled=self.kept.acts_before(start),
+            settled=self.prefix_cache.acts_before(start),
             reach=start,
             cached=False,
         )

@@ -130,13 +130,7 @@ class Run:
     def decode(
         self, *, max_new: int, stop: frozenset[int], pick: Pick | None = None
     ) -> list[list[int]]:
-        """Run all tokens of the rows, then continue each one, up to the end of the context.
-
-        Args:
-            max_new: Most tokens per row.
-            stop: Token ids that end a row.
-            pick: Chooses the next tokens; None: greedily.
-        """
+        """Run all tokens of the rows, then continue each one, up to the end of the context."""
         position = self.start + self._ids.shape[1]
         self._check_reach(stop=None, prompt_stop=position + max_new)
         cache = self.cache() if self._cached else None

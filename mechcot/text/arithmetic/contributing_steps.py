@@ -26,29 +26,24 @@ class _Statement:
 
 
 def feeding(steps: Sequence[str], answer: str) -> list[int]:
-    """Indices of the steps whose stated value leads to the answer, in order; none where no step states a value.
-
-    Args:
-        steps: Texts of the chain's steps.
-        answer: The answer behind the chain.
-    """
+    """Indices of the steps whose stated value leads to the answer, in order; none where no step states a value."""
     statements = [s for at, text in enumerate(steps) if (s := _statement(at, text)) is not None]
     if not statements:
         return []
     values = [token.value for token in scan(answer) if token.kind == "number"]
     last = next((s for v in reversed(values) if (s := _origin(statements, v)) is not None), None)
-    waiting, found = [last or statements[-1]], set[int]()
+    waiting, feeders = [last or statements[-1]], set[int]()
     while waiting:
         here = waiting.pop()
-        if here.step in found:
+        if here.step in feeders:
             continue
         earlier = [s for s in statements if s.step < here.step]
-        told = None if here.reads else _origin(earlier, here.value)
-        if told is None:
-            found.add(here.step)
+        copied = None if here.reads else _origin(earlier, here.value)
+        if copied is None:
+            feeders.add(here.step)
         read = (_origin(earlier, value) for value in here.reads)
-        waiting += [origin for origin in (told, *read) if origin is not None]
-    return sorted(found)
+        waiting += [origin for origin in (copied, *read) if origin is not None]
+    return sorted(feeders)
 
 
 def _statement(at: int, text: str) -> _Statement | None:

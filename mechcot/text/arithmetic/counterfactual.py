@@ -1,4 +1,4 @@
-"""Make the twin of a trace by changing one number of its question and re-evaluating its arithmetic.
+"""Make the counterfactual of a trace by changing one number of its question and re-evaluating its arithmetic.
 
 Algorithm.
 
@@ -7,7 +7,7 @@ Algorithm.
 2. In an order drawn by seed, change one fact that an expression reads to another value of the same form
    (digits, commas, decimals, sign) and run the arithmetic anew. Ambiguous reads, values that have no
    form of the same length, and an answer that does not move reject the change.
-3. Write prompt and completion of the twin, tokenize it, and keep it only if it has the same number of
+3. Write prompt and completion of the counterfactual, tokenize it, and keep it only if it has the same number of
    tokens, the same steps at the same tokens, and states the predicted answer.
 4. Token spans are measured, not guessed (`mechcot.text.arithmetic.rewriting`).
 
@@ -29,7 +29,7 @@ from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.rewriting import ParsedTrace, Retoken
 
 _MOST_VALUES = 60
-_MOST_TWINS = 16
+_MOST_TRIES = 16
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ArithmeticMaker:
     """
 
     def __call__(self, trace: Trace, *, retoken: Retoken, seed: int) -> Counterfactual:
-        """Make the twin.
+        """Make the counterfactual.
 
         Args:
             trace: The clean trace; its prompt must hold the question word for word, once.
@@ -48,24 +48,28 @@ class ArithmeticMaker:
             seed: Chooses which number changes and to what.
 
         Raises:
-            NotMeasurable: There is no twin that is certain; the text says why.
+            NotMeasurable: There is no counterfactual that is certain; the text says why.
         """
         subject = ParsedTrace.of(trace, retoken)
         reasons: list[str] = []
         misfits = 0
         for tried, change in enumerate(_changes(subject, random.Random(seed), reasons)):
-            if tried == _MOST_TWINS:
+            if tried == _MOST_TRIES:
                 break
-            twin = subject.twin(change.values)
-            if _same_layout(trace, twin) and same_answer(twin.answer.text, change.answer):
-                return _assemble(subject, twin, change)
+            counterfactual = subject.counterfactual(change.values)
+            if _same_layout(trace, counterfactual) and same_answer(
+                counterfactual.answer.text, change.answer
+            ):
+                return _assemble(subject, counterfactual, change)
             misfits += 1
         if misfits:
-            msg = "the twin's tokens or steps do not line up with the original's"
-        else:
-            commonest = max(sorted(set(reasons)), key=reasons.count, default=None)
-            msg = commonest or "no number of the question stands in the chain's arithmetic"
-        raise NotMeasurable(msg)
+            raise NotMeasurable(
+                "the counterfactual's tokens or steps do not line up with the original's"
+            )
+        commonest = max(sorted(set(reasons)), key=reasons.count, default=None)
+        raise NotMeasurable(
+            commonest or "no number of the question stands in the chain's arithmetic"
+        )
 
 
 @dataclass(frozen=True)
@@ -156,12 +160,12 @@ def _answer_text(subject: ParsedTrace, value: Fraction) -> str | None:
     return None if text is None else like.replace(digits, text) if like.count(digits) == 1 else text
 
 
-def _same_layout(clean: Trace, twin: Trace) -> bool:
+def _same_layout(clean: Trace, counterfactual: Trace) -> bool:
     """Return whether two traces have the same number of tokens and the same steps at the same tokens."""
-    if len(clean) != len(twin) or len(clean.steps) != len(twin.steps):
+    if len(clean) != len(counterfactual) or len(clean.steps) != len(counterfactual.steps):
         return False
-    pairs = zip(clean.steps, twin.steps, strict=True)
-    return clean.prompt_length == twin.prompt_length and all(
+    pairs = zip(clean.steps, counterfactual.steps, strict=True)
+    return clean.prompt_length == counterfactual.prompt_length and all(
         a.tokens == b.tokens and a.chars == b.chars and a.phase == b.phase for a, b in pairs
     )
 
@@ -169,8 +173,8 @@ def _same_layout(clean: Trace, twin: Trace) -> bool:
 # --- what follows ---------------------------------------------------------------------------------
 
 
-def _assemble(subject: ParsedTrace, twin: Trace, change: _Change) -> Counterfactual:
-    """Spans and predictions of a twin that lines up."""
+def _assemble(subject: ParsedTrace, counterfactual: Trace, change: _Change) -> Counterfactual:
+    """Spans and predictions of a counterfactual that lines up."""
     spans = {
         index: subject.tokens_of(index, change.values[index])
         for index in sorted(change.values)
@@ -178,10 +182,14 @@ def _assemble(subject: ParsedTrace, twin: Trace, change: _Change) -> Counterfact
     }
     feeder = _feeder(subject, change)
     groups = _groups(subject, change, feeder)
-    stated = tuple(_stated(subject, twin, change, spans, group, feeder) for group in groups)
+    stated = tuple(
+        _stated(subject, counterfactual, change, spans, group, feeder) for group in groups
+    )
     if not stated:
         raise NotMeasurable("no value that changes is stated in the chain")
-    return Counterfactual(trace=twin, fact=spans[change.fact], answer=change.answer, stated=stated)
+    return Counterfactual(
+        trace=counterfactual, fact=spans[change.fact], answer=change.answer, stated=stated
+    )
 
 
 def _feeder(subject: ParsedTrace, change: _Change) -> int | None:
@@ -220,7 +228,7 @@ def _is_copy(program: Program, last: int, index: int) -> bool:
 
 def _stated(
     subject: ParsedTrace,
-    twin: Trace,
+    counterfactual: Trace,
     change: _Change,
     spans: Mapping[int, Span],
     group: list[int],
@@ -232,15 +240,19 @@ def _stated(
     return Stated(
         step=step.index,
         tokens=tokens,
-        ids=twin.ids[tokens.start : tokens.stop],
-        dependents=_dependents(subject, twin, spans, group, step.index),
+        ids=counterfactual.ids[tokens.start : tokens.stop],
+        dependents=_dependents(subject, counterfactual, spans, group, step.index),
         answer_kept=change.answer if feeder in group else None,
         answer_regenerated=_regenerated(subject, change, group),
     )
 
 
 def _dependents(
-    subject: ParsedTrace, twin: Trace, spans: Mapping[int, Span], group: list[int], step: int
+    subject: ParsedTrace,
+    counterfactual: Trace,
+    spans: Mapping[int, Span],
+    group: list[int],
+    step: int,
 ) -> tuple[Dependent, ...]:
     """In each later chain step the first number that can only have been read here."""
     first: dict[int, int] = {}
@@ -249,7 +261,7 @@ def _dependents(
         if index in spans and place.index > step and place.phase is Phase.CHAIN:
             first.setdefault(place.index, index)
     return tuple(
-        Dependent(at, spans[index], twin.ids[spans[index].start : spans[index].stop])
+        Dependent(at, spans[index], counterfactual.ids[spans[index].start : spans[index].stop])
         for at, index in sorted(first.items())
     )
 

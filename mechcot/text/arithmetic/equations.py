@@ -68,8 +68,8 @@ class Equation:
 
     def holds(self, value: "Callable[[int], Fraction]") -> bool:
         """Return whether it checks out exactly."""
-        found = evaluate(self.left, value)
-        return found is not None and found == self.sign * value(self.result)
+        left = evaluate(self.left, value)
+        return left is not None and left == self.sign * value(self.result)
 
 
 def scan(text: str) -> list[Token]:
@@ -89,12 +89,7 @@ def leaves(node: Node) -> list[int]:
 
 
 def evaluate(node: Node, value: Callable[[int], Fraction]) -> Fraction | None:
-    """Evaluate an expression; None where it divides by zero or raises to an unusual power.
-
-    Args:
-        node: The expression.
-        value: Gives each number token its value.
-    """
+    """Evaluate an expression; None where it divides by zero or raises to an unusual power."""
     kind = node[0]
     if kind == "number":
         return value(node[1])
@@ -245,7 +240,7 @@ class _Parser:
 
 def equations(tokens: list[Token]) -> list[Equation]:
     """Every `expression = number`, in order of its sign of equality."""
-    found: list[Equation] = []
+    parsed: list[Equation] = []
     for sign_at, token in enumerate(tokens):
         if token.kind != "equals":
             continue
@@ -257,8 +252,8 @@ def equations(tokens: list[Token]) -> list[Equation]:
         options = [Equation(left, result, sign) for left in candidates]
         good = [option for option in options if option.holds(lambda index: tokens[index].value)]
         if options:
-            found.append((good or options)[0])
-    return found
+            parsed.append((good or options)[0])
+    return parsed
 
 
 def _result(tokens: list[Token], at: int) -> tuple[int, int] | None:
@@ -288,7 +283,7 @@ def _left_sides(tokens: list[Token], sign_at: int) -> list[Node]:
         and tokens[floor - 1].kind not in {"equals", "stop"}
     ):
         floor -= 1
-    found: list[Node] = []
+    sides: list[Node] = []
     for start in range(floor, sign_at):
         opens = tokens[start].kind in {"number", "left", "frac"} or tokens[start].text in {
             "-",
@@ -297,8 +292,8 @@ def _left_sides(tokens: list[Token], sign_at: int) -> list[Node]:
         if opens and not (start > floor and tokens[start - 1].kind in {"op", "frac"}):
             node = _Parser(tokens, start, sign_at).whole()
             if node is not None:
-                found.append(node)
-    return found
+                sides.append(node)
+    return sides
 
 
 def render(value: Fraction, *, like: str) -> str | None:

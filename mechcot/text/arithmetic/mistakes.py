@@ -121,7 +121,7 @@ def _goes_on(after: str) -> bool:
 
 def _operands(tokens: list[Token]) -> list[Token]:
     """Numbers that an operator joins to another: leaves of an equation, and neighbours of `3 + 4` (not of `3-4`, `3/4`, `1 - `)."""
-    found = [
+    operands = [
         tokens[leaf]
         for equation in equations(tokens)
         for leaf in leaves(equation.left)
@@ -132,8 +132,8 @@ def _operands(tokens: list[Token]) -> list[Token]:
         spaced = left.stop < sign.start and sign.stop < right.start
         joins = sign.kind == "op" and (spaced or sign.text not in "-\u2013\u2212/^xX")
         if joins and sign.text != "^" and left.kind == right.kind == "number":
-            found += [left, right]
-    return found
+            operands += [left, right]
+    return operands
 
 
 def _is_percentage(tokens: list[Token], at: int) -> bool:

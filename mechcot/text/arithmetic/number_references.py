@@ -62,13 +62,7 @@ _REACH = 120
 
 
 def refers(text: str, start: int, stop: int) -> bool:
-    """Return whether the number at these characters is a label or a name instead of a value.
-
-    Args:
-        text: A step, a chain or a question.
-        start: First character of the number.
-        stop: One past its last character.
-    """
+    """Return whether the number at these characters is a label or a name instead of a value."""
     return label(text, start, stop) or name(text, start, stop)
 
 

@@ -146,23 +146,23 @@ class Program:
     def sources(self) -> Mapping[int, tuple[Source, ...]]:
         """For each read of the completion all the places it may come from; none when it is unexplained."""
         stated: dict[Fraction, list[int]] = {}
-        found: dict[int, tuple[Source, ...]] = {}
+        origins: dict[int, tuple[Source, ...]] = {}
         for index in self.numbers:
             value = self.tokens[index].value
             if index in self.results:
                 stated.setdefault(value, []).append(index)
                 continue
-            told = self._told(index, value)
-            if told is not None:
-                found[index] = (Source(told),)
+            repeated = self._told(index, value)
+            if repeated is not None:
+                origins[index] = (Source(repeated),)
                 continue
             places = [Source(at) for at in self.facts if self.tokens[at].value == value]
             places += [Source(at) for at in stated.get(value, ())]
             power = exponent(self.completion, self.tokens[index].start)
             places += [Source(None)] * (value in self.constants or power)
             places += self._percentages(value) if not places else []
-            found[index] = (*places, *self._ahead(index, value))
-        return found
+            origins[index] = (*places, *self._ahead(index, value))
+        return origins
 
     def _told(self, index: int, value: Fraction) -> int | None:
         """The result that a number repeats by its form: the copy behind `>>`, or the answer after the last result."""

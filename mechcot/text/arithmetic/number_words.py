@@ -48,18 +48,6 @@ SPELLED = frozenset(_CARDINALS.split(" ")) | {
     "ninety",
     "dozen",
 }
-FRACTIONS = frozenset(
-    {
-        "half",
-        "halves",
-        "third",
-        "thirds",
-        "quarter",
-        "quarters",
-        "fourth",
-        "fifth",
-        "sixth",
-        "eighth",
-        "tenth",
-    }
-)
+FRACTIONS = frozenset({
+    "half", "halves", "third", "thirds", "quarter", "quarters", "fourth", "fifth", "sixth", "eighth", "tenth",
+})  # fmt: skip

@@ -51,7 +51,7 @@ class ParsedTrace:
         at = trace.prompt.index(question)
         return cls(trace, program, at, program.answer_at, retoken)
 
-    def twin(self, values: Mapping[int, Fraction]) -> Trace:
+    def counterfactual(self, values: Mapping[int, Fraction]) -> Trace:
         """The trace with new numbers written in (all of them keep their length)."""
         texts = {}
         for index, value in values.items():

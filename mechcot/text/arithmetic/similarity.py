@@ -38,7 +38,7 @@ class TokenOverlap:
 def _numbers(text: str) -> set[str]:
     """Numbers of a step; those that only give its place in the text (`2.`, `Step 3`) say nothing."""
     return {
-        found.group().replace(",", "")
-        for found in _NUMBER.finditer(text)
-        if not label(text, found.start(), found.end())
+        match.group().replace(",", "")
+        for match in _NUMBER.finditer(text)
+        if not label(text, match.start(), match.end())
     }
