@@ -24,10 +24,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange, repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from mechcot.core.errors import UserError
@@ -44,6 +45,8 @@ _BLOCK_NUMBERS = 4_000_000
 """Most probabilities held at once, over all heads: 16 MB, and as much for the scores."""
 STRETCH = 128
 """Fewest tokens that one product sums into groups; more where groups are long."""
+_PER_QUERY_HEAD = "kv_head key d -> (kv_head group) key d"
+"""Each key or value head, once for every query head that shares it."""
 _GROUPS = 16
 """About so many groups lie in a stretch."""
 
@@ -242,7 +245,7 @@ class _Probabilities:
         self.n_queries = query.shape[1]
         self.block_size = max(1, min(BLOCK, _BLOCK_NUMBERS // (query.shape[0] * query.shape[1])))
         self._query = query
-        self._key = repeat_kv(key.unsqueeze(0), groups)[0]
+        self._key = repeat(key, _PER_QUERY_HEAD, group=groups)
         self._mask = None if mask is None else mask[0, 0]
         self._scale, self._softcap = scale, softcap
 
@@ -290,9 +293,9 @@ def _blockwise_output(
 ) -> Float[Tensor, "query head d_value"]:
     """Attention output where the fast kernel cannot serve (a softcap on the scores)."""
     heads = probabilities._query.shape[0]
-    value = repeat_kv(value.unsqueeze(0), heads // value.shape[0])[0]
+    value = repeat(value, _PER_QUERY_HEAD, group=heads // value.shape[0])
     parts = []
     for start in range(0, probabilities.n_queries, probabilities.block_size):
         stop = min(start + probabilities.block_size, probabilities.n_queries)
         parts.append(probabilities.block(start, stop).to(value.dtype) @ value[:, :stop])
-    return torch.cat(parts, dim=1).transpose(0, 1).contiguous()
+    return rearrange(torch.cat(parts, dim=1), "head query d -> query head d").contiguous()

@@ -19,6 +19,7 @@ from mechcot.text.message import (
     Kind,
     NoChain,
     Piece,
+    first_of,
     ink,
     joined,
     names_thought,
@@ -114,14 +115,7 @@ def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]
 
 def role_of(turn: Mapping[str, Any]) -> str:
     """Return who speaks in a message, in small letters: `role`, `from`, or the type of LangChain's messages."""
-    return next(
-        (
-            turn[key].strip().lower()
-            for key in ("role", "from", "type")
-            if isinstance(turn.get(key), str)
-        ),
-        "",
-    )
+    return (first_of(turn, ("role", "from", "type"), str) or "").strip().lower()
 
 
 def answer_turns(value: Any, name: str, *, where: str) -> Attempt | None:
@@ -163,10 +157,8 @@ def _log_likelihoods(value: Sequence[Any]) -> bool:
 
 def _of_response(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Attempt]:
     check_answered(value, where=where)
-    several = next((value[key] for key in _SEVERAL if isinstance(value.get(key), list)), None)
-    within = next(
-        (value[key] for key in _WITHIN if isinstance(value.get(key), (Mapping, list))), None
-    )
+    several = first_of(value, _SEVERAL, list)
+    within = first_of(value, _WITHIN, (Mapping, list))
     if several is not None and any(isinstance(part, Mapping) for part in several):
         completions = [
             attempt for part in several for attempt in attempts(part, where=where, kind=kind)

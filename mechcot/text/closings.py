@@ -73,13 +73,8 @@ def sole(text: str) -> StatedAnswer | None:
 
 def _candidates(text: str) -> Iterator[StatedAnswer]:
     for match in _CANDIDATE.finditer(text):
-        value = (
-            match["result"]
-            or match["formula"]
-            or match["letter"]
-            or match["verdict"]
-            or match.group()
-        )
+        kinds = ("result", "formula", "letter", "verdict")
+        value = next(filter(None, map(match.group, kinds)), match.group())
         if match["letter"]:
             value = re.sub(r"(?i)^(?:option|choice)[\s_]+", "", value)
         if match["number"]:
@@ -97,21 +92,12 @@ def _candidates(text: str) -> Iterator[StatedAnswer]:
 
 def _with_unit(match: re.Match[str]) -> str:
     """A number with the word behind it where that is part of it: a scale, a unit of measure, an ordinal."""
-    plain = match["number"]
-    whole = match.group()
+    whole, word = match.group(), match["unit"] or ""
     counted = uncounted(whole)
-    word = match["unit"] or " "
-    if (
-        word[0].isalpha()
-        and number(spelled_plainly(counted).strip("$")) is None
-        and unit(word, glued=True) is None
-    ):
+    is_number = number(spelled_plainly(counted).strip("$")) is not None
+    if word[:1].isalpha() and not is_number and unit(word, glued=True) is None:
         return whole  # a product: 5x
-    return (
-        counted
-        if number(spelled_plainly(counted).strip("$")) is not None or _is_unit(match["unit"] or "")
-        else plain
-    )
+    return counted if is_number or _is_unit(word) else match["number"]
 
 
 def _is_unit(word: str) -> bool:

@@ -92,6 +92,11 @@ def hides_thought(name: str) -> Kind | None:
     return Kind.SUMMARY if _SUMMARY.search(plain) else None
 
 
+def first_of(record: Mapping[str, Any], names: Iterable[str], kind: type | tuple[type, ...]) -> Any:
+    """The value under the first of some names that is of a type; None where none is."""
+    return next((record[name] for name in names if isinstance(record.get(name), kind)), None)
+
+
 def ink(text: str) -> str:
     """A text without its white space: what two spellings of one text share."""
     return "".join(text.split())
@@ -148,10 +153,7 @@ def _of_mapping(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Pie
 
 def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
     """Return what the type, the flags and the channel of a part say about its texts."""
-    name = next(
-        (value[key] for key in ("type", "part_kind") if isinstance(value.get(key), str)), ""
-    )
-    name = plain_name(name)
+    name = plain_name(first_of(value, ("type", "part_kind"), str) or "")
     if value.get("redacted") is True or value.get("encrypted") is True or _SEALED.search(name):
         return Kind.SEALED
     if _TOOL.search(name):

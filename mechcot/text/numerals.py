@@ -46,10 +46,11 @@ _FRACTION = re.compile(
 )
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS = {
+CARDINALS = {
     **{word: value for value, word in enumerate(_ONES.split(" "))},
     **{word: 10 * value for value, word in enumerate(_TENS.split(" "), start=2)},
 }
+"""English words for 0 to 19 and for the tens."""
 _SPELLED = re.compile(
     rf"(?:{_ONES.replace(' ', '|')}|{_TENS.replace(' ', '|')}|hundred|thousand|million|billion|a(?= hundred)|and|[\s-])+",
     re.IGNORECASE,
@@ -164,9 +165,9 @@ def _in_words(plain: str) -> Fraction | None:
     total, group, scale = 0, 0, 10**12
     words = re.split(r"[\s-]+", plain.strip())
     for before, word, behind in zip(["", *words], words, [*words[1:], ""], strict=False):
-        if word == "and" and before in {"hundred", *_POWERS} and behind in {*_WORDS, "a"}:
+        if word == "and" and before in {"hundred", *_POWERS} and behind in {*CARDINALS, "a"}:
             continue
-        value = 1 if word == "a" else _WORDS.get(word)
+        value = 1 if word == "a" else CARDINALS.get(word)
         if value is not None and (group == 0 or (value and _may_follow(group, value))):
             group += value
         elif word == "hundred" and 0 < group < 10:

@@ -12,7 +12,7 @@ from typing import Any
 from mechcot.core.errors import UserError
 from mechcot.text.attempts import USERS, role_of
 from mechcot.text.lines import text_field
-from mechcot.text.message import joined, pieces
+from mechcot.text.message import first_of, joined, pieces
 
 QUESTION = (
     "question", "problem", "prompt_text", "query", "instruction", "input", "doc.question", "doc.problem", "doc.query",
@@ -121,9 +121,7 @@ def _question(value: Any, name: str, *, where: str) -> str | None:
         users = [turn for turn in turns if role_of(turn) in USERS]
         value = users[-1] if users else None
     if isinstance(value, Mapping):
-        inner = next(
-            (value[key] for key in ("problem", "question") if isinstance(value.get(key), str)), None
-        )
+        inner = first_of(value, ("problem", "question"), str)
         parts = pieces(value, where=where) if inner is None else []
         value = inner if inner is not None else joined([piece.text for piece in parts])
         if not value:

@@ -140,11 +140,7 @@ def inspect_sample(sample: Mapping[str, Any]) -> dict[str, Any]:
         record["error"] = sample["error"]
     record = {key: value for key, value in record.items() if value is not None}
     attachments = sample.get("attachments")
-    return (
-        _attached(record, attachments)
-        if isinstance(attachments, Mapping) and attachments
-        else record
-    )
+    return _attached(record, attachments) if isinstance(attachments, Mapping) else record
 
 
 def _attached(value: Any, attachments: Mapping[str, Any]) -> Any:

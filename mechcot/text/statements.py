@@ -92,17 +92,10 @@ def phrases(text: str) -> Iterator[StatedAnswer]:
         raw = text[start:stop]
         bold = text[max(start - 2, 0) : start]
         value = short_value(bold + raw if bold in {"**", "__"} else raw)
-        if (
-            value
-            and not denied(value)
-            and not DENIAL.search(raw)
-            and not retracted(text, stop, value)
-        ):
-            end = (
-                start + text[start:stop].find(value) + len(value)
-                if value in text[start:stop]
-                else stop
-            )
+        refused = denied(value) or DENIAL.search(raw) or retracted(text, stop, value)
+        if value and not refused:
+            at = raw.find(value)
+            end = stop if at < 0 else start + at + len(value)
             yield StatedAnswer(value, "phrase", match.start(), end)
 
 

@@ -245,13 +245,11 @@ def _flat(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record with a problem that is an object (Thought Anchors) opened, and what may become `meta`."""
     flat, meta = dict(record), dict(record)
     if isinstance(flat.get("problem"), Mapping):
-        inner = dict(flat.pop("problem"))
-        meta.pop("problem")
-        meta |= {key: value for key, value in inner.items() if key not in {"problem", "gt_answer"}}
+        inner = flat.pop("problem")
+        del meta["problem"]
+        meta |= {name: inner[name] for name in inner if name not in {"problem", "gt_answer"}}
         flat |= {
-            key: value
-            for key, value in inner.items()
-            if key in {"problem", "question", "gt_answer"}
+            name: inner[name] for name in ("problem", "question", "gt_answer") if name in inner
         }
     return flat, meta
 

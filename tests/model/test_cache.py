@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from mechcot.core.errors import EditDidNotFire, UserError
-from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.activations import cache as cache_module, disk_cache
-from mechcot.model.activations.cache import QUESTION, ActivationCache, CaptureSpec, line_up
+from mechcot.model.activations.cache import QUESTION, ActivationCache, CaptureSpec
 from mechcot.model.activations.capture import activations, capture, estimate
 from mechcot.model.activations.disk_cache import open_cache, stream
 from mechcot.model.internals.sites import Site
@@ -312,25 +311,3 @@ def test_bad_requests_are_named():
 
 def of(family: str, traces: list[Any], **about: Any) -> ActivationCache:
     return activations(make(family), traces, wanted=CaptureSpec(SITES, **about))
-
-
-def test_a_pair_lines_up_token_for_token():
-    pair = line_up(Pair(of("llama", TRACES), of("qwen2", TRACES[::-1])))
-    assert pair.after.traces == ("a", "b", "c")
-    before, after = pair.map(lambda cache: cache.read(SITES[0], trace="b"))
-    assert torch.equal(before, of("llama", TRACES).read(SITES[0], trace="b"))
-    assert torch.equal(after, of("qwen2", TRACES).read(SITES[0], trace="b"))
-    everything = pair.map(lambda cache: cache.read(SITES[0]))
-    assert everything.before.shape == everything.after.shape
-    assert torch.equal(everything.after, of("qwen2", TRACES).read(SITES[0]))
-
-
-def test_a_pair_about_other_tokens_is_refused():
-    before = of("llama", TRACES)
-    with pytest.raises(UserError, match=r"1 traces are in one cache only .first: 'c'."):
-        line_up(Pair(before, of("llama", TRACES[:2])))
-    with pytest.raises(UserError, match="pooled by 'mean', the other by 'last'"):
-        line_up(Pair(before, of("llama", TRACES, pool="last")))
-    changed = replace(TRACES[1], ids=(*TRACES[1].ids[:-1], 3))
-    with pytest.raises(UserError, match=r"other tokens or steps \(b\)"):
-        line_up(Pair(before, of("llama", [TRACES[0], changed, TRACES[2]])))

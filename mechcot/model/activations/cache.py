@@ -20,7 +20,6 @@ from safetensors import safe_open
 from torch import Tensor
 
 from mechcot.core.errors import UserError
-from mechcot.core.pair import Pair
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model.internals.sites import Site
 
@@ -29,7 +28,6 @@ COLUMNS = (
     "trace", "item", "author", "tokens", "step", "kind", "phase", "token_start", "token_stop", "shard", "row_start",
     "row_stop",
 )  # fmt: skip
-_SAME = ["trace", "tokens", "step", "kind", "phase", "token_start", "token_stop"]
 
 
 @dataclass(frozen=True)
@@ -287,43 +285,9 @@ class ActivationCache:
 def _runs(chosen: pd.DataFrame) -> list[tuple[int, int, int]]:
     """Neighbouring rows of one shard, joined, so that they are read at once."""
     runs: list[tuple[int, int, int]] = []
-    for shard, start, stop in zip(
-        chosen["shard"].tolist(),
-        chosen["row_start"].tolist(),
-        chosen["row_stop"].tolist(),
-        strict=True,
-    ):
+    for shard, start, stop in chosen[["shard", "row_start", "row_stop"]].to_numpy().tolist():
         if runs and runs[-1][0] == shard and runs[-1][2] == start:
             runs[-1] = (shard, runs[-1][1], stop)
         else:
             runs.append((shard, start, stop))
     return runs
-
-
-def line_up(pair: Pair[ActivationCache]) -> Pair[ActivationCache]:
-    """The two caches in one order, row for row about the same tokens.
-
-    Afterwards `pair.map(lambda cache: cache.read(site, ...))` gives tensors that can be subtracted.
-
-    Raises:
-        UserError: They hold other traces, other tokens, other steps, or were pooled differently.
-    """
-    before, after = pair
-    if before.wanted.pool != after.wanted.pool:
-        raise UserError(
-            f"one cache is pooled by {before.wanted.pool!r}, the other by {after.wanted.pool!r}; make them alike"
-        )
-    if set(before.traces) != set(after.traces):
-        alone = sorted(set(before.traces) ^ set(after.traces))
-        raise UserError(
-            f"{len(alone)} traces are in one cache only (first: {alone[0]!r}); make both caches from the same traces"
-        )
-    after = after.only(before.traces)
-    mine, theirs = (cache.index[_SAME].reset_index(drop=True) for cache in (before, after))
-    if len(mine) != len(theirs) or not mine.equals(theirs):
-        same = mine.shape == theirs.shape
-        bad = mine.loc[(mine != theirs).any(axis=1), "trace"].iloc[0] if same else "some traces"
-        raise UserError(
-            f"the caches are about other tokens or steps ({bad}); same-token comparison needs the same ids in both"
-        )
-    return Pair(before, after)

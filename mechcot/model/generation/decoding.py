@@ -246,16 +246,7 @@ class Writer:
 
 @dataclass
 class _Draft:
-    """One text while it is written.
-
-    Attributes:
-        prompt: Its prompt.
-        most_new: Most new tokens.
-        draws: One uniform number for each.
-        new: New tokens so far.
-        finished: A stop token ended it.
-        line: What acted on it.
-    """
+    """One text while it is written; `draws` holds one uniform number for each of at most `most_new` tokens."""
 
     prompt: list[int]
     most_new: int

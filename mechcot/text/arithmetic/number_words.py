@@ -8,16 +8,11 @@ fact has the same value the chain is ambiguous.
 from collections.abc import Mapping
 from fractions import Fraction
 
+from mechcot.text.numerals import CARDINALS
+
 _F = Fraction
-_CARDINALS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-)
 WORDS: Mapping[str, tuple[Fraction, ...]] = {
-    **{word: (_F(value),) for value, word in enumerate(_CARDINALS.split(" "))},
-    **{word: (_F(10 * value),) for value, word in enumerate(
-        ("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"), start=3
-    )},
+    **{word: (_F(value),) for word, value in CARDINALS.items()}, "hundred": (_F(100),),
     "a": (_F(1),), "an": (_F(1),), "another": (_F(1),), "once": (_F(1),), "single": (_F(1),), "each": (_F(1),),
     "half": (_F(2), _F(1, 2), _F(50), _F(3, 2)), "halves": (_F(2), _F(1, 2)), "halfway": (_F(2), _F(1, 2)),
     "twice": (_F(2),), "double": (_F(2),), "doubled": (_F(2),), "doubles": (_F(2),), "both": (_F(2),),
@@ -38,16 +33,7 @@ WORDS: Mapping[str, tuple[Fraction, ...]] = {
     "pound": (_F(16),), "pounds": (_F(16),), "ounces": (_F(16),), "gallon": (_F(4), _F(16)), "gallons": (_F(4), _F(16)),
     "square": (_F(4),), "kilometers": (_F(1000),), "meters": (_F(100), _F(1000)), "kg": (_F(1000),),
 }  # fmt: skip
-SPELLED = frozenset(_CARDINALS.split(" ")) | {
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-    "dozen",
-}
+SPELLED = frozenset({*CARDINALS, "dozen"})
 FRACTIONS = frozenset({
     "half", "halves", "third", "thirds", "quarter", "quarters", "fourth", "fifth", "sixth", "eighth", "tenth",
 })  # fmt: skip
