@@ -63,7 +63,7 @@ class Measurement(Displayed):
     def without_value(
         cls, measure: str, trace: Trace, *, reader: str, reason: str
     ) -> "Measurement":
-        """Return what stands for a measure that a trace or a model does not allow.
+        """A measurement without a value, for a measure that a trace or a model does not allow.
 
         Args:
             measure: Name of the measure.

@@ -171,7 +171,7 @@ class Trace(Displayed):
 
     @property
     def sample(self) -> str:
-        """Return which of several chains of its problem by its author; empty when the id does not say."""
+        """The number of this chain among several of one problem and author; empty when the id does not say."""
         return self.id.removeprefix(f"{self.problem.id}/{self.author}").removeprefix("/")
 
     @property

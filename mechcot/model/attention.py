@@ -163,7 +163,7 @@ class _Recorder:
                 yield slice(begin, end), slice(first, last)
 
     def one_hot(self, tokens: slice, groups: slice, like: Tensor) -> Float[Tensor, "token group"]:
-        """Return which of some groups each token of a stretch belongs to, float32."""
+        """Membership of each token of a stretch in some groups, float32."""
         n = tokens.stop - tokens.start
         member = torch.zeros(n, groups.stop - groups.start, device=like.device)
         for index, group in enumerate(self.groups[groups]):

@@ -99,7 +99,7 @@ def check_shapes(before: TextReader, after: TextReader) -> None:
 
 
 def common_vocabulary(before: TextReader, after: TextReader) -> int:
-    """Return how many rows of the unembedding both models have: compare distributions over these."""
+    """Number of rows of the unembedding that both models have: compare distributions over these."""
     return min(before.n_vocabulary, after.n_vocabulary)
 
 

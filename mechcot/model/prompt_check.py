@@ -7,7 +7,7 @@ from mechcot.core.problem import Problem
 
 
 def dropped(problem: Problem, prompt: str) -> str:
-    """Return what is missing of a question in a prompt; "" when nothing is.
+    """Sentence on the part of a question that a prompt lacks; "" when it lacks nothing.
 
     Letters and digits are compared, as they are and as HTML or JSON escape them.
     """
@@ -28,7 +28,7 @@ def _ink(text: str) -> str:
 
 
 def altered(problem: Problem, prompt: str) -> str:
-    """Return what a prompt changes in a question whose words are all there; "" when nothing."""
+    """Sentence on the change of a question whose words are all in the prompt; "" when nothing changed."""
     question = problem.question.strip()
     count = prompt.count(question)
     if count > 1 and len(_ink(question)) > 1:

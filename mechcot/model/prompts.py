@@ -245,14 +245,14 @@ def _flat(text: str, *, breaks: bool) -> str:
 
 
 def _opening(family: Family, marks: Marks | None, *, breaks: bool) -> str:
-    """Return what stands between a prompt that opens no thought and the chain."""
+    """The text between a prompt that opens no thought and the chain."""
     if marks is not None and family == "tagged":
         return _flat(marks.opening, breaks=breaks)
     return "" if breaks or family == "spaced" else " "
 
 
 def _closing(family: Family, marks: Marks | None, *, breaks: bool, closed: bool) -> str:
-    """Return what stands between a chain and the answer, from the family and whether the prompt closed the thought itself."""
+    """The text between a chain and the answer, from the family and whether the prompt closed the thought itself."""
     if family == "spaced":
         return "" if marks is None or closed else f" {marks.tags.close}"
     if marks is not None and family == "tagged" and not closed:
@@ -345,7 +345,7 @@ def _renderer(tokenizer: Any, thinking: Thinking, owner: str) -> Render | None:
 
 
 def ending_of(tokenizer: Any, *, owner: str) -> str:
-    """Return what a chat template puts behind an assistant's answer; "" without a template or where it does not show one."""
+    """The text that a chat template puts behind an assistant's answer; "" without a template or where it does not show one."""
     render = _renderer(tokenizer, "on", owner)
     return turn_end(render) if render else ""
 

@@ -97,7 +97,7 @@ def find_marks(tokenizer: Any, render: Render | None, *, owner: str) -> Marks | 
 
 
 def turn_end(render: Render) -> str:
-    """Return what the template puts behind an assistant's answer; "" when it does not show one."""
+    """The text that the template puts behind an assistant's answer; "" when it does not show one."""
     text = _render(render, [_USER, {"role": "assistant", "content": ANSWER}])
     return text.rpartition(ANSWER)[2] if ANSWER in text else ""
 

@@ -114,12 +114,12 @@ def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]
 
 
 def role_of(turn: Mapping[str, Any]) -> str:
-    """Return who speaks in a message, in small letters: `role`, `from`, or the type of LangChain's messages."""
+    """The speaker of a message, in small letters: `role`, `from`, or the type of LangChain's messages."""
     return (first_of(turn, ("role", "from", "type"), str) or "").strip().lower()
 
 
 def answer_turns(value: Any, name: str, *, where: str) -> Attempt | None:
-    """Return what the model wrote after the last user message of a chat; None where it wrote nothing.
+    """The model's messages after the last user message of a chat; None where there are none.
 
     Raises:
         NoChain: Another speaker stands inside the answer.
@@ -284,7 +284,7 @@ _SOLUTION = re.compile(
 
 
 def _without_control(text: str) -> str:
-    """Return what was said, without the tokens that end a turn and the marks around a solution."""
+    """A text without the tokens that end a turn and the marks around a solution."""
     text = _ENDS.sub("", text)
     wrapped = _SOLUTION.match(text)
     return wrapped["inner"] if wrapped else text

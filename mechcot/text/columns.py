@@ -66,7 +66,7 @@ class Column:
 
     @property
     def inks(self) -> frozenset[str]:
-        """Return what its completions say, without white space."""
+        """The texts of its completions, without white space."""
         return frozenset(attempt.ink for attempt in self.attempts)
 
     @property

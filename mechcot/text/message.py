@@ -83,7 +83,7 @@ def names_thought(name: str) -> bool:
 
 
 def hides_thought(name: str) -> Kind | None:
-    """Return what a field of this name holds instead of a thought: a summary, or a sealed one; None for any other field."""
+    """The kind of text that a field of this name holds instead of a thought: a summary, or a sealed one; None for any other field."""
     plain = plain_name(name)
     if not _THOUGHT_TYPE.search(plain) and plain != "encrypted_content":
         return None
@@ -152,7 +152,7 @@ def _of_mapping(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Pie
 
 
 def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
-    """Return what the type, the flags and the channel of a part say about its texts."""
+    """The kind of a part's texts, by its type, its flags and its channel."""
     name = plain_name(first_of(value, ("type", "part_kind"), str) or "")
     if value.get("redacted") is True or value.get("encrypted") is True or _SEALED.search(name):
         return Kind.SEALED
@@ -174,7 +174,7 @@ def _kind_of(value: Mapping[str, Any], *, where: str) -> Kind:
 
 
 def _kind_of_field(name: str, kind: Kind) -> Kind | None:
-    """Return what stands under a key in a part of some kind; None for what is no text of the message."""
+    """The kind of text under a key in a part of some kind; None for what is no text of the message."""
     if _SEALED.search(name):
         return Kind.SEALED
     if _SUMMARY.search(name):

@@ -18,7 +18,7 @@ _WORDS: dict[Outcome, tuple[str, str]] = {
 
 
 def outcome(trace: Trace) -> Outcome:
-    """Return what became of the answer; a text that was cut counts as cut, whatever stands in it."""
+    """The outcome of a chain; a text that was cut counts as cut, whatever stands in it."""
     if not trace.finished:
         return "cut"
     if trace.answer.text is None:
@@ -27,6 +27,6 @@ def outcome(trace: Trace) -> Outcome:
 
 
 def tally(traces: Iterable[Trace]) -> str:
-    """Return how many chains came to what, the empty ones left out: `3 have a wrong answer, 2 have no answer that could be read`."""
+    """Counts of chains by outcome, without the empty ones: `3 have a wrong answer, 2 have no answer that could be read`."""
     counts = Counter(outcome(trace) for trace in traces)
     return ", ".join(f"{n} {_WORDS[name][n > 1]}" for name in _WORDS if (n := counts[name]))

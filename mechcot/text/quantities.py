@@ -90,7 +90,7 @@ def _priced(match: re.Match[str], text: str) -> Quantity:
 
 
 def _behind(text: str) -> tuple[str, UnitWord] | None:
-    """Return what stands before the unit, and the unit; None where nothing behind is one."""
+    """The text before the unit, and the unit; None where nothing behind is one."""
     match = _BEHIND.fullmatch(text)
     if match is None:
         return None

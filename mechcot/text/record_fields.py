@@ -37,7 +37,7 @@ _WORKED = 12
 
 
 def dig(record: Any, path: str) -> Any:
-    """Return what stands under a dotted path (`doc.question`, `choices.0.text`); a key that holds dots itself comes first.
+    """The value under a dotted path (`doc.question`, `choices.0.text`); a key that holds dots itself comes first.
 
     Returns:
         None where nothing stands there.
@@ -55,7 +55,7 @@ def dig(record: Any, path: str) -> Any:
 
 
 def named(record: Mapping[str, Any], fields: Mapping[str, str], *, where: str) -> dict[str, Any]:
-    """Return what the user named by `--field`.
+    """The values that the user named by `--field`.
 
     Raises:
         UserError: A name that is none of `FIELDS`, or a path where nothing stands.

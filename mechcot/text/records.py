@@ -124,7 +124,7 @@ def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:
 
 
 def inspect_sample(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a sample of an Inspect log says of its chain; each epoch is one try at the same problem."""
+    """The record of a sample of an Inspect log; each epoch is one try at the same problem."""
     output = sample.get("output")
     record = {key: sample.get(key) for key in ("id", "target", "messages", "model", "metadata")}
     if sample.get("epoch") is not None:

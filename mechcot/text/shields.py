@@ -123,7 +123,7 @@ class _Scan:
 
     @cached_property
     def environments(self) -> Mapping[int, int]:
-        r"""Return where each closed `\begin` ends, by its start; environments of prose are left out."""
+        r"""End of each closed `\begin`, by its start; environments of prose are left out."""
         closes: dict[int, int] = {}
         opened: list[tuple[str, int]] = []
         standing: dict[str, int] = {}
@@ -152,7 +152,7 @@ class _Scan:
 
     @cached_property
     def fences(self) -> Mapping[int, int]:
-        """Return where each closed fence ends, by the start of its mark."""
+        """End of each closed fence, by the start of its mark."""
         closes: dict[int, int] = {}
         lines = list(_FENCE.finditer(self.text))
         barren: set[tuple[str, int]] = set()

@@ -122,7 +122,7 @@ def value_start(text: str, position: int) -> int:
 
 
 def sentence_end(text: str, start: int, limit: int | None = None) -> tuple[int, str]:
-    """Return where the sentence of a value ends, and the mark that ends it ("?" for any question mark)."""
+    """The end of a value's sentence, and the mark that ends it ("?" for any question mark)."""
     position, limit = start, min(len(text), start + _LONGEST, len(text) if limit is None else limit)
     while position < limit:
         atom = _ATOM.match(text, position, limit)
@@ -182,7 +182,7 @@ def _closed(text: str) -> str:
 
 
 def said_after(text: str, mark: str) -> StatedAnswer | None:
-    """Return what follows the last occurrence of a mark that the user named, up to the end of the sentence or line."""
+    """The value behind the last occurrence of a mark that the user named, up to the end of the sentence or line."""
     at = text.rfind(mark)
     if not mark.strip() or at < 0:
         return None

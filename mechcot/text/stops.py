@@ -113,7 +113,7 @@ _OPERATORS = frozenset("+-\u2212*/=<>\u00d7\u00b7,")
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Return where sentences may end, in order, formulas and code not yet considered."""
+    """Places where sentences may end, in order, formulas and code not yet considered."""
     return _Stops(text).ends()
 
 
@@ -139,7 +139,7 @@ class _Stops:
         return places
 
     def _end(self, match: regex.Match[str], last: int) -> int:
-        """Return where the sentence ends at a match; -1: it does not."""
+        """The end of the sentence at a match; -1: there is none."""
         if match["wide"] is not None:
             return self._behind_wide(match)
         if match["line"] is not None:

@@ -199,7 +199,7 @@ def _openers(match: re.Match[str]) -> Iterator[str]:
 
 
 def _start(text: str) -> int:
-    """Return where a completion begins behind white space and the header of its turn."""
+    """Start of a completion behind white space and the header of its turn."""
     match = _LEAD.match(text)
     return match.end() if match else 0
 

@@ -140,7 +140,7 @@ def _divide(
 
 
 def before_statement(pieces: Sequence[str], at: int) -> tuple[int, int]:
-    """Return how many pieces stand before the one that opens the answer, and where that one begins.
+    """Number of pieces before the one that opens the answer, and the start of that one.
 
     Args:
         pieces: A text in pieces.
@@ -235,7 +235,7 @@ def _apart(
 
 
 def _from_offsets(text: str, offsets: Sequence[Sequence[int]]) -> list[int]:
-    """Return where each token begins, from its half-open character span: its first ink, or its start."""
+    """Start of each token, from its half-open character span: its first ink, or its start."""
     begins = []
     for start, stop in offsets:
         piece = text[start:stop]
@@ -257,7 +257,7 @@ def _from_decoding(
     context: Sequence[int],
     ids: Sequence[int],
 ) -> list[int]:
-    """Return where each generated token begins in the completion, by decoding step by step.
+    """Start of each generated token in the completion, by decoding step by step.
 
     White space at the start of a token may be missing in the text or added to it (tokenizers differ), and
     special tokens may be missing whole; anything else that does not match is an error.
@@ -282,7 +282,7 @@ def _from_decoding(
 def _by_prefixes(
     text: str, decode: Callable[[list[int]], str], context: Sequence[int], ids: Sequence[int]
 ) -> list[int]:
-    """Return where tokens begin in a text that holds bytes which are no character: as far as what stands before them decodes to it."""
+    """Starts of tokens in a text that holds bytes which are no character: as far as what stands before them decodes to it."""
     head = len(decode([*context]))
     begins = []
     for here in range(len(ids)):

@@ -51,7 +51,7 @@ ADVICE = (
 
 
 def example(trace: Trace) -> str:
-    """Return how one chain ends, escaped and short."""
+    """The end of one chain, escaped and short."""
     return _ending(trace.id, trace.completion)
 
 

@@ -92,7 +92,7 @@ def _attempts(
 
 
 def _said(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> str:
-    """Return what stands behind a thought: a field that says so, or an `answer` that is not the reference."""
+    """The text behind a thought: a field that says so, or an `answer` that is not the reference."""
     value = given.get("answer_text")
     if value is None:
         value = next((flat[key] for key in WRITTEN if says(flat.get(key))), None)

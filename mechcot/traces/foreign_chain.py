@@ -63,7 +63,7 @@ class Loaded:
     left_out: list[str]
 
     def told(self) -> str:
-        """Return how many records were left out and why the first was; empty where none was."""
+        """Sentence on the records that were left out, with the first reason; empty where none was."""
         if not self.left_out:
             return ""
         n = len(self.left_out)

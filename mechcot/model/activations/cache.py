@@ -74,7 +74,7 @@ class CaptureSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "CaptureSpec":
-        """Return what `to_json` described."""
+        """The value that `to_json` described."""
         return cls(
             sites=tuple(Site.parse(name) for name in data["sites"]),
             pool=data["pool"],

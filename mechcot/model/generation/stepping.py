@@ -80,7 +80,7 @@ class DecodingState:
 
     @property
     def real(self) -> Int[Tensor, "batch token"]:
-        """Return which of `ids` are no padding."""
+        """Mask of the `ids` that are no padding."""
         return self.mask[:, -self.ids.shape[1] :]
 
     def logits(self, model: nn.Module) -> Float[Tensor, "batch d_vocab"]:

@@ -132,7 +132,7 @@ StepNow = Callable[[Sequence[int]], tuple[int, StepKind | None]]
 def step_now(
     reasoner: Author, problem: Problem, prompt: Sequence[int], classifier: Classifier | None
 ) -> StepNow:
-    """Return what tells, from the tokens of a chain so far, the number and the kind of the step that is being written.
+    """A function from the tokens of a chain so far to the number and the kind of the step that is being written.
 
     A step whose text ends in a full stop is over: then it is the next one, which has no kind yet. Cost: one
     reading of the text.

@@ -130,7 +130,7 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        """Return where token ids must be."""
+        """Device of the token ids."""
         return next(self.embedding.parameters()).device
 
     @property
@@ -145,7 +145,7 @@ class Backbone:
 
     @property
     def no_streams(self) -> str:
-        """Return what is said of a family without streams."""
+        """Sentence about a family without streams."""
         return (
             f"{type(self.model).__name__} carries no single residual stream between its blocks, so nothing inside it "
             "can be read or edited"
@@ -188,7 +188,7 @@ class Backbone:
     def log_probabilities(
         self, hidden: Float[Tensor, "*batch d_model"], *, scale: float = 1.0
     ) -> Float[Tensor, "*batch d_vocab"]:
-        """Return what `unembed` gives, with gradients where they are on."""
+        """Like `unembed`, with gradients where they are on."""
         weight = next(self.head.parameters())
         logits = self.head(hidden.to(weight.device, weight.dtype)) * self.logit_factor
         if self.softcap is not None:

@@ -15,7 +15,7 @@ _KNOWN: WeakKeyDictionary[nn.Module, dict[Need, str]] = WeakKeyDictionary()
 
 
 def lacks(reader: TextReader, need: Need) -> str:
-    """Return why a model cannot give something, "" when it can. One forward over four tokens, once a model.
+    """The reason why a model cannot give something, "" when it can. One forward over four tokens, once a model.
 
     Args:
         reader: The model.

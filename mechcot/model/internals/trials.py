@@ -136,7 +136,7 @@ def takes_masks(backbone: Backbone, ids: Tensor, plain: StatesOfRun) -> bool:
 
 
 def leak(backbone: Backbone, ids: Tensor) -> str:
-    """Return why nothing can be hidden: hide a span from all later tokens, change it, and look at them."""
+    """The reason why nothing can be hidden: hide a span from all later tokens, change it, and look at them."""
     if not backbone.causal:
         return "its earlier tokens depend on later ones (attention chosen over the whole text)"
     if not backbone.takes_masks:

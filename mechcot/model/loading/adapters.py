@@ -207,7 +207,7 @@ def _logits(model: Any, ids: Int[Tensor, "one token"]) -> Float[Tensor, "token d
 def _moved(
     wrapped: Any, plain: Tensor, ids: Int[Tensor, "one token"], *, folder: str, name: str
 ) -> float:
-    """Return how far the layers alone move the base's logits, once they do what PEFT's wrapper does.
+    """Largest change of the base's logits by the layers alone, once they do what PEFT's wrapper does.
 
     Raises:
         UserError: The adapter acts outside the layers.

@@ -14,7 +14,7 @@ _QUESTION = "What is 1 + 1?"
 
 
 def _rows_of(reader: TextReader) -> int:
-    """Return how many token ids the model can read and write."""
+    """Number of token ids that the model can read and write."""
     return min(int(reader.model.get_input_embeddings().weight.shape[0]), reader.n_vocabulary)
 
 

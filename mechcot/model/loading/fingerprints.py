@@ -59,7 +59,7 @@ _NOT_TEXT = {ORGANISM_FILE, "model.safetensors.index.json"}
 
 
 def weights_folder(spec: ModelSpec) -> Path | None:
-    """Return where the files of a base model lie, None when they are not on this machine."""
+    """Folder of a base model's files, None when they are not on this machine."""
     if spec.is_local:
         return Path(spec.base)
     from huggingface_hub import try_to_load_from_cache

@@ -58,7 +58,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _tensors(files: Iterable[Path]) -> Iterable[tuple[int, int]]:
-    """Return how many numbers each tensor has, and how many bytes a number takes in the file."""
+    """Count of numbers of each tensor, and bytes that a number takes in the file."""
     for path in files:
         try:
             with path.open("rb") as file:

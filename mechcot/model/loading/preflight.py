@@ -227,6 +227,6 @@ def _back(reader: Reasoner, text: str) -> str:
 
 
 def _start(text: str, other: str) -> str:
-    """Return where two texts begin to differ, a few characters before on."""
+    """The place where two texts begin to differ, in words."""
     at = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), len(other))
     return f"{text[at : at + 24]!r} comes back as {other[at : at + 24]!r}"

@@ -225,7 +225,7 @@ def _directory(text: str, what: str) -> Path:
 
 
 def organism_folders() -> tuple[Path, ...]:
-    """Return where organisms are looked for, first match wins: a checkout, the installed package, the user's cache.
+    """Folders of organisms, the first match wins: a checkout, the installed package, the user's cache.
 
     The cache is `MECHCOT_ORGANISMS` where that is set, else `~/.cache/mechcot/organisms`.
     """

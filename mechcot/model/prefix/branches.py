@@ -282,7 +282,7 @@ class _Both:
 
 
 def _shown(reach: int, cut: int, hide: Sequence[Span], device: torch.device) -> Tensor:
-    """Return which keys of the prefix a branch sees."""
+    """Mask of the prefix's keys that a branch sees."""
     shown = torch.arange(reach, device=device) < cut
     for span in hide:
         shown[span.start : span.stop] = False

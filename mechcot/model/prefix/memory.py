@@ -99,7 +99,7 @@ def _part(tokens: Sequence[int], start: int, *, most: int) -> list[int]:
 
 
 def attempt(run: Callable[[], Out]) -> list[Out]:
-    """Return what `run` gives, in a list; an empty list when memory ran out (the error holds no tensor any more)."""
+    """The result of `run` in a list; an empty list when memory ran out (the error holds no tensor any more)."""
     try:
         return [run()]
     except (RuntimeError, MemoryError) as error:

@@ -47,7 +47,7 @@ class PrefixCache:
         return self.backbone.causal and self.backbone.serves(len(self.ids), cut)
 
     def acts_before(self, stop: int) -> tuple[AnyIntervention, ...]:
-        """Return what of `under` shaped the tokens before a position."""
+        """The parts of `under` that shaped the tokens before a position."""
         parts = (act.before(stop) for act in self.under)
         return tuple(part for part in parts if part is not None)
 

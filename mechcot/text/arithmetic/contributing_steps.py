@@ -47,7 +47,7 @@ def feeding(steps: Sequence[str], answer: str) -> list[int]:
 
 
 def _statement(at: int, text: str) -> _Statement | None:
-    """Return what one step states."""
+    """The statement of one step."""
     places = stated(text)
     if not places:
         return None
@@ -63,7 +63,7 @@ def _statement(at: int, text: str) -> _Statement | None:
 
 
 def _origin(statements: Sequence[_Statement], value: Fraction) -> _Statement | None:
-    """Return where a number comes from: the first step that computed it as the latest one did, else the first that gave it."""
+    """The origin of a number: the first step that computed it as the latest one did, else the first that gave it."""
     same = [s for s in statements if s.value == value]
     latest = next((s for s in reversed(same) if s.reads), None)
     if latest is None:

@@ -234,7 +234,7 @@ def _stated(
     group: list[int],
     feeder: int | None,
 ) -> Stated:
-    """Return what follows from one statement."""
+    """Consequences of one statement."""
     tokens = Span(spans[group[0]].start, spans[group[-1]].stop)
     step = subject.step_of(group[-1])
     return Stated(
