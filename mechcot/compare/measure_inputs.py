@@ -7,7 +7,7 @@ from itertools import islice
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import DRAWS, Inputs
 from mechcot.model.generation.write_traces import item_seed
-from mechcot.model.prompts import spells
+from mechcot.model.internals.token_text import spells
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import task_of
 from mechcot.text.answers import same_answer

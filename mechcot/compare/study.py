@@ -16,7 +16,7 @@ from typing import Literal
 from mechcot.core.errors import UserError
 from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, chosen
-from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
 

@@ -31,7 +31,7 @@ from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.measures.own_answer import Own, own_answer
 from mechcot.model.generation.ask_answer import read_continuation, written_trace
-from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.reasoner import Reasoner
 
 _STEPS = 2

@@ -8,7 +8,8 @@ import torch
 
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Trace
-from mechcot.model.prompts import AnswerCue, PromptPolicy
+from mechcot.model.answer_cue import AnswerCue
+from mechcot.model.prompts import PromptPolicy
 from mechcot.text.step_kinds import Classifier
 
 

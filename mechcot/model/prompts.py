@@ -24,48 +24,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.model.answer_cue import AnswerCue, Family, cue_of
 from mechcot.model.asking import AS_FOUND, Asking
-from mechcot.model.internals.token_text import decode, encode
+from mechcot.model.internals.token_text import spells, text_back
 from mechcot.model.think_marks import Marks, Render, find_marks, given, turn_end
 from mechcot.text.think_tags import ThoughtTags
 
 PLAIN_TEMPLATE = "Question: {question}\nAnswer: Let's think step by step.\n"
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 _PROBE = "What is 1 + 1?"
-_BOX = "The final answer is \\boxed{"
-_ASKS = (
-    *("The answer is", "the answer is", "Answer:", "Answer :", "answer :", "answer:"),
-    *("Result:", "Result :", "result :", "Answer", "answer", "result"),
-)
-_PAIRED = {"{": "}", "(": ")", "[": "]", "**": "**", "$": "$", "<answer>": "</answer>"}
-"""What ends an answer behind a cue that ends so."""
-
-Family = Literal["spaced", "tagged", "chat", "plain"]
 Thinking = Literal["on", "off"]
-
-
-@dataclass(frozen=True)
-class AnswerCue:
-    """The text put after a chain to get the answer.
-
-    Attributes:
-        close: Closes the thought.
-        ask: Asks for the answer.
-        lead: What stands between the cue and an answer's first character.
-        end: What ends an answer, "" when only the end of the text does.
-    """
-
-    close: str
-    ask: str
-    lead: str = ""
-    end: str = ""
-
-    @property
-    def text(self) -> str:
-        """The whole cue."""
-        return self.close + self.ask
 
 
 @dataclass(frozen=True)
@@ -176,7 +146,7 @@ def policy_of(
     """
     render = _renderer(tokenizer, thinking, owner)
     marks = _marks(tokenizer, render, asking, owner)
-    breaks = any("\n" in _back(tokenizer, text) for text in ("a\nb", "\n"))
+    breaks = any("\n" in text_back(tokenizer, text) for text in ("a\nb", "\n"))
     if render:
         template = _chat_template(render)
         switch = re.search(r"\b(?:enable_)?thinking\b", str(tokenizer.chat_template))
@@ -199,7 +169,7 @@ def policy_of(
         source=source,
         instruction=instruction,
         tags=marks.tags if marks else None,
-        cue=_cue(tokenizer, family, closing, breaks=breaks, asking=asking, owner=owner),
+        cue=cue_of(tokenizer, family, closing, breaks=breaks, asking=asking, owner=owner),
         opening=_opening(family, marks, breaks=breaks),
         closing=closing,
         marks=marks.source if marks else "",
@@ -224,21 +194,6 @@ def _family(*, spaced: bool, has_chat: bool, marked: bool) -> Family:
     return "chat" if has_chat else "plain"
 
 
-def spells(tokenizer: Any, text: str) -> bool:
-    """True when the tokenizer can write `text`: no unknown token, nothing lost but white space at its ends."""
-    return _back(tokenizer, text).strip() == text.strip()
-
-
-def _back(tokenizer: Any, text: str) -> str:
-    """A text behind its tokens; "" where a part of it is unknown."""
-    try:
-        ids = encode(tokenizer, text)
-    except NotMeasurable:
-        return ""
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    return "" if unknown is not None and unknown in ids else decode(tokenizer, ids)
-
-
 def _flat(text: str, *, breaks: bool) -> str:
     """A text in which single spaces stand for the line breaks that a vocabulary does not have."""
     return text if breaks else f" {text.strip()} "
@@ -260,53 +215,6 @@ def _closing(family: Family, marks: Marks | None, *, breaks: bool, closed: bool)
     if not breaks:
         return " "
     return "\n" if family == "plain" else "\n\n"
-
-
-def _cue(
-    tokenizer: Any, family: Family, closing: str, *, breaks: bool, asking: Asking, owner: str
-) -> AnswerCue:
-    """The user's cue, or the first candidate that the tokenizer spells.
-
-    Raises:
-        UserError: It spells none.
-    """
-    if asking.cue is not None:
-        return _given_cue(asking.cue, closing.strip(), breaks=breaks)
-    if family == "spaced":
-        return AnswerCue(closing, " answer", lead=" ")
-    candidates = (*_ASKS, _BOX) if family == "plain" else (_BOX, *_ASKS)
-    ask = next((text for text in candidates if spells(tokenizer, text)), None)
-    if ask is None:
-        raise UserError(
-            f"{owner}: its tokenizer can spell none of {', '.join(map(repr, candidates))}, so no question for the answer is known. "
-            "Give the exact text behind a chain that asks for the answer, closing mark included: --cue TEXT."
-        )
-    if breaks:
-        close, gap = (closing, "") if family != "plain" else ("", closing)
-    else:
-        close, gap = closing.rstrip(), " "
-    return AnswerCue(close, gap + ask, lead=_lead(ask), end=_end(ask, breaks=breaks))
-
-
-def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:
-    """A cue as the user typed it: what closes the thought, line breaks included, then the question."""
-    at = text.find(mark) + len(mark) if mark and mark in text else 0
-    while 0 < at < len(text) and text[at] == "\n":
-        at += 1
-    return AnswerCue(text[:at], text[at:], lead=_lead(text), end=_end(text, breaks=breaks))
-
-
-def _lead(ask: str) -> str:
-    """White space between a cue and an answer."""
-    return "" if not ask or ask[-1].isspace() or _pair(ask) else " "
-
-
-def _pair(ask: str) -> str | None:
-    return next((close for opened, close in _PAIRED.items() if ask.endswith(opened)), None)
-
-
-def _end(ask: str, *, breaks: bool) -> str:
-    return _pair(ask) or ("\n" if breaks else "")
 
 
 def _plain_template(tokenizer: Any) -> tuple[Callable[[str], str], str]:

@@ -22,8 +22,10 @@ from mechcot.model import compatibility
 from mechcot.model.activations.cache import ActivationCache, CaptureSpec
 from mechcot.model.activations.capture import activations, capture
 from mechcot.model.activations.disk_cache import stream
+from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.asking import AS_FOUND, Asking
-from mechcot.model.generation.decoding import Sampling, stop_ids
+from mechcot.model.generation.decoding import stop_ids
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions
 from mechcot.model.generation.write_traces import Skip, author_traces
 from mechcot.model.internals import token_text
@@ -36,7 +38,7 @@ from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, has_spaced_text, parse_spec
 from mechcot.model.loading.weights import freeze, load_base
 from mechcot.model.prefix.prefix import Prefix
-from mechcot.model.prompts import AnswerCue, PromptPolicy, ending_of, policy_of
+from mechcot.model.prompts import PromptPolicy, ending_of, policy_of
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.trace_parser import read
 

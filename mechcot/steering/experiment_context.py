@@ -12,7 +12,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind, Trace
-from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions, WrittenRow
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.self_test import backbone_of

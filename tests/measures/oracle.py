@@ -11,8 +11,8 @@ import numpy as np
 
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Trace
+from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.prefix.prefix import Branches, Prefix
-from mechcot.model.prompts import AnswerCue
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.trace_parser import read
 from tests.text.toy_tokenizers import byte_level

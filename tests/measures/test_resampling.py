@@ -10,7 +10,7 @@ from mechcot.measures import resampling
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.own_answer import own_answer
 from mechcot.model.generation.ask_answer import written_trace
-from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.sampling import Sampling
 from mechcot.organisms.known_task import OrganismMeaning
 from tests.measures.conftest import PROBLEMS, chain_of
 from tests.measures.slow import greedy, probability

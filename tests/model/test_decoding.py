@@ -9,7 +9,8 @@ from torch import nn
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.model.generation.decoding import Sampling, Writer, choose, stop_ids
+from mechcot.model.generation.decoding import Writer, stop_ids
+from mechcot.model.generation.sampling import Sampling, choose
 from mechcot.model.generation.write_traces import prompt_ids
 
 

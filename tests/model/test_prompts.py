@@ -5,9 +5,10 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.asking import Asking
 from mechcot.model.internals.token_text import encode, encode_behind
-from mechcot.model.prompts import AnswerCue, PromptPolicy, policy_of
+from mechcot.model.prompts import PromptPolicy, policy_of
 
 QUESTION = Problem("q", "What is 3 + 4?", "7")
 

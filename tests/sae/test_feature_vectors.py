@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mechcot.core.errors import UserError
-from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.sites import Site

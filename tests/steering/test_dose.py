@@ -7,7 +7,7 @@ import torch
 
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.core.trace import Phase, StepKind
-from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.sites import Site

@@ -7,7 +7,7 @@ import pytest
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Span, StepKind
-from mechcot.model.generation.decoding import Sampling
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions
 from mechcot.model.generation.write_traces import write_under
 from mechcot.organisms import chain_writer

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Answer, Trace
+from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.prefix.prefix import Branches, Prefix
-from mechcot.model.prompts import AnswerCue
 from mechcot.model.reasoner import Reasoner
 
 

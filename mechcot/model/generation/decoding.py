@@ -9,7 +9,6 @@ Rows that have finished leave the batch. Out of memory halves the batch and goes
 """
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
+from mechcot.model.generation.sampling import Sampling, choose, draws_of
 from mechcot.model.generation.steering_hooks import Session, WrittenRow
 from mechcot.model.generation.stepping import DecodingState, Side
 from mechcot.model.internals.architecture import Writes
@@ -30,31 +30,7 @@ from mechcot.model.prefix.memory import NO_LIMIT, attempt, release
 from mechcot.text.think_tags import ThoughtTags
 
 _log = logging.getLogger(__name__)
-
 END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|endoftext|>")
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """Settings of the choice of the next token.
-
-    Attributes:
-        max_tokens: Most tokens to write.
-        temperature: 0 is greedy.
-        top_p: Keep the smallest set of tokens with at least this probability (Holtzman et al. 2020, arXiv 1904.09751).
-    """
-
-    max_tokens: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.max_tokens < 1:
-            raise UserError(f"max_tokens: expected at least 1, got {self.max_tokens}.")
-        if not 0 <= self.temperature < math.inf:
-            raise UserError(f"temperature: expected 0 (greedy) or more, got {self.temperature}.")
-        if not 0 < self.top_p <= 1:
-            raise UserError(f"top_p: expected a number above 0 and at most 1, got {self.top_p}.")
 
 
 @dataclass(frozen=True)
@@ -120,7 +96,9 @@ class Writer:
         """
         drafts = [
             _Draft(list(prompt), self._most_new(len(prompt)), draws)
-            for prompt, draws in zip(prompts, _draws(seeds, self.sampling.max_tokens), strict=True)
+            for prompt, draws in zip(
+                prompts, draws_of(seeds, self.sampling.max_tokens), strict=True
+            )
         ]
         self._check_switch(drafts)
         size = max(1, batch_size)
@@ -266,39 +244,6 @@ class _Draft:
     @property
     def written(self) -> Written:
         return Written(tuple(self.new), self.finished, self.line)
-
-
-def choose(
-    logits: Float[Tensor, "batch d_vocab"],
-    sampling: Sampling,
-    draws: Float[np.ndarray, " batch"],
-) -> Int[Tensor, " batch"]:
-    """The next token of every row: the largest, or the one where the distribution passes the draw.
-
-    Args:
-        logits: Already scaled; the temperature is applied here.
-        sampling: Temperature 0 takes the largest; otherwise `top_p` limits what may be drawn.
-        draws: One number in [0, 1) per row; unused at temperature 0.
-
-    Returns:
-        Token ids.
-    """
-    if sampling.temperature == 0:
-        return logits.argmax(dim=-1)
-    probabilities = torch.softmax(logits.double() / sampling.temperature, dim=-1)
-    sorted_p, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
-    cumulative = sorted_p.cumsum(dim=-1)
-    outside: Bool[Tensor, "batch d_vocab"] = cumulative - sorted_p >= sampling.top_p
-    cumulative = sorted_p.masked_fill(outside, 0.0).cumsum(dim=-1)
-    target = torch.from_numpy(draws).to(cumulative)[:, None] * cumulative[:, -1:]
-    place = torch.searchsorted(cumulative, target, right=True).clamp(max=logits.shape[-1] - 1)
-    place = torch.minimum(place, (~outside).sum(dim=-1, keepdim=True) - 1)
-    return tokens.gather(-1, place)[:, 0]
-
-
-def _draws(seeds: Sequence[int], steps: int) -> Float[np.ndarray, "item step"]:
-    """One uniform number per item and position, from each item's own generator."""
-    return np.stack([np.random.default_rng(seed).random(steps) for seed in seeds])
 
 
 def stop_ids(

@@ -7,7 +7,8 @@ from typing import Any
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
-from mechcot.model.generation.decoding import Sampling, Writer
+from mechcot.model.generation.decoding import Writer
+from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import (
     GenerationInterventions,
     Session,

@@ -3,8 +3,7 @@
 from typing import Any
 
 from mechcot.core.errors import NotMeasurable
-from mechcot.model.internals.token_text import decode, encode
-from mechcot.model.prompts import spells
+from mechcot.model.internals.token_text import decode, encode, spells
 
 SCANNED = 20_000
 """Rows of a vocabulary that are looked at for words."""

@@ -63,3 +63,18 @@ def decode_behind(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> 
     """The text that `ids` add behind `before`."""
     head, whole = decode(tokenizer, before), decode(tokenizer, [*before, *ids])
     return whole[len(head) :] if whole.startswith(head) else decode(tokenizer, ids)
+
+
+def spells(tokenizer: Any, text: str) -> bool:
+    """True when the tokenizer can write `text`: no unknown token, nothing lost but white space at its ends."""
+    return text_back(tokenizer, text).strip() == text.strip()
+
+
+def text_back(tokenizer: Any, text: str) -> str:
+    """A text behind its tokens; "" where a part of it is unknown."""
+    try:
+        ids = encode(tokenizer, text)
+    except NotMeasurable:
+        return ""
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    return "" if unknown is not None and unknown in ids else decode(tokenizer, ids)

@@ -21,7 +21,7 @@ from torch import Tensor
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Span
 from mechcot.model.distances import token_logprobs
-from mechcot.model.generation.decoding import Sampling, choose
+from mechcot.model.generation.sampling import Sampling, choose
 from mechcot.model.interface import Scorer
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view, check_finite, keys_values

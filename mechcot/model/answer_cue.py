@@ -1,0 +1,87 @@
+"""The cue: the text that closes a thought and asks for the answer."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mechcot.core.errors import UserError
+from mechcot.model.asking import Asking
+from mechcot.model.internals.token_text import spells
+
+Family = Literal["spaced", "tagged", "chat", "plain"]
+"""Facts of a model's files that choose its cue, see `mechcot.model.prompts`."""
+_BOX = "The final answer is \\boxed{"
+_ASKS = (
+    *("The answer is", "the answer is", "Answer:", "Answer :", "answer :", "answer:"),
+    *("Result:", "Result :", "result :", "Answer", "answer", "result"),
+)
+_PAIRED = {"{": "}", "(": ")", "[": "]", "**": "**", "$": "$", "<answer>": "</answer>"}
+"""What ends an answer behind a cue that ends so."""
+
+
+@dataclass(frozen=True)
+class AnswerCue:
+    """The text put after a chain to get the answer.
+
+    Attributes:
+        close: Closes the thought.
+        ask: Asks for the answer.
+        lead: What stands between the cue and an answer's first character.
+        end: What ends an answer, "" when only the end of the text does.
+    """
+
+    close: str
+    ask: str
+    lead: str = ""
+    end: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole cue."""
+        return self.close + self.ask
+
+
+def cue_of(
+    tokenizer: Any, family: Family, closing: str, *, breaks: bool, asking: Asking, owner: str
+) -> AnswerCue:
+    """The user's cue, or the first candidate that the tokenizer spells.
+
+    Raises:
+        UserError: It spells none.
+    """
+    if asking.cue is not None:
+        return _given_cue(asking.cue, closing.strip(), breaks=breaks)
+    if family == "spaced":
+        return AnswerCue(closing, " answer", lead=" ")
+    candidates = (*_ASKS, _BOX) if family == "plain" else (_BOX, *_ASKS)
+    ask = next((text for text in candidates if spells(tokenizer, text)), None)
+    if ask is None:
+        raise UserError(
+            f"{owner}: its tokenizer can spell none of {', '.join(map(repr, candidates))}, so no question for the answer is known. "
+            "Give the exact text behind a chain that asks for the answer, closing mark included: --cue TEXT."
+        )
+    if breaks:
+        close, gap = (closing, "") if family != "plain" else ("", closing)
+    else:
+        close, gap = closing.rstrip(), " "
+    return AnswerCue(close, gap + ask, lead=_lead(ask), end=_end(ask, breaks=breaks))
+
+
+def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:
+    """A cue as the user typed it: what closes the thought, line breaks included, then the question."""
+    at = text.find(mark) + len(mark) if mark and mark in text else 0
+    while 0 < at < len(text) and text[at] == "\n":
+        at += 1
+    return AnswerCue(text[:at], text[at:], lead=_lead(text), end=_end(text, breaks=breaks))
+
+
+def _lead(ask: str) -> str:
+    """White space between a cue and an answer."""
+    return "" if not ask or ask[-1].isspace() or _pair(ask) else " "
+
+
+def _pair(ask: str) -> str | None:
+    return next((close for opened, close in _PAIRED.items() if ask.endswith(opened)), None)
+
+
+def _end(ask: str, *, breaks: bool) -> str:
+    return _pair(ask) or ("\n" if breaks else "")
