@@ -72,11 +72,5 @@ class CounterfactualMaker(Protocol):
     def __call__(
         self, trace: Trace, *, retoken: "Callable[[Trace, str, str], Trace]", seed: int
     ) -> Counterfactual:
-        """Make it.
-
-        Args:
-            trace: The clean trace.
-            retoken: Builds a trace from (clean trace, new prompt, new completion) with the reader's tokenizer.
-            seed: Chooses which fact changes.
-        """
+        """Make it."""
         ...

@@ -63,14 +63,7 @@ class Measurement(Displayed):
     def without_value(
         cls, measure: str, trace: Trace, *, reader: str, reason: str
     ) -> "Measurement":
-        """A measurement without a value, for a measure that a trace or a model does not allow.
-
-        Args:
-            measure: Name of the measure.
-            trace: The trace.
-            reader: Name of the model.
-            reason: Why there is no value.
-        """
+        """A measurement without a value, for a measure that a trace or a model does not allow."""
         return cls(
             measure=measure,
             trace=trace.id,

@@ -67,12 +67,6 @@ def token_logprobs(
 ) -> PerToken:
     """Log-probability of `ids[t]` under the distribution that row t predicts.
 
-    Args:
-        hidden: States after the final norm; row t predicts `ids[t]`.
-        ids: One token id per row.
-        unembed: From states to log-probabilities.
-        chunk: Tokens unembedded at a time.
-
     Returns:
         Nats, one per token.
 

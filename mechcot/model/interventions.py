@@ -133,13 +133,7 @@ class Intervention:
 
     @classmethod
     def over(cls, *, site: Site, span: Span | Iterable[int], edit: Edit) -> "Intervention":
-        """Build one from a token span or from positions.
-
-        Args:
-            site: Where in the network.
-            span: A token span, or absolute positions in the whole sequence.
-            edit: What to do there.
-        """
+        """Build one from a token span or from positions."""
         positions = span.positions() if isinstance(span, Span) else span
         return cls(site=site, at=tuple(positions), edit=edit)
 

@@ -63,11 +63,6 @@ def given(tags: ThoughtTags, render: Render | None) -> Marks:
 def find_marks(tokenizer: Any, render: Render | None, *, owner: str) -> Marks | None:
     """The marks of a model.
 
-    Args:
-        tokenizer: A Hugging Face tokenizer.
-        render: Renders messages by its chat template; None: it has none.
-        owner: Name of the model, for messages.
-
     Returns:
         None where nothing shows a thought.
 

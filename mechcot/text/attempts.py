@@ -220,11 +220,6 @@ def _counted(usage: Any, depth: int = 0) -> bool:
 def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> CompletionParts:
     """Chain and answer of one completion.
 
-    Args:
-        attempt: The completion.
-        tags: The marks of its thought; None for those that its text shows.
-        where: File and line, for messages.
-
     Raises:
         NoChain: The thought, or a part of it, is sealed; or there is only a summary of it.
     """
@@ -316,14 +311,7 @@ def _by_field(attempt: Attempt, tags: ThoughtTags | None) -> CompletionParts:
 def thought_and_said(
     chain: str, answer: str, tags: ThoughtTags | None, *, cut: bool
 ) -> CompletionParts:
-    """A thought that stands in a field of its own, beside what was said; the marks in either are no text of theirs.
-
-    Args:
-        chain: The field of the thought.
-        answer: What was said, empty for nothing.
-        tags: The marks; None for those that the texts show. Marks in the middle of a thought are a mention.
-        cut: Whether a token limit ended the text.
-    """
+    """A thought that stands in a field of its own, beside what was said; the marks in either are no text of theirs."""
     marks = tags or tags_in(chain)
     if marks and (chain.lstrip().startswith(marks.open) or marks.open not in chain):
         own = at_marks(chain, marks)

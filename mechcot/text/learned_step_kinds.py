@@ -48,11 +48,7 @@ Features = Mapping[int, float]
 
 
 def features_of(steps: Sequence[str]) -> list[Features]:
-    """The features of every step: bucket to value. Linear in the text.
-
-    Args:
-        steps: The texts of all steps of a chain, in order.
-    """
+    """The features of every step: bucket to value. Linear in the text."""
     tokens = [_tokens(step) for step in steps]
     openers = [[token for token in words if token[0].isalpha()][:3] for words in tokens]
     every = []

@@ -66,13 +66,7 @@ def digits_for(low: float, high: float) -> int:
 
 
 def interval(low: float, high: float, *, digits: int | None = None) -> str:
-    """Write an interval, `[−0.61, −0.57]`, with the decimals that its width needs, or nothing when an end is missing.
-
-    Args:
-        low: Lower end; NaN for none.
-        high: Upper end; NaN for none.
-        digits: Decimals; None for two to four, by the width.
-    """
+    """Write an interval, `[−0.61, −0.57]`, with the decimals that its width needs, or nothing when an end is missing."""
     if math.isnan(low) or math.isnan(high):
         return ""
     digits = digits_for(low, high) if digits is None else digits

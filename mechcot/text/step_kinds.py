@@ -165,10 +165,6 @@ def in_english(
 ) -> list[StepKind]:
     """Kinds by something that knows English alone.
 
-    Args:
-        classify: Gives the kinds of the steps of an English chain.
-        steps: The texts of all chain steps in order.
-
     Returns:
         `other` for every step of a chain that is not English, for steps in other letters, and for steps without a letter or a digit.
     """

@@ -143,9 +143,6 @@ def means_thought(mark: str) -> bool:
 def tags_in(text: str) -> ThoughtTags | None:
     """The marks that a text itself shows: an opening mark that begins it or is closed later, or a closing mark alone.
 
-    Args:
-        text: A completion, with or without its opening mark.
-
     Returns:
         None when the text shows no marks that are known by name or by shape.
     """

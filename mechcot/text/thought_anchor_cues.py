@@ -110,11 +110,7 @@ def unlabelled(step: str) -> str:
 
 
 def cues_of(steps: Sequence[str]) -> list[frozenset[str]]:
-    """The names of the cues that hold for each step. Linear in the text.
-
-    Args:
-        steps: The texts of all steps of a chain, in order.
-    """
+    """The names of the cues that hold for each step. Linear in the text."""
     cues_by_step: list[set[str]] = []
     numbers_before: set[str] = set()
     equations_before: set[str] = set()

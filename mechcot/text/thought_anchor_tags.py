@@ -139,11 +139,7 @@ class RuleTagger:
             )
 
     def tags(self, steps: Sequence[str]) -> list[FunctionTag]:
-        """The function of every step. Linear in the text.
-
-        Args:
-            steps: The texts of all steps of a chain, in order.
-        """
+        """The function of every step. Linear in the text."""
         chosen: list[FunctionTag] = []
         for cues in cues_of(steps):
             scores = self.scores(cues, before=chosen[-1] if chosen else None)

@@ -156,13 +156,7 @@ def before_statement(pieces: Sequence[str], at: int) -> tuple[int, int]:
 def _steps(
     phases: Sequence[tuple[str, StepKind, Phase]], begins: Sequence[int], first: int
 ) -> tuple[Step, ...]:
-    """Steps with token spans.
-
-    Args:
-        phases: Text, kind and phase of each step, in order.
-        begins: For each token the character by which it is assigned, never falling.
-        first: Position of the first token in the trace.
-    """
+    """Steps with token spans."""
     ends = [0]
     for text, _, _ in phases:
         ends.append(ends[-1] + len(text))

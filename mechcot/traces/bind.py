@@ -16,13 +16,7 @@ from mechcot.traces.foreign_chain import ForeignChain
 
 
 def read_chain(reader: Reasoner, chain: ForeignChain, *, author: str | None = None) -> Trace:
-    """The trace of a foreign chain behind this reader's prompt, opened and closed the way this reader does it.
-
-    Args:
-        reader: Whose tokenizer, prompt and segmenter are used.
-        chain: The chain.
-        author: Name of the author; None for the one the file gives.
-    """
+    """The trace of a foreign chain behind this reader's prompt, opened and closed the way this reader does it."""
     author = author or chain.author
     return reader.read(completion_of(reader, chain, author=author), trace_id=name_of(chain, author))
 

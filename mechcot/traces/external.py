@@ -197,14 +197,6 @@ def foreign_chains(
 ) -> list[ForeignChain]:
     """One record of a file as chains, one for each completion in it.
 
-    Args:
-        record: The object.
-        where: File and line, for messages.
-        number: Number of the line; names a chain without an id.
-        fields: As for `read_chains`.
-        known: Problems to join with.
-        tags: As for `read_chains`.
-
     Raises:
         NoChain: It holds no chain: its request failed, its thought is sealed, there is only a summary, a tool was used.
         UserError: Something is missing, of the wrong kind, or ambiguous.

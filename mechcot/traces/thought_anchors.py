@@ -49,11 +49,6 @@ class Anchored:
 def load_anchored(path: Path, reader: Reasoner, *, n: int | None = None) -> list[Anchored]:
     """Read what `mechcot import --format thought-anchors` wrote.
 
-    Args:
-        path: The imported lines.
-        reader: Whose tokens and prompt are used.
-        n: Most traces, the shortest first; None for all, in the order of the file.
-
     Raises:
         UserError: A line is wrong or has no sentences.
     """
@@ -99,10 +94,6 @@ def anchored(reader: Reasoner, chain: ForeignChain) -> Anchored:
 
 def sentence_pieces(text: str, sentences: Sequence[str]) -> tuple[list[str], list[int]]:
     """Cut a text where sentences begin.
-
-    Args:
-        text: The text.
-        sentences: Its sentences in order, white space perhaps changed.
 
     Returns:
         The pieces, which joined are the text, and the sentence that each begins with. One piece of `NO_SENTENCE` where none is found.

@@ -114,12 +114,6 @@ class Store(Protocol):
     def read(self, shard: int, site: Site, start: int, stop: int) -> Tensor:
         """Rows `[start, stop)` of one site in one shard.
 
-        Args:
-            shard: Number of the shard, from 0.
-            site: One that was kept.
-            start: First row, counted inside the shard.
-            stop: Row after the last.
-
         Returns:
             `[stop - start, d_model]` in storage type.
         """
@@ -231,13 +225,6 @@ class ActivationCache:
 
         Reads only these rows. With `pool="whole"` a unit has as many rows as tokens.
 
-        Args:
-            site: One of `sites`.
-            trace: Ids of traces; None: all, as for the others.
-            step: Indices of steps; -1 is the question.
-            kind: Kinds of steps.
-            phase: Phases.
-
         Raises:
             UserError: The site was not kept, or a trace is not in the cache.
         """
@@ -256,11 +243,6 @@ class ActivationCache:
         self, stream: str, *, trace: str, step: int
     ) -> tuple[tuple[int, ...], Float[Tensor, "layer row d_model"]]:
         """One unit through the network: the kept layers of a stream, and their states [layer, row, d_model].
-
-        Args:
-            stream: Such as `resid_post`.
-            trace: Id of the trace.
-            step: Index of its step; -1 for the question.
 
         Raises:
             UserError: No layer of the stream was kept, or the trace is not in the cache.

@@ -93,13 +93,7 @@ class Estimate:
 
 
 def estimate(traces: Sequence[Trace], *, wanted: CaptureSpec, d_model: int) -> Estimate:
-    """Work out the size of a cache before it is made.
-
-    Args:
-        traces: What will be run; none is run here.
-        wanted: What to keep of each.
-        d_model: Width of the model's states.
-    """
+    """Work out the size of a cache before it is made."""
     rows = sum(_n_rows(unit, wanted) for trace in traces for unit in units(trace, wanted))
     width = torch.finfo(wanted.torch_dtype).bits // 8 * d_model * len(wanted.sites)
     return Estimate(len(traces), sum(len(t) for t in traces), rows, rows * width)
@@ -152,11 +146,6 @@ def written_traces(
     reasoner: TraceWriter, traces: Sequence[Trace | Problem], writing: Mapping[str, Any] | None
 ) -> list[Trace]:
     """The traces, with the problems among them written first.
-
-    Args:
-        reasoner: The model; it writes only when there are problems.
-        traces: Traces and problems, mixed.
-        writing: Arguments for `Reasoner.write`; None: its defaults.
 
     Returns:
         As many traces, in the same order.

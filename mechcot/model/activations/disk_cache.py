@@ -100,10 +100,6 @@ def stream(
 def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCache:
     """Open a cache on disk; reads the index, not the numbers.
 
-    Args:
-        folder: Where it lies.
-        weights_hash: If given, the weights it must be about.
-
     Raises:
         UserError: No cache there, another schema, or other weights.
     """

@@ -253,12 +253,6 @@ def stop_ids(
 
     Where the template does not show it, known ends of a turn count. A token that stands in the mark behind a thought
     (`<|end|>` between the channels of gpt-oss) ends a message, not the turn.
-
-    Args:
-        model: The causal LM.
-        tokenizer: Its tokenizer.
-        tags: The marks of its thought.
-        ending: What its template puts behind an assistant's answer.
     """
     configs = (getattr(model, "generation_config", None), getattr(model, "config", None))
     named = (getattr(config, "eos_token_id", None) for config in configs)

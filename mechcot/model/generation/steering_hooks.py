@@ -221,13 +221,7 @@ class Session:
     def taps(
         self, rows: Sequence[int], positions: Tensor, real: Tensor
     ) -> list[tuple[HookPoint, Hook]]:
-        """The hooks of one forward.
-
-        Args:
-            rows: Which rows of the batch still run.
-            positions: Absolute positions `[row token]`.
-            real: Which of them are no padding.
-        """
+        """The hooks of one forward."""
         taps: list[tuple[HookPoint, Hook]] = []
         for index, steer in enumerate(self._interventions.steers):
             mask = self._mask(index, steer.where, rows, positions, real)

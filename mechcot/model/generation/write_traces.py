@@ -106,15 +106,6 @@ def write_under(
 ) -> list[tuple[Trace, WrittenRow]]:
     """`Reasoner.write` under interventions; each trace with where it acted and the states that were kept.
 
-    Args:
-        reasoner: The model that writes.
-        problems: One chain is written for each; one that cannot be asked raises.
-        interventions: Vectors, rules, and sites whose states are kept.
-        sampling: How tokens are chosen, and how many at most.
-        seed: Seed of the whole run.
-        batch_size: Most items at once; halves itself when memory runs out.
-        padding: Side on which shorter prompts are padded.
-
     Raises:
         UserError: NaN logits, not enough memory for one item, an empty question.
         NotMeasurable: A problem cannot be asked.
@@ -137,12 +128,6 @@ def step_now(
 
     A step whose text ends in a full stop is over: then it is the next one, which has no kind yet. Cost: one
     reading of the text.
-
-    Args:
-        reasoner: Whose tokenizer and segmenter are used.
-        problem: What is being answered.
-        prompt: Token ids of its prompt.
-        classifier: What names the steps; None: the openers of `RuleClassifier`, which ask for no later step.
 
     Returns:
         A function of the new tokens so far (at least one), to the step's number from 0 and its kind or None.

@@ -185,12 +185,6 @@ def capture_taps(
 ) -> list[tuple[HookPoint, Hook]]:
     """Hooks that put `keep(states)` (states: `[batch token d_model]`) of each site in `store`.
 
-    Args:
-        backbone: The model.
-        sites: Where to look.
-        store: Where the kept states go; a later forward overwrites them.
-        keep: What to keep of the states; by default all of them, not copied where nothing overwrites them.
-
     Raises:
         UserError: A site is not in the model.
     """

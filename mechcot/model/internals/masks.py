@@ -34,12 +34,6 @@ def hidden_from(
 ) -> Bool[Tensor, "query key"]:
     """Take hidden keys out of `seen`.
 
-    Args:
-        seen: Which key each query may see so far.
-        hides: What to take out.
-        queries: Absolute positions of the queries.
-        keys: Absolute positions of the keys.
-
     Raises:
         UserError: A query would see nothing at all.
     """

@@ -67,10 +67,6 @@ class CheckResult:
 def preflight(reader: Reasoner, problems: Sequence[Problem]) -> None:
     """Check a model on what it will be asked, before anything is written.
 
-    Args:
-        reader: The model.
-        problems: All questions that its policy will render; may be empty.
-
     Raises:
         UserError: Something is wrong: which, and what to do.
     """

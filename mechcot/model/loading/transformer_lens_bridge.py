@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 def open_lens(model: Any, tokenizer: Any, *, name: str) -> "TransformerBridge":
     """Wrap a second module over the storage of `model`; costs the import of transformer_lens (about 10 s) once, no memory.
 
-    Args:
-        model: The Hugging Face model; it stays as it is.
-        tokenizer: Its tokenizer; a copy is given away.
-        name: Handed to TransformerLens, and used in the message.
-
     Raises:
         UserError: TransformerLens has no adapter for this family.
     """

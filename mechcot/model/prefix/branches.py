@@ -139,10 +139,6 @@ class Branches:
 
         A branch also ends where the context does.
 
-        Args:
-            max_new: Most tokens per branch.
-            stop: Token ids that end a branch; the stopping token is not returned.
-
         Returns:
             The generated ids of each branch.
         """

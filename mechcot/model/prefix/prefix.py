@@ -58,11 +58,6 @@ class Prefix:
         An `AttentionKnockout` in `under` moves the run to an explicit mask, which is another kernel path (about
         1e-6 in float32): for exact zeros compare with `rerun_from(0, ...)`, not with a `Prefix` without it.
 
-        Args:
-            reasoner: The model.
-            ids: Token ids of the whole sequence.
-            under: Interventions and hides, in absolute positions.
-
         Raises:
             UserError: No tokens, or a site that the model does not have.
             EditDidNotFire: A position outside the sequence, or a site that was not visited.

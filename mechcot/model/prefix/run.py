@@ -114,9 +114,6 @@ class Run:
     def go(self, *, cache: DynamicCache | None) -> Float[Tensor, "row token d_model"]:
         """Run all tokens of the rows.
 
-        Args:
-            cache: Takes the keys and values; None keeps nothing (only where `start` is 0).
-
         Raises:
             EditDidNotFire: A position lies outside the run, or a site was not visited.
             NotMeasurable: The rows are longer than the context.
