@@ -17,10 +17,9 @@ WINDOW = 6
 
 
 def make(family: str, *, dtype: torch.dtype = torch.float32) -> Any:
-    """Anything that the running half takes for a reasoner: `model`, `logit_scale`, a name and a hash."""
-    return SimpleNamespace(
-        model=_model(family, dtype), logit_scale=1.0, name=family, weights_hash=f"hash of {family}"
-    )
+    """Anything that the running half takes for a reasoner (`mechcot.model.interface`); it cannot write."""
+    about = {"logit_scale": 1.0, "name": family, "weights_hash": f"hash of {family}", "write": None}
+    return SimpleNamespace(model=_model(family, dtype), **about)
 
 
 def tokens(n: int, *, seed: int = 0) -> list[int]:

@@ -107,7 +107,7 @@ def test_generated_tokens_come_in_the_same_call():
         return [replace(TRACES[2], id=f"new {p.id}") for p in problems]
 
     plain = make("llama")
-    reasoner = SimpleNamespace(**vars(plain), write=write)
+    reasoner = SimpleNamespace(**(vars(plain) | {"write": write}))
     asked = [TRACES[0], Problem("p", "?", "1")]
     cache = activations(reasoner, asked, wanted=CaptureSpec(SITES), writing={"max_tokens": 5})
     assert calls == [(("p",), {"max_tokens": 5})]
