@@ -60,20 +60,7 @@ def author_traces(
     asked = _prompts(reasoner, problems, skip)
     if not asked:
         return []
-    backbone = backbone_of(reasoner.model)
-    writer = Writer(
-        model=reasoner.model,
-        device=reasoner.device,
-        stop=reasoner.stop_ids,
-        sampling=sampling,
-        logit_scale=reasoner.logit_scale,
-        max_length=reasoner.max_length,
-        name=reasoner.name,
-        session=_session(reasoner, asked, under),
-        writes=backbone.writes,
-        switch=backbone.switch,
-        padding=padding,
-    )
+    writer = _writer(reasoner, asked, under, sampling=sampling, padding=padding)
     written = writer.write(
         [prompt for _, prompt in asked],
         [item_seed(seed, problem.id) for problem, _ in asked],
@@ -92,6 +79,30 @@ def author_traces(
                 raise
             skip(problem, reason)
     return traces
+
+
+def _writer(
+    reasoner: Author,
+    asked: Sequence[tuple[Problem, list[int]]],
+    under: GenerationInterventions | None,
+    *,
+    sampling: Sampling,
+    padding: Side,
+) -> Writer:
+    backbone = backbone_of(reasoner.model)
+    return Writer(
+        model=reasoner.model,
+        device=reasoner.device,
+        stop=reasoner.stop_ids,
+        sampling=sampling,
+        logit_scale=reasoner.logit_scale,
+        max_length=reasoner.max_length,
+        name=reasoner.name,
+        session=_session(reasoner, asked, under),
+        writes=backbone.writes,
+        switch=backbone.switch,
+        padding=padding,
+    )
 
 
 def write_under(
