@@ -278,7 +278,8 @@ def _lens(reader: "Reasoner") -> tuple[bool, str]:
 
 
 def _masks(reader: "Reasoner") -> tuple[bool, str]:
-    from mechcot.model.internals.self_test import LENGTH, backbone_of
+    from mechcot.model.internals.self_test import backbone_of
+    from mechcot.model.internals.trials import LENGTH
 
     parts = backbone_of(reader.model)
     if not parts.maskable:

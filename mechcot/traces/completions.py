@@ -6,15 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.attempts import (
-    Attempt,
-    CompletionParts,
-    attempts,
-    check_answered,
-    divide,
-    was_cut,
-    withheld,
-)
+from mechcot.text.attempts import Attempt, attempts, check_answered, was_cut, withheld
 from mechcot.text.columns import (
     Column,
     hidden_thoughts,
@@ -22,6 +14,7 @@ from mechcot.text.columns import (
     text_columns,
     thought_columns,
 )
+from mechcot.text.completion_parts import CompletionParts, divide
 from mechcot.text.message import Kind, NoChain, Piece, ink_of, joined, plain_name
 from mechcot.text.record_fields import CHATS, WRITTEN, reference_of
 from mechcot.text.think_tags import ThoughtTags

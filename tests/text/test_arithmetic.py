@@ -3,7 +3,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from mechcot.text.arithmetic.equations import equations, plain, render, scan
+from mechcot.text.arithmetic.equations import equations, scan
+from mechcot.text.arithmetic.number_text import plain, render
 
 
 def parsed(text):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mechcot.core.errors import UserError
-from mechcot.text.attempts import attempts, divide
+from mechcot.text.attempts import attempts
+from mechcot.text.completion_parts import divide
 from mechcot.text.message import NoChain
 from mechcot.traces.external import foreign_chains
 from mechcot.traces.foreign_chain import ForeignChain, as_line

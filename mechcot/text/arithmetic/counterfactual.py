@@ -24,8 +24,8 @@ from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Phase, Span, Trace
 from mechcot.text.answers import same_answer
-from mechcot.text.arithmetic.equations import plain, render
 from mechcot.text.arithmetic.number_sources import Program
+from mechcot.text.arithmetic.number_text import plain, render
 from mechcot.text.arithmetic.rewriting import ParsedTrace, Retoken
 
 _MOST_VALUES = 60

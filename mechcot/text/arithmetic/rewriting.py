@@ -11,8 +11,8 @@ from fractions import Fraction
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span, Step, Trace
 from mechcot.text.answers import number, number_only
-from mechcot.text.arithmetic.equations import render
 from mechcot.text.arithmetic.number_sources import Program
+from mechcot.text.arithmetic.number_text import render
 
 Retoken = Callable[[Trace, str, str], Trace]
 
