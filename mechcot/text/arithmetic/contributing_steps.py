@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mechcot.text.arithmetic.equations import scan
-from mechcot.text.arithmetic.mistakes import stated
-from mechcot.text.arithmetic.number_references import exponent, refers
+from mechcot.text.arithmetic.mistakes import stated, values_in
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,8 @@ def _statement(at: int, text: str) -> _Statement | None:
     places = stated(text)
     if not places:
         return None
-    reads = [
-        token.value
-        for token in scan(text)
-        if token.kind == "number"
-        and token.stop <= places[0].start
-        and not refers(text, token.start, token.stop)
-        and not exponent(text, token.start)
-    ]
-    return _Statement(at, places[-1].value, frozenset(reads))
+    read = (token for token in values_in(text, scan(text)) if token.stop <= places[0].start)
+    return _Statement(at, places[-1].value, frozenset(token.value for token in read))
 
 
 def _origin(statements: Sequence[_Statement], value: Fraction) -> _Statement | None:

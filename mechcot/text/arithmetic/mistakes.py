@@ -85,18 +85,23 @@ class NumberMistake:
 def stated(step: str) -> list[Token]:
     """Every place where a step states its last result, or else its last operand; none when it states no value."""
     tokens = scan(step)
-    numbers = [
+    numbers = values_in(step, tokens)
+    results = [token for token in numbers if _is_result(step, token)]
+    if results:
+        return [token for token in results if token.text == results[-1].text]
+    operands = _operands(tokens)
+    return [token for token in numbers if token in operands][-1:]
+
+
+def values_in(step: str, tokens: Sequence[Token]) -> list[Token]:
+    """The numbers of a step that state or use a value: no labels, names or exponents."""
+    return [
         token
         for token in tokens
         if token.kind == "number"
         and not refers(step, token.start, token.stop)
         and not exponent(step, token.start)
     ]
-    results = [token for token in numbers if _is_result(step, token)]
-    if results:
-        return [token for token in results if token.text == results[-1].text]
-    operands = _operands(tokens)
-    return [token for token in numbers if token in operands][-1:]
 
 
 def _is_result(step: str, token: Token) -> bool:

@@ -68,20 +68,16 @@ class Program:
     @cached_property
     def facts(self) -> tuple[int, ...]:
         """The numbers of the question that are quantities."""
-        return tuple(
-            i
-            for i, t in enumerate(self.tokens[: self.split])
-            if t.kind == "number" and not self.glued(i) and not self.label(i)
-        )
+        return self._quantities(range(self.split))
 
     @cached_property
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the completion that are quantities, in order."""
-        return tuple(
-            i
-            for i in range(self.split, len(self.tokens))
-            if self.tokens[i].kind == "number" and not self.glued(i) and not self.label(i)
-        )
+        return self._quantities(range(self.split, len(self.tokens)))
+
+    def _quantities(self, indices: range) -> tuple[int, ...]:
+        numbers = (index for index in indices if self.tokens[index].kind == "number")
+        return tuple(i for i in numbers if not self.glued(i) and not self.label(i))
 
     @cached_property
     def glued_values(self) -> frozenset[Fraction]:
@@ -152,7 +148,7 @@ class Program:
             if index in self.results:
                 stated.setdefault(value, []).append(index)
                 continue
-            repeated = self._told(index, value)
+            repeated = self._repeated(index, value)
             if repeated is not None:
                 origins[index] = (Source(repeated),)
                 continue
@@ -164,7 +160,7 @@ class Program:
             origins[index] = (*places, *self._ahead(index, value))
         return origins
 
-    def _told(self, index: int, value: Fraction) -> int | None:
+    def _repeated(self, index: int, value: Fraction) -> int | None:
         """The result that a number repeats by its form: the copy behind `>>`, or the answer after the last result."""
         earlier = [at for at in self.results if at < index]
         if not earlier or self.tokens[max(earlier)].value != value:
@@ -193,13 +189,8 @@ class Program:
 
     def _percentages(self, value: Fraction) -> list[Source]:
         """Facts followed by a percent sign that give `value` as share, rest or growth."""
-        ways = [
-            (_F(1, 100), _F(0)),
-            (_F(-1, 100), _F(1)),
-            (_F(1, 100), _F(1)),
-            (_F(-1), _F(100)),
-            (_F(1), _F(100)),
-        ]
+        share, whole = _F(1, 100), _F(100)
+        ways = [(share, _F(0)), (-share, _F(1)), (share, _F(1)), (_F(-1), whole), (_F(1), whole)]
         return [
             Source(at, scale, shift)
             for at in self.facts

@@ -101,11 +101,8 @@ class ParsedTrace:
 
 def _other_digits(text: str, by: int) -> str:
     """A number of the same form in which every digit differs and the first is not 0."""
-    return "".join(
-        str(1 + (int(digit) - 1 + by) % 9)
-        if digit.isdigit() and digit != "0"
-        else str(by)
-        if digit == "0"
-        else digit
-        for digit in text
-    )
+
+    def other(digit: str) -> str:
+        return str(by) if digit == "0" else str(1 + (int(digit) - 1 + by) % 9)
+
+    return "".join(other(sign) if sign.isdigit() else sign for sign in text)
