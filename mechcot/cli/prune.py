@@ -158,7 +158,7 @@ def import_(
         tags=None if think is None else ThoughtTags(*think),
     )
     if found.left_out:
-        typer.echo(found.told(), err=True)
+        typer.echo(found.notice(), err=True)
     typer.echo(f"{len(found.chains)} traces in {out}")
 
 

@@ -140,9 +140,9 @@ def _shown(render: Render | None, candidates: Sequence[ThoughtTags]) -> Iterator
         return
     for message in _messages(candidates):
         text = _behind(_render(render, [_USER, {"role": "assistant", **message}]))
-        before, found, rest = text.partition(THOUGHT)
+        before, thought, rest = text.partition(THOUGHT)
         between, answered, _ = rest.partition(ANSWER)
-        if not found or not answered:
+        if not thought or not answered:
             continue
         end = before.rstrip()
         for tags in (*candidates, *_FIRST, *KNOWN):
@@ -188,7 +188,7 @@ def _in_text(template: str) -> ThoughtTags | None:
             return tags
     for match in re.finditer(_MARK, template):
         mark = match.group()
-        close = next((mark_close for mark_close in partners(mark) if mark_close in template), None)
+        close = next((partner for partner in partners(mark) if partner in template), None)
         if close and means_thought(mark):
             return ThoughtTags(mark, close)
     return None
@@ -205,7 +205,7 @@ def _in_vocabulary(vocabulary: dict[str, int]) -> ThoughtTags | None:
         if {tags.open, tags.close} <= vocabulary.keys() and not _RESERVED.search(tags.open):
             return tags
     for token in sorted(token for token in vocabulary if means_thought(token)):
-        close = next((one for one in partners(token) if one in vocabulary), None)
+        close = next((partner for partner in partners(token) if partner in vocabulary), None)
         if close:
             return ThoughtTags(token, close)
     return None

@@ -191,31 +191,29 @@ def _split(text: str) -> tuple[str, ...] | None:
 
 def _lists(left: str, right: str, depth: int) -> bool | None:
     """Return whether two lists are equal; None when neither text is one."""
-    one, other = _elements(left), _elements(right)
-    if one is None and other is None:
+    here, there = _elements(left), _elements(right)
+    if here is None and there is None:
         return None
-    if one is None or other is None or len(one[1]) != len(other[1]):
-        return _unwrapped_equal(one, other, left, right, depth)
-    if len(one[1]) == 1:
-        return _same_element(one[1][0], other[1][0], depth)
-    unordered = one[0] in _SETS and other[0] in _SETS
-    if not unordered and (one[0], one[2]) != (other[0], other[2]):
+    if here is None or there is None or len(here[1]) != len(there[1]):
+        return _unwrapped_equal(here, there, left, right, depth)
+    if len(here[1]) == 1:
+        return _same_element(here[1][0], there[1][0], depth)
+    if here[0] in _SETS and there[0] in _SETS:
+        return _matched(here[1], there[1], depth)
+    if (here[0], here[2]) != (there[0], there[2]):
         return False
-    if unordered:
-        return _matched(one[1], other[1], depth)
-    return all(_same_element(a, b, depth) for a, b in zip(one[1], other[1], strict=True))
+    return all(_same_element(a, b, depth) for a, b in zip(here[1], there[1], strict=True))
+
+
+_Elements = tuple[str, tuple[str, ...], str]
 
 
 def _unwrapped_equal(
-    one: tuple[str, tuple[str, ...], str] | None,
-    other: tuple[str, tuple[str, ...], str] | None,
-    left: str,
-    right: str,
-    depth: int,
+    here: _Elements | None, there: _Elements | None, left: str, right: str, depth: int
 ) -> bool | None:
     """A value in brackets beside a value; a list and something else are different."""
-    inner = one[1][0] if one and len(one[1]) == 1 else left
-    outer = other[1][0] if other and len(other[1]) == 1 else right
+    inner = here[1][0] if here and len(here[1]) == 1 else left
+    outer = there[1][0] if there and len(there[1]) == 1 else right
     if (inner, outer) != (left, right):
         return _same_element(inner, outer, depth)
     return None
@@ -225,12 +223,14 @@ def _same_element(a: str, b: str, depth: int) -> bool:
     return a == b or _same(a, b, depth=depth + 1)
 
 
-def _matched(one: tuple[str, ...], other: tuple[str, ...], depth: int) -> bool:
+def _matched(left: tuple[str, ...], right: tuple[str, ...], depth: int) -> bool:
     """Return whether each element has one of its own on the other side."""
-    left = list(other)
-    for element in one:
-        partner = next((each for each in left if _same_element(element, each, depth)), None)
+    unmatched = list(right)
+    for element in left:
+        partner = next(
+            (candidate for candidate in unmatched if _same_element(element, candidate, depth)), None
+        )
         if partner is None:
             return False
-        left.remove(partner)
+        unmatched.remove(partner)
     return True

@@ -62,7 +62,7 @@ class Loaded:
     places: list[str]
     left_out: list[str]
 
-    def told(self) -> str:
+    def notice(self) -> str:
         """Sentence on the records that were left out, with the first reason; empty where none was."""
         if not self.left_out:
             return ""

@@ -93,7 +93,7 @@ def bind_chains(
         )
     console = Console(stderr=True)
     if loaded.left_out:
-        console.print(loaded.told(), markup=False)
+        console.print(loaded.notice(), markup=False)
     if refused:
         console.print(
             f"{len(refused)} of {len(chains)} chains left out: {reader.name} cannot hold their text in its tokens; {refused[0]}",

@@ -101,8 +101,8 @@ def test_a_response_without_a_chain_is_left_out_with_its_reason(tmp_path, record
     assert [chain.problem.id for chain in found.chains] == ["p2"]
     with pytest.raises(NoChain, match=reason):
         read(record | {"custom_id": "p1"}, problems=PROBLEMS)
-    assert found.told().startswith("1 record left out, 1 chains read;")
-    assert "batch.jsonl:1:" in found.told()
+    assert found.notice().startswith("1 record left out, 1 chains read;")
+    assert "batch.jsonl:1:" in found.notice()
 
 
 def test_a_response_that_no_problem_knows_is_named():
@@ -312,7 +312,7 @@ LOG = {
 def check_log(found):
     assert [(c.problem.id, c.sample, c.author) for c in found.chains] == [("s", "1", "m"), ("s", "2", "m"), ("kept apart", "1", "m")]  # fmt: skip
     assert {(c.chain, c.answer, c.problem.question, c.problem.answer) for c in found.chains} == {(THOUGHT, SAID, QUESTION, "11")}  # fmt: skip
-    assert "sample 'failed', epoch 1: the request failed (timeout)" in found.told()
+    assert "sample 'failed', epoch 1: the request failed (timeout)" in found.notice()
 
 
 @pytest.mark.parametrize("indent", [None, 2])

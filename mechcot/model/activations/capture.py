@@ -241,8 +241,8 @@ class ShardRows:
         head = (trace.id, trace.problem.id, trace.author, tokens_digest(trace.ids))
         for unit in spans:
             stop = self.n_rows + _n_rows(unit, self.wanted)
-            about = (unit.step, unit.kind, unit.phase, unit.start, unit.stop)
-            self.lines.append((*head, *about, -1, self.n_rows, stop))
+            columns = (unit.step, unit.kind, unit.phase, unit.start, unit.stop)
+            self.lines.append((*head, *columns, -1, self.n_rows, stop))
             self.n_rows = stop
         self.parts.append(rows)
         self.size += sum(states.nbytes for states in rows.values())

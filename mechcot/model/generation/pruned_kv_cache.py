@@ -77,7 +77,7 @@ class DroppingCache:
         before = len(self.cached) - last
         positions = self.cached[before:]
         model: Any = self._backbone.model
-        held = model.config._attn_implementation
+        implementation = model.config._attn_implementation
         model.set_attn_implementation("eager")
         try:
             with torch.no_grad():
@@ -91,7 +91,7 @@ class DroppingCache:
                     return_dict=True,
                 )
         finally:
-            model.set_attn_implementation(held)
+            model.set_attn_implementation(implementation)
         return torch.stack([a[0].float().mean((0, 1)) for a in output.attentions]).mean(0).cpu()
 
     def bytes(self) -> int:

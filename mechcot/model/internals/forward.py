@@ -114,7 +114,9 @@ class Firing:
                 )
 
     def _all(self) -> list[Intervention]:
-        return list({id(one): one for row in self._rows for one in row}.values())
+        return list(
+            {id(intervention): intervention for row in self._rows for intervention in row}.values()
+        )
 
     @staticmethod
     def check_reach(interventions: Sequence[Intervention], *, start: int, stop: int | None) -> None:
