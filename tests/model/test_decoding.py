@@ -152,6 +152,9 @@ class Silent:
     def __init__(self, inner: Any) -> None:
         self.inner = inner
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
     def encode(self, *_: Any, **__: Any) -> list[int]:
         return []
 
