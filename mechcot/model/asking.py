@@ -34,7 +34,7 @@ class Asking:
         return "" if self == AS_FOUND else repr(self)
 
     def to_json(self) -> dict[str, Any]:
-        """What the user said, as JSON-able data; empty where nothing was said."""
+        """The user's settings as JSON-able data; empty where nothing was said."""
         said = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value

@@ -94,7 +94,7 @@ class Author(TextReader, Scorer, Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where token ids go."""
+        """Device of the token ids."""
         ...
 
     @cached_property

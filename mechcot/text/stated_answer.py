@@ -1,4 +1,4 @@
-"""Whether a step of a chain states an answer, by its wording alone."""
+"""Test that a step of a chain states an answer, by its wording alone."""
 
 import re
 
@@ -8,7 +8,7 @@ _WORDS = re.compile(r"\w+")
 
 
 def states_answer(step: str, answer: str) -> bool:
-    """Whether the last number, box or choice of a step is the answer, or the step ends with an answer in words.
+    """Return whether the last number, box or choice of a step is the answer, or the step ends with an answer in words.
 
     Args:
         step: Text of the step.
@@ -21,6 +21,6 @@ def states_answer(step: str, answer: str) -> bool:
 
 
 def _ends_with(text: str, answer: str) -> bool:
-    """Whether a step ends with an answer in words; a single letter or a number is none."""
+    """Return whether a step ends with an answer in words; a single letter or a number is none."""
     said, words = (" ".join(_WORDS.findall(part.casefold())) for part in (text, answer))
     return len(words) > 1 and not any(map(str.isdigit, words)) and f" {said}".endswith(f" {words}")

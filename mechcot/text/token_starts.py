@@ -1,4 +1,4 @@
-"""Where each token of a completion begins: by offsets where its encoding is the ids given, else by decoding step by step.
+"""Start of each token of a completion: by offsets where its encoding is the ids given, else by decoding step by step.
 
 Source of the incremental decoding: the scheme of vLLM's detokenizer (two offsets, wait while a character is incomplete).
 """

@@ -1,4 +1,4 @@
-"""How models are loaded, as one value; nothing heavy is imported, so that a command line can make it."""
+"""Options of loading models, as one value; nothing heavy is imported, so that a command line can make it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from mechcot.model.asking import AS_FOUND, Asking
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Where and how precisely models run, and how they are asked.
+    """Device and precision of models, and the way they are asked.
 
     Attributes:
         device: `auto` takes CUDA when there is one; else `cpu`, `cuda`, `cuda:1`, ...
