@@ -12,6 +12,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase
 from mechcot.model.generation.ask_answer import answer_after
+from mechcot.model.interface import Author, HasModel, Scorer, TextReader, TraceWriter
 from mechcot.model.loading import weights as loading
 from mechcot.model.loading.fingerprints import hash_module
 from mechcot.model.loading.options import LoadOptions
@@ -25,6 +26,18 @@ IDS = torch.arange(30, 50)[None]
 def logits(reasoner: Reasoner) -> torch.Tensor:
     with torch.inference_mode():
         return reasoner.model(IDS).logits
+
+
+def test_a_reasoner_has_all_that_the_modules_below_it_ask_for(reasoner):
+    reader = reasoner("llama")
+    for protocol in (HasModel, Scorer, TextReader, Author, TraceWriter):
+        assert isinstance(reader, protocol)
+        assert not isinstance(object(), protocol)
+
+
+def test_only_a_spaced_language_counts_its_steps_by_a_token(reasoner):
+    assert reasoner("llama", words=True).policy.step_end == " ."
+    assert reasoner("llama").policy.step_end == ""
 
 
 # --- loading --------------------------------------------------------------------------------------
