@@ -155,6 +155,9 @@ class Silent:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
+    def __len__(self) -> int:
+        return len(self.inner)
+
     def encode(self, *_: Any, **__: Any) -> list[int]:
         return []
 
