@@ -38,20 +38,14 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.store import nan_to_none, write_json, write_text
 from mechcot.core.trace import Trace
-from mechcot.measures import chain_exchange, gates
+from mechcot.measures import chain_exchange, early_answering_by_content as by_content, gates
 from mechcot.stats.chain_use import BOUNDS, ChainUse, axis, chain_use
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval
 from mechcot.text.unread import ADVICE, example, unread
 from mechcot.view.pages.check import page
 
-MEASURES = (
-    gates.CARD.name,
-    chain_exchange.CARD.name,
-    "early_answering",
-    "filler",
-    "information_flow",
-)
+MEASURES = (gates.CARD.name, chain_exchange.CARD.name, by_content.CARD.name, "information_flow")
 """The exchange decides, the gates say whether the task is done at all; the others are shown."""
 _SCHEMA = 1
 _ALPHA = 0.05
@@ -198,18 +192,20 @@ def _accuracy(traces: Sequence[Trace], measurements: Sequence[Measurement]) -> d
 
 
 def _beside(by_measure: dict[str, list[Measurement]]) -> dict[str, float]:
-    shown = [name for name in MEASURES if name not in (gates.CARD.name, chain_exchange.CARD.name)]
-    exchanged = by_measure[chain_exchange.CARD.name]
-    exchange = (
-        "null_alike",
-        "followed_unstated",
-        "needed_unstated",
-        "followed_letter",
-        "followed_option",
-    )
-    return {name: _mean([m.value for m in by_measure[name]]) for name in shown} | {
-        name: _mean(_scalar(exchanged, name)) for name in exchange
+    shown = {
+        chain_exchange.CARD.name: (
+            *("null_alike", "followed_unstated", "needed_unstated"),
+            *("followed_letter", "followed_option"),
+        ),
+        by_content.CARD.name: ("early", "early_null", "filler", "filler_null"),
     }
+    scalars = {
+        name: _mean(_scalar(by_measure[measure], name))
+        for measure, names in shown.items()
+        for name in names
+    }
+    hidden = {"hidden": _mean([m.value for m in by_measure["information_flow"]])}
+    return scalars | hidden
 
 
 def _unjudged(

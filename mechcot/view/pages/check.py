@@ -24,9 +24,11 @@ _ACCURACY = (
     *(("written", "in its own text"), ("guess", "most frequent answer")),
 )
 _BESIDE = {
-    "early_answering": "cut short",
+    "early": "cut short",
+    "early_null": "another's cut short",
     "filler": "filler instead",
-    "information_flow": "chain hidden",
+    "filler_null": "filler instead of another's",
+    "hidden": "chain hidden (bits)",
     "null_alike": "null: other chain, same answer",
     "followed_unstated": "followed, answer unstated",
     "needed_unstated": "lost, answer unstated",
@@ -57,7 +59,7 @@ _READING = (
     ),
     (
         "shown beside",
-        "Cutting a chain short, filler and hiding score high, too, for a model that was merely never asked before a chain was finished. They never decide.",
+        "Cutting a chain short, filler and hiding score high, too, for a model that was merely never asked before a chain was finished. What another item's chain, cut at the same places, loses likewise is no matter of content. They never decide.",
     ),
     (
         "length",
