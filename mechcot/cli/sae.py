@@ -21,6 +21,7 @@ from mechcot.cli.options import (
     loads,
     names_of,
 )
+from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
@@ -31,7 +32,15 @@ app = typer.Typer(
 )
 
 Dict = Annotated[str, typer.Argument(help="A dictionary: a folder, or RELEASE/ID of SAE-Lens.")]
-Count = Annotated[int, typer.Option("--n", help="Number of fresh problems.")]
+ChainsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--traces", help="Read these chains (JSON lines) instead of letting the models write."
+    ),
+]
+Count = Annotated[
+    int, typer.Option("--n", help="Number of fresh problems, or most chains of --traces.")
+]
 
 
 @app.command()
@@ -53,14 +62,15 @@ def train(  # noqa: PLR0913 - one argument per option
     ] = 0.0,
     samples: Annotated[int, typer.Option(help="States seen, repeats counted.")] = 1_000_000,
     problems: Problems = None,
+    traces: ChainsFile = None,
     field: Field = None,
-    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 600,
+    n: Annotated[int, typer.Option("--n", help="Number of problems, or most chains.")] = 600,
     max_tokens: MaxTokens = 512,
     seed: Seed = 0,
     loading: LoadOptions,
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
-    fields = argument_checks.check_problems(problems, field)
+    fields = _check_chains(problems, traces, field, loading)
     argument_checks.check_models([base, tuned])
     from mechcot.sae.run import Training, train_and_fit
     from mechcot.sae.training import TrainingSettings
@@ -69,7 +79,17 @@ def train(  # noqa: PLR0913 - one argument per option
         architecture=architecture, width=width, k=k, penalty=penalty, samples=samples, seed=seed
     )
     job = Training(
-        base, tuned, site, settings, problems, n, max_tokens, out, loading, tuple(fields.items())
+        base,
+        tuned,
+        site,
+        settings,
+        problems,
+        n,
+        max_tokens,
+        out,
+        loading,
+        tuple(fields.items()),
+        traces,
     )
     _say(train_and_fit(job))
 
@@ -82,13 +102,16 @@ def _open(
     out: Out,
     *,
     problems: Problems = None,
+    traces: ChainsFile = None,
     field: Field = None,
     n: Count = 96,
     seed: Seed = 0,
     loading: LoadOptions,
 ) -> "TrainedDictionary":
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
-    fields = _check(dictionary, (base, tuned), problems, field)
+    argument_checks.check_dictionary(dictionary)
+    fields = _check_chains(problems, traces, field, loading)
+    argument_checks.check_models((base, tuned))
     from mechcot.sae.run import open_study
 
     return open_study(
@@ -101,6 +124,7 @@ def _open(
         seed=seed,
         out=out,
         loading=loading,
+        traces=traces,
     )
 
 
@@ -156,25 +180,26 @@ def vector(
     out: OutFile,
     *,
     problems: Problems = None,
+    traces: ChainsFile = None,
     field: Field = None,
     n: Count = 32,
     seed: Seed = 0,
     loading: LoadOptions,
 ) -> None:
     """Write a feature as a steering vector, for `mechcot steer apply` and experiment files."""
-    fields = _check(dictionary, (model,), problems, field)
-    from mechcot.model.loading.preflight import preflight
+    argument_checks.check_dictionary(dictionary)
+    fields = _check_chains(problems, traces, field, loading)
+    argument_checks.check_models((model,))
     from mechcot.model.reasoner import Reasoner
-    from mechcot.sae.chains import Questions
+    from mechcot.sae.chains import Questions, chains_of
     from mechcot.sae.dictionary import load
     from mechcot.sae.feature_vectors import feature_vector
 
     reader, found = Reasoner.open(model, loading), load(dictionary)
     found.check(reader)
-    asked = Questions(problems, n, seed + 1000, fields=tuple(fields.items()))
-    preflight(reader, asked.problems())
-    traces = reader.write(asked.problems(), max_tokens=asked.max_tokens, seed=asked.seed)
-    made = feature_vector(found, reader, traces, feature)
+    asked = Questions(problems, n, seed + 1000, fields=tuple(fields.items()), traces=traces)
+    read = chains_of(reader, asked)
+    made = feature_vector(found, reader, read, feature)
     made.save(out)
     _say([f"written: {out} ({made.origin.method} at {made.site.name}, length {made.norm:.3g})"])
 
@@ -191,14 +216,22 @@ def probe(study: "TrainedDictionary", out: Out, seed: Seed = 0) -> None:
     _write(study, found, lines, out / "probe.json")
 
 
-def _check(
-    dictionary: str, models: Sequence[str], problems: str | None, field: Sequence[str] | None = None
+def _check_chains(
+    problems: str | None,
+    traces: Path | None,
+    field: Sequence[str] | None,
+    loading: LoadOptions,
 ) -> dict[str, str]:
-    """See that what a command is given can be read; the fields of the problems."""
-    argument_checks.check_dictionary(dictionary)
-    fields = argument_checks.check_problems(problems, field)
-    argument_checks.check_models(models)
-    return fields
+    """See that the problems or the chains can be read; the fields of the file.
+
+    Raises:
+        UserError: Both are given, or one cannot be read.
+    """
+    if traces is None:
+        return argument_checks.check_problems(problems, field)
+    if problems is not None:
+        raise UserError("--traces holds chains and their problems; leave --problems out")
+    return argument_checks.check_traces(traces, field, think=loading.asking.think)
 
 
 def _write(study: "TrainedDictionary", found: Any, lines: Sequence[str], path: Path) -> None:
@@ -231,7 +264,6 @@ def plant(
     """Plant directions that no word shows, find them, and count; writes plant.json. Every plant is kept as it finishes."""
     from dataclasses import asdict
 
-    from mechcot.core.errors import UserError
     from mechcot.core.store import digest, read_json, write_json
     from mechcot.model.reasoner import Reasoner
     from mechcot.sae.plant import MARKS, SITE, WORD_MARK, Plant
@@ -266,8 +298,6 @@ def page(
     ],
 ) -> None:
     """Set the page of what `score`, `falsify` and `probe` found; writes page.html."""
-    from mechcot.core.errors import UserError
-
     if not (folder / "score.json").is_file():
         raise UserError(
             f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"

@@ -5,8 +5,8 @@ command goes on where it stopped.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +19,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.compatibility import check_tokenizers
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
-from mechcot.tasks import SHIPPED, TASKS, with_kinds
+from mechcot.tasks import SHIPPED, TASKS, missing_for, with_kinds
 from mechcot.text.problems import load_problems
 from mechcot.traces.load import load_traces
 
@@ -38,6 +38,7 @@ class Questions:
         max_tokens: Longest completion.
         fields: Our names for columns of the file, with the columns.
         traces: A file of chains; None: the two checkpoints write them.
+        uses: Names out of `mechcot.tasks.LACKS` -> the part of the run that needs it; what the problems lack is said on the console.
     """
 
     source: str | None
@@ -47,6 +48,7 @@ class Questions:
     max_tokens: int = 512
     fields: tuple[tuple[str, str], ...] = ()
     traces: Path | None = None
+    uses: Mapping[str, str] = field(default_factory=dict)
 
     def problems(self) -> list[Problem]:
         """The problems.
@@ -89,10 +91,30 @@ def chains(readers: Pair[Reasoner], asked: Questions, *, folder: Path) -> list[T
     return [with_kinds(trace) for trace in traces]
 
 
+def chains_of(reader: Reasoner, asked: Questions) -> list[Trace]:
+    """Read the chains of a file, or let one model write them; nothing is kept on disk.
+
+    Raises:
+        UserError: The model is not fit, or too few chains are left.
+    """
+    if asked.traces is not None:
+        return _of_file(Pair(reader, reader), asked, asked.traces)
+    problems = asked.problems()
+    preflight(reader, problems)
+    return reader.write(problems, max_tokens=asked.max_tokens, seed=asked.seed)
+
+
+def _name_missing(problems: Sequence[Problem], asked: Questions) -> None:
+    """Say what these problems lack for a run, before anything is written or read."""
+    for what, why in missing_for(problems, asked.uses).items():
+        Console(stderr=True).print(f"{what}: {why}", markup=False)
+
+
 def _written(readers: Pair[Reasoner], asked: Questions, folder: Path) -> list[Trace]:
     problems = asked.problems()
     for reader in readers:
         preflight(reader, problems)
+    _name_missing(problems, asked)
     traces: list[Trace] = []
     for reader, own in ((readers.before, problems[::2]), (readers.after, problems[1::2])):
         for start in range(0, len(own), PART):
@@ -105,6 +127,7 @@ def _of_file(readers: Pair[Reasoner], asked: Questions, path: Path) -> list[Trac
     every = load_traces(path, readers.before, fields=dict(asked.fields))
     for reader in readers:
         preflight(reader, rendered(reader, every))
+    _name_missing([trace.problem for trace in every], asked)
     usable: list[Trace] = []
     reasons: Counter[str] = Counter()
     for trace in every:

@@ -56,6 +56,7 @@ def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
         "site": study.dictionary.site.name,
         "models": [each.name for each in study.readers],
         "fit": [each.to_json() for each in study.fits],
+        "missing": study.missing,
         "traces": len(reads.before.traces),
         "tokens": len(reads.before.values),
         "steps": dict(sorted(Counter(reads.before.kinds.tolist()).items())),

@@ -24,11 +24,18 @@ from mechcot.sae.dictionary import Dictionary, load
 from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
+from mechcot.tasks import missing_for
 
 HELD_OUT = 64
 RECORD = "training.json"
 THE_RECORD = "the record of a dictionary's training"
 _SCHEMA = 1
+USES = {
+    "kinds": "kinds of steps",
+    "paraphrases": "the trial by rewording",
+    "step_graph": "probes of a value's later use",
+}
+"""What the commands after the training need to know of the problems."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,11 @@ class TrainedDictionary:
     readers: Pair[Reasoner]
     traces: list[Trace]
     fits: Pair[Evaluation]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Parts of the study that the problems' tasks leave unknown or inexact -> what follows."""
+        return missing_for([trace.problem for trace in self.traces], USES)
 
 
 def train_and_fit(job: Training) -> list[str]:
@@ -147,6 +159,7 @@ def open_study(
         frozenset(seen),
         fields=tuple((fields or {}).items()),
         traces=traces,
+        uses=USES,
     )
     read = chains(readers, asked, folder=out / "chains")
     fits = readers.map(lambda reader: evaluate(dictionary, reader, read))

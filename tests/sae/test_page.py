@@ -41,7 +41,7 @@ def test_from_chains_to_page(base, traces):
     assert "knows English alone" in html  # who named the kinds
     assert html == page(score, trials)
     assert "<script>alert(1)" not in html
-    assert f"<b>0 of {trials['candidates']}</b> candidates" in html
+    assert f"0 of {trials['candidates']} candidates may be called reasoning features" in html
     markup = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="https?:', markup)
     assert "Content-Security-Policy" in markup

@@ -39,33 +39,78 @@ def page(
     """
     top = score["top"][:_DRAWN]
     plates = [replace(each, number=n) for n, each in enumerate(_plates(score, top), start=1)]
+    headline = plates[0] if plates else None
     probed = None
     if probes is not None:
         told = _probes(probes["models"])
         probed = NumberedFigure(len(plates) + 1, probe_figure(probes["models"]), PROBED, told)
-    counted = None if trials is None else tally(trials["trials"])
     first, rest = (None, None) if trials is None else _trials(trials)
     return render(
         "features.html.j2",
         [*plates, *([probed] if probed else [])],
         score=score,
-        trials=trials,
         fits=_fits(score),
         numbers=_features(score),
         listed=_listed(score),
-        counted=counted,
+        claims=claims(score, trials),
+        headline=headline,
+        undecided=undecided(score, trials),
         tried=first,
         refused=rest,
         survivors=[] if trials is None else [_context(row) for row in trials["shown"]],
         contexts=[_context(row) for row in top],
-        shown=plates,
+        shown=plates[1:],
         probed=probed,
     )
+
+
+def claims(score: Mapping[str, Any], trials: Mapping[str, Any] | None) -> list[str]:
+    """One sentence a claim: what may be called a reasoning feature, and what changed."""
+    before, after = score["models"]
+    if score["tested"]:
+        changed = (
+            f"{score['changed']} of {score['tested']} features changed from {before} to {after} on the same tokens "
+            f"({score['more']} more active), Wilcoxon with Holm at .05."
+        )
+    else:
+        changed = (
+            f"No change from {before} to {after} was tested: no feature is active in enough chains."
+        )
+    return [_survivors(trials), changed]
+
+
+def _survivors(trials: Mapping[str, Any] | None) -> str:
+    if trials is None:
+        return "No feature has been tried yet (mechcot sae falsify), so none may be called a reasoning feature."
+    counted, model = tally(trials["trials"]), trials["model"]
+    survived, failed, untested = (counted.standings[name] for name in Standing)
+    if not survived + failed:
+        return f"{counted.headline}, so none may be called a reasoning feature of {model}."
+    rest = f" ({failed} failed, {untested} not tested in full)" if untested else ""
+    return f"{survived} of {counted.candidates} candidates may be called reasoning features of {model}{rest}."
+
+
+def undecided(score: Mapping[str, Any], trials: Mapping[str, Any] | None) -> list[str]:
+    """What was not tried, or is not exact, with the reasons; what each trial gave where there were any."""
+    lines = [f"{what}: {why}." for what, why in score.get("missing", {}).items()]
+    if trials is not None:
+        counted = tally(trials["trials"])
+        lines += [f"{line}." for line in (counted.by_trial, *counted.untested) if line]
+    return [line[0].upper() + line[1:] for line in lines]
 
 
 def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[NumberedFigure]:
     """The figures that these chains give: none of features where none fires, none of changes where none was tested."""
     made = []
+    if any(row["change"] for row in score["features"]):
+        made.append(
+            NumberedFigure(
+                0,
+                figures.change(score["features"], score["models"]),
+                "Marks on the dotted diagonal are as active after fine-tuning as before it.",
+                _changes(score),
+            )
+        )
     if top:
         numbers, several = _features(score), len(score["steps"]) > 1
         along = figures.along(score["along"], [row["feature"] for row in top])
@@ -91,15 +136,6 @@ def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[
                 if several
                 else _one_kind(score),
                 numbers,
-            )
-        )
-    if any(row["change"] for row in score["features"]):
-        made.append(
-            NumberedFigure(
-                0,
-                figures.change(score["features"], score["models"]),
-                "Marks on the dotted diagonal are as active after fine-tuning as before it.",
-                _changes(score),
             )
         )
     return made
