@@ -54,12 +54,7 @@ _SETTINGS = frozenset({
 
 @dataclass(frozen=True)
 class Column:
-    """A field that could be the model's text.
-
-    Attributes:
-        name: Its name.
-        attempts: The completions in it.
-    """
+    """A field that could be the model's text, and the completions in it."""
 
     name: str
     attempts: tuple[Attempt, ...]

@@ -50,12 +50,7 @@ def shields(text: str) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, eq=False)
 class _Scan:
-    """Closing places of all that opens in a text.
-
-    Attributes:
-        text: The text.
-        barren: For a mark, up to where it is known not to close.
-    """
+    """Closing places of all that opens in a text; `barren` holds, for a mark, up to where it is known not to close."""
 
     text: str
     barren: dict[str, int] = field(default_factory=dict)

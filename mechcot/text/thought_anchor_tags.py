@@ -160,11 +160,7 @@ class RuleTagger:
 
 @dataclass(frozen=True)
 class FunctionClassifier:
-    """The six kinds by way of the eight functions; a `mechcot.text.step_kinds.Classifier`.
-
-    Attributes:
-        tagger: Who gives the functions.
-    """
+    """The six kinds by way of the eight functions; a `mechcot.text.step_kinds.Classifier`."""
 
     tagger: RuleTagger = field(default_factory=RuleTagger)
 

@@ -53,12 +53,7 @@ _BULK = frozenset({
 
 @dataclass(frozen=True)
 class Known:
-    """Problems to join with records.
-
-    Attributes:
-        by_id: By their id.
-        by_text: By their question, white space around it aside.
-    """
+    """Problems to join with records, by id and by question (white space around it aside)."""
 
     by_id: Mapping[str, Problem]
     by_text: Mapping[str, Problem]

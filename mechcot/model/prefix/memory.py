@@ -25,11 +25,7 @@ Out = TypeVar("Out")
 
 @dataclass
 class Limit:
-    """Most tokens that are run at once; falls when memory runs out.
-
-    Attributes:
-        tokens: Rows times their length.
-    """
+    """Most tokens (rows times their length) that are run at once; falls when memory runs out."""
 
     tokens: int = NO_LIMIT
 

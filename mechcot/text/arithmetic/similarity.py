@@ -19,11 +19,7 @@ _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 @dataclass(frozen=True)
 class TokenOverlap:
-    """A `SameMeaning` that compares words and numbers.
-
-    Attributes:
-        least: Least share of words that both have.
-    """
+    """A `SameMeaning` that compares words and numbers; `least` is the least share of words that both have."""
 
     least: float = 0.5
 
