@@ -202,9 +202,12 @@ def ruler(
     from mechcot.measures.status import record as keep
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run
+    from mechcot.runs.executor import executor_of
 
     panel = QUICK if quick else FULL
-    result = run(panel, out=out, seed=seed, workers=workers, measures=names_of(measures))
+    result = run(
+        panel, out=out, seed=seed, executor=executor_of(workers), measures=names_of(measures)
+    )
     if record:
         status = {name: row["status"] for name, row in result["measures"].items()}
         keep(status, {name: MEASURES[name].card for name in status})

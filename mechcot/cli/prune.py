@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from mechcot import argument_checks
-from mechcot.cli.options import Field, MaxTokens, Model, Out, OutFile, Seed, Traces, loads
+from mechcot.cli.options import Field, MaxTokens, Model, Out, OutFile, Seed, Traces, Workers, loads
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
@@ -38,19 +38,22 @@ def prune(
     field: Field = None,
     n: _Items = None,
     seed: Seed = 0,
+    workers: Workers = 1,
     *,
     loading: LoadOptions,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
     fields = argument_checks.check_traces(traces, field, think=loading.asking.think)
     argument_checks.check_models([model])
-    from mechcot.model.reasoner import Reasoner
+    from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.run import PruneSettings, run
+    from mechcot.runs.executor import executor_of
     from mechcot.traces.load import load_traces
 
     settings = PruneSettings(keep=keep, by=by or "", seed=seed)
-    reader = Reasoner.open(model, loading)
-    run(reader, load_traces(traces, reader, n=n, fields=fields), settings=settings, out=out)
+    (reader,) = load_models([model], loading)
+    chains = load_traces(traces, reader, n=n, fields=fields)
+    run(reader, chains, settings=settings, out=out, executor=executor_of(workers))
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
 
@@ -61,6 +64,7 @@ def influence(
     field: Field = None,
     n: _Items = None,
     seed: Seed = 0,
+    workers: Workers = 1,
     *,
     loading: LoadOptions,
 ) -> None:
@@ -71,14 +75,16 @@ def influence(
     argument_checks.check_models(models)
     from mechcot.influence.run import run
     from mechcot.model.loading.pairs import load_models
+    from mechcot.runs.executor import executor_of
     from mechcot.traces.load import load_traces
 
     readers = load_models(models, loading)
-    run(readers, load_traces(traces, readers[0], n=n, fields=fields), out=out, seed=seed)
+    chains = load_traces(traces, readers[0], n=n, fields=fields)
+    run(readers, chains, out=out, seed=seed, executor=executor_of(workers))
     typer.echo(f"written: {out / 'index.html'}")
 
 
-def prune_online(
+def prune_online(  # noqa: PLR0913 - one argument per option
     model: Model,
     source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
     out: Out,
@@ -93,20 +99,23 @@ def prune_online(
     n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
     max_tokens: MaxTokens = 512,
     seed: Seed = 0,
+    workers: Workers = 1,
     *,
     loading: LoadOptions,
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
     fields = argument_checks.check_problems(source, field)
     argument_checks.check_models([model])
-    from mechcot.model.reasoner import Reasoner
+    from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.online_run import run_online, told, ways_of
+    from mechcot.runs.executor import executor_of
     from mechcot.text.problems import load_problems
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
-    reader = Reasoner.open(model, loading)
+    (reader,) = load_models([model], loading)
+    problems = load_problems(source, fields=fields)[:n]
     result = run_online(
-        reader, load_problems(source, fields=fields)[:n], ways=ways, out=out, seed=seed
+        reader, problems, ways=ways, out=out, seed=seed, executor=executor_of(workers)
     )
     typer.echo("\n".join(told(result)))
     typer.echo(f"written: {out / 'online.json'}")

@@ -17,6 +17,7 @@ from mechcot.cli.options import (
     Problems,
     Seed,
     Tuned,
+    Workers,
     gathers,
     loads,
     names_of,
@@ -67,11 +68,13 @@ def train(  # noqa: PLR0913 - one argument per option
     n: Annotated[int, typer.Option("--n", help="Number of problems, or most chains.")] = 600,
     max_tokens: MaxTokens = 512,
     seed: Seed = 0,
+    workers: Workers = 1,
     loading: LoadOptions,
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
     fields = _check_chains(problems, traces, field, loading)
     argument_checks.check_models([base, tuned])
+    from mechcot.runs.executor import executor_of
     from mechcot.sae.run import Training, train_and_fit
     from mechcot.sae.training import TrainingSettings
 
@@ -79,23 +82,24 @@ def train(  # noqa: PLR0913 - one argument per option
         architecture=architecture, width=width, k=k, penalty=penalty, samples=samples, seed=seed
     )
     job = Training(
-        base,
-        tuned,
-        site,
-        settings,
-        problems,
-        n,
-        max_tokens,
-        out,
-        loading,
-        tuple(fields.items()),
-        traces,
+        base=base,
+        tuned=tuned,
+        site=site,
+        settings=settings,
+        problems=problems,
+        n=n,
+        max_tokens=max_tokens,
+        out=out,
+        loading=loading,
+        fields=tuple(fields.items()),
+        traces=traces,
+        executor=executor_of(workers),
     )
     _say(train_and_fit(job))
 
 
 @loads
-def _open(
+def _open(  # noqa: PLR0913 - one argument per option
     dictionary: Dict,
     base: Base,
     tuned: Tuned,
@@ -106,12 +110,14 @@ def _open(
     field: Field = None,
     n: Count = 96,
     seed: Seed = 0,
+    workers: Workers = 1,
     loading: LoadOptions,
 ) -> "TrainedDictionary":
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
     argument_checks.check_dictionary(dictionary)
     fields = _check_chains(problems, traces, field, loading)
     argument_checks.check_models((base, tuned))
+    from mechcot.runs.executor import executor_of
     from mechcot.sae.run import open_study
 
     return open_study(
@@ -125,6 +131,7 @@ def _open(
         out=out,
         loading=loading,
         traces=traces,
+        executor=executor_of(workers),
     )
 
 
@@ -259,13 +266,17 @@ def plant(
     blocks: Annotated[int, typer.Option(help="Blocks that write the plant, up to the third.")] = 1,
     width: Annotated[int, typer.Option(help="Number of features.")] = 512,
     seed: Seed = 0,
+    workers: Workers = 1,
     loading: LoadOptions,
 ) -> None:
     """Plant directions that no word shows, find them, and count; writes plant.json. Every plant is kept as it finishes."""
     from dataclasses import asdict
+    from functools import partial
 
-    from mechcot.core.store import digest, read_json, write_json
-    from mechcot.model.reasoner import Reasoner
+    from mechcot.core.store import digest, write_json
+    from mechcot.model.loading.pairs import load_models
+    from mechcot.runs.executor import executor_of
+    from mechcot.runs.items import Items
     from mechcot.sae.plant import MARKS, SITE, WORD_MARK, Plant
     from mechcot.sae.plant_recovery import CANDIDATES, GROWN, REPEATS, find_one, plant_lines, summed
     from mechcot.sae.training import TrainingSettings
@@ -276,17 +287,17 @@ def plant(
         raise UserError(f"--marks: expected some of {known}, got {unknown[0]!r}")
     if not 1 <= blocks <= SITE.layer + 1:
         raise UserError(f"--blocks: expected 1 to {SITE.layer + 1}, got {blocks}")
-    reader = Reasoner.open(base, loading)
+    (reader,) = load_models([base], loading)
     settings = TrainingSettings(width=width, samples=200_000)
     plants = [Plant(mark=m, seed=seed + n, blocks=blocks) for n in range(seeds) for m in names]
-    found = []
-    for each in plants:
-        about = [reader.weights_hash, repr(each), asdict(settings), CANDIDATES, GROWN, REPEATS]
-        path = out / "plants" / f"{each.mark}-{each.seed}-{digest(*about)}.json"
-        if not path.is_file():
-            write_json(path, find_one(reader, each, settings=settings))
-        found.append(read_json(path, what="what the search for one plant found"))
-    result = summed(found)
+    about = (asdict(settings), CANDIDATES, GROWN, REPEATS)
+    tasks = {f"{p.mark}-{p.seed}-{digest(reader.weights_hash, repr(p), *about)}": p for p in plants}
+    items = Items(out / "plants")
+    compute = partial(find_one, reader, settings=settings)
+    work = items.fill(tasks, compute, executor=executor_of(workers), desc="plants", unit="plant")
+    if failures := [failed.reason for _, failed in work if failed is not None]:
+        raise UserError(f"{failures[0]}; the same command tries it again")
+    result = summed([items.read(key) for key in tasks])
     write_json(out / "plant.json", result)
     _say([*plant_lines(result), f"written: {out / 'plant.json'}"])
 

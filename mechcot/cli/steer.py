@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from mechcot import argument_checks
-from mechcot.cli.options import Field, MaxTokens, Model, Out, OutFile, Problems, Seed, loads
+from mechcot.cli.options import (
+    Field,
+    MaxTokens,
+    Model,
+    Out,
+    OutFile,
+    Problems,
+    Seed,
+    Workers,
+    loads,
+)
 from mechcot.model.loading.options import LoadOptions
 
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
@@ -32,16 +42,18 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; default artifacts/steer/NAME. Resumes.")
     ] = None,
+    workers: Workers = 1,
     *,
     loading: LoadOptions,
 ) -> None:
     """Run an experiment file: tables, dose curves and one page."""
     argument_checks.check_experiment(experiment)
+    from mechcot.runs.executor import executor_of
     from mechcot.steering.experiment import load
     from mechcot.steering.run import run as run_experiment
 
     where = out or Path("artifacts/steer") / experiment.stem
-    run_experiment(load(experiment), where, loading=loading)
+    run_experiment(load(experiment), where, loading=loading, executor=executor_of(workers))
     typer.echo(f"written: {where / 'report.html'}")
 
 

@@ -8,7 +8,6 @@ that a model cannot be asked (no tokens, longer than the context) leaves a file 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -17,10 +16,11 @@ from mechcot.compare.models import Models
 from mechcot.compare.study import MOST, Study
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
-from mechcot.core.store import digest, read_json, trace_from_json, trace_to_json, write_json
+from mechcot.core.store import digest, trace_from_json, trace_to_json
 from mechcot.core.trace import Trace
 from mechcot.model.compatibility import check_questions
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.items import Items
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
@@ -187,15 +187,16 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
     Returns:
         Chains in the order of the problems.
     """
+    items = _items(study, models, author)
     batches = [
         problems[start : start + study.batch_size]
         for start in range(0, len(problems), study.batch_size)
     ]
     for batch in tqdm(batches, desc=f"{author} writes", unit="batch", leave=False):
-        paths = {problem.id: _path(study, models, author, problem) for problem in batch}
-        if not all(path.exists() for path in paths.values()):
-            _write(study, models, author, batch, paths)
-    found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
+        keys = {problem.id: _key(study, models, author, problem) for problem in batch}
+        if not all(key in items for key in keys.values()):
+            _write(study, models.get(author), batch, items, keys)
+    found = ((problem, items.read(_key(study, models, author, problem))) for problem in problems)
     return [
         with_kinds(replace(trace_from_json(each), problem=problem))
         for problem, each in found
@@ -205,8 +206,11 @@ def written(study: Study, models: Models, author: str, problems: Sequence[Proble
 
 def to_write(study: Study, models: Models, problems: Sequence[Problem]) -> int:
     """Return how many texts of the study are not on disk, of all its models."""
-    paths = (_path(study, models, name, p) for name in models.names for p in problems)
-    return sum(not path.exists() for path in paths)
+    return sum(
+        _key(study, models, name, problem) not in _items(study, models, name)
+        for name in models.names
+        for problem in problems
+    )
 
 
 def unwritten(
@@ -223,7 +227,8 @@ def unwritten(
     Raises:
         UserError: A problem was not given to `written`, so that nothing is on disk.
     """
-    found = ((problem, _on_disk(study, models, author, problem)) for problem in problems)
+    items = _items(study, models, author)
+    found = ((problem, items.read(_key(study, models, author, problem))) for problem in problems)
     return [
         Unwritten(problem.id, author, each["unwritten"])
         for problem, each in found
@@ -233,15 +238,15 @@ def unwritten(
 
 def _write(
     study: Study,
-    models: Models,
-    author: str,
+    author: Reasoner,
     batch: Sequence[Problem],
-    paths: Mapping[str, Path],
+    items: Items[dict[str, Any]],
+    keys: Mapping[str, str],
 ) -> None:
     def skip(problem: Problem, reason: NotMeasurable) -> None:
-        write_json(paths[problem.id], {"unwritten": str(reason)})
+        items.put(keys[problem.id], {"unwritten": str(reason)})
 
-    traces = models.get(author).write(
+    traces = author.write(
         batch,
         max_tokens=study.max_tokens or MOST,
         temperature=study.temperature,
@@ -250,19 +255,18 @@ def _write(
         skip=skip,
     )
     for trace in traces:
-        write_json(paths[trace.problem.id], trace_to_json(trace))
+        items.put(keys[trace.problem.id], trace_to_json(trace))
 
 
-def _on_disk(study: Study, models: Models, author: str, problem: Problem) -> dict[str, Any]:
-    return read_json(_path(study, models, author, problem), what="a chain")
+def _items(study: Study, models: Models, author: str) -> Items[dict[str, Any]]:
+    return Items(study.out / "traces" / models.file_name(author))
 
 
-def _path(study: Study, models: Models, author: str, problem: Problem) -> Path:
+def _key(study: Study, models: Models, author: str, problem: Problem) -> str:
     settings = (study.seed, study.max_tokens, study.temperature, study.batch_size, study.most)
     model = (models.weights_hash(author), models.text_hash(author), study.loading.dtype)
     renders = models.text_hash(models.first) if study.template == "shared" else ""
-    key = digest(problem.id, problem.question, model, study.template, renders, settings)
-    return study.out / "traces" / models.file_name(author) / f"{key}.json"
+    return digest(problem.id, problem.question, model, study.template, renders, settings)
 
 
 def foreign(study: Study) -> Loaded:

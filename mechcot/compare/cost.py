@@ -72,7 +72,7 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
     """
     groups: dict[tuple[str, str], list[Job]] = {}
     for job in todo:
-        if not job.path.exists():
+        if not job.finished:
             groups.setdefault((job.cell.reader, job.measure), []).append(job)
     found = []
     for (reader, measure), jobs in groups.items():
@@ -139,7 +139,7 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
         todo: All measurements; those on disk cost nothing.
         console: Where to print.
     """
-    if all(job.path.exists() for job in todo):
+    if all(job.finished for job in todo):
         console.print("every measurement is on disk already", markup=False)
         return
     config = models.get(models.first).model.config.get_text_config()

@@ -26,7 +26,8 @@ from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import DRAWING, MEASURES, PAIRED
 from mechcot.model.prefix.memory import out_of_memory, release
-from mechcot.runs.executor import side_by_side
+from mechcot.runs.executor import Failed, executor_of
+from mechcot.runs.items import Format, Items
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,13 @@ BAR: Mapping[str, Any] = {
 """The progress line; its forecast is `Forecast`'s, which knows that measurements differ."""
 
 
+def _save(path: Path, measurement: Measurement) -> None:
+    measurement.save(path)
+
+
+MEASUREMENT: Format[Measurement] = Format(".safetensors", Measurement.load, _save)
+
+
 @dataclass(frozen=True)
 class Job:
     """One measurement to take."""
@@ -48,7 +56,18 @@ class Job:
     cell: Condition
     trace: Trace
     measure: str
-    path: Path
+    items: Items[Measurement]
+    key: str
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.items.path(self.key)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was taken."""
+        return self.key in self.items
 
 
 def unread(cells: Sequence[Condition], unwritten: Sequence[Unwritten]) -> list[Measurement]:
@@ -88,7 +107,8 @@ def jobs(
             cell,
             trace,
             name,
-            _path(study, models, cell, trace, name, around[cell.author], text[cell.reader]),
+            Items(study.out / "readings" / models.file_name(cell.reader) / name, MEASUREMENT),
+            _key(study, models, cell, trace, name, around[cell.author], text[cell.reader]),
         )
         for cell in cells
         for trace in chains[cell.author]
@@ -126,14 +146,16 @@ def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> N
         todo: All measurements; those on disk are passed over.
         chains: All chains by author: some measures borrow another item's.
     """
-    shares = _shares(study, [job for job in todo if not job.path.exists()], chains)
+    shares = _shares(study, [job for job in todo if not job.finished], chains)
     if not shares:
         return
     forecast = _forecast(job for share in shares for job in share.jobs)
     with tqdm(total=sum(len(s.jobs) for s in shares), **BAR) as bar:
-        for share, seconds in side_by_side(_fill, shares, workers=study.workers):
-            for job, spent in zip(share.jobs, seconds, strict=True):
-                forecast.took(job.measure, job.trace, seconds=spent / study.workers)
+        for index, seconds in executor_of(study.workers).map(_fill, shares):
+            share = shares[index]
+            spent = [0.0] * len(share.jobs) if isinstance(seconds, Failed) else seconds
+            for job, second in zip(share.jobs, spent, strict=True):
+                forecast.took(job.measure, job.trace, seconds=second / study.workers)
             bar.set_postfix_str(_left(forecast), refresh=False)
             bar.update(len(share.jobs))
 
@@ -197,11 +219,11 @@ def measure_trace(
         chains: All chains by author: some measures borrow another item's.
         bar: Whether progress is shown.
     """
-    missing = [job for job in todo if not job.path.exists()]
+    missing = [job for job in todo if not job.finished]
     forecast = _forecast(missing)
     with tqdm(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
         for job in todo:
-            if not job.path.exists():
+            if not job.finished:
                 started = time.monotonic()
                 refused = _keep(study, models, job, chains[job.cell.author])
                 forecast.took(job.measure, job.trace, seconds=time.monotonic() - started)
@@ -212,7 +234,7 @@ def measure_trace(
                     release()
                     yield nothing(job, refused)
                     continue
-            yield Measurement.load(job.path)
+            yield job.items.read(job.key)
 
 
 def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> str:
@@ -221,7 +243,7 @@ def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> st
     Neither one item nor one measure ends a run: what nobody foresaw is logged and tried again by the next one.
     """
     try:
-        _take(study, models, job, others).save(job.path)
+        job.items.put(job.key, _take(study, models, job, others))
     except DoesNotFit as reason:
         return str(reason)
     except OSError:  # the disk, not the item
@@ -265,7 +287,7 @@ def nothing(job: Job, reason: str) -> Measurement:
     return Measurement.without_value(job.measure, job.trace, reader=job.cell.reader, reason=reason)
 
 
-def _path(
+def _key(
     study: Study,
     models: Models,
     cell: Condition,
@@ -273,8 +295,8 @@ def _path(
     measure: str,
     around: str,
     text: str,
-) -> Path:
-    key = digest(
+) -> str:
+    return digest(
         READING_VERSION,
         trace.id,
         trace.problem.answer,
@@ -289,5 +311,3 @@ def _path(
         *([models.weights_hash(models.first)] if measure in PAIRED else []),
         *([study.draws] if measure in DRAWING else []),
     )
-    folder = study.out / "readings" / models.file_name(cell.reader) / measure
-    return folder / f"{key}.safetensors"

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
 from mechcot.influence.expected_mass import ANSWER, NOWHERE, ExpectedAttention
 from mechcot.influence.step_weights import Mass
@@ -102,7 +104,16 @@ class Folded:
 
     @classmethod
     def load(cls, path: Path) -> "Folded":
-        """Read what `write` wrote."""
-        held = load_file(path)
+        """Read what `write` wrote.
+
+        Raises:
+            UserError: The file is damaged.
+        """
         names = ("sums", "source", "bucket", "count")
-        return cls(*(held[name] for name in names), steps=int(held["steps"][0]))
+        try:
+            held = load_file(path)
+            return cls(*(held[name] for name in names), steps=int(held["steps"][0]))
+        except (SafetensorError, KeyError) as error:
+            raise UserError(
+                f"{path}: expected the attention of one trace, the file is damaged ({error}); remove it and run again"
+            ) from error

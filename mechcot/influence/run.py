@@ -19,6 +19,7 @@ DIR/ gets steps.parquet (one row per model, trace and step), heads.parquet (per 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from rich.console import Console
-from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
@@ -37,6 +37,8 @@ from mechcot.influence.receiver_heads import head_scores, receivers
 from mechcot.influence.step_weights import attention_mass
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.items import Format, Items
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.tasks import first_right_step, missing_for
 from mechcot.view.pages.influence import page
@@ -49,7 +51,12 @@ _USES = {"kinds": "kinds of steps", "first_right_step": "before and after"}
 
 
 def run(
-    readers: Sequence[Reasoner], traces: Sequence[Trace], *, out: Path, seed: int
+    readers: Sequence[Reasoner],
+    traces: Sequence[Trace],
+    *,
+    out: Path,
+    seed: int,
+    executor: Executor = SERIAL,
 ) -> dict[str, Any]:
     """Read every trace with every model and write the folder; gives what influence.json holds.
 
@@ -58,6 +65,7 @@ def run(
         traces: The traces.
         out: Folder; attention that was read already is not read again.
         seed: Seed of the resampling.
+        executor: Where traces are read.
 
     Raises:
         UserError: No trace can be read by all models, or one is not fit (`mechcot.model.loading.preflight`).
@@ -67,13 +75,14 @@ def run(
     lacking = missing_for([trace.problem for trace in traces], _USES)
     for what, why in lacking.items():
         Console(stderr=True).print(f"{what}: {why}", markup=False)
-    kept, every, left_out = _read(readers, traces, out=out)
+    items = Items(out / "items", Format(".safetensors", Folded.load, _write_folded))
+    kept, every, left_out = _read(readers, traces, items=items, executor=executor)
     steps, heads = [], []
     names = [reader.name for reader in readers]
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
     empty = np.zeros((0, 0, 0))  # traces, layers, heads
-    for trace, paths in kept:
-        found = [Folded.load(path) for path in paths]
+    for trace, keys in kept:
+        found = [items.read(key) for key in keys]
         others = every
         for mine in found:  # another item means another trace, whoever reads it
             others = others.plus(mine.null, sign=-1)
@@ -196,39 +205,80 @@ def by_kind(table: pd.DataFrame, *, models: Sequence[str], seed: int) -> list[di
     return rows
 
 
+def _write_folded(path: Path, folded: Folded) -> None:
+    folded.write(path)
+
+
+View = tuple[int, Trace]
+"""The number of a reader, and a trace in its tokens."""
+
+
 def _read(
-    readers: Sequence[Reasoner], traces: Sequence[Trace], *, out: Path
-) -> tuple[list[tuple[Trace, list[Path]]], ExpectedAttention, list[dict[str, str]]]:
-    """Return where each trace's attention lies, what all of them have together, and what is left out; one trace is held at a time."""
-    kept, left_out = [], []
-    every = ExpectedAttention({}, {})
+    readers: Sequence[Reasoner],
+    traces: Sequence[Trace],
+    *,
+    items: Items[Folded],
+    executor: Executor,
+) -> tuple[list[tuple[Trace, list[str]]], ExpectedAttention, list[dict[str, str]]]:
+    """Return the keys of each trace's attention, one a model, what all of them have together, and what is left out."""
+    views, reasons = _views(readers, traces)
+    tasks = {key: view for keyed in views.values() for key, view in keyed}
+    compute = partial(_fold, tuple(readers))
+    failures: dict[str, str] = {}
     shapes: set[tuple[int, ...]] = set()
-    for trace in tqdm(traces, desc="attention", unit="trace"):
-        try:
-            paths = [_fold(reader, trace, out=out) for reader in readers]
-        except NotMeasurable as error:
-            left_out.append({"id": trace.id, "reason": str(error)})
+    work = items.fill(tasks, compute, executor=executor, desc="attention", unit="trace")
+    for key, failed in work:
+        if failed is not None:
+            failures[key] = failed.reason
             continue
-        for path in paths:
-            mine = Folded.load(path)
-            shapes.add(mine.sums.shape[:2])
-            every = every.plus(mine.null) if len(shapes) == 1 else every
+        shapes.add(items.read(key).sums.shape[:2])
         if len(shapes) > 1:
             told = " and ".join(f"{n} layers of {heads} heads" for n, heads in sorted(shapes))
             raise UserError(
                 f"attention is compared head by head, but the models have {told}; give two models of one architecture"
             )
-        kept.append((trace, paths))
-    if not kept:
-        reasons = sorted({each["reason"] for each in left_out})
-        raise UserError(f"none of the {len(traces)} traces can be read: {'; '.join(reasons)}")
-    return kept, every, left_out
+    reasons |= {
+        index: failures[key]
+        for index, keyed in views.items()
+        for key, _ in keyed
+        if key in failures
+    }
+    if len(reasons) == len(traces):
+        told = "; ".join(sorted(set(reasons.values())))
+        raise UserError(f"none of the {len(traces)} traces can be read: {told}")
+    kept = [
+        (traces[index], [key for key, _ in keyed])
+        for index, keyed in views.items()
+        if index not in reasons
+    ]
+    every = ExpectedAttention({}, {})
+    for _, keys in kept:
+        for key in keys:
+            every = every.plus(items.read(key).null)
+    return kept, every, [{"id": traces[i].id, "reason": reasons[i]} for i in sorted(reasons)]
 
 
-def _fold(reader: Reasoner, trace: Trace, *, out: Path) -> Path:
-    """The file with the attention of one trace, read now if it is not there."""
-    seen = reader.view(trace)
-    key = digest(
+def _views(
+    readers: Sequence[Reasoner], traces: Sequence[Trace]
+) -> tuple[dict[int, list[tuple[str, View]]], dict[int, str]]:
+    """Return each trace as the models see it, by the key of its attention, and why others cannot be read."""
+    views: dict[int, list[tuple[str, View]]] = {}
+    reasons: dict[int, str] = {}
+    for index, trace in enumerate(traces):
+        try:
+            seen = [reader.view(trace) for reader in readers]
+        except NotMeasurable as error:
+            reasons[index] = str(error)
+            continue
+        views[index] = [
+            (_key(reader, view), (number, view))
+            for number, (reader, view) in enumerate(zip(readers, seen, strict=True))
+        ]
+    return views, reasons
+
+
+def _key(reader: Reasoner, seen: Trace) -> str:
+    return digest(
         "folded, relative",
         reader.weights_hash,
         reader.cue.text,
@@ -236,7 +286,8 @@ def _fold(reader: Reasoner, trace: Trace, *, out: Path) -> Path:
         seen.prompt_length,
         [s.tokens.stop for s in seen.steps],
     )
-    path = out / "items" / f"{key}.safetensors"
-    if not path.is_file():
-        Folded.of(attention_mass(reader, seen)).write(path)
-    return path
+
+
+def _fold(readers: Sequence[Reasoner], view: View) -> Folded:
+    number, trace = view
+    return Folded.of(attention_mass(readers[number], trace))

@@ -5,9 +5,9 @@ module (SDPA attention, no gradients); `lens` opens a TransformerBridge over the
 head-level work. Nothing here changes the module.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -56,6 +56,10 @@ def seam(before: str, lead: str) -> int:
     return next((n for n in range(len(lead), 0, -1) if space.endswith(lead[:n])), 0)
 
 
+def _reopen(source: Callable[[], "Reasoner"], name: str, logit_scale: float) -> "Reasoner":
+    return replace(source(), name=name, logit_scale=logit_scale)
+
+
 @dataclass(frozen=True, eq=False)
 class Reasoner:
     """A model that writes and reads chains.
@@ -68,6 +72,7 @@ class Reasoner:
         policy: How questions become prompts and how the answer is asked for.
         device: Where token ids go.
         logit_scale: Factor on the logits (a null: the same model, only surer).
+        source: Loads it once more, in another process; None: it is in this process's memory only.
     """
 
     name: str
@@ -77,6 +82,19 @@ class Reasoner:
     policy: PromptPolicy
     device: torch.device
     logit_scale: float = 1.0
+    source: Callable[[], "Reasoner"] | None = None
+
+    def __reduce__(self) -> Any:
+        """Send the model to another process by name: it is loaded there again.
+
+        Raises:
+            UserError: It was made in memory.
+        """
+        if self.source is None:
+            raise UserError(
+                f"{self.name} was made in memory, so other processes cannot load it; give --workers 1"
+            )
+        return _reopen, (self.source, self.name, self.logit_scale)
 
     @classmethod
     def load(
@@ -135,7 +153,9 @@ class Reasoner:
         if spec.adapter is not None:
             model = attach(model, spec.adapter, name=spec.name)
         kwargs: dict[str, Any] = {"device": device, "policy": policy, "asking": options.asking}
-        return cls.of(model, tokenizer, name=spec.name, spec=spec, **kwargs)
+        reader = cls.of(model, tokenizer, name=spec.name, spec=spec, **kwargs)
+        source = partial(cls.open, spec, options) if policy is None else None
+        return replace(reader, source=source)
 
     @classmethod
     def of(

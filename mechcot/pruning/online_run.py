@@ -12,18 +12,20 @@ DIR/ gets online.parquet (one row per way and problem), online.json (the table) 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json
+from mechcot.core.store import digest, nan_to_none, write_bytes, write_json
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.online import RANKS, Online, write_online
+from mechcot.runs.executor import SERIAL, Executor, Failed
+from mechcot.runs.items import Items
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.text.answers import same_answer
@@ -54,6 +56,7 @@ def run_online(
     ways: Mapping[str, Online],
     out: Path,
     seed: int,
+    executor: Executor = SERIAL,
 ) -> dict[str, Any]:
     """Write every problem in every way and sum up; what is on disk is not written again.
 
@@ -63,6 +66,7 @@ def run_online(
         ways: Name -> how to prune; changes of accuracy are against the first.
         out: Folder of the run.
         seed: Seed of the resampling.
+        executor: Where texts are written; side by side they share the machine, which shows in tokens a second.
 
     Returns:
         What online.json holds: `rows` (see `_summed`), `n`, and `left_out` with a reason for each problem that could not be written.
@@ -75,32 +79,43 @@ def run_online(
             "expected at least one problem, got none; give a file with problems or a larger --n"
         )
     preflight(reader, problems)
-    items: list[dict[str, Any]] = []
-    left_out = []
-    todo = [(problem, way, how) for problem in problems for way, how in ways.items()]
-    for problem, way, how in tqdm(todo, desc="writing", unit="text"):
-        path = out / "items" / f"{_key(reader, problem, how)}.json"
-        if not path.is_file():
-            try:
-                write_json(path, _item(reader, problem, how))
-            except NotMeasurable as error:
-                left_out.append({"id": problem.id, "way": way, "reason": str(error)})
-                continue
-        items.append({"way": way} | read_json(path, what="a pruned text"))
-        _check_read(items, first=next(iter(ways)), n=len(problems), model=reader.name)
+    first = next(iter(ways))
+    todo = [
+        (problem, way, how, _key(reader, problem, how))
+        for problem in problems
+        for way, how in ways.items()
+    ]
+    tasks = {key: (problem, how) for problem, _, how, key in todo}
+    unpruned = {key for _, way, _, key in todo if way == first}
+    finished: Items[dict[str, Any]] = Items(out / "items")
+    work = finished.fill(
+        tasks, partial(_item, reader), executor=executor, desc="writing", unit="text"
+    )
+    done: dict[str, Failed | None] = {}
+    for key, failed in work:
+        done[key] = failed
+        if key in unpruned:
+            texts = [finished.read(k) for k in unpruned if k in done and done[k] is None]
+            _check_read(texts, n=len(problems), model=reader.name)
+    items = [{"way": way} | finished.read(key) for _, way, _, key in todo if done[key] is None]
+    left_out = [
+        {"id": problem.id, "way": way, "reason": failed.reason}
+        for problem, way, _, key in todo
+        if (failed := done[key]) is not None
+    ]
     if not items:
         reasons = sorted({each["reason"] for each in left_out})
         raise UserError(
             f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"
         )
-    written = len({item["id"] for item in items})
-    _check_read(items, first=next(iter(ways)), n=written, model=reader.name)
+    n = len({item["id"] for item in items})
+    _check_read([item for item in items if item["way"] == first], n=n, model=reader.name)
     table = pd.DataFrame(items)
     result = {
         "schema": _SCHEMA,
         "model": reader.name,
         "every": next(iter(ways.values())).every,
-        "n": written,
+        "n": n,
         "left_out": left_out,
         "rows": _summed(table, seed=seed),
     }
@@ -109,13 +124,12 @@ def run_online(
     return result
 
 
-def _item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
-    """One text and what it took, as JSON-able data.
+def _item(reader: Reasoner, task: tuple[Problem, Online]) -> dict[str, Any]:
+    """Write one text, and give it with what it took as JSON-able data.
 
     Args:
         reader: The model that writes.
-        problem: What it is asked.
-        how: The way of pruning; `keep` 1 is the unpruned one.
+        task: What it is asked, and the way of pruning; `keep` 1 is the unpruned one.
 
     Returns:
         Among others `tokens` (without the prompt), `seconds`, `cached` (mean cached positions, as a share of those
@@ -125,6 +139,7 @@ def _item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
         UserError: The family's cache cannot be cut, or the question is empty.
         NotMeasurable: The prompt does not fit in the context.
     """
+    problem, how = task
     found = write_online(reader, problem, how)
     answer = found.trace.answer.text
     return {
@@ -142,13 +157,13 @@ def _item(reader: Reasoner, problem: Problem, how: Online) -> dict[str, Any]:
     }
 
 
-def _check_read(items: Sequence[Mapping[str, Any]], *, first: str, n: int, model: str) -> None:
+def _check_read(items: Sequence[Mapping[str, Any]], *, n: int, model: str) -> None:
     """Stop as soon as most answers of the unpruned way are sure to be unread, as `prune` and `compare` do.
 
     Raises:
         UserError: They are.
     """
-    texts = [item for item in items if item["way"] == first and item["finished"]]
+    texts = [item for item in items if item["finished"]]
     lost = [(item["id"], item["text"]) for item in texts if item["answer"] is None]
     refuse_unread(lost, author=model, finished=len(texts), n=n)
 

@@ -7,6 +7,7 @@ DIR/ gets pruned.jsonl (the traces without their dropped steps), frontier.parque
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.store import digest, nan_to_none, read_json, write_bytes, write_json, write_text
+from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
 from mechcot.influence.critical_set import fill
 from mechcot.influence.expected_mass import ExpectedAttention
@@ -27,6 +28,8 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
 from mechcot.pruning.rankings import CHOICES, Ranking, agreement, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
+from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.items import Items
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.unread import check_read
@@ -96,7 +99,12 @@ def refused(reader: Reasoner) -> dict[str, str]:
 
 
 def run(
-    reader: Reasoner, traces: Sequence[Trace], *, settings: PruneSettings, out: Path
+    reader: Reasoner,
+    traces: Sequence[Trace],
+    *,
+    settings: PruneSettings,
+    out: Path,
+    executor: Executor = SERIAL,
 ) -> dict[str, Any]:
     """Prune every trace and write the folder; gives what prune.json holds.
 
@@ -105,6 +113,7 @@ def run(
         traces: The chains; those that it cannot read are left out with the reason.
         settings: What is kept, by which order, and the budgets tried.
         out: The folder; finished items in it are not read again.
+        executor: Where traces are read.
 
     Raises:
         UserError: No trace can be pruned, or the model is not fit (`mechcot.model.loading.preflight`).
@@ -120,16 +129,16 @@ def run(
     answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]
     for author in dict.fromkeys(trace.author for trace in answered):
         check_read([trace for trace in answered if trace.author == author], author=author)
-    items = []
-    for trace in tqdm(usable, desc="pruning", unit="trace"):
-        path = out / "items" / f"{_key(reader, trace, usable, settings)}.json"
-        if not path.is_file():
-            try:
-                write_json(path, item(reader, trace, every=every, settings=settings))
-            except NotMeasurable as error:
-                left_out.append({"id": trace.id, "reason": str(error)})
-                continue
-        items.append(read_json(path, what="a pruned trace"))
+    keys = {_key(reader, trace, usable, settings): trace for trace in usable}
+    finished: Items[dict[str, Any]] = Items(out / "items")
+    compute = partial(item, reader, every=every, settings=settings)
+    done = dict(finished.fill(keys, compute, executor=executor, desc="pruning", unit="trace"))
+    left_out += [
+        {"id": trace.id, "reason": failed.reason}
+        for key, trace in keys.items()
+        if (failed := done[key]) is not None
+    ]
+    items = [finished.read(key) for key in keys if done[key] is None]
     if not items:
         raise UserError(_none_left(traces, left_out))
     result = _write(items, left_out, lacking, reader=reader, settings=settings, out=out)

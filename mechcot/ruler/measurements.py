@@ -14,13 +14,14 @@ from mechcot.compare.chains import problems_of, written
 from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.study import NULL_SCALE, Condition, Study
+from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.unused_steps import WRITER, as_completion, with_unused_steps
 from mechcot.ruler.panel import Panel, PanelModel
-from mechcot.runs.executor import side_by_side
+from mechcot.runs.executor import Executor, Failed
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 
@@ -124,16 +125,23 @@ def _traces(
     return ((BASE, tuple(headline)),)
 
 
-def read(todo: Sequence[PanelTask], *, workers: int) -> list[Measurement]:
-    """All measurements of all tasks; models are read side by side.
+def read(todo: Sequence[PanelTask], *, executor: Executor) -> list[Measurement]:
+    """All measurements of all tasks, in their order; models are read side by side.
 
     Args:
         todo: The tasks.
-        workers: Number of processes.
+        executor: Where models are read.
+
+    Raises:
+        UserError: A model could not be read.
     """
-    found = side_by_side(_read, todo, workers=workers)
-    with tqdm(found, total=len(todo), desc="ruler", unit="model") as bar:
-        return [measurement for _, measurements in bar for measurement in measurements]
+    results: dict[int, list[Measurement]] = {}
+    with tqdm(executor.map(_read, todo), total=len(todo), desc="ruler", unit="model") as bar:
+        for index, result in bar:
+            if isinstance(result, Failed):
+                raise UserError(f"{todo[index].spec}: {result.reason}")
+            results[index] = result
+    return [measurement for index in sorted(results) for measurement in results[index]]
 
 
 def _read(task: PanelTask) -> list[Measurement]:

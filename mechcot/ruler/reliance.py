@@ -13,12 +13,13 @@ A subject gets accuracy, validity of its own steps and calibration besides (`org
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mechcot.core.store import digest, read_json, write_json
+from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.organisms.capability import subject
 from mechcot.organisms.check import load
 from mechcot.organisms.registry import path
 from mechcot.organisms.reliance import edited_items, reached, route_divergence
+from mechcot.runs.items import Items
 
 Reached = dict[str, float]
 
@@ -62,10 +63,7 @@ def _kept(
     name: str, about: tuple[object, ...], *, out: Path, measure: Callable[[], Reached]
 ) -> Reached:
     weights = (path(name) / "model.safetensors").read_bytes()
-    file = out / "models" / f"{digest(weights.hex(), *about)}.json"
-    if not file.exists():
-        write_json(file, measure())
-    return read_json(file, what="what a model reached")
+    return Items(out / "models").get(digest(weights.hex(), *about), measure)
 
 
 def _reached(name: str, headline: Sequence[Trace], *, seed: int) -> Reached:

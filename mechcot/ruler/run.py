@@ -21,6 +21,7 @@ from mechcot.ruler.panel import Panel
 from mechcot.ruler.reliance import axes, reliance
 from mechcot.ruler.results import outcome
 from mechcot.ruler.table import rows
+from mechcot.runs.executor import Executor
 from mechcot.view.pages.ruler import page
 
 STEPWISE = 32
@@ -28,7 +29,7 @@ AXES_ITEMS = 96
 
 
 def run(
-    panel: Panel, *, out: Path, seed: int, workers: int, measures: Sequence[str] | None = None
+    panel: Panel, *, out: Path, seed: int, executor: Executor, measures: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Run the ruler and give what `ruler.json` holds.
 
@@ -36,7 +37,7 @@ def run(
         panel: The models and how much of them is read.
         out: Folder; a second run resumes it.
         seed: Seed of problems, nulls and resampling.
-        workers: Processes that read side by side.
+        executor: Where models are read.
         measures: Names of measures; when None all but those that the panel leaves out.
     """
     ready(panel)
@@ -44,7 +45,7 @@ def run(
     headline = chains(panel, out=out, seed=seed)
     stepwise = unused(min(STEPWISE, panel.items), seed=seed)
     todo = tasks(panel, measures=names, headline=headline, stepwise=stepwise, out=out, seed=seed)
-    measurements = read(todo, workers=workers)
+    measurements = read(todo, executor=executor)
     reached = {
         name: reliance(name, headline, out=out, seed=seed)
         for name in tqdm(panel.names("mixture"), desc="reached reliance", unit="model")

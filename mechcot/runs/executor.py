@@ -1,61 +1,158 @@
-"""Work that runs side by side in processes of one torch thread each.
+"""Where independent work runs: in this process, or in several side by side.
 
-A small model leaves a second thread of a forward idle; a process per core does not.
+A small model leaves a second thread of a forward idle; a process per core does not. Every process has one torch thread, so a
+result does not depend on their number (this process computes with the threads that torch was given).
+
+A further place, such as a cluster, is a class with the same `map`: it sends `function` and the tasks as pickles, runs
+`attempt(function, task)` there, and gives the results by index.
 """
 
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def side_by_side(
-    function: Callable[[T], R], tasks: Sequence[T], *, workers: int
-) -> Iterator[tuple[T, R]]:
-    """Give every task with its result, as they finish.
+@dataclass(frozen=True)
+class Failed:
+    """A task without a result; the others go on.
 
-    Args:
-        function: A function of a module, it is called in other processes.
-        tasks: What it is called with; sent to the processes one by one.
-        workers: Number of processes.
+    Attributes:
+        reason: Why.
+    """
+
+    reason: str
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs independent tasks."""
+
+    def map(
+        self, function: Callable[[T], R], tasks: Sequence[T]
+    ) -> Iterator[tuple[int, R | Failed]]:
+        """Give every task's result with the task's index, as they finish.
+
+        Args:
+            function: A function of a module, or a `functools.partial` of one: it may be called in other processes.
+            tasks: What it is called with; picklable.
+
+        Raises:
+            UserError: A task raised it (a mistake of the user's stops all of them), or a process was killed.
+            OSError: The disk is full, a folder cannot be written.
+        """
+        ...
+
+
+def attempt(function: Callable[[T], R], task: T) -> R | Failed:
+    """Run a task; what is wrong with this one alone becomes `Failed`.
 
     Raises:
-        UserError: `workers` is below 1, or a process was killed.
+        UserError: A mistake of the user's: the other tasks would meet it too.
+        OSError: So would they the disk's.
+    """
+    try:
+        return function(task)
+    except NotMeasurable as reason:
+        return Failed(str(reason))
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        log.exception("a task failed; the same command tries it again")
+        first = " ".join(str(error).split())[:160]
+        return Failed(f"failed ({type(error).__name__}: {first})")
+
+
+@dataclass(frozen=True)
+class Serial:
+    """Runs tasks one after the other, here."""
+
+    def map(
+        self, function: Callable[[T], R], tasks: Sequence[T]
+    ) -> Iterator[tuple[int, R | Failed]]:
+        """See `Executor.map`."""
+        for index, task in enumerate(tasks):
+            yield index, attempt(function, task)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Runs tasks in processes of one torch thread each.
+
+    Attributes:
+        workers: How many.
+    """
+
+    workers: int
+
+    def map(
+        self, function: Callable[[T], R], tasks: Sequence[T]
+    ) -> Iterator[tuple[int, R | Failed]]:
+        """See `Executor.map`; the function is sent once to each process."""
+        if not tasks:
+            return
+        others = set(active_children())
+        workers = min(self.workers, len(tasks))
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(function,)
+        ) as pool:
+            running = {pool.submit(_attempt, task): index for index, task in enumerate(tasks)}
+            try:
+                for future in as_completed(running):
+                    yield running[future], future.result()
+            except BrokenProcessPool:
+                raise UserError(
+                    "a process was killed, most likely for memory; the same command resumes, with fewer --workers"
+                ) from None
+            except BaseException:  # an error, or Ctrl-C: nobody waits for what is under way
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in set(active_children()) - others:
+                    process.terminate()
+                raise
+
+
+SERIAL = Serial()
+
+
+def executor_of(workers: int) -> Executor:
+    """This process for one worker, else as many processes.
+
+    Raises:
+        UserError: `workers` is below 1.
     """
     if workers < 1:
         raise UserError(f"--workers: expected at least 1, got {workers}")
-    others = set(active_children())
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin) as pool:
-        running = {pool.submit(function, task): task for task in tasks}
-        try:
-            for future in as_completed(running):
-                yield running[future], future.result()
-        except BrokenProcessPool:
-            raise UserError(
-                "a process was killed, most likely for memory; the same command resumes, with fewer --workers"
-            ) from None
-        except BaseException:  # an error, or Ctrl-C: nobody waits for what is under way
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(active_children()) - others:
-                process.terminate()
-            raise
+    return SERIAL if workers == 1 else Processes(workers)
 
 
-def _begin() -> None:
+_function: Callable[[Any], Any]
+
+
+def _begin(function: Callable[[Any], Any]) -> None:
+    global _function  # sent once to each process, not with every task
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a word
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     torch.set_num_threads(1)
+    _function = function
+
+
+def _attempt(task: Any) -> Any:
+    return attempt(_function, task)
 
 
 def _end_with_the_parent() -> None:

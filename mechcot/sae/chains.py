@@ -7,6 +7,7 @@ command goes on where it stopped.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,8 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.compatibility import check_tokenizers
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.items import Format, Items
 from mechcot.tasks import SHIPPED, TASKS, missing_for, with_kinds
 from mechcot.text.problems import load_problems
 from mechcot.traces.load import load_traces
@@ -69,13 +72,16 @@ class Questions:
         return left
 
 
-def chains(readers: Pair[Reasoner], asked: Questions, *, folder: Path) -> list[Trace]:
+def chains(
+    readers: Pair[Reasoner], asked: Questions, *, folder: Path, executor: Executor = SERIAL
+) -> list[Trace]:
     """Read the chains of a file; or write them, or take up those that are there.
 
     Args:
         readers: The two checkpoints; both write behind the first's prompt (`load_models`).
         asked: Which chains, or which problems and how long a chain may get.
         folder: Where finished parts lie.
+        executor: Where parts are written.
 
     Returns:
         Chains with exact kinds where they are known; of those that are written the first model's (every first of two problems), then the second's.
@@ -84,7 +90,7 @@ def chains(readers: Pair[Reasoner], asked: Questions, *, folder: Path) -> list[T
         UserError: A model is not fit, the tokenizers give the chains' tokens different meanings, or too few chains are left.
     """
     if asked.traces is None:
-        traces = _written(readers, asked, folder)
+        traces = _written(readers, asked, folder, executor)
     else:
         traces = _of_file(readers, asked, asked.traces)
     check_tokenizers(readers.before, readers.after, traces)
@@ -110,16 +116,32 @@ def _name_missing(problems: Sequence[Problem], asked: Questions) -> None:
         Console(stderr=True).print(f"{what}: {why}", markup=False)
 
 
-def _written(readers: Pair[Reasoner], asked: Questions, folder: Path) -> list[Trace]:
+def _written(
+    readers: Pair[Reasoner], asked: Questions, folder: Path, executor: Executor
+) -> list[Trace]:
     problems = asked.problems()
     for reader in readers:
         preflight(reader, problems)
     _name_missing(problems, asked)
-    traces: list[Trace] = []
-    for reader, own in ((readers.before, problems[::2]), (readers.after, problems[1::2])):
-        for start in range(0, len(own), PART):
-            traces += _part(reader, own[start : start + PART], asked, folder)
-    return traces
+    parts = {
+        _key(reader, part, asked): (number, part)
+        for number, reader in enumerate(readers)
+        for part in _cut(problems[number::2])
+    }
+    items = Items(folder, Format(".jsonl", read_traces, write_traces))
+    compute = partial(_write, tuple(readers), asked)
+    work = items.fill(parts, compute, executor=executor, desc="chains", unit="part")
+    failures = [failed.reason for _, failed in work if failed is not None]
+    if failures:
+        raise UserError(
+            f"{len(failures)} of {len(parts)} parts of the chains could not be written: {failures[0]}; the same command tries them again"
+        )
+    asked_now = {problem.id: problem for problem in problems}
+    return [
+        replace(trace, problem=asked_now[trace.problem.id])
+        for key in parts
+        for trace in items.read(key)
+    ]
 
 
 def _of_file(readers: Pair[Reasoner], asked: Questions, path: Path) -> list[Trace]:
@@ -151,16 +173,19 @@ def _of_file(readers: Pair[Reasoner], asked: Questions, path: Path) -> list[Trac
     return usable[: asked.n]
 
 
-def _part(
-    reader: Reasoner, problems: Sequence[Problem], asked: Questions, folder: Path
+def _cut(problems: Sequence[Problem]) -> list[Sequence[Problem]]:
+    return [problems[start : start + PART] for start in range(0, len(problems), PART)]
+
+
+def _key(reader: Reasoner, part: Sequence[Problem], asked: Questions) -> str:
+    said = [reader.policy.asking.key] if reader.policy.asking.key else []
+    return digest(reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in part], *said)
+
+
+def _write(
+    readers: Sequence[Reasoner], asked: Questions, task: tuple[int, Sequence[Problem]]
 ) -> list[Trace]:
-    about = [reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in problems]]
-    about += [reader.policy.asking.key] if reader.policy.asking.key else []
-    path = folder / f"{digest(*about)}.jsonl"
-    if not path.is_file():
-        write_traces(
-            path,
-            reader.write(problems, max_tokens=asked.max_tokens, seed=asked.seed, batch_size=PART),
-        )
-    asked_now = {problem.id: problem for problem in problems}
-    return [replace(trace, problem=asked_now[trace.problem.id]) for trace in read_traces(path)]
+    number, part = task
+    return readers[number].write(
+        part, max_tokens=asked.max_tokens, seed=asked.seed, batch_size=PART
+    )

@@ -19,6 +19,7 @@ from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.executor import SERIAL, Executor
 from mechcot.sae.chains import Questions, chains
 from mechcot.sae.dictionary import Dictionary, load
 from mechcot.sae.evaluation import Evaluation, evaluate
@@ -53,6 +54,7 @@ class Training:
     loading: LoadOptions = DEFAULTS
     fields: tuple[tuple[str, str], ...] = ()
     traces: Path | None = None
+    executor: Executor = SERIAL
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def train_and_fit(job: Training) -> list[str]:
         fields=job.fields,
         traces=job.traces,
     )
-    traces = chains(readers, asked, folder=job.out / "chains")
+    traces = chains(readers, asked, folder=job.out / "chains", executor=job.executor)
     held = min(HELD_OUT, max(2, len(traces) // 6))
     train_on, held_out = _split(traces, held)
     about = _about(job, readers)
@@ -116,7 +118,7 @@ def train_and_fit(job: Training) -> list[str]:
     return [*(str(each) for each in fits), f"written: {job.out}"]
 
 
-def open_study(
+def open_study(  # noqa: PLR0913 - one argument per option
     source: str,
     base: str,
     tuned: str,
@@ -128,6 +130,7 @@ def open_study(
     loading: LoadOptions = DEFAULTS,
     fields: Mapping[str, str] | None = None,
     traces: Path | None = None,
+    executor: Executor = SERIAL,
 ) -> TrainedDictionary:
     """Load a dictionary and both models, read or write fresh chains and evaluate the dictionary on them.
 
@@ -142,6 +145,7 @@ def open_study(
         loading: How the models are loaded and asked.
         fields: Where to find id, question and answer of a problem.
         traces: A file of chains; None: the models write them.
+        executor: Where chains are written.
 
     Raises:
         UserError: The dictionary does not fit, or no fresh problems are left.
@@ -161,7 +165,7 @@ def open_study(
         traces=traces,
         uses=USES,
     )
-    read = chains(readers, asked, folder=out / "chains")
+    read = chains(readers, asked, folder=out / "chains", executor=executor)
     fits = readers.map(lambda reader: evaluate(dictionary, reader, read))
     return TrainedDictionary(dictionary, readers, read, fits)
 

@@ -5,12 +5,12 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import read_json, write_json, write_text
@@ -18,6 +18,8 @@ from mechcot.core.trace import StepKind, Trace
 from mechcot.model.generation.steering_hooks import WrittenRow
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.items import Items
 from mechcot.stats.doses import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
 from mechcot.steering.experiment import Experiment, parse
@@ -28,17 +30,23 @@ from mechcot.steering.summary import summary
 from mechcot.view.pages.steering import page
 
 VERSION = 2
-AN_ARM = "an arm of an experiment"
 UNNAMED = ", and every step of the clean chains is “other”, as in any language but English: counts of kinds say nothing"
 
 
-def run(experiment: Experiment, out: Path, *, loading: LoadOptions = DEFAULTS) -> dict[str, Any]:
+def run(
+    experiment: Experiment,
+    out: Path,
+    *,
+    loading: LoadOptions = DEFAULTS,
+    executor: Executor = SERIAL,
+) -> dict[str, Any]:
     """Run what is missing, then write tables and page.
 
     Args:
         experiment: The experiment.
         out: Folder of the run; the same experiment goes on in it.
         loading: How the models are loaded and asked.
+        executor: Where arms are written.
 
     Returns:
         What `summary.json` holds.
@@ -57,16 +65,18 @@ def run(experiment: Experiment, out: Path, *, loading: LoadOptions = DEFAULTS) -
             f"{out} holds a run of another experiment or of other weights; choose another --out"
         )
     write_json(path, stamp)
-    every = {arm: out / "arms" / f"{arm.key}.json" for arm in arms(experiment)}
-    unwritten = [arm for arm, cell in every.items() if not _finished(cell)]
-    for arm in unwritten:
-        if arm.role == "vector" and arm.source == arm.model:
+    items: Items[dict[str, Any]] = Items(out / "arms", current=_current)
+    every = {arm.key: arm for arm in arms(experiment)}
+    for key, arm in every.items():
+        if arm.role == "vector" and arm.source == arm.model and key not in items:
             lab.dose(arm)  # out of reach: say so before anything is written
-    cells = []
-    for arm, cell in tqdm(every.items(), desc="arms", unit="arm", disable=None):
-        if arm in unwritten:
-            write_json(cell, _cell(lab, arm))
-        cells.append(read_json(cell, what=AN_ARM))
+    work = items.fill(every, partial(_cell, lab), executor=executor, desc="arms", unit="arm")
+    failures = [(every[key], failed.reason) for key, failed in work if failed is not None]
+    for arm, reason in failures:
+        raise UserError(
+            f"the arm {arm.role!r} of {arm.model} {reason}; the others are finished, the same command tries it again"
+        )
+    cells = [items.read(key) for key in every]
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
     result["missing"] = lacks(experiment, lab.questions)
@@ -101,15 +111,12 @@ def _same(begun: Any, stamp: dict[str, Any]) -> bool:
     }
 
 
-def _finished(cell: Path) -> bool:
-    """Return whether an arm is on disk, with a dose as near to what was asked for as this version brings it.
+def _current(cell: dict[str, Any]) -> bool:
+    """Return whether an arm on disk has a dose as near to what was asked for as this version brings it.
 
     Earlier versions gave what they could not bring to the dose the vector's own factor, and noted no ends of the dose.
     """
-    if not cell.exists():
-        return False
-    found = read_json(cell, what=AN_ARM)
-    dose = found.get("dose")
+    dose = cell.get("dose")
     return not dose or "kl_low" in dose or same_dose((dose["nats"], dose["kl"]))
 
 

@@ -150,7 +150,7 @@ def test_the_folder_holds_frontier_traces_and_page(ran, traces):
 def test_a_second_run_reads_nothing_anew(ran, reader, traces, monkeypatch):
     out, settings, result = ran
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    monkeypatch.setattr("mechcot.pruning.run.item", None)
+    monkeypatch.setattr("mechcot.pruning.run.item", lambda *_, **__: pytest.fail("read anew"))
     assert json.dumps(run(reader, traces[:2], settings=settings, out=out)) == json.dumps(result)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 

@@ -1,4 +1,4 @@
-"""Work side by side: every task once, mistakes come through, a killed process is said in one sentence."""
+"""Work here or side by side: every task once, one that fails loses only itself, a killed process is said in one sentence."""
 
 import os
 import signal
@@ -8,8 +8,8 @@ from multiprocessing import active_children
 import pytest
 import torch
 
-from mechcot.core.errors import UserError
-from mechcot.runs.executor import side_by_side
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.runs.executor import Failed, Processes, executor_of
 
 
 def twice_and_threads(x: int) -> tuple[int, int]:
@@ -25,8 +25,28 @@ def die(_: int) -> None:
 
 
 def test_every_task_comes_once_with_its_result():
-    found = dict(side_by_side(twice_and_threads, range(7), workers=2))
-    assert found == {x: (2 * x, 1) for x in range(7)}
+    results = dict(executor_of(2).map(twice_and_threads, range(10, 17)))
+    assert results == {index: (2 * (index + 10), 1) for index in range(7)}
+    here = dict(executor_of(1).map(twice_and_threads, range(10, 17)))
+    assert {i: value for i, (value, _) in here.items()} == {i: v for i, (v, _) in results.items()}
+
+
+def fail_some(x: int) -> int:
+    if x == 1:
+        raise NotMeasurable("the chain is empty")
+    if x == 2:
+        raise ZeroDivisionError("nobody foresaw  it")
+    return x
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_that_fails_loses_only_itself(workers):
+    assert dict(executor_of(workers).map(fail_some, range(4))) == {
+        0: 0,
+        1: Failed("the chain is empty"),
+        2: Failed("failed (ZeroDivisionError: nobody foresaw it)"),
+        3: 3,
+    }
 
 
 def ended(process, *, within: float = 60.0) -> bool:
@@ -43,7 +63,7 @@ def refuse_or_pause(x: int) -> None:
 
 def test_who_stops_listening_leaves_no_process_behind():
     others = set(active_children())
-    results = side_by_side(refuse_or_pause, [0, 1], workers=2)
+    results = Processes(2).map(refuse_or_pause, [0, 1])
     with pytest.raises(UserError):
         next(results)
     for process in set(active_children()) - others:
@@ -55,9 +75,10 @@ def test_who_stops_listening_leaves_no_process_behind():
     [
         (twice_and_threads, 0, "at least 1, got 0"),
         (refuse, 1, "no such model"),
-        (die, 1, "a process was killed.*the same command resumes"),
+        (refuse, 2, "no such model"),
+        (die, 2, "a process was killed.*the same command resumes"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(work, workers, words):
     with pytest.raises(UserError, match=words):
-        list(side_by_side(work, [1, 2], workers=workers))
+        list(executor_of(workers).map(work, [1, 2]))

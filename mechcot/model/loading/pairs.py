@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from mechcot.core.pair import Pair
@@ -19,6 +20,8 @@ from mechcot.model.loading.spec import (
 from mechcot.model.loading.weights import freeze, load_tokenizer, same_storage
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
+
+Prompts = Literal["shared", "own"]
 
 
 def load_pair(
@@ -58,7 +61,7 @@ def load_models(
     specs: Sequence[ModelSpec | str],
     options: LoadOptions = DEFAULTS,
     *,
-    prompts: Literal["shared", "own"] = "shared",
+    prompts: Prompts = "shared",
 ) -> tuple[Reasoner, ...]:
     """Load several models; what rests on the first one's weights shares them.
 
@@ -71,7 +74,17 @@ def load_models(
         UserError: As `Reasoner.load`.
     """
     parsed = (parse_spec(spec) if isinstance(spec, str) else spec for spec in specs)
-    first, *others = distinct_names(tuple(parsed))
+    named = distinct_names(tuple(parsed))
+    return tuple(
+        replace(reader, source=partial(_again, named, options, prompts, index))
+        for index, reader in enumerate(_load(named, options, prompts))
+    )
+
+
+def _load(
+    specs: Sequence[ModelSpec], options: LoadOptions, prompts: Prompts
+) -> tuple[Reasoner, ...]:
+    first, *others = specs
     base = Reasoner.open(first, options)
     if prompts == "shared" and others:
         base = replace(base, policy=base.policy.shared())
@@ -85,6 +98,19 @@ def load_models(
             for spec in others
         ),
     )
+
+
+_OPENED: dict[str, tuple[Reasoner, ...]] = {}
+
+
+def _again(
+    specs: tuple[ModelSpec, ...], options: LoadOptions, prompts: Prompts, index: int
+) -> Reasoner:
+    """Give one of several models in a process that was sent it; they are loaded together, once."""
+    key = repr((specs, options, prompts))
+    if key not in _OPENED:
+        _OPENED[key] = load_models(specs, options, prompts=prompts)
+    return _OPENED[key][index]
 
 
 def shares_base(first: ModelSpec, second: ModelSpec) -> bool:

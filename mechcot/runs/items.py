@@ -1,0 +1,126 @@
+"""Finished work by content key: the one place that resumes.
+
+An item is one file, named by a hash of whatever decides what stands in it, and written whole or not at all. A killed run finds the
+items that it finished and never another's; a damaged one is an error that names the file.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from tqdm.auto import tqdm
+
+from mechcot.core.store import read_json, write_json
+from mechcot.runs.executor import Executor, Failed
+
+T = TypeVar("T")
+Task = TypeVar("Task")
+
+
+@dataclass(frozen=True)
+class Format(Generic[T]):
+    """How an item lies in its file.
+
+    Attributes:
+        suffix: Of the file's name.
+        read: Gives the item, or raises `UserError` with the file and what to do.
+        write: Writes it atomically.
+    """
+
+    suffix: str
+    read: Callable[[Path], T]
+    write: Callable[[Path, T], None]
+
+
+JSON: Format[Any] = Format(".json", partial(read_json, what="a finished item"), write_json)
+
+
+@dataclass(frozen=True)
+class Items(Generic[T]):
+    """The finished items of a folder.
+
+    Attributes:
+        folder: Where they lie.
+        format: How one is read and written.
+        current: Tells whether an item of an earlier version still serves; None: every one does.
+    """
+
+    folder: Path
+    format: Format[T] = JSON
+    current: Callable[[T], bool] | None = None
+
+    def path(self, key: str) -> Path:
+        """The file of an item."""
+        return self.folder / f"{key}{self.format.suffix}"
+
+    def __contains__(self, key: str) -> bool:
+        if not self.path(key).is_file():
+            return False
+        return self.current is None or self.current(self.read(key))
+
+    def read(self, key: str) -> T:
+        """Read a finished item.
+
+        Raises:
+            UserError: It is damaged, or not there.
+        """
+        return self.format.read(self.path(key))
+
+    def put(self, key: str, item: T) -> None:
+        """Write an item whole or not at all."""
+        self.format.write(self.path(key), item)
+
+    def get(self, key: str, compute: Callable[[], T]) -> T:
+        """Read an item; one that is missing is computed and written first.
+
+        Args:
+            key: Hash of whatever decides what stands in it.
+            compute: Makes it.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        if key not in self:
+            self.put(key, compute())
+        return self.read(key)
+
+    def fill(
+        self,
+        tasks: Mapping[str, Task],
+        compute: Callable[[Task], T],
+        *,
+        executor: Executor,
+        desc: str,
+        unit: str,
+    ) -> Iterator[tuple[str, Failed | None]]:
+        """Compute what is missing, each item on disk as soon as it is finished.
+
+        Args:
+            tasks: Key -> what its item is made from.
+            compute: Makes an item; with several processes it and the tasks are sent to them.
+            executor: Where the work runs.
+            desc: What the progress line says.
+            unit: What it counts.
+
+        Yields:
+            Each key once its item is on disk, those that were there first; with `Failed` where there is none.
+
+        Raises:
+            UserError: As `Executor.map`.
+        """
+        missing = [key for key in tasks if key not in self]
+        work = partial(_write_item, self, compute)
+        with tqdm(total=len(tasks), desc=desc, unit=unit, disable=None) as bar:
+            for key in (key for key in tasks if key not in set(missing)):
+                bar.update()
+                yield key, None
+            for index, failed in executor.map(work, [(key, tasks[key]) for key in missing]):
+                bar.update()
+                yield missing[index], failed
+
+
+def _write_item(items: Items[T], compute: Callable[[Task], T], task: tuple[str, Task]) -> None:
+    key, source = task
+    items.put(key, compute(source))
