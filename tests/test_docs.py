@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import shlex
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mechcot.cli.main import app
 from mechcot.measures.registry import MEASURES
 from mechcot.stats.gates import gates
 from mechcot.stats.tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
+from mechcot.steering.experiment import parse
 from tools import docs_pages
 
 ROOT = Path(__file__).parents[1]
@@ -136,6 +138,15 @@ def test_python_compiles_and_its_imports_are_there(page, block):
             for name in node.names:
                 assert hasattr(module, name.name) or find_spec(f"{node.module}.{name.name}")
     compile(block, page, "exec")
+
+
+EXPERIMENTS = [(page, block) for page, text in PAGES.items() for block in fences(text, "toml")]
+
+
+@pytest.mark.parametrize(("page", "block"), EXPERIMENTS)
+def test_experiments_are_read(page, block):
+    whole = {"title": "t", "question": "q", "models": ["m"]}
+    parse(whole | tomllib.loads(block), name=page)
 
 
 def nav_pages(entry):

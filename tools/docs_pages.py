@@ -13,6 +13,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,7 +31,7 @@ from mechcot.core.card import MeasureCard, card_facts  # noqa: E402
 from mechcot.measures.registry import MEASURES  # noqa: E402
 from mechcot.ruler.markdown_table import markdown as ruler_markdown  # noqa: E402
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
-from mechcot.steering import experiment  # noqa: E402
+from mechcot.steering.experiment import Key, schema  # noqa: E402
 from mechcot.text import columns, problems  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
@@ -139,20 +140,18 @@ def _fields(kind: Any) -> str:
 
 
 def experiment_fields() -> str:
-    """The tables of an experiment file, each with its fields."""
-    kinds = dict(_tables_of(experiment.Experiment))
-    parts = [
-        f"### `[{name}]`\n\n{_first_line(kind)}\n\n{_fields(kind)}" for name, kind in kinds.items()
-    ]
-    return "\n\n".join(["### The file", _fields(experiment.Experiment), *parts])
+    """The tables of an experiment file, each with its keys."""
+    tables = [(name, list(keys)) for name, keys in groupby(schema(), key=lambda key: key.table)]
+    head = ("key", "type", "default", "meaning")
+    return "\n\n".join(
+        f"### {f'`[{name}]`' if name else 'The file'}\n\n{table(head, map(_key, keys))}"
+        for name, keys in tables
+    )
 
 
-def _tables_of(kind: Any) -> Iterator[tuple[str, Any]]:
-    hints = inspect.get_annotations(kind, eval_str=True)
-    for name, hint in hints.items():
-        for inner in (hint, *getattr(hint, "__args__", ())):
-            if dataclasses.is_dataclass(inner):
-                yield name, inner
+def _key(key: Key) -> tuple[str, str, str, str]:
+    default = f"`{key.default}`" if key.default else "" if key.table else "required"
+    return f"`{key.name}`", key.type, default, key.meaning
 
 
 def _first_line(thing: Any) -> str:
