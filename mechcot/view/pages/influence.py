@@ -47,13 +47,13 @@ def page(result: Mapping[str, Any]) -> str:
         HTML text, the same for the same data.
     """
     models, rows, n = result["models"], result["kinds"], result["n"]
-    plate = NumberedFigure(
+    headline = NumberedFigure(
         1,
         received_by_kind(rows, models=models, n=n),
         "Right of the dashes a kind is listened to more than its place and length explain, left of them less.",
         _table([row for row in rows if row["model"] != "change"]),
     )
-    sections = [Section("Received attention by kind", (plate,))]
+    sections: list[Section] = []
     changes = [row for row in rows if row["model"] == "change"]
     if changes:
         caption = f"{models[1]} minus {models[0]}, trace by trace."
@@ -65,6 +65,7 @@ def page(result: Mapping[str, Any]) -> str:
         "Who listens to which step?",
         meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",
         summary=summary(rows, models=models),
+        headline=headline,
         sections=sections,
         terms=_READING,
     )

@@ -40,21 +40,15 @@ def page(result: Mapping[str, Any]) -> str:
         HTML text, the same for the same data.
     """
     rows, n = result["frontier"], result["n"]
-    plates = [
-        NumberedFigure(
-            1,
-            pruning_frontier(rows, n=n),
-            "Lines that stay high to the left need little of the chain. A method earns its name where it lies above random and most recent steps at the same share.",
-            _points(rows),
-        )
-    ]
-    sections = [
-        Section(
-            "Accuracy against the share kept",
-            (plates[0],),
-            ((_at(rows, keep=result["keep"]), f"At {percent(result['keep'])} of the chain."),),
-        )
-    ]
+    headline = NumberedFigure(
+        1,
+        pruning_frontier(rows, n=n),
+        "Lines that stay high to the left need little of the chain. A method earns its name where it lies above random and most recent steps at the same share.",
+        _points(rows),
+    )
+    title = f"At {percent(result['keep'])} of the chain"
+    caption = "Accuracy of the answer behind the kept steps."
+    sections = [Section(title, (), ((_at(rows, keep=result["keep"]), caption),))]
     if result["truth"]:
         shown = max(row["n"] for row in result["truth"])
         plate = NumberedFigure(
@@ -70,6 +64,7 @@ def page(result: Mapping[str, Any]) -> str:
         "Which steps does the answer rest on?",
         meta=f"{result['model']} on {n} traces, {len(result['left_out'])} left out.",
         summary=summary(result),
+        headline=headline,
         sections=sections,
         terms=_READING,
     )

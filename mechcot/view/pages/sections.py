@@ -16,11 +16,13 @@ class Section:
         title: Its heading.
         plates: Its figures, numbered through the page.
         tables: Tables with their captions.
+        folded: Whether the tables are shut until the reader opens them.
     """
 
     title: str
     plates: tuple[NumberedFigure, ...] = ()
     tables: tuple[tuple[Table, str], ...] = ()
+    folded: bool = False
 
 
 def plain_page(
@@ -28,6 +30,7 @@ def plain_page(
     *,
     meta: str,
     summary: Sequence[str],
+    headline: NumberedFigure,
     sections: Sequence[Section],
     terms: Sequence[tuple[str, str]],
 ) -> str:
@@ -36,7 +39,8 @@ def plain_page(
     Args:
         title: Its title.
         meta: One line under the title: what was read.
-        summary: What was found, in sentences.
+        summary: One sentence a claim.
+        headline: The figure of the effect; the page opens with both.
         sections: The sections in order.
         terms: Terms and what they mean.
 
@@ -45,17 +49,18 @@ def plain_page(
     """
     return render(
         "plain.html.j2",
-        [plate for section in sections for plate in section.plates],
+        [headline, *(plate for section in sections for plate in section.plates)],
         title=title,
         meta=meta,
         summary=list(summary),
+        headline=headline,
         sections=list(sections),
         terms=list(terms),
     )
 
 
 def listing(title: str, heads: tuple[str, str], rows: Mapping[str, str]) -> list[Section]:
-    """A section that lists things with their reasons; none where there is nothing to list.
+    """A folded section that lists things with their reasons; none where there is nothing to list.
 
     Args:
         title: Its heading.
@@ -63,7 +68,7 @@ def listing(title: str, heads: tuple[str, str], rows: Mapping[str, str]) -> list
         rows: Thing -> reason.
     """
     cells = [(Cell(thing), Cell(reason)) for thing, reason in rows.items()]
-    return [Section(title, (), ((table(heads, cells), ""),))] if cells else []
+    return [Section(title, (), ((table(heads, cells), ""),), folded=True)] if cells else []
 
 
 def reasons(left_out: Sequence[Mapping[str, str]]) -> dict[str, str]:
