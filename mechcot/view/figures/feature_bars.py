@@ -24,7 +24,8 @@ def feature_bars(
             orientation="h",
             marker={"color": PALETTE[0]},
             customdata=[
-                (row.inside, row.outside, plain(row.text)) for row in table.itertuples(index=False)
+                (row.inside, row.outside, plain(str(row.text)))
+                for row in table.itertuples(index=False)
             ],
             hovertemplate="%{y}: %{x:.2f}<br>mean activation %{customdata[0]:.3f} inside, %{customdata[1]:.3f} outside"
             "<br>most active at “%{customdata[2]}”<extra></extra>",
