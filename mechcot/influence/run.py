@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from einops import reduce
 from jaxtyping import Float
 from rich.console import Console
 
@@ -135,7 +136,7 @@ def step_rows(
         `place` is `before` up to the first statement of the right answer and `after` behind it; `unstated` everywhere in a chain that never
         states it, which is neither.
     """
-    pooled, asked = received.mean((0, 1)), answer.mean((0, 1))
+    pooled, asked = (reduce(x, "layer head step -> step", "mean") for x in (received, answer))
     right = first_right_step(trace)
     return [
         {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from einops import reduce
 from jaxtyping import Float, Int
 
 from mechcot.core.errors import NotMeasurable
@@ -75,7 +76,7 @@ def even_mass(groups: Sequence[Span]) -> Float[np.ndarray, "source target"]:
 
 def attention_weights(mass: Mass, every: ExpectedAttention) -> StepInfluence:
     """Corrected relative mass, mean over layers and heads; NaN where the source does not lie before the target."""
-    return mass.corrected(every).mean((0, 1))
+    return reduce(mass.corrected(every), "layer head source target -> source target", "mean")
 
 
 def suppression_weights(reader: Reasoner, trace: Trace, *, seed: int) -> StepInfluence:
