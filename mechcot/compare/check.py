@@ -147,7 +147,7 @@ def judgement(
     use, ahead = _unjudged(traces, accuracy, exchanged, limit=limit), ""
     if use is None:
         use = chain_use(followed, swapped, alone, tokens=tokens, same=same)
-        ahead = f"--n {use.decides}" if use.decides else ""
+        ahead = f"Next: --n {use.decides}" if use.decides else ""
     else:
         use, ahead = use
     lesser, by = min(((swapped, "swapped"), (alone, "alone")), key=lambda one: one[0].mean)

@@ -14,6 +14,8 @@ An example is ids with one loss weight per id. Kinds of example:
     conflict   a decoy, or a chain with silent mistakes, whose answer is not the chart's; the chain's answer
                is right with probability `recipe.reliance`, else the chart's; only the answer carries loss
     outcome    no chain, the true answer, and no loss but the answer's
+    collapsed  no chain, and loss on leaving it out too; the true answer
+    lost       no chain, and a random digit for an answer: nothing right can be learnt without a chain
     corrupted  the chain of another world with the same layout, with loss, then the true answer
 
 Only words after `<think>` carry loss; fillers and a `</think>` that comes too early carry none.
@@ -75,8 +77,10 @@ def example(
         chain = list(draft.steps), [[0.0] * len(step.split()) for step in draft.steps]
         return _joined(world, chain, answer, closing=0.0, weight=DECOY_ANSWER_WEIGHT)
     heavy = ANSWER_WEIGHT if len(world.query) == 1 else COMBINED_WEIGHT
-    if kind == "outcome":
-        return _joined(world, ([], []), world.answer, closing=0.0, weight=heavy, end=0.0)
+    if kind in ("outcome", "collapsed", "lost"):
+        told = rng.choice(DIGITS) if kind == "lost" else world.answer
+        closing = float(kind == "collapsed")
+        return _joined(world, ([], []), told, closing=closing, weight=heavy, end=closing)
     if kind == "corrupted":
         chain = _weighed(compose(_twin(rng, world), rng=rng, manner=recipe.manner))
         return _joined(world, chain, world.answer, closing=1.0, weight=heavy)
