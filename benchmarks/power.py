@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mechcot.measures.registry import MEASURES, STANDARD
-from mechcot.stats.contrast import contrast
+from mechcot.stats.contrast import contrast_readers
 
 STUDIES = 100
 RESAMPLES = 1000
@@ -39,7 +39,7 @@ def power(measurements: pd.DataFrame, *, measures: tuple[str, ...], seed: int = 
             drawn = wide.iloc[rng.integers(len(wide), size=items)]
             changed = rng.random(items) < share
             table = pd.concat(_study(drawn, name, changed) for name in measures)
-            found = contrast(
+            found = contrast_readers(
                 table, cards, before="base", after="after", author="base", gates=(),
                 seed=study, resamples=RESAMPLES,
             )  # fmt: skip

@@ -21,7 +21,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Trace
-from mechcot.explorer.build import explore as explore_run
+from mechcot.explorer.build import explore_run
 from mechcot.explorer.live import look_at
 from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen

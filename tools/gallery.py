@@ -54,7 +54,7 @@ def figures() -> dict[str, go.Figure]:
         drawn = last_output(FOLDER / f"{stem}.ipynb", PLOTLY)
         found[name] = go.Figure(data=drawn["data"], layout=drawn["layout"])
     result = json.loads((ROOT / "artifacts/ruler/ruler.json").read_text(encoding="utf-8"))
-    found["ruler"] = ruler.models(model_points(result), items=result["items"])
+    found["ruler"] = ruler.models_figure(model_points(result), items=result["items"])
     return found
 
 

@@ -40,7 +40,7 @@ def explore(
     if features is not None:
         argument_checks.check_dictionary(features)
     from mechcot.compare.study import EXPLORER
-    from mechcot.explorer.build import explore as explore_run
+    from mechcot.explorer.build import explore_run
 
     explorer = explore_run(run, items=item, dictionary=features, features=feature, loading=loading)
     path = out or run / EXPLORER

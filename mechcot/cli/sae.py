@@ -315,7 +315,7 @@ def page(
         )
     from mechcot.core.store import read_json, write_text
     from mechcot.sae.results import SCHEMA
-    from mechcot.view.pages.sae import page as made
+    from mechcot.view.pages.sae import sae_page
 
     score = read_json(folder / "score.json", what="what `mechcot sae score` found")
     trials, probes = (
@@ -327,5 +327,5 @@ def page(
             raise UserError(
                 f"{folder}/{name}.json has schema {found.get('schema')}, this version reads {SCHEMA}; run `mechcot sae {name}` again"
             )
-    write_text(folder / "page.html", made(score, trials, probes))
+    write_text(folder / "page.html", sae_page(score, trials, probes))
     _say([f"written: {folder / 'page.html'}"])

@@ -43,7 +43,7 @@ from mechcot.stats.chain_use import BOUNDS, ChainUse, axis, chain_use
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval
 from mechcot.text.unread import ADVICE, example, unread
-from mechcot.view.pages.check import page
+from mechcot.view.pages.check import check_page
 
 MEASURES = (gates.CARD.name, chain_exchange.CARD.name, by_content.CARD.name, "information_flow")
 """The exchange decides, the gates say whether the task is done at all; the others are shown."""
@@ -81,7 +81,7 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         }
     )
     write_json(study.out / "check.json", result)
-    write_text(study.out / "check.html", page(result))
+    write_text(study.out / "check.html", check_page(result))
     console.print(f"report: {study.out / 'check.html'}", markup=False, soft_wrap=True)
     return result
 

@@ -26,7 +26,7 @@ from mechcot.stats.tables import measurements_table, scalars_table
 
 Measurements = Mapping[tuple[str, str, str, str], Measurement]
 """Every measurement by (measure, author, reader, trace id)."""
-NULLS = ("identity", "noise", "null_random")
+COMMON_NULLS = ("identity", "noise", "null_random")
 """Scalars that are nulls of any measure; further yardsticks stand on the cards."""
 
 
@@ -175,7 +175,7 @@ def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:
     rows = _theirs(tables.scalars, author)
     further = {(card.name, name) for card in all_cards() for name, _ in card.yardsticks}
     keyed = zip(rows["measure"], rows["name"], strict=True)
-    shown = [key in further or key[1] in NULLS for key in keyed]
+    shown = [key in further or key[1] in COMMON_NULLS for key in keyed]
     rows = rows[np.array(shown, dtype=bool)]
     keys = ["measure", "name", "reader"]
     by_item = rows.groupby([*keys, "item"], sort=True)["value"].mean().groupby(keys)

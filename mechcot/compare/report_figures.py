@@ -180,7 +180,7 @@ def _places(reader: ArrayReader, card: MeasureCard) -> tuple[list[ArrayCard], li
         sides = []
         for name in reader.finding.readers:
             read = ((t, reader.array(card.name, array.name, name, t)) for t in reader.traces)
-            sides.append([patched(a, len(t.chain_steps)) for t, a in read if a is not None])
+            sides.append([patched_chain(a, len(t.chain_steps)) for t, a in read if a is not None])
         if all(sides) and sides[0][0].values.shape[0] == sides[1][0].values.shape[0]:
             parts.append(place_frame(array.figure, *sides))
     return arrays, parts
@@ -201,7 +201,7 @@ class Patched:
     steps: int
 
 
-def patched(array: Result, steps: int) -> Patched:
+def patched_chain(array: Result, steps: int) -> Patched:
     """The array of a chain of so many steps."""
     return Patched(array.values, array.labels["step"], steps)
 

@@ -24,7 +24,7 @@ from mechcot.compare.measurements import Job, fill, jobs, measure_trace, unread
 from mechcot.compare.models import Models
 from mechcot.compare.report import report_data
 from mechcot.compare.study import EXPLORER, Study, cells
-from mechcot.compare.summary import summary
+from mechcot.compare.summary import run_summary
 from mechcot.core.errors import UserError
 from mechcot.core.step_arrays import tidy
 from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
@@ -71,7 +71,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     measurements = measure_trace(study, models, todo, chains.by_author)
     tables = Tables.of([*measurements, *unread(table, chains.unwritten)])
     findings = _findings(study, models, tables, chains)
-    found = summary(
+    found = run_summary(
         study,
         models,
         author=chains.author,

@@ -13,13 +13,13 @@ from mechcot.compare.study import Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.trace import Trace
 from mechcot.stats.contrast import OWN
-from mechcot.stats.tables import records
+from mechcot.stats.tables import json_rows
 
 _SCHEMA = 1
 _UNWRITTEN = ("standard", "own_chains", "yardsticks")
 
 
-def summary(
+def run_summary(
     study: Study,
     models: Models,
     *,
@@ -62,8 +62,8 @@ def summary(
         "chains_written": len(written),
         "chains_used": len(used),
         "comparisons": [_comparison(study, finding) for finding in findings],
-        "nulls": records(nulls(tables, author=author)),
-        "not_judged": records(not_judged(tables)),
+        "nulls": json_rows(nulls(tables, author=author)),
+        "not_judged": json_rows(not_judged(tables)),
         "cards": {card.name: _card(card) for card in judged_cards(study)},
     }
 
@@ -85,5 +85,5 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "null": finding.after == null_name(study),
         "same_chains": finding.headline.summary() if finding.same else None,
         "own_chains": None if own is None else own.summary(),
-        "strata": records(finding.strata),
+        "strata": json_rows(finding.strata),
     }

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
-from mechcot.core.step_arrays import KINDS, Result
+from mechcot.core.step_arrays import RESULT_TYPES, Result
 from mechcot.core.store import write_bytes
 from mechcot.core.trace import Trace
 
@@ -161,7 +161,7 @@ class Measurement(Displayed):
     @classmethod
     def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Measurement":
         results = {
-            key: KINDS[array["kind"]](
+            key: RESULT_TYPES[array["kind"]](
                 values=arrays[key],
                 measure=meta["measure"],
                 name=array["name"],

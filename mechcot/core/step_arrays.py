@@ -175,7 +175,7 @@ class LayerFeatures(Result):
     values: Float[np.ndarray, "layer feature"]
 
 
-KINDS: Mapping[str, type[Result]] = {
+RESULT_TYPES: Mapping[str, type[Result]] = {
     kind.__name__: kind
     for kind in (
         StepVector,

@@ -43,7 +43,7 @@ ByReader = Mapping[str, Mapping[str, Measurement]]
 """Measurements of one trace, by reader and measure."""
 
 
-def explore(
+def explore_run(
     run: Path | str,
     *,
     items: Sequence[str] | None = None,

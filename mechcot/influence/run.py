@@ -42,7 +42,7 @@ from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Format, Items
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.tasks import first_right_step, missing_for
-from mechcot.view.pages.influence import page
+from mechcot.view.pages.influence import influence_page
 
 STRATA = ("all", "before", "after")
 UNSTATED = "unstated"
@@ -113,7 +113,7 @@ def run(
     frame = pd.DataFrame(heads, columns=columns).groupby(columns[:-1], as_index=False)
     write_bytes(out / "heads.parquet", frame["received"].mean().to_parquet(index=False))
     write_json(out / "influence.json", result)
-    write_text(out / "index.html", page(result))
+    write_text(out / "index.html", influence_page(result))
     return result
 
 

@@ -25,7 +25,7 @@ from mechcot.probes.held_out import NewRows, Rows, folds_of, held_out
 from mechcot.probes.step_rows import NAMES, Steps, read_steps
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.token_states import features_of
-from mechcot.stats.bootstrap import stream
+from mechcot.stats.bootstrap import random_stream
 
 FEW, RAREST = 8, 8
 STRENGTHS = (1.0, 10.0, 100.0)
@@ -81,7 +81,7 @@ def probe(
     if len(often) < 2 or not x.shape[1]:
         return None
     kept = np.flatnonzero(np.isin(labels, often))
-    rng = stream(seed, f"probe {target}")
+    rng = random_stream(seed, f"probe {target}")
 
     def guess(own: Rows, y: np.ndarray, items: np.ndarray, new: NewRows) -> np.ndarray:
         shown = rng.permutation(y) if shuffled else y
@@ -160,7 +160,7 @@ def gap(one: Held, other: Held, *, seed: int = 0) -> dict[str, float]:
 def _draws(right: np.ndarray, rows: np.ndarray, *, seed: int) -> Float[np.ndarray, " draw"]:
     """Balanced accuracy of every resample of traces; both probes of a pair meet the same resamples."""
     there = np.flatnonzero(rows.sum(axis=1))
-    weights = stream(seed, "probe traces").multinomial(
+    weights = random_stream(seed, "probe traces").multinomial(
         len(there), np.full(len(there), 1 / len(there)), size=_RESAMPLES
     )
     counts = weights @ rows[there]

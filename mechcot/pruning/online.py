@@ -23,7 +23,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.influence.critical_set import fill
 from mechcot.model.generation.pruned_kv_cache import DroppingCache
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.bootstrap import stream
+from mechcot.stats.bootstrap import random_stream
 
 RANKS = ("attention", "recent", "random")
 LAST = 8
@@ -149,7 +149,9 @@ def _scores(
     if how.by == "recent":
         return {index: float(index) for index in steps}
     if how.by == "random":
-        draws = stream(how.seed, f"online {trace.id} {len(trace.chain_steps)}").random(len(steps))
+        draws = random_stream(how.seed, f"online {trace.id} {len(trace.chain_steps)}").random(
+            len(steps)
+        )
         return dict(zip(steps, draws.tolist(), strict=True))
     received = dict(zip(cache.cached, cache.attention(last=LAST).tolist(), strict=True))
     spans = {index: trace.chain_steps[index].tokens.positions() for index in steps}

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from mechcot.core.trace import Trace
 from mechcot.influence.critical_set import StepInfluence, entries
-from mechcot.stats.bootstrap import stream
+from mechcot.stats.bootstrap import random_stream
 from mechcot.tasks import first_right_step
 
 CLOSURES = ("suppression", "attention")
@@ -68,7 +68,7 @@ def rankings(
         **({} if deletion is None else {"deletion": by_value(deletion)}),
         "recent": tuple(range(n - 1, -1, -1)),
         "early exit": tuple(range(n if right is None else right + 1)),
-        "random": tuple(int(s) for s in stream(seed, f"random {trace.id}").permutation(n)),
+        "random": tuple(int(s) for s in random_stream(seed, f"random {trace.id}").permutation(n)),
     }
 
 

@@ -33,7 +33,7 @@ from mechcot.runs.items import Items
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.unread import check_read
-from mechcot.view.pages.pruning import page
+from mechcot.view.pages.pruning import pruning_page
 
 _NEEDS: Mapping[str, Need] = {"suppression": "hiding", "attention": "attention"}
 """What each closure needs of a model."""
@@ -321,5 +321,5 @@ def _write(
     write_bytes(out / "points.parquet", points.to_parquet(index=False))
     write_bytes(out / "frontier.parquet", table.to_parquet(index=False))
     write_json(out / "prune.json", result)
-    write_text(out / "index.html", page(result))
+    write_text(out / "index.html", pruning_page(result))
     return result

@@ -22,7 +22,7 @@ from mechcot.ruler.reliance import axes, reliance
 from mechcot.ruler.results import outcome
 from mechcot.ruler.table import rows
 from mechcot.runs.executor import Executor
-from mechcot.view.pages.ruler import page
+from mechcot.view.pages.ruler import ruler_page
 
 STEPWISE = 32
 AXES_ITEMS = 96
@@ -81,7 +81,7 @@ def run(
         columns=["measure", "author", "reader", "item", "value", "reason"],
     ).sort_values(["measure", "author", "reader", "item"], ignore_index=True)
     write_bytes(out / "results" / "readings.parquet", values.to_parquet(index=False))
-    write_text(out / "index.html", page(result))
+    write_text(out / "index.html", ruler_page(result))
     Console(stderr=True).print(f"ruler: {out / 'index.html'}", markup=False)
     return result
 

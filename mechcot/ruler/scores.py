@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import binomtest, rankdata, spearmanr
 
-from mechcot.stats.bootstrap import order_bounds, stream
+from mechcot.stats.bootstrap import order_bounds, random_stream
 
 _RESAMPLES = 2000
 TAIL = 0.025
@@ -69,7 +69,7 @@ def _interval(draws: Sequence[float]) -> tuple[float, float]:
 
 
 def _resampled(draw: Callable[[np.random.Generator], float], *, seed: int, purpose: str) -> tuple:
-    rng = stream(seed, purpose)
+    rng = random_stream(seed, purpose)
     return _interval([draw(rng) for _ in range(_RESAMPLES)])
 
 
@@ -227,7 +227,7 @@ def shuffled(
     """
     known = np.isfinite(values)
     values, positive = values[known], positive[known]
-    rng = stream(seed, "ruler shuffled")
+    rng = random_stream(seed, "ruler shuffled")
     draws = [auroc(values, rng.permutation(positive)) for _ in range(_SHUFFLES)]
     if np.isnan(draws).all():
         return undefined("no cases of both sorts")

@@ -15,7 +15,7 @@ from mechcot.ruler.measurements import BASE, SCALED
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.scores import Score, undefined
 from mechcot.ruler.step_truth import ANSWER, PAIRS, answer_cases, pair_cases, truth
-from mechcot.stats.contrast import contrast
+from mechcot.stats.contrast import contrast_readers
 from mechcot.stats.tables import measurements_table
 
 COLUMNS = (
@@ -242,7 +242,7 @@ def verdict(table: pd.DataFrame, card: MeasureCard, *, after: str, seed: int) ->
     """
     if not card.direction or after not in set(table["reader"]):
         return "not judged"
-    found = contrast(
+    found = contrast_readers(
         table, [card], before=BASE, after=after, author=BASE, gates=[], seed=seed, resamples=2000
     )
     return str(found["verdict"].iloc[0])

@@ -37,7 +37,7 @@ from mechcot.sae.feature_activations import FeatureActivations, read_features, s
 from mechcot.sae.injection_trial import injection, strongest_tokens
 from mechcot.sae.token_states import token_states
 from mechcot.stats import trials
-from mechcot.stats.bootstrap import stream
+from mechcot.stats.bootstrap import random_stream
 from mechcot.tasks import with_kinds
 
 LARGEST_D = 0.2
@@ -271,7 +271,7 @@ def kept_under(
     if len(old) < 8 or not any(old):
         return float("nan")
     one, other = np.array(old), np.array(new)
-    draws = stream(seed, f"rewording {candidate.feature}").integers(
+    draws = random_stream(seed, f"rewording {candidate.feature}").integers(
         0, len(one), (_RESAMPLES, len(one))
     )
     below = np.maximum(one[draws].mean(axis=1), 1e-12)
@@ -289,7 +289,7 @@ def shuffled_bound(
         seed: Of the shuffles.
         shuffles: How many.
     """
-    rng = stream(seed, "shuffled kinds")
+    rng = random_stream(seed, "shuffled kinds")
     features = sorted({each.feature for each in chosen})
     steps = reads.steps[:, features]
     kinds, groups = sorted({each.kind for each in chosen}), reads.step_trace

@@ -28,7 +28,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.interventions import Edit, Identity, Intervention, Replace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary, Splice
-from mechcot.stats.bootstrap import bootstrap_mean, stream
+from mechcot.stats.bootstrap import bootstrap_mean, random_stream
 from mechcot.tasks import task_of
 
 COUNTS = (0, 1, 2, 4, 8, 16, 32)
@@ -120,7 +120,7 @@ def _effects(
     texts = [(*each.ids[:stop], *cue) for each in (trace, twin.trace)]
     at = tuple(stated.tokens.positions())
     own, other = (reader.states(ids, [dictionary.site])[dictionary.site][list(at)] for ids in texts)
-    rng = stream(seed, f"features {trace.id} {stated.step}")
+    rng = random_stream(seed, f"features {trace.id} {stated.step}")
     edits, differing = _edits(dictionary, own, other, rng=rng)
     clean = reader.prefix(texts[0])
     token = reader.answer_ids(stated.answer_kept or "")[0]

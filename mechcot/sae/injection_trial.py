@@ -9,7 +9,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.token_states import row_states
-from mechcot.stats.bootstrap import stream
+from mechcot.stats.bootstrap import random_stream
 
 TRACES, LENGTH, PLACES, TOKENS = 48, 40, 4, 3
 RESAMPLES, LEVEL = 2000, 0.95
@@ -59,7 +59,7 @@ def injection(
         seed: Of texts, places and bootstrap (over chains).
         repeats: Texts from each chain.
     """
-    rng = stream(seed, f"injection {feature} {kind}")
+    rng = random_stream(seed, f"injection {feature} {kind}")
     plain = neutral_texts(reads, kind, without=tokens, rng=rng, repeats=repeats)
     if not tokens or not plain:
         return float("nan")

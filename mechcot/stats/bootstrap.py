@@ -52,7 +52,7 @@ class Interval:
         return value < self.low or value > self.high
 
 
-def stream(seed: int, purpose: str) -> np.random.Generator:
+def random_stream(seed: int, purpose: str) -> np.random.Generator:
     """A random stream of its own for each purpose, so that adding a measure changes no other one."""
     return np.random.default_rng([seed, zlib.crc32(purpose.encode("utf-8"))])
 
@@ -175,7 +175,7 @@ def bootstrap_mean(
     if np.ptp(values) == 0:
         return Interval(mean, float(values[0]), float(values[0]), n=len(values), units=units)
     means = resampled_means(
-        values, clusters=clusters, resamples=resamples, rng=stream(seed, purpose)
+        values, clusters=clusters, resamples=resamples, rng=random_stream(seed, purpose)
     )
     low, high = order_bounds(means, tail=expanded_level(units, level=level))
     return Interval(mean, low, high, n=len(values), units=units)

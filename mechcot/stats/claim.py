@@ -12,7 +12,7 @@ from mechcot.core.card import MeasureCard
 from mechcot.core.display import Displayed
 from mechcot.stats.accuracy import AccuracyChange, accuracy_change
 from mechcot.stats.conclusion import Conclusion, conclude
-from mechcot.stats.contrast import OWN, contrast
+from mechcot.stats.contrast import OWN, contrast_readers
 from mechcot.stats.gate_bounds import Gate, GateBounds, gates_table
 from mechcot.stats.gates import gates, matching
 from mechcot.stats.length_matching import Matched
@@ -22,7 +22,7 @@ from mechcot.stats.sentences import (
     row_sentence,
     silent_sentences,
 )
-from mechcot.stats.tables import records, rows_of
+from mechcot.stats.tables import json_rows, rows_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,15 +84,15 @@ class Claim(Displayed):
         rows = rows_of(self.table)
         measures = [
             record | {"sentence": row_sentence(row)}
-            for record, row in zip(records(self.table), rows, strict=True)
+            for record, row in zip(json_rows(self.table), rows, strict=True)
         ]
         return {
             "before": self.before,
             "after": self.after,
             "author": self.author or OWN,
-            "gates": records(gates_table(self.gates)),
+            "gates": json_rows(gates_table(self.gates)),
             "measures": measures,
-            "accuracy": records(pd.DataFrame([asdict(self.accuracy)]))[0]
+            "accuracy": json_rows(pd.DataFrame([asdict(self.accuracy)]))[0]
             | {"sentence": self.accuracy_sentence()},
             "conclusion": _conclusion(self.conclusion) | {"sentence": self.conclusion_sentence()},
             "matched": None if self.matched is None else self.matched.reason,
@@ -144,7 +144,7 @@ def claim(
         matched=matched,
         **pair,
     )
-    table = contrast(
+    table = contrast_readers(
         measurements,
         cards,
         gates=found,

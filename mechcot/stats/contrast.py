@@ -21,7 +21,7 @@ from mechcot.stats.bootstrap import (
     effect_size,
 )
 from mechcot.stats.equivalence import equivalence
-from mechcot.stats.gate_bounds import Gate, closed
+from mechcot.stats.gate_bounds import Gate, closed_gates
 from mechcot.stats.permutation import holm, sign_flip_p
 from mechcot.stats.tables import (
     MEASUREMENT_COLUMNS,
@@ -33,7 +33,7 @@ from mechcot.stats.tables import (
 from mechcot.stats.verdict import judge_change
 
 OWN = "own"
-COLUMNS = (
+CONTRAST_COLUMNS = (
     "measure",
     "title",
     "unit",
@@ -71,7 +71,7 @@ COLUMNS = (
 )
 
 
-def contrast(
+def contrast_readers(
     measurements: pd.DataFrame,
     cards: Sequence[MeasureCard],
     *,
@@ -99,7 +99,7 @@ def contrast(
         resamples: Number of resamples and flips.
 
     Returns:
-        Columns `COLUMNS`. Numbers that do not exist are NaN (`tables.records` makes them None).
+        Columns `CONTRAST_COLUMNS`. Numbers that do not exist are NaN (`tables.records` makes them None).
 
     Raises:
         UserError: A reader has no measurements at all.
@@ -173,7 +173,7 @@ def measured(
         | {"author": author or OWN, "reader_before": before, "reader_after": after}
         for card in cards
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS))
 
 
 def _row(
@@ -263,7 +263,7 @@ def _blocked(row: Mapping[str, object], gates: Sequence[Gate]) -> str:
         return (
             "this number cannot tell whether the chain is used (direction 0); it is only reported"
         )
-    shut = closed(gates, measure=str(row["measure"]))
+    shut = closed_gates(gates, measure=str(row["measure"]))
     if shut:
         return "; ".join(f"{gate.name} gate closed: {gate.reason}" for gate in shut)
     n, needed, units = int(str(row["n"])), int(str(row["min_items"])), int(str(row["units"]))

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 OFF = 0.05
 """Share of a dose by which bisection may miss it."""
-APART = (1 + OFF) / (1 - OFF)
+DOSE_FACTOR = (1 + OFF) / (1 - OFF)
 """Largest factor between two measured doses that count as the same."""
 
 
 def same_dose(doses: Sequence[float]) -> bool:
-    """Return whether measured doses are the same up to `APART`; also where there are none, or all are 0."""
-    return not doses or max(doses) <= APART * (1 + 1e-9) * min(doses)
+    """Return whether measured doses are the same up to `DOSE_FACTOR`; also where there are none, or all are 0."""
+    return not doses or max(doses) <= DOSE_FACTOR * (1 + 1e-9) * min(doses)

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtr, stdtrit
 
-from mechcot.stats.bootstrap import RESAMPLES, block_rows, cluster_sums, order_bounds, stream
+from mechcot.stats.bootstrap import RESAMPLES, block_rows, cluster_sums, order_bounds, random_stream
 
 ALPHA = 0.05
 
@@ -82,7 +82,7 @@ def equivalence(
     if span is None or not np.isfinite(span):
         return _by_t(sums, sizes, bound=bound)
     widest = max(span, float(np.abs(differences).max()))
-    rng = stream(seed, f"{purpose}/equivalence")
+    rng = random_stream(seed, f"{purpose}/equivalence")
     lower, upper = _bounded_means(sums, sizes, span=widest, resamples=resamples, rng=rng)
     beyond = max(np.count_nonzero(lower <= -bound), np.count_nonzero(upper >= bound))
     return Equivalence(

@@ -70,6 +70,6 @@ def gates_table(found: Sequence[Gate]) -> pd.DataFrame:
     return pd.DataFrame([asdict(gate) for gate in found], columns=list(Gate.__dataclass_fields__))
 
 
-def closed(found: Sequence[Gate], *, measure: str) -> list[Gate]:
+def closed_gates(found: Sequence[Gate], *, measure: str) -> list[Gate]:
     """The failed gates that hold for one measure."""
     return [gate for gate in found if not gate.ok and gate.measure in {"", measure}]

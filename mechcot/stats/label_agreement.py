@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mechcot.core.errors import UserError
-from mechcot.stats.bootstrap import Interval, expanded_level, order_bounds, stream
+from mechcot.stats.bootstrap import Interval, expanded_level, order_bounds, random_stream
 
 _RESAMPLES = 10_000
 
@@ -157,6 +157,6 @@ def _resampled(
 ) -> Int[np.ndarray, "resample truth found"]:
     """The confusions of resamples of whole groups."""
     units = len(tables)
-    draws = stream(seed, "labels").integers(0, units, size=(resamples, units))
+    draws = random_stream(seed, "labels").integers(0, units, size=(resamples, units))
     counts = np.stack([(draws == unit).sum(1) for unit in range(units)], axis=1)
     return np.einsum("ru,utf->rtf", counts, tables)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from mechcot.stats.bootstrap import RESAMPLES, block_rows, cluster_sums, stream
+from mechcot.stats.bootstrap import RESAMPLES, block_rows, cluster_sums, random_stream
 
 EXACT_UNITS = 16
 
@@ -49,7 +49,7 @@ def sign_flip_p(
     reach = abs(float(moved.sum())) - 1e-12 * float(np.abs(moved).sum())
     if len(moved) <= EXACT_UNITS:
         return float(np.mean(np.abs(_all_patterns(len(moved)) @ moved) >= reach))
-    rng = stream(seed, f"{purpose}/sign flips")
+    rng = random_stream(seed, f"{purpose}/sign flips")
     as_extreme = 0
     rows = block_rows(len(moved))
     for start in range(0, flips, rows):

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import rankdata
 
-from mechcot.stats.bootstrap import Interval, bootstrap_mean, order_bounds, stream
+from mechcot.stats.bootstrap import Interval, bootstrap_mean, order_bounds, random_stream
 
 LEAST_STEPS = 5
 _SHUFFLES = 1999
@@ -110,7 +110,7 @@ def _scores(
 def _shuffled(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, seed: int
 ) -> Float[np.ndarray, " shuffle"]:
-    rng = stream(seed, "shuffled ranks")
+    rng = random_stream(seed, "shuffled ranks")
     total = np.zeros(_SHUFFLES)
     for x, y in pairs:
         total += rng.permuted(np.tile(x, (_SHUFFLES, 1)), axis=1) @ y

@@ -17,7 +17,7 @@ _MINUS = "\N{MINUS SIGN}"
 PROVISIONAL = "provisional: this measure has not been scored against planted truth yet"
 
 
-def number(value: float, *, decimals: int = 2) -> str:
+def rounded(value: float, *, decimals: int = 2) -> str:
     """A rounded number with a true minus sign; never "-0.00", and "-" when there is none."""
     if not math.isfinite(value):
         return "-"
@@ -25,13 +25,13 @@ def number(value: float, *, decimals: int = 2) -> str:
     return f"{_MINUS}{text}" if value < 0 and float(text) != 0 else text
 
 
-def signed(value: float, *, decimals: int = 2) -> str:
+def with_sign(value: float, *, decimals: int = 2) -> str:
     """A rounded difference with its sign; zero has none."""
-    text = number(value, decimals=decimals)
+    text = rounded(value, decimals=decimals)
     return text if text.startswith((_MINUS, "-")) or float(text) == 0 else f"+{text}"
 
 
-def percent(share: float) -> str:
+def whole_percent(share: float) -> str:
     """A share as a whole percentage; 100 % and 0 % only when exact."""
     if not math.isfinite(share):
         return "-"
@@ -93,9 +93,11 @@ def row_sentence(row: Mapping[str, object], *, told: Collection[str] = ()) -> st
         return f"{title}: not judged: {reason}."
     delta, low, high = (float(str(row[name])) for name in ("delta", "low", "high"))
     places = decimals_for(high - low)
-    before, after = (number(float(str(row[name])), decimals=places) for name in ("before", "after"))
+    before, after = (
+        rounded(float(str(row[name])), decimals=places) for name in ("before", "after")
+    )
     numbers = (
-        f"{before} before, {after} after ({row['unit']}), difference {signed(delta, decimals=places)}"
+        f"{before} before, {after} after ({row['unit']}), difference {with_sign(delta, decimals=places)}"
         f"{_interval(low, high, decimals=places)}, {row['n']} items"
     )
     head = {
@@ -124,14 +126,14 @@ def _evidence(row: Mapping[str, object]) -> str:
     if row["verdict"] == "no change":
         p = p_text(float(str(row["p_equivalence_holm"])))
         smaller = f"; {SMALLER}" if str(row["reason"]).endswith(SMALLER) else ""
-        return f"; a difference of {number(float(str(row['smallest_effect'])))} or more is ruled out ({p}){smaller}"
+        return f"; a difference of {rounded(float(str(row['smallest_effect'])))} or more is ruled out ({p}){smaller}"
     return ""
 
 
 def _interval(low: float, high: float, *, decimals: int) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f" (95 % interval {signed(low, decimals=decimals)} to {signed(high, decimals=decimals)})"
+    return f" (95 % interval {with_sign(low, decimals=decimals)} to {with_sign(high, decimals=decimals)})"
 
 
 def _count(n: int, noun: str) -> str:
@@ -139,7 +141,7 @@ def _count(n: int, noun: str) -> str:
 
 
 def _points(share: float) -> str:
-    return signed(share * 100, decimals=0)
+    return with_sign(share * 100, decimals=0)
 
 
 def accuracy_sentence(change: AccuracyChange) -> str:
@@ -159,12 +161,12 @@ def accuracy_sentence(change: AccuracyChange) -> str:
         else ""
     )
     text = (
-        f"{head}: {percent(change.before)} right before, {percent(change.after)} after, "
+        f"{head}: {whole_percent(change.before)} right before, {whole_percent(change.after)} after, "
         f"difference {_points(change.delta)} points{interval}, {_count(change.n, 'item')}, "
         f"{change.lost} lost and {change.gained} gained, {change.test} {p_text(change.p)}."
     )
     if change.unread_before or change.unread_after:
-        shares = (percent(change.unread_before), percent(change.unread_after))
+        shares = (whole_percent(change.unread_before), whole_percent(change.unread_after))
         text += f" Answers that could not be read count as not right: {shares[0]} before, {shares[1]} after."
     if change.verdict == "no change":
         text += f" A change of {change.bound * 100:.0f} points or more is ruled out ({p_text(change.p_equivalence)})."

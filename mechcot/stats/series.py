@@ -11,7 +11,7 @@ import pandas as pd
 
 from mechcot.core.card import MeasureCard
 from mechcot.stats.bootstrap import RESAMPLES
-from mechcot.stats.contrast import COLUMNS, judge, measured
+from mechcot.stats.contrast import CONTRAST_COLUMNS, judge, measured
 from mechcot.stats.gate_bounds import Gate, GateBounds
 from mechcot.stats.gates import gates
 from mechcot.stats.tables import pair_values
@@ -78,7 +78,7 @@ def series(
     stacked = judge(pd.concat(parts, ignore_index=True), gates=held)
     line = {"value": "after", "value_low": "after_low", "value_high": "after_high"}
     stacked = stacked.assign(**{new: stacked[old] for new, old in line.items()})
-    return stacked[[*LINE_COLUMNS, *COLUMNS]]
+    return stacked[[*LINE_COLUMNS, *CONTRAST_COLUMNS]]
 
 
 def shared_items(

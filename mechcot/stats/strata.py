@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.contrast import COLUMNS, judge, measured
+from mechcot.stats.contrast import CONTRAST_COLUMNS, judge, measured
 from mechcot.stats.gate_bounds import Gate, GateBounds
 from mechcot.stats.gates import gates, matching
 
@@ -69,5 +69,5 @@ def by_stratum(
         parts.append(part.assign(stratum=stratum))
         held += [found] * len(part)
     if not parts:
-        return pd.DataFrame(columns=["stratum", *COLUMNS])
-    return judge(pd.concat(parts, ignore_index=True), gates=held)[["stratum", *COLUMNS]]
+        return pd.DataFrame(columns=["stratum", *CONTRAST_COLUMNS])
+    return judge(pd.concat(parts, ignore_index=True), gates=held)[["stratum", *CONTRAST_COLUMNS]]

@@ -227,7 +227,7 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def records(table: pd.DataFrame) -> list[dict[str, object]]:
+def json_rows(table: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as JSON-able dictionaries: NaN and infinities become None, numbers plain Python ones."""
     return [{k: _plain(v) for k, v in row.items()} for row in rows_of(table)]
 

@@ -18,7 +18,7 @@ from mechcot.stats.equivalence import ALPHA
 
 SMALLER = "a smaller one was found"
 Verdict = Literal["less", "more", "no change", "inconclusive", "not judged"]
-VERDICTS: tuple[Verdict, ...] = ("less", "more", "no change", "inconclusive", "not judged")
+VERDICT_WORDS: tuple[Verdict, ...] = ("less", "more", "no change", "inconclusive", "not judged")
 
 
 def judge_change(

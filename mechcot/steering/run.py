@@ -27,7 +27,7 @@ from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.questions import lacks
 from mechcot.steering.readout import cut_short, row
 from mechcot.steering.summary import summary
-from mechcot.view.pages.steering import page
+from mechcot.view.pages.steering import steering_page
 
 VERSION = 2
 UNNAMED = ", and every step of the clean chains is “other”, as in any language but English: counts of kinds say nothing"
@@ -89,7 +89,7 @@ def run(
         }
     _tables(out, cells, result)
     write_json(out / "summary.json", result)
-    write_text(out / "report.html", page(result))
+    write_text(out / "report.html", steering_page(result))
     return result
 
 

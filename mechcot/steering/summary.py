@@ -11,9 +11,9 @@ from mechcot.stats.bootstrap import (
     bootstrap_mean,
     expanded_level,
     order_bounds,
-    stream,
+    random_stream,
 )
-from mechcot.stats.doses import APART
+from mechcot.stats.doses import DOSE_FACTOR
 from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.steering.condition_contrasts import column, contrasts
 from mechcot.steering.experiment import Experiment
@@ -57,7 +57,7 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
     return {
         "experiment": asdict(experiment),
         "arms": found,
-        "apart": APART,
+        "apart": DOSE_FACTOR,
         "contrasts": _contrasts(experiment, cells, changed),
     }
 
@@ -111,7 +111,7 @@ def _saved(base: Mapping[str, Any], cell: Mapping[str, Any], seed: int) -> dict[
     clean, cost = column(base, "tokens"), column(base, "tokens") - column(cell, "tokens")
     if not clean.sum():
         return {"mean": None, "low": None, "high": None}
-    drawn = stream(seed, "saved").integers(0, len(clean), size=(2000, len(clean)))
+    drawn = random_stream(seed, "saved").integers(0, len(clean), size=(2000, len(clean)))
     shares = cost[drawn].sum(axis=1) / clean[drawn].sum(axis=1)
     low, high = (
         order_bounds(shares, tail=expanded_level(len(clean))) if len(clean) > 1 else (None, None)

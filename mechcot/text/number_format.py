@@ -5,7 +5,7 @@ The same functions set figures and tables, so that a number reads alike wherever
 
 import math
 
-KINDS = (
+KINDS_NOTE = (
     "Kinds of steps are exact on the shipped task. Elsewhere a classifier that knows English alone names them "
     "(mechcot.text.learned_step_kinds; under steering the openers of mechcot.text.step_kinds) and makes errors: in a chain in another language every step is “other”."
 )

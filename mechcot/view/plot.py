@@ -29,7 +29,13 @@ from mechcot.core.trace import StepKind, Trace
 from mechcot.stats.claim import Claim
 from mechcot.stats.doses import same_dose
 from mechcot.stats.tables import rows_of
-from mechcot.view.figures.dose_response import DoseLine, DosePanel, Point, curves, frontier
+from mechcot.view.figures.dose_response import (
+    DoseLine,
+    DosePanel,
+    Point,
+    cost_frontier,
+    dose_curves,
+)
 from mechcot.view.figures.forest import forest
 from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, titled
 
@@ -202,7 +208,7 @@ def steered(tried: pd.DataFrame) -> go.Figure:
         )
         for row in rows_of(tried)
     ]
-    return frontier(points, looks([point.name for point in points]), n=int(tried["n"].max()))
+    return cost_frontier(points, looks([point.name for point in points]), n=int(tried["n"].max()))
 
 
 def _dose(row: Mapping[str, Any]) -> str:
@@ -229,7 +235,7 @@ def exchanged(found: Sequence[Mapping[str, Any]]) -> go.Figure:
     ]
     counts = sorted({each["traces"] for each in found})
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    figure = curves(
+    figure = dose_curves(
         panels,
         looks(list(names.values())),
         title="How many features carry a stated value?",

@@ -33,7 +33,7 @@ FLAGS = (
 )
 SECONDS = 120
 PAGES = ("report.html", "index.html", "page.html")
-KINDS = ("png", "svg", "pdf")
+PICTURE_KINDS = ("png", "svg", "pdf")
 _PRINTED = """<!doctype html><meta charset="utf-8"><style>@page { size: %dpx %dpx; margin: 0 } body { margin: 0 }
 div { overflow: hidden; break-inside: avoid }</style><body><script>%s</script><script>
 const figure = %s;
@@ -101,9 +101,9 @@ def figure_picture(
     Raises:
         UserError: Another kind, no browser, or the browser made no picture.
     """
-    if kind not in KINDS:
+    if kind not in PICTURE_KINDS:
         raise UserError(
-            f"expected a picture as {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}"
+            f"expected a picture as {', '.join(PICTURE_KINDS[:-1])} or {PICTURE_KINDS[-1]}, got {kind!r}"
         )
     shown = go.Figure(figure).update_layout(paper_bgcolor="white")
     layout: Any = shown["layout"]

@@ -11,7 +11,7 @@ from rich.console import Console
 import mechcot.measures
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
-from mechcot.explorer.build import explore
+from mechcot.explorer.build import explore_run
 from mechcot.measures import registry
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, write_rows
 
@@ -97,7 +97,7 @@ def test_compare_report_and_explorer_show_a_measure_they_have_never_heard_of(tmp
         "Does anything pull?",
     ):
         assert told in text, told
-    item = explore(study.out).data.items[0]
+    item = explore_run(study.out).data.items[0]
     assert [values.key for values in item.values] == ["made_up/weight", "made_up/line"]
     assert [grid.title for grid in item.grids] == ["Who pulls whom", "Pull by layer"]
     assert item.carrier == {"0": 2, "1": 2}

@@ -10,7 +10,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import Curve, LayerSteps, StepMatrix, StepVector
 from mechcot.core.store import write_json, write_traces
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
-from mechcot.explorer.build import explore, explorer
+from mechcot.explorer.build import explore_run, explorer
 
 WORDS = ("a ", "bb ", "ccc ", "end")
 
@@ -166,14 +166,14 @@ def folder(trace, tmp_path):
 
 
 def test_only_the_readings_of_the_last_run_are_shown(folder):
-    assert only(explore(folder, items=["p"])).carrier == {"one": 2}
+    assert only(explore_run(folder, items=["p"])).carrier == {"one": 2}
 
 
 def test_a_folder_that_is_no_run_and_an_unknown_item_are_refused(folder):
     with pytest.raises(UserError, match="expected the folder of a finished `mechcot compare`"):
-        explore(folder / "results")
+        explore_run(folder / "results")
     with pytest.raises(UserError, match="unknown item 'q'; this run has p"):
-        explore(folder, items=["q"])
+        explore_run(folder, items=["q"])
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_a_damaged_folder_is_one_sentence(folder, name, text, words):
     if text is not None:
         (folder / name).write_text(text)
     with pytest.raises(UserError, match=words):
-        explore(folder)
+        explore_run(folder)

@@ -11,7 +11,7 @@ from mechcot.core.problem import Problem
 from mechcot.influence.run import by_kind, step_rows
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
-from mechcot.view.pages.influence import page, summary
+from mechcot.view.pages.influence import influence_page, influence_sentences
 
 
 def row(kind, mean, *, model="m", stratum="all"):
@@ -25,7 +25,7 @@ def text_of(html):
 
 
 def test_one_kind_is_neither_most_nor_least():
-    (said,) = summary([row("progression", 1.02)], models=("m",))
+    (said,) = influence_sentences([row("progression", 1.02)], models=("m",))
     assert (
         said
         == "In m, every step that is counted is of one kind (progression), so kinds are not compared: 1.020 of what is expected."
@@ -47,7 +47,7 @@ def test_one_kind_is_neither_most_nor_least():
 def test_of_several_kinds_the_ends_are_named_where_they_differ(means, want):
     rows = [row(kind, mean) for kind, mean in zip("abc", means, strict=False)]
     rows += [row("d", 9.0, stratum="before"), row("e", 9.0, model="change")]
-    assert summary(rows, models=("m",)) == [f"In m, {want}"]
+    assert influence_sentences(rows, models=("m",)) == [f"In m, {want}"]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_heads_are_the_strongest_only_of_more(shape, said):
     ]
     found = {"n": 4, "means": {"m": np.full(shape, 0.5).tolist()}, "picked": picked}
     result = {"models": ["m"], "n": 4, "kinds": [row("a", 1.0)], "receivers": found, "left_out": []}
-    told = text_of(page(result))
+    told = text_of(influence_page(result))
     assert said in told and ("strongest" in told) is said.startswith("The strongest")
     assert "no before and after" not in told  # a file of an earlier version does not say
 
@@ -93,10 +93,10 @@ def test_a_chain_that_never_states_the_answer_has_no_before_and_after():
     }
     assert (
         "No step was found that states the right answer, so there is no before and after."
-        in text_of(page(result))
+        in text_of(influence_page(result))
     )
     some = result | {"n": 3}
     assert (
         "In 1 of them no step was found that states the right answer; they count in neither before nor after."
-        in text_of(page(some))
+        in text_of(influence_page(some))
     )

@@ -13,7 +13,7 @@ from mechcot.core.trace import Answer, Trace
 from mechcot.ruler.panel import Panel, _subjects
 from mechcot.ruler.results import as_json
 from mechcot.ruler.table import agreement, model_means, rows
-from mechcot.view.pages.ruler import page, scores
+from mechcot.view.pages.ruler import ruler_page, score_table
 
 CARD = MeasureCard(
     name="planted",
@@ -175,8 +175,8 @@ def test_the_page_and_the_file_say_what_the_row_says(honest):
             for s in PANEL.subjects
         ],
     }
-    assert [cell.text for cell in scores(result).rows[0]][:2] == ["Planted", "1.00"]
-    text = page(result)
+    assert [cell.text for cell in score_table(result).rows[0]][:2] == ["Planted", "1.00"]
+    text = ruler_page(result)
     assert "Earned the right to give verdicts: Planted." in text
     assert "http://" not in text.split("<script>")[0]
 

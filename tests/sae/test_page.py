@@ -10,7 +10,7 @@ from mechcot.sae.evaluation import evaluate
 from mechcot.sae.results import falsified, falsify_lines, score_lines, scored
 from mechcot.sae.run import TrainedDictionary
 from mechcot.view.figures.probes import probes
-from mechcot.view.pages.sae import page
+from mechcot.view.pages.sae import sae_page
 from tests.sae.test_feature_scores import Detectors
 
 
@@ -34,18 +34,18 @@ def test_from_chains_to_page(base, traces):
     assert sum(needs["exploration"][1:]) > 0 == sum(needs["summary"][1:])
     trials["trials"][0] |= {"survives": True}
     trials["shown"] = [{key: score["top"][0][key] for key in ("feature", "contexts", "logits")}]
-    assert "The steps that excite the survivors most" in page(score, trials | {"survivors": 1})
+    assert "The steps that excite the survivors most" in sae_page(score, trials | {"survivors": 1})
     trials["shown"] = []
     score["along"]["trace"] = "<script>alert(1)</script>"
-    html = page(score, trials)
+    html = sae_page(score, trials)
     assert "knows English alone" in html  # who named the kinds
-    assert html == page(score, trials)
+    assert html == sae_page(score, trials)
     assert "<script>alert(1)" not in html
     assert f"0 of {trials['candidates']} candidates may be called reasoning features" in html
     markup = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="https?:', markup)
     assert "Content-Security-Policy" in markup
-    assert "none may be called a reasoning feature" in page(score, None)
+    assert "none may be called a reasoning feature" in sae_page(score, None)
 
 
 def test_probes_get_a_figure_and_a_table():

@@ -24,7 +24,7 @@ from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.trials import Standing, passes, standing, tally
 from mechcot.tasks import MOD10
 from mechcot.text.problems import load_problems
-from mechcot.view.pages.sae import page
+from mechcot.view.pages.sae import sae_page
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, sum_of, write_rows
 from tests.sae.test_feature_scores import Detectors, Signed
 
@@ -139,7 +139,7 @@ def test_without_rewordings_the_page_says_untested_and_not_zero_passed(
     assert "rewording: untested" in lines[0] and any(
         "no rewording of the same meaning" in line for line in lines
     )
-    told = text_of(page(found, trials))
+    told = text_of(sae_page(found, trials))
     assert "ewording: untested" in told and f"rewording: 0 of {n}" not in told
     assert f"Rewording untested for {n} of {n}: these chains have no rewording" in told
 
@@ -163,7 +163,7 @@ def test_a_file_of_an_earlier_version_is_read_and_counts_nothing_untried_as_fail
     }
     score = copy.deepcopy(found)
     del score["top_by"]
-    told = text_of(page(score, old))
+    told = text_of(sae_page(score, old))
     assert (
         "2 candidates, none of them tested in full" in told
         and "so none may be called a reasoning feature" in told
@@ -178,7 +178,7 @@ def test_chains_without_kinds_have_no_candidates(base, traces, words):
     trials, score = falsified(about), scored(about)
     assert trials["candidates"] == 0 and trials["trials"] == []
     assert falsify_lines(trials)[0].startswith("There was no candidate, so nothing was tried")
-    told = text_of(page(score, trials))
+    told = text_of(sae_page(score, trials))
     assert "There was no candidate, so nothing was tried" in told
     assert "What survives" not in told and "no kind" in told
     assert "most selective for" in told and "d = 0" not in told
@@ -189,7 +189,7 @@ def test_steps_of_one_kind_tell_no_features_apart(base, traces, words):
     trials, score = falsified(about), scored(about)
     assert not any(row["standing"] == "survives" for row in trials["trials"])
     assert all(row["passes"]["random"] is None for row in trials["trials"])
-    told = text_of(page(score, trials))
+    told = text_of(sae_page(score, trials))
     assert "Every step of these chains is of one kind (progression)" in told
     assert "mostly progression" not in " ".join(score_lines(score))
 
@@ -202,7 +202,7 @@ def test_features_without_scores_are_not_called_highest(base, traces, words, mon
     assert found["top_by"] is None and all(row["score_kinds"] is None for row in found["top"])
     often = [row["frequency"][0] for row in found["top"]]
     assert often == sorted(often, reverse=True)
-    told = text_of(page(found, None)) + " ".join(score_lines(found))
+    told = text_of(sae_page(found, None)) + " ".join(score_lines(found))
     assert "highest" not in told and "in no order of merit" in told
     assert "no feature has a ReasonScore that tells it from others" in told
     chosen = falsify.candidates(read_features(words, base, made), np.full(4, np.nan))
@@ -225,19 +225,19 @@ def test_scores_on_words_rank_where_kinds_give_none(base, traces, words):
     assert found["top_by"] == "words"
     told = [row["score_words"] for row in found["top"]]
     assert told == sorted(told, reverse=True)
-    assert "by score on words" in text_of(page(found, None))
+    assert "by score on words" in text_of(sae_page(found, None))
 
 
 def test_few_features_are_all_and_not_the_highest(found):
     assert len(found["features"]) == 3
-    told = text_of(page(found, None))
+    told = text_of(sae_page(found, None))
     assert "All 3 features that fire, by score on kinds." in told and "highest" not in told
 
 
 def test_changes_that_were_not_tested_are_not_zero_of_zero(base, traces, words):
     found = scored(study(base, traces[:4], words))
     assert found["tested"] == 0
-    told = text_of(page(found, None)) + " ".join(score_lines(found))
+    told = text_of(sae_page(found, None)) + " ".join(score_lines(found))
     assert "0 of 0" not in told and "was tested" in told
     assert "Before and after, on the same tokens" not in told
 
@@ -252,7 +252,7 @@ class Silent(Detectors):
 def test_a_dictionary_that_is_silent_on_the_chains_has_a_page(base, traces):
     about = study(base, traces[:8], Dictionary("silent", Site("resid_pre", 0), Silent(base)))
     score, trials = scored(about), falsified(about)
-    told = text_of(page(score, trials))
+    told = text_of(sae_page(score, trials))
     assert (
         "No feature fires on any token of these chains" in told and "There was no candidate" in told
     )
@@ -263,7 +263,7 @@ def test_a_dictionary_that_is_silent_on_the_chains_has_a_page(base, traces):
 def test_a_feature_that_moves_no_logit_ranks_no_tokens(found):
     row = next(row for row in found["top"] if row["feature"] == 2)  # its decoder is zero
     assert all(value == 0 for _, value in (*row["logits"]["up"], *row["logits"]["down"]))
-    assert "Moves no logit straight through the unembedding." in text_of(page(found, None))
+    assert "Moves no logit straight through the unembedding." in text_of(sae_page(found, None))
 
 
 def test_states_that_do_not_vary_have_no_explained_variance(base, traces, words):
@@ -282,7 +282,7 @@ def test_states_that_do_not_vary_have_no_explained_variance(base, traces, words)
         and got.to_json()["explained_variance"] is None
     )
     found = scored(replace(study(base, traces[:8], words), fits=Pair(got, got)))
-    assert "–" in text_of(page(found, None))
+    assert "–" in text_of(sae_page(found, None))
 
 
 def test_plants_say_what_was_not_tried_and_not_measured():
@@ -344,7 +344,9 @@ def test_a_foreign_checkpoint_has_its_page(tmp_path):
     about = TrainedDictionary(wide, Pair(reader, reader), list(traces), fits)
     found, trials = scored(about), falsified(about)
     json.dumps([found, trials], allow_nan=False)
-    told = text_of(page(found, trials)) + " ".join([*score_lines(found), *falsify_lines(trials)])
+    told = text_of(sae_page(found, trials)) + " ".join(
+        [*score_lines(found), *falsify_lines(trials)]
+    )
     assert "0 passed" not in told and "0 of 0" not in told and "nan" not in told
     assert trials["tried"]["rewording"] == 0
     assert "untested" in told or "There was no candidate" in told

@@ -9,8 +9,8 @@ from mechcot.stats.bootstrap import (
     effect_size,
     expanded_level,
     order_bounds,
+    random_stream,
     resampled_means,
-    stream,
 )
 
 finite = st.floats(-1, 1, allow_nan=False, width=32)
@@ -58,8 +58,8 @@ def test_the_interval_stays_inside_the_data(values):
 def test_a_slow_loop_gives_the_same_means(rng):
     values = rng.normal(size=7)
     clusters = np.array([0, 0, 1, 2, 2, 2, 3])
-    got = resampled_means(values, clusters=clusters, resamples=50, rng=stream(1, "x"))
-    draw = stream(1, "x").integers(0, 4, size=(50, 4))
+    got = resampled_means(values, clusters=clusters, resamples=50, rng=random_stream(1, "x"))
+    draw = random_stream(1, "x").integers(0, 4, size=(50, 4))
     for mean, units in zip(got, draw, strict=True):
         pool = np.concatenate([values[clusters == unit] for unit in units])
         assert mean == pytest.approx(pool.mean(), abs=1e-12)
@@ -68,7 +68,7 @@ def test_a_slow_loop_gives_the_same_means(rng):
 def test_blocks_keep_memory_small_and_fill_every_resample(rng, monkeypatch):
     values = rng.normal(size=10)
     monkeypatch.setattr(bootstrap, "BLOCK_NUMBERS", 70)
-    means = resampled_means(values, resamples=101, rng=stream(0, "x"))
+    means = resampled_means(values, resamples=101, rng=random_stream(0, "x"))
     assert means.shape == (101,)
     assert np.isfinite(means).all()
     assert means.std() == pytest.approx(values.std() / 10**0.5, rel=0.3)

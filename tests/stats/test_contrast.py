@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.stats.contrast import COLUMNS, contrast
+from mechcot.stats.contrast import CONTRAST_COLUMNS, contrast_readers
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate_bounds import Gate
-from mechcot.stats.tables import records
+from mechcot.stats.tables import json_rows
 
 NUMBERS = ["before", "after", "delta", "low", "high", "n", "p", "p_equivalence", "effect_size"]
 
@@ -23,13 +23,13 @@ def compare(make_card):
             "gates": (),
             "resamples": 999,
         }
-        return contrast(measurements, cards or [make_card()], **(about | changes))
+        return contrast_readers(measurements, cards or [make_card()], **(about | changes))
 
     return run
 
 
 def one(table):
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(CONTRAST_COLUMNS)
     assert len(table) == 1
     return table.iloc[0]
 
@@ -56,8 +56,8 @@ def test_identical_sides_are_exactly_zero_and_no_change(compare, make_readings, 
     assert (row["delta"], row["low"], row["high"], row["p"]) == (0.0, 0.0, 0.0, 1.0)
     assert np.isnan(row["effect_size"])
     assert row["verdict"] == "no change"
-    assert records(pd.DataFrame([row]))[0]["effect_size"] is None
-    json.dumps(records(pd.DataFrame([row])), allow_nan=False)
+    assert json_rows(pd.DataFrame([row]))[0]["effect_size"] is None
+    json.dumps(json_rows(pd.DataFrame([row])), allow_nan=False)
 
 
 def test_a_reader_against_itself_is_exactly_zero(compare, make_readings, rng):
@@ -153,7 +153,7 @@ def test_a_measure_without_readings_gets_a_row(compare, make_readings, make_card
     row = one(table)
     assert (row["n"], row["verdict"]) == (0, "not judged")
     assert row["reason"] == "only 0 complete pairs, 20 are needed"
-    assert records(table)[0]["delta"] is None
+    assert json_rows(table)[0]["delta"] is None
 
 
 def test_an_unknown_model_is_named(compare, make_readings):

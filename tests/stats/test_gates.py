@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from mechcot.stats.gate_bounds import Gate, GateBounds, closed, gates_table
+from mechcot.stats.gate_bounds import Gate, GateBounds, closed_gates, gates_table
 from mechcot.stats.gates import chance_level, gates
 
 N = 40
@@ -176,9 +176,9 @@ def test_losing_items_on_one_side_closes_that_measure_only(make_card, make_readi
         author="base",
     )
     assert shut(found) == [("one_sided_drop", "both")]
-    assert [g.name for g in closed(found, measure="early")] == ["one_sided_drop"]
-    assert closed(found, measure="filler") == []
-    gate = closed(found, measure="early")[0]
+    assert [g.name for g in closed_gates(found, measure="early")] == ["one_sided_drop"]
+    assert closed_gates(found, measure="filler") == []
+    gate = closed_gates(found, measure="early")[0]
     assert (
         gate.reason
         == "10 of 40 items could be measured on one side only (10 only before, 0 only after)"

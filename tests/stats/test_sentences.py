@@ -8,11 +8,11 @@ from mechcot.stats.sentences import (
     conclusion_sentence,
     decimals_for,
     gate_sentence,
-    number,
     p_text,
-    percent,
+    rounded,
     row_sentence,
-    signed,
+    whole_percent,
+    with_sign,
 )
 
 NAN = float("nan")
@@ -37,14 +37,14 @@ ROW = {
 
 
 def test_numbers():
-    assert number(-0.761) == "−0.76"
-    assert number(-0.001) == "0.00"
-    assert number(NAN) == "-"
-    assert signed(0.5) == "+0.50"
-    assert signed(-0.5) == "−0.50"
-    assert signed(0.001) == "0.00"
-    assert signed(NAN) == "-"
-    assert [percent(x) for x in (1.0, 0.999, 0.957, 0.001, 0.0, NAN)] == [
+    assert rounded(-0.761) == "−0.76"
+    assert rounded(-0.001) == "0.00"
+    assert rounded(NAN) == "-"
+    assert with_sign(0.5) == "+0.50"
+    assert with_sign(-0.5) == "−0.50"
+    assert with_sign(0.001) == "0.00"
+    assert with_sign(NAN) == "-"
+    assert [whole_percent(x) for x in (1.0, 0.999, 0.957, 0.001, 0.0, NAN)] == [
         "100 %",
         "over 99 %",
         "96 %",

@@ -8,10 +8,10 @@ from mechcot.core.measurement import Measurement
 from mechcot.stats.bootstrap import cluster_numbers
 from mechcot.stats.tables import (
     item_means,
+    json_rows,
     measurements_table,
     need_columns,
     pair_values,
-    records,
     scalars_table,
 )
 
@@ -138,7 +138,7 @@ def test_records_are_json():
             "f": [np.inf],
         }
     )
-    assert json.dumps(records(table), allow_nan=False) == (
+    assert json.dumps(json_rows(table), allow_nan=False) == (
         '[{"a": 3, "b": null, "c": true, "d": "x", "e": null, "f": null}]'
     )
 

@@ -23,9 +23,9 @@ from mechcot.steering.single_runs import numbers as doses
 from mechcot.steering.summary import summary
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.tasks import MOD10, read_pairs
-from mechcot.view.pages.steering import page
+from mechcot.view.pages.steering import steering_page
 from mechcot.view.pages.steering_headline import arms_first, contrasts_first
-from mechcot.view.pages.steering_tables import numbers
+from mechcot.view.pages.steering_tables import condition_table
 
 ROOT = Path(__file__).parents[2]
 SMALL = Experiment(
@@ -118,7 +118,7 @@ def test_a_summary_by_hand():
     assert arm["change"]["tokens"]["mean"] == -10
     assert arm["change"]["correct"]["mean"] == pytest.approx(-1 / 3)
     assert arm["values"]["nats_per_token"]["mean"] is None
-    assert "prompt says “brief”" in page(summary(experiment, cells))
+    assert "prompt says “brief”" in steering_page(summary(experiment, cells))
 
 
 def test_a_long_page_shows_the_largest_dose_first_and_keeps_the_rest():
@@ -144,13 +144,13 @@ def test_a_long_page_shows_the_largest_dose_first_and_keeps_the_rest():
         *(f"{role} taken away" for role in experiment.compare.controls),
     ]
     assert control.rows[1][0].text == "vector added: of control"
-    assert len(numbers(result).rows) == len(cells) > 40
+    assert len(condition_table(result).rows) == len(cells) > 40
     assert {row[1].text for row in contrasts_first(result).rows} == {"0.1"}
-    text = page(result)
+    text = steering_page(result)
     assert f"All {len(cells)} arms" in text and "At 0.1 nats" in text
     few = summary(replace(SMALL, models=("m",)), [cell("clean", [10], [1.0])])
     assert [name for name, _ in arms_first(few)] == [""]
-    assert "Every arm" in page(few) and "All 1" not in page(few)
+    assert "Every arm" in steering_page(few) and "All 1" not in steering_page(few)
 
 
 def test_numbers_that_json_lacks_are_none():

@@ -11,7 +11,7 @@ from mechcot.core.store import read_json, write_json
 from mechcot.core.trace import Phase
 from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
-from mechcot.stats.doses import APART, OFF, same_dose
+from mechcot.stats.doses import DOSE_FACTOR, OFF, same_dose
 from mechcot.steering.conditions import arms
 from mechcot.steering.controls import control
 from mechcot.steering.dose import DoseCalibrator, OutOfReach, Overflow, _Measured
@@ -20,7 +20,7 @@ from mechcot.steering.extract import pair_vectors
 from mechcot.steering.run import run
 from mechcot.steering.single_runs import _right
 from mechcot.steering.vectors import Origin, SteeringVector
-from mechcot.view.pages.steering import page
+from mechcot.view.pages.steering import steering_page
 
 SITE = Site("resid_post", 1)
 QUESTION = PositionSelector(phases=(Phase.QUESTION,))
@@ -55,7 +55,7 @@ def curved(base, chains, vector):
 def test_equal_means_equal_up_to_what_bisection_may_miss():
     assert same_dose(()) and same_dose((0.0, 0.0)) and same_dose((0.05,))
     assert same_dose(((1 - OFF) * 0.1, (1 + OFF) * 0.1))
-    for low, high in ((0.001, 0.051), (0.1, 0.1 * APART * 1.001), (0.0, 0.01)):
+    for low, high in ((0.001, 0.051), (0.1, 0.1 * DOSE_FACTOR * 1.001), (0.0, 0.01)):
         assert not same_dose((low, high)) and not same_dose((high, low, high))
 
 
@@ -189,7 +189,7 @@ def test_controls_that_cannot_reach_the_dose_are_not_compared(strong):
         assert held[role]["judged"] is False
         assert held[role]["doses"] == [kl["vector"], kl[role]]
     assert held["truncation"]["judged"] is True and held["truncation"]["doses"] == []
-    assert result["apart"] == APART
+    assert result["apart"] == DOSE_FACTOR
     text = (folder / "report.html").read_text(encoding="utf-8")
     assert "Not judged: no control reached the dose: random (" in text
     assert "does more than" not in text and "apply.nats = [0.0" in text
@@ -213,7 +213,7 @@ def test_a_page_of_an_earlier_version_judges_by_the_arms(strong):
         }
         for arm in result["arms"]
     ]
-    text = page(old)
+    text = steering_page(old)
     assert "names them" in text and "knows English alone" in text
     assert "Not judged: no control reached the dose: random (" in text
     assert text.count("not compared") >= 4

@@ -13,9 +13,9 @@ from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.readout import cut_short, row
 from mechcot.steering.single_runs import _right
 from mechcot.steering.summary import summary
-from mechcot.view.pages.steering import page
+from mechcot.view.pages.steering import steering_page
 from mechcot.view.pages.steering_headline import _of_model
-from mechcot.view.pages.steering_tables import numbers
+from mechcot.view.pages.steering_tables import condition_table
 from mechcot.view.pages.steering_text import details
 from tests.steering.test_experiment import SMALL, cell
 
@@ -79,15 +79,16 @@ def test_tables_have_a_column_of_unread_answers_where_there_are_some():
     result = arms_of(0, 1)
     assert [arm["values"]["unread"]["mean"] for arm in result["arms"]] == [0.0, 0.25]
     assert [arm["values"]["correct"]["mean"] for arm in result["arms"]] == [1.0, 0.75]
-    for made in (numbers(result), _of_model(result["arms"], result)):
+    for made in (condition_table(result), _of_model(result["arms"], result)):
         place = heads(made).index("unread")
         assert heads(made)[place - 1] == "accuracy"
         assert [line[place].text for line in made.rows] == ["0.00", "0.25"]
-    assert "share of answers that cannot be read" not in page(arms_of(0, 0))
-    assert "An answer that cannot be read counts as not right" in page(result)
+    assert "share of answers that cannot be read" not in steering_page(arms_of(0, 0))
+    assert "An answer that cannot be read counts as not right" in steering_page(result)
     none = arms_of(0, 0)
     assert all(
-        "unread" not in heads(made) for made in (numbers(none), _of_model(none["arms"], none))
+        "unread" not in heads(made)
+        for made in (condition_table(none), _of_model(none["arms"], none))
     )
 
 
@@ -95,8 +96,8 @@ def test_an_earlier_run_did_not_count_them_and_is_shown_as_it_was():
     cells = [cell("clean", [4.0], [1.0]), cell("prompt", [4.0], [0.0])]
     result = summary(MODEL, cells)
     assert result["arms"][1]["values"]["unread"]["mean"] is None
-    assert "unread" not in heads(numbers(result))
-    assert "cannot be read" not in page(result)
+    assert "unread" not in heads(condition_table(result))
+    assert "cannot be read" not in steering_page(result)
 
 
 def test_the_sentence_says_how_many_became_unread():

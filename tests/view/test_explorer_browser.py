@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mechcot.view.pages.explorer import Explorer, page
+from mechcot.view.pages.explorer import Explorer, explorer_page
 from tests.view import explorer_fixtures as made
 
 pytestmark = pytest.mark.browser
@@ -54,7 +54,7 @@ def check_quiet(browser):
 
 
 def test_a_trace_opens_at_the_step_that_carries_the_answer(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()))
+    load(browser, tmp_path, explorer_page(made.data()))
     assert selected(browser) == 4
     detail = js(browser, "return document.getElementById('detail').innerText")
     assert "Step 5: summary" in detail and "tokens [60, 65), 5 in all" in detail
@@ -70,7 +70,7 @@ def test_a_trace_opens_at_the_step_that_carries_the_answer(browser, tmp_path):
 
 
 def test_the_strongest_edges_are_those_that_were_planted(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()), link="#item=1&step=6")
+    load(browser, tmp_path, explorer_page(made.data()), link="#item=1&step=6")
     first = "return document.querySelector('.edge').innerText"
     assert js(browser, first).split()[:2] == ["←", "1"]
     assert js(browser, first).split()[-1] == "2.50"
@@ -83,7 +83,7 @@ def test_the_strongest_edges_are_those_that_were_planted(browser, tmp_path):
 
 
 def test_before_after_and_difference_change_bars_and_picture(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()))
+    load(browser, tmp_path, explorer_page(made.data()))
     seen = set()
     for key in "123":
         press(browser, key)
@@ -101,7 +101,7 @@ def test_before_after_and_difference_change_bars_and_picture(browser, tmp_path):
 
 
 def test_links_open_what_they_name_and_follow_the_selection(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()), link="#item=2&step=3")
+    load(browser, tmp_path, explorer_page(made.data()), link="#item=2&step=3")
     assert selected(browser) == 2
     assert js(browser, "return document.getElementById('item').value") == "1"
     press(browser, "j")
@@ -116,7 +116,7 @@ def test_links_open_what_they_name_and_follow_the_selection(browser, tmp_path):
 
 
 def test_search_marks_what_it_finds_and_selects_the_first(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()))
+    load(browser, tmp_path, explorer_page(made.data()))
     press(browser, "/")
     assert js(browser, "return document.activeElement.id") == "find"
     js(browser, "const f = document.getElementById('find'); f.value = '3 = 9'; f.dispatchEvent(new Event('input'))")  # fmt: skip
@@ -126,7 +126,7 @@ def test_search_marks_what_it_finds_and_selects_the_first(browser, tmp_path):
 
 
 def test_a_click_in_a_picture_selects_the_step(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()))
+    load(browser, tmp_path, explorer_page(made.data()))
     js(
         browser,
         "const c = document.getElementById('square'), r = c.getBoundingClientRect();"
@@ -136,7 +136,7 @@ def test_a_click_in_a_picture_selects_the_step(browser, tmp_path):
 
 
 def test_the_copied_record_holds_the_step(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()))
+    load(browser, tmp_path, explorer_page(made.data()))
     js(browser, "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (t) => { window.held = t; }}}); document.getElementById('copy').click()")  # fmt: skip
     record = json.loads(js(browser, "return window.held"))
     assert record["step"] == 5 and record["tokens"] == [60, 65]
@@ -145,7 +145,7 @@ def test_the_copied_record_holds_the_step(browser, tmp_path):
 
 
 def test_a_pane_is_copied_as_a_picture_or_shown_to_be_saved(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()))
+    load(browser, tmp_path, explorer_page(made.data()))
     js(browser, "window.held = []; Object.defineProperty(navigator, 'clipboard', {value: {write: async ([i]) => { window.held.push(await createImageBitmap(await i.getType('image/png'))); }}})")  # fmt: skip
     for pane in ("strip", "square", "layers", "features"):
         js(browser, f"document.getElementById('{pane}-copy').click()")
@@ -161,7 +161,7 @@ def test_a_pane_is_copied_as_a_picture_or_shown_to_be_saved(browser, tmp_path):
 
 
 def test_features_along_the_tokens_follow_the_selection_and_the_side(browser, tmp_path):
-    load(browser, tmp_path, page(made.data()), link="#item=1&step=3")
+    load(browser, tmp_path, explorer_page(made.data()), link="#item=1&step=3")
     fires = "return [...document.querySelectorAll('#fires tbody tr')].map((r) => r.innerText.split('\\t').map((t) => t.trim()))"
     assert js(browser, fires) == [["feature 7", "3.00", "1.50"], ["feature 14", "0.50", "0.25"]]
     note = "return document.getElementById('features-note').innerText"
@@ -189,7 +189,7 @@ def test_features_along_the_tokens_follow_the_selection_and_the_side(browser, tm
 
 def test_without_a_dictionary_there_is_no_strip(browser, tmp_path):
     bare = replace(made.item(6), strip=None)
-    load(browser, tmp_path, page(made.data(bare, made.item(4))))
+    load(browser, tmp_path, explorer_page(made.data(bare, made.item(4))))
     hidden = "return document.getElementById('features-figure').hidden"
     assert js(browser, hidden) is True
     assert js(browser, "return document.getElementById('fires')") is None
@@ -199,7 +199,7 @@ def test_without_a_dictionary_there_is_no_strip(browser, tmp_path):
 
 
 def test_hostile_text_is_inert(browser, tmp_path):
-    load(browser, tmp_path, page(made.hostile()))
+    load(browser, tmp_path, explorer_page(made.hostile()))
     press(browser, "j", "3", "k", "n")
     assert js(browser, "return typeof window.pwned") == "undefined"
     assert js(browser, "return document.querySelectorAll('img, a, iframe').length") == 0
@@ -224,7 +224,7 @@ def test_it_runs_in_a_notebooks_frame(browser, tmp_path):
 
 
 def test_a_long_trace_is_drawn_once_and_fits_both_widths(browser, tmp_path):
-    text = page(made.long())
+    text = explorer_page(made.long())
     load(browser, tmp_path, text)
     assert js(browser, "return document.querySelectorAll('#cards li').length") == 601
     before = selected(browser)

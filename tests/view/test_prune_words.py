@@ -3,7 +3,7 @@
 import pytest
 
 from mechcot.pruning.rankings import METHODS
-from mechcot.view.pages.pruning import page, summary
+from mechcot.view.pages.pruning import pruning_page, pruning_sentences
 
 
 def result(*, accuracy=1.0, unread=0.0, never=0, n=4):
@@ -45,7 +45,7 @@ def result(*, accuracy=1.0, unread=0.0, never=0, n=4):
     ],
 )
 def test_a_summary_says_what_is_missing(about, told, untold):
-    text = " ".join(summary(result(**about)))
+    text = " ".join(pruning_sentences(result(**about)))
     assert told in text
     assert not any(each in text for each in untold)
-    assert told in page(result(**about))
+    assert told in pruning_page(result(**about))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from mechcot.stats.verdict import VERDICTS
+from mechcot.stats.verdict import VERDICT_WORDS
 from mechcot.view.pages import tables
 from mechcot.view.pages.numbered_figures import numbered_figures
 from mechcot.view.pages.report import report_page
@@ -234,11 +234,11 @@ def test_the_same_data_give_the_same_page(data, text):
 @pytest.mark.parametrize("status", ["passed", "provisional", "exploratory"])
 def test_a_table_shows_verdicts_and_leaves_reasons_to_the_sentences(data, status):
     first = data.comparisons[0].contrasts.iloc[:1].assign(reason="because", status=status)
-    cells = [tables.contrast_table(first.assign(verdict=v)).rows[0][-1] for v in VERDICTS]
-    shown = ["exploratory"] * 4 + ["not judged"] if status == "exploratory" else list(VERDICTS)
+    cells = [tables.contrast_table(first.assign(verdict=v)).rows[0][-1] for v in VERDICT_WORDS]
+    shown = ["exploratory"] * 4 + ["not judged"] if status == "exploratory" else list(VERDICT_WORDS)
     assert [cell.text for cell in cells] == shown
     assert not any("because" in cell.remark for cell in cells)
-    alone = f"alone: {VERDICTS[0]}" if status == "exploratory" else status
+    alone = f"alone: {VERDICT_WORDS[0]}" if status == "exploratory" else status
     assert cells[0].remark == ("" if status == "passed" else alone)
 
 

@@ -56,10 +56,10 @@ def test_amount():
 
 
 def test_every_verdict_has_its_own_letter():
-    from mechcot.stats.verdict import VERDICTS
+    from mechcot.stats.verdict import VERDICT_WORDS
 
-    assert len({number_format.letter(verdict) for verdict in VERDICTS}) == len(VERDICTS)
-    assert all(number_format.letter(verdict) for verdict in VERDICTS)
+    assert len({number_format.letter(verdict) for verdict in VERDICT_WORDS}) == len(VERDICT_WORDS)
+    assert all(number_format.letter(verdict) for verdict in VERDICT_WORDS)
 
 
 @pytest.mark.parametrize(

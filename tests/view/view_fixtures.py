@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.core.card import ArrayCard, MeasureCard
-from mechcot.stats.contrast import COLUMNS
+from mechcot.stats.contrast import CONTRAST_COLUMNS
 from mechcot.view.pages import report_data as rd
 
 N = 40
@@ -133,7 +133,7 @@ def contrasts(items, arm, rng):
         low, high = interval(delta, rng)
         same = -c.smallest_effect < low and high < c.smallest_effect
         verdict = "not judged" if c.direction == 0 else "no change" if same else "less"
-        row = dict.fromkeys(COLUMNS, np.nan) | {
+        row = dict.fromkeys(CONTRAST_COLUMNS, np.nan) | {
             "measure": name, "title": c.title, "unit": c.unit, "direction": c.direction,
             "reader_before": "base", "reader_after": arm, "delta": float(delta.mean()), "low": low, "high": high,
             "n": len(delta), "dropped": N - len(delta), "p": 0.0001 if not same else 0.31, "p_holm": 0.0005 if not same else 0.93,
@@ -145,7 +145,7 @@ def contrasts(items, arm, rng):
             ends = interval(values[side].to_numpy(), rng)
             row |= {side: values[side].mean(), f"{side}_low": ends[0], f"{side}_high": ends[1]}
         rows.append(row)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS))
 
 
 def band(model, level, rng):

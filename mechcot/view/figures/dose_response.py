@@ -130,7 +130,7 @@ def differences(
     return titled(figure, plain(title), plain(subtitle, limit=140), height=height, top=104)
 
 
-def curves(
+def dose_curves(
     panels: Sequence[DosePanel], looks: dict[str, Look], *, title: str, subtitle: str, axis: str
 ) -> go.Figure:
     """One panel a number, one curve an arm with its interval; the dotted line is the unsteered model.
@@ -220,7 +220,7 @@ def _sideways(line: DoseLine) -> dict[str, object] | None:
     }
 
 
-def frontier(
+def cost_frontier(
     points: Sequence[Point],
     looks: dict[str, Look],
     *,

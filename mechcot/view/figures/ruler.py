@@ -43,7 +43,7 @@ class ModelPoint:
     reached: float
 
 
-def models(points: Sequence[ModelPoint], *, items: int) -> go.Figure:
+def models_figure(points: Sequence[ModelPoint], *, items: int) -> go.Figure:
     """One row a measure, one mark a model; models of one group share a line within the row. Means in nats are left out."""
     points = [point for point in points if point.unit != "nats"]
     measures = list(dict.fromkeys(point.measure for point in points))
@@ -85,7 +85,7 @@ def models(points: Sequence[ModelPoint], *, items: int) -> go.Figure:
     )
 
 
-def reliance(points: Sequence[ModelPoint]) -> go.Figure:
+def reliance_figure(points: Sequence[ModelPoint]) -> go.Figure:
     """One panel a measure: reached reliance of the mixtures against the measure's mean."""
     known = [p for p in points if p.reached == p.reached]
     measures = list(dict.fromkeys(point.measure for point in known))
@@ -127,7 +127,7 @@ def reliance(points: Sequence[ModelPoint]) -> go.Figure:
     )
 
 
-def lengths(found: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+def lengths_figure(found: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     """One panel a number: what follows the length of the chain although nothing else changes.
 
     Args:
@@ -171,7 +171,7 @@ def _with_rank(name: str, rank: float | None) -> str:
     return f"{wrapped(name, width=44)}: Spearman {'–' if rank is None else f'{rank:+.2f}'}"
 
 
-def agreement(found: Mapping[str, Mapping[str, float | None]], *, models: int) -> go.Figure:
+def agreement_figure(found: Mapping[str, Mapping[str, float | None]], *, models: int) -> go.Figure:
     """Return which measures order the models alike: one cell a pair, Spearman over the models' means.
 
     Args:

@@ -13,7 +13,7 @@ PANELS = 3
 """Panels in a row."""
 
 
-def along(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
+def token_figure(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure:
     """Activation of some features at every token of one chain.
 
     Args:
@@ -87,7 +87,7 @@ def _panels(
     return figure, places, down
 
 
-def kinds(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
+def kind_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
     """Mean activation by kind of step, one panel a feature, before and after as bars.
 
     Args:
@@ -122,7 +122,7 @@ def kinds(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
     )
 
 
-def histograms(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+def histogram_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Steps of every kind by how strongly they excite a feature, one panel a feature; shares of the steps of a kind.
 
     Args:

@@ -12,7 +12,7 @@ from mechcot.view.theme import MONO, plain, titled
 
 _CELL = 19
 NAMED = 30
-MOST = 150
+MOST_DRAWN = 150
 """Steps that are drawn of a longer trace, the last ones, because every cell travels with the page."""
 
 
@@ -27,7 +27,7 @@ def step_map(frame: pd.DataFrame, array: ArrayCard, *, before: str, after: str) 
         after: Name of the later checkpoint.
     """
     last = int(frame["target"].max())
-    cut = max(0, last + 1 - MOST)
+    cut = max(0, last + 1 - MOST_DRAWN)
     kept = frame[(frame["source"] >= cut) & (frame["target"] >= cut)]
     maps = [
         kept.pivot(index="target", columns="source", values=side).to_numpy(float)
@@ -77,7 +77,7 @@ def step_map(frame: pd.DataFrame, array: ArrayCard, *, before: str, after: str) 
     height = max(300, min(_CELL * len(targets), 700)) + 215
     unit, item = (str(frame[name].iloc[0]) for name in ("unit", "item"))
     colour_axes(figure, arrays[:2], arrays[2:], unit, height=height)
-    rows = f"; the last {MOST} of {last + 1} rows" if cut else ""
+    rows = f"; the last {MOST_DRAWN} of {last + 1} rows" if cut else ""
     titled(
         figure,
         plain(array.figure, limit=90),

@@ -68,7 +68,7 @@ _READING = (
 )
 
 
-def page(result: Mapping[str, Any]) -> str:
+def check_page(result: Mapping[str, Any]) -> str:
     """Set the page.
 
     Args:

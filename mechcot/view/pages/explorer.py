@@ -41,11 +41,11 @@ class Explorer:
 
     def write(self, path: Path) -> None:
         """Write the page to a file, whole or not at all."""
-        write_text(path, page(self.data))
+        write_text(path, explorer_page(self.data))
 
     def _repr_html_(self) -> str:
         """The page in a frame that may run its own script and do nothing else; below it the table, for hosts without scripts."""
-        inner = html.escape(page(self.data), quote=True)
+        inner = html.escape(explorer_page(self.data), quote=True)
         table = environment().get_template("explorer/table.html.j2")
         return (
             f'<iframe sandbox="allow-scripts" title="Trace explorer" srcdoc="{inner}" '
@@ -54,7 +54,7 @@ class Explorer:
         )
 
 
-def page(data: ExplorerData, *, limit: int = LIMIT) -> str:
+def explorer_page(data: ExplorerData, *, limit: int = LIMIT) -> str:
     """Set the page.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.text.number_format import KINDS, fixed, interval
+from mechcot.text.number_format import KINDS_NOTE, fixed, interval
 from mechcot.view.figures.head_map import head_map
 from mechcot.view.figures.received_attention import TITLES, received_by_kind
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -24,7 +24,7 @@ _READING = (
     ),
     (
         "kinds",
-        f"{KINDS} Where a kind has a length of its own, the correction for length takes the kind's share away too.",
+        f"{KINDS_NOTE} Where a kind has a length of its own, the correction for length takes the kind's share away too.",
     ),
     (
         "receiver heads",
@@ -37,7 +37,7 @@ _READING = (
 )
 
 
-def page(result: Mapping[str, Any]) -> str:
+def influence_page(result: Mapping[str, Any]) -> str:
     """Set the page.
 
     Args:
@@ -64,7 +64,7 @@ def page(result: Mapping[str, Any]) -> str:
     return plain_page(
         "Who listens to which step?",
         meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",
-        summary=summary(rows, models=models),
+        summary=influence_sentences(rows, models=models),
         headline=headline,
         sections=sections,
         terms=_READING,
@@ -128,7 +128,7 @@ def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
     return [Section("Receiver heads", (plate,), tables)]
 
 
-def summary(rows: Any, *, models: Any) -> list[str]:
+def influence_sentences(rows: Any, *, models: Any) -> list[str]:
     """Return which kinds are listened to more than others, where there are others, and the changes whose interval excludes zero."""
     said = []
     for model in models:

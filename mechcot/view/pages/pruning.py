@@ -30,7 +30,7 @@ _READING = (
 )
 
 
-def page(result: Mapping[str, Any]) -> str:
+def pruning_page(result: Mapping[str, Any]) -> str:
     """Set the page.
 
     Args:
@@ -63,14 +63,14 @@ def page(result: Mapping[str, Any]) -> str:
     return plain_page(
         "Which steps does the answer rest on?",
         meta=f"{result['model']} on {n} traces, {len(result['left_out'])} left out.",
-        summary=summary(result),
+        summary=pruning_sentences(result),
         headline=headline,
         sections=sections,
         terms=_READING,
     )
 
 
-def summary(result: Mapping[str, Any]) -> list[str]:
+def pruning_sentences(result: Mapping[str, Any]) -> list[str]:
     """Return what was found, in sentences."""
     said = []
     for executor in _executors(result["frontier"]):

@@ -36,7 +36,7 @@ def report_page(data: ReportData) -> str:
     """
     figures = numbered_figures(data)
     models = list(data.models["name"])
-    return render(
+    return render_page(
         "page.html.j2",
         figures.ordered(),
         data=data,
@@ -46,7 +46,7 @@ def report_page(data: ReportData) -> str:
     )
 
 
-def render(template: str, figures: Sequence[NumberedFigure], **context: Any) -> str:
+def render_page(template: str, figures: Sequence[NumberedFigure], **context: Any) -> str:
     """Set any page of this look: style, scripts, policy and figures are put in.
 
     Args:

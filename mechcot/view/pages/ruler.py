@@ -7,7 +7,7 @@ from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures import ruler as figures
 from mechcot.view.figures.ruler import ModelPoint
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.report import render
+from mechcot.view.pages.report import render_page
 from mechcot.view.pages.tables import Cell, Table, table
 
 _NAN = float("nan")
@@ -23,7 +23,7 @@ _COLUMNS: Mapping[str, str] = {
 """Column of the scores to its head on the page."""
 
 
-def page(result: Mapping[str, Any]) -> str:
+def ruler_page(result: Mapping[str, Any]) -> str:
     """Set the page.
 
     Args:
@@ -37,7 +37,7 @@ def page(result: Mapping[str, Any]) -> str:
     plates = [
         NumberedFigure(
             1,
-            figures.models(points, items=result["items"]),
+            figures.models_figure(points, items=result["items"]),
             "A measure that can be trusted keeps the blue marks apart from the orange ones, with the light ones on the blue side. "
             "Means in nats, which follow confidence, stand in the numbers only.",
             numbers,
@@ -47,7 +47,7 @@ def page(result: Mapping[str, Any]) -> str:
         plates.append(
             NumberedFigure(
                 2,
-                figures.reliance(points),
+                figures.reliance_figure(points),
                 "A measure that can say how much, not only whether, rises with the reliance that exact edits found.",
                 numbers,
             )
@@ -56,28 +56,28 @@ def page(result: Mapping[str, Any]) -> str:
         plates.append(
             NumberedFigure(
                 len(plates) + 1,
-                figures.lengths(result["lengths"]),
+                figures.lengths_figure(result["lengths"]),
                 "On the left the number as published, on the right the same question asked so that length has no say.",
                 _lengths(result["lengths"]),
             )
         )
     if len(result["agreement"]) > 1:
-        titled = agreement(result)
+        titled = agreement_by_title(result)
         plates.append(
             NumberedFigure(
                 len(plates) + 1,
-                figures.agreement(titled, models=len(result["models"])),
+                figures.agreement_figure(titled, models=len(result["models"])),
                 "Measures that passed should agree with each other; one that agrees with none of them measures something else.",
                 _agreements(titled),
             )
         )
-    return render(
+    return render_page(
         "ruler.html.j2",
         plates,
         result=result,
-        scores=scores(result),
-        checks=checks(result),
-        subjects=subjects(result),
+        scores=score_table(result),
+        checks=check_table(result),
+        subjects=subject_table(result),
         passed=_titles(result, "passed"),
         failed=_titles(result, "exploratory"),
         plates=plates,
@@ -101,7 +101,7 @@ def model_points(result: Mapping[str, Any]) -> list[ModelPoint]:
     ]
 
 
-def scores(result: Mapping[str, Any]) -> Table:
+def score_table(result: Mapping[str, Any]) -> Table:
     """One row a measure, one column a question; the interval stands behind the score."""
     return table(
         ("measure", *_COLUMNS.values(), "verdicts"),
@@ -124,7 +124,7 @@ def _score(score: Mapping[str, Any]) -> Cell:
     return Cell(fixed(score["value"]), "number", note)
 
 
-def checks(result: Mapping[str, Any]) -> Table:
+def check_table(result: Mapping[str, Any]) -> Table:
     """Return what must be silent or exact, and what a measurement costs."""
     return table(
         (
@@ -147,7 +147,7 @@ def checks(result: Mapping[str, Any]) -> Table:
     )
 
 
-def subjects(result: Mapping[str, Any]) -> Table:
+def subject_table(result: Mapping[str, Any]) -> Table:
     """Accuracy, validity and calibration beside the use of the chain: they come apart."""
     known = [model for model in result["models"] if model["axes"]]
     names = [name for name, row in result["measures"].items() if row["status"] == "passed"]
@@ -189,7 +189,7 @@ def _lengths(found: Mapping[str, Mapping[str, Any]]) -> Table:
     )
 
 
-def agreement(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+def agreement_by_title(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """The rank correlations by title, measures that passed first."""
     rows = sorted(result["measures"].items(), key=lambda pair: pair[1]["status"] != "passed")
     titles = {name: row["title"] for name, row in rows if name in result["agreement"]}

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from mechcot.stats.trials import Standing, passes, standing, tally
-from mechcot.text.number_format import DASH, KINDS, fixed, interval, number, percent
+from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number, percent
 from mechcot.view.figures import sae_features as figures
 from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.report import render
+from mechcot.view.pages.report import render_page
 from mechcot.view.pages.tables import Cell, Table, table
 
 _DRAWN = 12
@@ -22,7 +22,7 @@ PROBED = (
 )
 
 
-def page(
+def sae_page(
     score: Mapping[str, Any],
     trials: Mapping[str, Any] | None,
     probes: Mapping[str, Any] | None = None,
@@ -45,7 +45,7 @@ def page(
         told = _probes(probes["models"])
         probed = NumberedFigure(len(plates) + 1, probe_figure(probes["models"]), PROBED, told)
     first, rest = (None, None) if trials is None else _trials(trials)
-    return render(
+    return render_page(
         "features.html.j2",
         [*plates, *([probed] if probed else [])],
         score=score,
@@ -113,15 +113,15 @@ def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[
         )
     if top:
         numbers, several = _features(score), len(score["steps"]) > 1
-        along = figures.along(score["along"], [row["feature"] for row in top])
+        along = figures.token_figure(score["along"], [row["feature"] for row in top])
         word = "One that lights up on single words only is a word feature until the trials say otherwise."
         made.append(NumberedFigure(0, along, f"{_listed(score)} {word}", numbers))
         if any(row["kinds"][side] for row in top for side in (0, 1)):
             made.append(
                 NumberedFigure(
                     0,
-                    figures.kinds(top, score["models"]),
-                    f"A feature of one kind of step has one high pair of bars. {KINDS}"
+                    figures.kind_figure(top, score["models"]),
+                    f"A feature of one kind of step has one high pair of bars. {KINDS_NOTE}"
                     if several
                     else _one_kind(score),
                     numbers,
@@ -130,7 +130,7 @@ def _plates(score: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[
         made.append(
             NumberedFigure(
                 0,
-                figures.histograms(top),
+                figures.histogram_figure(top),
                 "A feature that stands for a kind fires in all steps of this kind and in no other; one that fires in some of them only "
                 "stands for something else that these steps often hold."
                 if several

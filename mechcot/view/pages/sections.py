@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.report import render
+from mechcot.view.pages.report import render_page
 from mechcot.view.pages.tables import Cell, Table, table
 
 
@@ -47,7 +47,7 @@ def plain_page(
     Returns:
         HTML text, the same for the same data.
     """
-    return render(
+    return render_page(
         "plain.html.j2",
         [headline, *(plate for section in sections for plate in section.plates)],
         title=title,

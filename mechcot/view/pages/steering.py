@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mechcot.stats.doses import APART
-from mechcot.text.number_format import KINDS
+from mechcot.stats.doses import DOSE_FACTOR
+from mechcot.text.number_format import KINDS_NOTE
 from mechcot.view.figures.dose_response import (
     Difference,
     DoseLine,
     DosePanel,
     Point,
-    curves,
+    cost_frontier,
     differences,
-    frontier,
+    dose_curves,
 )
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.report import render
+from mechcot.view.pages.report import render_page
 from mechcot.view.pages.steering_headline import (
     CONTROL_ROLES,
     arms_first,
@@ -30,19 +30,19 @@ from mechcot.view.pages.steering_tables import (
     against,
     at_dose,
     compared,
+    condition_name,
+    condition_table,
     contrast_table,
     dose,
     end,
+    has_unread,
     means,
     missed,
-    name_of,
     nats,
-    numbers,
     points_table,
     spread,
     strength,
     title,
-    unread,
     value,
     vectors,
 )
@@ -56,7 +56,7 @@ OPEN = " Open marks: no factor brings this arm to the dose that was asked for."
 UNREAD = " An answer that cannot be read counts as not right; the table of all arms says how many."
 
 
-def page(result: Mapping[str, Any]) -> str:
+def steering_page(result: Mapping[str, Any]) -> str:
     """Set the page.
 
     Args:
@@ -67,16 +67,16 @@ def page(result: Mapping[str, Any]) -> str:
     """
     ordered = sorted(result["arms"], key=lambda arm: arm["role"] not in ("vector", *PENALTIES))
     every = list(
-        dict.fromkeys(name_of(arm, result) for arm in ordered)
+        dict.fromkeys(condition_name(arm, result) for arm in ordered)
     )  # best told apart: the first
     look = looks(every)
     plates = _plates(result, look)
-    return render(
+    return render_page(
         "steer.html.j2",
         plates,
         result=result,
         plates=plates,
-        numbers=numbers(result),
+        numbers=condition_table(result),
         vectors=vectors(result),
         contrasts=contrast_table(result["contrasts"], result),
         arms_first=arms_first(result),
@@ -85,10 +85,10 @@ def page(result: Mapping[str, Any]) -> str:
         most=largest([arm for arm in result["arms"] if arm["role"] != "sweep"]),
         claims=claims(result),
         details=details(result),
-        apart=APART,
+        apart=DOSE_FACTOR,
         shown=_shown(result),
         n=_n(result),
-        kinds=KINDS,
+        kinds=KINDS_NOTE,
     )
 
 
@@ -99,7 +99,7 @@ def _plates(result: Mapping[str, Any], look: dict[str, Look]) -> list[NumberedFi
 
 def _readouts(result: Mapping[str, Any]) -> list[str]:
     """Return what is drawn: the readout, length, right answers, those that cannot be read where there are some, and likelihood."""
-    lost = ["unread"] if unread(result["arms"]) else []
+    lost = ["unread"] if has_unread(result["arms"]) else []
     names = (result["experiment"]["readout"], "tokens", "correct", *lost, "nats_per_token")
     return list(dict.fromkeys(names))
 
@@ -115,7 +115,7 @@ def _doses(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure |
     readouts = _readouts(result)
     if penalty:
         readouts += ["any_correct_thought", "underthinking"]
-    figure = curves(
+    figure = dose_curves(
         [_panel(result, dosed, name, "alpha" if penalty else "nats") for name in readouts],
         look,
         title="What the penalty does" if penalty else "What a dose does",
@@ -180,7 +180,7 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigur
         "Every way of writing, by what it costs and what it gets right."
         + " Truncation cuts the clean chain at the length that the steered one had and asks for the answer."
         * any(a["role"] == "truncation" for a in result["arms"])
-        + UNREAD * unread(result["arms"])
+        + UNREAD * has_unread(result["arms"])
         + OPEN * any(point.missed for point in points)
     )
     marks: dict[str, float] = {}
@@ -193,7 +193,7 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigur
             "shortest with marker words": told["marked"],
         }
         caption += " Dotted: the goal, and the shortest right chains of this language, with one marker word a step and with none."
-    figure = frontier(points, look, n=_n(result), marks=marks)
+    figure = cost_frontier(points, look, n=_n(result), marks=marks)
     return NumberedFigure(0, figure, caption, points_table(points))
 
 
@@ -203,7 +203,7 @@ def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure |
     if not swept:
         return None
     readouts = _readouts(result)
-    figure = curves(
+    figure = dose_curves(
         [_panel(result, swept, name, "site") for name in readouts],
         look,
         title="Where it acts",
@@ -227,8 +227,12 @@ def _n(result: Mapping[str, Any]) -> int:
 
 def _panel(result: Mapping[str, Any], arms: Sequence[Arm], name: str, axis: str) -> DosePanel:
     lines = []
-    for line in dict.fromkeys(name_of(arm, result) for arm in arms):
-        here = [a for a in arms if name_of(a, result) == line and value(a, name) == value(a, name)]
+    for line in dict.fromkeys(condition_name(arm, result) for arm in arms):
+        here = [
+            a
+            for a in arms
+            if condition_name(a, result) == line and value(a, name) == value(a, name)
+        ]
         if here:
             lines.append(_line(line, here, name, axis))
     asked = {arm["model"] for arm in arms}
@@ -255,7 +259,7 @@ def _line(line: str, arms: Sequence[Arm], name: str, axis: str) -> DoseLine:
 def _point(arm: Arm, result: Mapping[str, Any]) -> Point:
     given = f" at {at_dose(arm)}" if arm["site"] else ""
     given = f", {strength(arm)} steps" if arm["role"].endswith("bare") else given
-    name = name_of(arm, result)
+    name = condition_name(arm, result)
     ends = (value(arm, "correct", end) for end in ("mean", "low", "high"))
     return Point(name, name + given, value(arm, "tokens"), *ends, missed=missed(arm))
 
@@ -265,7 +269,7 @@ def _shown(result: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     best: dict[str, Arm] = {}
     for arm in result["arms"]:
         if arm["shown"] and arm["role"] in {"clean", "vector", "vector, bare", "penalty"}:
-            best[name_of(arm, result)] = arm
+            best[condition_name(arm, result)] = arm
     return [
         (
             name

@@ -6,15 +6,15 @@ from typing import Any
 from mechcot.view.pages.steering_tables import (
     Arm,
     asked,
-    cell,
+    condition_name,
+    condition_table,
     contrast_table,
-    name_of,
-    numbers,
-    share,
+    estimate_cell,
+    has_unread,
+    share_cell,
     short,
     strength,
     title,
-    unread,
     value,
     vectors,
 )
@@ -35,7 +35,7 @@ def arms_first(result: Mapping[str, Any]) -> list[tuple[str, Table]]:
     """Titles and tables of the arms that are shown first; no title where there is one model, all arms where they are few."""
     every = result["arms"]
     if len(every) <= FEW:
-        return [("", numbers(result))]
+        return [("", condition_table(result))]
     most = largest([arm for arm in every if arm["role"] != "sweep"])
     kept = [
         arm
@@ -53,7 +53,7 @@ def arms_first(result: Mapping[str, Any]) -> list[tuple[str, Table]]:
 
 
 def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
-    readout, some = result["experiment"]["readout"], unread(result["arms"])
+    readout, some = result["experiment"]["readout"], has_unread(result["arms"])
     heads = (
         "condition",
         "measured nats, or alpha",
@@ -71,13 +71,13 @@ def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
             (
                 Cell(_named(arm, result)),
                 Cell(strength(arm), "number", asked(arm)),
-                cell(arm["values"]["tokens"]["mean"]),
-                share(arm["saved"]),
-                cell(arm["values"]["correct"]["mean"]),
-                *([cell(value(arm, "unread"))] if some else []),
-                cell(*(arm["change"]["correct"][e] for e in ("mean", "low", "high"))),
-                cell(arm["values"][readout]["mean"]),
-                cell(*(arm["change"][readout][e] for e in ("mean", "low", "high"))),
+                estimate_cell(arm["values"]["tokens"]["mean"]),
+                share_cell(arm["saved"]),
+                estimate_cell(arm["values"]["correct"]["mean"]),
+                *([estimate_cell(value(arm, "unread"))] if some else []),
+                estimate_cell(*(arm["change"]["correct"][e] for e in ("mean", "low", "high"))),
+                estimate_cell(arm["values"][readout]["mean"]),
+                estimate_cell(*(arm["change"][readout][e] for e in ("mean", "low", "high"))),
             )
             for arm in sorted(arms, key=_order)
         ],
@@ -96,7 +96,7 @@ def _order(arm: Arm) -> tuple[bool, bool, bool, bool]:
 
 def _named(arm: Arm, result: Mapping[str, Any]) -> str:
     """The arm's name where its model is known."""
-    name = name_of(arm, result)
+    name = condition_name(arm, result)
     if arm["role"].endswith("bare"):
         return f"{name}, {_STEPS.get(arm['draw'], '1 step in ' + str(arm['draw']))}"
     if len(result["experiment"]["models"]) == 1:

@@ -29,7 +29,7 @@ def title(readout: str) -> str:
     return _TITLES.get(readout, f"{readout} steps of the chain")
 
 
-def name_of(arm: Arm, result: Mapping[str, Any]) -> str:
+def condition_name(arm: Arm, result: Mapping[str, Any]) -> str:
     """The arm without its dose, as the legend says it."""
     several = len(result["experiment"]["models"]) > 1
     role = str(arm["role"])
@@ -64,7 +64,7 @@ def dose(arm: Arm) -> float:
     return float(told["kl"] if told else arm["nats"])
 
 
-def unread(arms: Sequence[Arm]) -> bool:
+def has_unread(arms: Sequence[Arm]) -> bool:
     """Return whether some arm has answers that cannot be read, which are neither right nor wrong; runs of earlier versions did not count them."""
     return any(value(arm, "unread") > 0 for arm in arms)
 
@@ -135,7 +135,7 @@ def value(arm: Arm, name: str, end: str = "mean") -> float:
     return NAN if told is None else float(told)
 
 
-def cell(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
+def estimate_cell(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
     """A number with its interval; a dash where there is none.
 
     Args:
@@ -149,7 +149,7 @@ def cell(value: float | None, low: float | None = None, high: float | None = Non
     return Cell(fixed(value), "number", ends)
 
 
-def share(told: Mapping[str, float | None]) -> Cell:
+def share_cell(told: Mapping[str, float | None]) -> Cell:
     """A share with its interval, in percent."""
     mean, low, high = told["mean"], told["low"], told["high"]
     if mean is None:
@@ -174,9 +174,12 @@ def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any
         ("condition", "measured nats, or alpha", *map(title, readouts)),
         [
             (
-                Cell(f"{name_of(a, result)} {a['site']}".strip()),
+                Cell(f"{condition_name(a, result)} {a['site']}".strip()),
                 Cell(strength(a), "number", asked(a)),
-                *(cell(*(a["values"][r][e] for e in ("mean", "low", "high"))) for r in readouts),
+                *(
+                    estimate_cell(*(a["values"][r][e] for e in ("mean", "low", "high")))
+                    for r in readouts
+                ),
             )
             for a in arms
         ],
@@ -188,15 +191,19 @@ def points_table(points: Sequence[Point]) -> Table:
     return table(
         ("condition", "tokens", "accuracy"),
         [
-            (Cell(p.label), Cell(fixed(p.tokens), "number"), cell(p.accuracy, p.low, p.high))
+            (
+                Cell(p.label),
+                Cell(fixed(p.tokens), "number"),
+                estimate_cell(p.accuracy, p.low, p.high),
+            )
             for p in points
         ],
     )
 
 
-def numbers(result: Mapping[str, Any]) -> Table:
+def condition_table(result: Mapping[str, Any]) -> Table:
     """One row an arm: what it came to, and what changed against the clean arm."""
-    readout, some = result["experiment"]["readout"], unread(result["arms"])
+    readout, some = result["experiment"]["readout"], has_unread(result["arms"])
     heads = (
         "condition",
         "measured nats, or alpha",
@@ -213,15 +220,15 @@ def numbers(result: Mapping[str, Any]) -> Table:
         heads,
         [
             (
-                Cell(f"{name_of(a, result)} {a['site']}".strip()),
+                Cell(f"{condition_name(a, result)} {a['site']}".strip()),
                 Cell(strength(a), "number", asked(a)),
-                cell(a["values"]["tokens"]["mean"]),
-                share(a["saved"]),
-                cell(a["values"]["steps"]["mean"]),
-                cell(a["values"]["correct"]["mean"]),
-                *([cell(value(a, "unread"))] if some else []),
-                cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
-                cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
+                estimate_cell(a["values"]["tokens"]["mean"]),
+                share_cell(a["saved"]),
+                estimate_cell(a["values"]["steps"]["mean"]),
+                estimate_cell(a["values"]["correct"]["mean"]),
+                *([estimate_cell(value(a, "unread"))] if some else []),
+                estimate_cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
+                estimate_cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
                 Cell(DASH if a["role"] == "truncation" else number(a["seconds"]), "number"),
             )
             for a in result["arms"]
@@ -276,7 +283,7 @@ def contrast_table(contrasts: Sequence[Mapping[str, Any]], result: Mapping[str, 
                 Cell(against(one, result)),
                 _doses_cell(one, result),
                 *(
-                    cell(*(one["values"][n][e] for e in ("mean", "low", "high")))
+                    estimate_cell(*(one["values"][n][e] for e in ("mean", "low", "high")))
                     if compared(one, result)
                     else Cell(DASH, "number", "not compared")
                     for n in names
@@ -313,17 +320,17 @@ def vectors(result: Mapping[str, Any]) -> Table:
         ),
         [
             (
-                Cell(f"{name_of(a, result)} {a['site']}".strip()),
+                Cell(f"{condition_name(a, result)} {a['site']}".strip()),
                 Cell(f"{a['nats']:g}", "number"),
                 Cell(nats(dose(a)), "number", _ends(a)),
                 Cell("no" if missed(a) else "yes", "ok"),
-                cell(a["dose"]["kl_max"]),
-                cell(a["dose"]["gamma"]),
-                cell(a["dose"]["gamma_max"]),
-                cell(a["dose"]["relative"]),
-                cell(a["vector"]["split_half"]),
-                cell(a["vector"]["cone"]),
-                cell(a["vector"].get("cosine_with_first")),
+                estimate_cell(a["dose"]["kl_max"]),
+                estimate_cell(a["dose"]["gamma"]),
+                estimate_cell(a["dose"]["gamma_max"]),
+                estimate_cell(a["dose"]["relative"]),
+                estimate_cell(a["vector"]["split_half"]),
+                estimate_cell(a["vector"]["cone"]),
+                estimate_cell(a["vector"].get("cosine_with_first")),
             )
             for a in dosed
         ],

@@ -14,10 +14,10 @@ from mechcot.view.pages.steering_tables import (
     dose,
     doses,
     end,
+    has_unread,
     nats,
     short,
     title,
-    unread,
     value,
 )
 
@@ -135,7 +135,7 @@ def _change(arm: Arm, result: Mapping[str, Any]) -> str:
     parts = [_before_after(arm, name, result) for name in dict.fromkeys((readout, "tokens"))]
     was, now = (percent(round(value(a, "correct"), 2)) for a in (clean, arm))
     parts.append(f"right answers {was} → {now} ({_moved(arm['change']['correct'])})")
-    if unread((clean, arm)):
+    if has_unread((clean, arm)):
         was, now = (percent(value(a, "unread")) for a in (clean, arm))
         parts.append(f"answers that cannot be read {was} → {now}")
     return f"{_who(arm, result)} at {given}: {', '.join(parts)}."

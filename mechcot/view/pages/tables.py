@@ -68,22 +68,24 @@ def frame_table(frame: pd.DataFrame, columns: Mapping[str, Callable[[Row], Cell]
     )
 
 
-def words(name: str, remark: str = "", *, style: Style = "") -> Callable[[Row], Cell]:
+def text_column(name: str, remark: str = "", *, style: Style = "") -> Callable[[Row], Cell]:
     """A column of text, with another column as the remark."""
     return lambda row: Cell(str(row[name]), style, str(row[remark]) if remark else "")
 
 
-def decimals(name: str) -> Callable[[Row], Cell]:
+def number_column(name: str) -> Callable[[Row], Cell]:
     """A column of numbers that lines up."""
     return lambda row: Cell(fixed(row[name]), "number")
 
 
-def counts(name: str = "n") -> Callable[[Row], Cell]:
+def count_column(name: str = "n") -> Callable[[Row], Cell]:
     """A column of counts; a dash for none."""
     return lambda row: Cell(str(row[name]) if row[name] else DASH, "number")
 
 
-def estimate(name: str = "mean", *, low: str = "low", high: str = "high") -> Callable[[Row], Cell]:
+def estimate_column(
+    name: str = "mean", *, low: str = "low", high: str = "high"
+) -> Callable[[Row], Cell]:
     """A column of numbers with their intervals."""
     return lambda row: value_cell(row[name], row[low], row[high])
 
@@ -118,11 +120,11 @@ def contrast_table(contrasts: pd.DataFrame) -> Table:
     Args:
         contrasts: A contrast table of `mechcot.stats`; with a column `comparison`, that stands first.
     """
-    named = {"comparison": words("comparison")} if "comparison" in contrasts else {}
+    named = {"comparison": text_column("comparison")} if "comparison" in contrasts else {}
     columns = {
-        "measure": words("title", "unit"),
-        "before": decimals("before"),
-        "after": decimals("after"),
+        "measure": text_column("title", "unit"),
+        "before": number_column("before"),
+        "after": number_column("after"),
         "change": _change,
         "n": lambda row: Cell(str(row["n"]), "number", f"−{row['dropped']}" * bool(row["dropped"])),
         "d_z": lambda row: Cell(_effect(row["effect_size"]), "number"),
@@ -151,7 +153,7 @@ def own_chains_table(frame: pd.DataFrame) -> Table:
     pairs = [f"{row['author']}’s chains, read by {row['reader']}" for row in rows_of(frame)]
     named = frame.assign(pair=pairs)
     return _crossed(
-        named, "measure", "pair", lambda r: estimate()(r) if r else Cell(DASH, "number")
+        named, "measure", "pair", lambda r: estimate_column()(r) if r else Cell(DASH, "number")
     )
 
 
@@ -227,11 +229,11 @@ def gate_table(gates: pd.DataFrame, *, told: Collection[str] = ()) -> Table:
 def kind_table(kinds: pd.DataFrame) -> Table:
     """How much steps of each kind carry."""
     columns = {
-        "step kind": words("kind"),
-        f"before ({kinds['unit'].iloc[0]})": decimals("before"),
-        "after": decimals("after"),
+        "step kind": text_column("kind"),
+        f"before ({kinds['unit'].iloc[0]})": number_column("before"),
+        "after": number_column("after"),
         "change": _change,
-        "steps": counts(),
+        "steps": count_column(),
     }
     return frame_table(kinds, columns)
 
@@ -246,13 +248,13 @@ def null_table(nulls: pd.DataFrame) -> Table:
     ]
     holds = {True: "yes", False: "no", None: DASH}
     columns = {
-        "null": words("null"),
-        "measure": words("measure"),
-        "model": words("model"),
-        "came out": estimate(),
-        "must be": words("expected"),
+        "null": text_column("null"),
+        "measure": text_column("measure"),
+        "model": text_column("model"),
+        "came out": estimate_column(),
+        "must be": text_column("expected"),
         "holds": lambda row: Cell(holds[row["ok"]], "ok"),
-        "n": counts(),
+        "n": count_column(),
     }
     return frame_table(pd.DataFrame(merged, columns=nulls.columns, dtype=object), columns)
 
@@ -274,14 +276,14 @@ def not_judged_table(missing: pd.DataFrame) -> Table:
 def model_table(models: pd.DataFrame) -> Table:
     """What was loaded."""
     columns = {
-        "model": words("name"),
-        "given as": words("spec", "revision", style="code"),
+        "model": text_column("name"),
+        "given as": text_column("spec", "revision", style="code"),
         "parameters": lambda row: Cell(
             amount(float(row["parameters"]), "") if row["parameters"] else DASH, "number"
         ),
-        "number format": words("dtype"),
-        "device": words("device"),
-        "weights": words("weights", style="code"),
+        "number format": text_column("dtype"),
+        "device": text_column("device"),
+        "weights": text_column("weights", style="code"),
     }
     return frame_table(models, columns)
 
@@ -289,9 +291,9 @@ def model_table(models: pd.DataFrame) -> Table:
 def cost_table(costs: pd.DataFrame) -> Table:
     """Seconds of each part of the run."""
     columns = {
-        "part": words("measure"),
-        "model": words("model"),
-        "items": counts("items"),
+        "part": text_column("measure"),
+        "model": text_column("model"),
+        "items": count_column("items"),
         "seconds": lambda row: Cell(number(row["seconds"], digits=1), "number"),
     }
     return frame_table(costs, columns)
@@ -320,10 +322,10 @@ def _arrow(row: Row) -> str:
 def line_table(lines: pd.DataFrame) -> Table:
     """Every line with its band, one row per point."""
     columns = {
-        "comparison": words("comparison"),
-        "model": words("reader"),
+        "comparison": text_column("comparison"),
+        "model": text_column("reader"),
         "share of the chain": lambda row: Cell(percent(row["share"]), "number"),
-        "mean": estimate(),
+        "mean": estimate_column(),
     }
     return frame_table(lines, columns)
 
