@@ -78,21 +78,26 @@ def check_page(result: Mapping[str, Any]) -> str:
         HTML text, the same for the same data.
     """
     models, effect = result["models"], result["bounds"]["effect"]
-    plate = NumberedFigure(
+    headline = NumberedFigure(
         1,
         chain_use(models, effect=effect),
         f"Top right a chain is used, bottom left it is not; bottom right either route suffices. The bound is {effect:g} on both axes.",
         _axes(models),
     )
     sections = [
-        Section("Followed and needed", (plate,)),
         Section("Accuracy and length", (), ((_accuracy(models), ""),)),
-        Section("Shown beside", (), ((_beside(models), "Means over items; these never decide."),)),
+        Section(
+            "Shown beside",
+            (),
+            ((_beside(models), "Means over items; these never decide."),),
+            folded=True,
+        ),
     ]
     return plain_page(
         "Does the model use its chain of thought?",
         meta=f"{len(models)} {'model' if len(models) == 1 else 'models'} on {result['n']} problems, each on the chains that it wrote itself.",
         summary=[sentence(model) for model in models],
+        headline=headline,
         sections=sections,
         terms=_READING,
     )
