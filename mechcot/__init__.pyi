@@ -5,12 +5,14 @@ from .api import (
     explore as explore,
     load as load,
     measure as measure,
+    patch_map as patch_map,
     read_traces as read_traces,
+    series as series,
 )
 from .core.card import MeasureCard as MeasureCard
 from .core.errors import NotMeasurable as NotMeasurable, UserError as UserError
 from .core.measurement import Measurement as Measurement
-from .core.pair import Pair as Pair, Series as Series
+from .core.pair import Pair as Pair
 from .core.problem import Completion as Completion, Problem as Problem
 from .core.task import ContrastPair as ContrastPair
 from .core.trace import Phase as Phase, Span as Span, StepKind as StepKind, Trace as Trace

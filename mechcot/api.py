@@ -3,7 +3,7 @@
     mc.load, mc.load_pair       models
     mc.problems, mc.read_traces, Reasoner.write   texts
     mc.measure, mc.contrast     numbers: one trace by one model; before against after over many
-    mc.contrast_pairs           pairs of texts, for vectors
+    mc.series, mc.patch_map     the same over several checkpoints; where in the network a stated value acts
     mc.explore                  the explorer, in a cell
 
 Nothing here is kept on disk and no run is resumed: for that there is `mechcot compare`.
@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 from tqdm.auto import tqdm
 
 from mechcot.compare.measure_inputs import inputs_for
+from mechcot.compare.place_maps import PlaceMaps, place_maps
+from mechcot.core.card import CardList, MeasureCard
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair
@@ -27,6 +28,7 @@ from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.claim import Claim, claim
+from mechcot.stats.series import Series, series as judged_series
 from mechcot.stats.tables import measurements_table, scalars_table
 from mechcot.traces.load import load_traces
 from mechcot.view.pages.explorer import Explorer
@@ -35,17 +37,15 @@ load = Reasoner.load
 read_traces = load_traces
 
 
-def cards() -> pd.DataFrame:
-    """Every measure: one row each with `name`, `title`, `question`, `unit`, `smallest_effect` and `status`.
+def cards() -> CardList:
+    """List every measure with its question, unit, smallest effect, cost and status; `mc.cards()["filler"]` is one card.
 
     Example:
         >>> import mechcot as mc
-        >>> "suppression" in set(mc.cards()["name"])
-        True
+        >>> mc.cards()["suppression"].unit
+        'probability'
     """
-    names = ("name", "title", "question", "unit", "smallest_effect", "status")
-    cards = [measure.card for measure in MEASURES.values()]
-    return pd.DataFrame([{name: getattr(card, name) for name in names} for card in cards])
+    return CardList(tuple(measure.card for measure in MEASURES.values()))
 
 
 def measure(
@@ -122,32 +122,125 @@ def contrast(
         >>> mc.contrast("filler", pair, traces).to_frame()["verdict"].item()
         'not judged'
     """
-    wanted = chosen([names] if isinstance(names, str) else list(names))
-    authors = {trace.author for trace in traces}
-    if len(authors) != 1:
-        found = ", ".join(sorted(authors)) or "no traces"
-        raise UserError(
-            f"expected traces of one author, got {found}; both models must read the same chains"
-        )
     before, after = pair
     if after.name == before.name:
         after = replace(after, name=f"{after.name} (after)")
-    measurements = [
-        measure(name, reader, trace, others=traces, against=before, seed=seed)
-        for reader in (before, after)
-        for trace in tqdm(traces, desc=f"{reader.name} reads", unit="trace", delay=2)
-        for name in wanted
-    ]
+    author = _author(traces)
+    wanted = chosen([names] if isinstance(names, str) else list(names))
+    measurements = _measured(wanted, (before, after), traces, seed=seed)
     return claim(
         measurements_table(measurements),
         scalars_table(measurements),
-        [MEASURES[name].card for name in wanted if name != "gates"],
+        _judged(wanted),
         before=before.name,
         after=after.name,
-        author=authors.pop(),
+        author=author,
         seed=seed,
         answers={trace.problem.id: trace.problem.answer for trace in traces},
     )
+
+
+def series(
+    names: str | Iterable[str],
+    readers: Sequence[Reasoner],
+    traces: Sequence[Trace],
+    *,
+    seed: int = 0,
+) -> Series:
+    """Follow measures over the checkpoints of a training run, each judged against the first on the same traces.
+
+    Args:
+        names: One measure or several; the gates are always taken besides.
+        readers: The checkpoints in training order, two or more with names of their own.
+        traces: Traces of one author. A verdict wants at least 20 items.
+        seed: Of nulls, random choices and resampling.
+
+    Raises:
+        UserError: No such measure, no traces, several authors, tokenizers that differ, or checkpoints of one name.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base, bypass = mc.load_pair("organism:base", "organism:bypass")
+        >>> run = mc.series("filler", [base, base.scaled(1.5), bypass], base.write(mc.problems("mod10", n=2)))
+        >>> run.checkpoints
+        ('base', 'base@logits=1.5', 'bypass')
+    """
+    checkpoints = tuple(reader.name for reader in readers)
+    if len(set(checkpoints)) < max(len(checkpoints), 2):
+        raise UserError(
+            f"expected two checkpoints or more with names of their own, got {', '.join(checkpoints) or 'none'}; "
+            "dataclasses.replace(reader, name=...) names one"
+        )
+    author = _author(traces)
+    wanted = chosen([names] if isinstance(names, str) else list(names))
+    measurements = _measured(wanted, readers, traces, seed=seed)
+    table = judged_series(
+        measurements_table(measurements),
+        scalars_table(measurements),
+        _judged(wanted),
+        checkpoints=checkpoints,
+        author=author,
+        answers={trace.problem.id: trace.problem.answer for trace in traces},
+        seed=seed,
+    )
+    return Series(checkpoints, author, table)
+
+
+def patch_map(pair: Pair[Reasoner], traces: Sequence[Trace], *, seed: int = 0) -> PlaceMaps:
+    """Average step patching: where in two networks a stated value acts, by layer and place in the chain.
+
+    The counterfactual's state is written where the chain states a value, one layer at a time; the map says how far the answer moves as
+    predicted (probability).
+
+    Args:
+        pair: The models, before and after, of one depth.
+        traces: Traces whose task knows counterfactuals; those that cannot be patched in both models are left out.
+        seed: Of the counterfactuals.
+
+    Raises:
+        UserError: No trace can be patched in both models (the reasons are said), or the models differ in depth.
+
+    Example:
+        >>> import mechcot as mc
+        >>> pair = mc.load_pair("organism:base", "organism:bypass")
+        >>> mc.patch_map(pair, pair.before.write(mc.problems("mod10", n=1))).to_frame()["layer"].max()
+        3
+    """
+    name = "step_patching"
+    sides = pair.map(lambda reader: [measure(name, reader, trace, seed=seed) for trace in traces])
+    steps = [len(trace.chain_steps) for trace in traces]
+    return place_maps(pair.map(lambda reader: reader.name), MEASURES[name].card, sides, steps)
+
+
+def _author(traces: Sequence[Trace]) -> str:
+    """Who wrote all traces.
+
+    Raises:
+        UserError: There are none, or several wrote them.
+    """
+    authors = sorted({trace.author for trace in traces})
+    if len(authors) != 1:
+        raise UserError(
+            f"expected traces of one author, got {', '.join(authors) or 'no traces'}; all models must read the same chains"
+        )
+    return authors[0]
+
+
+def _measured(
+    wanted: Sequence[str], readers: Sequence[Reasoner], traces: Sequence[Trace], *, seed: int
+) -> list[Measurement]:
+    """Every measure of every trace by every reader, the first reader being the reference."""
+    return [
+        measure(name, reader, trace, others=traces, against=readers[0], seed=seed)
+        for reader in readers
+        for trace in tqdm(traces, desc=f"{reader.name} reads", unit="trace", delay=2)
+        for name in wanted
+    ]
+
+
+def _judged(wanted: Sequence[str]) -> list[MeasureCard]:
+    """The cards of what is judged: the gates are not."""
+    return [MEASURES[name].card for name in wanted if name != "gates"]
 
 
 def explore(

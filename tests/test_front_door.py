@@ -109,7 +109,7 @@ def test_one_measure_of_one_trace(pair, traces):
         one["attention"]
 
 
-@pytest.mark.parametrize("name", list(mc.cards()["name"]))
+@pytest.mark.parametrize("name", list(mc.cards().to_frame()["name"]))
 def test_every_array_of_every_measure_can_be_drawn(pair, traces, name):
     one = mc.measure(name, pair.after, traces[0], others=traces, against=pair.before, draws=2)
     assert one.reason or one.value == one.value

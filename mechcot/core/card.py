@@ -1,7 +1,17 @@
 """The card of a measure: what it means, how to read it, and the thresholds fixed before any run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from mechcot.core.display import Displayed
+from mechcot.core.errors import UserError
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 Need = Literal["hiding", "attention"]
 """What not every family can give: tokens that can be hidden from others; attention probabilities."""
@@ -120,3 +130,53 @@ def card_text(card: MeasureCard) -> str:
     facts = {"Question": card.question, **card_facts(card)}
     lines = [f"{card.title} ({card.name})", *(f"  {key:18} {text}" for key, text in facts.items())]
     return "\n".join(lines)
+
+
+STEPS = 20
+"""Steps of the chain that a list of cards says the cost of."""
+
+
+@dataclass(frozen=True, repr=False)
+class CardList(Displayed):
+    """Cards of measures: `cards["suppression"]` is one of them, `cards.to_frame()` a table of all.
+
+    Attributes:
+        cards: The cards, in the order of tables.
+    """
+
+    cards: tuple[MeasureCard, ...]
+
+    def __len__(self) -> int:
+        return len(self.cards)
+
+    def __iter__(self) -> Iterator[MeasureCard]:
+        return iter(self.cards)
+
+    def __getitem__(self, name: str) -> MeasureCard:
+        """The card of a measure.
+
+        Raises:
+            UserError: There is no such measure.
+        """
+        by_name = {card.name: card for card in self.cards}
+        if name not in by_name:
+            raise UserError(f"no measure {name!r}; there are {', '.join(by_name)}")
+        return by_name[name]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{card.name:21} {card.status:12} {card.question}" for card in self.cards)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a measure: `name`, `title`, `question`, `unit`, `smallest_effect`, `status` and `forwards` (of a trace of 20 steps, about)."""
+        names = ("name", "title", "question", "unit", "smallest_effect", "status")
+        rows = [
+            {name: getattr(card, name) for name in names}
+            | {"forwards": card.forwards[0] + STEPS * card.forwards[1]}
+            for card in self.cards
+        ]
+        return pd.DataFrame(rows)
+
+    def plot(self) -> "go.Figure":
+        """What each measure costs, coloured by its status."""
+        figures = import_module("mechcot.view.figures.results")
+        return figures.card_costs(self.to_frame(), steps=STEPS)

@@ -21,18 +21,3 @@ class Pair(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         return iter((self.before, self.after))
-
-
-@dataclass(frozen=True)
-class Series(Generic[T]):
-    """The same thing at several checkpoints, first one the reference."""
-
-    items: tuple[T, ...]
-
-    def map(self, function: Callable[[T], U]) -> "Series[U]":
-        """Apply `function` to every item, in order."""
-        return Series(tuple(function(item) for item in self.items))
-
-    def pairs(self) -> tuple[Pair[T], ...]:
-        """The first item against each later one."""
-        return tuple(Pair(self.items[0], item) for item in self.items[1:])

@@ -2,13 +2,8 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
-from mechcot.compare.findings import all_cards
 from mechcot.compare.measure_inputs import inputs_for
-from mechcot.compare.report_figures import WHOLE, Patched, place_frame
-from mechcot.core.card import MeasureCard
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.explorer.build import explorer
@@ -96,48 +91,3 @@ def look_at(
         if dictionary is None
         else feature_tracks(dictionary, readers, traces, features=features),
     )
-
-
-def place_maps(found: Explorer) -> tuple[pd.DataFrame, MeasureCard]:
-    """A measure over layers and steps in two models: means by layer and place in the chain over the traces that both read, and its card.
-
-    Draw it with `mechcot.view.figures.place_map`.
-
-    Args:
-        found: What `look` gave for two models, a measure with such arrays (`step_patching`) among the measures.
-
-    Raises:
-        UserError: Not two models, of different depth, or no trace was patched in both.
-    """
-    readers = found.data.readers
-    if len(readers) != 2:
-        raise UserError(
-            f"expected two models, before and after, got {len(readers)}; give `look` both"
-        )
-    for card in all_cards():
-        frames = [
-            place_frame(array.figure, *zip(*pairs, strict=True))
-            for array in card.arrays
-            if array.figure and (pairs := _patched(found, f"{card.name}/{array.name}"))
-        ]
-        if frames:
-            frame = pd.concat(frames, ignore_index=True)
-            return frame[frame["place"] != WHOLE], card
-    raise UserError(
-        "no trace was patched in both models; give `look` problems with counterfactuals and the measure step_patching"
-    )
-
-
-def _patched(found: Explorer, key: str) -> list[tuple[Patched, ...]]:
-    """An array over layers and steps of every trace that both models have it of, before and after."""
-    pairs = [
-        tuple(Patched(grid.by_reader[r], grid.columns, item.n_chain) for r in found.data.readers)
-        for item in found.data.items
-        for grid in item.grids
-        if grid.key == key
-        and grid.kind == "layers"
-        and set(found.data.readers) <= grid.by_reader.keys()
-    ]
-    if len({side.values.shape[0] for pair in pairs for side in pair}) > 1:
-        raise UserError("the two models differ in depth, so their layers cannot stand side by side")
-    return pairs

@@ -60,7 +60,7 @@ def _reopen(source: Callable[[], "Reasoner"], name: str, logit_scale: float) -> 
     return replace(source(), name=name, logit_scale=logit_scale)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reasoner:
     """A model that writes and reads chains.
 
@@ -95,6 +95,14 @@ class Reasoner:
                 f"{self.name} was made in memory, so other processes cannot load it; give --workers 1"
             )
         return _reopen, (self.source, self.name, self.logit_scale)
+
+    def __repr__(self) -> str:
+        config = self.model.config.get_text_config()
+        size = sum(weights.numel() for weights in self.model.parameters()) / 1e6
+        return (
+            f"Reasoner {self.name}: {type(self.model).__name__}, {config.num_hidden_layers} blocks, width {config.hidden_size}, "
+            f"{size:.3g} M parameters, {str(self.dtype).removeprefix('torch.')} on {self.device}"
+        )
 
     @classmethod
     def load(

@@ -59,7 +59,7 @@ class FeatureTable(Displayed):
 
     def plot(self) -> "go.Figure":
         """Selectivity by feature, one bar each."""
-        from mechcot.view.figures.feature_bars import feature_bars
+        from mechcot.view.figures.results import feature_bars
 
         return feature_bars(self.table, reader=self.reader, kind=str(self.kind), steps=self.steps)
 

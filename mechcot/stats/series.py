@@ -5,19 +5,47 @@ did. Each later checkpoint is judged against the first behind the gates of that 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from mechcot.core.card import MeasureCard
+from mechcot.core.display import Displayed
 from mechcot.stats.bootstrap import RESAMPLES
 from mechcot.stats.contrast import CONTRAST_COLUMNS, judge, measured
 from mechcot.stats.gate_bounds import Gate, GateBounds
 from mechcot.stats.gates import gates
-from mechcot.stats.tables import pair_values
+from mechcot.stats.sentences import row_sentence
+from mechcot.stats.tables import pair_values, rows_of
 
 LINE_COLUMNS = ("checkpoint", "position", "value", "value_low", "value_high")
 MISSING = "not measured at every checkpoint"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Series(Displayed):
+    """Measures over the checkpoints of a training run, on the same traces.
+
+    Attributes:
+        checkpoints: Names in training order, the reference first.
+        author: Who wrote the traces.
+        table: One row per measure and checkpoint, see `to_frame`.
+    """
+
+    checkpoints: tuple[str, ...]
+    author: str
+    table: pd.DataFrame
+
+    def __repr__(self) -> str:
+        lines = [f"{' → '.join(self.checkpoints)}, on the chains of {self.author}"]
+        later = self.table[self.table["position"] > 0]
+        lines += [f"  {row['checkpoint']}: {row_sentence(row)}" for row in rows_of(later)]
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per measure and checkpoint: mean `value` with its 95 % interval, and the contrast with the first one (`delta`, `verdict`, ...)."""
+        return self.table
 
 
 def series(

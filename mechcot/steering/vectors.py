@@ -13,14 +13,16 @@ that names what differs; what may be overridden, and what not, is said in `Steer
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
 from mechcot.model.generation.steering_hooks import Change, PositionSelector, Steer
@@ -28,6 +30,9 @@ from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Positions, States
 from mechcot.model.reasoner import Reasoner
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 _SCHEMA = "1"
 
@@ -95,8 +100,8 @@ class Clamp:
         return states + (missing * self.vector.to(states.device)).to(states)
 
 
-@dataclass(frozen=True, eq=False)
-class SteeringVector:
+@dataclass(frozen=True, eq=False, repr=False)
+class SteeringVector(Displayed):
     """A direction that can be added to the residual stream.
 
     Attributes:
@@ -121,6 +126,35 @@ class SteeringVector:
                 f"the vector of {self.origin.method} at {self.site.name} is not finite; look at the states it was read from"
             )
         object.__setattr__(self, "direction", numbers)
+
+    def __repr__(self) -> str:
+        origin = self.origin
+        name = f"{origin.method} at {self.site.short} of {origin.model}"
+        lines = [f"SteeringVector: {name}, {len(self.direction)} wide, length {self.norm:.3g}"]
+        lines.append(f"  read at {origin.read} of {len(origin.items)} items; {self._stability}")
+        if origin.history:
+            lines.append(f"  since then: {', '.join(origin.history)}")
+        return "\n".join(lines)
+
+    @property
+    def _stability(self) -> str:
+        if self.origin.split_half != self.origin.split_half:
+            return "its stability is not known: that needs 4 items"
+        return f"split-half cosine {self.origin.split_half:.3f}, 95 % cone {self.origin.cone:.0f} degrees"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per `coordinate` of the residual stream, with its `value` in units of the state."""
+        return (
+            pd.DataFrame({"value": self.direction.numpy()}).rename_axis("coordinate").reset_index()
+        )
+
+    def plot(self) -> "go.Figure":
+        """The numbers, one bar a coordinate."""
+        from mechcot.view.figures.results import components
+
+        name = f"{self.origin.method} at {self.site.short} of {self.origin.model}"
+        note = f"length {self.norm:.3g}; {self._stability}"
+        return components(self.to_frame(), name=name, note=note)
 
     @property
     def norm(self) -> float:

@@ -28,6 +28,7 @@ from mechcot.core.step_arrays import (
 from mechcot.core.trace import StepKind, Trace
 from mechcot.stats.claim import Claim
 from mechcot.stats.doses import same_dose
+from mechcot.stats.series import Series
 from mechcot.stats.tables import rows_of
 from mechcot.view.figures.dose_response import (
     DoseLine,
@@ -37,6 +38,8 @@ from mechcot.view.figures.dose_response import (
     dose_curves,
 )
 from mechcot.view.figures.forest import forest
+from mechcot.view.figures.results import named_numbers
+from mechcot.view.figures.series import series_figure
 from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, titled
 
 _CELL = 22
@@ -66,10 +69,14 @@ def plot(value: Any) -> go.Figure:
 
 @plot.register
 def _(value: Measurement) -> go.Figure:
-    if not value.results:
-        why = value.reason or "this measure gives numbers only: see to_frame()"
-        raise UserError(f"{value.measure} on trace {value.trace} has no arrays to draw ({why})")
-    return plot(next(iter(value.results.values())))
+    if value.results:
+        return plot(next(iter(value.results.values())))
+    if value.reason:
+        raise UserError(
+            f"{value.measure} on trace {value.trace} has nothing to draw ({value.reason}); take another trace"
+        )
+    note = f"trace {value.trace} read by {value.reader}; value in {value.unit}; n = 1 trace, no interval"
+    return named_numbers(value.to_frame().dropna(subset="value"), measure=value.measure, note=note)
 
 
 @plot.register(StepMatrix)
@@ -118,6 +125,11 @@ def _(value: Claim) -> go.Figure:
     chains = "each model's own chains" if value.author is None else "the same chains"
     name = f"{value.before} → {value.after}"
     return forest({name: value.table}, looks([name]), chains=chains)
+
+
+@plot.register
+def _(value: Series) -> go.Figure:
+    return series_figure(value.table)
 
 
 @plot.register

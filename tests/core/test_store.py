@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mechcot.core.measurement import Measurement
-from mechcot.core.pair import Pair, Series
+from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import Curve, LayerSteps, StepMatrix
 from mechcot.core.store import read_traces, write_bytes, write_json, write_traces
@@ -156,6 +156,5 @@ def test_results_cannot_be_changed_in_place():
         a_curve([1, 2]).values[0] = 5
 
 
-def test_pairs_and_series():
+def test_pairs():
     assert Pair(1, 2).map(str) == Pair("1", "2")
-    assert Series((1, 2, 3)).pairs() == (Pair(1, 2), Pair(1, 3))

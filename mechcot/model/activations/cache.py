@@ -9,8 +9,9 @@ How they get there: `capture.py`.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,13 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
+from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model.internals.sites import Site
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 QUESTION = -1
 COLUMNS = (
@@ -150,8 +155,8 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"shard-{shard:05d}.safetensors"
 
 
-@dataclass(frozen=True, eq=False)
-class ActivationCache:
+@dataclass(frozen=True, eq=False, repr=False)
+class ActivationCache(Displayed):
     """Activations of many traces under one model.
 
     Attributes:
@@ -169,6 +174,56 @@ class ActivationCache:
     weights_hash: str
     d_model: int
     store: Store
+
+    def __repr__(self) -> str:
+        sites = ", ".join(site.short for site in self.sites)
+        rows = "a row a token" if self.wanted.pool == "whole" else f"{self.wanted.pool} of each"
+        place = (
+            f"on disk in {self.store.folder}" if isinstance(self.store, DiskStore) else "in memory"
+        )
+        return (
+            f"Activations of {self.model}: {len(self.traces)} traces, {len(self.index)} questions and steps ({rows}), {place}\n"
+            f"  at {sites}, {self.d_model} wide; .read(site, kind=, step=, ...) gives the states"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per question (`step` -1) or step: `trace`, `item`, `author`, `step`, `kind`, `phase`, its token span and its rows in `read`."""
+        sizes = (self.index["row_stop"] - self.index["row_start"]).to_numpy()
+        columns = ["trace", "item", "author", "step", "kind", "phase", "token_start", "token_stop"]
+        return self.index[columns].assign(row=np.cumsum(sizes) - sizes, rows=sizes)
+
+    def norms(self, trace: str | None = None) -> pd.DataFrame:
+        """Length of the states of one trace: `step` (from 1; 0: the question), `kind`, `site`, `norm`.
+
+        Args:
+            trace: Id of the trace; None: the first.
+
+        Raises:
+            UserError: The trace is not in the cache, or nothing is.
+        """
+        if not self.traces:
+            raise UserError("this cache holds no traces; give some to Reasoner.activations")
+        chosen = self.select(trace=trace or self.traces[0])
+        parts = []
+        for site in self.sites:
+            states = [self.store.read(*run).float() for run in _each(chosen, site)]
+            lengths = [float(rows.norm(dim=-1).mean()) for rows in states]
+            parts.append(chosen[["step", "kind"]].assign(site=site.short, norm=lengths))
+        table = pd.concat(parts, ignore_index=True)
+        return table.assign(step=table["step"] + 1)
+
+    def plot(self, trace: str | None = None) -> "go.Figure":
+        """The length of the states of one trace by step, a line a site.
+
+        Args:
+            trace: Id of the trace; None: the first.
+
+        Raises:
+            UserError: The trace is not in the cache, or nothing is.
+        """
+        figures = import_module("mechcot.view.figures.results")
+        name = trace or (self.traces or ("",))[0]
+        return figures.step_norms(self.norms(trace), trace=name, model=self.model)
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -262,6 +317,12 @@ class ActivationCache:
         order = np.argsort([place[trace] for trace in chosen["trace"]], kind="stable")
         index = chosen.iloc[order].reset_index(drop=True)
         return replace(self, index=index)
+
+
+def _each(chosen: pd.DataFrame, site: Site) -> list[tuple[int, Site, int, int]]:
+    """Where the rows of every unit lie: shard, site, first row, row after the last."""
+    columns = (chosen[name].tolist() for name in ("shard", "row_start", "row_stop"))
+    return [(shard, site, start, stop) for shard, start, stop in zip(*columns, strict=True)]
 
 
 def _runs(chosen: pd.DataFrame) -> list[tuple[int, int, int]]:

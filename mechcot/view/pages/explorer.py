@@ -7,11 +7,12 @@ on the page, when the file would pass its limit. Nothing is computed here and no
 import base64
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from mechcot.core.store import write_text
@@ -27,7 +28,7 @@ STRIP = "features"
 """Key of the feature strip among a trace's pictures."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explorer:
     """A page that shows itself in a notebook cell.
 
@@ -36,12 +37,45 @@ class Explorer:
         height: Height in a notebook, pixels.
     """
 
-    data: ExplorerData = field(repr=False)
+    data: ExplorerData
     height: int = 860
 
-    def write(self, path: Path) -> None:
+    def __repr__(self) -> str:
+        readers = " and ".join(self.data.readers)
+        lines = [
+            f"Explorer: {len(self.data.items)} traces read by {readers}; write('page.html') keeps the page"
+        ]
+        lines += [
+            f"  {item.trace}: {reader}: {sentence}"
+            for item in self.data.items
+            for reader, sentence in item.sentences.items()
+        ]
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per trace and reader.
+
+        `critical_step` (from 1; missing where none is) with its `sentence`, every headline value under its title, and the answers as they were read.
+        """
+        return pd.DataFrame(
+            [
+                {
+                    "trace": item.trace,
+                    "reader": reader,
+                    "critical_step": _counted(item.carrier[reader]),
+                }
+                | dict(item.answers.get(reader, ()))
+                | {title: value for title, value, _ in item.facts.get(reader, ())}
+                | {"sentence": item.sentences[reader]}
+                for item in self.data.items
+                for reader in self.data.readers
+                if reader in item.sentences
+            ]
+        )
+
+    def write(self, path: Path | str) -> None:
         """Write the page to a file, whole or not at all."""
-        write_text(path, explorer_page(self.data))
+        write_text(Path(path), explorer_page(self.data))
 
     def _repr_html_(self) -> str:
         """The page in a frame that may run its own script and do nothing else; below it the table, for hosts without scripts."""
@@ -52,6 +86,11 @@ class Explorer:
             f'style="width:100%;height:{self.height}px;border:0"></iframe>'
             f"<details><summary>The same as a table (no explorer above? trust the notebook, or run it)</summary>{table.render(data=self.data, words=number_format)}</details>"
         )
+
+
+def _counted(step: int | None) -> int | None:
+    """A step as people count, from 1."""
+    return None if step is None else step + 1
 
 
 def explorer_page(data: ExplorerData, *, limit: int = LIMIT) -> str:
