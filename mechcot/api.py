@@ -203,8 +203,8 @@ def patch_map(pair: Pair[Reasoner], traces: Sequence[Trace], *, seed: int = 0) -
     Example:
         >>> import mechcot as mc
         >>> pair = mc.load_pair("organism:base", "organism:bypass")
-        >>> mc.patch_map(pair, pair.before.write(mc.problems("mod10", n=1))).to_frame()["layer"].max()
-        3
+        >>> mc.patch_map(pair, pair.before.write(mc.problems("mod10", n=1))).to_frame()["layer"].nunique()
+        4
     """
     name = "step_patching"
     sides = pair.map(lambda reader: [measure(name, reader, trace, seed=seed) for trace in traces])

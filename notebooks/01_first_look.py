@@ -17,31 +17,39 @@
 # change the state where it states a value, and watch the answer.
 
 # %%
-from mechcot.explorer.live import look
-from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.problems import problems
+import mechcot as mc
 
 # %% [markdown]
-# The only cell to change: your model (`Reasoner.load("your/model")`) and your problems
-# (`[Problem(id=..., question=..., answer=...)]` from `mechcot.core.problem`).
+# The only cell to change: your model (`mc.load("your/model")`) and your problems (`mc.problems("problems.jsonl")`, or
+# `[mc.Problem(id=..., question=..., answer=...)]`).
 
 # %%
-model = Reasoner.load("organism:base")
-questions = problems(3, seed=5)
-
-# %%
-found = look([model], questions)
+model = mc.load("organism:base")
+traces = model.write(mc.problems("mod10", n=3, seed=5))
 
 # %% [markdown]
-# In words, one line a trace:
+# One chain, cut into steps:
 
 # %%
-for item in found.data.items:
-    print(f"{item.trace}: {item.sentences[model.name]}")
+traces[0]
 
 # %% [markdown]
-# The same, to walk through. The line is the probability of the answer while the chain is given step by step;
+# One measure of it: how far the answer moves when a step is hidden from attention, and what every later step loses.
+
+# %%
+hidden = mc.measure("suppression", model, traces[0])
+hidden
+
+# %%
+hidden["kl"].plot()
+
+# %% [markdown]
+# All of it, to walk through, for the three chains. The line is the probability of the answer while the chain is given step by step;
 # the matrix shows what each later step loses when a step is hidden. Press `j` and `k`.
 
 # %%
-found
+page = mc.explore(model, traces)
+page.to_frame()[["trace", "critical_step", "sentence"]]
+
+# %%
+page

@@ -17,35 +17,34 @@
 # for token, so nothing but the weights differs.
 
 # %%
-from mechcot.explorer.live import look
-from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.problems import problems
+import mechcot as mc
 
 # %% [markdown]
 # The only cell to change: the model before, the model after, the problems.
 
 # %%
-before, after = Reasoner.load("organism:base"), Reasoner.load("organism:bypass")
-questions = problems(3, seed=5)
-
-# %%
-found = look([before, after], questions)
+pair = mc.load_pair("organism:base", "organism:bypass")
+traces = pair.before.write(mc.problems("mod10", n=24, seed=5))
 
 # %% [markdown]
-# What each model answers with the chain and without it:
+# What each model loses without its chain (`filler`) and with only its first steps (`early_answering`): intervals, gates and a verdict.
 
 # %%
-for item in found.data.items:
-    print(item.trace, {name: dict(answers) for name, answers in item.answers.items()})
+change = mc.contrast(["filler", "early_answering"], pair, traces)
+print(change)
 
 # %%
-for item in found.data.items:
-    for name, sentence in item.sentences.items():
-        print(f"{name:8} {sentence}")
+change.plot()
 
 # %% [markdown]
-# Three traces show, they do not prove: `mechcot compare` gives intervals, nulls and gates on many.
-# Press `1`, `2`, `3` for before, after and the difference.
+# Three of the chains, to walk through. What each model answers, and which step carries it:
 
 # %%
-found
+page = mc.explore(pair, traces[:3])
+page.to_frame()
+
+# %% [markdown]
+# Press `1`, `2`, `3` for before, after and the difference. `mechcot compare` does this for all measures, and keeps what it read.
+
+# %%
+page

@@ -19,44 +19,45 @@
 # %%
 from pathlib import Path
 
-import pandas as pd
-
-from mechcot.model.reasoner import Reasoner
+import mechcot as mc
 from mechcot.organisms.unused_steps import write_unused
-from mechcot.pruning.run import PruneSettings, run
-from mechcot.traces.load import load_traces
-from mechcot.view.figures.pruning_frontier import pruning_frontier
 
 # %% [markdown]
 # The only cell to change: your model and a file of chains (`mechcot import` makes one from chat, Inspect, plain text).
 # These chains hold two steps or more that nothing needs, and which ones is known.
 
 # %%
-model = Reasoner.load("organism:base")
+model = mc.load("organism:base")
 chains = Path("runs/chains.jsonl")
 write_unused(chains, n=24, spares=2, seed=77)
-traces = load_traces(chains, model)
+traces = mc.read_traces(chains, model)
 
 # %% [markdown]
 # One chain, step by step:
 
 # %%
-for step in traces[0].chain_steps:
-    print(f"{step.index + 1:2} {step.kind.value:12} {step.text.strip()}")
+traces[0]
+
+# %% [markdown]
+# What its answer attends to, by layer and head:
 
 # %%
-found = run(model, traces, settings=PruneSettings(keep=0.3), out=Path("runs/pruning"))
+mc.measure("step_attention", model, traces[0]).plot()
+
+# %%
+frontier = mc.pruning.frontier(model, traces, shares=[0.1, 0.3, 0.5, 0.7, 0.9])
+frontier
 
 # %% [markdown]
 # Where the needed steps are known: share of kept steps that are needed, and of needed steps that are kept, with as many tokens kept as
 # the needed steps have. Attention and the random order lie close together; on other chains this table is empty.
 
 # %%
-pd.DataFrame(found["truth"]).round(2)
+frontier.needed.round(2)
 
 # %% [markdown]
 # The answer against the budget. A method is worth its cost where its line lies above the dotted ones. Keeping the most recent steps
 # does well too, because these chains end by stating the answer.
 
 # %%
-pruning_frontier(found["frontier"], n=found["n"])
+frontier.plot()

@@ -14,47 +14,43 @@
 # %% [markdown]
 # # How many features carry a stated value?
 # A sparse dictionary, trained on the states of both models, writes each state as a few features out of many. At the tokens where a chain
-# states a value we give k features the values of the twin's state (one fact of the question changed) and watch the answer.
+# states a value we give k features the values of the counterfactual's state (one fact of the question changed) and watch the answer.
 
 # %%
-import torch
-
-from mechcot.model.internals.sites import Site
-from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.problems import problems
-from mechcot.sae.evaluation import evaluate
-from mechcot.sae.feature_patching import patched
-from mechcot.sae.token_states import token_states
-from mechcot.sae.training import TrainingSettings, train
-from mechcot.tasks import task_of
-from mechcot.view.plot import exchanged
+import mechcot as mc
 
 # %% [markdown]
-# The only cell to change: the model before, the model after, the site, problems for training and fresh ones. Large models
-# want more chains, a wider dictionary and a GPU (`mechcot sae train`), or a dictionary of SAE-Lens (`mechcot.sae.dictionary.load`).
+# The only cell to change: the model before, the model after, the site, chains for training and fresh ones. Large models
+# want more chains, a wider dictionary and a GPU (`mechcot sae train`), or a dictionary of SAE-Lens (`mc.sae.load`).
 
 # %%
-before, after = Reasoner.load("organism:base"), Reasoner.load("organism:bypass")
-site, settings = Site("resid_post", 0), TrainingSettings(width=512, k=12, samples=300_000)
-training, fresh = problems(160, seed=77, split="train"), problems(16, seed=78)
+pair = mc.load_pair("organism:base", "organism:bypass")
+problems = mc.problems("mod10", n=176, seed=77)
+settings = mc.sae.TrainingSettings(width=512, k=12, samples=300_000)
 
 # %%
-texts = before.write(training)
-states = torch.cat([token_states(reader, texts, site).states for reader in (before, after)])
-dictionary = train(states, site=site, model=before.name, settings=settings)
+traces = pair.before.write(problems)
+texts, fresh = traces[:160], traces[160:]
+dictionary = mc.sae.train_on(pair, texts, at="resid_post.0", settings=settings)
 
 # %% [markdown]
 # How well it stands for the states of each model, on chains that it was not trained on:
 
 # %%
-traces = before.write(fresh)
-for reader in (before, after):
-    print(evaluate(dictionary, reader, traces))
+for reader in pair:
+    print(mc.sae.evaluate(dictionary, reader, fresh))
+
+# %% [markdown]
+# The features that fire most on the steps that check, against all other steps. This is a ranking; `mechcot sae falsify` says which survive a test.
+
+# %%
+features = dictionary.top(pair.before, fresh, kind="verification")
+features.plot()
 
 # %% [markdown]
 # Zero features exchanged must move nothing. A few that reach the dotted line carry the value; a dotted line at zero says that this model's answer
 # does not hang on it.
 
 # %%
-maker = task_of(traces[0].problem).counterfactuals
-exchanged([patched(dictionary, reader, traces, maker=maker) for reader in (before, after)])
+exchanged = mc.sae.exchange(dictionary, pair, fresh)
+exchanged.plot()

@@ -12,6 +12,7 @@ import pytest
 
 import mechcot as mc
 from mechcot.core.display import ROWS, Displayed
+from mechcot.view.theme import SANS
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +92,14 @@ def test_a_function_is_not_hidden_by_the_module_of_its_name():
 
 def shows_itself(value):
     assert isinstance(value, Displayed)
-    assert str(value)
+    assert 0 < len(repr(value)) < 4000, "short enough for a terminal"
+    assert "object at 0x" not in repr(value)
     assert isinstance(value.to_frame(), pd.DataFrame)
-    assert isinstance(value.plot(), go.Figure)
+    figure = value.plot()
+    assert isinstance(figure, go.Figure)
+    assert figure.data
+    assert figure.layout.title.text, "a figure says what it shows"
+    assert figure.layout.template.layout.font.family == SANS, "in the project's theme"
     assert "<table" in value._repr_html_()
 
 
@@ -115,6 +121,11 @@ def test_every_array_of_every_measure_can_be_drawn(pair, traces, name):
     assert one.reason or one.value == one.value
     for array in one.results.values():
         shows_itself(array)
+    if one.reason and not one.results:
+        with pytest.raises(mc.UserError, match="has nothing to draw"):
+            one.plot()
+    else:
+        shows_itself(one)
 
 
 def test_a_contrast_says_what_compare_would(pair, traces):
@@ -139,6 +150,89 @@ def test_a_contrast_wants_traces_of_one_author(pair, traces):
         mc.contrast("filler", pair, [*traces, *others])
 
 
+def test_a_series_judges_every_checkpoint_against_the_first(pair, traces):
+    run = mc.series("filler", [pair.before, pair.before.scaled(1.5), pair.after], traces)
+    shows_itself(run)
+    frame = run.to_frame()
+    assert list(frame["checkpoint"]) == ["base", "base@logits=1.5", "bypass"]
+    change = mc.contrast("filler", pair, traces).to_frame()
+    assert frame["delta"].iloc[2] == change["delta"].item()
+    assert list(run.plot().data[0].customdata) == ["reference", "not judged", "not judged"]
+    with pytest.raises(mc.UserError, match="checkpoints or more with names of their own, got base"):
+        mc.series("filler", [pair.before, pair.before], traces)
+
+
+def test_cards_are_a_list_and_a_table():
+    cards = mc.cards()
+    shows_itself(cards)
+    assert cards["filler"].smallest_effect == 0.15
+    assert list(cards.to_frame()["name"]) == [card.name for card in cards]
+    with pytest.raises(mc.UserError, match="no measure 'fuller'; there are gates"):
+        cards["fuller"]
+
+
+def test_a_vector_and_what_its_doses_do(pair):
+    vector = mc.steering.mean_difference(
+        pair.before, mc.contrast_pairs("mod10", n=6), at="resid_post.1", read="prompt"
+    )
+    shows_itself(vector)
+    assert repr(vector).startswith(
+        "SteeringVector: mean difference at resid_post.1 of base, 128 wide"
+    )
+    frame = vector.to_frame()
+    assert (frame["value"] ** 2).sum() ** 0.5 == pytest.approx(vector.norm)
+    doses = mc.steering.dose_response(pair.before, vector, mc.problems("mod10", n=2), nats=[0.1])
+    shows_itself(doses)
+    assert "unsteered" in repr(doses)
+    assert len(doses.plot().data) == 3  # nothing, vector, random
+    with pytest.raises(mc.UserError, match="got 0 problems and 1 doses"):
+        mc.steering.dose_response(pair.before, vector, [], nats=[0.1])
+    with pytest.raises(mc.UserError, match="expected at least one pair, got an empty list"):
+        mc.steering.mean_difference(pair.before, [], at="resid_post.1")
+
+
+def test_a_frontier_begins_with_nothing_and_ends_with_the_whole_chain(pair, traces):
+    result = mc.pruning.frontier(pair.before, traces[:2], shares=[0.5])
+    shows_itself(result)
+    frame = result.to_frame()
+    whole = frame[frame["share"] == 1.0]
+    whole = whole[whole["method"] != "early exit"]  # it stops at the first right step
+    assert (whole["kept"] == 1).all()
+    assert (whole["same"] == 1).all()
+    assert (frame[frame["share"] == 0.0]["kept"] == 0).all()
+    assert set(result.needed["method"]) == set(frame["method"])
+    with pytest.raises(mc.UserError, match=r"shares of the chain from 0 to 1, got 30\.0"):
+        mc.pruning.frontier(pair.before, traces, shares=[30.0])
+
+
+def test_the_features_of_a_dictionary_that_mechcot_trained(pair, traces, dictionary_folder):
+    dictionary = mc.sae.load(dictionary_folder)
+    assert repr(dictionary).endswith("32 features of the states at resid_post.2, 128 wide")
+    table = dictionary.top(pair.before, traces, kind="verification", count=5)
+    shows_itself(table)
+    frame = table.to_frame()
+    assert len(frame) == 5
+    assert frame["selectivity"].is_monotonic_decreasing
+    assert (frame["inside"] >= frame["outside"])[frame["selectivity"] > 0].all()
+    assert sum(table.steps) == sum(len(trace.chain_steps) for trace in traces)
+    with pytest.raises(mc.UserError, match="expected a kind of step out of progression"):
+        dictionary.top(pair.before, traces, kind="verifying")
+    with pytest.raises(mc.UserError, match="expected at least 2 backtracking steps"):
+        dictionary.top(pair.before, traces[:1], kind="backtracking")
+    fit = mc.sae.evaluate(dictionary, pair.before, traces)
+    shows_itself(fit)
+    shows_itself(mc.sae.exchange(dictionary, pair, traces))
+
+
+def test_where_a_stated_value_acts(pair, traces):
+    maps = mc.patch_map(pair, traces[:1])
+    shows_itself(maps)
+    first = maps.to_frame().query("layer == 0 and readout != 'next'")
+    assert first["before"].max() > 0.3 > first["after"].max()
+    with pytest.raises(mc.UserError, match="no trace has step_patching in both models"):
+        mc.patch_map(pair, [])
+
+
 def test_a_trace_reads_well_and_escapes_what_a_model_wrote(traces):
     trace = traces[0]
     shows_itself(trace)
@@ -161,6 +255,12 @@ def test_a_long_table_is_cut_and_says_so(pair, traces):
 def test_activations_lie_in_memory_or_on_disk(pair, traces, tmp_path):
     site = mc.Site("resid_post", 2)
     here = pair.before.activations(traces, at="resid_post.2")
+    shows_itself(here)
+    first = here.norms()
+    assert len(first) == len(traces[0].steps) + 1
+    state = here.read(site, trace=traces[0].id, step=3)
+    assert first.query("step == 4")["norm"].item() == pytest.approx(float(state.norm()), rel=1e-6)
+    assert here.to_frame()["rows"].sum() == len(here.read(site))
     there = pair.before.activations(traces, at=[site], to_disk=tmp_path / "cache")
     assert here.read(site).equal(there.read(site))
     with pytest.raises(mc.UserError, match="under edits are kept in memory only"):
@@ -172,6 +272,8 @@ def test_the_explorer_opens_models_and_folders(pair, traces, tmp_path):
     page = mc.explore(pair, traces[:1], measures=["early_answering"])
     assert [item.trace for item in page.data.items] == [traces[0].id]
     assert "<iframe" in page._repr_html_()
+    assert list(page.to_frame()["reader"]) == ["base", "bypass"]
+    assert repr(page).startswith("Explorer: 1 traces read by base and bypass")
     with pytest.raises(mc.UserError, match="expected the folder of a finished"):
         mc.explore(tmp_path)
 

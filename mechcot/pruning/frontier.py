@@ -40,16 +40,13 @@ class Frontier(Displayed):
     left_out: dict[str, str]
 
     def __repr__(self) -> str:
-        """Accuracy by share of the order that was asked for and of random steps, text of dropped steps gone."""
-        lines = [f"Pruning frontier of {self.model}, n = {self.n} traces"]
-        for row in rows_of(self.table[self.table["executor"] == "repack"]):
-            if row["method"] in (self.by, "random"):
-                spread = f"[{row['low']:.0%}, {row['high']:.0%}]"
-                lines.append(
-                    f"  {row['share']:4.0%} kept by {row['method']:16} accuracy {row['accuracy']:.0%} {spread}"
-                )
-        lines += [f"  left out: {name} ({reason})" for name, reason in self.left_out.items()]
-        return "\n".join(lines)
+        """Accuracy by share kept, a column an order; the text of dropped steps is gone."""
+        kept = self.table[self.table["executor"] == "repack"]
+        wide = kept.pivot_table(index="share", columns="method", values="accuracy", sort=False)
+        text = wide.rename_axis("kept", axis="index").rename_axis(None, axis="columns")
+        head = f"Pruning frontier of {self.model}, n = {self.n} traces: accuracy by share of the chain kept (text of the rest gone)"
+        gone = [f"  left out: {name} ({reason})" for name, reason in self.left_out.items()]
+        return "\n".join([head, text.to_string(float_format="{:.2f}".format), *gone])
 
     def to_frame(self) -> pd.DataFrame:
         """One row per `executor` (`repack`: the text is gone; `mask`: hidden from attention), `share` of the budget and `method`.

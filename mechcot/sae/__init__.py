@@ -2,6 +2,9 @@
 
 load(folder)                          a dictionary, from `mechcot sae train` or SAE-Lens
 load(folder).top(reader, traces, kind=)   the features that fire most on one kind of step
+train_on(readers, traces, at=)        a dictionary of one's own
+evaluate(dictionary, reader, traces)  how well it stands for a model's states
+exchange(dictionary, readers, traces) how many of its features carry a stated value
 """
 
 import lazy_loader

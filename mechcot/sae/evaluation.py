@@ -12,10 +12,13 @@ nats over the tokens of chain and answer, written at every token but the first.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 
+from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 from mechcot.model.interventions import Edit, Intervention, Mean, Zero
@@ -23,9 +26,12 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary, Reconstruct
 from mechcot.sae.token_states import TokenStates, features_of, token_states
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
-@dataclass(frozen=True)
-class Evaluation:
+
+@dataclass(frozen=True, repr=False)
+class Evaluation(Displayed):
     """The fit on one side.
 
     Attributes:
@@ -54,7 +60,21 @@ class Evaluation:
         """As data; None for what is not a number."""
         return {k: None if v != v else v for k, v in asdict(self).items()}
 
-    def __str__(self) -> str:
+    def to_frame(self) -> pd.DataFrame:
+        """One row a number: `name` and `value`."""
+        numbers = [(name, value) for name, value in asdict(self).items() if name != "model"]
+        return pd.DataFrame(numbers, columns=["name", "value"])
+
+    def plot(self) -> "go.Figure":
+        """The shares: explained variance, loss recovered, dead features."""
+        from mechcot.view.figures.results import named_numbers
+
+        shares = ["explained_variance", "recovered_zero", "recovered_mean", "dead_share"]
+        table = self.to_frame().set_index("name").loc[shares].dropna().reset_index()
+        note = f"on {self.tokens} tokens of {self.model}; share, no interval"
+        return named_numbers(table, measure="fit of a dictionary", note=note)
+
+    def __repr__(self) -> str:
         return (
             f"{self.model}: explained variance {self.explained_variance:.3f} at L0 {self.l0:.1f}, dead {self.dead_share:.0%}; "
             f"loss recovered {self.recovered_zero:.3f} (against the mean state {self.recovered_mean:.3f}), "
@@ -72,6 +92,15 @@ def evaluate(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) 
 
     Raises:
         UserError: The dictionary does not fit the model, or no feature ever fires.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> traces = base.write(mc.problems("mod10", n=2))
+        >>> small = mc.sae.TrainingSettings(width=16, k=4, samples=2_000, batch=256)
+        >>> dictionary = mc.sae.train_on([base], traces, at="resid_post.2", settings=small)
+        >>> mc.sae.evaluate(dictionary, base, traces).l0 > 0
+        True
     """
     dictionary.check(reader)
     tokens = token_states(reader, traces, dictionary.site)

@@ -1,7 +1,5 @@
 """Maps of step patching by layer and place: means over the traces that both models could be patched on."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -19,15 +17,11 @@ def patched(values, steps):
     layers = {
         name: LayerSteps(
             np.array(values), "step_patching", name, "probability", "t", "a", "x",
-            labels={"layer": tuple(range(len(values))), "step": steps},
+            labels={"step": tuple(map(float, steps))},
         )
         for name in ("next", "answer")
     }  # fmt: skip
     return Measurement("step_patching", "t", "t", "a", "a", 0.0, results=layers)
-
-
-def trace(steps):
-    return SimpleNamespace(chain_steps=(None,) * steps)
 
 
 def refused(reason):
