@@ -42,7 +42,7 @@ from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
 from mechcot.text.lines import json_lines, text_field
-from mechcot.text.problems import load_problems
+from mechcot.text.problems import check_count, load_problems
 from mechcot.text.stated_answer import states_answer
 from mechcot.text.step_kinds import Classifier
 
@@ -220,8 +220,7 @@ def problems(
     task = TASKS.get(str(source))
     if task is None or task.draw is None:
         return load_problems(source, n=n, seed=seed, fields=fields)
-    if n is not None and n < 1:
-        raise UserError(f"expected at least 1 problem, got n = {n}")
+    check_count(n)
     return task.draw(100 if n is None else n, seed=seed)
 
 

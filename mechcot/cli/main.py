@@ -13,7 +13,7 @@ import typer
 from mechcot import __version__, argument_checks
 from mechcot.cli.check import check
 from mechcot.cli.explore import explore, figures
-from mechcot.cli.options import Commands, Field, Out, Seed, Workers, loads, names_of
+from mechcot.cli.options import Commands, Field, Out, Overwrite, Seed, Workers, loads, names_of
 from mechcot.cli.organism import app as organism
 from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
@@ -129,6 +129,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
     ] = False,
+    overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
@@ -162,6 +163,7 @@ def compare(  # noqa: PLR0913 - one argument per option
         workers=workers,
         loading=loading,
         command=_command(),
+        overwrite=overwrite,
     )
     run(study)
 
@@ -193,6 +195,7 @@ def ruler(
     ] = None,
     workers: Workers = 2,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
     record: Annotated[
         bool, typer.Option("--record", help="Keep the outcome as the status of every measure.")
     ] = False,
@@ -203,8 +206,11 @@ def ruler(
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run
     from mechcot.runs.executor import executor_of
+    from mechcot.runs.folder import claim
 
     panel = QUICK if quick else FULL
+    settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}
+    claim(out, "ruler", settings, overwrite=overwrite)
     result = run(
         panel, out=out, seed=seed, executor=executor_of(workers), measures=names_of(measures)
     )

@@ -18,6 +18,10 @@ Base = Annotated[str, typer.Argument(help="The model before fine-tuning.")]
 Tuned = Annotated[str, typer.Argument(help="The model after it.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
 OutFile = Annotated[Path, typer.Option("--out", help="File to write.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace the report of another run in the folder --out."),
+]
 Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
 Problems = Annotated[
     str | None,

@@ -1,13 +1,26 @@
 """Commands of this package; heavy imports happen inside them."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from mechcot import argument_checks
-from mechcot.cli.options import Field, MaxTokens, Model, Out, OutFile, Seed, Traces, Workers, loads
+from mechcot.cli.options import (
+    Field,
+    MaxTokens,
+    Model,
+    Out,
+    OutFile,
+    Overwrite,
+    Seed,
+    Traces,
+    Workers,
+    loads,
+)
 from mechcot.core.errors import UserError
+from mechcot.core.store import digest
 from mechcot.model.loading.options import LoadOptions
 
 _Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
@@ -22,7 +35,7 @@ def register(app: typer.Typer, organism: typer.Typer) -> None:
     organism.command("chains")(organism_chains)
 
 
-def prune(
+def prune(  # noqa: PLR0913 - one argument per option
     model: Model,
     traces: Traces,
     out: Out,
@@ -40,6 +53,7 @@ def prune(
     seed: Seed = 0,
     workers: Workers = 1,
     *,
+    overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
@@ -48,11 +62,13 @@ def prune(
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.run import PruneSettings, run
     from mechcot.runs.executor import executor_of
+    from mechcot.runs.folder import claim, read_by
     from mechcot.traces.load import load_traces
 
     settings = PruneSettings(keep=keep, by=by or "", seed=seed)
     (reader,) = load_models([model], loading)
     chains = load_traces(traces, reader, n=n, fields=fields)
+    claim(out, "prune", asdict(settings) | read_by([reader], chains), overwrite=overwrite)
     run(reader, chains, settings=settings, out=out, executor=executor_of(workers))
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
@@ -66,6 +82,7 @@ def influence(
     seed: Seed = 0,
     workers: Workers = 1,
     *,
+    overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> None:
     """Show who listens to which step, by kind, corrected for distance and length."""
@@ -76,10 +93,12 @@ def influence(
     from mechcot.influence.run import run
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
+    from mechcot.runs.folder import claim, read_by
     from mechcot.traces.load import load_traces
 
     readers = load_models(models, loading)
     chains = load_traces(traces, readers[0], n=n, fields=fields)
+    claim(out, "influence", {"seed": seed} | read_by(readers, chains), overwrite=overwrite)
     run(readers, chains, out=out, seed=seed, executor=executor_of(workers))
     typer.echo(f"written: {out / 'index.html'}")
 
@@ -101,6 +120,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     seed: Seed = 0,
     workers: Workers = 1,
     *,
+    overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
@@ -109,11 +129,15 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.online_run import run_online, told, ways_of
     from mechcot.runs.executor import executor_of
+    from mechcot.runs.folder import claim, read_by
     from mechcot.text.problems import load_problems
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
     (reader,) = load_models([model], loading)
     problems = load_problems(source, fields=fields)[:n]
+    settings = {"ways": {way: asdict(how) for way, how in ways.items()}, "seed": seed}
+    asked = {"problems": digest([[p.id, p.question, p.answer] for p in problems])}
+    claim(out, "prune-online", settings | asked | read_by([reader], []), overwrite=overwrite)
     result = run_online(
         reader, problems, ways=ways, out=out, seed=seed, executor=executor_of(workers)
     )

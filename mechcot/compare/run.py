@@ -26,8 +26,10 @@ from mechcot.compare.report import report_data
 from mechcot.compare.study import EXPLORER, Study, cells
 from mechcot.compare.summary import run_summary
 from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import tidy
-from mechcot.core.store import json_text, write_bytes, write_json, write_text, write_traces
+from mechcot.core.store import digest, json_text, write_bytes, write_json, write_text, write_traces
+from mechcot.runs.folder import claim
 from mechcot.view.pages.report import report_page
 
 _PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
@@ -49,7 +51,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
     models = Models.of(study, asked=asked)
     study = able(study, models, console=console)
-    study.out.mkdir(parents=True, exist_ok=True)
+    claim(study.out, "compare", _settings(study, models, asked), overwrite=study.overwrite)
     if problems:
         study = longest(study, models, problems)
         missing = to_write(study, models, problems)
@@ -91,6 +93,18 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
                 console.print(f"  {sentence}", markup=False)
     console.print(f"report: {study.out / 'report.html'}", markup=False)
     return found
+
+
+def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[str, Any]:
+    """Whatever decides what the report says."""
+    names = ("measure_names", "seed", "draws", "author", "template", "chains", "null_reader")
+    names += ("max_tokens", "temperature", "batch_size", "most")
+    return {name: getattr(study, name) for name in names} | {
+        "models": [[n, models.weights_hash(n), models.text_hash(n)] for n in models.names],
+        "questions": digest([[p.id, p.question, p.answer] for p in asked]),
+        "chains_file": None if study.traces is None else digest(study.traces.read_bytes().hex()),
+        "dtype": study.loading.dtype,
+    }
 
 
 def _wanted(job: Job, used: Set[str]) -> bool:

@@ -43,8 +43,7 @@ def load_problems(
     Raises:
         UserError: No such file or data set, a bad line (with its number), a repeated id, an empty file, n < 1.
     """
-    if n is not None and n < 1:
-        raise UserError(f"expected at least 1 problem, got n = {n}")
+    check_count(n)
     path = Path(source)
     if path.is_dir():
         raise UserError(
@@ -58,6 +57,16 @@ def load_problems(
         return problems
     chosen = sorted(random.Random(seed).sample(range(len(problems)), n))
     return [problems[index] for index in chosen]
+
+
+def check_count(n: int | None) -> None:
+    """See that a number of problems is at least 1; None stands for all.
+
+    Raises:
+        UserError: It is not.
+    """
+    if n is not None and n < 1:
+        raise UserError(f"expected at least 1 problem, got n = {n}")
 
 
 def looks_like_a_file(source: str) -> bool:
