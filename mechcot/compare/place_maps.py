@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mechcot.compare.report_figures import WHOLE, patched, place_frame
+from mechcot.compare.report_figures import WHOLE, patched_chain, place_frame
 from mechcot.core.card import MeasureCard
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
@@ -78,7 +78,7 @@ def place_maps(
     frames = []
     for array in (array for array in card.arrays if array.figure and array.axes == PLACES):
         both = [
-            [patched(one.results[array.name], n) for one in side]
+            [patched_chain(one.results[array.name], n) for one in side]
             for *side, n in together
             if all(array.name in one.results for one in side)
         ]
