@@ -16,7 +16,7 @@ from mechcot.stats.contrast import OWN
 from mechcot.stats.tables import json_rows
 
 _SCHEMA = 1
-_UNWRITTEN = ("standard", "own_chains", "yardsticks")
+_UNWRITTEN = ("standard", "own_chains", "yardsticks", "borrows")
 
 
 def run_summary(
