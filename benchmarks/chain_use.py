@@ -80,7 +80,7 @@ def trained(name: str, folder: Path) -> str:
     if adapted is None:
         training.export(model, arm, recipe=recipe, history={})
     else:
-        adapted.save_pretrained(arm)
+        adapted.save_pretrained(str(arm))
     (arm / "done").touch()
     return spec
 
