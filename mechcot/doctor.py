@@ -69,10 +69,10 @@ def installation() -> Iterator[DoctorLine]:
     yield DoctorLine(
         "packages", ok=True, text=f"python {platform.python_version()}, {', '.join(found)}"
     )
-    from mechcot.organisms.registry import path
+    from mechcot.model.loading.spec import organism_folders
 
     for name in ("base", "bypass", "control"):
-        here = (path(name) / "config.json").is_file()
+        here = any((folder / name / "config.json").is_file() for folder in organism_folders())
         what = "shipped model is here" if here else f"missing: mechcot organism train {name}"
         yield DoctorLine("files", ok=here, text=f"organism:{name}, {what}")
 
@@ -150,7 +150,7 @@ def _rendered_by(reader: "Reasoner") -> str:
 
 def _problem(reader: "Reasoner") -> Problem:
     if reader.policy.step_end:
-        return _chart()
+        return _of_the_shipped_task()
     from mechcot.model.internals.sample_texts import spelled
 
     question = spelled(reader.tokenizer, "Tom has 3 apples and buys 4 more. How many?", words=8)
@@ -158,11 +158,11 @@ def _problem(reader: "Reasoner") -> Problem:
 
 
 @cache
-def _chart() -> Problem:
-    """A question that the organisms understand."""
-    from mechcot.organisms.problems import problems
+def _of_the_shipped_task() -> Problem:
+    """A question that the shipped models understand."""
+    from mechcot.tasks import problems
 
-    return problems(1, seed=0)[0]
+    return problems("mod10", 1)[0]
 
 
 def _ids(reader: "Reasoner") -> list[int]:
