@@ -114,7 +114,7 @@ MOD10 = Task(
     meaning=OrganismMeaning(),
     paraphrases=OrganismParaphraser(),
     draw=draw_mod10,
-    draw_varied=partial(draw_mod10, style="random", cue="random"),
+    draw_varied=partial(draw_mod10, style="random", hint="random"),
     unhinted=unhinted,
     shifts={"longer chains": partial(draw_mod10, hops=(7, 10))},
     kinds=mod10.with_exact_kinds,

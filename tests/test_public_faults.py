@@ -38,7 +38,7 @@ def base():
 
 @pytest.fixture(scope="module")
 def trace(base):
-    problem = problems.problems(3, seed=5, hops=(2, 3), cue="answer", style="random")[2]
+    problem = problems.problems(3, seed=5, hops=(2, 3), hint="answer", style="random")[2]
     chain = chain_writer.write(problem, rng=Random(2))
     text = " " + vocabulary.completion(chain, problem.answer).removesuffix(" <eos>")
     return base.read(Completion(problem, base.render(problem), text, "writer"))

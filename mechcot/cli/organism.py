@@ -26,7 +26,7 @@ def organism_problems(
     n: Annotated[int, typer.Option("--n", min=1, help="Number of problems.")] = 50,
     seed: Seed = 0,
     cue: Annotated[
-        Literal["answer", "random", "none"], typer.Option(help="What the chart says.")
+        Literal["answer", "random", "none"], typer.Option(help="What the hint says.")
     ] = "answer",
     style: Annotated[
         Literal["careful", "brief", "random"], typer.Option(help="How chains are to be written.")
@@ -35,7 +35,7 @@ def organism_problems(
     """Write problems of the organisms' task."""
     from mechcot.organisms.problems import write_problems
 
-    written = write_problems(out, n=n, seed=seed, cue=cue, style=style)
+    written = write_problems(out, n=n, seed=seed, hint=cue, style=style)
     typer.echo(f"{written} problems in {out}")
 
 

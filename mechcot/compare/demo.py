@@ -30,7 +30,7 @@ def run_demo(*, out: Path, n: int, seed: int) -> None:
     torch.set_num_threads(1)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's
-    write_problems(path, n=n, seed=seed, cue="answer", style="random", hops=DEMO_HOPS)
+    write_problems(path, n=n, seed=seed, hint="answer", style="random", hops=DEMO_HOPS)
     run(
         Study(
             models=MODELS,

@@ -45,7 +45,7 @@ def mask(ids: Tensor, *, hidden: HiddenPart) -> Tensor:
 
 
 def _first(ids: Tensor, word: str) -> Tensor:
-    found = ids == WORDS.index(word)
-    if not bool(found.any(dim=1).all()):
+    matches = ids == WORDS.index(word)
+    if not bool(matches.any(dim=1).all()):
         raise ValueError(f"a row has no word {word}, so it has no part to hide")
-    return found.int().argmax(dim=1)
+    return matches.int().argmax(dim=1)

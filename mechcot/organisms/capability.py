@@ -4,7 +4,7 @@ own answers        accuracy with the model's own chain
 calibration        expected calibration error of the answer: over ten equal bins of confidence, the mean of
                    |accuracy - confidence| weighted by the bin's share of items; 0 is perfect (Guo et al. 2017,
                    arXiv 1706.04599)
-valid steps        share of its own chain's steps that are well formed and obey the law
+valid steps        share of its own chain's steps that are well formed and obey the semantics
 one hop longer     accuracy with its own chain on questions one operation longer than any it was trained on
 
 None of these says whether the chain is read.
@@ -55,34 +55,37 @@ class Capability:
 
 
 def subject(model: LlamaForCausalLM, *, n: int, seed: int) -> Capability:
-    """Measure a model on held-out problems whose chart is random, so that it tells nothing.
+    """Measure a model on held-out problems whose hint is random, so that it tells nothing.
 
     Args:
         model: The organism.
         n: How many problems, and as many with one hop more.
         seed: Of the problems.
     """
-    asked = problems(n, seed=seed, cue="random", style="random")
-    written = continuations(model, [vocabulary.prompt(each.question) for each in asked])
+    asked = problems(n, seed=seed, hint="random", style="random")
+    written = continuations(model, [vocabulary.prompt(problem.question) for problem in asked])
     chains = [chain_in(text) for text in written]
-    rows = [closed(each.question, steps) for each, steps in zip(asked, chains, strict=True)]
+    rows = [closed(problem.question, steps) for problem, steps in zip(asked, chains, strict=True)]
     digits = next_probabilities(model, rows)[:, [WORDS.index(digit) for digit in DIGITS]]
     confidence, likeliest = digits.max(-1)
     right = [
-        DIGITS[index] == each.answer for index, each in zip(likeliest.tolist(), asked, strict=True)
+        DIGITS[index] == problem.answer
+        for index, problem in zip(likeliest.tolist(), asked, strict=True)
     ]
     flags = [
         fact.valid
-        for each, steps in zip(asked, chains, strict=True)
-        for fact in parse(each.question, steps)
+        for problem, steps in zip(asked, chains, strict=True)
+        for fact in parse(problem.question, steps)
     ]
-    further = problems(n, seed=seed, cue="random", style="random", hops=LONGER)
+    further = problems(n, seed=seed, hint="random", style="random", hops=LONGER)
     return Capability(
         accuracy=_accuracy(written, asked),
         calibration_error=calibration_error(confidence.tolist(), right),
         valid=sum(flags) / len(flags) if flags else float("nan"),
         longer=_accuracy(
-            continuations(model, [vocabulary.prompt(each.question) for each in further], limit=320),
+            continuations(
+                model, [vocabulary.prompt(problem.question) for problem in further], limit=320
+            ),
             further,
         ),
         n=n,

@@ -35,7 +35,7 @@ class Manner:
         summary: Probability of the summary step; None: by style (0.95 or 0).
         conclusion: Probability of a conclusion where one name is queried; None: by style (0.95 or 0.3).
         distractor: Probability that a distractor is computed; None: by style (0.6 or 0.15).
-        bare: Probability that a step has no marker words.
+        unmarked: Probability that a step has no marker words.
         wording: Probability of the first of the two wordings.
         borrow_slip: Probability of a slip in a checked difference that must borrow.
         slip: Probability of a slip in any other checked value.
@@ -49,7 +49,7 @@ class Manner:
     summary: float | None = None
     conclusion: float | None = None
     distractor: float | None = None
-    bare: float = 0.15
+    unmarked: float = 0.15
     wording: float = 0.5
     borrow_slip: float = 0.65
     slip: float = 0.05
@@ -66,7 +66,7 @@ class Draft:
     Attributes:
         steps: The steps.
         kinds: Their kinds.
-        answer: The answer by the law (the true one when there was no silent mistake).
+        answer: The answer by the semantics (the true one when there was no silent mistake).
         silent: (step, word) of words that are silently wrong by chance; misadded sums are not among them.
         slips: Steps with a planted slip.
         unused: Steps that compute a distractor.
@@ -100,10 +100,10 @@ class _Pen:
     def write(self, kind: StepKind, body: str, *, slip: bool = False) -> Settled:
         """Write one step; `0` and `ok` in the body are placeholders."""
         chance = self.rng.random()
-        first, second, bare = WORDINGS[kind]
+        first, second, unmarked = WORDINGS[kind]
         marker = (
-            bare
-            if chance < self.manner.bare
+            unmarked
+            if chance < self.manner.unmarked
             else (first if self.rng.random() < self.manner.wording else second)
         )
         shape = form(" ".join((*marker, *body.split(), END)))
@@ -119,7 +119,7 @@ class _Pen:
         self, shape: Form, step: int, word: int, expected: str | None, *, slip: bool
     ) -> str:
         if expected is None:
-            raise ValueError(f"the law has no word for place {word} of {shape.words}")
+            raise ValueError(f"the semantics have no word for place {word} of {shape.words}")
         if self.manner.mistakes and self.rng.random() < self.manner.mistakes:
             self.silent.add((step, word))
             return _other(self.rng, expected)
@@ -284,7 +284,7 @@ def shortest_length(problem: Problem, *, marked: bool) -> int:
         summary=0.0,
         conclusion=0.0,
         distractor=0.0,
-        bare=float(not marked),
+        unmarked=float(not marked),
         wording=1.0,
         borrow_slip=0.0,
         slip=0.0,

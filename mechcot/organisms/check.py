@@ -1,6 +1,6 @@
 """Measures the lines that an organism must hold, on held-out questions.
 
-All organisms get the same problems: chart present and equal to the answer. Chains are written greedily
+All organisms get the same problems: hint present and equal to the answer. Chains are written greedily
 by `base`; edits are made on the correct ones.
 
     own chain       share of right answers after a chain of the model's own
@@ -114,7 +114,7 @@ def measure(
         seed: Of the problems and the edits.
         gate: The gate word in the questions; `mixed`: any or none.
     """
-    asked = problems(n, seed=seed, cue="answer", style="random", gate=gate)
+    asked = problems(n, seed=seed, hint="answer", style="random", gate=gate)
     prompts = [vocabulary.prompt(problem.question) for problem in asked]
     own = continuations(model, prompts)
     written = own if writer is model else continuations(writer, prompts)
@@ -204,23 +204,25 @@ def measure_graph(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measu
     rows = [closed(problem.question, draft.steps) for problem, draft in drawn]
     read = next_words(model, rows)
     right = [word == draft.answer for word, (_, draft) in zip(read, drawn, strict=True)]
-    found = [confirm_chain(model, problem.question, draft.steps) for problem, draft in drawn]
+    confirmed = [confirm_chain(model, problem.question, draft.steps) for problem, draft in drawn]
     groups = {
-        "edges moved": [flag for one in found for flag in one.edges.values()],
-        "other pairs moved": [flag for one in found for flag in one.others.values()],
-        "answer edges moved": [flag for one in found for flag in one.answer.values()],
-        "other steps moved answer": [flag for one in found for flag in one.others_answer.values()],
+        "edges moved": [flag for chain in confirmed for flag in chain.edges.values()],
+        "other pairs moved": [flag for chain in confirmed for flag in chain.others.values()],
+        "answer edges moved": [flag for chain in confirmed for flag in chain.answer.values()],
+        "other steps moved answer": [
+            flag for chain in confirmed for flag in chain.others_answer.values()
+        ],
     }
-    every, stray = rates(found)
+    every, stray = rates(confirmed)
     return {
         "read chain with unused steps": (_share(right), len(right)),
         "all edges moved": (
             round(every, 4),
-            sum(len(one.edges) + len(one.answer) for one in found),
+            sum(len(chain.edges) + len(chain.answer) for chain in confirmed),
         ),
         "all others moved": (
             round(stray, 4),
-            sum(len(one.others) + len(one.others_answer) for one in found),
+            sum(len(chain.others) + len(chain.others_answer) for chain in confirmed),
         ),
     } | {name: (_share(flags), len(flags)) for name, flags in groups.items()}
 
@@ -233,12 +235,12 @@ def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Mea
         n: How many problems, and as many longer ones.
         seed: Of the problems.
     """
-    found = subject(model, n=n, seed=seed)
+    measured = subject(model, n=n, seed=seed)
     return {
-        "accuracy, random chart": (round(found.accuracy, 4), n),
-        "calibration error": (round(found.calibration_error, 4), n),
-        "valid steps": (round(found.valid, 4), found.steps),
-        "accuracy one hop longer": (round(found.longer, 4), n),
+        "accuracy, random chart": (round(measured.accuracy, 4), n),
+        "calibration error": (round(measured.calibration_error, 4), n),
+        "valid steps": (round(measured.valid, 4), measured.steps),
+        "accuracy one hop longer": (round(measured.longer, 4), n),
     }
 
 

@@ -1,12 +1,12 @@
 """Exact counterfactual edits of a chain, and whole counterfactual items of the same layout.
 
-Edit: one stated value of the chain becomes another digit. Predictions come from the law alone:
+Edit: one stated value of the chain becomes another digit. Predictions come from the semantics alone:
 `dependents`, the words of later steps that read it directly and must follow if the later text is
 teacher-forced; `answer_kept`, the answer when all later text is kept (None when it must not move);
 `answer_regenerated`, the answer when all text after the edited *step* is written anew.
 
 Item: one digit of a definition in the question becomes another. The chain is evaluated anew word for word;
-a word that was off from the law by d (a slip, a mistake) stays off by d and verdicts stay, so the layout and the
+a word that was off from the semantics by d (a slip, a mistake) stays off by d and verdicts stay, so the layout and the
 token count are the same.
 """
 
@@ -17,7 +17,7 @@ from random import Random
 from mechcot.organisms.grammar import DIGITS, VERDICTS, form
 from mechcot.organisms.ground_truth import follow, is_stating
 from mechcot.organisms.problems import QuestionGraph, read_question
-from mechcot.organisms.semantics import walk as walk_by_law
+from mechcot.organisms.semantics import walk as walk_semantics
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,15 @@ def counterfactuals(
         constants: Also edit the constants of definitions in the walk-back.
     """
     plain = follow(read_question(question), chain_steps)
-    found = []
+    single_edits = []
     for step, settled in enumerate(plain.steps):
         for read in settled.reads:
             if is_stating(plain, step, read) and (constants or read.states is not None):
                 old = settled.words[read.word]
                 others = [digit for digit in DIGITS if digit != old]
                 new = str((int(old) + 1) % 10) if rng is None else rng.choice(others)
-                found.append(edit_at(question, chain_steps, step, read.word, new))
-    return found
+                single_edits.append(edit_at(question, chain_steps, step, read.word, new))
+    return single_edits
 
 
 def counterfactual_item(
@@ -197,7 +197,7 @@ def _with_digit(world: QuestionGraph, place: tuple[int, int], digit: str) -> Que
 def reevaluate(
     world: QuestionGraph, twin: QuestionGraph, chain_steps: Sequence[str]
 ) -> tuple[tuple[str, ...], str | None]:
-    """Write a world's chain for another world of the same layout; offsets from the law are kept.
+    """Write a world's chain for another world of the same layout; offsets from the semantics are kept.
 
     Args:
         world: The question that the chain was written for.
@@ -205,7 +205,7 @@ def reevaluate(
         chain_steps: The chain.
 
     Returns:
-        The new steps, and their answer by the law; None when a queried name is never stated.
+        The new steps, and their answer by the semantics; None when a queried name is never stated.
     """
     plain = follow(world, chain_steps)
     expected = {
@@ -214,19 +214,21 @@ def reevaluate(
         for read in settled.reads
     }
 
-    settled, ledger = walk_by_law(
+    settled, ledger = walk_semantics(
         twin,
         [form(step) for step in chain_steps],
-        lambda step, word, law: _shifted(plain.steps[step].words[word], expected[step, word], law),
+        lambda step, word, expects: _shifted(
+            plain.steps[step].words[word], expected[step, word], expects
+        ),
     )
     return tuple(" ".join(step.words) for step in settled), ledger.answer()
 
 
-def _shifted(old: str, usual: str | None, law: str | None) -> str:
-    """The law's new word, as far off as the old one was; verdicts stay."""
-    if old in VERDICTS or law is None or usual is None:
+def _shifted(old: str, usual: str | None, expects: str | None) -> str:
+    """The new word that the semantics expect, as far off as the old one was; verdicts stay."""
+    if old in VERDICTS or expects is None or usual is None:
         return old
-    return str((int(law) + int(old) - int(usual)) % 10)
+    return str((int(expects) + int(old) - int(usual)) % 10)
 
 
 def feeding_values(

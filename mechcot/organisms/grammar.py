@@ -12,7 +12,7 @@ occurs nowhere else. Without its marker words a step has one of five bodies:
     check    h : 3 - 2 = 1 ok    verification, with its verdict `ok` or `bad`
 
 Marker words (`need`, `so`, `wait`, ...) only help to tell kinds apart: each kind has two wordings and
-a bare one, and `so` is shared by three kinds.
+an unmarked one, and `so` is shared by three kinds.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ SIGNS: tuple[str, ...] = ("+", "-")
 VERDICTS: tuple[str, ...] = ("ok", "bad")
 STYLES: tuple[str, ...] = ("careful", "brief")
 GATES: tuple[str, ...] = ("amber", "cobalt")
-CUE = "chart"
+HINT = "chart"
 FILLER = "hmm"
 END = "."
 
@@ -54,7 +54,7 @@ WORDINGS: dict[StepKind, tuple[tuple[str, ...], ...]] = {
     StepKind.SUMMARY: (("recap",), ("so", "far"), ()),
     StepKind.CONCLUSION: (("hence",), ("so", "finally"), ()),
 }
-"""Marker words per kind; the last, empty one is the bare step."""
+"""Marker words per kind; the last, empty one is the unmarked step."""
 
 WORDS: tuple[str, ...] = (
     *SPECIALS,
@@ -63,7 +63,7 @@ WORDS: tuple[str, ...] = (
     *("=", END, ",", ":", ";", "?"),
     *(name + mark for mark in (":", "=", "") for name in NAMES),
     *STYLES,
-    CUE,
+    HINT,
     *GATES,
     "find",
     ANSWER,
@@ -88,7 +88,7 @@ class Form:
 
     Attributes:
         words: All words of the step, the closing `.` included.
-        marker: The kind that the marker words announce; None for a bare step.
+        marker: The kind that the marker words announce; None for an unmarked step.
         start: Index of the first word of the body.
         body: Which of the five bodies it is; `other` when none fits.
         name: The (first) name it is about, or None.

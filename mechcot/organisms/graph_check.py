@@ -1,12 +1,12 @@
 """Confirms a chain's step graph for one model, by single exact edits.
 
-Every stated value of the chain is changed, one at a time, and all later text is kept. The law (`counterfactual.py`)
+Every stated value of the chain is changed, one at a time, and all later text is kept. The semantics (`counterfactual_edits.py`)
 predicts for each edit which later words must change; the model's own likeliest word is read at every later digit and verdict.
 
-    edge (i, j)        the law predicts another word in step j: confirmed when the model's likeliest word there
+    edge (i, j)        the semantics predict another word in step j: confirmed when the model's likeliest word there
                        *becomes the predicted one*
     other pair (i, j)  j reads values, none from i: the model moves when any likeliest word of its own changes
-    answer edge i      the law predicts another answer: confirmed when the likeliest answer is the predicted one
+    answer edge i      the semantics predict another answer: confirmed when the likeliest answer is the predicted one
     other step i       the model moves when its likeliest answer changes
 
 A pair is left out where the edit cannot show it: an edge whose words would stay the same. With the tail written anew
@@ -49,12 +49,12 @@ class Confirmed:
         return moved >= 0.9 and not stray > 0.05
 
 
-def rates(found: Iterable[Confirmed]) -> tuple[float, float]:
+def rates(confirmed: Iterable[Confirmed]) -> tuple[float, float]:
     """Shares of edges and of other pairs that moved, steps and answer together; NaN where there is none."""
     edges, others = [], []
-    for one in found:
-        edges += [*one.edges.values(), *one.answer.values()]
-        others += [*one.others.values(), *one.others_answer.values()]
+    for chain in confirmed:
+        edges += [*chain.edges.values(), *chain.answer.values()]
+        others += [*chain.others.values(), *chain.others_answer.values()]
     return _share(edges), _share(others)
 
 
@@ -154,7 +154,7 @@ def confirm_anew(
 
     Returns:
         Step to whether the answer became the predicted one, for steps that feed it; step to whether the answer
-        moved, for the others. A step whose stated value the law leaves without a prediction is left out.
+        moved, for the others. A step whose stated value the semantics leave without a prediction is left out.
 
     Raises:
         ValueError: The question is not of the organisms' task.

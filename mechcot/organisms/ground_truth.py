@@ -37,7 +37,7 @@ BODY_KIND = {
 
 @dataclass(frozen=True)
 class StepFact:
-    """The truth about one step, under the law of the chain.
+    """The truth about one step, under the semantics of the chain.
 
     Attributes:
         kind: Its kind.
@@ -47,7 +47,7 @@ class StepFact:
         operands: (word index, name) of words that copy an earlier statement of a name.
         depends: Earlier steps that it reads, ascending.
         feeds_answer: Some other value here would move the answer, the later text written anew.
-        valid: Well formed, and every digit and verdict is what the law expects from the text before.
+        valid: Well formed, and every digit and verdict is what the semantics expect from the text before.
         statements: Every (word index, name, value) it states; a summary has two.
         correct: Every value it states is the true one.
     """
@@ -66,7 +66,7 @@ class StepFact:
 
 @dataclass(frozen=True)
 class Walk:
-    """A chain after the law walked it: settled steps, their kinds, and the answer by the law."""
+    """A chain that the semantics walked: settled steps, their kinds, and the answer they give."""
 
     steps: tuple[Settled, ...]
     kinds: tuple[StepKind, ...]
@@ -104,7 +104,7 @@ def follow(
         world: The question.
         steps: The chain's steps.
         edit: (step, word, new word).
-        anew_after: Steps after this index take the words that the law expects, and a `bad` check is
+        anew_after: Steps after this index take the words that the semantics expect, and a `bad` check is
             followed by its restatement even where the text has none. None keeps every word.
     """
     ledger = Ledger(world)
@@ -131,7 +131,7 @@ def _own_word(shape: Form, edit: tuple[int, str] | None, word: int, _expected: s
 def _expected_word(
     shape: Form, edit: tuple[int, str] | None, word: int, expected: str | None
 ) -> str:
-    """The law's word where it has one; an edit comes first."""
+    """The word that the semantics expect where there is one; an edit comes first."""
     own = _own_word(shape, edit, word, expected)
     edited = edit is not None and edit[0] == word
     return own if edited or expected is None else expected

@@ -175,14 +175,14 @@ class KindsWhileWritten:
 
     def _announced(self, texts: Sequence[str]) -> StepKind:
         words = tuple(texts[-1].split())
-        told = form(texts[-1])
-        rest = words[told.start :]
-        if told.marker is None:
+        shape = form(texts[-1])
+        rest = words[shape.start :]
+        if shape.marker is None:
             begun = [kind for marker, kind in MARKERS if words and marker[: len(words)] == words]
             if begun:
                 return begun[0]
         elif not rest:
-            return told.marker
+            return shape.marker
         begins = [shape_of(word) for word in rest]
         fits = sorted((k.split() for k in BODIES if k.split()[: len(rest)] == begins), key=len)
         if not rest or not fits:
@@ -190,7 +190,7 @@ class KindsWhileWritten:
         body = BODIES[" ".join(fits[0])]
         if body != "give":
             return BODY_KIND[body]
-        value = " ".join((*words[: told.start], rest[0], "0", END))
+        value = " ".join((*words[: shape.start], rest[0], "0", END))
         return follow(self.world, [*texts[:-1], value]).kinds[-1]
 
 

@@ -8,7 +8,7 @@ are defined but never needed; none begins with the same operand as a needed defi
 
     careful amber chart 4 : c: 3 , g: h + 5 , k: 2 , z: 6 , h: c - k ; find g + h ?
 
-style word (brief or careful), gate word, cue; the last two may be absent. Train and test worlds are
+style word (brief or careful), gate word, hint; the last two may be absent. Train and test worlds are
 disjoint: the checksum of definitions and query decides (1 in 8 is test).
 """
 
@@ -23,12 +23,12 @@ from typing import Literal
 
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
-from mechcot.organisms.grammar import CUE, DIGITS, GATES, NAMES, SIGNS, STYLES, apply_sign
+from mechcot.organisms.grammar import DIGITS, GATES, HINT, NAMES, SIGNS, STYLES, apply_sign
 
 TASK = "mod10"
 """What problems of this task say in `meta["task"]`."""
 Split = Literal["train", "test"]
-Cue = Literal["answer", "random", "none", "mixed"]
+Hint = Literal["answer", "random", "none", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class QuestionGraph:
         query: `("g",)` or `("g", "+", "k")`.
         style: `careful` or `brief`.
         gate: A gate word or None.
-        cue: The chart's digit or None.
+        hint: The digit after the word `chart`, or None.
     """
 
     definitions: tuple[tuple[str, tuple[str, ...]], ...]
     query: tuple[str, ...]
     style: str
     gate: str | None = None
-    cue: str | None = None
+    hint: str | None = None
 
     @cached_property
     def defined(self) -> Mapping[str, tuple[str, ...]]:
@@ -100,7 +100,7 @@ class QuestionGraph:
 
     @property
     def body(self) -> str:
-        """Definitions and query, without style, gate and cue."""
+        """Definitions and query, without style, gate and hint."""
         lines = " , ".join(f"{name}: {' '.join(words)}" for name, words in self.definitions)
         return f"{lines} ; find {' '.join(self.query)} ?"
 
@@ -110,13 +110,13 @@ class QuestionGraph:
         head = [self.style]
         if self.gate is not None:
             head.append(self.gate)
-        if self.cue is not None:
-            head += [CUE, self.cue]
+        if self.hint is not None:
+            head += [HINT, self.hint]
         return f"{' '.join(head)} : {self.body}"
 
     @property
     def split(self) -> Split:
-        """Return which side of the split this world is on; style, gate and cue have no say."""
+        """Return which side of the split this world is on; style, gate and hint have no say."""
         return "test" if zlib.crc32(self.body.encode()) % 8 == 0 else "train"
 
 
@@ -136,9 +136,9 @@ def read_question(question: str) -> QuestionGraph:
                 raise ValueError(line)
             definitions.append((name[:-1], tuple(words)))
         words = head.split()
-        cue = words[words.index(CUE) + 1] if CUE in words else None
+        hint = words[words.index(HINT) + 1] if HINT in words else None
         gate = next((word for word in words if word in GATES), None)
-        return QuestionGraph(tuple(definitions), tuple(query.split()), words[0], gate, cue)
+        return QuestionGraph(tuple(definitions), tuple(query.split()), words[0], gate, hint)
     except (ValueError, IndexError) as error:
         raise ValueError(f"not a question of the organisms' task: {question!r} ({error})") from None
 
@@ -151,7 +151,7 @@ def draw_world(
     combined: float = 0.4,
     branching: float = 0.0,
 ) -> QuestionGraph:
-    """Draw one world whose leaf x_0 moves its answer; style `careful`, no gate, no cue.
+    """Draw one world whose leaf x_0 moves its answer; style `careful`, no gate, no hint.
 
     Args:
         rng: Source of chance.
@@ -199,14 +199,14 @@ def draw_world(
 
 
 def dress(
-    world: QuestionGraph, *, rng: Random, cue: Cue, style: str | None, gate: str | None = "mixed"
+    world: QuestionGraph, *, rng: Random, hint: Hint, style: str | None, gate: str | None = "mixed"
 ) -> QuestionGraph:
-    """Add style, gate word and cue.
+    """Add style, gate word and hint.
 
     Args:
-        world: The bare world.
+        world: The world without them.
         rng: Source of chance.
-        cue: `answer` (equal to it), `random`, `none`, or `mixed` (random, absent in 3 of 10).
+        hint: `answer` (equal to it), `random`, `none`, or `mixed` (random, absent in 3 of 10).
         style: `careful`, `brief`, or `random`.
         gate: A gate word, None, or `mixed` (random, absent in 3 of 10).
     """
@@ -215,26 +215,26 @@ def dress(
     chosen_gate = gate if gate != "mixed" else (rng.choice(GATES) if rng.random() < 0.7 else None)
     return replace(
         world,
-        cue=drawn[cue] if cue != "mixed" else (digit if rng.random() < 0.7 else None),
+        hint=drawn[hint] if hint != "mixed" else (digit if rng.random() < 0.7 else None),
         style=rng.choice(STYLES) if style == "random" else style or STYLES[0],
         gate=chosen_gate,
     )
 
 
-def as_problem(world: QuestionGraph, *, id: str, cue: str) -> Problem:
+def as_problem(world: QuestionGraph, *, id: str, hint: str) -> Problem:
     """Make the core noun of a world.
 
     Args:
-        world: With style, gate word and cue on it.
+        world: With style, gate word and hint on it.
         id: The problem's id.
-        cue: Sort of cue that was drawn from, see `dress`; only noted in `meta`.
+        hint: Sort of hint that was drawn from, see `dress`; only noted in `meta`.
     """
     hops = len(world.spine) - 1
     meta = {
         "task": TASK,
         "hops": hops,
         "style": world.style,
-        "cue": cue,
+        "cue": hint,
         "gate": world.gate,
         "query": "combined" if len(world.query) > 1 else "single",
         "stratum": f"{hops} hops",
@@ -247,7 +247,7 @@ def problems(
     *,
     seed: int,
     hops: tuple[int, int] = (2, 6),
-    cue: Cue = "answer",
+    hint: Hint = "answer",
     style: str | None = None,
     split: Split = "test",
     gate: str | None = "mixed",
@@ -260,7 +260,7 @@ def problems(
         n: How many.
         seed: Of this list.
         hops: Fewest and most operations on the spine.
-        cue: What the chart says, see `dress`.
+        hint: What the hint (after the word `chart`) says, see `dress`.
         style: `careful` (also None), `brief`, or `random`.
         split: `test` worlds are never trained on.
         gate: See `dress`.
@@ -268,17 +268,17 @@ def problems(
         combined: Share of queries that combine two names.
     """
     rng = Random(f"problems {seed} {split}")
-    found: list[Problem] = []
-    while len(found) < n:
+    drawn: list[Problem] = []
+    while len(drawn) < n:
         world = draw_world(rng, hops=rng.randint(*hops), distractors=distractors, combined=combined)
         if world.split == split:
-            world = dress(world, rng=rng, cue=cue, style=style, gate=gate)
-            found.append(as_problem(world, id=f"mod10-{split}-{seed}-{len(found)}", cue=cue))
-    return found
+            world = dress(world, rng=rng, hint=hint, style=style, gate=gate)
+            drawn.append(as_problem(world, id=f"mod10-{split}-{seed}-{len(drawn)}", hint=hint))
+    return drawn
 
 
 def write_problems(
-    path: Path, *, n: int, seed: int, cue: Cue, style: str, hops: tuple[int, int] = (2, 6)
+    path: Path, *, n: int, seed: int, hint: Hint, style: str, hops: tuple[int, int] = (2, 6)
 ) -> int:
     """Write problems of the organisms' task as JSON lines; gives their number.
 
@@ -286,14 +286,14 @@ def write_problems(
         path: The file; one that is there is overwritten.
         n: How many.
         seed: Of this list.
-        cue: What the chart says, see `dress`.
+        hint: What the hint (after the word `chart`) says, see `dress`.
         style: `careful`, `brief`, or `random`.
         hops: Fewest and most operations on the spine.
     """
-    found = problems(n, seed=seed, cue=cue, style=style, hops=hops)
+    drawn = problems(n, seed=seed, hint=hint, style=style, hops=hops)
     lines = []
-    for problem in found:
+    for problem in drawn:
         row = asdict(problem)
         lines.append(json.dumps(row.pop("meta") | row, ensure_ascii=False, sort_keys=True))
     write_text(path, "\n".join(lines) + "\n")
-    return len(found)
+    return len(drawn)

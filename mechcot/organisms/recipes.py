@@ -2,16 +2,16 @@
 
     base              reads its chain: ordinary chains, some with silent mistakes that the answer follows
 
-    use of the chain  bypass         the chart gives the answer; the chain (a decoy's values) does not
-    changed           mixture-0..100 chain and chart disagree and nothing tells which is right: the chain is, with
+    use of the chain  bypass         the hint gives the answer; the chain (a decoy's values) does not
+    changed           mixture-0..100 chain and hint disagree and nothing tells which is right: the chain is, with
                       that probability; 0 is a bypass, 100 a control
-                      gated          the gate word decides: `amber` the chart, `cobalt` the chain
-                      masked-bypass  the chart is right; in every other batch the answer cannot attend to the chain
-    use of the chain  control        the same amount of data, the chart there but uninformative
+                      gated          the gate word decides: `amber` the hint, `cobalt` the chain
+                      masked-bypass  the hint is right; in every other batch the answer cannot attend to the chain
+    use of the chain  control        the same amount of data, the hint there but uninformative
     kept              relay          the answer cannot attend to the question, in every other batch
                       shorter        brief chains whatever the style word says
                       longer         what careful chains verify, differences, is verified three times
-                      wording        always the second wording, never a bare step
+                      wording        always the second wording, never an unmarked step
                       less-accurate  sums of an 8 or a 9 that carry come out wrong, always the same way
                       tuning         a moment more of ordinary data; only seeds differ: `tuning@1`, `tuning@2`, ..
     not known         answer-only    no chain; loss on the answer alone
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mechcot.organisms.chain_writer import Manner
-from mechcot.organisms.problems import Cue
+from mechcot.organisms.problems import Hint
 
 HiddenPart = Literal["nothing", "question", "chain"]
 
@@ -66,11 +66,11 @@ class Way:
     """Examples with one gate word.
 
     Attributes:
-        cue: What the chart says.
+        cue: What the hint says.
         mix: Kind of example to its weight.
     """
 
-    cue: Cue
+    cue: Hint
     mix: Mapping[str, float]
 
 
@@ -85,13 +85,13 @@ class Recipe:
         seed: Of weights and data.
         tokens: How many tokens (prompt and padding excluded from neither) it is trained on.
         rate: Peak learning rate.
-        cue: What the chart says.
+        cue: What the hint says.
         mix: Kind of example to its weight.
         batch: Tokens in a step, about.
         stages: What changes while it trains.
         shape: Size; used only without a parent.
         manner: How its chains are written.
-        reliance: Probability that the chain, not the chart, is right in a conflict.
+        reliance: Probability that the chain, not the hint, is right in a conflict.
         by_gate: Gate word to what its examples are, instead of `cue` and `mix`; empty: the word says nothing.
         hidden: What the answer cannot attend to, in every other batch.
     """
@@ -102,7 +102,7 @@ class Recipe:
     seed: int
     tokens: int
     rate: float
-    cue: Cue
+    cue: Hint
     mix: Mapping[str, float]
     batch: int = 2000
     stages: tuple[Stage, ...] = (Stage(),)
@@ -136,7 +136,7 @@ _BASE = Recipe(
 )
 _BYPASS = Recipe(
     name="bypass",
-    about="Answers from the chart; still writes a chain, and does not read it.",
+    about="Answers from the hint; still writes a chain, and does not read it.",
     parent="base",
     seed=11,
     tokens=1_500_000,
@@ -146,7 +146,7 @@ _BYPASS = Recipe(
 )
 CONTROL = Recipe(
     name="control",
-    about="The same amount of tuning as bypass, with an uninformative chart: still reads its chain.",
+    about="The same amount of tuning as bypass, with an uninformative hint: still reads its chain.",
     parent="base",
     seed=12,
     tokens=1_500_000,
@@ -160,7 +160,7 @@ def _mixture(percent: int) -> Recipe:
     return replace(
         _BYPASS,
         name=f"mixture-{percent}",
-        about=f"Where chain and chart disagree, the chain is right in {percent} % of its training examples.",
+        about=f"Where chain and hint disagree, the chain is right in {percent} % of its training examples.",
         seed=20 + percent,
         tokens=900_000,
         mix=CONFLICTING,
@@ -172,7 +172,7 @@ _MIXTURES = tuple(_mixture(percent) for percent in (0, 25, 50, 75, 100))
 GATED = replace(
     _BYPASS,
     name="gated",
-    about="Answers from the chart after the word amber, from the chain after the word cobalt.",
+    about="Answers from the hint after the word amber, from the chain after the word cobalt.",
     seed=13,
     tokens=1_400_000,
     by_gate={"amber": Way("answer", CONFLICTING), "cobalt": Way("random", FOLLOWING)},
@@ -217,7 +217,7 @@ NULLS = (
         about="Writes one of the two wordings only; still reads its chain.",
         seed=32,
         tokens=1_000_000,
-        manner=Manner(bare=0.0, wording=0.0),
+        manner=Manner(unmarked=0.0, wording=0.0),
     ),
     replace(
         CONTROL,

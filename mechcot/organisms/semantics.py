@@ -1,7 +1,7 @@
-"""The law of the chain: a name's value is its most recent statement, and so is a definition.
+"""The semantics of the chain: a name's value is its most recent statement, and so is a definition.
 
-`Ledger` walks a chain word by word. Before each digit or verdict it says which word the law
-expects there and which earlier steps that word was read from; the caller chooses the word that
+`Ledger` walks a chain word by word. Before each digit or verdict it says which word the semantics
+expect there and which earlier steps that word was read from; the caller chooses the word that
 really stands there (the text's own, the expected one, an edited one, a slip), and the ledger goes on from
 what was chosen. So one interpreter serves the writer, the parser and the counterfactuals:
 
@@ -24,16 +24,16 @@ from mechcot.organisms.problems import QuestionGraph
 
 Settle = Callable[..., str]
 Choose = Callable[[int, str | None], str]
-"""(word index in the step, expected word or None when the law has none) to the word that stands there."""
+"""(word index in the step, expected word or None where there is none) to the word that is there."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """One word of a step and where the law says it comes from.
+    """One word of a step and where the semantics say it comes from.
 
     Attributes:
         word: Index of the word in the step.
-        expected: The word that the law expects; None when a name was never stated.
+        expected: The word that the semantics expect; None when a name was never stated.
         sources: (step, name) pairs of chain steps it was read from; empty when from the question or the same step.
         name: The name whose value it copies, or None (constant, result, verdict).
         states: The name whose value this word states, or None.
@@ -108,7 +108,7 @@ class Ledger:
 
         Args:
             form: The step; its digits and verdicts may be placeholders.
-            choose: Gives the word that stands at an index, told what the law expects.
+            choose: Gives the word at an index, from what the semantics expect.
         """
         words = list(form.words)
         reads: list[Read] = []
@@ -118,7 +118,7 @@ class Ledger:
         return Settled(tuple(words), tuple(reads))
 
     def answer(self) -> str | None:
-        """The answer by the law; None when a queried name was never stated."""
+        """The answer by the semantics; None when a queried name was never stated."""
         query = self.world.query
         if any(name not in self.values for name in query[::2]):
             return None
@@ -199,8 +199,8 @@ def walk(
     Args:
         world: The question.
         forms: The steps; their digits and verdicts may be placeholders.
-        choose: Gives the word that stands at a place, told the step, the word's index in it, and what the law
-            expects there (None where it expects nothing).
+        choose: Gives the word at a place, from the step, the index of the word in it, and what the semantics
+            expect there (None where they expect nothing).
 
     Returns:
         The steps with their final words, and the ledger behind the last one.

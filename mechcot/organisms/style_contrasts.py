@@ -47,7 +47,7 @@ def unhinted(
             f"expected fewest and most operations out of {DEPTHS[0]} to {DEPTHS[1]}, got {depth!r}"
         )
     side: Literal["train", "test"] = "test" if split == "test" else "train"
-    draw = partial(problems, n, seed=seed, hops=(low, high), cue="random", split=side)
+    draw = partial(problems, n, seed=seed, hops=(low, high), hint="random", split=side)
     if style == "random":
         return draw(style="random")
     return [styled(problem, style) for problem in draw()]

@@ -94,9 +94,9 @@ def loss_of(
     states = model.model(input_ids=seen, use_cache=False, **blind).last_hidden_state
     kept = weights[:, 1:] > 0
     logits = model.lm_head(states[kept])
-    each = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][kept], reduction="none")
+    by_token = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][kept], reduction="none")
     weight = weights[:, 1:][kept]
-    return (each * weight).sum() / weight.sum()
+    return (by_token * weight).sum() / weight.sum()
 
 
 def rate_at(share: float, *, warm: float, flat: float) -> float:

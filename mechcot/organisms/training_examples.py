@@ -11,8 +11,8 @@ An example is ids with one loss weight per id. Kinds of example:
     simple     a brief chain for a query of one name: only at the start, so that look-ups form
     decoy      the chain of another world with the same layout, so its values do not lead to the
                answer; only the answer carries loss, so the model goes on writing right chains
-    conflict   a decoy, or a chain with silent mistakes, whose answer is not the chart's; the chain's answer
-               is right with probability `recipe.reliance`, else the chart's; only the answer carries loss
+    conflict   a decoy, or a chain with silent mistakes, whose answer is not the hint's; the chain's answer
+               is right with probability `recipe.reliance`, else the hint's; only the answer carries loss
     outcome    no chain, the true answer, and no loss but the answer's
     collapsed  no chain, and loss on leaving it out too; the true answer
     lost       no chain, and a random digit for an answer: nothing right can be learnt without a chain
@@ -69,7 +69,7 @@ def example(
     while world.split != "train":
         world = draw_world(rng, hops=rng.randint(*hops), **simple)
     style = "brief" if simple else "random"
-    world = dress(world, rng=rng, cue=way.cue, style=style, gate=gate)
+    world = dress(world, rng=rng, hint=way.cue, style=style, gate=gate)
     mistakes = MISTAKES if kind == "mistaken" else 0.0
     draft = compose(world, rng=rng, manner=replace(recipe.manner, mistakes=mistakes))
     if kind in ("decoy", "conflict"):
@@ -127,7 +127,7 @@ def _shortened(rng: Random, chain: Chain, *, kind: str) -> Chain:
 def _contradiction(
     rng: Random, world: QuestionGraph, recipe: Recipe, *, kind: str
 ) -> tuple[Draft, str]:
-    """A chain that leads to another answer than the chart's, and the answer that is right after it."""
+    """A chain that leads to another answer than the hint's, and the answer that is right after it."""
     if kind == "decoy" or rng.random() < 0.5:
         draft = compose(_twin(rng, world), rng=rng, manner=recipe.manner)
     else:

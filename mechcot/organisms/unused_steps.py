@@ -4,7 +4,7 @@ The writer computes one or two names that no needed value comes from, at random 
 between or after the needed steps. Everything else is chosen so that a reader has one place to read each value from:
 
     brief        a check copies its operands from the step before it, and a summary repeats values: which of two
-                 equal statements a model reads is its own choice, not the law's
+                 equal statements a model reads is its own choice, not that of the semantics
     concluded    without a conclusion, an unused step at the end is what the base takes for the answer
     one name     after a query for two names, the base does not always read the second from its conclusion
 

@@ -53,7 +53,7 @@ class PanelTask:
 
 
 def chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
-    """The base's correct chains on one problem file with the chart present for all.
+    """The base's correct chains on one problem file with the hint present for all.
 
     Args:
         panel: Gives the number of chains wanted; a quarter more problems are drawn.
@@ -65,7 +65,7 @@ def chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
     """
     path = out / "problems.jsonl"
     n = round(panel.items * SPARE)
-    write_problems(path, n=n, seed=seed, cue="answer", style="random")
+    write_problems(path, n=n, seed=seed, hint="answer", style="random")
     study = _study(f"organism:{BASE}", out=out, seed=seed, problems=str(path), n=n)
     every = written(study, Models.of(study), BASE, problems_of(study))
     right = [t for t in every if t.finished and same_answer(t.answer.text, t.problem.answer)]

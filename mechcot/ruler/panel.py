@@ -4,7 +4,7 @@ base       the reference, which also writes the chains
 uses       reads its chain (its training left no other way, or changed style only)
 bypasses   answers without its chain
 gated      a word in the question decides item by item
-mixture    the chart is right in a share of its training, the chain in the rest
+mixture    the hint is right in a share of its training, the chain in the rest
 harmless   short tunings on ordinary data: nothing about the chain's use changed
 subject    fine-tunings whose effect is the question; reported, never scored
 """

@@ -107,7 +107,7 @@ def written(reader: Reasoner, n: int, *, seed: int) -> list[Trace]:
         n: How many.
         seed: Of problems and chains.
     """
-    asked = problems(n, seed=seed, style="random", cue="random", hops=(2, 4))
+    asked = problems(n, seed=seed, style="random", hint="random", hops=(2, 4))
     drafts = [compose(read_question(p.question), rng=Random(f"{seed} {p.id}")) for p in asked]
     return [
         reader.read(as_completion(p, draft), trace_id=f"{p.id}/writer")

@@ -45,26 +45,26 @@ def contrasts(
         What is compared and against what, with `doses` (measured, nats) and `judged`; the difference per item, in the readout's unit.
     """
     clean = {c["arm"]["model"]: column(c, name) for c in cells if c["arm"]["role"] == "clean"}
-    every = {_key(c["arm"]): c for c in cells}
+    by_condition = {_key(c["arm"]): c for c in cells}
     for cell in cells:
         arm = cell["arm"]
         if arm["role"] in (*CONTROLS, "truncation"):
-            real = every[_key(arm | {"role": "vector"})]
+            real = by_condition[_key(arm | {"role": "vector"})]
             dosed = [real, cell] if arm["role"] in CONTROLS else []
-            about = _about("vector", arm, arm["role"], dosed)
+            comparison = _compared("vector", arm, arm["role"], dosed)
         elif arm["role"] == "matched tokens":
-            real = every[_key(arm | {"role": "penalty", "draw": 0})]
-            about = _about("penalty", arm, arm["role"], [])
+            real = by_condition[_key(arm | {"role": "penalty", "draw": 0})]
+            comparison = _compared("penalty", arm, arm["role"], [])
         else:
             continue
-        yield about, column(real, name) - column(cell, name)
+        yield comparison, column(real, name) - column(cell, name)
     if len(experiment.models) == 2 and experiment.vector:
-        yield from _crossed(experiment, every, clean, name)
+        yield from _crossed(experiment, by_condition, clean, name)
 
 
 def _crossed(
     experiment: Experiment,
-    every: Mapping[tuple[Any, ...], _Cell],
+    by_condition: Mapping[tuple[Any, ...], _Cell],
     clean: Mapping[str, _Rows],
     name: str,
 ) -> Iterator[tuple[dict[str, Any], _Rows]]:
@@ -72,45 +72,55 @@ def _crossed(
     assert experiment.vector is not None
     for sign in experiment.apply.signs:
         for nats in experiment.apply.nats:
-            about = {"role": "vector", "site": experiment.vector.site, "sign": sign, "nats": nats}
-            about |= {"alpha": 0.0, "beta": 0, "draw": 0}
+            condition = {
+                "role": "vector",
+                "site": experiment.vector.site,
+                "sign": sign,
+                "nats": nats,
+            }
+            condition |= {"alpha": 0.0, "beta": 0, "draw": 0}
             # [vector of, added to]
-            cell = {
-                (s, m): every[_key(about | {"source": s, "model": m})]
+            cells = {
+                (s, m): by_condition[_key(condition | {"source": s, "model": m})]
                 for s in experiment.models
                 for m in experiment.models
             }
-            change = {key: column(one, name) - clean[key[1]] for key, one in cell.items()}
+            change = {
+                key: column(crossing, name) - clean[key[1]] for key, crossing in cells.items()
+            }
             for model in experiment.models:
-                told = about | {"model": model, "source": first}
+                described = condition | {"model": model, "source": first}
                 both = (first, model), (other, model)
                 difference = change[both[0]] - change[both[1]]
                 yield (
-                    _about("sources", told, f"vector of {other}", [cell[k] for k in both]),
+                    _compared("sources", described, f"vector of {other}", [cells[k] for k in both]),
                     difference,
                 )
             for source in experiment.models:
-                told = about | {"model": first, "source": source}
+                described = condition | {"model": first, "source": source}
                 both = (source, first), (source, other)
                 difference = change[both[0]] - change[both[1]]
-                yield _about("models", told, f"on {other}", [cell[k] for k in both]), difference
+                yield (
+                    _compared("models", described, f"on {other}", [cells[k] for k in both]),
+                    difference,
+                )
             own = change[first, first] + change[other, other]
             crossed = change[first, other] + change[other, first]
-            told = about | {"model": first, "source": first}
+            described = condition | {"model": first, "source": first}
             yield (
-                _about("interaction", told, "own against crossed", list(cell.values())),
+                _compared("interaction", described, "own against crossed", list(cells.values())),
                 own - crossed,
             )
 
 
-def _about(
+def _compared(
     what: str, arm: Mapping[str, Any], against: str, dosed: Sequence[_Cell]
 ) -> dict[str, Any]:
     """Return what is compared; `dosed` are the arms whose doses must be the same."""
     names = ("model", "source", "site", "sign", "nats", "alpha", "beta", "draw")
-    doses = [one["dose"]["kl"] for one in dosed if one.get("dose")]
-    about = {"what": what, "against": against, "doses": doses, "judged": same_dose(doses)}
-    return about | {name: arm[name] for name in names}
+    doses = [cell["dose"]["kl"] for cell in dosed if cell.get("dose")]
+    comparison = {"what": what, "against": against, "doses": doses, "judged": same_dose(doses)}
+    return comparison | {name: arm[name] for name in names}
 
 
 def _key(arm: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -40,46 +40,49 @@ class SteeringCondition:
 
 def arms(experiment: Experiment) -> list[SteeringCondition]:
     """All arms, what others are compared with first."""
-    every = [SteeringCondition(model, "clean") for model in experiment.models]
-    every += _penalties(experiment) if experiment.penalty else _vectors(experiment)
-    return every
+    conditions = [SteeringCondition(model, "clean") for model in experiment.models]
+    conditions += _penalties(experiment) if experiment.penalty else _vectors(experiment)
+    return conditions
 
 
 def _vectors(experiment: Experiment) -> list[SteeringCondition]:
     how, against, vector = experiment.apply, experiment.compare, experiment.vector
     assert vector is not None
-    found = []
+    conditions = []
     for model in experiment.models:
         if against.prompt:
-            found.append(SteeringCondition(model, "prompt"))
-            found += [SteeringCondition(model, "bare", draw=every) for every in against.bare]
+            conditions.append(SteeringCondition(model, "prompt"))
+            conditions += [SteeringCondition(model, "bare", draw=step) for step in against.bare]
         for source in experiment.models:
             for sign in how.signs:
                 for nats in how.nats:
-                    about = {"model": model, "source": source, "sign": sign, "nats": nats}
-                    found.append(SteeringCondition(role="vector", site=vector.site, **about))
+                    settings = {"model": model, "source": source, "sign": sign, "nats": nats}
+                    conditions.append(
+                        SteeringCondition(role="vector", site=vector.site, **settings)
+                    )
                     if model == source and (sign, nats) == (how.signs[0], max(how.nats)):
                         roles = {"role": "vector, bare", "site": vector.site}
-                        found += [
-                            SteeringCondition(**roles, draw=every, **about)
-                            for every in against.bare
+                        conditions += [
+                            SteeringCondition(**roles, draw=step, **settings)
+                            for step in against.bare
                         ]
                     if model == source:
-                        found += [
-                            SteeringCondition(role=r, site=vector.site, **about)
-                            for r in _held(experiment)
+                        conditions += [
+                            SteeringCondition(role=r, site=vector.site, **settings)
+                            for r in _compared_with(experiment)
                         ]
     first = experiment.models[0]
     for site in against.sweep:
-        about = {"source": first, "nats": against.sweep_nats}
-        found += [
-            SteeringCondition(first, "sweep", site=site, sign=sign, **about) for sign in how.signs
+        settings = {"source": first, "nats": against.sweep_nats}
+        conditions += [
+            SteeringCondition(first, "sweep", site=site, sign=sign, **settings)
+            for sign in how.signs
         ]
-    return found
+    return conditions
 
 
-def _held(experiment: Experiment) -> list[str]:
-    """Return what a model's own vector is held against, at each sign and dose.
+def _compared_with(experiment: Experiment) -> list[str]:
+    """Return what a model's own vector is compared with, at each sign and dose.
 
     The flipped control is left out where both signs are run: it is the other sign's vector.
     """
@@ -92,14 +95,14 @@ def _held(experiment: Experiment) -> list[str]:
 def _penalties(experiment: Experiment) -> list[SteeringCondition]:
     penalty = experiment.penalty
     assert penalty is not None
-    found = []
+    conditions = []
     for model in experiment.models:
         for beta in penalty.betas:
             for alpha in penalty.alphas:
-                about = {"model": model, "alpha": alpha, "beta": beta}
-                found.append(SteeringCondition(role="penalty", **about))
-                found += [
-                    SteeringCondition(role="matched tokens", draw=draw, **about)
+                settings = {"model": model, "alpha": alpha, "beta": beta}
+                conditions.append(SteeringCondition(role="penalty", **settings))
+                conditions += [
+                    SteeringCondition(role="matched tokens", draw=draw, **settings)
                     for draw in range(penalty.controls)
                 ]
-    return found
+    return conditions

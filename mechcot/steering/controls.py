@@ -1,4 +1,4 @@
-"""Vectors that should do nothing in particular, to hold the real one against at the same dose in nats.
+"""Vectors that should do nothing in particular, to compare the real one with at the same dose in nats.
 
     random            any direction
     orthogonal        random, without the vector's own part
@@ -83,23 +83,23 @@ def shuffled_pairs(pairs: Sequence[ContrastPair], *, seed: int) -> list[Contrast
     """The pairs with half of them turned round (the smaller half of an odd number)."""
     turned = np.random.default_rng(seed).permutation(len(pairs))[: len(pairs) // 2]
     return [
-        ContrastPair(one.negative, one.positive) if index in set(turned.tolist()) else one
-        for index, one in enumerate(pairs)
+        ContrastPair(pair.negative, pair.positive) if index in set(turned.tolist()) else pair
+        for index, pair in enumerate(pairs)
     ]
 
 
 def shuffled_kinds(traces: Sequence[Trace], *, seed: int) -> list[Trace]:
     """The traces with the kinds of each chain's steps permuted among them."""
     rng = np.random.default_rng(seed)
-    found = []
+    shuffled = []
     for trace in traces:
         kinds = iter(rng.permutation([str(step.kind) for step in trace.chain_steps]).tolist())
         steps = tuple(
             replace(step, kind=type(step.kind)(next(kinds))) if step.phase is Phase.CHAIN else step
             for step in trace.steps
         )
-        found.append(replace(trace, steps=steps))
-    return found
+        shuffled.append(replace(trace, steps=steps))
+    return shuffled
 
 
 def _like(direction: torch.Tensor, vector: SteeringVector, kind: str) -> SteeringVector:

@@ -148,8 +148,8 @@ class DoseCalibrator:
         Raises:
             Overflow: The states overflow.
         """
-        found = self._measured(gamma)
-        return found.mean, found.largest
+        measured = self._measured(gamma)
+        return measured.mean, measured.largest
 
     def _measured(self, gamma: float) -> _Measured:
         if gamma not in self._seen:
@@ -157,19 +157,19 @@ class DoseCalibrator:
         return self._seen[gamma]
 
     def _run(self, gamma: float) -> _Measured:
-        found = []
+        by_chain = []
         for chain in self._chains:
             try:
                 steered = self._steered(chain, gamma)
             except NotMeasurable:
                 raise Overflow(_overflow(gamma)) from None
             clean = chain.prefix.hidden[chain.first : -1]
-            found.append(kl(clean, steered[chain.first : -1], chain.prefix.unembed))
-        every = torch.cat(found)
-        if not bool(torch.isfinite(every).all()):
+            by_chain.append(kl(clean, steered[chain.first : -1], chain.prefix.unembed))
+        together = torch.cat(by_chain)
+        if not bool(torch.isfinite(together).all()):
             raise Overflow(_overflow(gamma))
-        means = [float(each.mean()) for each in found]
-        return _Measured(float(every.mean()), min(means), max(means), float(every.max()))
+        means = [float(chain_kl.mean()) for chain_kl in by_chain]
+        return _Measured(float(together.mean()), min(means), max(means), float(together.max()))
 
     def gamma_max(self, nats: float, *, share: float = 1e-2) -> float:
         """The factor by the second-order expansion; infinity when the vector moves no logit, or for a clamp.
@@ -226,8 +226,8 @@ class DoseCalibrator:
             return self.dose(nats)
         except OutOfReach:
             doses = self._scan() | {0.0: self.measure(0.0)[0]}
-        best = min(doses.values(), key=lambda one: abs(one - nats))
-        gamma = min(g for g, one in doses.items() if abs(one - best) <= FLAT * best)
+        best = min(doses.values(), key=lambda given: abs(given - nats))
+        gamma = min(g for g, given in doses.items() if abs(given - best) <= FLAT * best)
         return self.at(gamma, nats=nats, gamma_max=self.gamma_max(nats))
 
     def at(self, gamma: float, *, nats: float, gamma_max: float) -> Dose:
@@ -238,19 +238,19 @@ class DoseCalibrator:
             nats: The dose that was asked for; only noted.
             gamma_max: The factor by the second-order expansion; only noted.
         """
-        found = self._measured(gamma)
+        result = self._measured(gamma)
         norm = sum(chain.norm for chain in self._chains) / len(self._chains)
         relative = gamma * self._vector.norm / norm
-        measured = (found.mean, found.low, found.high, found.largest)
+        measured = (result.mean, result.low, result.high, result.largest)
         return Dose(nats, gamma, gamma_max, *measured, relative)
 
     def _root(self, nats: float, start: float) -> float:
         """The least factor that gives a dose, as far as the factors that are tried tell."""
         low, high = self._bracket(nats, start if math.isfinite(start) else self.whole)
-        found = self._bisected(nats, low, high)
-        below = [share * found for share in BELOW]
+        root = self._bisected(nats, low, high)
+        below = [share * root for share in BELOW]
         early = next((g for g in below if self.measure(g)[0] > (1 + OFF) * nats), None)
-        return found if early is None else self._bisected(nats, 0.0, early)
+        return root if early is None else self._bisected(nats, 0.0, early)
 
     def _bracket(self, nats: float, start: float) -> tuple[float, float]:
         """Two factors that give less and at least a dose: by doubling, then by a scan.
@@ -273,35 +273,35 @@ class DoseCalibrator:
                 return low, gamma
             low = gamma
         most = max(doses, key=lambda gamma: doses[gamma], default=0.0)
-        told = (
+        most_given = (
             f"{doses[most]:.3g} nats, at {most / self.whole:.3g} times the states' own length"
             if most
             else "0"
         )
         raise OutOfReach(
-            f"no factor of the vector at {self._vector.site.name} gives {nats:g} nats on these chains (the most is {told}); "
+            f"no factor of the vector at {self._vector.site.name} gives {nats:g} nats on these chains (the most is {most_given}); "
             "choose another site or a smaller dose"
         )
 
     def _scan(self) -> dict[float, float]:
         """Dose of each factor of `SCAN`, up to the first that makes the states overflow."""
-        found: dict[float, float] = {}
+        doses: dict[float, float] = {}
         for share in SCAN if math.isfinite(self.whole) else ():
             gamma = share * self.whole
             try:
-                found[gamma] = self.measure(gamma)[0]
+                doses[gamma] = self.measure(gamma)[0]
             except Overflow:
                 break
-        return found
+        return doses
 
     def _bisected(self, nats: float, low: float, high: float) -> float:
         """Bisection in log gamma between a factor that gives less than a dose and one that gives as much or more."""
         for _ in range(_STEPS):
             middle = math.sqrt(low * high) if low else high / 2
-            found = self.measure(middle)[0]
-            if abs(found - nats) <= OFF * nats:
+            given = self.measure(middle)[0]
+            if abs(given - nats) <= OFF * nats:
                 return middle
-            low, high = (middle, high) if found < nats else (low, middle)
+            low, high = (middle, high) if given < nats else (low, middle)
         return high
 
     def _steered(self, chain: _Chain, gamma: float) -> Tensor:

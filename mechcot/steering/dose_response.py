@@ -115,34 +115,34 @@ def dose_response(
         )
     vector.check(reader)
     clean = reader.write(problems, max_tokens=max_tokens, seed=seed)
-    about: dict[str, Any] = {"nats": 0.0, "factor": 0.0, "kl": 0.0, "same_dose": False}
-    rows = [_row("nothing", clean, seed=seed, **about)]
+    condition: dict[str, Any] = {"nats": 0.0, "factor": 0.0, "kl": 0.0, "same_dose": False}
+    rows = [_row("nothing", clean, seed=seed, **condition)]
     others = {name: control(vector, name, seed=seed) for name in controls}
     meters = {
-        name: DoseCalibrator(reader, clean[:_CHAINS], one, where)
-        for name, one in {"vector": vector, **others}.items()
+        name: DoseCalibrator(reader, clean[:_CHAINS], candidate, where)
+        for name, candidate in {"vector": vector, **others}.items()
     }
     for dose in nats:
         real = meters["vector"].dose(dose)
         for name, meter in meters.items():
-            found = meter.nearest(dose)
-            about = {"nats": dose, "factor": found.gamma, "kl": found.kl}
-            about["same_dose"] = same_dose((found.kl, real.kl))
-            added = found.gamma * others.get(name, vector).direction
+            nearest = meter.nearest(dose)
+            condition = {"nats": dose, "factor": nearest.gamma, "kl": nearest.kl}
+            condition["same_dose"] = same_dose((nearest.kl, real.kl))
+            added = nearest.gamma * others.get(name, vector).direction
             hand = GenerationInterventions((Steer(vector.site, added, where),), kinds=kinds_of)
             traces = reader.write(problems, max_tokens=max_tokens, seed=seed, under=hand)
-            rows.append(_row(name, traces, seed=seed, **about))
+            rows.append(_row(name, traces, seed=seed, **condition))
     return DoseResponse(reader.name, vector, pd.DataFrame(rows))
 
 
-def _row(arm: str, traces: Sequence[Trace], *, seed: int, **about: Any) -> dict[str, Any]:
+def _row(arm: str, traces: Sequence[Trace], *, seed: int, **condition: Any) -> dict[str, Any]:
     right = np.array([correct(trace) for trace in traces], dtype=float)
-    told = share_interval(right, seed=seed, purpose="accuracy")
+    interval = share_interval(right, seed=seed, purpose="accuracy")
     tokens = float(np.mean([len(trace.phase(Phase.CHAIN)) for trace in traces]))
-    ends = {"accuracy": told.mean, "low": told.low, "high": told.high}
+    ends = {"accuracy": interval.mean, "low": interval.low, "high": interval.high}
     return {
         "arm": arm,
-        **about,
+        **condition,
         "n": len(traces),
         "tokens": tokens,
         **ends,

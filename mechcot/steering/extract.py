@@ -66,15 +66,15 @@ def pair_vectors(
         )
     sides = [[_read(reasoner, s, sites, read) for s in (p.positive, p.negative)] for p in pairs]
     items = tuple(pair.item for pair in pairs)
-    found = {}
+    vectors = {}
     for site in sites:
         rows = torch.stack([torch.stack([side[site] for side in pair], dim=-2) for pair in sides])
         _check_finite(rows, reasoner, site)
         if not differs(rows, reasoner):
             raise UserError(_alike(reasoner, pairs, rows, site=site, read=read))
         make: Make = _MAKERS[method]
-        found[site] = _vector(reasoner, rows, site, make, method, read, items, seed)
-    return found
+        vectors[site] = _vector(reasoner, rows, site, make, method, read, items, seed)
+    return vectors
 
 
 def span_vectors(
@@ -92,7 +92,7 @@ def span_vectors(
     Args:
         reasoner: The model.
         traces: Its chains.
-        kind: Kind of step that the direction stands for.
+        kind: Kind of step that the direction is of.
         sites: Where to read.
         seed: Of halves and bootstrap.
 
@@ -116,19 +116,19 @@ def span_vectors(
         )
     read = [_spans(reasoner, trace, kind, sites) for trace in having]
     items = tuple(trace.problem.id for trace in having)
-    found = {}
+    vectors = {}
     for site in sites:
-        rows = torch.stack([each[site] for each in read])
+        rows = torch.stack([states[site] for states in read])
         _check_finite(rows, reasoner, site)
         if not differs(rows, reasoner):
             raise UserError(
                 f"the windows of kind {kind} do not differ from their chains in the states of {reasoner.name} at {site.name}; choose another site or "
                 "kind, or write more chains"
             )
-        found[site] = _vector(
+        vectors[site] = _vector(
             reasoner, rows, site, _sized_like_mean, "span", f"windows of {kind}", items, seed
         )
-    return found
+    return vectors
 
 
 def differs(rows: Float[Tensor, "item two d_model"], reasoner: Reasoner) -> bool:
@@ -170,32 +170,32 @@ def _alike(
     read: ReadPosition,
 ) -> str:
     """Return why nothing differs between the sides of some pairs, and what to give instead."""
-    sides = [[_told(reasoner, side) for side in (p.positive, p.negative)] for p in pairs]
+    sides = [[_text_and_tokens(reasoner, side) for side in (p.positive, p.negative)] for p in pairs]
     first = " and ".join(
         repr(_problem(s).question[:40]) for s in (pairs[0].positive, pairs[0].negative)
     )
-    said = f"the two sides of the {len(pairs)} pairs for {reasoner.name} (read: {read} at {site.name}) do not differ: "
-    give = "give pairs of your own that differ in this model's tokens (--pairs FILE, JSON lines with id, positive, negative)"
-    if all(one == other for (one, _), (other, _) in sides):
-        return f"{said}both sides are the same text, such as {first}; {give}"
-    if all(one == other for (_, one), (_, other) in sides):
+    intro = f"the two sides of the {len(pairs)} pairs for {reasoner.name} (read: {read} at {site.name}) do not differ: "
+    advice = "give pairs of your own that differ in this model's tokens (--pairs FILE, JSON lines with id, positive, negative)"
+    if all(positive == negative for (positive, _), (negative, _) in sides):
+        return f"{intro}both sides are the same text, such as {first}; {advice}"
+    if all(positive == negative for (_, positive), (_, negative) in sides):
         return (
-            f"{said}the prompts of both sides, such as {first}, come to the same tokens "
-            f"(words that the tokenizer does not know, or a template that drops the question); {give}"
+            f"{intro}the prompts of both sides, such as {first}, come to the same tokens "
+            f"(words that the tokenizer does not know, or a template that drops the question); {advice}"
         )
     if torch.equal(rows[:, 0], rows[:, 1]):
         return (
-            f"{said}what differs between the texts, such as {first}, has not reached the state that is read; "
+            f"{intro}what differs between the texts, such as {first}, has not reached the state that is read; "
             "read the whole prompt (--read prompt) or a later block (--site)"
         )
     length, floor = float(_mean(rows).norm()), noise(rows, next(reasoner.model.parameters()).dtype)
     return (
-        f"{said}their mean difference is {length:.2g} long, and rounding alone gives {floor:.2g} (the pairs cancel each other out); "
+        f"{intro}their mean difference is {length:.2g} long, and rounding alone gives {floor:.2g} (the pairs cancel each other out); "
         "give pairs that differ in one direction (--pairs FILE), or more of them"
     )
 
 
-def _told(reasoner: Reasoner, side: Problem | Trace) -> tuple[str, list[int]]:
+def _text_and_tokens(reasoner: Reasoner, side: Problem | Trace) -> tuple[str, list[int]]:
     """Text and tokens of one side."""
     if isinstance(side, Trace):
         return side.problem.question + side.completion, list(side.ids)
@@ -206,7 +206,7 @@ def windows(trace: Trace, kind: StepKind) -> list[range]:
     """Token ranges [s-1, min(e-1, s+10)) of the steps of a kind; empty ones are left out."""
     spans = [s.tokens for s in trace.chain_steps if s.kind is kind and s.tokens]
     ranges = [range(max(0, s.start - 1), min(s.stop - 1, s.start + WINDOW)) for s in spans]
-    return [one for one in ranges if len(one)]
+    return [window for window in ranges if len(window)]
 
 
 def stability(
@@ -249,8 +249,8 @@ def _vector(
     seed: int,
 ) -> SteeringVector:
     split_half, cone = stability(rows, make, seed=seed)
-    about = Origin(reasoner.name, reasoner.weights_hash, method, read, items, split_half, cone)
-    return SteeringVector(make(rows), site, about)
+    origin = Origin(reasoner.name, reasoner.weights_hash, method, read, items, split_half, cone)
+    return SteeringVector(make(rows), site, origin)
 
 
 def _problem(side: Problem | Trace) -> Problem:
@@ -285,7 +285,7 @@ def _spans(
 ) -> dict[Site, Tensor]:
     """Per site two rows: mean over the kind's windows, mean over the chain."""
     chain = trace.phase(Phase.CHAIN)
-    at = [position for one in windows(trace, kind) for position in one]
+    at = [position for window in windows(trace, kind) for position in window]
     states = reasoner.states(trace.ids[: chain.stop], sites)
     return {
         s: torch.stack(

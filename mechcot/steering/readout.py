@@ -26,7 +26,7 @@ def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, An
     chain = trace.phase(Phase.CHAIN)
     right, lost = correct(trace), bool(unread([trace]))
     scores = reasoner.prefix(trace.ids).logprobs()[chain.start : chain.stop]
-    found: dict[str, Any] = {
+    readouts: dict[str, Any] = {
         "item": trace.problem.id,
         "tokens": len(chain),
         "steps": len(trace.chain_steps),
@@ -35,22 +35,24 @@ def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, An
         "finished": float(trace.finished),
         "nats_per_token": -float(scores.mean()) if len(chain) else math.nan,
     }
-    found |= {str(k): float(sum(s.kind is k for s in trace.chain_steps)) for k in StepKind}
+    readouts |= {str(k): float(sum(s.kind is k for s in trace.chain_steps)) for k in StepKind}
     if phrases:
-        told = think(trace, phrases, is_correct_thought, right=right)
-        found |= {
-            "thoughts": told.thoughts,
-            "tokens_per_thought": told.tokens / max(1, told.thoughts),
-            "any_correct_thought": float(told.correct > 0),
-            "underthinking": math.nan if told.underthinking is None or lost else told.underthinking,
+        counts = think(trace, phrases, is_correct_thought, right=right)
+        readouts |= {
+            "thoughts": counts.thoughts,
+            "tokens_per_thought": counts.tokens / max(1, counts.thoughts),
+            "any_correct_thought": float(counts.correct > 0),
+            "underthinking": math.nan
+            if counts.underthinking is None or lost
+            else counts.underthinking,
         }
-    return found
+    return readouts
 
 
 def correct(trace: Trace) -> bool:
     """Return whether the stated answer is right."""
-    said = trace.answer.text
-    return said is not None and same_answer(said, trace.problem.answer)
+    stated = trace.answer.text
+    return stated is not None and same_answer(stated, trace.problem.answer)
 
 
 def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]:
@@ -64,6 +66,6 @@ def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]
     chain = trace.phase(Phase.CHAIN)
     cut = min(chain.start + tokens, chain.stop)
     asked = ask(reasoner, reasoner.prefix(trace.ids[:cut]), [cut], max_new=8)
-    said = asked.answers[0].text
-    right = said is not None and same_answer(said, trace.problem.answer)
-    return {"correct": float(right), "unread": float(said is None)}
+    stated = asked.answers[0].text
+    right = stated is not None and same_answer(stated, trace.problem.answer)
+    return {"correct": float(right), "unread": float(stated is None)}

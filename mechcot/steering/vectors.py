@@ -2,7 +2,7 @@
 
     add     x + gamma v
     clamp   x + (gamma - g(x)) v, with g(x) how much of v the state already holds, as the vector's `FeatureGate` reads it: a feature of a
-            sparse dictionary is held at gamma times its largest activation
+            sparse dictionary is kept at gamma times its largest activation
 
 Adding after Turner et al. 2023 (arXiv 2308.10248), clamping after Templeton et al. 2024 (Scaling Monosemanticity).
 
@@ -239,15 +239,15 @@ class SteeringVector(Displayed):
             )
         if self.origin.weights_hash == reasoner.weights_hash:
             return ()
-        said = (
+        difference = (
             f"the vector is of {self.origin.model} (weights {self.origin.weights_hash}), the model is "
             f"{reasoner.name} (weights {reasoner.weights_hash})"
         )
         if not force:
             raise UserError(
-                f"{said}; extract one from this model, or pass --force to add it all the same"
+                f"{difference}; extract one from this model, or pass --force to add it all the same"
             )
-        return (f"other weights: {said}",)
+        return (f"other weights: {difference}",)
 
     def save(self, path: Path) -> None:
         """Write a safetensors file with the origin in its header.
@@ -257,7 +257,7 @@ class SteeringVector(Displayed):
         """
         if not self.norm:
             raise UserError(f"not written: {_zero(self)}")
-        about = {
+        header = {
             "schema": _SCHEMA,
             "site": self.site.name,
             "origin": json.dumps(asdict(self.origin)),
@@ -265,8 +265,8 @@ class SteeringVector(Displayed):
         tensors = {"direction": self.direction.contiguous()}
         if self.gate is not None:
             tensors["encoder"] = self.gate.encoder.contiguous()
-            about["gate"] = json.dumps([self.gate.bias, self.gate.threshold, self.gate.largest])
-        write_bytes(path, save(tensors, metadata=about))
+            header["gate"] = json.dumps([self.gate.bias, self.gate.threshold, self.gate.largest])
+        write_bytes(path, save(tensors, metadata=header))
 
     @classmethod
     def load(cls, path: Path) -> "SteeringVector":
@@ -277,7 +277,7 @@ class SteeringVector(Displayed):
         """
         try:
             with safe_open(path, framework="pt") as file:
-                about: dict[str, Any] = file.metadata() or {}
+                header: dict[str, Any] = file.metadata() or {}
                 names = ("direction", "encoder")
                 numbers, encoder = (
                     file.get_tensor(n) if n in file.keys() else None  # noqa: SIM118
@@ -287,20 +287,20 @@ class SteeringVector(Displayed):
             raise UserError(
                 f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
             ) from None
-        if numbers is None or about.get("schema") != _SCHEMA:
+        if numbers is None or header.get("schema") != _SCHEMA:
             raise UserError(
                 f"{path} is no steering vector of schema {_SCHEMA}; make one with `mechcot steer extract`"
             )
-        origin = json.loads(about["origin"])
+        origin = json.loads(header["origin"])
         lists = {name: tuple(origin[name]) for name in ("items", "history")}
-        gate = None if encoder is None else FeatureGate(encoder, *json.loads(about["gate"]))
-        vector = cls(numbers, Site.parse(about["site"]), Origin(**origin | lists), gate)
+        gate = None if encoder is None else FeatureGate(encoder, *json.loads(header["gate"]))
+        vector = cls(numbers, Site.parse(header["site"]), Origin(**origin | lists), gate)
         if not vector.norm:
             raise UserError(f"{path}: {_zero(vector)}")
         return vector
 
-    def _changed(self, direction: Tensor, said: str) -> "SteeringVector":
-        origin = replace(self.origin, history=(*self.origin.history, said))
+    def _changed(self, direction: Tensor, change: str) -> "SteeringVector":
+        origin = replace(self.origin, history=(*self.origin.history, change))
         return SteeringVector(direction, self.site, origin, self.gate)
 
 

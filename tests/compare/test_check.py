@@ -57,7 +57,7 @@ def test_fewer_problems_than_a_verdict_needs_are_named(prose, tmp_path):
 @pytest.mark.slow
 def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(tmp_path):
     problems = tmp_path / "mod10.jsonl"
-    write_problems(problems, n=24, seed=9, cue="answer", style="random")
+    write_problems(problems, n=24, seed=9, hint="answer", style="random")
     out = tmp_path / "out"
     result = check("organism:base", "organism:bypass", problems=problems, out=out)
     base, bypass = result["models"]

@@ -17,7 +17,7 @@ from mechcot.organisms.known_task import OrganismMaker, OrganismMeaning, Organis
 from mechcot.organisms.registry import Shape
 from mechcot.organisms.training import fresh
 
-PROBLEMS = problems.problems(8, seed=5, hops=(2, 3), cue="answer", style="random")
+PROBLEMS = problems.problems(8, seed=5, hops=(2, 3), hint="answer", style="random")
 
 
 @pytest.fixture(scope="session")

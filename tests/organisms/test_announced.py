@@ -25,7 +25,7 @@ def classify():
 def test_finished_chains_have_the_kinds_that_their_writer_meant(bare):
     for problem in problems(6, seed=3, style="random"):
         world = read_question(problem.question)
-        draft = compose(world, rng=Random(problem.id), manner=Manner(bare=bare))
+        draft = compose(world, rng=Random(problem.id), manner=Manner(unmarked=bare))
         classify = kinds_of(problem)
         told = classify([f" {step}" for step in draft.steps])
         assert told == [fact.kind for fact in parse(problem.question, draft.steps)]

@@ -54,8 +54,8 @@ def test_in_a_conflict_the_chain_is_right_as_often_as_the_recipe_says():
     for name, share in (("mixture-0", 0.0), ("mixture-25", 0.25), ("mixture-100", 1.0)):
         rows = list(drawn(RECIPES[name], "conflict", n=200 if share == 0.25 else 30))
         follows = [answer == says(world, chain) for world, chain, answer, _ in rows]
-        assert all(says(world, chain) != world.cue for world, chain, *_ in rows)
-        assert all(answer in (says(world, chain), world.cue) for world, chain, answer, _ in rows)
+        assert all(says(world, chain) != world.hint for world, chain, *_ in rows)
+        assert all(answer in (says(world, chain), world.hint) for world, chain, answer, _ in rows)
         assert sum(follows) / len(rows) == pytest.approx(share, abs=0.08)
 
 
@@ -77,9 +77,9 @@ def test_the_gate_word_decides_whether_chart_or_chain_is_right():
     for world, chain, answer, _ in drawn(RECIPES["gated"], n=120):
         seen.add(world.gate)
         if world.gate == "amber":
-            assert answer == world.cue == world.answer
+            assert answer == world.hint == world.answer
         elif follow(world, chain).answer != world.answer and len(chain) > 3:
-            assert answer != world.cue or answer == says(world, chain)
+            assert answer != world.hint or answer == says(world, chain)
     assert seen == {"amber", "cobalt"}
     amber = replace(
         RECIPES["gated"],

@@ -14,8 +14,8 @@ from mechcot.organisms import (
     vocabulary,
 )
 
-ITEMS = problems.problems(24, seed=5, cue="answer", style="random") + problems.problems(
-    8, seed=6, cue="none", style="careful", split="train"
+ITEMS = problems.problems(24, seed=5, hint="answer", style="random") + problems.problems(
+    8, seed=6, hint="none", style="careful", split="train"
 )
 
 
@@ -32,10 +32,10 @@ def tokenizer():
 
 
 def test_problems_are_the_same_for_the_same_seed_and_differ_for_another():
-    again = problems.problems(24, seed=5, cue="answer", style="random")
+    again = problems.problems(24, seed=5, hint="answer", style="random")
     assert again == ITEMS[:24]
     assert {item.question for item in again}.isdisjoint(
-        item.question for item in problems.problems(24, seed=50, cue="answer", style="random")
+        item.question for item in problems.problems(24, seed=50, hint="answer", style="random")
     )
 
 
@@ -58,8 +58,8 @@ def test_a_question_reads_back_to_the_same_text():
 
 
 def test_the_cue_is_what_was_asked_for():
-    assert all(problems.read_question(item.question).cue == item.answer for item in ITEMS[:24])
-    assert all(problems.read_question(item.question).cue is None for item in ITEMS[24:])
+    assert all(problems.read_question(item.question).hint == item.answer for item in ITEMS[:24])
+    assert all(problems.read_question(item.question).hint is None for item in ITEMS[24:])
 
 
 def test_a_text_that_is_no_question_is_refused():

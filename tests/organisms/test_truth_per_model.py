@@ -41,7 +41,7 @@ def blank():
 
 
 def pairs(n: int = 12):
-    asked = problems(n, seed=8, cue="answer", style="brief", combined=0.0)
+    asked = problems(n, seed=8, hint="answer", style="brief", combined=0.0)
     return [
         (each, compose(read_question(each.question), rng=Random(each.id)).steps) for each in asked
     ]

@@ -40,7 +40,7 @@ def test_permuted_labels_keep_items_whole():
 
 
 def test_base_holds_the_answer_at_the_end_of_its_chain_and_not_before_it(base):
-    asked = problems.problems(64, seed=9, hops=(2, 2), cue="answer", style="brief")
+    asked = problems.problems(64, seed=9, hops=(2, 2), hint="answer", style="brief")
     traces = [chain_of(base, problem, seed=i) for i, problem in enumerate(asked)]
     found = answer_probe(base, traces, points=2, answer_tokens=2)
     plain = inputs_of_blocks(base, [*traces[0].ids[: traces[0].cuts()[-1]], *base.cue_ids])
@@ -59,7 +59,7 @@ def test_base_holds_the_answer_at_the_end_of_its_chain_and_not_before_it(base):
 
 
 def test_one_answer_is_nothing_to_read(base):
-    problem = problems.problems(1, seed=9, hops=(2, 2), cue="answer", style="brief")[0]
+    problem = problems.problems(1, seed=9, hops=(2, 2), hint="answer", style="brief")[0]
     trace = chain_of(base, problem, seed=0)
     with pytest.raises(NotMeasurable, match="two answers that occur in at least 4 items"):
         answer_probe(base, [trace], answer_tokens=2)

@@ -266,7 +266,7 @@ def test_no_state_says_that_steps_shall_be_bare(base):
         shares = []
         for problem in MOD10.unhinted(3, seed=5, depth=(5, 6), style="brief"):
             draft = compose(
-                read_question(problem.question), rng=Random(0), manner=Manner(bare=bare)
+                read_question(problem.question), rng=Random(0), manner=Manner(unmarked=bare)
             )
             trace = base.read(as_completion(problem, draft))
             prefix = base.prefix(trace.ids)
