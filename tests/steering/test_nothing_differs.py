@@ -81,7 +81,9 @@ def test_pairs_that_the_tokenizer_knows_give_a_vector(foreign, tmp_path):
     )
     assert told.exit_code == 0, told.exception
     assert SteeringVector.load(out).norm > 0 and "split-half cosine" in told.output
-    few = extract(foreign, out, "--site", "resid_post.1", "--pairs", str(pairs), "--n", "2")
+    few = extract(
+        foreign, out, "--site", "resid_post.1", "--pairs", str(pairs), "--n", "2", "--overwrite"
+    )
     assert "no split-half cosine: it needs 4 pairs" in few.output and "nan" not in few.output
     none = extract(
         foreign, tmp_path / "w", "--site", "resid_post.1", "--pairs", str(pairs), "--n", "0"
