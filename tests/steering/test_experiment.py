@@ -147,10 +147,10 @@ def test_a_long_page_shows_the_largest_dose_first_and_keeps_the_rest():
     assert len(condition_table(result).rows) == len(cells) > 40
     assert {row[1].text for row in contrasts_first(result).rows} == {"0.1"}
     text = steering_page(result)
-    assert f"All {len(cells)} arms" in text and "At 0.1 nats" in text
+    assert f"All {len(cells)} conditions" in text and "At 0.1 nats" in text
     few = summary(replace(SMALL, models=("m",)), [cell("clean", [10], [1.0])])
     assert [name for name, _ in arms_first(few)] == [""]
-    assert "Every arm" in steering_page(few) and "All 1" not in steering_page(few)
+    assert "Every condition" in steering_page(few) and "All 1" not in steering_page(few)
 
 
 def test_numbers_that_json_lacks_are_none():
