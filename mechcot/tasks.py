@@ -80,6 +80,11 @@ class Task:
         contrast: Two styles that a vector can be read from, what it leads to first; None where the task has none of its own.
         shortest_chain: How short a right chain can be; None where nobody knows.
         reasoning_words: Words or phrases that its chains reason with.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.task_of(mc.problems("mod10", n=1)[0]).contrast
+        ('brief', 'careful')
     """
 
     name: str

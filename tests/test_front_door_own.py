@@ -120,11 +120,10 @@ def test_mistakes_of_a_user_are_answered(pair, traces, tmp_path):
         "pairs.jsonl": lambda: mc.contrast_pairs(tmp_path / "pairs.jsonl"),
         "chains.jsonl": lambda: mc.read_traces(tmp_path / "chains.jsonl", pair.before),
         "problems.jsonl": lambda: mc.problems(tmp_path / "problems.jsonl"),
-        "none of the 0 traces": lambda: mc.pruning.frontier(pair.before, []),
+        "expected traces to prune, got none": lambda: mc.pruning.frontier(pair.before, []),
         "no traces": lambda: mc.contrast("filler", pair, []),
     }
     for said, mistake in mistakes.items():
         with pytest.raises(mc.UserError) as error:
             mistake()
         assert said in str(error.value)
-        print(error.value)

@@ -77,6 +77,12 @@ class MeasureCard:
         own_chains: Also taken on every later model's own chains, by their author and by the first model.
         yardsticks: Scalars that say how large a number can get, with what they are in words.
         borrows: It reads chains of other items beside its own.
+
+    Example:
+        >>> import mechcot as mc
+        >>> card = mc.cards()["filler"]
+        >>> card.unit, card.smallest_effect
+        ('probability', 0.15)
     """
 
     name: str

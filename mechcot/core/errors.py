@@ -2,11 +2,25 @@
 
 
 class UserError(Exception):
-    """A mistake of the user's (an input, an option, a file); the command line prints it and exits with 2."""
+    """A mistake of the user's (an input, an option, a file); the command line prints it and exits with 2.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.problems("mod10", n=0)
+        Traceback (most recent call last):
+            ...
+        mechcot.core.errors.UserError: expected at least 1 problem, got n = 0
+    """
 
 
 class NotMeasurable(Exception):  # noqa: N818 - names a state of an item, not a fault of the program
-    """One item cannot be measured; the study counts it as a row "not judged" with this reason."""
+    """One item cannot be measured; the study counts it as a row "not judged" with this reason.
+
+    Example:
+        >>> import mechcot as mc
+        >>> issubclass(mc.NotMeasurable, Exception)  # `mc.measure` gives NaN and its text as `reason`
+        True
+    """
 
 
 class DoesNotFit(NotMeasurable):

@@ -44,6 +44,13 @@ class Measurement(Displayed):
         seconds: Wall time spent.
         notes: Named texts, such as the answer that was read.
         unit: Unit of the headline value.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> one = mc.measure("early_answering", base, base.write(mc.problems("mod10", n=1))[0])
+        >>> list(one.results)
+        ['soft', 'hard']
     """
 
     measure: str

@@ -10,7 +10,13 @@ U = TypeVar("U")
 
 @dataclass(frozen=True)
 class Pair(Generic[T]):
-    """The same thing before and after fine-tuning."""
+    """The same thing before and after fine-tuning.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.Pair("base", "tuned").map(str.upper)
+        Pair(before='BASE', after='TUNED')
+    """
 
     before: T
     after: T

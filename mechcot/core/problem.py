@@ -14,6 +14,11 @@ class Problem:
         question: The text put to the model, without any template.
         answer: The reference answer, as text.
         meta: Anything JSON can hold; `stratum` (a string) splits the report.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.Problem("a", "What is 3 + 4?", "7", meta={"stratum": "easy"}).stratum
+        'easy'
     """
 
     id: str
@@ -41,6 +46,12 @@ class Completion:
             because decoding and encoding again is not the identity.
         prompt_ids: How many of `ids` belong to the prompt.
         finished: False when the token limit cut the text.
+
+    Example:
+        >>> import mechcot as mc
+        >>> problem = mc.Problem("a", "What is 3 + 4?", "7")
+        >>> mc.Completion(problem, prompt="What is 3 + 4? ", text="3 + 4 = 7.", model="by hand").finished
+        True
     """
 
     problem: Problem

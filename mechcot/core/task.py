@@ -141,6 +141,12 @@ class ContrastPair:
 
     Raises:
         UserError: The two sides are different questions (their ids differ).
+
+    Example:
+        >>> import mechcot as mc
+        >>> brief, careful = (mc.Problem("a", f"Be {style}. What is 3 + 4?", "7") for style in ("brief", "careful"))
+        >>> mc.ContrastPair(brief, careful).item
+        'a'
     """
 
     positive: Problem | Trace

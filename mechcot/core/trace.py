@@ -16,7 +16,13 @@ from mechcot.core.problem import Problem
 
 
 class StepKind(StrEnum):
-    """The six kinds of PI (Yang et al. 2025, arXiv 2508.02511) and `other`."""
+    """The six kinds of PI (Yang et al. 2025, arXiv 2508.02511) and `other`.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.StepKind("verification") == "verification"
+        True
+    """
 
     PROGRESSION = "progression"
     SUMMARY = "summary"
@@ -28,7 +34,13 @@ class StepKind(StrEnum):
 
 
 class Phase(StrEnum):
-    """The three parts of a trace."""
+    """The three parts of a trace.
+
+    Example:
+        >>> import mechcot as mc
+        >>> [str(phase) for phase in mc.Phase]
+        ['question', 'chain', 'answer']
+    """
 
     QUESTION = "question"
     CHAIN = "chain"
@@ -37,7 +49,13 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """A half-open range `[start, stop)`."""
+    """A half-open range `[start, stop)`.
+
+    Example:
+        >>> import mechcot as mc
+        >>> len(mc.Span(3, 5)), 5 in mc.Span(3, 5)
+        (2, False)
+    """
 
     start: int
     stop: int
@@ -110,6 +128,13 @@ class Trace(Displayed):
         steps: Partition of the completion.
         answer: The answer that the completion states.
         finished: False when the token limit cut the text.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> trace = base.write(mc.problems("mod10", n=1))[0]
+        >>> len(trace.chain_steps), trace.chain_steps[0].text.strip()
+        (16, 'need b: p + 1 .')
     """
 
     id: str

@@ -67,7 +67,13 @@ class Add:
 
 @dataclass(frozen=True, eq=False)
 class Replace:
-    """Write given states: one row per position of the intervention, in its order."""
+    """Write given states: one row per position of the intervention, in its order.
+
+    Example:
+        >>> import mechcot as mc, torch
+        >>> mc.Replace(torch.zeros(2, 4))(torch.ones(2, 4), torch.arange(2)).sum()
+        tensor(0.)
+    """
 
     values: Float[Tensor, "at d_model"]
 
@@ -114,6 +120,13 @@ class Intervention:
 
     Raises:
         UserError: A position is negative or occurs twice, or `Replace` has another number of rows.
+
+    Example:
+        >>> import mechcot as mc, torch
+        >>> edit = mc.Intervention(mc.Site("resid_post", 1), at=(4,), edit=mc.Replace(torch.zeros(1, 128)))
+        >>> base, site = mc.load("organism:base"), mc.Site("resid_post", 1)
+        >>> float(base.states(range(5, 15), [site], under=[edit])[site][4].norm())
+        0.0
     """
 
     site: Site
@@ -167,6 +180,13 @@ class AttentionKnockout:
     Attributes:
         keys: Absolute positions that cannot be seen.
         queries: Absolute positions that cannot see them; None: every position after the keys.
+
+    Example:
+        >>> import mechcot as mc
+        >>> hide = mc.AttentionKnockout(mc.Span(3, 5))
+        >>> base = mc.load("organism:base")
+        >>> base.prefix(range(5, 15), under=[hide]).logprobs().shape
+        torch.Size([10])
     """
 
     keys: Span

@@ -73,6 +73,12 @@ class Reasoner:
         device: Where token ids go.
         logit_scale: Factor on the logits (a null: the same model, only surer).
         source: Loads it once more, in another process; None: it is in this process's memory only.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> base.write(mc.problems("mod10", n=1))[0].answer.text
+        '8'
     """
 
     name: str

@@ -282,6 +282,8 @@ def readable(
 
 def _none_left(traces: Sequence[Trace], left_out: Sequence[dict[str, str]]) -> str:
     reasons = sorted({each["reason"] for each in left_out})
+    if not traces:
+        return "expected traces to prune, got none; write some or read a file of chains"
     return f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
 
 

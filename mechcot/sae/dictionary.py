@@ -38,6 +38,13 @@ class Dictionary:
         name: Short name for tables.
         site: Where it reads and writes.
         sae: An SAE of SAE-Lens in inference form.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> small = mc.sae.TrainingSettings(width=16, k=4, samples=2_000, batch=256)
+        >>> mc.sae.train_on([base], base.write(mc.problems("mod10", n=2)), at="resid_post.2", settings=small)
+        Dictionary base: 16 features of the states at resid_post.2, 128 wide
     """
 
     name: str

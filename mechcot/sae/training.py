@@ -52,6 +52,11 @@ class TrainingSettings:
         batch: States in a step.
         rate: Peak learning rate; the last third declines to a hundredth.
         seed: Of weights and order.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.sae.TrainingSettings(width=512, k=12).architecture
+        'batchtopk'
     """
 
     architecture: Architecture = "batchtopk"

@@ -112,6 +112,12 @@ class SteeringVector(Displayed):
 
     Raises:
         UserError: It is no vector, or not finite.
+
+    Example:
+        >>> import mechcot as mc
+        >>> vector = mc.steering.mean_difference(mc.load("organism:base"), mc.contrast_pairs("mod10", n=4), at="resid_post.1")
+        >>> round((-vector).cosine(vector), 3)
+        -1.0
     """
 
     direction: Float[Tensor, " d_model"]

@@ -166,6 +166,13 @@ class ActivationCache(Displayed):
         weights_hash: Hash of its weights.
         d_model: Width of the residual stream.
         store: Where the numbers lie.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> cache = base.activations(base.write(mc.problems("mod10", n=1)), at="resid_post.2")
+        >>> cache.read(mc.Site("resid_post", 2), kind=mc.StepKind.VERIFICATION).shape[1]
+        128
     """
 
     index: pd.DataFrame

@@ -51,6 +51,11 @@ class PositionSelector:
 
     Raises:
         UserError: No phases, or a range that holds nothing.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.PositionSelector(phases=(mc.Phase.CHAIN,), step_starts=True).since
+        0
     """
 
     phases: tuple[Phase, ...] = (Phase.CHAIN,)

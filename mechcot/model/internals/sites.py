@@ -25,6 +25,11 @@ class Site:
 
     Raises:
         UserError: The stream does not exist, or the layer is negative.
+
+    Example:
+        >>> import mechcot as mc
+        >>> mc.Site.parse("resid_post.3").name
+        'blocks.3.hook_resid_post'
     """
 
     stream: str
