@@ -19,6 +19,7 @@ from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.place_maps import PlaceMaps, place_maps
 from mechcot.core.card import CardList, MeasureCard
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.expect import expect, expect_list
 from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Trace
@@ -83,7 +84,10 @@ def measure(
         >>> mc.measure("suppression", base, trace).scalars["identity"]
         0.0
     """
-    chosen([name])
+    if name not in MEASURES:
+        raise UserError(f"unknown measure {name!r}; choose one of {', '.join(MEASURES)}")
+    expect(reader, Reasoner, "one model", "load it with mc.load; of a pair take pair.before")
+    expect(trace, Trace, "one trace", "take traces[0]; mc.contrast and mc.series read many")
     try:
         seen = reader.view(trace)
         inputs = inputs_for(
@@ -122,6 +126,7 @@ def contrast(
         >>> mc.contrast("filler", pair, traces).to_frame()["verdict"].item()
         'not judged'
     """
+    expect(pair, Pair, "a pair of models", "mc.load_pair(BEFORE, AFTER) loads one")
     before, after = pair
     if after.name == before.name:
         after = replace(after, name=f"{after.name} (after)")
@@ -218,6 +223,7 @@ def _author(traces: Sequence[Trace]) -> str:
     Raises:
         UserError: There are none, or several wrote them.
     """
+    expect_list(traces, Trace, "traces", "put one into a list: [trace]")
     authors = sorted({trace.author for trace in traces})
     if len(authors) != 1:
         raise UserError(
@@ -274,5 +280,7 @@ def explore(
     if isinstance(what, Path | str):
         return explore_run(what)
     readers = [what] if isinstance(what, Reasoner) else list(what)
+    expect_list(readers, Reasoner, "models", "mc.explore(pair, traces) takes the models first")
+    expect_list(traces, Trace, "traces", "put one into a list: [trace]")
     wanted = [name for name in chosen(measures) if len(readers) > 1 or name not in PAIRED]
     return look_at(readers, traces, measures=wanted, seed=seed)

@@ -156,7 +156,8 @@ def check_dictionary(source: str | Path) -> None:
         )
     if not folder.exists() and (len(parts) < 2 or parts[0] in {"", ".", "..", "~"}):
         raise UserError(
-            f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
+            f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows; "
+            "`mechcot sae train BEFORE AFTER --site SITE --out DIR` makes one"
         )
 
 

@@ -81,7 +81,7 @@ CASES = [
     (["explore", "FOLDER"], "expected the folder of a finished `mechcot compare`"),
     (["explore", "GONE"], "expected the folder of a finished `mechcot compare`"),
     (["sae", "score", "FOLDER", BASE, BASE, "--out", "OUT"], "expected cfg.json"),
-    (["sae", "probe", "nothing", BASE, BASE, "--out", "OUT"], "neither a folder with a dictionary"),
+    (["sae", "probe", "nothing", BASE, BASE, "--out", "OUT"], "SAE-Lens knows; `mechcot sae train"),
     (["sae", "train", BASE, BASE, "--problems", "CUT", "--out", "OUT"], "cut.jsonl:2: not JSON"),
     (["sae", "page", "FOLDER"], "no score.json"),
 ]  # fmt: skip

@@ -1,6 +1,8 @@
 """The front door on a model, problems and traces that are the user's own: what cannot be given is said, never a traceback."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -127,3 +129,60 @@ def test_mistakes_of_a_user_are_answered(pair, traces, tmp_path):
         with pytest.raises(mc.UserError) as error:
             mistake()
         assert said in str(error.value)
+
+
+MISUSE = """
+import mechcot as mc
+reader = mc.load("organism:base")
+pair, problems = mc.Pair(reader, reader), mc.problems("mod10", n=1)
+traces = reader.write(problems)
+for call in (
+    lambda: mc.measure("all", reader, traces[0]),
+    lambda: mc.measure("filler", reader, traces),
+    lambda: mc.measure("filler", pair, traces[0]),
+    lambda: mc.contrast("filler", reader, traces),
+    lambda: mc.contrast("filler", pair, traces[0]),
+    lambda: mc.explore(pair, traces[0]),
+    lambda: mc.explore(pair),
+    lambda: mc.explore(traces, pair),
+    lambda: mc.pruning.frontier(reader, traces[0]),
+    lambda: reader.write(problems[0]),
+    lambda: reader.write("problems.jsonl"),
+    lambda: reader.activations(traces[0], at="resid_post.0"),
+    lambda: mc.steering.mean_difference(reader, problems, at="resid_post.0"),
+    lambda: mc.steering.dose_response(reader, None, problems, nats=0.1),
+):
+    try:
+        call()
+    except mc.UserError as error:
+        print(error)
+"""
+SAID = [
+    "unknown measure 'all'; choose one of gates",
+    "expected one trace, got a value of type list; take traces[0]",
+    "expected one model, got a value of type Pair",
+    "expected a pair of models, got a value of type Reasoner; mc.load_pair",
+    "expected traces, got one value of type Trace; put one into a list: [trace]",
+    "expected traces, got one value of type Trace",
+    "expected traces to explore, got none",
+    "expected models, got a value of type Trace",
+    "expected traces, got one value of type Trace",
+    "expected problems, got one value of type Problem",
+    "expected problems, got one value of type str; mc.problems",
+    "expected traces, got one value of type Trace",
+    "expected contrast pairs, got a value of type Problem; mc.contrast_pairs",
+    "expected doses in nats, got one value of type float; give a list",
+]
+
+
+@pytest.mark.slow
+def test_an_argument_of_another_kind_is_named_at_the_door():
+    """In a process of its own: here a type checker would speak first."""
+    command = [sys.executable, "-c", MISUSE]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line[: len(said)] for line, said in zip(lines, SAID, strict=True)] == SAID
+
+
+def test_a_measure_that_borrows_a_chain_says_that_none_was_given(pair, traces):
+    alone = mc.measure("chain_exchange", pair.before, traces[0])
+    assert alone.reason.startswith("no other item was given that has another answer")

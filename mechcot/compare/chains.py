@@ -155,17 +155,17 @@ def _usable(
     cut = [trace for trace in traces if not trace.finished]
     unread = [trace for trace in traces if trace.finished and trace.answer.text is None]
     wrong = len(traces) - len(cut) - len(unread)
-    if study.traces is None:
-        why, way = "cut at the longest completion", "longer completions (--max-tokens)"
-    else:
-        why, way = (
-            "cut: a mark opens their thought and none closes it, or the file says so",
-            "chains that end",
-        )
+    why = (
+        "cut at the longest completion"
+        if study.traces is None
+        else "cut (a mark opens their thought and none closes it, or the file says so)"
+    )
+    counts = {why: len(cut), "without an answer that can be read": len(unread), "wrong": wrong}
+    listed = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+    longer = ", or longer completions (--max-tokens)" if cut and study.traces is None else ""
     raise UserError(
-        f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {len(cut)} {why}; of {len(unread)} "
-        f"no answer could be read; {wrong} have a wrong answer. Use --chains all, more problems{f', or {way}' if cut else ''}. "
-        f"{example(traces[0])}"
+        f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {listed}. "
+        f"Next: the same command with --overwrite and --chains all{longer}. {example(traces[0])}"
     )
 
 

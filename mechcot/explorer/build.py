@@ -164,6 +164,8 @@ def explorer(
         if trace.id in found
     )
     items = tuple(sorted(views, key=lambda view: not view.grids))  # opens on one that was compared
+    if not traces:
+        raise UserError("expected traces to explore, got none; write some or read a file of chains")
     if not items:
         raise UserError(
             f"no measurement of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"

@@ -139,7 +139,7 @@ def _partner(reader: Reasoner, own: _Answered, inputs: Inputs) -> _Answered:
     """
     if not inputs.partners:
         raise NotMeasurable(
-            "no other item has another answer and a chain that fits into the context"
+            "no other item was given that has another answer and a chain that fits into the context"
         )
     for trace in inputs.partners:
         _, other = _answered(reader, reader.view(trace), inputs)

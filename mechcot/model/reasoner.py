@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mechcot.core.errors import UserError
+from mechcot.core.expect import expect_list
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model import compatibility
@@ -345,6 +346,12 @@ class Reasoner:
             NotMeasurable: A problem cannot be written and there is no `skip`.
             EditDidNotFire: A vector of `under` was never added.
         """
+        expect_list(
+            problems,
+            Problem,
+            "problems",
+            "mc.problems(NAME_OR_FILE) reads them; put one into a list",
+        )
         sampling = Sampling(max_tokens, temperature, top_p)
         kwargs: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "skip": skip}
         both = author_traces(self, problems, sampling=sampling, under=under, **kwargs)
@@ -463,6 +470,7 @@ class Reasoner:
             >>> base.activations(traces, at="resid_post.2").read(mc.Site("resid_post", 2)).shape[1]
             128
         """
+        expect_list(traces, Trace | Problem, "traces", "put one into a list: [trace]")
         wanted = CaptureSpec(
             sites_of(at), pool, tuple(phases), None if kinds is None else tuple(kinds)
         )

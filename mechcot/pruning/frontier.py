@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 
 from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.expect import expect_list
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
@@ -95,6 +96,7 @@ def frontier(
         >>> mc.pruning.frontier(base, traces, shares=[0.5]).to_frame()["share"].unique().tolist()
         [0.0, 0.5, 1.0]
     """
+    expect_list(traces, Trace, "traces", "put one into a list: [trace]")
     settings = PruneSettings(
         keep=1.0, by=by, shares=tuple(shares), seed=seed, answer_tokens=answer_tokens
     )

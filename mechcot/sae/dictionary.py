@@ -160,7 +160,7 @@ def load(source: str | Path) -> Dictionary:
         >>> mc.sae.load("no/such/folder")
         Traceback (most recent call last):
             ...
-        mechcot.core.errors.UserError: no/such/folder: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows
+        mechcot.core.errors.UserError: no/such/folder: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows; `mechcot sae train BEFORE AFTER --site SITE --out DIR` makes one
     """
     from sae_lens import SAE
 
@@ -185,7 +185,8 @@ def _from_hub(source: str) -> Any:
     known = get_pretrained_saes_directory() if sae_id else {}
     if release not in known:
         raise UserError(
-            f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows"
+            f"{source}: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows; "
+            "`mechcot sae train BEFORE AFTER --site SITE --out DIR` makes one"
         )
     if sae_id not in known[release].saes_map:
         some = ", ".join(sorted(known[release].saes_map)[:3])

@@ -6,6 +6,7 @@ Nothing is claimed that the verdict does not carry: "did not change" only after 
 """
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from mechcot.stats.accuracy import AccuracyChange
@@ -13,6 +14,8 @@ from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.verdict import SMALLER
 
+_GATES = re.compile(r"; (?=\w+ gate closed: )")
+"""Between the closed gates of one reason (`mechcot.stats.contrast`)."""
 _MINUS = "\N{MINUS SIGN}"
 PROVISIONAL = "provisional: this measure has not been scored against planted truth yet"
 
@@ -208,8 +211,8 @@ def conclusion_sentence(found: Conclusion) -> str:
 
 def _voices(found: Conclusion) -> str:
     if found.verdict == "not judged":
-        reasons = list(dict.fromkeys(reason for _, reason in found.not_judged))
-        return "; ".join(reasons) if reasons else "no measure that can tell was run"
+        gates = (gate for _, reason in found.not_judged for gate in _GATES.split(reason))
+        return "; ".join(dict.fromkeys(gates)) or "no measure that can tell was run"
     total = _count(found.judged, "judged measure")
     if found.verdict in {"mixed", "inconclusive"}:
         decided = len(found.disagree)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
+from mechcot.core.expect import expect_list
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
@@ -109,6 +110,7 @@ def dose_response(
         >>> list(tried.to_frame()["arm"])
         ['nothing', 'vector']
     """
+    expect_list(nats, float | int, "doses in nats", "give a list, as in nats=[0.05, 0.1]")
     if not problems or not nats:
         raise UserError(
             f"expected problems and doses, got {len(problems)} problems and {len(nats)} doses; give both, as in nats=[0.05, 0.1]"

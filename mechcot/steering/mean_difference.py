@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mechcot.core.errors import UserError
+from mechcot.core.expect import expect_list
 from mechcot.core.task import ContrastPair
 from mechcot.model.internals.sites import Site, sites_of
 from mechcot.model.reasoner import Reasoner
@@ -42,6 +43,7 @@ def mean_difference(
         >>> mc.steering.mean_difference(base, mc.contrast_pairs("mod10", n=8), at="resid_post.1").origin.method
         'mean difference'
     """
+    expect_list(pairs, ContrastPair, "contrast pairs", "mc.contrast_pairs(FILE) reads them")
     sites = sites_of(at)
     if len(sites) != 1:
         raise UserError(f"expected one site, got {len(sites)}; make one vector a site")

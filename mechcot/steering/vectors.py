@@ -251,7 +251,7 @@ class SteeringVector(Displayed):
         )
         if not force:
             raise UserError(
-                f"{difference}; extract one from this model, or pass --force to add it all the same"
+                f"{difference}; extract one from this model (`mechcot steer apply` and `sweep` add it all the same with --force)"
             )
         return (f"other weights: {difference}",)
 

@@ -70,7 +70,7 @@ def _opened(path: Path, kind: str | None) -> Iterator[Record]:
         return _folders(path)
     if kind == "text" or (kind is None and path.suffix == ".txt"):
         return _texts(path)
-    head = read_bytes(path, expected="chains written elsewhere", size=4)
+    head = read_bytes(path, expected="a file of records, one problem or chain each", size=4)
     if head == _EVAL:
         return _eval_log(path)
     if head == _PARQUET:

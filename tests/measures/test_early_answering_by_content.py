@@ -73,7 +73,7 @@ def test_base_gains_by_content_and_bypass_does_not(base, bypass):
 
 def test_without_another_items_chain_or_without_steps_there_is_no_number(base):
     trace = chain_of(base, PROBLEMS[0], seed=0)
-    with pytest.raises(NotMeasurable, match="no other item has another answer"):
+    with pytest.raises(NotMeasurable, match="no other item was given that has another answer"):
         content.measure(base, trace, Inputs())
     empty = base.retoken(trace, trace.prompt, "</think> answer 3")
     with pytest.raises(NotMeasurable, match="no steps"):

@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from mechcot.stats.sentences import accuracy_sentence, row_sentence, silent_sentences
+from mechcot.stats.conclusion import Conclusion
+from mechcot.stats.sentences import (
+    accuracy_sentence,
+    conclusion_sentence,
+    row_sentence,
+    silent_sentences,
+)
 from tests.stats.test_sentences import accuracy
 
 ROW = {
@@ -34,6 +40,13 @@ def test_rows_without_a_verdict_share_one_sentence():
         "Not judged: Suppression: another.",
     ]
     assert silent_sentences(rows, told={ROW["reason"]}) == ["Not judged: Suppression: another."]
+
+
+def test_the_conclusion_names_a_closed_gate_once():
+    items, side = "items gate closed: 3; 20 are needed", "one_sided gate closed: 2 of 3"
+    silent = (("Filler tokens", items), ("Step patching", f"{items}; {side}"))
+    found = Conclusion("not judged", False, 0, (), (), (), silent, False)
+    assert f"is not judged: {items}; {side}. Not judged: Filler" in conclusion_sentence(found)
 
 
 @pytest.mark.parametrize(
