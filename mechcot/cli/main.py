@@ -173,11 +173,13 @@ def demo(
     out: Out = Path("artifacts/demo"),
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
     seed: Seed = 0,
+    *,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
     from mechcot.compare.demo import run_demo
 
-    run_demo(out=out, n=n, seed=seed)
+    run_demo(out=out, n=n, seed=seed, overwrite=overwrite)
 
 
 @app.command()

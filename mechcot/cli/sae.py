@@ -14,6 +14,7 @@ from mechcot.cli.options import (
     Model,
     Out,
     OutFile,
+    Overwrite,
     Problems,
     Seed,
     Tuned,
@@ -69,6 +70,7 @@ def train(  # noqa: PLR0913 - one argument per option
     max_tokens: MaxTokens = 512,
     seed: Seed = 0,
     workers: Workers = 1,
+    overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
@@ -94,6 +96,7 @@ def train(  # noqa: PLR0913 - one argument per option
         fields=tuple(fields.items()),
         traces=traces,
         executor=executor_of(workers),
+        overwrite=overwrite,
     )
     _say(train_and_fit(job))
 
@@ -111,6 +114,7 @@ def _open(  # noqa: PLR0913 - one argument per option
     n: Count = 96,
     seed: Seed = 0,
     workers: Workers = 1,
+    overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> "TrainedDictionary":
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
@@ -132,6 +136,7 @@ def _open(  # noqa: PLR0913 - one argument per option
         loading=loading,
         traces=traces,
         executor=executor_of(workers),
+        overwrite=overwrite,
     )
 
 

@@ -13,6 +13,7 @@ from mechcot.cli.options import (
     Model,
     Out,
     OutFile,
+    Overwrite,
     Problems,
     Seed,
     Workers,
@@ -44,6 +45,7 @@ def run(
     ] = None,
     workers: Workers = 1,
     *,
+    overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> None:
     """Run an experiment file: tables, dose curves and one page."""
@@ -53,7 +55,13 @@ def run(
     from mechcot.steering.run import run as run_experiment
 
     where = out or Path("artifacts/steer") / experiment.stem
-    run_experiment(load(experiment), where, loading=loading, executor=executor_of(workers))
+    run_experiment(
+        load(experiment),
+        where,
+        loading=loading,
+        executor=executor_of(workers),
+        overwrite=overwrite,
+    )
     typer.echo(f"written: {where / 'report.html'}")
 
 

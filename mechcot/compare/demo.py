@@ -16,7 +16,7 @@ DEMO_HOPS = (2, 3)
 MOST_WORKERS = 4
 
 
-def run_demo(*, out: Path, n: int, seed: int) -> None:
+def run_demo(*, out: Path, n: int, seed: int, overwrite: bool = False) -> None:
     """Compare base with bypass and with control.
 
     Processes of one torch thread each: at this width a second thread costs more than it brings, and the
@@ -26,6 +26,7 @@ def run_demo(*, out: Path, n: int, seed: int) -> None:
         out: Run directory; the problem file goes there too.
         n: How many problems.
         seed: Of problems and study.
+        overwrite: Replace the report of another run.
     """
     torch.set_num_threads(1)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
@@ -41,6 +42,7 @@ def run_demo(*, out: Path, n: int, seed: int) -> None:
             max_tokens=_LONGEST,
             batch_size=n,
             workers=workers,
+            overwrite=overwrite,
             command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
             f"--seed {seed} --max-tokens {_LONGEST} --batch-size {n} --workers {workers}",
         )

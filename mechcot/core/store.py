@@ -81,6 +81,11 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
+def file_digest(path: Path) -> str:
+    """A hash of a file's content (16 hex digits)."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def tokens_digest(ids: Sequence[int]) -> str:
     """Hash of a token sequence."""
     return digest(list(ids))

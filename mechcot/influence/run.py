@@ -39,6 +39,7 @@ from mechcot.influence.step_weights import attention_mass
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.folder import precision
 from mechcot.runs.items import Format, Items
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.tasks import first_right_step, missing_for
@@ -286,6 +287,7 @@ def _key(reader: Reasoner, seen: Trace) -> str:
         list(seen.ids),
         seen.prompt_length,
         [s.tokens.stop for s in seen.steps],
+        *precision(reader),
     )
 
 

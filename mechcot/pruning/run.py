@@ -29,6 +29,7 @@ from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_
 from mechcot.pruning.rankings import CHOICES, Ranking, agreement, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.folder import precision
 from mechcot.runs.items import Items
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer
@@ -291,6 +292,7 @@ def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: Prun
     others = digest([list(each.ids) for each in usable])
     about = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
     said = [reader.policy.asking.key] if reader.policy.asking.key else []
+    said += precision(reader)
     return digest(_SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about, *said)
 
 

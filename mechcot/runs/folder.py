@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mechcot.core.errors import UserError
 from mechcot.core.store import digest, read_json, write_json
 from mechcot.core.trace import Trace
@@ -44,9 +46,19 @@ def claim(out: Path, command: str, settings: Mapping[str, Any], *, overwrite: bo
 def read_by(readers: Sequence[Reasoner], traces: Sequence[Trace]) -> dict[str, Any]:
     """Name models and traces for `claim`."""
     return {
-        "models": [[r.weights_hash, r.logit_scale, r.policy.asking.key] for r in readers],
+        "models": [
+            [r.weights_hash, r.logit_scale, r.policy.asking.key, *precision(r)] for r in readers
+        ],
         "traces": digest([[t.id, t.problem.answer, list(t.ids)] for t in traces]),
     }
+
+
+def precision(reader: Reasoner) -> list[str]:
+    """Name the type that a model computes with, for the key of an item: its weights' hash is of their files, whatever they are loaded as.
+
+    float32 goes without saying, so that keys of earlier versions stay.
+    """
+    return [] if reader.dtype == torch.float32 else [str(reader.dtype)]
 
 
 def _differing(held: Any, own: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from mechcot.model.compatibility import check_tokenizers
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.folder import precision
 from mechcot.runs.items import Format, Items
 from mechcot.tasks import SHIPPED, TASKS, missing_for, with_kinds
 from mechcot.text.problems import load_problems
@@ -179,6 +180,7 @@ def _cut(problems: Sequence[Problem]) -> list[Sequence[Problem]]:
 
 def _key(reader: Reasoner, part: Sequence[Problem], asked: Questions) -> str:
     said = [reader.policy.asking.key] if reader.policy.asking.key else []
+    said += precision(reader)
     return digest(reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in part], *said)
 
 

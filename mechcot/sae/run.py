@@ -1,6 +1,5 @@
 """One run of `mechcot sae train`: chains, states, training, fit; and what the other commands start from."""
 
-import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,14 +11,16 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
-from mechcot.core.store import read_json, write_json
+from mechcot.core.store import file_digest, read_json, write_json
 from mechcot.core.trace import Trace
 from mechcot.model.internals.sites import Site
+from mechcot.model.loading.fingerprints import hash_module
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.folder import claim, precision, read_by
 from mechcot.sae.chains import Questions, chains
 from mechcot.sae.dictionary import Dictionary, load
 from mechcot.sae.evaluation import Evaluation, evaluate
@@ -55,6 +56,7 @@ class Training:
     fields: tuple[tuple[str, str], ...] = ()
     traces: Path | None = None
     executor: Executor = SERIAL
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def train_and_fit(job: Training) -> list[str]:
         UserError: Too few tokens, a site that is not in a model, tokenizers that differ.
     """
     site = Site.parse(job.site)
+    claim(job.out, "sae train", {}, overwrite=job.overwrite)
     readers = Pair(*load_models((job.base, job.tuned), job.loading))
     for reader in readers:
         _check_site(reader, site)
@@ -104,8 +107,7 @@ def train_and_fit(job: Training) -> list[str]:
     held = min(HELD_OUT, max(2, len(traces) // 6))
     train_on, held_out = _split(traces, held)
     about = _about(job, readers)
-    done = _done(job.out, about)
-    if done is None:
+    if not _done(job, about):
         states = [token_states(reader, train_on, site).states for reader in readers]
         made = train(torch.cat(states), site=site, model=job.base, settings=job.settings)
         job.out.mkdir(parents=True, exist_ok=True)
@@ -131,6 +133,7 @@ def open_study(  # noqa: PLR0913 - one argument per option
     fields: Mapping[str, str] | None = None,
     traces: Path | None = None,
     executor: Executor = SERIAL,
+    overwrite: bool = False,
 ) -> TrainedDictionary:
     """Load a dictionary and both models, read or write fresh chains and evaluate the dictionary on them.
 
@@ -146,6 +149,7 @@ def open_study(  # noqa: PLR0913 - one argument per option
         fields: Where to find id, question and answer of a problem.
         traces: A file of chains; None: the models write them.
         executor: Where chains are written.
+        overwrite: Take over the folder of another dictionary or other models.
 
     Raises:
         UserError: The dictionary does not fit, or no fresh problems are left.
@@ -154,6 +158,8 @@ def open_study(  # noqa: PLR0913 - one argument per option
     readers = Pair(*load_models((base, tuned), loading))
     for reader in readers:
         dictionary.check(reader)
+    read = {"dictionary": hash_module(dictionary.sae)} | read_by(list(readers), [])
+    claim(out, "sae", read, overwrite=overwrite)
     record = Path(source) / RECORD
     seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
     asked = Questions(
@@ -168,11 +174,6 @@ def open_study(  # noqa: PLR0913 - one argument per option
     read = chains(readers, asked, folder=out / "chains", executor=executor)
     fits = readers.map(lambda reader: evaluate(dictionary, reader, read))
     return TrainedDictionary(dictionary, readers, read, fits)
-
-
-def file_digest(path: Path) -> str:
-    """A hash of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _split(traces: list[Trace], held: int) -> tuple[list[Trace], list[Trace]]:
@@ -190,6 +191,8 @@ def _check_site(reader: Reasoner, site: Site) -> None:
 
 
 def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
+    questions = Path(job.problems or "")
+    dtypes = [dtype for reader in readers for dtype in precision(reader)]
     return {
         "schema": _SCHEMA,
         "models": [parse_spec(name).name for name in (job.base, job.tuned)],
@@ -198,8 +201,11 @@ def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
         "settings": asdict(job.settings),
         "problems": job.problems,
         "n": job.n,
+        "max_tokens": job.max_tokens,
+        **({"dtype": dtypes} if dtypes else {}),
         **({"asking": job.loading.asking.key} if job.loading.asking.key else {}),
         **({"fields": dict(job.fields)} if job.fields else {}),
+        **({"questions": file_digest(questions)} if questions.is_file() else {}),
         **({"traces": file_digest(job.traces)} if job.traces else {}),
         "versions": {
             "python": platform.python_version(),
@@ -209,17 +215,20 @@ def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
     }
 
 
-def _done(out: Path, about: dict[str, Any]) -> dict[str, Any] | None:
-    """The record of a finished training with these settings; None when there is none.
+def _done(job: Training, about: dict[str, Any]) -> bool:
+    """Return whether the folder holds a finished training with these settings.
 
     Raises:
         UserError: The folder holds a dictionary that was made otherwise.
     """
-    if not (out / RECORD).is_file():
-        return None
-    record = read_json(out / RECORD, what=THE_RECORD)
-    if {key: record.get(key) for key in about} != about:
+    if not (job.out / RECORD).is_file():
+        return False
+    record = read_json(job.out / RECORD, what=THE_RECORD)
+    unnoted = {n: about[n] for n in ("max_tokens", "questions") if n in about}
+    made = unnoted | record  # earlier versions did not note them
+    same = {key: value for key, value in made.items() if key != "problems_seen"} == about
+    if not same and not job.overwrite:
         raise UserError(
-            f"{out} holds a dictionary made with other models or settings; use another folder"
+            f"{job.out} holds a dictionary made with other models, settings or questions; choose another --out, or replace it with --overwrite"
         )
-    return record
+    return same

@@ -16,6 +16,7 @@ from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from mechcot.core.errors import UserError
+from mechcot.core.store import file_digest
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
@@ -271,6 +272,12 @@ class Experiment:
         if self.vector:
             vector = replace(self.vector, hops=self.vector.hops or VECTOR_DEPTH)
             object.__setattr__(self, "vector", vector)
+
+    def file_digests(self) -> dict[str, str]:
+        """Hash the files that questions and vectors come from, by name."""
+        spec = self.vector
+        names = [self.items.problems, *((spec.pairs, spec.traces, *spec.files) if spec else ())]
+        return {name: file_digest(Path(name)) for name in names if name and Path(name).is_file()}
 
 
 PARTS: Mapping[str, type] = {

@@ -19,6 +19,7 @@ from mechcot.model.generation.steering_hooks import WrittenRow
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.folder import claim, precision
 from mechcot.runs.items import Items
 from mechcot.stats.doses import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
@@ -39,6 +40,7 @@ def run(
     *,
     loading: LoadOptions = DEFAULTS,
     executor: Executor = SERIAL,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Run what is missing, then write tables and page.
 
@@ -47,6 +49,7 @@ def run(
         out: Folder of the run; the same experiment goes on in it.
         loading: How the models are loaded and asked.
         executor: Where arms are written.
+        overwrite: Replace another run in the folder; arms of another experiment are removed.
 
     Returns:
         What `summary.json` holds.
@@ -54,16 +57,23 @@ def run(
     Raises:
         UserError: The folder holds another experiment, a model or vector is refused, or a vector's dose is out of its reach.
     """
+    claim(out, "steer run", {}, overwrite=overwrite)
     lab = ExperimentContext.open(experiment, loading)
     stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
     stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
     stamp |= {"asking": loading.asking.key} if loading.asking.key else {}
+    dtypes = [dtype for reader in lab.models.values() for dtype in precision(reader)]
+    stamp |= {"dtype": dtypes} if dtypes else {}
+    stamp["files"] = experiment.file_digests()
     path = out / "experiment.json"
     begun = path.exists() and any((out / "arms").glob("*.json"))
     if begun and not _same(read_json(path, what="what an experiment began with"), stamp):
-        raise UserError(
-            f"{out} holds a run of another experiment or of other weights; choose another --out"
-        )
+        if not overwrite:
+            raise UserError(
+                f"{out} holds a run of another experiment, other files or other weights; choose another --out, or replace it with --overwrite"
+            )
+        for arm in (out / "arms").glob("*.json"):
+            arm.unlink()
     write_json(path, stamp)
     items: Items[dict[str, Any]] = Items(out / "arms", current=_current)
     every = {arm.key: arm for arm in arms(experiment)}
@@ -105,7 +115,8 @@ def _same(begun: Any, stamp: dict[str, Any]) -> bool:
         settings = parse(begun["experiment"])
     except (UserError, KeyError, TypeError):
         return False
-    rest = {key: value for key, value in begun.items() if key != "experiment"}
+    rest = {"files": stamp["files"]} | begun  # earlier versions did not note it
+    del rest["experiment"]
     return settings == parse(stamp["experiment"]) and rest == {
         key: value for key, value in stamp.items() if key != "experiment"
     }
