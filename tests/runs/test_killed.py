@@ -53,12 +53,6 @@ COMMANDS = {
     "prune-online": Command(
         "{one} --problems {problems} --max-tokens 60", "items/*.json", ("online.json",)
     ),
-    "steer run": Command("{experiment}", "arms/*.json", ("summary.json", "items.parquet")),
-    "sae train": Command(
-        "{one} {two} --site resid_post.1 --width 32 --k 4 --samples 4000 --n 66 --max-tokens 40",
-        "chains/*.jsonl",
-        ("training.json", "fit.json", "sae_weights.safetensors"),
-    ),
 }
 TIMES = ("seconds", "tokens_per_second")
 
@@ -75,12 +69,8 @@ def write_pairs(problems: Path, path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def names(models, chains, problems, tmp_path_factory) -> dict[str, object]:
-    root = tmp_path_factory.mktemp("killed")
-    pairs = write_pairs(problems, root / "pairs.jsonl")
-    known = {"one": models[0], "two": models[1], "chains": chains, "problems": problems}
-    (root / "x.toml").write_text(EXPERIMENT.format(**known, pairs=pairs))
-    return known | {"experiment": root / "x.toml"}
+def names(models, chains, problems) -> dict[str, object]:
+    return {"one": models[0], "two": models[1], "chains": chains, "problems": problems}
 
 
 def start(command: str, arguments: str, out: Path) -> subprocess.Popen:
