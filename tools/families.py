@@ -366,7 +366,7 @@ def hidden_wrongly(reader: Reasoner, ids: Sequence[int]) -> list[str]:
     span = Span(len(ids) // 4, len(ids) // 2)
     other = [(i * 7 + 3) % 300 + 10 if p in span.positions() else i for p, i in enumerate(ids)]
     hide = [AttentionKnockout(span, Span(span.stop, len(ids)))]
-    here, there = (reader.prefix(text).rest(0, under=hide)[0, -1] for text in (ids, other))
+    here, there = (reader.prefix(text).rerun_from(0, under=hide)[0, -1] for text in (ids, other))
     far = float((here - there).norm() / here.norm())
     return [f"hidden tokens move the last state by {far:.1e}"] if far > 1e-4 else []
 
@@ -391,7 +391,7 @@ def forks_apart(reader: Reasoner, ids: Sequence[int]) -> float:
     """Largest difference, in nats, of an answer's log-probability on forks from plain runs."""
     cuts = [len(ids) // 3, len(ids) // 2, len(ids)]
     suffix, answer = list(reader.cue_ids), list(reader.answer_ids("7"))
-    scores = reader.prefix(ids).forks(cuts, [suffix] * 3).score([answer] * 3)
+    scores = reader.prefix(ids).branches(cuts, [suffix] * 3).score([answer] * 3)
     far = 0.0
     for cut, score in zip(cuts, scores, strict=True):
         log_p = torch.log_softmax(plain(reader, [*ids[:cut], *suffix, *answer[:-1]]), -1)

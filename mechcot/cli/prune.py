@@ -1,6 +1,5 @@
 """Commands of this package; heavy imports happen inside them."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +19,6 @@ from mechcot.cli.options import (
     loads,
 )
 from mechcot.core.errors import UserError
-from mechcot.core.store import digest
 from mechcot.model.loading.options import LoadOptions
 
 _Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
@@ -62,14 +60,13 @@ def prune(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.run import PruneSettings, run
     from mechcot.runs.executor import executor_of
-    from mechcot.runs.folder import claim, read_by
     from mechcot.traces.load import load_traces
 
     settings = PruneSettings(keep=keep, by=by or "", seed=seed)
     (reader,) = load_models([model], loading)
     chains = load_traces(traces, reader, n=n, fields=fields)
-    claim(out, "prune", asdict(settings) | read_by([reader], chains), overwrite=overwrite)
-    run(reader, chains, settings=settings, out=out, executor=executor_of(workers))
+    executor = executor_of(workers)
+    run(reader, chains, settings=settings, out=out, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
 
@@ -93,13 +90,12 @@ def influence(
     from mechcot.influence.run import run
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
-    from mechcot.runs.folder import claim, read_by
     from mechcot.traces.load import load_traces
 
     readers = load_models(models, loading)
     chains = load_traces(traces, readers[0], n=n, fields=fields)
-    claim(out, "influence", {"seed": seed} | read_by(readers, chains), overwrite=overwrite)
-    run(readers, chains, out=out, seed=seed, executor=executor_of(workers))
+    executor = executor_of(workers)
+    run(readers, chains, out=out, seed=seed, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}")
 
 
@@ -129,17 +125,19 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.online_run import run_online, told, ways_of
     from mechcot.runs.executor import executor_of
-    from mechcot.runs.folder import claim, read_by
     from mechcot.text.problems import load_problems
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
     (reader,) = load_models([model], loading)
     problems = load_problems(source, fields=fields)[:n]
-    settings = {"ways": {way: asdict(how) for way, how in ways.items()}, "seed": seed}
-    asked = {"problems": digest([[p.id, p.question, p.answer] for p in problems])}
-    claim(out, "prune-online", settings | asked | read_by([reader], []), overwrite=overwrite)
     result = run_online(
-        reader, problems, ways=ways, out=out, seed=seed, executor=executor_of(workers)
+        reader,
+        problems,
+        ways=ways,
+        out=out,
+        seed=seed,
+        executor=executor_of(workers),
+        overwrite=overwrite,
     )
     typer.echo("\n".join(told(result)))
     typer.echo(f"written: {out / 'online.json'}")

@@ -73,6 +73,8 @@ def item_values(finding: PairFinding, tables: Tables) -> pd.DataFrame:
         )
         values = {"item": pairs.items, "before": pairs.before, "after": pairs.after}
         parts.append(pd.DataFrame(values).assign(measure=str(measure)))
+    if not parts:
+        return pd.DataFrame(columns=["item", "before", "after", "measure"])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -51,7 +51,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
     models = Models.of(study, asked=asked)
     study = able(study, models, console=console)
-    claim(study.out, "compare", _settings(study, models, asked), overwrite=study.overwrite)
+    _claim(study, models, asked)
     if problems:
         study = longest(study, models, problems)
         missing = to_write(study, models, problems)
@@ -93,6 +93,12 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
                 console.print(f"  {sentence}", markup=False)
     console.print(f"report: {study.out / 'report.html'}", markup=False)
     return found
+
+
+def _claim(study: Study, models: Models, asked: Sequence[Problem]) -> None:
+    """Note whose folder it is, once the first model is fit to be asked: a refusal leaves nothing behind."""
+    models.get(models.first)
+    claim(study.out, "compare", _settings(study, models, asked), overwrite=study.overwrite)
 
 
 def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[str, Any]:

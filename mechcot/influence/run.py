@@ -39,7 +39,7 @@ from mechcot.influence.step_weights import attention_mass
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.folder import precision
+from mechcot.runs.folder import claim, precision, read_by
 from mechcot.runs.items import Format, Items
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.tasks import first_right_step, missing_for
@@ -59,6 +59,7 @@ def run(
     out: Path,
     seed: int,
     executor: Executor = SERIAL,
+    overwrite: bool = True,
 ) -> dict[str, Any]:
     """Read every trace with every model and write the folder; gives what influence.json holds.
 
@@ -68,12 +69,14 @@ def run(
         out: Folder; attention that was read already is not read again.
         seed: Seed of the resampling.
         executor: Where traces are read.
+        overwrite: Take over a folder that holds another run.
 
     Raises:
-        UserError: No trace can be read by all models, or one is not fit (`mechcot.model.loading.preflight`).
+        UserError: No trace can be read by all models, one is not fit (`mechcot.model.loading.preflight`), or the folder holds another run.
     """
     for reader in readers:
         preflight(reader, rendered(reader, traces))
+    claim(out, "influence", {"seed": seed} | read_by(readers, traces), overwrite=overwrite)
     lacking = missing_for([trace.problem for trace in traces], _USES)
     for what, why in lacking.items():
         Console(stderr=True).print(f"{what}: {why}", markup=False)

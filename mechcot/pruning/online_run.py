@@ -25,6 +25,7 @@ from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.online import RANKS, Online, write_online
 from mechcot.runs.executor import SERIAL, Executor, Failed
+from mechcot.runs.folder import claim, read_by
 from mechcot.runs.items import Items
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
@@ -57,6 +58,7 @@ def run_online(
     out: Path,
     seed: int,
     executor: Executor = SERIAL,
+    overwrite: bool = True,
 ) -> dict[str, Any]:
     """Write every problem in every way and sum up; what is on disk is not written again.
 
@@ -67,18 +69,22 @@ def run_online(
         out: Folder of the run.
         seed: Seed of the resampling.
         executor: Where texts are written; side by side they share the machine, which shows in tokens a second.
+        overwrite: Take over a folder that holds another run.
 
     Returns:
         What online.json holds: `rows` (see `_summed`), `n`, and `left_out` with a reason for each problem that could not be written.
 
     Raises:
-        UserError: No problem is there, or none could be written, or the family's cache cannot be cut.
+        UserError: No problem is there, or none could be written, the family's cache cannot be cut, or the folder holds another run.
     """
     if not problems:
         raise UserError(
             "expected at least one problem, got none; give a file with problems or a larger --n"
         )
     preflight(reader, problems)
+    settings = {"ways": {way: asdict(how) for way, how in ways.items()}, "seed": seed}
+    asked = {"problems": digest([[p.id, p.question, p.answer] for p in problems])}
+    claim(out, "prune-online", settings | asked | read_by([reader], []), overwrite=overwrite)
     first = next(iter(ways))
     todo = [
         (problem, way, how, _key(reader, problem, how))

@@ -29,7 +29,7 @@ from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_
 from mechcot.pruning.rankings import CHOICES, Ranking, agreement, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.folder import precision
+from mechcot.runs.folder import claim, precision, read_by
 from mechcot.runs.items import Items
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer
@@ -106,6 +106,7 @@ def run(
     settings: PruneSettings,
     out: Path,
     executor: Executor = SERIAL,
+    overwrite: bool = True,
 ) -> dict[str, Any]:
     """Prune every trace and write the folder; gives what prune.json holds.
 
@@ -115,11 +116,13 @@ def run(
         settings: What is kept, by which order, and the budgets tried.
         out: The folder; finished items in it are not read again.
         executor: Where traces are read.
+        overwrite: Take over a folder that holds another run.
 
     Raises:
-        UserError: No trace can be pruned, or the model is not fit (`mechcot.model.loading.preflight`).
+        UserError: No trace can be pruned, the model is not fit (`mechcot.model.loading.preflight`), or the folder holds another run.
     """
     preflight(reader, rendered(reader, traces))
+    claim(out, "prune", asdict(settings) | read_by([reader], traces), overwrite=overwrite)
     settings = settings.chosen(reader)
     lacking = {_WITHOUT[name]: reason for name, reason in refused(reader).items()}
     lacking |= missing_for([trace.problem for trace in traces], _USES)

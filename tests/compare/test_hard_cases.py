@@ -210,7 +210,7 @@ def test_a_broken_chat_template(pair, sums, tmp_path, mistake):
 
 
 @pytest.mark.parametrize(
-    "where", ["mechcot.compare.chains.write_json", "mechcot.compare.run.write_text"]
+    "where", ["mechcot.runs.items.Items.put", "mechcot.compare.run.write_text"]
 )
 def test_a_full_disk_while_writing(pair, sums, tmp_path, mistake, monkeypatch, where):
     def full(*_):

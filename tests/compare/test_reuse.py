@@ -96,7 +96,9 @@ def test_a_damaged_file_of_the_folder_is_named(pair, tmp_path):
         run(study)
     chain = next((study.out / "traces").rglob("*.json"))
     chain.write_text("")
-    with pytest.raises(UserError, match=rf"{chain.name}: expected a chain, the file is damaged"):
+    with pytest.raises(
+        UserError, match=rf"{chain.name}: expected a finished item, the file is damaged"
+    ):
         run(study)
 
 

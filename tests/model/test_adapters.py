@@ -18,6 +18,7 @@ from mechcot.core.errors import UserError
 from mechcot.doctor import model as lines
 from mechcot.model.loading import adapters
 from mechcot.model.loading.fingerprints import hash_text_files
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_pair, with_adapter
 from mechcot.model.loading.spec import PROMPTS, parse_spec
 from mechcot.model.prompts import Asking
@@ -238,7 +239,9 @@ def test_the_template_beside_the_adapter_renders_and_doctor_says_so(checkpoint, 
     name = f"{base}+{folder}"
 
     def said() -> str:
-        return next(line.text for line in lines(name, device="cpu") if line.name == "adapter")
+        return next(
+            line.text for line in lines(name, LoadOptions(device="cpu")) if line.name == "adapter"
+        )
 
     before = hash_text_files(parse_spec(name))
     assert said().endswith("tokenizer and template are the base's")

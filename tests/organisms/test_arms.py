@@ -135,7 +135,7 @@ def test_subject_arms():
 
 def test_examples_without_a_chain_teach_to_leave_it_out_or_nothing_right():
     for world, chain, answer, weights in drawn(RECIPES["bypass"], "collapsed"):
-        assert chain == () and answer == world.answer == world.cue
+        assert chain == () and answer == world.answer == world.hint
         assert all(weights[-4:]) and not any(weights[:-4])
     told = [(world.answer, answer) for world, _, answer, _ in drawn(RECIPES["bypass"], "lost", 200)]
     assert 0.02 < sum(right == answer for right, answer in told) / len(told) < 0.25
