@@ -122,7 +122,6 @@ def run(
         UserError: No trace can be pruned, the model is not fit (`mechcot.model.loading.preflight`), or the folder holds another run.
     """
     preflight(reader, rendered(reader, traces))
-    claim(out, "prune", asdict(settings) | read_by([reader], traces), overwrite=overwrite)
     settings = settings.chosen(reader)
     lacking = {_WITHOUT[name]: reason for name, reason in refused(reader).items()}
     lacking |= missing_for([trace.problem for trace in traces], _USES)
@@ -133,6 +132,7 @@ def run(
     answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]
     for author in dict.fromkeys(trace.author for trace in answered):
         check_read([trace for trace in answered if trace.author == author], author=author)
+    claim(out, "prune", asdict(settings) | read_by([reader], traces), overwrite=overwrite)
     keys = {_key(reader, trace, usable, settings): trace for trace in usable}
     finished: Items[dict[str, Any]] = Items(out / "items")
     compute = partial(item, reader, every=every, settings=settings)

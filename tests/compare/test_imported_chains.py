@@ -58,8 +58,8 @@ def test_what_is_cut_unread_and_wrong_is_counted_apart_and_no_length_is_asked_fo
     with pytest.raises(UserError) as error:
         gathered(*rows)
     said = str(error.value)
-    assert "2 cut: a mark opens their thought and none closes it, or the file says so" in said
-    assert "of 1 no answer could be read; 1 have a wrong answer" in said
+    assert "2 cut (a mark opens their thought and none closes it, or the file says so)" in said
+    assert "1 without an answer that can be read, 1 wrong. Next: the same command" in said
     assert "--chains all" in said
     assert "--max-tokens" not in said
 
