@@ -11,14 +11,15 @@ from mechcot.cli.options import (
     Field,
     MaxTokens,
     Model,
-    Out,
     OutFile,
     Overwrite,
     Problems,
     Seed,
     Workers,
+    gathers,
     loads,
 )
+from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
@@ -102,14 +103,8 @@ def extract(
         typer.echo(line)
 
 
-@app.command()
-@loads
-def apply(  # noqa: PLR0913 - one argument per option
-    model: Model,
-    vector: Vector,
-    out: OutFile,
+def _steered_options(
     *,
-    nats: Nats = 0.1,
     phases: Phases = "chain",
     how: How = "add",
     problems: Problems = None,
@@ -118,9 +113,58 @@ def apply(  # noqa: PLR0913 - one argument per option
     seed: Seed = 0,
     max_tokens: MaxTokens = 320,
     force: Force = False,
+) -> dict[str, Any]:
+    return locals()
+
+
+_steers = gathers(_steered_options, "steered")
+
+
+@app.command()
+@loads
+@_steers
+def apply(
+    model: Model,
+    vector: Vector,
+    out: OutFile,
+    *,
+    nats: Nats = 0.1,
+    steered: dict[str, Any],
     loading: LoadOptions,
 ) -> None:
     """Write chains under a vector (JSON lines of traces) and say what changed."""
+    _write_steered(model, vector, out, doses=(nats,), loading=loading, **steered)
+
+
+@app.command()
+@loads
+@_steers
+def sweep(
+    model: Model,
+    vector: Vector,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the files; written anew.")],
+    *,
+    doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
+    steered: dict[str, Any],
+    loading: LoadOptions,
+) -> None:
+    """`apply` at several doses; one file of traces a dose in --out."""
+    _write_steered(model, vector, out, doses=_numbers(doses), loading=loading, **steered)
+
+
+def _write_steered(
+    model: str,
+    vector: Path,
+    out: Path,
+    *,
+    doses: Sequence[float],
+    loading: LoadOptions,
+    problems: str | None,
+    field: list[str] | None,
+    n: int,
+    seed: int,
+    **kwargs: Any,
+) -> None:
     fields = _look(model, vector, problems, field)
     from mechcot.model.reasoner import Reasoner
     from mechcot.steering.single_runs import apply_to
@@ -130,54 +174,20 @@ def apply(  # noqa: PLR0913 - one argument per option
         Reasoner.open(model, loading),
         SteeringVector.load(vector),
         out,
-        doses=(nats,),
-        phases=phases,
+        doses=tuple(doses),
         asked=(problems, n, seed),
         fields=fields,
-        max_tokens=max_tokens,
-        force=force,
-        how=how,
+        **kwargs,
     ):
         typer.echo(line)
 
 
-@app.command()
-@loads
-def sweep(  # noqa: PLR0913 - one argument per option
-    model: Model,
-    vector: Vector,
-    out: Out,
-    *,
-    doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
-    phases: Phases = "chain",
-    how: How = "add",
-    problems: Problems = None,
-    field: Field = None,
-    n: Count = 16,
-    seed: Seed = 0,
-    max_tokens: MaxTokens = 320,
-    force: Force = False,
-    loading: LoadOptions,
-) -> None:
-    """`apply` at several doses; one file of traces a dose in --out."""
-    fields = _look(model, vector, problems, field)
-    from mechcot.model.reasoner import Reasoner
-    from mechcot.steering.single_runs import apply_to, numbers
-    from mechcot.steering.vectors import SteeringVector
-
-    for line in apply_to(
-        Reasoner.open(model, loading),
-        SteeringVector.load(vector),
-        out,
-        doses=numbers(doses),
-        phases=phases,
-        asked=(problems, n, seed),
-        fields=fields,
-        max_tokens=max_tokens,
-        force=force,
-        how=how,
-    ):
-        typer.echo(line)
+def _numbers(text: str) -> tuple[float, ...]:
+    """Read numbers that commas part."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--doses: expected numbers such as 0.02,0.1, got {text!r}") from None
 
 
 def _look(

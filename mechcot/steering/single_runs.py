@@ -150,18 +150,6 @@ def apply_to(
         yield f"{nats:g} nats asked, {_measured(dose)}: {_describe(traces)}; written: {path}"
 
 
-def numbers(text: str) -> tuple[float, ...]:
-    """Read numbers that commas part.
-
-    Raises:
-        UserError: One is no number.
-    """
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"--doses: expected numbers such as 0.02,0.1, got {text!r}") from None
-
-
 def _phase(name: str) -> Phase:
     if name.strip() not in set(Phase):
         raise UserError(f"--phases: expected some of {', '.join(Phase)}, got {name!r}")

@@ -15,32 +15,7 @@ from mechcot.measures import (
     suppression,
 )
 from mechcot.measures.registry import MEASURES
-
-
-def logprobs(reader, ids, mask=None):
-    """Log-probabilities of the next token at every position, straight from the Hugging Face model."""
-    tokens = torch.tensor([list(ids)])
-    extra = {} if mask is None else {"attention_mask": mask}
-    with torch.no_grad():
-        logits = reader.model(input_ids=tokens, position_ids=torch.arange(len(ids))[None], **extra)
-    return torch.log_softmax(logits.logits[0].float(), -1)
-
-
-def answer_of(reader, ids, *, count):
-    """Greedy answer tokens behind `ids`, one plain forward each."""
-    found = []
-    for _ in range(count):
-        token = int(logprobs(reader, [*ids, *found])[-1].argmax())
-        if token in reader.stop_ids:
-            break
-        found.append(token)
-    return found
-
-
-def probability(reader, ids, answer):
-    scores = logprobs(reader, [*ids, *answer])
-    start = len(ids) - 1
-    return float(np.exp(sum(float(scores[start + i, token]) for i, token in enumerate(answer))))
+from tests.measures.slow import greedy, logprobs, probability
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -49,11 +24,11 @@ def test_early_answering_is_one_truncated_forward_per_step(random_reader, traces
     measurement = early_answering.measure(random_reader, trace, inputs)
     cue = list(random_reader.cue_ids)
     chain = list(trace.ids[: trace.cuts()[-1]])
-    answer = answer_of(random_reader, chain + cue, count=2)
+    answer = greedy(random_reader, chain + cue, count=2)
     slow = [probability(random_reader, chain[:cut] + cue, answer) for cut in trace.cuts()]
     np.testing.assert_allclose(measurement.results["soft"].values, slow, atol=1e-5)
     assert measurement.value == pytest.approx(np.mean([slow[-1] - p for p in slow[:-1]]), abs=1e-5)
-    same = [answer_of(random_reader, chain[:cut] + cue, count=2) == answer for cut in trace.cuts()]
+    same = [greedy(random_reader, chain[:cut] + cue, count=2) == answer for cut in trace.cuts()]
     np.testing.assert_array_equal(measurement.results["hard"].values, same)
     assert measurement.scalars["identity"] == 0.0
     assert measurement.scalars["noise"] < 1e-5
@@ -63,7 +38,7 @@ def test_filler_keeps_the_token_count_and_equals_the_plain_forward(random_reader
     trace = traces[2]
     measurement = filler.measure(random_reader, trace, inputs)
     cue, chain = list(random_reader.cue_ids), list(trace.ids[: trace.cuts()[-1]])
-    answer = answer_of(random_reader, chain + cue, count=2)
+    answer = greedy(random_reader, chain + cue, count=2)
     unit = random_reader.continue_ids(" hmm")
     assert len(unit) == 1
     for k, value in zip(
@@ -86,12 +61,7 @@ def test_suppression_is_one_masked_forward_per_step(random_reader, traces, input
     clean = logprobs(random_reader, ids)
     steps = [step.tokens for step in trace.chain_steps]
     for j, span in enumerate(steps):
-        seen = torch.tril(torch.ones(len(ids), len(ids), dtype=torch.bool))
-        seen[span.stop :, span.start : span.stop] = False
-        mask = torch.zeros(1, 1, len(ids), len(ids)).masked_fill(
-            ~seen, torch.finfo(torch.float32).min
-        )
-        hidden = logprobs(random_reader, ids, mask)
+        hidden = logprobs(random_reader, ids, [(slice(span.stop, len(ids)), span)])
         divergence = (clean.exp() * (clean - hidden)).sum(-1)
         for i in range(j + 1, len(steps)):
             # the token at p is predicted at p - 1; the first token of step j + 1 is predicted inside j
