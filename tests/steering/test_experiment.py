@@ -19,7 +19,6 @@ from mechcot.steering.conditions import arms
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec, load
 from mechcot.steering.questions import questions_of
 from mechcot.steering.run import _plain, run
-from mechcot.steering.single_runs import numbers as doses
 from mechcot.steering.summary import summary
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.tasks import MOD10, read_pairs
@@ -229,8 +228,8 @@ def test_commands_make_a_vector_and_write_under_it(tmp_path):
     assert (tmp_path / "t" / "0.02.jsonl").exists() and (tmp_path / "t" / "-0.02.jsonl").exists()
     refused = call(app, ["apply", "organism:control", str(out), *about])
     assert isinstance(refused.exception, UserError) and "--force" in str(refused.exception)
-    with pytest.raises(UserError, match="--doses"):
-        doses("0.1,x")
+    unread = call(app, ["sweep", "organism:base", str(out), "--doses", "0.1,x", *about])
+    assert isinstance(unread.exception, UserError) and "--doses" in str(unread.exception)
 
 
 def test_the_shortest_chain_by_hand_and_the_rule_that_forces_unmarked_steps():
