@@ -17,9 +17,9 @@ from tqdm.auto import tqdm
 
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.place_maps import PlaceMaps, place_maps
+from mechcot.core.argument_kinds import expect, expect_list
 from mechcot.core.card import CardList, MeasureCard
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.expect import expect, expect_list
 from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Trace
@@ -28,9 +28,9 @@ from mechcot.explorer.live import look_at
 from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.claim import Claim, claim
-from mechcot.stats.series import Series, series as judged_series
-from mechcot.stats.tables import measurements_table, scalars_table
+from mechcot.stats.checkpoint_series import Series, series as judged_series
+from mechcot.stats.measurement_tables import measurements_table, scalars_table
+from mechcot.stats.pair_comparison import Claim, claim
 from mechcot.traces.load import load_traces
 from mechcot.view.pages.explorer import Explorer
 

@@ -279,7 +279,7 @@ def _lens(reader: "Reasoner") -> tuple[bool, str]:
 
 def _masks(reader: "Reasoner") -> tuple[bool, str]:
     from mechcot.model.internals.self_test import backbone_of
-    from mechcot.model.internals.trials import LENGTH
+    from mechcot.model.internals.self_test_trials import LENGTH
 
     parts = backbone_of(reader.model)
     if not parts.maskable:

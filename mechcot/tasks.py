@@ -41,7 +41,7 @@ from mechcot.organisms.style_contrasts import styled, unhinted
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
-from mechcot.text.lines import json_lines, text_field
+from mechcot.text.json_lines import json_lines, text_field
 from mechcot.text.problems import check_count, load_problems
 from mechcot.text.stated_answer import states_answer
 from mechcot.text.step_kinds import Classifier

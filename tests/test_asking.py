@@ -14,13 +14,13 @@ from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning import run as prune
 from mechcot.steering.experiment import Experiment, Penalty
 from mechcot.steering.experiment_context import ExperimentContext
-from mechcot.text.unread import check_read
+from mechcot.text.unread_answers import check_read
 from mechcot.traces.load import load_traces
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import word_level

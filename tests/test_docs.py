@@ -16,7 +16,7 @@ import yaml
 from mechcot.cli.main import app
 from mechcot.measures.registry import MEASURES
 from mechcot.stats.gates import gates
-from mechcot.stats.tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
+from mechcot.stats.measurement_tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
 from mechcot.steering.experiment import parse
 from tools import docs_pages
 

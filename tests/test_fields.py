@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from mechcot import argument_checks, tasks
+from mechcot import command_inputs, tasks
 from mechcot.cli.main import app
 from mechcot.compare.chains import foreign, problems_of
 from mechcot.compare.measurements import jobs
@@ -20,7 +20,7 @@ from mechcot.compare.models import Models
 from mechcot.compare.study import Study, cells
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
-from mechcot.model.asking import Asking
+from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.chains import Questions, chains as written
@@ -85,7 +85,7 @@ def test_problems_are_read_from_every_file_of_rows(tmp_path, name):
         (row["nr"], row["task"], row["gold"]) for row in ROWS
     ]
     assert [dict(p.meta) for p in found] == [{"alias": "two"}, {"alias": "five"}]
-    assert argument_checks.check_problems(path, FIELDS) == NAMES
+    assert command_inputs.check_problems(path, FIELDS) == NAMES
     assert tasks.problems(path, fields=NAMES) == found
     study = Study(("a", "b"), tmp_path, problems=str(path), fields=tuple(NAMES.items()))
     assert problems_of(study) == found
@@ -121,7 +121,7 @@ def test_a_row_that_repeats_an_id_is_named_by_its_place(tmp_path):
 )
 def test_a_field_that_says_nothing_is_refused(source, field, says):
     with pytest.raises(UserError, match=says):
-        argument_checks.check_problems(source, field)
+        command_inputs.check_problems(source, field)
 
 
 def renamed(path: Path, out: Path) -> Path:
@@ -135,7 +135,7 @@ def renamed(path: Path, out: Path) -> Path:
 
 def test_a_field_of_a_file_of_chains_reaches_prune_influence_and_compare(chains, models, tmp_path):
     path = renamed(chains, tmp_path / "renamed.jsonl")
-    fields = argument_checks.check_traces(path, ["answer=verdict"])
+    fields = command_inputs.check_traces(path, ["answer=verdict"])
     reader = Reasoner.load(models[0], device="cpu")
     usual, other = load_traces(chains, reader), load_traces(path, reader, fields=fields)
     assert [t.problem.answer for t in other] == [t.problem.answer for t in usual]
@@ -182,7 +182,7 @@ def test_a_field_of_mechcots_own_traces_counts(models, problems, tmp_path):
     ]
     path = tmp_path / "own.jsonl"
     write_traces(path, marked)
-    assert argument_checks.check_traces(path, ["answer=mine"]) == {"answer": "mine"}
+    assert command_inputs.check_traces(path, ["answer=mine"]) == {"answer": "mine"}
     found = load_traces(path, reader, fields={"answer": "mine"})
     assert {trace.problem.answer for trace in found} == {"7"}
     assert [trace.ids for trace in load_traces(path, reader)] == [trace.ids for trace in traces]

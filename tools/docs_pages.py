@@ -32,7 +32,7 @@ from mechcot.measures.registry import MEASURES  # noqa: E402
 from mechcot.ruler.markdown_table import markdown as ruler_markdown  # noqa: E402
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
 from mechcot.steering.experiment import Key, schema  # noqa: E402
-from mechcot.text import problems, record_fields  # noqa: E402
+from mechcot.text import field_names, problems  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
 API = "reference/api"
@@ -172,13 +172,16 @@ def problem_fields() -> str:
     """What `--field` can name for problems and for chains, and which names are found without it."""
     rows = [
         ("problems", ", ".join(f"`{name}`" for name in problems.PROBLEM_FIELDS)),
-        ("chains", ", ".join(f"`{name}`" for name in record_fields.FIELDS)),
-        ("names found for the question", ", ".join(f"`{name}`" for name in record_fields.QUESTION)),
+        ("chains", ", ".join(f"`{name}`" for name in field_names.FIELDS)),
+        (
+            "names found for the question",
+            ", ".join(f"`{name}`" for name in field_names.QUESTION),
+        ),
         (
             "names found for the reference answer",
-            ", ".join(f"`{name}`" for name in record_fields.REFERENCE),
+            ", ".join(f"`{name}`" for name in field_names.REFERENCE),
         ),
-        ("names found for the id", ", ".join(f"`{name}`" for name in record_fields.IDS)),
+        ("names found for the id", ", ".join(f"`{name}`" for name in field_names.IDS)),
     ]
     return table(("what", "names"), rows)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mechcot import argument_checks
+from mechcot import command_inputs
 from mechcot.cli.options import Field, Out, Seed, Workers
 from mechcot.model.loading.options import LoadOptions
 
@@ -33,8 +33,8 @@ def check(
     loading: LoadOptions,
 ) -> None:
     """Does each model use its own chain of thought? A verdict for each one alone."""
-    fields = argument_checks.check_problems(problems, field)
-    argument_checks.check_models(models)
+    fields = command_inputs.check_problems(problems, field)
+    command_inputs.check_models(models)
     from mechcot.compare.check import check as run
     from mechcot.compare.study import Study
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mechcot import argument_checks
+from mechcot import command_inputs
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
@@ -36,9 +36,9 @@ def explore(
     """Write the trace explorer of a run: one HTML file, opens offline."""
     if feature and features is None:
         raise UserError("--feature names a feature of a dictionary; give --features DIR too")
-    argument_checks.check_run(run)
+    command_inputs.check_run(run)
     if features is not None:
-        argument_checks.check_dictionary(features)
+        command_inputs.check_dictionary(features)
     from mechcot.compare.study import EXPLORER
     from mechcot.explorer.build import explore_run
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mechcot import __version__, argument_checks
+from mechcot import __version__, command_inputs
 from mechcot.cli.check import check
 from mechcot.cli.explore import explore, figures
 from mechcot.cli.options import Commands, Field, Out, Overwrite, Seed, Workers, loads, names_of
@@ -134,11 +134,11 @@ def compare(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
     fields = (
-        argument_checks.check_problems(problems, field)
+        command_inputs.check_problems(problems, field)
         if traces is None
-        else argument_checks.check_traces(traces, field, think=loading.asking.think)
+        else command_inputs.check_traces(traces, field, think=loading.asking.think)
     )
-    argument_checks.check_models(models)
+    command_inputs.check_models(models)
     from mechcot.compare.run import run
     from mechcot.compare.study import Study
 

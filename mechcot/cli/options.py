@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from mechcot.core.errors import UserError
-from mechcot.model.asking import Asking
+from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 
 Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mechcot import argument_checks
+from mechcot import command_inputs
 from mechcot.cli.options import (
     Field,
     MaxTokens,
@@ -55,8 +55,8 @@ def prune(  # noqa: PLR0913 - one argument per option
     loading: LoadOptions,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
-    fields = argument_checks.check_traces(traces, field, think=loading.asking.think)
-    argument_checks.check_models([model])
+    fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
+    command_inputs.check_models([model])
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.run import PruneSettings, run
     from mechcot.runs.executor import executor_of
@@ -85,8 +85,8 @@ def influence(
     """Show who listens to which step, by kind, corrected for distance and length."""
     if len(models) > 2:
         raise UserError(f"expected one model or two, got {len(models)}")
-    fields = argument_checks.check_traces(traces, field, think=loading.asking.think)
-    argument_checks.check_models(models)
+    fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
+    command_inputs.check_models(models)
     from mechcot.influence.run import run
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
@@ -120,8 +120,8 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     loading: LoadOptions,
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
-    fields = argument_checks.check_problems(source, field)
-    argument_checks.check_models([model])
+    fields = command_inputs.check_problems(source, field)
+    command_inputs.check_models([model])
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.online_run import run_online, told, ways_of
     from mechcot.runs.executor import executor_of
@@ -175,8 +175,8 @@ def import_(
     Fields that are found by name: question, problem, query, prompt; answer, ground_truth, expected_answer, gold, target; chain,
     reasoning, reasoning_content, thinking, cot, completion, generations, model_output, response, messages, solution; answer_text; id, sample, model.
     """
+    from mechcot.text.field_names import field_options
     from mechcot.text.problems import load_problems
-    from mechcot.text.record_fields import field_options
     from mechcot.text.think_tags import ThoughtTags
     from mechcot.traces.formats import import_traces
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mechcot import argument_checks
+from mechcot import command_inputs
 from mechcot.cli.options import (
     Base,
     Field,
@@ -75,7 +75,7 @@ def train(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
     fields = _check_chains(problems, traces, field, loading)
-    argument_checks.check_models([base, tuned])
+    command_inputs.check_models([base, tuned])
     from mechcot.runs.executor import executor_of
     from mechcot.sae.run import Training, train_and_fit
     from mechcot.sae.training import TrainingSettings
@@ -118,9 +118,9 @@ def _open(  # noqa: PLR0913 - one argument per option
     loading: LoadOptions,
 ) -> "TrainedDictionary":
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
-    argument_checks.check_dictionary(dictionary)
+    command_inputs.check_dictionary(dictionary)
     fields = _check_chains(problems, traces, field, loading)
-    argument_checks.check_models((base, tuned))
+    command_inputs.check_models((base, tuned))
     from mechcot.runs.executor import executor_of
     from mechcot.sae.run import open_study
 
@@ -199,9 +199,9 @@ def vector(
     loading: LoadOptions,
 ) -> None:
     """Write a feature as a steering vector, for `mechcot steer apply` and experiment files."""
-    argument_checks.check_dictionary(dictionary)
+    command_inputs.check_dictionary(dictionary)
     fields = _check_chains(problems, traces, field, loading)
-    argument_checks.check_models((model,))
+    command_inputs.check_models((model,))
     from mechcot.model.reasoner import Reasoner
     from mechcot.sae.chains import Questions, chains_of
     from mechcot.sae.dictionary import load
@@ -240,10 +240,10 @@ def _check_chains(
         UserError: Both are given, or one cannot be read.
     """
     if traces is None:
-        return argument_checks.check_problems(problems, field)
+        return command_inputs.check_problems(problems, field)
     if problems is not None:
         raise UserError("--traces holds chains and their problems; leave --problems out")
-    return argument_checks.check_traces(traces, field, think=loading.asking.think)
+    return command_inputs.check_traces(traces, field, think=loading.asking.think)
 
 
 def _write(study: "TrainedDictionary", found: Any, lines: Sequence[str], path: Path) -> None:

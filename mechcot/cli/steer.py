@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mechcot import argument_checks
+from mechcot import command_inputs
 from mechcot.cli.options import (
     Field,
     MaxTokens,
@@ -50,7 +50,7 @@ def run(
     loading: LoadOptions,
 ) -> None:
     """Run an experiment file: tables, dose curves and one page."""
-    argument_checks.check_experiment(experiment)
+    command_inputs.check_experiment(experiment)
     from mechcot.runs.executor import executor_of
     from mechcot.steering.experiment import load
     from mechcot.steering.run import run as run_experiment
@@ -91,11 +91,11 @@ def extract(
     loading: LoadOptions,
 ) -> None:
     """Make a vector from contrastive pairs and write it with its origin."""
-    argument_checks.check_new(out, overwrite=overwrite)
-    argument_checks.check_pairs(pairs)
-    argument_checks.check_models([model])
+    command_inputs.check_new(out, overwrite=overwrite)
+    command_inputs.check_pairs(pairs)
+    command_inputs.check_models([model])
     from mechcot.model.reasoner import Reasoner
-    from mechcot.steering.single_runs import extract_to
+    from mechcot.steering.extract_and_apply import extract_to
 
     reader = Reasoner.open(model, loading)
     kwargs: dict[str, Any] = {"pairs": pairs, "read": read, "method": method, "n": n, "seed": seed}
@@ -167,7 +167,7 @@ def _write_steered(
 ) -> None:
     fields = _look(model, vector, problems, field)
     from mechcot.model.reasoner import Reasoner
-    from mechcot.steering.single_runs import apply_to
+    from mechcot.steering.extract_and_apply import apply_to
     from mechcot.steering.vectors import SteeringVector
 
     for line in apply_to(
@@ -194,7 +194,7 @@ def _look(
     model: str, vector: Path, problems: str | None, field: Sequence[str] | None
 ) -> dict[str, str]:
     """See that what `apply` and `sweep` are given can be read; the fields of the problems."""
-    argument_checks.check_vector(vector)
-    fields = argument_checks.check_problems(problems, field)
-    argument_checks.check_models([model])
+    command_inputs.check_vector(vector)
+    fields = command_inputs.check_problems(problems, field)
+    command_inputs.check_models([model])
     return fields

@@ -24,7 +24,7 @@ from mechcot.runs.items import Items
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
-from mechcot.text.unread import check_read, example
+from mechcot.text.unread_answers import check_read, example
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import Loaded
 from mechcot.traces.load import bind_chains

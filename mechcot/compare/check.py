@@ -42,7 +42,7 @@ from mechcot.measures import chain_exchange, early_answering_by_content as by_co
 from mechcot.stats.chain_use import BOUNDS, ChainUse, axis, chain_use
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval
-from mechcot.text.unread import ADVICE, example, unread
+from mechcot.text.unread_answers import ADVICE, example, unread
 from mechcot.view.pages.check import check_page
 
 MEASURES = (gates.CARD.name, chain_exchange.CARD.name, by_content.CARD.name, "information_flow")

@@ -18,11 +18,11 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.measures.registry import MEASURES
 from mechcot.measures.status import ORDER
-from mechcot.stats.claim import Claim, claim
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
+from mechcot.stats.measurement_tables import measurements_table, scalars_table
+from mechcot.stats.pair_comparison import Claim, claim
 from mechcot.stats.strata import by_stratum
-from mechcot.stats.tables import measurements_table, scalars_table
 
 Measurements = Mapping[tuple[str, str, str, str], Measurement]
 """Every measurement by (measure, author, reader, trace id)."""

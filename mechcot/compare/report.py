@@ -26,11 +26,11 @@ from mechcot.compare.report_tables import (
 )
 from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
+from mechcot.stats.checkpoint_series import series
 from mechcot.stats.gate_bounds import gates_table
+from mechcot.stats.measurement_tables import rows_of
 from mechcot.stats.sentences import row_sentence, silent_sentences
-from mechcot.stats.series import series
-from mechcot.stats.tables import rows_of
-from mechcot.text.outcomes import tally
+from mechcot.text.answer_outcomes import tally
 from mechcot.view.pages.report_data import Comparison, PromptShown, ReportData, Sentence
 
 

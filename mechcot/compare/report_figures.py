@@ -12,7 +12,7 @@ from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.step_arrays import Result
 from mechcot.core.trace import Trace
 from mechcot.stats.bootstrap import bootstrap_mean
-from mechcot.stats.tables import pair_values
+from mechcot.stats.measurement_tables import pair_values
 from mechcot.view.pages.numbered_figures import LINE, PLACES, STEPS
 from mechcot.view.pages.report_data import ArrayFrame
 

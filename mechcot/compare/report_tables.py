@@ -14,8 +14,8 @@ from mechcot.core.trace import StepKind
 from mechcot.measures.registry import MEASURES
 from mechcot.stats.bootstrap import Interval, bootstrap_mean
 from mechcot.stats.gates import GATE_MEASURE
+from mechcot.stats.measurement_tables import item_means, rows_of, scalar_rows
 from mechcot.stats.proportions import share_interval
-from mechcot.stats.tables import item_means, rows_of, scalar_rows
 from mechcot.text.number_format import number
 
 

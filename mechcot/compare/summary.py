@@ -13,7 +13,7 @@ from mechcot.compare.study import Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.trace import Trace
 from mechcot.stats.contrast import OWN
-from mechcot.stats.tables import json_rows
+from mechcot.stats.measurement_tables import json_rows
 
 _SCHEMA = 1
 _UNWRITTEN = ("standard", "own_chains", "yardsticks", "borrows")

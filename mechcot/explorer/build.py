@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mechcot.argument_checks import check_run
+from mechcot.command_inputs import check_run
 from mechcot.compare.findings import all_cards
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement

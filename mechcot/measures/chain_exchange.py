@@ -29,7 +29,7 @@ from mechcot.model.generation.ask_answer import ask
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
-from mechcot.text.choices import choices, chosen_letter, exchanged
+from mechcot.text.listed_choices import choices, chosen_letter, exchanged
 from mechcot.text.stated_answer import states_answer
 
 CARD = MeasureCard(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mechcot.core.errors import UserError
-from mechcot.model.asking import Asking
+from mechcot.model.asking_options import Asking
 from mechcot.model.internals.token_text import spells
 
 Family = Literal["spaced", "tagged", "chat", "plain"]

@@ -27,7 +27,7 @@ from typing import Any, Literal
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.answer_cue import AnswerCue, Family, cue_of
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.internals.token_text import spells, text_back
 from mechcot.model.think_marks import Marks, Render, find_marks, given, turn_end
 from mechcot.text.think_tags import ThoughtTags

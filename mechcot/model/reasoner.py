@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mechcot.core.argument_kinds import expect_list
 from mechcot.core.errors import UserError
-from mechcot.core.expect import expect_list
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model import compatibility
@@ -24,7 +24,7 @@ from mechcot.model.activations.cache import ActivationCache, CaptureSpec
 from mechcot.model.activations.capture import activations, capture
 from mechcot.model.activations.disk_cache import stream
 from mechcot.model.answer_cue import AnswerCue
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.generation.decoding import stop_ids
 from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions

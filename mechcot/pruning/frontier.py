@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from tqdm.auto import tqdm
 
+from mechcot.core.argument_kinds import expect_list
 from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.expect import expect_list
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
 from mechcot.pruning.run import SHARES, PruneSettings, item, readable
-from mechcot.stats.tables import rows_of
+from mechcot.stats.measurement_tables import rows_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -31,7 +31,7 @@ from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval, signed
-from mechcot.text.unread import refuse_unread
+from mechcot.text.unread_answers import refuse_unread
 
 _SCHEMA = 1
 UNPRUNED = "all kept"

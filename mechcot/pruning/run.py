@@ -33,7 +33,7 @@ from mechcot.runs.folder import claim, precision, read_by
 from mechcot.runs.items import Items
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer
-from mechcot.text.unread import check_read
+from mechcot.text.unread_answers import check_read
 from mechcot.view.pages.pruning import pruning_page
 
 _NEEDS: Mapping[str, Need] = {"suppression": "hiding", "attention": "attention"}

@@ -16,7 +16,7 @@ from mechcot.ruler.panel import Panel
 from mechcot.ruler.scores import Score, undefined
 from mechcot.ruler.step_truth import ANSWER, PAIRS, answer_cases, pair_cases, truth
 from mechcot.stats.contrast import contrast_readers
-from mechcot.stats.tables import measurements_table
+from mechcot.stats.measurement_tables import measurements_table
 
 COLUMNS = (
     "models",

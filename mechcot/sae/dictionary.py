@@ -23,7 +23,7 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 
 if TYPE_CHECKING:
-    from mechcot.sae.feature_table import FeatureTable
+    from mechcot.sae.top_features import FeatureTable
 
 _States = Float[Tensor, "*batch token d_model"]
 Which = Int[Tensor, " token"]
@@ -72,7 +72,7 @@ class Dictionary:
         Raises:
             UserError: The dictionary does not fit the model, no such kind, or fewer than two steps of it or of the others.
         """
-        from mechcot.sae.feature_table import top_features
+        from mechcot.sae.top_features import top_features
 
         return top_features(self, reader, traces, kind=kind, count=count)
 

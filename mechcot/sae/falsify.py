@@ -14,7 +14,7 @@ shuffled    Its selectivity is above the 95th percentile of the *largest* over a
             shuffled within traces.
 
 A trial that could not be held says nothing: a feature survives when all four were held and passed, fails when one was held and failed, and is
-untested else (`mechcot.stats.trials`).
+untested else (`mechcot.stats.feature_trials`).
 
 Source: arXiv 2601.05679 (injection, rewording); the bounds, the matched directions and the shuffles are ours.
 """
@@ -36,7 +36,7 @@ from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import FeatureActivations, read_features, selectivity
 from mechcot.sae.injection_trial import injection, strongest_tokens
 from mechcot.sae.token_states import token_states
-from mechcot.stats import trials
+from mechcot.stats import feature_trials
 from mechcot.stats.bootstrap import random_stream
 from mechcot.tasks import with_kinds
 
@@ -87,17 +87,17 @@ class Trial:
             "random": self.selectivity > self.random,
             "shuffled": self.selectivity > self.shuffled,
         }
-        return trials.passes(asdict(self) | {"passes": judged})
+        return feature_trials.passes(asdict(self) | {"passes": judged})
 
     @property
-    def standing(self) -> trials.Standing:
+    def standing(self) -> feature_trials.Standing:
         """Return what it may be called."""
-        return trials.standing(self.passes)
+        return feature_trials.standing(self.passes)
 
     @property
     def survives(self) -> bool:
         """All four held and passed."""
-        return self.standing is trials.Standing.SURVIVES
+        return self.standing is feature_trials.Standing.SURVIVES
 
     def to_json(self) -> dict[str, Any]:
         """As data; NaN as None."""

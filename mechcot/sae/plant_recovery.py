@@ -39,7 +39,7 @@ from mechcot.sae.plant import (
 from mechcot.sae.plant_training import amplitude, mixed, plant
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
-from mechcot.stats.trials import passes
+from mechcot.stats.feature_trials import passes
 
 COSINE = 0.9
 SAYS, SILENT = 0.9, 0.1

@@ -10,7 +10,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae import falsify, feature_scores
 from mechcot.sae.feature_activations import FeatureActivations, read_features
 from mechcot.sae.run import TrainedDictionary
-from mechcot.stats.trials import Standing, tally
+from mechcot.stats.feature_trials import Standing, tally
 from mechcot.tasks import task_of_all
 
 SCHEMA = 2

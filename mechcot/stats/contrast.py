@@ -22,14 +22,14 @@ from mechcot.stats.bootstrap import (
 )
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate_bounds import Gate, closed_gates
-from mechcot.stats.permutation import holm, sign_flip_p
-from mechcot.stats.tables import (
+from mechcot.stats.measurement_tables import (
     MEASUREMENT_COLUMNS,
     PairedValues,
     need_columns,
     pair_values,
     rows_of,
 )
+from mechcot.stats.permutation import holm, sign_flip_p
 from mechcot.stats.verdict import judge_change
 
 OWN = "own"

@@ -32,7 +32,7 @@ from scipy.stats import binom
 from mechcot.core.card import MeasureCard
 from mechcot.stats.gate_bounds import Gate, GateBounds, GateSide
 from mechcot.stats.length_matching import Matched, match_lengths
-from mechcot.stats.tables import (
+from mechcot.stats.measurement_tables import (
     MEASUREMENT_COLUMNS,
     SCALAR_COLUMNS,
     item_means,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mechcot.stats.tables import item_means, scalar_rows
+from mechcot.stats.measurement_tables import item_means, scalar_rows
 
 TOLERANCE = 0.25
 

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from mechcot.stats.accuracy import AccuracyChange
+from mechcot.stats.accuracy_change import AccuracyChange
 from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.verdict import SMALLER

@@ -6,7 +6,7 @@ of models           on first - on other       same vector: does it matter whom i
 interaction         (own - other's) summed over both models: more than 0 where a model answers its own vector best
 penalty             penalty - same on random tokens
 
-Each says what doses were *measured* in the arms that it compares, and whether they are the same (`mechcot.stats.doses`): where they are not, a
+Each says what doses were *measured* in the arms that it compares, and whether they are the same (`mechcot.stats.dose_tolerance`): where they are not, a
 difference between the arms says nothing about their directions, and it is not judged.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mechcot.stats.doses import same_dose
+from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.controls import CONTROLS
 from mechcot.steering.experiment import Experiment
 

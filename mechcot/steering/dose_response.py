@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mechcot.core.argument_kinds import expect_list
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
-from mechcot.core.expect import expect_list
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.doses import same_dose
+from mechcot.stats.dose_tolerance import same_dose
+from mechcot.stats.measurement_tables import rows_of
 from mechcot.stats.proportions import share_interval
-from mechcot.stats.tables import rows_of
 from mechcot.steering.controls import control
-from mechcot.steering.dose import DoseCalibrator
-from mechcot.steering.readout import correct
+from mechcot.steering.dose_calibration import DoseCalibrator
+from mechcot.steering.text_readout import correct
 from mechcot.steering.vectors import SteeringVector
 from mechcot.tasks import kinds_of
-from mechcot.text.unread import unread
+from mechcot.text.unread_answers import unread
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -87,7 +87,7 @@ def dose_response(
     """Write the problems without anything, under the vector, and under controls of the same dose.
 
     A control that no factor brings to the dose comes as near to it as it can; `kl` says what was measured. Compare with the vector only what
-    is `same_dose` (`mechcot.stats.doses`).
+    is `same_dose` (`mechcot.stats.dose_tolerance`).
 
     Args:
         reader: The model that writes.

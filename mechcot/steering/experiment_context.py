@@ -30,7 +30,7 @@ from mechcot.steering.controls import (
     shuffled_kinds,
     shuffled_pairs,
 )
-from mechcot.steering.dose import Dose, DoseCalibrator, OutOfReach
+from mechcot.steering.dose_calibration import Dose, DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Experiment
 from mechcot.steering.extract import pair_vectors, span_vectors
 from mechcot.steering.questions import Questions, lacks, pairs_of, questions_of
@@ -38,7 +38,7 @@ from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_toke
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.steering.vectors import SteeringVector
 from mechcot.tasks import kinds_of
-from mechcot.text.unread import check_read
+from mechcot.text.unread_answers import check_read
 from mechcot.traces.load import load_traces
 
 PLAIN = GenerationInterventions(kinds=kinds_of)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from mechcot.core.argument_kinds import expect_list
 from mechcot.core.errors import UserError
-from mechcot.core.expect import expect_list
 from mechcot.core.task import ContrastPair
 from mechcot.model.internals.sites import Site, sites_of
 from mechcot.model.reasoner import Reasoner

@@ -21,13 +21,13 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.folder import claim, precision
 from mechcot.runs.items import Items
-from mechcot.stats.doses import same_dose
+from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
 from mechcot.steering.experiment import Experiment, parse
 from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.questions import lacks
-from mechcot.steering.readout import cut_short, row
 from mechcot.steering.summary import summary
+from mechcot.steering.text_readout import cut_short, row
 from mechcot.view.pages.steering import steering_page
 
 VERSION = 2

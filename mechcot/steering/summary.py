@@ -13,7 +13,7 @@ from mechcot.stats.bootstrap import (
     order_bounds,
     random_stream,
 )
-from mechcot.stats.doses import DOSE_FACTOR
+from mechcot.stats.dose_tolerance import DOSE_FACTOR
 from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.steering.condition_contrasts import column, contrasts
 from mechcot.steering.experiment import Experiment

@@ -1,6 +1,6 @@
 r"""Read the answer that a text states.
 
-Every rule of the family looks for statements (`mechcot.text.statements`, `mechcot.text.closings`); the one that ends last in the text wins, what stands inside
+Every rule of the family looks for statements (`mechcot.text.stated_value`, `mechcot.text.closing_texts`); the one that ends last in the text wins, what stands inside
 another wins over it (a box in "the answer is $\boxed{5}$"), and a phrase that says only words ("the answer is clear") gives way to one that says more. What
 stands after the closed thought is read first; if it states nothing, the thought itself is. Where nothing is stated the answer is "unread": a short closing text
 counts as a statement when it holds exactly one candidate, the last number of a text is a guess and is taken only when it is asked for. A thought that was never closed, or a text that was cut by the
@@ -16,7 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
 from mechcot.text.answer_equality import same_answer
 from mechcot.text.boxed_answers import NUMBER, StatedAnswer, boxed, trim
-from mechcot.text.closings import (
+from mechcot.text.closing_texts import (
     announced,
     closing,
     emphasised,
@@ -27,7 +27,7 @@ from mechcot.text.closings import (
 )
 from mechcot.text.numerals import number
 from mechcot.text.quantities import number_only
-from mechcot.text.statements import chosen, fields, is_hard, phrases, said_after
+from mechcot.text.stated_value import chosen, fields, is_hard, phrases, said_after
 from mechcot.text.think_tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [

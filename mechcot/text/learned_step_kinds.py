@@ -12,7 +12,7 @@ the first one and two of the step before and behind (0.7). A feature's bucket is
 `python -m benchmarks.train_kinds FOLDER` writes the file: the traces of Thought Anchors (Bogdan et al. 2025, arXiv 2506.19143; MIT licence),
 2,046 sentences of 10 problems, whose eight functions a language model named and `mechcot.text.thought_anchor_tags.KIND_OF` maps to kinds. Kinds weigh as the
 root of their rarity; L2 with C = 0.3. `docs/results/step-kinds.md` says how well it does on problems
-left out, and on other sources. What it has not seen: labels by people, other domains than school mathematics, other languages (`mechcot.text.language`).
+left out, and on other sources. What it has not seen: labels by people, other domains than school mathematics, other languages (`mechcot.text.english_only`).
 """
 
 import re

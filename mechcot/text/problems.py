@@ -10,8 +10,8 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.lines import line_of, text_field
-from mechcot.text.record_fields import dig, short_reference
+from mechcot.text.field_names import dig, short_reference
+from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.records import records
 
 _FIELDS = ("id", "question", "answer")

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from mechcot.text.expressions import has_angle, is_mathematics, same_expression
 from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
-from mechcot.text.units import NONE, PERCENT, UnitWord, converted, unit
+from mechcot.text.unit_words import NONE, PERCENT, UnitWord, converted, unit
 
 _CURRENCY = re.compile(r"(?P<sign>[-+]?)\s*(?P<money>us\$|[$€£¥₹₩₽]|(?:usd|eur|gbp|rs\.?|inr|rmb)(?=[\s\d]))\s*(?P<rest>[-+]?[\d.].*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
 _BEHIND = re.compile(

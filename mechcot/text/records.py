@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.lines import DECODER, checked, json_lines, read_bytes
+from mechcot.text.json_lines import DECODER, checked, json_lines, read_bytes
 
 FORMATS = (
     "jsonl", "lm-eval", "inspect", "responses", "chat", "thought-anchors", "parquet", "csv", "text",

@@ -1,11 +1,11 @@
 r"""Cut a text into steps; the pieces joined give the text back, to the character.
 
-Algorithm: one pass finds the stretches in which nothing may end (`mechcot.text.shields`: formulas, LaTeX environments, code), a
+Algorithm: one pass finds the stretches in which nothing may end (`mechcot.text.unsplit_spans`: formulas, LaTeX environments, code), a
 second finds the places where a piece may end, and ends inside such a stretch are dropped. White space
 after a piece belongs to it. Pieces without a letter or a digit (`---`, a lone bracket, `\end{proof}`) join the piece
 before them, and list marks (`1.`, `a)`, `１．`, `Step 2.`, `\begin{proof}`) stay with their text.
 
-* `sentence`: ends after a stop (`mechcot.text.stops`: `.`, `!`, `?` before white space, the stops of other scripts) with the
+* `sentence`: ends after a stop (`mechcot.text.sentence_ends`: `.`, `!`, `?` before white space, the stops of other scripts) with the
   quotes, brackets and emphasis marks that close behind it, and at line ends; not after abbreviations, list marks, or `...` before
   a small letter, not inside a row of a Markdown table, and not between a sentence and the display formula that completes it.
 * `paragraph`: ends at blank lines.
@@ -24,8 +24,8 @@ from functools import partial
 from itertools import pairwise
 
 from mechcot.core.errors import UserError
-from mechcot.text.shields import shields
-from mechcot.text.stops import LIST_MARK, sentence_ends
+from mechcot.text.sentence_ends import LIST_MARK, sentence_ends
+from mechcot.text.unsplit_spans import shields
 
 Segmenter = Callable[[str], list[str]]
 

@@ -13,7 +13,7 @@ language model with a prompt; it publishes no lexicon. The cues below are ours, 
 Rule: `STATED` first, what a step says outright of itself; then `LEXICON`, how such steps often open. In each the first kind of the order
 whose pattern occurs wins; backtracking stands before verification because "wait, that's wrong, let me check" does both. No pattern:
 progression. The step's label (`Step 3.`) is no part of it. A step without a letter or a digit is `other`, and so is every step of a
-chain that is not English: the lexicon knows no other language (`mechcot.text.language`).
+chain that is not English: the lexicon knows no other language (`mechcot.text.english_only`).
 Deviation from PI: rules, not a model, so expect errors; a number about kinds must name its classifier. The default is
 `mechcot.text.learned_step_kinds`, which asks `STATED` first and lets `LEXICON` lean on what it learned.
 """
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mechcot.core.trace import StepKind
-from mechcot.text.language import in_other_letters, is_english
+from mechcot.text.english_only import in_other_letters, is_english
 from mechcot.text.thought_anchor_cues import unlabelled
 
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.attempts import Attempt, attempts, check_answered, was_cut, withheld
-from mechcot.text.columns import (
+from mechcot.text.chain_and_answer import CompletionParts, divide
+from mechcot.text.completion_columns import (
     Column,
     hidden_thoughts,
     or_solution,
     text_columns,
     thought_columns,
 )
-from mechcot.text.completion_parts import CompletionParts, divide
-from mechcot.text.message import Kind, NoChain, Piece, ink_of, joined, plain_name
-from mechcot.text.record_fields import CHATS, WRITTEN, reference_of
+from mechcot.text.field_names import CHATS, WRITTEN, reference_of
+from mechcot.text.message_parts import Kind, NoChain, Piece, ink_of, joined, plain_name
+from mechcot.text.responses import Attempt, attempts, check_answered, was_cut, withheld
 from mechcot.text.think_tags import ThoughtTags
 
 _SEVERAL_THOUGHTS = re.compile(r"(?:reasonings|cots|chains_of_thoughts?|traces|trajectories)$")

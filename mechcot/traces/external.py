@@ -2,9 +2,9 @@
 
 A record becomes one chain for each completion in it:
 
-1. Which fields are the question, the reference and the model's text: `mechcot.text.columns`; `--field NAME=PATH` names them.
-2. Which completions the model's text holds: `mechcot.text.attempts`.
-3. What of a completion is thought and what is said: `mechcot.text.message` by fields, `mechcot.text.think_tags` by marks.
+1. Which fields are the question, the reference and the model's text: `mechcot.text.completion_columns`; `--field NAME=PATH` names them.
+2. Which completions the model's text holds: `mechcot.text.responses`.
+3. What of a completion is thought and what is said: `mechcot.text.message_parts` by fields, `mechcot.text.think_tags` by marks.
 
 `id`, `sample` (which of several chains for one problem), `author` and `prompt` are optional; anything else goes to `meta`.
 A record without a chain (its request failed, its thought is encrypted) is left out and counted; whatever
@@ -19,9 +19,7 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.lines import line_of, text_field
-from mechcot.text.message import NoChain
-from mechcot.text.record_fields import (
+from mechcot.text.field_names import (
     AUTHOR,
     CHATS,
     IDS,
@@ -31,6 +29,8 @@ from mechcot.text.record_fields import (
     question_of,
     reference_of,
 )
+from mechcot.text.json_lines import line_of, text_field
+from mechcot.text.message_parts import NoChain
 from mechcot.text.records import records
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.traces.completions import completions_of, says
@@ -87,7 +87,7 @@ def read_chains(
     Args:
         path: A file, or a folder of Thought Anchors, in one of the formats of `mechcot.text.records`.
         kind: Its format; None for the one that it shows.
-        fields: Where to find something (`mechcot.text.record_fields.FIELDS`): a map from our name to a dotted path.
+        fields: Where to find something (`mechcot.text.field_names.FIELDS`): a map from our name to a dotted path.
         problems: Questions and references, joined by id, or by the question's text.
         tags: The marks of the thought; None for those that each text shows.
 

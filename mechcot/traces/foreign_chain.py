@@ -6,8 +6,8 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.lines import text_field
-from mechcot.text.record_fields import named
+from mechcot.text.field_names import named
+from mechcot.text.json_lines import text_field
 from mechcot.text.think_tags import THINK
 
 LINE = (

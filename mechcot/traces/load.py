@@ -33,7 +33,7 @@ def load_traces(
             `mechcot.traces.external` reads.
         reader: Who cuts foreign chains into steps and tokens.
         n: Most traces; None for all.
-        fields: Where to find something: a map from `mechcot.text.record_fields.FIELDS` to the file's columns.
+        fields: Where to find something: a map from `mechcot.text.field_names.FIELDS` to the file's columns.
 
     Raises:
         UserError: A line is wrong (file and line are named), or no trace is there.

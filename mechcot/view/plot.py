@@ -26,10 +26,11 @@ from mechcot.core.step_arrays import (
     TokenVector,
 )
 from mechcot.core.trace import StepKind, Trace
-from mechcot.stats.claim import Claim
-from mechcot.stats.doses import same_dose
-from mechcot.stats.series import Series
-from mechcot.stats.tables import rows_of
+from mechcot.stats.checkpoint_series import Series
+from mechcot.stats.dose_tolerance import same_dose
+from mechcot.stats.measurement_tables import rows_of
+from mechcot.stats.pair_comparison import Claim
+from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.dose_response import (
     DoseLine,
     DosePanel,
@@ -39,7 +40,6 @@ from mechcot.view.figures.dose_response import (
 )
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.results import named_numbers
-from mechcot.view.figures.series import series_figure
 from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, titled
 
 _CELL = 22

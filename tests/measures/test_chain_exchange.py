@@ -13,7 +13,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.measures import chain_exchange
 from mechcot.measures.inputs import Inputs
 from mechcot.model.reasoner import Reasoner
-from mechcot.text.choices import choices, exchanged
+from mechcot.text.listed_choices import choices, exchanged
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
 from tests.measures.conftest import PROBLEMS, chain_of
 

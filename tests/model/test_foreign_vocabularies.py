@@ -8,7 +8,7 @@ import pytest
 from mechcot import doctor
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion, Problem
-from mechcot.model.asking import Asking
+from mechcot.model.asking_options import Asking
 from mechcot.model.generation.ask_answer import read_continuation
 from mechcot.model.generation.write_traces import completion
 from mechcot.model.internals.sample_texts import knows, spelled

@@ -6,7 +6,7 @@ import pytest
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.answer_cue import AnswerCue
-from mechcot.model.asking import Asking
+from mechcot.model.asking_options import Asking
 from mechcot.model.internals.token_text import encode, encode_behind
 from mechcot.model.prompts import PromptPolicy, policy_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.model.asking import Asking
+from mechcot.model.asking_options import Asking
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.think_tags import KNOWN, ThoughtTags

@@ -17,7 +17,7 @@ from mechcot.sae.feature_vectors import feature_vector
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
 from mechcot.steering.conditions import arms
-from mechcot.steering.dose import DoseCalibrator, OutOfReach
+from mechcot.steering.dose_calibration import DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec
 from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.vectors import SteeringVector

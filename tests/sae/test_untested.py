@@ -21,7 +21,7 @@ from mechcot.sae.feature_activations import read_features
 from mechcot.sae.plant_recovery import plant_lines, summed
 from mechcot.sae.results import falsified, falsify_lines, score_lines, scored
 from mechcot.sae.run import TrainedDictionary
-from mechcot.stats.trials import Standing, passes, standing, tally
+from mechcot.stats.feature_trials import Standing, passes, standing, tally
 from mechcot.tasks import MOD10
 from mechcot.text.problems import load_problems
 from mechcot.view.pages.sae import sae_page

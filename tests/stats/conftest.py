@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mechcot.core.card import MeasureCard
-from mechcot.stats.tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
+from mechcot.stats.measurement_tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
 
 GATE_NUMBERS = {
     "acc_with": 1.0,

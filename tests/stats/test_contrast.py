@@ -8,7 +8,7 @@ from mechcot.core.errors import UserError
 from mechcot.stats.contrast import CONTRAST_COLUMNS, contrast_readers
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate_bounds import Gate
-from mechcot.stats.tables import json_rows
+from mechcot.stats.measurement_tables import json_rows
 
 NUMBERS = ["before", "after", "delta", "low", "high", "n", "p", "p_equivalence", "effect_size"]
 

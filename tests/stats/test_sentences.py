@@ -1,6 +1,6 @@
 import pytest
 
-from mechcot.stats.accuracy import AccuracyChange
+from mechcot.stats.accuracy_change import AccuracyChange
 from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.sentences import (

@@ -9,7 +9,7 @@ from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.steering.dose_response import dose_response
 from mechcot.steering.extract import pair_vectors
-from mechcot.steering.readout import correct
+from mechcot.steering.text_readout import correct
 
 SITE = Site("resid_post", 1)
 

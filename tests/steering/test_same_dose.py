@@ -11,14 +11,14 @@ from mechcot.core.store import read_json, write_json
 from mechcot.core.trace import Phase
 from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
-from mechcot.stats.doses import DOSE_FACTOR, OFF, same_dose
+from mechcot.stats.dose_tolerance import DOSE_FACTOR, OFF, same_dose
 from mechcot.steering.conditions import arms
 from mechcot.steering.controls import control
-from mechcot.steering.dose import DoseCalibrator, OutOfReach, Overflow, _Measured
+from mechcot.steering.dose_calibration import DoseCalibrator, OutOfReach, Overflow, _Measured
 from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec
 from mechcot.steering.extract import pair_vectors
+from mechcot.steering.extract_and_apply import _right
 from mechcot.steering.run import run
-from mechcot.steering.single_runs import _right
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.steering import steering_page
 

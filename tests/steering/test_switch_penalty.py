@@ -11,7 +11,6 @@ from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions
 from mechcot.model.generation.write_traces import write_under
 from mechcot.organisms import chain_writer
-from mechcot.steering.readout import row
 from mechcot.steering.switch_penalty import (
     SwitchPenalty,
     ThoughtCounts,
@@ -20,6 +19,7 @@ from mechcot.steering.switch_penalty import (
     think,
     thoughts,
 )
+from mechcot.steering.text_readout import row
 from mechcot.tasks import MOD10, is_correct_thought
 
 PHRASES = ((7,), (8, 9))

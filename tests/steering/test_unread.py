@@ -10,9 +10,9 @@ from mechcot.core.trace import Answer
 from mechcot.steering import run as running
 from mechcot.steering.dose_response import _row
 from mechcot.steering.experiment_context import ExperimentContext
-from mechcot.steering.readout import cut_short, row
-from mechcot.steering.single_runs import _right
+from mechcot.steering.extract_and_apply import _right
 from mechcot.steering.summary import summary
+from mechcot.steering.text_readout import cut_short, row
 from mechcot.view.pages.steering import steering_page
 from mechcot.view.pages.steering_headline import _of_model
 from mechcot.view.pages.steering_tables import condition_table
@@ -45,7 +45,7 @@ def test_underthinking_is_of_wrong_answers_and_not_of_unread_ones(base, chains):
 
 def test_what_was_asked_for_after_a_cut_may_be_unread(base, chains, monkeypatch):
     asked = SimpleNamespace(answers=[SimpleNamespace(text=None)])
-    monkeypatch.setattr("mechcot.steering.readout.ask", lambda *_, **__: asked)
+    monkeypatch.setattr("mechcot.steering.text_readout.ask", lambda *_, **__: asked)
     assert cut_short(base, chains[0], 3) == {"correct": 0.0, "unread": 1.0}
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from mechcot.text.answers import same_answer
 from mechcot.text.numerals import number
 from mechcot.text.quantities import number_only, uncounted
-from mechcot.text.units import unit
+from mechcot.text.unit_words import unit
 
 SAME = [
     ("∛8", "2"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mechcot.text.choices import choices, chosen_letter, exchanged
+from mechcot.text.listed_choices import choices, chosen_letter, exchanged
 from mechcot.text.stated_answer import states_answer
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mechcot.core.errors import UserError
-from mechcot.text.attempts import attempts
-from mechcot.text.completion_parts import divide
-from mechcot.text.message import NoChain
+from mechcot.text.chain_and_answer import divide
+from mechcot.text.message_parts import NoChain
+from mechcot.text.responses import attempts
 from mechcot.traces.external import foreign_chains
 from mechcot.traces.foreign_chain import ForeignChain, as_line
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mechcot.core.trace import Answer
-from mechcot.text.outcomes import outcome, tally
+from mechcot.text.answer_outcomes import outcome, tally
 from tests.text.test_counterfactual import trace_of
 
 RIGHT = trace_of("What is 3 + 4?", "3 + 4 = 7.\n", "7")

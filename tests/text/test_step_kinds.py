@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mechcot.core.trace import StepKind
-from mechcot.text.language import is_english
+from mechcot.text.english_only import is_english
 from mechcot.text.learned_step_kinds import learned
 from mechcot.text.segment import pieces
 from mechcot.text.step_kinds import LEXICON, STATED, Classifier, RuleClassifier

@@ -10,9 +10,9 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.message import NoChain
+from mechcot.text.field_names import dig, field_options
+from mechcot.text.message_parts import NoChain
 from mechcot.text.problems import load_problems
-from mechcot.text.record_fields import dig, field_options
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.traces.external import Known, foreign_chains, load_chains, read_chains
 from mechcot.traces.foreign_chain import ForeignChain, as_line

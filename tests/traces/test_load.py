@@ -7,7 +7,7 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import read_traces, write_traces
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.reasoner import Reasoner
 from mechcot.traces.load import load_traces
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, write_rows

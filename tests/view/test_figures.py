@@ -9,12 +9,12 @@ import plotly.io as pio
 import pytest
 
 from mechcot.view.figures.chain_lines import chain_lines
+from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.place_map import place_map
-from mechcot.view.figures.series import series_figure
 from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_map import step_map
-from mechcot.view.pages import tables
+from mechcot.view.pages import plain_tables
 from mechcot.view.pages.numbered_figures import LINE, PLACES, STEPS, numbered_figures
 from mechcot.view.theme import looks
 from tests.view.view_fixtures import CARDS, HIDDEN, bare, cells
@@ -183,7 +183,7 @@ class TestStepMaps:
             np.testing.assert_array_equal(trace.z, values.T)
         assert figure.data[0].customdata[1][0] == "1 a → 2 b"
         assert "nats" in said(figure) and "so the answer is c  3" in said(figure)
-        rows = tables.step_map_table(frame).rows
+        rows = plain_tables.step_map_table(frame).rows
         assert [cell.text for cell in rows[2]] == [
             "3 so the answer is c", "0.25 → 0.50", "1.00 → 2.00", ""
         ]  # fmt: skip
@@ -225,7 +225,7 @@ def test_a_place_map_has_a_row_a_readout(data):
     assert "<b>next</b>" in said(figure) and "<b>answer</b>" in said(figure)
     assert figure.data[2].text[0][0].startswith(("−", "0", "+"))
     assert next(figure.select_xaxes()).ticktext[1].endswith("<br>n = 7")
-    assert tables.place_map_table(shown.frame).rows[0][2].remark == "n = 7"
+    assert plain_tables.place_map_table(shown.frame).rows[0][2].remark == "n = 7"
 
 
 def test_series_equal_the_lines(series_data):
@@ -237,7 +237,7 @@ def test_series_equal_the_lines(series_data):
         np.testing.assert_array_equal(trace.y, line["value"])
         assert list(trace.customdata) == verdicts
     assert "(probability)" in said(figure)
-    cells = tables.series_table(series_data.series).rows[0][1:5]
+    cells = plain_tables.series_table(series_data.series).rows[0][1:5]
     assert [cell.remark.rpartition(", ")[2] for cell in cells] == verdicts
 
 

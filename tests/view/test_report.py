@@ -11,7 +11,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from mechcot.stats.verdict import VERDICT_WORDS
-from mechcot.view.pages import tables
+from mechcot.view.pages import plain_tables
 from mechcot.view.pages.numbered_figures import numbered_figures
 from mechcot.view.pages.report import report_page
 from mechcot.view.pages.report_data import Comparison, ReportData
@@ -194,9 +194,9 @@ def test_a_failed_gate_opens_and_stands_first(data):
     text = report_page(replace(data, comparisons=(replace(first, gates=gates),)))
     assert "1 of 3 gates did not hold" in text
     assert re.search(r"<details[^>]*open><summary>The gates", text)
-    assert tables.gate_table(gates).rows[0][-1].text == reason
+    assert plain_tables.gate_table(gates).rows[0][-1].text == reason
     told = (f"Not judged: {reason}.",)
-    assert tables.gate_table(gates, told=told).rows[0][-1].text == "as said above"
+    assert plain_tables.gate_table(gates, told=told).rows[0][-1].text == "as said above"
 
 
 def test_no_gain_is_not_called_a_gain(text):
@@ -234,7 +234,9 @@ def test_the_same_data_give_the_same_page(data, text):
 @pytest.mark.parametrize("status", ["passed", "provisional", "exploratory"])
 def test_a_table_shows_verdicts_and_leaves_reasons_to_the_sentences(data, status):
     first = data.comparisons[0].contrasts.iloc[:1].assign(reason="because", status=status)
-    cells = [tables.contrast_table(first.assign(verdict=v)).rows[0][-1] for v in VERDICT_WORDS]
+    cells = [
+        plain_tables.contrast_table(first.assign(verdict=v)).rows[0][-1] for v in VERDICT_WORDS
+    ]
     shown = ["exploratory"] * 4 + ["not judged"] if status == "exploratory" else list(VERDICT_WORDS)
     assert [cell.text for cell in cells] == shown
     assert not any("because" in cell.remark for cell in cells)
@@ -249,7 +251,7 @@ def test_a_reason_stands_once_with_all_that_it_covers():
         ("Filler", "one", "no steps", 1),
     ]
     missing = pd.DataFrame(rows, columns=["measure", "model", "reason", "count"])
-    texts = [[cell.text for cell in row] for row in tables.not_judged_table(missing).rows]
+    texts = [[cell.text for cell in row] for row in plain_tables.not_judged_table(missing).rows]
     assert texts == [
         ["no value", "5", "Step patching, one: 3; Step patching, two: 2"],
         ["no steps", "1", "Filler, one: 1"],

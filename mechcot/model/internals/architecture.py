@@ -269,7 +269,7 @@ def _windows(config: Any, n_layers: int) -> tuple[int | None, ...]:
 
 
 def _places(block: nn.Module) -> Mapping[str, HookPoint]:
-    """Places of the streams, see `sites.py`; families with post-norms add *their* output to the residual."""
+    """Places of the streams, see `mechcot.model.internals.sites`; families with post-norms add *their* output to the residual."""
     places = {"resid_pre": HookPoint(block, "input"), "resid_post": HookPoint(block, "output")}
     attention, mlp = _child(block, _ATTENTION), _child(block, _MLP)
     mlp_post = _child(block, _MLP_POST_NORM)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from mechcot.core.errors import UserError
-from mechcot.model.internals import trials
+from mechcot.model.internals import self_test_trials as trials
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import capture_taps, forward
 from mechcot.model.internals.hooks import HookPoint

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.asking_options import AS_FOUND, Asking
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 from mechcot.core.pair import Pair
-from mechcot.model.asking import AS_FOUND, Asking
+from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.loading.adapters import attach
 from mechcot.model.loading.embedding_rows import check_rows
 from mechcot.model.loading.options import DEFAULTS, LoadOptions

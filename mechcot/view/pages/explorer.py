@@ -18,7 +18,7 @@ from markupsafe import Markup
 from mechcot.core.store import write_text
 from mechcot.text import number_format
 from mechcot.view.pages.explorer_data import ExplorerData, FeatureStrip, Grid, ItemView, StepValues
-from mechcot.view.pages.html import asset, environment, inert_json, policy, script
+from mechcot.view.pages.page_frame import asset, environment, inert_json, policy, script
 from mechcot.view.theme import DARK, LIGHT
 
 LIMIT = 5_000_000

@@ -9,8 +9,8 @@ from mechcot.text.number_format import KINDS_NOTE, fixed, interval
 from mechcot.view.figures.head_map import head_map
 from mechcot.view.figures.received_attention import TITLES, received_by_kind
 from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
-from mechcot.view.pages.tables import Cell, Table, table
 
 _NAN = float("nan")
 _READING = (

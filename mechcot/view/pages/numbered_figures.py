@@ -8,14 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mechcot.view.figures.chain_lines import chain_lines
+from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.place_map import place_map
-from mechcot.view.figures.series import series_figure
 from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_map import step_map
-from mechcot.view.pages import tables
+from mechcot.view.pages import plain_tables
+from mechcot.view.pages.plain_tables import Table
 from mechcot.view.pages.report_data import ArrayFrame, Comparison, ReportData
-from mechcot.view.pages.tables import Table
 from mechcot.view.theme import looks
 
 
@@ -84,7 +84,7 @@ def _forest(data: ReportData, numbers: Iterator[int]) -> NumberedFigure:
         "Each mark is the mean paired difference over items; the bar is its 95 % interval. “less” and “more” "
         "need a bar clear of zero and a mark outside the shaded band; “no change” needs an equivalence test for the band. "
         "To the left the chain carries less.",
-        tables.contrast_table(pd.concat(parts, ignore_index=True)),
+        plain_tables.contrast_table(pd.concat(parts, ignore_index=True)),
     )
 
 
@@ -98,7 +98,7 @@ def _series(data: ReportData, numbers: Iterator[int]) -> Figures:
         "here can be weaker than in the comparison of two."
     )
     numbered = NumberedFigure(
-        next(numbers), series_figure(data.series), caption, tables.series_table(data.series)
+        next(numbers), series_figure(data.series), caption, plain_tables.series_table(data.series)
     )
     return (numbered,)
 
@@ -115,7 +115,7 @@ def _lines(data: ReportData, numbers: Iterator[int]) -> Figures:
     for (first, *_), frame in ((g, pd.concat([s.frame for s in g])) for g in groups.values()):
         figure = chain_lines(frame, first.card, first.array, models)
         caption = first.array.caption or _PLAIN[LINE]
-        made.append(NumberedFigure(next(numbers), figure, caption, tables.line_table(frame)))
+        made.append(NumberedFigure(next(numbers), figure, caption, plain_tables.line_table(frame)))
     return tuple(made)
 
 
@@ -127,7 +127,7 @@ def _slope(comparison: Comparison, data: ReportData, numbers: Iterator[int]) -> 
         next(numbers),
         figure,
         f"Every thin line is one item, read by both models from {_READ[data.chains]}.",
-        tables.item_table(comparison.items, comparison.contrasts),
+        plain_tables.item_table(comparison.items, comparison.contrasts),
     )
     return (numbered,)
 
@@ -137,11 +137,11 @@ _MAPS: Mapping[
 ] = {
     STEPS: (
         lambda shown, **names: step_map(shown.frame, shown.array, **names),
-        tables.step_map_table,
+        plain_tables.step_map_table,
     ),
     PLACES: (
         lambda shown, **names: place_map(shown.frame, shown.card, **names),
-        tables.place_map_table,
+        plain_tables.place_map_table,
     ),
 }
 

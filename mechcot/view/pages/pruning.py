@@ -6,8 +6,8 @@ from typing import Any
 from mechcot.text.number_format import fixed, interval, percent
 from mechcot.view.figures.pruning_frontier import NAMES, pruning_frontier, recovered
 from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
-from mechcot.view.pages.tables import Cell, Table, table
 
 _NAN = float("nan")
 _READING = (

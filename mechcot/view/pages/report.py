@@ -16,9 +16,9 @@ from plotly.offline import get_plotlyjs
 
 from mechcot.core.card import card_facts
 from mechcot.text import number_format
-from mechcot.view.pages import tables
-from mechcot.view.pages.html import asset, environment, inert_json, policy, script
+from mechcot.view.pages import plain_tables
 from mechcot.view.pages.numbered_figures import NumberedFigure, numbered_figures
+from mechcot.view.pages.page_frame import asset, environment, inert_json, policy, script
 from mechcot.view.pages.report_data import ItemShown, ReportData
 from mechcot.view.theme import looks, papers
 
@@ -59,7 +59,7 @@ def render_page(template: str, figures: Sequence[NumberedFigure], **context: Any
         _environment()
         .get_template(template)
         .render(
-            tables=tables,
+            tables=plain_tables,
             style=Markup(asset("page.css")),
             library=Markup(library),
             script=Markup(code),

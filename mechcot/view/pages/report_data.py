@@ -175,7 +175,7 @@ class ReportData:
         source: Where the problems and chains came from, in words.
         chains: Whether all models read the same chains, or each its own.
         accuracy: One row per model and condition: `model`, `condition`, `mean`, `low`, `high`, `n`.
-        series: What `mechcot.stats.series` gives, for more than two checkpoints.
+        series: What `mechcot.stats.checkpoint_series` gives, for more than two checkpoints.
         nulls: The nulls and the identity edits: `null`, `measure`, `model`, `mean`, `low`, `high`, `expected`, `ok` (None: cannot fail), `n`.
         not_judged: Items that could not be measured: `measure`, `model`, `reason`, `count`.
         costs: Seconds by measure and model: `measure`, `model`, `items`, `seconds`.

@@ -7,8 +7,8 @@ from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures import ruler as figures
 from mechcot.view.figures.ruler import ModelPoint
 from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.report import render_page
-from mechcot.view.pages.tables import Cell, Table, table
 
 _NAN = float("nan")
 _COLUMNS: Mapping[str, str] = {

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mechcot.stats.trials import Standing, passes, standing, tally
+from mechcot.stats.feature_trials import Standing, passes, standing, tally
 from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number, percent
 from mechcot.view.figures import sae_features as figures
 from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.report import render_page
-from mechcot.view.pages.tables import Cell, Table, table
 
 _DRAWN = 12
 _NEAREST = 8

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.report import render_page
-from mechcot.view.pages.tables import Cell, Table, table
 
 
 @dataclass(frozen=True)

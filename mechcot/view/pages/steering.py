@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mechcot.stats.doses import DOSE_FACTOR
+from mechcot.stats.dose_tolerance import DOSE_FACTOR
 from mechcot.text.number_format import KINDS_NOTE
 from mechcot.view.figures.dose_response import (
     Difference,

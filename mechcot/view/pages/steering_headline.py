@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.steering_tables import (
     Arm,
     asked,
@@ -18,7 +19,6 @@ from mechcot.view.pages.steering_tables import (
     value,
     vectors,
 )
-from mechcot.view.pages.tables import Cell, Table, table
 
 CONTROL_ROLES = ("random", "orthogonal", "flipped", "wrong layer", "shuffled labels")
 FEW = 16

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mechcot.stats.doses import same_dose
+from mechcot.stats.dose_tolerance import same_dose
 from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures.dose_response import Point
-from mechcot.view.pages.tables import Cell, Table, table
+from mechcot.view.pages.plain_tables import Cell, Table, table
 
 _TITLES: Mapping[str, str] = {
     "tokens": "tokens of the chain",

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mechcot.stats.measurement_tables import rows_of
 from mechcot.stats.sentences import shown
-from mechcot.stats.tables import rows_of
 from mechcot.text.number_format import (
     DASH,
     MINUS,

@@ -30,7 +30,7 @@ from mechcot.model.generation.write_traces import StepNow, step_now
 from mechcot.model.interventions import Intervention
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.doses import OFF
+from mechcot.stats.dose_tolerance import OFF
 from mechcot.steering.vectors import SteeringVector
 
 LARGEST = 2.0**8

@@ -16,8 +16,8 @@ from mechcot.stats.bootstrap import RESAMPLES
 from mechcot.stats.contrast import CONTRAST_COLUMNS, judge, measured
 from mechcot.stats.gate_bounds import Gate, GateBounds
 from mechcot.stats.gates import gates
+from mechcot.stats.measurement_tables import pair_values, rows_of
 from mechcot.stats.sentences import row_sentence
-from mechcot.stats.tables import pair_values, rows_of
 
 LINE_COLUMNS = ("checkpoint", "position", "value", "value_low", "value_high")
 MISSING = "not measured at every checkpoint"

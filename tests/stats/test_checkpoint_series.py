@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mechcot.stats.claim import claim
-from mechcot.stats.series import series
+from mechcot.stats.checkpoint_series import series
+from mechcot.stats.pair_comparison import claim
 
 RUN = ["base", "step1", "step2", "step3"]
 

@@ -12,7 +12,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.steering.switch_penalty import Phrases, think
 from mechcot.tasks import is_correct_thought
 from mechcot.text.answers import same_answer
-from mechcot.text.unread import unread
+from mechcot.text.unread_answers import unread
 
 
 def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, Any]:

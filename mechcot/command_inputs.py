@@ -38,8 +38,8 @@ def check_problems(source: str | Path | None, field: Sequence[str] | None = None
     Raises:
         UserError: It is missing, a line is wrong, or a field is named and no file.
     """
+    from mechcot.text.field_names import field_options
     from mechcot.text.problems import PROBLEM_FIELDS, load_problems, looks_like_a_file
-    from mechcot.text.record_fields import field_options
 
     fields = field_options(field or [], PROBLEM_FIELDS)
     if fields and source is None:
@@ -69,7 +69,7 @@ def check_traces(
         UserError: It is missing, or a line is wrong.
     """
     from mechcot.core.store import read_traces
-    from mechcot.text.record_fields import field_options
+    from mechcot.text.field_names import field_options
     from mechcot.text.records import records
     from mechcot.traces.external import read_given
 
@@ -90,7 +90,7 @@ def check_pairs(path: Path | None) -> None:
     Raises:
         UserError: It is missing, or a line is wrong.
     """
-    from mechcot.text.lines import json_lines, text_field
+    from mechcot.text.json_lines import json_lines, text_field
 
     for line, record in json_lines(path) if path is not None else ():
         for key in ("id", "positive", "negative"):

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.attempts import Attempt, answer_turns, attempts
-from mechcot.text.message import (
+from mechcot.text.field_names import AUTHOR, CHATS
+from mechcot.text.message_parts import (
     Kind,
     Piece,
     hides_thought,
@@ -28,7 +28,7 @@ from mechcot.text.message import (
     pieces,
     plain_name,
 )
-from mechcot.text.record_fields import AUTHOR, CHATS
+from mechcot.text.responses import Attempt, answer_turns, attempts
 from mechcot.text.think_tags import ThoughtTags, tags_in
 
 _NOT_ITS_OWN = frozenset({

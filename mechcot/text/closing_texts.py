@@ -12,8 +12,8 @@ from mechcot.text.answer_words import headings_in, statements_in
 from mechcot.text.boxed_answers import StatedAnswer, trim
 from mechcot.text.numerals import number, spelled_plainly
 from mechcot.text.quantities import uncounted
-from mechcot.text.statements import denied, sentence_end, short_value, unstated
-from mechcot.text.units import unit
+from mechcot.text.stated_value import denied, sentence_end, short_value, unstated
+from mechcot.text.unit_words import unit
 
 _LONGEST = 200
 _MOST_LINES = 3

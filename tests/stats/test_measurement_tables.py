@@ -6,7 +6,7 @@ import pytest
 
 from mechcot.core.measurement import Measurement
 from mechcot.stats.bootstrap import cluster_numbers
-from mechcot.stats.tables import (
+from mechcot.stats.measurement_tables import (
     item_means,
     json_rows,
     measurements_table,

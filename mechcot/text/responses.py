@@ -1,7 +1,7 @@
 """The completions that a response, a column or a chat holds, as pieces of text.
 
 `choices`, `candidates`, vLLM's `outputs` and lists of texts are several; `response.body`, `result.message`, `output.message` are
-looked into. `mechcot.text.completion_parts` divides each completion.
+looked into. `mechcot.text.chain_and_answer` divides each completion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.message import (
+from mechcot.text.message_parts import (
     Kind,
     NoChain,
     Piece,

@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from mechcot.stats.claim import claim
+from mechcot.stats.pair_comparison import claim
 
 PAIR = {"before": "base", "after": "tuned", "author": "base"}
 

@@ -10,19 +10,19 @@ import pandas as pd
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.display import Displayed
-from mechcot.stats.accuracy import AccuracyChange, accuracy_change
+from mechcot.stats.accuracy_change import AccuracyChange, accuracy_change
 from mechcot.stats.conclusion import Conclusion, conclude
 from mechcot.stats.contrast import OWN, contrast_readers
 from mechcot.stats.gate_bounds import Gate, GateBounds, gates_table
 from mechcot.stats.gates import gates, matching
 from mechcot.stats.length_matching import Matched
+from mechcot.stats.measurement_tables import json_rows, rows_of
 from mechcot.stats.sentences import (
     accuracy_sentence,
     conclusion_sentence,
     row_sentence,
     silent_sentences,
 )
-from mechcot.stats.tables import json_rows, rows_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)

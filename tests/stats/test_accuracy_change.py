@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.stats import binomtest
 
-from mechcot.stats.accuracy import accuracy_change, mcnemar_p
+from mechcot.stats.accuracy_change import accuracy_change, mcnemar_p
 from mechcot.stats.permutation import sign_flip_p
 
 

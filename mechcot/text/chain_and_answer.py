@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from mechcot.text.attempts import Attempt
-from mechcot.text.message import Kind, NoChain, Piece, ink, joined, plain_name
+from mechcot.text.message_parts import Kind, NoChain, Piece, ink, joined, plain_name
+from mechcot.text.responses import Attempt
 from mechcot.text.think_tags import Thought, ThoughtTags, find_thought, partners, tags_in
 
 

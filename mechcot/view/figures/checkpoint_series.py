@@ -23,7 +23,7 @@ def series_figure(table: pd.DataFrame) -> go.Figure:
     """Draw one panel a measure, checkpoints in order from left to right; only those of one run are joined by a line.
 
     Args:
-        table: What `mechcot.stats.series` gives.
+        table: What `mechcot.stats.checkpoint_series` gives.
     """
     lines = [rows.sort_values("position") for _, rows in table.groupby("measure", sort=False)]
     names = list(map(str, lines[0]["checkpoint"]))

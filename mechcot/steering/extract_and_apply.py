@@ -14,14 +14,14 @@ from mechcot.model.generation.steering_hooks import GenerationInterventions, Pos
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
-from mechcot.steering.dose import Dose, DoseCalibrator
+from mechcot.steering.dose_calibration import Dose, DoseCalibrator
 from mechcot.steering.experiment import DEPTH, How
 from mechcot.steering.extract import FEWEST, Method, ReadPosition, pair_vectors
-from mechcot.steering.readout import correct
+from mechcot.steering.text_readout import correct
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.tasks import MOD10, TASKS, TEXT, contrast_pairs, kinds_of
 from mechcot.text.problems import load_problems
-from mechcot.text.unread import check_read, unread
+from mechcot.text.unread_answers import check_read, unread
 
 _CHAINS = 6
 

@@ -5,7 +5,7 @@
 
 The same as the exact sign-flip test on 0/1 differences; that test and a bootstrap replace both when several chains
 per item make an item's accuracy a fraction. It is one planned question and takes no part in Holm's family.
-Source: McNemar 1947 (Psychometrika 12:153); the interval: `shares.py`.
+Source: McNemar 1947 (Psychometrika 12:153); the interval: `mechcot.stats.proportions`.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,9 +20,9 @@ from mechcot.stats.bootstrap import RESAMPLES, cluster_numbers
 from mechcot.stats.equivalence import equivalence
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
+from mechcot.stats.measurement_tables import pair_values, scalar_rows
 from mechcot.stats.permutation import sign_flip_p
 from mechcot.stats.proportions import binary, paired_interval
-from mechcot.stats.tables import pair_values, scalar_rows
 from mechcot.stats.verdict import Verdict, judge_change
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.errors import UserError
-from mechcot.text.attempts import USERS, role_of
-from mechcot.text.lines import text_field
-from mechcot.text.message import first_of, joined, pieces
+from mechcot.text.json_lines import text_field
+from mechcot.text.message_parts import first_of, joined, pieces
+from mechcot.text.responses import USERS, role_of
 
 QUESTION = (
     "question", "problem", "prompt_text", "query", "instruction", "input", "doc.question", "doc.problem", "doc.query",
