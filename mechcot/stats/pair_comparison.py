@@ -11,7 +11,6 @@ import pandas as pd
 from mechcot.core.card import MeasureCard
 from mechcot.core.display import Displayed
 from mechcot.stats.accuracy_change import AccuracyChange, accuracy_change
-from mechcot.stats.conclusion import Conclusion, conclude
 from mechcot.stats.contrast import OWN, contrast_readers
 from mechcot.stats.gate_bounds import Gate, GateBounds, gates_table
 from mechcot.stats.gates import gates, matching
@@ -23,6 +22,7 @@ from mechcot.stats.sentences import (
     row_sentence,
     silent_sentences,
 )
+from mechcot.stats.verdict import Conclusion, conclude
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,9 +10,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from mechcot.stats.accuracy_change import AccuracyChange
-from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.gate_bounds import Gate
-from mechcot.stats.verdict import SMALLER
+from mechcot.stats.verdict import SMALLER, Conclusion
 
 _GATES = re.compile(r"; (?=\w+ gate closed: )")
 """Between the closed gates of one reason (`mechcot.stats.contrast`)."""

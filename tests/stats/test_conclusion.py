@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from mechcot.stats.conclusion import conclude
+from mechcot.stats.verdict import conclude
 
 
 def table(verdicts, *, after_high=0.5, status="passed", directions=None):

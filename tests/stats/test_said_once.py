@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.sentences import (
     accuracy_sentence,
     conclusion_sentence,
     row_sentence,
     silent_sentences,
 )
+from mechcot.stats.verdict import Conclusion
 from tests.stats.test_sentences import accuracy
 
 ROW = {

@@ -1,7 +1,6 @@
 import pytest
 
 from mechcot.stats.accuracy_change import AccuracyChange
-from mechcot.stats.conclusion import Conclusion
 from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.sentences import (
     accuracy_sentence,
@@ -14,6 +13,7 @@ from mechcot.stats.sentences import (
     whole_percent,
     with_sign,
 )
+from mechcot.stats.verdict import Conclusion
 
 NAN = float("nan")
 ROW = {
