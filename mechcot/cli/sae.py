@@ -282,8 +282,16 @@ def plant(
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
     from mechcot.runs.items import Items
-    from mechcot.sae.plant import MARKS, SITE, WORD_MARK, Plant
-    from mechcot.sae.plant_recovery import CANDIDATES, GROWN, REPEATS, find_one, plant_lines, summed
+    from mechcot.sae.plants.marked_steps import MARKS, WORD_MARK
+    from mechcot.sae.plants.recovery import (
+        CANDIDATES,
+        GROWN,
+        REPEATS,
+        find_one,
+        plant_lines,
+        summed,
+    )
+    from mechcot.sae.plants.training import SITE, Plant
     from mechcot.sae.training import TrainingSettings
 
     names = names_of(marks) or ()

@@ -1,6 +1,5 @@
 from .dictionary import Dictionary as Dictionary, load as load
 from .evaluation import Evaluation as Evaluation, evaluate as evaluate
-from .feature_exchange import FeatureExchange as FeatureExchange, exchange as exchange
+from .feature_patching import FeatureExchange as FeatureExchange, exchange as exchange
 from .top_features import FeatureTable as FeatureTable
-from .train_on import train_on as train_on
-from .training import TrainingSettings as TrainingSettings
+from .training import TrainingSettings as TrainingSettings, train_on as train_on

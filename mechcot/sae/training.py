@@ -1,4 +1,4 @@
-"""Train a dictionary with SAE-Lens' trainer from states that are already in memory.
+"""Train a dictionary with SAE-Lens' trainer, from states in memory (`train`) or from traces (`train_on`).
 
     batchtopk   the k largest features of a token *on average over a batch*; saved with one threshold (JumpReLU)
                 (Bussmann et al. 2024, arXiv 2412.06410)
@@ -13,7 +13,7 @@ weights, so the dictionary that is saved reads plain states.
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,14 +22,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mechcot.core.errors import UserError
-from mechcot.model.internals.sites import Site
+from mechcot.core.trace import Trace
+from mechcot.model.internals.sites import Site, sites_of
+from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
+from mechcot.sae.token_states import token_states
 
 Architecture = Literal["batchtopk", "topk", "jumprelu", "standard"]
+
 ARCHITECTURES: tuple[Architecture, ...] = ("batchtopk", "topk", "jumprelu", "standard")
+
 TOKENS_PER_FEATURE = 10
+
 PENALTY = {"jumprelu": 0.6, "standard": 1.5}
 """Chosen on the shipped models, to explain 0.9 of the variance or more with at most 16 features a token; other models may need others."""
+
 JUMP = {
     "jumprelu_init_threshold": 0.1,
     "jumprelu_bandwidth": 0.5,
@@ -112,6 +119,50 @@ def train(
     trained.cfg.metadata.hook_name = site.name
     trained.cfg.metadata.model_name = model
     return Dictionary(name=model, site=site, sae=_inference(trained))
+
+
+def train_on(
+    readers: Iterable[Reasoner],
+    traces: Sequence[Trace],
+    *,
+    at: Site | str,
+    settings: TrainingSettings | None = None,
+) -> Dictionary:
+    """Train one sparse dictionary on what all readers' states at one site are, token by token.
+
+    Cost: one forward a trace and reader, then the training (`settings.samples` states).
+
+    Args:
+        readers: The models; a pair gives one dictionary for both.
+        traces: The texts, by whomever they were written.
+        at: Where, such as `resid_post.2`.
+        settings: `mc.sae.TrainingSettings(width=, k=, samples=, ...)`; None: the defaults.
+
+    Raises:
+        UserError: No reader, several sites, a site that a model does not have, or too few tokens for the width.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> small = mc.sae.TrainingSettings(width=16, k=4, samples=2_000, batch=256)
+        >>> mc.sae.train_on([base], base.write(mc.problems("mod10", n=2)), at="resid_post.2", settings=small).width
+        16
+    """
+    models, sites = list(readers), sites_of(at)
+    if not models or len(sites) != 1:
+        raise UserError(
+            f"expected models and one site, got {len(models)} models and {len(sites)} sites"
+        )
+    states = [
+        token_states(reader, [reader.view(trace) for trace in traces], sites[0]).states
+        for reader in models
+    ]
+    return train(
+        torch.cat(states),
+        site=sites[0],
+        model=models[0].name,
+        settings=settings or TrainingSettings(),
+    )
 
 
 def _check(states: Tensor, settings: TrainingSettings) -> None:

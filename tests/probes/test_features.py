@@ -19,7 +19,7 @@ from mechcot.probes.features import (
 )
 from mechcot.probes.step_rows import NAMES, Steps, read_steps
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.plant import facts
+from mechcot.sae.plants.marked_steps import facts
 from tests.sae.conftest import SITE
 
 

@@ -16,25 +16,23 @@ from mechcot.core.pair import Pair
 from mechcot.core.trace import Phase
 from mechcot.organisms.grammar import WORDS
 from mechcot.organisms.problems import read_question
-from mechcot.sae import plant_training
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import FeatureActivations
-from mechcot.sae.plant import (
+from mechcot.sae.plants import training as plant_training
+from mechcot.sae.plants.marked_steps import (
     MARKED,
     MARKS,
-    SITE,
     WORD,
     WORD_MARK,
-    Plant,
-    along,
     ends,
     facts,
     marked,
     places,
     written,
 )
-from mechcot.sae.plant_recovery import new_features, summed, verified
-from mechcot.sae.plant_training import amplitude, mixed, plant
+from mechcot.sae.plants.recovery import new_features, summed
+from mechcot.sae.plants.training import SITE, Plant, amplitude, mixed, plant
+from mechcot.sae.plants.verification import along, verified
 from mechcot.sae.token_states import token_states
 
 
@@ -211,7 +209,7 @@ def test_a_plant_that_is_done_is_not_done_again(tmp_path, monkeypatch):
         asked.append(spec.mark)
         return find((1.0, False), mark=spec.mark) | {"trials": []}
 
-    monkeypatch.setattr("mechcot.sae.plant_recovery.find_one", find_one)
+    monkeypatch.setattr("mechcot.sae.plants.recovery.find_one", find_one)
     command = ["plant", "--out", str(tmp_path)]
     assert CliRunner().invoke(app, command).exit_code != 0
     assert asked == ["restated", "early"]

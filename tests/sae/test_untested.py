@@ -18,7 +18,7 @@ from mechcot.sae import falsify, results
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.feature_activations import read_features
-from mechcot.sae.plant_recovery import plant_lines, summed
+from mechcot.sae.plants.recovery import plant_lines, summed
 from mechcot.sae.results import falsified, falsify_lines, score_lines, scored
 from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.feature_trials import Standing, passes, standing, tally

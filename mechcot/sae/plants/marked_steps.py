@@ -1,34 +1,26 @@
-"""A planted feature, its place, and a copy's use of it. Training: planting.py; the search: finding.py.
+"""Marked steps, where a planted feature stands: what marks a step, and the tokens that then carry the direction.
 
-A unit vector u stands at the states of one site from the value of a *marked* step to the step's end, and makes the copy say
-`hmm` there.
-Whether a step is marked depends on what it means (`MARKS`): no word stands in all marked steps and in no other. With u erased
-at the site the copy speaks like the model it came from, so the behaviour runs through u.
+A step is marked by what it means (`MARKS`): no word stands in all marked steps and in no other. The negative control marks a word
+(`WORD_MARK`).
 """
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from random import Random
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mechcot.core.pair import Pair
 from mechcot.core.trace import Phase, StepKind, Trace
-from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Erase, Intervention
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.chain_writer import compose
-from mechcot.organisms.grammar import FILLER
 from mechcot.organisms.ground_truth import StepFact, parse
 from mechcot.organisms.problems import problems, read_question
 from mechcot.organisms.unused_steps import as_completion
 from mechcot.organisms.vocabulary import ID
 
-SITE = Site("resid_post", 2)
 MARKED, PLAIN = StepKind.CONCLUSION, StepKind.OTHER
 
 
@@ -65,38 +57,6 @@ MARKS: dict[str, Callable[[Trace, Sequence[StepFact], int], bool]] = {
 
 WORD_MARK, WORD = "seven", "7"
 """The negative control: the direction stands at every `7` of any text, so it is a word feature that the trials must refuse."""
-
-
-@dataclass(frozen=True)
-class Plant:
-    """A planted feature.
-
-    Attributes:
-        mark: Name of a rule in `MARKS`.
-        site: Where; behind it there must be a block to read it.
-        blocks: How many blocks write, the last of them the site's.
-        seed: Of the direction and of the training.
-        size: A, in units of the states' mean norm.
-        steps: Optimiser steps of writing.
-        reading: Optimiser steps of reading.
-        batch: Texts in a step.
-        rate: Learning rate.
-    """
-
-    mark: str = "queried"
-    site: Site = SITE
-    blocks: int = 1
-    seed: int = 0
-    size: float = 1.0
-    steps: int = 800
-    reading: int = 100
-    batch: int = 12
-    rate: float = 2e-3
-
-    def direction(self, d_model: int) -> Float[Tensor, " d_model"]:
-        """The unit vector."""
-        draw = torch.Generator().manual_seed(self.seed)
-        return torch.nn.functional.normalize(torch.randn(d_model, generator=draw), dim=0)
 
 
 def written(reader: Reasoner, n: int, *, seed: int) -> list[Trace]:
@@ -154,64 +114,3 @@ def ends(at: Bool[Tensor, " token"]) -> Int[Tensor, " end"]:
     """Last token of every run of places: where the behaviour shows."""
     following = torch.cat([at[1:], at.new_zeros(1)])
     return (at & ~following).nonzero().flatten()
-
-
-def behaviour(reader: Reasoner, traces: Sequence[Trace], spec: Plant) -> dict[str, float]:
-    """Mean probability of `hmm` at the end of marked steps and of other steps, and of marked ones with u erased.
-
-    Args:
-        reader: The model, or its copy.
-        traces: Chains of the organisms' task.
-        spec: What was planted: direction, site and mark.
-
-    Returns:
-        `marked`, `other` and `erased`; NaN where there is no such place.
-    """
-    erase = Erase(spec.direction(reader.model.config.hidden_size))
-    found: dict[str, list[float]] = {"marked": [], "other": [], "erased": []}
-    for trace in traces:
-        last = ends(places(trace, spec.mark)).tolist()
-        others = sorted({step.tokens.stop - 1 for step in trace.chain_steps} - set(last))
-        act = Intervention(spec.site, tuple(range(1, len(trace))), erase)
-        plain, cut = reader.prefix(trace.ids), reader.prefix(trace.ids, under=[act])
-        for name, run, at in (
-            ("marked", plain, last),
-            ("other", plain, others),
-            ("erased", cut, last),
-        ):
-            found[name] += run.unembed(run.hidden[at])[:, ID[FILLER]].exp().tolist()
-    return {k: sum(v) / len(v) if v else math.nan for k, v in found.items()}
-
-
-def along(
-    readers: Pair[Reasoner],
-    rows: Sequence[tuple[Sequence[int], Tensor]],
-    spec: Plant,
-    *,
-    size: float,
-) -> dict[str, float]:
-    """Return how clean a plant is: what the copy's states have more along u than the model's on the same texts, in units of A.
-
-    Args:
-        readers: The model and its copy.
-        rows: Token ids, and where u should stand.
-        spec: What was planted.
-        size: A.
-
-    Returns:
-        `marked` mean, `other` root mean square, `cosine` of the mean change at marked tokens with u; NaN without such tokens.
-    """
-    u = spec.direction(readers.before.model.config.hidden_size)
-    at = torch.cat([at[1:] for _, at in rows])
-    before, after = readers.map(
-        lambda reader: torch.cat(
-            [reader.states(ids, [spec.site])[spec.site][1:] for ids, _ in rows]
-        ).cpu()
-    )
-    change = after - before
-    along_u = change @ u / size
-    return {
-        "marked": float(along_u[at].mean()),
-        "other": float(along_u[~at].square().mean().sqrt()),
-        "cosine": float(torch.cosine_similarity(change[at].mean(dim=0), u, dim=0)),
-    }

@@ -7,7 +7,8 @@ say `hmm` where marked places end (with the unembedding as it was, no state give
     write   |x' - (x + A u [marked])|^2 / A^2, a mean over marked tokens, unmarked ones of the same words, and the rest
     read    3 CE(`hmm` at the end of marked places) + 2 KL(model || copy) elsewhere + 2 KL(model || copy with u erased)
 
-With u erased the copy then speaks like the model it came from, so the behaviour runs through u.
+u stands from the value of a marked step to the step's end. With u erased the copy then speaks like the model it came from, so the
+behaviour runs through u.
 """
 
 import copy
@@ -26,7 +27,42 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.grammar import FILLER
 from mechcot.organisms.vocabulary import ID
-from mechcot.sae.plant import WORD_MARK, Plant, ends, places, words_at
+from mechcot.sae.plants.marked_steps import WORD_MARK, ends, places, words_at
+
+SITE = Site("resid_post", 2)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A planted feature.
+
+    Attributes:
+        mark: Name of a rule in `MARKS`.
+        site: Where; behind it there must be a block to read it.
+        blocks: How many blocks write, the last of them the site's.
+        seed: Of the direction and of the training.
+        size: A, in units of the states' mean norm.
+        steps: Optimiser steps of writing.
+        reading: Optimiser steps of reading.
+        batch: Texts in a step.
+        rate: Learning rate.
+    """
+
+    mark: str = "queried"
+    site: Site = SITE
+    blocks: int = 1
+    seed: int = 0
+    size: float = 1.0
+    steps: int = 800
+    reading: int = 100
+    batch: int = 12
+    rate: float = 2e-3
+
+    def direction(self, d_model: int) -> Float[Tensor, " d_model"]:
+        """The unit vector."""
+        draw = torch.Generator().manual_seed(self.seed)
+        return torch.nn.functional.normalize(torch.randn(d_model, generator=draw), dim=0)
+
 
 MIXES = 2
 """Shuffled texts from each chain to tune on."""

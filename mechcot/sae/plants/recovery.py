@@ -4,9 +4,7 @@ Finding knows nothing of u: a dictionary is trained on both models' states, the 
 copy are tried (falsify.py), and what survives is said to be found. A find is right when its decoder's cosine with u
 is at least 0.9. A planted *word* feature (the direction stands at every `7`) is the negative control: the trials must refuse it.
 
-    verified    the copy says `hmm` with >= 0.9 after marked steps, with <= 0.1 after others, after marked ones with u erased, and
-                before planting; the states carry u where marked (mean >= 0.8 A) and hardly elsewhere (<= 0.15 A)
-    recall      verified plants that no word shows, of which a right feature survived / all of them
+    recall      verified plants (`mechcot.sae.plants.verification`) that no word shows, of which a right feature survived / all of them
     precision   right survivors / all survivors of verified plants, where every survivor of a word plant is wrong
 """
 
@@ -25,27 +23,30 @@ from mechcot.sae import falsify
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.evaluation import evaluate
 from mechcot.sae.feature_activations import FeatureActivations, read_features, selectivity
-from mechcot.sae.plant import (
+from mechcot.sae.plants.marked_steps import (
     MARKED,
     WORD_MARK,
-    Plant,
-    along,
-    behaviour,
     marked,
     places,
     words_at,
     written,
 )
-from mechcot.sae.plant_training import amplitude, mixed, plant
+from mechcot.sae.plants.training import (
+    Plant,
+    amplitude,
+    mixed,
+    plant,
+)
+from mechcot.sae.plants.verification import along, behaviour, verified
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
 from mechcot.stats.feature_trials import passes
 
 COSINE = 0.9
-SAYS, SILENT = 0.9, 0.1
-STANDS, LEAKS = 0.8, 0.15
+
 CANDIDATES, GROWN = 8, 0.1
 """At most so many features are tried, those that grew by at least this share of what the first grew."""
+
 REPEATS = 16
 """Texts from each of 48 chains, for injection: 768 a side, so that the standard error of Cohen's d is sqrt(2 / 768) = 0.051 and a
 true d of 0 is cleared (upper 95 % bound below 0.2) with probability 0.99; 4 texts a chain clear it with 0.62."""
@@ -128,18 +129,6 @@ def new_features(
     order = [int(i) for i in (-grown).argsort(kind="stable") if grown[i] > 0 and prefers[i]]
     chosen = [i for i in order[:CANDIDATES] if grown[i] >= GROWN * grown[order[0]]]
     return [falsify.Candidate(i, str(MARKED)) for i in chosen]
-
-
-def verified(each: Mapping[str, Any]) -> bool:
-    """Return whether the behaviour is there, runs through u, and u stands where it should."""
-    after, along = each["behaviour"]["after"], each["along"]
-    quiet = (after["other"], after["erased"], each["behaviour"]["before"]["marked"])
-    return (
-        after["marked"] >= SAYS
-        and max(quiet) <= SILENT
-        and along["marked"] >= STANDS
-        and max(along["other"], along["shuffled"]) <= LEAKS
-    )
 
 
 def share(hits: int, of: int) -> dict[str, Any]:
