@@ -6,14 +6,20 @@
 
 A token is read at the position that predicts it, one to its left; the first token of step j + 1 is
 predicted inside step j and is left out (a structural zero). Attention is causal, so nothing up to
-the end of j changes: the cache is cropped there and only later tokens run.
+the end of j changes: the cache is cropped there and only later tokens run. The clean side is one plain run;
+`noise` is what the change to the masked and cropped path alone moves, and `top_step` is no number below three of it.
 Source: Bogdan et al. 2025 (Thought Anchors, arXiv 2506.19143).
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
@@ -22,7 +28,7 @@ from mechcot.core.step_arrays import StepMatrix, StepVector
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import Inputs, Timer, unhideable
-from mechcot.model.distances import kl, tv
+from mechcot.model.distances import Unembed, kl, tv
 from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
@@ -42,12 +48,12 @@ CARD = MeasureCard(
         "total variation on the first answer token instead of nats, which follow confidence."
     ),
     confounds="Redundant steps hide each other's effect; a maximum grows with the number of steps.",
-    cost="1 forward of the trace plus about half a forward per step",
+    cost="2 forwards of the trace plus half a forward per step",
     smallest_effect=0.1,
     rank=4,
     standard=True,
     needs=("hiding",),
-    forwards=(1.0, 1.0),
+    forwards=(2.0, 0.5),
     arrays=(
         ArrayCard(
             name="answer",
@@ -65,6 +71,12 @@ CARD = MeasureCard(
         ),
     ),
 )
+
+
+FLOORS = 3.0
+"""Nothing below so many noise floors is called an effect."""
+HELD_NUMBERS = 2**26
+"""Most clean log-probabilities that are held, 256 MB in float32; beyond it they are computed anew for each step."""
 
 
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
@@ -88,63 +100,107 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     if reason := unhideable(reader):
         return timer.measurement(value=math.nan, reason=reason)
     chain = trace.ids[: trace.cuts()[-1]]
-    prefix = reader.prefix((*chain, *reader.cue_after(chain)))
-    spans = [step.tokens for step in steps]
-    matrix = np.full((len(spans), len(spans)), np.nan)
-    answer = np.zeros(len(spans))
-    for j, span in enumerate(spans):
-        matrix[j], answer[j] = _hidden(prefix, spans, j, keys=(span,))
+    run = _Suppression.of(
+        reader.prefix((*chain, *reader.cue_after(chain))),
+        spans=[step.tokens for step in steps],
+    )
+    rows, answer = zip(*(run.hide(j, (span,)) for j, span in enumerate(run.spans)), strict=True)
     top = int(np.argmax(answer))
+    identity, noise, noise_kl = run.null_edit(len(steps) // 2)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
     return timer.measurement(
         value=float(answer[top]),
         scalars={
-            "identity": _hidden(prefix, spans, top, keys=())[1],
-            "null_random": _random(prefix, spans, top, seed=inputs.seed),
-            "top_step": float(top),
-            "mean_step": float(answer.mean()),
+            "identity": identity,
+            "noise": noise,
+            "noise_kl": noise_kl,
+            "null_random": _random(run, top, seed=inputs.seed),
+            "top_step": float(top) if answer[top] > FLOORS * noise else math.nan,
+            "mean_step": float(np.mean(answer)),
         },
         results={
-            "kl": StepMatrix(values=matrix, name="kl", unit="nats", **about),
-            "answer": StepVector(values=answer, name="answer", unit="probability", **about),
+            "kl": StepMatrix(values=np.array(rows), name="kl", unit="nats", **about),
+            "answer": StepVector(
+                values=np.array(answer), name="answer", unit="probability", **about
+            ),
         },
     )
 
 
-def _hidden(
-    prefix: Prefix, spans: list[Span], j: int, *, keys: tuple[Span, ...]
-) -> tuple[np.ndarray, float]:
-    """Row j of the matrix and the answer's movement with `keys` hidden from everything after step j.
+@dataclass(frozen=True, eq=False)
+class _Suppression:
+    """The clean run of a chain and the question for its answer, against which every hidden step is held.
 
-    The clean side hides nothing on the same masked and cropped path, so that the identity is exact.
+    Attributes:
+        prefix: The clean run, once for all steps.
+        spans: The steps' tokens.
+        clean: Its log-probabilities where they fit into `HELD_NUMBERS`, else its states.
+        unembed: From `clean` to log-probabilities.
     """
-    start = spans[j].stop
-    row = np.full(len(spans), np.nan)
-    queries = Span(start, len(prefix.ids))
-    nothing = AttentionKnockout(keys=Span(start, start), queries=queries)
-    clean, hidden = (
-        prefix.rerun_from(
-            start, under=[nothing, *(AttentionKnockout(keys=k, queries=queries) for k in hide)]
-        )[0]
-        for hide in ((), keys)
-    )
-    divergence = kl(clean, hidden, prefix.unembed)
-    for i in range(j + 1, len(spans)):
-        first = max(spans[i].start - 1, start)
-        predicted = divergence[first - start : spans[i].stop - 1 - start]
-        if len(predicted):
-            row[i] = float(predicted.mean())
-    return row, float(tv(clean[-1:], hidden[-1:], prefix.unembed)[0])
+
+    prefix: Prefix
+    spans: Sequence[Span]
+    clean: Float[Tensor, "token width"]
+    unembed: Unembed
+
+    @classmethod
+    def of(cls, prefix: Prefix, *, spans: Sequence[Span]) -> "_Suppression":
+        """Keep the clean side of a run that is over."""
+        n_vocabulary = int(prefix.backbone.config.get_text_config().vocab_size)
+        if len(prefix) * n_vocabulary > HELD_NUMBERS:
+            return cls(prefix, spans, prefix.hidden, prefix.unembed)
+        parts = [prefix.unembed(states) for states in prefix.hidden.split(256)]
+        return cls(prefix, spans, torch.cat(parts), lambda log_probabilities: log_probabilities)
+
+    def hide(self, j: int, keys: Sequence[Span]) -> tuple[np.ndarray, float]:
+        """Row j of the matrix and the answer's movement with `keys` hidden from everything after step j."""
+        start = self.spans[j].stop
+        return self._moved(j, self._rerun(start, keys), self.clean[start:], self.unembed)
+
+    def null_edit(self, j: int) -> tuple[float, float, float]:
+        """Rerun what follows step j with nothing hidden.
+
+        Returns:
+            Largest movement between two such runs, exactly 0; the answer's movement against the clean run, and the largest
+            KL of a step: the noise floor between the two kernel paths.
+        """
+        start = self.spans[j].stop
+        hidden, again = (self._rerun(start, keys) for keys in ((), (Span(start, start),)))
+        row, answer = self._moved(j, hidden, self.clean[start:], self.unembed)
+        same = self._moved(j, again, hidden, self.prefix.unembed)
+        return _largest(*same), answer, _largest(row, 0.0)
+
+    def _rerun(self, start: int, keys: Sequence[Span]) -> Float[Tensor, "token d_model"]:
+        queries = Span(start, len(self.prefix))
+        return self.prefix.rerun_from(start, under=[AttentionKnockout(k, queries) for k in keys])[0]
+
+    def _moved(
+        self, j: int, hidden: Tensor, clean: Tensor, unembed: Unembed
+    ) -> tuple[np.ndarray, float]:
+        """Mean KL of each later step, and total variation of the answer; both sides begin behind step j."""
+        start, stop = self.spans[j].stop, self.spans[-1].stop - 1
+        to_log_q = self.prefix.unembed
+        later = slice(0, max(0, stop - start))
+        divergence = kl(clean[later], hidden[later], unembed, unembed_q=to_log_q)
+        row = np.full(len(self.spans), np.nan)
+        for i in range(j + 1, len(self.spans)):
+            first = max(self.spans[i].start - 1, start)
+            predicted = divergence[first - start : self.spans[i].stop - 1 - start]
+            if len(predicted):
+                row[i] = float(predicted.mean())
+        return row, float(tv(clean[-1:], hidden[-1:], unembed, unembed_q=to_log_q)[0])
 
 
-def _random(prefix: Prefix, spans: list[Span], top: int, *, seed: int) -> float:
+def _largest(row: np.ndarray, answer: float) -> float:
+    return float(np.nanmax([answer, *row]))
+
+
+def _random(run: _Suppression, top: int, *, seed: int) -> float:
     """TV when as many random earlier positions (never the first token) are hidden instead."""
-    pool = range(1, spans[top].start)
-    size = min(len(spans[top]), len(pool))
+    pool = range(1, run.spans[top].start)
+    size = min(len(run.spans[top]), len(pool))
     if size == 0:
         return math.nan
     chosen = np.random.default_rng(seed).choice(pool, size=size, replace=False)
-    return _hidden(
-        prefix, spans, top, keys=tuple(Span(int(p), int(p) + 1) for p in sorted(chosen))
-    )[1]
+    return run.hide(top, [Span(int(p), int(p) + 1) for p in sorted(chosen)])[1]
