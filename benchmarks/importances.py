@@ -19,7 +19,7 @@ from benchmarks.real_traces import checkpoint
 from benchmarks.setting import small_model
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
-from mechcot.influence.run import run as influence
+from mechcot.influence.run import run_influence as influence
 from mechcot.measures import suppression
 from mechcot.measures.inputs import Inputs
 from mechcot.model.reasoner import Reasoner

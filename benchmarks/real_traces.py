@@ -16,9 +16,9 @@ import torch
 
 from benchmarks.setting import small_model
 from mechcot.core.trace import Trace
-from mechcot.influence.run import run as influence
+from mechcot.influence.run import run_influence as influence
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.run import PruneSettings, run as prune
+from mechcot.pruning.run import PruneSettings, run_pruning as prune
 from mechcot.traces.formats import import_traces
 from mechcot.traces.load import load_traces
 

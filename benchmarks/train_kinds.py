@@ -14,8 +14,8 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.labelled_chains import Chain, as_kinds, published
-from mechcot.core.trace import StepKind
-from mechcot.text.learned_step_kinds import FILE, KINDS, LearnedClassifier, features_of
+from mechcot.core.trace import KINDS, StepKind
+from mechcot.text.learned_step_kinds import FILE, LearnedClassifier, step_features
 
 PENALTY = 0.3
 """C of the L2 penalty."""
@@ -29,7 +29,7 @@ def train(chains: Sequence[Chain]) -> LearnedClassifier:
     Args:
         chains: With a kind for every step.
     """
-    rows = [features for chain in chains for features in features_of(chain.steps)]
+    rows = [features for chain in chains for features in step_features(chain.steps)]
     buckets = np.array(sorted({bucket for features in rows for bucket in features}))
     column = {bucket: i for i, bucket in enumerate(buckets.tolist())}
     table = csr_array(

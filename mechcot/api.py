@@ -26,11 +26,11 @@ from mechcot.core.trace import Trace
 from mechcot.explorer.build import explore_run
 from mechcot.explorer.live import look_at
 from mechcot.measures.inputs import DRAWS
-from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen
+from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen_measures
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.checkpoint_series import Series, series as judged_series
 from mechcot.stats.measurement_tables import measurements_table, scalars_table
-from mechcot.stats.pair_comparison import Claim, claim
+from mechcot.stats.pair_comparison import PairComparison, compare_pair
 from mechcot.traces.load import load_traces
 from mechcot.view.pages.explorer import Explorer
 
@@ -104,7 +104,7 @@ def contrast(
     traces: Sequence[Trace],
     *,
     seed: int = 0,
-) -> Claim:
+) -> PairComparison:
     """Compare two models on the same traces, token for token: intervals, gates, verdicts, sentences.
 
     Args:
@@ -131,9 +131,9 @@ def contrast(
     if after.name == before.name:
         after = replace(after, name=f"{after.name} (after)")
     author = _author(traces)
-    wanted = chosen([names] if isinstance(names, str) else list(names))
+    wanted = chosen_measures([names] if isinstance(names, str) else list(names))
     measurements = _measured(wanted, (before, after), traces, seed=seed)
-    return claim(
+    return compare_pair(
         measurements_table(measurements),
         scalars_table(measurements),
         _judged(wanted),
@@ -177,7 +177,7 @@ def series(
             "dataclasses.replace(reader, name=...) names one"
         )
     author = _author(traces)
-    wanted = chosen([names] if isinstance(names, str) else list(names))
+    wanted = chosen_measures([names] if isinstance(names, str) else list(names))
     measurements = _measured(wanted, readers, traces, seed=seed)
     table = judged_series(
         measurements_table(measurements),
@@ -282,5 +282,5 @@ def explore(
     readers = [what] if isinstance(what, Reasoner) else list(what)
     expect_list(readers, Reasoner, "models", "mc.explore(pair, traces) takes the models first")
     expect_list(traces, Trace, "traces", "put one into a list: [trace]")
-    wanted = [name for name in chosen(measures) if len(readers) > 1 or name not in PAIRED]
+    wanted = [name for name in chosen_measures(measures) if len(readers) > 1 or name not in PAIRED]
     return look_at(readers, traces, measures=wanted, seed=seed)

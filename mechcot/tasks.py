@@ -139,7 +139,7 @@ MOD10 = Task(
 )
 TASKS = {MOD10.name: MOD10}
 """Tasks that problems can name; a further one is a line here."""
-SHIPPED = MOD10.name
+SHIPPED_TASK = MOD10.name
 """The task of the shipped models: what is asked where no problems are named."""
 
 

@@ -109,7 +109,7 @@ def test_prune_stops_where_nothing_is_read_and_goes_on_where_the_user_says_what_
         traces = load_traces(path, reader)
         if asking == AS_FOUND:
             with pytest.raises(UserError, match=SAYS):
-                prune.run(
+                prune.run_pruning(
                     reader, traces, settings=prune.PruneSettings(keep=0.5), out=tmp_path / "out"
                 )
             assert not (tmp_path / "out").exists()

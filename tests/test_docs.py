@@ -17,7 +17,7 @@ from mechcot.cli.main import app
 from mechcot.measures.registry import MEASURES
 from mechcot.stats.gates import gates
 from mechcot.stats.measurement_tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
-from mechcot.steering.experiment import parse
+from mechcot.steering.experiment import parse_experiment
 from tools import docs_pages
 
 ROOT = Path(__file__).parents[1]
@@ -146,7 +146,7 @@ EXPERIMENTS = [(page, block) for page, text in PAGES.items() for block in fences
 @pytest.mark.parametrize(("page", "block"), EXPERIMENTS)
 def test_experiments_are_read(page, block):
     whole = {"title": "t", "question": "q", "models": ["m"]}
-    parse(whole | tomllib.loads(block), name=page)
+    parse_experiment(whole | tomllib.loads(block), name=page)
 
 
 def nav_pages(entry):

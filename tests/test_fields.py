@@ -23,7 +23,7 @@ from mechcot.core.pair import Pair
 from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
-from mechcot.sae.chains import Questions, chains as written
+from mechcot.sae.chains import ChainSource, chains as written
 from mechcot.text.problems import load_problems
 from mechcot.traces.external import load_chains, read_given
 from mechcot.traces.foreign_chain import as_line
@@ -193,7 +193,7 @@ def test_chains_on_disk_get_the_answers_that_are_asked_for_now(models, problems,
     path = tmp_path / "p.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     readers = Pair(*(Reasoner.load(name, device="cpu") for name in models))
-    asked = Questions(str(path), 4, 0, max_tokens=6)
+    asked = ChainSource(str(path), 4, 0, max_tokens=6)
     first = written(readers, asked, folder=tmp_path / "chains")
     again = written(
         readers, replace(asked, fields=(("answer", "gold"),)), folder=tmp_path / "chains"

@@ -40,7 +40,7 @@ def base():
 def trace(base):
     problem = problems.problems(3, seed=5, hops=(2, 3), hint="answer", style="random")[2]
     chain = chain_writer.write(problem, rng=Random(2))
-    text = " " + vocabulary.completion(chain, problem.answer).removesuffix(" <eos>")
+    text = " " + vocabulary.completion_text(chain, problem.answer).removesuffix(" <eos>")
     return base.read(Completion(problem, base.render(problem), text, "writer"))
 
 

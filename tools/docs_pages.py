@@ -175,7 +175,7 @@ def problem_fields() -> str:
         ("chains", ", ".join(f"`{name}`" for name in field_names.FIELDS)),
         (
             "names found for the question",
-            ", ".join(f"`{name}`" for name in field_names.QUESTION),
+            ", ".join(f"`{name}`" for name in field_names.QUESTION_FIELDS),
         ),
         (
             "names found for the reference answer",

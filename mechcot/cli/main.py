@@ -22,7 +22,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 INTERRUPTED = 130
-FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 UNUSABLE = {
     *(errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
     *(errno.EEXIST, errno.ENOENT, errno.EPERM, errno.ENAMETOOLONG),
@@ -206,14 +206,14 @@ def ruler(
     from mechcot.measures.registry import MEASURES
     from mechcot.measures.status import record as keep
     from mechcot.ruler.panel import FULL, QUICK
-    from mechcot.ruler.run import run
+    from mechcot.ruler.run import run_ruler
     from mechcot.runs.executor import executor_of
     from mechcot.runs.folder import claim
 
     panel = QUICK if quick else FULL
     settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}
     claim(out, "ruler", settings, overwrite=overwrite)
-    result = run(
+    result = run_ruler(
         panel, out=out, seed=seed, executor=executor_of(workers), measures=names_of(measures)
     )
     if record:
@@ -272,7 +272,7 @@ def main() -> None:
     except UserError as error:
         _fail(str(error))
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL:
             where = f" ({error.filename})" if error.filename else ""
             _fail(f"the disk is full{where}; free some space, the same command resumes")
         if error.errno in UNUSABLE:

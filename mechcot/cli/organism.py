@@ -49,9 +49,9 @@ def organism_train(
     device: Device = "auto",
 ) -> None:
     """Train one organism from its seed."""
-    from mechcot.organisms.training import train
+    from mechcot.organisms.training import train_organism
 
-    typer.echo(f"written: {train(name, out=out, seed=seed, device=device)}")
+    typer.echo(f"written: {train_organism(name, out=out, seed=seed, device=device)}")
 
 
 @app.command("check")
@@ -61,9 +61,11 @@ def organism_check(
     ] = None,
 ) -> None:
     """Measure what the organisms must hold; exit 1 when a line does not."""
-    from mechcot.organisms.check import check
+    from mechcot.organisms.check import check_organism
 
-    lines = [line for name in names or ["base", "bypass", "control"] for line in check(name)]
+    lines = [
+        line for name in names or ["base", "bypass", "control"] for line in check_organism(name)
+    ]
     for line in lines:
         typer.echo(str(line))
     if not all(line.ok for line in lines):

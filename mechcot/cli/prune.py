@@ -58,7 +58,7 @@ def prune(  # noqa: PLR0913 - one argument per option
     fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
     command_inputs.check_models([model])
     from mechcot.model.loading.pairs import load_models
-    from mechcot.pruning.run import PruneSettings, run
+    from mechcot.pruning.run import PruneSettings, run_pruning
     from mechcot.runs.executor import executor_of
     from mechcot.traces.load import load_traces
 
@@ -66,7 +66,7 @@ def prune(  # noqa: PLR0913 - one argument per option
     (reader,) = load_models([model], loading)
     chains = load_traces(traces, reader, n=n, fields=fields)
     executor = executor_of(workers)
-    run(reader, chains, settings=settings, out=out, executor=executor, overwrite=overwrite)
+    run_pruning(reader, chains, settings=settings, out=out, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
 
@@ -87,7 +87,7 @@ def influence(
         raise UserError(f"expected one model or two, got {len(models)}")
     fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
     command_inputs.check_models(models)
-    from mechcot.influence.run import run
+    from mechcot.influence.run import run_influence
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
     from mechcot.traces.load import load_traces
@@ -95,7 +95,7 @@ def influence(
     readers = load_models(models, loading)
     chains = load_traces(traces, readers[0], n=n, fields=fields)
     executor = executor_of(workers)
-    run(readers, chains, out=out, seed=seed, executor=executor, overwrite=overwrite)
+    run_influence(readers, chains, out=out, seed=seed, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}")
 
 

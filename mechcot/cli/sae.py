@@ -203,13 +203,13 @@ def vector(
     fields = _check_chains(problems, traces, field, loading)
     command_inputs.check_models((model,))
     from mechcot.model.reasoner import Reasoner
-    from mechcot.sae.chains import Questions, chains_of
+    from mechcot.sae.chains import ChainSource, chains_of
     from mechcot.sae.dictionary import load
     from mechcot.sae.feature_vectors import feature_vector
 
     reader, found = Reasoner.open(model, loading), load(dictionary)
     found.check(reader)
-    asked = Questions(problems, n, seed + 1000, fields=tuple(fields.items()), traces=traces)
+    asked = ChainSource(problems, n, seed + 1000, fields=tuple(fields.items()), traces=traces)
     read = chains_of(reader, asked)
     made = feature_vector(found, reader, read, feature)
     made.save(out)

@@ -26,11 +26,11 @@ app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steer
 
 SiteName = Annotated[str, typer.Option("--site", help="For example resid_post.1")]
 Phases = Annotated[str, typer.Option(help="question, chain, answer, comma separated.")]
-How = Annotated[
+HowOption = Annotated[
     Literal["add", "clamp"], typer.Option(help="clamp: a feature from `mechcot sae vector`.")
 ]
 Nats = Annotated[float, typer.Option(help="Mean KL per written token; negative pushes away.")]
-Count = Annotated[int, typer.Option("--n", help="Number of questions.")]
+QuestionCount = Annotated[int, typer.Option("--n", help="Number of questions.")]
 Vector = Annotated[Path, typer.Argument(help="What `extract` wrote.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Add a vector of other weights; width stays checked.")
@@ -52,12 +52,12 @@ def run(
     """Run an experiment file: tables, dose curves and one page."""
     command_inputs.check_experiment(experiment)
     from mechcot.runs.executor import executor_of
-    from mechcot.steering.experiment import load
-    from mechcot.steering.run import run as run_experiment
+    from mechcot.steering.experiment import read_experiment
+    from mechcot.steering.run import run_experiment as run_experiment
 
     where = out or Path("artifacts/steer") / experiment.stem
     run_experiment(
-        load(experiment),
+        read_experiment(experiment),
         where,
         loading=loading,
         executor=executor_of(workers),
@@ -106,10 +106,10 @@ def extract(
 def _steered_options(
     *,
     phases: Phases = "chain",
-    how: How = "add",
+    how: HowOption = "add",
     problems: Problems = None,
     field: Field = None,
-    n: Count = 16,
+    n: QuestionCount = 16,
     seed: Seed = 0,
     max_tokens: MaxTokens = 320,
     force: Force = False,

@@ -24,7 +24,7 @@ from mechcot.runs.items import Items
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
-from mechcot.text.unread_answers import check_read, example
+from mechcot.text.unread_answers import check_read, unread_example
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import Loaded
 from mechcot.traces.load import bind_chains
@@ -104,7 +104,7 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
                     check_questions(readers[0], other, [problem.question for problem in problems])
         by_author = {}
         for name in models.names:
-            by_author[name] = written(study, models, name, problems)
+            by_author[name] = written_chains(study, models, name, problems)
             if name == models.first and study.author == "first":
                 _readable(models, by_author[name])
     missing = [
@@ -165,7 +165,7 @@ def _usable(
     longer = ", or longer completions (--max-tokens)" if cut and study.traces is None else ""
     raise UserError(
         f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {listed}. "
-        f"Next: the same command with --overwrite and --chains all{longer}. {example(traces[0])}"
+        f"Next: the same command with --overwrite and --chains all{longer}. {unread_example(traces[0])}"
     )
 
 
@@ -173,7 +173,9 @@ def _right(trace: Trace) -> bool:
     return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
 
 
-def written(study: Study, models: Models, author: str, problems: Sequence[Problem]) -> list[Trace]:
+def written_chains(
+    study: Study, models: Models, author: str, problems: Sequence[Problem]
+) -> list[Trace]:
     """The chains that one model writes for the problems; those on disk are not written again.
 
     Problems that it cannot be asked are left out; `unwritten` names them afterwards.
@@ -216,16 +218,16 @@ def to_write(study: Study, models: Models, problems: Sequence[Problem]) -> int:
 def unwritten(
     study: Study, models: Models, author: str, problems: Sequence[Problem]
 ) -> list[Unwritten]:
-    """The problems that `written` left out for one model, with the reasons.
+    """The problems that `written_chains` left out for one model, with the reasons.
 
     Args:
         study: The settings.
         models: Its models.
         author: Name of the model that wrote.
-        problems: The list that was given to `written`.
+        problems: The list that was given to `written_chains`.
 
     Raises:
-        UserError: A problem was not given to `written`, so that nothing is on disk.
+        UserError: A problem was not given to `written_chains`, so that nothing is on disk.
     """
     items = _items(study, models, author)
     found = ((problem, items.read(_key(study, models, author, problem))) for problem in problems)

@@ -28,9 +28,9 @@ import numpy as np
 from rich.console import Console
 from scipy.stats import binomtest
 
-from mechcot.compare.chains import problems_of, unwritten, written
+from mechcot.compare.chains import problems_of, unwritten, written_chains
 from mechcot.compare.completion_length import longest
-from mechcot.compare.measurements import fill, jobs, measure_trace
+from mechcot.compare.measurements import jobs, measure_missing, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study, cells
 from mechcot.core.errors import UserError
@@ -42,10 +42,15 @@ from mechcot.measures import chain_exchange, early_answering_by_content as by_co
 from mechcot.stats.chain_use import BOUNDS, ChainUse, axis, chain_use
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval
-from mechcot.text.unread_answers import ADVICE, example, unread
+from mechcot.text.unread_answers import ADVICE, unread, unread_example
 from mechcot.view.pages.check import check_page
 
-MEASURES = (gates.CARD.name, chain_exchange.CARD.name, by_content.CARD.name, "information_flow")
+CHECK_MEASURES = (
+    gates.CARD.name,
+    chain_exchange.CARD.name,
+    by_content.CARD.name,
+    "information_flow",
+)
 """The exchange decides, the gates say whether the task is done at all; the others are shown."""
 _SCHEMA = 1
 _ALPHA = 0.05
@@ -66,7 +71,7 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     study.out.mkdir(parents=True, exist_ok=True)
     entries = []
     for spec in study.specs:
-        alone = replace(study, models=(spec.text,), measures=MEASURES, null_reader="none")
+        alone = replace(study, models=(spec.text,), measures=CHECK_MEASURES, null_reader="none")
         entry = _judge(alone, problems, name=spec.name)
         console.print(line(entry), markup=False, soft_wrap=True)
         entries.append(entry)
@@ -104,7 +109,7 @@ def _judge(study: Study, problems: Sequence[Problem], *, name: str) -> dict[str,
     """Everything about one model."""
     models = Models.of(study, asked=problems)
     study = longest(study, models, problems)
-    traces = written(study, models, models.first, problems)
+    traces = written_chains(study, models, models.first, problems)
     reasons = [one.reason for one in unwritten(study, models, models.first, problems)]
     if not traces:
         raise UserError(
@@ -113,7 +118,7 @@ def _judge(study: Study, problems: Sequence[Problem], *, name: str) -> dict[str,
     chains = {models.first: [trace for trace in traces if trace.finished]}
     todo = jobs(study, models, cells(study, author=models.first), chains)
     if study.workers > 1:
-        fill(study, todo, chains)
+        measure_missing(study, todo, chains)
     measurements = list(measure_trace(study, models, todo, chains))
     return {"name": name, "spec": study.models[0]} | judgement(
         traces, measurements, seed=study.seed, limit=study.max_tokens or 0
@@ -131,7 +136,7 @@ def judgement(
         seed: Of the intervals.
         limit: Longest completion, in tokens; only for what is advised.
     """
-    by_measure: dict[str, list[Measurement]] = {name: [] for name in MEASURES}
+    by_measure: dict[str, list[Measurement]] = {name: [] for name in CHECK_MEASURES}
     for measurement in measurements:
         by_measure[measurement.measure].append(measurement)
     exchanged = by_measure[chain_exchange.CARD.name]
@@ -252,7 +257,7 @@ def _fails(finished: Sequence[Trace], accuracy: dict[str, float]) -> tuple[Chain
     """Why the answers are not right: not read, asked for in a way the model does not know, or wrong."""
     lost = unread(finished)
     if len(lost) > (1 - BOUNDS.read) * len(finished):
-        cause = f"no answer can be read in {len(lost)} of {len(finished)} finished texts. {example(lost[0])}"
+        cause = f"no answer can be read in {len(lost)} of {len(finished)} finished texts. {unread_example(lost[0])}"
         return _none(cause, ADVICE)
     asked, own, guess = accuracy["with"], accuracy["written"], accuracy["guess"]
     if own >= asked + BOUNDS.margin:

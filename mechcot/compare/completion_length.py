@@ -21,7 +21,7 @@ from mechcot.core.trace import Trace
 from mechcot.model.generation.write_traces import prompt_ids
 from mechcot.model.reasoner import Reasoner
 
-ANSWER = 32
+ANSWER_TOKENS = 32
 """Tokens that are left for an answer behind the cue."""
 TIMED = (1, 1, 9)
 """Tokens of short writings: the first warms up, the difference of the others is the time of a token."""
@@ -51,7 +51,7 @@ def limit(reader: Reasoner, problems: Sequence[Problem]) -> int:
     for problem in problems:
         with suppress(NotMeasurable):
             lengths.append(len(prompt_ids(reader, problem)))
-    left = reader.max_length - min(lengths, default=0) - len(reader.cue_ids) - ANSWER
+    left = reader.max_length - min(lengths, default=0) - len(reader.cue_ids) - ANSWER_TOKENS
     return max(1, min(MOST, left))
 
 

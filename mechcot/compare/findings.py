@@ -21,7 +21,7 @@ from mechcot.measures.status import ORDER
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.measurement_tables import measurements_table, scalars_table
-from mechcot.stats.pair_comparison import Claim, claim
+from mechcot.stats.pair_comparison import PairComparison, compare_pair
 from mechcot.stats.strata import by_stratum
 
 Measurements = Mapping[tuple[str, str, str, str], Measurement]
@@ -61,8 +61,8 @@ class PairFinding:
         strata: Contrast per stratum; empty without strata.
     """
 
-    headline: Claim
-    own: Claim | None
+    headline: PairComparison
+    own: PairComparison | None
     strata: pd.DataFrame
 
     @property
@@ -136,7 +136,7 @@ def find(
     data = (tables.measurements, tables.scalars)
     answers = {problem.id: problem.answer for problem in problems}
     sides: dict[str, Any] = {"before": before, "after": after}
-    headline = claim(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
+    headline = compare_pair(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
     strata = {p.id: p.stratum for p in problems if p.stratum is not None}
     return PairFinding(
         headline=headline,
@@ -149,7 +149,7 @@ def find(
     )
 
 
-def _own(study: Study, tables: Tables, *, after: str) -> Claim | None:
+def _own(study: Study, tables: Tables, *, after: str) -> PairComparison | None:
     """Each model's own chains, on the measures that were taken there."""
     rows = tables.measurements
     mine = set(rows[(rows["author"] == after) & (rows["reader"] == after)]["measure"])
@@ -158,7 +158,7 @@ def _own(study: Study, tables: Tables, *, after: str) -> Claim | None:
         return None
     before = study.specs[0].name
     data = (tables.measurements, tables.scalars, cards)
-    return claim(*data, before=before, after=after, author=None, seed=study.seed)
+    return compare_pair(*data, before=before, after=after, author=None, seed=study.seed)
 
 
 def null_name(study: Study) -> str | None:

@@ -70,7 +70,9 @@ class Job:
         return self.key in self.items
 
 
-def unread(cells: Sequence[Condition], unwritten: Sequence[Unwritten]) -> list[Measurement]:
+def unread_measurements(
+    cells: Sequence[Condition], unwritten: Sequence[Unwritten]
+) -> list[Measurement]:
     """Measurements without a value for the problems that have no chain, one for each cell and measure."""
     return [
         Measurement(
@@ -136,7 +138,7 @@ class Share:
     chains: tuple[Trace, ...]
 
 
-def fill(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> None:
+def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> None:
     """Put the missing measurements on disk, taken by `study.workers` processes side by side.
 
     One that does not fit in memory stays missing.

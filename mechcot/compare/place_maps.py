@@ -12,7 +12,7 @@ from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair
-from mechcot.view.pages.numbered_figures import PLACES
+from mechcot.view.pages.numbered_figures import PLACE_MAP_AXES
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -76,7 +76,7 @@ def place_maps(
     """
     together = list(zip(*measurements, steps, strict=True))
     frames = []
-    for array in (array for array in card.arrays if array.figure and array.axes == PLACES):
+    for array in (array for array in card.arrays if array.figure and array.axes == PLACE_MAP_AXES):
         both = [
             [patched_chain(one.results[array.name], n) for one in side]
             for *side, n in together

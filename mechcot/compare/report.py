@@ -30,7 +30,7 @@ from mechcot.stats.checkpoint_series import series
 from mechcot.stats.gate_bounds import gates_table
 from mechcot.stats.measurement_tables import rows_of
 from mechcot.stats.sentences import row_sentence, silent_sentences
-from mechcot.text.answer_outcomes import tally
+from mechcot.text.answer_outcomes import outcome_counts
 from mechcot.view.pages.report_data import Comparison, PromptShown, ReportData, Sentence
 
 
@@ -99,7 +99,7 @@ def report_data(
 def _others(chains: Chains) -> str:
     """Return what became of the chains that are not compared."""
     used = {trace.id for trace in chains.used}
-    others = tally(trace for trace in chains.headline if trace.id not in used)
+    others = outcome_counts(trace for trace in chains.headline if trace.id not in used)
     return f"; of the others {others}" if others else ""
 
 

@@ -13,7 +13,7 @@ from mechcot.core.step_arrays import Result
 from mechcot.core.trace import Trace
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.measurement_tables import pair_values
-from mechcot.view.pages.numbered_figures import LINE, PLACES, STEPS
+from mechcot.view.pages.numbered_figures import LINE_AXES, PLACE_MAP_AXES, STEP_MAP_AXES
 from mechcot.view.pages.report_data import ArrayFrame
 
 GRID = np.linspace(0.0, 1.0, 21)
@@ -82,7 +82,7 @@ def array_frames(reader: ArrayReader, cards: Sequence[MeasureCard]) -> tuple[Arr
     """What is drawn of the arrays of some measures, the axes of an array say how."""
     drawn = [(card, array) for card in cards for array in card.arrays if array.figure]
     lines = [line for card, array in drawn if (line := _line(reader, card, array)) is not None]
-    maps = _step_maps(reader, [pair for pair in drawn if pair[1].axes == STEPS])
+    maps = _step_maps(reader, [pair for pair in drawn if pair[1].axes == STEP_MAP_AXES])
     places = [
         ArrayFrame(card, array, frame[frame["place"] != WHOLE])
         for card, array, frame in place_frames(reader, cards)
@@ -92,7 +92,7 @@ def array_frames(reader: ArrayReader, cards: Sequence[MeasureCard]) -> tuple[Arr
 
 def _line(reader: ArrayReader, card: MeasureCard, array: ArrayCard) -> ArrayFrame | None:
     """Mean of a line against the share of the chain that was given; None when a model has none."""
-    if array.axes != LINE:
+    if array.axes != LINE_AXES:
         return None
     bands = [_band(reader, name, card, array) for name in reader.finding.readers]
     if any(band is None for band in bands):
@@ -176,7 +176,7 @@ def place_frames(
 
 def _places(reader: ArrayReader, card: MeasureCard) -> tuple[list[ArrayCard], list[pd.DataFrame]]:
     """The arrays over layers and steps that are drawn, and a frame of each that was measured in both models."""
-    arrays = [array for array in card.arrays if array.figure and array.axes == PLACES]
+    arrays = [array for array in card.arrays if array.figure and array.axes == PLACE_MAP_AXES]
     parts = []
     for array in arrays:
         sides = []

@@ -20,7 +20,13 @@ from mechcot.compare.completion_length import announce_writing, longest, told_cu
 from mechcot.compare.cost import announce
 from mechcot.compare.findings import PairFinding, Tables, find, judged_cards, null_name, too_few
 from mechcot.compare.measurable import able
-from mechcot.compare.measurements import Job, fill, jobs, measure_trace, unread
+from mechcot.compare.measurements import (
+    Job,
+    jobs,
+    measure_missing,
+    measure_trace,
+    unread_measurements,
+)
 from mechcot.compare.models import Models
 from mechcot.compare.report import report_data
 from mechcot.compare.study import EXPLORER, Study, cells
@@ -69,9 +75,9 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     if warning := too_few(judged_cards(study), items=items):
         console.print(warning, markup=False)
     if study.workers > 1:
-        fill(study, todo, chains.by_author)
+        measure_missing(study, todo, chains.by_author)
     measurements = measure_trace(study, models, todo, chains.by_author)
-    tables = Tables.of([*measurements, *unread(table, chains.unwritten)])
+    tables = Tables.of([*measurements, *unread_measurements(table, chains.unwritten)])
     findings = _findings(study, models, tables, chains)
     found = run_summary(
         study,

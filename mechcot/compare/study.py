@@ -15,7 +15,7 @@ from typing import Literal
 
 from mechcot.core.errors import UserError
 from mechcot.measures.inputs import DRAWS
-from mechcot.measures.registry import MEASURES, PAIRED, chosen
+from mechcot.measures.registry import MEASURES, PAIRED, chosen_measures
 from mechcot.model.generation.sampling import Sampling
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
@@ -128,7 +128,7 @@ class Study:
     @property
     def measure_names(self) -> tuple[str, ...]:
         """The measures that will be taken, gates first."""
-        return chosen(self.measures)
+        return chosen_measures(self.measures)
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def card_text(card: MeasureCard) -> str:
     return "\n".join(lines)
 
 
-STEPS = 20
+_STEPS = 20
 """Steps of the chain that a list of cards says the cost of."""
 
 
@@ -177,7 +177,7 @@ class CardList(Displayed):
         names = ("name", "title", "question", "unit", "smallest_effect", "status")
         rows = [
             {name: getattr(card, name) for name in names}
-            | {"forwards": card.forwards[0] + STEPS * card.forwards[1]}
+            | {"forwards": card.forwards[0] + _STEPS * card.forwards[1]}
             for card in self.cards
         ]
         return pd.DataFrame(rows)
@@ -185,4 +185,4 @@ class CardList(Displayed):
     def plot(self) -> "go.Figure":
         """What each measure costs, coloured by its status."""
         figures = import_module("mechcot.view.figures.results")
-        return figures.card_costs(self.to_frame(), steps=STEPS)
+        return figures.card_costs(self.to_frame(), steps=_STEPS)

@@ -33,6 +33,10 @@ class StepKind(StrEnum):
     OTHER = "other"
 
 
+KINDS = tuple(kind for kind in StepKind if kind is not StepKind.OTHER)
+"""The kinds that say what a step is for."""
+
+
 class Phase(StrEnum):
     """The three parts of a trace.
 

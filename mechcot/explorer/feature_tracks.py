@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Float
 
 from mechcot.core.errors import UserError
-from mechcot.core.trace import Phase, Trace
+from mechcot.core.trace import KINDS, Phase, Trace
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary, load
-from mechcot.sae.feature_activations import KINDS, read_features, selectivity
+from mechcot.sae.feature_activations import read_features, selectivity
 from mechcot.view.pages.explorer_data import FeatureStrip
 
 _MOST = 8

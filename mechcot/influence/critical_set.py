@@ -78,7 +78,7 @@ def critical_set(weights: StepInfluence, *, rho: float) -> frozenset[int]:
     return frozenset(int(step) for step in np.flatnonzero(levels(weights) < rho))
 
 
-def fill(order: Sequence[int], sizes: Sequence[int], *, budget: float) -> frozenset[int]:
+def within_budget(order: Sequence[int], sizes: Sequence[int], *, budget: float) -> frozenset[int]:
     """The steps kept under a budget: best first, each one that still fits.
 
     Args:

@@ -21,7 +21,7 @@ _LENGTHS = 64
 DISTANCES = 64
 NOWHERE = -1
 ANY_LENGTH = _LENGTHS - 1
-ANSWER = _LENGTHS * DISTANCES
+ANSWER_BUCKET = _LENGTHS * DISTANCES
 """Buckets from here on have the answer as their target."""
 
 
@@ -39,7 +39,7 @@ def buckets(groups: Sequence[Span]) -> Int[np.ndarray, "source target"]:
         np.log2(distance).astype(int) * _LENGTHS
         + np.log2(np.maximum(sizes, 1)).astype(int)[:, None]
     )
-    code = code + (order == len(groups) - 1)[None, :] * ANSWER
+    code = code + (order == len(groups) - 1)[None, :] * ANSWER_BUCKET
     defined = (order[:, None] < order[None, :]) & (sizes[:, None] > 0) & (sizes[None, :] > 0)
     return np.where(defined, code, NOWHERE)
 
@@ -112,7 +112,7 @@ class ExpectedAttention:
 
 def wider(bucket: int) -> tuple[int, int, int]:
     """A bucket, the same distance at any length, and every pair with this sort of target."""
-    target = bucket // ANSWER * ANSWER
+    target = bucket // ANSWER_BUCKET * ANSWER_BUCKET
     distance = bucket // _LENGTHS * _LENGTHS
     return bucket, distance + ANY_LENGTH, target + (DISTANCES - 1) * _LENGTHS + ANY_LENGTH
 

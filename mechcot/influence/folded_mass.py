@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
-from mechcot.influence.expected_mass import ANSWER, NOWHERE, ExpectedAttention
+from mechcot.influence.expected_mass import ANSWER_BUCKET, NOWHERE, ExpectedAttention
 from mechcot.influence.step_weights import Mass
 
 
@@ -84,7 +84,7 @@ class Folded:
     ) -> tuple[Float[np.ndarray, "layer head step"], Float[np.ndarray, "layer head step"]]:
         """Return what each step receives from later chain steps (mean), and from the answer; NaN where there is none."""
         ratio = self.corrected(others)
-        answer = self.bucket >= ANSWER
+        answer = self.bucket >= ANSWER_BUCKET
         return self._mean(ratio, ~answer), self._mean(ratio, answer)
 
     def _mean(self, ratio: np.ndarray, which: np.ndarray) -> Float[np.ndarray, "layer head step"]:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import kurtosis
 
-from mechcot.measures.receiver_heads import APART, FEWEST, rank
+from mechcot.measures.receiver_heads import APART, FEWEST_STEPS, rank
 from mechcot.stats.bootstrap import bootstrap_mean
 
 PICKED = 5
@@ -31,7 +31,7 @@ def head_scores(
     values = received[:, :, 1 : received.shape[-1] - APART]
     values = values[:, :, np.isfinite(values).all((0, 1))]
     n = values.shape[-1]
-    if n < FEWEST:
+    if n < FEWEST_STEPS:
         return None
     flat = np.ptp(values, axis=-1) == 0
     raw = np.asarray(kurtosis(np.where(flat[..., None], np.arange(n), values), axis=-1))

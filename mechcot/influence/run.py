@@ -52,7 +52,7 @@ UNSTATED = "unstated"
 _USES = {"kinds": "kinds of steps", "first_right_step": "before and after"}
 
 
-def run(
+def run_influence(
     readers: Sequence[Reasoner],
     traces: Sequence[Trace],
     *,
@@ -108,7 +108,7 @@ def run(
             "unstated": int(table.loc[table["place"] == UNSTATED, "trace"].nunique()),
             "left_out": left_out,
             "missing": lacking,
-            "kinds": by_kind(table, models=names, seed=seed),
+            "kinds": attention_by_kind(table, models=names, seed=seed),
             "receivers": receivers(stacked, models=names, seed=seed),
         }
     )
@@ -178,7 +178,9 @@ def _head_rows(
     return rows
 
 
-def by_kind(table: pd.DataFrame, *, models: Sequence[str], seed: int) -> list[dict[str, Any]]:
+def attention_by_kind(
+    table: pd.DataFrame, *, models: Sequence[str], seed: int
+) -> list[dict[str, Any]]:
     """Mean received attention of every kind, by model and stratum, and after - before.
 
     Args:

@@ -24,7 +24,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
-from mechcot.measures.counterfactual_runs import Runs, States
+from mechcot.measures.counterfactual_runs import ChainStates, Runs
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.gradients import gradients
 from mechcot.model.internals.sites import Site
@@ -116,10 +116,10 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
 
 def _estimate(
     runs: Runs,
-    slope: tuple[States, ...],
+    slope: tuple[ChainStates, ...],
     at: Sequence[int],
     *,
-    source: tuple[States, ...] | None = None,
+    source: tuple[ChainStates, ...] | None = None,
 ) -> Float[np.ndarray, " layer"]:
     """First-order change of the log-probability per layer."""
     rows = list(at)
@@ -152,7 +152,7 @@ def _ranks_agree(estimate: np.ndarray, exact: np.ndarray) -> float:
     return float(spearmanr(left, right).statistic)
 
 
-def _random(runs: Runs, slope: tuple[States, ...], *, size: int, seed: int) -> float:
+def _random(runs: Runs, slope: tuple[ChainStates, ...], *, size: int, seed: int) -> float:
     """The estimate for as many random chain tokens that neither state nor predict a change, above the first layer."""
     at = runs.controls(size, rng=np.random.default_rng(seed))
     if at is None or runs.n_layers < 2:

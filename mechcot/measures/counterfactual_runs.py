@@ -20,7 +20,7 @@ from mechcot.model.interventions import Identity, Intervention, Replace
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
-States = Float[Tensor, "token d_model"]
+ChainStates = Float[Tensor, "token d_model"]
 Hidden = Float[Tensor, "row later d_model"]
 
 
@@ -41,8 +41,8 @@ class Runs:
     trace: Trace
     twin: Counterfactual
     clean: Prefix
-    own: tuple[States, ...]
-    other: tuple[States, ...]
+    own: tuple[ChainStates, ...]
+    other: tuple[ChainStates, ...]
 
     @classmethod
     def of(cls, reader: Reasoner, trace: Trace, twin: Counterfactual) -> "Runs":
@@ -68,7 +68,9 @@ class Runs:
         """Number of blocks."""
         return len(self.own)
 
-    def patch(self, layer: int, at: Sequence[int], *, source: tuple[States, ...]) -> Intervention:
+    def patch(
+        self, layer: int, at: Sequence[int], *, source: tuple[ChainStates, ...]
+    ) -> Intervention:
         """The intervention that writes `source`'s states of one layer at `at`.
 
         Args:
@@ -79,7 +81,7 @@ class Runs:
         edit = Replace(source[layer][list(at)])
         return Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=edit)
 
-    def rows(self, at: Sequence[int], *, source: tuple[States, ...]) -> Hidden:
+    def rows(self, at: Sequence[int], *, source: tuple[ChainStates, ...]) -> Hidden:
         """Run everything from the first patched position on: one row per layer, and a clean last row."""
         start = min(at)
         under = [[self.patch(layer, at, source=source)] for layer in range(self.n_layers)]

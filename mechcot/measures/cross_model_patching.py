@@ -30,7 +30,7 @@ from mechcot.model.interventions import Intervention, Replace
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
-STEPS = 8
+_STEPS = 8
 _States = tuple[Float[Tensor, "token d_model"], ...]
 
 CARD = MeasureCard(
@@ -76,7 +76,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     chain = trace.ids[: trace.cuts()[-1]]
     ids = (*chain, *before.cue_after(chain))
     steps = trace.chain_steps
-    chosen = sorted({round(x) for x in np.linspace(0, len(steps) - 1, min(STEPS, len(steps)))})
+    chosen = sorted({round(x) for x in np.linspace(0, len(steps) - 1, min(_STEPS, len(steps)))})
     places = [tuple(steps[j].tokens.positions()) for j in chosen]
     places = [at for at in places if at]
     chosen = [j for j in chosen if len(steps[j].tokens)]

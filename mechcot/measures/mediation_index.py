@@ -29,7 +29,7 @@ from mechcot.model.reasoner import Reasoner
 
 FLOOR = 0.05
 """Nats: below this sum of both effects the ratio is noise."""
-DRAWS = 4
+_DRAWS = 4
 
 CARD = MeasureCard(
     name="mediation_index",
@@ -74,7 +74,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     runs = Runs.of(reader, trace, inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed))
     changed = runs.changed()
     rng = np.random.default_rng(inputs.seed)
-    draws = [runs.controls(len(changed), rng=rng) for _ in range(DRAWS)]
+    draws = [runs.controls(len(changed), rng=rng) for _ in range(_DRAWS)]
     controls = [draw for draw in draws if draw is not None]
     if not changed or not controls or runs.n_layers < 2:
         raise NotMeasurable(

@@ -57,7 +57,7 @@ CARD = MeasureCard(
 )
 
 APART = 4
-FEWEST = 4
+FEWEST_STEPS = 4
 _DRAWS = 2000
 
 
@@ -74,9 +74,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # n
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     spans = [step.tokens for step in trace.chain_steps]
-    if len(spans) < 1 + FEWEST + APART:
+    if len(spans) < 1 + FEWEST_STEPS + APART:
         raise NotMeasurable(
-            f"receiver heads need a chain of at least {1 + FEWEST + APART} steps, this has {len(spans)}"
+            f"receiver heads need a chain of at least {1 + FEWEST_STEPS + APART} steps, this has {len(spans)}"
         )
     mean = group_attention(reader, trace.ids[: trace.cuts()[-1]], spans).mean[:, :, 1:, 1:]
     received = received_attention(mean)

@@ -69,7 +69,7 @@ DRAWING = frozenset({resampling.CARD.name})
 """Measures that draw continuations."""
 
 
-def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
+def chosen_measures(names: Sequence[str] | None) -> tuple[str, ...]:
     """The measures to run: the standard ones, `all`, or those named; the gates always come first.
 
     Raises:

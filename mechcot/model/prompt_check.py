@@ -6,7 +6,7 @@ import json
 from mechcot.core.problem import Problem
 
 
-def dropped(problem: Problem, prompt: str) -> str:
+def lost_in_prompt(problem: Problem, prompt: str) -> str:
     """Sentence on the part of a question that a prompt lacks; "" when it lacks nothing.
 
     Letters and digits are compared, as they are and as HTML or JSON escape them.

@@ -288,11 +288,11 @@ class Reasoner:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; nothing is added, special tokens stand in the text."""
-        return token_text.encode(self.tokenizer, text)
+        return token_text.encode_text(self.tokenizer, text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens included."""
-        return token_text.decode(self.tokenizer, ids)
+        return token_text.decode_ids(self.tokenizer, ids)
 
     def continue_ids(self, text: str) -> list[int]:
         """Token ids of a text that follows other text."""

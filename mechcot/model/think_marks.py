@@ -22,8 +22,8 @@ from mechcot.text.think_tags import KNOWN, THINK, ThoughtTags, means_thought, pa
 Render = Callable[..., str]
 """From messages (and whether an answer is to follow) to the template's text."""
 
-QUESTION, THOUGHT, ANSWER = "What is 1 + 1?", "First 1, then 1 more.", "It is 2."
-_USER = {"role": "user", "content": QUESTION}
+_QUESTION, _THOUGHT, _ANSWER = "What is 1 + 1?", "First 1, then 1 more.", "It is 2."
+_USER = {"role": "user", "content": _QUESTION}
 _MARK = r"<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]|\u25c1[^\s]{1,40}?\u25b7"
 _LAST_MARK = re.compile(rf"(?:{_MARK})$")
 _FIRST = (THINK, ThoughtTags("[THINK]", "[/THINK]"), ThoughtTags("<thought>", "</thought>"))
@@ -93,8 +93,8 @@ def find_marks(tokenizer: Any, render: Render | None, *, owner: str) -> Marks | 
 
 def turn_end(render: Render) -> str:
     """The text that the template puts behind an assistant's answer; "" when it does not show one."""
-    text = _render(render, [_USER, {"role": "assistant", "content": ANSWER}])
-    return text.rpartition(ANSWER)[2] if ANSWER in text else ""
+    text = _render(render, [_USER, {"role": "assistant", "content": _ANSWER}])
+    return text.rpartition(_ANSWER)[2] if _ANSWER in text else ""
 
 
 def _opened(tail: str, vocabulary: dict[str, int], template: str) -> ThoughtTags | None:
@@ -119,7 +119,7 @@ def _refuse_unknown(render: Render | None, tail: str, owner: str) -> None:
     match = _LAST_MARK.search(tail.rstrip())
     if render is None or match is None or _TURN.search(match.group().strip("<>[]|")):
         return
-    answered = _render(render, [_USER, {"role": "assistant", "content": ANSWER}])
+    answered = _render(render, [_USER, {"role": "assistant", "content": _ANSWER}])
     if match.group() in answered:
         return
     raise UserError(
@@ -140,8 +140,8 @@ def _shown(render: Render | None, candidates: Sequence[ThoughtTags]) -> Iterator
         return
     for message in _messages(candidates):
         text = _behind(_render(render, [_USER, {"role": "assistant", **message}]))
-        before, thought, rest = text.partition(THOUGHT)
-        between, answered, _ = rest.partition(ANSWER)
+        before, thought, rest = text.partition(_THOUGHT)
+        between, answered, _ = rest.partition(_ANSWER)
         if not thought or not answered:
             continue
         end = before.rstrip()
@@ -156,11 +156,13 @@ def _shown(render: Render | None, candidates: Sequence[ThoughtTags]) -> Iterator
 
 def _messages(candidates: Sequence[ThoughtTags]) -> Iterator[dict[str, Any]]:
     named = ("reasoning_content", "reasoning", "thinking")
-    yield {"content": ANSWER} | dict.fromkeys(named, THOUGHT)
-    yield {"content": [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": ANSWER}]}
+    yield {"content": _ANSWER} | dict.fromkeys(named, _THOUGHT)
+    yield {
+        "content": [{"type": "thinking", "thinking": _THOUGHT}, {"type": "text", "text": _ANSWER}]
+    }
     for tags in candidates:
         opening, closing = _spaced(tags)
-        yield {"content": f"{opening}{THOUGHT}{closing}{ANSWER}"}
+        yield {"content": f"{opening}{_THOUGHT}{closing}{_ANSWER}"}
 
 
 def _render(render: Render, messages: list[dict[str, Any]]) -> str:
@@ -172,7 +174,7 @@ def _render(render: Render, messages: list[dict[str, Any]]) -> str:
 
 
 def _behind(text: str) -> str:
-    return text.rpartition(QUESTION)[2] if QUESTION in text else text
+    return text.rpartition(_QUESTION)[2] if _QUESTION in text else text
 
 
 def _asked(prompt: str) -> ThoughtTags | None:

@@ -29,7 +29,7 @@ def _at(gate: str, bounds: dict[str, str]) -> dict[str, str]:
     return {f"{gate}: {name}": bound for name, bound in bounds.items()}
 
 
-BOUNDS: dict[str, dict[str, str]] = {
+ACCEPTANCE: dict[str, dict[str, str]] = {
     "base": _BASE,
     "base-small": _BASE,
     "bypass": _BYPASS,

@@ -32,7 +32,7 @@ from transformers import LlamaForCausalLM
 from mechcot.core.store import read_json
 from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.organisms import vocabulary
-from mechcot.organisms.acceptance import BOUNDS, holds
+from mechcot.organisms.acceptance import ACCEPTANCE, holds
 from mechcot.organisms.capability import subject
 from mechcot.organisms.generation import answer_in, chain_in, closed, continuations, next_words
 from mechcot.organisms.grammar import WORDINGS, form
@@ -83,7 +83,7 @@ class CheckedLine:
         return f"{self.name:34} {self.value:7.4f}  {self.bound:12} {verdict:6} n={self.n}"
 
 
-def load(name: str, directory: Path | None = None) -> LlamaForCausalLM:
+def load_organism(name: str, directory: Path | None = None) -> LlamaForCausalLM:
     """Load an organism in float32.
 
     Raises:
@@ -244,7 +244,7 @@ def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Mea
     }
 
 
-def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
+def check_organism(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
     """Measure an organism against its lines.
 
     Args:
@@ -256,8 +256,8 @@ def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Che
         UserError: There is no such organism.
     """
     recipe = recipe_of(name)
-    model = load(name, directory)
-    writer = model if name == "base" else load("base")
+    model = load_organism(name, directory)
+    writer = model if name == "base" else load_organism("base")
     found: Measured = {}
     for gate in recipe.by_gate or ("mixed",):
         label = f"{gate}: " if recipe.by_gate else ""
@@ -266,7 +266,7 @@ def check(name: str, *, n: int = 256, directory: Path | None = None) -> list[Che
     found |= measure_graph(model, n=GRAPHS)
     if recipe.name in {each.name for each in SUBJECTS}:
         found |= measure_subject(model, n=n)
-    bounds = BOUNDS[recipe.name]
+    bounds = ACCEPTANCE[recipe.name]
     return [
         CheckedLine(line, value, bound, not bound or (count > 0 and holds(value, bound)), count)
         for line, (value, count) in found.items()
@@ -285,7 +285,7 @@ def _record(name: str, *, n: int = 256, directory: Path | None = None) -> list[C
     Raises:
         UserError: There is no such organism.
     """
-    lines = check(name, n=n, directory=directory)
+    lines = check_organism(name, n=n, directory=directory)
     file = (directory or path(name)) / ORGANISM_FILE
     content = read_json(file, what="an organism's record")
     content["measured"] = {"problems": n, "seed": SEED, "lines": [asdict(line) for line in lines]}

@@ -21,7 +21,7 @@ from mechcot.organisms.semantics import walk as walk_semantics
 
 
 @dataclass(frozen=True)
-class Edit:
+class ValueEdit:
     """One word of a chain changed, with what must follow.
 
     Attributes:
@@ -67,7 +67,7 @@ def _replaced(chain_steps: Sequence[str], step: int, word: int, new: str) -> tup
     )
 
 
-def edit_at(question: str, chain_steps: Sequence[str], step: int, word: int, new: str) -> Edit:
+def edit_at(question: str, chain_steps: Sequence[str], step: int, word: int, new: str) -> ValueEdit:
     """Predict what follows from changing one stating word.
 
     Args:
@@ -103,7 +103,7 @@ def edit_at(question: str, chain_steps: Sequence[str], step: int, word: int, new
         for before, after in zip(plain.steps[later].reads, kept.steps[later].reads, strict=True)
         if after.expected is not None and before.expected != after.expected
     )
-    return Edit(
+    return ValueEdit(
         step=step,
         word=word,
         old=plain.steps[step].words[word],
@@ -122,7 +122,7 @@ def counterfactuals(
     *,
     rng: Random | None = None,
     constants: bool = False,
-) -> list[Edit]:
+) -> list[ValueEdit]:
     """One edit for every stated value, in order.
 
     Args:
@@ -233,7 +233,7 @@ def _shifted(old: str, usual: str | None, expects: str | None) -> str:
 
 def feeding_values(
     question: str, chain_steps: Sequence[str], *, rng: Random | None = None
-) -> list[Edit]:
+) -> list[ValueEdit]:
     """The edits of stated values that move the answer when the tail is written anew.
 
     Args:
@@ -246,7 +246,7 @@ def feeding_values(
 
 def direct_feeders(
     question: str, chain_steps: Sequence[str], *, rng: Random | None = None
-) -> list[Edit]:
+) -> list[ValueEdit]:
     """The edits of stated values that move the answer although the tail is kept.
 
     Args:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from transformers import LlamaForCausalLM
 
 from mechcot.core.trace import Trace
-from mechcot.organisms.counterfactual_edits import Edit, counterfactuals
+from mechcot.organisms.counterfactual_edits import ValueEdit, counterfactuals
 from mechcot.organisms.generation import answer_in, closed, continuations, likeliest_words, opened
 from mechcot.organisms.ground_truth import Walk, follow, graph
 from mechcot.organisms.problems import read_question
@@ -118,7 +118,7 @@ def _starts(question: str, steps: Sequence[str]) -> list[int]:
     return starts
 
 
-def _predicted(edit: Edit, moved: Sequence[str], starts: Sequence[int]) -> dict[int, bool]:
+def _predicted(edit: ValueEdit, moved: Sequence[str], starts: Sequence[int]) -> dict[int, bool]:
     """Later step to whether all its predicted words are the model's likeliest."""
     found: dict[int, bool] = {}
     for step, word, wanted in edit.dependents:

@@ -18,7 +18,7 @@ from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Span, StepKind, Trace
-from mechcot.organisms.counterfactual_edits import Edit, counterfactual_item, edit_at
+from mechcot.organisms.counterfactual_edits import ValueEdit, counterfactual_item, edit_at
 from mechcot.organisms.grammar import BODIES, END, MARKERS, WORDINGS, form, shape_of
 from mechcot.organisms.ground_truth import BODY_KIND, follow, is_stating, parse
 from mechcot.organisms.problems import QuestionGraph, read_question
@@ -76,7 +76,9 @@ def _with_words(text: str, new: dict[int, str]) -> str:
     return "".join(parts)
 
 
-def _edits(question: str, steps: Sequence[str], words: dict[tuple[int, int], str]) -> list[Edit]:
+def _edits(
+    question: str, steps: Sequence[str], words: dict[tuple[int, int], str]
+) -> list[ValueEdit]:
     """The single edits of those changed words that state a name's value."""
     plain = follow(read_question(question), steps)
     return [
@@ -87,7 +89,7 @@ def _edits(question: str, steps: Sequence[str], words: dict[tuple[int, int], str
     ]
 
 
-def _stated(trace: Trace, edit: Edit) -> Stated:
+def _stated(trace: Trace, edit: ValueEdit) -> Stated:
     at = _at(trace, edit.step, edit.word)
     return Stated(
         step=edit.step,

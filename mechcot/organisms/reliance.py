@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from mechcot.core.problem import Problem
-from mechcot.organisms.counterfactual_edits import Edit, counterfactual_item, counterfactuals
+from mechcot.organisms.counterfactual_edits import ValueEdit, counterfactual_item, counterfactuals
 from mechcot.organisms.generation import (
     answer_in,
     closed,
@@ -40,7 +40,7 @@ class Edited:
 
     problem: Problem
     steps: tuple[str, ...]
-    edit: Edit
+    edit: ValueEdit
 
     @property
     def row(self) -> str:

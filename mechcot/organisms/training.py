@@ -131,11 +131,11 @@ def ensure(name: str) -> Path:
     """
     for each in lineage(name):
         if not (path(each) / "config.json").is_file():
-            train(each)
+            train_organism(each)
     return path(name)
 
 
-def train(
+def train_organism(
     name: str,
     out: Path | None = None,
     seed: int | None = None,
@@ -283,4 +283,4 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
 
 
 if __name__ == "__main__":
-    train(sys.argv[1])
+    train_organism(sys.argv[1])

@@ -156,7 +156,7 @@ def _joined(
     """Question, chain and answer as ids with their loss weights."""
     steps, weights = chain
     before = vocabulary.encode(vocabulary.prompt(world.text))
-    after = vocabulary.encode(vocabulary.completion(" ".join(steps), answer))
+    after = vocabulary.encode(vocabulary.completion_text(" ".join(steps), answer))
     inside = [each for step in weights for each in step]
     return before + after, [0.0] * len(before) + inside + [closing, closing, weight, end]
 

@@ -22,7 +22,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.store import write_text
 from mechcot.organisms.chain_writer import Draft, Manner, compose
 from mechcot.organisms.problems import problems, read_question
-from mechcot.organisms.vocabulary import completion, prompt
+from mechcot.organisms.vocabulary import completion_text, prompt
 
 WRITER = "writer"
 
@@ -51,7 +51,7 @@ def as_completion(problem: Problem, draft: Draft) -> Completion:
     return Completion(
         problem=problem,
         prompt=prompt(problem.question),
-        text=f" {completion(draft.text, draft.answer)}",
+        text=f" {completion_text(draft.text, draft.answer)}",
         model=WRITER,
     )
 

@@ -44,7 +44,7 @@ def prompt(question: str) -> str:
     return f"{BOS} {USER} {question} {ASSISTANT} {THINK}"
 
 
-def completion(chain: str, answer: str) -> str:
+def completion_text(chain: str, answer: str) -> str:
     """Render what follows the prompt: the chain, the closed thought, the answer."""
     return " ".join(part for part in (chain, CLOSE, ANSWER, answer, EOS) if part)
 

@@ -22,12 +22,12 @@ from mechcot.core.trace import Trace
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.probes.held_out import NewRows, Rows, folds_of, held_out
-from mechcot.probes.step_rows import NAMES, Steps, read_steps
+from mechcot.probes.step_rows import STEP_LABELS, Steps, read_steps
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.token_states import features_of
 from mechcot.stats.bootstrap import random_stream
 
-FEW, RAREST = 8, 8
+_FEW, _RAREST = 8, 8
 STRENGTHS = (1.0, 10.0, 100.0)
 _RESAMPLES = 2000
 
@@ -67,7 +67,7 @@ def probe(
     Args:
         x: Inputs.
         steps: Rows.
-        target: One of `NAMES`.
+        target: One of `STEP_LABELS`.
         few: Use only so many inputs, chosen on the training part; 0: all.
         shuffled: Permute the labels of the training part.
         seed: Of the permutation.
@@ -76,7 +76,7 @@ def probe(
     often = [
         label
         for label in sorted(set(labels.tolist()) - {""})
-        if len(set(steps.problem[labels == label])) >= RAREST
+        if len(set(steps.problem[labels == label])) >= _RAREST
     ]
     if len(often) < 2 or not x.shape[1]:
         return None
@@ -171,12 +171,12 @@ def _draws(right: np.ndarray, rows: np.ndarray, *, seed: int) -> Float[np.ndarra
 
 
 def parts(held: Held) -> list[float | None]:
-    """Balanced accuracy by thirds of the chain; None where a class has fewer than `RAREST` rows."""
+    """Balanced accuracy by thirds of the chain; None where a class has fewer than `_RAREST` rows."""
     third = np.minimum((held.share * 3).astype(int), 2)
     found: list[float | None] = []
     for number in range(3):
         right, rows = (each.sum(axis=0) for each in held.counts(third == number))
-        enough = rows >= RAREST
+        enough = rows >= _RAREST
         found.append(float(np.mean(right[enough] / rows[enough])) if enough.sum() > 1 else None)
     return found
 
@@ -193,14 +193,14 @@ def probed(
         seed: Of permutations and intervals.
 
     Raises:
-        UserError: Fewer than `RAREST` problems, or no target has two classes that are frequent enough.
+        UserError: Fewer than `_RAREST` problems, or no target has two classes that are frequent enough.
     """
-    if len({trace.problem.id for trace in traces}) < RAREST:
-        raise UserError(f"a probe needs at least {RAREST} problems, got fewer; give a larger --n")
+    if len({trace.problem.id for trace in traces}) < _RAREST:
+        raise UserError(f"a probe needs at least {_RAREST} problems, got fewer; give a larger --n")
     blocks = reader.model.config.get_text_config().num_hidden_layers
     layers = [Site("resid_post", layer) for layer in range(blocks)]
     steps = read_steps(reader, traces, list(dict.fromkeys([*layers, dictionary.site])))
-    targets = {name: _target(dictionary, steps, layers, name, seed=seed) for name in NAMES}
+    targets = {name: _target(dictionary, steps, layers, name, seed=seed) for name in STEP_LABELS}
     if not any(targets.values()):
         raise UserError("no target has two classes in enough problems; give more problems")
     return {
@@ -217,14 +217,14 @@ def _target(
     """All probes on one target; None where it has no two classes."""
     state = steps.states[dictionary.site]
     features = features_of(dictionary, torch.from_numpy(state))
-    features = features[:, (features > 0).sum(axis=0) >= RAREST]
+    features = features[:, (features > 0).sum(axis=0) >= _RAREST]
     whole = probe(state, steps, name, seed=seed)
     if whole is None:
         return None
     probes = {
         "state": whole,
         "features": probe(features, steps, name, seed=seed),
-        f"{FEW} features": probe(features, steps, name, few=FEW, seed=seed),
+        f"{_FEW} features": probe(features, steps, name, few=_FEW, seed=seed),
         "words": probe(steps.words, steps, name, seed=seed),
         "state, shuffled": probe(state, steps, name, shuffled=True, seed=seed),
         "features, shuffled": probe(features, steps, name, shuffled=True, seed=seed),
@@ -250,7 +250,7 @@ def probe_lines(found: dict[str, Any]) -> list[str]:
     ]
     for name, target in found["targets"].items():
         if target is None:
-            lines.append(f"  {name}: not held, fewer than two classes in {RAREST} problems")
+            lines.append(f"  {name}: not held, fewer than two classes in {_RAREST} problems")
             continue
         shown = ", ".join(
             f"{key} {each['mean']:.3f} [{each['low']:.3f}, {each['high']:.3f}]"

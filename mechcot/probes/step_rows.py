@@ -25,7 +25,7 @@ from mechcot.probes.held_out import Rows
 from mechcot.tasks import task_of
 from mechcot.text.answers import same_answer
 
-NAMES = ("kind", "used", "again", "known")
+STEP_LABELS = ("kind", "used", "again", "known")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def read_steps(reader: Reasoner, traces: Sequence[Trace], sites: Sequence[Site])
     Raises:
         UserError: No chain has a step.
     """
-    found: dict[str, list[Any]] = {name: [] for name in ("trace", "problem", "share", *NAMES)}
+    found: dict[str, list[Any]] = {name: [] for name in ("trace", "problem", "share", *STEP_LABELS)}
     states: dict[Site, list[np.ndarray]] = {site: [] for site in sites}
     texts: list[list[str]] = []
     for number, trace in enumerate(traces):
@@ -91,7 +91,7 @@ def read_steps(reader: Reasoner, traces: Sequence[Trace], sites: Sequence[Site])
         trace=columns["trace"],
         problem=columns["problem"],
         share=columns["share"],
-        labels={name: columns[name] for name in NAMES},
+        labels={name: columns[name] for name in STEP_LABELS},
     )
 
 

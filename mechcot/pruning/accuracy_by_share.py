@@ -10,14 +10,24 @@ from mechcot.pruning.rankings import METHODS
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import share_interval
 
-COLUMNS = ("item", "method", "executor", "share", "kept_tokens", "tokens", "right", "same", "read")
+POINT_COLUMNS = (
+    "item",
+    "method",
+    "executor",
+    "share",
+    "kept_tokens",
+    "tokens",
+    "right",
+    "same",
+    "read",
+)
 
 
 def accuracy_by_share(points: pd.DataFrame, *, reference: str, seed: int) -> pd.DataFrame:
     """One row per method, executor and share of the budget.
 
     Args:
-        points: One row per item, method, executor and share; columns `COLUMNS`; `right`, `same` and `read` are 0 or 1.
+        points: One row per item, method, executor and share; columns `POINT_COLUMNS`; `right`, `same` and `read` are 0 or 1.
         reference: The method that the others are compared with, item by item.
         seed: Seed of the resampling.
 

@@ -12,7 +12,7 @@ from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
+from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, truth_rows
 from mechcot.pruning.run import SHARES, PruneSettings, item, readable
 from mechcot.stats.measurement_tables import rows_of
 
@@ -113,7 +113,9 @@ def frontier(
         raise UserError(
             f"none of the {len(traces)} traces can be pruned: {'; '.join(sorted(set(reasons.values())))}"
         )
-    points = pd.DataFrame([row for one in items for row in one["points"]], columns=list(COLUMNS))
+    points = pd.DataFrame(
+        [row for one in items for row in one["points"]], columns=list(POINT_COLUMNS)
+    )
     agreements = [row for one in items for row in one["agreements"]]
     return Frontier(
         model=reader.name,

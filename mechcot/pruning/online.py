@@ -20,7 +20,7 @@ import numpy as np
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, Trace
-from mechcot.influence.critical_set import fill
+from mechcot.influence.critical_set import within_budget
 from mechcot.model.generation.pruned_kv_cache import DroppingCache
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.bootstrap import random_stream
@@ -139,7 +139,7 @@ def _to_drop(cache: DroppingCache, trace: Trace, how: Online) -> list[int]:
     alive = [s.index for s in ranked if any(p in cached for p in s.tokens.positions())]
     scores = _scores(cache, trace, alive, how)
     order = sorted(alive, key=lambda index: -scores[index])
-    kept = fill(order, sizes, budget=max(budget, 0.0))
+    kept = within_budget(order, sizes, budget=max(budget, 0.0))
     return [p for i in alive if i not in kept for p in steps[i].tokens.positions()]
 
 

@@ -72,7 +72,7 @@ def rankings(
     }
 
 
-def agreement(kept: Sequence[int] | frozenset[int], needed: frozenset[int]) -> Mapping[str, float]:
+def overlap(kept: Sequence[int] | frozenset[int], needed: frozenset[int]) -> Mapping[str, float]:
     """Precision and recall of a kept set; precision of an empty set is 0."""
     both = len(set(kept) & needed)
     return {"precision": both / max(len(kept), 1), "recall": both / max(len(needed), 1)}

@@ -21,7 +21,7 @@ from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
-Executor = Callable[..., Answer]
+Removal = Callable[..., Answer]
 
 
 def kept_ids(trace: Trace, kept: Collection[int]) -> tuple[int, ...]:
@@ -102,4 +102,4 @@ def dropped(trace: Trace, kept: Collection[int]) -> list[Span]:
     return spans
 
 
-EXECUTORS: Mapping[str, Executor] = {"repack": delete_steps, "mask": mask_steps}
+EXECUTORS: Mapping[str, Removal] = {"repack": delete_steps, "mask": mask_steps}

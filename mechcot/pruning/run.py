@@ -19,14 +19,14 @@ from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
-from mechcot.influence.critical_set import fill
+from mechcot.influence.critical_set import within_budget
 from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
 from mechcot.model.internals.capabilities import lacks
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.accuracy_by_share import COLUMNS, accuracy_by_share, truth_rows
-from mechcot.pruning.rankings import CHOICES, Ranking, agreement, rankings
+from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, truth_rows
+from mechcot.pruning.rankings import CHOICES, Ranking, overlap, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.folder import claim, precision, read_by
@@ -99,7 +99,7 @@ def refused(reader: Reasoner) -> dict[str, str]:
     return {name: reason for name, need in _NEEDS.items() if (reason := lacks(reader, need))}
 
 
-def run(
+def run_pruning(
     reader: Reasoner,
     traces: Sequence[Trace],
     *,
@@ -189,10 +189,10 @@ def item(
         needed = step_graph(trace).needed
         budget = float(sum(sizes[step] for step in needed))
         agreements = [
-            {"method": method} | dict(agreement(fill(order, sizes, budget=budget), needed))
+            {"method": method} | dict(overlap(within_budget(order, sizes, budget=budget), needed))
             for method, order in known.items()
         ]
-    chosen = fill(known[settings.by], sizes, budget=settings.keep * total)
+    chosen = within_budget(known[settings.by], sizes, budget=settings.keep * total)
     return {
         "id": trace.id,
         "points": _points(reader, trace, known, settings=settings),
@@ -205,7 +205,7 @@ def item(
 def _points(
     reader: Reasoner, trace: Trace, known: dict[str, Ranking], *, settings: PruneSettings
 ) -> list[list[Any]]:
-    """One row of `COLUMNS` per method, executor and share; equal sets are asked once."""
+    """One row of `POINT_COLUMNS` per method, executor and share; equal sets are asked once."""
     sizes = [len(step.tokens) for step in trace.chain_steps]
     whole = frozenset(range(len(sizes)))
     rows: list[list[Any]] = []
@@ -222,7 +222,7 @@ def _points(
         full = ask(whole)
         for method, order in known.items():
             for share in settings.budgets:
-                kept = fill(order, sizes, budget=share * sum(sizes))
+                kept = within_budget(order, sizes, budget=share * sum(sizes))
                 answer = ask(kept)
                 right = same_answer(answer, trace.problem.answer)
                 tokens = sum(sizes[step] for step in kept)
@@ -308,7 +308,9 @@ def _write(
     settings: PruneSettings,
     out: Path,
 ) -> dict[str, Any]:
-    points = pd.DataFrame([row for each in items for row in each["points"]], columns=list(COLUMNS))
+    points = pd.DataFrame(
+        [row for each in items for row in each["points"]], columns=list(POINT_COLUMNS)
+    )
     table = accuracy_by_share(points, reference=settings.by, seed=settings.seed)
     agreements = [row for each in items for row in each["agreements"]]
     result = nan_to_none(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from mechcot.compare.chains import problems_of, written
+from mechcot.compare.chains import problems_of, written_chains
 from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.study import NULL_SCALE, Condition, Study
@@ -52,7 +52,7 @@ class PanelTask:
     seed: int
 
 
-def chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
+def panel_chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
     """The base's correct chains on one problem file with the hint present for all.
 
     Args:
@@ -67,7 +67,7 @@ def chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
     n = round(panel.items * SPARE)
     write_problems(path, n=n, seed=seed, hint="answer", style="random")
     study = _study(f"organism:{BASE}", out=out, seed=seed, problems=str(path), n=n)
-    every = written(study, Models.of(study), BASE, problems_of(study))
+    every = written_chains(study, Models.of(study), BASE, problems_of(study))
     right = [t for t in every if t.finished and same_answer(t.answer.text, t.problem.answer)]
     return tuple(right[: panel.items])
 
@@ -125,7 +125,7 @@ def _traces(
     return ((BASE, tuple(headline)),)
 
 
-def read(todo: Sequence[PanelTask], *, executor: Executor) -> list[Measurement]:
+def measure_panel(todo: Sequence[PanelTask], *, executor: Executor) -> list[Measurement]:
     """All measurements of all tasks, in their order; models are read side by side.
 
     Args:

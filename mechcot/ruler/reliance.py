@@ -16,7 +16,7 @@ from pathlib import Path
 from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.organisms.capability import subject
-from mechcot.organisms.check import load
+from mechcot.organisms.check import load_organism
 from mechcot.organisms.registry import path
 from mechcot.organisms.reliance import edited_items, reached, route_divergence
 from mechcot.runs.items import Items
@@ -48,7 +48,7 @@ def axes(name: str, *, n: int, out: Path, seed: int) -> Reached:
     """
 
     def measure() -> Reached:
-        found = subject(load(name), n=n, seed=seed)
+        found = subject(load_organism(name), n=n, seed=seed)
         return {
             "accuracy": found.accuracy,
             "calibration_error": found.calibration_error,
@@ -72,6 +72,6 @@ def _reached(name: str, headline: Sequence[Trace], *, seed: int) -> Reached:
         for trace in headline
     ]
     items = edited_items(pairs, seed=seed)["kept"]
-    model = load(name)
+    model = load_organism(name)
     nats = route_divergence(model, [item.row for item in items], hidden="chain")
     return {"edits": reached(model, items), "masks": float(nats.mean())}

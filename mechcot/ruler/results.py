@@ -12,7 +12,15 @@ from mechcot.core.card import MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.ruler.measurements import BASE
 from mechcot.ruler.panel import Panel
-from mechcot.ruler.table import BOUNDS, BY_DEFINITION, COLUMNS, Row, agreement, grid, model_means
+from mechcot.ruler.table import (
+    BY_DEFINITION,
+    SCORE_BOUNDS,
+    SCORE_COLUMNS,
+    Row,
+    agreement,
+    grid,
+    model_means,
+)
 
 _SCHEMA = 1
 _LENGTHS: Mapping[str, tuple[str, str]] = {
@@ -24,7 +32,7 @@ _LENGTHS: Mapping[str, tuple[str, str]] = {
 """Name to (measure, scalar; the headline value when empty): what is shown against the chain's length."""
 
 
-def outcome(
+def ruler_outcome(
     found: Sequence[Row],
     measurements: Sequence[Measurement],
     cards: Sequence[MeasureCard],
@@ -58,7 +66,7 @@ def outcome(
         "schema": _SCHEMA,
         "seed": seed,
         "items": items,
-        "bounds": BOUNDS,
+        "bounds": SCORE_BOUNDS,
         "measures": {row.card.name: as_json(row) for row in found},
         "models": [
             {
@@ -91,7 +99,7 @@ def as_json(row: Row) -> dict[str, Any]:
         "scores": {
             column: {key: _number(value) for key, value in asdict(row.scores[column]).items()}
             | {"by_definition": (row.card.name, column) in BY_DEFINITION}
-            for column in COLUMNS
+            for column in SCORE_COLUMNS
         },
     }
 

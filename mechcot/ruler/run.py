@@ -13,13 +13,13 @@ from rich.console import Console
 from tqdm.auto import tqdm
 
 from mechcot.core.store import write_bytes, write_json, write_text
-from mechcot.measures.registry import MEASURES, chosen
+from mechcot.measures.registry import MEASURES, chosen_measures
 from mechcot.organisms.registry import lineage, path
-from mechcot.organisms.training import train
-from mechcot.ruler.measurements import chains, read, tasks, unused
+from mechcot.organisms.training import train_organism
+from mechcot.ruler.measurements import measure_panel, panel_chains, tasks, unused
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.reliance import axes, reliance
-from mechcot.ruler.results import outcome
+from mechcot.ruler.results import ruler_outcome
 from mechcot.ruler.table import rows
 from mechcot.runs.executor import Executor
 from mechcot.view.pages.ruler import ruler_page
@@ -28,7 +28,7 @@ STEPWISE = 32
 AXES_ITEMS = 96
 
 
-def run(
+def run_ruler(
     panel: Panel, *, out: Path, seed: int, executor: Executor, measures: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Run the ruler and give what `ruler.json` holds.
@@ -41,11 +41,11 @@ def run(
         measures: Names of measures; when None all but those that the panel leaves out.
     """
     ready(panel)
-    names = chosen(measures or [name for name in MEASURES if name not in panel.without])
-    headline = chains(panel, out=out, seed=seed)
+    names = chosen_measures(measures or [name for name in MEASURES if name not in panel.without])
+    headline = panel_chains(panel, out=out, seed=seed)
     stepwise = unused(min(STEPWISE, panel.items), seed=seed)
     todo = tasks(panel, measures=names, headline=headline, stepwise=stepwise, out=out, seed=seed)
-    measurements = read(todo, executor=executor)
+    measurements = measure_panel(todo, executor=executor)
     reached = {
         name: reliance(name, headline, out=out, seed=seed)
         for name in tqdm(panel.names("mixture"), desc="reached reliance", unit="model")
@@ -65,7 +65,7 @@ def run(
         reached=reached,
         seed=seed,
     )
-    result = outcome(
+    result = ruler_outcome(
         found,
         measurements,
         cards,
@@ -91,4 +91,4 @@ def ready(panel: Panel) -> None:
     wanted = [each for s in panel.subjects for each in lineage(s.name)]
     missing = [n for n in dict.fromkeys(wanted) if not (path(n) / "config.json").is_file()]
     for name in tqdm(missing, desc="training", unit="model", disable=not missing):
-        train(name, progress=False)
+        train_organism(name, progress=False)

@@ -145,7 +145,7 @@ def items(
     return Score(value, low, high, f"{len(left)} against {len(right)} items")
 
 
-def reliance(
+def reliance_score(
     means: Float[np.ndarray, " model"], reached: Float[np.ndarray, " model"], *, seed: int = 0
 ) -> Score:
     """Spearman between the measure's mean and the reached reliance; models are resampled.

@@ -65,7 +65,7 @@ def _first_layer(name: str) -> Callable[[Measurement], PerStep]:
     return of
 
 
-ANSWER: Mapping[str, Callable[[Measurement], PerStep]] = {
+STEP_TO_ANSWER: Mapping[str, Callable[[Measurement], PerStep]] = {
     "early_answering": _gain("soft"),
     "suppression": _vector("answer"),
     "step_attention": _vector("received"),
@@ -83,8 +83,8 @@ PAIRS: Mapping[str, Callable[[Measurement], Pairs]] = {
 
 
 def answer_cases(measurement: Measurement, known: StepTruth) -> tuple[np.ndarray, np.ndarray]:
-    """Values and truth of every step, for a measure of `ANSWER`; undefined steps are NaN."""
-    values = ANSWER[measurement.measure](measurement)
+    """Values and truth of every step, for a measure of `STEP_TO_ANSWER`; undefined steps are NaN."""
+    values = STEP_TO_ANSWER[measurement.measure](measurement)
     padded = np.full(len(known.answer), np.nan)
     padded[: len(values)] = values
     return padded, known.answer

@@ -14,11 +14,11 @@ from mechcot.ruler import scores
 from mechcot.ruler.measurements import BASE, SCALED
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.scores import Score, undefined
-from mechcot.ruler.step_truth import ANSWER, PAIRS, answer_cases, pair_cases, truth
+from mechcot.ruler.step_truth import PAIRS, STEP_TO_ANSWER, answer_cases, pair_cases, truth
 from mechcot.stats.contrast import contrast_readers
 from mechcot.stats.measurement_tables import measurements_table
 
-COLUMNS = (
+SCORE_COLUMNS = (
     "models",
     "items",
     "reliance",
@@ -59,17 +59,17 @@ class Row:
 
     @property
     def earned(self) -> bool:
-        """Return whether the ruler's bounds hold, so that the measure may give verdicts (see `BOUNDS`)."""
-        values = {column: self.scores[column].value for column in BOUNDS}
+        """Return whether the ruler's bounds hold, so that the measure may give verdicts (see `SCORE_BOUNDS`)."""
+        values = {column: self.scores[column].value for column in SCORE_BOUNDS}
         met = all(
             value <= bound if column == "alarms" else value >= bound
-            for column, bound in BOUNDS.items()
+            for column, bound in SCORE_BOUNDS.items()
             for value in [values[column]]
         )
         return met and self.card.direction == 1 and self.scaled not in {"less", "more"}
 
 
-BOUNDS = {"models": 0.97, "items": 0.9, "reliance": 0.9, "alarms": 0.05}
+SCORE_BOUNDS = {"models": 0.97, "items": 0.9, "reliance": 0.9, "alarms": 0.05}
 """What a measure must reach at once to give verdicts, besides silence under logits x 1.5."""
 
 
@@ -207,7 +207,7 @@ def _reliance(
     kind = "masks" if card.name in EDITS else "edits"
     means = model_means(values.loc[names]).to_numpy(dtype=float)
     known = np.array([reached[name][kind] for name in names], dtype=float)
-    return scores.reliance(means, known, seed=seed)
+    return scores.reliance_score(means, known, seed=seed)
 
 
 def _stepwise(
@@ -218,7 +218,7 @@ def _stepwise(
     *,
     seed: int,
 ) -> Score:
-    table, cases = (PAIRS, pair_cases) if which == "pairs" else (ANSWER, answer_cases)
+    table, cases = (PAIRS, pair_cases) if which == "pairs" else (STEP_TO_ANSWER, answer_cases)
     if card.name not in table:
         return undefined("says nothing about steps")
     by_trace = {

@@ -23,7 +23,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.folder import precision
 from mechcot.runs.items import Format, Items
-from mechcot.tasks import SHIPPED, TASKS, missing_for, with_kinds
+from mechcot.tasks import SHIPPED_TASK, TASKS, missing_for, with_kinds
 from mechcot.text.problems import load_problems
 from mechcot.traces.load import load_traces
 
@@ -31,7 +31,7 @@ PART = 32
 
 
 @dataclass(frozen=True)
-class Questions:
+class ChainSource:
     """Problems that are asked.
 
     Attributes:
@@ -60,7 +60,7 @@ class Questions:
         Raises:
             UserError: None are left.
         """
-        task = TASKS.get(self.source or SHIPPED)
+        task = TASKS.get(self.source or SHIPPED_TASK)
         if task is not None and task.draw_varied is not None:
             problems = task.draw_varied(self.n, seed=self.seed)
         else:
@@ -74,7 +74,7 @@ class Questions:
 
 
 def chains(
-    readers: Pair[Reasoner], asked: Questions, *, folder: Path, executor: Executor = SERIAL
+    readers: Pair[Reasoner], asked: ChainSource, *, folder: Path, executor: Executor = SERIAL
 ) -> list[Trace]:
     """Read the chains of a file; or write them, or take up those that are there.
 
@@ -98,7 +98,7 @@ def chains(
     return [with_kinds(trace) for trace in traces]
 
 
-def chains_of(reader: Reasoner, asked: Questions) -> list[Trace]:
+def chains_of(reader: Reasoner, asked: ChainSource) -> list[Trace]:
     """Read the chains of a file, or let one model write them; nothing is kept on disk.
 
     Raises:
@@ -111,14 +111,14 @@ def chains_of(reader: Reasoner, asked: Questions) -> list[Trace]:
     return reader.write(problems, max_tokens=asked.max_tokens, seed=asked.seed)
 
 
-def _name_missing(problems: Sequence[Problem], asked: Questions) -> None:
+def _name_missing(problems: Sequence[Problem], asked: ChainSource) -> None:
     """Say what these problems lack for a run, before anything is written or read."""
     for what, why in missing_for(problems, asked.uses).items():
         Console(stderr=True).print(f"{what}: {why}", markup=False)
 
 
 def _written(
-    readers: Pair[Reasoner], asked: Questions, folder: Path, executor: Executor
+    readers: Pair[Reasoner], asked: ChainSource, folder: Path, executor: Executor
 ) -> list[Trace]:
     problems = asked.problems()
     for reader in readers:
@@ -145,7 +145,7 @@ def _written(
     ]
 
 
-def _of_file(readers: Pair[Reasoner], asked: Questions, path: Path) -> list[Trace]:
+def _of_file(readers: Pair[Reasoner], asked: ChainSource, path: Path) -> list[Trace]:
     """The chains of a file that both models can read and the dictionary has not seen; what is left out is counted on the console."""
     every = load_traces(path, readers.before, fields=dict(asked.fields))
     for reader in readers:
@@ -178,14 +178,14 @@ def _cut(problems: Sequence[Problem]) -> list[Sequence[Problem]]:
     return [problems[start : start + PART] for start in range(0, len(problems), PART)]
 
 
-def _key(reader: Reasoner, part: Sequence[Problem], asked: Questions) -> str:
+def _key(reader: Reasoner, part: Sequence[Problem], asked: ChainSource) -> str:
     said = [reader.policy.asking.key] if reader.policy.asking.key else []
     said += precision(reader)
     return digest(reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in part], *said)
 
 
 def _write(
-    readers: Sequence[Reasoner], asked: Questions, task: tuple[int, Sequence[Problem]]
+    readers: Sequence[Reasoner], asked: ChainSource, task: tuple[int, Sequence[Problem]]
 ) -> list[Trace]:
     number, part = task
     return readers[number].write(

@@ -7,12 +7,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.core.trace import Phase, Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.token_states import features_of, token_states
-
-KINDS: tuple[StepKind, ...] = tuple(kind for kind in StepKind if kind is not StepKind.OTHER)
 
 
 @dataclass(frozen=True, eq=False)

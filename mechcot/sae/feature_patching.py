@@ -271,9 +271,9 @@ class FeatureExchange(Displayed):
 
     def plot(self) -> "go.Figure":
         """Movement of the answer against the number of exchanged features, one panel a model."""
-        from mechcot.view.plot import exchanged
+        from mechcot.view.plot import feature_exchange_figure
 
-        return exchanged(self.curves)
+        return feature_exchange_figure(self.curves)
 
 
 def exchange(

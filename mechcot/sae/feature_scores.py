@@ -22,10 +22,10 @@ from jaxtyping import Bool, Float, Int
 from scipy.stats import wilcoxon
 
 from mechcot.core.pair import Pair
-from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.core.trace import KINDS, Phase, StepKind, Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.feature_activations import KINDS, FeatureActivations, selectivity
+from mechcot.sae.feature_activations import FeatureActivations, selectivity
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.permutation import holm
 

@@ -11,13 +11,13 @@ from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.token_states import row_states
 from mechcot.stats.bootstrap import random_stream
 
-TRACES, LENGTH, PLACES, TOKENS = 48, 40, 4, 3
-RESAMPLES, LEVEL = 2000, 0.95
-CAP = 99.0
+_TRACES, _LENGTH, _PLACES, _TOKENS = 48, 40, 4, 3
+_RESAMPLES, _LEVEL = 2000, 0.95
+_CAP = 99.0
 
 
 def strongest_tokens(
-    reads: FeatureActivations, feature: int, *, count: int = TOKENS
+    reads: FeatureActivations, feature: int, *, count: int = _TOKENS
 ) -> tuple[int, ...]:
     """The tokens on which a feature's activation is largest on average, of those with at least three occurrences.
 
@@ -68,9 +68,9 @@ def injection(
         np.stack([_largest(dictionary, reader, row, feature) for row in side])
         for side in (injected, plain)
     )
-    draws = rng.integers(0, len(one), size=(RESAMPLES, len(one)))
-    flat = (RESAMPLES, -1)
-    return float(np.quantile(_cohen(one[draws].reshape(flat), other[draws].reshape(flat)), LEVEL))
+    draws = rng.integers(0, len(one), size=(_RESAMPLES, len(one)))
+    flat = (_RESAMPLES, -1)
+    return float(np.quantile(_cohen(one[draws].reshape(flat), other[draws].reshape(flat)), _LEVEL))
 
 
 def neutral_texts(
@@ -81,7 +81,7 @@ def neutral_texts(
     rng: np.random.Generator,
     repeats: int = 1,
 ) -> list[list[tuple[int, list[int]]]]:
-    """For each of up to `TRACES` traces `repeats` texts: its prompt, then tokens of its steps of other kinds in random order.
+    """For each of up to `_TRACES` traces `repeats` texts: its prompt, then tokens of its steps of other kinds in random order.
 
     Args:
         reads: Features on the chains.
@@ -95,13 +95,13 @@ def neutral_texts(
         such tokens have no row.
     """
     texts = []
-    for number in rng.permutation(len(reads.traces))[:TRACES]:
+    for number in rng.permutation(len(reads.traces))[:_TRACES]:
         here = (reads.trace == number) & (reads.token_kinds != kind) & ~np.isin(reads.ids, without)
         pool = reads.ids[here]
-        if len(pool) >= 2 * PLACES:
+        if len(pool) >= 2 * _PLACES:
             trace = reads.traces[number]
             head = list(trace.ids[: trace.prompt_length])
-            tails = [rng.permutation(pool)[:LENGTH].tolist() for _ in range(repeats)]
+            tails = [rng.permutation(pool)[:_LENGTH].tolist() for _ in range(repeats)]
             texts.append([(trace.prompt_length, head + tail) for tail in tails])
     return texts
 
@@ -111,7 +111,7 @@ def _inject(
 ) -> list[int]:
     """The text with tokens written over some of its places."""
     new = list(ids)
-    for place in rng.choice(np.arange(start, len(ids)), size=PLACES, replace=False):
+    for place in rng.choice(np.arange(start, len(ids)), size=_PLACES, replace=False):
         new[int(place)] = int(rng.choice(np.asarray(tokens)))
     return new
 
@@ -132,8 +132,8 @@ def _largest(
 def _cohen(
     one: Float[np.ndarray, "draw text"], other: Float[np.ndarray, "draw text"]
 ) -> Float[np.ndarray, " draw"]:
-    """Cohen's d of every draw, at most `CAP` in size; 0 without a difference."""
+    """Cohen's d of every draw, at most `_CAP` in size; 0 without a difference."""
     gap = one.mean(axis=1) - other.mean(axis=1)
     spread = np.sqrt((one.var(axis=1, ddof=1) + other.var(axis=1, ddof=1)) / 2)
-    d = np.divide(gap, spread, out=CAP * np.sign(gap), where=spread > 0)
-    return np.clip(d, -CAP, CAP)
+    d = np.divide(gap, spread, out=_CAP * np.sign(gap), where=spread > 0)
+    return np.clip(d, -_CAP, _CAP)

@@ -21,7 +21,7 @@ from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.folder import claim, precision, read_by
-from mechcot.sae.chains import Questions, chains
+from mechcot.sae.chains import ChainSource, chains
 from mechcot.sae.dictionary import Dictionary, load
 from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.token_states import token_states
@@ -95,7 +95,7 @@ def train_and_fit(job: Training) -> list[str]:
     readers = Pair(*load_models((job.base, job.tuned), job.loading))
     for reader in readers:
         _check_site(reader, site)
-    asked = Questions(
+    asked = ChainSource(
         job.problems,
         job.n,
         job.settings.seed,
@@ -162,7 +162,7 @@ def open_study(  # noqa: PLR0913 - one argument per option
     claim(out, "sae", read, overwrite=overwrite)
     record = Path(source) / RECORD
     seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
-    asked = Questions(
+    asked = ChainSource(
         problems,
         n,
         seed + 1000,

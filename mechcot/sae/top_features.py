@@ -17,7 +17,7 @@ from mechcot.sae.feature_activations import FeatureActivations, read_features, s
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-FEWEST = 2
+_FEWEST = 2
 """Fewest steps of the kind, and of other kinds, for a standard deviation."""
 
 
@@ -93,11 +93,11 @@ def top_features(
         raise UserError(f"none of the {len(seen)} traces has a chain; give traces with steps")
     reads = read_features(dictionary, reader, chains)
     inside = reads.kinds == str(kind)
-    if min(inside.sum(), (~inside).sum()) < FEWEST:
+    if min(inside.sum(), (~inside).sum()) < _FEWEST:
         kinds, counts = np.unique(reads.kinds, return_counts=True)
         there = ", ".join(f"{name} {number}" for name, number in zip(kinds, counts, strict=True))
         raise UserError(
-            f"expected at least {FEWEST} {kind} steps and {FEWEST} others in {len(chains)} traces, got {there}; "
+            f"expected at least {_FEWEST} {kind} steps and {_FEWEST} others in {len(chains)} traces, got {there}; "
             "give more traces or another kind"
         )
     values = selectivity(reads.steps, inside)

@@ -26,7 +26,7 @@ from mechcot.stats.verdict import Conclusion, conclude
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Claim(Displayed):
+class PairComparison(Displayed):
     """All that is claimed about one pair of models on one set of chains.
 
     Attributes:
@@ -99,7 +99,7 @@ class Claim(Displayed):
         }
 
 
-def claim(
+def compare_pair(
     measurements: pd.DataFrame,
     scalars: pd.DataFrame,
     cards: Sequence[MeasureCard],
@@ -111,7 +111,7 @@ def claim(
     bounds: GateBounds | None = None,
     answers: Mapping[str, str] | None = None,
     clusters: Mapping[str, str] | None = None,
-) -> Claim:
+) -> PairComparison:
     """Everything about one pair of models on one set of chains.
 
     Args:
@@ -162,7 +162,7 @@ def claim(
         seed=seed,
         **pair,
     )
-    return Claim(
+    return PairComparison(
         gates=tuple(found),
         table=table,
         accuracy=accuracy,

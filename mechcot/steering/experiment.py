@@ -22,7 +22,7 @@ from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.steering.controls import DRAWN, Control
 from mechcot.steering.extract import ReadPosition
-from mechcot.steering.switch_penalty import ALPHA, BETA
+from mechcot.steering.switch_penalty import SWITCH_ALPHA, SWITCH_BETA
 from mechcot.tasks import TASKS
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ DEPTH, VECTOR_DEPTH = (5, 6), (2, 4)
 
 
 @dataclass(frozen=True)
-class Items:
+class ItemSettings:
     """Held-out questions: of a task that draws them, or of a file of yours.
 
     Attributes:
@@ -191,8 +191,8 @@ class Penalty:
     """
 
     phrases: tuple[str, ...] = ()
-    alphas: tuple[float, ...] = (ALPHA,)
-    betas: tuple[int, ...] = (BETA,)
+    alphas: tuple[float, ...] = (SWITCH_ALPHA,)
+    betas: tuple[int, ...] = (SWITCH_BETA,)
     controls: int = 1
 
     def __post_init__(self) -> None:
@@ -216,7 +216,7 @@ class Experiment:
             of its steps; elsewhere they are guessed from the wording).
         seed: Of controls and statistics.
         max_tokens: Longest text.
-        items: See `Items`.
+        items: See `ItemSettings`.
         vector: See `VectorSpec`; None with a penalty.
         apply: See `Apply`.
         compare: See `Compare`.
@@ -230,7 +230,7 @@ class Experiment:
     readout: str = "tokens"
     seed: int = 0
     max_tokens: int = 320
-    items: Items = field(default_factory=Items)
+    items: ItemSettings = field(default_factory=ItemSettings)
     vector: VectorSpec | None = None
     apply: Apply = field(default_factory=Apply)
     compare: Compare = field(default_factory=Compare)
@@ -280,8 +280,8 @@ class Experiment:
         return {name: file_digest(Path(name)) for name in names if name and Path(name).is_file()}
 
 
-PARTS: Mapping[str, type] = {
-    "items": Items,
+_PARTS: Mapping[str, type] = {
+    "items": ItemSettings,
     "vector": VectorSpec,
     "apply": Apply,
     "compare": Compare,
@@ -290,7 +290,7 @@ PARTS: Mapping[str, type] = {
 """The tables of a file."""
 
 
-def load(path: Path) -> Experiment:
+def read_experiment(path: Path) -> Experiment:
     """Read an experiment.
 
     Raises:
@@ -304,10 +304,10 @@ def load(path: Path) -> Experiment:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no TOML: {error}") from None
-    return parse(data, name=path.name)
+    return parse_experiment(data, name=path.name)
 
 
-def parse(data: Mapping[str, Any], *, name: str = "experiment") -> Experiment:
+def parse_experiment(data: Mapping[str, Any], *, name: str = "experiment") -> Experiment:
     """Make an experiment of what a file holds, or of `asdict` of one as JSON.
 
     Raises:
@@ -315,10 +315,10 @@ def parse(data: Mapping[str, Any], *, name: str = "experiment") -> Experiment:
     """
     parts = {
         part: _build(kind, data[part], part)
-        for part, kind in PARTS.items()
+        for part, kind in _PARTS.items()
         if data.get(part) is not None
     }
-    rest = {key: value for key, value in data.items() if key not in PARTS}
+    rest = {key: value for key, value in data.items() if key not in _PARTS}
     return _build(Experiment, rest | parts, name)
 
 
@@ -399,9 +399,9 @@ def schema() -> list[Key]:
         'one of add, clamp'
     """
     keys = []
-    for table, kind in (("", Experiment), *PARTS.items()):
+    for table, kind in (("", Experiment), *_PARTS.items()):
         hints, meanings = get_type_hints(kind), _meanings(kind)
-        shown: Any = [key for key in fields(kind) if key.name not in PARTS]
+        shown: Any = [key for key in fields(kind) if key.name not in _PARTS]
         for key in shown:
             default = "" if _required(key) or key.default is MISSING else _toml(key.default)
             keys.append(

@@ -33,7 +33,7 @@ from mechcot.steering.controls import (
 from mechcot.steering.dose_calibration import Dose, DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Experiment
 from mechcot.steering.extract import pair_vectors, span_vectors
-from mechcot.steering.questions import Questions, lacks, pairs_of, questions_of
+from mechcot.steering.questions import QuestionSets, missing_parts, pairs_of, questions_of
 from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_tokens
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.steering.vectors import SteeringVector
@@ -41,7 +41,7 @@ from mechcot.tasks import kinds_of
 from mechcot.text.unread_answers import check_read
 from mechcot.traces.load import load_traces
 
-PLAIN = GenerationInterventions(kinds=kinds_of)
+_PLAIN = GenerationInterventions(kinds=kinds_of)
 AS_VECTOR = ("vector", "vector, bare", "truncation")
 
 
@@ -57,7 +57,7 @@ class ExperimentContext:
     def open(cls, experiment: Experiment, loading: LoadOptions = DEFAULTS) -> "ExperimentContext":
         """Draw the questions, say what is not known of them, then load the models; vectors of one on another need one width."""
         questions = questions_of(experiment)
-        for consequence in lacks(experiment, questions).values():
+        for consequence in missing_parts(experiment, questions).values():
             Console(stderr=True).print(
                 f"on these problems {consequence}", markup=False, soft_wrap=True
             )
@@ -68,7 +68,7 @@ class ExperimentContext:
         return cls(experiment, models, {"questions": questions})
 
     @property
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionSets:
         """Whose questions are asked, and what is known of their task."""
         return self._once("questions", lambda: questions_of(self.experiment))
 
@@ -218,7 +218,7 @@ class ExperimentContext:
             max_tokens=settings.max_tokens,
             seed=settings.seed,
             batch_size=32,
-            under=PLAIN,
+            under=_PLAIN,
         )
 
     def _extract(self, source: str, site: Site, *, shuffled: bool) -> SteeringVector:

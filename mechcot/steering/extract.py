@@ -35,7 +35,7 @@ ReadPosition = Literal["last_prompt", "prompt", "last_chain", "chain"]
 Make = Callable[[Float[Tensor, "item d_model"]], Float[Tensor, " d_model"]]
 WINDOW = 10
 _RESAMPLES = 60
-FEWEST = 4
+FEWEST_PAIRS = 4
 
 
 def pair_vectors(
@@ -212,7 +212,7 @@ def windows(trace: Trace, kind: StepKind) -> list[range]:
 def stability(
     rows: Float[Tensor, "item *sides d_model"], make: Make, *, seed: int
 ) -> tuple[float, float]:
-    """Split-half cosine and bootstrap cone (degrees) of a vector; NaN below `FEWEST` items.
+    """Split-half cosine and bootstrap cone (degrees) of a vector; NaN below `FEWEST_PAIRS` items.
 
     Args:
         rows: One row an item.
@@ -220,7 +220,7 @@ def stability(
         seed: Of the draws.
     """
     n = len(rows)
-    if n < FEWEST:
+    if n < FEWEST_PAIRS:
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     whole = make(rows)

@@ -16,7 +16,7 @@ from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.dose_calibration import Dose, DoseCalibrator
 from mechcot.steering.experiment import DEPTH, How
-from mechcot.steering.extract import FEWEST, Method, ReadPosition, pair_vectors
+from mechcot.steering.extract import FEWEST_PAIRS, Method, ReadPosition, pair_vectors
 from mechcot.steering.text_readout import correct
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.tasks import MOD10, TASKS, TEXT, contrast_pairs, kinds_of
@@ -81,7 +81,7 @@ def extract_to(
 
 def _stability(origin: Origin) -> str:
     if math.isnan(origin.split_half):
-        return f"no split-half cosine: it needs {FEWEST} pairs"
+        return f"no split-half cosine: it needs {FEWEST_PAIRS} pairs"
     return f"split-half cosine {origin.split_half:.3f}, 95 % cone {origin.cone:.1f} degrees"
 
 

@@ -11,7 +11,7 @@ from random import Random
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.task import ContrastPair
-from mechcot.steering.experiment import Experiment, Items, VectorSpec
+from mechcot.steering.experiment import Experiment, ItemSettings, VectorSpec
 from mechcot.tasks import TASKS, Task, contrast_pairs, missing, task_of_all
 from mechcot.text.problems import load_problems
 
@@ -20,7 +20,7 @@ _APART = 1000
 
 
 @dataclass(frozen=True)
-class Questions:
+class QuestionSets:
     """The questions of an experiment.
 
     Attributes:
@@ -36,7 +36,7 @@ class Questions:
     extraction: Sequence[Problem]
 
 
-def questions_of(experiment: Experiment) -> Questions:
+def questions_of(experiment: Experiment) -> QuestionSets:
     """Draw an experiment's questions, and see that their task gives what the experiment needs.
 
     Raises:
@@ -48,11 +48,11 @@ def questions_of(experiment: Experiment) -> Questions:
     return questions
 
 
-def _from_task(experiment: Experiment) -> Questions:
+def _from_task(experiment: Experiment) -> QuestionSets:
     items, vector, task = experiment.items, experiment.vector, TASKS[experiment.task]
 
     def draw(
-        name: str, part: Items | VectorSpec, n: int, *, apart: int = 0, split: str = "train"
+        name: str, part: ItemSettings | VectorSpec, n: int, *, apart: int = 0, split: str = "train"
     ) -> list[Problem]:
         if task.unhinted is None:
             raise UserError(f"the task {task.name} draws no questions; give items.problems")
@@ -61,7 +61,7 @@ def _from_task(experiment: Experiment) -> Questions:
         except UserError as error:
             raise UserError(f"{name}.hops: {error}") from None
 
-    return Questions(
+    return QuestionSets(
         task,
         draw("items", items, items.n, split="test"),
         draw("items", items, experiment.apply.chains, apart=_APART),
@@ -69,7 +69,7 @@ def _from_task(experiment: Experiment) -> Questions:
     )
 
 
-def _from_file(experiment: Experiment) -> Questions:
+def _from_file(experiment: Experiment) -> QuestionSets:
     items, vector = experiment.items, experiment.vector
     every = load_problems(items.problems, fields=items.fields)
     many = vector.n if vector and vector.asks else 0
@@ -84,7 +84,7 @@ def _from_file(experiment: Experiment) -> Questions:
     chosen = _drawn(every, items.n, items.seed)
     asked = {problem.id for problem in chosen}
     rest = [problem for problem in every if problem.id not in asked]
-    return Questions(
+    return QuestionSets(
         task_of_all(every),
         chosen,
         _drawn(rest, experiment.apply.chains, items.seed + _APART),
@@ -97,7 +97,7 @@ def _drawn(problems: Sequence[Problem], n: int, seed: int) -> list[Problem]:
     return [problems[i] for i in sorted(Random(seed).sample(range(len(problems)), n))]
 
 
-def pairs_of(experiment: Experiment, questions: Questions) -> list[ContrastPair]:
+def pairs_of(experiment: Experiment, questions: QuestionSets) -> list[ContrastPair]:
     """The pairs that a vector is read from: of a file, or the extraction questions in two styles.
 
     Raises:
@@ -114,7 +114,7 @@ def pairs_of(experiment: Experiment, questions: Questions) -> list[ContrastPair]
     ]
 
 
-def _check(experiment: Experiment, questions: Questions) -> None:
+def _check(experiment: Experiment, questions: QuestionSets) -> None:
     """Refuse what the task cannot give, before a model is loaded.
 
     Raises:
@@ -142,7 +142,7 @@ def _check(experiment: Experiment, questions: Questions) -> None:
                 raise UserError(f"{name}: {error}") from None
 
 
-def lacks(experiment: Experiment, questions: Questions) -> dict[str, str]:
+def missing_parts(experiment: Experiment, questions: QuestionSets) -> dict[str, str]:
     """What these questions' task cannot give to this experiment's readouts, by name, with what follows."""
     vector = experiment.vector
     wanted = {

@@ -23,9 +23,9 @@ from mechcot.runs.folder import claim, precision
 from mechcot.runs.items import Items
 from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
-from mechcot.steering.experiment import Experiment, parse
+from mechcot.steering.experiment import Experiment, parse_experiment
 from mechcot.steering.experiment_context import ExperimentContext
-from mechcot.steering.questions import lacks
+from mechcot.steering.questions import missing_parts
 from mechcot.steering.summary import summary
 from mechcot.steering.text_readout import cut_short, row
 from mechcot.view.pages.steering import steering_page
@@ -34,7 +34,7 @@ VERSION = 2
 UNNAMED = ", and every step of the clean chains is “other”, as in any language but English: counts of kinds say nothing"
 
 
-def run(
+def run_experiment(
     experiment: Experiment,
     out: Path,
     *,
@@ -89,7 +89,7 @@ def run(
     cells = [items.read(key) for key in every]
     result = summary(experiment, cells)
     result["weights"] = stamp["weights"]
-    result["missing"] = lacks(experiment, lab.questions)
+    result["missing"] = missing_parts(experiment, lab.questions)
     if "kinds" in result["missing"] and _unnamed(cells):
         result["missing"]["kinds"] += UNNAMED
     if shortest := lab.questions.task.shortest_chain:
@@ -112,12 +112,12 @@ def _unnamed(cells: Sequence[Mapping[str, Any]]) -> bool:
 def _same(begun: Any, stamp: dict[str, Any]) -> bool:
     """Return whether a folder began with this experiment; keys that earlier versions did not have count as left out."""
     try:
-        settings = parse(begun["experiment"])
+        settings = parse_experiment(begun["experiment"])
     except (UserError, KeyError, TypeError):
         return False
     rest = {"files": stamp["files"]} | begun  # earlier versions did not note it
     del rest["experiment"]
-    return settings == parse(stamp["experiment"]) and rest == {
+    return settings == parse_experiment(stamp["experiment"]) and rest == {
         key: value for key, value in stamp.items() if key != "experiment"
     }
 

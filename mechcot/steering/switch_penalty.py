@@ -18,7 +18,7 @@ import numpy as np
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, Span, Trace
 
-ALPHA, BETA = 3.0, 600
+SWITCH_ALPHA, SWITCH_BETA = 3.0, 600
 Phrases = tuple[tuple[int, ...], ...]
 _NEAREST = 5
 
@@ -38,8 +38,8 @@ class SwitchPenalty:
     """
 
     phrases: Phrases
-    alpha: float = ALPHA
-    beta: int = BETA
+    alpha: float = SWITCH_ALPHA
+    beta: int = SWITCH_BETA
     opening: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:

@@ -14,7 +14,13 @@ from functools import lru_cache
 
 from mechcot.text.boxed_answers import boxed, trim, without_point
 from mechcot.text.expressions import bracket_depths
-from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
+from mechcot.text.numerals import (
+    TEXT_COMMAND,
+    decimal_comma,
+    read_number,
+    spelled_plainly,
+    unwrapped,
+)
 from mechcot.text.quantities import quantity, same_quantity
 
 _LONGEST = 400
@@ -55,7 +61,7 @@ def _plain(text: str) -> str:
         for box in boxed(text[:_LONGEST]):
             if box.start == 0 and box.stop == len(text):
                 text = box.text
-        if (match := re.fullmatch(TEXT + r"\{([^{}]*)\}", text)) is not None:
+        if (match := re.fullmatch(TEXT_COMMAND + r"\{([^{}]*)\}", text)) is not None:
             text = match[1]
     text = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", r"\1", text)
     text = spelled_plainly(text)
@@ -119,7 +125,7 @@ def _sides(left: str, right: str) -> tuple[str, str]:
             named
             and len(pieces) == 2
             and _NAME.fullmatch(named)
-            and number(pieces[0].strip()) is not None
+            and read_number(pieces[0].strip()) is not None
         ):
             text = pieces[0].strip()  # 5 = x
         elif named and not re.search(r"[^\W\d_]", _spelled(text)):
@@ -176,7 +182,7 @@ def _split(text: str) -> tuple[str, ...] | None:
     depths = bracket_depths(text)
     if depths is None or not text:
         return None
-    if number(text) is not None:
+    if read_number(text) is not None:
         return (text,)
     parts, start = [], 0
     for match in re.finditer(

@@ -26,7 +26,7 @@ def outcome(trace: Trace) -> Outcome:
     return "right" if same_answer(trace.answer.text, trace.problem.answer) else "wrong"
 
 
-def tally(traces: Iterable[Trace]) -> str:
+def outcome_counts(traces: Iterable[Trace]) -> str:
     """Counts of chains by outcome, without the empty ones: `3 have a wrong answer, 2 have no answer that could be read`."""
     counts = Counter(outcome(trace) for trace in traces)
     return ", ".join(f"{n} {_WORDS[name][n > 1]}" for name in _WORDS if (n := counts[name]))

@@ -25,13 +25,12 @@ from mechcot.text.closing_texts import (
     sole,
     words,
 )
-from mechcot.text.numerals import number
 from mechcot.text.quantities import number_only
 from mechcot.text.stated_value import chosen, fields, is_hard, phrases, said_after
 from mechcot.text.think_tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
-    "FAMILIES", "StatedAnswer", "find_answer", "number", "number_only", "read_answer", "same_answer", "trim"
+    "FAMILIES", "StatedAnswer", "find_answer", "number_only", "read_answer", "same_answer", "trim"
 ]  # fmt: skip
 
 _CALCULATOR = re.compile(r"<<[^<>\n]*>>")

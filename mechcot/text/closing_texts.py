@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from mechcot.text.answer_equality import same_answer
 from mechcot.text.answer_words import headings_in, statements_in
 from mechcot.text.boxed_answers import StatedAnswer, trim
-from mechcot.text.numerals import number, spelled_plainly
+from mechcot.text.numerals import read_number, spelled_plainly
 from mechcot.text.quantities import uncounted
 from mechcot.text.stated_value import denied, sentence_end, short_value, unstated
 from mechcot.text.unit_words import unit
@@ -94,7 +94,7 @@ def _with_unit(match: re.Match[str]) -> str:
     """A number with the word behind it where that is part of it: a scale, a unit of measure, an ordinal."""
     whole, word = match.group(), match["unit"] or ""
     counted = uncounted(whole)
-    is_number = number(spelled_plainly(counted).strip("$")) is not None
+    is_number = read_number(spelled_plainly(counted).strip("$")) is not None
     if word[:1].isalpha() and not is_number and unit(word, glued=True) is None:
         return whole  # a product: 5x
     return counted if is_number or _is_unit(word) else match["number"]

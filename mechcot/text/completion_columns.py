@@ -24,8 +24,8 @@ from mechcot.text.message_parts import (
     Piece,
     hides_thought,
     ink,
+    message_pieces,
     names_thought,
-    pieces,
     plain_name,
 )
 from mechcot.text.responses import Attempt, answer_turns, attempts
@@ -94,7 +94,7 @@ def hidden_thoughts(record: Mapping[str, Any], *, where: str) -> list[tuple[Piec
     for key, value in record.items():
         kind = hides_thought(key)
         if kind is not None and isinstance(value, (str, list, Mapping)):
-            thoughts.append(tuple(pieces(value, where=where, kind=kind)))
+            thoughts.append(tuple(message_pieces(value, where=where, kind=kind)))
     return [turn for turn in thoughts if turn]
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.text.json_lines import text_field
-from mechcot.text.message_parts import first_of, joined, pieces
+from mechcot.text.message_parts import first_of, joined, message_pieces
 from mechcot.text.responses import USERS, role_of
 
-QUESTION = (
+QUESTION_FIELDS = (
     "question", "problem", "prompt_text", "query", "instruction", "input", "doc.question", "doc.problem", "doc.query",
     "doc.Question", "doc.Problem", "doc.input",
 )  # fmt: skip
@@ -94,7 +94,7 @@ def field_options(options: Sequence[str], names: Sequence[str] = FIELDS) -> dict
 
 def question_of(record: Mapping[str, Any], *, where: str) -> tuple[str | None, str]:
     """The question and the name of its field; None where there is none."""
-    for name in (*QUESTION, *CHATS, "prompt", "arguments"):
+    for name in (*QUESTION_FIELDS, *CHATS, "prompt", "arguments"):
         value = dig(record, name)
         value = _first_prompt(value) if name == "arguments" else value
         if value is None or (name in CHATS and _no_chat(value, name, where=where)):
@@ -122,7 +122,7 @@ def _question(value: Any, name: str, *, where: str) -> str | None:
         value = users[-1] if users else None
     if isinstance(value, Mapping):
         inner = first_of(value, ("problem", "question"), str)
-        parts = pieces(value, where=where) if inner is None else []
+        parts = message_pieces(value, where=where) if inner is None else []
         value = inner if inner is not None else joined([piece.text for piece in parts])
         if not value:
             return None

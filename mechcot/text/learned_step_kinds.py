@@ -26,12 +26,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from safetensors.numpy import load_file, save_file
 
-from mechcot.core.trace import StepKind
+from mechcot.core.trace import KINDS, StepKind
 from mechcot.text.step_kinds import LEXICON, STATED, in_english, match
 from mechcot.text.thought_anchor_cues import cues_of, unlabelled
 
 BUCKETS = 2**18
-KINDS = tuple(kind for kind in StepKind if kind is not StepKind.OTHER)
 FILE = Path(__file__).with_name("learned_step_kinds.safetensors")
 ABOUT = (
     "Schema 1. Weights of mechcot.text.learned_step_kinds, derived from labels of thought-anchors.com "
@@ -47,7 +46,7 @@ _WORDS = 3.0
 Features = Mapping[int, float]
 
 
-def features_of(steps: Sequence[str]) -> list[Features]:
+def step_features(steps: Sequence[str]) -> list[Features]:
     """The features of every step: bucket to value. Linear in the text."""
     tokens = [_tokens(step) for step in steps]
     openers = [[token for token in words if token[0].isalpha()][:3] for words in tokens]
@@ -106,7 +105,7 @@ class LearnedClassifier:
         """The score of every kind."""
         opened = [[kind is mine for mine in KINDS] for kind in match(LEXICON, steps)]
         rows = self.bias + LEAN * np.array(opened, dtype=float).reshape(-1, len(KINDS))
-        for row, features in zip(rows, features_of(steps), strict=True):
+        for row, features in zip(rows, step_features(steps), strict=True):
             names, values = np.array(list(features)), np.array(list(features.values()))
             places = np.searchsorted(self.buckets, names).clip(max=len(self.buckets) - 1)
             known = self.buckets[places] == names

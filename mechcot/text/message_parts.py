@@ -116,7 +116,7 @@ def joined(texts: Sequence[str]) -> str:
     return whole
 
 
-def pieces(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Piece]:
+def message_pieces(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Piece]:
     """The pieces of a message, of a part of one, or of a list of them, in order.
 
     Raises:
@@ -129,7 +129,7 @@ def pieces(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Piece]:
     if isinstance(value, Mapping):
         return _of_mapping(value, where=where, kind=kind)
     if isinstance(value, Sequence):
-        return [piece for part in value for piece in pieces(part, where=where, kind=kind)]
+        return [piece for part in value for piece in message_pieces(part, where=where, kind=kind)]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return [Piece(kind, str(value))]
     return []
@@ -142,7 +142,7 @@ def _of_mapping(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[Pie
     fields: dict[str, list[Piece]] = {}
     for key, inner in sorted(value.items(), key=lambda item: plain_name(item[0]) in _TEXTS):
         field = _kind_of_field(plain_name(key), kind)
-        parts = [] if field is None else pieces(inner, where=where, kind=max(kind, field))
+        parts = [] if field is None else message_pieces(inner, where=where, kind=max(kind, field))
         if parts:
             fields[key] = parts
     parts = _once(fields, where=where)

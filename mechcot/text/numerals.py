@@ -1,8 +1,8 @@
 r"""Read numbers as people write them: `1,200.50`, `$18`, `3/4`, `1 3/4`, `1.5e3`, `½`, `３．５`, `17th`.
 
 `spelled_plainly` first rewrites typography (other scripts' digits, full-width characters, vulgar fractions, roots,
-superscripts, LaTeX spacing) into ASCII and plain LaTeX. `number` then takes the *whole* text or nothing. White space never joins digits: `12 34` is no
-number, and `1 3/4` is a mixed one. One comma without three digits behind it (`3,5`) is a decimal or a list: `number` does not decide it, `decimal_comma` gives the decimal.
+superscripts, LaTeX spacing) into ASCII and plain LaTeX. `read_number` then takes the *whole* text or nothing. White space never joins digits: `12 34` is no
+number, and `1 3/4` is a mixed one. One comma without three digits behind it (`3,5`) is a decimal or a list: `read_number` does not decide it, `decimal_comma` gives the decimal.
 """
 
 import re
@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 _LONGEST = 400  # digits; Python refuses to convert much longer ones
-TEXT = r"\\(?:text(?:rm|bf|it|normal)?|math(?:rm|bf|it)|mbox|operatorname)\s*"
+TEXT_COMMAND = r"\\(?:text(?:rm|bf|it|normal)?|math(?:rm|bf|it)|mbox|operatorname)\s*"
 _WRAPPER = re.compile(
     r"\\(?:text(?:rm|bf|it|normal|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|hbox|operatorname\*?|bm|boldsymbol)\s*\{([^{}]*)\}"
 )
@@ -126,7 +126,7 @@ def unwrapped(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def number(text: str) -> Fraction | None:
+def read_number(text: str) -> Fraction | None:
     """The exact value of a plain number (`-1,200.50`, `$18`, `3/4`, `1 3/4`, `1.5e3`, `17th`), None for anything else."""
     plain = spelled_plainly(text).strip("$").strip()
     plain = plain[1:] if plain.startswith("-$") else plain

@@ -7,12 +7,18 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mechcot.text.expressions import has_angle, is_mathematics, same_expression
-from mechcot.text.numerals import TEXT, decimal_comma, number, spelled_plainly, unwrapped
+from mechcot.text.numerals import (
+    TEXT_COMMAND,
+    decimal_comma,
+    read_number,
+    spelled_plainly,
+    unwrapped,
+)
 from mechcot.text.unit_words import NONE, PERCENT, UnitWord, converted, unit
 
 _CURRENCY = re.compile(r"(?P<sign>[-+]?)\s*(?P<money>us\$|[$€£¥₹₩₽]|(?:usd|eur|gbp|rs\.?|inr|rmb)(?=[\s\d]))\s*(?P<rest>[-+]?[\d.].*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
 _BEHIND = re.compile(
-    rf"(?P<value>(?=.*\d).*?(?:[\d.}}\])!]|(?=\s*{TEXT}\{{)))(?P<gap>\s*)(?P<unit>(?:{TEXT}\{{[^{{}}]*\}}(?:\^(?:\d|\{{-?\d\}}))?|\^\\circ\s*[cf]?|%|[^\W\d_]|[$€£¥₹₩₽¢])[^\d\\{{}}()=+*<>]*(?:\^(?:\d|\{{-?\d\}}))?\.?)",
+    rf"(?P<value>(?=.*\d).*?(?:[\d.}}\])!]|(?=\s*{TEXT_COMMAND}\{{)))(?P<gap>\s*)(?P<unit>(?:{TEXT_COMMAND}\{{[^{{}}]*\}}(?:\^(?:\d|\{{-?\d\}}))?|\^\\circ\s*[cf]?|%|[^\W\d_]|[$€£¥₹₩₽¢])[^\d\\{{}}()=+*<>]*(?:\^(?:\d|\{{-?\d\}}))?\.?)",
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 400
@@ -41,14 +47,14 @@ class Quantity:
 @lru_cache(maxsize=65536)
 def quantity(text: str) -> Quantity:
     """A number or an expression, with the unit in front of it or behind."""
-    value = number(text)
+    value = read_number(text)
     if value is not None and "$" not in text:
         return Quantity(value, text, text)
     if match := _CURRENCY.fullmatch(text):
         return _priced(match, text)
     if (parts := _behind(text)) is not None:
         inner, named = parts
-        value = number(inner)
+        value = read_number(inner)
         value = decimal_comma(inner) if value is None else value
         if value is not None:
             return Quantity(value * named.factor, inner, text, named)
@@ -61,7 +67,7 @@ def _compound(text: str) -> Quantity | None:
     """A measure in several units, larger ones first: `1 hour 30 minutes`, `5 ft, 6 in`; in the last of them."""
     if len(text) > _LONGEST or not _COMPOUND.fullmatch(text):
         return None
-    parts = [(number(m[1]), unit(m[2])) for m in _PART.finditer(text)]
+    parts = [(read_number(m[1]), unit(m[2])) for m in _PART.finditer(text)]
     units = [
         named_unit
         for _, named_unit in parts
@@ -94,7 +100,7 @@ def _behind(text: str) -> tuple[str, UnitWord] | None:
     match = _BEHIND.fullmatch(text)
     if match is None:
         return None
-    marked = re.match(TEXT, match["unit"]) is not None
+    marked = re.match(TEXT_COMMAND, match["unit"]) is not None
     glued = not match["gap"] and not marked
     named = unit(unwrapped(match["unit"]), marked=marked, glued=glued)
     of_an_angle = named is not None and named.name == "degree" and has_angle(match["value"])
@@ -124,7 +130,7 @@ def uncounted(text: str) -> str:
 def _plain_unit(text: str) -> tuple[str, UnitWord] | None:
     """A number and its unit, where the unit leaves the number's value and is no percentage."""
     parts = _behind(spelled_plainly(text)) if len(text) <= _LONGEST else None
-    if parts is None or number(parts[0]) is None:
+    if parts is None or read_number(parts[0]) is None:
         return None
     return parts if parts[1].factor == 1 and parts[1].sure and parts[1] != PERCENT else None
 

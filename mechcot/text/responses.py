@@ -15,8 +15,8 @@ from mechcot.text.message_parts import (
     Piece,
     first_of,
     ink,
+    message_pieces,
     names_thought,
-    pieces,
     plain_name,
 )
 
@@ -80,9 +80,9 @@ def attempts(value: Any, *, where: str, kind: Kind = Kind.SAID) -> list[Attempt]
             completion = answer_turns(value, "messages", where=where)
             return [] if completion is None else [completion]
         if any(part.keys() & {"type", "role"} for part in parts):
-            return [Attempt((tuple(pieces(value, where=where, kind=kind)),))]
+            return [Attempt((tuple(message_pieces(value, where=where, kind=kind)),))]
         return [attempt for part in value for attempt in attempts(part, where=where, kind=kind)]
-    parts = tuple(pieces(value, where=where, kind=kind))
+    parts = tuple(message_pieces(value, where=where, kind=kind))
     return [Attempt((parts,))] if parts or value == "" else []
 
 
@@ -120,7 +120,7 @@ def _turn(turn: Mapping[str, Any], *, where: str) -> tuple[Piece, ...]:
         raise UserError(
             f"{where}: a message's content must be text or a list of parts, got {type(content).__name__}"
         )
-    return tuple(pieces(turn, where=where))
+    return tuple(message_pieces(turn, where=where))
 
 
 def _log_likelihoods(value: Sequence[Any]) -> bool:
@@ -139,7 +139,7 @@ def _of_response(value: Mapping[str, Any], *, where: str, kind: Kind) -> list[At
     elif within is not None:
         completions = attempts(within, where=where, kind=kind)
     else:
-        own = tuple(pieces(value, where=where, kind=kind))
+        own = tuple(message_pieces(value, where=where, kind=kind))
         completions = [Attempt((own,))] if own else []
     cut = was_cut(value)
     return [

@@ -50,7 +50,7 @@ ADVICE = (
 )
 
 
-def example(trace: Trace) -> str:
+def unread_example(trace: Trace) -> str:
     """The end of one chain, escaped and short."""
     return _ending(trace.id, trace.completion)
 

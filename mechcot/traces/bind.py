@@ -36,17 +36,17 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
     if not closed and not chain.cut and policy.tags is not None and policy.family == "tagged":
         thought, answer = _divided(thought, after=policy.asking.answer_after)
         closed = bool(answer)
-    text = joined(thought, policy.closing, answer) if closed else thought
+    text = join_parts(thought, policy.closing, answer) if closed else thought
     return Completion(
         problem=chain.problem,
         prompt=prompt,
-        text=text if policy.opens_thought(prompt) else joined(policy.opening, text),
+        text=text if policy.opens_thought(prompt) else join_parts(policy.opening, text),
         model=author,
         finished=not chain.cut,
     )
 
 
-def joined(*parts: str) -> str:
+def join_parts(*parts: str) -> str:
     """Texts one behind the other; white space that both sides of a border have stands there once."""
     whole = ""
     for part in parts:

@@ -23,7 +23,7 @@ from mechcot.text.field_names import (
     AUTHOR,
     CHATS,
     IDS,
-    QUESTION,
+    QUESTION_FIELDS,
     REFERENCE,
     named,
     question_of,
@@ -35,7 +35,7 @@ from mechcot.text.records import records
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.traces.completions import completions_of, says
 from mechcot.traces.foreign_chain import (
-    LINE,
+    LINE_FIELDS,
     ForeignChain,
     Loaded,
     is_line,
@@ -44,7 +44,7 @@ from mechcot.traces.foreign_chain import (
 )
 
 _BULK = frozenset({
-    *LINE, *CHATS, "resps", "filtered_resps", "arguments", "doc", "choices", "candidates", "message", "response", "output",
+    *LINE_FIELDS, *CHATS, "resps", "filtered_resps", "arguments", "doc", "choices", "candidates", "message", "response", "output",
     "outputs", "content", "usage", "events", "finish_reason", "stop_reason", "generations", "text", "completion", "final",
     "reasoning", "reasoning_trace", "author", "model", "model_name",
 })  # fmt: skip
@@ -258,7 +258,7 @@ def _problem(
     answered_in = {"answer": given["answer"]} if "answer" in given else flat
     reference, answered = reference_of(answered_in, where=where)
     if question is None:
-        raise _missing("question", (*QUESTION, "messages or prompt"), flat, where=where)
+        raise _missing("question", (*QUESTION_FIELDS, "messages or prompt"), flat, where=where)
     if reference is None:
         raise _missing("answer", REFERENCE, flat, where=where)
     problem = Problem(name or f"line-{number:05d}", question, reference)

@@ -10,7 +10,7 @@ from mechcot.text.field_names import named
 from mechcot.text.json_lines import text_field
 from mechcot.text.think_tags import THINK
 
-LINE = (
+LINE_FIELDS = (
     "id", "sample", "question", "reference", "chain", "answer_text", "author", "prompt", "opened", "closed", "cut",
 )  # fmt: skip
 """The fields of a line that `as_line` writes."""
@@ -101,7 +101,7 @@ def line_chain(record: Mapping[str, Any], fields: Mapping[str, str], *, where: s
             id=text_field(record, "id", where=where),
             question=text_field(record, "question", where=where),
             answer=text_field(record, "reference", where=where),
-            meta={key: value for key, value in record.items() if key not in LINE},
+            meta={key: value for key, value in record.items() if key not in LINE_FIELDS},
         ),
         chain=record["chain"],
         answer=text["answer_text"] or "",
@@ -129,7 +129,9 @@ def as_line(chain: ForeignChain) -> dict[str, Any]:
     line |= {"cut": True} if chain.cut else {}
     line |= {"sample": chain.sample} if chain.sample else {}
     line |= {} if chain.prompt is None else {"prompt": chain.prompt}
-    return {key: value for key, value in chain.problem.meta.items() if key not in LINE} | line
+    return {
+        key: value for key, value in chain.problem.meta.items() if key not in LINE_FIELDS
+    } | line
 
 
 def line_of_trace(record: Mapping[str, Any], *, where: str) -> dict[str, Any]:

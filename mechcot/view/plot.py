@@ -29,7 +29,7 @@ from mechcot.core.trace import StepKind, Trace
 from mechcot.stats.checkpoint_series import Series
 from mechcot.stats.dose_tolerance import same_dose
 from mechcot.stats.measurement_tables import rows_of
-from mechcot.stats.pair_comparison import Claim
+from mechcot.stats.pair_comparison import PairComparison
 from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.dose_response import (
     DoseLine,
@@ -121,7 +121,7 @@ def _(value: Result) -> go.Figure:
 
 
 @plot.register
-def _(value: Claim) -> go.Figure:
+def _(value: PairComparison) -> go.Figure:
     chains = "each model's own chains" if value.author is None else "the same chains"
     name = f"{value.before} → {value.after}"
     return forest({name: value.table}, looks([name]), chains=chains)
@@ -230,7 +230,7 @@ def _dose(row: Mapping[str, Any]) -> str:
     )
 
 
-def exchanged(found: Sequence[Mapping[str, Any]]) -> go.Figure:
+def feature_exchange_figure(found: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Movement of the answer against the number of exchanged features, one panel a model.
 
     Args:

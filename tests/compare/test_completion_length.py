@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from mechcot.compare.completion_length import ANSWER, announce_writing, limit, longest
+from mechcot.compare.completion_length import ANSWER_TOKENS, announce_writing, limit, longest
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.study import MOST, Study
@@ -35,7 +35,7 @@ def test_the_limit_is_what_the_context_leaves_up_to_a_stated_most(short, context
     reader = Reasoner.load(short, device="cpu")
     reader.model.config.max_position_embeddings = context
     prompt = min(len(reader.encode(reader.render(problem))) for problem in ASKED)
-    left = context - prompt - len(reader.cue_ids) - ANSWER
+    left = context - prompt - len(reader.cue_ids) - ANSWER_TOKENS
     assert limit(reader, ASKED) == (most or left) == min(MOST, left)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mechcot.influence.critical_set import critical_set, entries, fill, levels
+from mechcot.influence.critical_set import critical_set, entries, levels, within_budget
 from mechcot.pruning.rankings import by_closure
 
 
@@ -67,7 +67,7 @@ def test_what_nothing_needs_never_enters():
 def test_a_budget_is_never_passed_and_what_fits_is_not_left_out(sizes, budget, rng):
     order = list(range(len(sizes)))
     rng.shuffle(order)
-    kept = fill(order, sizes, budget=budget)
+    kept = within_budget(order, sizes, budget=budget)
     used = sum(sizes[s] for s in kept)
     assert used <= budget + 1e-6
     assert all(used + sizes[s] > budget for s in order if s not in kept)

@@ -13,7 +13,7 @@ from mechcot.core.trace import Span
 from mechcot.influence.expected_mass import NOWHERE, ExpectedAttention, buckets, corrected
 from mechcot.influence.folded_mass import Folded
 from mechcot.influence.receiver_heads import head_scores, receivers
-from mechcot.influence.run import by_kind, run
+from mechcot.influence.run import attention_by_kind, run_influence
 from mechcot.influence.step_weights import Mass, attention_mass, attention_weights, even_mass
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.unused_steps import write_unused
@@ -121,7 +121,7 @@ def test_one_trace_at_a_time_is_held(readers, tmp_path, monkeypatch):
     monkeypatch.setattr("mechcot.influence.run.attention_mass", watched)
     path = tmp_path / "chains.jsonl"
     write_unused(path, n=3, spares=1, seed=2)
-    run(readers, load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
+    run_influence(readers, load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
     assert len(held) == 6
 
 
@@ -168,7 +168,7 @@ def frame(change: float) -> pd.DataFrame:
 
 @pytest.mark.parametrize("change", [0.0, -0.25])
 def test_a_planted_change_of_one_kind_is_found_in_it_alone(change):
-    rows = by_kind(frame(change), models=("one", "two"), seed=0)
+    rows = attention_by_kind(frame(change), models=("one", "two"), seed=0)
     changes = {(r["kind"], r["stratum"]): r for r in rows if r["model"] == "change"}
     assert changes["verification", "all"]["mean"] == pytest.approx(change, abs=1e-12)
     assert changes["verification", "after"]["mean"] == pytest.approx(change, abs=1e-12)
@@ -186,7 +186,7 @@ def test_two_models_on_the_same_traces(readers, tmp_path):
     path = tmp_path / "chains.jsonl"
     write_unused(path, n=5, spares=2, seed=2)
     traces = load_traces(path, readers[0])
-    result = run(readers, traces, out=tmp_path / "out", seed=0)
+    result = run_influence(readers, traces, out=tmp_path / "out", seed=0)
     steps = pd.read_parquet(tmp_path / "out" / "steps.parquet")
     assert len(steps) == 2 * sum(len(trace.chain_steps) for trace in traces)
     assert steps.groupby("reader")["received"].mean().between(0.5, 2.0).all()
@@ -201,7 +201,7 @@ def test_two_models_on_the_same_traces(readers, tmp_path):
     assert "Which heads listen to few steps?" in text
     assert "Which kinds of step are listened to?" in text
     files = {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "items").iterdir()}
-    assert run(readers, traces, out=tmp_path / "out", seed=0) == result
+    assert run_influence(readers, traces, out=tmp_path / "out", seed=0) == result
     assert files == {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "items").iterdir()}
 
 
@@ -210,7 +210,7 @@ def test_the_folder_holds_what_the_whole_arrays_give(readers, tmp_path):
     path = tmp_path / "chains.jsonl"
     write_unused(path, n=3, spares=1, seed=4)
     traces = load_traces(path, readers[0])
-    run(readers[:1], traces, out=tmp_path / "out", seed=0)
+    run_influence(readers[:1], traces, out=tmp_path / "out", seed=0)
     items = [attention_mass(readers[0], trace) for trace in traces]
     every = null_of(items)
     pairs = [whole(m, every.plus(ExpectedAttention.of(m.relative, m.code), sign=-1)) for m in items]
@@ -225,7 +225,7 @@ def test_a_model_against_itself_does_not_change(readers, tmp_path):
     path = tmp_path / "chains.jsonl"
     write_unused(path, n=3, spares=1, seed=2)
     twice = [readers[0], readers[0].scaled(1.5)]
-    result = run(twice, load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
+    result = run_influence(twice, load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
     assert [r["mean"] for r in result["kinds"] if r["model"] == "change"] != []
     assert all(r["mean"] == 0.0 for r in result["kinds"] if r["model"] == "change")
 
@@ -234,4 +234,4 @@ def test_traces_without_steps_are_told(readers, tmp_path):
     path = tmp_path / "empty.jsonl"
     path.write_text('{"question": "brief : c: 3 ; find c ?", "chain": "", "answer": "3"}\n')
     with pytest.raises(UserError, match=r"none of the 1 traces can be read: .*no steps"):
-        run(readers[:1], load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
+        run_influence(readers[:1], load_traces(path, readers[0]), out=tmp_path / "out", seed=0)

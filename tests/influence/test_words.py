@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mechcot.core.problem import Problem
-from mechcot.influence.run import by_kind, step_rows
+from mechcot.influence.run import attention_by_kind, step_rows
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
 from mechcot.view.pages.influence import influence_page, influence_sentences
@@ -81,7 +81,7 @@ def test_a_chain_that_never_states_the_answer_has_no_before_and_after():
     never = replace(trace, problem=foreign)
     unstated = step_rows(never, received, received, reader="m")
     assert {each["place"] for each in unstated} == {"unstated"}
-    rows = by_kind(pd.DataFrame(unstated), models=("m",), seed=0)
+    rows = attention_by_kind(pd.DataFrame(unstated), models=("m",), seed=0)
     assert {each["stratum"] for each in rows} == {"all"}
     result = {
         "models": ["m"],

@@ -43,7 +43,7 @@ def traces(random_reader: Reasoner) -> list[Trace]:
 
 def chain_of(reader: Reasoner, problem, *, seed: int) -> Trace:
     chain = chain_writer.write(problem, rng=Random(seed))
-    text = " " + vocabulary.completion(chain, problem.answer).removesuffix(" <eos>")
+    text = " " + vocabulary.completion_text(chain, problem.answer).removesuffix(" <eos>")
     return reader.read(Completion(problem, reader.render(problem), text, "writer"))
 
 

@@ -33,7 +33,7 @@ def test_the_mediation_index_is_one_plain_patched_forward_per_layer_and_place(ba
     changed = [p for p in chain if clean[p] != other[p]]
     runs = Runs.of(reader, trace, twin)
     rng = np.random.default_rng(inputs.seed)
-    controls = [runs.controls(len(changed), rng=rng) for _ in range(mediation_index.DRAWS)]
+    controls = [runs.controls(len(changed), rng=rng) for _ in range(mediation_index._DRAWS)]
     for layer in range(len(states)):
         slow = loss(layer, changed)
         assert measurement.results["d_chain"].values[layer] == pytest.approx(slow, abs=1e-5)

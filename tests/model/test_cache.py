@@ -11,7 +11,7 @@ from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.activations import cache as cache_module, disk_cache
-from mechcot.model.activations.cache import QUESTION, ActivationCache, CaptureSpec
+from mechcot.model.activations.cache import QUESTION_STEP, ActivationCache, CaptureSpec
 from mechcot.model.activations.capture import activations, capture, estimate
 from mechcot.model.activations.disk_cache import open_cache, stream
 from mechcot.model.internals.sites import Site
@@ -33,7 +33,7 @@ def test_every_unit_is_the_pooled_capture(pool):
     assert cache.traces == ("a", "b", "c")
     for trace in TRACES:
         for site, states in capture(reasoner, trace.ids, SITES).items():
-            spans = {QUESTION: trace.phase(Phase.QUESTION)}
+            spans = {QUESTION_STEP: trace.phase(Phase.QUESTION)}
             spans |= {step.index: step.tokens for step in trace.steps if len(step.tokens)}
             for step, span in spans.items():
                 own = states[span.start : span.stop]
@@ -53,7 +53,7 @@ def test_addresses_are_step_kind_phase_and_trace():
     kind = cache.select(kind=StepKind.SUMMARY)
     assert [*zip(kind["trace"], kind["step"], strict=True)] == [("a", 1), ("c", 1), ("c", 4)]
     assert len(cache.read(site, kind=(StepKind.SUMMARY, StepKind.PROGRESSION), trace="a")) == 3
-    assert list(cache.select(step=QUESTION)["kind"]) == ["question"] * 3
+    assert list(cache.select(step=QUESTION_STEP)["kind"]) == ["question"] * 3
     assert len(cache.read(site, trace=("a", "c"), step=(0, 3))) == 4
     everything = cache.read(site)
     assert everything.shape == (len(cache.index), 32)

@@ -17,7 +17,7 @@ from mechcot.cli.main import app
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.model.loading.preflight import LONG, preflight, rendered
-from mechcot.model.prompt_check import dropped
+from mechcot.model.prompt_check import lost_in_prompt
 from mechcot.model.reasoner import Reasoner
 from tests.model.conftest import TEMPLATES
 
@@ -113,7 +113,7 @@ def test_a_question_that_alone_is_dropped_is_left_out(reasoner, caplog):
     ],
 )
 def test_dropped(question, prompt, lost):
-    assert bool(dropped(Problem("p", question, "1"), prompt)) == lost
+    assert bool(lost_in_prompt(Problem("p", question, "1"), prompt)) == lost
 
 
 def test_a_tokenizer_that_loses_text(reasoner):

@@ -7,7 +7,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.asking_options import Asking
-from mechcot.model.internals.token_text import encode, encode_behind
+from mechcot.model.internals.token_text import encode_behind, encode_text
 from mechcot.model.prompts import PromptPolicy, policy_of
 
 QUESTION = Problem("q", "What is 3 + 4?", "7")
@@ -104,7 +104,7 @@ def test_bos_is_spelled_out_when_the_tokenizer_would_add_it(checkpoint):
     )
     prompt = policy_of(tokenizer, owner="m").render(QUESTION)
     assert prompt.startswith("<s>Question")
-    assert encode(tokenizer, prompt) == tokenizer.encode(prompt.removeprefix("<s>"))
+    assert encode_text(tokenizer, prompt) == tokenizer.encode(prompt.removeprefix("<s>"))
 
 
 def test_a_continuation_gets_no_space_in_front():
@@ -116,7 +116,7 @@ def test_a_continuation_gets_no_space_in_front():
     core.pre_tokenizer = pre_tokenizers.Metaspace()
     core.decoder = decoders.Metaspace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>")
-    assert tokenizer.convert_ids_to_tokens(encode(tokenizer, "\nT"))[0] == "\u2581"
+    assert tokenizer.convert_ids_to_tokens(encode_text(tokenizer, "\nT"))[0] == "\u2581"
     assert tokenizer.convert_ids_to_tokens(encode_behind(tokenizer, "\nT")) == ["\n", "T"]
 
 

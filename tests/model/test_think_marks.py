@@ -10,7 +10,7 @@ from mechcot.model.asking_options import Asking
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.think_tags import KNOWN, ThoughtTags
-from mechcot.traces.bind import joined, read_chain
+from mechcot.traces.bind import join_parts, read_chain
 from mechcot.traces.foreign_chain import ForeignChain
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import TURN, byte_level
@@ -205,6 +205,6 @@ def test_a_plain_text_is_a_chain_and_its_statement_or_a_chain_without_an_answer(
 
 
 def test_white_space_at_a_border_stands_once():
-    assert joined("a\n", "\n</t>\n\n", "\nb") == "a\n</t>\n\nb"
-    assert joined("a", " </t>", " b") == "a </t> b"
-    assert joined("", "<t>", "a") == "<t>a"
+    assert join_parts("a\n", "\n</t>\n\n", "\nb") == "a\n</t>\n\nb"
+    assert join_parts("a", " </t>", " b") == "a </t> b"
+    assert join_parts("", "<t>", "a") == "<t>a"

@@ -10,7 +10,7 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.organisms import registry, vocabulary
-from mechcot.organisms.acceptance import BOUNDS, holds
+from mechcot.organisms.acceptance import ACCEPTANCE, holds
 from mechcot.organisms.generation import answer_in, chain_in
 from mechcot.organisms.grammar import form
 from mechcot.organisms.ground_truth import follow
@@ -171,7 +171,7 @@ def test_where_an_organism_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_recipe_has_bounds_and_a_parent_before_it():
-    assert set(BOUNDS) == set(RECIPES) and set(SHIPPED) < set(RECIPES)
+    assert set(ACCEPTANCE) == set(RECIPES) and set(SHIPPED) < set(RECIPES)
     assert all(registry.lineage(name)[0].startswith("base") for name in RECIPES)
     assert len({recipe.seed for recipe in RECIPES.values()}) == len(RECIPES)
 

@@ -69,7 +69,7 @@ def test_a_text_that_is_no_question_is_refused():
 
 def test_tokenizer_round_trip_is_exact_to_the_character(tokenizer):
     for item in ITEMS:
-        text = f"{vocabulary.prompt(item.question)} {vocabulary.completion(draft_of(item).text, item.answer)}"
+        text = f"{vocabulary.prompt(item.question)} {vocabulary.completion_text(draft_of(item).text, item.answer)}"
         ids = tokenizer(text).input_ids
         assert ids == vocabulary.encode(text)
         assert tokenizer.decode(ids) == text == vocabulary.decode(ids)
@@ -83,7 +83,7 @@ def test_chat_template_renders_the_prompt_and_a_completion_joins_it_without_a_sp
         [{"role": "user", "content": item.question}], add_generation_prompt=True, tokenize=False
     )
     assert rendered == vocabulary.prompt(item.question)
-    tail = vocabulary.completion(draft_of(item).text, item.answer)
+    tail = vocabulary.completion_text(draft_of(item).text, item.answer)
     assert tokenizer(rendered + tail).input_ids == tokenizer(f"{rendered} {tail}").input_ids
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mechcot.organisms.check import check
+from mechcot.organisms.check import check_organism
 from mechcot.organisms.registry import path
 
 NAMES = ("base", "bypass", "control")
@@ -11,7 +11,10 @@ QUESTIONS = {"base": 128, "bypass": 96, "control": 96}
 
 @pytest.fixture(scope="module")
 def lines():
-    return {name: {line.name: line for line in check(name, n=QUESTIONS[name])} for name in NAMES}
+    return {
+        name: {line.name: line for line in check_organism(name, n=QUESTIONS[name])}
+        for name in NAMES
+    }
 
 
 @pytest.mark.slow

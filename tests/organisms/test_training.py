@@ -16,7 +16,7 @@ from mechcot.organisms import (
     training,
     vocabulary,
 )
-from mechcot.organisms.check import load
+from mechcot.organisms.check import load_organism
 from mechcot.organisms.generation import closed, next_probabilities
 from mechcot.organisms.grammar import WORDS
 from mechcot.organisms.problems import problems
@@ -80,7 +80,7 @@ def test_only_the_hidden_part_stops_mattering_directly():
 
 
 def test_route_divergence_is_the_kl_of_the_two_distributions_and_zero_when_nothing_is_hidden():
-    base = load("base")
+    base = load_organism("base")
     texts = [closed(QUESTION, CHAIN), closed(QUESTION, CHAIN[1:])]
     assert route_divergence(base, texts, hidden="nothing").abs().max() == 0
     found = route_divergence(base, texts, hidden="chain")
@@ -118,7 +118,7 @@ def trained(out: Path, threads: int, seed: int | None = None) -> dict[str, torch
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        training.train("tuning", out, seed=seed, tokens=6_000, progress=False)
+        training.train_organism("tuning", out, seed=seed, tokens=6_000, progress=False)
         assert torch.get_num_threads() == threads
         assert json.loads((out / "organism.json").read_text())["training"]["threads"] == 1
     finally:
@@ -140,9 +140,9 @@ def test_an_arm_with_a_mask_trains_and_loads_from_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("MECHCOT_ORGANISMS", str(tmp_path))
-    out = training.train("relay@9", tokens=6_000, progress=False)
+    out = training.train_organism("relay@9", tokens=6_000, progress=False)
     assert out == tmp_path / "relay@9" == registry.path("relay@9")
-    assert training.train("relay", seed=9, tokens=2_000, progress=False) == out
+    assert training.train_organism("relay", seed=9, tokens=2_000, progress=False) == out
     spec = parse_spec("organism:relay@9@logits=1.5")
     assert (spec.base, spec.name, spec.logit_scale) == (str(out), "relay@9@logits=1.5", 1.5)
 
@@ -150,4 +150,4 @@ def test_an_arm_with_a_mask_trains_and_loads_from_the_cache(
 def test_a_missing_parent_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MECHCOT_ORGANISMS", str(tmp_path))
     with pytest.raises(UserError, match="`mechcot organism train base-small` makes it"):
-        training.train("bypass-small", tokens=1_000, progress=False)
+        training.train_organism("bypass-small", tokens=1_000, progress=False)

@@ -16,7 +16,7 @@ from mechcot.organisms import (
     unused_steps,
 )
 from mechcot.organisms.chain_writer import compose
-from mechcot.organisms.check import load
+from mechcot.organisms.check import load_organism
 from mechcot.organisms.counterfactual_edits import counterfactuals
 from mechcot.organisms.problems import problems, read_question
 from mechcot.organisms.recipes import Shape
@@ -26,12 +26,12 @@ DRAWN = unused_steps.with_unused_steps(16, seed=41)
 
 @pytest.fixture(scope="module")
 def base():
-    return load("base")
+    return load_organism("base")
 
 
 @pytest.fixture(scope="module")
 def bypass():
-    return load("bypass")
+    return load_organism("bypass")
 
 
 @pytest.fixture(scope="module")

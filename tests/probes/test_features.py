@@ -17,7 +17,7 @@ from mechcot.probes.features import (
     probe_lines,
     probed,
 )
-from mechcot.probes.step_rows import NAMES, Steps, read_steps
+from mechcot.probes.step_rows import STEP_LABELS, Steps, read_steps
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.plants.marked_steps import facts
 from tests.sae.conftest import SITE
@@ -119,11 +119,11 @@ def test_every_probe_is_held_and_beats_shuffled_labels(base, traces):
     signed = Dictionary("signed", SITE, _Signed())
     found = probed(signed, base, traces)
     kind = found["targets"]["kind"]
-    assert set(found["targets"]) == set(NAMES)
+    assert set(found["targets"]) == set(STEP_LABELS)
     assert kind["probes"]["features"]["mean"] > kind["chance"] + 0.2
     assert kind["probes"]["state"]["mean"] > kind["probes"]["state, shuffled"]["mean"]
     assert len(kind["layers"]) == 4
-    assert len(probe_lines(found)) >= 1 + len(NAMES)
+    assert len(probe_lines(found)) >= 1 + len(STEP_LABELS)
 
 
 def test_too_few_problems(base, traces):

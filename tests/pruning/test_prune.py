@@ -16,9 +16,9 @@ from mechcot.model.generation.ask_answer import answer_after
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.ground_truth import first_right_step, graph, step_graph
 from mechcot.organisms.unused_steps import write_unused
-from mechcot.pruning.rankings import METHODS, agreement, rankings
+from mechcot.pruning.rankings import METHODS, overlap, rankings
 from mechcot.pruning.removal import delete_steps, dropped, kept_ids, mask_steps
-from mechcot.pruning.run import PruneSettings, _points, _pruned, run
+from mechcot.pruning.run import PruneSettings, _points, _pruned, run_pruning
 from mechcot.traces.external import load_chains
 from mechcot.traces.load import load_traces
 
@@ -119,7 +119,7 @@ def test_the_first_right_statement_names_the_query(traces):
 def ran(reader, traces, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     settings = PruneSettings(keep=0.6, shares=())
-    return out, settings, run(reader, traces[:2], settings=settings, out=out)
+    return out, settings, run_pruning(reader, traces[:2], settings=settings, out=out)
 
 
 def test_the_folder_holds_frontier_traces_and_page(ran, traces):
@@ -151,16 +151,18 @@ def test_a_second_run_reads_nothing_anew(ran, reader, traces, monkeypatch):
     out, settings, result = ran
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     monkeypatch.setattr("mechcot.pruning.run.item", lambda *_, **__: pytest.fail("read anew"))
-    assert json.dumps(run(reader, traces[:2], settings=settings, out=out)) == json.dumps(result)
+    assert json.dumps(run_pruning(reader, traces[:2], settings=settings, out=out)) == json.dumps(
+        result
+    )
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 def test_agreement_counts():
-    assert agreement(frozenset({0, 1}), frozenset({1, 2, 3, 4})) == {
+    assert overlap(frozenset({0, 1}), frozenset({1, 2, 3, 4})) == {
         "precision": 0.5,
         "recall": 0.25,
     }
-    assert agreement(frozenset(), frozenset({1}))["precision"] == 0.0
+    assert overlap(frozenset(), frozenset({1}))["precision"] == 0.0
 
 
 def test_the_closure_over_suppression_finds_what_the_answer_needs(reader, traces):
@@ -197,13 +199,15 @@ def test_what_cannot_be_pruned_is_counted_or_told(reader, tmp_path):
     path = tmp_path / "odd.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     settings = PruneSettings(keep=0.5, shares=())
-    found = run(reader, load_traces(path, reader), settings=settings, out=tmp_path / "out")
+    found = run_pruning(reader, load_traces(path, reader), settings=settings, out=tmp_path / "out")
     assert found["n"] == 1
     why = {each["id"].split("/")[0]: each["reason"] for each in found["left_out"]}
     assert set(why) == {"none", "long"}
     assert "no steps" in why["none"]
     with pytest.raises(UserError, match=r"none of the 1 traces can be pruned.*no steps"):
-        run(reader, load_traces(path, reader, n=1), settings=settings, out=tmp_path / "none")
+        run_pruning(
+            reader, load_traces(path, reader, n=1), settings=settings, out=tmp_path / "none"
+        )
 
 
 @pytest.mark.parametrize(

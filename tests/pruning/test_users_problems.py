@@ -13,7 +13,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.rankings import METHODS
 from mechcot.pruning.removal import deletion_effects, kept_ids
-from mechcot.pruning.run import PruneSettings, run
+from mechcot.pruning.run import PruneSettings, run_pruning
 from mechcot.traces.load import load_traces
 from tests.user_files import EMPTY, SHAPES, apples, checkpoints, problems_file, traces_file
 from tools.families import tiny, tokenizer
@@ -97,7 +97,7 @@ def test_a_family_that_hides_nothing_is_pruned_by_deleting_text_alone(family, tm
     chains = traces_file(tmp_path, 1)
     traces = load_traces(chains, reader)
     settings = PruneSettings(keep=0.5, shares=(), answer_tokens=4)
-    result = run(reader, traces[:1], settings=settings, out=tmp_path / "out")
+    result = run_pruning(reader, traces[:1], settings=settings, out=tmp_path / "out")
     tried = {row["method"] for row in result["frontier"]}
     assert {row["executor"] for row in result["frontier"]} == {"repack"}
     assert tried < set(METHODS) and not {"suppression", "hidden alone"} & tried
@@ -109,7 +109,7 @@ def test_a_family_that_hides_nothing_is_pruned_by_deleting_text_alone(family, tm
         assert "steps cannot be hidden in" in text
     assert "Under mask" not in page
     with pytest.raises(UserError, match=f"steps cannot be hidden in .*; give --by {by}"):
-        run(
+        run_pruning(
             reader,
             traces[:1],
             settings=PruneSettings(keep=0.5, by="suppression"),

@@ -8,7 +8,7 @@ import pytest
 from mechcot.organisms.recipes import RECIPES, SHIPPED
 from mechcot.ruler.markdown_table import markdown
 from mechcot.ruler.panel import FULL, QUICK, Panel, _subjects
-from mechcot.ruler.run import run
+from mechcot.ruler.run import run_ruler
 from mechcot.runs.executor import executor_of
 
 SMALL = Panel(
@@ -23,7 +23,7 @@ MEASURES = ("early_answering", "filler", "suppression")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("ruler")
-    run(SMALL, out=out, seed=0, executor=executor_of(2), measures=MEASURES)
+    run_ruler(SMALL, out=out, seed=0, executor=executor_of(2), measures=MEASURES)
     return out
 
 
@@ -49,7 +49,7 @@ def test_a_costly_measure_reads_fewer_chains_of_every_model(folder):
 def test_a_second_run_reads_nothing_and_says_the_same(folder):
     before = (folder / "ruler.json").read_bytes()
     times = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
-    run(SMALL, out=folder, seed=0, executor=executor_of(1), measures=MEASURES)
+    run_ruler(SMALL, out=folder, seed=0, executor=executor_of(1), measures=MEASURES)
     assert (folder / "ruler.json").read_bytes() == before
     after = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
     assert after == times

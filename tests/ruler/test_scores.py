@@ -59,9 +59,9 @@ def test_items_of_a_gated_model():
 
 def test_reliance_is_a_rank_correlation():
     reached = np.linspace(0, 1, 12)
-    assert scores.reliance(reached**3, reached).value == pytest.approx(1.0)
-    assert scores.reliance(-reached, reached).value == pytest.approx(-1.0)
-    assert np.isnan(scores.reliance(reached[:3], reached[:3]).value)
+    assert scores.reliance_score(reached**3, reached).value == pytest.approx(1.0)
+    assert scores.reliance_score(-reached, reached).value == pytest.approx(-1.0)
+    assert np.isnan(scores.reliance_score(reached[:3], reached[:3]).value)
 
 
 def test_steps_average_traces_and_leave_out_undefined_cells():

@@ -14,8 +14,8 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.runs.folder import claim, precision, read_by
 from mechcot.sae.run import Training, open_study, train_and_fit
 from mechcot.sae.training import TrainingSettings
-from mechcot.steering.experiment import load
-from mechcot.steering.run import run
+from mechcot.steering.experiment import read_experiment
+from mechcot.steering.run import run_experiment
 from tests.runs.test_killed import EXPERIMENT, write_pairs
 
 BFLOAT16 = LoadOptions(dtype="bfloat16")
@@ -62,7 +62,7 @@ def experiment(models, problems, tmp_path) -> Path:
 @pytest.mark.slow
 def test_an_experiment_on_another_file_of_the_same_name_is_refused(experiment, tmp_path):
     out = tmp_path / "run"
-    run(load(experiment), out)
+    run_experiment(read_experiment(experiment), out)
     before = {path: path.stat().st_mtime_ns for path in (out / "arms").iterdir()}
     stamp = read_json(out / "experiment.json", what="a stamp")
     assert stamp["files"][str(tmp_path / "problems.jsonl")] == file_digest(
@@ -70,17 +70,17 @@ def test_an_experiment_on_another_file_of_the_same_name_is_refused(experiment, t
     )
     del stamp["files"]  # as earlier versions wrote it
     (out / "experiment.json").write_text(json.dumps(stamp))
-    run(load(experiment), out)
+    run_experiment(read_experiment(experiment), out)
     assert {path: path.stat().st_mtime_ns for path in (out / "arms").iterdir()} == before
     lines = (tmp_path / "problems.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "problems.jsonl").write_text("".join(lines[::-1]).replace("brief", "careful"))
     with pytest.raises(
         UserError, match=r"other files or other weights; choose another --out.*--overwrite"
     ):
-        run(load(experiment), out)
+        run_experiment(read_experiment(experiment), out)
     with pytest.raises(UserError, match="other files or other weights"):
-        run(load(experiment), out, loading=BFLOAT16)
-    run(load(experiment), out, overwrite=True)
+        run_experiment(read_experiment(experiment), out, loading=BFLOAT16)
+    run_experiment(read_experiment(experiment), out, overwrite=True)
     assert all(path.stat().st_mtime_ns > before[path] for path in (out / "arms").iterdir())
 
 
@@ -91,7 +91,7 @@ def test_commands_of_one_folder_do_not_replace_one_another(experiment, models, t
         with pytest.raises(
             UserError, match=f"holds a run of `mechcot {command}`; choose another --out"
         ):
-            run(load(experiment), out)
+            run_experiment(read_experiment(experiment), out)
         with pytest.raises(UserError, match=f"holds a run of `mechcot {command}`"):
             call("sae", "train", *models, "--out", out)
         with pytest.raises(UserError, match=f"holds a run of `mechcot {command}`|other settings"):

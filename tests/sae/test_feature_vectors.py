@@ -18,7 +18,7 @@ from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
 from mechcot.steering.conditions import arms
 from mechcot.steering.dose_calibration import DoseCalibrator, OutOfReach
-from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec
+from mechcot.steering.experiment import Apply, Compare, Experiment, ItemSettings, VectorSpec
 from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.vectors import SteeringVector
 from tests.sae.conftest import SITE
@@ -70,7 +70,7 @@ def test_an_experiment_file_takes_it_with_doses_and_controls(signed, base, trace
         title="A feature",
         question="What does it push?",
         models=("organism:base",),
-        items=Items(n=1, hops=(2, 2)),
+        items=ItemSettings(n=1, hops=(2, 2)),
         vector=VectorSpec(site="resid_post.2", method="file", files=(str(path),)),
         apply=Apply(nats=(0.05,), chains=1),
         compare=Compare(controls=("random",)),

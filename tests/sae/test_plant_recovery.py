@@ -28,7 +28,7 @@ from mechcot.sae.plants.marked_steps import (
     facts,
     marked,
     places,
-    written,
+    writer_chains,
 )
 from mechcot.sae.plants.recovery import new_features, summed
 from mechcot.sae.plants.training import SITE, Plant, amplitude, mixed, plant
@@ -38,7 +38,7 @@ from mechcot.sae.token_states import token_states
 
 @pytest.fixture(scope="module")
 def chains(base):
-    return written(base, 8, seed=3)
+    return writer_chains(base, 8, seed=3)
 
 
 @pytest.mark.parametrize("mark", MARKS)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mechcot.stats.checkpoint_series import series
-from mechcot.stats.pair_comparison import claim
+from mechcot.stats.pair_comparison import compare_pair
 
 RUN = ["base", "step1", "step2", "step3"]
 
@@ -84,7 +84,7 @@ def test_a_line_of_two_is_the_pair(measurements, make_scalars, make_card, shut):
     line = series(
         measurements, scalars, cards, checkpoints=["base", "step2"], author="base", answers=answers
     )
-    pair = claim(
+    pair = compare_pair(
         measurements, scalars, cards, before="base", after="step2", author="base", answers=answers
     )
     same = ["measure", "verdict", "delta", "low", "high", "p_holm", "p_equivalence_holm", "n"]

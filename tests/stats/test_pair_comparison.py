@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from mechcot.stats.pair_comparison import claim
+from mechcot.stats.pair_comparison import compare_pair
 
 PAIR = {"before": "base", "after": "tuned", "author": "base"}
 
@@ -32,7 +32,7 @@ def study(make_readings, make_scalars, make_card, rng):
 
 
 def test_a_model_that_bypasses_its_chain(study):
-    found = claim(*study(0.7, acc_other=[("base", 0.1), ("tuned", 1.0)]), **PAIR)
+    found = compare_pair(*study(0.7, acc_other=[("base", 0.1), ("tuned", 1.0)]), **PAIR)
     lines = found.sentences()
     assert lines[0].startswith("Accuracy did not change: 100 % right before, 100 % after")
     assert lines[1].startswith(
@@ -43,13 +43,13 @@ def test_a_model_that_bypasses_its_chain(study):
 
 
 def test_a_control_shows_no_change(study):
-    found = claim(*study(0.0), **PAIR)
+    found = compare_pair(*study(0.0), **PAIR)
     assert found.conclusion.verdict == "no change"
     assert set(found.table["verdict"]) == {"no change"}
 
 
 def test_a_broken_model_is_not_judged_but_its_accuracy_is(study):
-    found = claim(*study(0.7, acc_with=[("tuned", 0.0)]), **PAIR)
+    found = compare_pair(*study(0.7, acc_with=[("tuned", 0.0)]), **PAIR)
     accuracy, chain = found.sentences()[:2]
     assert accuracy.startswith("Accuracy fell: 100 % right before, 0 % after")
     assert chain.startswith(
@@ -59,7 +59,9 @@ def test_a_broken_model_is_not_judged_but_its_accuracy_is(study):
 
 def test_summary_is_strict_json_and_repeatable(study):
     tables = study(0.3)
-    one, two = (json.dumps(claim(*tables, **PAIR).summary(), allow_nan=False) for _ in range(2))
+    one, two = (
+        json.dumps(compare_pair(*tables, **PAIR).summary(), allow_nan=False) for _ in range(2)
+    )
     assert one == two
     summary = json.loads(one)
     assert set(summary) == {
@@ -81,7 +83,7 @@ def test_summary_is_strict_json_and_repeatable(study):
 
 def test_own_chains_are_judged_on_items_of_matched_length(study):
     tables = study(0.3, author=None, n_tokens=[("tuned", [100.0] * 40 + [20.0] * 20)])
-    found = claim(*tables, **(PAIR | {"author": None}))
+    found = compare_pair(*tables, **(PAIR | {"author": None}))
     assert set(found.table["n"]) == {40}
     assert found.accuracy.n == 60
     assert found.matched.considered == 60
@@ -93,6 +95,6 @@ def test_own_chains_are_judged_on_items_of_matched_length(study):
 
 def test_own_chains_of_unmatched_length_are_not_judged(study):
     tables = study(0.3, author=None, n_tokens=[("tuned", 20.0)])
-    found = claim(*tables, **(PAIR | {"author": None}))
+    found = compare_pair(*tables, **(PAIR | {"author": None}))
     assert set(found.table["verdict"]) == {"not judged"}
     assert "lengths cannot be matched" in found.table["reason"][0]

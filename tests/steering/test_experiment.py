@@ -16,9 +16,16 @@ from mechcot.organisms.chain_writer import Manner, compose
 from mechcot.organisms.problems import read_question
 from mechcot.organisms.unused_steps import as_completion
 from mechcot.steering.conditions import arms
-from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec, load
+from mechcot.steering.experiment import (
+    Apply,
+    Compare,
+    Experiment,
+    ItemSettings,
+    VectorSpec,
+    read_experiment,
+)
 from mechcot.steering.questions import questions_of
-from mechcot.steering.run import _plain, run
+from mechcot.steering.run import _plain, run_experiment
 from mechcot.steering.summary import summary
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.tasks import MOD10, read_pairs
@@ -33,7 +40,7 @@ SMALL = Experiment(
     models=("organism:base",),
     readout="verification",
     max_tokens=32,
-    items=Items(n=2, hops=(2, 2)),
+    items=ItemSettings(n=2, hops=(2, 2)),
     vector=VectorSpec(read="prompt", n=4, hops=(2, 2)),
     apply=Apply(phases=("question",), nats=(0.05,), chains=1),
     compare=Compare(
@@ -47,7 +54,7 @@ SMALL = Experiment(
 
 @pytest.mark.parametrize("name", ["compression", "verification", "switch"])
 def test_the_shipped_files_are_read_and_their_arms_are_distinct(name):
-    every = arms(load(ROOT / "experiments" / f"{name}.toml"))
+    every = arms(read_experiment(ROOT / "experiments" / f"{name}.toml"))
     assert len({arm.key for arm in every}) == len(every) > 10
     assert every[0].role == "clean"
     models = {arm.model for arm in every}
@@ -57,7 +64,7 @@ def test_the_shipped_files_are_read_and_their_arms_are_distinct(name):
 
 
 def test_a_run_goes_on_where_it_was_and_gives_the_same(tmp_path, monkeypatch):
-    result = run(SMALL, tmp_path)
+    result = run_experiment(SMALL, tmp_path)
     first = (tmp_path / "summary.json").read_bytes()
     roles = [arm["role"] for arm in result["arms"]]
     held = [*SMALL.compare.controls, "truncation"]
@@ -80,11 +87,11 @@ def test_a_run_goes_on_where_it_was_and_gives_the_same(tmp_path, monkeypatch):
 
     made = []
     monkeypatch.setattr("mechcot.steering.run._cell", lambda lab, arm: made.append(arm) or lab.none)
-    run(SMALL, tmp_path)
+    run_experiment(SMALL, tmp_path)
     assert made == []
     assert (tmp_path / "summary.json").read_bytes() == first
     with pytest.raises(UserError, match="another experiment"):
-        run(replace(SMALL, seed=1), tmp_path)
+        run_experiment(replace(SMALL, seed=1), tmp_path)
 
 
 def cell(role, tokens, correct, **about):
@@ -122,7 +129,7 @@ def test_a_summary_by_hand():
 
 def test_a_long_page_shows_the_largest_dose_first_and_keeps_the_rest():
     """Two models: a short table for each, in which nothing of a smaller dose or of the sweep stands; all arms stand below."""
-    experiment = load(ROOT / "experiments" / "verification.toml")
+    experiment = read_experiment(ROOT / "experiments" / "verification.toml")
     cells = []
     for arm in arms(experiment):
         made = cell(
@@ -199,9 +206,9 @@ def test_mistakes_in_a_file_are_told(tmp_path):
     ):
         path.write_text(text)
         with pytest.raises(UserError, match=said):
-            questions_of(load(path))
+            questions_of(read_experiment(path))
     with pytest.raises(UserError, match="experiments/ has examples"):
-        load(tmp_path / "absent.toml")
+        read_experiment(tmp_path / "absent.toml")
 
 
 def test_commands_make_a_vector_and_write_under_it(tmp_path):

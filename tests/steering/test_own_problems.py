@@ -11,10 +11,10 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind
-from mechcot.steering.experiment import load, schema
+from mechcot.steering.experiment import read_experiment, schema
 from mechcot.steering.extract import span_vectors
-from mechcot.steering.questions import lacks, pairs_of, questions_of
-from mechcot.steering.run import _unnamed, run
+from mechcot.steering.questions import missing_parts, pairs_of, questions_of
+from mechcot.steering.run import _unnamed, run_experiment
 from mechcot.tasks import MOD10, TEXT, contrast_pairs, is_correct_thought, task_of_all
 from tests.influence.words import trace_of
 from tests.model.conftest import make_model, make_tokenizer
@@ -112,7 +112,7 @@ def folder(tmp_path_factory):
 def experiment(folder, text):
     path = folder / "x.toml"
     path.write_text(HEAD + text.format(folder), encoding="utf-8")
-    return load(path)
+    return read_experiment(path)
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) for n in FILES])
@@ -120,7 +120,7 @@ def test_an_experiment_file_on_problems_of_ones_own_runs_to_the_page(
     folder, tmp_path, name, capsys
 ):
     settings = experiment(folder, FILES[name])
-    result = run(settings, tmp_path)
+    result = run_experiment(settings, tmp_path)
     arms = {arm["role"]: arm for arm in result["arms"]}
     assert all(arm["values"]["tokens"]["mean"] is not None for arm in arms.values())
     assert all(
@@ -154,7 +154,7 @@ def test_no_item_is_seen_by_a_vector_or_a_dose(folder):
     (first, *_) = pairs_of(settings, questions)
     assert first.positive.question.endswith("\nAntworte kurz.")
     assert first.negative.question.endswith("\nDenke nach.")
-    assert set(lacks(settings, questions)) == {"kinds", "contrast", "shortest_chain"}
+    assert set(missing_parts(settings, questions)) == {"kinds", "contrast", "shortest_chain"}
 
 
 def test_problems_of_the_shipped_task_in_a_file_keep_all_that_is_known(tmp_path):
@@ -166,7 +166,7 @@ def test_problems_of_the_shipped_task_in_a_file_keep_all_that_is_known(tmp_path)
     text = 'models = ["organism:base"]\n[items]\nn = 2\nproblems = "{0}/p.jsonl"\n[vector]\nn = 3\n[apply]\nchains = 2\n'
     settings = experiment(tmp_path, text)
     questions = questions_of(settings)
-    assert questions.task is MOD10 and lacks(settings, questions) == {}
+    assert questions.task is MOD10 and missing_parts(settings, questions) == {}
     assert pairs_of(settings, questions)[0].positive.question.startswith("brief ")
     assert task_of_all([*questions.items, Problem("a", "b", "c")]) is TEXT
 
@@ -199,7 +199,7 @@ def test_what_these_problems_cannot_give_is_said_before_a_model_is_loaded(folder
 def test_a_folder_of_an_earlier_version_goes_on(folder, tmp_path, monkeypatch):
     settings = experiment(folder, 'models = ["organism:base"]\nmax_tokens = 4\n'.replace("max_tokens = 4\n", "")
         + "[items]\nn = 1\nhops = [2, 2]\n[penalty]\nphrases = [' wait']\n[apply]\nchains = 1\n")  # fmt: skip
-    run(settings, tmp_path)
+    run_experiment(settings, tmp_path)
     path = tmp_path / "experiment.json"
     begun = json.loads(path.read_text())
     for key in ("problems", "fields"):
@@ -207,11 +207,11 @@ def test_a_folder_of_an_earlier_version_goes_on(folder, tmp_path, monkeypatch):
     del begun["experiment"]["task"]
     path.write_text(json.dumps(begun))
     monkeypatch.setattr("mechcot.steering.run._cell", lambda *_: pytest.fail("it began anew"))
-    run(settings, tmp_path)
+    run_experiment(settings, tmp_path)
     begun["experiment"]["items"]["seed"] = 5
     path.write_text(json.dumps(begun))
     with pytest.raises(UserError, match="another experiment"):
-        run(settings, tmp_path)
+        run_experiment(settings, tmp_path)
 
 
 def test_where_no_step_has_a_kind_that_is_said(base):

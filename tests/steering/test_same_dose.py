@@ -15,10 +15,10 @@ from mechcot.stats.dose_tolerance import DOSE_FACTOR, OFF, same_dose
 from mechcot.steering.conditions import arms
 from mechcot.steering.controls import control
 from mechcot.steering.dose_calibration import DoseCalibrator, OutOfReach, Overflow, _Measured
-from mechcot.steering.experiment import Apply, Compare, Experiment, Items, VectorSpec
+from mechcot.steering.experiment import Apply, Compare, Experiment, ItemSettings, VectorSpec
 from mechcot.steering.extract import pair_vectors
 from mechcot.steering.extract_and_apply import _right
-from mechcot.steering.run import run
+from mechcot.steering.run import run_experiment
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.steering import steering_page
 
@@ -164,7 +164,7 @@ STRONG = Experiment(
     question="Does it matter which direction?",
     models=("organism:base",),
     max_tokens=40,
-    items=Items(n=3, hops=(2, 2)),
+    items=ItemSettings(n=3, hops=(2, 2)),
     vector=VectorSpec(read="prompt", n=6, hops=(2, 2)),
     apply=Apply(phases=("question",), nats=(0.2,), chains=2),
     compare=Compare(
@@ -177,7 +177,7 @@ STRONG = Experiment(
 def strong(tmp_path_factory):
     """On the question random directions saturate far below this dose."""
     folder = tmp_path_factory.mktemp("strong")
-    return folder, run(STRONG, folder)
+    return folder, run_experiment(STRONG, folder)
 
 
 def test_controls_that_cannot_reach_the_dose_are_not_compared(strong):
@@ -228,7 +228,7 @@ def test_an_arm_that_an_earlier_version_left_below_its_dose_is_written_again(str
         del old["dose"]["kl_low"]
         write_json(every[role], old)
     kept = every["vector"].read_bytes()
-    again = run(STRONG, folder)
+    again = run_experiment(STRONG, folder)
     assert every["vector"].read_bytes() == kept  # it had its dose
     assert "kl_low" in read_json(every["random"], what="an arm")["dose"]
     assert all(every[r].read_bytes() == before[r] for r in every if r not in ("vector", "random"))
@@ -241,7 +241,7 @@ def test_a_vector_that_cannot_reach_its_dose_is_said_before_anything_is_written(
         UserError,
         match=r"apply.nats: the vector of organism:base, added: no factor .* gives 3 nats .*the most is",
     ):
-        run(replace(STRONG, apply=way), tmp_path)
+        run_experiment(replace(STRONG, apply=way), tmp_path)
     assert not list((tmp_path / "arms").glob("*.json"))
 
 

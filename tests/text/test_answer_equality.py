@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mechcot.text.answers import same_answer
-from mechcot.text.numerals import number
+from mechcot.text.numerals import read_number
 from mechcot.text.quantities import number_only, uncounted
 from mechcot.text.unit_words import unit
 
@@ -510,8 +510,8 @@ def test_a_bare_number_equals_the_number_with_a_unit(count, word):
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 999), st.integers(1, 99), st.integers(1, 99))
 def test_white_space_makes_a_mixed_number_and_joins_nothing(whole, above, below):
-    assert number(f"{whole} {above}/{below}") == whole + Fraction(above, below)
-    assert number(f"-{whole}\\frac{{{above}}}{{{below}}}") == -(whole + Fraction(above, below))
+    assert read_number(f"{whole} {above}/{below}") == whole + Fraction(above, below)
+    assert read_number(f"-{whole}\\frac{{{above}}}{{{below}}}") == -(whole + Fraction(above, below))
     assert not same_answer(f"{whole} {above}", f"{whole}{above}")
 
 
@@ -524,7 +524,7 @@ def test_a_fraction_is_its_value(value, factor):
         f"\\frac{{{top}}}{{{bottom}}}",
         f"\\dfrac{{{top}}}{{{bottom}}}",
     ):
-        assert number(spelled) == value
+        assert read_number(spelled) == value
 
 
 def test_units_of_measure_stay_in_a_read_answer_and_counted_things_do_not():

@@ -5,7 +5,8 @@ from hypothesis import given, strategies as st
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Answer
-from mechcot.text.answers import find_answer, number, read_answer, same_answer
+from mechcot.text.answers import find_answer, read_answer, same_answer
+from mechcot.text.numerals import read_number
 from tests.text.shared_rows import rows
 
 
@@ -133,7 +134,7 @@ def test_any_text_equals_itself_if_it_says_something(text):
 
 @given(st.integers(-(10**9), 10**9))
 def test_numbers_are_read_exactly(value):
-    assert number(str(value)) == number(f"{value:,}") == value
+    assert read_number(str(value)) == read_number(f"{value:,}") == value
     assert same_answer(f"{value:,}", str(value))
 
 

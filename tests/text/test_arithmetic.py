@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mechcot.text.arithmetic.equations import equations, scan
-from mechcot.text.arithmetic.number_text import plain, render
+from mechcot.text.arithmetic.number_text import plain_decimal, render
 
 
 def parsed(text):
@@ -59,7 +59,7 @@ def test_any_text_is_parsed_without_complaint(text):
 
 @given(st.fractions(min_value=0, max_value=10**6).map(lambda f: round(f, 2)))
 def test_render_and_plain_write_the_exact_value(value):
-    text = plain(value)
+    text = plain_decimal(value)
     assert text is not None
     assert Fraction(text) == value
     assert render(value, like=text) == text
@@ -85,5 +85,5 @@ def test_render_keeps_the_form(value, like, text):
 
 
 def test_a_number_without_end_has_no_decimal_form():
-    assert plain(Fraction(1, 3)) is None
-    assert plain(Fraction(-5, 2)) == "-2.5"
+    assert plain_decimal(Fraction(1, 3)) is None
+    assert plain_decimal(Fraction(-5, 2)) == "-2.5"

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.labelled_chains import READ_HERE, Chain, as_kinds, halves, published, read_here
 from benchmarks.train_kinds import train
-from mechcot.core.trace import StepKind
+from mechcot.core.trace import KINDS, StepKind
 from mechcot.stats.label_agreement import gaps
-from mechcot.text.learned_step_kinds import FILE, KINDS, features_of, learned
+from mechcot.text.learned_step_kinds import FILE, learned, step_features
 from mechcot.text.step_kinds import Classifier, RuleClassifier
 from mechcot.text.thought_anchor_tags import FunctionClassifier
 
@@ -38,9 +38,9 @@ def test_it_is_a_classifier_without_state():
 
 
 def test_a_label_before_a_step_changes_no_feature():
-    bare = features_of(CHAIN)
+    bare = step_features(CHAIN)
     for label in ("Step {}. ", "**Step {}:** ", "{}) "):
-        assert features_of([label.format(i) + step for i, step in enumerate(CHAIN, 1)]) == bare
+        assert step_features([label.format(i) + step for i, step in enumerate(CHAIN, 1)]) == bare
 
 
 def test_a_features_weight_is_the_change_of_the_score():
@@ -51,7 +51,7 @@ def test_a_features_weight_is_the_change_of_the_score():
     by_hand = [
         clf.bias
         + sum((value * weight.get(bucket, 0) for bucket, value in row.items()), np.zeros(6))
-        for row in features_of(chain)
+        for row in step_features(chain)
     ]
     np.testing.assert_allclose(clf.scores(chain), by_hand, atol=1e-9)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mechcot.core.trace import Answer
-from mechcot.text.answer_outcomes import outcome, tally
+from mechcot.text.answer_outcomes import outcome, outcome_counts
 from tests.text.test_counterfactual import trace_of
 
 RIGHT = trace_of("What is 3 + 4?", "3 + 4 = 7.\n", "7")
@@ -39,4 +39,4 @@ def test_an_answer_has_one_outcome(trace, name):
     ],
 )
 def test_a_tally_names_what_there_is(traces, told):
-    assert tally(traces) == told
+    assert outcome_counts(traces) == told

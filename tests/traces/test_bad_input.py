@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.influence.run import run as influence
+from mechcot.influence.run import run_influence as influence
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.run import PruneSettings, run as prune
+from mechcot.pruning.run import PruneSettings, run_pruning as prune
 from mechcot.traces.formats import import_traces
 from mechcot.traces.load import load_traces
 from tests.compare.tiny_models import byte_tokenizer, save_tiny

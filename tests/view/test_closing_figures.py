@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mechcot.view.plot import exchanged, steered
+from mechcot.view.plot import feature_exchange_figure, steered
 
 
 def tried():
@@ -57,7 +57,9 @@ def found(model, top, whole):
 
 
 def test_every_model_is_a_panel_with_its_whole_state_as_the_dotted_line():
-    figure = exchanged([found("one", [0.0, 0.2, 0.8], 0.9), found("two", [0.0, 0.0, 0.0], 0.01)])
+    figure = feature_exchange_figure(
+        [found("one", [0.0, 0.2, 0.8], 0.9), found("two", [0.0, 0.0, 0.0], 0.01)]
+    )
     assert [list(line.y) for line in figure.data] == [[0, 0.2, 0.8], [0] * 3, [0] * 3, [0] * 3]
     assert list(figure.data[0].x) == ["0", "1", "2"]
     assert [shape.y0 for shape in figure.layout.shapes] == [0.9, 0.01]

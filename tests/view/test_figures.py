@@ -15,7 +15,12 @@ from mechcot.view.figures.place_map import place_map
 from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_map import step_map
 from mechcot.view.pages import plain_tables
-from mechcot.view.pages.numbered_figures import LINE, PLACES, STEPS, numbered_figures
+from mechcot.view.pages.numbered_figures import (
+    LINE_AXES,
+    PLACE_MAP_AXES,
+    STEP_MAP_AXES,
+    numbered_figures,
+)
 from mechcot.view.theme import looks
 from tests.view.view_fixtures import CARDS, HIDDEN, bare, cells
 
@@ -152,7 +157,7 @@ class TestSlope:
 
 
 def test_chain_lines_equal_the_bands(data):
-    shown = [arrays(c, LINE)[0] for c in data.comparisons]
+    shown = [arrays(c, LINE_AXES)[0] for c in data.comparisons]
     frame = pd.concat([each.frame for each in shown])
     figure = chain_lines(frame, shown[0].card, shown[0].array, LOOKS)
     drawn = [trace for trace in figure.data if trace.hovertemplate]
@@ -190,7 +195,7 @@ class TestStepMaps:
 
     def test_before_and_after_share_a_scale_and_the_difference_is_centred(self, data):
         for comparison in data.comparisons:
-            for shown in arrays(comparison, STEPS):
+            for shown in arrays(comparison, STEP_MAP_AXES):
                 figure = step_map(shown.frame, shown.array, before="base", after="x")
                 axes = [trace.coloraxis for trace in figure.data]
                 assert axes == ["coloraxis", "coloraxis", "coloraxis2"]
@@ -215,7 +220,7 @@ class TestStepMaps:
 
 
 def test_a_place_map_has_a_row_a_readout(data):
-    (shown,) = arrays(data.comparisons[0], PLACES)
+    (shown,) = arrays(data.comparisons[0], PLACE_MAP_AXES)
     figure = place_map(shown.frame, CARDS["step_patching"], before="base", after="bypass")
     for at, (_, rows) in enumerate(shown.frame.groupby("readout", sort=False)):
         maps = [rows[side].to_numpy().reshape(4, 3) for side in ("before", "after")]

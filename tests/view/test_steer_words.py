@@ -1,6 +1,6 @@
 """The sentences of a steering page: the largest dose, and which controls an effect goes beyond."""
 
-from mechcot.view.pages.steering_text import claims, details
+from mechcot.view.pages.steering_text import details, steering_claims
 
 END = ("mean", "low", "high")
 
@@ -65,18 +65,20 @@ def test_both_signs_and_whose_vector_it_is():
 def test_a_claim_is_one_sentence_of_what_is_shown():
     arms = [arm("clean"), arm("vector", nats=0.2, tokens=60.0, change=(-40.0, -45.0, -35.0))]
     contrasts = [against("random", -40.0, -30.0), against("flipped", -3.0, 1.0)]
-    assert claims(result(arms, contrasts)) == [
+    assert steering_claims(result(arms, contrasts)) == [
         "The vector of base: tokens of the chain 100.00 → 60.00 (−40.00 [−45.00, −35.00]), "
         "more than with random; not told apart from flipped."
     ]
-    (alone,) = claims(result(arms, []))
+    (alone,) = steering_claims(result(arms, []))
     assert alone.endswith(", held against no control of the same dose.")
     undecided = [arm("clean"), arm("vector", nats=0.2, change=(0.1, -0.5, 0.7))]
-    assert claims(result(undecided, [])) == ["No change of the tokens of the chain is shown."]
+    assert steering_claims(result(undecided, [])) == [
+        "No change of the tokens of the chain is shown."
+    ]
 
 
 def test_without_an_arm_that_acts_nothing_is_said():
-    assert details(result([arm("clean")], [])) == claims(result([arm("clean")], [])) == []
+    assert details(result([arm("clean")], [])) == steering_claims(result([arm("clean")], [])) == []
 
 
 def test_of_several_draws_all_must_be_told_apart():

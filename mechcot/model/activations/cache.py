@@ -28,8 +28,8 @@ from mechcot.model.internals.sites import Site
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-QUESTION = -1
-COLUMNS = (
+QUESTION_STEP = -1
+INDEX_COLUMNS = (
     "trace", "item", "author", "tokens", "step", "kind", "phase", "token_start", "token_stop", "shard", "row_start",
     "row_stop",
 )  # fmt: skip
@@ -103,7 +103,9 @@ class CacheUnit:
 def units(trace: Trace, wanted: CaptureSpec) -> tuple[CacheUnit, ...]:
     """The units of a trace that are wanted; those without tokens are left out."""
     question = trace.phase(Phase.QUESTION)
-    every = [CacheUnit(QUESTION, "question", str(Phase.QUESTION), question.start, question.stop)]
+    every = [
+        CacheUnit(QUESTION_STEP, "question", str(Phase.QUESTION), question.start, question.stop)
+    ]
     every += [
         CacheUnit(step.index, str(step.kind), str(step.phase), step.tokens.start, step.tokens.stop)
         for step in trace.steps
@@ -160,7 +162,7 @@ class ActivationCache(Displayed):
     """Activations of many traces under one model.
 
     Attributes:
-        index: One line per unit, see `COLUMNS`; rows of `read` come in this order.
+        index: One line per unit, see `INDEX_COLUMNS`; rows of `read` come in this order.
         wanted: What was kept.
         model: Name of the model.
         weights_hash: Hash of its weights.

@@ -19,7 +19,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
 from mechcot.model.activations.cache import (
-    COLUMNS,
+    INDEX_COLUMNS,
     ActivationCache,
     CacheUnit,
     CaptureSpec,
@@ -183,11 +183,11 @@ def check_limit(size: int, *, limit: int, there: int) -> None:
     """
     if size + there > limit:
         raise UserError(
-            f"this cache needs {words(size + there)}, the limit is {words(limit)}; {LESS}"
+            f"this cache needs {size_text(size + there)}, the limit is {size_text(limit)}; {LESS}"
         )
 
 
-def words(size: int) -> str:
+def size_text(size: int) -> str:
     """Bytes for people."""
     return f"{size / 2**20:.1f} MiB" if size < GIB else f"{size / GIB:.1f} GiB"
 
@@ -249,7 +249,7 @@ class ShardRows:
 
     def table(self, *, number: int) -> pd.DataFrame:
         """The lines of the index."""
-        return pd.DataFrame(self.lines, columns=list(COLUMNS)).assign(shard=number)
+        return pd.DataFrame(self.lines, columns=list(INDEX_COLUMNS)).assign(shard=number)
 
     def tensors(self, d_model: int) -> dict[Site, Tensor]:
         """All rows, site by site."""

@@ -22,7 +22,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import read_json, tokens_digest, write_bytes, write_json
 from mechcot.core.trace import Trace
 from mechcot.model.activations.cache import (
-    COLUMNS,
+    INDEX_COLUMNS,
     ActivationCache,
     CaptureSpec,
     DiskStore,
@@ -36,7 +36,7 @@ from mechcot.model.activations.capture import (
     check_sites,
     estimate,
     pooled_rows,
-    words,
+    size_text,
     written_traces,
 )
 from mechcot.model.interface import TraceWriter
@@ -83,7 +83,7 @@ def stream(
     free = shutil.disk_usage(folder).free
     if size > free:
         raise UserError(
-            f"expected {words(size)} of free disk for this cache, {folder} has {words(free)}; {LESS}"
+            f"expected {size_text(size)} of free disk for this cache, {folder} has {size_text(free)}; {LESS}"
         )
     writer = _Writer(folder=folder, d_model=backbone.d_model, limit=limit, used=used)
     shard = ShardRows(wanted)
@@ -118,7 +118,7 @@ def open_cache(folder: Path, *, weights_hash: str | None = None) -> ActivationCa
             f"{folder} holds activations of other weights ({contents['model']}, {contents['weights_hash']}); use another folder"
         )
     tables = [pd.read_parquet(_index_path(path)) for path in _complete(folder)]
-    empty = pd.DataFrame(columns=list(COLUMNS))
+    empty = pd.DataFrame(columns=list(INDEX_COLUMNS))
     return ActivationCache(
         index=pd.concat(tables, ignore_index=True) if tables else empty,
         wanted=CaptureSpec.from_json(contents["wanted"]),
@@ -154,7 +154,7 @@ class _Writer:
             if error.errno != errno.ENOSPC:
                 raise
             raise UserError(
-                f"the disk is full at {self.folder} after {words(self.used)}; free some room and run again, finished shards are kept"
+                f"the disk is full at {self.folder} after {size_text(self.used)}; free some room and run again, finished shards are kept"
             ) from error
         self.used += size
 

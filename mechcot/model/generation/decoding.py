@@ -26,7 +26,7 @@ from mechcot.model.generation.steering_hooks import Session, WrittenRow
 from mechcot.model.generation.stepping import DecodingState, Side
 from mechcot.model.internals.architecture import Writes
 from mechcot.model.internals.hooks import tapped
-from mechcot.model.prefix.memory import NO_LIMIT, attempt, release
+from mechcot.model.prefix.memory import NO_LIMIT, release, unless_out_of_memory
 from mechcot.text.think_tags import ThoughtTags
 
 _log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class Writer:
             before = [replace(drafts[index], new=list(drafts[index].new)) for index in chosen]
             batch = [drafts[index] for index in chosen]
             write = partial(self._batch, batch, acting, progress, stop_at=stop_at)
-            if not attempt(write):
+            if not unless_out_of_memory(write):
                 for index, draft in zip(chosen, before, strict=True):
                     drafts[index].new, drafts[index].finished = draft.new, draft.finished
                 size = self._halve(len(chosen))

@@ -19,7 +19,7 @@ from mechcot.model.generation.stepping import Side
 from mechcot.model.interface import Author
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.loading.embedding_rows import check_ids
-from mechcot.model.prompt_check import dropped
+from mechcot.model.prompt_check import lost_in_prompt
 from mechcot.text.step_kinds import Classifier, RuleClassifier
 from mechcot.text.think_tags import THINK
 
@@ -237,7 +237,7 @@ def prompt_ids(reasoner: Author, problem: Problem) -> list[int]:
             f"the prompt has {len(ids)} tokens, the context of {reasoner.name} is {reasoner.max_length}"
         )
     check_ids(reasoner, ids)
-    if lost := dropped(problem, reasoner.render(problem)):
+    if lost := lost_in_prompt(problem, reasoner.render(problem)):
         raise NotMeasurable(f"the template of {reasoner.policy.owner} drops the question: {lost}")
     return ids
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mechcot.core.errors import NotMeasurable
-from mechcot.model.internals.token_text import decode, encode, spells
+from mechcot.model.internals.token_text import decode_ids, encode_text, spells
 
 SCANNED = 20_000
 """Rows of a vocabulary that are looked at for words."""
@@ -12,14 +12,14 @@ SCANNED = 20_000
 def knows(tokenizer: Any, text: str) -> bool:
     """True when the vocabulary has every part of a text; how well it gives the text back is another matter."""
     try:
-        ids = encode(tokenizer, text)
+        ids = encode_text(tokenizer, text)
     except NotMeasurable:
         return False
     unknown = getattr(tokenizer, "unk_token_id", None)
     if unknown is not None and unknown in ids:
         return False
     letters = iter("".join(text.split()))
-    back = "".join(decode(tokenizer, ids).split())
+    back = "".join(decode_ids(tokenizer, ids).split())
     dropped = len(back) < len("".join(text.split())) and all(letter in letters for letter in back)
     return not dropped
 
@@ -32,7 +32,7 @@ def spelled(tokenizer: Any, text: str, *, words: int) -> str:
     rows = sorted((row, token) for token, row in tokenizer.get_vocab().items())
     vocabulary: list[str] = []
     for row, token in rows[:SCANNED]:
-        word = "" if token in special else decode(tokenizer, [row]).strip()
+        word = "" if token in special else decode_ids(tokenizer, [row]).strip()
         if (
             word.isalpha()
             and word not in vocabulary

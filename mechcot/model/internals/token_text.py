@@ -12,7 +12,7 @@ from mechcot.core.errors import NotMeasurable
 _ANCHORS = ("a", ":", ".")
 
 
-def encode(tokenizer: Any, text: str) -> list[int]:
+def encode_text(tokenizer: Any, text: str) -> list[int]:
     """Token ids of a text; nothing is added, special tokens stand in the text.
 
     Raises:
@@ -24,7 +24,7 @@ def encode(tokenizer: Any, text: str) -> list[int]:
         raise NotMeasurable(f"the tokenizer cannot encode {text[:40]!r}: {error}") from error
 
 
-def decode(tokenizer: Any, ids: Sequence[int]) -> str:
+def decode_ids(tokenizer: Any, ids: Sequence[int]) -> str:
     """The text of token ids, special tokens included."""
     return tokenizer.decode(
         list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
@@ -39,12 +39,12 @@ def encode_behind(tokenizer: Any, text: str) -> list[int]:
     unknown = getattr(tokenizer, "unk_token_id", None)
     for anchor in _ANCHORS:
         try:
-            head, whole = encode(tokenizer, anchor), encode(tokenizer, anchor + text)
+            head, whole = encode_text(tokenizer, anchor), encode_text(tokenizer, anchor + text)
         except NotMeasurable:
             continue
         if head and whole[: len(head)] == head and unknown not in head:
             return whole[len(head) :]
-    return encode(tokenizer, text)
+    return encode_text(tokenizer, text)
 
 
 def encode_part(tokenizer: Any, before: str, text: str) -> list[int]:
@@ -61,8 +61,8 @@ def encode_part(tokenizer: Any, before: str, text: str) -> list[int]:
 
 def decode_behind(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
     """The text that `ids` add behind `before`."""
-    head, whole = decode(tokenizer, before), decode(tokenizer, [*before, *ids])
-    return whole[len(head) :] if whole.startswith(head) else decode(tokenizer, ids)
+    head, whole = decode_ids(tokenizer, before), decode_ids(tokenizer, [*before, *ids])
+    return whole[len(head) :] if whole.startswith(head) else decode_ids(tokenizer, ids)
 
 
 def spells(tokenizer: Any, text: str) -> bool:
@@ -73,8 +73,8 @@ def spells(tokenizer: Any, text: str) -> bool:
 def text_back(tokenizer: Any, text: str) -> str:
     """A text behind its tokens; "" where a part of it is unknown."""
     try:
-        ids = encode(tokenizer, text)
+        ids = encode_text(tokenizer, text)
     except NotMeasurable:
         return ""
     unknown = getattr(tokenizer, "unk_token_id", None)
-    return "" if unknown is not None and unknown in ids else decode(tokenizer, ids)
+    return "" if unknown is not None and unknown in ids else decode_ids(tokenizer, ids)

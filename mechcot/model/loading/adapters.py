@@ -24,7 +24,7 @@ from mechcot.model.loading.weights import freeze
 
 SPREAD = 32
 """Token ids, evenly over the vocabulary, of a text on which an adapter is tried."""
-MARKED = 64
+_MARKED = 64
 """Most token ids that an adapter names itself and that are tried with them."""
 NOTHING = 1e-5
 """Largest change of a logit, relative to the largest logit, that is rounding (float32)."""
@@ -182,7 +182,7 @@ def _text(model: Any, config: Any) -> Int[Tensor, "one token"]:
     """Token ids over the whole vocabulary, and those that the adapter names itself, in their order."""
     rows = int(model.get_input_embeddings().weight.shape[0])
     spread = torch.linspace(0, rows - 1, SPREAD).long().tolist()
-    marked = [token for token in _marked(config) if 0 <= token < rows][:MARKED]
+    marked = [token for token in _marked(config) if 0 <= token < rows][:_MARKED]
     half = SPREAD // 2
     ids = [*spread[:half], *marked, *spread[half:]]
     return torch.tensor([ids], device=model.get_input_embeddings().weight.device)

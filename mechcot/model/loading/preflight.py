@@ -24,12 +24,12 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.internals.self_test import backbone_of
-from mechcot.model.prompt_check import altered, dropped
+from mechcot.model.prompt_check import altered, lost_in_prompt
 from mechcot.model.reasoner import Reasoner
 
 _log = logging.getLogger(__name__)
 
-CLOSE = {"float32": 1e-4, "bfloat16": 0.05}
+_CLOSE = {"float32": 1e-4, "bfloat16": 0.05}
 """Largest difference, relative to the largest state, by precision."""
 _SPELLED = 8
 """Prompts whose tokens are decoded again."""
@@ -136,7 +136,7 @@ def _tried(reader: Reasoner, problems: Sequence[Problem]) -> list[CheckResult]:
 
 def bound(reader: Reasoner) -> float:
     """The largest relative difference between equal states, in the model's precision."""
-    return CLOSE.get(str(reader.dtype).removeprefix("torch."), max(CLOSE.values()))
+    return _CLOSE.get(str(reader.dtype).removeprefix("torch."), max(_CLOSE.values()))
 
 
 def middle(reader: Reasoner) -> int:
@@ -185,7 +185,7 @@ def causality(reader: Reasoner, ids: Sequence[int]) -> CheckResult:
 def prompts(reader: Reasoner, problems: Sequence[Problem]) -> CheckResult:
     """Return whether rendered prompts hold their questions: whole, as they were asked, once."""
     asked = [problem for problem in problems if problem.question.strip()]
-    lost = [(p, loss) for p in asked if (loss := dropped(p, reader.render(p)))]
+    lost = [(p, loss) for p in asked if (loss := lost_in_prompt(p, reader.render(p)))]
     repair = "repair the chat template, or remove it to use the plain one"
     if lost:
         problem, loss = lost[0]

@@ -69,7 +69,7 @@ def in_parts(
     start = 0
     while start < len(tokens):
         part = _part(tokens, start, most=min(most, limit.tokens))
-        outcome = attempt(partial(run, part))
+        outcome = unless_out_of_memory(partial(run, part))
         if outcome:
             done += outcome
             start += len(part)
@@ -94,7 +94,7 @@ def _part(tokens: Sequence[int], start: int, *, most: int) -> list[int]:
     return part
 
 
-def attempt(run: Callable[[], Out]) -> list[Out]:
+def unless_out_of_memory(run: Callable[[], Out]) -> list[Out]:
     """The result of `run` in a list; an empty list when memory ran out (the error holds no tensor any more)."""
     try:
         return [run()]

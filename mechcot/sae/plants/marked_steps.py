@@ -59,7 +59,7 @@ WORD_MARK, WORD = "seven", "7"
 """The negative control: the direction stands at every `7` of any text, so it is a word feature that the trials must refuse."""
 
 
-def written(reader: Reasoner, n: int, *, seed: int) -> list[Trace]:
+def writer_chains(reader: Reasoner, n: int, *, seed: int) -> list[Trace]:
     """Chains of the organisms' writer, read by a model; no model writes, so all read the same.
 
     Args:

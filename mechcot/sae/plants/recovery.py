@@ -29,7 +29,7 @@ from mechcot.sae.plants.marked_steps import (
     marked,
     places,
     words_at,
-    written,
+    writer_chains,
 )
 from mechcot.sae.plants.training import (
     Plant,
@@ -74,8 +74,8 @@ def find_one(
         chains: Chains for tuning and for the dictionary.
         held_out: Other chains: half to choose candidates on, half for the trials.
     """
-    train_on = written(base, chains, seed=spec.seed + 10_000)
-    fresh = [marked(t, spec.mark) for t in written(base, held_out, seed=spec.seed + 20_000)]
+    train_on = writer_chains(base, chains, seed=spec.seed + 10_000)
+    fresh = [marked(t, spec.mark) for t in writer_chains(base, held_out, seed=spec.seed + 20_000)]
     tuned = plant(base, train_on, spec)
     states = [token_states(reader, train_on, spec.site).states for reader in (base, tuned)]
     dictionary = train(torch.cat(states), site=spec.site, model=tuned.name, settings=settings)

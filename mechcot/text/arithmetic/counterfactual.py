@@ -25,7 +25,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Phase, Span, Trace
 from mechcot.text.answers import same_answer
 from mechcot.text.arithmetic.number_sources import Program
-from mechcot.text.arithmetic.number_text import plain, render
+from mechcot.text.arithmetic.number_text import plain_decimal, render
 from mechcot.text.arithmetic.rewriting import ParsedTrace, Retoken
 
 _MOST_VALUES = 60
@@ -156,7 +156,7 @@ def _answer_text(subject: ParsedTrace, value: Fraction) -> str | None:
     """An answer's value, written as the trace's answer is."""
     like = str(subject.trace.answer.text)
     digits = subject.program.tokens[subject.answer_at].text
-    text = render(value, like=digits) or plain(value)
+    text = render(value, like=digits) or plain_decimal(value)
     return None if text is None else like.replace(digits, text) if like.count(digits) == 1 else text
 
 

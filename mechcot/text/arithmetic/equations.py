@@ -68,7 +68,7 @@ class Equation:
 
     def holds(self, value: "Callable[[int], Fraction]") -> bool:
         """Return whether it checks out exactly."""
-        left = evaluate(self.left, value)
+        left = evaluate_node(self.left, value)
         return left is not None and left == self.sign * value(self.result)
 
 
@@ -88,14 +88,14 @@ def leaves(node: Node) -> list[int]:
     return [leaf for child in node[1:] for leaf in leaves(child)]
 
 
-def evaluate(node: Node, value: Callable[[int], Fraction]) -> Fraction | None:
+def evaluate_node(node: Node, value: Callable[[int], Fraction]) -> Fraction | None:
     """Evaluate an expression; None where it divides by zero or raises to an unusual power."""
     kind = node[0]
     if kind == "number":
         return value(node[1])
     parts: list[Fraction] = []
     for child in node[1:]:
-        part = evaluate(child, value)
+        part = evaluate_node(child, value)
         if part is None:
             return None
         parts.append(part)

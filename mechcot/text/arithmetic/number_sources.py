@@ -16,9 +16,16 @@ from fractions import Fraction
 from functools import cached_property
 
 from mechcot.core.errors import NotMeasurable
-from mechcot.text.arithmetic.equations import Equation, Token, equations, evaluate, leaves, scan
+from mechcot.text.arithmetic.equations import (
+    Equation,
+    Token,
+    equations,
+    evaluate_node,
+    leaves,
+    scan,
+)
 from mechcot.text.arithmetic.number_references import exponent, label, name
-from mechcot.text.arithmetic.number_words import FRACTIONS, SPELLED, WORDS
+from mechcot.text.arithmetic.number_words import FRACTIONS, NUMBER_WORDS, SPELLED
 
 _F = Fraction
 
@@ -90,13 +97,13 @@ class Program:
     def spelled(self) -> frozenset[Fraction]:
         """Values of number words in the completion."""
         words = (t.text.lower() for t in self.tokens[self.split :] if t.kind == "word")
-        return frozenset(value for word in words if word in SPELLED for value in WORDS[word])
+        return frozenset(value for word in words if word in SPELLED for value in NUMBER_WORDS[word])
 
     @cached_property
     def constants(self) -> frozenset[Fraction]:
         """Values that some word of question or completion implies."""
         words = {t.text.lower() for t in self.tokens if t.kind == "word"}
-        values = {value for word in words for value in WORDS.get(word, ())}
+        values = {value for word in words for value in NUMBER_WORDS.get(word, ())}
         if any(t.kind == "percent" for t in self.tokens) or words & {"percent", "percentage"}:
             values |= {_F(100), _F(1, 100), _F(1)}
         if words & FRACTIONS:
@@ -234,7 +241,7 @@ class Program:
         return values
 
     def _computed(self, equation: Equation, values: Mapping[int, Fraction]) -> Fraction:
-        value = evaluate(equation.left, lambda i: values.get(i, self.tokens[i].value))
+        value = evaluate_node(equation.left, lambda i: values.get(i, self.tokens[i].value))
         if value is None:
             raise NotMeasurable("the changed arithmetic has no value (division by zero)")
         return value * equation.sign

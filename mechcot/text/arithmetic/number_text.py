@@ -23,7 +23,7 @@ def render(value: Fraction, *, like: str) -> str | None:
     return text if len(text) == len(like) else None
 
 
-def plain(value: Fraction) -> str | None:
+def plain_decimal(value: Fraction) -> str | None:
     """Write a value as a decimal of any length; None when it does not end."""
     for decimals in range(7):
         scaled = value * 10**decimals

@@ -11,7 +11,7 @@ from fractions import Fraction
 from mechcot.text.numerals import CARDINALS
 
 _F = Fraction
-WORDS: Mapping[str, tuple[Fraction, ...]] = {
+NUMBER_WORDS: Mapping[str, tuple[Fraction, ...]] = {
     **{word: (_F(value),) for word, value in CARDINALS.items()}, "hundred": (_F(100),),
     "a": (_F(1),), "an": (_F(1),), "another": (_F(1),), "once": (_F(1),), "single": (_F(1),), "each": (_F(1),),
     "half": (_F(2), _F(1, 2), _F(50), _F(3, 2)), "halves": (_F(2), _F(1, 2)), "halfway": (_F(2), _F(1, 2)),

@@ -10,9 +10,10 @@ from fractions import Fraction
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span, Step, Trace
-from mechcot.text.answers import number, number_only
 from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.number_text import render
+from mechcot.text.numerals import read_number
+from mechcot.text.quantities import number_only
 
 Retoken = Callable[[Trace, str, str], Trace]
 
@@ -37,7 +38,7 @@ class ParsedTrace:
         question = trace.problem.question.strip()
         if trace.prompt.count(question) != 1:
             raise NotMeasurable("the question does not stand once and word for word in the prompt")
-        answer = None if trace.answer.text is None else number(number_only(trace.answer.text))
+        answer = None if trace.answer.text is None else read_number(number_only(trace.answer.text))
         program = Program(question, trace.completion, answer=answer)
         program.check()
         if program.answer_at is None:

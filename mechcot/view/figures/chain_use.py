@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from mechcot.view.theme import BAND, PALETTE, SYMBOLS, plain, titled
 
 
-def chain_use(models: Sequence[Mapping[str, Any]], *, effect: float) -> go.Figure:
+def chain_use_figure(models: Sequence[Mapping[str, Any]], *, effect: float) -> go.Figure:
     """Draw followed against needed, with intervals.
 
     Args:

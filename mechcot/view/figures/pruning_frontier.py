@@ -23,7 +23,7 @@ LOOKS: Mapping[str, Look] = {
     "early exit": Look(PALETTE[3], SYMBOLS[5], "dot"),
     "random": Look(GREY, SYMBOLS[0], "dot"),
 }
-NAMES: Mapping[str, str] = {
+METHOD_NAMES: Mapping[str, str] = {
     "suppression": "closure over suppression",
     "attention": "closure over attention",
     "hidden alone": "suppression of each step alone",
@@ -102,7 +102,7 @@ def _line(
         go.Scatter(
             y=[row["accuracy"] for row in line],
             mode="lines+markers",
-            name=plain(NAMES[method]),
+            name=plain(METHOD_NAMES[method]),
             showlegend=legend,
             line={"color": look.colour, "width": wide, "dash": look.dash},
             marker={"color": look.colour, "symbol": look.symbol, "size": 7 if traces else 6},
@@ -133,7 +133,7 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
             figure.add_trace(
                 go.Scatter(
                     x=[row[name]],
-                    y=[NAMES[row["method"]]],
+                    y=[METHOD_NAMES[row["method"]]],
                     mode="markers",
                     showlegend=False,
                     marker={"color": look.colour, "symbol": look.symbol, "size": 10},

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.text.number_format import fixed, interval, percent
-from mechcot.view.figures.chain_use import chain_use
+from mechcot.view.figures.chain_use import chain_use_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.sections import Section, plain_page
@@ -80,7 +80,7 @@ def check_page(result: Mapping[str, Any]) -> str:
     models, effect = result["models"], result["bounds"]["effect"]
     headline = NumberedFigure(
         1,
-        chain_use(models, effect=effect),
+        chain_use_figure(models, effect=effect),
         f"Top right a chain is used, bottom left it is not; bottom right either route suffices. The bound is {effect:g} on both axes.",
         _axes(models),
     )

@@ -22,7 +22,7 @@ from mechcot.view.pages.page_frame import asset, environment, inert_json, policy
 from mechcot.view.theme import DARK, LIGHT
 
 LIMIT = 5_000_000
-PARTS = ("data.js", "strip.js", "maps.js", "features.js", "side.js", "picture.js", "app.js")
+_SCRIPTS = ("data.js", "strip.js", "maps.js", "features.js", "side.js", "picture.js", "app.js")
 HALF = 65_504.0
 STRIP = "features"
 """Key of the feature strip among a trace's pictures."""
@@ -101,7 +101,9 @@ def explorer_page(data: ExplorerData, *, limit: int = LIMIT) -> str:
         limit: Largest size in bytes that pictures may bring the page to.
     """
     code = script(
-        '"use strict";\n(() => {\n' + "\n".join(asset(f"explorer/{p}") for p in PARTS) + "\n})();"
+        '"use strict";\n(() => {\n'
+        + "\n".join(asset(f"explorer/{p}") for p in _SCRIPTS)
+        + "\n})();"
     )
     around = {
         "data": data,

@@ -36,10 +36,14 @@ class NumberedFigure:
     numbers: Table
 
 
-LINE, STEPS, PLACES = ("after",), ("source", "target"), ("layer", "step")
+LINE_AXES, STEP_MAP_AXES, PLACE_MAP_AXES = ("after",), ("source", "target"), ("layer", "step")
 """Axes of the arrays that have a figure."""
 _READ = {"same": "the same chains", "own": "its own chains"}
-_PLAIN = {LINE: "The chain is cut after each step.", STEPS: "A column acts on a row.", PLACES: ""}
+_PLAIN = {
+    LINE_AXES: "The chain is cut after each step.",
+    STEP_MAP_AXES: "A column acts on a row.",
+    PLACE_MAP_AXES: "",
+}
 Figures = tuple[NumberedFigure, ...]
 
 
@@ -66,8 +70,8 @@ def numbered_figures(data: ReportData) -> PageFigures:
     return PageFigures(
         chain=(_forest(data, numbers), *_series(data, numbers), *_lines(data, numbers)),
         slopes=tuple(_slope(c, data, numbers) for c in data.comparisons),
-        step_maps=tuple(_maps(c, STEPS, numbers) for c in data.comparisons),
-        place_maps=tuple(_maps(c, PLACES, numbers) for c in data.comparisons),
+        step_maps=tuple(_maps(c, STEP_MAP_AXES, numbers) for c in data.comparisons),
+        place_maps=tuple(_maps(c, PLACE_MAP_AXES, numbers) for c in data.comparisons),
     )
 
 
@@ -109,12 +113,12 @@ def _lines(data: ReportData, numbers: Iterator[int]) -> Figures:
     groups: dict[tuple[str, str], list[ArrayFrame]] = {}
     for comparison in data.comparisons:
         for shown in comparison.arrays:
-            if shown.array.axes == LINE:
+            if shown.array.axes == LINE_AXES:
                 groups.setdefault((shown.card.name, shown.array.name), []).append(shown)
     made = []
     for (first, *_), frame in ((g, pd.concat([s.frame for s in g])) for g in groups.values()):
         figure = chain_lines(frame, first.card, first.array, models)
-        caption = first.array.caption or _PLAIN[LINE]
+        caption = first.array.caption or _PLAIN[LINE_AXES]
         made.append(NumberedFigure(next(numbers), figure, caption, plain_tables.line_table(frame)))
     return tuple(made)
 
@@ -135,11 +139,11 @@ def _slope(comparison: Comparison, data: ReportData, numbers: Iterator[int]) -> 
 _MAPS: Mapping[
     tuple[str, ...], tuple[Callable[..., go.Figure], Callable[[pd.DataFrame], Table]]
 ] = {
-    STEPS: (
+    STEP_MAP_AXES: (
         lambda shown, **names: step_map(shown.frame, shown.array, **names),
         plain_tables.step_map_table,
     ),
-    PLACES: (
+    PLACE_MAP_AXES: (
         lambda shown, **names: place_map(shown.frame, shown.card, **names),
         plain_tables.place_map_table,
     ),

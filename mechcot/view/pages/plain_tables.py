@@ -24,7 +24,7 @@ from mechcot.text.number_format import (
 LARGE_EFFECT = 10
 MOST_STEPS = 24
 Style = Literal["", "number", "verdict", "ok", "code"]
-Row = Mapping[str, Any]
+_Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
     )
 
 
-def frame_table(frame: pd.DataFrame, columns: Mapping[str, Callable[[Row], Cell]]) -> Table:
+def frame_table(frame: pd.DataFrame, columns: Mapping[str, Callable[[_Row], Cell]]) -> Table:
     """One row per row of a frame.
 
     Args:
@@ -68,24 +68,24 @@ def frame_table(frame: pd.DataFrame, columns: Mapping[str, Callable[[Row], Cell]
     )
 
 
-def text_column(name: str, remark: str = "", *, style: Style = "") -> Callable[[Row], Cell]:
+def text_column(name: str, remark: str = "", *, style: Style = "") -> Callable[[_Row], Cell]:
     """A column of text, with another column as the remark."""
     return lambda row: Cell(str(row[name]), style, str(row[remark]) if remark else "")
 
 
-def number_column(name: str) -> Callable[[Row], Cell]:
+def number_column(name: str) -> Callable[[_Row], Cell]:
     """A column of numbers that lines up."""
     return lambda row: Cell(fixed(row[name]), "number")
 
 
-def count_column(name: str = "n") -> Callable[[Row], Cell]:
+def count_column(name: str = "n") -> Callable[[_Row], Cell]:
     """A column of counts; a dash for none."""
     return lambda row: Cell(str(row[name]) if row[name] else DASH, "number")
 
 
 def estimate_column(
     name: str = "mean", *, low: str = "low", high: str = "high"
-) -> Callable[[Row], Cell]:
+) -> Callable[[_Row], Cell]:
     """A column of numbers with their intervals."""
     return lambda row: value_cell(row[name], row[low], row[high])
 
@@ -95,7 +95,7 @@ def value_cell(value: float, low: float, high: float) -> Cell:
     return Cell(number(value, digits=digits_for(low, high)), "number", interval(low, high))
 
 
-def _change(row: Row) -> Cell:
+def _change(row: _Row) -> Cell:
     text = signed(row["delta"], digits=digits_for(row["low"], row["high"]))
     return Cell(text, "number", interval(row["low"], row["high"]))
 
@@ -107,7 +107,7 @@ def _effect(size: float) -> str:
     return f"< {MINUS}{LARGE_EFFECT}" if size < 0 else f"> {LARGE_EFFECT}"
 
 
-def _verdict(row: Row) -> Cell:
+def _verdict(row: _Row) -> Cell:
     word = shown(row["verdict"], row["status"])
     if word == "exploratory":
         return Cell(word, "verdict", f"alone: {row['verdict']}")
@@ -138,7 +138,7 @@ def contrast_table(contrasts: pd.DataFrame) -> Table:
 def accuracy_table(frame: pd.DataFrame) -> Table:
     """One row per model, one column per condition."""
 
-    def cell(row: Row | None) -> Cell:
+    def cell(row: _Row | None) -> Cell:
         if row is None:
             return Cell(DASH, "number")
         known = row["low"] == row["low"]
@@ -160,7 +160,7 @@ def own_chains_table(frame: pd.DataFrame) -> Table:
 def series_table(lines: pd.DataFrame) -> Table:
     """One row per measure, one column per checkpoint, with the verdict against the first."""
 
-    def cell(row: Row | None) -> Cell:
+    def cell(row: _Row | None) -> Cell:
         if row is None:
             return Cell(DASH, "number")
         verdict = row["verdict"] if row["position"] else "reference"
@@ -174,7 +174,7 @@ def _crossed(
     frame: pd.DataFrame,
     down: str,
     across: str,
-    cell: Callable[[Row | None], Cell],
+    cell: Callable[[_Row | None], Cell],
     *,
     last: str = "",
 ) -> Table:
@@ -189,7 +189,7 @@ def _crossed(
     """
     rows = rows_of(frame)
     names = list(dict.fromkeys(row[across] for row in rows))
-    by_name: dict[str, dict[str, Row]] = {}
+    by_name: dict[str, dict[str, _Row]] = {}
     for row in rows:
         by_name.setdefault(row[down], {})[row[across]] = row
     lines = []
@@ -209,7 +209,7 @@ def gate_table(gates: pd.DataFrame, *, told: Collection[str] = ()) -> Table:
         told: Sentences that the page has said before; a reason in one of them is not said again.
     """
 
-    def reason(row: Row) -> Cell:
+    def reason(row: _Row) -> Cell:
         said = any(row["reason"] in sentence for sentence in told)
         return Cell("as said above" if said else row["reason"])
 
@@ -309,13 +309,13 @@ def item_table(items: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
     titles = {row["measure"]: f"{row['title']} ({row['unit']})" for row in rows_of(contrasts)}
     kept = items[items["measure"].isin(list(titles))]
 
-    def cell(row: Row | None) -> Cell:
+    def cell(row: _Row | None) -> Cell:
         return Cell(DASH if row is None else _arrow(row), "number")
 
     return _crossed(kept.assign(title=kept["measure"].map(titles)), "item", "title", cell)
 
 
-def _arrow(row: Row) -> str:
+def _arrow(row: _Row) -> str:
     return f"{fixed(row['before'])} → {fixed(row['after'])}"
 
 
@@ -353,7 +353,7 @@ def step_map_table(maps: pd.DataFrame) -> Table:
 def place_map_table(maps: pd.DataFrame) -> Table:
     """Before → after per readout and layer, and how many items have a value at each place."""
 
-    def cell(row: Row | None) -> Cell:
+    def cell(row: _Row | None) -> Cell:
         return Cell(
             DASH if row is None else _arrow(row), "number", f"n = {row['items']}" if row else ""
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mechcot.text.number_format import fixed, interval, percent
-from mechcot.view.figures.pruning_frontier import NAMES, pruning_frontier, recovered
+from mechcot.view.figures.pruning_frontier import METHOD_NAMES, pruning_frontier, recovered
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
@@ -82,7 +82,7 @@ def pruning_sentences(result: Mapping[str, Any]) -> list[str]:
         mine, whole = at[result["by"], result["keep"]], at[result["by"], 1.0]
         random = at["random", result["keep"]]
         said.append(
-            f"Under {executor}, with {percent(mine['kept'])} of the chain kept by the {NAMES[result['by']]}, accuracy is "
+            f"Under {executor}, with {percent(mine['kept'])} of the chain kept by the {METHOD_NAMES[result['by']]}, accuracy is "
             f"{_share(mine)}, with everything {_share(whole)}; with random steps {_share(random)}."
         )
     for row in result["truth"]:
@@ -126,7 +126,9 @@ def _never_right(result: Mapping[str, Any]) -> list[str]:
 
 def _subject(method: str) -> str:
     return (
-        f"Keeping steps by the {NAMES[method]} finds" if method != "random" else "Random steps find"
+        f"Keeping steps by the {METHOD_NAMES[method]} finds"
+        if method != "random"
+        else "Random steps find"
     )
 
 
@@ -157,7 +159,7 @@ def _at(rows: Any, *, keep: float) -> Table:
         [
             (
                 Cell(row["executor"]),
-                Cell(NAMES[row["method"]]),
+                Cell(METHOD_NAMES[row["method"]]),
                 Cell(percent(row["kept"]), "number"),
                 Cell(fixed(row["accuracy"]), "number", _ends(row["low"], row["high"])),
                 Cell(fixed(row["lead"]), "number", _ends(row["lead_low"], row["lead_high"])),
@@ -175,7 +177,7 @@ def _points(rows: Any) -> Table:
         [
             (
                 Cell(row["executor"]),
-                Cell(NAMES[row["method"]]),
+                Cell(METHOD_NAMES[row["method"]]),
                 Cell(percent(row["share"]), "number"),
                 Cell(percent(row["kept"]), "number"),
                 Cell(fixed(row["accuracy"]), "number", _ends(row["low"], row["high"])),
@@ -190,7 +192,7 @@ def _truth(rows: Any) -> Table:
         ("method", "precision", "recall"),
         [
             (
-                Cell(NAMES[row["method"]]),
+                Cell(METHOD_NAMES[row["method"]]),
                 *(
                     Cell(fixed(row[name]), "number", _ends(row[f"{name}_low"], row[f"{name}_high"]))
                     for name in ("precision", "recall")

@@ -52,7 +52,7 @@ def sae_page(
         fits=_fits(score),
         numbers=_features(score),
         listed=_listed(score),
-        claims=claims(score, trials),
+        claims=_claims(score, trials),
         headline=headline,
         undecided=undecided(score, trials),
         tried=first,
@@ -64,7 +64,7 @@ def sae_page(
     )
 
 
-def claims(score: Mapping[str, Any], trials: Mapping[str, Any] | None) -> list[str]:
+def _claims(score: Mapping[str, Any], trials: Mapping[str, Any] | None) -> list[str]:
     """One sentence a claim: what may be called a reasoning feature, and what changed."""
     before, after = score["models"]
     if score["tested"]:

@@ -30,9 +30,9 @@ from mechcot.view.pages.steering_tables import (
     against,
     at_dose,
     compared,
+    condition_contrast_table,
     condition_name,
     condition_table,
-    contrast_table,
     dose,
     end,
     has_unread,
@@ -46,7 +46,7 @@ from mechcot.view.pages.steering_tables import (
     value,
     vectors,
 )
-from mechcot.view.pages.steering_text import claims, details
+from mechcot.view.pages.steering_text import details, steering_claims
 from mechcot.view.theme import PALETTE, Look, looks
 
 DOSED = ("vector", *CONTROL_ROLES, "truncation")
@@ -78,12 +78,12 @@ def steering_page(result: Mapping[str, Any]) -> str:
         plates=plates,
         numbers=condition_table(result),
         vectors=vectors(result),
-        contrasts=contrast_table(result["contrasts"], result),
+        contrasts=condition_contrast_table(result["contrasts"], result),
         arms_first=arms_first(result),
         contrasts_first=contrasts_first(result),
         vectors_first=vectors_first(result),
         most=largest([arm for arm in result["arms"] if arm["role"] != "sweep"]),
-        claims=claims(result),
+        claims=steering_claims(result),
         details=details(result),
         apart=DOSE_FACTOR,
         shown=_shown(result),
@@ -167,7 +167,7 @@ def _held(result: Mapping[str, Any]) -> NumberedFigure | None:
         + f" Left out, since its measured dose is another one: {left} of {len(at_most)} comparisons (see the table of comparisons)."
         * bool(left)
     )
-    return NumberedFigure(0, figure, caption, contrast_table(held, result))
+    return NumberedFigure(0, figure, caption, condition_contrast_table(held, result))
 
 
 def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure | None:

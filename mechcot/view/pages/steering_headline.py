@@ -7,9 +7,9 @@ from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.steering_tables import (
     Arm,
     asked,
+    condition_contrast_table,
     condition_name,
     condition_table,
-    contrast_table,
     estimate_cell,
     has_unread,
     share_cell,
@@ -21,7 +21,7 @@ from mechcot.view.pages.steering_tables import (
 )
 
 CONTROL_ROLES = ("random", "orthogonal", "flipped", "wrong layer", "shuffled labels")
-FEW = 16
+_FEW = 16
 """Rows that are shown at once."""
 _STEPS = {1: "every step", 2: "every second step", 3: "every third step"}
 
@@ -34,7 +34,7 @@ def largest(told: Sequence[Mapping[str, Any]]) -> float:
 def arms_first(result: Mapping[str, Any]) -> list[tuple[str, Table]]:
     """Titles and tables of the arms that are shown first; no title where there is one model, all arms where they are few."""
     every = result["arms"]
-    if len(every) <= FEW:
+    if len(every) <= _FEW:
         return [("", condition_table(result))]
     most = largest([arm for arm in every if arm["role"] != "sweep"])
     kept = [
@@ -109,13 +109,13 @@ def _named(arm: Arm, result: Mapping[str, Any]) -> str:
 def contrasts_first(result: Mapping[str, Any]) -> Table:
     """The comparisons at the largest dose; all where they are few."""
     every = result["contrasts"]
-    return contrast_table(every if len(every) <= FEW else _at_most(every), result)
+    return condition_contrast_table(every if len(every) <= _FEW else _at_most(every), result)
 
 
 def vectors_first(result: Mapping[str, Any]) -> Table:
     """The vectors and what they are held against at the largest dose; all arms with a dose where they are few."""
     dosed = [arm for arm in result["arms"] if arm["dose"]]
-    if len(dosed) <= FEW:
+    if len(dosed) <= _FEW:
         return vectors(result)
     own = [arm for arm in dosed if arm["role"] in ("vector", *CONTROL_ROLES)]
     return vectors(dict(result) | {"arms": _at_most(own)})

@@ -273,7 +273,9 @@ def against(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     return f"{text} ({way})" if way else text
 
 
-def contrast_table(contrasts: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> Table:
+def condition_contrast_table(
+    contrasts: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
+) -> Table:
     """Differences between arms on the same items; no difference where the measured doses differ."""
     names = list(contrasts[0]["values"]) if contrasts else []
     return table(

@@ -26,7 +26,7 @@ LITTLE = 1e-4
 """A dose in nats below which there is nothing to compare."""
 
 
-def claims(result: Mapping[str, Any]) -> list[str]:
+def steering_claims(result: Mapping[str, Any]) -> list[str]:
     """What is shown, a sentence each: own vectors (at the largest dose) and penalties that change the readout, and whose vector it is.
 
     Args:
