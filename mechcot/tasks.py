@@ -6,11 +6,14 @@ task `text`: arithmetic in the question and the chain is parsed, words are compa
 
     mod10   the shipped models' task: everything is exact
     text    any file of problems
+
+What the user's files say of a problem's chains (`mechcot.text.truth_files`) goes before what its task knows.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 
 from mechcot.core.counterfactual import CounterfactualMaker
@@ -41,10 +44,21 @@ from mechcot.organisms.style_contrasts import styled, unhinted
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
+from mechcot.text.exchange import ExchangeMaker
+from mechcot.text.given_truth import (
+    GivenMistakes,
+    GivenParaphrases,
+    GivenTwins,
+    Truth,
+    truth_of,
+    with_given_kinds,
+)
 from mechcot.text.json_lines import json_lines, text_field
 from mechcot.text.problems import check_count, load_problems
 from mechcot.text.stated_answer import states_answer
 from mechcot.text.step_kinds import Classifier
+from mechcot.text.truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.twins import FirstOf
 
 REASONING_WORDS = (
     *("wait", "alternatively", "maybe", "perhaps", "however", "hmm", "but", "check", "verify"),
@@ -109,7 +123,7 @@ class Task:
 
 TEXT = Task(
     name="text",
-    counterfactuals=ArithmeticMaker(),
+    counterfactuals=FirstOf((ArithmeticMaker(), ExchangeMaker())),
     meaning=TokenOverlap(),
     mistakes=NumberMistake(),
 )
@@ -151,13 +165,33 @@ def task_of(problem: Problem) -> Task:
         >>> mc.task_of(mc.Problem("a", "Is ice cold?", "yes")).name
         'text'
     """
-    return TASKS.get(str(problem.meta.get("task")), TEXT)
+    return _given(_named(problem), truth_of(problem))
 
 
 def task_of_all(problems: Iterable[Problem]) -> Task:
-    """The task that all problems share; `text` when they differ."""
-    tasks = {task.name: task for task in map(task_of, problems)}
-    return next(iter(tasks.values())) if len(tasks) == 1 else TEXT
+    """The task that all problems share, with what files say of any of them; `text` when they differ."""
+    problems = list(problems)
+    tasks = {task.name: task for task in map(_named, problems)}
+    truths = [truth for truth in map(truth_of, problems) if truth is not None]
+    task = next(iter(tasks.values())) if len(tasks) == 1 else TEXT
+    return _given(task, reduce(or_, truths) if truths else None)
+
+
+def _named(problem: Problem) -> Task:
+    return TASKS.get(str(problem.meta.get("task")), TEXT)
+
+
+def _given(task: Task, truth: Truth | None) -> Task:
+    """The task with what the user's files say of its problems."""
+    if truth is None:
+        return task
+    given = {
+        "counterfactuals": GivenTwins() if truth.patches else None,
+        "paraphrases": GivenParaphrases(truth.paraphrases) if truth.paraphrases else None,
+        "mistakes": GivenMistakes(truth.mistakes) if truth.mistakes else None,
+        "kinds": with_given_kinds if truth.kinds else None,
+    }
+    return replace(task, **{name: value for name, value in given.items() if value is not None})
 
 
 def with_kinds(trace: Trace) -> Trace:
@@ -204,6 +238,7 @@ def problems(
     *,
     seed: int = 0,
     fields: Mapping[str, str] | None = None,
+    truth: TruthFiles = NO_TRUTH,
 ) -> list[Problem]:
     """Problems of a task, of a file, or of a data set.
 
@@ -213,6 +248,7 @@ def problems(
         n: How many; a task draws them, a file's are drawn without replacement in the file's order. None: 100 of a task, all of a file.
         seed: Of the draw.
         fields: Where a file has `id`, `question`, `answer` under other names.
+        truth: Files of your own truth: twins, rewordings, mistakes, kinds of the steps of chains.
 
     Raises:
         UserError: No such task, file or data set, a bad line, or n < 1.
@@ -224,9 +260,9 @@ def problems(
     """
     task = TASKS.get(str(source))
     if task is None or task.draw is None:
-        return load_problems(source, n=n, seed=seed, fields=fields)
+        return load_problems(source, n=n, seed=seed, fields=fields, truth=truth)
     check_count(n)
-    return task.draw(100 if n is None else n, seed=seed)
+    return truth.bind(task.draw(100 if n is None else n, seed=seed))
 
 
 def contrast_pairs(
@@ -290,8 +326,9 @@ def read_pairs(path: Path) -> list[ContrastPair]:
 
 
 LACKS: Mapping[str, str] = {
-    "kinds": "kinds of steps are guessed from the wording",
-    "paraphrases": "paraphrase is not measurable",
+    "kinds": "kinds of steps are guessed from the wording; --kinds FILE names them",
+    "paraphrases": "paraphrase is not measurable; --paraphrases FILE gives steps in other words",
+    "counterfactuals": "twins are made where a chain's arithmetic can be evaluated anew or names exchanged; --counterfactuals FILE gives others",
     "step_graph": "nobody knows which steps the answer needs, so nothing can be compared with them",
     "first_right_step": "the first right step is the first one that states the reference answer",
     "is_correct_thought": "a thought counts as correct where a step of it states the reference answer",
@@ -308,10 +345,14 @@ def missing(items: Sequence[Problem], names: Iterable[str] = LACKS) -> dict[str,
         items: The problems.
         names: What is asked for, out of `LACKS`.
     """
-    tasks = {task.name: task for task in map(task_of, items)}.values()
-    return {
-        name: LACKS[name] for name in names if any(getattr(task, name) is None for task in tasks)
-    }
+    tasks = list(map(task_of, items))
+    return {name: LACKS[name] for name in names if any(_unknown(task, name) for task in tasks)}
+
+
+def _unknown(task: Task, name: str) -> bool:
+    """Whether a task does not know something, or makes it from the text alone."""
+    value = getattr(task, name)
+    return value is None or (name == "counterfactuals" and value is TEXT.counterfactuals)
 
 
 def missing_for(items: Sequence[Problem], uses: Mapping[str, str]) -> dict[str, str]:

@@ -298,5 +298,7 @@ def test_what_a_task_cannot_give_is_named():
 
     assert missing(mc.problems("mod10", n=1)) == {}
     named = missing([mc.Problem("a", "Is ice cold?", "yes")])
-    assert named["paraphrases"] == "paraphrase is not measurable"
+    assert named["paraphrases"] == (
+        "paraphrase is not measurable; --paraphrases FILE gives steps in other words"
+    )
     assert set(missing([mc.Problem("a", "Is ice cold?", "yes")], ["kinds"])) == {"kinds"}

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import typer
+from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[1]
 if str(ROOT) not in sys.path:  # mkdocs loads a hook by its path
@@ -33,6 +34,7 @@ from mechcot.ruler.markdown_table import markdown as ruler_markdown  # noqa: E40
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
 from mechcot.steering.experiment import Key, schema  # noqa: E402
 from mechcot.text import field_names, problems  # noqa: E402
+from mechcot.text.truth_files import RECORDS  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
 API = "reference/api"
@@ -253,6 +255,26 @@ def _home(thing: Any) -> str:
     return f"{thing.__module__}.{thing.__qualname__}"
 
 
+def truth_files() -> str:
+    """The files of a user's own truth: what a line of each holds."""
+    return "\n\n".join(
+        f"### `--{option}`\n\n{_first_line(kind)}\n\n{_pydantic_fields(kind)}"
+        for option, kind in RECORDS.items()
+    )
+
+
+def _pydantic_fields(kind: type[BaseModel]) -> str:
+    rows = [
+        (
+            f"`{name}`",
+            "required" if key.is_required() else f"`{key.default}`" if key.default else "",
+            key.description or "",
+        )
+        for name, key in kind.model_fields.items()
+    ]
+    return table(("key", "default", "meaning"), rows)
+
+
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "measures": measures,
     "ruler": ruler,
@@ -261,6 +283,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "gate-bounds": gate_bounds,
     "problem-fields": problem_fields,
     "trace-fields": trace_fields,
+    "truth-files": truth_files,
     "public-faults": public_faults,
     "packages": package_table,
     "front-door": front_door,

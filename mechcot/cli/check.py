@@ -1,6 +1,6 @@
 """`mechcot check`; heavy imports happen inside the command."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,8 +8,11 @@ from mechcot import command_inputs
 from mechcot.cli.options import Field, Out, Seed, Workers
 from mechcot.model.loading.options import LoadOptions
 
+if TYPE_CHECKING:
+    from mechcot.text.truth_files import TruthFiles
 
-def check(
+
+def check(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
         typer.Argument(help="MODEL [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."),
@@ -30,6 +33,7 @@ def check(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
     workers: Workers = 1,
+    truth: "TruthFiles",
     loading: LoadOptions,
 ) -> None:
     """Does each model use its own chain of thought? A verdict for each one alone."""
@@ -51,6 +55,7 @@ def check(
             max_tokens=max_tokens,
             batch_size=batch_size,
             workers=workers,
+            truth=truth,
             loading=loading,
         )
     )

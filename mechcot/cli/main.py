@@ -6,20 +6,33 @@ Exit codes: 0 done, 1 a check failed, 2 a mistake of the user's (one sentence sa
 import errno
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mechcot import __version__, command_inputs
 from mechcot.cli.check import check
 from mechcot.cli.explore import explore, figures
-from mechcot.cli.options import Commands, Field, Out, Overwrite, Seed, Workers, loads, names_of
+from mechcot.cli.options import (
+    Commands,
+    Field,
+    Out,
+    Overwrite,
+    Seed,
+    Workers,
+    loads,
+    names_of,
+    takes_truth,
+)
 from mechcot.cli.organism import app as organism
 from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
 from mechcot.cli.steer import app as steer
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
+
+if TYPE_CHECKING:
+    from mechcot.text.truth_files import TruthFiles
 
 INTERRUPTED = 130
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -62,6 +75,7 @@ def _options(
 
 @app.command()
 @loads
+@takes_truth
 def compare(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
@@ -130,6 +144,7 @@ def compare(  # noqa: PLR0913 - one argument per option
         bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
     ] = False,
     overwrite: Overwrite = False,
+    truth: "TruthFiles",
     loading: LoadOptions,
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
@@ -161,6 +176,7 @@ def compare(  # noqa: PLR0913 - one argument per option
         temperature=temperature,
         batch_size=batch_size,
         workers=workers,
+        truth=truth,
         loading=loading,
         command=_command(),
         overwrite=overwrite,
@@ -251,7 +267,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-app.command()(loads(check))
+app.command()(loads(takes_truth(check)))
 app.command()(loads(explore))
 app.command()(figures)
 register_influence(app, organism)

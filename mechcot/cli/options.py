@@ -109,6 +109,37 @@ def _load_options(
     return LoadOptions(device, dtype, device_map, trust_remote_code, asking)
 
 
+def _truth_files(
+    *,
+    counterfactuals: Annotated[
+        Path | None,
+        typer.Option(
+            help="Twins of problems, JSON lines {id, question, answer, chain}: docs/schemas.md."
+        ),
+    ] = None,
+    paraphrases: Annotated[
+        Path | None,
+        typer.Option(help="Steps in other words, JSON lines {id, step, paraphrase}."),
+    ] = None,
+    mistakes: Annotated[
+        Path | None, typer.Option(help="Steps with a mistake, JSON lines {id, step, mistake}.")
+    ] = None,
+    kinds: Annotated[
+        Path | None, typer.Option(help="Kinds of steps, JSON lines {id, step, kind}.")
+    ] = None,
+) -> Any:
+    """The user's own truth as one value.
+
+    Raises:
+        UserError: A file cannot be read, or a line of it is wrong.
+    """
+    from mechcot.text.truth_files import TruthFiles
+
+    files = TruthFiles(counterfactuals, paraphrases, mistakes, kinds)
+    files.read()
+    return files
+
+
 def names_of(text: str | None) -> tuple[str, ...] | None:
     """Split names that commas part; None stays None."""
     return None if text is None else tuple(name.strip() for name in text.split(","))
@@ -147,6 +178,10 @@ def gathers(make: Callable[..., Any], name: str) -> Callable[[Callable[..., Any]
 
 loads = gathers(_load_options, "loading")
 """Give a command the options of loading and asking; it takes them as one `loading`."""
+
+
+takes_truth = gathers(_truth_files, "truth")
+"""Give a command the files of a user's own truth; it takes them as one `truth`."""
 
 
 def _marks(think: tuple[str, str] | None) -> tuple[str, str] | Literal["none"] | None:

@@ -1,7 +1,7 @@
 """Commands of this package; heavy imports happen inside them."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,17 +17,21 @@ from mechcot.cli.options import (
     Traces,
     Workers,
     loads,
+    takes_truth,
 )
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
+
+if TYPE_CHECKING:
+    from mechcot.text.truth_files import TruthFiles
 
 _Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
 
 
 def register(app: typer.Typer, organism: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(loads(prune))
-    app.command()(loads(influence))
+    app.command()(loads(takes_truth(prune)))
+    app.command()(loads(takes_truth(influence)))
     app.command("prune-online")(loads(prune_online))
     app.command("import")(import_)
     organism.command("chains")(organism_chains)
@@ -52,6 +56,7 @@ def prune(  # noqa: PLR0913 - one argument per option
     workers: Workers = 1,
     *,
     overwrite: Overwrite = False,
+    truth: "TruthFiles",
     loading: LoadOptions,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
@@ -64,7 +69,7 @@ def prune(  # noqa: PLR0913 - one argument per option
 
     settings = PruneSettings(keep=keep, by=by or "", seed=seed)
     (reader,) = load_models([model], loading)
-    chains = load_traces(traces, reader, n=n, fields=fields)
+    chains = load_traces(traces, reader, n=n, fields=fields, truth=truth)
     executor = executor_of(workers)
     run_pruning(reader, chains, settings=settings, out=out, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
@@ -80,6 +85,7 @@ def influence(
     workers: Workers = 1,
     *,
     overwrite: Overwrite = False,
+    truth: "TruthFiles",
     loading: LoadOptions,
 ) -> None:
     """Show who listens to which step, by kind, corrected for distance and length."""
@@ -93,7 +99,7 @@ def influence(
     from mechcot.traces.load import load_traces
 
     readers = load_models(models, loading)
-    chains = load_traces(traces, readers[0], n=n, fields=fields)
+    chains = load_traces(traces, readers[0], n=n, fields=fields, truth=truth)
     executor = executor_of(workers)
     run_influence(readers, chains, out=out, seed=seed, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}")

@@ -22,12 +22,14 @@ from mechcot.cli.options import (
     gathers,
     loads,
     names_of,
+    takes_truth,
 )
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
     from mechcot.sae.run import TrainedDictionary
+    from mechcot.text.truth_files import TruthFiles
 
 app = typer.Typer(
     no_args_is_help=True, help="Sparse features on reasoning steps, before and after."
@@ -102,6 +104,7 @@ def train(  # noqa: PLR0913 - one argument per option
 
 
 @loads
+@takes_truth
 def _open(  # noqa: PLR0913 - one argument per option
     dictionary: Dict,
     base: Base,
@@ -115,6 +118,7 @@ def _open(  # noqa: PLR0913 - one argument per option
     seed: Seed = 0,
     workers: Workers = 1,
     overwrite: Overwrite = False,
+    truth: "TruthFiles",
     loading: LoadOptions,
 ) -> "TrainedDictionary":
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
@@ -135,6 +139,7 @@ def _open(  # noqa: PLR0913 - one argument per option
         out=out,
         loading=loading,
         traces=traces,
+        truth=truth,
         executor=executor_of(workers),
         overwrite=overwrite,
     )

@@ -38,7 +38,10 @@ def problems_of(study: Study) -> list[Problem]:
     """
     if study.problems is None:
         raise UserError("expected a file of problems")
-    return load_problems(study.problems, n=study.most, seed=study.seed, fields=dict(study.fields))
+    fields = dict(study.fields)
+    return load_problems(
+        study.problems, n=study.most, seed=study.seed, fields=fields, truth=study.truth
+    )
 
 
 @dataclass(frozen=True)
@@ -279,7 +282,8 @@ def foreign(study: Study) -> Loaded:
     """
     if study.traces is None:
         raise UserError("expected a file of traces")
-    return read_given(study.traces, fields=dict(study.fields), think=study.loading.asking.think)
+    loaded = read_given(study.traces, fields=dict(study.fields), think=study.loading.asking.think)
+    return replace(loaded, chains=study.truth.bind_chains(loaded.chains))
 
 
 def imported(study: Study, reader: Reasoner) -> list[Trace]:

@@ -43,6 +43,7 @@ from mechcot.stats.chain_use import BOUNDS, ChainUse, axis, chain_use
 from mechcot.text.answers import same_answer
 from mechcot.text.number_format import fixed, interval
 from mechcot.text.unread_answers import ADVICE, unread, unread_example
+from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.check import check_page
 
 CHECK_MEASURES = (
@@ -111,6 +112,7 @@ def _judge(study: Study, problems: Sequence[Problem], *, name: str) -> dict[str,
     study = longest(study, models, problems)
     traces = written_chains(study, models, models.first, problems)
     reasons = [one.reason for one in unwritten(study, models, models.first, problems)]
+    say_truth(study.truth, models.get(models.first), traces)
     if not traces:
         raise UserError(
             f"{name} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"

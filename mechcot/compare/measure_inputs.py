@@ -12,6 +12,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.filler import DOTS
+from mechcot.text.given_truth import GivenMistakes
 
 FILLERS = (DOTS, " hmm", " .")
 NEAR = 0.25
@@ -49,6 +50,7 @@ def inputs_for(
         maker=task.counterfactuals,
         paraphraser=task.paraphrases,
         mistakes=task.mistakes,
+        mistakes_given=isinstance(task.mistakes, GivenMistakes),
         meaning=task.meaning,
         filler=filler_for(reader),
         seed=item_seed(seed, trace.problem.id),

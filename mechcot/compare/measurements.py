@@ -28,6 +28,7 @@ from mechcot.measures.registry import DRAWING, MEASURES, PAIRED
 from mechcot.model.prefix.memory import out_of_memory, release
 from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Format, Items
+from mechcot.text.given_truth import KEY
 
 log = logging.getLogger(__name__)
 
@@ -312,4 +313,5 @@ def _key(
         MEASURES[measure].card.formula,
         *([models.weights_hash(models.first)] if measure in PAIRED else []),
         *([study.draws] if measure in DRAWING else []),
+        *([truth] if (truth := trace.problem.meta.get(KEY)) else []),
     )

@@ -35,7 +35,11 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import tidy
 from mechcot.core.store import digest, json_text, write_bytes, write_json, write_text, write_traces
+from mechcot.core.trace import Trace
+from mechcot.measures.registry import MEASURES
 from mechcot.runs.folder import claim
+from mechcot.tasks import missing
+from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.report import report_page
 
 _PACKAGES = ("mechcot", "torch", "transformers", "tokenizers", "numpy", "scipy", "pandas")
@@ -58,14 +62,14 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     models = Models.of(study, asked=asked)
     study = able(study, models, console=console)
     _claim(study, models, asked)
+    _say_missing(study, asked, console=console)
     if problems:
         study = longest(study, models, problems)
         missing = to_write(study, models, problems)
         announce_writing(study, models, problems, missing, console=console)
     chains = collect(study, models, problems)
     written = [trace for traces in chains.by_author.values() for trace in traces]
-    if cut := told_cut(study, written):
-        console.print(cut, markup=False)
+    _say_written(study, models, written, console=console)
     table = cells(study, author=next(iter(chains.by_author)))
     every = jobs(study, models, table, chains.by_author)
     used = {trace.id for trace in chains.used}
@@ -101,6 +105,23 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     return found
 
 
+def _say_written(
+    study: Study, models: Models, written: Sequence[Trace], *, console: Console
+) -> None:
+    """Say which texts were cut, and what the user's own truth gives for them."""
+    if cut := told_cut(study, written):
+        console.print(cut, markup=False)
+    if study.truth.given:
+        say_truth(study.truth, models.get(models.first), written)
+
+
+def _say_missing(study: Study, asked: Sequence[Problem], *, console: Console) -> None:
+    """Say which measures the problems' tasks do not serve in full, and which file would."""
+    for name in study.measure_names:
+        for follows in missing(asked, MEASURES[name].card.asks).values():
+            console.print(f"{name}: {follows}", markup=False)
+
+
 def _claim(study: Study, models: Models, asked: Sequence[Problem]) -> None:
     """Note whose folder it is, once the first model is fit to be asked: a refusal leaves nothing behind."""
     models.get(models.first)
@@ -116,6 +137,7 @@ def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[st
         "questions": digest([[p.id, p.question, p.answer] for p in asked]),
         "chains_file": None if study.traces is None else digest(study.traces.read_bytes().hex()),
         "dtype": study.loading.dtype,
+        **({"truth": dict(study.truth.digests)} if study.truth.given else {}),
     }
 
 

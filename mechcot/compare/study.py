@@ -19,6 +19,7 @@ from mechcot.measures.registry import MEASURES, PAIRED, chosen_measures
 from mechcot.model.generation.sampling import Sampling
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
+from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 
 EVALUATED = "info_gain"
 """Read on every model's chains by every model: the author, the other checkpoint, a third model."""
@@ -59,6 +60,7 @@ class Study:
         workers: Processes that read side by side, one thread each; every one loads the models.
         command: The command line, for the report.
         overwrite: Whether the folder may hold another run, whose report is then replaced; the command line asks first.
+        truth: Files of the user's own truth.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
     """
 
@@ -81,6 +83,7 @@ class Study:
     batch_size: int = 16
     temperature: float = 0.0
     workers: int = 1
+    truth: TruthFiles = NO_TRUTH
     command: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
     overwrite: bool = True

@@ -77,6 +77,7 @@ class MeasureCard:
         own_chains: Also taken on every later model's own chains, by their author and by the first model.
         yardsticks: Scalars that say how large a number can get, with what they are in words.
         borrows: It reads chains of other items beside its own.
+        asks: What it asks the task for, out of `mechcot.tasks.LACKS`.
 
     Example:
         >>> import mechcot as mc
@@ -109,6 +110,7 @@ class MeasureCard:
     own_chains: bool = False
     yardsticks: tuple[tuple[str, str], ...] = ()
     borrows: bool = False
+    asks: tuple[str, ...] = ()
 
 
 def card_facts(card: MeasureCard) -> dict[str, str]:

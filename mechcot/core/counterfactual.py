@@ -1,7 +1,7 @@
 """A counterfactual item: the same layout of tokens, one fact of the question changed, the chain re-evaluated.
 
-Predictions come from whoever knows the problem (an exact world model or parsed arithmetic), never
-from a model that is measured.
+Predictions come from whoever knows the problem (an exact world model, parsed arithmetic, a file of the user's, names that are
+exchanged), never from a model that is measured.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mechcot.core.trace import Span, Trace
+
+Retoken = Callable[[Trace, str, str], Trace]
+"""Builds a trace from (clean trace, new prompt, new completion)."""
+EVALUATED_ANEW = "evaluated anew"
+"""Source of counterfactuals whose chain was evaluated anew, by the task or by arithmetic: what each statement feeds is known."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +58,24 @@ class Counterfactual:
     """A clean trace's counterfactual.
 
     Attributes:
-        trace: The counterfactual: same number of tokens, steps at the same places, a changed fact.
-        fact: Token span of the changed fact in the question.
-        answer: The counterfactual's right answer.
+        trace: The counterfactual: as many tokens up to the end of the chain, steps at the same places, a changed fact.
+        fact: Token span of the changed fact in the question; None where only the chain differs.
+        answer: The counterfactual's answer; None where nobody knows it: that the answer moves can then be seen, not where to.
         stated: The stated values that differ between the two, in order.
+        source: Where it comes from.
     """
 
     trace: Trace
-    fact: Span
-    answer: str
+    fact: Span | None
+    answer: str | None
     stated: tuple[Stated, ...]
+    source: str = EVALUATED_ANEW
 
 
 @runtime_checkable
 class CounterfactualMaker(Protocol):
     """Makes the counterfactual of a trace, or raises `NotMeasurable` with the reason."""
 
-    def __call__(
-        self, trace: Trace, *, retoken: "Callable[[Trace, str, str], Trace]", seed: int
-    ) -> Counterfactual:
+    def __call__(self, trace: Trace, *, retoken: Retoken, seed: int) -> Counterfactual:
         """Make it."""
         ...

@@ -55,6 +55,7 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=9,
     forwards=(20.0, 4.0),
+    asks=("counterfactuals",),
     arrays=(
         ArrayCard(
             name="kept",
@@ -94,6 +95,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     own = own_answer(reader, trace, inputs)
+    if inputs.mistakes_given:
+        return _by_writer(reader, trace, own, inputs, timer)
     try:
         stated, feeding = _exact(reader, trace, inputs)
     except NotMeasurable:

@@ -53,6 +53,7 @@ CARD = MeasureCard(
     smallest_effect=1.0,
     rank=14,
     forwards=(25.0, 0.0),
+    asks=("counterfactuals",),
     arrays=tuple(ArrayCard(name, axes=("layer", "step")) for name in ("estimate", "exact")),
 )
 

@@ -30,6 +30,7 @@ class Inputs:
         maker: Makes counterfactual twins; None when the problems allow none.
         paraphraser: Says a chain in other words; None when nobody can.
         mistakes: Makes a step wrong where `maker` has no exact mistake; None when nobody can.
+        mistakes_given: The user wrote the mistakes: they go before those of `maker`.
         meaning: Says whether two steps mean the same; None when nobody can.
         filler: Text of the filler unit; encoded, its first token fills.
         seed: Seed of this item's random choices.
@@ -44,6 +45,7 @@ class Inputs:
     maker: CounterfactualMaker | None = None
     paraphraser: Paraphraser | None = None
     mistakes: MistakeWriter | None = None
+    mistakes_given: bool = False
     meaning: SameMeaning | None = None
     filler: str = "..."
     seed: int = 0

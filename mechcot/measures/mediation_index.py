@@ -53,6 +53,7 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=13,
     forwards=(30.0, 0.0),
+    asks=("counterfactuals",),
 )
 
 

@@ -33,6 +33,7 @@ CARD = MeasureCard(
     smallest_effect=0.1,
     rank=10,
     forwards=(4.0, 0.0),
+    asks=("paraphrases",),
 )
 
 

@@ -12,6 +12,10 @@ input of block l replaces the clean one. Two readouts, never mixed:
 
     value = mean over the steps that feed the answer of answer[0, j]
 
+Where nobody knows which step feeds the answer (names that are exchanged, a twin of the user's that never states it), all stated values are patched
+at once. The value is then the gain of the predicted answer; where there is none, the weaker `moved`: what the reader's own answer loses, wherever it
+goes. The measurement's note says which of the three it was.
+
 `resid_pre.0` is the text edit's twin. The output of the last block is not patched: away from the
 predicting position it is 0 by construction.
 Source: CLB (arXiv 2609.27038).
@@ -23,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
-from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
+from mechcot.core.counterfactual import EVALUATED_ANEW, Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps
@@ -31,6 +35,7 @@ from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.counterfactual_runs import Hidden, Runs
 from mechcot.measures.inputs import Inputs, Timer
+from mechcot.measures.own_answer import own_answer
 from mechcot.model.generation.ask_answer import written_answer
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
@@ -49,14 +54,16 @@ CARD = MeasureCard(
     direction=1,
     source="CLB (arXiv 2609.27038)",
     deviations=(
-        "Headline in probability at the input of the first block (the text edit's twin); predictions "
-        "come from re-evaluated arithmetic, not from another run of the model."
+        "Headline in probability at the input of the first block (the text edit's twin); predictions come from the task, a file of twins, "
+        "re-evaluated arithmetic or exchanged names, not from another run of the model. Where no step is known to feed the answer, all stated values are "
+        "patched at once; where no answer is predicted, the value is what the own answer loses (`moved`, the weaker readout: it may go anywhere)."
     ),
-    confounds="Only items with re-evaluable arithmetic count; the rest are reported as not measurable.",
+    confounds="Only items with a twin of the same tokens count; the rest are reported as not measurable. A note of each measurement names its readout.",
     cost="2 forwards plus one partial forward of `layers` rows per stated value",
     smallest_effect=0.15,
     rank=6,
     standard=True,
+    asks=("counterfactuals",),
     yardsticks=(
         ("ceiling", "ceiling: the twin's whole text"),
         ("ceiling_fact", "ceiling: the fact in the question"),
@@ -78,6 +85,15 @@ CARD = MeasureCard(
             ),
         ),
         ArrayCard(
+            name="moved",
+            axes=("layer", "step"),
+            picture="State changed: the own answer",
+            title="state changed (own answer moved)",
+            meaning="loss of the own answer when the state at the stated value is the twin's, first block's input, later text kept; only where no answer is predicted",
+            carries=True,
+            acts="state",
+        ),
+        ArrayCard(
             name="next",
             axes=("layer", "step"),
             figure="next",
@@ -95,6 +111,10 @@ CARD = MeasureCard(
     ),
 )
 
+PREDICTED = "the predicted answer"
+AT_ONCE = "the predicted answer, all stated values patched at once"
+MOVED = "moved: the own answer, all stated values patched at once"
+
 
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     """Read one trace.
@@ -105,16 +125,18 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         inputs: `maker`, `seed` and `answer_tokens`.
 
     Raises:
-        NotMeasurable: No twin can be made, or no stated value feeds the answer directly.
+        NotMeasurable: No twin can be made, or no stated value feeds the answer directly where one is known to.
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     if inputs.maker is None:
         raise NotMeasurable("these problems have no maker of counterfactuals")
     twin = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed)
     feeders = [s for s in twin.stated if s.answer_kept is not None]
-    if not feeders:
-        raise NotMeasurable("no stated value that changes feeds the answer directly")
     runs = Runs.of(reader, trace, twin)
+    if not feeders:
+        if twin.source == EVALUATED_ANEW:
+            raise NotMeasurable("no stated value that changes feeds the answer directly")
+        return _at_once(runs, inputs, timer)
     steps = tuple(sorted({stated.step for stated in twin.stated}))
     nexts = np.full((runs.n_layers, len(steps)), np.nan)
     answers, regenerated = nexts.copy(), nexts.copy()
@@ -144,6 +166,59 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
             name: LayerSteps(values=values, name=name, labels=labels, **about)
             for name, values in (("next", nexts), ("answer", answers), ("regenerated", regenerated))
         },
+        notes={} if twin.source == EVALUATED_ANEW else {"twin": twin.source, "readout": PREDICTED},
+    )
+
+
+def _at_once(runs: Runs, inputs: Inputs, timer: Timer) -> Measurement:
+    """All stated values patched at once, where no single one is known to feed the answer.
+
+    Raises:
+        NotMeasurable: No answer comes after the chain.
+    """
+    reader, trace, twin = runs.reader, runs.trace, runs.twin
+    if twin.answer is None:
+        token, sign = own_answer(reader, trace, inputs).answer[0], -1.0
+    else:
+        token, sign = runs.answer_token(twin.answer), 1.0
+
+    def effect(at: tuple[int, ...]) -> np.ndarray:
+        hidden = runs.rows(at, source=runs.other)
+        return sign * _moved(
+            runs.probability(hidden, start=at[0], at=len(runs.clean.ids), token=token)
+        )
+
+    at = runs.changed()
+    steps = tuple(sorted({stated.step for stated in twin.stated}))
+    alone = np.full((runs.n_layers, len(steps)), np.nan)
+    for column, step in enumerate(steps):
+        places = [p for s in twin.stated if s.step == step for p in s.tokens.positions()]
+        alone[:, column] = effect(tuple(places))
+    random = runs.controls(len(at), rng=np.random.default_rng(inputs.seed))
+    name = "moved" if twin.answer is None else "answer"
+    array = LayerSteps(
+        values=alone,
+        name=name,
+        labels={"step": tuple(float(step) for step in steps)},
+        measure=CARD.name,
+        trace=trace.id,
+        reader=reader.name,
+        tokens=tokens_digest(trace.ids),
+        unit=CARD.unit,
+    )
+    return timer.measurement(
+        value=float(effect(at)[0]),
+        scalars={
+            "identity": runs.identity(at),
+            "noise": runs.noise(at),
+            "null_random": math.nan
+            if random is None or runs.n_layers < 2
+            else float(np.mean(effect(random)[1:])),
+            "ceiling": _ceiling(runs),
+            "n_stated": float(len(twin.stated)),
+        },
+        results={name: array},
+        notes={"twin": twin.source, "readout": MOVED if twin.answer is None else AT_ONCE},
     )
 
 
@@ -219,6 +294,8 @@ def _random(runs: Runs, stated: Stated, *, seed: int) -> float:
 
 def _ceiling(runs: Runs) -> float:
     """The answer's movement when the whole text is the twin's: what a patch could reach at most."""
+    if runs.twin.answer is None:
+        return math.nan
     token = runs.answer_token(runs.twin.answer)
     stop = runs.trace.phase(Phase.CHAIN).stop
     twin = runs.reader.prefix(
@@ -231,6 +308,8 @@ def _ceiling(runs: Runs) -> float:
 
 def _fact(runs: Runs) -> float:
     """Movement of the first statement that changes when the *fact in the question* is patched instead."""
+    if runs.twin.fact is None:
+        return math.nan
     at = tuple(runs.twin.fact.positions())
     stop = runs.trace.phase(Phase.CHAIN).stop
     pairs = enumerate(zip(runs.trace.ids[:stop], runs.twin.trace.ids[:stop], strict=True))

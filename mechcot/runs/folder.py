@@ -11,6 +11,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import digest, read_json, write_json
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.given_truth import KEY
 
 STAMP = "run.json"
 
@@ -50,7 +51,13 @@ def read_by(readers: Sequence[Reasoner], traces: Sequence[Trace]) -> dict[str, A
             [r.weights_hash, r.logit_scale, r.policy.asking.key, *precision(r)] for r in readers
         ],
         "traces": digest([[t.id, t.problem.answer, list(t.ids)] for t in traces]),
+        **({"truth": digest(truth)} if (truth := _truths(traces)) else {}),
     }
+
+
+def _truths(traces: Sequence[Trace]) -> list[Any]:
+    """What the user's files say of the traces' problems."""
+    return [[t.id, t.problem.meta[KEY]] for t in traces if KEY in t.problem.meta]
 
 
 def precision(reader: Reasoner) -> list[str]:

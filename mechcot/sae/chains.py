@@ -25,7 +25,9 @@ from mechcot.runs.folder import precision
 from mechcot.runs.items import Format, Items
 from mechcot.tasks import SHIPPED_TASK, TASKS, missing_for, with_kinds
 from mechcot.text.problems import load_problems
+from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.load import load_traces
+from mechcot.traces.own_truth import say_truth
 
 PART = 32
 
@@ -42,6 +44,7 @@ class ChainSource:
         max_tokens: Longest completion.
         fields: Our names for columns of the file, with the columns.
         traces: A file of chains; None: the two checkpoints write them.
+        truth: Files of the user's own truth.
         uses: Names out of `mechcot.tasks.LACKS` -> the part of the run that needs it; what the problems lack is said on the console.
     """
 
@@ -52,6 +55,7 @@ class ChainSource:
     max_tokens: int = 512
     fields: tuple[tuple[str, str], ...] = ()
     traces: Path | None = None
+    truth: TruthFiles = NO_TRUTH
     uses: Mapping[str, str] = field(default_factory=dict)
 
     def problems(self) -> list[Problem]:
@@ -62,9 +66,12 @@ class ChainSource:
         """
         task = TASKS.get(self.source or SHIPPED_TASK)
         if task is not None and task.draw_varied is not None:
-            problems = task.draw_varied(self.n, seed=self.seed)
+            problems = self.truth.bind(task.draw_varied(self.n, seed=self.seed))
         else:
-            problems = load_problems(str(self.source), seed=self.seed, fields=dict(self.fields))
+            fields = dict(self.fields)
+            problems = load_problems(
+                str(self.source), seed=self.seed, fields=fields, truth=self.truth
+            )
         left = [problem for problem in problems if problem.id not in self.without][: self.n]
         if len(left) < 2:
             raise UserError(
@@ -92,6 +99,7 @@ def chains(
     """
     if asked.traces is None:
         traces = _written(readers, asked, folder, executor)
+        say_truth(asked.truth, readers.before, traces)
     else:
         traces = _of_file(readers, asked, asked.traces)
     check_tokenizers(readers.before, readers.after, traces)
@@ -147,7 +155,7 @@ def _written(
 
 def _of_file(readers: Pair[Reasoner], asked: ChainSource, path: Path) -> list[Trace]:
     """The chains of a file that both models can read and the dictionary has not seen; what is left out is counted on the console."""
-    every = load_traces(path, readers.before, fields=dict(asked.fields))
+    every = load_traces(path, readers.before, fields=dict(asked.fields), truth=asked.truth)
     for reader in readers:
         preflight(reader, rendered(reader, every))
     _name_missing([trace.problem for trace in every], asked)

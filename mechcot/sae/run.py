@@ -27,6 +27,7 @@ from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
 from mechcot.tasks import missing_for
+from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 
 HELD_OUT = 64
 RECORD = "training.json"
@@ -132,6 +133,7 @@ def open_study(  # noqa: PLR0913 - one argument per option
     loading: LoadOptions = DEFAULTS,
     fields: Mapping[str, str] | None = None,
     traces: Path | None = None,
+    truth: TruthFiles = NO_TRUTH,
     executor: Executor = SERIAL,
     overwrite: bool = False,
 ) -> TrainedDictionary:
@@ -148,6 +150,7 @@ def open_study(  # noqa: PLR0913 - one argument per option
         loading: How the models are loaded and asked.
         fields: Where to find id, question and answer of a problem.
         traces: A file of chains; None: the models write them.
+        truth: Files of the user's own truth.
         executor: Where chains are written.
         overwrite: Take over the folder of another dictionary or other models.
 
@@ -169,6 +172,7 @@ def open_study(  # noqa: PLR0913 - one argument per option
         frozenset(seen),
         fields=tuple((fields or {}).items()),
         traces=traces,
+        truth=truth,
         uses=USES,
     )
     read = chains(readers, asked, folder=out / "chains", executor=executor)

@@ -13,6 +13,7 @@ from mechcot.core.problem import Problem
 from mechcot.text.field_names import dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.records import records
+from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 
 _FIELDS = ("id", "question", "answer")
 PROBLEM_FIELDS = (*_FIELDS, "stratum")
@@ -29,6 +30,7 @@ def load_problems(
     n: int | None = None,
     seed: int = 0,
     fields: Mapping[str, str] | None = None,
+    truth: TruthFiles = NO_TRUTH,
 ) -> list[Problem]:
     """Load problems.
 
@@ -39,6 +41,7 @@ def load_problems(
         seed: Of the draw.
         fields: Where to find `id`, `question`, `answer` (and any further name, which goes to
             `meta`): a map from our name to the source's column; dotted paths are allowed.
+        truth: Files of the user's own truth; every problem gets what they say of it.
 
     Raises:
         UserError: No such file or data set, a bad line (with its number), a repeated id, an empty file, n < 1.
@@ -53,6 +56,7 @@ def load_problems(
         problems = _from_file(path, fields or {})
     else:
         problems = _from_datasets(str(source), fields or {})
+    problems = truth.bind(problems)
     if n is None or n >= len(problems):
         return problems
     chosen = sorted(random.Random(seed).sample(range(len(problems)), n))

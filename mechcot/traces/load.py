@@ -14,9 +14,11 @@ from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
+from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.bind import read_chain
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import Loaded
+from mechcot.traces.own_truth import say_truth
 
 
 def load_traces(
@@ -25,6 +27,7 @@ def load_traces(
     *,
     n: int | None = None,
     fields: Mapping[str, str] | None = None,
+    truth: TruthFiles = NO_TRUTH,
 ) -> list[Trace]:
     """Read traces of either sort, with exact kinds of steps where their task knows them.
 
@@ -34,6 +37,7 @@ def load_traces(
         reader: Who cuts foreign chains into steps and tokens.
         n: Most traces; None for all.
         fields: Where to find something: a map from `mechcot.text.field_names.FIELDS` to the file's columns.
+        truth: Files of the user's own truth; what they say of the chains, and how much of it fits, is said on the console.
 
     Raises:
         UserError: A line is wrong (file and line are named), or no trace is there.
@@ -59,10 +63,13 @@ def load_traces(
         _warn_of_other_cue(first[2].get("asking") or {}, reader, path)
         if reader.policy.asking.key:  # the file's answers were read as its author's files say
             traces = [_answered(reader, trace) for trace in traces]
-        return [with_kinds(trace) for trace in traces]
-    return bind_chains(
-        reader, read_given(path, fields=fields, think=reader.policy.asking.think), n=n
-    )
+        traces = [with_kinds(trace) for trace in truth.bind_chains(traces)]
+    else:
+        loaded = read_given(path, fields=fields, think=reader.policy.asking.think)
+        loaded = replace(loaded, chains=truth.bind_chains(loaded.chains))
+        traces = bind_chains(reader, loaded, n=n)
+    say_truth(truth, reader, traces)
+    return traces
 
 
 def bind_chains(

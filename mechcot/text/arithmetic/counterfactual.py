@@ -20,13 +20,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
+from mechcot.core.counterfactual import Counterfactual, Dependent, Retoken, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Phase, Span, Trace
 from mechcot.text.answers import same_answer
 from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.number_text import plain_decimal, render
-from mechcot.text.arithmetic.rewriting import ParsedTrace, Retoken
+from mechcot.text.arithmetic.rewriting import ParsedTrace
 
 _MOST_VALUES = 60
 _MOST_TRIES = 16

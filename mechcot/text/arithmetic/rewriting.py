@@ -4,18 +4,17 @@ Spans are measured, not guessed: a number is changed alone, digit by digit, and 
 are its span. This needs nothing of the tokenizer but that it can tokenize.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from mechcot.core.counterfactual import Retoken
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span, Step, Trace
 from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.number_text import render
 from mechcot.text.numerals import read_number
 from mechcot.text.quantities import number_only
-
-Retoken = Callable[[Trace, str, str], Trace]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,218 @@
+"""Make the counterfactual of a trace by exchanging two entities or values, for tasks without arithmetic.
+
+Algorithm.
+
+1. Find pairs that can stand for each other (`mechcot.text.entities`): two names, two numbers, the answer and another phrase of the question; or the
+   options that a question lists: what the chosen one says is exchanged with what another says everywhere but in the list, and so are their
+   letters in the chain.
+2. EntityExchange them everywhere in question and chain. Where the answer is exchanged by that, it is what the twin's chain leads to; elsewhere nobody
+   knows the twin's answer. Pairs that move the answer come first.
+3. Keep the first twin that has as many tokens in the prompt and in every step. Where each value stands is measured: it is written alone,
+   and the tokens that differ are its span.
+
+An exchange is a renaming, so that the twin's chain follows from the twin's question as the chain did from its own. Knowledge of the world may say
+otherwise (Paris is no capital of Italy), and so may an order among numbers. Source: ours.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import regex
+
+from mechcot.core.counterfactual import Counterfactual, Retoken
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.trace import Span, Trace
+from mechcot.text.entities import Mined, occurrences
+from mechcot.text.listed_choices import Choices, choices, chosen_letter
+from mechcot.text.twins import check_encoding, counterfactual, same_layout
+
+_MOST_TRIES = 16
+TextChange = tuple[int, int, str]
+"""Characters [start, stop) of a text, and what is written there."""
+
+
+@dataclass(frozen=True)
+class EntityExchange:
+    """Two texts exchanged in a question and its chain.
+
+    Attributes:
+        question: Changes of the question.
+        chain: Changes of the chain, in order.
+        answer: What the new chain leads to; None where nobody knows.
+    """
+
+    question: tuple[TextChange, ...]
+    chain: tuple[TextChange, ...]
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class ExchangeMaker:
+    """A `CounterfactualMaker` that exchanges entities. Cost: up to some dozens of tokenizations of the trace."""
+
+    def __call__(self, trace: Trace, *, retoken: Retoken, seed: int) -> Counterfactual:
+        """Make the counterfactual.
+
+        Args:
+            trace: The clean trace; its prompt must hold the question word for word, once.
+            retoken: Builds a trace from (clean trace, new prompt, new completion).
+            seed: Chooses among pairs that do equally well.
+
+        Raises:
+            NotMeasurable: No pair can be exchanged.
+        """
+        question = trace.problem.question
+        if trace.prompt.count(question) != 1:
+            raise NotMeasurable("the question does not stand once and word for word in the prompt")
+        check_encoding(trace, retoken)
+        answer = trace.answer.text or trace.problem.answer
+        pairs = list(exchanges(question, trace.chain_text, answer))
+        random.Random(seed).shuffle(pairs)
+        pairs.sort(key=lambda pair: pair.answer is None)
+        for pair in pairs[:_MOST_TRIES]:
+            twin = _written(trace, retoken, pair.question, pair.chain, (answer, pair.answer))
+            if same_layout(trace, twin) and (spans := _spans(trace, retoken, pair)):
+                return counterfactual(
+                    trace, twin, answer=pair.answer, spans=spans, source="exchanged"
+                )
+        raise NotMeasurable(
+            "the exchanged texts do not have as many tokens"
+            if pairs
+            else "question and chain have no two names, values or options that could be exchanged"
+        )
+
+
+def _written(
+    trace: Trace,
+    retoken: Retoken,
+    question: tuple[TextChange, ...],
+    chain: tuple[TextChange, ...],
+    answers: tuple[str, str | None] = ("", None),
+) -> Trace:
+    """The trace with changes in its question, its chain and the answer that it states behind it."""
+    asked = trace.problem.question
+    prompt = trace.prompt.replace(asked, changed(asked, question))
+    tail = trace.completion[len(trace.chain_text) :]
+    own, other = answers
+    if other is not None and tail.count(own) == 1:
+        tail = tail.replace(own, other)
+    return retoken(trace, prompt, changed(trace.chain_text, chain) + tail)
+
+
+def _spans(trace: Trace, retoken: Retoken, pair: EntityExchange) -> list[Span]:
+    """The token span of each change of the chain; empty when one of them shifts tokens."""
+    spans = []
+    for change in pair.chain:
+        alone = _written(trace, retoken, (), (change,))
+        if not same_layout(trace, alone):
+            return []
+        places = [p for p in range(trace.cuts()[-1]) if alone.ids[p] != trace.ids[p]]
+        if places:
+            spans.append(Span(places[0], places[-1] + 1))
+    return spans
+
+
+def changed(text: str, changes: tuple[TextChange, ...]) -> str:
+    """A text with all changes made."""
+    parts, end = [], 0
+    for start, stop, new in changes:
+        parts += [text[end:start], new]
+        end = stop
+    return "".join(parts) + text[end:]
+
+
+def exchanges(question: str, chain: str, answer: str) -> Iterator[EntityExchange]:
+    """All exchanges that are certain to be renamings; none of a chain that does not have what is exchanged.
+
+    Args:
+        question: The question.
+        chain: The chain.
+        answer: The answer that the chain leads to.
+    """
+    listed = choices(question)
+    letter = chosen_letter(answer)
+    if listed is not None and letter in listed.spans:
+        yield from _of_options(listed, chain, answer, letter)
+        return
+    mined = Mined(question, chain)
+    entities, done = mined.entities(answer), set()
+    for entity in entities:
+        if not occurrences(entity.text, chain):
+            continue
+        for other in mined.partners(entity, entities):
+            pair = {entity.text: other, other: entity.text}
+            if frozenset(pair) in done:
+                continue
+            done.add(frozenset(pair))
+            parts = (_swapped(pair, text) for text in (question, chain, answer))
+            asked, written, said = parts
+            if asked and written and said is not None:
+                moved = changed(answer, said) if said else None
+                yield EntityExchange(asked, written, moved if moved != answer else None)
+
+
+def _swapped(pair: Mapping[str, str], text: str) -> tuple[TextChange, ...] | None:
+    """Where each of two texts stands, with the other one in its case; None where it stands in another case than a sentence asks for."""
+    changes = []
+    for old, new in pair.items():
+        for start, stop in occurrences(old, text):
+            written = text[start:stop]
+            if written == old:
+                changes.append((start, stop, new))
+            elif written == old[:1].upper() + old[1:]:
+                changes.append((start, stop, new[:1].upper() + new[1:]))
+            else:
+                return None
+    changes.sort()
+    overlap = any(b[0] < a[1] for a, b in pairwise(changes))
+    return None if overlap else tuple(changes)
+
+
+# --- listed options -------------------------------------------------------------------------------
+
+
+def _of_options(listed: Choices, chain: str, answer: str, letter: str) -> Iterator[EntityExchange]:
+    """The chosen option exchanged with each other one: what they say outside the list, and their letters in the chain."""
+    texts = dict(zip(listed.spans, listed.texts, strict=True))
+    for other, text in texts.items():
+        if other == letter:
+            continue
+        letters = _letters(chain, letter, other)
+        said = _swapped({texts[letter]: text, text: texts[letter]}, chain)
+        stem = _swapped({texts[letter]: text, text: texts[letter]}, listed.question)
+        if letters is None or said is None or stem is None or not (letters or said):
+            continue
+        changes = tuple(sorted({*said, *(c for c in letters if not _covered(c, said))}))
+        start = min(span.start for span in listed.spans.values())
+        outside = tuple(change for change in stem if change[1] <= start)
+        yield EntityExchange(outside, changes, _renamed(answer, letter, other, texts))
+
+
+def _covered(change: TextChange, by: tuple[TextChange, ...]) -> bool:
+    return any(start < change[1] and change[0] < stop for start, stop, _ in by)
+
+
+def _letters(chain: str, one: str, two: str) -> tuple[TextChange, ...] | None:
+    """The letters of two options where the chain names them, exchanged; None where one may be a word."""
+    changes = []
+    for old, new in ((one, two), (two, one)):
+        for match in regex.finditer(
+            rf"(?<![\p{{L}}\p{{N}}_'’]){old}(?![\p{{L}}\p{{N}}_'’])", chain
+        ):
+            before, after = chain[: match.start()][-1:], chain[match.end() :]
+            named = (
+                before in {"(", "["}
+                or not after.strip()
+                or regex.match(r"[)\].,:;!?]|\s*\n", after)
+            )
+            if not named:
+                return None
+            changes.append((match.start(), match.end(), new))
+    return tuple(sorted(changes))
+
+
+def _renamed(answer: str, letter: str, other: str, texts: Mapping[str, str]) -> str:
+    """The answer with another option's letter, and its text where the answer has it."""
+    return answer.replace(letter, other, 1).replace(texts[letter], texts[other])

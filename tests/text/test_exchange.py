@@ -1,0 +1,134 @@
+"""Exchange of entities: prose in several languages gives sensible twins or none, and the answer is predicted only where it is exchanged."""
+
+import pytest
+
+from mechcot.text.exchange import changed, exchanges
+
+
+def twins(question, chain, answer):
+    return {
+        (changed(question, e.question), changed(chain, e.chain), e.answer)
+        for e in exchanges(question, chain, answer)
+    }
+
+
+PROSE = [
+    (
+        "The red key opens the box. The blue key opens the door. Which key opens the door?",
+        "The door is opened by the blue key. So it is blue.",
+        "blue",
+        "The blue key opens the box. The red key opens the door. Which key opens the door?",
+        "The door is opened by the red key. So it is red.",
+        "red",
+    ),
+    (
+        "Anna hat einen Hund. Ben hat eine Katze. Wer hat die Katze?",
+        "Die Katze gehört Ben. Also Ben.",
+        "Ben",
+        "Ben hat einen Hund. Anna hat eine Katze. Wer hat die Katze?",
+        "Die Katze gehört Anna. Also Anna.",
+        "Anna",
+    ),
+    (
+        "Ivan est à Lyon et Marie est à Nice. Qui est à Nice ?",
+        "Marie est à Nice, pas Ivan. Donc Marie.",
+        "Marie",
+        "Marie est à Lyon et Ivan est à Nice. Qui est à Nice ?",
+        "Ivan est à Nice, pas Marie. Donc Ivan.",
+        "Ivan",
+    ),
+    (
+        "小明有红钥匙。小红有蓝钥匙。谁有蓝钥匙？",
+        "蓝钥匙在小红手里。所以是小红。",
+        "小红",
+        "小红有红钥匙。小明有蓝钥匙。谁有蓝钥匙？",
+        "蓝钥匙在小明手里。所以是小明。",
+        "小明",
+    ),
+    (
+        "Order: tea before milk, milk before honey. Put them in order.",
+        "First tea, then milk, then honey.",
+        "tea, milk, honey",
+        "Order: milk before tea, tea before honey. Put them in order.",
+        "First milk, then tea, then honey.",
+        "milk, tea, honey",
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "chain", "answer", "asked", "written", "said"), PROSE)
+def test_the_answer_is_predicted_where_it_is_exchanged(
+    question, chain, answer, asked, written, said
+):
+    assert (asked, written, said) in twins(question, chain, answer)
+
+
+@pytest.mark.parametrize(("question", "chain", "answer", "asked", "written", "said"), PROSE)
+def test_exchanging_back_gives_the_text_again(question, chain, answer, asked, written, said):
+    assert (question, chain, answer) in twins(asked, written, said)
+
+
+def test_an_answer_that_is_not_exchanged_is_not_predicted():
+    made = twins(
+        "Anna lives in Paris. Bob lives in Rome. Does Bob live in Rome?",
+        "Bob is in Rome, Anna in Paris. So yes.",
+        "yes",
+    )
+    assert made
+    assert {said for _, _, said in made} == {None}
+
+
+@pytest.mark.parametrize(
+    ("question", "chain", "answer"),
+    [
+        ("Is a whale a fish?", "Whales breathe air and have lungs. So no.", "no"),
+        ("Tom has 12 apples and eats 5. How many are left?", "12 - 5 = 7, so 7 are left.", "7"),
+        ("Who sings?", "Who sings is Ann. So Ann.", "Ann"),
+        (
+            "Der rote Ball rollt. Der blaue Ball ruht. Welcher ruht?",
+            "Es ruht der blaue. Also blau.",
+            "blau",
+        ),
+        ("A and I are letters. Which is first?", "A is first.", "A"),
+    ],
+)
+def test_where_nothing_can_stand_for_another_there_is_no_twin(question, chain, answer):
+    assert twins(question, chain, answer) == set()
+
+
+def test_a_word_that_opens_sentences_is_no_name():
+    made = twins(
+        "The cat sat. The dog ran. Ann saw the dog. Bob saw the cat. Who saw the dog?",
+        "The dog was seen by Ann. So Ann.",
+        "Ann",
+    )
+    assert {written for _, written, _ in made} == {"The dog was seen by Bob. So Bob."}
+
+
+LISTED = "What colour is the sky at noon?\nA) green\nB) blue\nC) red"
+
+
+def test_options_are_exchanged_in_the_chain_and_not_in_the_list():
+    made = twins(LISTED, "At noon the sky is blue, so B.", "B")
+    assert made == {
+        (LISTED, "At noon the sky is green, so A.", "A"),
+        (LISTED, "At noon the sky is red, so C.", "C"),
+    }
+
+
+def test_options_may_be_named_by_letter_alone_and_the_question_says_them_too():
+    asked = "Ann has a blue hat. Bob has a red hat. Which hat has Ann?\n(A) blue\n(B) red"
+    made = twins(asked, "Ann's hat is option A.", "(A)")
+    assert made == {
+        (
+            "Ann has a red hat. Bob has a blue hat. Which hat has Ann?\n(A) blue\n(B) red",
+            "Ann's hat is option B.",
+            "(B)",
+        )
+    }
+
+
+def test_a_letter_that_may_be_a_word_is_left_alone():
+    assert twins(LISTED, "A sky is blue at noon. So B.", "B") == {
+        (LISTED, "A sky is red at noon. So C.", "C")
+    }
