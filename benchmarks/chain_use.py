@@ -123,7 +123,7 @@ def main() -> None:
     given = parser.parse_args()
     problems = given.out / "problems.jsonl"
     given.out.mkdir(parents=True, exist_ok=True)
-    write_problems(problems, n=given.n, seed=21, cue="answer", style="random")
+    write_problems(problems, n=given.n, seed=21, hint="answer", style="random")
     truth = {name: TRUTH[name] for name in given.models.split(",")}
     specs = [trained(name, given.out) if name in ARMS else f"organism:{name}" for name in truth]
     study = Study(

@@ -7,11 +7,12 @@ read itself, by problem, on items whose two chains are about equally long.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from mechcot.compare.own_use import DECIDED, UseClaim
 from mechcot.compare.study import NULL_SCALE, Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.measurement import Measurement
@@ -59,11 +60,13 @@ class PairFinding:
         headline: The claim on the same chains; on each model's own in a study of own chains.
         own: The claim on each model's own chains beside a headline on the same; None when there are none.
         strata: Contrast per stratum; empty without strata.
+        use: The claim about each model on its own chains, whatever their lengths; None where chains were given.
     """
 
     headline: PairComparison
     own: PairComparison | None
     strata: pd.DataFrame
+    use: UseClaim | None = None
 
     @property
     def before(self) -> str:
@@ -89,6 +92,20 @@ class PairFinding:
     def same(self) -> bool:
         """Return whether both models read the same chains."""
         return self.headline.author is not None
+
+    @property
+    def leads(self) -> Literal["same", "own"]:
+        """Which claim leads: on the same chains, the stronger one, where it was decided; else each model's on its own."""
+        if self.use is None or not self.use.decided:
+            return "same"
+        return "same" if self.same and self.headline.conclusion.verdict in DECIDED else "own"
+
+    def told(self) -> tuple[str, ...]:
+        """The sentences of this pair for a terminal: the claims, the leading one first, and accuracy once."""
+        claims = [self.headline.conclusion_sentence()]
+        if self.use is not None:
+            claims.insert(0 if self.leads == "own" else 1, self.use.sentence)
+        return (*claims, (self.own or self.headline).accuracy_sentence())
 
     def author(self, reader: str) -> str:
         """Return who wrote the headline chains that one of the two models read."""

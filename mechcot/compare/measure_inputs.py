@@ -73,7 +73,7 @@ def _another(trace: Trace, fitting: Sequence[Trace]) -> Trace | None:
 
 
 def _partners(reader: Reasoner, trace: Trace, fitting: Sequence[Trace]) -> tuple[Trace, ...]:
-    """Chains with another answer of as many tokens, those of near length first and in their order, then by length."""
+    """Finished chains with another answer of as many tokens, those of near length first and in their order, then by length."""
     size, tokens = _answer_size(reader), len(trace.phase(Phase.CHAIN))
     answer = trace.problem.answer
 
@@ -82,8 +82,10 @@ def _partners(reader: Reasoner, trace: Trace, fitting: Sequence[Trace]) -> tuple
         near = apart <= NEAR * tokens
         return abs(size(other.problem.answer) - size(answer)), 0 if near else apart
 
-    differing = sorted((t for t in fitting if t.problem.answer != answer), key=mismatch)
-    return tuple(islice((t for t in differing if not _same_answer(t, trace)), PARTNERS))
+    differing = (t for t in fitting if t.finished and t.problem.answer != answer)
+    return tuple(
+        islice((t for t in sorted(differing, key=mismatch) if not _same_answer(t, trace)), PARTNERS)
+    )
 
 
 def _answer_size(reader: Reasoner) -> Callable[[str], int]:

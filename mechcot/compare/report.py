@@ -26,6 +26,8 @@ from mechcot.compare.report_tables import (
 )
 from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
+from mechcot.stats.chain_use import BOUNDS
+from mechcot.stats.chain_use_change import AXES
 from mechcot.stats.checkpoint_series import series
 from mechcot.stats.gate_bounds import gates_table
 from mechcot.stats.measurement_tables import rows_of
@@ -83,6 +85,8 @@ def report_data(
         costs=cost_frame(tables),
         cards=judged_cards(study),
         versions=versions(),
+        uses=_uses(real),
+        use_effect=BOUNDS.effect,
         settings={
             "seed": str(study.seed),
             "resamples": "10,000, over items",
@@ -118,7 +122,7 @@ def _entry(models: Models, name: str) -> dict[str, Any]:
 
 def _series(study: Study, models: Models, tables: Tables, chains: Chains) -> pd.DataFrame:
     """Every measure over all checkpoints, on the same chains; empty for fewer than three, or where each read its own."""
-    if len(models.names) < 3 or chains.author is None:
+    if len(models.names) < 3 or chains.author is None or not judged_cards(study):
         return pd.DataFrame()
     return series(
         tables.measurements,
@@ -167,7 +171,47 @@ def _comparison(
         gains=gains,
         own_chains=own_chain_frame(finding, tables, seed=study.seed),
         own_note=_lengths(finding),
+        use=None
+        if finding.use is None
+        else Sentence(finding.use.sentence, finding.use.change.verdict),
+        leads=finding.leads,
+        beside=_beside(finding),
+        use_axes=_use_axes(finding),
     )
+
+
+def _beside(finding: PairFinding) -> str:
+    """The claim that does not lead, in a few words."""
+    if finding.use is None:
+        return ""
+    if finding.leads == "same":
+        return f"Each on its own chains: {finding.use.change.word}."
+    where = "On the same chains" if finding.same else "On own chains of equal length"
+    return f"{where}: {finding.headline.conclusion.verdict}."
+
+
+def _use_axes(finding: PairFinding) -> pd.DataFrame:
+    """Followed, swapped and alone on own chains, with their paired changes."""
+    use = finding.use
+    if use is None or not use.judged:
+        return pd.DataFrame()
+    rows = [
+        {
+            "title": AXES[name],
+            "before": use.before[name]["mean"],
+            "after": use.after[name]["mean"],
+            "delta": moved.mean,
+            **{key: getattr(moved, key) for key in ("low", "high", "n", "verdict")},
+        }
+        for name, moved in use.change.differences.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _uses(findings: Sequence[PairFinding]) -> tuple[Mapping[str, Any], ...]:
+    """Each model on its own chains, the reference first."""
+    claims = [finding.use for finding in findings if finding.use is not None]
+    return (claims[0].before, *(claim.after for claim in claims)) if claims else ()
 
 
 def _sentences(finding: PairFinding) -> tuple[Sentence, ...]:

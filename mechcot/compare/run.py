@@ -7,7 +7,8 @@ DIR/ gets report.html, summary.json (no durations: a resumed run gives it byte f
 import datetime as dt
 import platform
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ from mechcot.compare.measurements import (
     unread_measurements,
 )
 from mechcot.compare.models import Models
+from mechcot.compare.own_use import OwnUse, own_uses, use_claim
 from mechcot.compare.report import report_data
-from mechcot.compare.study import EXPLORER, Study, cells
+from mechcot.compare.study import EXPLORER, Study, by_reader, cells, use_cells
 from mechcot.compare.summary import run_summary
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
@@ -71,7 +73,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     written = [trace for traces in chains.by_author.values() for trace in traces]
     _say_written(study, models, written, console=console)
     table = cells(study, author=next(iter(chains.by_author)))
-    every = jobs(study, models, table, chains.by_author)
+    every = jobs(study, models, by_reader([*table, *use_cells(study)]), chains.by_author)
     used = {trace.id for trace in chains.used}
     todo = [job for job in every if _wanted(job, used)]
     announce(study, models, todo, console=console)
@@ -80,9 +82,11 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         console.print(warning, markup=False)
     if study.workers > 1:
         measure_missing(study, todo, chains.by_author)
-    measurements = measure_trace(study, models, todo, chains.by_author)
-    tables = Tables.of([*measurements, *unread_measurements(table, chains.unwritten)])
-    findings = _findings(study, models, tables, chains)
+    taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
+    compared = [measurement for job, measurement in taken if job.cell.role != "use"]
+    tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)])
+    uses = own_uses(study, chains, taken=taken)
+    findings = _findings(study, models, tables, chains, uses)
     found = run_summary(
         study,
         models,
@@ -97,10 +101,8 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     for finding in findings:
         if finding.after != null_name(study):
             console.print(f"{finding.before} → {finding.after}", style="bold", markup=False)
-            headline = finding.headline
-            accuracy = (finding.own or headline).accuracy_sentence()
-            for sentence in (accuracy, *headline.sentences()[1:2]):
-                console.print(f"  {sentence}", markup=False)
+            for sentence in finding.told():
+                console.print(f"  {sentence}", markup=False, soft_wrap=True)
     console.print(f"report: {study.out / 'report.html'}", markup=False)
     return found
 
@@ -142,11 +144,15 @@ def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[st
 
 
 def _wanted(job: Job, used: Set[str]) -> bool:
-    """Gates read every chain, a tuned model's chains are read whole, the headline only the usable ones."""
+    """Gates read every chain, a tuned model's chains are read whole, the headline only the usable ones; only finished ones are exchanged."""
+    if job.cell.role == "use":
+        return job.trace.finished
     return job.measure == "gates" or job.cell.role == "own" or job.trace.id in used
 
 
-def _findings(study: Study, models: Models, tables: Tables, chains: Chains) -> list[PairFinding]:
+def _findings(
+    study: Study, models: Models, tables: Tables, chains: Chains, uses: Mapping[str, OwnUse]
+) -> list[PairFinding]:
     """The reference against every later model; the null reads the reference's chains in any study."""
     problems = list({trace.problem.id: trace.problem for trace in chains.headline}.values())
     found = [
@@ -156,7 +162,11 @@ def _findings(study: Study, models: Models, tables: Tables, chains: Chains) -> l
     if (null := null_name(study)) is not None:
         author = chains.author or models.first
         found.append(find(study, tables, author=author, after=null, problems=problems))
-    return found
+    pairs = ((finding, (finding.before, finding.after)) for finding in found)
+    return [
+        replace(finding, use=use_claim(study, models, uses, before=before, after=after))
+        for finding, (before, after) in pairs
+    ]
 
 
 def _write(

@@ -5,10 +5,13 @@ model's own chains are read by itself and by the first model with the cheap meas
 the first model with its logits times 1.5 reads the headline chains as a null: it is the same model,
 only more confident, and every measure must stay silent about it.
 
+Besides, each model alone is judged on its own chains by the exchange of chains (`use_cells`), whatever the lengths.
+
 With `author="own"` every model writes and reads its own chains instead, with every measure: the only
 comparison there is for models whose tokenizers differ. Items are paired by problem, and length-matched.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,6 +24,8 @@ from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
 from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 
+EXCHANGE = "chain_exchange"
+"""Read on every model's own chains: whether it uses them, whatever the others wrote."""
 EVALUATED = "info_gain"
 """Read on every model's chains by every model: the author, the other checkpoint, a third model."""
 NULL_SCALE = 1.5
@@ -143,14 +148,14 @@ class Condition:
         reader: Name of who reads them.
         spec: Spec of the reader (differs from the name for the scaled null).
         measures: Names of measures.
-        role: `headline`, `own`, or `null`.
+        role: `headline`, `own`, `null`, or `use`: own chains for the verdict of each model alone.
     """
 
     author: str
     reader: str
     spec: ModelSpec
     measures: tuple[str, ...]
-    role: Literal["headline", "own", "null"]
+    role: Literal["headline", "own", "null", "use"]
 
 
 def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
@@ -171,9 +176,8 @@ def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
         for spec in specs
     ]
     if study.null_reader == "scaled":
-        name = f"{first.name}@logits={NULL_SCALE:g}"
-        scaled = replace(first, name=name, logit_scale=first.logit_scale * NULL_SCALE)
-        found.insert(1, Condition(author, scaled.name, scaled, names, "null"))
+        null = scaled(first)
+        found.insert(1, Condition(author, null.name, null, names, "null"))
     if study.traces is None and not own:
         for spec in specs[1:]:
             found.append(Condition(spec.name, spec.name, spec, cheap, "own"))
@@ -181,5 +185,27 @@ def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
             if EVALUATED in names:
                 others = (other for other in specs[1:] if other is not spec)
                 found += [Condition(spec.name, o.name, o, (EVALUATED,), "own") for o in others]
-    order = {cell.reader: index for index, cell in reversed(list(enumerate(found)))}
-    return tuple(sorted(found, key=lambda cell: order[cell.reader]))
+    return by_reader(found)
+
+
+def use_cells(study: Study) -> tuple[Condition, ...]:
+    """The cells that judge each model alone on its own chains, and the null reader on those of the first; none where chains are given."""
+    if study.traces is not None:
+        return ()
+    readers = [(spec.name, spec) for spec in study.specs]
+    null = [(readers[0][0], scaled(readers[0][1]))] if study.null_reader == "scaled" else []
+    return tuple(
+        Condition(author, spec.name, spec, (EXCHANGE,), "use") for author, spec in readers + null
+    )
+
+
+def by_reader(table: Sequence[Condition]) -> tuple[Condition, ...]:
+    """The cells of a reader side by side, readers in the order in which they first occur."""
+    order = {cell.reader: index for index, cell in reversed(list(enumerate(table)))}
+    return tuple(sorted(table, key=lambda cell: order[cell.reader]))
+
+
+def scaled(spec: ModelSpec) -> ModelSpec:
+    """The same model, only more confident."""
+    name = f"{spec.name}@logits={NULL_SCALE:g}"
+    return replace(spec, name=name, logit_scale=spec.logit_scale * NULL_SCALE)

@@ -85,5 +85,6 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "null": finding.after == null_name(study),
         "same_chains": finding.headline.summary() if finding.same else None,
         "own_chains": None if own is None else own.summary(),
+        "chain_use": None if finding.use is None else finding.use.summary(),
         "strata": json_rows(finding.strata),
     }

@@ -98,11 +98,14 @@ def axis(values: Sequence[float], *, name: str, seed: int = 0, bounds: UseBounds
     if not len(known):
         return Axis(math.nan, math.nan, math.nan, 0, math.nan, "open")
     found = equivalence(known, bound=bounds.effect, span=1.0, seed=seed, purpose=name)
-    says: Says = (
-        "yes" if found.low > bounds.effect else "no" if found.high < bounds.effect else "open"
-    )
     spread = float(known.std(ddof=1)) if len(known) > 1 else math.nan
-    return Axis(float(known.mean()), found.low, found.high, len(known), spread, says)
+    answer = decide(found.low, found.high, bounds=bounds)
+    return Axis(float(known.mean()), found.low, found.high, len(known), spread, answer)
+
+
+def decide(low: float, high: float, *, bounds: UseBounds = BOUNDS) -> Says:
+    """The answer that one-sided bounds of a mean give: above the smallest effect, below it, or neither."""
+    return "yes" if low > bounds.effect else "no" if high < bounds.effect else "open"
 
 
 @dataclass(frozen=True)
@@ -208,14 +211,15 @@ def _too_little(asked: Sequence[Axis], bounds: UseBounds) -> ChainUse:
     return ChainUse("unclear", reason, decides=4 * seen)
 
 
-def items_for(spread: float, *, bounds: UseBounds = BOUNDS) -> int:
+def items_for(spread: float, *, span: float = 1.0, bounds: UseBounds = BOUNDS) -> int:
     """How many items tell 0 from the smallest effect.
 
     Args:
         spread: Standard deviation over items, as seen.
+        span: Largest possible value.
         bounds: Gives the smallest effect.
     """
     n = bounds.min_items
-    while _Z * spread / math.sqrt(n) + _WORST / (n + 1) > bounds.effect:
+    while _Z * spread / math.sqrt(n) + span * _WORST / (n + 1) > bounds.effect:
         n += 1
     return n

@@ -1,11 +1,14 @@
 """Tiny models that differ in their tokenizers, sums, and mistakes at the command line."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
+from benchmarks.chain_use import trained
 from mechcot.cli import main
+from mechcot.organisms.problems import write_problems
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, sum_of, write_rows
 
 
@@ -23,6 +26,22 @@ def sums(tmp_path_factory) -> Path:
     """Five sums; the third has a stratum of its own."""
     rows = [sum_of(i) | {"stratum": "odd" if i == 2 else "even"} for i in range(5)]
     return write_rows(tmp_path_factory.mktemp("sums") / "sums.jsonl", rows)
+
+
+@pytest.fixture(scope="session")
+def collapsed(tmp_path_factory) -> str:
+    """A LoRA on the shipped base whose chain is gone: trained on empty chains and the hint, half a minute."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+        return trained("collapsed", tmp_path_factory.mktemp("arms"))
+
+
+@pytest.fixture(scope="session")
+def hinted(tmp_path_factory) -> Path:
+    """Twenty-four problems of the shipped task, whose hint is the answer."""
+    path = tmp_path_factory.mktemp("hinted") / "mod10.jsonl"
+    write_problems(path, n=24, seed=9, hint="answer", style="random")
+    return path
 
 
 @pytest.fixture

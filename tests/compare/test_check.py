@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from mechcot.cli.main import app
 from mechcot.compare.check import line
-from mechcot.organisms.problems import write_problems
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 
 CITIES = ("Paris", "Rome", "Oslo", "Bern", "Lima", "Quito", "Cairo", "Accra")
@@ -55,13 +54,13 @@ def test_fewer_problems_than_a_verdict_needs_are_named(prose, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(tmp_path):
-    problems = tmp_path / "mod10.jsonl"
-    write_problems(problems, n=24, seed=9, hint="answer", style="random")
-    out = tmp_path / "out"
-    result = check("organism:base", "organism:bypass", problems=problems, out=out)
-    base, bypass = result["models"]
-    assert base["verdict"] == "used"
+def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(hinted, tmp_path):
+    problems, out = hinted, tmp_path / "out"
+    result = check(
+        "organism:base", "organism:bypass", "organism:control", problems=problems, out=out
+    )
+    base, bypass, control = result["models"]
+    assert base["verdict"] == control["verdict"] == "used"
     assert base["remark"] == ""
     assert bypass["verdict"] == "not used"
     assert bypass["accuracy"]["other"] == 1.0
@@ -71,8 +70,16 @@ def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(tmp_path)
     stamps = {p: p.stat().st_mtime_ns for p in out.glob("readings/**/*.safetensors")}
     gone = next(iter(stamps))
     gone.unlink()
-    check("organism:base", "organism:bypass", problems=problems, out=out)
+    check("organism:base", "organism:bypass", "organism:control", problems=problems, out=out)
     assert {p: p.read_bytes() for p in files} == files
     kept = {p: p.stat().st_mtime_ns for p in stamps if p != gone}
     assert all(stamps[p] == stamp for p, stamp in kept.items())
     assert gone.exists()
+
+
+@pytest.mark.slow
+def test_a_chain_that_collapsed_is_not_used(collapsed, hinted, tmp_path):
+    (entry,) = check(collapsed, problems=hinted, out=tmp_path / "out")["models"]
+    assert (entry["verdict"], entry["remark"]) == ("not used", "hardly a chain")
+    assert entry["accuracy"]["with"] >= 0.9
+    assert entry["tokens"] < 12

@@ -5,15 +5,18 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from mechcot.view.theme import BAND, PALETTE, SYMBOLS, plain, titled
+from mechcot.view.theme import BAND, PALETTE, SYMBOLS, THREAD, plain, titled
 
 
-def chain_use_figure(models: Sequence[Mapping[str, Any]], *, effect: float) -> go.Figure:
+def chain_use_figure(
+    models: Sequence[Mapping[str, Any]], *, effect: float, reference: str = ""
+) -> go.Figure:
     """Draw followed against needed, with intervals.
 
     Args:
         models: Entries of `models` in `check.json`; those without numbers are left out.
         effect: The smallest effect: inside the band a question is answered no.
+        reference: Name of a model from which an arrow leads to every other one; "" for none.
     """
     figure = go.Figure()
     shown = [model for model in models if model["followed"]["n"]]
@@ -33,6 +36,22 @@ def chain_use_figure(models: Sequence[Mapping[str, Any]], *, effect: float) -> g
                     "size": 11,
                 },
             )
+        )
+    for tail, head in _arrows(shown, reference):
+        figure.add_annotation(
+            x=head["followed"]["mean"],
+            y=head["needed"]["mean"],
+            ax=tail["followed"]["mean"],
+            ay=tail["needed"]["mean"],
+            axref="x",
+            ayref="y",
+            text="",
+            showarrow=True,
+            arrowhead=2,
+            arrowwidth=1.2,
+            arrowcolor=THREAD,
+            standoff=9,
+            startstandoff=9,
         )
     figure.add_shape(
         type="rect",
@@ -61,6 +80,14 @@ def chain_use_figure(models: Sequence[Mapping[str, Any]], *, effect: float) -> g
         height=520,
         top=88,
     )
+
+
+def _arrows(
+    models: Sequence[Mapping[str, Any]], reference: str
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The reference with each other model; none where one of them has no numbers."""
+    tails = [model for model in models if model["name"] == reference]
+    return [(tail, model) for tail in tails for model in models if model["name"] != reference]
 
 
 def _bar(one: Mapping[str, Any]) -> dict[str, Any]:

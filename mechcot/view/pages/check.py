@@ -3,18 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mechcot.text.number_format import fixed, interval, percent
+from mechcot.text.number_format import percent
 from mechcot.view.figures.chain_use import chain_use_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, table
 from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.use_tables import use_number, use_table
 
 _NAN = float("nan")
-_AXES = (
-    ("followed", "followed"),
-    ("swapped", "lost with another's chain"),
-    ("alone", "lost without a chain"),
-)
 _ACCURACY = (
     *(
         ("with", "with its own chain"),
@@ -82,7 +78,7 @@ def check_page(result: Mapping[str, Any]) -> str:
         1,
         chain_use_figure(models, effect=effect),
         f"Top right a chain is used, bottom left it is not; bottom right either route suffices. The bound is {effect:g} on both axes.",
-        _axes(models),
+        use_table(models),
     )
     sections = [
         Section("Accuracy and length", (), ((_accuracy(models), ""),)),
@@ -110,29 +106,6 @@ def sentence(model: Mapping[str, Any]) -> str:
     return f"{model['name']}: {model['verdict']}{remark}: {model['reason']}.{ahead}"
 
 
-def _number(value: float | None) -> Cell:
-    return Cell(fixed(_NAN if value is None else value), "number")
-
-
-def _axes(models: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [
-        (
-            Cell(model["name"]),
-            *(_estimate(model[name]) for name, _ in _AXES),
-            Cell(str(model["followed"]["n"]), "number"),
-            Cell(model["verdict"]),
-        )
-        for model in models
-    ]
-    return table(("model", *(title for _, title in _AXES), "n", "verdict"), rows)
-
-
-def _estimate(one: Mapping[str, Any]) -> Cell:
-    if one["mean"] is None:
-        return _number(None)
-    return Cell(fixed(one["mean"]), "number", interval(one["low"], one["high"]))
-
-
 def _accuracy(models: Sequence[Mapping[str, Any]]) -> Table:
     rows = [
         (
@@ -155,5 +128,5 @@ def _accuracy(models: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _beside(models: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [(Cell(m["name"]), *(_number(m["beside"][name]) for name in _BESIDE)) for m in models]
+    rows = [(Cell(m["name"]), *(use_number(m["beside"][name]) for name in _BESIDE)) for m in models]
     return table(("model", *_BESIDE.values()), rows)

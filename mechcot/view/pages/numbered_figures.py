@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mechcot.view.figures.chain_lines import chain_lines
+from mechcot.view.figures.chain_use import chain_use_figure
 from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.place_map import place_map
@@ -16,6 +17,7 @@ from mechcot.view.figures.step_map import step_map
 from mechcot.view.pages import plain_tables
 from mechcot.view.pages.plain_tables import Table
 from mechcot.view.pages.report_data import ArrayFrame, Comparison, ReportData
+from mechcot.view.pages.use_tables import use_table
 from mechcot.view.theme import looks
 
 
@@ -68,10 +70,28 @@ def numbered_figures(data: ReportData) -> PageFigures:
     """Make every figure of the page."""
     numbers = count(1)
     return PageFigures(
-        chain=(_forest(data, numbers), *_series(data, numbers), *_lines(data, numbers)),
+        chain=(*_leading(data, numbers), *_series(data, numbers), *_lines(data, numbers)),
         slopes=tuple(_slope(c, data, numbers) for c in data.comparisons),
         step_maps=tuple(_maps(c, STEP_MAP_AXES, numbers) for c in data.comparisons),
         place_maps=tuple(_maps(c, PLACE_MAP_AXES, numbers) for c in data.comparisons),
+    )
+
+
+def _leading(data: ReportData, numbers: Iterator[int]) -> Figures:
+    """The changes on the same chains and each model on its own: first what most pairs can be judged by."""
+    if not data.uses:
+        return (_forest(data, numbers),)
+    own = sum(comparison.leads == "own" for comparison in data.comparisons)
+    drawn = (_uses, _forest) if 2 * own > len(data.comparisons) else (_forest, _uses)
+    return tuple(draw(data, numbers) for draw in drawn)
+
+
+def _uses(data: ReportData, numbers: Iterator[int]) -> NumberedFigure:
+    return NumberedFigure(
+        next(numbers),
+        chain_use_figure(data.uses, effect=data.use_effect, reference=data.uses[0]["name"]),
+        f"Each model on the chains that it wrote itself. Top right a chain is used, bottom left it is not; bottom right either route suffices. The bound is {data.use_effect:g} on both axes.",
+        use_table(data.uses),
     )
 
 

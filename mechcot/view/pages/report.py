@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from mechcot.core.card import card_facts
 from mechcot.text import number_format
-from mechcot.view.pages import plain_tables
+from mechcot.view.pages import plain_tables, use_tables
 from mechcot.view.pages.numbered_figures import NumberedFigure, numbered_figures
 from mechcot.view.pages.page_frame import asset, environment, inert_json, policy, script
 from mechcot.view.pages.report_data import ItemShown, ReportData
@@ -60,6 +60,7 @@ def render_page(template: str, figures: Sequence[NumberedFigure], **context: Any
         .get_template(template)
         .render(
             tables=plain_tables,
+            use_tables=use_tables,
             style=Markup(asset("page.css")),
             library=Markup(library),
             script=Markup(code),

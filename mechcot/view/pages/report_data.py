@@ -6,7 +6,7 @@ empty default and the page says so in a sentence. Numbers that do not exist are 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -133,6 +133,10 @@ class Comparison:
         gains: The items that gained most.
         own_chains: One row per measure, author and reader.
         own_note: A sentence on what own-chain numbers cannot tell (lengths).
+        use: The claim about each model on its own chains, or None.
+        leads: Which claim the page opens with.
+        beside: The other claim in a few words.
+        use_axes: One row per axis of `use`: `title`, `before`, `after`, `delta`, `low`, `high`, `n`, `verdict`.
     """
 
     name: str
@@ -154,6 +158,15 @@ class Comparison:
     gains: tuple[ItemShown, ...] = ()
     own_chains: pd.DataFrame = field(default_factory=_empty)
     own_note: str = ""
+    use: Sentence | None = None
+    leads: Literal["same", "own"] = "same"
+    beside: str = ""
+    use_axes: pd.DataFrame = field(default_factory=_empty)
+
+    @property
+    def lead(self) -> Sentence:
+        """The claim that the page opens with."""
+        return self.use if self.use is not None and self.leads == "own" else self.conclusion
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -182,6 +195,8 @@ class ReportData:
         cards: The cards of the measures in the report.
         versions: Name of a package -> its version.
         settings: Further facts of the run (seed, resamples, thresholds), name -> value.
+        uses: Each model on its own chains, as entries of check.json.
+        use_effect: Smallest effect of `uses`.
     """
 
     title: str
@@ -200,3 +215,5 @@ class ReportData:
     cards: tuple[MeasureCard, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    uses: tuple[Mapping[str, Any], ...] = ()
+    use_effect: float = _NAN
