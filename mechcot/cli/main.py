@@ -80,7 +80,7 @@ def compare(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
         typer.Argument(
-            help="BASE TUNED [MORE ...]: hub name, directory, organism:NAME, DIR+ADAPTER."
+            help="BASE TUNED [MORE ...]: hub name, directory, GGUF file, organism:NAME, DIR+ADAPTER."
         ),
     ],
     out: Out,

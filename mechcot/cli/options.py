@@ -13,7 +13,9 @@ from mechcot.core.errors import UserError
 from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 
-Model = Annotated[str, typer.Argument(help="Hub name, directory, organism:NAME, DIR+ADAPTER.")]
+Model = Annotated[
+    str, typer.Argument(help="Hub name, directory, GGUF file, organism:NAME, DIR+ADAPTER.")
+]
 Base = Annotated[str, typer.Argument(help="The model before fine-tuning.")]
 Tuned = Annotated[str, typer.Argument(help="The model after it.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]

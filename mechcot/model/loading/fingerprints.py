@@ -19,11 +19,11 @@ def hash_spec(spec: ModelSpec) -> str | None:
     folder = weights_folder(spec)
     if folder is None:
         return None
-    files = sorted(folder.glob("*.safetensors"))
+    files = [spec.gguf] if spec.gguf else sorted(folder.glob("*.safetensors"))
     if spec.adapter is not None:
         files += sorted(Path(spec.adapter).glob("adapter_*"))
     whole = hashlib.sha256()
-    for path in [*files, folder / "config.json"]:
+    for path in files if spec.gguf else [*files, folder / "config.json"]:
         whole.update(_hash_file(path.resolve()).encode())
     return whole.hexdigest()[:16]
 
@@ -38,8 +38,11 @@ def hash_text_files(spec: ModelSpec) -> str:
         return ""
     whole = hashlib.sha256()
     beside = text_folder(spec)
-    for path in [*sorted(folder.iterdir()), *(sorted(beside.iterdir()) if beside else ())]:
-        if path.suffix in {".json", ".jinja", ".txt", ".model"} and path.name not in _NOT_TEXT:
+    if spec.gguf is not None:
+        whole.update(_hash_file(spec.gguf).encode())
+    of_base = () if spec.gguf else sorted(folder.iterdir())
+    for path in [*of_base, *(sorted(beside.iterdir()) if beside else ())]:
+        if path.suffix in _TEXT and path.name not in _NOT_TEXT:
             whole.update(path.name.encode())
             whole.update(_hash_file(path.resolve()).encode())
     return whole.hexdigest()[:16]
@@ -55,13 +58,14 @@ def hash_module(model: nn.Module) -> str:
     return whole.hexdigest()[:16]
 
 
+_TEXT = {".json", ".jinja", ".txt", ".model"}
 _NOT_TEXT = {ORGANISM_FILE, "model.safetensors.index.json"}
 
 
 def weights_folder(spec: ModelSpec) -> Path | None:
     """Folder of a base model's files, None when they are not on this machine."""
     if spec.is_local:
-        return Path(spec.base)
+        return Path(spec.base) if spec.gguf is None else spec.gguf.parent
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(spec.base, "config.json", revision=spec.revision)

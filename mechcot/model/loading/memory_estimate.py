@@ -23,7 +23,7 @@ def base_bytes(spec: ModelSpec, options: LoadOptions) -> int | None:
     folder = weights_folder(spec)
     if folder is None:
         return None
-    tensors = list(_tensors(_files(folder)))
+    tensors = list(_dequantized(spec.gguf) if spec.gguf else _tensors(_files(folder)))
     numbers = sum(count for count, _ in tensors)
     width = _width(options, numbers)
     return numbers * width if width else sum(count * stored for count, stored in tensors)
@@ -55,6 +55,19 @@ def _files(folder: Path) -> list[Path]:
         names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         return sorted({folder / name for name in names})
     return sorted(folder.glob("*.safetensors"))
+
+
+def _dequantized(path: Path) -> Iterable[tuple[int, int]]:
+    """The same of a GGUF file, whose tensors are dequantized to float32."""
+    from gguf import GGUFReader
+
+    try:
+        tensors = GGUFReader(path).tensors
+    except (ValueError, IndexError, KeyError, OSError) as error:
+        raise UserError(
+            f"{path}: expected a GGUF file, it cannot be read ({error}); copy it again."
+        ) from error
+    return ((int(tensor.n_elements), torch.float32.itemsize) for tensor in tensors)
 
 
 def _tensors(files: Iterable[Path]) -> Iterable[tuple[int, int]]:

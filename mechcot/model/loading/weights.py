@@ -2,7 +2,8 @@
 
 Attention is SDPA; families that refuse it (Gemma 2) get eager attention, and a log line says so once.
 `dtype="auto"` is float32 on the CPU and for models below half a billion parameters, else the
-checkpoint's own. Remote code never runs unless asked for; weights are read from safetensors only.
+checkpoint's own. Remote code never runs unless asked for; weights are read from safetensors and GGUF files only. A GGUF
+file is dequantized in memory (`transformers`), with the tokenizer and chat template that it holds; no second copy is written.
 """
 
 import copy
@@ -19,7 +20,7 @@ from torch import nn
 
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
-from mechcot.model.loading.spec import ModelSpec, check_spec, text_folder
+from mechcot.model.loading.spec import ModelSpec, check_spec, text_folder, weight_files
 from mechcot.model.prefix.memory import out_of_memory
 
 _log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ def _tokenizer(spec: ModelSpec, where: str, *, trust_remote_code: bool) -> Any:
     at_base = where == spec.base
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            where,
+            **(_place(spec) if at_base else {"pretrained_model_name_or_path": where}),
             revision=spec.revision if at_base else None,
             trust_remote_code=trust_remote_code,
             local_files_only=not at_base or spec.is_local or not hub_answers(),
@@ -165,7 +166,7 @@ def _load_module(spec: ModelSpec, options: LoadOptions, device: torch.device) ->
     dtype = _DTYPES.get(options.dtype, torch.float32 if device.type == "cpu" else "auto")
     load = functools.partial(
         AutoModelForCausalLM.from_pretrained,
-        spec.base,
+        **_place(spec),
         revision=spec.revision,
         dtype=dtype,
         device_map=options.device_map,
@@ -187,8 +188,25 @@ def _load_module(spec: ModelSpec, options: LoadOptions, device: torch.device) ->
             f"{spec.name}: the checkpoint in {spec.base} lacks {len(missing)} weights that its config asks for "
             f"({missing[0]}, ...); they would be random. Save the model again with save_pretrained."
         )
+    if spec.gguf is not None:
+        _forget_quantization(model)
     small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
     return model.float() if options.dtype == "auto" and small else model
+
+
+def _forget_quantization(model: Any) -> None:
+    """Let a model that was dequantized be taken for what it is: plain weights that can be cast and copied."""
+    model.is_quantized = False
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+
+
+def _place(spec: ModelSpec) -> dict[str, str]:
+    """Where `from_pretrained` finds a base: a directory or hub name, and the GGUF file in it where it is one."""
+    if spec.gguf is None:
+        return {"pretrained_model_name_or_path": spec.base}
+    return {"pretrained_model_name_or_path": str(spec.gguf.parent), "gguf_file": spec.gguf.name}
 
 
 @contextmanager
@@ -196,8 +214,7 @@ def _bar_if_large(spec: ModelSpec) -> Iterator[None]:
     """Silence the loading bar for small local models: it would only be noise."""
     from transformers.utils import logging as bars
 
-    files = Path(spec.base).glob("*.safetensors") if spec.is_local else ()
-    size = sum(path.stat().st_size for path in files)
+    size = sum(path.stat().st_size for path in weight_files(spec))
     quiet = 0 < size < QUIET_BYTES and bars.is_progress_bar_enabled()
     if quiet:
         bars.disable_progress_bar()
@@ -258,6 +275,11 @@ def _explain(spec: ModelSpec, error: Exception, what: str) -> str:
             r"safetensor|does not appear to have a file named",
             f"{where}: expected weights in safetensors, could not read them ({first}). Pickled weights (.bin) "
             "are not loaded; a damaged file must be copied again.",
+        ),
+        (
+            r"GGUF model with architecture .* is not supported",
+            f"{where}: transformers cannot read GGUF files of this architecture ({first}). Give the model's own "
+            "directory with safetensors.",
         ),
         (
             r"Unrecognized (configuration class|model)|model type|does not recognize this architecture",
