@@ -34,9 +34,9 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 organisms: $(STAMP)
-	$(BIN)/mechcot organism train base
-	$(BIN)/mechcot organism train bypass
-	$(BIN)/mechcot organism train control
+	$(BIN)/mechcot organism train base --overwrite
+	$(BIN)/mechcot organism train bypass --overwrite
+	$(BIN)/mechcot organism train control --overwrite
 
 notebooks: $(STAMP)
 	$(BIN)/jupyter lab notebooks

@@ -97,18 +97,6 @@ def check_pairs(path: Path | None) -> None:
             text_field(record, key, where=f"{path}, line {line}")
 
 
-def check_new(path: Path, *, overwrite: bool) -> None:
-    """See that a file that will be written is not there yet.
-
-    Raises:
-        UserError: It is, and may not be overwritten.
-    """
-    if path.exists() and not overwrite:
-        raise UserError(
-            f"{path} is there already; choose another --out, or replace it with --overwrite"
-        )
-
-
 def check_experiment(path: Path) -> None:
     """See that an experiment is a file of TOML.
 

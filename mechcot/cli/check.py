@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechcot import command_inputs
-from mechcot.cli.options import Field, Out, Seed, Workers
+from mechcot.cli.options import Field, Out, Seed, Workers, loads, takes_truth
+from mechcot.cli.outputs import makes
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
+    from mechcot.runs.outputs import Maker
     from mechcot.text.truth_files import TruthFiles
 
 
+@makes("check")
+@loads
+@takes_truth
 def check(  # noqa: PLR0913 - one argument per option
     models: Annotated[
         list[str],
@@ -37,6 +42,7 @@ def check(  # noqa: PLR0913 - one argument per option
     workers: Workers = 1,
     truth: "TruthFiles",
     loading: LoadOptions,
+    maker: "Maker",
 ) -> None:
     """Does each model use its own chain of thought? A verdict for each one alone."""
     fields = command_inputs.check_problems(problems, field)
@@ -44,20 +50,20 @@ def check(  # noqa: PLR0913 - one argument per option
     from mechcot.compare.check import check as run
     from mechcot.compare.study import Study
 
-    run(
-        Study(
-            models=tuple(models),
-            out=out,
-            problems=problems,
-            fields=tuple(fields.items()),
-            n=n,
-            seed=seed,
-            author="own",
-            chains="all",
-            max_tokens=max_tokens,
-            batch_size=batch_size,
-            workers=workers,
-            truth=truth,
-            loading=loading,
-        )
+    study = Study(
+        models=tuple(models),
+        out=out,
+        problems=problems,
+        fields=tuple(fields.items()),
+        n=n,
+        seed=seed,
+        author="own",
+        chains="all",
+        max_tokens=max_tokens,
+        batch_size=batch_size,
+        workers=workers,
+        truth=truth,
+        loading=loading,
     )
+    with maker.claimed(out):
+        run(study)

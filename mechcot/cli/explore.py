@@ -1,15 +1,40 @@
 """Commands about a finished run. Heavy imports happen inside the commands."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from mechcot import command_inputs
+from mechcot.cli.options import loads
+from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 
+def _explorer(given: Mapping[str, Any]) -> Path:
+    return given["out"] or given["run"] / "explorer.html"
+
+
+def _page(place: Path) -> Path:
+    """The page in the folder of a run; a page itself."""
+    from mechcot.view.screenshot import PAGES
+
+    pages = [place / name for name in PAGES if (place / name).is_file()]
+    return pages[0] if pages else place
+
+
+def _first_figure(given: Mapping[str, Any]) -> Path:
+    return _figures(given["page"], given["out"]) / f"figure-1.{given['kind']}"
+
+
+def _figures(page: Path, out: Path | None) -> Path:
+    return out or (page if page.is_dir() else page.parent) / "figures"
+
+
+@writes("explore", _explorer, of={"run": lambda run: run / "summary.json"})
+@loads
 def explore(
     run: Annotated[Path, typer.Argument(help="Folder of a finished `mechcot compare`.")],
     out: Annotated[
@@ -39,15 +64,15 @@ def explore(
     command_inputs.check_run(run)
     if features is not None:
         command_inputs.check_dictionary(features)
-    from mechcot.compare.study import EXPLORER
     from mechcot.explorer.build import explore_run
 
     explorer = explore_run(run, items=item, dictionary=features, features=feature, loading=loading)
-    path = out or run / EXPLORER
+    path = _explorer({"run": run, "out": out})
     explorer.write(path)
     typer.echo(f"{len(explorer.data.items)} traces: {path}")
 
 
+@writes("figures", _first_figure, of={"page": _page})
 def figures(
     page: Annotated[
         Path, typer.Argument(help="A page that a command wrote, or the folder of its run.")
@@ -63,6 +88,6 @@ def figures(
     """Write every figure of a page (report, prune, influence, steer, sae, ruler) as a file for a paper."""
     from mechcot.view.screenshot import save_figures
 
-    folder = out or (page if page.is_dir() else page.parent) / "figures"
+    folder = _figures(page, out)
     written = save_figures(page, folder, kind=kind)
     typer.echo(f"{len(written)} figures: {folder}")

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a check failed, 2 a mistake of the user's (one sentence sa
 
 import errno
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -224,14 +225,13 @@ def ruler(
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run_ruler
     from mechcot.runs.executor import executor_of
-    from mechcot.runs.folder import claim
+    from mechcot.runs.outputs import claimed
 
     panel = QUICK if quick else FULL
     settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}
-    claim(out, "ruler", settings, overwrite=overwrite)
-    result = run_ruler(
-        panel, out=out, seed=seed, executor=executor_of(workers), measures=names_of(measures)
-    )
+    names, executor = names_of(measures), executor_of(workers)
+    with claimed(out, "ruler", settings, overwrite=overwrite):
+        result = run_ruler(panel, out=out, seed=seed, executor=executor, measures=names)
     if record:
         status = {name: row["status"] for name, row in result["measures"].items()}
         keep(status, {name: MEASURES[name].card for name in status})
@@ -267,8 +267,8 @@ def doctor(
         raise typer.Exit(1)
 
 
-app.command()(loads(takes_truth(check)))
-app.command()(loads(explore))
+app.command()(check)
+app.command()(explore)
 app.command()(figures)
 register_influence(app, organism)
 
@@ -288,9 +288,12 @@ def main() -> None:
     except UserError as error:
         _fail(str(error))
     except OSError as error:
+        if error.errno in DISK_FULL and error.filename:
+            _fail(f"the disk is full ({error.filename}); free some space, the same command resumes")
         if error.errno in DISK_FULL:
-            where = f" ({error.filename})" if error.filename else ""
-            _fail(f"the disk is full{where}; free some space, the same command resumes")
+            with suppress(OSError):
+                sys.stdout.close()  # flushes, and not a second time at the end
+            _fail("what is printed does not fit where it goes; free some space and run again")
         if error.errno in UNUSABLE:
             _fail(f"cannot write or read {error.filename}: {error.strerror}; choose another folder")
         raise

@@ -18,11 +18,27 @@ Model = Annotated[
 ]
 Base = Annotated[str, typer.Argument(help="The model before fine-tuning.")]
 Tuned = Annotated[str, typer.Argument(help="The model after it.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder of the run; a second run resumes it.")]
-OutFile = Annotated[Path, typer.Option("--out", help="File to write.")]
+
+
+def _folder(out: Path) -> Path:
+    from mechcot.runs.outputs import check_writable
+
+    check_writable(out)
+    return out
+
+
+def _file(out: Path) -> Path:
+    return _folder(out.parent) / out.name
+
+
+Out = Annotated[
+    Path,
+    typer.Option("--out", help="Folder of the run; a second run resumes it.", callback=_folder),
+]
+OutFile = Annotated[Path, typer.Option("--out", help="File to write.", callback=_file)]
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace the report of another run in the folder --out."),
+    typer.Option("--overwrite", help="Replace what other settings made under --out."),
 ]
 Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains, JSON lines.")]
 Problems = Annotated[

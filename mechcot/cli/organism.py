@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from mechcot.cli.options import Device, OutFile, Seed
+from mechcot.cli.options import Device, OutFile, Overwrite, Seed
+from mechcot.cli.outputs import writes
+from mechcot.core.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
 
@@ -21,6 +23,7 @@ def organism_list() -> None:
 
 
 @app.command("problems")
+@writes("organism problems")
 def organism_problems(
     out: OutFile,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of problems.")] = 50,
@@ -47,11 +50,43 @@ def organism_train(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,
     device: Device = "auto",
+    *,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train one organism from its seed."""
+    from mechcot.organisms.registry import path
+
+    folder = out or path(name)
+    if not overwrite and _is_trained(folder, name, seed):
+        typer.echo(f"{folder} is there already, trained from this seed; --overwrite trains it anew")
+        return
     from mechcot.organisms.training import train_organism
 
     typer.echo(f"written: {train_organism(name, out=out, seed=seed, device=device)}")
+
+
+def _is_trained(folder: Path, name: str, seed: int | None) -> bool:
+    """Return whether a folder holds an organism of this recipe and seed.
+
+    Raises:
+        UserError: It holds another model.
+    """
+    from mechcot.core.store import read_json
+    from mechcot.model.loading.spec import ORGANISM_FILE
+    from mechcot.organisms.registry import recipe_of
+    from mechcot.runs.outputs import check_writable
+
+    check_writable(folder)
+    if not (folder / "config.json").is_file():
+        return False
+    file, recipe = folder / ORGANISM_FILE, recipe_of(name)
+    record = read_json(file, what="the record of an organism") if file.is_file() else {}
+    wanted = (recipe.name, recipe.seed if seed is None else seed)
+    if (record.get("name"), record.get("seed")) != wanted:
+        raise UserError(
+            f"{folder} holds another model already; choose another --out, or replace it with --overwrite"
+        )
+    return True
 
 
 @app.command("check")

@@ -19,6 +19,7 @@ from mechcot.cli.options import (
     loads,
     takes_truth,
 )
+from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
@@ -149,6 +150,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     typer.echo(f"written: {out / 'online.json'}")
 
 
+@writes("import")
 def import_(
     file: Annotated[
         Path,
@@ -199,6 +201,7 @@ def import_(
     typer.echo(f"{len(found.chains)} traces in {out}")
 
 
+@writes("organism chains")
 def organism_chains(
     out: OutFile,
     n: Annotated[int, typer.Option("--n", help="Number of chains.")] = 50,

@@ -24,10 +24,12 @@ from mechcot.cli.options import (
     names_of,
     takes_truth,
 )
+from mechcot.cli.outputs import makes, writes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
+    from mechcot.runs.outputs import Maker
     from mechcot.sae.run import TrainedDictionary
     from mechcot.text.truth_files import TruthFiles
 
@@ -149,7 +151,13 @@ reads = gathers(_open, "study")
 """Give a command the options of a dictionary read by two checkpoints; it takes them as one `study`."""
 
 
+def _writes(name: str) -> Any:
+    """Say that a command writes `NAME.json` in its folder."""
+    return writes(f"sae {name}", lambda given: given["out"] / f"{name}.json")
+
+
 @app.command()
+@_writes("score")
 @reads
 def score(study: "TrainedDictionary", out: Out, seed: Seed = 0) -> None:
     """Score features on words and on step kinds, and say what changed; writes score.json."""
@@ -160,6 +168,7 @@ def score(study: "TrainedDictionary", out: Out, seed: Seed = 0) -> None:
 
 
 @app.command()
+@_writes("falsify")
 @reads
 def falsify(
     study: "TrainedDictionary",
@@ -177,6 +186,7 @@ def falsify(
 
 
 @app.command()
+@_writes("patch")
 @reads
 def patch(study: "TrainedDictionary", out: Out, n: Count = 48, seed: Seed = 0) -> None:  # noqa: ARG001 - another default
     """Patch stated values through k features instead of the whole state; writes patch.json."""
@@ -189,6 +199,7 @@ def patch(study: "TrainedDictionary", out: Out, n: Count = 48, seed: Seed = 0) -
 
 
 @app.command()
+@writes("sae vector")
 @loads
 def vector(
     dictionary: Dict,
@@ -222,6 +233,7 @@ def vector(
 
 
 @app.command()
+@_writes("probe")
 @reads
 def probe(study: "TrainedDictionary", out: Out, seed: Seed = 0) -> None:
     """Probe features against whole states for kind, use and the known answer; writes probe.json."""
@@ -264,6 +276,7 @@ def _say(lines: Sequence[str]) -> None:
 
 
 @app.command()
+@makes("sae plant")
 @loads
 def plant(
     out: Out,
@@ -278,6 +291,7 @@ def plant(
     seed: Seed = 0,
     workers: Workers = 1,
     loading: LoadOptions,
+    maker: "Maker",
 ) -> None:
     """Plant directions that no word shows, find them, and count; writes plant.json. Every plant is kept as it finishes."""
     from dataclasses import asdict
@@ -312,11 +326,14 @@ def plant(
     tasks = {f"{p.mark}-{p.seed}-{digest(reader.weights_hash, repr(p), *about)}": p for p in plants}
     items = Items(out / "plants")
     compute = partial(find_one, reader, settings=settings)
-    work = items.fill(tasks, compute, executor=executor_of(workers), desc="plants", unit="plant")
-    if failures := [failed.reason for _, failed in work if failed is not None]:
-        raise UserError(f"{failures[0]}; the same command tries it again")
-    result = summed([items.read(key) for key in tasks])
-    write_json(out / "plant.json", result)
+    with maker.claimed(out):
+        work = items.fill(
+            tasks, compute, executor=executor_of(workers), desc="plants", unit="plant"
+        )
+        if failures := [failed.reason for _, failed in work if failed is not None]:
+            raise UserError(f"{failures[0]}; the same command tries it again")
+        result = summed([items.read(key) for key in tasks])
+        write_json(out / "plant.json", result)
     _say([*plant_lines(result), f"written: {out / 'plant.json'}"])
 
 

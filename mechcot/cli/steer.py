@@ -1,8 +1,8 @@
 """Commands of steering: extract, apply, sweep, run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from mechcot.cli.options import (
     Field,
     MaxTokens,
     Model,
+    Out,
     OutFile,
     Overwrite,
     Problems,
@@ -19,8 +20,12 @@ from mechcot.cli.options import (
     gathers,
     loads,
 )
+from mechcot.cli.outputs import makes, writes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
+
+if TYPE_CHECKING:
+    from mechcot.runs.outputs import Maker
 
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
 
@@ -67,6 +72,7 @@ def run(
 
 
 @app.command()
+@writes("steer extract")
 @loads
 def extract(
     model: Model,
@@ -85,13 +91,9 @@ def extract(
     method: Literal["mean difference", "pca", "probe"] = "mean difference",
     n: Annotated[int, typer.Option("--n", help="Number of pairs.")] = 50,
     seed: Seed = 1,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file that --out names.")
-    ] = False,
     loading: LoadOptions,
 ) -> None:
     """Make a vector from contrastive pairs and write it with its origin."""
-    command_inputs.check_new(out, overwrite=overwrite)
     command_inputs.check_pairs(pairs)
     command_inputs.check_models([model])
     from mechcot.model.reasoner import Reasoner
@@ -121,6 +123,7 @@ _steers = gathers(_steered_options, "steered")
 
 
 @app.command()
+@writes("steer apply")
 @loads
 @_steers
 def apply(
@@ -133,31 +136,37 @@ def apply(
     loading: LoadOptions,
 ) -> None:
     """Write chains under a vector (JSON lines of traces) and say what changed."""
-    _write_steered(model, vector, out, doses=(nats,), loading=loading, **steered)
+    _write_steered(model, vector, {nats: out}, loading=loading, **steered)
 
 
 @app.command()
+@makes("steer sweep", but={"doses"})
 @loads
 @_steers
 def sweep(
     model: Model,
     vector: Vector,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the files; written anew.")],
+    out: Out,
     *,
     doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
     steered: dict[str, Any],
     loading: LoadOptions,
+    maker: "Maker",
 ) -> None:
     """`apply` at several doses; one file of traces a dose in --out."""
-    _write_steered(model, vector, out, doses=_numbers(doses), loading=loading, **steered)
+    files = {nats: out / f"{nats:g}.jsonl" for nats in _numbers(doses)}
+    missing = {nats: file for nats, file in files.items() if not maker.made(file)}
+    for file in files.keys() - missing.keys():
+        typer.echo(f"{files[file]} is there already, made by this command with these settings")
+    if missing:
+        _write_steered(model, vector, missing, loading=loading, wrote=maker.note, **steered)
 
 
 def _write_steered(
     model: str,
     vector: Path,
-    out: Path,
+    files: Mapping[float, Path],
     *,
-    doses: Sequence[float],
     loading: LoadOptions,
     problems: str | None,
     field: list[str] | None,
@@ -173,8 +182,7 @@ def _write_steered(
     for line in apply_to(
         Reasoner.open(model, loading),
         SteeringVector.load(vector),
-        out,
-        doses=tuple(doses),
+        files,
         asked=(problems, n, seed),
         fields=fields,
         **kwargs,

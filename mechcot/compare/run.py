@@ -39,7 +39,7 @@ from mechcot.core.step_arrays import tidy
 from mechcot.core.store import digest, json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
-from mechcot.runs.folder import claim
+from mechcot.runs.outputs import claim
 from mechcot.tasks import missing
 from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.report import report_page

@@ -64,7 +64,7 @@ class Study:
         temperature: Sampling temperature, 0 is greedy.
         workers: Processes that read side by side, one thread each; every one loads the models.
         command: The command line, for the report.
-        overwrite: Whether the folder may hold another run, whose report is then replaced; the command line asks first.
+        overwrite: Whether the folder may hold another run, whose report is then replaced.
         truth: Files of the user's own truth.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
     """
@@ -91,7 +91,7 @@ class Study:
     truth: TruthFiles = NO_TRUTH
     command: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
-    overwrite: bool = True
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if (self.problems is None) == (self.traces is None):

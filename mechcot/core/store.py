@@ -17,8 +17,20 @@ TRACE_SCHEMA = 1
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all (temporary name in the same folder, then a move)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file whole or not at all (temporary name in the same folder, then a move).
+
+    Raises:
+        OSError: It cannot be written; its `filename` says which.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_new(path, data)
+    except OSError as error:
+        error.filename = str(path)  # not the temporary name, or none
+        raise
+
+
+def _write_new(path: Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

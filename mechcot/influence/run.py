@@ -39,8 +39,9 @@ from mechcot.influence.step_weights import attention_mass
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.folder import claim, precision, read_by
 from mechcot.runs.items import Format, Items
+from mechcot.runs.outputs import claim
+from mechcot.runs.reader_keys import precision, read_by
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.tasks import first_right_step, missing_for
 from mechcot.view.pages.influence import influence_page
@@ -59,7 +60,7 @@ def run_influence(
     out: Path,
     seed: int,
     executor: Executor = SERIAL,
-    overwrite: bool = True,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Read every trace with every model and write the folder; gives what influence.json holds.
 

@@ -25,8 +25,9 @@ from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.online import RANKS, Online, write_online
 from mechcot.runs.executor import SERIAL, Executor, Failed
-from mechcot.runs.folder import claim, read_by
 from mechcot.runs.items import Items
+from mechcot.runs.outputs import claim
+from mechcot.runs.reader_keys import read_by
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.text.answers import same_answer
@@ -58,7 +59,7 @@ def run_online(
     out: Path,
     seed: int,
     executor: Executor = SERIAL,
-    overwrite: bool = True,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write every problem in every way and sum up; what is on disk is not written again.
 

@@ -29,8 +29,9 @@ from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, 
 from mechcot.pruning.rankings import CHOICES, Ranking, overlap, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.folder import claim, precision, read_by
 from mechcot.runs.items import Items
+from mechcot.runs.outputs import claim
+from mechcot.runs.reader_keys import precision, read_by
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.unread_answers import check_read
@@ -106,7 +107,7 @@ def run_pruning(
     settings: PruneSettings,
     out: Path,
     executor: Executor = SERIAL,
-    overwrite: bool = True,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Prune every trace and write the folder; gives what prune.json holds.
 

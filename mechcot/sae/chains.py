@@ -21,8 +21,8 @@ from mechcot.model.compatibility import check_tokenizers
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.folder import precision
 from mechcot.runs.items import Format, Items
+from mechcot.runs.reader_keys import precision
 from mechcot.tasks import SHIPPED_TASK, TASKS, missing_for, with_kinds
 from mechcot.text.problems import load_problems
 from mechcot.text.truth_files import NO_TRUTH, TruthFiles

@@ -8,6 +8,7 @@
 SAE-Lens gives weights, formats and training. Its bridge is not used: edits run on the fast path.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
+from safetensors.torch import save
 from torch import Tensor
 
 from mechcot.core.errors import UserError
+from mechcot.core.store import write_bytes, write_text
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
@@ -25,6 +28,8 @@ from mechcot.model.reasoner import Reasoner
 if TYPE_CHECKING:
     from mechcot.sae.top_features import FeatureTable
 
+CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
+"""Files of a dictionary, by SAE-Lens' names."""
 _States = Float[Tensor, "*batch token d_model"]
 Which = Int[Tensor, " token"]
 FeatureEdit = Callable[[Float[Tensor, "*batch token feature"], Which], Tensor]
@@ -101,6 +106,17 @@ class Dictionary:
         """States of features."""
         return self.sae.decode(features)
 
+    def save(self, folder: Path | str) -> None:
+        """Write `cfg.json` and `sae_weights.safetensors`, as SAE-Lens and `mc.sae.load` read them, each whole or not at all.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        weights = self.sae.state_dict()
+        self.sae.process_state_dict_for_saving(weights)
+        write_bytes(Path(folder) / WEIGHTS, save({n: t.contiguous() for n, t in weights.items()}))
+        write_text(Path(folder) / CONFIG, json.dumps(self.sae.cfg.to_dict()))
+
     def check(self, reader: Reasoner) -> None:
         """See that a model has this site at this width.
 
@@ -165,7 +181,7 @@ def load(source: str | Path) -> Dictionary:
     from sae_lens import SAE
 
     folder, source = Path(source), str(source)
-    if (folder / "cfg.json").is_file():
+    if (folder / CONFIG).is_file():
         sae = SAE.load_from_disk(folder)
     elif folder.exists():
         raise UserError(

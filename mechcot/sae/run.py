@@ -20,7 +20,8 @@ from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.folder import claim, precision, read_by
+from mechcot.runs.outputs import claim
+from mechcot.runs.reader_keys import precision, read_by
 from mechcot.sae.chains import ChainSource, chains
 from mechcot.sae.dictionary import Dictionary, load
 from mechcot.sae.evaluation import Evaluation, evaluate
@@ -92,10 +93,12 @@ def train_and_fit(job: Training) -> list[str]:
         UserError: Too few tokens, a site that is not in a model, tokenizers that differ.
     """
     site = Site.parse(job.site)
-    claim(job.out, "sae train", {}, overwrite=job.overwrite)
     readers = Pair(*load_models((job.base, job.tuned), job.loading))
     for reader in readers:
         _check_site(reader, site)
+    about = _about(job, readers)
+    settings = {name: value for name, value in about.items() if name != "versions"}
+    claim(job.out, "sae train", settings, overwrite=job.overwrite)
     asked = ChainSource(
         job.problems,
         job.n,
@@ -107,12 +110,10 @@ def train_and_fit(job: Training) -> list[str]:
     traces = chains(readers, asked, folder=job.out / "chains", executor=job.executor)
     held = min(HELD_OUT, max(2, len(traces) // 6))
     train_on, held_out = _split(traces, held)
-    about = _about(job, readers)
     if not _done(job, about):
         states = [token_states(reader, train_on, site).states for reader in readers]
         made = train(torch.cat(states), site=site, model=job.base, settings=job.settings)
-        job.out.mkdir(parents=True, exist_ok=True)
-        made.sae.save_model(job.out)
+        made.save(job.out)
         ids = sorted({trace.problem.id for trace in traces})
         write_json(job.out / RECORD, about | {"problems_seen": ids})
     dictionary = load(str(job.out))

@@ -1,7 +1,7 @@
 """Single steps for the command line: make a vector, write under it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import get_args
@@ -88,31 +88,31 @@ def _stability(origin: Origin) -> str:
 def apply_to(
     reasoner: Reasoner,
     vector: SteeringVector,
-    out: Path,
+    files: Mapping[float, Path],
     *,
-    doses: tuple[float, ...],
     phases: str,
     asked: tuple[str | None, int, int],
     fields: Mapping[str, str] | None = None,
     max_tokens: int,
     force: bool,
     how: str = "add",
+    wrote: Callable[[Path], object] = lambda _: None,
 ) -> Iterator[str]:
-    """Write under a vector at every dose; with several, `out` is a folder.
+    """Write under a vector at every dose, each into a file of its own.
 
     Doses are measured on the first clean chains of the same questions.
 
     Args:
         reasoner: The model that writes.
         vector: The vector.
-        out: File of traces, or a folder for several doses.
-        doses: In nats; a negative one adds the vector turned round.
+        files: Dose in nats -> file of traces; a negative dose adds the vector turned round.
         phases: Phases to steer, comma separated.
         asked: File or data set of problems (None: questions of the shipped models' task, with a line that says so), how many, and the seed.
         fields: Where to find id, question and answer in the file.
         max_tokens: Most new tokens.
         force: Whether a vector of other weights is taken, with a line that says so.
         how: `add` or `clamp`.
+        wrote: Called with each file once it is written.
 
     Yields:
         Lines for people: what was overridden, the clean texts, then one per dose.
@@ -120,9 +120,9 @@ def apply_to(
     Raises:
         UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0.
     """
-    if how not in get_args(How) or (how == "clamp" and min(doses) <= 0):
+    if how not in get_args(How) or (how == "clamp" and min(files) <= 0):
         raise UserError(
-            f"--how: expected one of {', '.join(get_args(How))}, a clamp with doses above 0, got {how!r} with {doses}"
+            f"--how: expected one of {', '.join(get_args(How))}, a clamp with doses above 0, got {how!r} with {', '.join(f'{nats:g}' for nats in files)}"
         )
     for difference in vector.check(reasoner, force=force):
         yield f"overridden: {difference}"
@@ -140,13 +140,13 @@ def apply_to(
     clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
     check_read(clean, author=reasoner.name)
     yield f"clean: {_describe(clean)}"
-    for nats in doses:
+    for nats, path in files.items():
         turned = vector if nats >= 0 else -vector
         dose = DoseCalibrator(reasoner, clean[:_CHAINS], turned, where, how=how).dose(abs(nats))
         hand = GenerationInterventions((turned.acting(dose.gamma, where, how=how),), kinds=kinds_of)
         traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
-        path = out if len(doses) == 1 else out / f"{nats:g}.jsonl"
         write_traces(path, traces)
+        wrote(path)
         yield f"{nats:g} nats asked, {_measured(dose)}: {_describe(traces)}; written: {path}"
 
 

@@ -13,14 +13,15 @@ from typing import Any
 import pandas as pd
 
 from mechcot.core.errors import UserError
-from mechcot.core.store import read_json, write_json, write_text
+from mechcot.core.store import read_json, write_bytes, write_json, write_text
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.generation.steering_hooks import WrittenRow
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.folder import claim, precision
 from mechcot.runs.items import Items
+from mechcot.runs.outputs import claim
+from mechcot.runs.reader_keys import precision
 from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
 from mechcot.steering.experiment import Experiment, parse_experiment
@@ -185,8 +186,8 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tables(out: Path, cells: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> None:
     rows = [cell["arm"] | one for cell in cells for one in cell["rows"]]
-    pd.DataFrame(rows).to_parquet(out / "items.parquet", index=False)
+    write_bytes(out / "items.parquet", pd.DataFrame(rows).to_parquet(index=False))
     told = [
         {name: value for name, value in arm.items() if name != "shown"} for arm in result["arms"]
     ]
-    pd.json_normalize(told, sep="_").to_parquet(out / "arms.parquet", index=False)
+    write_bytes(out / "arms.parquet", pd.json_normalize(told, sep="_").to_parquet(index=False))

@@ -34,7 +34,9 @@ def pair(tmp_path_factory) -> tuple[str, str]:
 
 
 def study_of(models: tuple[str, ...], out: Path, **about) -> Study:
-    return Study(models=models, out=out, **{"null_reader": "none", "chains": "all"} | about)
+    return Study(
+        models=models, out=out, overwrite=True, **{"null_reader": "none", "chains": "all"} | about
+    )
 
 
 def reasons(found: dict, *, reader: str) -> dict[str, str]:

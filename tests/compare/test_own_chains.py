@@ -25,7 +25,7 @@ NULL = "one@logits=1.5"
 def finished(strangers, sums, tmp_path_factory):
     out = tmp_path_factory.mktemp("own")
     about = {"author": "own", "chains": "all", "max_tokens": 40}
-    study = Study(models=strangers, out=out, problems=str(sums), **about)
+    study = Study(models=strangers, out=out, problems=str(sums), overwrite=True, **about)
     return study, run(study)
 
 

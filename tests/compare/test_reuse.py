@@ -23,7 +23,7 @@ def pair(tmp_path_factory) -> tuple[str, str]:
 
 def study_of(models: tuple[str, ...], out: Path, **about) -> Study:
     plain = {"null_reader": "none", "chains": "all", "measures": ("early_answering",)}
-    return Study(models=models, out=out, **plain | about)
+    return Study(models=models, out=out, overwrite=True, **plain | about)
 
 
 def values(found: dict) -> str:

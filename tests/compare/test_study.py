@@ -81,9 +81,12 @@ def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, mo
     run(study)
     assert (study.out / "summary.json").read_bytes() == before
     assert shown.is_file()
-    run(replace(study, measures=("gates", "early_answering")))
+    other = replace(study, measures=("gates", "early_answering"))
+    with pytest.raises(UserError, match=r"other settings \(measure names\).*--overwrite"):
+        run(other)
+    run(replace(other, overwrite=True))
     assert not shown.exists(), "it shows a run that is no longer here"
-    run(study)
+    run(replace(study, overwrite=True))
     assert (study.out / "summary.json").read_bytes() == before
 
 

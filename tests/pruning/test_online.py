@@ -165,7 +165,7 @@ def test_another_model_or_another_way_is_written_anew(reader, asked, tmp_path):
         (reader.scaled(2.0), one),
         (reader, {"all kept": Online(keep=1.0, max_tokens=5)}),
     ):
-        run_online(model, asked[:1], ways=ways, out=tmp_path, seed=0)
+        run_online(model, asked[:1], ways=ways, out=tmp_path, seed=0, overwrite=True)
     assert len(list((tmp_path / "items").iterdir())) == 3
 
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_written_is_counted_or_told(reader, asked, tmp_path):
     assert "context" in told(found)[-1]
     assert json.loads((tmp_path / "online.json").read_text())["rows"][0]["low"] is None
     with pytest.raises(UserError, match="none of the 1 problems can be written"):
-        run_online(reader, [long], ways=one, out=tmp_path, seed=0)
+        run_online(reader, [long], ways=one, out=tmp_path, seed=0, overwrite=True)
     with pytest.raises(UserError, match="got none"):
         run_online(reader, [], ways=one, out=tmp_path, seed=0)
 

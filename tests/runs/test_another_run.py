@@ -11,12 +11,13 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import file_digest, read_json
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
-from mechcot.runs.folder import claim, precision, read_by
+from mechcot.runs.outputs import claim
+from mechcot.runs.reader_keys import precision, read_by
 from mechcot.sae.run import Training, open_study, train_and_fit
 from mechcot.sae.training import TrainingSettings
 from mechcot.steering.experiment import read_experiment
 from mechcot.steering.run import run_experiment
-from tests.runs.test_killed import EXPERIMENT, write_pairs
+from tests.runs.commands import EXPERIMENT, write_pairs
 
 BFLOAT16 = LoadOptions(dtype="bfloat16")
 
@@ -31,6 +32,7 @@ def test_a_type_of_numbers_is_part_of_a_run_and_float32_goes_without_saying(mode
     assert precision(exact) == []
     assert precision(rough) == ["torch.bfloat16"]
     claim(tmp_path, "prune", read_by([exact], []))
+    (tmp_path / "item").touch()
     with pytest.raises(UserError, match=r"other settings \(models\).*--overwrite"):
         claim(tmp_path, "prune", read_by([rough], []))
 
@@ -87,13 +89,14 @@ def test_an_experiment_on_another_file_of_the_same_name_is_refused(experiment, t
 def test_commands_of_one_folder_do_not_replace_one_another(experiment, models, tmp_path):
     for command in ("compare", "prune"):
         out = tmp_path / command
-        claim(out, command, {})
+        claim(out, command, {"seed": 7})
+        (out / "item").touch()
         with pytest.raises(
             UserError, match=f"holds a run of `mechcot {command}`; choose another --out"
         ):
             run_experiment(read_experiment(experiment), out)
         with pytest.raises(UserError, match=f"holds a run of `mechcot {command}`"):
-            call("sae", "train", *models, "--out", out)
+            call("sae", "train", *models, "--site", "resid_post.1", "--out", out)
         with pytest.raises(UserError, match=f"holds a run of `mechcot {command}`|other settings"):
             call("demo", "--out", out)
 

@@ -12,23 +12,6 @@ from pathlib import Path
 
 import pytest
 
-EXPERIMENT = """
-models = ["{one}", "{two}"]
-title = "t"
-question = "q"
-readout = "tokens"
-max_tokens = 40
-[items]
-problems = "{problems}"
-n = 3
-[vector]
-pairs = "{pairs}"
-site = "resid_post.0"
-[apply]
-nats = [0.003, 0.01]
-chains = 2
-"""
-
 
 @dataclass(frozen=True)
 class Command:
@@ -53,36 +36,42 @@ COMMANDS = {
     "prune-online": Command(
         "{one} --problems {problems} --max-tokens 60", "items/*.json", ("online.json",)
     ),
+    "check": Command(
+        "organism:base organism:bypass --problems {problems} --n 3",
+        "readings/**/*.safetensors",
+        ("check.json", "check.html"),
+    ),
+    "ruler": Command(
+        "--quick --measures early_answering,filler",
+        "readings/**/*.safetensors",
+        ("ruler.json", "index.html", "results/readings.parquet"),
+    ),
+    "steer run": Command("{experiment}", "arms/*.json", ("summary.json", "report.html")),
+    "sae train": Command(
+        "{one} {two} --n 8 --max-tokens 40 --width 16 --k 4 --samples 2000 --site resid_post.1",
+        "chains/*.jsonl",
+        ("training.json", "fit.json", "sae_weights.safetensors"),
+    ),
+    "sae score": Command(
+        "{dictionary} organism:base organism:bypass --n 8", "chains/*.jsonl", ("score.json",)
+    ),
 }
 TIMES = ("seconds", "tokens_per_second")
 
-
-def write_pairs(problems: Path, path: Path) -> Path:
-    """Pairs of questions asked briefly and carefully."""
-    questions = [json.loads(line)["question"] for line in problems.read_text().splitlines()]
-    rows = [
-        {"id": str(i), "positive": text, "negative": text.replace("brief", "careful")}
-        for i, text in enumerate(questions)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-@pytest.fixture(scope="module")
-def names(models, chains, problems) -> dict[str, object]:
-    return {"one": models[0], "two": models[1], "chains": chains, "problems": problems}
+SMALL_RULER = """
+from mechcot.cli.main import main
+from mechcot.ruler import panel
+panel.QUICK = panel.Panel(
+    subjects=panel._subjects(base=("base",), uses=("control",), bypasses=("bypass",)), items=3, tuning_items=3
+)
+main()
+"""
+"""The quick panel takes minutes: fewer of its models and chains."""
 
 
 def start(command: str, arguments: str, out: Path) -> subprocess.Popen:
-    words = [
-        sys.executable,
-        "-m",
-        "mechcot",
-        *command.split(),
-        *arguments.split(),
-        "--out",
-        str(out),
-    ]
+    program = ["-c", SMALL_RULER] if command == "ruler" else ["-m", "mechcot"]
+    words = [sys.executable, *program, *command.split(), *arguments.split(), "--out", str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -4,11 +4,12 @@ import functools
 import hashlib
 import re
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from mechcot.model.loading.spec import ORGANISM_FILE, ModelSpec, text_folder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def hash_spec(spec: ModelSpec) -> str | None:
@@ -48,8 +49,10 @@ def hash_text_files(spec: ModelSpec) -> str:
     return whole.hexdigest()[:16]
 
 
-def hash_module(model: nn.Module) -> str:
+def hash_module(model: "nn.Module") -> str:
     """Hash of a module's parameters and buffers, for models that came from no file."""
+    import torch
+
     whole = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
