@@ -20,6 +20,7 @@ from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.task import (
+    ChangeQuestions,
     ContrastPair,
     DrawProblems,
     DrawUnhinted,
@@ -32,6 +33,7 @@ from mechcot.core.task import (
 from mechcot.core.trace import Span, Trace
 from mechcot.organisms import ground_truth as mod10
 from mechcot.organisms.chain_writer import leading_words, shortest_length
+from mechcot.organisms.counterfactual_edits import changed_questions
 from mechcot.organisms.grammar import END, MARKERS
 from mechcot.organisms.known_task import (
     OrganismMaker,
@@ -50,6 +52,7 @@ from mechcot.text.given_truth import (
     GivenParaphrases,
     GivenTwins,
     Truth,
+    given_changes,
     truth_of,
     with_given_kinds,
 )
@@ -80,6 +83,8 @@ class Task:
         counterfactuals: Makes the counterfactual of a trace: one fact changed, the chain evaluated anew.
         meaning: Says whether two steps mean the same.
         paraphrases: Says a chain in other words; None where only a language model could.
+        changes: Changes the hint or a fact of a question; None where nobody can.
+        leads_to: Where a chain's values lead, exactly; None where only its last stated value can be taken.
         mistakes: Makes a step wrong where `counterfactuals` has no exact mistake; None where it always has one.
         draw: Draws problems; None where they come from a file.
         draw_varied: Draws problems in all wordings of the task, the hint right, wrong or absent; None as with `draw`.
@@ -105,6 +110,8 @@ class Task:
     counterfactuals: CounterfactualMaker
     meaning: SameMeaning
     paraphrases: Paraphraser | None = None
+    changes: ChangeQuestions | None = None
+    leads_to: Callable[[Trace], str | None] | None = None
     mistakes: MistakeWriter | None = None
     draw: DrawProblems | None = None
     draw_varied: DrawProblems | None = None
@@ -132,6 +139,8 @@ MOD10 = Task(
     counterfactuals=OrganismMaker(),
     meaning=OrganismMeaning(),
     paraphrases=OrganismParaphraser(),
+    changes=changed_questions,
+    leads_to=mod10.leads_to,
     draw=draw_mod10,
     draw_varied=partial(draw_mod10, style="random", hint="random"),
     unhinted=unhinted,
@@ -188,6 +197,7 @@ def _given(task: Task, truth: Truth | None) -> Task:
     given = {
         "counterfactuals": GivenTwins() if truth.patches else None,
         "paraphrases": GivenParaphrases(truth.paraphrases) if truth.paraphrases else None,
+        "changes": given_changes if truth.twins else None,
         "mistakes": GivenMistakes(truth.mistakes) if truth.mistakes else None,
         "kinds": with_given_kinds if truth.kinds else None,
     }
@@ -328,6 +338,7 @@ def read_pairs(path: Path) -> list[ContrastPair]:
 LACKS: Mapping[str, str] = {
     "kinds": "kinds of steps are guessed from the wording; --kinds FILE names them",
     "paraphrases": "paraphrase is not measurable; --paraphrases FILE gives steps in other words",
+    "changes": "chain_source is not measurable; --counterfactuals FILE gives questions with another hint or fact",
     "counterfactuals": "twins are made where a chain's arithmetic can be evaluated anew or names exchanged; --counterfactuals FILE gives others",
     "step_graph": "nobody knows which steps the answer needs, so nothing can be compared with them",
     "first_right_step": "the first right step is the first one that states the reference answer",

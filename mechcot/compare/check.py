@@ -12,6 +12,7 @@ beside it as those of a comparison do, and are not made twice. check.json:
         next                        the one command or option that would open what is not judged; ""
         followed, swapped, alone    {mean, low, high, n, spread, says}, in probability; low and high are a 90 % interval
         needed                      the lesser of swapped and alone, the same, and `by`
+        source                      the same, of chains written anew: whether they end where another hint points
         accuracy                    written, with (its own chain), other (another item's), without (any chain), guess (the most frequent answer)
         tokens, same                median tokens of a chain; share of the most frequent chain text
         beside                      means of measures that are shown and do not decide, and the null of the exchange
@@ -25,7 +26,7 @@ from rich.console import Console
 
 from mechcot.compare.chains import problems_of, unwritten, written_chains
 from mechcot.compare.completion_length import longest
-from mechcot.compare.judgement import CHECK_MEASURES, judgement
+from mechcot.compare.judgement import CHECK_MEASURES, SOURCE, SOURCE_ITEMS, judgement
 from mechcot.compare.measurements import jobs, measure_missing, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study, cells
@@ -101,7 +102,12 @@ def _judge(study: Study, problems: Sequence[Problem], *, name: str) -> dict[str,
             f"{name} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"
         )
     chains = {models.first: [trace for trace in traces if trace.finished]}
-    todo = jobs(study, models, cells(study, author=models.first), chains)
+    few = {trace.id for trace in chains[models.first][:SOURCE_ITEMS]}
+    todo = [
+        job
+        for job in jobs(study, models, cells(study, author=models.first), chains)
+        if job.measure != SOURCE or job.trace.id in few
+    ]
     if study.workers > 1:
         measure_missing(study, todo, chains)
     measurements = list(measure_trace(study, models, todo, chains))

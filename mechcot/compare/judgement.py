@@ -6,7 +6,7 @@ A verdict is JSON-able data, an entry of `models` in check.json (`mechcot.compar
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from statistics import median
 from typing import Any
 
@@ -16,14 +16,18 @@ from scipy.stats import binomtest
 from mechcot.compare.study import EXCHANGE
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
-from mechcot.measures import early_answering_by_content as by_content
+from mechcot.measures import chain_source, early_answering_by_content as by_content
 from mechcot.stats.chain_use import BOUNDS, ChainUse, axis, chain_use
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.answers import same_answer
 from mechcot.text.unread_answers import ADVICE, unread, unread_example
 
-CHECK_MEASURES = (GATE_MEASURE, EXCHANGE, by_content.CARD.name, "information_flow")
+SOURCE = chain_source.CARD.name
+CHECK_MEASURES = (GATE_MEASURE, EXCHANGE, by_content.CARD.name, "information_flow", SOURCE)
 """The exchange decides, the gates say whether the task is done at all; the others are shown."""
+SOURCE_ITEMS = 24
+"""Chains whose questions are changed: texts are written anew for them, which costs more than all else, and an answer needs 20."""
+WRITTEN_TO_HINT = "but written to the hint"
 _ALPHA = 0.05
 
 
@@ -57,6 +61,9 @@ def judgement(
         ahead = f"Next: --n {use.decides}" if use.decides else ""
     else:
         use, ahead = use
+    source = axis([m.value for m in by_measure[SOURCE]], name="source", seed=seed)
+    if source.says == "yes":
+        use = replace(use, remark="; ".join(filter(None, (use.remark, WRITTEN_TO_HINT))))
     lesser, by = min(((swapped, "swapped"), (alone, "alone")), key=lambda one: one[0].mean)
     return {
         "verdict": use.word,
@@ -68,6 +75,7 @@ def judgement(
         "swapped": asdict(swapped),
         "alone": asdict(alone),
         "needed": asdict(lesser) | {"by": by},
+        "source": asdict(source),
         "accuracy": accuracy,
         "tokens": tokens,
         "same": same,
@@ -111,6 +119,9 @@ def _beside(by_measure: dict[str, list[Measurement]]) -> dict[str, float]:
         for measure, names in shown.items()
         for name in names
     }
+    scalars["chain_hint"] = _mean([m.value for m in by_measure[SOURCE]])
+    for name in ("answer_hint", "chain_fact", "answer_fact", "mentions"):
+        scalars[name] = _mean(_scalar(by_measure[SOURCE], name))
     hidden = {"hidden": _mean([m.value for m in by_measure["information_flow"]])}
     return scalars | hidden
 

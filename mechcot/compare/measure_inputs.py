@@ -40,7 +40,7 @@ def inputs_for(
         draws: Continuations drawn at each place of a chain.
         against: The reference model, for the measures that hold a reader against it.
     """
-    task = task_of(trace.problem)
+    task, draw = task_of(trace.problem), item_seed(seed, trace.problem.id)
     fitting = _fitting(reader, trace, others)
     return Inputs(
         against=against,
@@ -52,8 +52,10 @@ def inputs_for(
         mistakes=task.mistakes,
         mistakes_given=isinstance(task.mistakes, GivenMistakes),
         meaning=task.meaning,
+        changes=task.changes(trace.problem, seed=draw) if task.changes else (),
+        leads_to=task.leads_to,
         filler=filler_for(reader),
-        seed=item_seed(seed, trace.problem.id),
+        seed=draw,
         draws=draws,
     )
 

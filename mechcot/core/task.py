@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
@@ -86,6 +86,37 @@ class DrawUnhinted(Protocol):
 
         Raises:
             UserError: No such style or depth.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class QuestionChange:
+    """A question with one thing changed.
+
+    Attributes:
+        changes: What differs: a `fact`, the `hint`, or `nothing` that matters (the hint is gone or says nothing).
+        question: The changed question.
+        answer: Its right answer, by the facts.
+        hint: The answer that its hint points to; None where it has none.
+    """
+
+    changes: Literal["fact", "hint", "nothing"]
+    question: str
+    answer: str
+    hint: str | None = None
+
+
+@runtime_checkable
+class ChangeQuestions(Protocol):
+    """Changes one thing of a question."""
+
+    def __call__(self, problem: Problem, *, seed: int) -> tuple[QuestionChange, ...]:
+        """Give changed questions; none where nothing can be changed.
+
+        Args:
+            problem: The problem as it is.
+            seed: Chooses what it is changed to.
         """
         ...
 

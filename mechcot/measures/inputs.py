@@ -1,6 +1,6 @@
 """Inputs of a measure besides the reader and the trace, and the measurement that it gives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -8,7 +8,7 @@ from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Result
-from mechcot.core.task import MistakeWriter, Paraphraser, SameMeaning
+from mechcot.core.task import MistakeWriter, Paraphraser, QuestionChange, SameMeaning
 from mechcot.core.trace import Trace
 from mechcot.model.compatibility import check_shapes
 from mechcot.model.internals.capabilities import lacks
@@ -32,6 +32,8 @@ class Inputs:
         mistakes: Makes a step wrong where `maker` has no exact mistake; None when nobody can.
         mistakes_given: The user wrote the mistakes: they go before those of `maker`.
         meaning: Says whether two steps mean the same; None when nobody can.
+        changes: The problem's question with another hint, another fact, or no hint.
+        leads_to: Where a chain leads, exactly; None where nobody knows: its last stated value is then taken.
         filler: Text of the filler unit; encoded, its first token fills.
         seed: Seed of this item's random choices.
         answer_tokens: Longest answer that is decoded, in tokens.
@@ -47,6 +49,8 @@ class Inputs:
     mistakes: MistakeWriter | None = None
     mistakes_given: bool = False
     meaning: SameMeaning | None = None
+    changes: tuple[QuestionChange, ...] = ()
+    leads_to: Callable[[Trace], str | None] | None = None
     filler: str = "..."
     seed: int = 0
     answer_tokens: int = 16

@@ -13,7 +13,10 @@ token count are the same.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Literal
 
+from mechcot.core.problem import Problem
+from mechcot.core.task import QuestionChange
 from mechcot.organisms.grammar import DIGITS, VERDICTS, form
 from mechcot.organisms.ground_truth import follow, is_stating
 from mechcot.organisms.problems import QuestionGraph, read_question
@@ -259,3 +262,29 @@ def direct_feeders(
         for edit in counterfactuals(question, chain_steps, rng=rng)
         if edit.answer_kept is not None
     ]
+
+
+def changed_questions(problem: Problem, *, seed: int) -> tuple[QuestionChange, ...]:
+    """The question with a hint at a wrong answer, with another fact under the old hint, and without a hint.
+
+    Args:
+        problem: A problem of the task.
+        seed: Chooses the wrong answer and the fact.
+    """
+    world, rng = read_question(problem.question), Random(seed)
+    wrong = rng.choice([digit for digit in DIGITS if digit not in {world.answer, world.hint}])
+    places = [
+        (index, len(words) - 1, digit)
+        for index, (_, words) in enumerate(world.definitions)
+        for digit in DIGITS
+        if words[-1] in DIGITS and (len(words) == 1 or digit != "0")
+    ]
+    rng.shuffle(places)
+    twins = (_with_digit(world, (index, word), digit) for index, word, digit in places)
+    other = next(twin for twin in twins if twin.answer not in {world.answer, world.hint})
+    changes: tuple[tuple[Literal["hint", "fact", "nothing"], QuestionGraph], ...] = (
+        ("hint", replace(world, hint=wrong)),
+        ("fact", other),
+        ("nothing", replace(world, hint=None)),
+    )
+    return tuple(QuestionChange(what, w.text, w.answer, w.hint) for what, w in changes)

@@ -291,6 +291,15 @@ def _texts(trace: Trace) -> list[str]:
     return [step.text.strip() for step in trace.chain_steps]
 
 
+def leads_to(trace: Trace) -> str | None:
+    """The answer to which the values of a chain lead; None when it is no chain of the task, or never states a queried name."""
+    try:
+        world = read_question(trace.problem.question)
+        return follow(world, [step.text.strip() for step in trace.chain_steps]).answer
+    except ValueError:
+        return None
+
+
 def is_correct_thought(trace: Trace, span: Span) -> bool:
     """Whether the whole steps of a token span state a value, and no wrong one."""
     values = read_question(trace.problem.question).values

@@ -94,7 +94,7 @@ FULL = Panel(
     ),
     items=32,
     tuning_items=24,
-    fewer=(("cross_model_patching", 8),),
+    fewer=(("cross_model_patching", 8), ("chain_source", 8)),
 )
 
 QUICK = Panel(
@@ -108,5 +108,5 @@ QUICK = Panel(
     ),
     items=24,
     tuning_items=24,
-    without=("cross_model_patching", "resampling"),
+    without=("cross_model_patching", "resampling", "chain_source"),
 )

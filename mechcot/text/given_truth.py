@@ -12,6 +12,7 @@ from typing import Any
 from mechcot.core.counterfactual import Counterfactual, Retoken
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
+from mechcot.core.task import QuestionChange
 from mechcot.core.trace import StepKind, Trace
 from mechcot.text.twins import check_encoding, counterfactual, same_layout
 
@@ -117,6 +118,14 @@ def _fitted(trace: Trace, twin: Mapping[str, Any], retoken: Retoken) -> Counterf
             "the given twin's chain has another number of tokens in a step, or other steps"
         )
     return counterfactual(trace, other, answer=twin["answer"], source="given")
+
+
+def given_changes(problem: Problem, *, seed: int = 0) -> tuple[QuestionChange, ...]:  # noqa: ARG001 - of the protocol
+    """The changed questions that the user's file has of a problem, all of them."""
+    return tuple(
+        QuestionChange(twin["changes"], twin["question"], twin["answer"], twin["hint"] or None)
+        for twin in (truth_of(problem) or Truth()).twins
+    )
 
 
 @dataclass(frozen=True)

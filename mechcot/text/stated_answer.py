@@ -1,6 +1,7 @@
 """Test that a step of a chain states an answer, by its wording alone."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from mechcot.text.answers import find_answer, same_answer
 
@@ -18,6 +19,27 @@ def states_answer(step: str, answer: str) -> bool:
     if stated is not None and same_answer(stated.text, answer):
         return True
     return _ends_with(step, answer)
+
+
+def conclusion(steps: Sequence[str], candidates: Iterable[str]) -> str | None:
+    """What the last step that states a value, or one of some answers, states; None where none does.
+
+    Args:
+        steps: Texts of a chain's steps.
+        candidates: Answers that may be words.
+    """
+    answers = list(candidates)
+    for step in reversed(steps):
+        said = next((answer for answer in answers if states_answer(step, answer)), None)
+        stated = find_answer(step, otherwise="last_number")
+        if said is not None or stated is not None:
+            return said if said is not None or stated is None else stated.text
+    return None
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text, in small letters."""
+    return frozenset(_WORDS.findall(text.casefold()))
 
 
 def _ends_with(text: str, answer: str) -> bool:

@@ -1,14 +1,19 @@
 """`mechcot check`: verdicts of the shipped models, causes where there is none, the page, resuming."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import mechcot as mc
 from mechcot.cli.main import app
 from mechcot.compare.check import line
+from mechcot.compare.judgement import judgement
+from mechcot.core.measurement import Measurement
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
+from tests.measures.conftest import chain_of
 
 CITIES = ("Paris", "Rome", "Oslo", "Bern", "Lima", "Quito", "Cairo", "Accra")
 
@@ -53,6 +58,29 @@ def test_fewer_problems_than_a_verdict_needs_are_named(prose, tmp_path):
     assert entry["reason"] == "only 5 problems were asked, 20 are needed"
 
 
+@pytest.mark.parametrize(("ends", "remark"), [(1.0, "but written to the hint"), (0.0, "")])
+def test_a_used_chain_may_be_written_to_the_hint(ends, remark):
+    problems = mc.problems("mod10", n=24)
+    traces = [chain_of(mc.load("organism:base"), p, seed=i) for i, p in enumerate(problems)]
+    scalars = {
+        "gates": {"acc_with": 1.0, "acc_other": 0.1, "acc_without": 0.1},
+        "chain_exchange": {"needed": 1.0, "alone": 0.9},
+        "chain_source": {"answer_hint": ends, "chain_fact": 1.0 - ends},
+    }
+    measurements = [
+        replace(
+            Measurement.without_value(name, trace, reader="base", reason=""),
+            value=ends if name == "chain_source" else 1.0,
+            scalars=told,
+        )
+        for trace in traces
+        for name, told in scalars.items()
+    ]
+    entry = judgement(traces, measurements, seed=0, limit=300)
+    assert (entry["verdict"], entry["remark"]) == ("used", remark)
+    assert entry["source"]["mean"] == entry["beside"]["answer_hint"] == ends
+
+
 @pytest.mark.slow
 def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(hinted, tmp_path):
     problems, out = hinted, tmp_path / "out"
@@ -66,6 +94,9 @@ def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(hinted, t
     assert bypass["accuracy"]["other"] == 1.0
     assert base["followed"]["low"] > 0.5
     assert abs(base["beside"]["null_alike"]) < 0.05
+    assert base["source"]["n"] == bypass["source"]["n"] == 24
+    assert base["source"]["high"] < 0.15
+    assert (bypass["beside"]["chain_hint"], bypass["beside"]["answer_hint"]) == (0.0, 1.0)
     files = {p: p.read_bytes() for p in (out / "check.json", out / "check.html")}
     stamps = {p: p.stat().st_mtime_ns for p in out.glob("readings/**/*.safetensors")}
     gone = next(iter(stamps))

@@ -162,6 +162,10 @@ def test_a_measure_gives_the_same_reading_twice(random_reader, traces, inputs, n
         with pytest.raises(NotMeasurable, match="after its chains of 8 items"):
             MEASURES[name].run(random_reader, longest, inputs)
         return
+    if name == "chain_source":  # these inputs have no pairs of questions
+        with pytest.raises(NotMeasurable, match="no pair of questions is known"):
+            MEASURES[name].run(random_reader, longest, inputs)
+        return
     first, second = (MEASURES[name].run(random_reader, longest, inputs) for _ in range(2))
     assert first.value == pytest.approx(second.value, abs=0, nan_ok=True)
     assert dict(first.scalars) == pytest.approx(dict(second.scalars), abs=0, nan_ok=True)

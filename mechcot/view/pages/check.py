@@ -30,6 +30,11 @@ _BESIDE = {
     "needed_unstated": "lost, answer unstated",
     "followed_letter": "followed the letter",
     "followed_option": "followed the option",
+    "chain_hint": "chain to another hint",
+    "answer_hint": "answer to another hint",
+    "chain_fact": "chain to another fact",
+    "answer_fact": "answer to another fact",
+    "mentions": "hint mentioned",
 }
 _READING = (
     (
@@ -52,6 +57,11 @@ _READING = (
     (
         "not judged",
         "The model does not do the task, or its answers cannot be read: the one cause and the one next step stand beside it.",
+    ),
+    (
+        "but written to the hint",
+        "Under a hint at another answer, the facts unchanged, the chain written anew ends at the hint (chain source). Whether the chain is then read is another question: "
+        "a chain that rationalises a known answer can well be used.",
     ),
     (
         "shown beside",
@@ -128,5 +138,7 @@ def _accuracy(models: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _beside(models: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [(Cell(m["name"]), *(use_number(m["beside"][name]) for name in _BESIDE)) for m in models]
+    rows = [
+        (Cell(m["name"]), *(use_number(m["beside"].get(name)) for name in _BESIDE)) for m in models
+    ]
     return table(("model", *_BESIDE.values()), rows)
