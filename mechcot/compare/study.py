@@ -26,8 +26,6 @@ from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 
 EXCHANGE = "chain_exchange"
 """Read on every model's own chains: whether it uses them, whatever the others wrote."""
-EVALUATED = "info_gain"
-"""Read on every model's chains by every model: the author, the other checkpoint, a third model."""
 NULL_SCALE = 1.5
 EXPLORER = "explorer.html"
 """The explorer's file in a run's folder."""
@@ -182,9 +180,9 @@ def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
         for spec in specs[1:]:
             found.append(Condition(spec.name, spec.name, spec, cheap, "own"))
             found.append(Condition(spec.name, first.name, first, cheap, "own"))
-            if EVALUATED in names:
+            if shared := tuple(name for name in names if MEASURES[name].card.by_others):
                 others = (other for other in specs[1:] if other is not spec)
-                found += [Condition(spec.name, o.name, o, (EVALUATED,), "own") for o in others]
+                found += [Condition(spec.name, o.name, o, shared, "own") for o in others]
     return by_reader(found)
 
 

@@ -16,7 +16,7 @@ from mechcot.stats.contrast import OWN
 from mechcot.stats.measurement_tables import json_rows
 
 _SCHEMA = 1
-_UNWRITTEN = ("standard", "own_chains", "yardsticks", "borrows")
+_UNWRITTEN = ("standard", "own_chains", "yardsticks", "borrows", "paired", "draws", "by_others")
 
 
 def run_summary(

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
 Need = Literal["hiding", "attention"]
@@ -78,6 +77,9 @@ class MeasureCard:
         yardsticks: Scalars that say how large a number can get, with what they are in words.
         borrows: It reads chains of other items beside its own.
         asks: What it asks the task for, out of `mechcot.tasks.LACKS`.
+        paired: It holds a reader against the reference model and needs both in memory at once.
+        draws: It draws continuations, as many as a study says.
+        by_others: Also taken on every later model's own chains by the other later models.
 
     Example:
         >>> import mechcot as mc
@@ -111,6 +113,9 @@ class MeasureCard:
     yardsticks: tuple[tuple[str, str], ...] = ()
     borrows: bool = False
     asks: tuple[str, ...] = ()
+    paired: bool = False
+    draws: bool = False
+    by_others: bool = False
 
 
 def card_facts(card: MeasureCard) -> dict[str, str]:
@@ -174,8 +179,10 @@ class CardList(Displayed):
     def __repr__(self) -> str:
         return "\n".join(f"{card.name:21} {card.status:12} {card.question}" for card in self.cards)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """One row a measure: `name`, `title`, `question`, `unit`, `smallest_effect`, `status` and `forwards` (of a trace of 20 steps, about)."""
+        import pandas as pd
+
         names = ("name", "title", "question", "unit", "smallest_effect", "status")
         rows = [
             {name: getattr(card, name) for name in names}

@@ -9,9 +9,8 @@ from abc import abstractmethod
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
 ROWS = 24
@@ -24,7 +23,7 @@ class Displayed:
     """A value that a notebook shows as its text and its table, and that can be drawn."""
 
     @abstractmethod
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """The value as a tidy table: one row per observation."""
 
     def plot(self) -> "go.Figure":
@@ -37,6 +36,8 @@ class Displayed:
 
     def _repr_html_(self) -> str:
         """The text and the first rows of the table; all text is escaped."""
+        import pandas as pd
+
         frame = self.to_frame()
         with pd.option_context("display.max_colwidth", WIDTH):
             table = frame.head(ROWS).to_html(index=False, escape=True, na_rep="–")

@@ -9,10 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -21,6 +20,9 @@ from mechcot.core.errors import UserError
 from mechcot.core.step_arrays import RESULT_TYPES, Result
 from mechcot.core.store import write_bytes
 from mechcot.core.trace import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SCHEMA = 1
 _PLAIN = ("measure", "trace", "item", "author", "reader", "reason", "seconds")
@@ -105,8 +107,10 @@ class Measurement(Displayed):
             lines.append(f"  arrays: {', '.join(self.results)}")
         return "\n".join(lines)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """The headline value and every scalar: one row each, with `measure`, `name`, `value`, `trace`, `author` and `reader`."""
+        import pandas as pd
+
         numbers = {"value": self.value, **self.scalars}
         labels = {"trace": self.trace, "author": self.author, "reader": self.reader}
         return pd.DataFrame(

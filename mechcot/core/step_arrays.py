@@ -6,13 +6,15 @@ about the same tokens, measure and unit. Anything else raises.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from mechcot.core.display import Displayed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 R = TypeVar("R", bound="Result")
 HEAD = ("measure", "name", "trace", "reader", "unit")
@@ -70,7 +72,7 @@ class Result(Displayed):
         )
         return f"{self.measure}/{self.name} ({shape}): {span} {self.unit}, trace {self.trace} read by {self.reader}"
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """A tidy table: one row per value, with measure, name, unit, trace, reader and the axes."""
         return tidy([self])
 
@@ -99,13 +101,15 @@ class Result(Displayed):
         )
 
 
-def tidy(results: Sequence[Result], **more: Sequence[str]) -> pd.DataFrame:
+def tidy(results: Sequence[Result], **more: Sequence[str]) -> "pd.DataFrame":
     """Results as one tidy table: one row per value; axes that a result does not have are missing.
 
     Args:
         results: The results.
         more: Further columns: a name and one entry per result.
     """
+    import pandas as pd
+
     if not results:
         return pd.DataFrame(columns=[*HEAD, *more, "value"])
     heads = pd.DataFrame(

@@ -8,11 +8,13 @@ written by the model counts as prompt), the chain ends where the thought is clos
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from mechcot.core.display import Displayed
 from mechcot.core.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class StepKind(StrEnum):
@@ -186,8 +188,10 @@ class Trace(Displayed):
         answer = "unread" if self.answer.text is None else f"{self.answer.text} ({self.answer.how})"
         return "\n".join([*lines, f"  answer       {answer}, reference {self.problem.answer}"])
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> "pd.DataFrame":
         """One row per step: `step` (from 1), `phase`, `kind`, `tokens` (their number) and `text`."""
+        import pandas as pd
+
         return pd.DataFrame(
             {
                 "step": [step.index + 1 for step in self.steps],

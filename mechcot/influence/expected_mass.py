@@ -63,11 +63,11 @@ class ExpectedAttention:
         code: Int[np.ndarray, "source target"],
     ) -> "ExpectedAttention":
         """The pairs of one item; every pair is also counted at any length and at any distance."""
-        found = np.unique(code[code != NOWHERE])
-        sums = [mass[:, :, code == bucket].sum(-1) for bucket in found]
-        counts = np.array([(code == bucket).sum() for bucket in found], dtype=np.int64)
+        buckets = np.unique(code[code != NOWHERE])
+        sums = [mass[:, :, code == bucket].sum(-1) for bucket in buckets]
+        counts = np.array([(code == bucket).sum() for bucket in buckets], dtype=np.int64)
         stacked = np.stack(sums, axis=-1) if sums else np.zeros((*mass.shape[:2], 0))
-        return cls.of_sums(stacked, found, counts)
+        return cls.of_sums(stacked, buckets, counts)
 
     @classmethod
     def of_sums(

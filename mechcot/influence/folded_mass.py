@@ -111,8 +111,8 @@ class Folded:
         """
         names = ("sums", "source", "bucket", "count")
         try:
-            held = load_file(path)
-            return cls(*(held[name] for name in names), steps=int(held["steps"][0]))
+            tensors = load_file(path)
+            return cls(*(tensors[name] for name in names), steps=int(tensors["steps"][0]))
         except (SafetensorError, KeyError) as error:
             raise UserError(
                 f"{path}: expected the attention of one trace, the file is damaged ({error}); remove it and run again"

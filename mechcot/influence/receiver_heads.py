@@ -83,9 +83,9 @@ def _rows(
         columns["change"] = columns[models[1]] - columns[models[0]]
     rows = []
     for name, values in columns.items():
-        found = bootstrap_mean(values, seed=seed, purpose="receivers")
+        interval = bootstrap_mean(values, seed=seed, purpose="receivers")
         rows.append(
-            {"layer": layer, "head": head, "model": name, "n": found.n}
-            | {"mean": found.mean, "low": found.low, "high": found.high}
+            {"layer": layer, "head": head, "model": name, "n": interval.n}
+            | {"mean": interval.mean, "low": interval.low, "high": interval.high}
         )
     return rows

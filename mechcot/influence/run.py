@@ -88,11 +88,11 @@ def run_influence(
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
     empty = np.zeros((0, 0, 0))  # traces, layers, heads
     for trace, keys in kept:
-        found = [items.read(key) for key in keys]
+        folded = [items.read(key) for key in keys]
         others = every
-        for mine in found:  # another item means another trace, whoever reads it
+        for mine in folded:  # another item means another trace, whoever reads it
             others = others.plus(mine.null, sign=-1)
-        for name, mine in zip(names, found, strict=True):
+        for name, mine in zip(names, folded, strict=True):
             values, answer = mine.received(others)
             steps += step_rows(trace, values, answer, reader=name)
             heads += _head_rows(trace, values, reader=name)
@@ -205,10 +205,10 @@ def attention_by_kind(
             if len(models) == 2:
                 columns["change"] = wide[models[1]] - wide[models[0]]
             for name, values in columns.items():
-                found = bootstrap_mean(values.to_numpy(float), seed=seed, purpose="influence")
+                interval = bootstrap_mean(values.to_numpy(float), seed=seed, purpose="influence")
                 rows.append(
-                    {"model": name, "kind": kind, "stratum": stratum, "n": found.n}
-                    | {"mean": found.mean, "low": found.low, "high": found.high}
+                    {"model": name, "kind": kind, "stratum": stratum, "n": interval.n}
+                    | {"mean": interval.mean, "low": interval.low, "high": interval.high}
                 )
     return rows
 

@@ -56,6 +56,7 @@ CARD = MeasureCard(
         ArrayCard(name, axes=("layer", "step"))
         for name in ("before_into_after", "after_into_before")
     ),
+    paired=True,
 )
 
 

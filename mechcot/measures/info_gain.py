@@ -49,6 +49,7 @@ CARD = MeasureCard(
             meaning="rise of the right answer's log probability with this step, per token",
         ),
     ),
+    by_others=True,
 )
 
 

@@ -41,6 +41,7 @@ CARD = MeasureCard(
     smallest_effect=0.05,
     rank=16,
     forwards=(5.0, 0.0),
+    paired=True,
 )
 
 

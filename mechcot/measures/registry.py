@@ -11,12 +11,7 @@ from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
-from mechcot.measures import (
-    cross_model_patching,
-    gates,
-    model_difference,
-    resampling,
-)
+from mechcot.measures import gates
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.status import status
 from mechcot.model.reasoner import Reasoner
@@ -63,9 +58,9 @@ MEASURES: Mapping[str, Measure] = {
 }
 STANDARD = tuple(name for name, measure in MEASURES.items() if measure.card.standard)
 """What a comparison takes when it is not told otherwise."""
-PAIRED = frozenset({model_difference.CARD.name, cross_model_patching.CARD.name})
+PAIRED = frozenset(name for name, measure in MEASURES.items() if measure.card.paired)
 """Measures that hold a reader against the reference model and need both at once."""
-DRAWING = frozenset({resampling.CARD.name})
+DRAWING = frozenset(name for name, measure in MEASURES.items() if measure.card.draws)
 """Measures that draw continuations."""
 
 

@@ -63,6 +63,7 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=15,
     forwards=(20.0, 0.0),
+    draws=True,
 )
 
 

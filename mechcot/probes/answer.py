@@ -131,15 +131,7 @@ def answer_probe(
 def accuracy(
     x: Rows, y: np.ndarray, items: np.ndarray, *, folds: int, guess: Guess = by_regression
 ) -> float:
-    """Share of the answers that are guessed right from the other folds; all traces of an item stand in one fold.
-
-    Args:
-        x: One state per trace.
-        y: One answer per trace.
-        items: One item per trace.
-        folds: How many folds.
-        guess: What is fitted.
-    """
+    """Share of the answers that are guessed right from the other folds; all traces of an item stand in one fold."""
     return float(np.mean(held_out(x, y, items, folds=folds, guess=guess) == y))
 
 
@@ -150,13 +142,7 @@ def most_frequent(_x: Rows, y: np.ndarray, _items: np.ndarray, new: NewRows) -> 
 
 
 def permuted(answers: np.ndarray, items: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Each item gets the answers of another: the traces of one item keep answers of one item.
-
-    Args:
-        answers: The answer of each trace.
-        items: Its item.
-        rng: Source of chance.
-    """
+    """Each item gets the answers of another: the traces of one item keep answers of one item."""
     first = {item: answers[items == item][0] for item in dict.fromkeys(items.tolist())}
     given = dict(zip(first, rng.permutation(np.array(list(first.values()))), strict=True))
     return np.array([given[item] for item in items.tolist()])
@@ -177,10 +163,10 @@ def _answered(
 
 
 def _items_of(traces: Sequence[Trace], answers: Sequence[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    items: dict[str, set[str]] = {}
     for trace, answer in zip(traces, answers, strict=True):
-        found.setdefault(answer, set()).add(trace.problem.id)
-    return found
+        items.setdefault(answer, set()).add(trace.problem.id)
+    return items
 
 
 def _states(

@@ -96,11 +96,6 @@ def probe(
 def most_different(x: Rows, y: np.ndarray, count: int) -> Int[np.ndarray, " column"]:
     """The inputs of which some class' mean is furthest from the mean of all rows, in standard deviations.
 
-    Args:
-        x: Inputs.
-        y: Label of every row.
-        count: How many inputs.
-
     Returns:
         Columns of `x`, the most different first.
     """
@@ -132,7 +127,7 @@ def _fitted(x: Rows, y: np.ndarray, strength: float) -> LogisticRegression:
 def balanced(held: Held, *, seed: int = 0) -> dict[str, Any]:
     """Balanced accuracy with an interval over traces."""
     draws = _draws(*held.counts(), seed=seed)
-    right, rows = (each.sum(axis=0) for each in held.counts())
+    right, rows = (counts.sum(axis=0) for counts in held.counts())
     return {
         "mean": float(np.mean(right / rows)),
         "low": float(np.nanquantile(draws, 0.025)),
@@ -140,20 +135,22 @@ def balanced(held: Held, *, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def gap(one: Held, other: Held, *, seed: int = 0) -> dict[str, float]:
-    """Difference of two probes on the same rows, one - other, paired over traces.
+def gap(first: Held, second: Held, *, seed: int = 0) -> dict[str, float]:
+    """Difference of two probes on the same rows, first - second, paired over traces.
 
     Args:
-        one: One probe.
-        other: The other, held on the same rows.
+        first: One probe.
+        second: The other, held on the same rows.
         seed: Of the bootstrap; both sides draw the same traces.
 
     Returns:
         `mean`, `low` and `high` of the difference in balanced accuracy.
     """
-    draws = _draws(*one.counts(), seed=seed) - _draws(*other.counts(), seed=seed)
+    draws = _draws(*first.counts(), seed=seed) - _draws(*second.counts(), seed=seed)
     low, high = np.nanquantile(draws, [0.025, 0.975])
-    means = [float(np.mean(np.divide(*(c.sum(axis=0) for c in h.counts())))) for h in (one, other)]
+    means = [
+        float(np.mean(np.divide(*(c.sum(axis=0) for c in h.counts())))) for h in (first, second)
+    ]
     return {"mean": means[0] - means[1], "low": float(low), "high": float(high)}
 
 
@@ -173,24 +170,18 @@ def _draws(right: np.ndarray, rows: np.ndarray, *, seed: int) -> Float[np.ndarra
 def parts(held: Held) -> list[float | None]:
     """Balanced accuracy by thirds of the chain; None where a class has fewer than `_RAREST` rows."""
     third = np.minimum((held.share * 3).astype(int), 2)
-    found: list[float | None] = []
+    scores: list[float | None] = []
     for number in range(3):
-        right, rows = (each.sum(axis=0) for each in held.counts(third == number))
+        right, rows = (counts.sum(axis=0) for counts in held.counts(third == number))
         enough = rows >= _RAREST
-        found.append(float(np.mean(right[enough] / rows[enough])) if enough.sum() > 1 else None)
-    return found
+        scores.append(float(np.mean(right[enough] / rows[enough])) if enough.sum() > 1 else None)
+    return scores
 
 
 def probed(
     dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace], *, seed: int = 0
 ) -> dict[str, Any]:
     """Hold every probe on one model. Cost: about 100 small regressions.
-
-    Args:
-        dictionary: The dictionary.
-        reader: Whose states.
-        traces: Its chains.
-        seed: Of permutations and intervals.
 
     Raises:
         UserError: Fewer than `_RAREST` problems, or no target has two classes that are frequent enough.
@@ -229,32 +220,32 @@ def _target(
         "state, shuffled": probe(state, steps, name, shuffled=True, seed=seed),
         "features, shuffled": probe(features, steps, name, shuffled=True, seed=seed),
     }
-    told = {key: each for key, each in probes.items() if each is not None}
+    held = {key: rows for key, rows in probes.items() if rows is not None}
     classes, rows = np.unique(whole.label, return_counts=True)
     by_layer = [probe(steps.states[site], steps, name, seed=seed) for site in layers]
     return {
         "classes": dict(zip(classes.tolist(), rows.tolist(), strict=True)),
         "chance": 1 / len(classes),
         "probes": {
-            key: balanced(each, seed=seed) | {"parts": parts(each)} for key, each in told.items()
+            key: balanced(rows, seed=seed) | {"parts": parts(rows)} for key, rows in held.items()
         },
-        "gap": gap(told["features"], whole, seed=seed) if "features" in told else None,
-        "layers": [balanced(each, seed=seed) for each in by_layer if each is not None],
+        "gap": gap(held["features"], whole, seed=seed) if "features" in held else None,
+        "layers": [balanced(rows, seed=seed) for rows in by_layer if rows is not None],
     }
 
 
-def probe_lines(found: dict[str, Any]) -> list[str]:
+def probe_lines(result: dict[str, Any]) -> list[str]:
     """The probes in sentences."""
     lines = [
-        f"{found['model']} at {found['site']}, {found['steps']} steps, held-out balanced accuracy:"
+        f"{result['model']} at {result['site']}, {result['steps']} steps, held-out balanced accuracy:"
     ]
-    for name, target in found["targets"].items():
+    for name, target in result["targets"].items():
         if target is None:
             lines.append(f"  {name}: not held, fewer than two classes in {_RAREST} problems")
             continue
         shown = ", ".join(
-            f"{key} {each['mean']:.3f} [{each['low']:.3f}, {each['high']:.3f}]"
-            for key, each in target["probes"].items()
+            f"{key} {score['mean']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+            for key, score in target["probes"].items()
         )
         gap = target["gap"]
         lost = (
@@ -262,7 +253,7 @@ def probe_lines(found: dict[str, Any]) -> list[str]:
             if gap
             else "not held: no feature fires often enough"
         )
-        layers = ", ".join(f"{each['mean']:.3f}" for each in target["layers"])
+        layers = ", ".join(f"{score['mean']:.3f}" for score in target["layers"])
         lines += [
             f"  {name} (chance {target['chance']:.2f}): {shown}",
             f"    features - state {lost}; states after each block {layers}",

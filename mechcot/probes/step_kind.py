@@ -69,10 +69,10 @@ class KindProbe:
         """The kind of every chain step of a trace; `other` for a step without tokens. One forward."""
         x = step_states(self.reader, trace, layer=self.layer)
         known = np.asarray(np.isfinite(x).all(axis=1))
-        found = np.full(len(x), StepKind.OTHER.value, dtype=object)
+        names = np.full(len(x), StepKind.OTHER.value, dtype=object)
         if known.any():
-            found[known] = self.fitted.predict(x[known])
-        return [StepKind(kind) for kind in found]
+            names[known] = self.fitted.predict(x[known])
+        return [StepKind(kind) for kind in names]
 
 
 def train_probe(
@@ -120,7 +120,7 @@ def train_probe(
         )
     x, y = np.concatenate(states), np.array(kinds)
     wrong = np.random.default_rng(seed).permutation(y)
-    told, shuffled = (
+    plain, shuffled = (
         score_labels(
             which.tolist(),
             held_out(x, which, np.array(items), folds=folds).tolist(),
@@ -130,7 +130,7 @@ def train_probe(
         )
         for which in (y, wrong)
     )
-    return KindProbe(reader, layer, regression().fit(x, y), told, shuffled)
+    return KindProbe(reader, layer, regression().fit(x, y), plain, shuffled)
 
 
 def step_states(reader: Reasoner, trace: Trace, *, layer: int) -> Float[np.ndarray, "step d_model"]:

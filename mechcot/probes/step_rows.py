@@ -60,7 +60,7 @@ def read_steps(reader: Reasoner, traces: Sequence[Trace], sites: Sequence[Site])
     Raises:
         UserError: No chain has a step.
     """
-    found: dict[str, list[Any]] = {name: [] for name in ("trace", "problem", "share", *STEP_LABELS)}
+    lists: dict[str, list[Any]] = {name: [] for name in ("trace", "problem", "share", *STEP_LABELS)}
     states: dict[Site, list[np.ndarray]] = {site: [] for site in sites}
     texts: list[list[str]] = []
     for number, trace in enumerate(traces):
@@ -73,18 +73,18 @@ def read_steps(reader: Reasoner, traces: Sequence[Trace], sites: Sequence[Site])
             states[site].append(seen[site][last].float().cpu().numpy())
         known, uses = _known(reader, trace, last), _used(trace)
         for place, step in enumerate(steps):
-            found["trace"].append(number)
-            found["problem"].append(trace.problem.id)
-            found["share"].append(place / max(len(steps) - 1, 1))
-            found["kind"].append("" if step.kind in {None, StepKind.OTHER} else str(step.kind))
+            lists["trace"].append(number)
+            lists["problem"].append(trace.problem.id)
+            lists["share"].append(place / max(len(steps) - 1, 1))
+            lists["kind"].append("" if step.kind in {None, StepKind.OTHER} else str(step.kind))
             used, again = uses.get(step.index, ("", ""))
-            found["used"].append(used)
-            found["again"].append(again)
-            found["known"].append(known[place])
+            lists["used"].append(used)
+            lists["again"].append(again)
+            lists["known"].append(known[place])
             texts.append(step.text.split())
     if not texts:
         raise UserError("no chain has a step; write chains with more than one step")
-    columns = {name: np.array(values) for name, values in found.items()}
+    columns = {name: np.array(values) for name, values in lists.items()}
     return Steps(
         states={site: np.concatenate(rows) for site, rows in states.items()},
         words=_bags(texts),
@@ -102,7 +102,7 @@ def _known(reader: Reasoner, trace: Trace, last: Sequence[int]) -> list[str]:
     final = asked[-1].text
     if final is None:
         return [""] * len(last)
-    return ["yes" if same_answer(each.text, final) else "no" for each in asked[:-1]]
+    return ["yes" if same_answer(answer.text, final) else "no" for answer in asked[:-1]]
 
 
 def _used(trace: Trace) -> dict[int, tuple[str, str]]:

@@ -66,12 +66,12 @@ def truth_rows(agreements: Sequence[Mapping[str, Any]], *, seed: int) -> list[di
     """
     rows = []
     for method in METHODS:
-        mine = [each for each in agreements if each["method"] == method]
+        mine = [row for row in agreements if row["method"] == method]
         if not mine:
             continue
         row: dict[str, Any] = {"method": method, "n": len(mine)}
         for name in ("precision", "recall"):
-            values = np.array([each[name] for each in mine], dtype=float)
+            values = np.array([row[name] for row in mine], dtype=float)
             row |= dict(
                 zip((name, f"{name}_low", f"{name}_high"), _mean(values, seed=seed), strict=True)
             )
@@ -81,5 +81,5 @@ def truth_rows(agreements: Sequence[Mapping[str, Any]], *, seed: int) -> list[di
 
 def _mean(values: np.ndarray, *, seed: int) -> tuple[float, float, float]:
     """Mean with its interval; the same resamples for every method, so that curves compare."""
-    found = bootstrap_mean(values, seed=seed, purpose="frontier")
-    return found.mean, found.low, found.high
+    interval = bootstrap_mean(values, seed=seed, purpose="frontier")
+    return interval.mean, interval.low, interval.high

@@ -114,9 +114,9 @@ def frontier(
             f"none of the {len(traces)} traces can be pruned: {'; '.join(sorted(set(reasons.values())))}"
         )
     points = pd.DataFrame(
-        [row for one in items for row in one["points"]], columns=list(POINT_COLUMNS)
+        [row for entry in items for row in entry["points"]], columns=list(POINT_COLUMNS)
     )
-    agreements = [row for one in items for row in one["agreements"]]
+    agreements = [row for entry in items for row in entry["agreements"]]
     return Frontier(
         model=reader.name,
         by=settings.by,

@@ -38,17 +38,19 @@ _SCHEMA = 1
 UNPRUNED = "all kept"
 
 
-def ways_of(shares: Sequence[float], **about: Any) -> dict[str, Online]:
+def ways_of(shares: Sequence[float], **settings: Any) -> dict[str, Online]:
     """Nothing dropped, then every share by every rank.
 
     Args:
         shares: Shares of the chain that may stay.
-        about: `every`, `max_tokens`, `seed` of `Online`.
+        settings: `every`, `max_tokens`, `seed` of `Online`.
     """
     pruned = {
-        f"{share:g} by {by}": Online(keep=share, by=by, **about) for share in shares for by in RANKS
+        f"{share:g} by {by}": Online(keep=share, by=by, **settings)
+        for share in shares
+        for by in RANKS
     }
-    return {UNPRUNED: Online(keep=1.0, **about)} | pruned
+    return {UNPRUNED: Online(keep=1.0, **settings)} | pruned
 
 
 def run_online(
@@ -111,7 +113,7 @@ def run_online(
         if (failed := done[key]) is not None
     ]
     if not items:
-        reasons = sorted({each["reason"] for each in left_out})
+        reasons = sorted({row["reason"] for row in left_out})
         raise UserError(
             f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"
         )
@@ -147,20 +149,20 @@ def _item(reader: Reasoner, task: tuple[Problem, Online]) -> dict[str, Any]:
         NotMeasurable: The prompt does not fit in the context.
     """
     problem, how = task
-    found = write_online(reader, problem, how)
-    answer = found.trace.answer.text
+    pruned = write_online(reader, problem, how)
+    answer = pruned.trace.answer.text
     return {
         "id": problem.id,
-        "text": found.trace.completion,
+        "text": pruned.trace.completion,
         "answer": answer,
         "right": answer is not None and same_answer(answer, problem.answer),
-        "finished": found.trace.finished,
-        "tokens": len(found.trace) - found.prompt,
-        "dropped": len(found.dropped),
-        "seconds": found.seconds,
-        "cached": found.cached / found.uncut,
-        "peak_bytes": found.peak_bytes,
-        "memory": found.peak_bytes / max(found.uncut_bytes, 1),
+        "finished": pruned.trace.finished,
+        "tokens": len(pruned.trace) - pruned.prompt,
+        "dropped": len(pruned.dropped),
+        "seconds": pruned.seconds,
+        "cached": pruned.cached / pruned.uncut,
+        "peak_bytes": pruned.peak_bytes,
+        "memory": pruned.peak_bytes / max(pruned.uncut_bytes, 1),
     }
 
 
@@ -192,14 +194,14 @@ def _summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
     first = table["way"].iloc[0]
     rows = []
     for way, part in table.groupby("way", sort=False):
-        about = {"seed": seed, "purpose": "online"}
-        accuracy = share_interval(part["right"].to_numpy(float), **about)
+        draws = {"seed": seed, "purpose": "online"}
+        accuracy = share_interval(part["right"].to_numpy(float), **draws)
         both = right[[first, way]].dropna().to_numpy(float)
         # the unpruned text against itself is no change, whatever the items are
         change = (
-            bootstrap_mean(both[:, 0] - both[:, -1], **about)
+            bootstrap_mean(both[:, 0] - both[:, -1], **draws)
             if way == first
-            else paired_interval(both[:, 0], both[:, -1], **about)
+            else paired_interval(both[:, 0], both[:, -1], **draws)
         )
         rows.append(
             {
@@ -234,7 +236,7 @@ def told(result: Mapping[str, Any]) -> list[str]:
             f"{row['way']:<18} {accuracy:<20} {row['unread']:>6.0%}  {change:<22} {row['tokens']:>6.0f} {row['tokens_per_second']:>9.1f} "
             f"{row['cached']:>7.0%} {row['memory']:>7.0%} {row['peak_mb']:>8.2f}"
         )
-    left_out = {each["id"]: each["reason"] for each in result["left_out"]}
+    left_out = {row["id"]: row["reason"] for row in result["left_out"]}
     return lines + [f"left out: {name}: {reason}" for name, reason in left_out.items()]
 
 

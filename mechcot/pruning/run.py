@@ -147,7 +147,7 @@ def run_pruning(
     if not items:
         raise UserError(_none_left(traces, left_out))
     result = _write(items, left_out, lacking, reader=reader, settings=settings, out=out)
-    lines = [json.dumps(each["pruned"], ensure_ascii=False, sort_keys=True) for each in items]
+    lines = [json.dumps(entry["pruned"], ensure_ascii=False, sort_keys=True) for entry in items]
     write_text(out / "pruned.jsonl", "".join(f"{line}\n" for line in lines))
     return result
 
@@ -286,18 +286,20 @@ def readable(
 
 
 def _none_left(traces: Sequence[Trace], left_out: Sequence[dict[str, str]]) -> str:
-    reasons = sorted({each["reason"] for each in left_out})
+    reasons = sorted({row["reason"] for row in left_out})
     if not traces:
         return "expected traces to prune, got none; write some or read a file of chains"
     return f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
 
 
 def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: PruneSettings) -> str:
-    others = digest([list(each.ids) for each in usable])
-    about = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
-    said = [reader.policy.asking.key] if reader.policy.asking.key else []
-    said += precision(reader)
-    return digest(_SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, about, *said)
+    others = digest([list(other.ids) for other in usable])
+    identity = (reader.weights_hash, reader.logit_scale, reader.cue.text, asdict(settings))
+    extra = [reader.policy.asking.key] if reader.policy.asking.key else []
+    extra += precision(reader)
+    return digest(
+        _SCHEMA, trace.id, list(trace.ids), trace.problem.answer, others, identity, *extra
+    )
 
 
 def _write(
@@ -310,10 +312,10 @@ def _write(
     out: Path,
 ) -> dict[str, Any]:
     points = pd.DataFrame(
-        [row for each in items for row in each["points"]], columns=list(POINT_COLUMNS)
+        [row for entry in items for row in entry["points"]], columns=list(POINT_COLUMNS)
     )
     table = accuracy_by_share(points, reference=settings.by, seed=settings.seed)
-    agreements = [row for each in items for row in each["agreements"]]
+    agreements = [row for entry in items for row in entry["agreements"]]
     result = nan_to_none(
         {
             "schema": _SCHEMA,
@@ -323,7 +325,7 @@ def _write(
             "n": len(items),
             "left_out": list(left_out),
             "missing": dict(lacking),
-            "never_right": sum(each["first_right"] is None for each in items),
+            "never_right": sum(entry["first_right"] is None for entry in items),
             "frontier": json.loads(table.to_json(orient="records")),
             "truth": truth_rows(agreements, seed=settings.seed),
         }

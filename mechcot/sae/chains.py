@@ -172,13 +172,13 @@ def _of_file(readers: Pair[Reasoner], asked: ChainSource, path: Path) -> list[Tr
                 usable.append(trace)
             except NotMeasurable as error:
                 reasons[str(error)] += 1
-    said = "; ".join(f"{count} left out: {reason}" for reason, count in reasons.items())
+    left_out = "; ".join(f"{count} left out: {reason}" for reason, count in reasons.items())
     if len(usable) < 2:
         raise UserError(
-            f"{path}: {len(usable)} of {len(every)} chains can be used ({said or 'give more'})"
+            f"{path}: {len(usable)} of {len(every)} chains can be used ({left_out or 'give more'})"
         )
-    if said:
-        Console(stderr=True).print(f"{path}: {said}", markup=False)
+    if left_out:
+        Console(stderr=True).print(f"{path}: {left_out}", markup=False)
     return usable[: asked.n]
 
 
@@ -187,9 +187,11 @@ def _cut(problems: Sequence[Problem]) -> list[Sequence[Problem]]:
 
 
 def _key(reader: Reasoner, part: Sequence[Problem], asked: ChainSource) -> str:
-    said = [reader.policy.asking.key] if reader.policy.asking.key else []
-    said += precision(reader)
-    return digest(reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in part], *said)
+    settings = [reader.policy.asking.key] if reader.policy.asking.key else []
+    settings += precision(reader)
+    return digest(
+        reader.weights_hash, asked.max_tokens, [(p.id, p.question) for p in part], *settings
+    )
 
 
 def _write(

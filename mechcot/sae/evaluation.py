@@ -140,7 +140,7 @@ def _reconstruction(dictionary: Dictionary, tokens: TokenStates) -> tuple[float,
     features = features_of(dictionary, states)
     error = states - dictionary.decode(torch.from_numpy(features))
     spread = states - states.mean(dim=0)
-    total, size = (float(each.double().square().sum()) for each in (spread, states))
+    total, size = (float(numbers.double().square().sum()) for numbers in (spread, states))
     varies = total > size * (64 * torch.finfo(torch.float32).eps) ** 2  # not by rounding alone
     explained = 1 - float(error.double().square().sum()) / total if varies else math.nan
     fires = features > 0

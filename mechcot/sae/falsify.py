@@ -128,7 +128,7 @@ def candidates(
     if not kinds:
         return []
     table = np.stack([selectivity(reads.steps, reads.kinds == kind) for kind in kinds])
-    found = [
+    chosen = [
         Candidate(int(feature), kind)
         for row, kind in zip(table, kinds, strict=True)
         for feature in np.argsort(-row, kind="stable")[:per_kind]
@@ -136,17 +136,17 @@ def candidates(
     ]
     for feature in ranked(scores)[:by_score]:
         best = Candidate(feature, kinds[int(table[:, feature].argmax())])
-        if best not in found and reads.values[:, feature].any() and table[:, feature].any():
-            found.append(best)
-    return found
+        if best not in chosen and reads.values[:, feature].any() and table[:, feature].any():
+            chosen.append(best)
+    return chosen
 
 
 def ranked(scores: Float[np.ndarray, " feature"]) -> list[int]:
     """Features by score, the highest first; none where no two scores differ, since then there is no order."""
-    told = np.flatnonzero(np.isfinite(scores))
-    if not len(told) or (len(told) > 1 and np.ptp(scores[told]) == 0):
+    known = np.flatnonzero(np.isfinite(scores))
+    if not len(known) or (len(known) > 1 and np.ptp(scores[known]) == 0):
         return []
-    return [int(told[n]) for n in np.argsort(-scores[told], kind="stable")]
+    return [int(known[n]) for n in np.argsort(-scores[known], kind="stable")]
 
 
 def try_all(
@@ -180,31 +180,31 @@ def try_all(
     reworded = _reworded(dictionary, reader, reads, paraphraser, label)
     null = shuffled_bound(reads, chosen, seed=seed)
     made = _RandomDirections(dictionary, reader, reads, seed=seed)
-    held = []
-    for each in chosen:
-        tokens = strongest_tokens(choosing, each.feature)
-        held.append(
+    trials = []
+    for candidate in chosen:
+        tokens = strongest_tokens(choosing, candidate.feature)
+        trials.append(
             Trial(
-                feature=each.feature,
-                kind=each.kind,
+                feature=candidate.feature,
+                kind=candidate.kind,
                 tokens=tuple(reader.decode([token]) for token in tokens),
                 injection_d=injection(
                     dictionary,
                     reader,
                     reads,
-                    each.feature,
-                    each.kind,
+                    candidate.feature,
+                    candidate.kind,
                     tokens,
                     seed=seed,
                     repeats=repeats,
                 ),
-                kept=kept_under(reads, reworded, each, seed=seed),
-                selectivity=_selectivity(reads, each),
-                random=made.bound(each),
+                kept=kept_under(reads, reworded, candidate, seed=seed),
+                selectivity=_selectivity(reads, candidate),
+                random=made.bound(candidate),
                 shuffled=null,
             )
         )
-    return held
+    return trials
 
 
 def _selectivity(reads: FeatureActivations, candidate: Candidate) -> float:
@@ -270,12 +270,12 @@ def kept_under(
                 new.append(reworded[1].steps[b, candidate.feature])
     if len(old) < 8 or not any(old):
         return float("nan")
-    one, other = np.array(old), np.array(new)
+    plain, reworded_values = np.array(old), np.array(new)
     draws = random_stream(seed, f"rewording {candidate.feature}").integers(
-        0, len(one), (_RESAMPLES, len(one))
+        0, len(plain), (_RESAMPLES, len(plain))
     )
-    below = np.maximum(one[draws].mean(axis=1), 1e-12)
-    return float(np.quantile(other[draws].mean(axis=1) / below, 1 - _LEVEL))
+    below = np.maximum(plain[draws].mean(axis=1), 1e-12)
+    return float(np.quantile(reworded_values[draws].mean(axis=1) / below, 1 - _LEVEL))
 
 
 def shuffled_bound(
@@ -290,9 +290,9 @@ def shuffled_bound(
         shuffles: How many.
     """
     rng = random_stream(seed, "shuffled kinds")
-    features = sorted({each.feature for each in chosen})
+    features = sorted({candidate.feature for candidate in chosen})
     steps = reads.steps[:, features]
-    kinds, groups = sorted({each.kind for each in chosen}), reads.step_trace
+    kinds, groups = sorted({candidate.kind for candidate in chosen}), reads.step_trace
     largest = []
     for _ in range(shuffles):
         order = np.lexsort((rng.random(len(groups)), groups))

@@ -83,13 +83,7 @@ class FeatureActivations:
 def read_features(
     dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]
 ) -> FeatureActivations:
-    """Read the features of every chain token. Traces without a chain are left out. Cost: one forward a trace.
-
-    Args:
-        dictionary: The dictionary.
-        reader: Whose states.
-        traces: The chains.
-    """
+    """Read the features of every chain token. Traces without a chain are left out. Cost: one forward a trace."""
     kept = [trace for trace in traces if len(trace.phase(Phase.CHAIN))]
     tokens = token_states(reader, kept, dictionary.site, phases=(Phase.CHAIN,))
     values = features_of(dictionary, tokens.states)
@@ -100,12 +94,12 @@ def selectivity(
     steps: Float[np.ndarray, "step feature"], inside: Bool[np.ndarray, " step"]
 ) -> Float[np.ndarray, " feature"]:
     """Cohen's d of the activation on some steps against all others; 0 where a feature never varies."""
-    one, other = steps[inside], steps[~inside]
-    if len(one) < 2 or len(other) < 2:
+    within, other = steps[inside], steps[~inside]
+    if len(within) < 2 or len(other) < 2:
         return np.zeros(steps.shape[1])
-    variance = (len(one) - 1) * one.var(axis=0, ddof=1) + (len(other) - 1) * other.var(
+    variance = (len(within) - 1) * within.var(axis=0, ddof=1) + (len(other) - 1) * other.var(
         axis=0, ddof=1
     )
     spread = np.sqrt(variance / (len(steps) - 2))
-    gap = one.mean(axis=0) - other.mean(axis=0)
+    gap = within.mean(axis=0) - other.mean(axis=0)
     return np.divide(gap, spread, out=np.zeros(len(gap)), where=spread > 0)

@@ -99,8 +99,8 @@ def curve(
     feeders = [stated for stated in twin.stated if stated.answer_kept is not None]
     if not feeders:
         raise NotMeasurable("no stated value that changes feeds the answer directly")
-    found = [_effects(dictionary, reader, trace, twin, stated, seed=seed) for stated in feeders]
-    rows, differing = zip(*found, strict=True)
+    effects = [_effects(dictionary, reader, trace, twin, stated, seed=seed) for stated in feeders]
+    rows, differing = zip(*effects, strict=True)
     mean, count = np.mean(rows, axis=0), len(COUNTS)
     return PatchingCurve(
         effects=mean[:count],
@@ -123,7 +123,7 @@ def _effects(
     """Movement of the predicted answer for every row of edits, and how many features differ."""
     stop = trace.phase(Phase.CHAIN).stop
     cue = reader.cue_after(trace.ids[:stop])
-    texts = [(*each.ids[:stop], *cue) for each in (trace, twin.trace)]
+    texts = [(*side.ids[:stop], *cue) for side in (trace, twin.trace)]
     at = tuple(stated.tokens.positions())
     own, other = (reader.states(ids, [dictionary.site])[dictionary.site][list(at)] for ids in texts)
     rng = random_stream(seed, f"features {trace.id} {stated.step}")
@@ -158,7 +158,7 @@ def _edits(
     )
     chosen = [ranks < k for k in COUNTS] + [(places < k) & differs for k in COUNTS]
     chosen.append(torch.ones_like(differs))
-    edits: list[Edit] = [Splice(dictionary, Exchange(each, theirs)) for each in chosen]
+    edits: list[Edit] = [Splice(dictionary, Exchange(mask, theirs)) for mask in chosen]
     return [*edits, Replace(other)], float(differs.sum(dim=-1).float().mean())
 
 
@@ -195,8 +195,8 @@ def patched(
         )
 
     def summed(values: Sequence[float], name: str) -> dict[str, float]:
-        found = bootstrap_mean(np.asarray(values, dtype=float), seed=seed, purpose=name)
-        return {"mean": found.mean, "low": found.low, "high": found.high}
+        interval = bootstrap_mean(np.asarray(values, dtype=float), seed=seed, purpose=name)
+        return {"mean": interval.mean, "low": interval.low, "high": interval.high}
 
     return {
         "model": reader.name,
@@ -204,7 +204,7 @@ def patched(
         "traces": len(curves),
         "not_measurable": reasons.total(),
         "reasons": dict(reasons),
-        "differing": float(np.mean([each.differing for each in curves])),
+        "differing": float(np.mean([effect.differing for effect in curves])),
         "counts": list(COUNTS),
         "effect": [
             summed([c.effects[i] for c in curves], f"top {k}") for i, k in enumerate(COUNTS)
@@ -222,16 +222,16 @@ def _counted(reasons: Mapping[str, int]) -> str:
     return "; ".join(f"{count} left out: {reason}" for reason, count in reasons.items())
 
 
-def patch_lines(found: dict[str, Any]) -> list[str]:
+def patch_lines(result: dict[str, Any]) -> list[str]:
     """The curve in sentences."""
     lines = [
-        f"{found['model']} at {found['site']}, {found['traces']} chains: the whole state moves the answer by "
-        f"{found['whole']['mean']:.3f}, all features by {found['all_features']['mean']:.3f}; "
-        f"{found['differing']:.1f} features differ; k = 0 moves it by {found['identity']:g}"
+        f"{result['model']} at {result['site']}, {result['traces']} chains: the whole state moves the answer by "
+        f"{result['whole']['mean']:.3f}, all features by {result['all_features']['mean']:.3f}; "
+        f"{result['differing']:.1f} features differ; k = 0 moves it by {result['identity']:g}"
     ]
-    if found.get("reasons"):
-        lines.append(f"  {_counted(found['reasons'])}")
-    rows = zip(found["counts"], found["effect"], found["random"], strict=True)
+    if result.get("reasons"):
+        lines.append(f"  {_counted(result['reasons'])}")
+    rows = zip(result["counts"], result["effect"], result["random"], strict=True)
     return lines + [
         f"  k = {k:3d}: {top['mean']:.3f} [{top['low']:.3f}, {top['high']:.3f}], random {chance['mean']:.3f}"
         for k, top, chance in rows

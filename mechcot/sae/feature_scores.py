@@ -72,7 +72,7 @@ def word_windows(
         reader: Whose tokens they are.
         words: Words or phrases, matched whole and in any case; one row each, also when it never occurs.
     """
-    found = np.zeros((len(words), len(reads.values)), dtype=bool)
+    inside = np.zeros((len(words), len(reads.values)), dtype=bool)
     start = 0
     for trace in reads.traces:
         length = len(trace.phase(Phase.CHAIN))
@@ -81,9 +81,9 @@ def word_windows(
             for match in re.finditer(rf"\b{re.escape(word)}\b", trace.chain_text, re.IGNORECASE):
                 first, last = owner[match.start()], owner[match.end() - 1]
                 a, b = max(0, first - BEFORE), min(length, last + BEHIND + 1)
-                found[row, start + a : start + b] = True
+                inside[row, start + a : start + b] = True
         start += length
-    return found
+    return inside
 
 
 def _token_of_character(reader: Reasoner, trace: Trace) -> Int[np.ndarray, " character"]:
@@ -107,29 +107,24 @@ def kind_windows(
 
 def by_kind(reads: FeatureActivations) -> dict[str, dict[str, Float[np.ndarray, " feature"]]]:
     """Per kind that occurs: share of tokens at which a feature fires, mean and largest activation, selectivity over steps."""
-    found = {}
+    tables = {}
     for kind in map(str, KINDS):
         inside = reads.token_kinds == kind
         if inside.any():
             values = reads.values[inside]
-            found[kind] = {
+            tables[kind] = {
                 "frequency": (values > 0).mean(axis=0),
                 "mean": values.mean(axis=0),
                 "max": values.max(axis=0),
                 "selectivity": selectivity(reads.steps, reads.kinds == kind),
             }
-    return found
+    return tables
 
 
 def histograms(
     reads: FeatureActivations, feature: int, *, bins: int = 12
 ) -> dict[str, list[float] | dict[str, list[int]]]:
     """Return how strongly the steps of each kind excite a feature: steps by their largest activation.
-
-    Args:
-        reads: Features on the chains.
-        feature: Number of the feature.
-        bins: How many.
 
     Returns:
         `edges`, of equal bins from 0 to the largest of all (the first bin holds steps in which it does not fire, too), and
@@ -199,12 +194,6 @@ def logit_effects(
     """Tokens that one unit of a feature raises and lowers most, straight through the unembedding.
 
     The final norm is left out: signs and order are to be trusted, sizes are not.
-
-    Args:
-        dictionary: The dictionary.
-        reader: Whose unembedding.
-        feature: Number of the feature.
-        count: Tokens on each side.
 
     Returns:
         `up` and `down`: tokens with the change of their logit, the largest first.

@@ -44,7 +44,7 @@ def feature_vector(
             f"feature {feature} of {dictionary.name} fires on none of {len(values)} chain tokens of {reader.name}, so it has "
             "no size; take one that fires (`mechcot sae score`), or give more chains"
         )
-    about = Origin(
+    origin = Origin(
         model=reader.name,
         weights_hash=reader.weights_hash,
         method=f"feature {feature} of {dictionary.name}",
@@ -53,7 +53,7 @@ def feature_vector(
     )
     direction = largest * dictionary.decoder[feature].float().cpu()
     return SteeringVector(
-        direction, dictionary.site, about, _gate(dictionary, reader, traces[:4], feature, largest)
+        direction, dictionary.site, origin, _gate(dictionary, reader, traces[:4], feature, largest)
     )
 
 

@@ -21,11 +21,6 @@ def strongest_tokens(
 ) -> tuple[int, ...]:
     """The tokens on which a feature's activation is largest on average, of those with at least three occurrences.
 
-    Args:
-        reads: Features on chains.
-        feature: Number of the feature.
-        count: Most tokens.
-
     Returns:
         Token ids, the strongest first; only those with an activation above 0.
     """
@@ -64,13 +59,15 @@ def injection(
     if not tokens or not plain:
         return float("nan")
     injected = [[(start, _inject(ids, start, tokens, rng)) for start, ids in row] for row in plain]
-    one, other = (
+    with_tokens, without = (
         np.stack([_largest(dictionary, reader, row, feature) for row in side])
         for side in (injected, plain)
     )
-    draws = rng.integers(0, len(one), size=(_RESAMPLES, len(one)))
+    draws = rng.integers(0, len(with_tokens), size=(_RESAMPLES, len(with_tokens)))
     flat = (_RESAMPLES, -1)
-    return float(np.quantile(_cohen(one[draws].reshape(flat), other[draws].reshape(flat)), _LEVEL))
+    return float(
+        np.quantile(_cohen(with_tokens[draws].reshape(flat), without[draws].reshape(flat)), _LEVEL)
+    )
 
 
 def neutral_texts(
@@ -130,10 +127,10 @@ def _largest(
 
 
 def _cohen(
-    one: Float[np.ndarray, "draw text"], other: Float[np.ndarray, "draw text"]
+    first: Float[np.ndarray, "draw text"], second: Float[np.ndarray, "draw text"]
 ) -> Float[np.ndarray, " draw"]:
     """Cohen's d of every draw, at most `_CAP` in size; 0 without a difference."""
-    gap = one.mean(axis=1) - other.mean(axis=1)
-    spread = np.sqrt((one.var(axis=1, ddof=1) + other.var(axis=1, ddof=1)) / 2)
+    gap = first.mean(axis=1) - second.mean(axis=1)
+    spread = np.sqrt((first.var(axis=1, ddof=1) + second.var(axis=1, ddof=1)) / 2)
     d = np.divide(gap, spread, out=_CAP * np.sign(gap), where=spread > 0)
     return np.clip(d, -_CAP, _CAP)

@@ -54,8 +54,8 @@ def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
         "schema": SCHEMA,
         "dictionary": study.dictionary.name,
         "site": study.dictionary.site.name,
-        "models": [each.name for each in study.readers],
-        "fit": [each.to_json() for each in study.fits],
+        "models": [row.name for row in study.readers],
+        "fit": [row.to_json() for row in study.fits],
         "missing": study.missing,
         "traces": len(reads.before.traces),
         "tokens": len(reads.before.values),
@@ -69,25 +69,25 @@ def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
         "top_by": top_by,
         "top": [
             {
-                **each,
-                "histogram": feature_scores.histograms(reads.before, each["feature"]),
-                "contexts": feature_scores.top_contexts(reads.before, reader, each["feature"]),
-                "logits": feature_scores.logit_effects(study.dictionary, reader, each["feature"]),
+                **row,
+                "histogram": feature_scores.histograms(reads.before, row["feature"]),
+                "contexts": feature_scores.top_contexts(reads.before, reader, row["feature"]),
+                "logits": feature_scores.logit_effects(study.dictionary, reader, row["feature"]),
             }
-            for each in best
+            for row in best
         ],
-        "along": _along(reads.before, reader, [each["feature"] for each in best[:_DRAWN]]),
+        "along": _along(reads.before, reader, [row["feature"] for row in best[:_DRAWN]]),
     }
 
 
 def _best(features: list[dict[str, Any]]) -> tuple[str | None, list[dict[str, Any]]]:
     """By which score features are ranked, and the `_SHOWN` that are shown."""
     for name in ("kinds", "words"):
-        told = [each[f"score_{name}"] for each in features]
-        order = falsify.ranked(np.array([np.nan if one is None else one for one in told]))
+        scores = [row[f"score_{name}"] for row in features]
+        order = falsify.ranked(np.array([np.nan if score is None else score for score in scores]))
         if order:
             return name, [features[n] for n in order[:_SHOWN]]
-    return None, sorted(features, key=lambda each: -each["frequency"][0])[:_SHOWN]
+    return None, sorted(features, key=lambda row: -row["frequency"][0])[:_SHOWN]
 
 
 def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> d
         "dictionary": study.dictionary.name,
         "site": study.dictionary.site.name,
         "model": reader.name,
-        "fit": [each.to_json() for each in study.fits],
+        "fit": [fit.to_json() for fit in study.fits],
         "repeats": repeats,
         "candidates": len(trials),
         "survivors": counted.standings[Standing.SURVIVES],
@@ -162,52 +162,52 @@ def _half(study: TrainedDictionary, which: int) -> FeatureActivations:
     )
 
 
-def score_lines(found: dict[str, Any]) -> list[str]:
+def score_lines(result: dict[str, Any]) -> list[str]:
     """The scores in sentences."""
     lines = [
-        f"{len(found['features'])} features fire on {found['tokens']} tokens of {found['traces']} chains; {_moved(found)}"
+        f"{len(result['features'])} features fire on {result['tokens']} tokens of {result['traces']} chains; {_moved(result)}"
     ]
-    if found["top"]:
-        lines.append(_ranking(found))
-    for each in found["top"][:10]:
+    if result["top"]:
+        lines.append(_ranking(result))
+    for row in result["top"][:10]:
         lines.append(
-            f"  feature {each['feature']:5d}  score on kinds {_number(each['score_kinds'])}, on words "
-            f"{_number(each['score_words'])}; fires on {each['frequency'][0]:.1%} -> {each['frequency'][1]:.1%}; {_mostly(each)}"
+            f"  feature {row['feature']:5d}  score on kinds {_number(row['score_kinds'])}, on words "
+            f"{_number(row['score_words'])}; fires on {row['frequency'][0]:.1%} -> {row['frequency'][1]:.1%}; {_mostly(row)}"
         )
     return lines
 
 
-def _moved(found: dict[str, Any]) -> str:
-    before, after = found["models"]
-    if not found["tested"]:
+def _moved(result: dict[str, Any]) -> str:
+    before, after = result["models"]
+    if not result["tested"]:
         return f"none is active in {feature_scores.FEWEST_TRACES} chains, so no change from {before} to {after} was tested"
     return (
-        f"{found['changed']} of {found['tested']} tested ones changed from {before} to {after} "
-        f"({found['more']} more active), Holm at {_ALPHA}"
+        f"{result['changed']} of {result['tested']} tested ones changed from {before} to {after} "
+        f"({result['more']} more active), Holm at {_ALPHA}"
     )
 
 
-def _ranking(found: dict[str, Any]) -> str:
+def _ranking(result: dict[str, Any]) -> str:
     """By what the listed features are ranked."""
-    if found["top_by"] is None:
+    if result["top_by"] is None:
         return "no feature has a ReasonScore that tells it from others (no reasoning word or kind of step stands apart in these chains); those that fire on most tokens:"
-    if len(found["features"]) <= 10:
-        return f"all of them, by their score on {found['top_by']}:"
-    return f"those of highest score on {found['top_by']}:"
+    if len(result["features"]) <= 10:
+        return f"all of them, by their score on {result['top_by']}:"
+    return f"those of highest score on {result['top_by']}:"
 
 
-def _mostly(each: dict[str, Any]) -> str:
-    kinds = each["kinds"][0]
+def _mostly(row: dict[str, Any]) -> str:
+    kinds = row["kinds"][0]
     best = max(kinds, key=lambda kind: kinds[kind]["selectivity"], default=None)
     return f"mostly {best}" if best and kinds[best]["selectivity"] > 0 else "prefers no kind"
 
 
-def falsify_lines(found: dict[str, Any]) -> list[str]:
+def falsify_lines(result: dict[str, Any]) -> list[str]:
     """The trials in sentences."""
-    counted = tally(found["trials"])
+    counted = tally(result["trials"])
     lines = [". ".join(filter(None, (counted.headline, counted.by_trial)))]
-    lines += [f"  {each}" for each in counted.untested]
-    for trial in found["trials"]:
+    lines += [f"  {line}" for line in counted.untested]
+    for trial in result["trials"]:
         if trial["survives"]:
             lines.append(
                 f"  feature {trial['feature']} ({trial['kind']}): selectivity {trial['selectivity']:.2f}, "

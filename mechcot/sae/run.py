@@ -96,8 +96,8 @@ def train_and_fit(job: Training) -> list[str]:
     readers = Pair(*load_models((job.base, job.tuned), job.loading))
     for reader in readers:
         _check_site(reader, site)
-    about = _about(job, readers)
-    settings = {name: value for name, value in about.items() if name != "versions"}
+    record = _about(job, readers)
+    settings = {name: value for name, value in record.items() if name != "versions"}
     claim(job.out, "sae train", settings, overwrite=job.overwrite)
     asked = ChainSource(
         job.problems,
@@ -108,18 +108,18 @@ def train_and_fit(job: Training) -> list[str]:
         traces=job.traces,
     )
     traces = chains(readers, asked, folder=job.out / "chains", executor=job.executor)
-    held = min(HELD_OUT, max(2, len(traces) // 6))
-    train_on, held_out = _split(traces, held)
-    if not _done(job, about):
+    count = min(HELD_OUT, max(2, len(traces) // 6))
+    train_on, held_out = _split(traces, count)
+    if not _done(job, record):
         states = [token_states(reader, train_on, site).states for reader in readers]
         made = train(torch.cat(states), site=site, model=job.base, settings=job.settings)
         made.save(job.out)
         ids = sorted({trace.problem.id for trace in traces})
-        write_json(job.out / RECORD, about | {"problems_seen": ids})
+        write_json(job.out / RECORD, record | {"problems_seen": ids})
     dictionary = load(str(job.out))
     fits = readers.map(lambda reader: evaluate(dictionary, reader, held_out))
-    write_json(job.out / "fit.json", [each.to_json() for each in fits])
-    return [*(str(each) for each in fits), f"written: {job.out}"]
+    write_json(job.out / "fit.json", [fit.to_json() for fit in fits])
+    return [*(str(fit) for fit in fits), f"written: {job.out}"]
 
 
 def open_study(  # noqa: PLR0913 - one argument per option
@@ -181,9 +181,9 @@ def open_study(  # noqa: PLR0913 - one argument per option
     return TrainedDictionary(dictionary, readers, read, fits)
 
 
-def _split(traces: list[Trace], held: int) -> tuple[list[Trace], list[Trace]]:
+def _split(traces: list[Trace], count: int) -> tuple[list[Trace], list[Trace]]:
     """Take every so many for the fit, so that both authors are in it."""
-    every = max(2, len(traces) // held)
+    every = max(2, len(traces) // count)
     return [t for i, t in enumerate(traces) if i % every], traces[::every]
 
 
@@ -220,7 +220,7 @@ def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
     }
 
 
-def _done(job: Training, about: dict[str, Any]) -> bool:
+def _done(job: Training, settings: dict[str, Any]) -> bool:
     """Return whether the folder holds a finished training with these settings.
 
     Raises:
@@ -229,9 +229,9 @@ def _done(job: Training, about: dict[str, Any]) -> bool:
     if not (job.out / RECORD).is_file():
         return False
     record = read_json(job.out / RECORD, what=THE_RECORD)
-    unnoted = {n: about[n] for n in ("max_tokens", "questions") if n in about}
+    unnoted = {n: settings[n] for n in ("max_tokens", "questions") if n in settings}
     made = unnoted | record  # earlier versions did not note them
-    same = {key: value for key, value in made.items() if key != "problems_seen"} == about
+    same = {key: value for key, value in made.items() if key != "problems_seen"} == settings
     if not same and not job.overwrite:
         raise UserError(
             f"{job.out} holds a dictionary made with other models, settings or questions; choose another --out, or replace it with --overwrite"

@@ -92,14 +92,14 @@ def row_states(
         UserError: The model does not have the site.
     """
     backbone = backbone_of(reader.model)
-    found = []
+    states = []
     for start in range(0, len(rows), _ROWS):
         part: dict[Site, Tensor] = {}
         taps = capture_taps(backbone, [site], part)
         few = rows[start : start + _ROWS]
         Run(backbone, start=0, rows=few, acts=[()], watching=taps, path="causal").go(cache=None)
-        found.append(part[site])
-    return torch.cat(found)
+        states.append(part[site])
+    return torch.cat(states)
 
 
 def features_of(

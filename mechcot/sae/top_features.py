@@ -74,13 +74,6 @@ def top_features(
 ) -> FeatureTable:
     """Order features by their selectivity for one kind of step. Cost: one forward a trace.
 
-    Args:
-        dictionary: The dictionary.
-        reader: Whose states are read.
-        traces: The chains.
-        kind: A kind of step.
-        count: Most features.
-
     Raises:
         UserError: The dictionary does not fit the model, no such kind, or fewer than two steps of it or of the others.
     """

@@ -71,8 +71,8 @@ class AccuracyChange:
 
 def mcnemar_p(*, lost: int, gained: int) -> float:
     """Exact two-sided McNemar p-value from the discordant counts."""
-    found: Any = mcnemar(np.array([[0, lost], [gained, 0]]), exact=True)
-    return float(found.pvalue)
+    result: Any = mcnemar(np.array([[0, lost], [gained, 0]]), exact=True)
+    return float(result.pvalue)
 
 
 def accuracy_change(

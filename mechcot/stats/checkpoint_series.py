@@ -102,8 +102,8 @@ def series(
         for position, name in enumerate(checkpoints):
             row = measured(measurements, [card], after=name, items=items, **pairs, **draws)
             parts.append(row.assign(checkpoint=name, position=position, **because))
-    held = [shut[name] for _ in cards for name in checkpoints]
-    stacked = judge(pd.concat(parts, ignore_index=True), gates=held)
+    gates_of_rows = [shut[name] for _ in cards for name in checkpoints]
+    stacked = judge(pd.concat(parts, ignore_index=True), gates=gates_of_rows)
     line = {"value": "after", "value_low": "after_low", "value_high": "after_high"}
     stacked = stacked.assign(**{new: stacked[old] for new, old in line.items()})
     return stacked[[*LINE_COLUMNS, *CONTRAST_COLUMNS]]

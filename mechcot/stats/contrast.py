@@ -235,7 +235,9 @@ def judge(rows: pd.DataFrame, *, gates: Sequence[Sequence[Gate]]) -> pd.DataFram
         rows: From `measured`, or several of them stacked.
         gates: For each row the gates of its comparison.
     """
-    blocked = [_blocked(row, held) for row, held in zip(rows_of(rows), gates, strict=True)]
+    blocked = [
+        _blocked(row, comparison) for row, comparison in zip(rows_of(rows), gates, strict=True)
+    ]
     free = np.array([not reason for reason in blocked], dtype=bool)
     corrected = {
         f"{name}_holm": holm([float(p) for p in rows[name].where(free).astype(float)])

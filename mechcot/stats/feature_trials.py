@@ -86,17 +86,17 @@ class Tally:
         """Return how many survived; where none could be decided, that nothing was tried in full."""
         if not self.candidates:
             return "There was no candidate, so nothing was tried: no feature prefers a kind of step on the chains that candidates are chosen on"
-        survived, failed, untested = (self.standings[each] for each in Standing)
+        survived, failed, untested = (self.standings[status] for status in Standing)
         if not survived + failed:
-            held = [CALLED[name] for name, count in self.tried.items() if count]
+            trials = [CALLED[name] for name, count in self.tried.items() if count]
             what = (
-                f"none failed {_listed(held)}, the only trials held"
-                if held
+                f"none failed {_listed(trials)}, the only trials held"
+                if trials
                 else "no trial could be held"
             )
             return f"{self.candidates} candidates, none of them tested in full: {what}"
-        said = f"{survived} of {self.candidates} candidates survived"
-        return said + (f" ({failed} failed, {untested} not tested in full)" if untested else "")
+        text = f"{survived} of {self.candidates} candidates survived"
+        return text + (f" ({failed} failed, {untested} not tested in full)" if untested else "")
 
     @property
     def by_trial(self) -> str:
@@ -128,9 +128,9 @@ def tally(trials: Sequence[Mapping[str, Any]]) -> Tally:
     named = [standing(outcomes) for outcomes in every]
     return Tally(
         candidates=len(every),
-        standings={each: named.count(each) for each in Standing},
-        passed={name: sum(one[name] is True for one in every) for name in NEEDS},
-        tried={name: sum(one[name] is not None for one in every) for name in NEEDS},
+        standings={status: named.count(status) for status in Standing},
+        passed={name: sum(outcomes[name] is True for outcomes in every) for name in NEEDS},
+        tried={name: sum(outcomes[name] is not None for outcomes in every) for name in NEEDS},
     )
 
 

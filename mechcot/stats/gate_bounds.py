@@ -65,9 +65,9 @@ class Gate:
     measure: str = ""
 
 
-def gates_table(found: Sequence[Gate]) -> pd.DataFrame:
+def gates_table(gates: Sequence[Gate]) -> pd.DataFrame:
     """The gates as a table: name, side, value, bound, ok, reason, measure."""
-    return pd.DataFrame([asdict(gate) for gate in found], columns=list(Gate.__dataclass_fields__))
+    return pd.DataFrame([asdict(gate) for gate in gates], columns=list(Gate.__dataclass_fields__))
 
 
 def closed_gates(found: Sequence[Gate], *, measure: str) -> list[Gate]:

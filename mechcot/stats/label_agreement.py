@@ -97,12 +97,6 @@ def gaps(
 ) -> tuple[Interval, Interval]:
     """Macro-F1 and kappa of one labelling minus those of another of the same steps, with paired intervals over groups.
 
-    Args:
-        scores: Of the first.
-        others: Of the second.
-        seed: Seed of the resampling.
-        resamples: Number of resamples.
-
     Raises:
         UserError: The two were not scored on the same steps.
     """
@@ -122,8 +116,8 @@ def gaps(
 def f1_of(confusion: Int[np.ndarray, "*group truth found"]) -> Float[np.ndarray, "*group label"]:
     """F1 of every label; NaN where the truth has none."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    true, found = confusion.sum(-1), confusion.sum(-2)
-    return np.where(true > 0, 2 * hits / np.maximum(true + found, 1), np.nan)
+    true, named = confusion.sum(-1), confusion.sum(-2)
+    return np.where(true > 0, 2 * hits / np.maximum(true + named, 1), np.nan)
 
 
 def macro_of(confusion: Int[np.ndarray, "*group truth found"]) -> Float[np.ndarray, "*group"]:

@@ -84,11 +84,6 @@ class PairedValues:
 def need_columns(table: pd.DataFrame, columns: Sequence[str], *, what: str) -> None:
     """Check that a table has its columns.
 
-    Args:
-        table: The table.
-        columns: Names it must have; others may be there.
-        what: What the message calls it.
-
     Raises:
         ValueError: A column is missing.
     """
@@ -109,11 +104,11 @@ def _side(
     wanted = None if items is None else set(items)
     reasons = table["reason"] if "reason" in table.columns else [""] * len(table)
     columns = (table[name] for name in ("item", "trace", "author", "reader", "value"))
-    found: dict[str, dict[str, tuple[float, str]]] = {}
+    side: dict[str, dict[str, tuple[float, str]]] = {}
     for item, trace, wrote, read, value, reason in zip(*columns, reasons, strict=True):
         if read != reader or wrote != (author or reader) or not (wanted is None or item in wanted):
             continue
-        traces = found.setdefault(item, {})
+        traces = side.setdefault(item, {})
         if trace in traces:
             raise ValueError(
                 f"two values for item {item}, trace {trace}, reader {reader}; "
@@ -121,7 +116,7 @@ def _side(
             )
         number = float(value)
         traces[trace] = (number if math.isfinite(number) else math.nan, str(reason))
-    return {item: {"own": _inside(t)} for item, t in found.items()} if author is None else found
+    return {item: {"own": _inside(t)} for item, t in side.items()} if author is None else side
 
 
 def _inside(traces: Mapping[str, tuple[float, str]]) -> tuple[float, str]:
@@ -156,14 +151,20 @@ def pair_values(
     lost: list[tuple[bool, bool]] = []
     because: Counter[str] = Counter()
     for item in sorted(first.keys() | second.keys()):
-        one, other = first.get(item, {}), second.get(item, {})
-        whole = [t for t in sorted(one) if t in other and _both_finite(one[t], other[t])]
+        first_traces, second_traces = first.get(item, {}), second.get(item, {})
+        whole = [
+            t
+            for t in sorted(first_traces)
+            if t in second_traces and _both_finite(first_traces[t], second_traces[t])
+        ]
         if whole:
-            first_sum, second_sum = (math.fsum(side[t][0] for t in whole) for side in (one, other))
+            first_sum, second_sum = (
+                math.fsum(side[t][0] for t in whole) for side in (first_traces, second_traces)
+            )
             kept[item] = (first_sum / len(whole), second_sum / len(whole))
             continue
-        lost.append((_any_finite(one), _any_finite(other)))
-        because[_why_lost(one, other)] += 1
+        lost.append((_any_finite(first_traces), _any_finite(second_traces)))
+        because[_why_lost(first_traces, second_traces)] += 1
     values = np.array(list(kept.values()), dtype=float).reshape(-1, 2)
     return PairedValues(
         items=tuple(kept),
@@ -176,29 +177,25 @@ def pair_values(
     )
 
 
-def _both_finite(one: tuple[float, str], other: tuple[float, str]) -> bool:
-    return not (math.isnan(one[0]) or math.isnan(other[0]))
+def _both_finite(before: tuple[float, str], after: tuple[float, str]) -> bool:
+    return not (math.isnan(before[0]) or math.isnan(after[0]))
 
 
 def _any_finite(traces: Mapping[str, tuple[float, str]]) -> bool:
     return any(not math.isnan(value) for value, _ in traces.values())
 
 
-def _why_lost(one: Mapping[str, tuple[float, str]], other: Mapping[str, tuple[float, str]]) -> str:
+def _why_lost(
+    before: Mapping[str, tuple[float, str]], after: Mapping[str, tuple[float, str]]
+) -> str:
     """The first reason written for a dropped item, before's side first."""
-    fallback = "value not finite" if one.keys() == other.keys() else "no measurement on one side"
-    written = (reason for side in (one, other) for _, reason in side.values())
+    fallback = "value not finite" if before.keys() == after.keys() else "no measurement on one side"
+    written = (reason for side in (before, after) for _, reason in side.values())
     return next((reason for reason in written if reason), fallback)
 
 
 def scalar_rows(scalars: pd.DataFrame, *, measure: str, name: str) -> pd.DataFrame:
-    """The rows of one scalar of one measure.
-
-    Args:
-        scalars: Tidy scalars table.
-        measure: Name of the measure.
-        name: Name of the scalar.
-    """
+    """The rows of one scalar of one measure."""
     need_columns(scalars, SCALAR_COLUMNS, what="scalars")
     return scalars[(scalars["measure"] == measure) & (scalars["name"] == name)]
 

@@ -134,7 +134,7 @@ def compare_pair(
     matched = matching(scalars, before, after, bounds=bounds) if author is None else None
     pair = {"before": before, "after": after, "author": author}
     items = None if matched is None else matched.items
-    found = gates(
+    closed_or_open = gates(
         measurements,
         scalars,
         cards,
@@ -147,7 +147,7 @@ def compare_pair(
     table = contrast_readers(
         measurements,
         cards,
-        gates=found,
+        gates=closed_or_open,
         seed=seed,
         clusters=clusters,
         items=items,
@@ -163,7 +163,7 @@ def compare_pair(
         **pair,
     )
     return PairComparison(
-        gates=tuple(found),
+        gates=tuple(closed_or_open),
         table=table,
         accuracy=accuracy,
         conclusion=conclude(table),
@@ -172,14 +172,14 @@ def compare_pair(
     )
 
 
-def _conclusion(found: Conclusion) -> dict[str, object]:
+def _conclusion(conclusion: Conclusion) -> dict[str, object]:
     return {
-        "verdict": found.verdict,
-        "gone": found.gone,
-        "judged": found.judged,
-        "agree": list(found.agree),
-        "disagree": [list(pair) for pair in found.disagree],
-        "undecided": list(found.undecided),
-        "not_judged": [list(pair) for pair in found.not_judged],
-        "provisional": found.provisional,
+        "verdict": conclusion.verdict,
+        "gone": conclusion.gone,
+        "judged": conclusion.judged,
+        "agree": list(conclusion.agree),
+        "disagree": [list(pair) for pair in conclusion.disagree],
+        "undecided": list(conclusion.undecided),
+        "not_judged": [list(pair) for pair in conclusion.not_judged],
+        "provisional": conclusion.provisional,
     }

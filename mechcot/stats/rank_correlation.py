@@ -78,9 +78,9 @@ def rank_correlation(
     if not pairs:
         nothing = Interval(np.nan, np.nan, np.nan, n=0, units=0)
         return RankCorrelation(nothing, np.nan, np.nan, np.nan, steps, left_out)
-    found = np.array([float(x @ y) for x, y in pairs])
+    draws = np.array([float(x @ y) for x, y in pairs])
     member = np.unique(kept, return_inverse=True)[1]
-    rho = bootstrap_mean(found, clusters=member, seed=seed, purpose="rank correlation")
+    rho = bootstrap_mean(draws, clusters=member, seed=seed, purpose="rank correlation")
     null = _shuffled(pairs, seed=seed)
     low, high = order_bounds(null, tail=0.025)
     beyond = int((np.abs(null) >= abs(rho.mean) - 1e-12).sum())
@@ -98,7 +98,7 @@ def _scores(
     known = np.isfinite([x, y, *given]).all(axis=0)
     if known.sum() < LEAST_STEPS:
         return None
-    ranks = [rankdata(each[known]) for each in (x, y, *given)]
+    ranks = [rankdata(values[known]) for values in (x, y, *given)]
     fixed = np.stack([np.ones(known.sum()), *ranks[2:]], axis=1)
     sides = [side - fixed @ np.linalg.lstsq(fixed, side, rcond=None)[0] for side in ranks[:2]]
     lengths = [float(np.linalg.norm(side)) for side in sides]

@@ -184,43 +184,43 @@ def gate_sentence(gate: Gate) -> str:
     return f"Gate {gate.name.replace('_', ' ')} ({gate.side}{about}) is {state}: {gate.reason}."
 
 
-def conclusion_sentence(found: Conclusion) -> str:
+def conclusion_sentence(conclusion: Conclusion) -> str:
     """The overall answer about the chain, with the count and every measure that disagrees."""
     head = {
-        "less": "The chain is no longer used" if found.gone else "The chain is used less",
+        "less": "The chain is no longer used" if conclusion.gone else "The chain is used less",
         "more": "The chain is used more",
         "no change": "The chain is used as before",
         "mixed": "The measures disagree about the chain",
         "inconclusive": "It is not clear whether the use of the chain changed",
         "not judged": "Whether the chain is still used is not judged",
-    }[found.verdict]
-    text = f"{head}: {_voices(found)}."
-    if found.disagree:
-        voices = (f"{title} ({_word(verdict)})" for title, verdict in found.disagree)
-        label = "They say" if found.verdict in {"mixed", "inconclusive"} else "Against it"
+    }[conclusion.verdict]
+    text = f"{head}: {_voices(conclusion)}."
+    if conclusion.disagree:
+        voices = (f"{title} ({_word(verdict)})" for title, verdict in conclusion.disagree)
+        label = "They say" if conclusion.verdict in {"mixed", "inconclusive"} else "Against it"
         text += f" {label}: {_listed(list(voices))}."
-    if found.undecided:
-        text += f" Undecided: {_listed(found.undecided)}."
-    if found.not_judged:
-        text += f" Not judged: {_listed([title for title, _ in found.not_judged])}."
-    if found.provisional and found.judged:
+    if conclusion.undecided:
+        text += f" Undecided: {_listed(conclusion.undecided)}."
+    if conclusion.not_judged:
+        text += f" Not judged: {_listed([title for title, _ in conclusion.not_judged])}."
+    if conclusion.provisional and conclusion.judged:
         text += " This is provisional: some of these measures have not been scored against planted truth yet."
     return text
 
 
-def _voices(found: Conclusion) -> str:
-    if found.verdict == "not judged":
-        gates = (gate for _, reason in found.not_judged for gate in _GATES.split(reason))
+def _voices(conclusion: Conclusion) -> str:
+    if conclusion.verdict == "not judged":
+        gates = (gate for _, reason in conclusion.not_judged for gate in _GATES.split(reason))
         return "; ".join(dict.fromkeys(gates)) or "no measure that can tell was run"
-    total = _count(found.judged, "judged measure")
-    if found.verdict in {"mixed", "inconclusive"}:
-        decided = len(found.disagree)
+    total = _count(conclusion.judged, "judged measure")
+    if conclusion.verdict in {"mixed", "inconclusive"}:
+        decided = len(conclusion.disagree)
         return f"{decided} of {total} decided" if decided else f"none of {total} decided"
     word = {"less": "fell", "more": "rose", "no change": "stayed within their smallest effects"}[
-        found.verdict
+        conclusion.verdict
     ]
-    text = f"{len(found.agree)} of {total} {word} ({_listed(found.agree)})"
-    return f"{text}, to less than their smallest effects" if found.gone else text
+    text = f"{len(conclusion.agree)} of {total} {word} ({_listed(conclusion.agree)})"
+    return f"{text}, to less than their smallest effects" if conclusion.gone else text
 
 
 def _word(verdict: str) -> str:

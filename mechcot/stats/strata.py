@@ -49,14 +49,14 @@ def by_stratum(
     bounds = bounds or GateBounds()
     pair = {"before": before, "after": after, "author": author}
     parts: list[pd.DataFrame] = []
-    held: list[Sequence[Gate]] = []
+    gates_of_rows: list[Sequence[Gate]] = []
     for stratum in sorted(set(strata.values())):
         items = sorted(item for item, name in strata.items() if name == stratum)
         here = scalars[scalars["item"].isin(items)]
         matched = matching(here, before, after, bounds=bounds) if author is None else None
         kept = items if matched is None else matched.items
         part = measured(measurements, cards, items=kept, seed=seed, **pair)
-        found = gates(
+        opened = gates(
             measurements,
             here,
             cards,
@@ -67,7 +67,9 @@ def by_stratum(
             **pair,
         )
         parts.append(part.assign(stratum=stratum))
-        held += [found] * len(part)
+        gates_of_rows += [opened] * len(part)
     if not parts:
         return pd.DataFrame(columns=["stratum", *CONTRAST_COLUMNS])
-    return judge(pd.concat(parts, ignore_index=True), gates=held)[["stratum", *CONTRAST_COLUMNS]]
+    return judge(pd.concat(parts, ignore_index=True), gates=gates_of_rows)[
+        ["stratum", *CONTRAST_COLUMNS]
+    ]

@@ -321,12 +321,6 @@ def positions(
 
     Cost: none; with `where.kinds`, one reading of the text a token.
 
-    Args:
-        reasoner: The author.
-        trace: The finished text.
-        where: Which positions are meant.
-        kinds: What names the steps while they are written.
-
     Returns:
         Absolute positions, rising; each is the one that writes the token after it.
     """

@@ -89,13 +89,6 @@ def span_vectors(
 
     Traces without such a step are left out.
 
-    Args:
-        reasoner: The model.
-        traces: Its chains.
-        kind: Kind of step that the direction is of.
-        sites: Where to read.
-        seed: Of halves and bootstrap.
-
     Raises:
         UserError: No trace has a step of this kind, or the windows do not differ from their chains.
     """
@@ -142,12 +135,7 @@ def differs(rows: Float[Tensor, "item two d_model"], reasoner: Reasoner) -> bool
 
 
 def noise(rows: Float[Tensor, "item two d_model"], dtype: torch.dtype) -> float:
-    """Length that rounding gives a mean difference: the sums are in float32, the states were rounded to the model's own type.
-
-    Args:
-        rows: Both sides of every item.
-        dtype: The model's type.
-    """
+    """Length that rounding gives a mean difference: the sums are in float32, the states were rounded to the model's own type."""
     sums = 64 * torch.finfo(torch.float32).eps
     states = torch.finfo(dtype).eps / math.sqrt(len(rows))
     return max(sums, states) * float(rows.norm(dim=-1).mean())
@@ -212,13 +200,7 @@ def windows(trace: Trace, kind: StepKind) -> list[range]:
 def stability(
     rows: Float[Tensor, "item *sides d_model"], make: Make, *, seed: int
 ) -> tuple[float, float]:
-    """Split-half cosine and bootstrap cone (degrees) of a vector; NaN below `FEWEST_PAIRS` items.
-
-    Args:
-        rows: One row an item.
-        make: Rows to vector.
-        seed: Of the draws.
-    """
+    """Split-half cosine and bootstrap cone (degrees) of a vector; NaN below `FEWEST_PAIRS` items."""
     n = len(rows)
     if n < FEWEST_PAIRS:
         return float("nan"), float("nan")

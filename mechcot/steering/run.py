@@ -141,19 +141,19 @@ def _cell(lab: ExperimentContext, arm: SteeringCondition) -> dict[str, Any]:
     rows = [row(reasoner, trace, phrases) for trace in traces]
     if arm.role == "truncation":
         texts, _ = lab.write(replace(arm, role="vector"))
-        for one, trace, short in zip(rows, traces, texts, strict=True):
-            steered = min(row(reasoner, short)["tokens"], one["tokens"])
-            one |= cut_short(reasoner, trace, steered) | {"tokens": steered}
-            one |= dict.fromkeys(("steps", "nats_per_token", *map(str, StepKind)))
-    found: dict[str, Any] = {
+        for readouts, trace, short in zip(rows, traces, texts, strict=True):
+            steered = min(row(reasoner, short)["tokens"], readouts["tokens"])
+            readouts |= cut_short(reasoner, trace, steered) | {"tokens": steered}
+            readouts |= dict.fromkeys(("steps", "nats_per_token", *map(str, StepKind)))
+    cell: dict[str, Any] = {
         "arm": asdict(arm),
         "seconds": seconds,
         "rows": [_plain(r) for r in rows],
     }
     if arm.site:
         vector = lab.steered(arm)
-        found["dose"] = _plain(asdict(lab.dose(arm)))
-        found["vector"] = _plain(
+        cell["dose"] = _plain(asdict(lab.dose(arm)))
+        cell["vector"] = _plain(
             {
                 "norm": vector.norm,
                 "split_half": vector.origin.split_half,
@@ -162,18 +162,18 @@ def _cell(lab: ExperimentContext, arm: SteeringCondition) -> dict[str, Any]:
         )
         if arm.role == "vector":
             first = lab.vector(lab.experiment.models[0], arm.site)
-            found["vector"]["cosine_with_first"] = lab.vector(arm.source, arm.site).cosine(first)
+            cell["vector"]["cosine_with_first"] = lab.vector(arm.source, arm.site).cosine(first)
     if lines:
-        found["changed"] = sum(line.changed for line in lines)
-        found["shown"] = _shown(reasoner, traces[0], lines[0])
+        cell["changed"] = sum(line.changed for line in lines)
+        cell["shown"] = _shown(reasoner, traces[0], lines[0])
     elif arm.role == "clean":
-        found["shown"] = _shown(reasoner, traces[0], None)
-    return found
+        cell["shown"] = _shown(reasoner, traces[0], None)
+    return cell
 
 
 def _shown(reasoner: Reasoner, trace: Trace, line: WrittenRow | None) -> list[list[Any]]:
     """The text of one item as [word, was the position steered]."""
-    acted = {position for each in line.acted for position in each} if line else set()
+    acted = {position for positions in line.acted for position in positions} if line else set()
     words = [reasoner.decode([token]) for token in trace.ids]
     return [[word, position in acted] for position, word in enumerate(words)]
 
@@ -185,9 +185,9 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(out: Path, cells: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> None:
-    rows = [cell["arm"] | one for cell in cells for one in cell["rows"]]
+    rows = [cell["arm"] | row for cell in cells for row in cell["rows"]]
     write_bytes(out / "items.parquet", pd.DataFrame(rows).to_parquet(index=False))
-    told = [
+    arms = [
         {name: value for name, value in arm.items() if name != "shown"} for arm in result["arms"]
     ]
-    write_bytes(out / "arms.parquet", pd.json_normalize(told, sep="_").to_parquet(index=False))
+    write_bytes(out / "arms.parquet", pd.json_normalize(arms, sep="_").to_parquet(index=False))

@@ -27,10 +27,6 @@ THOUGHTS = ("thoughts", "tokens_per_thought", "any_correct_thought", "underthink
 def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Summarise an experiment.
 
-    Args:
-        experiment: The experiment.
-        cells: Its finished arms.
-
     Returns:
         JSON-able: `experiment`; `arms` with `values`, and `change` against the clean arm; `contrasts` between arms, of which those with
         unequal measured doses are not `judged`; `apart`, the largest factor between doses that count as equal.
@@ -39,7 +35,7 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
     names = list(dict.fromkeys((*_READOUTS, experiment.readout)))
     if experiment.penalty:
         names += ["verification", *THOUGHTS]
-    found = []
+    entries = []
     for cell in cells:
         base = clean[cell["arm"]["model"]]
         entry: dict[str, Any] = dict(cell["arm"])
@@ -52,11 +48,11 @@ def summary(experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> dict[
             for n in dict.fromkeys(("tokens", "steps", "correct", experiment.readout))
         }
         entry["saved"] = _saved(base, cell, experiment.seed)
-        found.append(entry)
+        entries.append(entry)
     changed = tuple(dict.fromkeys(("tokens", "correct", experiment.readout)))
     return {
         "experiment": asdict(experiment),
-        "arms": found,
+        "arms": entries,
         "apart": DOSE_FACTOR,
         "contrasts": _contrasts(experiment, cells, changed),
     }
@@ -66,14 +62,14 @@ def _contrasts(
     experiment: Experiment, cells: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Every contrast once, with an interval a readout."""
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for name in names:
-        for index, (about, rows) in enumerate(contrasts(experiment, cells, name)):
-            if index == len(found):
-                found.append(about | {"values": {}})
+        for index, (comparison, rows) in enumerate(contrasts(experiment, cells, name)):
+            if index == len(entries):
+                entries.append(comparison | {"values": {}})
             told = _interval(rows[np.isfinite(rows)], experiment.seed, f"contrast of {name}")
-            found[index]["values"][name] = told
-    return found
+            entries[index]["values"][name] = told
+    return entries
 
 
 def _mean(cell: Mapping[str, Any], name: str, seed: int) -> dict[str, float | None]:
@@ -91,8 +87,8 @@ def _change(
     difference = after - before
     if name in _SHARES and cell is not base:
         both = np.isfinite(difference)
-        about = {"seed": seed, "purpose": f"change of {name}"}
-        return _told(paired_interval(before[both], after[both], **about))
+        draws = {"seed": seed, "purpose": f"change of {name}"}
+        return _told(paired_interval(before[both], after[both], **draws))
     return _interval(difference[np.isfinite(difference)], seed, f"change of {name}")
 
 
@@ -100,10 +96,12 @@ def _interval(values: np.ndarray, seed: int, purpose: str) -> dict[str, float | 
     return _told(bootstrap_mean(values, seed=seed, purpose=purpose, resamples=2000))
 
 
-def _told(found: Interval) -> dict[str, float | None]:
+def _told(interval: Interval) -> dict[str, float | None]:
     """An interval as JSON-able data; None for what there is not."""
-    numbers = {"mean": found.mean, "low": found.low, "high": found.high}
-    return {key: one if one == one else None for key, one in numbers.items()} | {"n": found.n}
+    numbers = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+    return {key: number if number == number else None for key, number in numbers.items()} | {
+        "n": interval.n
+    }
 
 
 def _saved(base: Mapping[str, Any], cell: Mapping[str, Any], seed: int) -> dict[str, float | None]:

@@ -40,7 +40,7 @@ from mechcot.view.figures.dose_response import (
 )
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.results import named_numbers
-from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, titled
+from mechcot.view.theme import LIGHT, PALETTE, looks, plain, scale, span, titled
 
 _CELL = 22
 _NAMES = {
@@ -230,28 +230,27 @@ def _dose(row: Mapping[str, Any]) -> str:
     )
 
 
-def feature_exchange_figure(found: Sequence[Mapping[str, Any]]) -> go.Figure:
+def feature_exchange_figure(curves: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Movement of the answer against the number of exchanged features, one panel a model.
 
     Args:
-        found: What `mechcot.sae.feature_patching.patched` gives, one entry a model.
+        curves: What `mechcot.sae.feature_patching.patched` gives, one entry a model.
     """
     names = {"effect": "the k features that differ most", "random": "k random ones that differ"}
     panels = [
         DosePanel(
-            title=each["model"],
-            lines=tuple(_line(each, key, name) for key, name in names.items()),
-            reference=each["whole"]["mean"],
+            title=curve["model"],
+            lines=tuple(_line(curve, key, name) for key, name in names.items()),
+            reference=curve["whole"]["mean"],
         )
-        for each in found
+        for curve in curves
     ]
-    counts = sorted({each["traces"] for each in found})
-    span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    counts = {curve["traces"] for curve in curves}
     figure = dose_curves(
         panels,
         looks(list(names.values())),
         title="How many features carry a stated value?",
-        subtitle=f"mean over n = {span} chains; bars: 95 % bootstrap intervals; dotted: the whole state exchanged",
+        subtitle=f"mean over n = {span(counts)} chains; bars: 95 % bootstrap intervals; dotted: the whole state exchanged",
         axis="number of features exchanged, k",
     )
     figure.update_xaxes(type="category")
@@ -259,7 +258,7 @@ def feature_exchange_figure(found: Sequence[Mapping[str, Any]]) -> go.Figure:
     return figure.update_yaxes(title="movement of the answer, probability", col=1)
 
 
-def _line(each: Mapping[str, Any], key: str, name: str) -> DoseLine:
-    rows = each[key]
+def _line(curve: Mapping[str, Any], key: str, name: str) -> DoseLine:
+    rows = curve[key]
     ends = {end: tuple(row[end] for row in rows) for end in ("mean", "low", "high")}
-    return DoseLine(name, tuple(map(str, each["counts"])), ends["mean"], ends["low"], ends["high"])
+    return DoseLine(name, tuple(map(str, curve["counts"])), ends["mean"], ends["low"], ends["high"])

@@ -110,7 +110,7 @@ def figure_picture(
     height = int(height or layout["height"] or 450)
     if kind == "pdf":
         return _printed(shown.update_layout(width=width, height=height))
-    about = {
+    settings = {
         "format": kind,
         "width": width,
         "height": height,
@@ -119,7 +119,7 @@ def figure_picture(
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "figure.html"
         page.write_text(
-            _DRAWN % (get_plotlyjs(), _inert(shown), json.dumps(about)), encoding="utf-8"
+            _DRAWN % (get_plotlyjs(), _inert(shown), json.dumps(settings)), encoding="utf-8"
         )
         text = _browse(["--dump-dom", page.as_uri()], folder)
     return _payload(text)
@@ -165,8 +165,8 @@ def page_figures(path: Path) -> dict[int, go.Figure]:
         )
     text = path.read_text(encoding="utf-8")
     papers = _PAPERS.search(text)
-    found = {int(number): json.loads(drawn) for number, drawn in _FIGURE.findall(text)}
-    if papers is None or not found:
+    figures = {int(number): json.loads(drawn) for number, drawn in _FIGURE.findall(text)}
+    if papers is None or not figures:
         raise UserError(
             f"{path}: expected a page with figures, found none; give a page that compare, prune, influence, steer, sae or ruler wrote"
         )
@@ -175,7 +175,7 @@ def page_figures(path: Path) -> dict[int, go.Figure]:
         number: go.Figure(drawn["data"], drawn["layout"], skip_invalid=True).update_layout(
             template=template
         )
-        for number, drawn in sorted(found.items())
+        for number, drawn in sorted(figures.items())
     }
 
 
@@ -216,12 +216,12 @@ def _payload(text: str) -> bytes:
     from html import unescape
     from urllib.parse import unquote
 
-    found = re.search(r"<body>data:image/([a-z]+)(?:\+xml)?(;base64)?,(.*?)</body>", text, re.S)
-    if found is None:
+    match = re.search(r"<body>data:image/([a-z]+)(?:\+xml)?(;base64)?,(.*?)</body>", text, re.S)
+    if match is None:
         raise UserError("the browser could not draw the figure; look at it in a page first")
-    if found.group(2):
-        return base64.b64decode(found.group(3))
-    return unquote(unescape(found.group(3))).encode("utf-8")
+    if match.group(2):
+        return base64.b64decode(match.group(3))
+    return unquote(unescape(match.group(3))).encode("utf-8")
 
 
 def find_browser() -> str:

@@ -7,11 +7,12 @@ colour *and* a symbol. Source of the palette: Okabe and Ito, "Color Universal De
 
 import html
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
@@ -158,6 +159,53 @@ def wrapped(text: str, *, width: int) -> str:
     """`plain` text broken into at most three lines of about `width` characters."""
     lines = textwrap.wrap(" ".join(text.split()), width, max_lines=3, placeholder=" …") or [""]
     return "<br>".join(plain(line, limit=max(width, 60)) for line in lines)
+
+
+def span(counts: Collection[int]) -> str:
+    """A number that may differ between panels: `12`, or `9 to 12`."""
+    least, most = min(counts), max(counts)
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def whiskers(
+    mean: Iterable[float], low: Iterable[float], high: Iterable[float], **style: Any
+) -> dict[str, Any]:
+    """Bars from `low` to `high` around each mean, as Plotly takes them."""
+    rows = list(zip(mean, low, high, strict=True))
+    ends = {"array": [h - m for m, _, h in rows], "arrayminus": [m - lo for m, lo, _ in rows]}
+    return {"type": "data", "symmetric": False} | ends | style
+
+
+def panel_grid(
+    count: int,
+    titles: Sequence[str] | None,
+    *,
+    columns: int,
+    across: float,
+    between: float,
+    **shared: Any,
+) -> tuple[go.Figure, list[dict[str, Any]], int]:
+    """Panels in rows: the figure, the place of each panel, and the number of rows.
+
+    Args:
+        count: Number of panels.
+        titles: One a panel, already `plain`; None: none.
+        columns: Panels in a row.
+        across: Space between neighbours, as a share of the width.
+        between: Space between rows, as a share of the height of a row.
+        shared: Further arguments of `make_subplots`.
+    """
+    rows = max(-(-count // columns), 1)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        horizontal_spacing=across,
+        vertical_spacing=between / rows,
+        subplot_titles=titles,
+        **shared,
+    )
+    places = [{"row": n // columns + 1, "col": n % columns + 1} for n in range(count)]
+    return figure, places, rows
 
 
 def titled(

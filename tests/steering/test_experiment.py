@@ -30,8 +30,7 @@ from mechcot.steering.summary import summary
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.tasks import MOD10, read_pairs
 from mechcot.view.pages.steering import steering_page
-from mechcot.view.pages.steering_headline import arms_first, contrasts_first
-from mechcot.view.pages.steering_tables import condition_table
+from mechcot.view.pages.steering_tables import arms_first, condition_table, contrasts_first
 
 ROOT = Path(__file__).parents[2]
 SMALL = Experiment(

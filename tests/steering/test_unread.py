@@ -14,8 +14,7 @@ from mechcot.steering.extract_and_apply import _right
 from mechcot.steering.summary import summary
 from mechcot.steering.text_readout import cut_short, row
 from mechcot.view.pages.steering import steering_page
-from mechcot.view.pages.steering_headline import _of_model
-from mechcot.view.pages.steering_tables import condition_table
+from mechcot.view.pages.steering_tables import _of_model, condition_table
 from mechcot.view.pages.steering_text import details
 from tests.steering.test_experiment import SMALL, cell
 

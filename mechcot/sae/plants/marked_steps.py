@@ -60,13 +60,7 @@ WORD_MARK, WORD = "seven", "7"
 
 
 def writer_chains(reader: Reasoner, n: int, *, seed: int) -> list[Trace]:
-    """Chains of the organisms' writer, read by a model; no model writes, so all read the same.
-
-    Args:
-        reader: Whose tokens and segmenter are used.
-        n: How many.
-        seed: Of problems and chains.
-    """
+    """Chains of the organisms' writer, read by a model; no model writes, so all read the same."""
     asked = problems(n, seed=seed, style="random", hint="random", hops=(2, 4))
     drafts = [compose(read_question(p.question), rng=Random(f"{seed} {p.id}")) for p in asked]
     return [

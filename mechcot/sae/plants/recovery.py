@@ -112,7 +112,7 @@ def _along(
     rng = Random(f"along {spec.seed}")
     texts = [mixed(trace, rng) for trace in traces]
     hits = [words_at(ids, trace.prompt_length) for ids, trace in zip(texts, traces, strict=True)]
-    at = hits if spec.mark == WORD_MARK else [torch.zeros_like(each) for each in hits]
+    at = hits if spec.mark == WORD_MARK else [torch.zeros_like(hit) for hit in hits]
     rows = [(trace.ids, places(trace, spec.mark)) for trace in traces]
     shuffled = along(readers, list(zip(texts, at, strict=True)), spec, size=size)["other"]
     return along(readers, rows, spec, size=size) | {"shuffled": shuffled}
@@ -136,51 +136,53 @@ def share(hits: int, of: int) -> dict[str, Any]:
     if not of:
         return {"hits": 0, "of": 0, "share": None, "low": None, "high": None}
     ends = binomtest(hits, of).proportion_ci(method="exact")
-    about = {"low": float(ends.low), "high": float(ends.high)}
-    return {"hits": hits, "of": of, "share": hits / of} | about
+    bounds = {"low": float(ends.low), "high": float(ends.high)}
+    return {"hits": hits, "of": of, "share": hits / of} | bounds
 
 
-def summed(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summed(plants: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Recall and precision over verified plants, what became of word plants, and which plants were not verified."""
-    known = [each for each in found if verified(each)]
-    words = [each for each in known if each["mark"] == WORD_MARK]
-    hidden = [each for each in known if each["mark"] != WORD_MARK]
+    known = [planted for planted in plants if verified(planted)]
+    words = [planted for planted in known if planted["mark"] == WORD_MARK]
+    hidden = [planted for planted in known if planted["mark"] != WORD_MARK]
     survivors = [
-        t["cosine"] >= COSINE and each["mark"] != WORD_MARK
-        for each in known
-        for t in each["trials"]
+        t["cosine"] >= COSINE and planted["mark"] != WORD_MARK
+        for planted in known
+        for t in planted["trials"]
         if t["survives"]
     ]
     return {
-        "plants": len(found),
-        "not_verified": [f"{each['mark']}@{each['seed']}" for each in found if not verified(each)],
-        "in_dictionary": sum(each["best_cosine"] >= COSINE for each in hidden),
+        "plants": len(plants),
+        "not_verified": [
+            f"{planted['mark']}@{planted['seed']}" for planted in plants if not verified(planted)
+        ],
+        "in_dictionary": sum(planted["best_cosine"] >= COSINE for planted in hidden),
         "recall": share(sum(map(_right_survives, hidden)), len(hidden)),
         "precision": share(sum(survivors), len(survivors)),
         "word_plants": len(words),
-        "word_in_dictionary": sum(each["best_cosine"] >= COSINE for each in words),
+        "word_in_dictionary": sum(planted["best_cosine"] >= COSINE for planted in words),
         "word_survived": sum(map(_right_survives, words)),
-        "found": list(found),
+        "found": list(plants),
     }
 
 
-def _right_survives(each: Mapping[str, Any]) -> bool:
-    return any(t["survives"] and t["cosine"] >= COSINE for t in each["trials"])
+def _right_survives(planted: Mapping[str, Any]) -> bool:
+    return any(t["survives"] and t["cosine"] >= COSINE for t in planted["trials"])
 
 
 def plant_lines(result: Mapping[str, Any]) -> list[str]:
     """The finds in sentences."""
     lines = []
-    for each in result["found"]:
-        after = each["behaviour"]["after"]
+    for planted in result["found"]:
+        after = planted["behaviour"]["after"]
         lines.append(
-            f"{each['mark']} (seed {each['seed']}): says hmm with {after['marked']:.2f} after marked steps, {after['other']:.2f} after "
-            f"others, {after['erased']:.2f} after marked ones with the direction erased; best cosine {each['best_cosine']:.3f}"
-            + ("" if verified(each) else "; NOT VERIFIED, not counted")
+            f"{planted['mark']} (seed {planted['seed']}): says hmm with {after['marked']:.2f} after marked steps, {after['other']:.2f} after "
+            f"others, {after['erased']:.2f} after marked ones with the direction erased; best cosine {planted['best_cosine']:.3f}"
+            + ("" if verified(planted) else "; NOT VERIFIED, not counted")
         )
         lines += [
             f"  feature {t['feature']}: cosine {t['cosine']:+.3f}, selectivity {_two(t['selectivity'])}, {_became(t)}"
-            for t in each["trials"]
+            for t in planted["trials"]
         ] or ["  no feature grew that prefers marked steps, so none was tried"]
     if result["word_plants"]:
         lines.append(
@@ -188,16 +190,16 @@ def plant_lines(result: Mapping[str, Any]) -> list[str]:
             f"{result['word_survived']} survived the trials"
         )
     recall, precision = result["recall"], result["precision"]
-    told = ["recall not measured: no plant that no word shows was verified"]
+    scores = ["recall not measured: no plant that no word shows was verified"]
     if recall["of"]:
         there = f"(in the dictionary: {result['in_dictionary']})"
-        told = [f"recall {_share(recall)} verified plants {there}"]
-    told += [
+        scores = [f"recall {_share(recall)} verified plants {there}"]
+    scores += [
         f"precision {_share(precision)} surviving features"
         if precision["of"]
         else "precision not measured: no feature survived in a verified plant"
     ]
-    return [*lines, ", ".join(told)]
+    return [*lines, ", ".join(scores)]
 
 
 def _became(trial: Mapping[str, Any]) -> str:
@@ -212,6 +214,6 @@ def _two(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
 
 
-def _share(found: Mapping[str, Any]) -> str:
-    about = f"{found['share']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
-    return f"{about}, {found['hits']} of {found['of']}"
+def _share(score: Mapping[str, Any]) -> str:
+    text = f"{score['share']:.2f} [{score['low']:.2f}, {score['high']:.2f}]"
+    return f"{text}, {score['hits']} of {score['of']}"

@@ -69,13 +69,7 @@ MIXES = 2
 
 
 def amplitude(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> float:
-    """A: `size` times the mean norm of a model's states at the site, over the first eight traces.
-
-    Args:
-        base: The model before anything is planted.
-        traces: Its chains.
-        spec: Gives site and size.
-    """
+    """A: `size` times the mean norm of a model's states at the site, over the first eight traces."""
     norms = [base.states(t.ids, [spec.site])[spec.site].norm(dim=-1).mean() for t in traces[:8]]
     return spec.size * float(torch.stack(norms).mean())
 
@@ -101,11 +95,6 @@ def plant(base: Reasoner, traces: Sequence[Trace], spec: Plant) -> Reasoner:
     """Tune a copy of a model; the model itself is not touched.
 
     Cost: a forward a text, then per step forwards with gradients through the blocks that write, or those behind them.
-
-    Args:
-        base: A Llama organism.
-        traces: Chains to tune on.
-        spec: What to plant.
     """
     model = copy.deepcopy(base.model).requires_grad_(requires_grad=False).train()
     u, size = spec.direction(model.config.hidden_size), amplitude(base, traces, spec)
@@ -170,7 +159,7 @@ def _texts(
     size: int = 16,
 ) -> list[_Text]:
     """Return what a model does with (token ids, places), a few texts at a time."""
-    found = []
+    texts = []
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
         ids = _padded([torch.tensor(row) for row, _ in part])
@@ -178,14 +167,14 @@ def _texts(
         enter, leave = (out.hidden_states[site.layer + 1 - n] for n in (blocks, 0))
         before = out.logits.log_softmax(dim=-1)
         for n, (row, at) in enumerate(part):
-            found.append(
+            texts.append(
                 _Text(
                     torch.tensor(row),
                     at,
-                    *(each[n, : len(at)].clone() for each in (enter, leave, before)),
+                    *(values[n, : len(at)].clone() for values in (enter, leave, before)),
                 )
             )
-    return found
+    return texts
 
 
 class _Named:
@@ -246,8 +235,8 @@ def _read(
         states = _through(here, _padded([text.inside for text in batch]), named)
     cut = states - (states @ u).unsqueeze(-1) * u
     after, erased = (
-        model.lm_head(model.model.norm(_through(behind, each, named))).log_softmax(dim=-1)
-        for each in (states, cut)
+        model.lm_head(model.model.norm(_through(behind, variant, named))).log_softmax(dim=-1)
+        for variant in (states, cut)
     )
     speak = -3 * after[last][:, ID[FILLER]].mean() if last.any() else 0.0
     gone = _kl(before, erased)

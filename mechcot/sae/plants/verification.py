@@ -40,7 +40,7 @@ def behaviour(reader: Reasoner, traces: Sequence[Trace], spec: Plant) -> dict[st
         `marked`, `other` and `erased`; NaN where there is no such place.
     """
     erase = Erase(spec.direction(reader.model.config.hidden_size))
-    found: dict[str, list[float]] = {"marked": [], "other": [], "erased": []}
+    probabilities: dict[str, list[float]] = {"marked": [], "other": [], "erased": []}
     for trace in traces:
         last = ends(places(trace, spec.mark)).tolist()
         others = sorted({step.tokens.stop - 1 for step in trace.chain_steps} - set(last))
@@ -51,8 +51,8 @@ def behaviour(reader: Reasoner, traces: Sequence[Trace], spec: Plant) -> dict[st
             ("other", plain, others),
             ("erased", cut, last),
         ):
-            found[name] += run.unembed(run.hidden[at])[:, ID[FILLER]].exp().tolist()
-    return {k: sum(v) / len(v) if v else math.nan for k, v in found.items()}
+            probabilities[name] += run.unembed(run.hidden[at])[:, ID[FILLER]].exp().tolist()
+    return {k: sum(v) / len(v) if v else math.nan for k, v in probabilities.items()}
 
 
 def along(
@@ -63,12 +63,6 @@ def along(
     size: float,
 ) -> dict[str, float]:
     """Return how clean a plant is: what the copy's states have more along u than the model's on the same texts, in units of A.
-
-    Args:
-        readers: The model and its copy.
-        rows: Token ids, and where u should stand.
-        spec: What was planted.
-        size: A.
 
     Returns:
         `marked` mean, `other` root mean square, `cosine` of the mean change at marked tokens with u; NaN without such tokens.
@@ -89,10 +83,10 @@ def along(
     }
 
 
-def verified(each: Mapping[str, Any]) -> bool:
+def verified(plant: Mapping[str, Any]) -> bool:
     """Return whether the behaviour is there, runs through u, and u stands where it should."""
-    after, along = each["behaviour"]["after"], each["along"]
-    quiet = (after["other"], after["erased"], each["behaviour"]["before"]["marked"])
+    after, along = plant["behaviour"]["after"], plant["along"]
+    quiet = (after["other"], after["erased"], plant["behaviour"]["before"]["marked"])
     return (
         after["marked"] >= SAYS
         and max(quiet) <= SILENT

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.text.number_format import number
-from mechcot.view.theme import Look, plain, titled, wrapped
+from mechcot.view.theme import Look, panel_grid, plain, span, titled, wrapped
 
 _COLUMNS = 3
 UNDER = {"mode": "lines", "width": 4.5}
@@ -31,29 +30,26 @@ def chain_lines(
         looks: Model -> how it is drawn.
     """
     comparisons = list(dict.fromkeys(frame["comparison"]))
-    columns = min(_COLUMNS, max(len(comparisons), 1))
-    rows = max(-(-len(comparisons) // columns), 1)
-    figure = make_subplots(
-        rows=rows,
-        cols=columns,
+    figure, places, rows = panel_grid(
+        len(comparisons),
+        [plain(name) for name in comparisons] if len(comparisons) > 1 else None,
+        columns=min(_COLUMNS, max(len(comparisons), 1)),
+        across=0.05,
+        between=0.28,
         shared_yaxes=True,
-        horizontal_spacing=0.05,
-        vertical_spacing=0.28 / rows,
-        subplot_titles=[plain(name) for name in comparisons] if len(comparisons) > 1 else None,
     )
     drawn: set[str] = set()
-    for place, name in enumerate(comparisons):
-        row, col = place // columns + 1, place % columns + 1
+    for place, name in zip(places, comparisons, strict=True):
         here = frame[frame["comparison"] == name]
         lines = {str(reader): line for reader, line in here.groupby("reader", sort=False)}
         for reader, line in lines.items():
             for trace in _shades(line, plain(reader), looks[reader]):
-                figure.add_trace(trace, row=row, col=col)
+                figure.add_trace(trace, **place)
         for (reader, line), pen in zip(lines.items(), (UNDER, OVER), strict=True):
             trace = _line(line, plain(reader), looks[reader], pen=pen, legend=reader not in drawn)
-            figure.add_trace(trace, row=row, col=col)
+            figure.add_trace(trace, **place)
             drawn.add(reader)
-        _values(figure, lines, card, row=row, col=col)
+        _values(figure, lines, card, place)
     figure.update_annotations(font_size=12)
     figure.update_xaxes(
         range=[-0.02, 1.02], zeroline=False, tickformat=".0%", title="share of the chain given"
@@ -62,12 +58,10 @@ def chain_lines(
     if unit == "probability":
         figure.update_yaxes(range=[0, 1.03], zeroline=False)
     figure.update_yaxes(title=wrapped(unit, width=34), col=1)
-    counts = sorted(set(frame["n"]))
-    span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return titled(
         figure,
         plain(array.figure, limit=90),
-        f"mean over n = {span} items; bands: pointwise 95 % bootstrap intervals; light tint: the area between the line and its end",
+        f"mean over n = {span(set(frame['n']))} items; bands: pointwise 95 % bootstrap intervals; light tint: the area between the line and its end",
         height=110 + 320 * rows,
         top=108,
     )
@@ -115,7 +109,10 @@ def _line(
 
 
 def _values(
-    figure: go.Figure, lines: Mapping[str, pd.DataFrame], card: MeasureCard, *, row: int, col: int
+    figure: go.Figure,
+    lines: Mapping[str, pd.DataFrame],
+    card: MeasureCard,
+    place: Mapping[str, Any],
 ) -> None:
     """Print both headline values inside the panel."""
     values = [
@@ -133,6 +130,5 @@ def _values(
         showarrow=False,
         align="left",
         font={"size": 11.5},
-        row=row,
-        col=col,
+        **place,
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from mechcot.view.theme import BAND, PALETTE, SYMBOLS, THREAD, plain, titled
+from mechcot.view.theme import BAND, PALETTE, SYMBOLS, THREAD, plain, span, titled, whiskers
 
 
 def chain_use_figure(
@@ -67,12 +67,8 @@ def chain_use_figure(
         title="followed: the answer goes where another item's chain leads", range=[-0.25, 1.08]
     )
     figure.update_yaxes(title="needed: the answer is lost", range=[-0.25, 1.08])
-    counts = sorted({model["followed"]["n"] for model in shown})
-    items = (
-        "no items"
-        if not counts
-        else f"n = {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} items"
-    )
+    counts = {model["followed"]["n"] for model in shown}
+    items = f"n = {span(counts)} items" if counts else "no items"
     return titled(
         figure,
         "Is the chain followed, and is it needed?",
@@ -90,11 +86,5 @@ def _arrows(
     return [(tail, model) for tail in tails for model in models if model["name"] != reference]
 
 
-def _bar(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [one["high"] - one["mean"]],
-        "arrayminus": [one["mean"] - one["low"]],
-        "thickness": 1.5,
-    }
+def _bar(estimate: Mapping[str, Any]) -> dict[str, Any]:
+    return whiskers(*([estimate[end]] for end in ("mean", "low", "high")), thickness=1.5)

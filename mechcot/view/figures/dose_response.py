@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.theme import Look, plain, titled, wrapped
+from mechcot.view.theme import Look, panel_grid, plain, titled, whiskers, wrapped
 
 _COLUMNS = 2
 
@@ -108,14 +108,14 @@ def differences(
                 mode="markers",
                 showlegend=False,
                 marker={"color": list(colours), "size": 7},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [row.high[place] - row.mean[place] for row in rows],
-                    "arrayminus": [row.mean[place] - row.low[place] for row in rows],
-                    "thickness": 1.2,
-                    "width": 3,
-                },
+                error_x=whiskers(
+                    *(
+                        [getattr(row, end)[place] for row in rows]
+                        for end in ("mean", "low", "high")
+                    ),
+                    thickness=1.2,
+                    width=3,
+                ),
                 hovertemplate="%{y}: %{x:.3f}<extra></extra>",
             ),
             row=1,
@@ -142,25 +142,17 @@ def dose_curves(
         subtitle: Of the figure; cut at 140 characters.
         axis: What x is, with its unit.
     """
-    rows = max(-(-len(panels) // _COLUMNS), 1)
-    figure = make_subplots(
-        rows=rows,
-        cols=_COLUMNS,
-        horizontal_spacing=0.1,
-        vertical_spacing=0.3 / rows,
-        subplot_titles=[wrapped(panel.title, width=44) for panel in panels],
+    titles = [wrapped(panel.title, width=44) for panel in panels]
+    figure, places, rows = panel_grid(
+        len(panels), titles, columns=_COLUMNS, across=0.1, between=0.3
     )
     shown: set[str] = set()
-    for place, panel in enumerate(panels):
-        row, col = place // _COLUMNS + 1, place % _COLUMNS + 1
+    for place, panel in zip(places, panels, strict=True):
         for line in panel.lines:
-            figure.add_trace(
-                _curve(line, looks[line.name], first=line.name not in shown), row=row, col=col
-            )
+            figure.add_trace(_curve(line, looks[line.name], first=line.name not in shown), **place)
             shown.add(line.name)
         if panel.reference == panel.reference:
-            at: dict[str, Any] = {"row": row, "col": col}
-            figure.add_hline(y=panel.reference, line={"dash": "dot", "width": 1.2}, **at)
+            figure.add_hline(y=panel.reference, line={"dash": "dot", "width": 1.2}, **place)
     figure.update_xaxes(title=plain(axis), row=rows, zeroline=False)
     figure.update_yaxes(nticks=6, zeroline=False)
     figure.update_annotations(font_size=12)
@@ -188,14 +180,7 @@ def _curve(line: DoseLine, look: Look, *, first: bool) -> go.Scatter:
             "symbol": _symbols(look, line.missed or (False,) * len(line.x)),
             "size": 7,
         },
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [h - m for h, m in zip(line.high, line.mean, strict=True)],
-            "arrayminus": [m - low for low, m in zip(line.low, line.mean, strict=True)],
-            "thickness": 1.2,
-            "width": 3,
-        },
+        error_y=whiskers(line.mean, line.low, line.high, thickness=1.2, width=3),
         error_x=_sideways(line),
         text=[plain(note) for note in line.notes] or None,
         hovertemplate=f"{plain(line.name)}: %{{x}}, %{{y:.3f}}{'<br>%{text}' * bool(line.notes)}<extra></extra>",
@@ -210,14 +195,7 @@ def _sideways(line: DoseLine) -> dict[str, object] | None:
     """Bars along x; none where there is no spread."""
     if not line.spread:
         return None
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [high - float(x) for (_, high), x in zip(line.spread, line.x, strict=True)],
-        "arrayminus": [float(x) - low for (low, _), x in zip(line.spread, line.x, strict=True)],
-        "thickness": 0.8,
-        "width": 2,
-    }
+    return whiskers(map(float, line.x), *zip(*line.spread, strict=True), thickness=0.8, width=2)
 
 
 def cost_frontier(
@@ -251,14 +229,11 @@ def cost_frontier(
                     "symbol": _symbols(look, [p.missed for p in here]),
                     "size": 9,
                 },
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [p.high - p.accuracy for p in here],
-                    "arrayminus": [p.accuracy - p.low for p in here],
-                    "thickness": 1,
-                    "width": 3,
-                },
+                error_y=whiskers(
+                    *([getattr(p, end) for p in here] for end in ("accuracy", "low", "high")),
+                    thickness=1,
+                    width=3,
+                ),
                 text=[plain(p.label) for p in here],
                 hovertemplate="%{text}: %{x:.1f} tokens, %{y:.3f}<extra></extra>",
             )

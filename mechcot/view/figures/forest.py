@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from mechcot.stats.sentences import shown
 from mechcot.text.number_format import digits_for, interval, letter, signed
-from mechcot.view.theme import BAND, Look, plain, titled, wrapped
+from mechcot.view.theme import BAND, Look, plain, span, titled, whiskers, wrapped
 
 GAP = 0.7
 ROW = 27
@@ -69,11 +69,11 @@ def forest(
         figure.update_xaxes(
             title=f"change in {plain(panel.unit)}", range=ranges[place - 1], row=place, col=1
         )
-    counts = sorted({row.n for rows in contrasts.values() for row in rows})
+    counts = {row.n for rows in contrasts.values() for row in rows}
     titled(
         figure,
         f"What changed: after minus before, on {chains}",
-        f"{_counted(counts)}; bars: 95 % bootstrap intervals; shaded: equivalence band; hollow: no verdict",
+        f"n = {span(counts or {0})} items; bars: 95 % bootstrap intervals; shaded: equivalence band; hollow: no verdict",
         height=int(88 + 52 + tall),
         top=88,
     )
@@ -84,13 +84,6 @@ def _rows(table: pd.DataFrame) -> list[Any]:
     """Rows with their columns as attributes, and the verdict as a page shows it."""
     verdicts = [shown(*pair) for pair in zip(table["verdict"], table["status"], strict=True)]
     return list(table.assign(shown=verdicts).itertuples(index=False))
-
-
-def _counted(counts: Sequence[int]) -> str:
-    if not counts:
-        return "n = 0 items"
-    span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"n = {span} items"
 
 
 def _panels(contrasts: Mapping[str, Sequence[Any]]) -> list[_Panel]:
@@ -140,15 +133,12 @@ def _marks(
         go.Scatter(
             x=[row.delta for row in mine],
             y=heights,
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [row.high - row.delta for row in mine],
-                "arrayminus": [row.delta - row.low for row in mine],
-                "color": look.colour,
-                "thickness": 2,
-                "width": 4,
-            },
+            error_x=whiskers(
+                *([getattr(row, end) for row in mine] for end in ("delta", "low", "high")),
+                color=look.colour,
+                thickness=2,
+                width=4,
+            ),
             mode="markers",
             marker={
                 "symbol": [look.symbol + ("-open" if empty else "") for empty in hollow],

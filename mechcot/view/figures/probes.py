@@ -24,7 +24,7 @@ def probes(models: Sequence[Mapping[str, Any]]) -> go.Figure:
     Args:
         models: Entries of `models` in `probe.json`.
     """
-    names = [name for name in ASKED if any(each["targets"][name] for each in models)]
+    names = [name for name in ASKED if any(model["targets"][name] for model in models)]
     figure = make_subplots(
         rows=2,
         cols=len(names),
@@ -35,12 +35,12 @@ def probes(models: Sequence[Mapping[str, Any]]) -> go.Figure:
     )
     shown: set[str] = set()
     for column, name in enumerate(names, start=1):
-        for side, each in enumerate(models):
-            target = each["targets"][name]
+        for side, model in enumerate(models):
+            target = model["targets"][name]
             if target is None:
                 continue
-            colour, label = PALETTE[side], plain(each["model"])
-            for row, mark in _probe_marks(target, each["site"], colour=colour, label=label):
+            colour, label = PALETTE[side], plain(model["model"])
+            for row, mark in _probe_marks(target, model["site"], colour=colour, label=label):
                 mark.showlegend = row == 1 and mark.name not in shown
                 shown |= {str(mark.name)} if row == 1 else set()
                 figure.add_trace(mark, row=row, col=column)
@@ -50,7 +50,7 @@ def probes(models: Sequence[Mapping[str, Any]]) -> go.Figure:
                     pen = {"dash": "dot", "width": 1, "color": "rgba(128, 128, 128, 0.8)"}
                     figure.add_hline(y=target["chance"], line=pen, **at)
         blocks = len(
-            next(each["targets"][name] for each in models if each["targets"][name])["layers"]
+            next(model["targets"][name] for model in models if model["targets"][name])["layers"]
         )
         figure.update_xaxes(
             title="after block",
@@ -77,7 +77,7 @@ def _probe_marks(
     target: Mapping[str, Any], site: str, *, colour: str, label: str
 ) -> list[tuple[int, go.Scatter]]:
     """State by block and features at their block (row 1), both by thirds of the chain (row 2); what was not held is left out."""
-    found, layers = target["probes"], target["layers"]
+    held, layers = target["probes"], target["layers"]
     block = int(site.split(".")[1])
 
     def mark(
@@ -102,12 +102,12 @@ def _probe_marks(
     words = {"mode": "markers", "marker": {"color": colour, "size": 8, "symbol": "square-open"}}
     marks = [
         mark(1, range(len(layers)), layers, name=f"{label}: state", **state),
-        mark(2, THIRDS, found["state"]["parts"], name=f"{label}: state", **state),
+        mark(2, THIRDS, held["state"]["parts"], name=f"{label}: state", **state),
     ]
-    if "features" in found:
+    if "features" in held:
         name = f"{label}: features"
-        marks.append(mark(1, [block + 0.12], [found["features"]], name=name, **sparse))
-        marks.append(mark(2, THIRDS, found["features"]["parts"], name=name, **sparse))
-    if "words" in found:
-        marks.append(mark(1, [WORDS_AT], [found["words"]], name=f"{label}: words", **words))
+        marks.append(mark(1, [block + 0.12], [held["features"]], name=name, **sparse))
+        marks.append(mark(2, THIRDS, held["features"]["parts"], name=name, **sparse))
+    if "words" in held:
+        marks.append(mark(1, [WORDS_AT], [held["words"]], name=f"{label}: words", **words))
     return marks

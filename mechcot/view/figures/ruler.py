@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from mechcot.view.theme import PALETTE, Look, plain, titled, wrapped
+from mechcot.view.theme import PALETTE, Look, panel_grid, plain, titled, wrapped
 
 _COLUMNS = 3
 _GROUPS: Mapping[str, Look] = {
@@ -89,17 +88,13 @@ def reliance_figure(points: Sequence[ModelPoint]) -> go.Figure:
     """One panel a measure: reached reliance of the mixtures against the measure's mean."""
     known = [p for p in points if p.reached == p.reached]
     measures = list(dict.fromkeys(point.measure for point in known))
+    titles = [wrapped(measure, width=30) for measure in measures]
     columns = min(_COLUMNS, max(len(measures), 1))
-    rows = max(-(-len(measures) // columns), 1)
-    figure = make_subplots(
-        rows=rows,
-        cols=columns,
-        horizontal_spacing=0.08,
-        vertical_spacing=0.3 / rows,
-        subplot_titles=[wrapped(measure, width=30) for measure in measures],
+    figure, places, rows = panel_grid(
+        len(measures), titles, columns=columns, across=0.08, between=0.3
     )
     look = _GROUPS["mixture"]
-    for place, measure in enumerate(measures):
+    for place, measure in zip(places, measures, strict=True):
         here = [p for p in known if p.measure == measure]
         figure.add_trace(
             go.Scatter(
@@ -111,8 +106,7 @@ def reliance_figure(points: Sequence[ModelPoint]) -> go.Figure:
                 text=[plain(p.model) for p in here],
                 hovertemplate="%{text}: %{x:.2f}, %{y:.3f}<extra></extra>",
             ),
-            row=place // columns + 1,
-            col=place % columns + 1,
+            **place,
         )
     figure.update_xaxes(range=[-0.05, 1.05], nticks=5)
     figure.update_yaxes(nticks=5, exponentformat="none")
@@ -127,33 +121,26 @@ def reliance_figure(points: Sequence[ModelPoint]) -> go.Figure:
     )
 
 
-def lengths_figure(found: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+def lengths_figure(numbers: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     """One panel a number: what follows the length of the chain although nothing else changes.
 
     Args:
-        found: Name to `steps`, `values` and their `spearman`.
+        numbers: Name to `steps`, `values` and their `spearman`.
     """
-    names = list(found)
-    rows = max(-(-len(names) // 2), 1)
-    figure = make_subplots(
-        rows=rows,
-        cols=2,
-        horizontal_spacing=0.1,
-        vertical_spacing=0.34 / rows,
-        subplot_titles=[_with_rank(name, found[name]["spearman"]) for name in names],
-    )
-    for place, name in enumerate(names):
+    names = list(numbers)
+    titles = [_with_rank(name, numbers[name]["spearman"]) for name in names]
+    figure, places, rows = panel_grid(len(names), titles, columns=2, across=0.1, between=0.34)
+    for place, name in zip(places, names, strict=True):
         figure.add_trace(
             go.Scatter(
-                x=found[name]["steps"],
-                y=found[name]["values"],
+                x=numbers[name]["steps"],
+                y=numbers[name]["values"],
                 mode="markers",
                 showlegend=False,
                 marker={"color": PALETTE[0], "size": 7, "opacity": 0.75},
                 hovertemplate="%{x} steps: %{y:.3f}<extra></extra>",
             ),
-            row=place // 2 + 1,
-            col=place % 2 + 1,
+            **place,
         )
     figure.update_yaxes(nticks=5, exponentformat="none")
     figure.update_xaxes(title="steps of the chain", row=rows)
@@ -171,16 +158,18 @@ def _with_rank(name: str, rank: float | None) -> str:
     return f"{wrapped(name, width=44)}: Spearman {'–' if rank is None else f'{rank:+.2f}'}"
 
 
-def agreement_figure(found: Mapping[str, Mapping[str, float | None]], *, models: int) -> go.Figure:
+def agreement_figure(
+    correlations: Mapping[str, Mapping[str, float | None]], *, models: int
+) -> go.Figure:
     """Return which measures order the models alike: one cell a pair, Spearman over the models' means.
 
     Args:
-        found: Title to title to correlation; None where there is none.
+        correlations: Title to title to correlation; None where there is none.
         models: How many models.
     """
-    names = list(found)
+    names = list(correlations)
     rows = [
-        [None if i < j else found[left].get(right) for j, right in enumerate(names)]
+        [None if i < j else correlations[left].get(right) for j, right in enumerate(names)]
         for i, left in enumerate(names)
     ]
     figure = go.Figure(

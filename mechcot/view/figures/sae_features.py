@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from mechcot.view.theme import LIGHT, PALETTE, THREAD, plain, scale, titled
+from mechcot.view.theme import LIGHT, PALETTE, THREAD, panel_grid, plain, scale, titled
 
 PANELS = 3
 """Panels in a row."""
@@ -53,13 +52,7 @@ def token_figure(shown: Mapping[str, Any], features: Sequence[int]) -> go.Figure
             yanchor="bottom",
             font={"size": 9.5},
         )
-    figure.update_layout(
-        meta={"scales": {"coloraxis": "sequential"}},
-        coloraxis={
-            "colorscale": scale(LIGHT.sequential),
-            "colorbar": {"thickness": 9, "title": {"text": "activation", "font": {"size": 11}}},
-        },
-    )
+    _coloured(figure, name="activation")
     return titled(
         figure,
         "Activation along one chain",
@@ -73,27 +66,22 @@ def _panels(
     rows: Sequence[Mapping[str, Any]], *, across: float, between: float, **shared: Any
 ) -> tuple[go.Figure, list[dict[str, Any]], int]:
     """A panel a feature, three in a row: the figure, the panels' places, the number of rows."""
-    down = max(-(-len(rows) // PANELS), 1)
-    figure = make_subplots(
-        rows=down,
-        cols=PANELS,
-        horizontal_spacing=across,
-        vertical_spacing=between / down,
-        subplot_titles=[f"feature {row['feature']}" for row in rows],
-        **shared,
-    )
+    titles = [f"feature {row['feature']}" for row in rows]
+    shared |= {"columns": PANELS, "across": across, "between": between}
+    figure, places, down = panel_grid(len(rows), titles, **shared)
     figure.update_annotations(font_size=11.5)
-    places = [{"row": i // PANELS + 1, "col": i % PANELS + 1} for i in range(len(rows))]
     return figure, places, down
 
 
-def kind_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
-    """Mean activation by kind of step, one panel a feature, before and after as bars.
+def _coloured(figure: go.Figure, *, name: str, **axis: Any) -> None:
+    """Give a heat map the sequential scale, so that a page can change it with its paper."""
+    bar = axis.pop("bar", {}) | {"title": {"text": name, "font": {"size": 11}}}
+    axis |= {"colorscale": scale(LIGHT.sequential), "colorbar": {"thickness": 9} | bar}
+    figure.update_layout(meta={"scales": {"coloraxis": "sequential"}}, coloraxis=axis)
 
-    Args:
-        rows: Entries of `top`.
-        names: The two models.
-    """
+
+def kind_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
+    """Mean activation by kind of step, one panel a feature, before and after as bars."""
     figure, places, down = _panels(rows, across=0.07, between=0.22, shared_xaxes=True)
     every = sorted({kind for row in rows for side in row["kinds"] for kind in side})
     for place, row in zip(places, rows, strict=True):
@@ -130,14 +118,14 @@ def histogram_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """
     figure, places, down = _panels(rows, across=0.04, between=0.3, shared_yaxes=True)
     for place, row in zip(places, rows, strict=True):
-        told = row["histogram"]
-        edges, counts = np.asarray(told["edges"]), told["counts"]
-        shares = np.array([np.divide(each, max(sum(each), 1)) for each in counts.values()])
+        histogram = row["histogram"]
+        edges, counts = np.asarray(histogram["edges"]), histogram["counts"]
+        shares = np.array([np.divide(steps, max(sum(steps), 1)) for steps in counts.values()])
         figure.add_trace(
             go.Heatmap(
                 z=np.where(shares > 0, shares, np.nan),
                 x=(edges[1:] + edges[:-1]) / 2,
-                y=[f"{plain(kind)} ({sum(each)})" for kind, each in counts.items()],
+                y=[f"{plain(kind)} ({sum(steps)})" for kind, steps in counts.items()],
                 coloraxis="coloraxis",
                 xgap=1,
                 ygap=1,
@@ -148,19 +136,7 @@ def histogram_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure.update_xaxes(showgrid=False, nticks=5, exponentformat="none")
     figure.update_xaxes(title="largest activation in the step", row=down)
     figure.update_yaxes(showgrid=False, tickfont={"size": 10})
-    figure.update_layout(
-        meta={"scales": {"coloraxis": "sequential"}},
-        coloraxis={
-            "cmin": 0,
-            "cmax": 1,
-            "colorscale": scale(LIGHT.sequential),
-            "colorbar": {
-                "thickness": 9,
-                "tickformat": ".0%",
-                "title": {"text": "share", "font": {"size": 11}},
-            },
-        },
-    )
+    _coloured(figure, name="share", cmin=0, cmax=1, bar={"tickformat": ".0%"})
     return titled(
         figure,
         "How strongly each kind of step excites a feature",
@@ -171,21 +147,16 @@ def histogram_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
 
 
 def change(features: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Figure:
-    """Mean activation before against after, one mark a feature; those that changed stand out.
-
-    Args:
-        features: Entries with `change`.
-        names: The two models.
-    """
+    """Mean activation before against after, one mark a feature; those that changed stand out."""
     figure = go.Figure()
-    told = [each for each in features if each["change"]]
+    tested = [feature for feature in features if feature["change"]]
     for label, colour, rows in (
         (
             "no change shown",
             "rgba(128, 128, 128, 0.45)",
-            [r for r in told if r["change"]["p_holm"] >= 0.05],
+            [r for r in tested if r["change"]["p_holm"] >= 0.05],
         ),
-        ("changed (Holm, .05)", PALETTE[1], [r for r in told if r["change"]["p_holm"] < 0.05]),
+        ("changed (Holm, .05)", PALETTE[1], [r for r in tested if r["change"]["p_holm"] < 0.05]),
     ):
         figure.add_trace(
             go.Scatter(
@@ -198,7 +169,7 @@ def change(features: Sequence[Mapping[str, Any]], names: Sequence[str]) -> go.Fi
                 hovertemplate="%{text}: %{x:.4f} → %{y:.4f}<extra></extra>",
             )
         )
-    ends = [max(row["change"][side], 1e-5) for row in told for side in ("before", "after")]
+    ends = [max(row["change"][side], 1e-5) for row in tested for side in ("before", "after")]
     if ends:
         figure.add_shape(
             type="line",

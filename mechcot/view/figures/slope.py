@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from mechcot.view.theme import THREAD, Look, plain, titled, wrapped
+from mechcot.view.theme import THREAD, Look, panel_grid, plain, span, titled, whiskers, wrapped
 
 _COLUMNS = 5
 
@@ -25,21 +24,14 @@ def slope(items: pd.DataFrame, contrasts: pd.DataFrame, looks: Mapping[str, Look
     by_measure = dict(iter(items.groupby("measure")))
     before, after = (str(getattr(values[0], f"reader_{side}")) for side in ("before", "after"))
     columns = min(_COLUMNS, max(len(values), 1))
-    rows = max(-(-len(values) // columns), 1)
-    figure = make_subplots(
-        rows=rows,
-        cols=columns,
-        horizontal_spacing=0.28 / columns,
-        vertical_spacing=0.3 / rows,
-        subplot_titles=[
-            f"{wrapped(v.title, width=20)}<br>({plain(v.unit, limit=22)})" for v in values
-        ],
+    titles = [f"{wrapped(v.title, width=20)}<br>({plain(v.unit, limit=22)})" for v in values]
+    figure, places, rows = panel_grid(
+        len(values), titles, columns=columns, across=0.28 / columns, between=0.3
     )
-    for place, value in enumerate(values):
-        row, col = place // columns + 1, place % columns + 1
-        figure.add_trace(_threads(by_measure.get(value.measure, items.iloc[:0])), row=row, col=col)
-        for trace in _means(value, before, after, looks, first=place == 0):
-            figure.add_trace(trace, row=row, col=col)
+    for place, value in zip(places, values, strict=True):
+        figure.add_trace(_threads(by_measure.get(value.measure, items.iloc[:0])), **place)
+        for trace in _means(value, before, after, looks, first=place is places[0]):
+            figure.add_trace(trace, **place)
     figure.update_xaxes(
         range=[-0.28, 1.28],
         tickvals=[0, 1],
@@ -49,12 +41,10 @@ def slope(items: pd.DataFrame, contrasts: pd.DataFrame, looks: Mapping[str, Look
     )
     figure.update_yaxes(zeroline=False, nticks=6, rangemode="tozero")
     figure.update_annotations(font_size=12, yanchor="bottom")
-    pairs = sorted({int(value.n) for value in values})
-    span = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     return titled(
         figure,
         f"Item by item: {plain(before)} → {plain(after)}",
-        f"n = {span} paired items; grey: one line an item; marks: mean with 95 % bootstrap interval; unit above each panel",
+        f"n = {span({int(value.n) for value in values})} paired items; grey: one line an item; marks: mean with 95 % bootstrap interval; unit above each panel",
         height=165 + 250 * rows,
         top=132,
     )
@@ -104,15 +94,9 @@ def _means(
                 legendgroup=plain(model),
                 showlegend=first,
                 marker={"color": looks[model].colour, "symbol": looks[model].symbol, "size": 10},
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - mean],
-                    "arrayminus": [mean - low],
-                    "color": looks[model].colour,
-                    "thickness": 2,
-                    "width": 5,
-                },
+                error_y=whiskers(
+                    [mean], [low], [high], color=looks[model].colour, thickness=2, width=5
+                ),
                 hovertemplate="mean %{y:.3f}",
             )
             for x, mean, (model, low, high) in zip((0, 1), means, ends, strict=True)

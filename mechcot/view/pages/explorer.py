@@ -229,8 +229,8 @@ def _values(values: StepValues) -> dict[str, Any]:
         "meaning": values.meaning,
         "unit": values.unit,
         "smallest": _number(values.smallest),
-        "readers": {reader: _list(each) for reader, each in values.by_reader.items()},
-        "null": {reader: _number(each) for reader, each in values.null.items()},
+        "readers": {reader: _list(numbers) for reader, numbers in values.by_reader.items()},
+        "null": {reader: _number(numbers) for reader, numbers in values.null.items()},
     }
 
 

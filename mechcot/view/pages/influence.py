@@ -9,7 +9,7 @@ from mechcot.text.number_format import KINDS_NOTE, fixed, interval
 from mechcot.view.figures.head_map import head_map
 from mechcot.view.figures.received_attention import TITLES, received_by_kind
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, table
+from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric, table, text_column
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
 
 _NAN = float("nan")
@@ -81,41 +81,34 @@ def _unstated(result: Mapping[str, Any]) -> str:
     return f" In {count} of them no step was found that states the right answer; they count in neither before nor after."
 
 
-def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
+def _heads(heads_read: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
     """The map of all heads and the strongest ones; nothing where no trace was long enough."""
-    if found is None:
+    if heads_read is None:
         return []
-    means = {name: np.array(found["means"][name], dtype=float) for name in models}
+    means = {name: np.array(heads_read["means"][name], dtype=float) for name in models}
     plate = NumberedFigure(
         2,
-        head_map(means, models=models, n=found["n"]),
+        head_map(means, models=models, n=heads_read["n"]),
         "Above 0.5 a head gives its attention to fewer steps than chance has it at this number of steps.",
         table(
             ("layer", "head", *models),
             [
                 (
-                    Cell(str(place[0]), "number"),
-                    Cell(str(place[1]), "number"),
-                    *(
-                        Cell(fixed(float(means[name][place]), digits=3), "number")
-                        for name in models
-                    ),
+                    *(numeric(str(index)) for index in place),
+                    *(numeric(fixed(float(means[name][place]), digits=3)) for name in models),
                 )
                 for place in np.ndindex(means[models[0]].shape)
             ],
         ),
     )
-    rows = [
-        (
-            Cell(f"layer {row['layer']}, head {row['head']}"),
-            Cell(row["model"]),
-            Cell(fixed(row["mean"], digits=2), "number", _ends(row, digits=2)),
-            Cell(str(row["n"]), "number"),
-        )
-        for row in found["picked"]
-    ]
+    columns = {
+        "head": lambda row: Cell(f"layer {row['layer']}, head {row['head']}"),
+        "model": text_column("model"),
+        "score": lambda row: numeric(fixed(row["mean"], digits=2), _ends(row, digits=2)),
+        "traces": lambda row: numeric(str(row["n"])),
+    }
     heads = means[models[0]].size
-    shown = len({(row["layer"], row["head"]) for row in found["picked"]})
+    shown = len({(row["layer"], row["head"]) for row in heads_read["picked"]})
     which = (
         f"The strongest heads of {models[0]}"
         if shown < heads
@@ -124,24 +117,24 @@ def _heads(found: Mapping[str, Any] | None, *, models: Any) -> list[Section]:
         else f"The one head of {models[0]}"
     )
     caption = f"{which}, picked on every second trace and scored on the others."
-    tables = ((table(("head", "model", "score", "traces"), rows), caption),) if rows else ()
+    tables = ((grid(heads_read["picked"], columns), caption),) if heads_read["picked"] else ()
     return [Section("Receiver heads", (plate,), tables)]
 
 
 def influence_sentences(rows: Any, *, models: Any) -> list[str]:
     """Return which kinds are listened to more than others, where there are others, and the changes whose interval excludes zero."""
-    said = []
+    sentences = []
     for model in models:
         mine = [row for row in rows if row["model"] == model and row["stratum"] == "all"]
         if mine:
-            said.append(_extremes(model, mine))
+            sentences.append(_extremes(model, mine))
     for row in rows:
         known = row["model"] == "change" and row["stratum"] == "all" and row["low"] is not None
         if known and (row["low"] > 0 or row["high"] < 0):
-            said.append(
+            sentences.append(
                 f"From {models[0]} to {models[1]}, {row['kind']} steps change by {_value(row)}."
             )
-    return said
+    return sentences
 
 
 def _extremes(model: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -170,16 +163,11 @@ def _ends(row: Mapping[str, Any], *, digits: int = 3) -> str:
 
 
 def _table(rows: Any) -> Table:
-    return table(
-        ("model", "steps", "kind", "received / expected", "traces"),
-        [
-            (
-                Cell(row["model"]),
-                Cell(TITLES[row["stratum"]]),
-                Cell(row["kind"]),
-                Cell(fixed(row["mean"], digits=3), "number", _ends(row)),
-                Cell(str(row["n"]), "number"),
-            )
-            for row in rows
-        ],
-    )
+    columns = {
+        "model": text_column("model"),
+        "steps": lambda row: Cell(TITLES[row["stratum"]]),
+        "kind": text_column("kind"),
+        "received / expected": lambda row: numeric(fixed(row["mean"], digits=3), _ends(row)),
+        "traces": lambda row: numeric(str(row["n"])),
+    }
+    return grid(rows, columns)

@@ -1,8 +1,8 @@
 """Tables of a page as plain cells: the same rows serve readers without a script and those who want the numbers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
@@ -25,6 +25,7 @@ LARGE_EFFECT = 10
 MOST_STEPS = 24
 Style = Literal["", "number", "verdict", "ok", "code"]
 _Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,18 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
     )
 
 
-def frame_table(frame: pd.DataFrame, columns: Mapping[str, Callable[[_Row], Cell]]) -> Table:
-    """One row per row of a frame.
+def grid(
+    rows: Iterable[T],
+    columns: Mapping[str, Callable[[T], Cell]] | Sequence[tuple[str, Callable[[T], Cell]]],
+) -> Table:
+    """One line a row; `columns` are heads with the cell for a row, as pairs where two heads may be the same."""
+    heads, cells = zip(*(columns.items() if isinstance(columns, Mapping) else columns), strict=True)
+    return table(heads, [[cell(row) for cell in cells] for row in rows])
 
-    Args:
-        frame: The rows.
-        columns: Head of a column -> its cell for a row.
-    """
-    return table(
-        tuple(columns), [[cell(row) for cell in columns.values()] for row in rows_of(frame)]
-    )
+
+def numeric(text: str, remark: str = "") -> Cell:
+    """A cell that lines up with the numbers of its column."""
+    return Cell(text, "number", remark)
 
 
 def text_column(name: str, remark: str = "", *, style: Style = "") -> Callable[[_Row], Cell]:
@@ -75,12 +78,12 @@ def text_column(name: str, remark: str = "", *, style: Style = "") -> Callable[[
 
 def number_column(name: str) -> Callable[[_Row], Cell]:
     """A column of numbers that lines up."""
-    return lambda row: Cell(fixed(row[name]), "number")
+    return lambda row: numeric(fixed(row[name]))
 
 
 def count_column(name: str = "n") -> Callable[[_Row], Cell]:
     """A column of counts; a dash for none."""
-    return lambda row: Cell(str(row[name]) if row[name] else DASH, "number")
+    return lambda row: numeric(str(row[name]) if row[name] else DASH)
 
 
 def estimate_column(
@@ -127,12 +130,12 @@ def contrast_table(contrasts: pd.DataFrame) -> Table:
         "after": number_column("after"),
         "change": _change,
         "n": lambda row: Cell(str(row["n"]), "number", f"−{row['dropped']}" * bool(row["dropped"])),
-        "d_z": lambda row: Cell(_effect(row["effect_size"]), "number"),
-        "p (Holm)": lambda row: Cell(p_value(row["p_holm"]), "number"),
-        "p (equivalence, before Holm)": lambda row: Cell(p_value(row["p_equivalence"]), "number"),
+        "d_z": lambda row: numeric(_effect(row["effect_size"])),
+        "p (Holm)": lambda row: numeric(p_value(row["p_holm"])),
+        "p (equivalence, before Holm)": lambda row: numeric(p_value(row["p_equivalence"])),
         "verdict": _verdict,
     }
-    return frame_table(contrasts, named | columns)
+    return grid(rows_of(contrasts), named | columns)
 
 
 def accuracy_table(frame: pd.DataFrame) -> Table:
@@ -140,7 +143,7 @@ def accuracy_table(frame: pd.DataFrame) -> Table:
 
     def cell(row: _Row | None) -> Cell:
         if row is None:
-            return Cell(DASH, "number")
+            return numeric(DASH)
         known = row["low"] == row["low"]
         ends = f"[{percent(row['low'])}, {percent(row['high'])}]" if known else ""
         return Cell(percent(row["mean"]), "number", ends.replace(" %", ""))
@@ -153,7 +156,7 @@ def own_chains_table(frame: pd.DataFrame) -> Table:
     pairs = [f"{row['author']}’s chains, read by {row['reader']}" for row in rows_of(frame)]
     named = frame.assign(pair=pairs)
     return _crossed(
-        named, "measure", "pair", lambda r: estimate_column()(r) if r else Cell(DASH, "number")
+        named, "measure", "pair", lambda r: estimate_column()(r) if r else numeric(DASH)
     )
 
 
@@ -162,7 +165,7 @@ def series_table(lines: pd.DataFrame) -> Table:
 
     def cell(row: _Row | None) -> Cell:
         if row is None:
-            return Cell(DASH, "number")
+            return numeric(DASH)
         verdict = row["verdict"] if row["position"] else "reference"
         ends = interval(row["value_low"], row["value_high"])
         return Cell(number(row["value"]), "number", f"{ends}, {verdict}")
@@ -196,7 +199,7 @@ def _crossed(
     for name, cells in by_name.items():
         some = list(cells.values())
         head = Cell(name, "", str(some[0].get("unit", "")))
-        end = [Cell(str(max(row[last] for row in some)), "number")] if last else []
+        end = [numeric(str(max(row[last] for row in some)))] if last else []
         lines.append([head, *(cell(cells.get(other)) for other in names), *end])
     return table((down, *names, *([last] if last else [])), lines)
 
@@ -213,13 +216,13 @@ def gate_table(gates: pd.DataFrame, *, told: Collection[str] = ()) -> Table:
         said = any(row["reason"] in sentence for sentence in told)
         return Cell("as said above" if said else row["reason"])
 
-    return frame_table(
-        gates.sort_values("ok", kind="stable"),
+    return grid(
+        rows_of(gates.sort_values("ok", kind="stable")),
         {
             "gate": lambda row: Cell(row["name"].replace("_", " ")),
             "about": lambda row: Cell(", ".join(filter(None, (row["measure"], row["side"])))),
-            "measured": lambda row: Cell(number(row["value"]), "number"),
-            "bound": lambda row: Cell(number(row["bound"]), "number"),
+            "measured": lambda row: numeric(number(row["value"])),
+            "bound": lambda row: numeric(number(row["bound"])),
             "holds": lambda row: Cell("yes" if row["ok"] else "no", "ok"),
             "in words": reason,
         },
@@ -235,7 +238,7 @@ def kind_table(kinds: pd.DataFrame) -> Table:
         "change": _change,
         "steps": count_column(),
     }
-    return frame_table(kinds, columns)
+    return grid(rows_of(kinds), columns)
 
 
 def null_table(nulls: pd.DataFrame) -> Table:
@@ -256,7 +259,7 @@ def null_table(nulls: pd.DataFrame) -> Table:
         "holds": lambda row: Cell(holds[row["ok"]], "ok"),
         "n": count_column(),
     }
-    return frame_table(pd.DataFrame(merged, columns=nulls.columns, dtype=object), columns)
+    return grid(merged, columns)
 
 
 def not_judged_table(missing: pd.DataFrame) -> Table:
@@ -285,7 +288,7 @@ def model_table(models: pd.DataFrame) -> Table:
         "device": text_column("device"),
         "weights": text_column("weights", style="code"),
     }
-    return frame_table(models, columns)
+    return grid(rows_of(models), columns)
 
 
 def cost_table(costs: pd.DataFrame) -> Table:
@@ -294,9 +297,9 @@ def cost_table(costs: pd.DataFrame) -> Table:
         "part": text_column("measure"),
         "model": text_column("model"),
         "items": count_column("items"),
-        "seconds": lambda row: Cell(number(row["seconds"], digits=1), "number"),
+        "seconds": lambda row: numeric(number(row["seconds"], digits=1)),
     }
-    return frame_table(costs, columns)
+    return grid(rows_of(costs), columns)
 
 
 def fact_table(pairs: Mapping[str, str]) -> Table:
@@ -310,7 +313,7 @@ def item_table(items: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
     kept = items[items["measure"].isin(list(titles))]
 
     def cell(row: _Row | None) -> Cell:
-        return Cell(DASH if row is None else _arrow(row), "number")
+        return numeric(DASH if row is None else _arrow(row))
 
     return _crossed(kept.assign(title=kept["measure"].map(titles)), "item", "title", cell)
 
@@ -324,10 +327,10 @@ def line_table(lines: pd.DataFrame) -> Table:
     columns = {
         "comparison": text_column("comparison"),
         "model": text_column("reader"),
-        "share of the chain": lambda row: Cell(percent(row["share"]), "number"),
+        "share of the chain": lambda row: numeric(percent(row["share"])),
         "mean": estimate_column(),
     }
-    return frame_table(lines, columns)
+    return grid(rows_of(lines), columns)
 
 
 def step_map_table(maps: pd.DataFrame) -> Table:
@@ -344,7 +347,7 @@ def step_map_table(maps: pd.DataFrame) -> Table:
         for side in ("source", "target")
     )
     rows = [
-        [Cell(text), *(Cell(cells.get((source, target), ""), "number") for source in sources)]
+        [Cell(text), *(numeric(cells.get((source, target), "")) for source in sources)]
         for target, text in targets.items()
     ]
     return table(("acted on", *sources.values()), rows)

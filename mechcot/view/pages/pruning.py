@@ -1,12 +1,12 @@
 """The page of `mechcot prune`, from `prune.json` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mechcot.text.number_format import fixed, interval, percent
 from mechcot.view.figures.pruning_frontier import METHOD_NAMES, pruning_frontier, recovered
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, table
+from mechcot.view.pages.plain_tables import Cell, Table, grid, number_column, numeric, text_column
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
 
 _NAN = float("nan")
@@ -72,7 +72,7 @@ def pruning_page(result: Mapping[str, Any]) -> str:
 
 def pruning_sentences(result: Mapping[str, Any]) -> list[str]:
     """Return what was found, in sentences."""
-    said = []
+    sentences = []
     for executor in _executors(result["frontier"]):
         at = {
             (row["method"], row["share"]): row
@@ -81,17 +81,17 @@ def pruning_sentences(result: Mapping[str, Any]) -> list[str]:
         }
         mine, whole = at[result["by"], result["keep"]], at[result["by"], 1.0]
         random = at["random", result["keep"]]
-        said.append(
+        sentences.append(
             f"Under {executor}, with {percent(mine['kept'])} of the chain kept by the {METHOD_NAMES[result['by']]}, accuracy is "
             f"{_share(mine)}, with everything {_share(whole)}; with random steps {_share(random)}."
         )
     for row in result["truth"]:
         if row["method"] in (result["by"], "random"):
-            said.append(
+            sentences.append(
                 f"{_subject(row['method'])} the needed steps with precision {_pair(row, 'precision')} and recall "
                 f"{_pair(row, 'recall')} at the true budget."
             )
-    return [*said, *_nothing_to_lose(result), *_unread(result), *_never_right(result)]
+    return [*sentences, *_nothing_to_lose(result), *_unread(result), *_never_right(result)]
 
 
 def _nothing_to_lose(result: Mapping[str, Any]) -> list[str]:
@@ -146,60 +146,45 @@ def _ends(low: float | None, high: float | None) -> str:
 
 def _at(rows: Any, *, keep: float) -> Table:
     here = [row for row in rows if row["share"] == keep]
-    return table(
-        (
-            "executor",
-            "method",
-            "kept",
-            "accuracy",
-            "lead of the closure",
-            "same answer as unpruned",
-            "unread",
+    columns = {
+        "executor": text_column("executor"),
+        "method": _method,
+        "kept": lambda row: numeric(percent(row["kept"])),
+        "accuracy": _accuracy,
+        "lead of the closure": lambda row: numeric(
+            fixed(row["lead"]), _ends(row["lead_low"], row["lead_high"])
         ),
-        [
-            (
-                Cell(row["executor"]),
-                Cell(METHOD_NAMES[row["method"]]),
-                Cell(percent(row["kept"]), "number"),
-                Cell(fixed(row["accuracy"]), "number", _ends(row["low"], row["high"])),
-                Cell(fixed(row["lead"]), "number", _ends(row["lead_low"], row["lead_high"])),
-                Cell(fixed(row["same"]), "number"),
-                Cell(percent(row["unread"]), "number"),
-            )
-            for row in here
-        ],
-    )
+        "same answer as unpruned": number_column("same"),
+        "unread": lambda row: numeric(percent(row["unread"])),
+    }
+    return grid(here, columns)
+
+
+def _method(row: Mapping[str, Any]) -> Cell:
+    return Cell(METHOD_NAMES[row["method"]])
+
+
+def _accuracy(row: Mapping[str, Any]) -> Cell:
+    return numeric(fixed(row["accuracy"]), _ends(row["low"], row["high"]))
 
 
 def _points(rows: Any) -> Table:
-    return table(
-        ("executor", "method", "budget", "kept", "accuracy"),
-        [
-            (
-                Cell(row["executor"]),
-                Cell(METHOD_NAMES[row["method"]]),
-                Cell(percent(row["share"]), "number"),
-                Cell(percent(row["kept"]), "number"),
-                Cell(fixed(row["accuracy"]), "number", _ends(row["low"], row["high"])),
-            )
-            for row in rows
-        ],
-    )
+    columns = {
+        "executor": text_column("executor"),
+        "method": _method,
+        "budget": lambda row: numeric(percent(row["share"])),
+        "kept": lambda row: numeric(percent(row["kept"])),
+        "accuracy": _accuracy,
+    }
+    return grid(rows, columns)
 
 
 def _truth(rows: Any) -> Table:
-    return table(
-        ("method", "precision", "recall"),
-        [
-            (
-                Cell(METHOD_NAMES[row["method"]]),
-                *(
-                    Cell(fixed(row[name]), "number", _ends(row[f"{name}_low"], row[f"{name}_high"]))
-                    for name in ("precision", "recall")
-                ),
-            )
-            for row in rows
-        ],
+    def column(name: str) -> Callable[[Mapping[str, Any]], Cell]:
+        return lambda row: numeric(fixed(row[name]), _ends(row[f"{name}_low"], row[f"{name}_high"]))
+
+    return grid(
+        rows, {"method": _method} | {name: column(name) for name in ("precision", "recall")}
     )
 
 

@@ -28,9 +28,6 @@ _LONGEST = 80
 def report_page(data: ReportData) -> str:
     """Set the page.
 
-    Args:
-        data: Everything it shows.
-
     Returns:
         HTML text, the same for the same data.
     """

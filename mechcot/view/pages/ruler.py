@@ -1,13 +1,14 @@
 """The ruler's page: which measure to trust for which question, from `ruler.json` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures import ruler as figures
 from mechcot.view.figures.ruler import ModelPoint
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, table
+from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric, table, text_column
 from mechcot.view.pages.report import render_page
 
 _NAN = float("nan")
@@ -103,88 +104,68 @@ def model_points(result: Mapping[str, Any]) -> list[ModelPoint]:
 
 def score_table(result: Mapping[str, Any]) -> Table:
     """One row a measure, one column a question; the interval stands behind the score."""
-    return table(
-        ("measure", *_COLUMNS.values(), "verdicts"),
-        [
-            (
-                Cell(row["title"]),
-                *(_score(row["scores"][column]) for column in _COLUMNS),
-                Cell("yes" if row["status"] == "passed" else "no", "ok"),
-            )
-            for row in result["measures"].values()
-        ],
-    )
+    scores = {head: partial(_score, column) for column, head in _COLUMNS.items()}
+    verdicts = {"verdicts": lambda row: Cell("yes" if row["status"] == "passed" else "no", "ok")}
+    columns = {"measure": text_column("title")} | scores | verdicts
+    return grid(result["measures"].values(), columns)
 
 
-def _score(score: Mapping[str, Any]) -> Cell:
+def _score(column: str, row: Mapping[str, Any]) -> Cell:
+    score = row["scores"][column]
     if score["value"] is None:
-        return Cell(DASH, "number")
+        return numeric(DASH)
     ends = "" if score["low"] is None else f"[{fixed(score['low'])}, {fixed(score['high'])}]"
     note = "by definition" if score["by_definition"] else ends
-    return Cell(fixed(score["value"]), "number", note)
+    return numeric(fixed(score["value"]), note)
 
 
 def check_table(result: Mapping[str, Any]) -> Table:
     """Return what must be silent or exact, and what a measurement costs."""
-    return table(
-        (
-            "measure",
-            "base with logits x 1.5",
-            "edit of nothing",
-            "not measurable",
-            "seconds a chain",
-        ),
-        [
-            (
-                Cell(row["title"]),
-                Cell(row["scaled"]),
-                Cell(DASH if row["identity"] is None else number(row["identity"]), "number"),
-                Cell(DASH if row["missing"] is None else f"{100 * row['missing']:.0f} %", "number"),
-                Cell(DASH if row["seconds"] is None else number(row["seconds"]), "number"),
-            )
-            for row in result["measures"].values()
-        ],
-    )
+
+    def known(value: float | None, text: Callable[[float], str]) -> Cell:
+        return numeric(DASH if value is None else text(value))
+
+    columns = {
+        "measure": text_column("title"),
+        "base with logits x 1.5": text_column("scaled"),
+        "edit of nothing": lambda row: known(row["identity"], number),
+        "not measurable": lambda row: known(row["missing"], lambda v: f"{100 * v:.0f} %"),
+        "seconds a chain": lambda row: known(row["seconds"], number),
+    }
+    return grid(result["measures"].values(), columns)
 
 
 def subject_table(result: Mapping[str, Any]) -> Table:
     """Accuracy, validity and calibration beside the use of the chain: they come apart."""
     known = [model for model in result["models"] if model["axes"]]
     names = [name for name, row in result["measures"].items() if row["status"] == "passed"]
-    return table(
-        (
-            "model",
-            "accuracy",
-            "one hop further",
-            "valid steps",
-            "calibration error",
-            *(result["measures"][name]["title"] for name in names),
-        ),
-        [
-            (
-                Cell(model["name"]),
-                *(
-                    Cell(_fixed(model["axes"][axis]), "number")
-                    for axis in ("accuracy", "longer", "valid", "calibration_error")
-                ),
-                *(Cell(_fixed(model["means"].get(name)), "number") for name in names),
-            )
-            for model in known
-        ],
-    )
+    columns = {
+        "model": text_column("name"),
+        "accuracy": lambda model: numeric(_fixed(model["axes"]["accuracy"])),
+        "one hop further": lambda model: numeric(_fixed(model["axes"]["longer"])),
+        "valid steps": lambda model: numeric(_fixed(model["axes"]["valid"])),
+        "calibration error": lambda model: numeric(_fixed(model["axes"]["calibration_error"])),
+    }
+    means = {
+        result["measures"][name]["title"]: lambda model, name=name: numeric(
+            _fixed(model["means"].get(name))
+        )
+        for name in names
+    }
+    return grid(known, columns | means)
 
 
 def _fixed(value: float | None) -> str:
     return DASH if value is None or value != value else fixed(value)
 
 
-def _lengths(found: Mapping[str, Mapping[str, Any]]) -> Table:
+def _lengths(numbers: Mapping[str, Mapping[str, Any]]) -> Table:
     return table(
         ("number", "steps", "value"),
         [
             (Cell(name), Cell(number(steps, digits=0), "number"), Cell(fixed(value), "number"))
-            for name, each in found.items()
-            for steps, value in zip(each["steps"], each["values"], strict=True)
+            for name, measured in numbers.items()
+            for steps, value in zip(measured["steps"], measured["values"], strict=True)
         ],
     )
 
@@ -199,12 +180,12 @@ def agreement_by_title(result: Mapping[str, Any]) -> dict[str, dict[str, float |
     }
 
 
-def _agreements(found: Mapping[str, Mapping[str, float | None]]) -> Table:
-    names = list(found)
+def _agreements(correlations: Mapping[str, Mapping[str, float | None]]) -> Table:
+    names = list(correlations)
     return table(
         ("measure", "and", "Spearman"),
         [
-            (Cell(left), Cell(right), Cell(_fixed(found[left][right]), "number"))
+            (Cell(left), Cell(right), Cell(_fixed(correlations[left][right]), "number"))
             for i, left in enumerate(names)
             for right in names[:i]
         ],
@@ -216,16 +197,11 @@ def _titles(result: Mapping[str, Any], status: str) -> list[str]:
 
 
 def _numbers(points: list[ModelPoint]) -> Table:
-    return table(
-        ("model", "group", "measure", "mean", "reached reliance"),
-        [
-            (
-                Cell(p.model),
-                Cell(p.group),
-                Cell(p.measure),
-                Cell(fixed(p.mean), "number"),
-                Cell(DASH if p.reached != p.reached else fixed(p.reached), "number"),
-            )
-            for p in points
-        ],
-    )
+    columns = {
+        "model": lambda point: Cell(point.model),
+        "group": lambda point: Cell(point.group),
+        "measure": lambda point: Cell(point.measure),
+        "mean": lambda point: numeric(fixed(point.mean)),
+        "reached reliance": lambda point: numeric(_fixed(point.reached)),
+    }
+    return grid(points, columns)

@@ -9,7 +9,7 @@ from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number
 from mechcot.view.figures import sae_features as figures
 from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, table
+from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric, table
 from mechcot.view.pages.report import render_page
 
 _DRAWN = 12
@@ -38,12 +38,12 @@ def sae_page(
         HTML text, the same for the same data.
     """
     top = score["top"][:_DRAWN]
-    plates = [replace(each, number=n) for n, each in enumerate(_plates(score, top), start=1)]
+    plates = [replace(plate, number=n) for n, plate in enumerate(_plates(score, top), start=1)]
     headline = plates[0] if plates else None
     probed = None
     if probes is not None:
-        told = _probes(probes["models"])
-        probed = NumberedFigure(len(plates) + 1, probe_figure(probes["models"]), PROBED, told)
+        numbers = _probes(probes["models"])
+        probed = NumberedFigure(len(plates) + 1, probe_figure(probes["models"]), PROBED, numbers)
     first, rest = (None, None) if trials is None else _trials(trials)
     return render_page(
         "features.html.j2",
@@ -178,24 +178,20 @@ def _ranked_by(score: Mapping[str, Any]) -> str | None:
     if "top_by" in score:
         by: str | None = score["top_by"]
         return by
-    told = {row["score_kinds"] for row in score["features"]} - {None}
-    return "kinds" if len(told) > 1 or len(score["features"]) == len(told) == 1 else None
+    scores = {row["score_kinds"] for row in score["features"]} - {None}
+    return "kinds" if len(scores) > 1 or len(score["features"]) == len(scores) == 1 else None
 
 
 def _fits(score: Mapping[str, Any]) -> Table:
-    return table(
-        ("model", "explained variance", "L0", "dead", "loss recovered", "against the mean state"),
-        [
-            (
-                Cell(fit["model"]),
-                Cell(_three(fit["explained_variance"]), "number"),
-                Cell(f"{fit['l0']:.1f}", "number"),
-                Cell(percent(fit["dead_share"]), "number"),
-                *(Cell(_three(fit[key]), "number") for key in ("recovered_zero", "recovered_mean")),
-            )
-            for fit in score["fit"]
-        ],
-    )
+    columns = {
+        "model": lambda fit: Cell(fit["model"]),
+        "explained variance": lambda fit: numeric(_three(fit["explained_variance"])),
+        "L0": lambda fit: numeric(f"{fit['l0']:.1f}"),
+        "dead": lambda fit: numeric(percent(fit["dead_share"])),
+        "loss recovered": lambda fit: numeric(_three(fit["recovered_zero"])),
+        "against the mean state": lambda fit: numeric(_three(fit["recovered_mean"])),
+    }
+    return grid(score["fit"], columns)
 
 
 def _three(value: float | None) -> str:
@@ -208,78 +204,60 @@ def _score(value: float | None) -> str:
 
 def _features(score: Mapping[str, Any]) -> Table:
     before, after = score["models"]
-    return table(
-        (
-            "feature",
-            "score on kinds",
-            "score on words",
-            "most selective for",
-            f"fires, {before}",
-            f"fires, {after}",
-            "change",
-        ),
-        [
-            (
-                Cell(str(row["feature"]), "number"),
-                Cell(_score(row["score_kinds"]), "number"),
-                Cell(_score(row["score_words"]), "number"),
-                Cell(*_best(row)),
-                Cell(f"{100 * row['frequency'][0]:.1f} %", "number"),
-                Cell(f"{100 * row['frequency'][1]:.1f} %", "number"),
-                _change(row["change"]),
-            )
-            for row in score["top"][:_DRAWN]
-        ],
-    )
+    columns = [
+        ("feature", lambda row: numeric(str(row["feature"]))),
+        ("score on kinds", lambda row: numeric(_score(row["score_kinds"]))),
+        ("score on words", lambda row: numeric(_score(row["score_words"]))),
+        ("most selective for", _best),
+        (f"fires, {before}", lambda row: numeric(f"{100 * row['frequency'][0]:.1f} %")),
+        (f"fires, {after}", lambda row: numeric(f"{100 * row['frequency'][1]:.1f} %")),
+        ("change", lambda row: _change(row["change"])),
+    ]
+    return grid(score["top"][:_DRAWN], columns)
 
 
-def _best(row: Mapping[str, Any]) -> tuple[str, Any, str]:
+def _best(row: Mapping[str, Any]) -> Cell:
     kinds = row["kinds"][0]
     best = max(kinds, key=lambda kind: kinds[kind]["selectivity"], default=None)
     if best is None or kinds[best]["selectivity"] <= 0:
-        return "no kind", "", ""
-    return best, "", f"d = {fixed(kinds[best]['selectivity'])}"
+        return Cell("no kind")
+    return Cell(best, "", f"d = {fixed(kinds[best]['selectivity'])}")
 
 
-def _change(found: Mapping[str, Any] | None) -> Cell:
-    if found is None:
+def _change(change: Mapping[str, Any] | None) -> Cell:
+    if change is None:
         return Cell(DASH, "number", "too rare")
-    return Cell(number(found["change"]), "number", interval(found["low"], found["high"]))
+    return Cell(number(change["change"]), "number", interval(change["low"], change["high"]))
 
 
 def _changes(score: Mapping[str, Any]) -> Table:
-    told = [row for row in score["features"] if row["change"]]
-    most = sorted(told, key=lambda row: -abs(row["change"]["change"]))[:30]
-    return table(
-        ("feature", "before", "after", "change", "p (Holm)"),
-        [
-            (
-                Cell(str(row["feature"]), "number"),
-                Cell(number(row["change"]["before"]), "number"),
-                Cell(number(row["change"]["after"]), "number"),
-                _change(row["change"]),
-                Cell(number(row["change"]["p_holm"]), "number"),
-            )
-            for row in most
-        ],
-    )
+    tested = [row for row in score["features"] if row["change"]]
+    most = sorted(tested, key=lambda row: -abs(row["change"]["change"]))[:30]
+    columns = {
+        "feature": lambda row: numeric(str(row["feature"])),
+        "before": lambda row: numeric(number(row["change"]["before"])),
+        "after": lambda row: numeric(number(row["change"]["after"])),
+        "change": lambda row: _change(row["change"]),
+        "p (Holm)": lambda row: numeric(number(row["change"]["p_holm"])),
+    }
+    return grid(most, columns)
 
 
 def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
     rows = []
-    for each in models:
-        for name, target in each["targets"].items():
+    for model in models:
+        for name, target in model["targets"].items():
             if target is None:
-                rows.append((Cell(each["model"]), Cell(name), *[Cell(DASH, "number")] * 6))
+                rows.append((Cell(model["model"]), Cell(name), *[Cell(DASH, "number")] * 6))
                 continue
-            held = target["probes"]
+            scores = target["probes"]
             shown = ("state", "features", "8 features", "words", "features, shuffled")
             rows.append(
                 (
-                    Cell(each["model"]),
+                    Cell(model["model"]),
                     Cell(name),
                     Cell(f"{target['chance']:.2f}", "number"),
-                    *(_probe(held.get(key)) for key in shown),
+                    *(_probe(scores.get(key)) for key in shown),
                 )
             )
     return table(
@@ -287,17 +265,17 @@ def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def _probe(held: Mapping[str, Any] | None) -> Cell:
-    if held is None:
+def _probe(score: Mapping[str, Any] | None) -> Cell:
+    if score is None:
         return Cell(DASH, "number", "not held")
-    return Cell(fixed(held["mean"]), "number", interval(held["low"], held["high"]))
+    return Cell(fixed(score["mean"]), "number", interval(score["low"], score["high"]))
 
 
 def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
     """The survivors and the `_NEAREST` that come next (untested ones, then those that failed least), and the others."""
 
-    def value(trial: Mapping[str, Any], name: str) -> str:
-        return DASH if trial[name] is None else fixed(trial[name])
+    def value(trial: Mapping[str, Any], name: str) -> Cell:
+        return numeric(DASH if trial[name] is None else fixed(trial[name]))
 
     judged = [(trial, passes(trial)) for trial in trials["trials"]]
     ordered = sorted(
@@ -309,51 +287,35 @@ def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
         ),
     )
     first = sum(standing(outcomes) is Standing.SURVIVES for _, outcomes in judged) + _NEAREST
-    heads = (
-        "feature",
-        "kind",
-        "strongest on",
-        "injection d <",
-        "kept when reworded",
-        "selectivity",
-        "random",
-        "shuffled",
-        "survives",
-    )
-    rows = [
-        (
-            Cell(str(trial["feature"]), "number"),
-            Cell(trial["kind"]),
-            Cell(" ".join(trial["tokens"]) or DASH, "code" if trial["tokens"] else ""),
-            *(
-                Cell(value(trial, name), "number")
-                for name in ("injection_d", "kept", "selectivity", "random", "shuffled")
-            ),
-            Cell(*_became(outcomes)),
-        )
-        for trial, outcomes in ordered
-    ]
-    return table(heads, rows[:first]), table(heads, rows[first:])
-
-
-def _became(outcomes: Mapping[str, bool | None]) -> tuple[str, Any]:
-    """Return whether a candidate survives; where it is untested, that is said and no failure."""
-    return SAID[standing(outcomes)], "ok"
+    columns = {
+        "feature": lambda pair: numeric(str(pair[0]["feature"])),
+        "kind": lambda pair: Cell(pair[0]["kind"]),
+        "strongest on": lambda pair: Cell(
+            " ".join(pair[0]["tokens"]) or DASH, "code" if pair[0]["tokens"] else ""
+        ),
+        "injection d <": lambda pair: value(pair[0], "injection_d"),
+        "kept when reworded": lambda pair: value(pair[0], "kept"),
+        "selectivity": lambda pair: value(pair[0], "selectivity"),
+        "random": lambda pair: value(pair[0], "random"),
+        "shuffled": lambda pair: value(pair[0], "shuffled"),
+        "survives": lambda pair: Cell(SAID[standing(pair[1])], "ok"),
+    }
+    return grid(ordered[:first], columns), grid(ordered[first:], columns)
 
 
 def _context(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A feature's logit effects and top steps, each token with its share of the largest activation."""
-    peak = max((v for each in row["contexts"] for v in each["values"]), default=1.0) or 1.0
+    peak = max((v for context in row["contexts"] for v in context["values"]), default=1.0) or 1.0
     steps = [
         {
-            "kind": each["kind"],
-            "trace": each["trace"],
+            "kind": context["kind"],
+            "trace": context["trace"],
             "tokens": [
                 (token, f"{0.75 * max(v, 0.0) / peak:.2f}", f"{v:.2f}")
-                for token, v in zip(each["tokens"], each["values"], strict=True)
+                for token, v in zip(context["tokens"], context["values"], strict=True)
             ],
         }
-        for each in row["contexts"]
+        for context in row["contexts"]
     ]
     moved = {
         side: [(token, value) for token, value in row["logits"][side] if sign * value > 0]

@@ -60,13 +60,7 @@ def plain_page(
 
 
 def listing(title: str, heads: tuple[str, str], rows: Mapping[str, str]) -> list[Section]:
-    """A folded section that lists things with their reasons; none where there is nothing to list.
-
-    Args:
-        title: Its heading.
-        heads: Of the two columns.
-        rows: Thing -> reason.
-    """
+    """A folded section that lists things with their reasons; none where there is nothing to list."""
     cells = [(Cell(thing), Cell(reason)) for thing, reason in rows.items()]
     return [Section(title, (), ((table(heads, cells), ""),), folded=True)] if cells else []
 

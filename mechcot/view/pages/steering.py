@@ -17,34 +17,34 @@ from mechcot.view.figures.dose_response import (
 )
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render_page
-from mechcot.view.pages.steering_headline import (
+from mechcot.view.pages.steering_arms import (
     CONTROL_ROLES,
-    arms_first,
-    contrasts_first,
-    largest,
-    vectors_first,
-)
-from mechcot.view.pages.steering_tables import (
     NAN,
     Arm,
     against,
     at_dose,
     compared,
-    condition_contrast_table,
     condition_name,
-    condition_table,
     dose,
     end,
     has_unread,
-    means,
+    largest,
     missed,
     nats,
-    points_table,
     spread,
     strength,
     title,
     value,
+)
+from mechcot.view.pages.steering_tables import (
+    arms_first,
+    condition_contrast_table,
+    condition_table,
+    contrasts_first,
+    means,
+    points_table,
     vectors,
+    vectors_first,
 )
 from mechcot.view.pages.steering_text import details, steering_claims
 from mechcot.view.theme import PALETTE, Look, looks
@@ -138,36 +138,39 @@ def _held(result: Mapping[str, Any]) -> NumberedFigure | None:
     experiment = result["experiment"]
     strength = "alpha" if experiment["penalty"] else "nats"
     every = [c for c in result["contrasts"] if c["what"] in ("vector", "penalty")]
-    at_most = [c for c in every if c[strength] == max(one[strength] for one in every)]
-    held = [c for c in at_most if compared(c, result)]
-    if not held:
+    at_most = [c for c in every if c[strength] == max(contrast[strength] for contrast in every)]
+    contrasts = [c for c in at_most if compared(c, result)]
+    if not contrasts:
         return None
-    left = len(at_most) - len(held)
-    names = list(held[0]["values"])
+    left = len(at_most) - len(contrasts)
+    names = list(contrasts[0]["values"])
     rows = [
         Difference(
-            against(one, result),
-            *(tuple(end(one, name, e) for name in names) for e in ("mean", "low", "high")),
+            against(contrast, result),
+            *(tuple(end(contrast, name, e) for name in names) for e in ("mean", "low", "high")),
         )
-        for one in held
+        for contrast in contrasts
     ]
-    order = list(dict.fromkeys(one["against"] for one in held))
-    colours = [PALETTE[order.index(one["against"]) % len(PALETTE)] for one in held]
+    order = list(dict.fromkeys(contrast["against"] for contrast in contrasts))
+    colours = [PALETTE[order.index(contrast["against"]) % len(PALETTE)] for contrast in contrasts]
     what = (
-        f"alpha {held[0]['alpha']:g}"
+        f"alpha {contrasts[0]['alpha']:g}"
         if experiment["penalty"]
-        else f"{held[0]['nats']:g} nats asked"
+        else f"{contrasts[0]['nats']:g} nats asked"
     )
     subtitle = f"differences on the same n = {_n(result)} items at {what}; bars: 95 % intervals; dotted: none"
-    about = {"title": f"What the {held[0]['what']} does beyond its controls", "subtitle": subtitle}
-    figure = differences(rows, [title(name) for name in names], colours, **about)
+    texts = {
+        "title": f"What the {contrasts[0]['what']} does beyond its controls",
+        "subtitle": subtitle,
+    }
+    figure = differences(rows, [title(name) for name in names], colours, **texts)
     caption = (
         "Each line is the vector (or penalty) minus what it is held against, at the same dose, model and sign. "
         "Where an interval touches the dotted line, the two are not told apart."
         + f" Left out, since its measured dose is another one: {left} of {len(at_most)} comparisons (see the table of comparisons)."
         * bool(left)
     )
-    return NumberedFigure(0, figure, caption, condition_contrast_table(held, result))
+    return NumberedFigure(0, figure, caption, condition_contrast_table(contrasts, result))
 
 
 def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure | None:
@@ -186,11 +189,11 @@ def _frontier(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigur
     marks: dict[str, float] = {}
     if result["experiment"]["compare"]["bare"] and "shortest" in result:
         clean = next(value(a, "tokens") for a in result["arms"] if a["role"] == "clean")
-        told = result["shortest"]
+        shortest = result["shortest"]
         marks = {
-            "shortest right chain without marker words": told["bare"],
+            "shortest right chain without marker words": shortest["bare"],
             "40 % fewer than clean": 0.6 * clean,
-            "shortest with marker words": told["marked"],
+            "shortest with marker words": shortest["marked"],
         }
         caption += " Dotted: the goal, and the shortest right chains of this language, with one marker word a step and with none."
     figure = cost_frontier(points, look, n=_n(result), marks=marks)
@@ -214,8 +217,8 @@ def _sweep(result: Mapping[str, Any], look: dict[str, Look]) -> NumberedFigure |
     caption = "Shown as a curve, since the best site of a sweep flatters itself."
     off = [a for a in swept if missed(a)]
     if off:
-        told = ", ".join(f"{a['site']} has {nats(dose(a))} nats" for a in off)
-        caption += f"{OPEN} Sites are compared only where the dose is the same: {told}."
+        doses = ", ".join(f"{a['site']} has {nats(dose(a))} nats" for a in off)
+        caption += f"{OPEN} Sites are compared only where the dose is the same: {doses}."
     else:
         caption = f"The same dose at every site. {caption}"
     return NumberedFigure(0, figure, caption, means(swept, readouts, result))
@@ -245,14 +248,14 @@ def _line(line: str, arms: Sequence[Arm], name: str, axis: str) -> DoseLine:
     by_dose = axis == "nats"
     here = sorted(arms, key=dose) if by_dose else arms
     ends = (tuple(value(a, name, end) for a in here) for end in ("mean", "low", "high"))
-    told = axis != "alpha"
+    marked = axis != "alpha"
     return DoseLine(
         line,
         tuple(dose(a) if by_dose else a[axis] for a in here),
         *ends,
         spread=tuple(map(spread, here)) if by_dose else (),
-        missed=tuple(map(missed, here)) if told else (),
-        notes=tuple(map(at_dose, here)) if told else (),
+        missed=tuple(map(missed, here)) if marked else (),
+        notes=tuple(map(at_dose, here)) if marked else (),
     )
 
 

@@ -1,350 +1,229 @@
-"""Names and tables of a steering page."""
+"""Tables of a steering page: every arm and comparison, and those at the largest dose, which are shown first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mechcot.stats.dose_tolerance import same_dose
 from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures.dose_response import Point
-from mechcot.view.pages.plain_tables import Cell, Table, table
+from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric
+from mechcot.view.pages.steering_arms import (
+    CONTROL_ROLES,
+    Arm,
+    against,
+    asked,
+    compared,
+    condition_name,
+    dose,
+    doses,
+    has_unread,
+    largest,
+    missed,
+    nats,
+    short,
+    spread,
+    strength,
+    title,
+    value,
+)
 
-_TITLES: Mapping[str, str] = {
-    "tokens": "tokens of the chain",
-    "steps": "steps of the chain",
-    "correct": "accuracy",
-    "unread": "share of answers that cannot be read",
-    "finished": "share of finished texts",
-    "nats_per_token": "nats per chain token, scored without steering",
-    "thoughts": "thoughts in a chain",
-    "tokens_per_thought": "tokens of a thought",
-    "any_correct_thought": "share of chains with a correct thought",
-    "underthinking": "underthinking of wrong answers",
-}
-NAN = float("nan")
-Arm = Mapping[str, Any]
-
-
-def title(readout: str) -> str:
-    """A readout in words."""
-    return _TITLES.get(readout, f"{readout} steps of the chain")
-
-
-def condition_name(arm: Arm, result: Mapping[str, Any]) -> str:
-    """The arm without its dose, as the legend says it."""
-    several = len(result["experiment"]["models"]) > 1
-    role = str(arm["role"])
-    if role == "clean":
-        text = "nothing"
-    elif role == "prompt":
-        text = f"prompt says “{result['experiment']['compare']['prompt']}”"
-    elif role == "bare":
-        text = f"“{result['experiment']['compare']['prompt']}”, bare steps forced"
-    elif role == "vector, bare":
-        text = "vector, bare steps forced"
-    elif role in {"penalty", "matched tokens"}:
-        what = "penalty" if role == "penalty" else "same on random tokens"
-        return f"{what}, beta {arm['beta']}" + (f" #{arm['draw'] + 1}" if arm["draw"] else "")
-    else:
-        text = role if role != "vector" else "vector"
-        if len(result["experiment"]["apply"]["signs"]) > 1:
-            text += " added" if arm["sign"] > 0 else " taken away"
-        if several and role == "vector":
-            return f"{text}: of {short(arm['source'])}, on {short(arm['model'])}"
-    return f"{text}, {short(arm['model'])}" if several else text
-
-
-def short(model: str) -> str:
-    """A model's name without its sort."""
-    return model.removeprefix("organism:")
-
-
-def dose(arm: Arm) -> float:
-    """The dose of an arm as it was measured, in nats; what was asked for where nothing was measured."""
-    told = arm.get("dose")
-    return float(told["kl"] if told else arm["nats"])
-
-
-def has_unread(arms: Sequence[Arm]) -> bool:
-    """Return whether some arm has answers that cannot be read, which are neither right nor wrong; runs of earlier versions did not count them."""
-    return any(value(arm, "unread") > 0 for arm in arms)
-
-
-def missed(arm: Arm) -> bool:
-    """Return whether an arm did not reach the dose that it was asked for."""
-    return not same_dose((arm["nats"], dose(arm)))
-
-
-def at_dose(arm: Arm) -> str:
-    """The dose in words: as measured, and what was asked for."""
-    if not arm.get("dose"):
-        return f"{arm['nats']:g} nats"
-    return f"{nats(dose(arm))} nats ({arm['nats']:g} asked)"
-
-
-def nats(value: float) -> str:
-    """A measured dose, to three digits."""
-    return f"{value:.3g}"
-
-
-def compared(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
-    """Return whether the arms of a contrast got the same dose, as measured."""
-    return same_dose(doses(contrast, result))
-
-
-def doses(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> list[float]:
-    """The measured doses of the arms that a contrast compares, the real vector's first; none where none is given."""
-    if "doses" in contrast:
-        return list(contrast["doses"])
-    if contrast["what"] != "vector":  # summaries of earlier versions name no doses
-        return []
-    keys = ("model", "source", "site", "sign", "nats")
-    here = [
-        arm
-        for arm in result["arms"]
-        if arm["role"] in ("vector", contrast["against"])
-        and arm.get("dose")
-        and contrast["against"] != "truncation"
-        and all(arm.get(key) == contrast.get(key) for key in keys)
-    ]
-    return [dose(arm) for arm in sorted(here, key=lambda arm: arm["role"] != "vector")]
-
-
-def strength(arm: Arm) -> str:
-    """Return how much of it: measured nats, alpha, or which share of the steps."""
-    told = nats(dose(arm)) if arm["nats"] else f"{arm['alpha']:g}"
-    if arm["role"].endswith("bare"):
-        share = f"1 in {arm['draw']}"
-        return f"{told}, {share}" if arm["nats"] else share
-    return told
-
-
-def asked(arm: Arm) -> str:
-    """Return what was asked for beside what was measured; nothing where nothing was measured."""
-    return f"{arm['nats']:g} asked" if arm.get("dose") else ""
-
-
-def value(arm: Arm, name: str, end: str = "mean") -> float:
-    """A readout of an arm; NaN where there is none.
-
-    Args:
-        arm: An arm of the result.
-        name: The readout.
-        end: `mean`, `low` or `high`.
-    """
-    told = arm["values"].get(name, {}).get(end)
-    return NAN if told is None else float(told)
+_FEW = 16
+"""Rows that are shown at once."""
+_STEPS = {1: "every step", 2: "every second step", 3: "every third step"}
 
 
 def estimate_cell(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
-    """A number with its interval; a dash where there is none.
-
-    Args:
-        value: The number; None or NaN gives a dash.
-        low: Lower end; None leaves the interval out.
-        high: Upper end; None leaves the interval out.
-    """
+    """A number, with its interval where both ends are known; a dash where it is None or NaN."""
     if value is None or value != value:
-        return Cell(DASH, "number")
+        return numeric(DASH)
     ends = "" if low is None or high is None else f"[{fixed(low)}, {fixed(high)}]"
-    return Cell(fixed(value), "number", ends)
+    return numeric(fixed(value), ends)
 
 
-def share_cell(told: Mapping[str, float | None]) -> Cell:
+def _between(ends: Mapping[str, float | None]) -> Cell:
+    return estimate_cell(*(ends[end] for end in ("mean", "low", "high")))
+
+
+def share_cell(share: Mapping[str, float | None]) -> Cell:
     """A share with its interval, in percent."""
-    mean, low, high = told["mean"], told["low"], told["high"]
+    known = (share["mean"], share["low"], share["high"])
+    mean, low, high = (None if end is None else fixed(100 * end, digits=0) for end in known)
     if mean is None:
-        return Cell(DASH, "number")
-    ends = (
-        ""
-        if low is None or high is None
-        else f"[{fixed(100 * low, digits=0)}, {fixed(100 * high, digits=0)}]"
-    )
-    return Cell(fixed(100 * mean, digits=0), "number", ends)
+        return numeric(DASH)
+    return numeric(mean, "" if low is None or high is None else f"[{low}, {high}]")
 
 
 def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any]) -> Table:
-    """Some readouts of some arms.
+    """One row an arm, one column a readout."""
 
-    Args:
-        arms: One row each.
-        readouts: One column each, with the mean and its interval.
-        result: The whole result, for the arms' names.
-    """
-    return table(
-        ("condition", "measured nats, or alpha", *map(title, readouts)),
-        [
-            (
-                Cell(f"{condition_name(a, result)} {a['site']}".strip()),
-                Cell(strength(a), "number", asked(a)),
-                *(
-                    estimate_cell(*(a["values"][r][e] for e in ("mean", "low", "high")))
-                    for r in readouts
-                ),
-            )
-            for a in arms
-        ],
-    )
+    def column(name: str) -> Callable[[Arm], Cell]:
+        return lambda arm: _between(arm["values"][name])
+
+    return grid(arms, [*_heads(result), *((title(name), column(name)) for name in readouts)])
+
+
+def _heads(result: Mapping[str, Any]) -> list[tuple[str, Callable[[Arm], Cell]]]:
+    return [
+        ("condition", lambda arm: Cell(f"{condition_name(arm, result)} {arm['site']}".strip())),
+        ("measured nats, or alpha", lambda arm: numeric(strength(arm), asked(arm))),
+    ]
 
 
 def points_table(points: Sequence[Point]) -> Table:
     """The frontier as rows."""
-    return table(
-        ("condition", "tokens", "accuracy"),
-        [
-            (
-                Cell(p.label),
-                Cell(fixed(p.tokens), "number"),
-                estimate_cell(p.accuracy, p.low, p.high),
-            )
-            for p in points
-        ],
-    )
+    columns = {
+        "condition": lambda point: Cell(point.label),
+        "tokens": lambda point: numeric(fixed(point.tokens)),
+        "accuracy": lambda point: estimate_cell(point.accuracy, point.low, point.high),
+    }
+    return grid(points, columns)
 
 
 def condition_table(result: Mapping[str, Any]) -> Table:
     """One row an arm: what it came to, and what changed against the clean arm."""
-    readout, some = result["experiment"]["readout"], has_unread(result["arms"])
-    heads = (
-        "condition",
-        "measured nats, or alpha",
-        "tokens",
-        "tokens saved, %",
-        "steps",
-        "accuracy",
-        *(["unread"] if some else []),
-        "change of accuracy",
-        title(readout),
-        "seconds",
-    )
-    return table(
-        heads,
-        [
-            (
-                Cell(f"{condition_name(a, result)} {a['site']}".strip()),
-                Cell(strength(a), "number", asked(a)),
-                estimate_cell(a["values"]["tokens"]["mean"]),
-                share_cell(a["saved"]),
-                estimate_cell(a["values"]["steps"]["mean"]),
-                estimate_cell(a["values"]["correct"]["mean"]),
-                *([estimate_cell(value(a, "unread"))] if some else []),
-                estimate_cell(*(a["change"]["correct"][e] for e in ("mean", "low", "high"))),
-                estimate_cell(*(a["values"][readout][e] for e in ("mean", "low", "high"))),
-                Cell(DASH if a["role"] == "truncation" else number(a["seconds"]), "number"),
-            )
-            for a in result["arms"]
-        ],
-    )
+    readout = result["experiment"]["readout"]
+
+    def seconds(arm: Arm) -> Cell:
+        return numeric(DASH if arm["role"] == "truncation" else number(arm["seconds"]))
+
+    last = [(title(readout), lambda arm: _between(arm["values"][readout])), ("seconds", seconds)]
+    return grid(result["arms"], [*_columns(result), *last])
 
 
-def end(contrast: Mapping[str, Any], name: str, which: str) -> float:
-    """A number of a contrast; NaN where there is none.
-
-    Args:
-        contrast: A contrast of the result.
-        name: The readout.
-        which: `mean`, `low` or `high`.
-    """
-    told = contrast["values"][name][which]
-    return NAN if told is None else float(told)
-
-
-def against(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """Return what a contrast compares, in words."""
-    experiment, what = result["experiment"], contrast["what"]
-    several = len(experiment["models"]) > 1
-    model, source = short(contrast["model"]), short(contrast["source"])
-    other = contrast["against"].replace("organism:", "")
-    way = (
-        ("added" if contrast["sign"] > 0 else "taken away")
-        if (len(experiment["apply"]["signs"]) > 1 and what != "penalty")
-        else ""
-    )
-    if what == "penalty":
-        text = f"penalty, beta {contrast['beta']}: less the same on random tokens"
-        return f"{text}, {model}" if several else text
-    if what == "sources":
-        text = f"vector of {source} less {other}, on {model}"
-    elif what == "models":
-        text = f"vector of {source}: on {model} less {other}"
-    elif what == "interaction":
-        text = "own vectors less the other's"
-    else:
-        text = f"vector less {other}" + (f", {model}" if several else "")
-    return f"{text} ({way})" if way else text
+def _columns(
+    result: Mapping[str, Any], *, steps: bool = True
+) -> list[tuple[str, Callable[[Arm], Cell]]]:
+    """Columns of every table of arms; answers that cannot be read have one where there are some."""
+    columns = [
+        *_heads(result),
+        ("tokens", lambda arm: estimate_cell(arm["values"]["tokens"]["mean"])),
+        ("tokens saved, %", lambda arm: share_cell(arm["saved"])),
+        ("steps", lambda arm: estimate_cell(arm["values"]["steps"]["mean"])),
+        ("accuracy", lambda arm: estimate_cell(arm["values"]["correct"]["mean"])),
+        ("unread", lambda arm: estimate_cell(value(arm, "unread"))),
+        ("change of accuracy", lambda arm: _between(arm["change"]["correct"])),
+    ]
+    shown = {"steps": steps, "unread": has_unread(result["arms"])}
+    return [(head, cell) for head, cell in columns if shown.get(head, True)]
 
 
 def condition_contrast_table(
     contrasts: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
 ) -> Table:
     """Differences between arms on the same items; no difference where the measured doses differ."""
+
+    def column(name: str) -> Callable[[Mapping[str, Any]], Cell]:
+        left_out = numeric(DASH, "not compared")
+        return lambda row: _between(row["values"][name]) if compared(row, result) else left_out
+
     names = list(contrasts[0]["values"]) if contrasts else []
-    return table(
-        ("comparison", "measured nats, or alpha", *map(title, names)),
-        [
-            (
-                Cell(against(one, result)),
-                _doses_cell(one, result),
-                *(
-                    estimate_cell(*(one["values"][n][e] for e in ("mean", "low", "high")))
-                    if compared(one, result)
-                    else Cell(DASH, "number", "not compared")
-                    for n in names
-                ),
-            )
-            for one in contrasts
-        ],
-    )
+    columns = {
+        "comparison": lambda row: Cell(against(row, result)),
+        "measured nats, or alpha": lambda row: _doses_cell(row, result),
+    }
+    return grid(contrasts, columns | {title(name): column(name) for name in names})
 
 
 def _doses_cell(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> Cell:
     measured = doses(contrast, result)
     if not measured:
-        return Cell(f"{contrast['nats'] or contrast['alpha']:g}", "number")
-    return Cell(" and ".join(map(nats, measured)), "number", f"{contrast['nats']:g} asked")
+        return numeric(f"{contrast['nats'] or contrast['alpha']:g}")
+    return numeric(" and ".join(map(nats, measured)), f"{contrast['nats']:g} asked")
 
 
-def vectors(result: Mapping[str, Any]) -> Table:
-    """Return how much was added and how stable it is."""
-    dosed = [a for a in result["arms"] if a["dose"]]
-    return table(
-        (
-            "condition",
-            "asked, nats",
-            "measured, nats",
-            "reached",
-            "largest, nats",
-            "factor",
-            "factor by expansion",
-            "share of the state",
-            "split-half cosine",
-            "cone, degrees",
-            "cosine with the first model's",
+def vectors(result: Mapping[str, Any], arms: Sequence[Arm] | None = None) -> Table:
+    """How much was added by each arm, and how stable its vector is."""
+    columns = {
+        "condition": lambda arm: Cell(f"{condition_name(arm, result)} {arm['site']}".strip()),
+        "asked, nats": lambda arm: numeric(f"{arm['nats']:g}"),
+        "measured, nats": lambda arm: numeric(nats(dose(arm)), _ends(arm)),
+        "reached": lambda arm: Cell("no" if missed(arm) else "yes", "ok"),
+        "largest, nats": lambda arm: estimate_cell(arm["dose"]["kl_max"]),
+        "factor": lambda arm: estimate_cell(arm["dose"]["gamma"]),
+        "factor by expansion": lambda arm: estimate_cell(arm["dose"]["gamma_max"]),
+        "share of the state": lambda arm: estimate_cell(arm["dose"]["relative"]),
+        "split-half cosine": lambda arm: estimate_cell(arm["vector"]["split_half"]),
+        "cone, degrees": lambda arm: estimate_cell(arm["vector"]["cone"]),
+        "cosine with the first model's": lambda arm: estimate_cell(
+            arm["vector"].get("cosine_with_first")
         ),
-        [
-            (
-                Cell(f"{condition_name(a, result)} {a['site']}".strip()),
-                Cell(f"{a['nats']:g}", "number"),
-                Cell(nats(dose(a)), "number", _ends(a)),
-                Cell("no" if missed(a) else "yes", "ok"),
-                estimate_cell(a["dose"]["kl_max"]),
-                estimate_cell(a["dose"]["gamma"]),
-                estimate_cell(a["dose"]["gamma_max"]),
-                estimate_cell(a["dose"]["relative"]),
-                estimate_cell(a["vector"]["split_half"]),
-                estimate_cell(a["vector"]["cone"]),
-                estimate_cell(a["vector"].get("cosine_with_first")),
-            )
-            for a in dosed
-        ],
-    )
-
-
-def spread(arm: Arm) -> tuple[float, float]:
-    """The least and the largest dose of a chain; the mean dose where a run of an earlier version has none."""
-    told = arm.get("dose") or {}
-    return told.get("kl_low", dose(arm)), told.get("kl_high", dose(arm))
+    }
+    return grid([arm for arm in (result["arms"] if arms is None else arms) if arm["dose"]], columns)
 
 
 def _ends(arm: Arm) -> str:
     low, high = spread(arm)
     return "" if low == high else f"{nats(low)} to {nats(high)} by chain"
+
+
+def arms_first(result: Mapping[str, Any]) -> list[tuple[str, Table]]:
+    """Titles and tables of the arms that are shown first; no title where there is one model, all arms where they are few."""
+    every = result["arms"]
+    if len(every) <= _FEW:
+        return [("", condition_table(result))]
+    most = largest([arm for arm in every if arm["role"] != "sweep"])
+    kept = [
+        arm
+        for arm in every
+        if arm["role"] != "sweep" and (arm["nats"] or arm["alpha"]) in (0.0, most)
+    ]
+    models = result["experiment"]["models"]
+    return [
+        (
+            short(model) * (len(models) > 1),
+            _of_model([a for a in kept if a["model"] == model], result),
+        )
+        for model in models
+    ]
+
+
+def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
+    readout = result["experiment"]["readout"]
+    columns = [
+        ("condition", lambda arm: Cell(_named(arm, result))),
+        *_columns(result, steps=False)[1:],
+        (title(readout), lambda arm: estimate_cell(arm["values"][readout]["mean"])),
+        ("their change", lambda arm: _between(arm["change"][readout])),
+    ]
+    return grid(sorted(arms, key=_order), columns)
+
+
+def _order(arm: Arm) -> tuple[bool, bool, bool, bool]:
+    """Nothing, what is no vector, what is added, what is taken away; the own vector first, then the other's, then controls."""
+    return (
+        bool(arm["nats"]),
+        arm["sign"] < 0,
+        "vector" not in arm["role"],
+        arm["source"] != arm["model"],
+    )
+
+
+def _named(arm: Arm, result: Mapping[str, Any]) -> str:
+    """The arm's name where its model is known."""
+    name = condition_name(arm, result)
+    if arm["role"].endswith("bare"):
+        return f"{name}, {_STEPS.get(arm['draw'], '1 step in ' + str(arm['draw']))}"
+    if len(result["experiment"]["models"]) == 1:
+        return name
+    if arm["role"] == "vector":
+        return name.removesuffix(f", on {short(arm['model'])}")
+    return name.removesuffix(f", {short(arm['model'])}")
+
+
+def contrasts_first(result: Mapping[str, Any]) -> Table:
+    """The comparisons at the largest dose; all where they are few."""
+    every = result["contrasts"]
+    return condition_contrast_table(every if len(every) <= _FEW else _at_most(every), result)
+
+
+def vectors_first(result: Mapping[str, Any]) -> Table:
+    """The vectors and what they are held against at the largest dose; all arms with a dose where they are few."""
+    dosed = [arm for arm in result["arms"] if arm["dose"]]
+    if len(dosed) <= _FEW:
+        return vectors(result)
+    own = [arm for arm in dosed if arm["role"] in ("vector", *CONTROL_ROLES)]
+    return vectors(result, _at_most(own))
+
+
+def _at_most(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    most = largest(rows)
+    return [row for row in rows if (row["nats"] or row["alpha"]) == most]

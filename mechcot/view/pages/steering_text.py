@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.text.number_format import digits_for, fixed, interval, percent, signed
-from mechcot.view.pages.steering_headline import largest
-from mechcot.view.pages.steering_tables import (
+from mechcot.view.pages.steering_arms import (
     NAN,
     Arm,
     at_dose,
@@ -15,6 +14,7 @@ from mechcot.view.pages.steering_tables import (
     doses,
     end,
     has_unread,
+    largest,
     nats,
     short,
     title,
@@ -28,9 +28,6 @@ LITTLE = 1e-4
 
 def steering_claims(result: Mapping[str, Any]) -> list[str]:
     """What is shown, a sentence each: own vectors (at the largest dose) and penalties that change the readout, and whose vector it is.
-
-    Args:
-        result: What `summary.json` holds.
 
     Returns:
         Plain text. A change is shown where its paired 95 % interval excludes 0; intervals are not corrected. What is not shown stands
@@ -49,11 +46,7 @@ def steering_claims(result: Mapping[str, Any]) -> list[str]:
 
 
 def details(result: Mapping[str, Any]) -> list[str]:
-    """Everything in words: one text for each own vector and sign at the largest dose, one for each penalty, one for whose vector it is.
-
-    Args:
-        result: What `summary.json` holds.
-    """
+    """Everything in words: one text for each own vector and sign at the largest dose, one for each penalty, one for whose vector it is."""
     texts = [" ".join(filter(None, (_change(a, result), _held(a, result)))) for a in _own(result)]
     return texts + [_crossed(contrast, result) for contrast in _interactions(result)]
 
@@ -123,8 +116,8 @@ def _controls(arm: Arm, result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [c for c in _here(arm, result) if c["against"] != "truncation"]
 
 
-def _dose(one: Mapping[str, Any]) -> float:
-    return float(one["nats"] or one["alpha"])
+def _dose(row: Mapping[str, Any]) -> float:
+    return float(row["nats"] or row["alpha"])
 
 
 def _change(arm: Arm, result: Mapping[str, Any]) -> str:
@@ -150,8 +143,10 @@ def _who(arm: Arm, result: Mapping[str, Any]) -> str:
     return text + ","
 
 
-def _moved(told: Mapping[str, float | None]) -> str:
-    mean, low, high = (NAN if (one := told[e]) is None else one for e in ("mean", "low", "high"))
+def _moved(change: Mapping[str, float | None]) -> str:
+    mean, low, high = (
+        NAN if (number := change[e]) is None else number for e in ("mean", "low", "high")
+    )
     return f"{signed(mean, digits=digits_for(low, high))} {interval(low, high)}".strip()
 
 
@@ -186,13 +181,13 @@ def _unequal(
     """Return which controls did not get the vector's dose, by what was measured, and what to run instead; `some`: others did."""
     if not left:
         return []
-    told = {_plainly(c["against"]): doses(c, result)[-1] for c in left}
-    named = _listed([f"{name} ({nats(value)} nats)" for name, value in told.items()])
+    measured = {_plainly(c["against"]): doses(c, result)[-1] for c in left}
+    named = _listed([f"{name} ({nats(value)} nats)" for name, value in measured.items()])
     here = f"where the vector has {nats(dose(arm))}"
     if some:
         return [f"Not compared, since their dose is another one: {named}, {here}."]
     return [
-        f"Not judged: no control reached the dose: {named}, {here}; {_instead(max(told.values()), dose(arm))}."
+        f"Not judged: no control reached the dose: {named}, {here}; {_instead(max(measured.values()), dose(arm))}."
     ]
 
 
@@ -217,32 +212,32 @@ def _sorted(
 ) -> str:
     """The controls by whether the paired interval lies above 0, holds it, or lies below; of several draws all must."""
     ends: dict[str, list[tuple[float, float]]] = {}
-    for one in contrasts:
-        low, high = sorted(way * end(one, name, which) for which in ("low", "high"))
+    for contrast in contrasts:
+        low, high = sorted(way * end(contrast, name, which) for which in ("low", "high"))
         if low != low or high != high:  # nothing was compared
             continue
-        ends.setdefault(_plainly(one["against"]), []).append((low, high))
+        ends.setdefault(_plainly(contrast["against"]), []).append((low, high))
     more = [key for key, drawn in ends.items() if all(low > 0 for low, _ in drawn)]
     less = [key for key, drawn in ends.items() if all(high < 0 for _, high in drawn)]
     alike = [key for key in ends if key not in (*more, *less)]
-    said = ((words[0], more), ("not told apart from", alike), (words[1], less))
-    return "; ".join(f"{how} {_listed(names)}" for how, names in said if names) or "not compared"
+    groups = ((words[0], more), ("not told apart from", alike), (words[1], less))
+    return "; ".join(f"{how} {_listed(names)}" for how, names in groups if names) or "not compared"
 
 
 def _plainly(control: str) -> str:
     return "the same on random tokens" if control == "matched tokens" else control
 
 
-def _crossed(one: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def _crossed(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     readout = result["experiment"]["readout"]
-    way = "added" if one["sign"] > 0 else "taken away"
+    way = "added" if contrast["sign"] > 0 else "taken away"
     several = len(result["experiment"]["apply"]["signs"]) > 1
-    if not compared(one, result):
-        measured = ", ".join(map(nats, doses(one, result)))
+    if not compared(contrast, result):
+        measured = ", ".join(map(nats, doses(contrast, result)))
         return f"Whose vector it is{', ' + way if several else ''}: not judged, the measured doses differ ({measured} nats)."
     return (
         f"Whose vector it is{', ' + way if several else ''}: own vectors less the other model's, "
-        f"{title(readout)} {_moved(one['values'][readout])}."
+        f"{title(readout)} {_moved(contrast['values'][readout])}."
     )
 
 

@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 
 from mechcot.stats.chain_use_change import AXES
+from mechcot.stats.measurement_tables import rows_of
 from mechcot.text.number_format import fixed, interval, signed
 from mechcot.view.pages.plain_tables import (
     Cell,
     Table,
-    frame_table,
+    grid,
     number_column,
     table,
     text_column,
@@ -64,4 +65,4 @@ def change_table(axes: pd.DataFrame) -> Table:
         "n": lambda row: Cell(str(row["n"]), "number"),
         "verdict": text_column("verdict", style="verdict"),
     }
-    return frame_table(axes, columns)
+    return grid(rows_of(axes), columns)
