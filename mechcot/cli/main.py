@@ -29,6 +29,7 @@ from mechcot.cli.organism import app as organism
 from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
 from mechcot.cli.steer import app as steer
+from mechcot.cli.truth import write_truth
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
@@ -269,6 +270,7 @@ def doctor(
 
 app.command()(check)
 app.command()(explore)
+app.command()(write_truth)
 app.command()(figures)
 register_influence(app, organism)
 
