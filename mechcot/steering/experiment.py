@@ -5,15 +5,15 @@ schema()                    every key of such a file, with type, default and mea
 """
 
 import inspect
-import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
-from enum import StrEnum
+from dataclasses import field, fields, replace
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AllowInfNan, ConfigDict, Strict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import file_digest
@@ -25,7 +25,10 @@ from mechcot.steering.extract import ReadPosition
 from mechcot.steering.switch_penalty import SWITCH_ALPHA, SWITCH_BETA
 from mechcot.tasks import TASKS
 
-T = TypeVar("T")
+_CONFIG = ConfigDict(extra="forbid")
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
+Flag = Annotated[bool, Strict()]
 How = Literal["add", "clamp"]
 PhaseName = Literal["question", "chain", "answer"]
 VectorMethod = Literal["mean difference", "pca", "probe", "span", "file"]
@@ -33,7 +36,7 @@ DEPTH, VECTOR_DEPTH = (5, 6), (2, 4)
 """Operations of a task's questions where the file does not say: of the items, and of what a vector is made from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CONFIG)
 class ItemSettings:
     """Held-out questions: of a task that draws them, or of a file of yours.
 
@@ -45,9 +48,9 @@ class ItemSettings:
         fields: Where that file has `id`, `question`, `answer` under other names.
     """
 
-    n: int = 32
-    seed: int = 0
-    hops: tuple[int, int] | None = None
+    n: Whole = 32
+    seed: Whole = 0
+    hops: tuple[Whole, Whole] | None = None
     problems: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,7 +60,7 @@ class ItemSettings:
             raise UserError("items.fields names columns of items.problems; give the file too")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CONFIG)
 class VectorSpec:
     """How a vector is made.
 
@@ -75,19 +78,21 @@ class VectorSpec:
         styles: Instead of such a file: two instructions that are put behind the questions, what the vector leads to first. The shipped
             task has two of its own, brief and careful.
         traces: With `span`: a file of written chains, read by every model; empty: each model writes its own.
+        kinds: With `traces`: a file of the kinds of their steps, JSON lines with `id`, `step`, `kind`; empty: as their task knows, else guessed.
     """
 
     site: str = "resid_post.1"
     method: VectorMethod = "mean difference"
     read: ReadPosition = "last_prompt"
     kind: StepKind = StepKind.VERIFICATION
-    n: int = 32
-    seed: int = 1
-    hops: tuple[int, int] | None = None
+    n: Whole = 32
+    seed: Whole = 1
+    hops: tuple[Whole, Whole] | None = None
     files: tuple[str, ...] = ()
     pairs: str = ""
     styles: tuple[str, ...] = ()
     traces: str = ""
+    kinds: str = ""
 
     def __post_init__(self) -> None:
         _within("vector.n", self.n, 1)
@@ -97,6 +102,7 @@ class VectorSpec:
             ("pairs", self.pairs, of_pairs),
             ("styles", self.styles, of_pairs),
             ("traces", self.traces, self.method == "span"),
+            ("kinds", self.kinds, self.method == "span" and bool(self.traces)),
         ):
             if value and not use:
                 raise UserError(
@@ -117,7 +123,7 @@ class VectorSpec:
         return not (self.pairs or self.traces or self.method == "file")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CONFIG)
 class Apply:
     """Where and how much is added.
 
@@ -133,10 +139,10 @@ class Apply:
 
     how: How = "add"
     phases: tuple[PhaseName, ...] = ("chain",)
-    step_starts: bool = False
-    nats: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
+    step_starts: Flag = False
+    nats: tuple[Number, ...] = (0.02, 0.05, 0.1, 0.2)
     signs: tuple[Literal[1, -1], ...] = (1,)
-    chains: int = 6
+    chains: Whole = 6
 
     def __post_init__(self) -> None:
         _within("apply.nats", self.nats, 0)
@@ -149,7 +155,7 @@ class Apply:
         return PositionSelector(phases=tuple(map(Phase, self.phases)), step_starts=self.step_starts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CONFIG)
 class Compare:
     """What the vector is compared with.
 
@@ -164,11 +170,11 @@ class Compare:
     """
 
     controls: tuple[Control, ...] = ()
-    truncation: bool = False
+    truncation: Flag = False
     prompt: str = ""
-    bare: tuple[int, ...] = ()
+    bare: tuple[Whole, ...] = ()
     sweep: tuple[str, ...] = ()
-    sweep_nats: float = 0.1
+    sweep_nats: Number = 0.1
 
     def __post_init__(self) -> None:
         if self.bare and not (self.prompt and min(self.bare) > 0):
@@ -179,7 +185,7 @@ class Compare:
             Site.parse(site)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CONFIG)
 class Penalty:
     """A switch penalty.
 
@@ -191,9 +197,9 @@ class Penalty:
     """
 
     phrases: tuple[str, ...] = ()
-    alphas: tuple[float, ...] = (SWITCH_ALPHA,)
-    betas: tuple[int, ...] = (SWITCH_BETA,)
-    controls: int = 1
+    alphas: tuple[Number, ...] = (SWITCH_ALPHA,)
+    betas: tuple[Whole, ...] = (SWITCH_BETA,)
+    controls: Whole = 1
 
     def __post_init__(self) -> None:
         _within("penalty.alphas", self.alphas, 0)
@@ -203,7 +209,7 @@ class Penalty:
             raise UserError("penalty.phrases: expected at least one phrase, got none")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CONFIG)
 class Experiment:
     """One experiment.
 
@@ -228,8 +234,8 @@ class Experiment:
     models: tuple[str, ...]
     task: str = ""
     readout: str = "tokens"
-    seed: int = 0
-    max_tokens: int = 320
+    seed: Whole = 0
+    max_tokens: Whole = 320
     items: ItemSettings = field(default_factory=ItemSettings)
     vector: VectorSpec | None = None
     apply: Apply = field(default_factory=Apply)
@@ -276,18 +282,23 @@ class Experiment:
     def file_digests(self) -> dict[str, str]:
         """Hash the files that questions and vectors come from, by name."""
         spec = self.vector
-        names = [self.items.problems, *((spec.pairs, spec.traces, *spec.files) if spec else ())]
+        names = [
+            self.items.problems,
+            *((spec.pairs, spec.traces, spec.kinds, *spec.files) if spec else ()),
+        ]
         return {name: file_digest(Path(name)) for name in names if name and Path(name).is_file()}
 
 
-_PARTS: Mapping[str, type] = {
+_TABLES: Mapping[str, type] = {
+    "": Experiment,
     "items": ItemSettings,
     "vector": VectorSpec,
     "apply": Apply,
     "compare": Compare,
     "penalty": Penalty,
 }
-"""The tables of a file."""
+"""The tables of a file; the file itself has no name."""
+_READER = TypeAdapter(Experiment)
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -313,71 +324,58 @@ def parse_experiment(data: Mapping[str, Any], *, name: str = "experiment") -> Ex
     Raises:
         UserError: A name that is not known, a value that is not allowed.
     """
-    parts = {
-        part: _build(kind, data[part], part)
-        for part, kind in _PARTS.items()
-        if data.get(part) is not None
-    }
-    rest = {key: value for key, value in data.items() if key not in _PARTS}
-    return _build(Experiment, rest | parts, name)
+    try:
+        return _READER.validate_python(dict(data))
+    except ValidationError as error:
+        raise UserError(_fault(error, name)) from None
 
 
-def _build(kind: type[T], data: Any, name: str) -> T:
-    if not isinstance(data, dict):
-        raise UserError(f"{name}: expected a table, got {data!r}")
-    keys: Any = fields(kind)  # type: ignore[arg-type]
-    known = {key.name: key for key in keys}
-    strange = sorted(set(data) - set(known))
-    absent = [n for n, f in known.items() if _required(f) and n not in data]
+_CALLED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "mapping_type": "a table of texts",
+    "dataclass_type": "a table",
+}
+"""Fault of a value, by pydantic's name for it, to what was expected."""
+
+
+def _fault(error: ValidationError, name: str) -> str:
+    """What is wrong with a file, in one sentence: names that are not known or missing first."""
+    faults = error.errors()
+    strange, absent = (
+        [fault["loc"] for fault in faults if fault["type"] == kind and _is_key(fault["loc"])]
+        for kind in ("unexpected_keyword_argument", "missing")
+    )
     if strange or absent:
-        raise UserError(
-            f"{name}: unknown {strange or 'nothing'}, missing {absent or 'nothing'}; known are {', '.join(known)}"
+        table = (strange or absent)[0][:-1]
+        unknown, missing = (
+            [loc[-1] for loc in locs if loc[:-1] == table] for locs in (strange, absent)
         )
-    hints = get_type_hints(kind)
-    return kind(**{n: _typed(value, hints[n], f"{name}.{n}") for n, value in data.items()})
+        known = ", ".join(key.name for key in fields(_TABLES[str(table[0]) if table else ""]))
+        where = ".".join(map(str, table)) or name
+        return f"{where}: unknown {unknown or 'nothing'}, missing {missing or 'nothing'}; known are {known}"
+    fault = faults[0]
+    where = ".".join(part for part in fault["loc"] if isinstance(part, str)) or name
+    return f"{where}: expected {_expected(fault)}, got {fault['input']!r}"
 
 
-def _required(key: Any) -> bool:
-    return key.default is MISSING and key.default_factory is MISSING
+def _is_key(loc: tuple[Any, ...]) -> bool:
+    """Whether a fault is about a key of a table, not about a place in a list."""
+    return isinstance(loc[-1], str)
 
 
-_CALLED = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-
-
-def _typed(value: Any, hint: Any, name: str) -> Any:
-    """A value of TOML as the type that a field has; a part that is built already stays as it is."""
-    if get_origin(hint) is UnionType:
-        return None if value is None else _typed(value, get_args(hint)[0], name)
-    if get_origin(hint) is tuple:
-        return _typed_list(value, get_args(hint), name)
-    if choices := _choices(hint):
-        _among(name, value, choices)
-        return hint(value) if isinstance(hint, type) else value
-    if get_origin(hint) is not None:
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise UserError(f"{name}: expected a table of texts, got {value!r}")
-        return value
-    if hint is float and type(value) is int:
-        return float(value)
-    if hint in _CALLED and (
-        type(value) is not hint or value in (math.inf, -math.inf) or value != value
-    ):
-        raise UserError(f"{name}: expected {_CALLED[hint]}, got {value!r}")
-    return value
-
-
-def _typed_list(value: Any, inner: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
-        many = "a list" if inner[-1] is ... else f"a list of {len(inner)}"
-        raise UserError(f"{name}: expected {many}, got {value!r}")
-    return tuple(_typed(item, inner[0], name) for item in value)
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    """Return what a field of few values may be; empty for any other."""
-    if get_origin(hint) is Literal:
-        return get_args(hint)
-    return tuple(map(str, hint)) if isinstance(hint, type) and issubclass(hint, StrEnum) else ()
+def _expected(fault: Any) -> str:
+    """What a value was expected to be."""
+    if fault["type"] in {"literal_error", "enum"}:
+        choices = re.split(", | or ", fault["ctx"]["expected"])
+        return f"one of {', '.join(choice.strip(chr(39)) for choice in choices)}"
+    if fault["type"] in {"missing", "too_long"}:
+        return "a list of 2"
+    return _CALLED.get(fault["type"], fault["msg"])
 
 
 class Key(NamedTuple):
@@ -399,30 +397,49 @@ def schema() -> list[Key]:
         'one of add, clamp'
     """
     keys = []
-    for table, kind in (("", Experiment), *_PARTS.items()):
-        hints, meanings = get_type_hints(kind), _meanings(kind)
-        shown: Any = [key for key in fields(kind) if key.name not in _PARTS]
-        for key in shown:
-            default = "" if _required(key) or key.default is MISSING else _toml(key.default)
-            keys.append(
-                Key(table, key.name, _in_words(hints[key.name]), default, meanings[key.name])
-            )
+    for table, kind in _TABLES.items():
+        meanings = _meanings(kind)
+        described = TypeAdapter(kind).json_schema()
+        for name, key in described["properties"].items():
+            if name not in _TABLES:
+                given = name in described.get("required", ())
+                default = "" if given else _toml(key.get("default"))
+                words = _in_words(key, described.get("$defs", {}))
+                keys.append(Key(table, name, words, default, meanings[name]))
     return keys
 
 
-def _in_words(hint: Any) -> str:
-    if get_origin(hint) is UnionType:
-        return _in_words(get_args(hint)[0])
-    if get_origin(hint) is tuple:
-        inner = get_args(hint)
-        return f"{'list' if inner[-1] is ... else 'two'} of {_in_words(inner[0])}"
-    if choices := _choices(hint):
+_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "object": "a table of texts",
+}
+
+
+def _in_words(key: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """The type of a key, from its JSON schema.
+
+    Args:
+        key: The schema.
+        others: Schemas that it may name.
+    """
+    if "$ref" in key:
+        return _in_words(others[key["$ref"].rpartition("/")[2]], others)
+    if "anyOf" in key:
+        return _in_words(key["anyOf"][0], others)
+    if choices := key.get("enum") or ([key["const"]] if "const" in key else []):
         return f"one of {', '.join(map(str, choices))}"
-    return _CALLED.get(hint, "a table of texts")
+    if "prefixItems" in key:
+        return f"two of {_in_words(key['prefixItems'][0], others)}"
+    if key["type"] == "array":
+        return f"list of {_in_words(key['items'], others)}"
+    return _WORDS[key["type"]]
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, str):
         return f'"{value}"'

@@ -38,6 +38,7 @@ from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_toke
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.steering.vectors import SteeringVector
 from mechcot.tasks import kinds_of
+from mechcot.text.truth_files import TruthFiles
 from mechcot.text.unread_answers import check_read
 from mechcot.traces.load import load_traces
 
@@ -242,7 +243,8 @@ class ExperimentContext:
         spec = self.experiment.vector
         assert spec is not None
         if spec.traces:
-            return load_traces(spec.traces, self.models[source], n=spec.n)
+            truth = TruthFiles(kinds=spec.kinds or None)
+            return load_traces(spec.traces, self.models[source], n=spec.n, truth=truth)
         return self._write(source, self.questions.extraction)
 
     @staticmethod

@@ -12,10 +12,12 @@ from mechcot.core.problem import Problem
 from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind
 from mechcot.steering.experiment import read_experiment, schema
+from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.extract import span_vectors
 from mechcot.steering.questions import missing_parts, pairs_of, questions_of
 from mechcot.steering.run import _unnamed, run_experiment
 from mechcot.tasks import MOD10, TEXT, contrast_pairs, is_correct_thought, task_of_all
+from tests.compare.tiny_models import write_rows
 from tests.influence.words import trace_of
 from tests.model.conftest import make_model, make_tokenizer
 
@@ -144,6 +146,28 @@ def test_an_experiment_file_on_problems_of_ones_own_runs_to_the_page(
     assert ("a thought counts as correct where" in said) == (name == "a penalty")
 
 
+def test_kinds_of_written_chains_are_taken_from_a_file(folder):
+    chains = [
+        {"id": f"d{i}", "question": f"Was ist {i} + 2?", "answer": str(i + 2)}
+        | {"chain": f"Ich rechne {i} plus 2.\nProbe: {i + 2} minus 2 ist {i}.\nAlso {i + 2}.\n"}
+        for i in range(4)
+    ]
+    kinds = [
+        {"id": f"d{i}", "step": f"Probe: {i + 2} minus 2 ist {i}.", "kind": "verification"}
+        for i in range(4)
+    ]
+    write_rows(folder / "deutsch.jsonl", chains)
+    write_rows(folder / "arten.jsonl", kinds)
+    text = 'models = ["{0}/think"]\n' + ON_GSM8K + SPAN.replace("chains", "deutsch") + "{1}\n" + AT
+    without = experiment(folder, text.replace("{1}", ""))
+    with pytest.raises(UserError, match="verification"):
+        ExperimentContext.open(without).vector(without.models[0], "resid_post.0")
+    named = experiment(folder, text.replace("{1}", 'kinds = "{0}/arten.jsonl"'))
+    vector = ExperimentContext.open(named).vector(named.models[0], "resid_post.0")
+    assert vector.norm > 0
+    assert str(folder / "arten.jsonl") in named.file_digests()
+
+
 def test_no_item_is_seen_by_a_vector_or_a_dose(folder):
     settings = experiment(folder, FILES["styles in German"])
     questions = questions_of(settings)
@@ -184,6 +208,7 @@ def test_problems_of_the_shipped_task_in_a_file_keep_all_that_is_known(tmp_path)
         ('[vector]\n[compare]\nprompt = "terse"\n', "compare.prompt: expected a style word out of careful, brief"),
         ('[vector]\nstyles = ["a"]\n', "vector.styles: expected two"),
         ('[vector]\nmethod = "span"\nstyles = ["a", "b"]\n', "vector.styles says nothing to method = 'span'"),
+        ('[vector]\nmethod = "span"\nkinds = "x"\n', "vector.kinds says nothing to method = 'span'"),
         ('[vector]\ntraces = "x"\n', "vector.traces says nothing to method = 'mean difference'"),
         ('[vector]\npairs = "x"\nstyles = ["a", "b"]\n', "give one of the two"),
         (ON_GSM8K.replace("gsm8k.jsonl", "none.jsonl") + SPAN, "none.jsonl"),
