@@ -31,6 +31,16 @@ def check(  # noqa: PLR0913 - one argument per option
     out: Out,
     field: Field = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Most problems.")] = 64,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="Ask on, block by block, until the verdict is decided, by bounds that hold at any number of items; instead of --n.",
+        ),
+    ] = False,
+    max_n: Annotated[
+        int, typer.Option("--max-n", min=1, help="Most problems with --until-decided.")
+    ] = 512,
     seed: Seed = 0,
     max_tokens: Annotated[
         int | None,
@@ -61,6 +71,7 @@ def check(  # noqa: PLR0913 - one argument per option
         chains="all",
         max_tokens=max_tokens,
         batch_size=batch_size,
+        until=max_n if until_decided else None,
         workers=workers,
         truth=truth,
         loading=loading,

@@ -4,13 +4,13 @@ DIR/ gets check.json (what was found, no durations: a resumed run gives it byte 
 beside it as those of a comparison do, and are not made twice. check.json:
 
     schema    1
-    problems, n, seed, bounds (`mechcot.stats.chain_use.UseBounds`)
+    problems, n, seed, until (most problems where they were asked until it was decided, else null), bounds (`mechcot.stats.chain_use.UseBounds`)
     models    one entry each:
         name, spec
         verdict, reason, remark     the words of `mechcot.stats.chain_use`; remark may be ""
         decides                     number of items that would decide it, or null
         next                        the one command or option that would open what is not judged; ""
-        followed, swapped, alone    {mean, low, high, n, spread, says}, in probability; low and high are a 90 % interval
+        followed, swapped, alone    {mean, low, high, n, spread, says}, in probability; low and high are a 90 % interval (with `until` one that holds at any n)
         needed                      the lesser of swapped and alone, the same, and `by`
         source                      the same, of chains written anew: whether they end where another hint points
         accuracy                    written, with (its own chain), other (another item's), without (any chain), guess (the most frequent answer)
@@ -18,8 +18,9 @@ beside it as those of a comparison do, and are not made twice. check.json:
         beside                      means of measures that are shown and do not decide, and the null of the exchange
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -29,16 +30,22 @@ from mechcot.compare.completion_length import longest
 from mechcot.compare.judgement import CHECK_MEASURES, SOURCE, SOURCE_ITEMS, judgement
 from mechcot.compare.measurements import jobs, measure_missing, measure_trace
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study, cells
+from mechcot.compare.study import MOST, Study, cells
+from mechcot.compare.unjudged import run_facts
 from mechcot.core.errors import UserError
+from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.store import nan_to_none, write_json, write_text
+from mechcot.core.trace import Trace
+from mechcot.stats.bootstrap import random_stream
 from mechcot.stats.chain_use import BOUNDS
 from mechcot.text.number_format import fixed, interval
 from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.check import check_page
 
 _SCHEMA = 1
+CHECKED_AT_ONCE = 32
+"""Fewest problems that are asked at a time until it is decided."""
 
 
 def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
@@ -52,12 +59,12 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         UserError: Any mistake in the models, problems, options or folder.
     """
     console = console or Console()
-    problems = problems_of(study)
+    problems = _order(study, problems_of(study))
     study.out.mkdir(parents=True, exist_ok=True)
     entries = []
     for spec in study.specs:
         alone = replace(study, models=(spec.text,), measures=CHECK_MEASURES, null_reader="none")
-        entry = _judge(alone, problems, name=spec.name)
+        entry = _judge(alone, problems, name=spec.name, given=study)
         console.print(line(entry), markup=False, soft_wrap=True)
         entries.append(entry)
     result = nan_to_none(
@@ -66,6 +73,7 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
             "problems": study.problems,
             "n": len(problems),
             "seed": study.seed,
+            "until": study.until,
             "bounds": asdict(BOUNDS),
             "models": entries,
         }
@@ -90,27 +98,86 @@ def line(entry: dict[str, Any]) -> str:
     return f"{entry['name']}: {entry['verdict']}{remark} - {entry['reason']}.{numbers}{ahead}"
 
 
-def _judge(study: Study, problems: Sequence[Problem], *, name: str) -> dict[str, Any]:
-    """Everything about one model."""
+def _judge(study: Study, problems: Sequence[Problem], *, name: str, given: Study) -> dict[str, Any]:
+    """Everything about one model.
+
+    Args:
+        study: The settings for this model alone.
+        problems: What it is asked.
+        name: The model's name among all of them.
+        given: The settings as they were given, for what to do next.
+    """
     models = Models.of(study, asked=problems)
     study = longest(study, models, problems)
-    traces = written_chains(study, models, models.first, problems)
-    reasons = [one.reason for one in unwritten(study, models, models.first, problems)]
-    say_truth(study.truth, models.get(models.first), traces)
-    if not traces:
-        raise UserError(
-            f"{name} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"
+    taken = Taken()
+    for block in blocks(study, problems):
+        taken = _asked(study, models, block, taken)
+        if not taken.traces:
+            raise UserError(
+                f"{name} could not write a chain for any of the {len(taken.unwritten)} problems: {taken.unwritten[0]}"
+            )
+        facts = run_facts(
+            given,
+            models.get(models.first),
+            problems,
+            command="check",
+            limit=study.max_tokens or MOST,
+            unwritten=taken.unwritten,
         )
-    chains = {models.first: [trace for trace in traces if trace.finished]}
-    few = {trace.id for trace in chains[models.first][:SOURCE_ITEMS]}
+        entry = judgement(taken.traces, taken.measurements, facts)
+        if entry["decides"] is None:
+            break
+    return {"name": name, "spec": study.models[0]} | entry
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was written and measured of one model."""
+
+    traces: tuple[Trace, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    unwritten: tuple[str, ...] = ()
+
+
+def blocks(study: Study, problems: Sequence[Problem]) -> Iterator[Sequence[Problem]]:
+    """All problems at once; where they are asked until it is decided, blocks of whole batches, of which each holds enough for a verdict.
+
+    Chains are exchanged inside a block, so that what was measured stays as it is when a block is added.
+    """
+    if study.until is None:
+        yield problems
+        return
+    size = study.batch_size * math.ceil(CHECKED_AT_ONCE / study.batch_size)
+    for start in range(0, len(problems), size):
+        yield problems[start : start + size]
+
+
+def _asked(study: Study, models: Models, block: Sequence[Problem], before: Taken) -> Taken:
+    """What was taken, with a block of problems more."""
+    name = models.first
+    traces = written_chains(study, models, name, block)
+    reasons = [one.reason for one in unwritten(study, models, name, block)]
+    say_truth(study.truth, models.get(name), traces)
+    chains = {name: [trace for trace in traces if trace.finished]}
+    few = {trace.id for trace in chains[name][: max(0, SOURCE_ITEMS - len(before.traces))]}
     todo = [
         job
-        for job in jobs(study, models, cells(study, author=models.first), chains)
+        for job in jobs(study, models, cells(study, author=name), chains)
         if job.measure != SOURCE or job.trace.id in few
     ]
     if study.workers > 1:
         measure_missing(study, todo, chains)
-    measurements = list(measure_trace(study, models, todo, chains))
-    return {"name": name, "spec": study.models[0]} | judgement(
-        traces, measurements, seed=study.seed, limit=study.max_tokens or 0
+    measurements = measure_trace(study, models, todo, chains)
+    return Taken(
+        (*before.traces, *traces),
+        (*before.measurements, *measurements),
+        (*before.unwritten, *reasons),
     )
+
+
+def _order(study: Study, problems: Sequence[Problem]) -> list[Problem]:
+    """The problems as they stand; where they are asked until it is decided, in an order by chance: a file may be sorted."""
+    if study.until is None:
+        return list(problems)
+    order = random_stream(study.seed, "order of problems").permutation(len(problems))
+    return [problems[place] for place in order]

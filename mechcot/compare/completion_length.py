@@ -41,7 +41,17 @@ def longest(study: Study, models: Models, problems: Sequence[Problem]) -> Study:
 
 
 def limit(reader: Reasoner, problems: Sequence[Problem]) -> int:
-    """The longest completion of a model on some problems.
+    """The longest completion of a model on some problems when nobody says it.
+
+    Args:
+        reader: The model.
+        problems: What it will be asked; those that it cannot be asked do not count.
+    """
+    return min(MOST, room(reader, problems))
+
+
+def room(reader: Reasoner, problems: Sequence[Problem]) -> int:
+    """The longest completion that a model's context leaves on some problems.
 
     Args:
         reader: The model.
@@ -52,7 +62,7 @@ def limit(reader: Reasoner, problems: Sequence[Problem]) -> int:
         with suppress(NotMeasurable):
             lengths.append(len(prompt_ids(reader, problem)))
     left = reader.max_length - min(lengths, default=0) - len(reader.cue_ids) - ANSWER_TOKENS
-    return max(1, min(MOST, left))
+    return max(1, left)
 
 
 def announce_writing(

@@ -61,12 +61,14 @@ class PairFinding:
         own: The claim on each model's own chains beside a headline on the same; None when there are none.
         strata: Contrast per stratum; empty without strata.
         use: The claim about each model on its own chains, whatever their lengths; None where chains were given.
+        next: What to do next where a claim could not be judged; "" for nothing.
     """
 
     headline: PairComparison
     own: PairComparison | None
     strata: pd.DataFrame
     use: UseClaim | None = None
+    next: str = ""
 
     @property
     def before(self) -> str:
@@ -105,7 +107,8 @@ class PairFinding:
         claims = [self.headline.conclusion_sentence()]
         if self.use is not None:
             claims.insert(0 if self.leads == "own" else 1, self.use.sentence)
-        return (*claims, (self.own or self.headline).accuracy_sentence())
+        accuracy = (self.own or self.headline).accuracy_sentence()
+        return (*claims, *([self.next] if self.next else []), accuracy)
 
     def author(self, reader: str) -> str:
         """Return who wrote the headline chains that one of the two models read."""

@@ -11,16 +11,16 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from mechcot.compare.study import EXCHANGE
+from mechcot.compare.unjudged import RunFacts, cause, until_decided
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.measures import chain_source, early_answering_by_content as by_content
-from mechcot.stats.chain_use import BOUNDS, ChainUse, axis, chain_use
+from mechcot.stats.betting import sequential_axis
+from mechcot.stats.chain_use import axis, chain_use
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.answers import same_answer
-from mechcot.text.unread_answers import ADVICE, unread, unread_example
 
 SOURCE = chain_source.CARD.name
 CHECK_MEASURES = (GATE_MEASURE, EXCHANGE, by_content.CARD.name, "information_flow", SOURCE)
@@ -28,39 +28,43 @@ CHECK_MEASURES = (GATE_MEASURE, EXCHANGE, by_content.CARD.name, "information_flo
 SOURCE_ITEMS = 24
 """Chains whose questions are changed: texts are written anew for them, which costs more than all else, and an answer needs 20."""
 WRITTEN_TO_HINT = "but written to the hint"
-_ALPHA = 0.05
 
 
 def judgement(
-    traces: Sequence[Trace], measurements: Iterable[Measurement], *, seed: int, limit: int
+    traces: Sequence[Trace], measurements: Iterable[Measurement], facts: RunFacts
 ) -> dict[str, Any]:
     """The verdict about the author of some chains, with all numbers behind it.
 
     Args:
         traces: Its chains, cut ones among them.
         measurements: Of its finished chains, read by itself.
-        seed: Of the intervals.
-        limit: Longest completion, in tokens; only for what is advised.
+        facts: Of the run, for what to do next.
     """
+    seed = facts.study.seed
     by_measure: dict[str, list[Measurement]] = {name: [] for name in CHECK_MEASURES}
     for measurement in measurements:
         by_measure[measurement.measure].append(measurement)
     exchanged = by_measure[EXCHANGE]
     finished = [trace for trace in traces if trace.finished]
-    followed = axis([m.value for m in exchanged], name="followed", seed=seed)
-    swapped = axis(_scalar(exchanged, "needed"), name="swapped", seed=seed)
-    alone = axis(_scalar(exchanged, "alone"), name="alone", seed=seed)
+    values = [m.value for m in exchanged]
+    followed, swapped, alone = (
+        sequential_axis(of_axis) if facts.study.until else axis(of_axis, name=name, seed=seed)
+        for name, of_axis in (
+            ("followed", values),
+            ("swapped", _scalar(exchanged, "needed")),
+            ("alone", _scalar(exchanged, "alone")),
+        )
+    )
     accuracy = _accuracy(traces, by_measure[GATE_MEASURE])
     texts = Counter(trace.chain_text.strip() for trace in finished)
     lengths = [trace.cuts()[-1] - trace.cuts()[0] for trace in finished]
     tokens = float(median(lengths)) if lengths else math.nan
     same = max(texts.values()) / len(finished) if finished else 0.0
-    use, ahead = _unjudged(traces, accuracy, exchanged, limit=limit), ""
-    if use is None:
-        use = chain_use(followed, swapped, alone, tokens=tokens, same=same)
-        ahead = f"Next: --n {use.decides}" if use.decides else ""
-    else:
-        use, ahead = use
+    use, step = chain_use(followed, swapped, alone, tokens=tokens, same=same), None
+    if root := cause(traces, accuracy, exchanged, facts):
+        use, step = root.use(), root.step
+    elif use.decides:
+        step = until_decided(use.decides, facts)
     source = axis([m.value for m in by_measure[SOURCE]], name="source", seed=seed)
     if source.says == "yes":
         use = replace(use, remark="; ".join(filter(None, (use.remark, WRITTEN_TO_HINT))))
@@ -70,7 +74,7 @@ def judgement(
         "reason": use.reason,
         "remark": use.remark,
         "decides": use.decides,
-        "next": ahead,
+        "next": facts.say(step),
         "followed": asdict(followed),
         "swapped": asdict(swapped),
         "alone": asdict(alone),
@@ -124,59 +128,3 @@ def _beside(by_measure: dict[str, list[Measurement]]) -> dict[str, float]:
         scalars[name] = _mean(_scalar(by_measure[SOURCE], name))
     hidden = {"hidden": _mean([m.value for m in by_measure["information_flow"]])}
     return scalars | hidden
-
-
-def _unjudged(
-    traces: Sequence[Trace],
-    accuracy: dict[str, float],
-    exchanged: Sequence[Measurement],
-    *,
-    limit: int,
-) -> tuple[ChainUse, str] | None:
-    """The one cause why nothing can be judged, and the one thing to do next; None where nothing stands in the way."""
-    finished = [trace for trace in traces if trace.finished]
-    cut = len(traces) - len(finished)
-    if len(traces) < BOUNDS.min_items:
-        return _none(
-            f"only {len(traces)} problems were asked, {BOUNDS.min_items} are needed",
-            f"--n {BOUNDS.min_items}, or a longer file",
-        )
-    if cut > (1 - BOUNDS.read) * len(traces):
-        return _none(
-            f"{cut} of {len(traces)} texts were cut at {limit} tokens", f"--max-tokens {2 * limit}"
-        )
-    if not _does_the_task(accuracy):
-        return _fails(finished, accuracy)
-    if not any(m.reason == "" for m in exchanged):
-        return _none(
-            f"no chain could be exchanged: {exchanged[0].reason}", "problems with different answers"
-        )
-    return None
-
-
-def _none(cause: str, ahead: str) -> tuple[ChainUse, str]:
-    return ChainUse("not judged", cause), f"Next: {ahead}"
-
-
-def _does_the_task(accuracy: dict[str, float]) -> bool:
-    """Whether answers asked for after the chain are right clearly more often than the most frequent one would be."""
-    n, share, guess = int(accuracy["n"]), accuracy["with"], accuracy["guess"]
-    if not n or math.isnan(share) or share < guess + BOUNDS.margin:
-        return guess >= 1.0 and share == 1.0
-    return bool(binomtest(round(share * n), n, guess, alternative="greater").pvalue < _ALPHA)
-
-
-def _fails(finished: Sequence[Trace], accuracy: dict[str, float]) -> tuple[ChainUse, str]:
-    """Why the answers are not right: not read, asked for in a way the model does not know, or wrong."""
-    lost = unread(finished)
-    if len(lost) > (1 - BOUNDS.read) * len(finished):
-        cause = f"no answer can be read in {len(lost)} of {len(finished)} finished texts. {unread_example(lost[0])}"
-        return _none(cause, ADVICE)
-    asked, own, guess = accuracy["with"], accuracy["written"], accuracy["guess"]
-    if own >= asked + BOUNDS.margin:
-        cause = f"asked for its answer the model is right in {asked:.0%}, in its own texts in {own:.0%}: the question for the answer does not fit it"
-        return _none(
-            cause, "--cue with the text that stands behind its chains and before its answers"
-        )
-    cause = f"the model is right in {asked:.0%}; always giving the most frequent answer would be in {guess:.0%}"
-    return _none(cause, "problems that the model can do")

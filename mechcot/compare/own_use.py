@@ -1,7 +1,7 @@
 """Does a later checkpoint use its own chains as the reference uses its own? Nothing but items is paired, so lengths may differ."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from mechcot.compare.judgement import judgement
 from mechcot.compare.measurements import Job
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study, use_cells
+from mechcot.compare.unjudged import RunFacts
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import nan_to_none
 from mechcot.stats.chain_use_change import AXES, AxisChange, UseChange, Values, use_change
@@ -109,6 +110,7 @@ def _moved(difference: AxisChange) -> str:
 def own_uses(
     study: Study,
     chains: Chains,
+    facts: Callable[[str], RunFacts],
     *,
     taken: Sequence[tuple[Job, Measurement]],
 ) -> dict[str, OwnUse]:
@@ -117,9 +119,9 @@ def own_uses(
     Args:
         study: The settings.
         chains: All chains.
+        facts: Of the run, by author.
         taken: Every measurement with its job.
     """
-    limit = study.max_tokens or 0
     judged = {}
     for cell in use_cells(study):
         traces = chains.by_author[cell.author]
@@ -131,7 +133,7 @@ def own_uses(
             if (m.measure, m.author, m.reader) == (GATE_MEASURE, cell.author, cell.reader)
         }
         asked = [m for name, m in gates.items() if name in finished]
-        entry = judgement(traces, [*asked, *exchanged], seed=study.seed, limit=limit)
+        entry = judgement(traces, [*asked, *exchanged], facts(cell.author))
         named = {"name": cell.reader, "spec": cell.spec.text}
         judged[cell.reader] = OwnUse(named | entry, by_item(exchanged))
     return judged

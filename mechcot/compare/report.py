@@ -176,6 +176,7 @@ def _comparison(
         else Sentence(finding.use.sentence, finding.use.change.verdict),
         leads=finding.leads,
         beside=_beside(finding),
+        next=finding.next,
         use_axes=_use_axes(finding),
     )
 

@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,11 @@ from mechcot.compare.measurements import (
 )
 from mechcot.compare.models import Models
 from mechcot.compare.own_use import OwnUse, own_uses, use_claim
+from mechcot.compare.pair_step import next_step
 from mechcot.compare.report import report_data
-from mechcot.compare.study import EXPLORER, Study, by_reader, cells, use_cells
+from mechcot.compare.study import EXPLORER, MOST, Study, by_reader, cells, use_cells
 from mechcot.compare.summary import run_summary
+from mechcot.compare.unjudged import RunFacts, run_facts
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import tidy
@@ -62,7 +65,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     problems = problems_of(study) if study.problems is not None else []
     asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
     models = Models.of(study, asked=asked)
-    study = able(study, models, console=console)
+    given, study = study, able(study, models, console=console)
     _claim(study, models, asked)
     _say_missing(study, asked, console=console)
     if problems:
@@ -85,8 +88,12 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
     compared = [measurement for job, measurement in taken if job.cell.role != "use"]
     tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)])
-    uses = own_uses(study, chains, taken=taken)
-    findings = _findings(study, models, tables, chains, uses)
+    facts = partial(_facts, given, models, problems, chains, limit=study.max_tokens or MOST)
+    uses = own_uses(study, chains, facts, taken=taken)
+    findings = [
+        replace(finding, next=next_step(study, finding, facts))
+        for finding in _findings(study, models, tables, chains, uses)
+    ]
     found = run_summary(
         study,
         models,
@@ -98,11 +105,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     )
     _write(study, models, found, findings=findings, tables=tables, chains=chains, taken=todo)
     _manifest(study, models, tables, seconds=time.monotonic() - started)
-    for finding in findings:
-        if finding.after != null_name(study):
-            console.print(f"{finding.before} → {finding.after}", style="bold", markup=False)
-            for sentence in finding.told():
-                console.print(f"  {sentence}", markup=False, soft_wrap=True)
+    _say(study, findings, console)
     console.print(f"report: {study.out / 'report.html'}", markup=False)
     return found
 
@@ -122,6 +125,30 @@ def _say_missing(study: Study, asked: Sequence[Problem], *, console: Console) ->
     for name in study.measure_names:
         for follows in missing(asked, MEASURES[name].card.asks).values():
             console.print(f"{name}: {follows}", markup=False)
+
+
+def _say(study: Study, findings: Sequence[PairFinding], console: Console) -> None:
+    """Print what was found about each pair."""
+    for finding in findings:
+        if finding.after != null_name(study):
+            console.print(f"{finding.before} → {finding.after}", style="bold", markup=False)
+            for sentence in finding.told():
+                console.print(f"  {sentence}", markup=False, soft_wrap=True)
+
+
+def _facts(
+    given: Study,
+    models: Models,
+    problems: Sequence[Problem],
+    chains: Chains,
+    author: str,
+    *,
+    limit: int,
+) -> RunFacts:
+    reasons = [each.reason for each in chains.unwritten if each.author == author]
+    return run_facts(
+        given, models.get(author), problems, command="compare", limit=limit, unwritten=reasons
+    )
 
 
 def _claim(study: Study, models: Models, asked: Sequence[Problem]) -> None:

@@ -31,6 +31,8 @@ EXPLORER = "explorer.html"
 """The explorer's file in a run's folder."""
 MOST = 4096
 """Longest completion, in tokens, when nobody says; `--max-tokens` passes it."""
+UNTIL = 512
+"""Most problems of a check that asks on until it is decided, when nobody says how many."""
 PROBLEMS = 100
 """Problems of a study that does not say how many."""
 
@@ -62,6 +64,7 @@ class Study:
         temperature: Sampling temperature, 0 is greedy.
         workers: Processes that read side by side, one thread each; every one loads the models.
         command: The command line, for the report.
+        until: Most problems of a check that asks on until its verdict is decided; None: `n` problems, decided or not.
         overwrite: Whether the folder may hold another run, whose report is then replaced.
         truth: Files of the user's own truth.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
@@ -89,6 +92,7 @@ class Study:
     truth: TruthFiles = NO_TRUTH
     command: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
+    until: int | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -100,6 +104,7 @@ class Study:
             )
         for option, value in (
             ("--n", self.n),
+            ("--max-n", self.until),
             ("--batch-size", self.batch_size),
             ("--draws", self.draws),
             ("--workers", self.workers),
@@ -119,6 +124,8 @@ class Study:
     @property
     def most(self) -> int | None:
         """Return how many problems or chains are taken at most; None: all."""
+        if self.until is not None:
+            return self.until
         return PROBLEMS if self.n is None and self.traces is None else self.n
 
     @property

@@ -86,5 +86,6 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "same_chains": finding.headline.summary() if finding.same else None,
         "own_chains": None if own is None else own.summary(),
         "chain_use": None if finding.use is None else finding.use.summary(),
+        "next": finding.next,
         "strata": json_rows(finding.strata),
     }

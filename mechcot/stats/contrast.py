@@ -21,7 +21,7 @@ from mechcot.stats.bootstrap import (
     effect_size,
 )
 from mechcot.stats.equivalence import equivalence
-from mechcot.stats.gate_bounds import Gate, closed_gates
+from mechcot.stats.gate_bounds import Gate, closed_gates, gate_roots
 from mechcot.stats.measurement_tables import (
     MEASUREMENT_COLUMNS,
     PairedValues,
@@ -265,9 +265,8 @@ def _blocked(row: Mapping[str, object], gates: Sequence[Gate]) -> str:
         return (
             "this number cannot tell whether the chain is used (direction 0); it is only reported"
         )
-    shut = closed_gates(gates, measure=str(row["measure"]))
-    if shut:
-        return "; ".join(f"{gate.name} gate closed: {gate.reason}" for gate in shut)
+    if roots := gate_roots(closed_gates(gates, measure=str(row["measure"]))):
+        return f"{roots[0].name} gate closed: {roots[0].reason}"
     n, needed, units = int(str(row["n"])), int(str(row["min_items"])), int(str(row["units"]))
     if n < needed:
         dropped = f"; {row['dropped']} dropped: {row['dropped_because']}" if row["dropped"] else ""

@@ -1,6 +1,6 @@
 """Gates, and their bounds, fixed before any run; `gates.py` computes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -66,10 +66,46 @@ class Gate:
 
 
 def gates_table(gates: Sequence[Gate]) -> pd.DataFrame:
-    """The gates as a table: name, side, value, bound, ok, reason, measure."""
-    return pd.DataFrame([asdict(gate) for gate in gates], columns=list(Gate.__dataclass_fields__))
+    """The gates as a table: name, side, value, bound, ok, reason, measure, and because: the gate that closes this one, too; "" for none."""
+    columns = [*Gate.__dataclass_fields__, "because"]
+    rows = [asdict(gate) | {"because": _because(gate, gates)} for gate in gates]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def closed_gates(found: Sequence[Gate], *, measure: str) -> list[Gate]:
     """The failed gates that hold for one measure."""
     return [gate for gate in found if not gate.ok and gate.measure in {"", measure}]
+
+
+ROOTS = (
+    *("finished", "parsed", "items", "off_policy", "accuracy", "length"),
+    *("identity", "range", "one_sided_drop"),
+)
+"""Gates in the order in which they are to be opened."""
+_FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    "parsed": ("finished", "off_policy"),
+    "items": ("finished",),
+    "accuracy": ("finished", "parsed", "items", "off_policy"),
+    "length": ("finished", "items"),
+    "one_sided_drop": ("finished", "parsed", "items", "off_policy"),
+}
+"""A gate, and those that close it, too."""
+
+
+def gate_roots(found: Sequence[Gate]) -> list[Gate]:
+    """The closed gates that no other closed gate explains, in the order in which they are to be opened."""
+    closed = [gate for gate in found if not gate.ok]
+    roots = [gate for gate in closed if not any(_explains(other, gate) for other in closed)]
+    return sorted(roots, key=lambda gate: ROOTS.index(gate.name))
+
+
+def _because(gate: Gate, found: Sequence[Gate]) -> str:
+    """Name of the first root that explains a closed gate; "" where it is open or a root itself."""
+    shut = [root for root in gate_roots(found) if not gate.ok and _explains(root, gate)]
+    return shut[0].name if shut else ""
+
+
+def _explains(other: Gate, gate: Gate) -> bool:
+    """Whether one closed gate is why another is closed; on the same side, where both have one."""
+    sides = {other.side, gate.side}
+    return other.name in _FOLLOWS.get(gate.name, ()) and ("both" in sides or len(sides) == 1)

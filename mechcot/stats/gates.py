@@ -43,9 +43,6 @@ from mechcot.stats.measurement_tables import (
 
 GATE_MEASURE = "gates"
 RANGE_SLACK = 1e-6
-NAME_THE_CUE = (
-    "give the text that asks for an answer (--cue TEXT); `mechcot doctor` says what is read"
-)
 
 
 def gates(
@@ -183,14 +180,14 @@ def _accuracy_gate(
     ok = value >= bound - 1e-12
     text = f"{reader} answers {value:.0%} right with the chain; chance is {chance:.0%}, "
     text += f"{bound:.0%} are needed" if bound <= 1 else f"too high for {len(values)} items"
-    if not ok and bound > 1:
-        text += "; take more problems, or problems whose answers differ"
-    elif not ok and (unread := _unread(scalars, reader=reader, author=author)) > 1 - bounds.parsed:
+    if (
+        not ok
+        and bound <= 1
+        and (unread := _unread(scalars, reader=reader, author=author)) > 1 - bounds.parsed
+    ):
         text += f"; {unread:.0%} of its answers could not be read, which count as wrong"
-    elif not ok:
-        text += (
-            ", and a model near chance cannot show whether it uses its chain; take easier problems"
-        )
+    elif not ok and bound <= 1:
+        text += ", and a model near chance cannot show whether it uses its chain"
     return Gate("accuracy", side, value, bound, ok, text)
 
 
@@ -218,8 +215,6 @@ def _share_gate(
     value = float(values.mean())
     ok = value >= bound - 1e-12
     reason = f"{value:.0%} {what} for {reader}; {bound:.0%} are needed"
-    if not ok:
-        reason += "; raise --max-tokens" if name == "finished" else f"; {NAME_THE_CUE}"
     return Gate(name, side, value, bound, ok, reason)
 
 
@@ -250,7 +245,7 @@ def _off_policy_gate(
         f"at most {bounds.off_policy:+.2f} is allowed"
     )
     if not ok:
-        text += ", beyond it the text is strange to the model as text; put the other model first, or let each read its own (--author own)"
+        text += ", beyond it the text is strange to the model as text"
     return Gate("off_policy", side, value, bounds.off_policy, ok, text)
 
 

@@ -6,15 +6,12 @@ Nothing is claimed that the verdict does not carry: "did not change" only after 
 """
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 from mechcot.stats.accuracy_change import AccuracyChange
 from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.verdict import SMALLER, Conclusion
 
-_GATES = re.compile(r"; (?=\w+ gate closed: )")
-"""Between the closed gates of one reason (`mechcot.stats.contrast`)."""
 _MINUS = "\N{MINUS SIGN}"
 PROVISIONAL = "provisional: this measure has not been scored against planted truth yet"
 
@@ -210,8 +207,8 @@ def conclusion_sentence(conclusion: Conclusion) -> str:
 
 def _voices(conclusion: Conclusion) -> str:
     if conclusion.verdict == "not judged":
-        gates = (gate for _, reason in conclusion.not_judged for gate in _GATES.split(reason))
-        return "; ".join(dict.fromkeys(gates)) or "no measure that can tell was run"
+        reasons = dict.fromkeys(reason for _, reason in conclusion.not_judged)
+        return "; ".join(reasons) or "no measure that can tell was run"
     total = _count(conclusion.judged, "judged measure")
     if conclusion.verdict in {"mixed", "inconclusive"}:
         decided = len(conclusion.disagree)

@@ -1,6 +1,7 @@
 """`mechcot check`: verdicts of the shipped models, causes where there is none, the page, resuming."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import mechcot as mc
 from mechcot.cli.main import app
 from mechcot.compare.check import line
 from mechcot.compare.judgement import judgement
+from mechcot.compare.study import Study
+from mechcot.compare.unjudged import RunFacts
+from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 from tests.measures.conftest import chain_of
@@ -44,11 +48,66 @@ def test_a_strangers_choices_end_in_one_cause_and_one_step(prose, tmp_path):
     assert entry["verdict"] == "not judged"
     assert entry["next"].startswith("Next: ")
     assert "texts were cut at 24 tokens" in entry["reason"]
-    assert entry["next"] == "Next: --max-tokens 48"
+    assert entry["next"].startswith(f"Next: mechcot check {model} --problems {prose} --out ")
+    assert "--max-tokens 372 --overwrite" in entry["next"]
     assert line(entry) in result["said"]
     page = (tmp_path / "out" / "check.html").read_text()
     assert "Does the model use its chain of thought?" in page
     assert "not judged" in page
+
+
+def test_a_strangers_choices_end_in_true_words_when_each_next_command_is_followed(prose, tmp_path):
+    """A random model says nothing: its texts are cut, get longer, never end or are wrong; no command comes twice."""
+    model = save_tiny(tmp_path / "tiny", byte_tokenizer(merges=40), seed=1, context=512)
+    said, command = (
+        [],
+        f"mechcot check {model} --problems {prose} --out {tmp_path / 'out'} --max-tokens 24",
+    )
+    while command.startswith("mechcot check"):
+        assert command not in said
+        said.append(command)
+        done = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        (entry,) = json.loads((tmp_path / "out" / "check.json").read_text())["models"]
+        assert entry["verdict"] == "not judged"
+        command = entry["next"].removeprefix("Next: ")
+    assert 2 <= len(said) <= 4
+    ends = ("do not end", "the model is right in", "no answer can be read")
+    assert any(words in entry["reason"] for words in ends)
+
+
+def test_two_strangers_are_compared_with_true_words(prose, tmp_path):
+    models = [
+        save_tiny(
+            tmp_path / f"tiny{i}",
+            byte_tokenizer(merges=40),
+            seed=i,
+            context=512,
+            stop=list(range(60, 200)),
+        )
+        for i in range(2)
+    ]
+    out = tmp_path / "out"
+    arguments = [
+        "compare",
+        *models,
+        "--problems",
+        str(prose),
+        "--out",
+        str(out),
+        "--max-tokens",
+        "24",
+    ]
+    arguments += ["--chains", "all", "--measures", "gates,early_answering", "--read-last-number"]
+    done = CliRunner().invoke(app, arguments)
+    if done.exit_code:  # nothing can be read in a random text: one sentence says so
+        assert isinstance(done.exception, UserError)
+        assert "no answer can be read" in str(done.exception)
+        return
+    (pair, _) = json.loads((out / "summary.json").read_text())["comparisons"]
+    assert pair["chain_use"]["word"] == "not judged"
+    assert pair["same_chains"]["conclusion"]["verdict"] == "not judged"
+    assert pair["next"] == pair["chain_use"]["before"]["next"]
 
 
 def test_fewer_problems_than_a_verdict_needs_are_named(prose, tmp_path):
@@ -76,7 +135,18 @@ def test_a_used_chain_may_be_written_to_the_hint(ends, remark):
         for trace in traces
         for name, told in scalars.items()
     ]
-    entry = judgement(traces, measurements, seed=0, limit=300)
+    study = Study(models=("organism:base",), out=Path("out"), problems="mod10")
+    facts = RunFacts(
+        study,
+        model="organism:base",
+        command="check",
+        limit=300,
+        room=400,
+        cue="",
+        unwritten=(),
+        count=int,
+    )
+    entry = judgement(traces, measurements, facts)
     assert (entry["verdict"], entry["remark"]) == ("used", remark)
     assert entry["source"]["mean"] == entry["beside"]["answer_hint"] == ends
 

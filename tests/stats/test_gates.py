@@ -106,7 +106,7 @@ def test_accuracy_reason_tells_chance_and_need(gated):
     reason = next(g.reason for g in found if not g.ok)
     assert reason == (
         "tuned answers 12% right with the chain; chance is 10%, 20% are needed, "
-        "and a model near chance cannot show whether it uses its chain; take easier problems"
+        "and a model near chance cannot show whether it uses its chain"
     )
 
 
@@ -118,14 +118,13 @@ def test_answers_that_cannot_be_read_are_not_called_hard_problems(gated):
     }
     assert found["accuracy"].endswith("80% of its answers could not be read, which count as wrong")
     assert "easier" not in found["accuracy"]
-    assert "give the text that asks for an answer (--cue TEXT)" in found["parsed"]
 
 
 def test_a_chance_that_nothing_can_beat_is_said(gated):
     found = gated(acc_other=[("base", 1.0), ("tuned", 1.0)])
     reason = next(g.reason for g in found if g.name == "accuracy")
     assert "chance is 100%, too high for" in reason
-    assert reason.endswith("take more problems, or problems whose answers differ")
+    assert reason.endswith("too high for 40 items")
 
 
 @pytest.mark.parametrize(("n", "chance"), [(20, 0.1), (50, 0.1), (30, 0.25), (200, 0.5)])
@@ -154,8 +153,7 @@ def test_off_policy_without_the_author_takes_the_least_strange_reader(
     assert gate.value == pytest.approx(1.5)
     assert gate.reason == (
         "the text costs tuned +1.50 nats per token against the model that finds it least strange; "
-        "at most +1.00 is allowed, beyond it the text is strange to the model as text; "
-        "put the other model first, or let each read its own (--author own)"
+        "at most +1.00 is allowed, beyond it the text is strange to the model as text"
     )
 
 
@@ -270,6 +268,7 @@ def test_table():
             "ok": False,
             "reason": "why",
             "measure": "",
+            "because": "",
         }
     ]
     assert list(gates_table([]).columns)[:2] == ["name", "side"]

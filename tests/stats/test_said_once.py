@@ -44,7 +44,7 @@ def test_rows_without_a_verdict_share_one_sentence():
 
 def test_the_conclusion_names_a_closed_gate_once():
     items, side = "items gate closed: 3; 20 are needed", "one_sided gate closed: 2 of 3"
-    silent = (("Filler tokens", items), ("Step patching", f"{items}; {side}"))
+    silent = (("Filler tokens", items), ("Step patching", items), ("Probe", side))
     found = Conclusion("not judged", False, 0, (), (), (), silent, False)
     assert f"is not judged: {items}; {side}. Not judged: Filler" in conclusion_sentence(found)
 

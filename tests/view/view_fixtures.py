@@ -275,7 +275,9 @@ def gates():
         for name, value, bound in (("accuracy above chance", 0.98, 0.20), ("parse rate", 1.0, 0.95), ("pairs that survive", 39.0, 20.0))
         for side in ("before", "after")
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["name", "side", "value", "bound", "ok", "reason", "measure"])
+    return pd.DataFrame(
+        rows, columns=["name", "side", "value", "bound", "ok", "reason", "measure"]
+    ).assign(because="")
 
 
 def comparison(arm):

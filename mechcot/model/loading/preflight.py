@@ -210,8 +210,18 @@ def spelling(reader: Reasoner, problems: Sequence[Problem]) -> CheckResult:
     ]
     if not lost:
         return CheckResult("ok", "ids spell the text")
-    text = f"ids do not spell the text: {_start(*lost[0])}; check which tokenizer class the files are loaded as"
+    text = f"ids do not spell the text: {_start(*lost[0])}; {_respell(reader)}"
     return CheckResult("wrong" if 2 * len(lost) > len(texts) else "odd", text)
+
+
+def _respell(reader: Reasoner) -> str:
+    """Where a text comes from that the tokenizer cannot spell: an option of the user's, else the files."""
+    asking = reader.policy.asking
+    options = (("--cue", asking.cue), ("--instruction", asking.instruction))
+    for option, text in options:
+        if text and "".join(_back(reader, text).split()) != "".join(text.split()):
+            return f"the text of {option} has words that its tokenizer lacks; leave {option} out, or give words that it has"
+    return "check which tokenizer class the files are loaded as"
 
 
 def _back(reader: Reasoner, text: str) -> str:

@@ -213,6 +213,8 @@ def gate_table(gates: pd.DataFrame, *, told: Collection[str] = ()) -> Table:
     """
 
     def reason(row: _Row) -> Cell:
+        if row["because"]:
+            return Cell(f"follows from: {row['because'].replace('_', ' ')}")
         said = any(row["reason"] in sentence for sentence in told)
         return Cell("as said above" if said else row["reason"])
 

@@ -136,6 +136,7 @@ class Comparison:
         use: The claim about each model on its own chains, or None.
         leads: Which claim the page opens with.
         beside: The other claim in a few words.
+        next: What to do next where a claim could not be judged.
         use_axes: One row per axis of `use`: `title`, `before`, `after`, `delta`, `low`, `high`, `n`, `verdict`.
     """
 
@@ -161,6 +162,7 @@ class Comparison:
     use: Sentence | None = None
     leads: Literal["same", "own"] = "same"
     beside: str = ""
+    next: str = ""
     use_axes: pd.DataFrame = field(default_factory=_empty)
 
     @property

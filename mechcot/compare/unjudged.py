@@ -1,0 +1,248 @@
+"""Why one model cannot be judged on its own chains: the one root cause, and the one thing to do next.
+
+Causes form a tree; what stands above closes what stands below, and only the root is named:
+
+    too few problems were asked > texts were cut > all answers alike > answers cannot be read, or are asked for in other words >
+    the model is wrong > chains cannot be exchanged
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from scipy.stats import binomtest
+
+from mechcot.compare.answer_leads import SHARE, common_lead, last_numbers_right
+from mechcot.compare.chains import problems_of
+from mechcot.compare.command_line import CommandName, NextStep
+from mechcot.compare.completion_length import room
+from mechcot.compare.study import MOST, UNTIL, Study
+from mechcot.core.measurement import Measurement
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Phase, Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.stats.chain_use import BOUNDS, ChainUse
+from mechcot.text.unread_answers import unread, unread_example
+
+_ALPHA = 0.05
+_ENOUGH = 64
+"""Problems that are proposed where the file has them: most models are decided by then."""
+_SPARE = 1.2
+"""More items than are needed by the share that was lost, since that share is itself an estimate."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run besides its texts and numbers.
+
+    Attributes:
+        study: The settings, as they were given.
+        model: Spec of the model.
+        command: Which command it is.
+        limit: Longest completion, in tokens.
+        room: Longest completion that the model's context leaves.
+        cue: The text that asks for an answer.
+        unwritten: Why problems could not be asked, one reason each.
+        count: Gives how many problems the file holds, of at most so many.
+    """
+
+    study: Study
+    model: str
+    command: CommandName
+    limit: int
+    room: int
+    cue: str
+    unwritten: Sequence[str]
+    count: Callable[[int], int]
+
+    def say(self, step: NextStep | None) -> str:
+        """What to do next, in a line; "" for nothing."""
+        return "" if step is None else step.text(self.study, self.command, model=self.model)
+
+
+def run_facts(
+    study: Study,
+    reader: Reasoner,
+    problems: Sequence[Problem],
+    *,
+    command: CommandName,
+    limit: int,
+    unwritten: Sequence[str],
+) -> RunFacts:
+    """What is known of a run besides its texts and numbers.
+
+    Args:
+        study: The settings, as they were given.
+        reader: The model.
+        problems: What it was asked.
+        command: Which command it is.
+        limit: Longest completion, in tokens.
+        unwritten: Why problems could not be asked, one reason each.
+    """
+    left = room(reader, problems)
+    return RunFacts(
+        study,
+        model=reader.spec.text,
+        command=command,
+        limit=min(limit, left),
+        room=left,
+        cue=reader.cue.text,
+        unwritten=unwritten,
+        count=lambda n: len(problems_of(replace(study, n=n))),
+    )
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The root of what cannot be judged.
+
+    Attributes:
+        text: Why, in one sentence without its full stop.
+        step: What to do next.
+        decides: Number of problems that would open it; None where more problems do not.
+    """
+
+    text: str
+    step: NextStep
+    decides: int | None = None
+
+    def use(self) -> ChainUse:
+        """The verdict that it leaves."""
+        return ChainUse("not judged", self.text, decides=self.decides)
+
+
+def cause(
+    traces: Sequence[Trace],
+    accuracy: dict[str, float],
+    exchanged: Sequence[Measurement],
+    facts: RunFacts,
+) -> Cause | None:
+    """The root cause why a model cannot be judged; None where nothing stands in the way.
+
+    Args:
+        traces: Its chains, cut ones among them.
+        accuracy: Of `mechcot.compare.judgement`.
+        exchanged: Measurements of the exchange of its chains.
+        facts: Of the run.
+    """
+    if len(traces) < BOUNDS.min_items:
+        return _few(len(traces), facts)
+    cut = [trace for trace in traces if not trace.finished]
+    if len(cut) > (1 - BOUNDS.read) * len(traces):
+        return _cut(cut, len(traces), facts)
+    if accuracy["guess"] + BOUNDS.margin > 1:
+        return _alike(traces)
+    if not _does_the_task(accuracy):
+        return _fails([trace for trace in traces if trace.finished], accuracy, facts)
+    return _unexchanged(exchanged, len(traces), facts)
+
+
+def more(n: int, facts: RunFacts) -> NextStep:
+    """So many problems, where the file has them; else words."""
+    held = facts.count(n)
+    if held >= n:
+        return NextStep({"n": n} if facts.study.until is None else {"until": n})
+    return NextStep(words=f"a file of about {n} problems ({facts.study.problems} has {held})")
+
+
+def until_decided(n: int, facts: RunFacts) -> NextStep:
+    """Problems until it is decided, of which about so many are to be expected: to look again at one fixed n after another would be no test."""
+    step = more(n, facts)
+    return step if step.words or facts.command == "compare" else NextStep({"until": max(n, UNTIL)})
+
+
+def _few(asked: int, facts: RunFacts) -> Cause:
+    least = BOUNDS.min_items
+    if facts.unwritten and asked + len(facts.unwritten) >= least:
+        reason, count = Counter(facts.unwritten).most_common(1)[0]
+        text = f"{count} of {asked + len(facts.unwritten)} problems could not be asked: {reason}"
+        return Cause(text, NextStep(words="problems that the model can be asked"))
+    text = f"only {asked} problems were asked, {least} are needed"
+    held = facts.count(_ENOUGH)
+    if held >= least and held > asked:
+        return Cause(text, NextStep({"n": held}), decides=held)
+    return Cause(text, more(least, facts), decides=least)
+
+
+def _cut(cut: Sequence[Trace], n: int, facts: RunFacts) -> Cause:
+    """Texts were cut: by the limit, else by the context."""
+    if facts.limit < facts.room:
+        text = f"{len(cut)} of {n} texts were cut at {facts.limit} tokens"
+        return Cause(text, lengthened(facts))
+    marked = not any(step.phase is Phase.ANSWER for trace in cut for step in trace.steps)
+    text = f"{len(cut)} of {n} texts do not end within the model's context, which leaves {facts.room} tokens for a text"
+    if marked and facts.study.loading.asking.think not in (None, "none"):
+        closing = facts.study.loading.asking.think[1]
+        return Cause(f"{text}; none of them writes {closing!r}", NextStep(asking={"think": None}))
+    return Cause(text, NextStep(words="a model that ends its texts, or problems with shorter ones"))
+
+
+def lengthened(facts: RunFacts) -> NextStep:
+    """Longer completions: four times as long, at least the most that is taken by itself, as far as the context goes."""
+    return NextStep({"max_tokens": min(facts.room, max(MOST, 4 * facts.limit))})
+
+
+def _alike(traces: Sequence[Trace]) -> Cause:
+    answer, count = Counter(trace.problem.answer for trace in traces).most_common(1)[0]
+    text = f"{count} of {len(traces)} problems have the answer {answer!r}, so that chains lead to different answers nowhere or hardly anywhere"
+    return Cause(text, NextStep(words="problems whose answers differ"))
+
+
+def _does_the_task(accuracy: dict[str, float]) -> bool:
+    """Whether answers asked for after the chain are right clearly more often than the most frequent one would be."""
+    n, share, guess = int(accuracy["n"]), accuracy["with"], accuracy["guess"]
+    if not n or math.isnan(share) or share < guess + BOUNDS.margin:
+        return False
+    return bool(binomtest(round(share * n), n, guess, alternative="greater").pvalue < _ALPHA)
+
+
+def _fails(finished: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts) -> Cause:
+    """Why the answers are not right: not read, asked for in a way the model does not know, or wrong."""
+    asked, own, guess = accuracy["with"], accuracy["written"], accuracy["guess"]
+    lost = unread(finished)
+    if len(lost) > (1 - BOUNDS.read) * len(finished):
+        text = f"no answer can be read in {len(lost)} of {len(finished)} finished texts. {unread_example(lost[0])}"
+        return Cause(text, _asking(finished, facts))
+    if own >= asked + BOUNDS.margin:
+        text = f"asked for its answer the model is right in {asked:.0%}, in its own texts in {own:.0%}: the question for the answer, {facts.cue!r}, does not fit it"
+        return Cause(text, _asking(finished, facts))
+    lead = common_lead(finished, share=max(SHARE, guess + BOUNDS.margin))
+    if lead and lead.strip() != facts.cue.strip():
+        text = f"the model is right in {asked:.0%} as its answers are read, but most of its texts state the right answer behind {lead!r}"
+        return Cause(text, NextStep(asking={"cue": lead, "answer_after": lead.split("\n")[-1]}))
+    text = f"the model is right in {asked:.0%}; always giving the most frequent answer would be in {guess:.0%}"
+    return Cause(text, NextStep(words="problems that the model can do"))
+
+
+def _asking(finished: Sequence[Trace], facts: RunFacts) -> NextStep:
+    """The thought's marks, where given ones occur nowhere; the model's own words before a right answer; the last number; else a look at the model."""
+    think = facts.study.loading.asking.think
+    if isinstance(think, tuple) and not any(think[1] in t.completion for t in finished):
+        return NextStep(asking={"think": None})
+    lead = common_lead(finished)
+    if lead and lead.strip() != facts.cue.strip():
+        return NextStep(asking={"cue": lead, "answer_after": None})
+    if not facts.study.loading.asking.last_number and last_numbers_right(finished):
+        return NextStep(asking={"last_number": True})
+    return NextStep(doctor=True)
+
+
+def _unexchanged(exchanged: Sequence[Measurement], n: int, facts: RunFacts) -> Cause | None:
+    """Too few items got a partner, with the reason that most of them share."""
+    reasons = [m.reason for m in exchanged if m.reason]
+    count = len(exchanged) - len(reasons)
+    if count >= BOUNDS.min_items:
+        return None
+    wanted = math.ceil(_SPARE * BOUNDS.min_items * n / max(count, 1))
+    if not reasons:
+        text = f"only {count} items could be read, {BOUNDS.min_items} are needed"
+        return Cause(text, more(wanted, facts), decides=wanted)
+    reason, most = Counter(reasons).most_common(1)[0]
+    text = f"only {count} chains could be exchanged, {BOUNDS.min_items} are needed; {most} could not: {reason}"
+    if count:
+        return Cause(text, more(wanted, facts), decides=wanted)
+    step = NextStep(
+        words="problems whose answers differ, and chains that fit into the context twice"
+    )
+    return Cause(text, step)

@@ -1,0 +1,252 @@
+"""Where one model cannot be judged: the one root cause, and a command that is right when it is followed."""
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mechcot.cli import main
+from mechcot.compare.answer_leads import common_lead, last_numbers_right
+from mechcot.compare.command_line import NextStep, command_of
+from mechcot.compare.study import Study
+from mechcot.compare.unjudged import Cause, RunFacts, cause, until_decided
+from mechcot.core.measurement import Measurement
+from mechcot.core.problem import Completion, Problem
+from mechcot.core.trace import Answer, Trace
+from mechcot.model.asking_options import Asking
+from mechcot.model.loading.options import LoadOptions
+from mechcot.text.think_tags import ThoughtTags
+from mechcot.text.trace_parser import read
+from mechcot.text.truth_files import TruthFiles
+from tests.compare.tiny_models import byte_tokenizer
+
+TOKENIZER = byte_tokenizer(merges=40)
+TAGS = ThoughtTags("<think>", "</think>")
+PERFECT = {"with": 1.0, "written": 1.0, "other": 0.0, "without": 0.0, "guess": 0.1, "n": 24.0}
+
+
+def trace(
+    i: int,
+    *,
+    text: str = "{a} it is.</think>\nAnswer: {a}",
+    finished: bool = True,
+    answer: str = "",
+) -> Trace:
+    right = answer or str(i)
+    problem = Problem(f"p{i}", f"What is {i}?", right)
+    written = text.format(a=right)
+    completion = Completion(problem, "<think>", written, "tiny", finished=finished)
+    return read(completion, TOKENIZER, tags=TAGS)
+
+
+def facts(held: int = 500, **changes) -> RunFacts:
+    about = {"limit": 400, "room": 400, "cue": "</think>\nAnswer:", "unwritten": ()}
+    study = changes.pop("study", Study(models=("tiny",), out=Path("out"), problems="p.jsonl", n=24))
+    return RunFacts(
+        study, model="tiny", command="check", count=lambda n: min(n, held), **about | changes
+    )
+
+
+def exchanged(count: int, *, lost: int = 0, reason: str = "why") -> list[Measurement]:
+    made = [
+        Measurement("chain_exchange", f"t{i}", f"p{i}", "tiny", "tiny", 1.0) for i in range(count)
+    ]
+    nothing = [
+        Measurement("chain_exchange", f"u{i}", f"q{i}", "tiny", "tiny", float("nan"), reason=reason)
+        for i in range(lost)
+    ]
+    return made + nothing
+
+
+def found(traces, run: RunFacts, *, measured=None, **accuracy) -> tuple[str, str]:
+    measured = exchanged(24) if measured is None else measured
+    root = cause(traces, PERFECT | accuracy, measured, run)
+    assert isinstance(root, Cause)
+    return root.text, run.say(root.step)
+
+
+NEXT = "Next: mechcot check tiny --problems p.jsonl --out out "
+FINE = [trace(i) for i in range(24)]
+UNREAD = [
+    replace(trace(i, text="so.</think>\nI would pick => {a}"), answer=Answer(None, "unread"))
+    for i in range(24)
+]
+
+
+def test_nothing_stands_in_the_way_of_a_model_that_does_the_task():
+    assert cause(FINE, PERFECT, exchanged(24), facts()) is None
+
+
+def test_too_few_problems():
+    text, ahead = found(FINE[:5], facts())
+    assert text == "only 5 problems were asked, 20 are needed"
+    assert ahead == f"{NEXT}--overwrite"  # 64, what a check takes by itself
+    assert found(FINE[:5], facts(held=30))[1] == f"{NEXT}--n 30 --overwrite"
+    assert found(FINE[:7], facts(held=7))[1] == "Next: a file of about 20 problems (p.jsonl has 7)"
+
+
+def test_problems_that_cannot_be_asked():
+    reason = "the prompt has 777 tokens, the context of tiny is 512"
+    text, ahead = found(FINE[:4], facts(unwritten=[reason] * 20))
+    assert text == f"20 of 24 problems could not be asked: {reason}"
+    assert ahead == "Next: problems that the model can be asked"
+
+
+def test_texts_that_were_cut_get_longer_and_never_as_long_as_before():
+    cut = [trace(i, finished=i < 12) for i in range(24)]
+    text, ahead = found(cut, facts(limit=24, room=372))
+    assert text == "12 of 24 texts were cut at 24 tokens"
+    assert ahead == f"{NEXT}--n 24 --max-tokens 372 --overwrite"
+    assert "--max-tokens 4096 " in found(cut, facts(limit=512, room=100_000))[1]
+    assert "--max-tokens 16384 " in found(cut, facts(limit=4096, room=100_000))[1]
+    for limit in (24, 4096, 16384):
+        after = found(cut, facts(limit=limit, room=100_000))[1].split("--max-tokens ")[1]
+        assert int(after.split()[0]) > limit
+
+
+def test_texts_that_never_end_are_no_matter_of_the_limit():
+    cut = [trace(i, text="on and on {a}", finished=False) for i in range(24)]
+    text, ahead = found(cut, facts())
+    assert (
+        text
+        == "24 of 24 texts do not end within the model's context, which leaves 400 tokens for a text"
+    )
+    assert ahead == "Next: a model that ends its texts, or problems with shorter ones"
+    asking = Asking(think=("<a>", "</a>"))
+    study = Study(
+        models=("tiny",),
+        out=Path("out"),
+        problems="p.jsonl",
+        n=24,
+        loading=LoadOptions(asking=asking),
+    )
+    text, ahead = found(cut, facts(study=study))
+    assert text.endswith("none of them writes '</a>'")
+    assert ahead == f"{NEXT}--n 24 --overwrite", "the marks are left out, nothing else changes"
+
+
+def test_answers_that_are_all_alike():
+    traces = [trace(i, answer="4" if i < 23 else "5") for i in range(24)]
+    text, ahead = found(traces, facts(), guess=23 / 24)
+    assert text.startswith("23 of 24 problems have the answer '4'")
+    assert ahead == "Next: problems whose answers differ"
+
+
+def test_a_question_for_the_answer_that_does_not_fit_is_replaced_by_the_models_own_words():
+    text, ahead = found(FINE, facts(cue="</think> find"), **{"with": 0.0})
+    assert "the question for the answer, '</think> find', does not fit it" in text
+    assert ahead == f"{NEXT}--n 24 --cue '</think>\\nAnswer:' --overwrite"
+
+
+def test_a_cue_that_was_just_given_is_not_given_again():
+    study = Study(
+        models=("tiny",), out=Path("out"), problems="p.jsonl", n=24,
+        loading=LoadOptions(asking=Asking(cue="</think>\nAnswer:", last_number=True)),
+    )  # fmt: skip
+    _, ahead = found(FINE, facts(study=study), **{"with": 0.0})
+    assert ahead.startswith("Next: mechcot doctor tiny --cue ")
+
+
+def test_answers_that_cannot_be_read():
+    text, ahead = found(UNREAD, facts(), **{"with": 0.0, "written": 0.0})
+    assert text.startswith("no answer can be read in 24 of 24 finished texts. The text of ")
+    assert ahead == f"{NEXT}--n 24 --cue '</think>\\nI would pick =>' --overwrite"
+
+
+def test_answers_that_are_read_wrongly_are_not_called_wrong():
+    misread = [trace(i, text="so.</think>\nI say {a} and the answer is 777") for i in range(24)]
+    text, ahead = found(misread, facts(), **{"with": 0.0, "written": 0.0})
+    assert text.endswith("most of its texts state the right answer behind '</think>\\nI say'")
+    assert ahead == f"{NEXT}--n 24 --cue '</think>\\nI say' --answer-after 'I say' --overwrite"
+
+
+def test_a_wrong_model_is_wrong():
+    text, ahead = found(FINE, facts(), **{"with": 0.2, "written": 0.2})
+    assert (
+        text == "the model is right in 20%; always giving the most frequent answer would be in 10%"
+    )
+    assert ahead == "Next: problems that the model can do"
+
+
+def test_chains_without_a_partner():
+    text, ahead = found(FINE, facts(), measured=exchanged(12, lost=12, reason="no partner"))
+    assert text == "only 12 chains could be exchanged, 20 are needed; 12 could not: no partner"
+    assert ahead == f"{NEXT}--n 48 --overwrite"
+    _, ahead = found(FINE, facts(held=24), measured=exchanged(12, lost=12))
+    assert ahead == "Next: a file of about 48 problems (p.jsonl has 24)"
+    _, ahead = found(FINE, facts(), measured=exchanged(0, lost=24))
+    assert "problems whose answers differ" in ahead
+
+
+def test_open_intervals_ask_for_problems_until_it_is_decided_and_never_for_look_after_look():
+    run = facts()
+    assert run.say(until_decided(96, run)) == f"{NEXT}--until-decided --overwrite"
+    assert (
+        run.say(until_decided(700, facts(held=900)))
+        == f"{NEXT}--until-decided --max-n 700 --overwrite"
+    )
+    assert "has 24)" in run.say(until_decided(96, facts(held=24)))
+
+
+def test_the_root_is_named_and_not_what_follows_from_it():
+    """Five cut texts of five, unread and wrong: too few is the root, then cut, then unread."""
+    poor = {"with": 0.0, "written": 0.0}
+    cut = [trace(i, text="{a} and", finished=False) for i in range(24)]
+    assert "were asked" in found(cut[:5], facts(), measured=[], **poor)[0]
+    assert "do not end" in found(cut, facts(), measured=[], **poor)[0]
+    assert "can be read" in found(UNREAD, facts(), measured=[], **poor)[0]
+
+
+def test_leads_are_the_models_own_words():
+    assert common_lead(FINE) == "</think>\nAnswer:"
+    plain = [trace(i, text="One and one. The result is {a}") for i in range(10)]
+    plain = [read(Completion(t.problem, "", t.completion, "tiny"), TOKENIZER) for t in plain]
+    assert common_lead(plain) == "The result is"
+    mixed = [trace(i, text=f"</think> {'abcdef'[i % 6]} {{a}}") for i in range(12)]
+    assert common_lead(mixed) == ""
+    assert common_lead([]) == ""
+    assert last_numbers_right(UNREAD)
+    assert not last_numbers_right([trace(i, text="{a} or 77") for i in range(3)])
+
+
+@pytest.mark.parametrize("kind", ["check", "compare"])
+def test_a_command_gives_its_study_again(kind, monkeypatch, tmp_path):
+    problems = tmp_path / "p.jsonl"
+    problems.write_text('{"id": "1", "question": "q", "answer": "a"}\n')
+    asking = Asking(
+        cue="</think>\nIt's:",
+        answer_after="is",
+        think=("<a>", "</a>"),
+        last_number=True,
+        instruction="",
+    )
+    study = Study(
+        models=("organism:base", "organism:bypass"), out=tmp_path / "o ut", problems=str(problems), seed=3,
+        max_tokens=99, batch_size=7, workers=2, loading=LoadOptions("cpu", "float32", None, False, asking),
+        author="own", chains="all", n=33, overwrite=True, truth=TruthFiles(),
+    )  # fmt: skip
+    seen = []
+    monkeypatch.setattr(
+        f"mechcot.compare.{'check.check' if kind == 'check' else 'run.run'}", seen.append
+    )
+    monkeypatch.setattr(sys, "argv", shlex.split(command_of(study, kind)))
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    assert end.value.code == 0
+    (again,) = seen
+    differing = {
+        name
+        for name in Study.__dataclass_fields__
+        if getattr(again, name) != getattr(study, name) and name not in {"command", "overwrite"}
+    }
+    assert differing == set()
+
+
+def test_one_model_of_several_is_asked_in_its_own_words_in_a_folder_of_its_own():
+    study = Study(models=("a/one", "b/two"), out=Path("out"), problems="p.jsonl")
+    said = NextStep(asking={"cue": "x"}).text(study, "check", model="b/two")
+    assert said == "Next: mechcot check b/two --problems p.jsonl --out out/two --cue x --overwrite"
+    said = NextStep({"max_tokens": 9}).text(study, "check", model="b/two")
+    assert said.startswith("Next: mechcot check a/one b/two ")
