@@ -78,7 +78,7 @@ def closed_gates(found: Sequence[Gate], *, measure: str) -> list[Gate]:
 
 
 ROOTS = (
-    *("finished", "parsed", "items", "off_policy", "accuracy", "length"),
+    *("reference", "finished", "parsed", "items", "off_policy", "accuracy", "length"),
     *("identity", "range", "one_sided_drop"),
 )
 """Gates in the order in which they are to be opened."""

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from mechcot.stats.gate_bounds import Gate, GateBounds, closed_gates, gates_table
+from mechcot.stats.gate_bounds import Gate, GateBounds, closed_gates, gate_roots, gates_table
 from mechcot.stats.gates import chance_level, gates
 
 N = 40
@@ -272,3 +272,31 @@ def test_table():
         }
     ]
     assert list(gates_table([]).columns)[:2] == ["name", "side"]
+
+
+def closed(name: str, side: str = "both", measure: str = "") -> Gate:
+    return Gate(name, side, 0.0, 1.0, ok=False, reason=name, measure=measure)
+
+
+def test_a_closed_gate_is_folded_under_the_one_that_closes_it():
+    found = [
+        closed("accuracy", "before"),
+        closed("finished", "before"),
+        closed("parsed", "before"),
+        closed("one_sided_drop", measure="early"),
+        closed("accuracy", "after"),
+        Gate("parsed", "after", 1.0, 0.9, ok=True, reason="fine"),
+    ]
+    assert [(g.name, g.side) for g in gate_roots(found)] == [
+        ("finished", "before"),
+        ("accuracy", "after"),
+    ]
+    because = gates_table(found)["because"].tolist()
+    assert because == ["finished", "", "finished", "finished", "", ""]
+    assert gate_roots([]) == []
+
+
+def test_every_gate_that_closes_is_its_own_root_when_it_stands_alone(gated):
+    names = {gate.name for gate in gated()} | {"length", "identity", "reference"}
+    for name in names:
+        assert gate_roots([closed(name)]) == [closed(name)]
