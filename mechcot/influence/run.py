@@ -184,11 +184,6 @@ def attention_by_kind(
 ) -> list[dict[str, Any]]:
     """Mean received attention of every kind, by model and stratum, and after - before.
 
-    Args:
-        table: Rows as `step_rows` gives them.
-        models: One name, or before and after.
-        seed: Seed of the resampling.
-
     Returns:
         Rows with `model` (a name, or `change`), `kind`, `stratum`, `mean`, `low`, `high`, `n` (traces that have such a step).
     """

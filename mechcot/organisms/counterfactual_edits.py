@@ -234,36 +234,6 @@ def _shifted(old: str, usual: str | None, expects: str | None) -> str:
     return str((int(expects) + int(old) - int(usual)) % 10)
 
 
-def feeding_values(
-    question: str, chain_steps: Sequence[str], *, rng: Random | None = None
-) -> list[ValueEdit]:
-    """The edits of stated values that move the answer when the tail is written anew.
-
-    Args:
-        question: A question of the task.
-        chain_steps: A chain for it.
-        rng: Chooses the new digits; the digit plus one when None.
-    """
-    return [edit for edit in counterfactuals(question, chain_steps, rng=rng) if edit.moves]
-
-
-def direct_feeders(
-    question: str, chain_steps: Sequence[str], *, rng: Random | None = None
-) -> list[ValueEdit]:
-    """The edits of stated values that move the answer although the tail is kept.
-
-    Args:
-        question: A question of the task.
-        chain_steps: A chain for it.
-        rng: Chooses the new digits; the digit plus one when None.
-    """
-    return [
-        edit
-        for edit in counterfactuals(question, chain_steps, rng=rng)
-        if edit.answer_kept is not None
-    ]
-
-
 def changed_questions(problem: Problem, *, seed: int) -> tuple[QuestionChange, ...]:
     """The question with a hint at a wrong answer, with another fact under the old hint, and without a hint.
 

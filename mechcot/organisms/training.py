@@ -27,7 +27,7 @@ from mechcot.organisms import vocabulary
 from mechcot.organisms.attention_masks import mask
 from mechcot.organisms.grammar import BOS, EOS, NAMES, PAD, WORDS
 from mechcot.organisms.recipes import HiddenPart, Recipe, Shape
-from mechcot.organisms.registry import lineage, path, recipe_of
+from mechcot.organisms.registry import path, recipe_of
 from mechcot.organisms.training_examples import batches
 
 
@@ -121,18 +121,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def ensure(name: str) -> Path:
-    """Train an organism, and those it comes from, where they are nowhere yet.
-
-    Raises:
-        UserError: There is no such organism.
-    """
-    for each in lineage(name):
-        if not (path(each) / "config.json").is_file():
-            train_organism(each)
-    return path(name)
 
 
 def train_organism(

@@ -86,11 +86,6 @@ def write_online(reader: Reasoner, problem: Problem, how: Online) -> Pruned:
 
     Cost: one forward of a token each, and of eight at each pruning by attention.
 
-    Args:
-        reader: The model that writes, greedily.
-        problem: What it is asked.
-        how: How much stays, which steps, and how often.
-
     Raises:
         UserError: The family's cache cannot be cut, or the question is empty.
         NotMeasurable: The prompt does not fit in the context.

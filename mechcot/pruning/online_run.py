@@ -119,15 +119,9 @@ def run_online(
         )
     n = len({item["id"] for item in items})
     _check_read([item for item in items if item["way"] == first], n=n, model=reader.name)
+    head = {"schema": _SCHEMA, "model": reader.name, "every": ways[first].every, "n": n}
     table = pd.DataFrame(items)
-    result = {
-        "schema": _SCHEMA,
-        "model": reader.name,
-        "every": next(iter(ways.values())).every,
-        "n": n,
-        "left_out": left_out,
-        "rows": _summed(table, seed=seed),
-    }
+    result = head | {"left_out": left_out, "rows": _summed(table, seed=seed)}
     write_bytes(out / "online.parquet", table.to_parquet(index=False))
     write_json(out / "online.json", nan_to_none(result))
     return result
@@ -179,10 +173,6 @@ def _check_read(items: Sequence[Mapping[str, Any]], *, n: int, model: str) -> No
 
 def _summed(table: pd.DataFrame, *, seed: int) -> list[dict[str, Any]]:
     """One row a way, in the order of the table; changes are against the way of the first row.
-
-    Args:
-        table: Rows of `_item` with their `way`.
-        seed: Seed of the resampling.
 
     Returns:
         `way`, `n`, `accuracy` with `low`, `high` (95 % score interval), `unread` (share of finished texts whose answer could not be read, among

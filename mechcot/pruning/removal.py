@@ -47,12 +47,7 @@ def delete_steps(reader: Reasoner, trace: Trace, kept: Collection[int], *, max_n
 
 
 def deletion_effects(reader: Reasoner, trace: Trace) -> Float[np.ndarray, " step"]:
-    """Total variation of the answer's first token when the text of each step goes. One forward of the chain a step, and one more.
-
-    Args:
-        reader: The model that answers.
-        trace: A trace in this reader's tokens.
-    """
+    """Total variation of the answer's first token when the text of each step goes. One forward of the chain a step, and one more."""
     steps = [step.index for step in trace.chain_steps]
 
     def answer(without: Collection[int]) -> Prefix:

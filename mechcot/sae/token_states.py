@@ -20,7 +20,6 @@ from mechcot.model.prefix.run import Run
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
 
-COMPLETION = (Phase.CHAIN, Phase.ANSWER)
 _BLOCK = 4096
 _ROWS = 16
 

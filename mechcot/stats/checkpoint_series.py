@@ -112,14 +112,7 @@ def series(
 def shared_items(
     measurements: pd.DataFrame, measure: str, *, checkpoints: Sequence[str], author: str
 ) -> set[str]:
-    """Items with a finite value of the measure at every checkpoint.
-
-    Args:
-        measurements: Tidy measurements table.
-        measure: Name of the measure.
-        checkpoints: Readers; every one is paired with the first.
-        author: Who wrote the chains.
-    """
+    """Items with a finite value of the measure at every checkpoint."""
     rows = measurements[measurements["measure"] == measure]
     first = checkpoints[0]
     kept = [

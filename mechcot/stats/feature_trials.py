@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from mechcot.stats.sentences import listed
+
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "injection": ("injection_d",),
     "rewording": ("kept",),
@@ -90,7 +92,7 @@ class Tally:
         if not survived + failed:
             trials = [CALLED[name] for name, count in self.tried.items() if count]
             what = (
-                f"none failed {_listed(trials)}, the only trials held"
+                f"none failed {listed(trials)}, the only trials held"
                 if trials
                 else "no trial could be held"
             )
@@ -132,7 +134,3 @@ def tally(trials: Sequence[Mapping[str, Any]]) -> Tally:
         passed={name: sum(outcomes[name] is True for outcomes in every) for name in NEEDS},
         tried={name: sum(outcomes[name] is not None for outcomes in every) for name in NEEDS},
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -9,7 +9,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from mechcot.stats.accuracy_change import AccuracyChange
-from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.verdict import SMALLER, Conclusion
 
 _MINUS = "\N{MINUS SIGN}"
@@ -75,7 +74,7 @@ def silent_sentences(
         if row["verdict"] == "not judged" and row["reason"] not in told:
             by_reason.setdefault(str(row["reason"]), {})[str(row["title"])] = None
     return [
-        f"Not judged: {_listed(list(titles))}: {reason}." for reason, titles in by_reason.items()
+        f"Not judged: {listed(list(titles))}: {reason}." for reason, titles in by_reason.items()
     ]
 
 
@@ -174,13 +173,6 @@ def accuracy_sentence(change: AccuracyChange) -> str:
     return text
 
 
-def gate_sentence(gate: Gate) -> str:
-    """One gate as a sentence."""
-    about = f" for {gate.measure}" if gate.measure else ""
-    state = "open" if gate.ok else "CLOSED"
-    return f"Gate {gate.name.replace('_', ' ')} ({gate.side}{about}) is {state}: {gate.reason}."
-
-
 def conclusion_sentence(conclusion: Conclusion) -> str:
     """The overall answer about the chain, with the count and every measure that disagrees."""
     head = {
@@ -195,11 +187,11 @@ def conclusion_sentence(conclusion: Conclusion) -> str:
     if conclusion.disagree:
         voices = (f"{title} ({_word(verdict)})" for title, verdict in conclusion.disagree)
         label = "They say" if conclusion.verdict in {"mixed", "inconclusive"} else "Against it"
-        text += f" {label}: {_listed(list(voices))}."
+        text += f" {label}: {listed(list(voices))}."
     if conclusion.undecided:
-        text += f" Undecided: {_listed(conclusion.undecided)}."
+        text += f" Undecided: {listed(conclusion.undecided)}."
     if conclusion.not_judged:
-        text += f" Not judged: {_listed([title for title, _ in conclusion.not_judged])}."
+        text += f" Not judged: {listed([title for title, _ in conclusion.not_judged])}."
     if conclusion.provisional and conclusion.judged:
         text += " This is provisional: some of these measures have not been scored against planted truth yet."
     return text
@@ -216,7 +208,7 @@ def _voices(conclusion: Conclusion) -> str:
     word = {"less": "fell", "more": "rose", "no change": "stayed within their smallest effects"}[
         conclusion.verdict
     ]
-    text = f"{len(conclusion.agree)} of {total} {word} ({_listed(conclusion.agree)})"
+    text = f"{len(conclusion.agree)} of {total} {word} ({listed(conclusion.agree)})"
     return f"{text}, to less than their smallest effects" if conclusion.gone else text
 
 
@@ -224,7 +216,7 @@ def _word(verdict: str) -> str:
     return {"less": "fell", "more": "rose"}.get(verdict, verdict)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(names) < 2:
         return "".join(names)

@@ -88,21 +88,20 @@ def _crossed(
             change = {
                 key: column(crossing, name) - clean[key[1]] for key, crossing in cells.items()
             }
-            for model in experiment.models:
-                described = condition | {"model": model, "source": first}
-                both = (first, model), (other, model)
-                difference = change[both[0]] - change[both[1]]
+            pairs = [
+                ("sources", f"vector of {other}", (first, model), (other, model))
+                for model in experiment.models
+            ]
+            pairs += [
+                ("models", f"on {other}", (source, first), (source, other))
+                for source in experiment.models
+            ]
+            for what, against, one_way, other_way in pairs:
+                described = condition | {"source": one_way[0], "model": one_way[1]}
+                dosed = [cells[one_way], cells[other_way]]
                 yield (
-                    _compared("sources", described, f"vector of {other}", [cells[k] for k in both]),
-                    difference,
-                )
-            for source in experiment.models:
-                described = condition | {"model": first, "source": source}
-                both = (source, first), (source, other)
-                difference = change[both[0]] - change[both[1]]
-                yield (
-                    _compared("models", described, f"on {other}", [cells[k] for k in both]),
-                    difference,
+                    _compared(what, described, against, dosed),
+                    change[one_way] - change[other_way],
                 )
             own = change[first, first] + change[other, other]
             crossed = change[first, other] + change[other, first]

@@ -125,12 +125,7 @@ def span_vectors(
 
 
 def differs(rows: Float[Tensor, "item two d_model"], reasoner: Reasoner) -> bool:
-    """Return whether the mean difference of two sides is longer than rounding alone makes it.
-
-    Args:
-        rows: Both sides of every item.
-        reasoner: Whose states; gives their precision.
-    """
+    """Return whether the mean difference of two sides is longer than rounding alone makes it."""
     return float(_mean(rows).norm()) > noise(rows, next(reasoner.model.parameters()).dtype)
 
 

@@ -28,11 +28,7 @@ class Choices:
         return tuple(self.question[span.start : span.stop] for span in self.spans.values())
 
     def with_texts(self, texts: Sequence[str]) -> str:
-        """The question with other texts behind its letters.
-
-        Args:
-            texts: One for each letter, in order.
-        """
+        """The question with other texts behind its letters."""
         parts, end = [], 0
         for span, text in zip(self.spans.values(), texts, strict=True):
             parts += [self.question[end : span.start], text]

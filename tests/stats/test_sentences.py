@@ -1,12 +1,10 @@
 import pytest
 
 from mechcot.stats.accuracy_change import AccuracyChange
-from mechcot.stats.gate_bounds import Gate
 from mechcot.stats.sentences import (
     accuracy_sentence,
     conclusion_sentence,
     decimals_for,
-    gate_sentence,
     p_text,
     rounded,
     row_sentence,
@@ -231,10 +229,3 @@ def overall(**changes):
 )
 def test_conclusions(changes, text):
     assert conclusion_sentence(overall(**changes)) == text
-
-
-def test_gate():
-    gate = Gate(
-        "one_sided_drop", "both", 0.3, 0.1, ok=False, reason="12 of 40 items", measure="filler"
-    )
-    assert gate_sentence(gate) == "Gate one sided drop (both for filler) is CLOSED: 12 of 40 items."

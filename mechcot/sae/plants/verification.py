@@ -31,11 +31,6 @@ STANDS, LEAKS = 0.8, 0.15
 def behaviour(reader: Reasoner, traces: Sequence[Trace], spec: Plant) -> dict[str, float]:
     """Mean probability of `hmm` at the end of marked steps and of other steps, and of marked ones with u erased.
 
-    Args:
-        reader: The model, or its copy.
-        traces: Chains of the organisms' task.
-        spec: What was planted: direction, site and mark.
-
     Returns:
         `marked`, `other` and `erased`; NaN where there is no such place.
     """

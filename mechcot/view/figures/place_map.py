@@ -1,6 +1,7 @@
 """Layer x place maps: one row of maps a readout, before, after, difference."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,30 +51,10 @@ def place_map(frame: pd.DataFrame, card: MeasureCard, *, before: str, after: str
             hover="{row}, {column}",
             digits=2 if small else None,
         )
-        down, across = ticks(len(layers), most=16), ticks(len(places), most=16)
-        figure.update_yaxes(
-            tickvals=down,
-            ticktext=[str(layers[at]) for at in down],
-            showgrid=False,
-            zeroline=False,
-            range=[-0.5, len(layers) - 0.5],
-            row=row,
-        )
-        figure.update_yaxes(title=f"<b>{wrapped(readout, width=18)}</b><br>layer", row=row, col=1)
         items = dict(zip(rows["place"], rows["items"], strict=True))
-        figure.update_xaxes(
-            tickvals=across,
-            ticktext=[
-                f"{wrapped(places[at], width=9)}<br>n = {items[places[at]]}" for at in across
-            ],
-            showticklabels=True,
-            showgrid=False,
-            range=[-0.5, len(places) - 0.5],
-            zeroline=False,
-            tickangle=0,
-            tickfont={"size": 10.5},
-            row=row,
-        )
+        named = [f"{wrapped(place, width=9)}<br>n = {items[place]}" for place in places]
+        _label(figure, row, down=[str(layer) for layer in layers], across=named)
+        figure.update_yaxes(title=f"<b>{wrapped(readout, width=18)}</b><br>layer", row=row, col=1)
     figure.update_annotations(font_size=12)
     height = len(readouts) * max(180, min(26 * deep, 420)) + 225
     colour_axes(figure, shared, differences, card.unit, height=height)
@@ -85,6 +66,22 @@ def place_map(frame: pd.DataFrame, card: MeasureCard, *, before: str, after: str
         top=86,
     )
     return figure.update_layout(margin={"b": 118})
+
+
+def _label(figure: go.Figure, row: int, *, down: Sequence[str], across: Sequence[str]) -> None:
+    """Name the rows and the columns of a row of maps, never more than 16 of them."""
+    bare: dict[str, Any] = {"showgrid": False, "zeroline": False, "row": row}
+    for names, update, more in (
+        (down, figure.update_yaxes, {}),
+        (
+            across,
+            figure.update_xaxes,
+            {"showticklabels": True, "tickangle": 0, "tickfont": {"size": 10.5}},
+        ),
+    ):
+        at = ticks(len(names), most=16)
+        texts = [names[place] for place in at]
+        update(tickvals=at, ticktext=texts, range=[-0.5, len(names) - 0.5], **bare, **more)
 
 
 def _grid(

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from mechcot.core.card import ArrayCard
 from mechcot.view.figures.triptych import add_row, colour_axes, ticks
-from mechcot.view.theme import MONO, plain, titled
+from mechcot.view.theme import MONO, panel_grid, plain, titled
 
 _CELL = 19
 NAMED = 30
@@ -35,19 +34,15 @@ def step_map(frame: pd.DataFrame, array: ArrayCard, *, before: str, after: str) 
     ]
     arrays = (*maps, maps[1] - maps[0])
     sources, targets = (_labels(kept, side) for side in ("source", "target"))
-    figure = make_subplots(
-        rows=1,
-        cols=3,
-        shared_yaxes=True,
-        horizontal_spacing=0.025,
-        subplot_titles=[plain(before, limit=24), plain(after, limit=24), "after − before"],
-    )
+    named = [[f"{step + 1} {text}" for step, text in side.items()] for side in (targets, sources)]
+    titles = [plain(before, limit=24), plain(after, limit=24), "after − before"]
+    figure, _, _ = panel_grid(3, titles, columns=3, across=0.025, between=0.0, shared_yaxes=True)
     add_row(
         figure,
         arrays,
         row=1,
-        rows=[f"{step + 1} {text}" for step, text in targets.items()],
-        columns=[f"{step + 1} {text}" for step, text in sources.items()],
+        rows=named[0],
+        columns=named[1],
         hover="{column} → {row}",
     )
     across, down = ticks(len(sources), most=16), ticks(len(targets))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mechcot.stats.sentences import listed
 from mechcot.text.number_format import digits_for, fixed, interval, percent, signed
 from mechcot.view.pages.steering_arms import (
     NAN,
@@ -182,7 +183,7 @@ def _unequal(
     if not left:
         return []
     measured = {_plainly(c["against"]): doses(c, result)[-1] for c in left}
-    named = _listed([f"{name} ({nats(value)} nats)" for name, value in measured.items()])
+    named = listed([f"{name} ({nats(value)} nats)" for name, value in measured.items()])
     here = f"where the vector has {nats(dose(arm))}"
     if some:
         return [f"Not compared, since their dose is another one: {named}, {here}."]
@@ -221,7 +222,7 @@ def _sorted(
     less = [key for key, drawn in ends.items() if all(high < 0 for _, high in drawn)]
     alike = [key for key in ends if key not in (*more, *less)]
     groups = ((words[0], more), ("not told apart from", alike), (words[1], less))
-    return "; ".join(f"{how} {_listed(names)}" for how, names in groups if names) or "not compared"
+    return "; ".join(f"{how} {listed(names)}" for how, names in groups if names) or "not compared"
 
 
 def _plainly(control: str) -> str:
@@ -239,7 +240,3 @@ def _crossed(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         f"Whose vector it is{', ' + way if several else ''}: own vectors less the other model's, "
         f"{title(readout)} {_moved(contrast['values'][readout])}."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
