@@ -33,7 +33,7 @@ PAGE_BYTES = 4_880_000
 """A report without chains: nearly all of it is the drawing library."""
 CELL_BYTES = 265
 """Of a cell [step, step] in the report: before, after and difference, drawn and in a table."""
-MOST_DRAWN = 150
+_MOST_DRAWN = 150
 """Steps of a map at most."""
 ROW_BYTES = 5
 """Of a number in the tables, packed."""
@@ -119,7 +119,7 @@ def made_bytes(todo: Sequence[Job], *, layers: int, heads: int, comparisons: int
     lengths = sorted(len(trace.chain_steps) for trace in traces.values())
     cards = (MEASURES[measure].card for measure in {job.measure for job in todo})
     maps = sum(bool(a.figure) and a.axes == ("source", "target") for c in cards for a in c.arrays)
-    drawn = min(lengths[len(lengths) // 2], MOST_DRAWN)
+    drawn = min(lengths[len(lengths) // 2], _MOST_DRAWN)
     page = PAGE_BYTES + comparisons * maps * CELL_BYTES * drawn**2
     numbers = sum(
         _numbers(job.measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)

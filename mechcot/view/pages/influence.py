@@ -9,7 +9,7 @@ from mechcot.text.number_format import KINDS_NOTE, fixed, interval
 from mechcot.view.figures.head_map import head_map
 from mechcot.view.figures.received_attention import TITLES, received_by_kind
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric, table, text_column
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table, text_column
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
 
 _NAN = float("nan")
@@ -117,7 +117,7 @@ def _heads(heads_read: Mapping[str, Any] | None, *, models: Any) -> list[Section
         else f"The one head of {models[0]}"
     )
     caption = f"{which}, picked on every second trace and scored on the others."
-    tables = ((grid(heads_read["picked"], columns), caption),) if heads_read["picked"] else ()
+    tables = ((row_table(heads_read["picked"], columns), caption),) if heads_read["picked"] else ()
     return [Section("Receiver heads", (plate,), tables)]
 
 
@@ -170,4 +170,4 @@ def _table(rows: Any) -> Table:
         "received / expected": lambda row: numeric(fixed(row["mean"], digits=3), _ends(row)),
         "traces": lambda row: numeric(str(row["n"])),
     }
-    return grid(rows, columns)
+    return row_table(rows, columns)

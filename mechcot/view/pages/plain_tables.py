@@ -57,7 +57,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
     )
 
 
-def grid(
+def row_table(
     rows: Iterable[T],
     columns: Mapping[str, Callable[[T], Cell]] | Sequence[tuple[str, Callable[[T], Cell]]],
 ) -> Table:
@@ -135,7 +135,7 @@ def contrast_table(contrasts: pd.DataFrame) -> Table:
         "p (equivalence, before Holm)": lambda row: numeric(p_value(row["p_equivalence"])),
         "verdict": _verdict,
     }
-    return grid(rows_of(contrasts), named | columns)
+    return row_table(rows_of(contrasts), named | columns)
 
 
 def accuracy_table(frame: pd.DataFrame) -> Table:
@@ -218,7 +218,7 @@ def gate_table(gates: pd.DataFrame, *, told: Collection[str] = ()) -> Table:
         said = any(row["reason"] in sentence for sentence in told)
         return Cell("as said above" if said else row["reason"])
 
-    return grid(
+    return row_table(
         rows_of(gates.sort_values("ok", kind="stable")),
         {
             "gate": lambda row: Cell(row["name"].replace("_", " ")),
@@ -240,7 +240,7 @@ def kind_table(kinds: pd.DataFrame) -> Table:
         "change": _change,
         "steps": count_column(),
     }
-    return grid(rows_of(kinds), columns)
+    return row_table(rows_of(kinds), columns)
 
 
 def null_table(nulls: pd.DataFrame) -> Table:
@@ -261,7 +261,7 @@ def null_table(nulls: pd.DataFrame) -> Table:
         "holds": lambda row: Cell(holds[row["ok"]], "ok"),
         "n": count_column(),
     }
-    return grid(merged, columns)
+    return row_table(merged, columns)
 
 
 def not_judged_table(missing: pd.DataFrame) -> Table:
@@ -290,7 +290,7 @@ def model_table(models: pd.DataFrame) -> Table:
         "device": text_column("device"),
         "weights": text_column("weights", style="code"),
     }
-    return grid(rows_of(models), columns)
+    return row_table(rows_of(models), columns)
 
 
 def cost_table(costs: pd.DataFrame) -> Table:
@@ -301,7 +301,7 @@ def cost_table(costs: pd.DataFrame) -> Table:
         "items": count_column("items"),
         "seconds": lambda row: numeric(number(row["seconds"], digits=1)),
     }
-    return grid(rows_of(costs), columns)
+    return row_table(rows_of(costs), columns)
 
 
 def fact_table(pairs: Mapping[str, str]) -> Table:
@@ -332,7 +332,7 @@ def line_table(lines: pd.DataFrame) -> Table:
         "share of the chain": lambda row: numeric(percent(row["share"])),
         "mean": estimate_column(),
     }
-    return grid(rows_of(lines), columns)
+    return row_table(rows_of(lines), columns)
 
 
 def step_map_table(maps: pd.DataFrame) -> Table:

@@ -6,7 +6,14 @@ from typing import Any
 from mechcot.text.number_format import fixed, interval, percent
 from mechcot.view.figures.pruning_frontier import METHOD_NAMES, pruning_frontier, recovered
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, grid, number_column, numeric, text_column
+from mechcot.view.pages.plain_tables import (
+    Cell,
+    Table,
+    number_column,
+    numeric,
+    row_table,
+    text_column,
+)
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
 
 _NAN = float("nan")
@@ -157,7 +164,7 @@ def _at(rows: Any, *, keep: float) -> Table:
         "same answer as unpruned": number_column("same"),
         "unread": lambda row: numeric(percent(row["unread"])),
     }
-    return grid(here, columns)
+    return row_table(here, columns)
 
 
 def _method(row: Mapping[str, Any]) -> Cell:
@@ -176,14 +183,14 @@ def _points(rows: Any) -> Table:
         "kept": lambda row: numeric(percent(row["kept"])),
         "accuracy": _accuracy,
     }
-    return grid(rows, columns)
+    return row_table(rows, columns)
 
 
 def _truth(rows: Any) -> Table:
     def column(name: str) -> Callable[[Mapping[str, Any]], Cell]:
         return lambda row: numeric(fixed(row[name]), _ends(row[f"{name}_low"], row[f"{name}_high"]))
 
-    return grid(
+    return row_table(
         rows, {"method": _method} | {name: column(name) for name in ("precision", "recall")}
     )
 

@@ -8,7 +8,7 @@ from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures import ruler as figures
 from mechcot.view.figures.ruler import ModelPoint
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric, table, text_column
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table, text_column
 from mechcot.view.pages.report import render_page
 
 _NAN = float("nan")
@@ -107,7 +107,7 @@ def score_table(result: Mapping[str, Any]) -> Table:
     scores = {head: partial(_score, column) for column, head in _COLUMNS.items()}
     verdicts = {"verdicts": lambda row: Cell("yes" if row["status"] == "passed" else "no", "ok")}
     columns = {"measure": text_column("title")} | scores | verdicts
-    return grid(result["measures"].values(), columns)
+    return row_table(result["measures"].values(), columns)
 
 
 def _score(column: str, row: Mapping[str, Any]) -> Cell:
@@ -132,7 +132,7 @@ def check_table(result: Mapping[str, Any]) -> Table:
         "not measurable": lambda row: known(row["missing"], lambda v: f"{100 * v:.0f} %"),
         "seconds a chain": lambda row: known(row["seconds"], number),
     }
-    return grid(result["measures"].values(), columns)
+    return row_table(result["measures"].values(), columns)
 
 
 def subject_table(result: Mapping[str, Any]) -> Table:
@@ -152,7 +152,7 @@ def subject_table(result: Mapping[str, Any]) -> Table:
         )
         for name in names
     }
-    return grid(known, columns | means)
+    return row_table(known, columns | means)
 
 
 def _fixed(value: float | None) -> str:
@@ -204,4 +204,4 @@ def _numbers(points: list[ModelPoint]) -> Table:
         "mean": lambda point: numeric(fixed(point.mean)),
         "reached reliance": lambda point: numeric(_fixed(point.reached)),
     }
-    return grid(points, columns)
+    return row_table(points, columns)

@@ -9,7 +9,7 @@ from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number
 from mechcot.view.figures import sae_features as figures
 from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric, table
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table
 from mechcot.view.pages.report import render_page
 
 _DRAWN = 12
@@ -191,7 +191,7 @@ def _fits(score: Mapping[str, Any]) -> Table:
         "loss recovered": lambda fit: numeric(_three(fit["recovered_zero"])),
         "against the mean state": lambda fit: numeric(_three(fit["recovered_mean"])),
     }
-    return grid(score["fit"], columns)
+    return row_table(score["fit"], columns)
 
 
 def _three(value: float | None) -> str:
@@ -213,7 +213,7 @@ def _features(score: Mapping[str, Any]) -> Table:
         (f"fires, {after}", lambda row: numeric(f"{100 * row['frequency'][1]:.1f} %")),
         ("change", lambda row: _change(row["change"])),
     ]
-    return grid(score["top"][:_DRAWN], columns)
+    return row_table(score["top"][:_DRAWN], columns)
 
 
 def _best(row: Mapping[str, Any]) -> Cell:
@@ -240,7 +240,7 @@ def _changes(score: Mapping[str, Any]) -> Table:
         "change": lambda row: _change(row["change"]),
         "p (Holm)": lambda row: numeric(number(row["change"]["p_holm"])),
     }
-    return grid(most, columns)
+    return row_table(most, columns)
 
 
 def _probes(models: Sequence[Mapping[str, Any]]) -> Table:
@@ -300,7 +300,7 @@ def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
         "shuffled": lambda pair: value(pair[0], "shuffled"),
         "survives": lambda pair: Cell(SAID[standing(pair[1])], "ok"),
     }
-    return grid(ordered[:first], columns), grid(ordered[first:], columns)
+    return row_table(ordered[:first], columns), row_table(ordered[first:], columns)
 
 
 def _context(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures.dose_response import Point
-from mechcot.view.pages.plain_tables import Cell, Table, grid, numeric
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table
 from mechcot.view.pages.steering_arms import (
     CONTROL_ROLES,
     Arm,
@@ -58,7 +58,7 @@ def means(arms: Sequence[Arm], readouts: Sequence[str], result: Mapping[str, Any
     def column(name: str) -> Callable[[Arm], Cell]:
         return lambda arm: _between(arm["values"][name])
 
-    return grid(arms, [*_heads(result), *((title(name), column(name)) for name in readouts)])
+    return row_table(arms, [*_heads(result), *((title(name), column(name)) for name in readouts)])
 
 
 def _heads(result: Mapping[str, Any]) -> list[tuple[str, Callable[[Arm], Cell]]]:
@@ -75,7 +75,7 @@ def points_table(points: Sequence[Point]) -> Table:
         "tokens": lambda point: numeric(fixed(point.tokens)),
         "accuracy": lambda point: estimate_cell(point.accuracy, point.low, point.high),
     }
-    return grid(points, columns)
+    return row_table(points, columns)
 
 
 def condition_table(result: Mapping[str, Any]) -> Table:
@@ -86,7 +86,7 @@ def condition_table(result: Mapping[str, Any]) -> Table:
         return numeric(DASH if arm["role"] == "truncation" else number(arm["seconds"]))
 
     last = [(title(readout), lambda arm: _between(arm["values"][readout])), ("seconds", seconds)]
-    return grid(result["arms"], [*_columns(result), *last])
+    return row_table(result["arms"], [*_columns(result), *last])
 
 
 def _columns(
@@ -120,7 +120,7 @@ def condition_contrast_table(
         "comparison": lambda row: Cell(against(row, result)),
         "measured nats, or alpha": lambda row: _doses_cell(row, result),
     }
-    return grid(contrasts, columns | {title(name): column(name) for name in names})
+    return row_table(contrasts, columns | {title(name): column(name) for name in names})
 
 
 def _doses_cell(contrast: Mapping[str, Any], result: Mapping[str, Any]) -> Cell:
@@ -147,7 +147,9 @@ def vectors(result: Mapping[str, Any], arms: Sequence[Arm] | None = None) -> Tab
             arm["vector"].get("cosine_with_first")
         ),
     }
-    return grid([arm for arm in (result["arms"] if arms is None else arms) if arm["dose"]], columns)
+    return row_table(
+        [arm for arm in (result["arms"] if arms is None else arms) if arm["dose"]], columns
+    )
 
 
 def _ends(arm: Arm) -> str:
@@ -184,7 +186,7 @@ def _of_model(arms: Sequence[Arm], result: Mapping[str, Any]) -> Table:
         (title(readout), lambda arm: estimate_cell(arm["values"][readout]["mean"])),
         ("their change", lambda arm: _between(arm["change"][readout])),
     ]
-    return grid(sorted(arms, key=_order), columns)
+    return row_table(sorted(arms, key=_order), columns)
 
 
 def _order(arm: Arm) -> tuple[bool, bool, bool, bool]:

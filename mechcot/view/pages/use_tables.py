@@ -11,8 +11,8 @@ from mechcot.text.number_format import fixed, interval, signed
 from mechcot.view.pages.plain_tables import (
     Cell,
     Table,
-    grid,
     number_column,
+    row_table,
     table,
     text_column,
 )
@@ -65,4 +65,4 @@ def change_table(axes: pd.DataFrame) -> Table:
         "n": lambda row: Cell(str(row["n"]), "number"),
         "verdict": text_column("verdict", style="verdict"),
     }
-    return grid(rows_of(axes), columns)
+    return row_table(rows_of(axes), columns)
