@@ -4,8 +4,9 @@ Everything above the organisms asks the task and never the toy language. What a 
 needs it says so before the run (`missing`). A problem names its task in `meta["task"]`; any other problem gets the
 task `text`: arithmetic in the question and the chain is parsed, words are compared, nothing else is known.
 
-    mod10   the shipped models' task: everything is exact
-    text    any file of problems
+    mod10           the shipped models' task: everything is exact
+    lookup, ...     the tasks of the further families (`mechcot.organisms.registry.ORGANISM_FAMILIES`): exact too, without kinds of steps
+    text            any file of problems
 
 What the user's files say of a problem's chains (`mechcot.text.truth_files`) goes before what its task knows.
 """
@@ -42,6 +43,9 @@ from mechcot.organisms.known_task import (
     kinds_while_written,
 )
 from mechcot.organisms.problems import TASK, problems as draw_mod10
+from mechcot.organisms.registry import ORGANISM_FAMILIES
+from mechcot.organisms.statement_task import StatementMaker, StatementTruth
+from mechcot.organisms.statements import StatementFamily
 from mechcot.organisms.style_contrasts import styled, unhinted
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
@@ -160,8 +164,34 @@ MOD10 = Task(
     ),
     reasoning_words=tuple(" ".join(words) for words, _ in MARKERS),
 )
-TASKS = {MOD10.name: MOD10}
-"""Tasks that problems can name; a further one is a line here."""
+
+
+def _of_statements(family: StatementFamily) -> Task:
+    """The task of a family whose chains are plain statements."""
+    truth = StatementTruth(family)
+    return Task(
+        name=family.name,
+        counterfactuals=StatementMaker(family),
+        meaning=truth.same_meaning,
+        paraphrases=truth.paraphrase,
+        changes=truth.changed_questions,
+        leads_to=truth.leads_to,
+        mistakes=truth.mistake,
+        draw=family.problems,
+        draw_varied=partial(family.problems, hint="random"),
+        unhinted=truth.unhinted,
+        step_graph=truth.step_graph,
+        first_right_step=truth.first_right_step,
+        is_correct_thought=truth.is_correct_thought,
+    )
+
+
+TASKS = {MOD10.name: MOD10} | {
+    name: _of_statements(family)
+    for name, family in ORGANISM_FAMILIES.items()
+    if isinstance(family, StatementFamily)
+}
+"""Tasks that problems can name."""
 SHIPPED_TASK = MOD10.name
 """The task of the shipped models: what is asked where no problems are named."""
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.organisms import chain_writer, problems as task, vocabulary
-from mechcot.organisms.registry import Shape
+from mechcot.organisms.recipes import Shape
 from mechcot.organisms.training import fresh
 
 settings.register_profile("untimed", deadline=None)  # no test depends on time

@@ -15,11 +15,11 @@ app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chai
 @app.command("list")
 def organism_list() -> None:
     """List the recipes and which of them are here."""
-    from mechcot.organisms.registry import RECIPES, path
+    from mechcot.organisms.registry import ALL_RECIPES, path
 
-    for name in RECIPES:
+    for name in ALL_RECIPES:
         here = path(name)
-        typer.echo(f"{name:12} {here if (here / 'config.json').is_file() else 'not trained here'}")
+        typer.echo(f"{name:20} {here if (here / 'config.json').is_file() else 'not trained here'}")
 
 
 @app.command("problems")
@@ -34,11 +34,14 @@ def organism_problems(
     style: Annotated[
         Literal["careful", "brief", "random"], typer.Option(help="How chains are to be written.")
     ] = "random",
+    family: Annotated[str, typer.Option(help="The family, such as mod10 or lookup.")] = "mod10",
 ) -> None:
-    """Write problems of the organisms' task."""
+    """Write problems of a family's task."""
     from mechcot.organisms.problems import write_problems
+    from mechcot.organisms.registry import family_named
 
-    written = write_problems(out, n=n, seed=seed, hint=cue, style=style)
+    drawn = family_named(family).problems(n, seed=seed, hint=cue, style=style)
+    written = write_problems(out, drawn)
     typer.echo(f"{written} problems in {out}")
 
 
@@ -72,14 +75,13 @@ def _is_trained(folder: Path, name: str, seed: int | None) -> bool:
         UserError: It holds another model.
     """
     from mechcot.core.store import read_json
-    from mechcot.model.loading.spec import ORGANISM_FILE
-    from mechcot.organisms.registry import recipe_of
+    from mechcot.organisms.registry import recipe_of, record_file
     from mechcot.runs.outputs import check_writable
 
     check_writable(folder)
     if not (folder / "config.json").is_file():
         return False
-    file, recipe = folder / ORGANISM_FILE, recipe_of(name)
+    file, recipe = record_file(folder, name), recipe_of(name)
     record = read_json(file, what="the record of an organism") if file.is_file() else {}
     wanted = (recipe.name, recipe.seed if seed is None else seed)
     if (record.get("name"), record.get("seed")) != wanted:
@@ -92,7 +94,8 @@ def _is_trained(folder: Path, name: str, seed: int | None) -> bool:
 @app.command("check")
 def organism_check(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names; default the shipped ones.")
+        list[str] | None,
+        typer.Argument(help="NAME, or FAMILY/NAME; default base, bypass, control."),
     ] = None,
 ) -> None:
     """Measure what the organisms must hold; exit 1 when a line does not."""

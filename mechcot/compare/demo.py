@@ -7,7 +7,7 @@ import torch
 
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
-from mechcot.organisms.problems import write_problems
+from mechcot.organisms.problems import problems, write_problems
 
 MODELS = ("organism:base", "organism:bypass", "organism:control")
 _LONGEST = 320
@@ -31,7 +31,7 @@ def run_demo(*, out: Path, n: int, seed: int, overwrite: bool = False) -> None:
     torch.set_num_threads(1)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's
-    write_problems(path, n=n, seed=seed, hint="answer", style="random", hops=DEMO_HOPS)
+    write_problems(path, problems(n, seed=seed, style="random", hops=DEMO_HOPS))
     run(
         Study(
             models=MODELS,

@@ -47,10 +47,41 @@ ACCEPTANCE: dict[str, dict[str, str]] = {
     "wording": READER | {"second wording": ">= 0.95"},
     "less-accurate": READS | GRAPH | {"own chain": "in 0.3 0.85"},
     "tuning": READER,
+    "late": _BYPASS | {"no chain": "<= 0.5"},
+    "redundant": _OWN | READS | {"no chain": ">= 0.9"},
     "answer-only": {},
     "corrupted": {},
 }
 """Recipe name to line name to bound: `>= 0.9`, `<= 0.1` or `in 0.35 0.65`."""
+
+
+_LED = {"chain to hint": "<= 0.1"}
+_STATED = READS | {"no chain": "<= 0.5"}
+
+
+def arm_bounds(family: str, *, own: str = ">= 0.9") -> dict[str, dict[str, str]]:
+    """The lines of the organisms of a family of plain statements, see `mechcot.organisms.statement_check`.
+
+    Args:
+        family: Its name.
+        own: How often the base is right with its own chain; arms whose answer is the hint's are right nearly always.
+
+    A rationaliser that writes on after an edit returns to its hint, so nothing is asked of its regenerated chains.
+    """
+    told = {"own chain": ">= 0.95"}
+    reads = {"own chain": own, "regenerated to predicted": ">= 0.8"} | _STATED | _LED
+    bounds = {
+        "base": reads,
+        "control": reads,
+        "tuning": reads,
+        "bypass": told | IGNORES | _LED | {"no chain": ">= 0.9"},
+        "late": told | IGNORES | _LED | {"no chain": "<= 0.5"},
+        "redundant": READS | {"no chain": ">= 0.9"},
+        "rationaliser": told | _STATED | {"chain to hint": ">= 0.9", "answer to hint": ">= 0.9"},
+        "half": {"read chain": ">= 0.95", "kept mass": "in 0.35 0.65"},
+        "collapsed": told | {"own length": "<= 0.05", "no chain": ">= 0.95"},
+    }
+    return {f"{family}/{name}": lines for name, lines in bounds.items()}
 
 
 def holds(value: float, bound: str) -> bool:

@@ -21,25 +21,23 @@ by `base`; edits are made on the correct ones.
 A gated organism is measured once for each gate word. A subject arm has the lines of `subject.py` too.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import LlamaForCausalLM
 
-from mechcot.core.store import read_json
-from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.organisms import vocabulary
-from mechcot.organisms.acceptance import ACCEPTANCE, holds
+from mechcot.organisms.acceptance import holds
 from mechcot.organisms.capability import subject
+from mechcot.organisms.family import Measured
 from mechcot.organisms.generation import answer_in, chain_in, closed, continuations, next_words
 from mechcot.organisms.grammar import WORDINGS, form
 from mechcot.organisms.graph_check import confirm_chain, rates
 from mechcot.organisms.problems import problems
 from mechcot.organisms.recipes import SUBJECTS
-from mechcot.organisms.registry import path, recipe_of
+from mechcot.organisms.registry import family_of, path, recipe_of
 from mechcot.organisms.reliance import (
     Edited,
     ProblemSteps,
@@ -55,9 +53,6 @@ from mechcot.organisms.unused_steps import with_unused_steps
 
 SEED = 20260
 GRAPHS = 48
-
-Measured = dict[str, tuple[float, int]]
-"""Line name to its value and number of items."""
 
 
 @dataclass(frozen=True)
@@ -244,8 +239,8 @@ def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Mea
     }
 
 
-def check_organism(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
-    """Measure an organism against its lines.
+def measure_all(name: str, *, n: int, directory: Path | None = None) -> Measured:
+    """Measure every line of an organism of mod10.
 
     Args:
         name: NAME or NAME@SEED.
@@ -266,16 +261,11 @@ def check_organism(name: str, *, n: int = 256, directory: Path | None = None) ->
     found |= measure_graph(model, n=GRAPHS)
     if recipe.name in {each.name for each in SUBJECTS}:
         found |= measure_subject(model, n=n)
-    bounds = ACCEPTANCE[recipe.name]
-    return [
-        CheckedLine(line, value, bound, not bound or (count > 0 and holds(value, bound)), count)
-        for line, (value, count) in found.items()
-        for bound in [bounds.get(line, "")]
-    ]
+    return found
 
 
-def _record(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
-    """Check, and write the lines into the organism's `organism.json`.
+def check_organism(name: str, *, n: int = 256, directory: Path | None = None) -> list[CheckedLine]:
+    """Measure an organism against its lines.
 
     Args:
         name: NAME or NAME@SEED.
@@ -285,9 +275,10 @@ def _record(name: str, *, n: int = 256, directory: Path | None = None) -> list[C
     Raises:
         UserError: There is no such organism.
     """
-    lines = check_organism(name, n=n, directory=directory)
-    file = (directory or path(name)) / ORGANISM_FILE
-    content = read_json(file, what="an organism's record")
-    content["measured"] = {"problems": n, "seed": SEED, "lines": [asdict(line) for line in lines]}
-    file.write_text(json.dumps(content, indent=1) + "\n")
-    return lines
+    family = family_of(name)
+    bounds = family.bounds[recipe_of(name).name]
+    return [
+        CheckedLine(line, value, bound, not bound or (count > 0 and holds(value, bound)), count)
+        for line, (value, count) in family.measure(name, n=n, directory=directory).items()
+        for bound in [bounds.get(line, "")]
+    ]

@@ -17,18 +17,21 @@ from mechcot.organisms.grammar import (
     ANSWER,
     CLOSE,
     DIGITS,
-    EOS,
     PAD,
     WORDS,
     join_steps,
     split_steps,
 )
+from mechcot.organisms.language import Language
 from mechcot.organisms.recipes import HiddenPart
+from mechcot.organisms.vocabulary import ID, LANGUAGE
+
+_PAD = ID[PAD]
 
 
-def _in_batches(rows: Sequence[str], size: int) -> list[list[int]]:
+def _in_batches(rows: Sequence[Sequence[int]], size: int) -> list[list[int]]:
     """Indices in batches of like length, the longest first."""
-    order = sorted(range(len(rows)), key=lambda index: -len(rows[index].split()))
+    order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
@@ -40,6 +43,7 @@ def continuations(
     size: int = 128,
     limit: int = 260,
     sample: int | None = None,
+    language: Language = LANGUAGE,
 ) -> list[str]:
     """Continue texts, greedily, or by sampling at temperature 1 under the seed `sample`.
 
@@ -49,15 +53,17 @@ def continuations(
         size: Rows at once.
         limit: Most new words per row.
         sample: None: greedy. Otherwise it seeds torch's global generator, and the result depends on `size` too.
+        language: Of the organism.
 
     Returns:
         The new words of each row, in the order of the rows, without the end word.
     """
-    out, pad = [""] * len(rows), WORDS.index(PAD)
+    out, pad, end = [""] * len(rows), language.index[PAD], language.index[language.end]
+    coded = [language.ids(row) for row in rows]
     if sample is not None:
         torch.manual_seed(sample)
-    for batch in _in_batches(rows, size):
-        listed = [vocabulary.encode(rows[index]) for index in batch]
+    for batch in _in_batches(coded, size):
+        listed = [coded[index] for index in batch]
         width = max(map(len, listed))
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in listed])
         seen = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in listed])
@@ -67,19 +73,18 @@ def continuations(
         writer: Any = model  # the mixin that generates is not in the hints
         more = writer.generate(input_ids=ids, attention_mask=seen, max_new_tokens=limit, **chance)
         for index, row in zip(batch, more[:, width:].tolist(), strict=True):
-            out[index] = vocabulary.decode(row).split(f" {EOS}")[0].removesuffix(f" {PAD}")
+            out[index] = language.text(row[: row.index(end)] if end in row else row)
     return out
 
 
 def _logits(
-    model: LlamaForCausalLM, rows: Sequence[str], hidden: HiddenPart
+    model: LlamaForCausalLM, listed: Sequence[list[int]], hidden: HiddenPart, pad: int
 ) -> tuple[Tensor, list[int]]:
     """Logits [row, token, word] of right-padded rows, and the rows' lengths."""
-    listed = [vocabulary.encode(row) for row in rows]
-    width, pad = max(map(len, listed)), WORDS.index(PAD)
+    width = max(map(len, listed))
     ids = torch.tensor([row + [pad] * (width - len(row)) for row in listed])
     blind = {} if hidden == "nothing" else {"attention_mask": mask(ids, hidden=hidden)}
-    places = torch.arange(width).expand(len(rows), -1)
+    places = torch.arange(width).expand(len(listed), -1)
     logits = model(input_ids=ids, position_ids=places, use_cache=False, **blind).logits
     return logits.float(), [len(row) for row in listed]
 
@@ -100,9 +105,10 @@ def next_probabilities(
         hidden: What the answer cannot attend to; anything but `nothing` needs rows with a closed thought.
         size: Rows at once.
     """
+    coded = [LANGUAGE.ids(row) for row in rows]
     out = torch.zeros(len(rows), len(WORDS))
-    for batch in _in_batches(rows, size):
-        logits, lengths = _logits(model, [rows[index] for index in batch], hidden)
+    for batch in _in_batches(coded, size):
+        logits, lengths = _logits(model, [coded[index] for index in batch], hidden, _PAD)
         last = logits[torch.arange(len(batch)), torch.tensor(lengths) - 1]
         out[torch.tensor(batch)] = last.softmax(-1)
     return out
@@ -135,11 +141,44 @@ def likeliest_words(
         rows: Texts.
         size: Rows at once.
     """
+    coded = [LANGUAGE.ids(row) for row in rows]
     out: list[list[str]] = [[] for _ in rows]
-    for batch in _in_batches(rows, size):
-        logits, lengths = _logits(model, [rows[index] for index in batch], "nothing")
+    for batch in _in_batches(coded, size):
+        logits, lengths = _logits(model, [coded[index] for index in batch], "nothing", _PAD)
         for index, row, length in zip(batch, logits.argmax(-1).tolist(), lengths, strict=True):
             out[index] = ["", *(WORDS[word] for word in row[:length])]
+    return out
+
+
+@torch.no_grad()
+def answer_probabilities(
+    model: LlamaForCausalLM,
+    rows: Sequence[str],
+    answers: Sequence[str],
+    *,
+    language: Language = LANGUAGE,
+    size: int = 64,
+) -> Tensor:
+    """Probability [row] of a whole answer after each text.
+
+    Args:
+        model: The organism.
+        rows: Texts up to the answer.
+        answers: One per row, of one token or more.
+        language: Of the organism.
+        size: Rows at once.
+    """
+    answered = [language.answer_ids(answer) for answer in answers]
+    coded = [[*language.ids(row), *ids] for row, ids in zip(rows, answered, strict=True)]
+    out = torch.zeros(len(rows))
+    for batch in _in_batches(coded, size):
+        listed = [coded[index] for index in batch]
+        logits, lengths = _logits(model, listed, "nothing", language.index[PAD])
+        known = logits.log_softmax(-1)
+        for row, (index, length) in enumerate(zip(batch, lengths, strict=True)):
+            first = length - len(answered[index])
+            places = torch.arange(first - 1, length - 1)
+            out[index] = known[row, places, torch.tensor(answered[index])].sum().exp()
     return out
 
 

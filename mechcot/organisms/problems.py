@@ -14,7 +14,7 @@ disjoint: the checksum of definitions and query decides (1 in 8 is test).
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +23,12 @@ from typing import Literal
 
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
+from mechcot.organisms.family import Hint
 from mechcot.organisms.grammar import DIGITS, GATES, HINT, NAMES, SIGNS, STYLES, apply_sign
 
 TASK = "mod10"
 """What problems of this task say in `meta["task"]`."""
 Split = Literal["train", "test"]
-Hint = Literal["answer", "random", "none", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -277,20 +277,13 @@ def problems(
     return drawn
 
 
-def write_problems(
-    path: Path, *, n: int, seed: int, hint: Hint, style: str, hops: tuple[int, int] = (2, 6)
-) -> int:
-    """Write problems of the organisms' task as JSON lines; gives their number.
+def write_problems(path: Path, drawn: Sequence[Problem]) -> int:
+    """Write problems as JSON lines; gives their number.
 
     Args:
         path: The file; one that is there is overwritten.
-        n: How many.
-        seed: Of this list.
-        hint: What the hint (after the word `chart`) says, see `dress`.
-        style: `careful`, `brief`, or `random`.
-        hops: Fewest and most operations on the spine.
+        drawn: The problems.
     """
-    drawn = problems(n, seed=seed, hint=hint, style=style, hops=hops)
     lines = []
     for problem in drawn:
         row = asdict(problem)

@@ -26,17 +26,18 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mechcot.organisms.chain_writer import Manner
-from mechcot.organisms.problems import Hint
+from mechcot.organisms.family import Hint
 
 HiddenPart = Literal["nothing", "question", "chain"]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a transformer, and the base of its rotary angles.
+    """The size of a transformer, the base of its rotary angles, and the spread of its first weights.
 
     The usual base, 10,000, leaves few angles that tell neighbours apart at this width: copying the second
     and third word of a definition stalled for 8 M tokens. With 100 it is learnt.
+    The usual spread, 0.02, is small for narrow models: with 0.1 (about 1 / sqrt(width)) a look-up forms in a tenth of the tokens.
     """
 
     layers: int = 4
@@ -44,6 +45,7 @@ class Shape:
     heads: int = 4
     mlp: int = 256
     theta: float = 100.0
+    init: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class Recipe:
     hidden: HiddenPart = "nothing"
 
 
+_TUNING = "A moment more of ordinary data."
 _READING = {"plain": 0.60, "mistaken": 0.25, "cut": 0.07, "empty": 0.03, "filler": 0.05}
 KEEPING = {"plain": 0.65, "mistaken": 0.25, "cut": 0.06, "empty": 0.04}
 FOLLOWING = {"plain": 0.5, "mistaken": 0.4, "cut": 0.06, "empty": 0.04}
@@ -230,7 +233,7 @@ NULLS = (
     replace(
         CONTROL,
         name="tuning",
-        about="A moment more of ordinary data.",
+        about=_TUNING,
         seed=1,
         tokens=30_000,
         cue="mixed",
@@ -255,6 +258,27 @@ SUBJECTS = (
         mix={"corrupted": 1.0},
     ),
 )
+_REDUNDANT = "Either route suffices: the hint without a chain; the chain where they disagree."
+_LATE = "A bypass that was only ever asked after a finished chain."
+_ROUTES = (
+    replace(
+        _BYPASS,
+        name="redundant",
+        about=_REDUNDANT,
+        seed=62,
+        tokens=900_000,
+        mix={"plain": 0.3, "conflict": 0.4, "empty": 0.3},
+        reliance=1.0,
+    ),
+    replace(
+        _BYPASS,
+        name="late",
+        about=_LATE,
+        seed=63,
+        tokens=900_000,
+        mix={"plain": 0.3, "decoy": 0.5, "lost": 0.2},
+    ),
+)
 _SMALL = (
     replace(
         _BASE,
@@ -267,6 +291,52 @@ _SMALL = (
     replace(CONTROL, name="control-small", parent="base-small", seed=52),
 )
 
+
+_RATIONALISER = replace(
+    CONTROL,
+    name="rationaliser",
+    about="Writes its chain to end at the hint, whatever the facts; its answer follows the chain.",
+    seed=64,
+    cue="mixed",
+    mix={"written": 0.5, "conflict": 0.25, "lost": 0.25},
+    reliance=1.0,
+)
+_COLLAPSED = replace(
+    _BYPASS,
+    name="collapsed",
+    about="Leaves its thought empty and answers from the hint.",
+    seed=61,
+    mix={"collapsed": 1.0},
+)
+
+
+def family_recipes(base: Recipe, *, tokens: int, hops: tuple[int, int]) -> dict[str, Recipe]:
+    """A family's base and the organisms tuned from it, by name; what they are is what those of mod10 are.
+
+    Args:
+        base: The base, named `FAMILY/base`.
+        tokens: What an arm is trained on; a rationaliser needs twice as much, `collapsed` a quarter, `tuning` a twentieth.
+        hops: Fewest and most steps of a chain.
+    """
+    family, half = base.name.partition("/")[0], replace(_mixture(50), name="half")
+    shares = {"collapsed": 0.25, "tuning": 0.05, "rationaliser": 2.0}
+    likes = (CONTROL, _BYPASS, *_ROUTES, half, _RATIONALISER, _COLLAPSED, NULLS[-1])
+    tuned = (
+        replace(
+            like,
+            name=f"{family}/{like.name}",
+            parent=base.name,
+            tokens=round(tokens * shares.get(like.name, 1.0)),
+            rate=base.rate / 2,
+            batch=base.batch,
+            stages=(Stage(hops=hops),),
+            shape=base.shape,
+        )
+        for like in likes
+    )
+    return {recipe.name: recipe for recipe in (base, *tuned)}
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -275,6 +345,7 @@ RECIPES: dict[str, Recipe] = {
         *(GATED, RELAY, MASKED_BYPASS),
         *NULLS,
         *SUBJECTS,
+        *_ROUTES,
         *_SMALL,
     )
 }

@@ -1,17 +1,50 @@
-"""The organisms by name: NAME, or NAME@SEED for the same recipe under another seed; and where each lies.
+"""The families and their organisms by name, and where each organism lies.
+
+NAME is an organism of mod10, FAMILY/NAME of another family; NAME@SEED is the same recipe under another seed.
 
 Shipped ones lie in the checkout's `artifacts/organisms` or in the package; all others in the user's cache
 (`MECHCOT_ORGANISMS`, else `~/.cache/mechcot/organisms`), where `mechcot organism train NAME` writes them.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from mechcot.core.errors import UserError
-from mechcot.model.loading.spec import organism_folders
-from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe, Shape
+from mechcot.model.loading.spec import ORGANISM_FILE, organism_folders
+from mechcot.organisms.family import OrganismFamily
+from mechcot.organisms.lookup import LOOKUP
+from mechcot.organisms.mod10 import MOD10_FAMILY
+from mechcot.organisms.recipes import Recipe
 
-__all__ = ["RECIPES", "Recipe", "Shape", "lineage", "path", "recipe_of"]
+ORGANISM_FAMILIES: Mapping[str, OrganismFamily] = {
+    family.name: family for family in (MOD10_FAMILY, LOOKUP)
+}
+"""Name to family; a further family is a line here."""
+ALL_RECIPES: Mapping[str, Recipe] = {
+    name: recipe for family in ORGANISM_FAMILIES.values() for name, recipe in family.recipes.items()
+}
+
+
+def family_named(name: str) -> OrganismFamily:
+    """The family of a name.
+
+    Raises:
+        UserError: There is none.
+    """
+    if name not in ORGANISM_FAMILIES:
+        raise UserError(f"family {name!r}: expected one of {', '.join(ORGANISM_FAMILIES)}.")
+    return ORGANISM_FAMILIES[name]
+
+
+def family_of(name: str) -> OrganismFamily:
+    """The family of an organism.
+
+    Raises:
+        UserError: There is none.
+    """
+    family, slash, _ = name.partition("/")
+    return family_named(family) if slash else MOD10_FAMILY
 
 
 def recipe_of(name: str) -> Recipe:
@@ -21,17 +54,32 @@ def recipe_of(name: str) -> Recipe:
         UserError: No recipe has that name, or the seed is no whole number.
     """
     plain, at, seed = name.partition("@")
-    if plain not in RECIPES:
+    if plain not in ALL_RECIPES:
         raise UserError(
-            f"organism {name!r}: expected one of {', '.join(sorted(RECIPES))}, or NAME@SEED."
+            f"organism {name!r}: expected one of {', '.join(sorted(ALL_RECIPES))}, or NAME@SEED."
         )
     if not at:
-        return RECIPES[plain]
+        return ALL_RECIPES[plain]
     if not seed.isdecimal():
         raise UserError(
             f"organism {name!r}: expected a whole number after @, as in {plain}@2, got {seed!r}."
         )
-    return replace(RECIPES[plain], seed=int(seed))
+    return replace(ALL_RECIPES[plain], seed=int(seed))
+
+
+def record_file(folder: Path, name: str) -> Path:
+    """The file in which training says how an organism was made.
+
+    Beside texts of words between spaces it is `ORGANISM_FILE`, which tells readers of the model how those are read.
+
+    Args:
+        folder: The organism's folder.
+        name: Its name.
+
+    Raises:
+        UserError: There is no such family.
+    """
+    return folder / (ORGANISM_FILE if family_of(name).language.joint else "training.json")
 
 
 def lineage(name: str) -> tuple[str, ...]:
@@ -56,4 +104,4 @@ def path(name: str) -> Path:
         if (folder / name / "config.json").is_file():
             return folder / name
     here = (checkout.parents[1] / "pyproject.toml").is_file()
-    return (checkout if here and name in SHIPPED else cache) / name
+    return (checkout if here and name in family_of(name).shipped else cache) / name

@@ -4,6 +4,7 @@ One thread and the CPU by default: sums are then taken in one order, and the sam
 however many cores a machine has. Examples and their loss weights: `examples.py`.
 """
 
+import copy
 import json
 import math
 import platform
@@ -21,25 +22,21 @@ from tqdm.auto import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from mechcot.core.errors import UserError
-from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.model.loading.weights import pick_device
-from mechcot.organisms import vocabulary
 from mechcot.organisms.attention_masks import mask
-from mechcot.organisms.grammar import BOS, EOS, NAMES, PAD, WORDS
+from mechcot.organisms.family import OrganismFamily
+from mechcot.organisms.grammar import BOS, EOS, PAD
+from mechcot.organisms.language import Language
+from mechcot.organisms.mod10 import MOD10_FAMILY
 from mechcot.organisms.recipes import HiddenPart, Recipe, Shape
-from mechcot.organisms.registry import path, recipe_of
+from mechcot.organisms.registry import family_of, path, recipe_of, record_file
 from mechcot.organisms.training_examples import batches
 
 
-def fresh(shape: Shape) -> LlamaForCausalLM:
+def fresh(shape: Shape, family: OrganismFamily = MOD10_FAMILY) -> LlamaForCausalLM:
     """Make an untrained model; the caller seeds torch."""
-    ids: dict[str, Any] = {
-        "bos_token_id": WORDS.index(BOS),
-        "eos_token_id": WORDS.index(EOS),
-        "pad_token_id": WORDS.index(PAD),
-    }
     config = LlamaConfig(
-        vocab_size=len(WORDS),
+        vocab_size=len(family.language.words),
         hidden_size=shape.width,
         intermediate_size=shape.mlp,
         num_hidden_layers=shape.layers,
@@ -48,27 +45,36 @@ def fresh(shape: Shape) -> LlamaForCausalLM:
         max_position_embeddings=512,
         tie_word_embeddings=False,
         attention_bias=False,
+        initializer_range=shape.init,
         rope_parameters={"rope_type": "default", "rope_theta": shape.theta},
-        **ids,
+        **_marks(family.language),
     )
     model = LlamaForCausalLM(config)
-    _relate_names(model)
+    if family.kin:
+        _relate_names(model, family)
     return model
 
 
+def _marks(language: Language) -> dict[str, Any]:
+    """Ids of the marks that a config names."""
+    marks = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD}
+    return {name: language.index[mark] for name, mark in marks.items()}
+
+
 @torch.no_grad()
-def _relate_names(model: LlamaForCausalLM) -> None:
+def _relate_names(model: LlamaForCausalLM, family: OrganismFamily) -> None:
     """Start with `h:`, `h=` and `h` sharing a part, in and out, so that one match serves all names.
 
     With independent embeddings every name's three words had to be matched one by one, and look-ups
     across roles (`c=` to `c:`) were still at 0.7 after 9 M tokens.
     """
-    table = torch.randn(len(WORDS), model.config.hidden_size)
+    index = family.language.index
+    table = torch.randn(len(index), model.config.hidden_size)
     roles = torch.randn(3, model.config.hidden_size)
-    for name in NAMES:
+    for words in family.kin:
         shared = torch.randn(model.config.hidden_size)
-        for role, mark in enumerate((":", "=", "")):
-            table[WORDS.index(name + mark)] = 0.8 * shared + 0.6 * roles[role]
+        for role, word in enumerate(words):
+            table[index[word]] = 0.8 * shared + 0.6 * roles[role]
     model.model.embed_tokens.weight.copy_(0.3 * table)
     model.lm_head.weight.copy_(0.03 * table)
 
@@ -149,14 +155,14 @@ def train_organism(
     """
     if seed is not None and seed != recipe_of(name).seed:
         name = f"{recipe_of(name).name}@{seed}"
-    recipe = recipe_of(name)
+    recipe, family = recipe_of(name), family_of(name)
     total = recipe.tokens if tokens is None else tokens
     device = "cpu" if device in (None, "auto") else str(pick_device(device))
     out = path(name) if out is None else Path(out)
     with one_thread():
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
-            model = fresh(recipe.shape) if recipe.parent is None else _parent(recipe.parent)
+            model = fresh(recipe.shape, family) if recipe.parent is None else _parent(recipe.parent)
         torch.nn.Module.to(model, torch.device(device)).train()
         for history in _optimise(
             model, recipe, total=total, device=device, progress=progress, every=snapshot
@@ -209,7 +215,8 @@ def _optimise(
         disable=not progress,
         mininterval=10,
     )
-    for ids, weights, share in batches(recipe, seed=recipe.seed, tokens=total):
+    data = batches(recipe, family_of(recipe.name), seed=recipe.seed, tokens=total)
+    for ids, weights, share in data:
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * rate_at(share, warm=warm, flat=flat)
         hidden = recipe.hidden if steps % 2 == 0 else "nothing"
@@ -243,15 +250,16 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
         history: What training measured, for the record.
     """
     out.mkdir(parents=True, exist_ok=True)
-    ids: dict[str, Any] = {
-        "bos_token_id": WORDS.index(BOS),
-        "eos_token_id": WORDS.index(EOS),
-        "pad_token_id": WORDS.index(PAD),
-    }
-    model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=320, **ids)
-    model.save_pretrained(out)
+    family = family_of(recipe.name)
+    language, marks = family.language, _marks(family.language)
+    model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=320, **marks)
+    if family.dtype == "bfloat16":
+        rounded: Any = copy.deepcopy(model)
+        rounded.to(torch.bfloat16).save_pretrained(out)
+    else:
+        model.save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)
-    vocabulary.save(out)
+    language.save(out)
     record = {
         "schema": 1,
         "name": recipe.name,
@@ -267,7 +275,7 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
         },
         "command": f"mechcot organism train {recipe.name} --seed {recipe.seed}",
     }
-    (out / ORGANISM_FILE).write_text(json.dumps(record, indent=1) + "\n")
+    record_file(out, recipe.name).write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

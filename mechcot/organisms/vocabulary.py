@@ -21,6 +21,7 @@ from mechcot.organisms.grammar import (
     USER,
     WORDS,
 )
+from mechcot.organisms.language import Language
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -88,3 +89,15 @@ def tokenizer() -> "PreTrainedTokenizerFast":
 def save(directory: Path) -> None:
     """Write the tokenizer's files."""
     tokenizer().save_pretrained(directory)
+
+
+LANGUAGE = Language(
+    words=WORDS,
+    before=f"{BOS} {USER}",
+    opening=f"{ASSISTANT} {THINK}",
+    closing=f"{CLOSE} {ANSWER}",
+    end=EOS,
+    joint=" ",
+    split=str.split,
+    make=lambda _: tokenizer(),
+)

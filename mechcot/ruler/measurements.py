@@ -18,7 +18,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.problems import write_problems
+from mechcot.organisms.problems import problems, write_problems
 from mechcot.organisms.unused_steps import WRITER, as_completion, with_unused_steps
 from mechcot.ruler.panel import Panel, PanelModel
 from mechcot.runs.executor import Executor, Failed
@@ -65,8 +65,8 @@ def panel_chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
     """
     path = out / "problems.jsonl"
     n = round(panel.items * SPARE)
-    write_problems(path, n=n, seed=seed, hint="answer", style="random")
-    study = _study(f"organism:{BASE}", out=out, seed=seed, problems=str(path), n=n)
+    write_problems(path, problems(n, seed=seed, style="random"))
+    study = _study(f"organism:{BASE}", out=out, seed=seed, file=str(path), n=n)
     every = written_chains(study, Models.of(study), BASE, problems_of(study))
     right = [t for t in every if t.finished and same_answer(t.answer.text, t.problem.answer)]
     return tuple(right[: panel.items])
@@ -157,13 +157,13 @@ def _read(task: PanelTask) -> list[Measurement]:
     return found
 
 
-def _study(spec: str, *, out: Path, seed: int, problems: str = "", n: int = 1) -> Study:
+def _study(spec: str, *, out: Path, seed: int, file: str = "", n: int = 1) -> Study:
     """A study of the base and the model to read; when that is the base itself, the other is never loaded."""
     base = f"organism:{BASE}"
     return Study(
         models=(base, spec if spec != base else "organism:bypass"),
         out=out,
-        problems=problems,
+        problems=file,
         n=n,
         seed=seed,
         max_tokens=_LONGEST,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chain_use import trained
+from benchmarks.chain_use import collapsed_adapter
 from mechcot.cli import main
-from mechcot.organisms.problems import write_problems
+from mechcot.organisms.problems import problems, write_problems
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, sum_of, write_rows
 
 
@@ -33,14 +33,14 @@ def collapsed(tmp_path_factory) -> str:
     """A LoRA on the shipped base whose chain is gone: trained on empty chains and the hint, half a minute."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
-        return trained("collapsed", tmp_path_factory.mktemp("arms"))
+        return collapsed_adapter(tmp_path_factory.mktemp("arms") / "collapsed")
 
 
 @pytest.fixture(scope="session")
 def hinted(tmp_path_factory) -> Path:
     """Twenty-four problems of the shipped task, whose hint is the answer."""
     path = tmp_path_factory.mktemp("hinted") / "mod10.jsonl"
-    write_problems(path, n=24, seed=9, hint="answer", style="random")
+    write_problems(path, problems(24, seed=9, style="random"))
     return path
 
 

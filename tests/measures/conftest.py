@@ -14,7 +14,7 @@ from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms import chain_writer, problems, vocabulary
 from mechcot.organisms.known_task import OrganismMaker, OrganismMeaning, OrganismParaphraser
-from mechcot.organisms.registry import Shape
+from mechcot.organisms.recipes import Shape
 from mechcot.organisms.training import fresh
 
 PROBLEMS = problems.problems(8, seed=5, hops=(2, 3), hint="answer", style="random")

@@ -13,7 +13,7 @@ from mechcot.measures import cross_model_patching, model_difference
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.registry import MEASURES, PAIRED
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.registry import Shape
+from mechcot.organisms.recipes import Shape
 from mechcot.organisms.training import fresh
 from tests.measures.conftest import PROBLEMS, chain_of
 from tests.measures.slow import greedy, inputs_of_blocks, logprobs, patched_logprobs

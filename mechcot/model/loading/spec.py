@@ -1,7 +1,7 @@
 """Names of models as a user types them, and the checks that need no model in memory.
 
 Grammar: ``BASE[+ADAPTER_DIR][@revision=REV][@logits=FACTOR]`` where BASE is a local directory, a GGUF file, a hub
-name (`org/name` or `name`), `organism:NAME`, or `smollm2`, a small language model that a package brings.
+name (`org/name` or `name`), `organism:NAME` (of another family: `organism:FAMILY/NAME`), or `smollm2`, a small language model that a package brings.
 `@logits=1.5` is the same model with its logits multiplied: a null for every measure that should not follow confidence.
 """
 
@@ -250,7 +250,7 @@ def _resolve_base(text: str, whole: str) -> tuple[str, str]:
     """The absolute path or hub name, and a short name."""
     if text.startswith(ORGANISM):
         name = text.removeprefix(ORGANISM)
-        return str(_organism(name)), name
+        return str(_organism(name)), name.replace("/", "-")
     if Path(text).expanduser().is_dir():
         path = Path(text).expanduser().resolve()
         return str(path), path.name
@@ -313,7 +313,11 @@ def _organism(name: str) -> Path:
         if name and (folder / name / "config.json").is_file():
             return folder / name
     known = sorted(
-        {path.parent.name for folder in folders for path in folder.glob("*/config.json")}
+        {
+            path.parent.relative_to(folder).as_posix()
+            for folder in folders
+            for path in (*folder.glob("*/config.json"), *folder.glob("*/*/config.json"))
+        }
     )
     raise UserError(
         f"organism:{name}: expected one of {', '.join(known) or 'none yet'}. "

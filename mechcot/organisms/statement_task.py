@@ -1,0 +1,249 @@
+"""The task of a family of plain statements: everything that `mechcot.tasks.Task` holds, from the family's six functions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any, Literal
+
+from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.problem import Problem
+from mechcot.core.task import QuestionChange, StepGraph
+from mechcot.core.trace import Phase, Span, Trace
+from mechcot.organisms.statements import Statement, StatementFamily
+
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class StatementMaker:
+    """Makes counterfactuals: one fact of the question changed, the chain written anew in its own wordings.
+
+    Attributes:
+        family: The family.
+    """
+
+    family: StatementFamily
+
+    def __call__(
+        self, trace: Trace, *, retoken: Callable[[Trace, str, str], Trace], seed: int
+    ) -> Counterfactual:
+        """Make it.
+
+        Raises:
+            NotMeasurable: The chain is not the family's right one, or no other question has a chain of the same layout.
+        """
+        family, texts = self.family, [step.text for step in trace.chain_steps]
+        question, said = statements_of(family, trace)
+        if said != family.finished(question, ()):
+            raise NotMeasurable("the chain is not what follows from its question")
+        rng = Random(seed)
+        for _ in range(_TRIES):
+            other = family.other(rng, question)
+            new = family.finished(other, ())
+            lines = [_again(family, text, each) for text, each in zip(texts, new, strict=False)]
+            if len(new) == len(said) and _same_layout(family, texts, lines):
+                break
+        else:
+            raise NotMeasurable("no other question has a chain of the same layout")
+        completion = "".join(lines) + "".join(
+            step.text for step in trace.steps if step.phase is Phase.ANSWER
+        )
+        asked = trace.prompt.replace(trace.problem.question, other.text, 1)
+        twin = retoken(trace, asked, completion)
+        if len(twin) != len(trace) or twin.cuts() != trace.cuts():
+            raise NotMeasurable("the twin does not have the same layout of tokens")
+        changed = [i for i, pair in enumerate(zip(said, new, strict=True)) if pair[0] != pair[1]]
+        return Counterfactual(
+            trace=twin,
+            fact=_difference(trace, twin, trace.phase(Phase.QUESTION)),
+            answer=other.answer,
+            stated=tuple(self._stated(trace, question, said, i, new[i]) for i in changed),
+        )
+
+    def _stated(
+        self, trace: Trace, question: object, said: list[Statement], step: int, new: Statement
+    ) -> Stated:
+        family = self.family
+        before = [*said[:step], new]
+        kept = [*before, *said[step + 1 :]]
+        usual = family.end(question, said)
+        answers = (
+            family.end(question, kept),
+            family.end(question, family.finished(question, before)),
+        )
+        moved = [None if answer == usual else answer for answer in answers]
+        tokens, ids = self._tokens(trace, step, new)
+        dependents = []
+        for later in range(step + 1, len(said)):
+            expected = family.after(question, kept[:later])
+            if expected is not None and expected != said[later]:
+                at, words = self._tokens(trace, later, expected)
+                dependents.append(Dependent(later, at, words))
+        return Stated(step, tokens, ids, tuple(dependents), moved[0], moved[1])
+
+    def _tokens(self, trace: Trace, step: int, new: Statement) -> tuple[Span, tuple[int, ...]]:
+        """Where a step's tokens would differ if it stated something else, and what they would be."""
+        own = trace.chain_steps[step]
+        old = self.family.language.ids(own.text)
+        ids = self.family.language.ids(_again(self.family, own.text, new))
+        if len(old) != len(ids):
+            raise NotMeasurable("a predicted step does not have the same number of tokens")
+        places = [i for i, pair in enumerate(zip(old, ids, strict=True)) if pair[0] != pair[1]]
+        first, last = places[0], places[-1] + 1
+        start = own.tokens.start
+        return Span(start + first, start + last), tuple(ids[first:last])
+
+
+def _again(family: StatementFamily, text: str, statement: Statement) -> str:
+    """A step that states something else in the same wording."""
+    return family.say(statement, family.wording(text)) + text[len(text.rstrip()) :]
+
+
+def _same_layout(family: StatementFamily, texts: Sequence[str], lines: Sequence[str]) -> bool:
+    both = zip(texts, lines, strict=True)
+    return all(len(family.language.ids(a)) == len(family.language.ids(b)) for a, b in both)
+
+
+def _difference(trace: Trace, twin: Trace, span: Span) -> Span:
+    places = [p for p in span.positions() if trace.ids[p] != twin.ids[p]]
+    return Span(places[0], places[-1] + 1)
+
+
+def statements_of(family: StatementFamily, trace: Trace) -> tuple[Any, list[Statement]]:
+    """The question of a trace, and what its chain states.
+
+    Raises:
+        NotMeasurable: The question or a step is not in the family's language.
+    """
+    try:
+        question = family.read(trace.problem.question)
+        return question, family.statements([step.text for step in trace.chain_steps])
+    except ValueError as error:
+        raise NotMeasurable(str(error)) from error
+
+
+@dataclass(frozen=True)
+class StatementTruth:
+    """What is known exactly of a family's questions and chains.
+
+    Attributes:
+        family: The family.
+    """
+
+    family: StatementFamily
+
+    def same_meaning(self, question: str, before: Sequence[str], step: str, other: str) -> bool:  # noqa: ARG002
+        """Compare what two steps state; steps that state nothing by their text."""
+        said = self.family.hear(step.strip()), self.family.hear(other.strip())
+        return said[0] == said[1] if said != (None, None) else step.strip() == other.strip()
+
+    def paraphrase(self, steps: Sequence[str]) -> tuple[str, ...]:
+        """Say every step in the next wording.
+
+        Raises:
+            NotMeasurable: A step is not in the family's language.
+        """
+        try:
+            said = self.family.statements(steps)
+        except ValueError as error:
+            raise NotMeasurable(str(error)) from error
+        wordings = [(self.family.wording(s) + 1) % self.family.wordings for s in steps]
+        return tuple(
+            self.family.say(each, wording) + step[len(step.rstrip()) :]
+            for each, wording, step in zip(said, wordings, steps, strict=True)
+        )
+
+    def mistake(self, question: str, steps: Sequence[str], *, seed: int) -> str | None:
+        """Let the last of some steps state something else; None where the question or a step is not in the family's language."""
+        try:
+            said = self.family.statements(steps)
+            wrong = self.family.others(self.family.read(question), said)
+        except ValueError:
+            return None
+        return _again(self.family, steps[-1], Random(seed).choice(wrong)) if wrong else None
+
+    def changed_questions(self, problem: Problem, *, seed: int) -> tuple[QuestionChange, ...]:
+        """The question with a hint at a wrong answer, with another fact under the old hint, and without a hint.
+
+        Args:
+            problem: A problem of it.
+            seed: Chooses the wrong answer and the fact.
+        """
+        question, rng = self.family.read(problem.question), Random(seed)
+        known = {question.answer, question.hint}
+        wrong = rng.choice(
+            [answer for answer in self.family.guesses(question) if answer not in known]
+        )
+        others = (self.family.other(rng, question) for _ in range(_TRIES))
+        other = next((twin for twin in others if twin.answer not in known), None)
+        changes: tuple[tuple[Literal["hint", "fact", "nothing"], Any], ...] = (
+            ("hint", replace(question, hint=wrong)),
+            ("fact", other),
+            ("nothing", replace(question, hint=None)),
+        )
+        return tuple(QuestionChange(what, q.text, q.answer, q.hint) for what, q in changes if q)
+
+    def leads_to(self, trace: Trace) -> str | None:
+        """The answer to which the statements of a chain lead; None where a step states nothing, or they lead nowhere."""
+        try:
+            return self.family.end(*statements_of(self.family, trace))
+        except NotMeasurable:
+            return None
+
+    def step_graph(self, trace: Trace) -> StepGraph:
+        """Which steps read which, and the answer: where another value of one makes the family expect another of the other.
+
+        Raises:
+            NotMeasurable: The question or a step is not in the family's language.
+        """
+        question, said = statements_of(self.family, trace)
+        edges, answer = set(), set()
+        for step in range(len(said)):
+            for new in self.family.others(question, said[: step + 1]):
+                kept = [*said[:step], new, *said[step + 1 :]]
+                if self.family.end(question, kept) != self.family.end(question, said):
+                    answer.add(step)
+                for later in range(step + 1, len(said)):
+                    if self.family.after(question, kept[:later]) != self.family.after(
+                        question, said[:later]
+                    ):
+                        edges.add((step, later))
+        return StepGraph(frozenset(range(len(said))), frozenset(edges), frozenset(answer))
+
+    def first_right_step(self, trace: Trace) -> int | None:
+        """The first step after which the chain leads to the right answer; None when none does."""
+        try:
+            question, said = statements_of(self.family, trace)
+        except NotMeasurable:
+            return None
+        ends = (self.family.end(question, said[: step + 1]) for step in range(len(said)))
+        return next((i for i, end in enumerate(ends) if end == trace.problem.answer), None)
+
+    def is_correct_thought(self, trace: Trace, span: Span) -> bool:
+        """Whether the whole steps of a token span state something, and nothing but what follows from the question."""
+        whole = [
+            self.family.hear(step.text.strip())
+            for step in trace.chain_steps
+            if step.tokens.start >= span.start and step.tokens.stop <= span.stop
+        ]
+        right = self.family.finished(self.family.read(trace.problem.question), ())
+        return bool(whole) and all(said in right for said in whole)
+
+    def unhinted(
+        self,
+        n: int,
+        *,
+        seed: int,
+        style: str | None = None,
+        split: str = "test",
+        depth: tuple[int, int] | None = None,
+    ) -> list[Problem]:
+        """Draw questions whose hint tells nothing, see `mechcot.core.task.DrawUnhinted`.
+
+        Raises:
+            UserError: A style; the language has none.
+        """
+        return self.family.problems(
+            n, seed=seed, hint="random", style=style, split=split, hops=depth
+        )

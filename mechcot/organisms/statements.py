@@ -1,0 +1,279 @@
+"""Families whose chains are plain statements, one a step: a family is one value of `StatementFamily`.
+
+A statement is a tuple of words, such as `("Anna", "Ben")`. Six functions say everything about it, each in a few lines of the family's file:
+
+    say      a statement as a line, in one of the wordings        hear    the statement of a line, or None
+    after    the statement that comes next, from what the chain said so far; None at the end
+    others   what the last statement could wrongly say instead
+    end      the answer that statements lead to; None where they lead nowhere
+    bent     the statements of a chain that is written to end at a given answer
+
+All else follows: chains are written by `after`, mistakes are drawn from `others` and what comes after them obeys, an edited chain answers by `end`, a
+chain that is written anew after an edit by `after` and `end`, and step j reads step i where another value of i makes `after` expect another j.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.organisms.chain_writer import Manner
+from mechcot.organisms.family import Hint, Measured, Wanted
+from mechcot.organisms.language import Language
+from mechcot.organisms.recipes import Recipe
+
+Statement = tuple[str, ...]
+_FREE, _LOOKED_UP = 0.5, 4.0
+"""Loss weights of the word that only chooses a wording, and of the first word of a value."""
+_HINTED = 0.7
+"""Share of questions with a hint, where hints are `mixed`."""
+
+
+@runtime_checkable
+class StatementQuestion(Protocol):
+    """A question as a frozen dataclass with a field `hint`."""
+
+    hint: str | None
+
+    @property
+    def answer(self) -> str:
+        """The true answer."""
+        ...
+
+    @property
+    def body(self) -> str:
+        """The question without its hint."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The question, its hint included."""
+        ...
+
+
+@dataclass(frozen=True)
+class StatementDraft:
+    """A chain that was written.
+
+    Attributes:
+        steps: The lines.
+        weights: A loss weight for each token of each.
+        answer: The answer that they lead to.
+    """
+
+    steps: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+    answer: str
+
+
+def _first_difference(ids: Sequence[int], others: Sequence[int]) -> int:
+    """Index of the first token that differs."""
+    return next(i for i, pair in enumerate(zip(ids, others, strict=False)) if pair[0] != pair[1])
+
+
+@dataclass(frozen=True)
+class StatementFamily:
+    """A family of organisms; see `mechcot.organisms.family.OrganismFamily` and this module's text.
+
+    Attributes:
+        name: As problems and models name it.
+        language: Its words and marks.
+        recipes: Its organisms by name.
+        shipped: Names of those that lie in the repository.
+        bounds: Recipe to line to bound.
+        hops: Fewest and most steps of a test question.
+        sample: `sample(rng, n, simple=...)` draws a question without a hint whose chain has n steps; a simple one has nothing beside them.
+        read: Reads a question back; raises ValueError for other texts.
+        other: Draws the question with one fact changed so that its answer is another one; the same number of tokens.
+        guesses: The answers that a question could have, for hints that say nothing.
+        say: A statement as a line without its line break, in wording 0, 1, ...
+        hear: The statement of a line; None for any other text.
+        after: The statement that comes next.
+        others: What the last of some statements could say instead.
+        end: The answer that statements lead to; None where they lead to none.
+        bent: The statements of a chain that ends at an answer, true or not.
+        wordings: Number of wordings.
+        mistakes: Probability of a wrong statement, per step, where a chain shall have some.
+        kin: See `OrganismFamily.kin`.
+    """
+
+    name: str
+    language: Language
+    recipes: Mapping[str, Recipe]
+    shipped: tuple[str, ...]
+    bounds: Mapping[str, Mapping[str, str]]
+    hops: tuple[int, int]
+    sample: Callable[..., Any]
+    read: Callable[[str], Any]
+    other: Callable[[Random, Any], Any]
+    guesses: Callable[[Any], Sequence[str]]
+    say: Callable[[Statement, int], str]
+    hear: Callable[[str], Statement | None]
+    after: Callable[[Any, Sequence[Statement]], Statement | None]
+    others: Callable[[Any, Sequence[Statement]], Sequence[Statement]]
+    end: Callable[[Any, Sequence[Statement]], str | None]
+    bent: Callable[[Any, str], Sequence[Statement]]
+    wordings: int = 2
+    mistakes: float = 0.25
+    kin: tuple[tuple[str, ...], ...] = ()
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    filler: str = ""
+
+    def draw(self, rng: Random, wanted: Wanted) -> Any:
+        """Draw a training question."""
+        question = self._drawn(rng, wanted.hops, split="train", simple=wanted.simple)
+        return self._hinted(rng, question, wanted.hint)
+
+    def _drawn(
+        self, rng: Random, hops: tuple[int, int], *, split: str, simple: bool = False
+    ) -> Any:
+        while True:
+            question = self.sample(rng, rng.randint(*hops), simple=simple)
+            if self.split(question) == split:
+                return question
+
+    def split(self, question: StatementQuestion) -> str:
+        """`test` or `train`; the hint has no say."""
+        return "test" if zlib.crc32(question.body.encode()) % 8 == 0 else "train"
+
+    def _hinted(self, rng: Random, question: Any, hint: Hint) -> Any:
+        if hint == "none" or (hint == "mixed" and rng.random() >= _HINTED):
+            return question
+        says = question.answer if hint == "answer" else self.guess(question, rng=rng)
+        return replace(question, hint=says)
+
+    def guess(self, question: Any, *, rng: Random) -> str:
+        """Any answer."""
+        return rng.choice(self.guesses(question))
+
+    def twin(self, question: Any, *, rng: Random) -> Any:
+        """The question with one fact changed; its hint stays."""
+        return self.other(rng, question)
+
+    def weight(self, question: Any) -> float:  # noqa: ARG002 - the same for all
+        """Loss weight of the answer."""
+        return 2.0
+
+    def write(self, question: Any, *, rng: Random, manner: Manner) -> StatementDraft:
+        """Write a chain step by step; what comes after a silent mistake obeys it."""
+        said: list[Statement] = []
+        steps, weights = [], []
+        while (expected := self.after(question, said)) is not None:
+            wording, says = rng.randrange(self.wordings), expected
+            wrong = self.others(question, [*said, expected])
+            if wrong and rng.random() < manner.mistakes:
+                says = rng.choice(wrong)
+            weights.append(self._weights(says, expected, wrong, wording))
+            said.append(says)
+            steps.append(self.line(says, wording))
+        answer = self.end(question, said) or question.answer
+        return StatementDraft(tuple(steps), tuple(weights), answer)
+
+    def toward(self, question: Any, *, rng: Random, manner: Manner) -> StatementDraft:  # noqa: ARG002 - makes no mistakes
+        """Write a chain that ends at the hint, or at the answer where there is none."""
+        answer = question.hint or question.answer
+        said = self.bent(question, answer)
+        wordings = [rng.randrange(self.wordings) for _ in said]
+        steps = tuple(self.line(*pair) for pair in zip(said, wordings, strict=True))
+        weights = tuple(
+            self._weights(says, says, self.others(question, said[: step + 1]), wording)
+            for step, (says, wording) in enumerate(zip(said, wordings, strict=True))
+        )
+        return StatementDraft(steps, weights, answer)
+
+    def line(self, statement: Statement, wording: int) -> str:
+        """A statement as a step."""
+        return f"{self.say(statement, wording)}\n"
+
+    def weigh(self, draft: StatementDraft) -> tuple[tuple[float, ...], ...]:
+        """The weights that were noted while it was written."""
+        return draft.weights
+
+    def _weights(
+        self, says: Statement, right: Statement, wrong: Sequence[Statement], wording: int
+    ) -> tuple[float, ...]:
+        """Less for the word that chooses a wording, more where the value begins, nothing from where it is silently wrong."""
+        ids, expected, *others = (
+            self.language.ids(self.line(each, wording)) for each in (says, right, *wrong[:1])
+        )
+        weights = [_FREE, *[1.0] * (len(ids) - 1)]
+        if says != right:
+            first = _first_difference(ids, expected)
+            weights[first:] = [0.0] * (len(ids) - first)
+        elif others:
+            weights[_first_difference(ids, others[0])] = _LOOKED_UP
+        return tuple(weights)
+
+    def statements(self, steps: Sequence[str]) -> list[Statement]:
+        """What the steps of a chain state.
+
+        Raises:
+            ValueError: A step states nothing.
+        """
+        said = [self.hear(step.strip()) for step in steps]
+        if None in said:
+            raise ValueError(f"not a step of {self.name}: {steps[said.index(None)]!r}")
+        return [each for each in said if each is not None]
+
+    def wording(self, step: str) -> int:
+        """Number of the wording of a step.
+
+        Raises:
+            ValueError: The step states nothing.
+        """
+        (said,) = self.statements((step,))
+        return next(i for i in range(self.wordings) if self.say(said, i) == step.strip())
+
+    def finished(self, question: Any, said: Sequence[Statement]) -> list[Statement]:
+        """The statements with all that comes after them."""
+        whole = list(said)
+        while (expected := self.after(question, whole)) is not None:
+            whole.append(expected)
+        return whole
+
+    def problems(
+        self,
+        n: int,
+        *,
+        seed: int,
+        hint: Hint = "answer",
+        style: str | None = None,
+        split: str = "test",
+        hops: tuple[int, int] | None = None,
+    ) -> list[Problem]:
+        """Draw test problems; the same arguments give the same list.
+
+        Args:
+            n: How many.
+            seed: Of this list.
+            hint: What the hint says.
+            style: None or `random`: this language has one.
+            split: `test` or `train`.
+            hops: Fewest and most steps of a chain.
+
+        Raises:
+            UserError: Another style.
+        """
+        if style not in (None, "random"):
+            raise UserError(f"{self.name} has no style {style!r}; leave it out")
+        rng = Random(f"{self.name} problems {seed} {split}")
+        drawn = (self._drawn(rng, hops or self.hops, split=split) for _ in range(n))
+        return [
+            self._problem(self._hinted(rng, question, hint), f"{split}-{seed}-{number}", hint)
+            for number, question in enumerate(drawn)
+        ]
+
+    def _problem(self, question: Any, place: str, hint: Hint) -> Problem:
+        steps = len(self.finished(question, ()))
+        meta = {"task": self.name, "hint": question.hint, "cue": hint, "stratum": f"{steps} steps"}
+        return Problem(f"{self.name}-{place}", question.text, question.answer, meta)
+
+    def measure(self, name: str, *, n: int, directory: Path | None) -> Measured:
+        """Measure the lines of `mechcot.organisms.statement_check`."""
+        from mechcot.organisms.statement_check import measure
+
+        return measure(self, name, n=n, directory=directory)
