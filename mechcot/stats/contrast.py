@@ -86,17 +86,7 @@ def contrast_readers(
 ) -> pd.DataFrame:
     """Compare two readers on every measure that has a card.
 
-    Args:
-        measurements: Tidy measurements table; measures without a card are not compared.
-        cards: One row is made for each, in this order.
-        before: Reader of the first side.
-        after: Reader of the second side.
-        author: Who wrote the chains; None for each model's own (then pass the matched `items`).
-        gates: From `gates.gates` for the same before, after, author and items.
-        seed: Seed of the study.
-        clusters: Cluster of each item, when items share a template.
-        items: When given, only these items.
-        resamples: Number of resamples and flips.
+    The arguments are those of `measured`; `gates` are from `gates.gates` for the same before, after, author and items.
 
     Returns:
         Columns `CONTRAST_COLUMNS`. Numbers that do not exist are NaN (`tables.records` makes them None).

@@ -31,12 +31,7 @@ from mechcot.sae.plants.marked_steps import (
     words_at,
     writer_chains,
 )
-from mechcot.sae.plants.training import (
-    Plant,
-    amplitude,
-    mixed,
-    plant,
-)
+from mechcot.sae.plants.training import Plant, amplitude, mixed, plant
 from mechcot.sae.plants.verification import along, behaviour, verified
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train

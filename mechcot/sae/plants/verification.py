@@ -17,10 +17,7 @@ from mechcot.model.interventions import Erase, Intervention
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.grammar import FILLER
 from mechcot.organisms.vocabulary import ID
-from mechcot.sae.plants.marked_steps import (
-    ends,
-    places,
-)
+from mechcot.sae.plants.marked_steps import ends, places
 from mechcot.sae.plants.training import Plant
 
 SAYS, SILENT = 0.9, 0.1
