@@ -41,8 +41,10 @@ class Row:
     difference: str
 
 
-def small_model(*, d_vocab: int = 1000, context: int = 8192, layers: int = 6) -> Any:
-    """`layers` layers, width 256, 8 heads, random Llama weights; anything that the model layer takes for a reasoner."""
+def small_model(
+    *, d_vocab: int = 1000, context: int = 8192, layers: int = 6, width: int = 256
+) -> Any:
+    """`layers` layers, 8 heads, random Llama weights; anything that the model layer takes for a reasoner."""
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
@@ -51,8 +53,8 @@ def small_model(*, d_vocab: int = 1000, context: int = 8192, layers: int = 6) ->
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=d_vocab,
-        hidden_size=256,
-        intermediate_size=1024,
+        hidden_size=width,
+        intermediate_size=4 * width,
         num_hidden_layers=layers,
         num_attention_heads=8,
         num_key_value_heads=8,

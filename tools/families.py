@@ -28,7 +28,8 @@ from mechcot.measures import early_answering, step_attention
 from mechcot.measures.inputs import Inputs
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.interventions import AttentionKnockout, Intervention, Replace
+from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
 from mechcot.model.reasoner import Reasoner
 
 DOC = Path(__file__).parents[1] / "docs" / "results" / "families.md"
@@ -305,7 +306,7 @@ def outcome(name: str) -> Outcome:
     wrong = [f"doctor: {line}" for line in lines]
     trace = reader.read(Completion(PROBLEMS[0], reader.render(PROBLEMS[0]), CHAIN, name))
     wrong += written_wrongly(reader) + hidden_wrongly(reader, trace.ids)
-    far = max(states_apart(reader, trace.ids), forks_apart(reader, trace.ids))
+    far = max(way(reader, trace.ids) for way in (states_apart, forks_apart, rows_apart))
     wrong += [f"states or forks are {far:.1e} off"] if not far <= 1e-3 else []
     with suppress(NotMeasurable):
         early_answering.measure(reader, trace, Inputs(seed=0, answer_tokens=2))
@@ -399,6 +400,21 @@ def forks_apart(reader: Reasoner, ids: Sequence[int]) -> float:
         whole = sum(float(log_p[first + i, token]) for i, token in enumerate(answer))
         far = max(far, abs(float(score) - whole) / (1 + abs(whole)))
     return far
+
+
+def rows_apart(reader: Reasoner, ids: Sequence[int]) -> float:
+    """Largest relative difference of rows that begin at a layer from whole patched rows; 0 where nothing can be patched."""
+    if not backbone_of(reader.model).streams:
+        return 0.0
+    prefix, inputs = run_with_inputs(reader, ids)
+    start = len(ids) // 2
+    edits = [
+        Intervention(Site("resid_pre", layer), (start,), Replace(2 * states[start, None]))
+        for layer, states in enumerate(inputs)
+    ]
+    whole = [[*ids[start:]]] * len(edits)
+    theirs = prefix.rerun_from(start, rows=whole, under=[[edit] for edit in edits])
+    return _relative(layer_rows(prefix, start, edits, inputs=inputs), theirs)
 
 
 def _relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -49,10 +49,10 @@ CARD = MeasureCard(
     source="Nanda 2023 (attribution patching); Syed et al. 2023 (arXiv 2310.10348)",
     deviations="Checked on the same item against exact patching; an estimate for maps, never for a verdict.",
     confounds="A linear estimate: saturation hides large effects and invents others; nats follow confidence.",
-    cost="3 forwards, 1 backward, and `layers` rows of a partial forward for each of up to 4 stated values",
+    cost="3 forwards, 1 backward, and half of `layers` rows of a partial forward for each of up to 4 stated values",
     smallest_effect=1.0,
     rank=14,
-    forwards=(25.0, 0.0),
+    forwards=(15.0, 0.0),
     asks=("counterfactuals",),
     arrays=tuple(ArrayCard(name, axes=("layer", "step")) for name in ("estimate", "exact")),
 )
@@ -133,8 +133,7 @@ def _estimate(
 
 def _exact(runs: Runs, stated: Stated, *, token: int) -> Float[np.ndarray, " layer"]:
     hidden = runs.rows(tuple(stated.tokens.positions()), source=runs.other)
-    scores = runs.answer_logprobs(hidden, token=token)
-    return scores[:-1] - scores[-1]
+    return runs.answer_moved(hidden, token=token)
 
 
 def _sampled(count: int, feeding: Sequence[int], *, seed: int) -> list[int]:

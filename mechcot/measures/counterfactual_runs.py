@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mechcot.core.counterfactual import Counterfactual
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.activations.capture import capture
 from mechcot.model.distances import tv
 from mechcot.model.internals.sites import Site
-from mechcot.model.interventions import Identity, Intervention, Replace
+from mechcot.model.interventions import Add, Edit, Identity, Intervention, Replace
+from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
@@ -33,6 +34,7 @@ class Runs:
         trace: The clean trace.
         twin: Its counterfactual.
         clean: The clean run over chain and cue.
+        edited: The twin's.
         own: The clean run's states, one `[token, d_model]` per layer.
         other: The twin's states, in the same layout.
     """
@@ -41,6 +43,7 @@ class Runs:
     trace: Trace
     twin: Counterfactual
     clean: Prefix
+    edited: Prefix
     own: tuple[ChainStates, ...]
     other: tuple[ChainStates, ...]
 
@@ -55,13 +58,9 @@ class Runs:
         """
         stop = trace.phase(Phase.CHAIN).stop
         cue = reader.cue_after(trace.ids[:stop])
-        ids = (*trace.ids[:stop], *cue)
-        twin_ids = (*twin.trace.ids[:stop], *cue)
-        clean = reader.prefix(ids)
-        sites = [Site("resid_pre", layer) for layer in range(clean.backbone.n_layers)]
-        own, other = (capture(reader, each, sites) for each in (ids, twin_ids))
-        stacks = (tuple(states[site] for site in sites) for states in (own, other))
-        return cls(reader, trace, twin, clean, *stacks)
+        clean, own = run_with_inputs(reader, (*trace.ids[:stop], *cue))
+        edited, other = run_with_inputs(reader, (*twin.trace.ids[:stop], *cue))
+        return cls(reader, trace, twin, clean, edited, own, other)
 
     @property
     def n_layers(self) -> int:
@@ -82,53 +81,54 @@ class Runs:
         return Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=edit)
 
     def rows(self, at: Sequence[int], *, source: tuple[ChainStates, ...]) -> Hidden:
-        """Run everything from the first patched position on: one row per layer, and a clean last row."""
-        start = min(at)
-        under = [[self.patch(layer, at, source=source)] for layer in range(self.n_layers)]
-        clean = [Intervention(site=Site("resid_pre", 0), at=tuple(at), edit=Identity())]
-        rows = [self.clean.ids[start:]] * (self.n_layers + 1)
-        return self.clean.rerun_from(start, rows=rows, under=[*under, clean])
+        """Run everything from the first patched position on, one row per layer; the clean side is `clean`."""
+        edits = [self.patch(layer, at, source=source) for layer in range(self.n_layers)]
+        return layer_rows(self.clean, min(at), edits, inputs=self.own)
 
-    def probability(self, hidden: Hidden, *, start: int, at: int, token: int) -> np.ndarray:
-        """Probability that every row gives `token` at absolute position `at` (read one to the left).
+    def moved(self, hidden: Hidden, *, at: int, token: int) -> Float[np.ndarray, " layer"]:
+        """Change of the probability that `token` stands at absolute position `at` (read one to the left), against the clean run.
 
         Args:
-            hidden: States after the final norm, from position `start` on.
-            start: Absolute position of the first of them.
+            hidden: States after the final norm, one row per layer, up to the end of the clean run.
             at: Absolute position of the token.
             token: Id of the token.
-
-        Returns:
-            `[row]`, float64.
         """
-        logprobs = self.clean.unembed(hidden[:, at - 1 - start])
-        return logprobs[:, token].exp().double().cpu().numpy()
+        scores = self._scores(hidden, at=at, token=token)
+        return scores[:-1].exp().numpy() - scores[-1:].exp().numpy()
 
-    def answer_logprobs(self, hidden: Hidden, *, token: int) -> np.ndarray:
-        """Log-probability in nats that every row's answer begins with `token`."""
-        return self.clean.unembed(hidden[:, -1])[:, token].double().cpu().numpy()
+    def answer_moved(self, hidden: Hidden, *, token: int) -> Float[np.ndarray, " layer"]:
+        """Change in nats of the log-probability that the answer begins with `token`, against the clean run."""
+        scores = self._scores(hidden, at=len(self.clean), token=token)
+        return (scores[:-1] - scores[-1]).numpy()
+
+    def _scores(self, hidden: Hidden, *, at: int, token: int) -> Float[Tensor, " run"]:
+        """Log-probability (float64) of a token in every row, and in the clean run at last."""
+        here = at - 1 - len(self.clean)
+        states = torch.cat([hidden[:, here], self.clean.hidden[None, here]])
+        return self.clean.unembed(states)[:, token].double().cpu()
 
     def answer_token(self, answer: str) -> int:
         """First token of an answer behind the cue."""
         return self.reader.answer_ids(answer)[0]
 
-    def identity(self, at: Sequence[int]) -> float:
-        """Largest movement of any row when every edit keeps what is there: exactly 0, row against same row."""
-        start = min(at)
-        rows = [self.clean.ids[start:]] * self.n_layers
-        keep = [
-            [Intervention(site=Site("resid_pre", layer), at=tuple(at), edit=Identity())]
-            for layer in range(self.n_layers)
-        ]
-        kept, plain = (self.clean.rerun_from(start, rows=rows, under=under) for under in (keep, ()))
-        pairs = zip(kept, plain, strict=True)
-        return max(float(tv(row, same, self.clean.unembed).max()) for row, same in pairs)
+    def null_edit(self, at: Sequence[int]) -> tuple[float, float]:
+        """Edit every layer without changing anything.
 
-    def noise(self, at: Sequence[int]) -> float:
-        """Largest movement when the run's own states, read on another kernel path, are written back."""
-        hidden = self.rows(at, source=self.own)
-        probability = self.clean.unembed(hidden[:, -1]).exp()
-        return float((probability[:-1] - probability[-1]).abs().max())
+        Returns:
+            Largest movement between rows whose states are kept and rows to whose states 0 is added, exactly 0; and the answer's
+            largest movement against the clean run: the noise floor between the two kernel paths.
+        """
+        zero = Add(torch.zeros_like(self.own[0][0]))
+        kept, again = (self._every_layer(at, edit) for edit in (Identity(), zero))
+        pairs = zip(kept, again, strict=True)
+        identity = max(float(tv(row, same, self.clean.unembed).max()) for row, same in pairs)
+        answers = self.clean.unembed(torch.cat([kept[:, -1], self.clean.hidden[-1:]])).exp()
+        return identity, float((answers[:-1] - answers[-1]).abs().max())
+
+    def _every_layer(self, at: Sequence[int], edit: Edit) -> Hidden:
+        sites = [Site("resid_pre", layer) for layer in range(self.n_layers)]
+        edits = [Intervention(site=site, at=tuple(at), edit=edit) for site in sites]
+        return layer_rows(self.clean, min(at), edits, inputs=self.own)
 
     def changed(self) -> tuple[int, ...]:
         """Positions of the chain where the two texts differ, in order."""

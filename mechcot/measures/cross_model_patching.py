@@ -11,11 +11,11 @@ Source: ours; cf. Prakash et al. 2024 (CMAP, arXiv 2402.14811).
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.measurement import Measurement
@@ -24,14 +24,13 @@ from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer, reference
 from mechcot.measures.own_answer import own_answer
-from mechcot.model.activations.capture import capture
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Intervention, Replace
+from mechcot.model.prefix.layer_rows import BlockInputs, layer_rows, run_with_inputs
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
 _STEPS = 8
-_States = tuple[Float[Tensor, "token d_model"], ...]
 
 CARD = MeasureCard(
     name="cross_model_patching",
@@ -48,10 +47,10 @@ CARD = MeasureCard(
     source="ours; cf. Prakash et al. 2024 (arXiv 2402.14811)",
     deviations="Both directions, but one answer, the first model's: swapping the models changes the number. The host's own states, written the same way, are the reference.",
     confounds="Models that drifted apart no longer read each other's states: that moves the answer too. A maximum over layers.",
-    cost="6 forwards, and 4 partial forwards of `layers` rows for each of up to 8 steps and the whole chain",
+    cost="3 forwards, and 4 partial forwards of half of `layers` rows for each of up to 8 steps and the whole chain",
     smallest_effect=0.1,
     rank=17,
-    forwards=(80.0, 0.0),
+    forwards=(40.0, 0.0),
     arrays=tuple(
         ArrayCard(name, axes=("layer", "step"))
         for name in ("before_into_after", "after_into_before")
@@ -83,7 +82,7 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     chosen = [j for j in chosen if len(steps[j].tokens)]
     whole = tuple(trace.phase(Phase.CHAIN).positions())
     control = _control(trace, places[-1], seed=inputs.seed)
-    states = {id(model): _states(model, ids) for model in (before, after)}
+    runs = {id(model): run_with_inputs(model, ids) for model in (before, after)}
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": after.name}
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(j) for j in chosen)}
@@ -92,51 +91,38 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         ("before_into_after", before, after),
         ("after_into_before", after, before),
     ):
-        prefix = host.prefix(ids)
-        both = states[id(donor)], states[id(host)]
-        grid = np.stack([_effect(prefix, at, *both, token=token) for at in places], axis=1)
-        chain = _effect(prefix, whole, *both, token=token)
+        prefix, own = runs[id(host)]
+        effect = partial(_effect, prefix, own, token=token)
+        states = runs[id(donor)][1]
+        grid = np.stack([effect(at, states) for at in places], axis=1)
+        chain = effect(whole, states)
         tops.append(np.abs(grid).max(axis=0).mean())
         results[way] = LayerSteps(values=grid, name=way, labels=labels, **about)
         results[f"{way}_chain"] = LayerVector(values=chain, name=f"{way}_chain", **about)
-        null = np.abs(_effect(prefix, control, *both, token=token)).max() if control else math.nan
+        null = np.abs(effect(control, states)).max() if control else math.nan
         scalars |= {
             f"{way}_chain": float(chain[np.abs(chain).argmax()]),
             f"null_{way}": float(null),
         }
         if host is before:
-            same = _effect(prefix, places[-1], both[1], both[1], token=token)
-            scalars["identity"] = float(np.abs(same).max())
+            scalars["identity"] = float(np.abs(effect(places[-1], own)).max())
     return timer.measurement(value=float(np.mean(tops)), scalars=scalars, results=results)
 
 
-def _states(model: Reasoner, ids: Sequence[int]) -> _States:
-    """The states at every block's input."""
-    layers = range(model.model.config.get_text_config().num_hidden_layers)
-    sites = [Site("resid_pre", layer) for layer in layers]
-    found = capture(model, ids, sites)
-    return tuple(found[site] for site in sites)
-
-
 def _effect(
-    prefix: Prefix, at: Sequence[int], donor: _States, own: _States, *, token: int
+    prefix: Prefix, own: BlockInputs, at: Sequence[int], donor: BlockInputs, *, token: int
 ) -> Float[np.ndarray, " layer"]:
-    """Per layer: what the donor's states at some positions change, against the host's own written there."""
-    patched, kept = (_answered(prefix, at, states, token=token) for states in (donor, own))
-    return patched - kept
+    """Per layer: change of the token's probability by the donor's states at some positions, against the host's own written there."""
 
+    def answered(states: BlockInputs) -> Float[np.ndarray, " layer"]:
+        edits = [
+            Intervention(Site("resid_pre", layer), tuple(at), Replace(rows[list(at)]))
+            for layer, rows in enumerate(states)
+        ]
+        hidden = layer_rows(prefix, min(at), edits, inputs=own)
+        return prefix.unembed(hidden[:, -1])[:, token].exp().double().cpu().numpy()
 
-def _answered(
-    prefix: Prefix, at: Sequence[int], states: _States, *, token: int
-) -> Float[np.ndarray, " layer"]:
-    """Probability of a token behind the cue with some states written in, one row per layer."""
-    start = min(at)
-    under = [
-        [Intervention(Site("resid_pre", layer), tuple(at), Replace(rows[list(at)]))]
-        for layer, rows in enumerate(states)
-    ]
-    hidden = prefix.rerun_from(start, rows=[prefix.ids[start:]] * len(under), under=under)
-    return prefix.unembed(hidden[:, -1])[:, token].exp().double().cpu().numpy()
+    return answered(donor) - answered(own)
 
 
 def _control(trace: Trace, at: Sequence[int], *, seed: int) -> tuple[int, ...]:

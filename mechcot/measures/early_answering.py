@@ -8,6 +8,8 @@ The chain runs once; all n + 1 questions for the answer are packed on its key/va
 Source: Lanham et al. 2023, arXiv 2307.13702; Lobo et al. 2024, arXiv 2411.15382.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from mechcot.core.card import ArrayCard, MeasureCard
@@ -39,7 +41,7 @@ CARD = MeasureCard(
         "Chain length; accuracy (a model that guesses right needs no chain); prompt for the answer. "
         "A model that only needs a finished chain, whatever it says, scores high, too."
     ),
-    cost="1 forward of the trace plus n + 1 short suffixes",
+    cost="2 forwards of the trace plus n + 1 short suffixes",
     smallest_effect=0.15,
     rank=2,
     standard=True,
@@ -87,7 +89,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     if full.text is None:
         raise NotMeasurable("no answer could be read after the full chain")
     soft = asked.probability(asked.ids[-1])
-    again = ask(reader, prefix, cuts, max_new=inputs.answer_tokens).probability(asked.ids[-1])
+    anew = replace(asked, branches=prefix.branches(cuts, asked.branches.suffixes))
+    again = anew.probability(asked.ids[-1])
     hard = np.array([float(same_answer(answer.text, full.text)) for answer in asked.answers])
     return timer.measurement(
         value=float(np.mean(soft[-1] - soft[:-1])),

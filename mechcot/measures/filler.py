@@ -37,11 +37,11 @@ CARD = MeasureCard(
         "Filler is off-policy text: a model may answer badly because the text is strange. "
         "A model that only needs a finished chain, whatever it says, scores high, too."
     ),
-    cost="1 forward of the trace plus one packed forward of up to 9 tails, and 2 of the chain",
+    cost="1 forward of the trace plus one packed forward of up to 9 tails, half a trace each",
     smallest_effect=0.15,
     rank=3,
     standard=True,
-    forwards=(8.0, 0.0),
+    forwards=(6.0, 0.0),
 )
 
 _POINTS = 9
@@ -79,8 +79,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         branches = prefix.branches(starts, asking)
         return np.exp(branches.score([answer] * len(tails)))
 
-    # the chain itself as its own filler, twice on one path: the identity edit
-    own, again = (float(probabilities([cuts[0]], [chain[cuts[0] :]])[0]) for _ in range(2))
+    # the last step as its own filler, twice on one path: the identity edit
+    kept, again = (float(probabilities([cuts[-2]], [chain[cuts[-2] :]])[0]) for _ in range(2))
+    own = float(asked.probability(answer)[0])
     filled = probabilities([cuts[k] for k in after], fillings)
     curve = Curve(
         values=filled,
@@ -97,8 +98,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         scalars={
             "p_full": own,
             "p_filler": float(filled[0]),
-            "identity": abs(again - own),
-            "noise": abs(own - float(asked.probability(answer)[0])),
+            "identity": abs(again - kept),
+            "noise": abs(own - kept),
         },
         results={"from": curve},
     )

@@ -39,11 +39,11 @@ CARD = MeasureCard(
     source="arXiv 2605.24286",
     deviations="Jensen-Shannon for the headline, in bits; KL beside it. The whole prompt but its first token is hidden.",
     confounds="Hiding is off-policy: attention that has nowhere to go falls on other tokens.",
-    cost="4 forwards of the answer's tokens, 1 of the trace, 1 of the trace without the question",
+    cost="1 forward of the trace, 1 of the chain without the question, and 4 of the answer's tokens",
     smallest_effect=0.1,
     rank=7,
     needs=("hiding",),
-    forwards=(5.0, 0.0),
+    forwards=(3.0, 0.0),
 )
 
 
@@ -66,12 +66,12 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         return timer.measurement(value=math.nan, reason=reason)
     own = own_answer(reader, trace, inputs)
     stop = trace.cuts()[-1]
-    ids = (*trace.ids[:stop], *own.asked.cue, *own.answer[:-1])
+    asking = (*own.asked.cue, *own.answer[:-1])
     question, chain = Span(1, trace.prompt_length), Span(trace.prompt_length, stop)
     if not len(question):
         raise NotMeasurable("the prompt has no tokens that could be hidden")
-    answering = Span(stop, len(ids))
-    prefix = reader.prefix(ids)
+    answering = Span(stop, stop + len(asking))
+    prefix = own.prefix
     nothing = AttentionKnockout(keys=Span(stop, stop), queries=answering)
     roads = {
         "full": [],
@@ -79,15 +79,14 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         "via_chain": [AttentionKnockout(keys=question, queries=answering)],
         "no_chain": [AttentionKnockout(keys=chain, queries=answering)],
     }
-    first = len(ids) - len(own.answer) - stop
-    states = {
-        name: prefix.rerun_from(stop, under=[nothing, *hidden])[0][first:]
+    blind = AttentionKnockout(keys=question, queries=Span(trace.prompt_length, stop + len(asking)))
+    runs = {
+        name: prefix.rerun_from(stop, rows=[asking], under=[nothing, *hidden])
         for name, hidden in roads.items()
     }
-    blind = AttentionKnockout(keys=question, queries=Span(trace.prompt_length, len(ids)))
-    states["no_prompt"] = prefix.rerun_from(trace.prompt_length, under=[blind])[0][
-        -len(own.answer) :
-    ]
+    rows = [(*prefix.ids[trace.prompt_length :], *asking)]
+    runs["no_prompt"] = prefix.rerun_from(trace.prompt_length, rows=rows, under=[blind])
+    states = {name: run[0][-len(own.answer) :] for name, run in runs.items()}
 
     def bits(left: str, right: str) -> float:
         return float(js(states[left], states[right], prefix.unembed).mean()) / math.log(2)

@@ -49,10 +49,10 @@ CARD = MeasureCard(
         "predict a change, never the answer's; NaN, not 0, where nothing moves."
     ),
     confounds="No value where neither patch moves the answer: a model that ignores its chain mostly has none.",
-    cost="4 forwards plus 5 partial forwards of `layers` rows",
+    cost="3 forwards plus 6 partial forwards of half of `layers` rows",
     smallest_effect=0.15,
     rank=13,
-    forwards=(30.0, 0.0),
+    forwards=(15.0, 0.0),
     asks=("counterfactuals",),
 )
 
@@ -85,6 +85,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     ctrl = np.mean([_loss(runs, at, token=own.answer[0]) for at in controls], axis=0)
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
     about |= {"tokens": tokens_digest(trace.ids)}
+    identity, noise = runs.null_edit(changed)
     layers = index(chain, ctrl)
     value = float(index(chain[1:].sum(), ctrl[1:].sum()))
     return timer.measurement(
@@ -93,8 +94,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         if math.isnan(value)
         else "",
         scalars={
-            "identity": runs.identity(changed),
-            "noise": runs.noise(changed),
+            "identity": identity,
+            "noise": noise,
             "d_chain": float(chain[1:].mean()),
             "control": float(ctrl[1:].mean()),
             "undefined": float(np.isnan(layers[1:]).mean()),
@@ -119,5 +120,5 @@ def index(
 
 def _loss(runs: Runs, at: tuple[int, ...], *, token: int) -> Float[np.ndarray, " layer"]:
     """Nats that the answer loses when the twin's states stand at some positions, per layer."""
-    scores = runs.answer_logprobs(runs.rows(at, source=runs.other), token=token)
-    return np.maximum(0.0, scores[-1] - scores[:-1])
+    moved = runs.answer_moved(runs.rows(at, source=runs.other), token=token)
+    return np.maximum(0.0, -moved)

@@ -37,6 +37,7 @@ from mechcot.measures.counterfactual_runs import Hidden, Runs
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.measures.own_answer import own_answer
 from mechcot.model.generation.ask_answer import written_answer
+from mechcot.model.prefix.layer_rows import why_whole
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 
@@ -59,7 +60,7 @@ CARD = MeasureCard(
         "patched at once; where no answer is predicted, the value is what the own answer loses (`moved`, the weaker readout: it may go anywhere)."
     ),
     confounds="Only items with a twin of the same tokens count; the rest are reported as not measurable. A note of each measurement names its readout.",
-    cost="2 forwards plus one partial forward of `layers` rows per stated value",
+    cost="2 forwards plus one partial forward of half of `layers` rows per stated value",
     smallest_effect=0.15,
     rank=6,
     standard=True,
@@ -151,11 +152,12 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     about |= {"tokens": tokens_digest(trace.ids), "unit": CARD.unit}
     labels = {"step": tuple(float(step) for step in steps)}
     last = feeders[-1]
+    identity, noise = runs.null_edit(last.tokens.positions())
     return timer.measurement(
         value=float(np.nanmean(answers[0])),
         scalars={
-            "identity": runs.identity(last.tokens.positions()),
-            "noise": runs.noise(last.tokens.positions()),
+            "identity": identity,
+            "noise": noise,
             "null_random": _random(runs, last, seed=inputs.seed),
             "ceiling": _ceiling(runs),
             "ceiling_fact": _fact(runs),
@@ -166,7 +168,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
             name: LayerSteps(values=values, name=name, labels=labels, **about)
             for name, values in (("next", nexts), ("answer", answers), ("regenerated", regenerated))
         },
-        notes={} if twin.source == EVALUATED_ANEW else {"twin": twin.source, "readout": PREDICTED},
+        notes=_notes(runs, PREDICTED),
     )
 
 
@@ -184,9 +186,7 @@ def _at_once(runs: Runs, inputs: Inputs, timer: Timer) -> Measurement:
 
     def effect(at: tuple[int, ...]) -> np.ndarray:
         hidden = runs.rows(at, source=runs.other)
-        return sign * _moved(
-            runs.probability(hidden, start=at[0], at=len(runs.clean.ids), token=token)
-        )
+        return sign * runs.moved(hidden, at=len(runs.clean), token=token)
 
     at = runs.changed()
     steps = tuple(sorted({stated.step for stated in twin.stated}))
@@ -195,6 +195,7 @@ def _at_once(runs: Runs, inputs: Inputs, timer: Timer) -> Measurement:
         places = [p for s in twin.stated if s.step == step for p in s.tokens.positions()]
         alone[:, column] = effect(tuple(places))
     random = runs.controls(len(at), rng=np.random.default_rng(inputs.seed))
+    identity, noise = runs.null_edit(at)
     name = "moved" if twin.answer is None else "answer"
     array = LayerSteps(
         values=alone,
@@ -209,8 +210,8 @@ def _at_once(runs: Runs, inputs: Inputs, timer: Timer) -> Measurement:
     return timer.measurement(
         value=float(effect(at)[0]),
         scalars={
-            "identity": runs.identity(at),
-            "noise": runs.noise(at),
+            "identity": identity,
+            "noise": noise,
             "null_random": math.nan
             if random is None or runs.n_layers < 2
             else float(np.mean(effect(random)[1:])),
@@ -218,8 +219,15 @@ def _at_once(runs: Runs, inputs: Inputs, timer: Timer) -> Measurement:
             "n_stated": float(len(twin.stated)),
         },
         results={name: array},
-        notes={"twin": twin.source, "readout": MOVED if twin.answer is None else AT_ONCE},
+        notes=_notes(runs, MOVED if twin.answer is None else AT_ONCE),
     )
+
+
+def _notes(runs: Runs, readout: str) -> dict[str, str]:
+    """The twin's source and the readout where values were not evaluated anew, and why whole rows were run where they were."""
+    source, whole = runs.twin.source, why_whole(runs.clean)
+    notes = {} if source == EVALUATED_ANEW else {"twin": source, "readout": readout}
+    return notes | ({"whole_rows": whole} if whole else {})
 
 
 def _regenerated_choice(twin: Counterfactual, *, seed: int) -> Stated | None:
@@ -230,28 +238,19 @@ def _regenerated_choice(twin: Counterfactual, *, seed: int) -> Stated | None:
 
 def _effects(runs: Runs, stated: Stated) -> tuple[np.ndarray, np.ndarray | float]:
     """Per layer: movement of the dependent tokens, and of the answer (NaN unless fed directly)."""
-    at = tuple(stated.tokens.positions())
-    hidden = runs.rows(at, source=runs.other)
+    hidden = runs.rows(tuple(stated.tokens.positions()), source=runs.other)
     moved = [
-        _moved(runs.probability(hidden, start=at[0], at=position, token=token))
+        runs.moved(hidden, at=position, token=token)
         for position, token in (_first_change(runs, d) for d in stated.dependents)
     ]
     nexts = np.mean(moved, axis=0) if moved else np.full(runs.n_layers, np.nan)
-    return nexts, _answer_effect(runs, hidden, start=at[0], answer=stated.answer_kept)
+    return nexts, _answer_effect(runs, hidden, answer=stated.answer_kept)
 
 
-def _answer_effect(
-    runs: Runs, hidden: Hidden, *, start: int, answer: str | None
-) -> np.ndarray | float:
+def _answer_effect(runs: Runs, hidden: Hidden, *, answer: str | None) -> np.ndarray | float:
     if answer is None:
         return math.nan
-    token = runs.answer_token(answer)
-    return _moved(runs.probability(hidden, start=start, at=len(runs.clean.ids), token=token))
-
-
-def _moved(probability: np.ndarray) -> np.ndarray:
-    """Patched rows against the clean last row."""
-    return probability[:-1] - probability[-1]
+    return runs.moved(hidden, at=len(runs.clean), token=runs.answer_token(answer))
 
 
 def _first_change(runs: Runs, dependent: Dependent) -> tuple[int, int]:
@@ -288,7 +287,7 @@ def _random(runs: Runs, stated: Stated, *, seed: int) -> float:
     if at is None:
         return math.nan
     hidden = runs.rows(at, source=runs.other)
-    effect = _answer_effect(runs, hidden, start=at[0], answer=stated.answer_kept)
+    effect = _answer_effect(runs, hidden, answer=stated.answer_kept)
     return float(np.mean(np.asarray(effect)[1:]))
 
 
@@ -297,12 +296,7 @@ def _ceiling(runs: Runs) -> float:
     if runs.twin.answer is None:
         return math.nan
     token = runs.answer_token(runs.twin.answer)
-    stop = runs.trace.phase(Phase.CHAIN).stop
-    twin = runs.reader.prefix(
-        (*runs.twin.trace.ids[:stop], *runs.reader.cue_after(runs.trace.ids[:stop]))
-    )
-    after = runs.clean.unembed(twin.hidden[-1])[token].exp()
-    before = runs.clean.unembed(runs.clean.hidden[-1])[token].exp()
+    after, before = (run.unembed(run.hidden[-1])[token].exp() for run in (runs.edited, runs.clean))
     return float(after - before)
 
 
@@ -317,5 +311,4 @@ def _fact(runs: Runs) -> float:
     if first is None:
         return math.nan
     hidden = runs.rows(at, source=runs.other)
-    moved = _moved(runs.probability(hidden, start=at[0], at=first[0], token=first[1]))
-    return float(moved[0])
+    return float(runs.moved(hidden, at=first[0], token=first[1])[0])

@@ -3,8 +3,27 @@
 import numpy as np
 import pytest
 
-from mechcot.measures import suppression
+from mechcot.core.errors import NotMeasurable
+from mechcot.measures import (
+    cross_model_patching,
+    early_answering,
+    filler,
+    gates,
+    information_flow,
+    mediation_index,
+    step_attention,
+    step_patching,
+    suppression,
+)
 from mechcot.model.token_count import counted
+
+
+def tokens_of(module, reader, trace, inputs):
+    """Tokens that a measure runs, tried once before so that what is tried once a model is not counted."""
+    module.measure(reader, trace, inputs)
+    with counted(reader) as count:
+        module.measure(reader, trace, inputs)
+    return count.tokens
 
 
 def asked(reader, trace):
@@ -58,3 +77,57 @@ def test_no_step_is_named_below_three_noise_floors(random_reader, traces, inputs
     hushed = suppression.measure(random_reader, traces[0], inputs)
     assert (hushed.value, hushed.scalars["noise"]) == (measurement.value, floor)
     assert np.isnan(hushed.scalars["top_step"])
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_short_questions_are_asked_on_one_run_of_the_chain(random_reader, traces, inputs, index):
+    trace = traces[index]
+    cuts = trace.cuts()
+    chain, prompt, cut_count = cuts[-1], cuts[0], len(cuts)
+    question = len(random_reader.cue_after(trace.ids[:chain])) + inputs.answer_tokens
+    counts = {
+        module: tokens_of(module, random_reader, trace, inputs)
+        for module in (gates, early_answering, filler, information_flow, step_attention)
+    }
+    other = len(inputs.other.ids)
+    assert counts[gates] <= chain + prompt + other + 3 * question
+    # greedily, and the answer scored twice; and one plain run for the noise floor
+    assert counts[early_answering] <= 2 * chain + question + 3 * cut_count * question
+    tails = sorted(chain - cut for cut in cuts)
+    filled = [tails[round(x)] for x in np.linspace(0, cut_count - 1, min(9, cut_count))]
+    assert counts[filler] <= chain + sum(filled) + (len(filled) + 4) * question + 2 * tails[1]
+    assert counts[information_flow] <= 2 * chain - prompt + 6 * question
+    assert counts[step_attention] <= len(trace)
+
+
+def test_patching_runs_half_of_the_layers_a_place(random_reader, traces, inputs, monkeypatch):
+    monkeypatch.setattr(step_patching, "_regenerated_choice", lambda *_, **__: None)
+    half = (random_reader.model.config.num_hidden_layers + 1) / 2
+    patched = 0
+    for trace in traces:
+        size = asked(random_reader, trace)
+        try:
+            tokens = tokens_of(step_patching, random_reader, trace, inputs)
+        except NotMeasurable:
+            continue
+        twin = inputs.maker(trace, retoken=random_reader.retoken, seed=inputs.seed)
+        places = [each.tokens.start for each in twin.stated]
+        last = [each.tokens.start for each in twin.stated if each.answer_kept is not None][-1]
+        # the two texts; every stated value; two null edits, the fact in the question, and random places
+        places += [last, last, twin.fact.start, trace.prompt_length]
+        assert tokens <= 2 * size + half * sum(size - start for start in places)
+        patched += 1
+    assert patched >= 4
+
+
+def test_other_patches_run_half_of_the_layers_a_place(random_reader, traces, inputs):
+    trace = traces[2]
+    half = (random_reader.model.config.num_hidden_layers + 1) / 2
+    size, question = asked(random_reader, trace), inputs.answer_tokens
+    mediated = tokens_of(mediation_index, random_reader, trace, inputs)
+    places = 1 + mediation_index._DRAWS + 2
+    assert mediated <= 3 * size + question + half * places * size
+    # both ways, donor and own states: up to eight steps, the whole chain and a control; an identity edit
+    crossed = tokens_of(cross_model_patching, random_reader, trace, inputs)
+    steps = min(8, len(trace.chain_steps))
+    assert crossed <= 4 * size + question + half * (4 * (steps + 2) + 2) * size

@@ -34,7 +34,7 @@ def forward(
     mask: Masks | None = None,
     cache: DynamicCache | None = None,
     taps: Sequence[tuple[HookPoint, Hook]] = (),
-) -> Float[Tensor, "batch token d_model"]:
+) -> Float[Tensor, "out token d_model"]:
     """Run the model without its head.
 
     Args:
@@ -46,7 +46,7 @@ def forward(
         taps: Hooks for this run.
 
     Returns:
-        States after the final norm.
+        States after the final norm; as many rows as `ids`, and those that a hook appended (`layer_rows.py`).
     """
     names = accepted(type(backbone.base))
     kwargs: dict[str, Any] = {"input_ids": ids, "return_dict": True, "use_cache": cache is not None}
@@ -69,22 +69,23 @@ def keys_values(cache: DynamicCache) -> KeysValues:
     return tuple((layer.keys, layer.values) for layer in layers)
 
 
-def cache_view(tensors: KeysValues, *, stop: int, rows: int = 1) -> DynamicCache:
+def cache_view(tensors: KeysValues, *, stop: int, rows: int | Sequence[int] = 1) -> DynamicCache:
     """A cache over the first `stop` tokens, for `rows` rows; copies nothing and shares nothing mutable.
 
     Args:
         tensors: Keys and values, layer by layer, each `[1 head token d_head]`.
         stop: How many tokens; 0 gives an empty cache.
-        rows: Size of the batch; all rows see the same tensors.
+        rows: Size of the batch, or one size for each layer; all rows see the same tensors.
     """
     cache = DynamicCache()
     if stop == 0:
         return cache
-    for keys, values in tensors:
+    sizes = [rows] * len(tensors) if isinstance(rows, int) else rows
+    for (keys, values), size in zip(tensors, sizes, strict=True):
         layer = DynamicLayer()
         layer.dtype, layer.device = keys.dtype, keys.device
-        layer.keys = keys[:, :, :stop].expand(rows, -1, -1, -1)
-        layer.values = values[:, :, :stop].expand(rows, -1, -1, -1)
+        layer.keys = keys[:, :, :stop].expand(size, -1, -1, -1)
+        layer.values = values[:, :, :stop].expand(size, -1, -1, -1)
         layer.is_initialized = True
         cache.layers.append(layer)
     return cache

@@ -25,6 +25,7 @@ from mechcot.model.generation.sampling import Sampling, choose
 from mechcot.model.interface import Scorer
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view, check_finite, keys_values
+from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
 from mechcot.model.prefix.branches import Branches
@@ -51,12 +52,23 @@ class Prefix:
 
     @classmethod
     def of(
-        cls, reasoner: Scorer, ids: Sequence[int], *, under: Sequence[AnyIntervention] = ()
+        cls,
+        reasoner: Scorer,
+        ids: Sequence[int],
+        *,
+        under: Sequence[AnyIntervention] = (),
+        watching: Sequence[tuple[HookPoint, Hook]] = (),
     ) -> "Prefix":
         """Run `ids` once. Cost: one forward, no unembedding.
 
         An `AttentionKnockout` in `under` moves the run to an explicit mask, which is another kernel path (about
         1e-6 in float32): for exact zeros compare with `rerun_from(0, ...)`, not with a `Prefix` without it.
+
+        Args:
+            reasoner: The model.
+            ids: Token ids.
+            under: Acts on the run.
+            watching: More hooks, after those of the acts.
 
         Raises:
             UserError: No tokens, or a site that the model does not have.
@@ -69,7 +81,9 @@ class Prefix:
                 "expected at least one token, got an empty sequence; check the prompt and the tokenizer"
             )
         backbone = backbone_of(reasoner.model)
-        run = Run(backbone, start=0, rows=[ids], acts=[tuple(under)], path="causal")
+        run = Run(
+            backbone, start=0, rows=[ids], acts=[tuple(under)], watching=watching, path="causal"
+        )
         cache = cache_view((), stop=0) if backbone.forkable else None
         (hidden,) = in_parts([len(ids)], lambda _: run.go(cache=cache)[0], limit=Limit())
         check_finite(hidden)

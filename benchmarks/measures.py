@@ -1,0 +1,281 @@
+"""Every measure, end to end, in plain forwards and in tokens run, against the obvious way where it is short to write.
+
+    python -m benchmarks.measures [--tokens 1000] [--steps 32] [--chains 1] [--layers 6] [--width 256] [measure ...]
+
+The obvious way asks each question with one plain or masked forward of the whole text (SDPA, nothing kept between questions) and gives
+the same numbers; both sides are held against each other. A model of random weights reads running sums and answers in at most eight tokens. CPU seconds of
+one thread after a warm-up, divided by those of one plain forward of the same chain; tokens are counted at the blocks.
+"""
+
+import argparse
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from benchmarks.setting import small_model
+from mechcot.compare.measure_inputs import inputs_for
+from mechcot.core.errors import NotMeasurable
+from mechcot.core.measurement import Measurement
+from mechcot.core.problem import Completion, Problem
+from mechcot.core.trace import Span, Trace
+from mechcot.measures.inputs import Inputs
+from mechcot.measures.registry import MEASURES, STANDARD
+from mechcot.model.generation.ask_answer import read_continuation
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.token_count import counted
+from mechcot.text.filler import fill
+
+LEAD = "so we go on: "
+ANSWER = 8
+"""Most tokens of an answer."""
+Knockouts = Sequence[tuple[Span, Span]]
+"""Queries, and the keys that they cannot see."""
+
+
+def reader_of(*, context: int, layers: int, width: int) -> Reasoner:
+    """A random Llama that reads bytes."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {sign: index for index, sign in enumerate(["<eos>", *alphabet])}
+    core = Tokenizer(models.BPE(vocabulary, []))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<eos>", pad_token="<eos>")
+    model = small_model(context=context, layers=layers, width=width).model
+    return Reasoner.of(model, tokenizer, name="small")
+
+
+def chain(reader: Reasoner, *, tokens: int, steps: int, start: int) -> Trace:
+    """A running sum of so many steps, whose lines are filled up to the wanted length.
+
+    Args:
+        reader: Who reads it.
+        tokens: About how many tokens (bytes) prompt and chain have.
+        steps: How many additions.
+        start: The first number.
+    """
+    total, lines = start, []
+    question = f"Start with {start}. Add 2, 3, 4, 5, 6, 7, 8 and 9, over and over, {steps} times in all. What is the total?"
+    for index in range(steps):
+        added = 2 + index % 8
+        lines.append(f"{total} + {added} = {total + added}.\n")
+        total += added
+    problem = Problem(f"p{start}", question, str(total))
+    prompt = reader.render(problem)
+    room = (tokens - len(prompt) - sum(map(len, lines))) // steps
+    lead = f"{(LEAD * (room // len(LEAD) + 1))[: max(0, room - 1)]} "
+    text = "".join(lead + line for line in lines)
+    return reader.read(Completion(problem, prompt, f"{text}The answer is {total}.\n", "author"))
+
+
+@dataclass(frozen=True)
+class Obvious:
+    """One forward of a whole text a question.
+
+    Attributes:
+        reader: The model.
+        trace: The chain.
+        inputs: What the measure is given.
+    """
+
+    reader: Reasoner
+    trace: Trace
+    inputs: Inputs
+
+    @torch.no_grad()
+    def logprobs(self, ids: Sequence[int], hidden: Knockouts = ()) -> Tensor:
+        """Log-probabilities of all tokens from one forward, masked where something is hidden."""
+        mask = None
+        if hidden:
+            seen = torch.ones(len(ids), len(ids), dtype=torch.bool).tril()
+            for queries, keys in hidden:
+                seen[queries.start : queries.stop, keys.start : keys.stop] = False
+            mask = torch.zeros(1, 1, *seen.shape).masked_fill_(~seen, torch.finfo().min)
+        batch = torch.tensor([list(ids)])
+        logits = self.reader.model(input_ids=batch, attention_mask=mask, use_cache=False).logits[0]
+        return torch.log_softmax(logits.float(), dim=-1)
+
+    def probability(self, ids: Sequence[int], answer: Sequence[int]) -> float:
+        """Probability of an answer behind a text."""
+        scores = self.logprobs([*ids, *answer])[len(ids) - 1 : -1]
+        return float(np.exp(sum(float(row[t]) for row, t in zip(scores, answer, strict=True))))
+
+    def question(self, ids: Sequence[int]) -> list[int]:
+        """A text with the question for the answer behind it."""
+        return [*ids, *self.reader.cue_after(ids)]
+
+    def answer(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """The greedy answer behind a text, one forward a token."""
+        written: list[int] = []
+        for _ in range(self.inputs.answer_tokens):
+            token = int(self.logprobs([*ids, *written])[-1].argmax())
+            if token in self.reader.stop_ids:
+                break
+            written.append(token)
+        return read_continuation(self.reader, written)[0]
+
+    def suppression(self) -> np.ndarray:
+        """TV of the answer for each step."""
+        ids = self.question(self.trace.ids[: self.trace.cuts()[-1]])
+        clean, moved = self.logprobs(ids), []
+        for step in self.trace.chain_steps:
+            hidden = self.logprobs(ids, [(Span(step.tokens.stop, len(ids)), step.tokens)])
+            (clean.exp() * (clean - hidden)).sum(dim=-1)  # the matrix's row
+            moved.append(0.5 * (clean[-1].exp() - hidden[-1].exp()).abs().sum().item())
+        return np.array(moved)
+
+    def early_answering(self) -> np.ndarray:
+        """Probability of the final answer after each cut; the greedy answers too."""
+        texts = [self.question(self.trace.ids[:cut]) for cut in self.trace.cuts()]
+        answers = [self.answer(text) for text in texts]
+        return np.array([self.probability(text, answers[-1]) for text in texts])
+
+    def filler(self) -> np.ndarray:
+        """Probability of the own answer with filler from up to nine places on."""
+        ids, cuts = self.trace.ids, self.trace.cuts()
+        answer = self.answer(self.question(ids[: cuts[-1]]))
+        unit = self.reader.continue_ids(self.inputs.filler)
+        after = {round(x) for x in np.linspace(0, len(cuts) - 1, min(9, len(cuts)))}
+        fillings = ((*ids[: cuts[k]], *fill(unit, count=cuts[-1] - cuts[k])) for k in sorted(after))
+        return np.array([self.probability(self.question(text), answer) for text in fillings])
+
+    def step_patching(self) -> np.ndarray:
+        """Movement of the answer, layer by stated value; values that do not feed it are run for what follows them."""
+        maker = self.inputs.maker
+        if maker is None:
+            raise NotMeasurable("no maker")
+        twin = maker(self.trace, retoken=self.reader.retoken, seed=self.inputs.seed)
+        stop = self.trace.cuts()[-1]
+        ids = self.question(self.trace.ids[:stop])
+        other = [*twin.trace.ids[:stop], *ids[stop:]]
+        with torch.no_grad():
+            out = self.reader.model(input_ids=torch.tensor([other]), output_hidden_states=True)
+        clean = self.logprobs(ids)[-1].exp()
+        columns = []
+        for stated in twin.stated:
+            at = list(stated.tokens.positions())
+            token = self.reader.answer_ids(stated.answer_kept or twin.answer)[0]
+            rows = [
+                float(self._patched(ids, layer, at, states[0, at])[-1, token].exp() - clean[token])
+                for layer, states in enumerate(out.hidden_states[:-1])
+            ]
+            if stated.answer_kept is not None:
+                columns.append(rows)
+        return np.array(columns).T
+
+    def _patched(self, ids: Sequence[int], layer: int, at: list[int], rows: Tensor) -> Tensor:
+        def write(_module: Any, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            states = args[0].clone()
+            states[0, at] = rows
+            return (states, *args[1:])
+
+        handle = self.reader.model.model.layers[layer].register_forward_pre_hook(write)
+        try:
+            return self.logprobs(ids)
+        finally:
+            handle.remove()
+
+
+OURS: Mapping[str, Callable[[Measurement], np.ndarray]] = {
+    "suppression": lambda m: _values(m, "answer"),
+    "early_answering": lambda m: _values(m, "soft"),
+    "filler": lambda m: _values(m, "from"),
+    "step_patching": lambda m: _fed(_values(m, "answer")),
+}
+"""Measures whose obvious way is written here, and the array that it gives."""
+
+
+def _values(measurement: Measurement, name: str) -> np.ndarray:
+    result: Any = measurement.results[name]
+    return np.asarray(result.values)
+
+
+def _fed(grid: np.ndarray) -> np.ndarray:
+    return grid[:, np.isfinite(grid).all(axis=0)]
+
+
+def cpu_seconds(run: Callable[[], Any]) -> float:
+    """CPU seconds of a run."""
+    started = time.process_time()
+    run()
+    return time.process_time() - started
+
+
+def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]) -> str:
+    """The table's line of one measure."""
+    size = sum(trace.cuts()[-1] for trace, _ in work)
+    try:
+        measured = [MEASURES[name].run(reader, *item) for item in work]
+    except NotMeasurable as reason:
+        return f"| {name} | not measurable here: {str(reason)[:60]} | | | | | |"
+    plain = min(
+        cpu_seconds(lambda: [reader.prefix(t.ids[: t.cuts()[-1]]) for t, _ in work])
+        for _ in range(3)
+    )
+
+    def told(run: Callable[[], Any]) -> tuple[float, list[str]]:
+        with counted(reader) as count:
+            seconds = cpu_seconds(run)
+        return seconds, [f"{count.tokens / size:.1f}", f"{seconds / plain:.1f}"]
+
+    ours, cells = told(lambda: [MEASURES[name].run(reader, *item) for item in work])
+    if name not in OURS:
+        return f"| {' | '.join([name, *cells])} | | | | |"
+    obvious = [getattr(Obvious(reader, *item), name) for item in work]
+    results: list[np.ndarray] = []
+    slow, theirs = told(lambda: results.extend(ask() for ask in obvious))
+    pairs = zip(measured, results, strict=True)
+    far = max(float(np.abs(OURS[name](m) - values).max()) for m, values in pairs)
+    return f"| {' | '.join([name, *cells, *theirs, f'{slow / ours:.1f}x', f'{far:.0e}'])} |"
+
+
+def main() -> None:
+    """Print the table of one shape."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=32)
+    parser.add_argument("--chains", type=int, default=1)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("measures", nargs="*", default=list(STANDARD))
+    args = parser.parse_args()
+    reader = reader_of(context=2 * args.tokens + 512, layers=args.layers, width=args.width)
+    torch.manual_seed(0)
+    other = Reasoner.of(copy.deepcopy(reader.model), reader.tokenizer, name="other")
+    for weights in other.model.parameters():
+        weights.data += 0.002 * torch.randn_like(weights)
+    starts = range(200, 200 + 7 * max(2, args.chains), 7)
+    kwargs = {"tokens": args.tokens, "steps": args.steps}
+    traces = [chain(reader, start=start, **kwargs) for start in starts]
+    work = [
+        (
+            t,
+            replace(
+                inputs_for(reader, t, others=traces, seed=0, against=other), answer_tokens=ANSWER
+            ),
+        )
+        for t in traces[: args.chains]
+    ]
+    head = (
+        "measure",
+        "ours: traces",
+        "ours: forwards",
+        "obvious: traces",
+        "obvious: forwards",
+        "ratio",
+        "difference",
+    )
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
+    for name in args.measures:
+        print(line(reader, name, work), flush=True)
+
+
+if __name__ == "__main__":
+    main()
