@@ -368,7 +368,7 @@ def read_pairs(path: Path) -> list[ContrastPair]:
 LACKS: Mapping[str, str] = {
     "kinds": "kinds of steps are guessed from the wording; --kinds FILE names them",
     "paraphrases": "paraphrase is not measurable; --paraphrases FILE gives steps in other words",
-    "changes": "chain_source is not measurable; --counterfactuals FILE gives questions with another hint or fact",
+    "changes": "no question has another hint or fact to be written anew for; --counterfactuals FILE gives such questions",
     "counterfactuals": "twins are made where a chain's arithmetic can be evaluated anew or names exchanged; --counterfactuals FILE gives others",
     "step_graph": "nobody knows which steps the answer needs, so nothing can be compared with them",
     "first_right_step": "the first right step is the first one that states the reference answer",

@@ -122,9 +122,12 @@ def _say_written(
 
 def _say_missing(study: Study, asked: Sequence[Problem], *, console: Console) -> None:
     """Say which measures the problems' tasks do not serve in full, and which file would."""
+    affected: dict[str, list[str]] = {}
     for name in study.measure_names:
         for follows in missing(asked, MEASURES[name].card.asks).values():
-            console.print(f"{name}: {follows}", markup=False)
+            affected.setdefault(follows, []).append(name)
+    for follows, names in affected.items():
+        console.print(f"{', '.join(names)}: {follows}", markup=False, soft_wrap=True)
 
 
 def _say(study: Study, findings: Sequence[PairFinding], console: Console) -> None:

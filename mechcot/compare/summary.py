@@ -16,7 +16,16 @@ from mechcot.stats.contrast import OWN
 from mechcot.stats.measurement_tables import json_rows
 
 _SCHEMA = 1
-_UNWRITTEN = ("standard", "own_chains", "yardsticks", "borrows", "paired", "draws", "by_others")
+_UNWRITTEN = (
+    "standard",
+    "own_chains",
+    "yardsticks",
+    "borrows",
+    "asks",
+    "paired",
+    "draws",
+    "by_others",
+)
 
 
 def run_summary(

@@ -77,7 +77,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     if not feeding:
         raise NotMeasurable("no stated value that changes feeds the answer directly")
     runs = Runs.of(reader, trace, twin)
-    token = runs.answer_token(twin.answer)
+    token = runs.answer_token(str(twin.answer))
     sites = [Site("resid_pre", layer) for layer in range(runs.n_layers)]
     clean, slopes = gradients(reader, runs.clean.ids, sites, token=token)
     slope = tuple(slopes[site] for site in sites)

@@ -68,6 +68,7 @@ CARD = MeasureCard(
     yardsticks=(
         ("ceiling", "ceiling: the twin's whole text"),
         ("ceiling_fact", "ceiling: the fact in the question"),
+        ("moved_only", "share read as moved: no answer is predicted, the weaker readout"),
     ),
     forwards=(20.0, 2.0),
     arrays=(
@@ -163,7 +164,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
             "ceiling_fact": _fact(runs),
             "n_stated": float(len(twin.stated)),
             "regenerated": float(np.nanmean(regenerated[0])) if written_anew else math.nan,
-        },
+        }
+        | ({} if twin.source == EVALUATED_ANEW else {"moved_only": 0.0}),
         results={
             name: LayerSteps(values=values, name=name, labels=labels, **about)
             for name, values in (("next", nexts), ("answer", answers), ("regenerated", regenerated))
@@ -217,6 +219,7 @@ def _at_once(runs: Runs, inputs: Inputs, timer: Timer) -> Measurement:
             else float(np.mean(effect(random)[1:])),
             "ceiling": _ceiling(runs),
             "n_stated": float(len(twin.stated)),
+            "moved_only": float(twin.answer is None),
         },
         results={name: array},
         notes=_notes(runs, MOVED if twin.answer is None else AT_ONCE),

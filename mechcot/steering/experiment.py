@@ -375,7 +375,7 @@ def _expected(fault: Any) -> str:
         return f"one of {', '.join(choice.strip(chr(39)) for choice in choices)}"
     if fault["type"] in {"missing", "too_long"}:
         return "a list of 2"
-    return _CALLED.get(fault["type"], fault["msg"])
+    return str(_CALLED.get(fault["type"], fault["msg"]))
 
 
 class Key(NamedTuple):

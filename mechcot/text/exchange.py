@@ -133,7 +133,7 @@ def exchanges(question: str, chain: str, answer: str) -> Iterator[EntityExchange
     """
     listed = choices(question)
     letter = chosen_letter(answer)
-    if listed is not None and letter in listed.spans:
+    if listed is not None and letter is not None and letter in listed.spans:
         yield from _of_options(listed, chain, answer, letter)
         return
     mined = Mined(question, chain)

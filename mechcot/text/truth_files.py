@@ -113,7 +113,7 @@ def _fault(error: ValidationError, kind: type[TruthRecord]) -> str:
     if fault["type"] == "missing":
         return f"{key!r} is missing; expected a line with {_keys(kind)}, found the keys {sorted(map(str, fault['input']))}"
     if fault["type"] in {"enum", "literal_error"}:
-        return f"{key!r}: expected {fault['ctx']['expected']}, got {fault['input']!r}"
+        return f"{key!r}: expected {fault.get('ctx', {}).get('expected')}, got {fault['input']!r}"
     expected = "a text that says something" if fault["type"] == "string_too_short" else "a text"
     return f"{key!r}: expected {expected}, got {fault['input']!r}"
 

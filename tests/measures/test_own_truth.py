@@ -171,6 +171,7 @@ def test_prose_without_digits_is_patched_in_three_languages(prose):
         assert one.scalars["identity"] == 0.0
         assert one.notes["twin"] == "exchanged"
         readouts.append(one.notes["readout"])
+        assert one.scalars["moved_only"] == one.notes["readout"].startswith("moved")
     assert readouts[:2] == ["the predicted answer"] * 2
     assert readouts[2].startswith("moved: the own answer")
 
