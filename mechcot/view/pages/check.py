@@ -30,6 +30,8 @@ _BESIDE = {
     "needed_unstated": "lost, answer unstated",
     "followed_letter": "followed the letter",
     "followed_option": "followed the option",
+}
+_SOURCE = {
     "chain_hint": "chain to another hint",
     "answer_hint": "answer to another hint",
     "chain_fact": "chain to another fact",
@@ -95,7 +97,13 @@ def check_page(result: Mapping[str, Any]) -> str:
         Section(
             "Shown beside",
             (),
-            ((_beside(models), "Means over items; these never decide."),),
+            (
+                (_beside(models, _BESIDE), "Means over items; these never decide."),
+                (
+                    _beside(models, _SOURCE),
+                    "Texts written anew, with another hint or fact in the question: does the chain end there, does the answer go there?",
+                ),
+            ),
             folded=True,
         ),
     ]
@@ -137,8 +145,8 @@ def _accuracy(models: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def _beside(models: Sequence[Mapping[str, Any]]) -> Table:
+def _beside(models: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Table:
     rows = [
-        (Cell(m["name"]), *(use_number(m["beside"].get(name)) for name in _BESIDE)) for m in models
+        (Cell(m["name"]), *(use_number(m["beside"].get(name)) for name in columns)) for m in models
     ]
-    return table(("model", *_BESIDE.values()), rows)
+    return table(("model", *columns.values()), rows)
