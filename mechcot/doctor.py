@@ -94,6 +94,11 @@ def model(name: str, loading: LoadOptions = DEFAULTS) -> Iterator[DoctorLine]:
     yield from checks(reader)
 
 
+def model_lines(name: str, loading: LoadOptions = DEFAULTS) -> list[DoctorLine]:
+    """Check one model, as `model`; all its lines together, as another process gives them."""
+    return list(model(name, loading))
+
+
 def checks(reader: "Reasoner", *, but: Collection[str] = ()) -> Iterator[DoctorLine]:
     """Check a loaded model; a check that breaks is a line, not a crash.
 

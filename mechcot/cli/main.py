@@ -187,17 +187,23 @@ def compare(  # noqa: PLR0913 - one argument per option
 
 
 @app.command()
+@loads
 def demo(
     out: Out = Path("artifacts/demo"),
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
     seed: Seed = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes side by side; default as many as cores, at most 4."),
+    ] = None,
     *,
     overwrite: Overwrite = False,
+    loading: LoadOptions,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
     from mechcot.compare.demo import run_demo
 
-    run_demo(out=out, n=n, seed=seed, overwrite=overwrite)
+    run_demo(out=out, n=n, seed=seed, workers=workers, loading=loading, overwrite=overwrite)
 
 
 @app.command()
@@ -253,15 +259,21 @@ def doctor(
     models: Annotated[
         list[str] | None, typer.Argument(help="Models to check; none: only files.")
     ] = None,
+    workers: Workers = 1,
     *,
     loading: LoadOptions,
 ) -> None:
     """Check the installation and models, one line each; exit 1 when something is wrong."""
+    from functools import partial
+
     from mechcot import doctor as checks
+    from mechcot.runs.executor import Failed, executor_of, in_order
 
     lines = [*checks.installation()]
-    for name in models or []:
-        lines += checks.model(name, loading)
+    check = partial(checks.model_lines, loading=loading)
+    for result in in_order(executor_of(workers), check, models or []):
+        failed = isinstance(result, Failed)
+        lines += [checks.DoctorLine("load", ok=False, text=result.reason)] if failed else result
     for line in lines:
         typer.echo(str(line))
     if not all(line.ok for line in lines):

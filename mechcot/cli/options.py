@@ -66,6 +66,20 @@ Workers = Annotated[
         "For small models on a CPU: as many as cores.",
     ),
 ]
+SHIPPED = {
+    "ruler": "reads the shipped models, in the type of numbers and on the processor that its recorded scores are of",
+    "organism check": "holds the shipped models against bounds that were measured in float32 on a processor",
+    "organism train": "trains small models of the shipped language from their seeds; --device says where",
+}
+"""Commands whose models are the package's own: they have no options of loading, and why."""
+ONE_PROCESS = {
+    "explore": "reads each trace once, and only with --features",
+    "steer extract": "reads each question of a pair once",
+    "steer apply": "writes all questions in one batch; `steer sweep` shares out doses",
+    "sae vector": "reads each chain once",
+    "organism train": "is one training",
+}
+"""Commands that load models and have nothing to share out between processes, and why."""
 _NONE = "none"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mechcot.cli.options import Device, OutFile, Overwrite, Seed
+from mechcot.cli.options import Device, OutFile, Overwrite, Seed, Workers
 from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
 
@@ -97,13 +97,20 @@ def organism_check(
         list[str] | None,
         typer.Argument(help="NAME, or FAMILY/NAME; default base, bypass, control."),
     ] = None,
+    workers: Workers = 1,
 ) -> None:
     """Measure what the organisms must hold; exit 1 when a line does not."""
     from mechcot.organisms.check import check_organism
+    from mechcot.runs.executor import Failed, executor_of, in_order
 
-    lines = [
-        line for name in names or ["base", "bypass", "control"] for line in check_organism(name)
-    ]
+    asked = names or ["base", "bypass", "control"]
+    lines = []
+    for name, result in zip(
+        asked, in_order(executor_of(workers), check_organism, asked), strict=True
+    ):
+        if isinstance(result, Failed):
+            raise UserError(f"organism {name}: {result.reason}")
+        lines += result
     for line in lines:
         typer.echo(str(line))
     if not all(line.ok for line in lines):

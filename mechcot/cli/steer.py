@@ -149,6 +149,7 @@ def sweep(
     out: Out,
     *,
     doses: Annotated[str, typer.Option(help="Nats, comma separated.")] = "0.02,0.05,0.1,0.2",
+    workers: Workers = 1,
     steered: dict[str, Any],
     loading: LoadOptions,
     maker: "Maker",
@@ -158,8 +159,12 @@ def sweep(
     missing = {nats: file for nats, file in files.items() if not maker.made(file)}
     for file in files.keys() - missing.keys():
         typer.echo(f"{files[file]} is there already, made by this command with these settings")
-    if missing:
-        _write_steered(model, vector, missing, loading=loading, wrote=maker.note, **steered)
+    if not missing:
+        return
+    from mechcot.runs.executor import executor_of
+
+    ways = {"wrote": maker.note, "executor": executor_of(workers)}
+    _write_steered(model, vector, missing, loading=loading, **ways, **steered)
 
 
 def _write_steered(

@@ -8,8 +8,9 @@ that a model cannot be asked (no tokens, longer than the context) leaves a file 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from tqdm.auto import tqdm
 
 from mechcot.compare.models import Models
@@ -20,7 +21,7 @@ from mechcot.core.store import digest, trace_from_json, trace_to_json
 from mechcot.core.trace import Trace
 from mechcot.model.compatibility import check_questions
 from mechcot.model.reasoner import Reasoner
-from mechcot.runs.items import Items
+from mechcot.runs.items import Items, json_items
 from mechcot.tasks import with_kinds
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
@@ -209,6 +210,23 @@ def written_chains(
     ]
 
 
+def _check_chain(item: dict[str, Any]) -> dict[str, Any]:
+    """See that a finished item is a trace, or says why there is none.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if not isinstance(item.get("unwritten"), str):
+        try:
+            trace_from_json(item)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no trace: {type(error).__name__}: {error}") from error
+    return item
+
+
+_ITEM = json_items(Annotated[dict[str, Any], AfterValidator(_check_chain)])
+
+
 def to_write(study: Study, models: Models, problems: Sequence[Problem]) -> int:
     """Return how many texts of the study are not on disk, of all its models."""
     return sum(
@@ -264,7 +282,7 @@ def _write(
 
 
 def _items(study: Study, models: Models, author: str) -> Items[dict[str, Any]]:
-    return Items(study.out / "traces" / models.file_name(author))
+    return Items(study.out / "traces" / models.file_name(author), _ITEM)
 
 
 def _key(study: Study, models: Models, author: str, problem: Problem) -> str:

@@ -7,6 +7,8 @@ import torch
 
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
+from mechcot.core.errors import UserError
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.organisms.problems import problems, write_problems
 
 MODELS = ("organism:base", "organism:bypass", "organism:control")
@@ -16,7 +18,15 @@ DEMO_HOPS = (2, 3)
 MOST_WORKERS = 4
 
 
-def run_demo(*, out: Path, n: int, seed: int, overwrite: bool = False) -> None:
+def run_demo(
+    *,
+    out: Path,
+    n: int,
+    seed: int,
+    workers: int | None = None,
+    loading: LoadOptions = DEFAULTS,
+    overwrite: bool = False,
+) -> None:
     """Compare base with bypass and with control.
 
     Processes of one torch thread each: at this width a second thread costs more than it brings, and the
@@ -26,24 +36,32 @@ def run_demo(*, out: Path, n: int, seed: int, overwrite: bool = False) -> None:
         out: Run directory; the problem file goes there too.
         n: How many problems.
         seed: Of problems and study.
+        workers: How many processes; None: as many as cores, at most `MOST_WORKERS`.
+        loading: Where and in which type of numbers the models run.
         overwrite: Replace the report of another run.
     """
     torch.set_num_threads(1)
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's
+    new = not path.exists()
     write_problems(path, problems(n, seed=seed, style="random", hops=DEMO_HOPS))
-    run(
-        Study(
-            models=MODELS,
-            out=out,
-            problems=str(path),
-            n=n,
-            seed=seed,
-            max_tokens=_LONGEST,
-            batch_size=n,
-            workers=workers,
-            overwrite=overwrite,
-            command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
-            f"--seed {seed} --max-tokens {_LONGEST} --batch-size {n} --workers {workers}",
-        )
+    study = Study(
+        models=MODELS,
+        out=out,
+        problems=str(path),
+        n=n,
+        seed=seed,
+        max_tokens=_LONGEST,
+        batch_size=n,
+        workers=workers,
+        loading=loading,
+        overwrite=overwrite,
+        command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
+        f"--seed {seed} --max-tokens {_LONGEST} --batch-size {n} --workers {workers}",
     )
+    try:
+        run(study)
+    except UserError:
+        if new:
+            path.unlink()
+        raise

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from typing_extensions import TypedDict
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
@@ -25,7 +26,7 @@ from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.online import RANKS, Online, write_online
 from mechcot.runs.executor import SERIAL, Executor, Failed
-from mechcot.runs.items import Items
+from mechcot.runs.items import Items, json_items
 from mechcot.runs.outputs import claim
 from mechcot.runs.reader_keys import read_by
 from mechcot.stats.bootstrap import bootstrap_mean
@@ -36,6 +37,22 @@ from mechcot.text.unread_answers import refuse_unread
 
 _SCHEMA = 1
 UNPRUNED = "all kept"
+
+
+class WrittenItem(TypedDict):
+    """What is kept of one text, see `_item`."""
+
+    id: str
+    text: str
+    answer: str | None
+    right: bool
+    finished: bool
+    tokens: int
+    dropped: int
+    seconds: float
+    cached: float
+    peak_bytes: int
+    memory: float
 
 
 def ways_of(shares: Sequence[float], **settings: Any) -> dict[str, Online]:
@@ -96,7 +113,7 @@ def run_online(
     ]
     tasks = {key: (problem, how) for problem, _, how, key in todo}
     unpruned = {key for _, way, _, key in todo if way == first}
-    finished: Items[dict[str, Any]] = Items(out / "items")
+    finished: Items[dict[str, Any]] = Items(out / "items", json_items(WrittenItem))
     work = finished.fill(
         tasks, partial(_item, reader), executor=executor, desc="writing", unit="text"
     )

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 from tqdm.auto import tqdm
+from typing_extensions import TypedDict
 
 from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
@@ -29,7 +30,7 @@ from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, 
 from mechcot.pruning.rankings import CHOICES, Ranking, overlap, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.items import Items
+from mechcot.runs.items import Items, json_items
 from mechcot.runs.outputs import claim
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.tasks import first_right_step, missing_for, task_of
@@ -46,6 +47,24 @@ _WITHOUT = {
 _USES = {"step_graph": "precision and recall", "first_right_step": "early exit"}
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 _SCHEMA = 2
+
+
+class Agreement(TypedDict):
+    """How well an order finds the steps that are known to be needed."""
+
+    method: str
+    precision: float
+    recall: float
+
+
+class PrunedItem(TypedDict):
+    """What is kept of one trace, see `item`; `points` are rows of `COLUMNS`."""
+
+    id: str
+    points: list[tuple[str, str, str, float, int, int, float, float, float]]
+    agreements: list[Agreement]
+    first_right: int | None
+    pruned: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -135,7 +154,7 @@ def run_pruning(
         check_read([trace for trace in answered if trace.author == author], author=author)
     claim(out, "prune", asdict(settings) | read_by([reader], traces), overwrite=overwrite)
     keys = {_key(reader, trace, usable, settings): trace for trace in usable}
-    finished: Items[dict[str, Any]] = Items(out / "items")
+    finished: Items[dict[str, Any]] = Items(out / "items", json_items(PrunedItem))
     compute = partial(item, reader, every=every, settings=settings)
     done = dict(finished.fill(keys, compute, executor=executor, desc="pruning", unit="trace"))
     left_out += [

@@ -129,6 +129,23 @@ class Processes:
 SERIAL = Serial()
 
 
+def in_order(
+    executor: Executor, function: Callable[[T], R], tasks: Sequence[T]
+) -> list[R | Failed]:
+    """Run tasks and give their results in the order of the tasks.
+
+    Args:
+        executor: Where they run.
+        function: See `Executor.map`.
+        tasks: What it is called with.
+
+    Raises:
+        UserError: As `Executor.map`.
+    """
+    results = dict(executor.map(function, tasks))
+    return [results[index] for index in range(len(tasks))]
+
+
 def executor_of(workers: int) -> Executor:
     """This process for one worker, else as many processes.
 

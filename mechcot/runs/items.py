@@ -1,17 +1,19 @@
 """Finished work by content key: the one place that resumes.
 
 An item is one file, named by a hash of whatever decides what stands in it, and written whole or not at all. A killed run finds the
-items that it finished and never another's; a damaged one is an error that names the file.
+items that it finished and never another's; one that is damaged, or holds something else, is an error that names the file.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
 from tqdm.auto import tqdm
 
+from mechcot.core.errors import UserError
 from mechcot.core.store import read_json, write_json
 from mechcot.runs.executor import Executor, Failed
 
@@ -34,7 +36,41 @@ class Format(Generic[T]):
     write: Callable[[Path, T], None]
 
 
-JSON: Format[Any] = Format(".json", partial(read_json, what="a finished item"), write_json)
+def read_checked(path: Path, *, shape: Any, what: str) -> Any:
+    """Read a JSON object that mechcot wrote, and see that it holds what it should.
+
+    Args:
+        path: The file.
+        shape: A type that pydantic can check, such as a `TypedDict`; further keys are allowed.
+        what: What is expected, in words.
+
+    Raises:
+        UserError: It is missing, damaged or something else.
+    """
+    value = read_json(path, what=what)
+    try:
+        _validator(shape)(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{path}: expected {what}, but {place or 'it'} is wrong ({first['msg']}); remove the file and run again"
+        ) from None
+    return value
+
+
+@cache
+def _validator(shape: Any) -> Callable[..., Any]:
+    return TypeAdapter(shape).validate_json
+
+
+def json_items(shape: Any) -> Format[Any]:
+    """Items in JSON of a shape, see `read_checked`."""
+    read = partial(read_checked, shape=shape, what="a finished item")
+    return Format(".json", read, write_json)
+
+
+JSON: Format[Any] = json_items(dict[str, Any])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import get_args
@@ -14,6 +15,7 @@ from mechcot.model.generation.steering_hooks import GenerationInterventions, Pos
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.executor import SERIAL, Executor, Failed
 from mechcot.steering.dose_calibration import Dose, DoseCalibrator
 from mechcot.steering.experiment import DEPTH, How
 from mechcot.steering.extract import FEWEST_PAIRS, Method, ReadPosition, pair_vectors
@@ -85,7 +87,7 @@ def _stability(origin: Origin) -> str:
     return f"split-half cosine {origin.split_half:.3f}, 95 % cone {origin.cone:.1f} degrees"
 
 
-def apply_to(
+def apply_to(  # noqa: PLR0913 - one argument per option
     reasoner: Reasoner,
     vector: SteeringVector,
     files: Mapping[float, Path],
@@ -97,6 +99,7 @@ def apply_to(
     force: bool,
     how: str = "add",
     wrote: Callable[[Path], object] = lambda _: None,
+    executor: Executor = SERIAL,
 ) -> Iterator[str]:
     """Write under a vector at every dose, each into a file of its own.
 
@@ -113,12 +116,13 @@ def apply_to(
         force: Whether a vector of other weights is taken, with a line that says so.
         how: `add` or `clamp`.
         wrote: Called with each file once it is written.
+        executor: Where doses are written.
 
     Yields:
-        Lines for people: what was overridden, the clean texts, then one per dose.
+        Lines for people: what was overridden, the clean texts, then one per dose as it finishes.
 
     Raises:
-        UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0.
+        UserError: A vector of another model, a phase that is not one, a bad file of problems, a clamp below 0, or a dose that cannot be written.
     """
     if how not in get_args(How) or (how == "clamp" and min(files) <= 0):
         raise UserError(
@@ -140,14 +144,45 @@ def apply_to(
     clean = reasoner.write(items, max_tokens=max_tokens, seed=seed)
     check_read(clean, author=reasoner.name)
     yield f"clean: {_describe(clean)}"
-    for nats, path in files.items():
-        turned = vector if nats >= 0 else -vector
-        dose = DoseCalibrator(reasoner, clean[:_CHAINS], turned, where, how=how).dose(abs(nats))
-        hand = GenerationInterventions((turned.acting(dose.gamma, where, how=how),), kinds=kinds_of)
-        traces = reasoner.write(items, max_tokens=max_tokens, seed=seed, under=hand)
-        write_traces(path, traces)
+    steered = _Steered(
+        reasoner, vector, where, how, tuple(items), tuple(clean[:_CHAINS]), max_tokens, seed
+    )
+    tasks = list(files.items())
+    for index, line in executor.map(steered.write, tasks):
+        nats, path = tasks[index]
+        if isinstance(line, Failed):
+            raise UserError(f"{nats:g} nats: {line.reason}; the same command tries it again")
         wrote(path)
-        yield f"{nats:g} nats asked, {_measured(dose)}: {_describe(traces)}; written: {path}"
+        yield line
+
+
+@dataclass(frozen=True)
+class _Steered:
+    """Everything that is the same at all doses; see `apply_to`."""
+
+    reasoner: Reasoner
+    vector: SteeringVector
+    where: PositionSelector
+    how: str
+    items: tuple[Problem, ...]
+    clean: tuple[Trace, ...]
+    max_tokens: int
+    seed: int
+
+    def write(self, task: tuple[float, Path]) -> str:
+        """Write the file of one dose in nats; gives a line for people."""
+        nats, path = task
+        turned = self.vector if nats >= 0 else -self.vector
+        calibrator = DoseCalibrator(self.reasoner, self.clean, turned, self.where, how=self.how)
+        dose = calibrator.dose(abs(nats))
+        hand = GenerationInterventions(
+            (turned.acting(dose.gamma, self.where, how=self.how),), kinds=kinds_of
+        )
+        traces = self.reasoner.write(
+            self.items, max_tokens=self.max_tokens, seed=self.seed, under=hand
+        )
+        write_traces(path, traces)
+        return f"{nats:g} nats asked, {_measured(dose)}: {_describe(traces)}; written: {path}"
 
 
 def _phase(name: str) -> Phase:

@@ -8,9 +8,11 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import pandas as pd
+from pydantic import AfterValidator
+from typing_extensions import TypedDict
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import read_json, write_bytes, write_json, write_text
@@ -19,7 +21,7 @@ from mechcot.model.generation.steering_hooks import WrittenRow
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.items import Items
+from mechcot.runs.items import Items, json_items
 from mechcot.runs.outputs import claim
 from mechcot.runs.reader_keys import precision
 from mechcot.stats.dose_tolerance import same_dose
@@ -33,6 +35,54 @@ from mechcot.view.pages.steering import steering_page
 
 VERSION = 2
 UNNAMED = ", and every step of the clean chains is “other”, as in any language but English: counts of kinds say nothing"
+
+
+def _check_row(row: dict[str, str | float | None]) -> dict[str, str | float | None]:
+    """See that a row has an item and its readouts as numbers.
+
+    Raises:
+        ValueError: It has not.
+    """
+    readouts = ("tokens", "steps", "correct", "unread", "finished", "nats_per_token", *StepKind)
+    if missing := [name for name in ("item", *readouts) if name not in row]:
+        raise ValueError(f"no {missing[0]}")
+    if texts := [n for n, value in row.items() if isinstance(value, str) != (n == "item")]:
+        raise ValueError(f"{texts[0]}: {row[texts[0]]!r}")
+    return row
+
+
+def _check_dose(dose: dict[str, float | None]) -> dict[str, float | None]:
+    """See that a dose says what was asked for and what was measured.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if missing := [name for name in ("nats", "gamma", "kl", "relative") if name not in dose]:
+        raise ValueError(f"no {missing[0]}")
+    return dose
+
+
+class WrittenArm(TypedDict):
+    """What is kept of one arm, see `_cell`."""
+
+    arm: SteeringCondition
+    seconds: float
+    rows: list[Annotated[dict[str, str | float | None], AfterValidator(_check_row)]]
+    dose: NotRequired[Annotated[dict[str, float | None], AfterValidator(_check_dose)]]
+    vector: NotRequired[dict[str, float | None]]
+    changed: NotRequired[int]
+    shown: NotRequired[list[tuple[str, bool]]]
+
+
+def _check_arm(cell: WrittenArm) -> WrittenArm:
+    """See that what is said of an arm with a vector is there.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if cell["arm"].site and not {"dose", "vector"} <= cell.keys():
+        raise ValueError("no dose or no vector")
+    return cell
 
 
 def run_experiment(
@@ -76,7 +126,11 @@ def run_experiment(
         for arm in (out / "arms").glob("*.json"):
             arm.unlink()
     write_json(path, stamp)
-    items: Items[dict[str, Any]] = Items(out / "arms", current=_current)
+    items: Items[dict[str, Any]] = Items(
+        out / "arms",
+        json_items(Annotated[WrittenArm, AfterValidator(_check_arm)]),
+        current=_current,
+    )
     every = {arm.key: arm for arm in arms(experiment)}
     for key, arm in every.items():
         if arm.role == "vector" and arm.source == arm.model and key not in items:

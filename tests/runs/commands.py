@@ -101,5 +101,5 @@ def _walk(command, name):
 
 def call(command: str, *words: object) -> tuple[int, str]:
     told = CliRunner().invoke(app, [*command.split(), *map(str, words)])
-    said = f"{told.output} {told.exception or ''}"
+    said = f"{told.output} {told.exception!r}"
     return told.exit_code, " ".join(said.split())

@@ -39,14 +39,14 @@ COMMANDS = {
     "check": Command(
         "organism:base organism:bypass --problems {problems} --n 3",
         "readings/**/*.safetensors",
-        ("check.json", "check.html"),
+        ("check.json",),
     ),
     "ruler": Command(
         "--quick --measures early_answering,filler",
         "readings/**/*.safetensors",
-        ("ruler.json", "index.html", "results/readings.parquet"),
+        ("ruler.json", "results/readings.parquet"),
     ),
-    "steer run": Command("{experiment}", "arms/*.json", ("summary.json", "report.html")),
+    "steer run": Command("{experiment}", "arms/*.json", ("summary.json",)),
     "sae train": Command(
         "{one} {two} --n 8 --max-tokens 40 --width 16 --k 4 --samples 2000 --site resid_post.1",
         "chains/*.jsonl",
