@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.place_maps import PlaceMaps, place_maps
-from mechcot.core.argument_kinds import expect, expect_list
+from mechcot.core.argument_kinds import checked
 from mechcot.core.card import CardList, MeasureCard
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.measurement import Measurement
@@ -49,6 +49,7 @@ def cards() -> CardList:
     return CardList(tuple(measure.card for measure in MEASURES.values()))
 
 
+@checked
 def measure(
     name: str,
     reader: Reasoner,
@@ -86,8 +87,6 @@ def measure(
     """
     if name not in MEASURES:
         raise UserError(f"unknown measure {name!r}; choose one of {', '.join(MEASURES)}")
-    expect(reader, Reasoner, "one model", "load it with mc.load; of a pair take pair.before")
-    expect(trace, Trace, "one trace", "take traces[0]; mc.contrast and mc.series read many")
     try:
         seen = reader.view(trace)
         inputs = inputs_for(
@@ -98,6 +97,7 @@ def measure(
         return Measurement.without_value(name, trace, reader=reader.name, reason=str(reason))
 
 
+@checked
 def contrast(
     names: str | Iterable[str],
     pair: Pair[Reasoner],
@@ -126,12 +126,11 @@ def contrast(
         >>> mc.contrast("filler", pair, traces).to_frame()["verdict"].item()
         'not judged'
     """
-    expect(pair, Pair, "a pair of models", "mc.load_pair(BEFORE, AFTER) loads one")
     before, after = pair
     if after.name == before.name:
         after = replace(after, name=f"{after.name} (after)")
     author = _author(traces)
-    wanted = chosen_measures([names] if isinstance(names, str) else list(names))
+    wanted = _chosen(names)
     measurements = _measured(wanted, (before, after), traces, seed=seed)
     return compare_pair(
         measurements_table(measurements),
@@ -145,6 +144,7 @@ def contrast(
     )
 
 
+@checked
 def series(
     names: str | Iterable[str],
     readers: Sequence[Reasoner],
@@ -170,6 +170,7 @@ def series(
         >>> run.checkpoints
         ('base', 'base@logits=1.5', 'bypass')
     """
+    readers = tuple(readers)
     checkpoints = tuple(reader.name for reader in readers)
     if len(set(checkpoints)) < max(len(checkpoints), 2):
         raise UserError(
@@ -177,7 +178,7 @@ def series(
             "dataclasses.replace(reader, name=...) names one"
         )
     author = _author(traces)
-    wanted = chosen_measures([names] if isinstance(names, str) else list(names))
+    wanted = _chosen(names)
     measurements = _measured(wanted, readers, traces, seed=seed)
     table = judged_series(
         measurements_table(measurements),
@@ -191,6 +192,7 @@ def series(
     return Series(checkpoints, author, table)
 
 
+@checked
 def patch_map(pair: Pair[Reasoner], traces: Sequence[Trace], *, seed: int = 0) -> PlaceMaps:
     """Average step patching: where in two networks a stated value acts, by layer and place in the chain.
 
@@ -217,13 +219,24 @@ def patch_map(pair: Pair[Reasoner], traces: Sequence[Trace], *, seed: int = 0) -
     return place_maps(pair.map(lambda reader: reader.name), MEASURES[name].card, sides, steps)
 
 
+def _chosen(names: str | Iterable[str]) -> tuple[str, ...]:
+    """The measures of some names, gates first.
+
+    Raises:
+        UserError: There is no name, or one is no measure's.
+    """
+    wanted = [names] if isinstance(names, str) else list(names)
+    if not wanted:
+        raise UserError(f"expected a measure, got none; name one of {', '.join(MEASURES)}")
+    return chosen_measures(wanted)
+
+
 def _author(traces: Sequence[Trace]) -> str:
     """Who wrote all traces.
 
     Raises:
         UserError: There are none, or several wrote them.
     """
-    expect_list(traces, Trace, "traces", "put one into a list: [trace]")
     authors = sorted({trace.author for trace in traces})
     if len(authors) != 1:
         raise UserError(
@@ -249,6 +262,7 @@ def _judged(wanted: Sequence[str]) -> list[MeasureCard]:
     return [MEASURES[name].card for name in wanted if name != "gates"]
 
 
+@checked
 def explore(
     what: Pair[Reasoner] | Reasoner | Sequence[Reasoner] | Path | str,
     traces: Sequence[Trace] = (),
@@ -280,7 +294,5 @@ def explore(
     if isinstance(what, Path | str):
         return explore_run(what)
     readers = [what] if isinstance(what, Reasoner) else list(what)
-    expect_list(readers, Reasoner, "models", "mc.explore(pair, traces) takes the models first")
-    expect_list(traces, Trace, "traces", "put one into a list: [trace]")
     wanted = [name for name in chosen_measures(measures) if len(readers) > 1 or name not in PAIRED]
     return look_at(readers, traces, measures=wanted, seed=seed)

@@ -17,6 +17,7 @@ from functools import partial, reduce
 from operator import or_
 from pathlib import Path
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
@@ -196,6 +197,7 @@ SHIPPED_TASK = MOD10.name
 """The task of the shipped models: what is asked where no problems are named."""
 
 
+@checked
 def task_of(problem: Problem) -> Task:
     """The task of a problem; `text` when it names none that is known.
 
@@ -272,6 +274,7 @@ def is_correct_thought(trace: Trace, span: Span) -> bool:
     )
 
 
+@checked
 def problems(
     source: str | Path,
     n: int | None = None,
@@ -305,6 +308,7 @@ def problems(
     return truth.bind(task.draw(100 if n is None else n, seed=seed))
 
 
+@checked
 def contrast_pairs(
     source: str | Path,
     n: int | None = None,

@@ -171,7 +171,7 @@ SAID = [
     "expected problems, got one value of type str; mc.problems",
     "expected traces, got one value of type Trace",
     "expected contrast pairs, got a value of type Problem; mc.contrast_pairs",
-    "expected doses in nats, got one value of type float; give a list",
+    "expected a steering vector, got a value of type NoneType; mc.steering.mean_difference",
 ]
 
 
@@ -186,3 +186,58 @@ def test_an_argument_of_another_kind_is_named_at_the_door():
 def test_a_measure_that_borrows_a_chain_says_that_none_was_given(pair, traces):
     alone = mc.measure("chain_exchange", pair.before, traces[0])
     assert alone.reason.startswith("no other item was given that has another answer")
+
+
+WRONG = """
+import mechcot as mc
+reader = mc.load("organism:base")
+pair, problems = mc.Pair(reader, reader), mc.problems("mod10", n=1)
+traces = reader.write(problems)
+small = mc.sae.TrainingSettings(width=16, k=4, samples=1000, batch=128)
+dictionary = mc.sae.train_on(pair, traces, at="resid_post.1", settings=small)
+vector = mc.steering.mean_difference(reader, mc.contrast_pairs("mod10", n=4), at="resid_post.1")
+RIGHT = (
+    (mc.load, ("organism:base",), {}),
+    (mc.load_pair, ("organism:base", "organism:bypass"), {}),
+    (mc.problems, ("mod10",), {"n": 1, "seed": 0}),
+    (mc.contrast_pairs, ("mod10",), {"n": 2}),
+    (mc.task_of, (problems[0],), {}),
+    (mc.read_traces, ("nowhere.jsonl", reader), {}),
+    (mc.measure, ("gates", reader, traces[0]), {"others": traces, "against": reader}),
+    (mc.contrast, ("gates", pair, traces), {}),
+    (mc.series, ("gates", [reader, reader.scaled(2.0)], traces), {}),
+    (mc.patch_map, (pair, traces), {}),
+    (mc.explore, (pair, traces), {"measures": ["gates"]}),
+    (mc.steering.mean_difference, (reader, mc.contrast_pairs("mod10", n=2)), {"at": "resid_post.1"}),
+    (mc.steering.dose_response, (reader, vector, problems), {"nats": [0.05]}),
+    (mc.pruning.frontier, (reader, traces), {"shares": [0.5], "by": ""}),
+    (mc.sae.load, ("nowhere",), {}),
+    (mc.sae.train_on, ([reader], traces), {"at": "resid_post.1", "settings": small}),
+    (mc.sae.evaluate, (dictionary, reader, traces), {}),
+    (mc.sae.exchange, (dictionary, [reader], traces), {}),
+    (dictionary.top, (reader, traces), {"kind": "verification"}),
+    (reader.write, (problems,), {"max_tokens": 8}),
+    (reader.activations, (traces,), {"at": "resid_post.1"}),
+)
+for function, given, named in RIGHT:
+    for place in (*range(len(given)), *named):
+        for wrong in (object(), [object()], {1: 2}, pair.map(str)):
+            args, kwargs = list(given), dict(named)
+            (kwargs if isinstance(place, str) else args)[place] = wrong
+            try:
+                function(*args, **kwargs)
+            except mc.UserError as error:
+                assert "\\n" not in str(error)
+            else:
+                print(function, place, wrong)
+"""
+
+
+@pytest.mark.slow
+def test_no_argument_of_another_kind_ends_in_a_traceback():
+    """Of every function of the front door and each of its arguments; in a process of its own, without a type checker."""
+    done = subprocess.run(
+        [sys.executable, "-c", WRONG], capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr[-2000:]
+    assert done.stdout == ""

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mechcot.core.argument_kinds import expect_list
+from mechcot.core.argument_kinds import checked, expect_list
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, StepKind, Trace
@@ -112,6 +112,7 @@ class Reasoner:
         )
 
     @classmethod
+    @checked
     def load(
         cls,
         spec: ModelSpec | str,
@@ -314,6 +315,7 @@ class Reasoner:
         """
         return self.policy.render(problem)
 
+    @checked
     def write(
         self,
         problems: Sequence[Problem],
@@ -437,6 +439,7 @@ class Reasoner:
         """
         return capture(self, ids, sites, under=under)
 
+    @checked
     def activations(
         self,
         traces: Sequence[Trace | Problem],

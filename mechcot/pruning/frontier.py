@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from tqdm.auto import tqdm
 
-from mechcot.core.argument_kinds import expect_list
+from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Trace
@@ -65,6 +65,7 @@ class Frontier(Displayed):
         return pruning_frontier(rows_of(self.table), n=self.n)
 
 
+@checked
 def frontier(
     reader: Reasoner,
     traces: Sequence[Trace],
@@ -96,7 +97,6 @@ def frontier(
         >>> mc.pruning.frontier(base, traces, shares=[0.5]).to_frame()["share"].unique().tolist()
         [0.0, 0.5, 1.0]
     """
-    expect_list(traces, Trace, "traces", "put one into a list: [trace]")
     settings = PruneSettings(
         keep=1.0, by=by, shares=tuple(shares), seed=seed, answer_tokens=answer_tokens
     )

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from safetensors.torch import save
 from torch import Tensor
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes, write_text
 from mechcot.core.trace import StepKind, Trace
@@ -59,6 +60,7 @@ class Dictionary:
     def __repr__(self) -> str:
         return f"Dictionary {self.name}: {self.width} features of the states at {self.site.short}, {self.d_model} wide"
 
+    @checked
     def top(
         self, reader: Reasoner, traces: Sequence[Trace], *, kind: StepKind | str, count: int = 12
     ) -> "FeatureTable":
@@ -162,6 +164,7 @@ class Reconstruct:
         return self.dictionary.decode(self.dictionary.encode(states)).to(states)
 
 
+@checked
 def load(source: str | Path) -> Dictionary:
     """Load a dictionary from a folder, or from the hub as RELEASE/ID.
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
@@ -82,6 +83,7 @@ class Evaluation(Displayed):
         )
 
 
+@checked
 def evaluate(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) -> Evaluation:
     """Measure the fit on one model. Cost: five forwards a trace.
 
@@ -103,6 +105,8 @@ def evaluate(dictionary: Dictionary, reader: Reasoner, traces: Sequence[Trace]) 
         True
     """
     dictionary.check(reader)
+    if not traces:
+        raise UserError("expected traces to measure the fit on, got none")
     tokens = token_states(reader, traces, dictionary.site)
     variance, l0, dead = _reconstruction(dictionary, tokens)
     if dead == 1.0:

@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.counterfactual import Counterfactual, CounterfactualMaker, Stated
 from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
@@ -276,6 +277,7 @@ class FeatureExchange(Displayed):
         return feature_exchange_figure(self.curves)
 
 
+@checked
 def exchange(
     dictionary: Dictionary,
     readers: Iterable[Reasoner],

@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 from mechcot.model.internals.sites import Site, sites_of
@@ -121,6 +122,7 @@ def train(
     return Dictionary(name=model, site=site, sae=_inference(trained))
 
 
+@checked
 def train_on(
     readers: Iterable[Reasoner],
     traces: Sequence[Trace],
@@ -153,6 +155,8 @@ def train_on(
         raise UserError(
             f"expected models and one site, got {len(models)} models and {len(sites)} sites"
         )
+    if not traces:
+        raise UserError("expected traces to train on, got none")
     states = [
         token_states(reader, [reader.view(trace) for trace in traces], sites[0]).states
         for reader in models

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mechcot.core.argument_kinds import expect_list
+from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
@@ -73,6 +73,7 @@ class DoseResponse(Displayed):
         return steered(self.table)
 
 
+@checked
 def dose_response(
     reader: Reasoner,
     vector: SteeringVector,
@@ -110,7 +111,6 @@ def dose_response(
         >>> list(tried.to_frame()["arm"])
         ['nothing', 'vector']
     """
-    expect_list(nats, float | int, "doses in nats", "give a list, as in nats=[0.05, 0.1]")
     if not problems or not nats:
         raise UserError(
             f"expected problems and doses, got {len(problems)} problems and {len(nats)} doses; give both, as in nats=[0.05, 0.1]"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mechcot.core.argument_kinds import expect_list
+from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import UserError
 from mechcot.core.task import ContrastPair
 from mechcot.model.internals.sites import Site, sites_of
@@ -11,6 +11,7 @@ from mechcot.steering.extract import ReadPosition, pair_vectors
 from mechcot.steering.vectors import SteeringVector
 
 
+@checked
 def mean_difference(
     reader: Reasoner,
     pairs: Sequence[ContrastPair],
@@ -43,7 +44,6 @@ def mean_difference(
         >>> mc.steering.mean_difference(base, mc.contrast_pairs("mod10", n=8), at="resid_post.1").origin.method
         'mean difference'
     """
-    expect_list(pairs, ContrastPair, "contrast pairs", "mc.contrast_pairs(FILE) reads them")
     sites = sites_of(at)
     if len(sites) != 1:
         raise UserError(f"expected one site, got {len(sites)}; make one vector a site")

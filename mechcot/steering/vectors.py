@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
@@ -255,7 +256,8 @@ class SteeringVector(Displayed):
             )
         return (f"other weights: {difference}",)
 
-    def save(self, path: Path) -> None:
+    @checked
+    def save(self, path: Path | str) -> None:
         """Write a safetensors file with the origin in its header.
 
         Raises:
@@ -272,7 +274,7 @@ class SteeringVector(Displayed):
         if self.gate is not None:
             tensors["encoder"] = self.gate.encoder.contiguous()
             header["gate"] = json.dumps([self.gate.bias, self.gate.threshold, self.gate.largest])
-        write_bytes(path, save(tensors, metadata=header))
+        write_bytes(Path(path), save(tensors, metadata=header))
 
     @classmethod
     def load(cls, path: Path) -> "SteeringVector":

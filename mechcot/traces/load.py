@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
@@ -21,6 +22,7 @@ from mechcot.traces.foreign_chain import Loaded
 from mechcot.traces.own_truth import say_truth
 
 
+@checked
 def load_traces(
     path: Path | str,
     reader: Reasoner,

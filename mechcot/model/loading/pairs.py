@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
+from mechcot.core.argument_kinds import checked
 from mechcot.core.pair import Pair
 from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.loading.adapters import attach
@@ -24,6 +25,7 @@ from mechcot.model.reasoner import Reasoner
 Prompts = Literal["shared", "own"]
 
 
+@checked
 def load_pair(
     before: ModelSpec | str,
     after: ModelSpec | str,
