@@ -62,7 +62,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     return known
 
 
-def matches(value: object, hint: Any) -> bool:
+def matches(value: Any, hint: Any) -> bool:
     """Return whether a value may be of a kind; of a generator the values are not looked at.
 
     Args:

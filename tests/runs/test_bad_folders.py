@@ -62,17 +62,16 @@ def test_a_file_stands_in_the_way(command, names, tmp_path, sentence):
 def test_the_disk_is_full_after_a_file(command, names, tmp_path, sentence, monkeypatch):
     spec, out = COMMANDS[command], tmp_path / "out"
     words = [*command.split(), *spec.arguments.format(**names).split(), "--out", out]
-    left, opened = [1], os.fdopen
+    left, write = [1], store._write_new
 
-    def full(handle: int, mode: str):
-        if left[0]:
-            left[0] -= 1
-            return opened(handle, mode)
-        os.close(handle)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full(path: Path, data: bytes) -> None:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left[0] -= 1
+        write(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.os, "fdopen", full)
+        patch.setattr(store, "_write_new", full)
         said = sentence(*words)
     assert f"the disk is full ({tmp_path}" in said
     assert said.endswith("free some space, the same command resumes")

@@ -12,6 +12,7 @@ ELSEWHERE = {
     "ruler": "test_killed.py: minutes on the shipped panel",
     "organism train": "test_a_trained_organism_is_not_trained_over",
     "sae plant": "tests/sae/test_plant_recovery.py: minutes a plant",
+    "write-truth": "the tests of the writer of truth: random models write none",
     "sae page": "shows what its folder holds, and nothing else",
 }
 NOTHING = {"cards", "doctor", "organism list", "organism check"}
