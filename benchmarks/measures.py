@@ -161,7 +161,7 @@ class Obvious:
         columns = []
         for stated in twin.stated:
             at = list(stated.tokens.positions())
-            token = self.reader.answer_ids(stated.answer_kept or twin.answer)[0]
+            token = self.reader.answer_ids(stated.answer_kept or twin.answer or "")[0]
             rows = [
                 float(self._patched(ids, layer, at, states[0, at])[-1, token].exp() - clean[token])
                 for layer, states in enumerate(out.hidden_states[:-1])

@@ -74,7 +74,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         raise NotMeasurable("these problems have no maker of counterfactuals")
     twin = inputs.maker(trace, retoken=reader.retoken, seed=inputs.seed)
     feeding = [i for i, each in enumerate(twin.stated) if each.answer_kept is not None]
-    if not feeding:
+    if not feeding or twin.answer is None:
         raise NotMeasurable("no stated value that changes feeds the answer directly")
     runs = Runs.of(reader, trace, twin)
     token = runs.answer_token(str(twin.answer))
