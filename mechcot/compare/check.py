@@ -14,6 +14,7 @@ beside it as those of a comparison do, and are not made twice. check.json:
         needed                      the lesser of swapped and alone, the same, and `by`
         source                      the same, of chains written anew: whether they end where another hint points
         accuracy                    written, with (its own chain), other (another item's), without (any chain), guess (the most frequent answer)
+        asked                       number of its texts
         tokens, same                median tokens of a chain; share of the most frequent chain text
         beside                      means of measures that are shown and do not decide, and the null of the exchange
 """

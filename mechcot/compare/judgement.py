@@ -83,6 +83,7 @@ def judgement(
         "accuracy": accuracy,
         "tokens": tokens,
         "same": same,
+        "asked": len(traces),
         "beside": _beside(by_measure),
     }
 

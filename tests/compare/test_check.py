@@ -10,12 +10,13 @@ from typer.testing import CliRunner
 
 import mechcot as mc
 from mechcot.cli.main import app
-from mechcot.compare.check import line
+from mechcot.compare.check import blocks, line
 from mechcot.compare.judgement import judgement
 from mechcot.compare.study import Study
 from mechcot.compare.unjudged import RunFacts
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
+from mechcot.core.problem import Problem
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 from tests.measures.conftest import chain_of
 
@@ -184,3 +185,44 @@ def test_a_chain_that_collapsed_is_not_used(collapsed, hinted, tmp_path):
     assert (entry["verdict"], entry["remark"]) == ("not used", "hardly a chain")
     assert entry["accuracy"]["with"] >= 0.9
     assert entry["tokens"] < 12
+
+
+@pytest.mark.slow
+def test_a_check_asks_on_until_it_is_decided_and_resumes(hinted, tmp_path):
+    out, options = tmp_path / "out", ("--until-decided", "--max-n", "200", "--batch-size", "8")
+    result = check("organism:base", problems=hinted, out=out, options=options)
+    (entry,) = result["models"]
+    assert (entry["verdict"], entry["asked"], result["until"]) == ("used", 24, 200)
+    assert "--until-decided" not in entry["next"]
+    kept = (out / "check.json").read_bytes()
+    stamps = {p: p.stat().st_mtime_ns for p in out.glob("readings/**/*.safetensors")}
+    check("organism:base", problems=hinted, out=out, options=options)
+    assert (out / "check.json").read_bytes() == kept
+    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+
+
+def test_blocks_are_whole_batches_and_the_order_is_of_chance_alone():
+    study = Study(models=("m",), out=Path("out"), problems="p", batch_size=12, until=100, seed=3)
+    problems = [Problem(str(i), "q", "a") for i in range(100)]
+    sizes = [len(block) for block in blocks(study, problems)]
+    assert sizes == [36, 36, 28]
+    assert [p for block in blocks(study, problems) for p in block] == problems
+    assert list(blocks(replace(study, until=None), problems)) == [problems]
+
+
+def test_what_is_undecided_is_asked_on_and_what_is_decided_is_not(monkeypatch, prose, tmp_path):
+    """Every block is judged on all that was taken; the first verdict that more problems cannot change ends it."""
+    asked = []
+
+    def judged(traces, *_):
+        asked.append(len(traces))
+        return {"decides": 99 if len(traces) < 12 else None}
+
+    monkeypatch.setattr("mechcot.compare.check.judgement", judged)
+    monkeypatch.setattr("mechcot.compare.check.CHECKED_AT_ONCE", 4)
+    monkeypatch.setattr("mechcot.compare.check.line", str)
+    monkeypatch.setattr("mechcot.compare.check.check_page", str)
+    model = save_tiny(tmp_path / "tiny", byte_tokenizer(merges=40), seed=1, context=512)
+    options = ("--max-tokens", "4", "--until-decided", "--batch-size", "4")
+    check(model, problems=prose, out=tmp_path / "out", options=options)
+    assert asked == [4, 8, 12]

@@ -7,6 +7,9 @@ import plotly.graph_objects as go
 
 from mechcot.view.theme import BAND, PALETTE, SYMBOLS, THREAD, plain, span, titled, whiskers
 
+ON_TOP = 0.03
+"""Distance of two marks below which one hides the other."""
+
 
 def chain_use_figure(
     models: Sequence[Mapping[str, Any]], *, effect: float, reference: str = ""
@@ -32,8 +35,8 @@ def chain_use_figure(
                 name=f"{plain(model['name'])}: {model['verdict']}",
                 marker={
                     "color": PALETTE[place % len(PALETTE)],
-                    "symbol": SYMBOLS[place // len(PALETTE) % len(SYMBOLS)],
-                    "size": 11,
+                    "symbol": SYMBOLS[place % len(SYMBOLS)],
+                    "size": 10 + 7 * _covered(model, shown[place + 1 :]),
                 },
             )
         )
@@ -75,6 +78,17 @@ def chain_use_figure(
         f"{items}; bars: 90 % intervals; shaded: neither",
         height=520,
         top=88,
+    )
+
+
+def _covered(model: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> int:
+    """How many marks that are drawn later lie on this one: it is drawn larger, to be seen behind them."""
+    return sum(
+        all(
+            abs(model[axis]["mean"] - other[axis]["mean"]) < ON_TOP
+            for axis in ("followed", "needed")
+        )
+        for other in later
     )
 
 

@@ -109,12 +109,20 @@ def check_page(result: Mapping[str, Any]) -> str:
     ]
     return plain_page(
         "Does the model use its chain of thought?",
-        meta=f"{len(models)} {'model' if len(models) == 1 else 'models'} on {result['n']} problems, each on the chains that it wrote itself.",
+        meta=f"{len(models)} {'model' if len(models) == 1 else 'models'} on {_asked(result)} problems, each on the chains that it wrote itself.",
         summary=[sentence(model) for model in models],
         headline=headline,
         sections=sections,
         terms=_READING,
     )
+
+
+def _asked(result: Mapping[str, Any]) -> str:
+    """How many problems the models were asked; where they were asked until it was decided, of which number at most."""
+    if result.get("until") is None:
+        return str(result["n"])
+    counts = dict.fromkeys(str(model["asked"]) for model in result["models"])
+    return f"{', '.join(counts)} of {result['n']}"
 
 
 def sentence(model: Mapping[str, Any]) -> str:
