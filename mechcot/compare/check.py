@@ -110,7 +110,7 @@ def _judge(study: Study, problems: Sequence[Problem], *, name: str, given: Study
     """
     models = Models.of(study, asked=problems)
     study = longest(study, models, problems)
-    taken = Taken()
+    taken, entry = Taken(), {}
     for block in blocks(study, problems):
         taken = _asked(study, models, block, taken)
         if not taken.traces:

@@ -97,7 +97,7 @@ def use_change(
     differences = paired(values, seed=seed, bounds=bounds)
     if "not judged" in (before, after):
         return UseChange("not judged", "not judged", differences)
-    sides = {one.verdict for one in differences.values()}
+    sides: set[Verdict] = {one.verdict for one in differences.values()}
     if before != after:
         return UseChange(f"{before} → {after}", _direction(before, after, sides), differences)
     if before == "unclear":
