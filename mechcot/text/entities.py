@@ -197,7 +197,7 @@ class Mined:
                 (before.get(start, "."), after.get(stop, "."))
                 for start, stop in occurrences(text, written)
             }
-        return pairs
+        return pairs - {(".", ".")}  # whatever stands alone has these
 
 
 def _neighbour(text: str) -> str:

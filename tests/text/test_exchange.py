@@ -105,6 +105,12 @@ def test_a_word_that_opens_sentences_is_no_name():
     assert {written for _, written, _ in made} == {"The dog was seen by Bob. So Bob."}
 
 
+def test_a_heading_that_stands_alone_is_no_name():
+    asked = "Hint: Lima. Facts: Fay hears Lima. Ann hears Fay. Who ends it?"
+    made = twins(asked, "Ann hears Fay. Fay hears Lima.", "Lima")
+    assert not any("Hint" in written or "Facts" in written for _, written, _ in made)
+
+
 LISTED = "What colour is the sky at noon?\nA) green\nB) blue\nC) red"
 
 
