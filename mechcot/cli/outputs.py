@@ -43,9 +43,15 @@ def writes(
             typer.echo(
                 f"{path} is there already, made by this command with these settings; --overwrite makes it anew"
             )
-        else:
+            return
+        new = not path.exists()
+        try:
             function(**given)
-            maker.note(path)
+        except BaseException:
+            if new:  # the first of several files that were to be written together
+                path.unlink(missing_ok=True)
+            raise
+        maker.note(path)
 
     return _outputs(command, run, of=of)
 
