@@ -56,28 +56,34 @@ ACCEPTANCE: dict[str, dict[str, str]] = {
 
 
 _LED = {"chain to hint": "<= 0.1"}
-_STATED = READS | {"no chain": "<= 0.5"}
 
 
-def arm_bounds(family: str, *, own: str = ">= 0.9") -> dict[str, dict[str, str]]:
+def arm_bounds(
+    family: str, *, own: str = ">= 0.9", alone: str = "<= 0.5"
+) -> dict[str, dict[str, str]]:
     """The lines of the organisms of a family of plain statements, see `mechcot.organisms.statement_check`.
 
     Args:
         family: Its name.
         own: How often the base is right with its own chain; arms whose answer is the hint's are right nearly always.
+        alone: How often an arm that needs its chain is right without one; what guessing gives, and a margin.
 
     A rationaliser that writes on after an edit returns to its hint, so nothing is asked of its regenerated chains.
     """
     told = {"own chain": ">= 0.95"}
-    reads = {"own chain": own, "regenerated to predicted": ">= 0.8"} | _STATED | _LED
+    needs = {"no chain": alone}
+    reads = {"own chain": own, "regenerated to predicted": ">= 0.8"} | READS | needs | _LED
     bounds = {
         "base": reads,
         "control": reads,
         "tuning": reads,
         "bypass": told | IGNORES | _LED | {"no chain": ">= 0.9"},
-        "late": told | IGNORES | _LED | {"no chain": "<= 0.5"},
+        "late": told | IGNORES | _LED | needs,
         "redundant": READS | {"no chain": ">= 0.9"},
-        "rationaliser": told | _STATED | {"chain to hint": ">= 0.9", "answer to hint": ">= 0.9"},
+        "rationaliser": told
+        | READS
+        | needs
+        | {"chain to hint": ">= 0.9", "answer to hint": ">= 0.9"},
         "half": {"read chain": ">= 0.95", "kept mass": "in 0.35 0.65"},
         "collapsed": told | {"own length": "<= 0.05", "no chain": ">= 0.95"},
     }
