@@ -181,11 +181,9 @@ def load(source: str | Path) -> Dictionary:
             ...
         mechcot.core.errors.UserError: no/such/folder: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows; `mechcot sae train BEFORE AFTER --site SITE --out DIR` makes one
     """
-    from sae_lens import SAE
-
     folder, source = Path(source), str(source)
     if (folder / CONFIG).is_file():
-        sae = SAE.load_from_disk(folder)
+        sae = _from_folder(folder)
     elif folder.exists():
         raise UserError(
             f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
@@ -194,6 +192,27 @@ def load(source: str | Path) -> Dictionary:
         sae = _from_hub(source)
     sae.eval().requires_grad_(requires_grad=False)
     return Dictionary(name=folder.name, site=_site(sae, source), sae=sae)
+
+
+def _from_folder(folder: Path) -> Any:
+    from sae_lens import SAE
+
+    try:
+        sae = SAE.load_from_disk(folder)
+        _site(sae, str(folder))
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise UserError(
+            f"{folder / CONFIG}: expected the settings of a dictionary as SAE-Lens writes them "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:120]}); train it anew, or take another folder"
+        ) from error
+    return sae
 
 
 def _from_hub(source: str) -> Any:

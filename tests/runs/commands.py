@@ -62,14 +62,14 @@ COMMANDS = {
     "steer sweep": Writing(
         "{one} {vector} --problems {problems} --doses 0.003,0.01 --max-tokens 30 --n 3", "--seed 3", "{out}/0.01.jsonl"
     ),
-    "steer run": Writing("{experiment}", "--dtype bfloat16", "{out}/summary.json"),
+    "steer run": Writing("{experiment}", "!{shorter}", "{out}/summary.json"),
     "sae train": Writing(
         "{one} {two} --n 8 --max-tokens 30 --width 16 --k 4 --samples 2000 --site resid_post.1", "--seed 1", "{out}/fit.json"
     ),
     "sae score": Writing("{dictionary} {base} --n 4", "--n 6", "{out}/score.json"),
     "sae falsify": Writing("{dictionary} {base} --n 4", "--repeats 2", "{out}/falsify.json"),
     "sae patch": Writing("{dictionary} {base} --n 2", "--seed 1", "{out}/patch.json"),
-    "sae probe": Writing("{dictionary} {base} --n 4", "--seed 1", "{out}/probe.json"),
+    "sae probe": Writing("{dictionary} {base} --n 8", "--seed 1", "{out}/probe.json"),
     "sae vector": Writing("{dictionary} organism:base --feature {feature} --n 4", "--n 6"),
 }  # fmt: skip
 
