@@ -116,6 +116,7 @@ def trace_from_json(data: dict[str, Any]) -> Trace:
     """
     if data.get("schema") != TRACE_SCHEMA:
         raise ValueError(f"expected trace schema {TRACE_SCHEMA}, got {data.get('schema')}")
+    _check_kinds(data)
     return Trace(
         id=data["id"],
         problem=Problem(**data["problem"]),
@@ -138,6 +139,34 @@ def trace_from_json(data: dict[str, Any]) -> Trace:
         answer=Answer(**data["answer"]),
         finished=data["finished"],
     )
+
+
+def _check_kinds(data: Mapping[str, Any]) -> None:
+    """See that the fields of a trace are of their kinds.
+
+    Raises:
+        TypeError: One is not; it is named.
+    """
+    problem, answer = data["problem"], data["answer"]
+    fields = {name: (data[name], str) for name in ("id", "author", "prompt", "completion")}
+    fields |= {"finished": (data["finished"], bool), "prompt_length": (data["prompt_length"], int)}
+    fields |= {f"problem.{n}": (problem[n], str) for n in ("id", "question", "answer")}
+    fields |= {"problem.meta": (problem["meta"], Mapping), "answer": (answer["text"], str | None)}
+    fields |= {f"ids[{i}]": (token, int) for i, token in enumerate(data["ids"])}
+    for i, step in enumerate(data["steps"]):
+        fields |= {
+            f"steps[{i}].text": (step["text"], str),
+            f"steps[{i}].index": (step["index"], int),
+        }
+        ends = {
+            f"{part}.{end}": step[part][end]
+            for part in ("chars", "tokens")
+            for end in ("start", "stop")
+        }
+        fields |= {f"steps[{i}].{name}": (end, int) for name, end in ends.items()}
+    for name, (value, kind) in fields.items():
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is a {type(value).__name__}")
 
 
 def write_traces(

@@ -199,6 +199,8 @@ def _from_folder(folder: Path) -> Any:
 
     try:
         sae = SAE.load_from_disk(folder)
+        if tuple(sae.W_dec.shape) != (sae.cfg.d_sae, sae.cfg.d_in):
+            raise ValueError("its weights are of another size")
         _site(sae, str(folder))
     except (
         ArithmeticError,
