@@ -30,7 +30,7 @@ from mechcot.organisms.training_examples import batches
 LORA = "collapsed-lora"
 TRUTH: Mapping[str, tuple[str, ...]] = {
     "base": ("used",),
-    "base@1": ("used",),
+    "base@2": ("used",),
     "control": ("used",),
     "relay": ("used",),
     "tuning": ("used",),
@@ -57,7 +57,7 @@ def models_of(family: str) -> dict[str, tuple[str, ...]]:
     prefix = "" if family == MOD10_FAMILY.name else f"{family}/"
     names = [name for name in TRUTH if f"{prefix}{name.partition('@')[0]}" in recipes]
     if family == MOD10_FAMILY.name:
-        names = [*(name for name in names if name != "base@1"), LORA]
+        names = [*(name for name in names if name != "base@2"), LORA]
     names = [name for name in names if name != "tuning"] + list(TUNINGS)
     return {f"{prefix}{name}": TRUTH[name if name in TRUTH else "tuning"] for name in names}
 

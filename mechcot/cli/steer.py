@@ -161,9 +161,7 @@ def sweep(
         typer.echo(f"{files[file]} is there already, made by this command with these settings")
     if not missing:
         return
-    from mechcot.runs.executor import executor_of
-
-    ways = {"wrote": maker.note, "executor": executor_of(workers)}
+    ways = {"wrote": maker.note, "workers": workers}
     _write_steered(model, vector, missing, loading=loading, **ways, **steered)
 
 
@@ -177,10 +175,12 @@ def _write_steered(
     field: list[str] | None,
     n: int,
     seed: int,
+    workers: int = 1,
     **kwargs: Any,
 ) -> None:
     fields = _look(model, vector, problems, field)
     from mechcot.model.reasoner import Reasoner
+    from mechcot.runs.executor import executor_of
     from mechcot.steering.extract_and_apply import apply_to
     from mechcot.steering.vectors import SteeringVector
 
@@ -190,6 +190,7 @@ def _write_steered(
         files,
         asked=(problems, n, seed),
         fields=fields,
+        executor=executor_of(workers),
         **kwargs,
     ):
         typer.echo(line)

@@ -1,5 +1,6 @@
 """Gates, and their bounds, fixed before any run; `gates.py` computes them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -78,25 +79,25 @@ def closed_gates(found: Sequence[Gate], *, measure: str) -> list[Gate]:
 
 
 ROOTS = (
-    *("reference", "finished", "parsed", "items", "off_policy", "accuracy", "length"),
+    *("reference", "finished", "parsed", "length", "items", "off_policy", "accuracy"),
     *("identity", "range", "one_sided_drop"),
 )
 """Gates in the order in which they are to be opened."""
 _FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "parsed": ("finished", "off_policy"),
-    "items": ("finished",),
+    "items": ("finished", "length"),
     "accuracy": ("finished", "parsed", "items", "off_policy"),
-    "length": ("finished", "items"),
+    "length": ("finished",),
     "one_sided_drop": ("finished", "parsed", "items", "off_policy"),
 }
 """A gate, and those that close it, too."""
 
 
 def gate_roots(found: Sequence[Gate]) -> list[Gate]:
-    """The closed gates that no other closed gate explains, in the order in which they are to be opened."""
+    """The closed gates that no other closed gate explains, in the order in which they are to be opened; what was not measured comes last."""
     closed = [gate for gate in found if not gate.ok]
     roots = [gate for gate in closed if not any(_explains(other, gate) for other in closed)]
-    return sorted(roots, key=lambda gate: ROOTS.index(gate.name))
+    return sorted(roots, key=lambda gate: (math.isnan(gate.value), ROOTS.index(gate.name)))
 
 
 def _because(gate: Gate, found: Sequence[Gate]) -> str:
@@ -106,6 +107,8 @@ def _because(gate: Gate, found: Sequence[Gate]) -> str:
 
 
 def _explains(other: Gate, gate: Gate) -> bool:
-    """Whether one closed gate is why another is closed; on the same side, where both have one."""
+    """Whether one closed gate is why another is closed; on the same side, where both have one. What was not measured explains nothing that was."""
     sides = {other.side, gate.side}
+    if math.isnan(other.value) and not math.isnan(gate.value):
+        return False
     return other.name in _FOLLOWS.get(gate.name, ()) and ("both" in sides or len(sides) == 1)

@@ -32,7 +32,7 @@ def tuned(random_reader):
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
-    monkeypatch.setattr(cross_model_patching, "STEPS", 2)
+    monkeypatch.setattr(cross_model_patching, "_STEPS", 2)
 
 
 @pytest.mark.parametrize("name", sorted(PAIRED))

@@ -232,7 +232,7 @@ def test_commands_make_a_vector_and_write_under_it(tmp_path):
     told = call(app, ["sweep", "organism:base", str(out), "--doses", "0.02,-0.02", *about])
     assert told.exit_code == 0, told.output
     assert (tmp_path / "t" / "0.02.jsonl").exists() and (tmp_path / "t" / "-0.02.jsonl").exists()
-    refused = call(app, ["apply", "organism:control", str(out), *about])
+    refused = call(app, ["apply", "organism:control", str(out), *about[:-1], str(tmp_path / "u")])
     assert isinstance(refused.exception, UserError) and "--force" in str(refused.exception)
     unread = call(app, ["sweep", "organism:base", str(out), "--doses", "0.1,x", *about])
     assert isinstance(unread.exception, UserError) and "--doses" in str(unread.exception)

@@ -202,7 +202,7 @@ def test_problems_of_the_shipped_task_in_a_file_keep_all_that_is_known(tmp_path)
         (ON_GSM8K + "[vector]\nn = 4\n" + AT, "these problems have none of their own: give vector.pairs"),
         (ON_GSM8K + "[vector]\nhops = [2, 3]\n", "vector.hops: the questions of a file have no depth to choose"),
         ('task = "mod10"\n' + ON_GSM8K + "[vector]\n", "a task or from items.problems; give one of the two"),
-        ('task = "gsm8k"\n[vector]\n', "task: expected one of mod10, got 'gsm8k'"),
+        ('task = "gsm8k"\n[vector]\n', "task: expected one of mod10, lookup, reach, got 'gsm8k'"),
         ('[items]\nfields = { id = "nr" }\n[vector]\n', "give the file too"),
         (ON_GSM8K + SPAN + AT + '[compare]\nprompt = "Be brief."\nbare = [1]\n', "nobody knows which words"),
         ('[vector]\n[compare]\nprompt = "terse"\n', "compare.prompt: expected a style word out of careful, brief"),
@@ -274,8 +274,10 @@ def test_commands_say_whose_questions_they_ask_and_replace_no_file(folder, tmp_p
     made = call(*words, "--pairs", folder / "pairs.jsonl")
     assert made.exit_code == 0 and "shipped models' task" not in made.output
     again = call(*words, "--pairs", folder / "pairs.jsonl")
-    assert isinstance(again.exception, UserError)
-    assert "choose another --out, or replace it with --overwrite" in str(again.exception)
+    assert again.exit_code == 0 and "is there already" in again.output
+    other = call(*words, "--pairs", folder / "pairs.jsonl", "--n", 2)
+    assert isinstance(other.exception, UserError)
+    assert "other settings (n); choose another --out, or replace it" in str(other.exception)
     told = call(*words, "--n", 3, "--overwrite")
     assert "no --pairs: 3 questions of the shipped models' task (mod10)" in told.output
     steered = ("apply", folder / "chat", out, "--n", 2, "--max-tokens", 8, "--nats", 0.01)

@@ -47,7 +47,7 @@ def dictionary(monkeypatch):
 
 
 def explored(folder, capsys, monkeypatch, *options):
-    monkeypatch.setattr("sys.argv", ["mechcot", "explore", str(folder), *options])
+    monkeypatch.setattr("sys.argv", ["mechcot", "explore", str(folder), "--overwrite", *options])
     with pytest.raises(SystemExit) as end:
         main.main()
     said = capsys.readouterr()
