@@ -32,6 +32,6 @@ from .tasks import (
     problems as problems,
     task_of as task_of,
 )
-from .text.truth_files import TruthFiles as TruthFiles
+from .text.user_truth_files import TruthFiles as TruthFiles
 
 __version__: str

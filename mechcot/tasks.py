@@ -8,7 +8,7 @@ task `text`: arithmetic in the question and the chain is parsed, words are compa
     lookup, ...     the tasks of the further families (`mechcot.organisms.registry.ORGANISM_FAMILIES`): exact too, without kinds of steps
     text            any file of problems
 
-What the user's files say of a problem's chains (`mechcot.text.truth_files`) goes before what its task knows.
+What the user's files say of a problem's chains (`mechcot.text.user_truth_files`) goes before what its task knows.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ from mechcot.organisms.style_contrasts import styled, unhinted
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
-from mechcot.text.exchange import ExchangeMaker
+from mechcot.text.entity_exchange import ExchangeMaker
 from mechcot.text.given_truth import (
     GivenMistakes,
     GivenParaphrases,
@@ -65,8 +65,8 @@ from mechcot.text.json_lines import json_lines, text_field
 from mechcot.text.problems import check_count, load_problems
 from mechcot.text.stated_answer import states_answer
 from mechcot.text.step_kinds import Classifier
-from mechcot.text.truth_files import NO_TRUTH, TruthFiles
 from mechcot.text.twins import FirstOf
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
 REASONING_WORDS = (
     *("wait", "alternatively", "maybe", "perhaps", "however", "hmm", "but", "check", "verify"),

@@ -34,7 +34,7 @@ from mechcot.ruler.markdown_table import markdown as ruler_markdown  # noqa: E40
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
 from mechcot.steering.experiment import Key, schema  # noqa: E402
 from mechcot.text import field_names, problems  # noqa: E402
-from mechcot.text.truth_files import RECORDS  # noqa: E402
+from mechcot.text.user_truth_files import RECORDS  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
 API = "reference/api"

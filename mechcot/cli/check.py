@@ -10,8 +10,8 @@ from mechcot.cli.outputs import makes
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
-    from mechcot.runs.outputs import Maker
-    from mechcot.text.truth_files import TruthFiles
+    from mechcot.runs.output_claims import Maker
+    from mechcot.text.user_truth_files import TruthFiles
 
 
 @makes("check")

@@ -34,7 +34,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
-    from mechcot.text.truth_files import TruthFiles
+    from mechcot.text.user_truth_files import TruthFiles
 
 INTERRUPTED = 130
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -232,7 +232,7 @@ def ruler(
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run_ruler
     from mechcot.runs.executor import executor_of
-    from mechcot.runs.outputs import claimed
+    from mechcot.runs.output_claims import claimed
 
     panel = QUICK if quick else FULL
     settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}

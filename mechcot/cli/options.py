@@ -21,7 +21,7 @@ Tuned = Annotated[str, typer.Argument(help="The model after it.")]
 
 
 def _folder(out: Path) -> Path:
-    from mechcot.runs.outputs import check_writable
+    from mechcot.runs.output_claims import check_writable
 
     check_writable(out)
     return out
@@ -166,7 +166,7 @@ def _truth_files(
     Raises:
         UserError: A file cannot be read, or a line of it is wrong.
     """
-    from mechcot.text.truth_files import TruthFiles
+    from mechcot.text.user_truth_files import TruthFiles
 
     files = TruthFiles(counterfactuals, paraphrases, mistakes, kinds)
     files.read()

@@ -76,7 +76,7 @@ def _is_trained(folder: Path, name: str, seed: int | None) -> bool:
     """
     from mechcot.core.store import read_json
     from mechcot.organisms.registry import recipe_of, record_file
-    from mechcot.runs.outputs import check_writable
+    from mechcot.runs.output_claims import check_writable
 
     check_writable(folder)
     if not (folder / "config.json").is_file():

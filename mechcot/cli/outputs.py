@@ -12,7 +12,7 @@ import typer
 from mechcot.cli.options import Overwrite
 
 if TYPE_CHECKING:
-    from mechcot.runs.outputs import Maker
+    from mechcot.runs.output_claims import Maker
 
 _MODELS = {"model", "models", "base", "tuned"}
 _NO_SETTINGS = {"out", "overwrite", "workers", "device", "device_map", "trust_remote_code"}
@@ -27,7 +27,7 @@ def writes(
     *,
     of: Mapping[str, Callable[[Any], Path]] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
-    """Give a command `--overwrite` and the rule of `mechcot.runs.outputs` for the file that it writes.
+    """Give a command `--overwrite` and the rule of `mechcot.runs.output_claims` for the file that it writes.
 
     Stands outside the decorators that gather options: it must see each of them.
 
@@ -90,7 +90,7 @@ def _outputs(
 
         @functools.wraps(function)
         def wrapper(**given: Any) -> None:
-            from mechcot.runs.outputs import Maker
+            from mechcot.runs.output_claims import Maker
 
             passed = {name: given[name] for name in own}
             asked = {n: value for n, value in given.items() if n not in {*_NO_SETTINGS, *but}}

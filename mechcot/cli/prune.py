@@ -24,7 +24,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
-    from mechcot.text.truth_files import TruthFiles
+    from mechcot.text.user_truth_files import TruthFiles
 
 _Items = Annotated[int | None, typer.Option("--n", help="Most traces; default all.")]
 

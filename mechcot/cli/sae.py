@@ -29,9 +29,9 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
-    from mechcot.runs.outputs import Maker
+    from mechcot.runs.output_claims import Maker
     from mechcot.sae.run import TrainedDictionary
-    from mechcot.text.truth_files import TruthFiles
+    from mechcot.text.user_truth_files import TruthFiles
 
 app = typer.Typer(
     no_args_is_help=True, help="Sparse features on reasoning steps, before and after."

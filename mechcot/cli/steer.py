@@ -25,7 +25,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
-    from mechcot.runs.outputs import Maker
+    from mechcot.runs.output_claims import Maker
 
 app = typer.Typer(no_args_is_help=True, help="Vectors, doses, and scripted steering experiments.")
 

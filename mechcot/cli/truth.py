@@ -10,7 +10,7 @@ from mechcot.cli.outputs import makes
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
-    from mechcot.runs.outputs import Maker
+    from mechcot.runs.output_claims import Maker
 
 
 @makes("write-truth")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from mechcot.compare.command_line import NextStep
-from mechcot.compare.findings import PairFinding
+from mechcot.compare.pair_finding import PairFinding
 from mechcot.compare.study import Study
 from mechcot.compare.unjudged import RunFacts, lengthened, more
 from mechcot.stats.gate_bounds import Gate, GateBounds, gate_roots

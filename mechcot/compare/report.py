@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from mechcot.compare.chains import Chains
-from mechcot.compare.findings import PairFinding, Tables, judged_cards, null_name, nulls
 from mechcot.compare.models import Models
+from mechcot.compare.pair_finding import PairFinding, Tables, judged_cards, null_name, nulls
 from mechcot.compare.report_examples import (
     layer_sentences,
     leading_array,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mechcot.compare.findings import PairFinding, Tables, not_judged, null_name
+from mechcot.compare.pair_finding import PairFinding, Tables, not_judged, null_name
 from mechcot.compare.report_figures import ArrayReader
 from mechcot.compare.study import Study
 from mechcot.core.card import ArrayCard, MeasureCard

@@ -20,7 +20,6 @@ from rich.console import Console
 from mechcot.compare.chains import Chains, collect, foreign, problems_of, to_write
 from mechcot.compare.completion_length import announce_writing, longest, told_cut
 from mechcot.compare.cost import announce
-from mechcot.compare.findings import PairFinding, Tables, find, judged_cards, null_name, too_few
 from mechcot.compare.measurable import able
 from mechcot.compare.measurements import (
     Job,
@@ -31,6 +30,7 @@ from mechcot.compare.measurements import (
 )
 from mechcot.compare.models import Models
 from mechcot.compare.own_use import OwnUse, own_uses, use_claim
+from mechcot.compare.pair_finding import PairFinding, Tables, find, judged_cards, null_name, too_few
 from mechcot.compare.pair_step import next_step
 from mechcot.compare.report import report_data
 from mechcot.compare.study import EXPLORER, MOST, Study, by_reader, cells, use_cells
@@ -42,7 +42,7 @@ from mechcot.core.step_arrays import tidy
 from mechcot.core.store import digest, json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
-from mechcot.runs.outputs import claim
+from mechcot.runs.output_claims import claim
 from mechcot.tasks import missing
 from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.report import report_page

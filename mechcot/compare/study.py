@@ -22,7 +22,7 @@ from mechcot.measures.registry import MEASURES, PAIRED, chosen_measures
 from mechcot.model.generation.sampling import Sampling
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
-from mechcot.text.truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
 EXCHANGE = "chain_exchange"
 """Read on every model's own chains: whether it uses them, whatever the others wrote."""

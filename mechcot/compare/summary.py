@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mechcot.compare.findings import PairFinding, Tables, judged_cards, not_judged, null_name, nulls
 from mechcot.compare.models import Models
+from mechcot.compare.pair_finding import (
+    PairFinding,
+    Tables,
+    judged_cards,
+    not_judged,
+    null_name,
+    nulls,
+)
 from mechcot.compare.study import Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.trace import Trace

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.command_inputs import check_run
-from mechcot.compare.findings import all_cards
+from mechcot.compare.pair_finding import all_cards
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, LayerSteps, StepMatrix

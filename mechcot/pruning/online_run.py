@@ -27,7 +27,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.online import RANKS, Online, write_online
 from mechcot.runs.executor import SERIAL, Executor, Failed
 from mechcot.runs.items import Items, json_items
-from mechcot.runs.outputs import claim
+from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import read_by
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval

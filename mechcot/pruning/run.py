@@ -31,7 +31,7 @@ from mechcot.pruning.rankings import CHOICES, Ranking, overlap, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Items, json_items
-from mechcot.runs.outputs import claim
+from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answers import same_answer

@@ -25,7 +25,7 @@ from mechcot.runs.items import Format, Items
 from mechcot.runs.reader_keys import precision
 from mechcot.tasks import SHIPPED_TASK, TASKS, missing_for, with_kinds
 from mechcot.text.problems import load_problems
-from mechcot.text.truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.load import load_traces
 from mechcot.traces.own_truth import say_truth
 

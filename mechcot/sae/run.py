@@ -20,7 +20,7 @@ from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.outputs import claim
+from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.sae.chains import ChainSource, chains
 from mechcot.sae.dictionary import Dictionary, load
@@ -28,7 +28,7 @@ from mechcot.sae.evaluation import Evaluation, evaluate
 from mechcot.sae.token_states import token_states
 from mechcot.sae.training import TrainingSettings, train
 from mechcot.tasks import missing_for
-from mechcot.text.truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
 HELD_OUT = 64
 RECORD = "training.json"

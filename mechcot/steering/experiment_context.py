@@ -38,8 +38,8 @@ from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_toke
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.steering.vectors import SteeringVector
 from mechcot.tasks import kinds_of
-from mechcot.text.truth_files import TruthFiles
 from mechcot.text.unread_answers import check_read
+from mechcot.text.user_truth_files import TruthFiles
 from mechcot.traces.load import load_traces
 
 _PLAIN = GenerationInterventions(kinds=kinds_of)

@@ -22,7 +22,7 @@ from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Items, json_items
-from mechcot.runs.outputs import claim
+from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import precision
 from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms

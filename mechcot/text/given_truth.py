@@ -25,7 +25,7 @@ class Truth:
     """What files say of some problems.
 
     Attributes:
-        twins: Records of `mechcot.text.truth_files.GivenTwin`.
+        twins: Records of `mechcot.text.user_truth_files.GivenTwin`.
         paraphrases: Step to its rewordings.
         mistakes: Step to wrong versions of it.
         kinds: Step to the name of its kind.

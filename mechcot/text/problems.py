@@ -13,7 +13,7 @@ from mechcot.core.problem import Problem
 from mechcot.text.field_names import dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.records import records
-from mechcot.text.truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
 _FIELDS = ("id", "question", "answer")
 PROBLEM_FIELDS = (*_FIELDS, "stratum")

@@ -15,7 +15,7 @@ from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
-from mechcot.text.truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.bind import read_chain
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import Loaded

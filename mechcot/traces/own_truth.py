@@ -9,7 +9,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.given_truth import GivenTwins, plain_step, truth_of
-from mechcot.text.truth_files import TruthFiles
+from mechcot.text.user_truth_files import TruthFiles
 
 
 def say_truth(truth: TruthFiles, reader: Reasoner, traces: Sequence[Trace]) -> None:

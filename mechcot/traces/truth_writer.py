@@ -1,4 +1,4 @@
-"""Let a language model of the user's write twins, rewordings and mistakes of chains, in the format of `mechcot.text.truth_files`, and check what it wrote.
+"""Let a language model of the user's write twins, rewordings and mistakes of chains, in the format of `mechcot.text.user_truth_files`, and check what it wrote.
 
     ask = asker(reader)                                     or any function from a prompt to a reply: an API, a person
     written = write_truth("counterfactuals", ask, reader, traces)
@@ -25,7 +25,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.text.given_truth import KEY, GivenTwins, plain_step
-from mechcot.text.truth_files import RECORDS
+from mechcot.text.user_truth_files import RECORDS
 
 Sort = Literal["counterfactuals", "paraphrases", "mistakes"]
 Ask = Callable[[str, int], str]

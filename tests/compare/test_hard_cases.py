@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mechcot.compare.findings import too_few
+from mechcot.compare.pair_finding import too_few
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import EditDidNotFire, UserError

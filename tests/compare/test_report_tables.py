@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mechcot.compare.findings import Tables, nulls
+from mechcot.compare.pair_finding import Tables, nulls
 from mechcot.compare.report_tables import accuracy_frame, null_frame
 from mechcot.compare.study import Study
 

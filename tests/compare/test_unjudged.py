@@ -19,7 +19,7 @@ from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.text.trace_parser import read
-from mechcot.text.truth_files import TruthFiles
+from mechcot.text.user_truth_files import TruthFiles
 from tests.compare.tiny_models import byte_tokenizer
 
 TOKENIZER = byte_tokenizer(merges=40)

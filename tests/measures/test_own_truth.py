@@ -12,7 +12,7 @@ from mechcot.measures import step_patching
 from mechcot.measures.inputs import Inputs
 from mechcot.organisms.counterfactual_edits import edit_at
 from mechcot.organisms.known_task import OrganismMaker
-from mechcot.text.exchange import ExchangeMaker
+from mechcot.text.entity_exchange import ExchangeMaker
 from mechcot.text.given_truth import KEY, GivenTwins
 from mechcot.traces.own_truth import fits
 from tests.compare.tiny_models import byte_tokenizer, save_tiny

@@ -11,7 +11,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import file_digest, read_json
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
-from mechcot.runs.outputs import claim
+from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.sae.run import Training, open_study, train_and_fit
 from mechcot.sae.training import TrainingSettings

@@ -17,7 +17,7 @@ from mechcot.view.figures.dose_response import (
 )
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.report import render_page
-from mechcot.view.pages.steering_arms import (
+from mechcot.view.pages.steering_arm_texts import (
     CONTROL_ROLES,
     NAN,
     Arm,

@@ -6,7 +6,7 @@ from typing import Any
 from mechcot.text.number_format import DASH, fixed, number
 from mechcot.view.figures.dose_response import Point
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table
-from mechcot.view.pages.steering_arms import (
+from mechcot.view.pages.steering_arm_texts import (
     CONTROL_ROLES,
     Arm,
     against,

@@ -6,7 +6,7 @@ from typing import Any
 
 from mechcot.stats.sentences import listed
 from mechcot.text.number_format import digits_for, fixed, interval, percent, signed
-from mechcot.view.pages.steering_arms import (
+from mechcot.view.pages.steering_arm_texts import (
     NAN,
     Arm,
     at_dose,

@@ -8,7 +8,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.tasks import TEXT, task_of, task_of_all
 from mechcot.text.given_truth import KEY, truth_of
-from mechcot.text.truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
 SUM = Problem("a", "What is 3 + 4?", "7")
 OTHER = Problem("b", "Is ice cold?", "yes")

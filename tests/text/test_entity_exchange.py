@@ -2,7 +2,7 @@
 
 import pytest
 
-from mechcot.text.exchange import changed, exchanges
+from mechcot.text.entity_exchange import changed, exchanges
 
 
 def twins(question, chain, answer):

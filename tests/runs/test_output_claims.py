@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.runs.outputs import Maker, claim, claimed
+from mechcot.runs.output_claims import Maker, claim, claimed
 
 SETTINGS = {"seed": 0, "measures": ("gates", "filler"), "max_tokens": None}
 
