@@ -116,5 +116,5 @@ def test_a_file_of_problems_serves_every_command_too(folder, models, dictionary)
     assert "kinds of steps: kinds of steps are guessed" in told
     assert json.loads((out / "score.json").read_text())["traces"] <= 4
     both = ("--problems", source, "--traces", source)
-    refused = ran("score", dictionary, *models, *both, "--out", out, fails=True)
+    refused = ran("score", dictionary, *models, *both, "--out", folder / "both", fails=True)
     assert "leave --problems out" in refused
