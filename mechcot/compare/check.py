@@ -40,7 +40,7 @@ from mechcot.core.store import nan_to_none, write_json, write_text
 from mechcot.core.trace import Trace
 from mechcot.stats.bootstrap import random_stream
 from mechcot.stats.chain_use import BOUNDS
-from mechcot.text.number_format import fixed, interval
+from mechcot.text.number_format import estimate
 from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.check import check_page
 
@@ -91,7 +91,7 @@ def line(entry: dict[str, Any]) -> str:
     numbers = ""
     if entry["followed"]["n"]:
         numbers = "; ".join(
-            f"{word} {fixed(one['mean'])} {interval(one['low'], one['high'])}"
+            f"{word} {estimate(one['mean'], one['low'], one['high'])}"
             for word, one in (("followed", entry["followed"]), ("needed", entry["needed"]))
         )
         numbers = f" [{numbers}]".replace("[[", "[")

@@ -15,7 +15,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.store import nan_to_none
 from mechcot.stats.chain_use_change import AXES, AxisChange, UseChange, Values, use_change
 from mechcot.stats.gates import GATE_MEASURE
-from mechcot.text.number_format import fixed, interval, signed
+from mechcot.text.number_format import difference, fixed
 
 DECIDED = ("less", "more", "no change")
 """Verdicts that say something."""
@@ -99,12 +99,8 @@ class UseClaim:
         )
 
 
-def _moved(difference: AxisChange) -> str:
-    if not difference.n:
-        return ""
-    return f" ({signed(difference.mean)} {interval(difference.low, difference.high)})".replace(
-        " )", ")"
-    )
+def _moved(change: AxisChange) -> str:
+    return f" ({difference(change.mean, change.low, change.high)})" if change.n else ""
 
 
 def own_uses(

@@ -32,7 +32,7 @@ from mechcot.runs.reader_keys import read_by
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
 from mechcot.text.answers import same_answer
-from mechcot.text.number_format import fixed, interval, signed
+from mechcot.text.number_format import difference, estimate
 from mechcot.text.unread_answers import refuse_unread
 
 _SCHEMA = 1
@@ -237,8 +237,8 @@ def told(result: Mapping[str, Any]) -> list[str]:
         "way                accuracy             unread  change                 tokens  tokens/s  cached  memory  peak MB"
     ]
     for row in result["rows"]:
-        accuracy = f"{fixed(row['accuracy'])} {interval(row['low'], row['high'])}"
-        change = f"{signed(row['change'])} {interval(row['change_low'], row['change_high'])}"
+        accuracy = estimate(row["accuracy"], row["low"], row["high"])
+        change = difference(row["change"], row["change_low"], row["change_high"])
         lines.append(
             f"{row['way']:<18} {accuracy:<20} {row['unread']:>6.0%}  {change:<22} {row['tokens']:>6.0f} {row['tokens_per_second']:>9.1f} "
             f"{row['cached']:>7.0%} {row['memory']:>7.0%} {row['peak_mb']:>8.2f}"

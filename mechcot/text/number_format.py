@@ -73,6 +73,16 @@ def interval(low: float, high: float, *, digits: int | None = None) -> str:
     return f"[{fixed(low, digits=digits)}, {fixed(high, digits=digits)}]"
 
 
+def estimate(value: float, low: float, high: float) -> str:
+    """Write a number with its interval, both with the decimals that the interval needs: `0.9951 [0.9946, 0.9956]`."""
+    return f"{fixed(value, digits=digits_for(low, high))} {interval(low, high)}".rstrip()
+
+
+def difference(value: float, low: float, high: float) -> str:
+    """Write a difference with its sign and its interval, both with the decimals that the interval needs."""
+    return f"{signed(value, digits=digits_for(low, high))} {interval(low, high)}".rstrip()
+
+
 def percent(value: float) -> str:
     """Write a share as percent, `97.5 %`."""
     return DASH if math.isnan(value) else f"{100 * value:.1f}".removesuffix(".0") + " %"

@@ -30,6 +30,14 @@ def test_signed_never_shows_a_signed_zero(value, written):
     assert number_format.signed(value) == written
 
 
+def test_a_number_has_the_decimals_of_its_interval():
+    """Rounded to two, −0.9992 would read as −1.00 and lie outside of its own interval."""
+    assert number_format.difference(-0.9992, -0.9996, -0.9988) == "−0.9992 [−0.9996, −0.9988]"
+    assert number_format.estimate(0.9951, 0.9946, 0.9956) == "0.9951 [0.9946, 0.9956]"
+    assert number_format.difference(0.5, 0.2, 0.8) == "+0.50 [0.20, 0.80]"
+    assert number_format.difference(0.5, math.nan, math.nan) == "+0.50"
+
+
 def test_interval():
     assert number_format.interval(-0.61, 0.004) == "[−0.61, 0.00]"
     assert number_format.interval(-0.2511, -0.0049) == "[−0.251, −0.005]", "it does not hold 0"

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mechcot.stats.sentences import shown
-from mechcot.text.number_format import digits_for, interval, letter, signed
+from mechcot.text.number_format import difference, interval, letter
 from mechcot.view.theme import BAND, Look, plain, span, titled, whiskers, wrapped
 
 GAP = 0.7
@@ -160,7 +160,7 @@ def _marks(
     suffix = "" if place == 1 else str(place)
     for row, height in zip(mine, heights, strict=True):
         figure.add_annotation(
-            text=f"{signed(row.delta, digits=digits_for(row.low, row.high))} {interval(row.low, row.high)}  <b>{letter(row.shown)} {row.shown}</b>",
+            text=f"{difference(row.delta, row.low, row.high)}  <b>{letter(row.shown)} {row.shown}</b>",
             x=1,
             xref=f"x{suffix} domain",
             xanchor="left",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.stats.sentences import listed
-from mechcot.text.number_format import digits_for, fixed, interval, percent, signed
+from mechcot.text.number_format import difference, fixed, percent
 from mechcot.view.pages.steering_arm_texts import (
     NAN,
     Arm,
@@ -148,7 +148,7 @@ def _moved(change: Mapping[str, float | None]) -> str:
     mean, low, high = (
         NAN if (number := change[e]) is None else number for e in ("mean", "low", "high")
     )
-    return f"{signed(mean, digits=digits_for(low, high))} {interval(low, high)}".strip()
+    return difference(mean, low, high)
 
 
 def _held(arm: Arm, result: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mechcot.stats.chain_use_change import AXES
 from mechcot.stats.measurement_tables import rows_of
-from mechcot.text.number_format import fixed, interval, signed
+from mechcot.text.number_format import digits_for, fixed, interval, signed
 from mechcot.view.pages.plain_tables import (
     Cell,
     Table,
@@ -46,7 +46,8 @@ def use_number(value: float | None) -> Cell:
 def _estimate(axis: Mapping[str, Any]) -> Cell:
     if axis["mean"] is None or axis["mean"] != axis["mean"]:
         return use_number(None)
-    return Cell(fixed(axis["mean"]), "number", interval(axis["low"], axis["high"]))
+    low, high = axis["low"], axis["high"]
+    return Cell(fixed(axis["mean"], digits=digits_for(low, high)), "number", interval(low, high))
 
 
 def change_table(axes: pd.DataFrame) -> Table:
@@ -60,7 +61,9 @@ def change_table(axes: pd.DataFrame) -> Table:
         "before": number_column("before"),
         "after": number_column("after"),
         "paired change": lambda row: Cell(
-            signed(row["delta"]), "number", interval(row["low"], row["high"])
+            signed(row["delta"], digits=digits_for(row["low"], row["high"])),
+            "number",
+            interval(row["low"], row["high"]),
         ),
         "n": lambda row: Cell(str(row["n"]), "number"),
         "verdict": text_column("verdict", style="verdict"),
