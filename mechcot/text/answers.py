@@ -30,12 +30,12 @@ from mechcot.text.stated_value import chosen, fields, is_hard, phrases, said_aft
 from mechcot.text.think_tags import THINK, Thought, ThoughtTags, find_thought, tags_in
 
 __all__ = [
-    "FAMILIES", "StatedAnswer", "find_answer", "number_only", "read_answer", "same_answer", "trim"
+    "FAMILIES", "SPECIAL", "StatedAnswer", "find_answer", "number_only", "read_answer", "same_answer", "trim"
 ]  # fmt: skip
 
 _CALCULATOR = re.compile(r"<<[^<>\n]*>>")
 # Tokens of control that a decoded text may show; each ends what stands before it.
-_SPECIAL = re.compile(
+SPECIAL = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|<\uff5c[^\uff5c<>\n]{1,40}\uff5c>|</?s>|<(?:eos|bos|pad|start_of_turn|end_of_turn)>"
 )
 _HASH = re.compile(r"####(?!#)[^\S\n]*(?P<value>[^\n]+)")
@@ -136,7 +136,7 @@ def find_answer(
     if family not in FAMILIES:
         raise UserError(f"unknown answer family {family!r}: expected one of {', '.join(FAMILIES)}")
     blank = _CALCULATOR.sub(lambda match: "\x00" * len(match.group()), text)
-    blank = _SPECIAL.sub(lambda match: "\n" * len(match.group()), blank)
+    blank = SPECIAL.sub(lambda match: "\n" * len(match.group()), blank)
     if after:
         best = said_after(blank, after)
     else:
@@ -206,7 +206,7 @@ def read_answer(
     if layout.thought is not Thought.CLOSED:
         otherwise = otherwise if layout.thought is Thought.ABSENT else "nothing"
         return _answer(find_answer(text, family=family, otherwise=otherwise, after=after))
-    behind = _SPECIAL.sub("\n", text[layout.chain.stop + len(tags.close) :])
+    behind = SPECIAL.sub("\n", text[layout.chain.stop + len(tags.close) :])
     answer = find_answer(behind, family=family, otherwise=otherwise, after=after)
     if answer is None:
         thought = text[: layout.chain.stop]

@@ -23,7 +23,7 @@ from typing import Any
 
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
-from mechcot.text.answers import Otherwise, find_answer, read_answer
+from mechcot.text.answers import SPECIAL, Otherwise, find_answer, read_answer, trim
 from mechcot.text.learned_step_kinds import learned
 from mechcot.text.segment import Segmenter, segmenter as named_segmenter
 from mechcot.text.step_kinds import Classifier
@@ -88,9 +88,22 @@ def read(
         ids=ids,
         prompt_length=prompt_length + in_prompt,
         steps=_steps(phases, own, prompt_length + in_prompt),
-        answer=answer,
+        answer=_explained(answer, text, completion.problem.answer),
         finished=completion.finished,
     )
+
+
+def _explained(answer: Answer, text: str, reference: str) -> Answer:
+    """The answer with the explanation that the reference gives it, where the text ends with both word for word."""
+    if answer.how != "phrase" or answer.text is None:
+        return answer
+    said, whole, end = (
+        " ".join(trim(part).casefold().split())
+        for part in (answer.text, reference, SPECIAL.sub("", text))
+    )
+    if whole.startswith(said) and whole != said and end.endswith(whole):
+        return Answer(trim(reference), answer.how)
+    return answer
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Phase, StepKind
+from mechcot.text.answer_outcomes import outcome
 from mechcot.text.trace_parser import read
 from tests.text.shared_rows import rows
 from tests.text.toy_tokenizers import byte_level, metaspace, word_level
@@ -189,6 +190,21 @@ def test_word_level_language_with_its_own_steps(space):
         assert trace.prompt_length == 4
         assert [len(step.tokens) for step in trace.steps] == [4, 8, 4]
         assert trace.answer == Answer("4", "word")
+
+
+@pytest.mark.parametrize("end", ["", "<|im_end|>"])
+@pytest.mark.parametrize("opening", ["", "<think>"])
+def test_an_answer_in_prose_is_right_with_its_explanation_and_with_no_other(opening, end):
+    asked = Problem("p", "Where, and why?", "She lands in Lisbon, since the ministry sits there.")
+    close = "</think>" if opening else ""
+
+    def right(reason):
+        text = f"We look.{close}\nThe answer is: She lands in Lisbon{reason}{end}"
+        return outcome(read(Completion(asked, f"Q\n{opening}", text, "me"), byte_level()))
+
+    assert right(", since the ministry sits there.") == "right"
+    assert right(", since the ministry is far away.") == "wrong"
+    assert right(".") == "wrong", "the reason is part of the reference"
 
 
 def test_a_token_across_the_end_of_the_prompt_is_split():
