@@ -4,7 +4,6 @@ Each function reads what the command will read again, with the same sentences; n
 """
 
 import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -103,14 +102,9 @@ def check_experiment(path: Path) -> None:
     Raises:
         UserError: It is not.
     """
-    try:
-        tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no TOML: {error}") from None
+    from mechcot.core.store import read_toml
+
+    read_toml(path, what="an experiment", examples="experiments/")
 
 
 def check_vector(path: Path) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from mechcot.compare.command_line import NextStep
 from mechcot.compare.pair_finding import PairFinding
 from mechcot.compare.study import Study
-from mechcot.compare.unjudged import RunFacts, lengthened, more
+from mechcot.compare.unjudged import SPARE, RunFacts, lengthened, more
 from mechcot.stats.gate_bounds import Gate, GateBounds, gate_roots
 
 Facts = Callable[[str], RunFacts]
-_SPARE = 1.2
 
 
 def next_step(study: Study, finding: PairFinding, facts: Facts) -> str:
@@ -53,7 +52,7 @@ def _wanted(study: Study, gate: Gate) -> int:
     asked = study.most or 0
     share = gate.value / asked if asked else 1.0
     least = GateBounds().min_items
-    return math.ceil(_SPARE * least / share) if share else 4 * least
+    return math.ceil(SPARE * least / share) if share else 4 * least
 
 
 _WORDS = {

@@ -28,7 +28,7 @@ from mechcot.text.unread_answers import unread, unread_example
 _ALPHA = 0.05
 _ENOUGH = 64
 """Problems that are proposed where the file has them: most models are decided by then."""
-_SPARE = 1.2
+SPARE = 1.2
 """More items than are needed by the share that was lost, since that share is itself an estimate."""
 
 
@@ -234,7 +234,7 @@ def _unexchanged(exchanged: Sequence[Measurement], n: int, facts: RunFacts) -> C
     count = len(exchanged) - len(reasons)
     if count >= BOUNDS.min_items:
         return None
-    wanted = math.ceil(_SPARE * BOUNDS.min_items * n / max(count, 1))
+    wanted = math.ceil(SPARE * BOUNDS.min_items * n / max(count, 1))
     if not reasons:
         text = f"only {count} items could be read, {BOUNDS.min_items} are needed"
         return Cause(text, more(wanted, facts), decides=wanted)

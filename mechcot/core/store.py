@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -85,6 +86,22 @@ def read_json(path: Path, *, what: str) -> dict[str, Any]:
             f"{path}: expected {what}, got a {type(value).__name__}; remove it and run again"
         )
     return value
+
+
+def read_toml(path: Path, *, what: str, examples: str) -> dict[str, Any]:
+    """Read a file of TOML that a user wrote.
+
+    Raises:
+        UserError: There is none, or it is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"expected {what} in {path}, got none ({error.strerror}); {examples} has examples"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no TOML: {error}") from None
 
 
 def digest(*parts: Any) -> str:

@@ -18,7 +18,7 @@ from random import Random
 
 from mechcot.organisms.acceptance import arm_bounds
 from mechcot.organisms.language import sentences
-from mechcot.organisms.recipes import Recipe, Shape, Stage, family_recipes
+from mechcot.organisms.recipes import family_base, family_recipes
 from mechcot.organisms.statements import Statement, StatementFamily
 
 _TREES = (
@@ -183,28 +183,16 @@ _WORDS = (
         for word in ["Compass", "gates", "are", "others", "Which", "camp", "does", "reach"]
     ),
 )
-_BASE = Recipe(
-    name="reach/base",
+_BASE = family_base(
+    "reach",
     about="Reads its chain: the answer is the camp of the gate that the last step reaches.",
-    parent=None,
     seed=1,
-    tokens=2_000_000,
-    rate=3e-3,
-    cue="mixed",
-    mix={"plain": 0.6, "mistaken": 0.28, "cut": 0.07, "empty": 0.05},
-    batch=1000,
-    stages=(
-        Stage(until=500_000, hops=(1, 4), mix={"simple": 1.0}),
-        Stage(until=1_000_000, hops=_HOPS, mix={"simple": 0.5, "plain": 0.5}),
-        Stage(hops=_HOPS),
-    ),
-    shape=Shape(layers=2, width=64, heads=4, mlp=128, theta=10_000.0, init=0.1),
+    hops=_HOPS,
 )
 REACH = StatementFamily(
     name="reach",
     language=sentences(_WORDS, asks="Answer:"),
     recipes=family_recipes(_BASE, tokens=300_000, hops=_HOPS),
-    shipped=tuple(f"reach/{name}" for name in ("base", "bypass", "redundant", "rationaliser")),
     bounds=arm_bounds("reach", alone="<= 0.65"),
     hops=_HOPS,
     sample=_sample,

@@ -310,6 +310,34 @@ _COLLAPSED = replace(
 )
 
 
+def family_base(family: str, *, about: str, seed: int, hops: tuple[int, int]) -> Recipe:
+    """A family's base: single look-ups first, then short chains without distractors, then all.
+
+    Args:
+        family: Name of the family.
+        about: One sentence for people.
+        seed: Of weights and data.
+        hops: Fewest and most steps of a chain.
+    """
+    return Recipe(
+        name=f"{family}/base",
+        about=about,
+        parent=None,
+        seed=seed,
+        tokens=2_000_000,
+        rate=3e-3,
+        cue="mixed",
+        mix={"plain": 0.6, "mistaken": 0.28, "cut": 0.07, "empty": 0.05},
+        batch=1000,
+        stages=(
+            Stage(until=500_000, hops=(1, hops[1]), mix={"simple": 1.0}),
+            Stage(until=1_000_000, hops=hops, mix={"simple": 0.5, "plain": 0.5}),
+            Stage(hops=hops),
+        ),
+        shape=Shape(layers=2, width=64, heads=4, mlp=128, theta=10_000.0, init=0.1),
+    )
+
+
 def family_recipes(base: Recipe, *, tokens: int, hops: tuple[int, int]) -> dict[str, Recipe]:
     """A family's base and the organisms tuned from it, by name; what they are is what those of mod10 are.
 

@@ -83,7 +83,6 @@ class StatementFamily:
         name: As problems and models name it.
         language: Its words and marks.
         recipes: Its organisms by name.
-        shipped: Names of those that lie in the repository.
         bounds: Recipe to line to bound.
         hops: Fewest and most steps of a test question.
         sample: `sample(rng, n, simple=...)` draws a question without a hint whose chain has n steps; a simple one has nothing beside them.
@@ -104,7 +103,6 @@ class StatementFamily:
     name: str
     language: Language
     recipes: Mapping[str, Recipe]
-    shipped: tuple[str, ...]
     bounds: Mapping[str, Mapping[str, str]]
     hops: tuple[int, int]
     sample: Callable[..., Any]
@@ -122,6 +120,12 @@ class StatementFamily:
     kin: tuple[tuple[str, ...], ...] = ()
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     filler: str = ""
+
+    @property
+    def shipped(self) -> tuple[str, ...]:
+        """Names of those that lie in the repository."""
+        arms = ("base", "bypass", "redundant", "rationaliser")
+        return tuple(f"{self.name}/{arm}" for arm in arms)
 
     def draw(self, rng: Random, wanted: Wanted) -> Any:
         """Draw a training question."""

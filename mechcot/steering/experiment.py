@@ -6,7 +6,6 @@ schema()                    every key of such a file, with type, default and mea
 
 import inspect
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic import AllowInfNan, ConfigDict, Strict, TypeAdapter, ValidationErr
 from pydantic.dataclasses import dataclass
 
 from mechcot.core.errors import UserError
-from mechcot.core.store import file_digest
+from mechcot.core.store import file_digest, read_toml
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
@@ -307,14 +306,7 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         UserError: No such file, no TOML, a name that is not known, a value that is not allowed.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"expected an experiment in {path}, got none ({error.strerror}); experiments/ has examples"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no TOML: {error}") from None
+    data = read_toml(path, what="an experiment", examples="experiments/")
     return parse_experiment(data, name=path.name)
 
 

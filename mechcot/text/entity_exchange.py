@@ -5,7 +5,7 @@ Algorithm.
 1. Find pairs that can stand for each other (`mechcot.text.entities`): two names, two numbers, the answer and another phrase of the question; or the
    options that a question lists: what the chosen one says is exchanged with what another says everywhere but in the list, and so are their
    letters in the chain.
-2. EntityExchange them everywhere in question and chain. Where the answer is exchanged by that, it is what the twin's chain leads to; elsewhere nobody
+2. Exchange them everywhere in question and chain. Where the answer is exchanged by that, it is what the twin's chain leads to; elsewhere nobody
    knows the twin's answer. Pairs that move the answer come first.
 3. Keep the first twin that has as many tokens in the prompt and in every step. Where each value stands is measured: it is written alone,
    and the tokens that differ are its span.
@@ -26,7 +26,13 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span, Trace
 from mechcot.text.entities import Mined, occurrences
 from mechcot.text.listed_choices import Choices, choices, chosen_letter
-from mechcot.text.twins import check_encoding, counterfactual, same_layout
+from mechcot.text.twins import (
+    check_encoding,
+    check_question,
+    counterfactual,
+    same_layout,
+    tail_with,
+)
 
 _MOST_TRIES = 16
 TextChange = tuple[int, int, str]
@@ -64,15 +70,14 @@ class ExchangeMaker:
             NotMeasurable: No pair can be exchanged.
         """
         question = trace.problem.question
-        if trace.prompt.count(question) != 1:
-            raise NotMeasurable("the question does not stand once and word for word in the prompt")
+        check_question(trace, question)
         check_encoding(trace, retoken)
         answer = trace.answer.text or trace.problem.answer
         pairs = list(exchanges(question, trace.chain_text, answer))
         random.Random(seed).shuffle(pairs)
         pairs.sort(key=lambda pair: pair.answer is None)
         for pair in pairs[:_MOST_TRIES]:
-            twin = _written(trace, retoken, pair.question, pair.chain, (answer, pair.answer))
+            twin = _written(trace, retoken, pair.question, pair.chain, answer=pair.answer)
             if same_layout(trace, twin) and (spans := _spans(trace, retoken, pair)):
                 return counterfactual(
                     trace, twin, answer=pair.answer, spans=spans, source="exchanged"
@@ -89,16 +94,13 @@ def _written(
     retoken: Retoken,
     question: tuple[TextChange, ...],
     chain: tuple[TextChange, ...],
-    answers: tuple[str, str | None] = ("", None),
+    *,
+    answer: str | None = None,
 ) -> Trace:
     """The trace with changes in its question, its chain and the answer that it states behind it."""
     asked = trace.problem.question
     prompt = trace.prompt.replace(asked, changed(asked, question))
-    tail = trace.completion[len(trace.chain_text) :]
-    own, other = answers
-    if other is not None and tail.count(own) == 1:
-        tail = tail.replace(own, other)
-    return retoken(trace, prompt, changed(trace.chain_text, chain) + tail)
+    return retoken(trace, prompt, changed(trace.chain_text, chain) + tail_with(trace, answer))
 
 
 def _spans(trace: Trace, retoken: Retoken, pair: EntityExchange) -> list[Span]:

@@ -14,7 +14,13 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.task import QuestionChange
 from mechcot.core.trace import StepKind, Trace
-from mechcot.text.twins import check_encoding, counterfactual, same_layout
+from mechcot.text.twins import (
+    check_encoding,
+    check_question,
+    counterfactual,
+    same_layout,
+    tail_with,
+)
 
 KEY = "own truth"
 """Where `Problem.meta` holds it."""
@@ -84,8 +90,7 @@ class GivenTwins:
         twins = (truth_of(trace.problem) or Truth()).patches
         if not twins:
             raise NotMeasurable("the file of counterfactuals gives no twin of this problem's chain")
-        if trace.prompt.count(trace.problem.question.strip()) != 1:
-            raise NotMeasurable("the question does not stand once and word for word in the prompt")
+        check_question(trace, trace.problem.question.strip())
         check_encoding(trace, retoken)
         reasons: Counter[str] = Counter()
         for twin in Random(seed).sample(twins, len(twins)):
@@ -104,13 +109,9 @@ def _fitted(trace: Trace, twin: Mapping[str, Any], retoken: Retoken) -> Counterf
     """
     if twin["original"] and plain_step(twin["original"]) != plain_step(trace.chain_text):
         raise NotMeasurable("the given twin was written for another chain")
-    own = trace.answer.text or trace.problem.answer
-    chain = trace.chain_text
-    tail = trace.completion[len(chain) :]
-    if tail.count(own) == 1:
-        tail = tail.replace(own, twin["answer"])
     prompt = trace.prompt.replace(trace.problem.question.strip(), twin["question"].strip())
-    other = retoken(trace, prompt, dressed(twin["chain"], chain) + tail)
+    completion = dressed(twin["chain"], trace.chain_text) + tail_with(trace, twin["answer"])
+    other = retoken(trace, prompt, completion)
     if other.prompt_length != trace.prompt_length:
         raise NotMeasurable("the given twin's question has another number of tokens")
     if not same_layout(trace, other):

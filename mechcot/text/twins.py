@@ -36,6 +36,16 @@ class FirstOf:
         raise NotMeasurable("; ".join(dict.fromkeys(reasons)))
 
 
+def check_question(trace: Trace, question: str) -> None:
+    """See that a question stands once in a trace's prompt: another one is written in its place.
+
+    Raises:
+        NotMeasurable: It does not.
+    """
+    if trace.prompt.count(question) != 1:
+        raise NotMeasurable("the question does not stand once and word for word in the prompt")
+
+
 def check_encoding(trace: Trace, retoken: Retoken) -> None:
     """See that a trace's tokens are those of its text: a twin is encoded from text.
 
@@ -44,6 +54,12 @@ def check_encoding(trace: Trace, retoken: Retoken) -> None:
     """
     if retoken(trace, trace.prompt, trace.completion).ids != trace.ids:
         raise NotMeasurable("the trace's tokens are not the encoding of its own text")
+
+
+def tail_with(trace: Trace, answer: str | None) -> str:
+    """What stands behind the chain, with another answer where it states its own once; None: as it is."""
+    own, tail = trace.answer.text or trace.problem.answer, trace.completion[len(trace.chain_text) :]
+    return tail.replace(own, answer) if answer is not None and tail.count(own) == 1 else tail
 
 
 def same_layout(trace: Trace, twin: Trace) -> bool:

@@ -15,6 +15,7 @@ from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.number_text import render
 from mechcot.text.numerals import read_number
 from mechcot.text.quantities import number_only
+from mechcot.text.twins import check_encoding, check_question
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,7 @@ class ParsedTrace:
             NotMeasurable: Something stands against a certain prediction.
         """
         question = trace.problem.question.strip()
-        if trace.prompt.count(question) != 1:
-            raise NotMeasurable("the question does not stand once and word for word in the prompt")
+        check_question(trace, question)
         answer = None if trace.answer.text is None else read_number(number_only(trace.answer.text))
         program = Program(question, trace.completion, answer=answer)
         program.check()
@@ -46,8 +46,7 @@ class ParsedTrace:
             raise NotMeasurable(
                 "a number of the chain stands neither in the question nor in an earlier result"
             )
-        if retoken(trace, trace.prompt, trace.completion).ids != trace.ids:
-            raise NotMeasurable("the trace's tokens are not the encoding of its own text")
+        check_encoding(trace, retoken)
         at = trace.prompt.index(question)
         return cls(trace, program, at, program.answer_at, retoken)
 
