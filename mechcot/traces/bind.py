@@ -3,13 +3,14 @@
 It is put behind the reader's prompt as that model would have written it: the mark that opens a thought where the prompt
 leaves it to the model, the chain, the mark that closes it, the answer, with the white space that its template has there.
 A text that was written without marks ends in the statement of its answer: what stands before is the chain. One that states
-nothing at its end is a chain without an answer. Only what a token limit cut is not finished.
+nothing at its end is a chain without an answer. Only what a token limit cut is not finished. Where the file gives the tokens that the author wrote and they are this reader's, they stand as they were written.
 """
 
 from mechcot.core.problem import Completion
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import find_answer
+from mechcot.text.message_parts import ink
 from mechcot.text.segment import segmenter
 from mechcot.text.trace_parser import before_statement
 from mechcot.traces.foreign_chain import ForeignChain
@@ -32,6 +33,17 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
     """
     policy = reader.policy
     prompt = reader.render(chain.problem)
+    if (ids := generated_ids(reader, chain)) is not None:
+        own = reader.encode(prompt)
+        return Completion(
+            problem=chain.problem,
+            prompt=prompt,
+            text=reader.continuation(own, ids),
+            model=author,
+            ids=(*own, *ids),
+            prompt_ids=len(own),
+            finished=not chain.cut,
+        )
     thought, answer, closed = chain.chain, chain.answer, chain.closed
     if not closed and not chain.cut and policy.tags is not None and policy.family == "tagged":
         thought, answer = _divided(thought, after=policy.asking.answer_after)
@@ -44,6 +56,29 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
         model=author,
         finished=not chain.cut,
     )
+
+
+def generated_ids(reader: Reasoner, chain: ForeignChain) -> list[int] | None:
+    """The tokens that a chain's author wrote, without those that end the text.
+
+    Returns:
+        None where the file has none, or they do not spell chain and answer, white space aside, in this reader's tokens.
+    """
+    ids = list(chain.token_ids)
+    ends = set(reader.tokenizer.all_special_ids)
+    while ids and ids[-1] in ends:
+        ids.pop()
+    if not ids or max(ids) >= reader.model.get_input_embeddings().num_embeddings:
+        return None
+    text = ink(reader.continuation(reader.encode(reader.render(chain.problem)), ids))
+    before, thought, after = text.partition(ink(chain.chain))
+    spelled = bool(thought or not chain.chain.strip()) and ink(chain.answer) in after
+    left = len(before) + len(after) - len(ink(chain.answer))
+    return ids if spelled and left <= _MARKS else None
+
+
+_MARKS = 80
+"""Characters of the marks around a thought, at most."""
 
 
 def join_parts(*parts: str) -> str:

@@ -12,6 +12,7 @@ from mechcot.text.think_tags import THINK
 
 LINE_FIELDS = (
     "id", "sample", "question", "reference", "chain", "answer_text", "author", "prompt", "opened", "closed", "cut",
+    "token_ids",
 )  # fmt: skip
 """The fields of a line that `as_line` writes."""
 
@@ -30,6 +31,7 @@ class ForeignChain:
         sample: Which of several chains for one problem; empty when the file does not say.
         opened: Whether a mark or a field's name says that the chain is a thought; without it the text is plain.
         cut: Whether a token limit ended the text: the source says so, or a mark opens the thought and none closes it.
+        token_ids: The tokens that its author wrote, marks and end included; empty when the file does not say.
     """
 
     problem: Problem
@@ -41,6 +43,7 @@ class ForeignChain:
     sample: str = ""
     opened: bool = True
     cut: bool = False
+    token_ids: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:
@@ -111,7 +114,20 @@ def line_chain(record: Mapping[str, Any], fields: Mapping[str, str], *, where: s
         sample=text["sample"] or "",
         opened=record["opened"],
         cut=record.get("cut") is True,
+        token_ids=_token_ids(record.get("token_ids"), where=where),
     )
+
+
+def _token_ids(value: Any, *, where: str) -> tuple[int, ...]:
+    """The ids of a line's tokens.
+
+    Raises:
+        UserError: They are no list of whole numbers from 0 on.
+    """
+    ids = [] if value is None else value
+    if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
+        raise UserError(f"{where}: 'token_ids' must be a list of whole numbers; leave it out")
+    return tuple(ids)
 
 
 def as_line(chain: ForeignChain) -> dict[str, Any]:
@@ -127,6 +143,7 @@ def as_line(chain: ForeignChain) -> dict[str, Any]:
         "closed": chain.closed,
     }
     line |= {"cut": True} if chain.cut else {}
+    line |= {"token_ids": list(chain.token_ids)} if chain.token_ids else {}
     line |= {"sample": chain.sample} if chain.sample else {}
     line |= {} if chain.prompt is None else {"prompt": chain.prompt}
     return {

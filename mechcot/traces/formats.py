@@ -7,6 +7,7 @@ Source: Thought Anchors (Bogdan et al. 2025, arXiv 2506.19143).
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,14 @@ def import_traces(source: Path, out: Path, *, kind: str | None = None, **options
     """
     loaded = read_chains(source, kind=kind, **options)
     chains = [_with_anchors(*pair) for pair in zip(loaded.chains, loaded.places, strict=True)]
-    lines = [json.dumps(as_line(chain), ensure_ascii=False, sort_keys=True) for chain in chains]
-    write_text(out, "".join(f"{line}\n" for line in lines))
+    write_lines(out, chains)
     return replace(loaded, chains=chains)
+
+
+def write_lines(out: Path, chains: Iterable[ForeignChain]) -> None:
+    """Write chains as the lines that `--traces` reads, whole or not at all."""
+    lines = (json.dumps(as_line(chain), ensure_ascii=False, sort_keys=True) for chain in chains)
+    write_text(out, "".join(f"{line}\n" for line in lines))
 
 
 def _anchor(chunk: Any, where: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Traces for one reader: mechcot's own JSON lines, or chains written elsewhere."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
-from mechcot.traces.bind import read_chain
+from mechcot.traces.bind import generated_ids, read_chain
 from mechcot.traces.external import read_given
-from mechcot.traces.foreign_chain import Loaded
+from mechcot.traces.foreign_chain import ForeignChain, Loaded
 from mechcot.traces.own_truth import say_truth
 
 
@@ -101,6 +101,8 @@ def bind_chains(
             f"{reader.name} can hold none of the {len(chains)} chains in its tokens; {refused[0]}"
         )
     console = Console(stderr=True)
+    for line in _told_tokens(reader, chains, traces):
+        console.print(line, markup=False, soft_wrap=True)
     if loaded.left_out:
         console.print(loaded.notice(), markup=False)
     if refused:
@@ -109,6 +111,35 @@ def bind_chains(
             markup=False,
         )
     return traces
+
+
+def _told_tokens(
+    reader: Reasoner, chains: Sequence[ForeignChain], traces: Sequence[Trace]
+) -> Iterator[str]:
+    """Say whose tokens the traces hold, where the file tells what its author's were."""
+    given = [chain for chain in chains if chain.token_ids]
+    if given:
+        kept = sum(generated_ids(reader, chain) is not None for chain in given)
+        other = len(given) - kept
+        yield f"{kept} chains keep the token ids of the file" + (
+            f"; {other} are tokenized anew, since {reader.name} spells their text otherwise" if other else ""
+        )  # fmt: skip
+    counts = [
+        (len(trace.ids) - trace.prompt_length, trace.problem.meta.get("completion_tokens"))
+        for trace in traces
+        if not given
+    ]
+    counted = [abs(own - said) for own, said in counts if isinstance(said, int)]
+    if counted:
+        near = sum(difference <= _MARKS for difference in counted)
+        yield (
+            f"tokenized anew: {near} of {len(counted)} chains have as many tokens as the server counted, "
+            f"give or take {_MARKS} for marks and end; the largest difference is {max(counted)}"
+        )
+
+
+_MARKS = 8
+"""Tokens of a template's marks and of the end of a text, at most."""
 
 
 def _warn_of_other_cue(asking: Mapping[str, Any], reader: Reasoner, path: Path) -> None:

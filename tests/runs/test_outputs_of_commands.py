@@ -13,6 +13,7 @@ ELSEWHERE = {
     "organism train": "test_a_trained_organism_is_not_trained_over",
     "sae plant": "tests/sae/test_plant_recovery.py: minutes a plant",
     "write-truth": "the tests of the writer of truth: random models write none",
+    "write": "tests/traces/test_server.py: needs a server",
     "sae page": "shows what its folder holds, and nothing else",
 }
 NOTHING = {"cards", "doctor", "organism list", "organism check"}
