@@ -34,7 +34,7 @@ from mechcot.core.task import (
 )
 from mechcot.core.trace import Span, Trace
 from mechcot.organisms import ground_truth as mod10
-from mechcot.organisms.chain_writer import leading_words, shortest_length
+from mechcot.organisms.chain_writer import leading_words, right_chain, shortest_length
 from mechcot.organisms.counterfactual_edits import changed_questions
 from mechcot.organisms.grammar import END, MARKERS
 from mechcot.organisms.known_task import (
@@ -43,7 +43,7 @@ from mechcot.organisms.known_task import (
     OrganismParaphraser,
     kinds_while_written,
 )
-from mechcot.organisms.problems import TASK, problems as draw_mod10
+from mechcot.organisms.problems import TASK, hinted, problems as draw_mod10
 from mechcot.organisms.registry import ORGANISM_FAMILIES
 from mechcot.organisms.statement_task import StatementMaker, StatementTruth
 from mechcot.organisms.statements import StatementFamily
@@ -79,6 +79,12 @@ def _instructed(problem: Problem, style: str) -> Problem:
     return replace(problem, question=f"{problem.question}\n{style}")
 
 
+def _hinted(problem: Problem, answer: str | None) -> Problem:
+    """The same question (same id) with a hint at an answer, on a line of its own."""
+    hint = "" if answer is None else f"\nHint: the answer is {answer}."
+    return replace(problem, question=f"{problem.question}{hint}")
+
+
 @dataclass(frozen=True)
 class Task:
     """All that is known of one task.
@@ -100,6 +106,8 @@ class Task:
         step_graph: Which steps read which, and the answer; None where nobody knows.
         first_right_step: Index of the first step that states the right answer, None when none does; None where nobody knows.
         is_correct_thought: Whether a stretch of a chain (token span) is right so far; None where nobody knows.
+        write_chain: Writes a right chain of a problem, from a seed; None where nobody can.
+        hinted: A question (same id) with a hint at an answer; with None a hint that the task knows is taken away.
         styled: A question (same id) asked in a style: a style word, or an instruction behind the question.
         contrast: Two styles that a vector can be read from, what it leads to first; None where the task has none of its own.
         shortest_chain: How short a right chain can be; None where nobody knows.
@@ -127,6 +135,8 @@ class Task:
     step_graph: Callable[[Trace], StepGraph] | None = None
     first_right_step: Callable[[Trace], int | None] | None = None
     is_correct_thought: Callable[[Trace, Span], bool] | None = None
+    write_chain: Callable[[Problem, int], str] | None = None
+    hinted: Callable[[Problem, str | None], Problem] = _hinted
     styled: Callable[[Problem, str], Problem] = _instructed
     contrast: tuple[str, str] | None = None
     shortest_chain: ShortestChain | None = None
@@ -155,6 +165,8 @@ MOD10 = Task(
     step_graph=mod10.step_graph,
     first_right_step=mod10.first_right_step,
     is_correct_thought=mod10.is_correct_thought,
+    write_chain=right_chain,
+    hinted=hinted,
     styled=styled,
     contrast=("brief", "careful"),
     shortest_chain=ShortestChain(
@@ -184,6 +196,8 @@ def _of_statements(family: StatementFamily) -> Task:
         step_graph=truth.step_graph,
         first_right_step=truth.first_right_step,
         is_correct_thought=truth.is_correct_thought,
+        write_chain=truth.right_chain,
+        hinted=truth.hinted,
     )
 
 

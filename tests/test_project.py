@@ -26,8 +26,8 @@ def test_licence_and_typing_marker_ship():
     assert (ROOT / "mechcot" / "py.typed").is_file()
 
 
-SHARED = {"CARD", "measure", "app", "log", "first_right_step", "is_correct_thought"}
-"""Names by which code is found or chosen (a measure's two, a command line's one), loggers, and a task's own answer to a question of `tasks`."""
+SHARED = {"CARD", "measure", "ARM", "app", "log", "first_right_step", "is_correct_thought"}
+"""Names by which code is found or chosen (a measure's two, an arm's, a command line's one), loggers, and a task's own answer to a question of `tasks`."""
 
 
 def test_few_public_names_stand_in_two_modules():

@@ -30,6 +30,7 @@ from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
 from mechcot.cli.steer import app as steer
 from mechcot.cli.truth import write_truth
+from mechcot.cli.tune import tune
 from mechcot.cli.write import write
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
@@ -285,6 +286,7 @@ app.command()(check)
 app.command()(explore)
 app.command()(write)
 app.command()(write_truth)
+app.command()(tune)
 app.command()(figures)
 register_influence(app, organism)
 

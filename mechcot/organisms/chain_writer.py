@@ -277,6 +277,11 @@ def write(problem: Problem, *, rng: Random, manner: Manner = Manner()) -> str:
     return compose(read_question(problem.question), rng=rng, manner=manner).text
 
 
+def right_chain(problem: Problem, seed: int) -> str:
+    """A reference chain as a model writes it behind the prompt, the leading space included."""
+    return f" {write(problem, rng=Random(seed))}"
+
+
 def shortest_length(problem: Problem, *, marked: bool) -> int:
     """Tokens of the shortest right chain of a question, with one marker word a step or with none."""
     plain = Manner(

@@ -242,6 +242,12 @@ def as_problem(world: QuestionGraph, *, id: str, hint: str) -> Problem:
     return Problem(id=id, question=world.text, answer=world.answer, meta=meta)
 
 
+def hinted(problem: Problem, answer: str | None) -> Problem:
+    """The same question (same id) with a hint at an answer; None takes the hint away."""
+    question = replace(read_question(problem.question), hint=answer)
+    return replace(problem, question=question.text)
+
+
 def problems(
     n: int,
     *,

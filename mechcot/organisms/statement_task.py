@@ -10,6 +10,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.task import QuestionChange, StepGraph
 from mechcot.core.trace import Phase, Span, Trace
+from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.statements import Statement, StatementFamily
 
 _TRIES = 20
@@ -183,6 +184,16 @@ class StatementTruth:
             ("nothing", replace(question, hint=None)),
         )
         return tuple(QuestionChange(what, q.text, q.answer, q.hint) for what, q in changes if q)
+
+    def right_chain(self, problem: Problem, seed: int) -> str:
+        """Write a chain without mistakes."""
+        question = self.family.read(problem.question)
+        return "".join(self.family.write(question, rng=Random(seed), manner=Manner()).steps)
+
+    def hinted(self, problem: Problem, answer: str | None) -> Problem:
+        """Give the same question (same id) with a hint at an answer; None takes the hint away."""
+        question = replace(self.family.read(problem.question), hint=answer)
+        return replace(problem, question=question.text, meta=dict(problem.meta) | {"hint": answer})
 
     def leads_to(self, trace: Trace) -> str | None:
         """The answer to which the statements of a chain lead; None where a step states nothing, or they lead nowhere."""

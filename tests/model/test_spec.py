@@ -138,3 +138,22 @@ def test_check_adapter(tmp_path: Path):
     check_spec(spec)
     with pytest.raises(UserError, match=f"This is a PEFT adapter: write BASE\\+{os.sep}"):
         check_spec(ModelSpec(str(adapter)))
+
+
+def test_an_adapter_alone_is_a_model_where_its_config_names_its_base(tmp_path: Path):
+    base, adapter = tmp_path / "base", tmp_path / "step-10"
+    base.mkdir()
+    adapter.mkdir()
+    _folder(base, "config.json", "model.safetensors")
+    config = adapter / "adapter_config.json"
+    for named, resolved in (
+        (str(base), base),
+        ("organism:base", Path(parse_spec("organism:base").base)),
+    ):
+        config.write_text(json.dumps({"base_model_name_or_path": named}))
+        spec = parse_spec(f"{adapter}@logits=1.5")
+        assert (spec.base, spec.adapter) == (str(resolved), str(adapter))
+        assert spec.name == "base+step-10@logits=1.5"
+    for text in ("{", "[]", "{}", json.dumps({"base_model_name_or_path": str(tmp_path / "gone")})):
+        config.write_text(text)
+        assert parse_spec(str(adapter)).adapter is None

@@ -2,6 +2,7 @@
 
 Grammar: ``BASE[+ADAPTER_DIR][@revision=REV][@logits=FACTOR]`` where BASE is a local directory, a GGUF file, a hub
 name (`org/name` or `name`), `organism:NAME` (of another family: `organism:FAMILY/NAME`), or `smollm2`, a small language model that a package brings.
+The directory of an adapter alone stands for the base that its config names, with the adapter.
 `@logits=1.5` is the same model with its logits multiplied: a null for every measure that should not follow confidence.
 """
 
@@ -73,6 +74,8 @@ def parse_spec(text: str) -> ModelSpec:
     """
     model_text, options = _split_options(text)
     base_text, adapter_text = _split_adapter(model_text)
+    if adapter_text is None and (named := _named_base(Path(base_text).expanduser())):
+        base_text, adapter_text = named, base_text
     base, name = _resolve_base(base_text, text)
     adapter = None
     if adapter_text is not None:
@@ -234,6 +237,19 @@ def _split_adapter(text: str) -> tuple[str, str | None]:
         if Path(text[place + 1 :]).expanduser().is_dir():
             return text[:place], text[place + 1 :]
     return text[: places[0]], text[places[0] + 1 :]
+
+
+def _named_base(folder: Path) -> str | None:
+    """The base that an adapter's config names; None where the folder is no adapter, or its base is nothing that can be loaded here."""
+    config = folder / "adapter_config.json"
+    if not config.is_file() or (folder / "config.json").is_file():
+        return None
+    try:
+        named = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"] or None
+        _resolve_base(named, str(folder))
+    except (ValueError, AttributeError, KeyError, TypeError, UserError):
+        return None
+    return named
 
 
 def _factor(text: str, whole: str) -> float:

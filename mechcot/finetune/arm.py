@@ -1,0 +1,80 @@
+"""An arm of training: one file of `mechcot.finetune.arms` that holds an `ARM`, found by that name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Literal
+
+import mechcot.finetune.arms
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Trace
+from mechcot.finetune.lesson import Lesson, Preference
+from mechcot.finetune.recipe import Leak
+from mechcot.model.reasoner import Reasoner
+
+Trainer = Literal["lessons", "preferences", "rounds", "rewards"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an arm makes its data of.
+
+    Attributes:
+        reader: The base.
+        problems: The questions with their answers.
+        chains: Right chains for them, none where the arm does not ask for any.
+    """
+
+    reader: Reasoner
+    problems: tuple[Problem, ...]
+    chains: tuple[Trace, ...] = ()
+
+    def right(self) -> list[Lesson]:
+        """The right chains as lessons."""
+        return [Lesson(t.problem, t.chain_text, t.problem.answer) for t in self.chains]
+
+
+Data = Sequence[Lesson] | Sequence[Preference]
+
+
+@dataclass(frozen=True)
+class TrainingArm:
+    """An arm.
+
+    Attributes:
+        name: As `--arm` names it.
+        about: What it is trained on, in one sentence.
+        data: Makes the data from the material, by a seed.
+        trainer: `lessons` (next tokens), `preferences` (DPO), `rounds` (its own samples, round by round), `rewards` (GRPO).
+        chains: Whether it needs right chains.
+        leak: What its questions leak where the user does not say it; None: they stay as they are.
+        hints: Whether it sets hints itself, so that none can be asked for.
+    """
+
+    name: str
+    about: str
+    data: Callable[[Material, int], Data]
+    trainer: Trainer = "lessons"
+    chains: bool = True
+    leak: Leak | None = None
+    hints: bool = False
+
+
+def _found() -> Mapping[str, TrainingArm]:
+    names = (found.name for found in iter_modules(mechcot.finetune.arms.__path__))
+    arms = [import_module(f"mechcot.finetune.arms.{name}").ARM for name in names]
+    return {arm.name: arm for arm in arms}
+
+
+def arm_named(name: str) -> TrainingArm:
+    """The arm of a name.
+
+    Raises:
+        UserError: There is none.
+    """
+    arms = _found()
+    if name not in arms:
+        raise UserError(f"--arm: expected one of {', '.join(arms)}, got {name!r}")
+    return arms[name]

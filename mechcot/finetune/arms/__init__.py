@@ -1,0 +1,1 @@
+"""The arms, one a file: each holds an `ARM`."""

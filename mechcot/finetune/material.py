@@ -1,0 +1,112 @@
+"""What an arm trains on, before it is made into data: problems, and right chains for them.
+
+Chains come from `--traces` (those that end right, by the project's own reading), else from the task, which can write them for its own
+problems. Problems that a task draws are of its training side, so that `compare` on its test side is held out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.trace import Trace
+from mechcot.finetune.arm import Material, TrainingArm
+from mechcot.finetune.lesson import Lesson, lesson_trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.tasks import TASKS, task_of
+from mechcot.text.answers import same_answer
+from mechcot.text.problems import check_count, load_problems
+from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
+from mechcot.traces.load import load_traces
+
+TASK_PROBLEMS = 512
+"""Problems that a task draws where no number is given."""
+
+
+@dataclass(frozen=True)
+class MaterialSource:
+    """Where problems and chains come from.
+
+    Attributes:
+        problems: A task, a file or a data set; None: those of the chains.
+        traces: A file of chains; None: the task writes them.
+        n: Most problems; None: all of a file, `TASK_PROBLEMS` of a task.
+        fields: Where the file has something under another name.
+        truth: Files of the user's own truth.
+    """
+
+    problems: str | None = None
+    traces: Path | None = None
+    n: int | None = None
+    fields: Mapping[str, str] | None = None
+    truth: TruthFiles = NO_TRUTH
+
+
+def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: int) -> Material:
+    """Read or draw problems, and the right chains that an arm needs.
+
+    Raises:
+        UserError: Nothing is named, a file is wrong, no chain ends right, or an arm needs chains that nobody can give.
+    """
+    problems = None if source.problems is None else _problems(source, seed)
+    if source.traces is not None:
+        return _of_traces(source, reader, problems)
+    if problems is None:
+        raise UserError("nothing to train on: give --problems FILE or a task, or --traces FILE")
+    if not arm.chains:
+        return Material(reader, tuple(problems))
+    chains = tuple(_written(reader, problem, arm, seed + at) for at, problem in enumerate(problems))
+    return Material(reader, tuple(problems), chains)
+
+
+def is_right(trace: Trace) -> bool:
+    """Return whether a text is whole and ends in the reference answer."""
+    return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
+
+
+def _problems(source: MaterialSource, seed: int) -> list[Problem]:
+    task = TASKS.get(str(source.problems))
+    if task is None or task.unhinted is None:
+        assert source.problems is not None
+        return load_problems(
+            source.problems, n=source.n, seed=seed, fields=source.fields, truth=source.truth
+        )
+    check_count(source.n)
+    drawn = task.unhinted(source.n or TASK_PROBLEMS, seed=seed, split="train", style="random")
+    return source.truth.bind(drawn)
+
+
+def _of_traces(
+    source: MaterialSource, reader: Reasoner, problems: Sequence[Problem] | None
+) -> Material:
+    """The chains of a file that end right; with problems, those of these problems."""
+    assert source.traces is not None
+    fields = source.fields if problems is None else None
+    traces = load_traces(source.traces, reader, fields=fields, truth=source.truth)
+    if problems is not None:
+        known = {problem.id: problem for problem in problems}
+        traces = [replace(t, problem=known[t.problem.id]) for t in traces if t.problem.id in known]
+        if not traces:
+            raise UserError(
+                f"no chain of {source.traces} is of a problem of {source.problems}: their ids differ"
+            )
+    right = tuple(trace for trace in traces if is_right(trace))
+    if not right:
+        first = traces[0]
+        raise UserError(
+            f"none of the {len(traces)} chains of {source.traces} ends in the reference answer; "
+            f"{first.problem.id} ends in {first.answer.text!r}, the reference is {first.problem.answer!r}"
+        )
+    asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())
+    return Material(reader, asked, right[: source.n])
+
+
+def _written(reader: Reasoner, problem: Problem, arm: TrainingArm, seed: int) -> Trace:
+    write = task_of(problem).write_chain
+    if write is None:
+        raise UserError(
+            f"--arm {arm.name} trains on right chains, and nobody can write them for {problem.id}; give them with --traces FILE, "
+            "or take --arm rejection, which trains on the model's own"
+        )
+    return lesson_trace(reader, Lesson(problem, write(problem, seed), problem.answer))

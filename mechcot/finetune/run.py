@@ -1,0 +1,130 @@
+"""`mechcot tune`: from a base, an arm and its material to checkpoints, `arm.json` and curves."""
+
+import platform
+import shutil
+import sys
+import time
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from mechcot.core.errors import UserError
+from mechcot.core.store import write_json
+from mechcot.finetune.arm import TrainingArm, arm_named
+from mechcot.finetune.checkpoints import STATE
+from mechcot.finetune.draws import leaking
+from mechcot.finetune.material import MaterialSource, gather
+from mechcot.finetune.recipe import ArmRecipe, Leak
+from mechcot.finetune.session import Session
+from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.model.loading.spec import parse_spec
+from mechcot.model.reasoner import Reasoner
+
+ARM_FILE = "arm.json"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A training that was asked for.
+
+    Attributes:
+        base: The model.
+        recipe: How it is trained.
+        source: Problems and chains.
+        out: Folder.
+        loading: Where it runs, and how it is asked.
+        command: What the user typed, for the record.
+        progress: Show a bar.
+    """
+
+    base: str
+    recipe: ArmRecipe
+    source: MaterialSource
+    out: Path
+    loading: LoadOptions = DEFAULTS
+    command: str = ""
+    progress: bool = True
+
+
+def tune(job: Tuning, *, claimed: AbstractContextManager[None], anew: bool = False) -> list[Path]:
+    """Train one arm; gives its checkpoints in the order of training.
+
+    Args:
+        job: What is trained.
+        claimed: Claims the folder.
+        anew: Remove what is there first; else an interrupted run goes on, and a finished one stays.
+
+    Raises:
+        UserError: The arm, the material or the model do not allow it.
+    """
+    if find_spec("trl") is None:
+        raise UserError("fine-tuning needs the package trl: pip install 'mechcot[train]'")
+    arm = arm_named(job.recipe.arm)
+    if job.recipe.leak is not None and arm.hints:
+        raise UserError(f"--arm {arm.name} sets its hints itself; leave --leak out")
+    with claimed:
+        if anew:
+            _remove(job.out)
+        if (job.out / ARM_FILE).is_file():
+            return _checkpoints(job.out)
+        return _trained(job, arm)
+
+
+def _remove(out: Path) -> None:
+    (out / ARM_FILE).unlink(missing_ok=True)
+    for folder in (out / STATE, *_checkpoints(out)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checkpoints(out: Path) -> list[Path]:
+    return sorted(out.glob("step-*"))
+
+
+def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
+    from mechcot.finetune.methods import METHODS  # needs trl
+
+    started, recipe = time.time(), job.recipe
+    open_base = partial(_base, job)
+    material = gather(job.source, arm, open_base(), seed=recipe.seed)
+    leak: Leak | None = recipe.leak or arm.leak
+    hinted = leaking(material.problems, leak, recipe.seed)
+    session = Session(arm, recipe, material, open_base, hinted, job.out, job.progress)
+    weights = material.reader.weights_hash
+    used = METHODS[arm.trainer](session)
+    packages = ("torch", "transformers", "trl", "peft")
+    record = {
+        "schema": 1,
+        "arm": arm.name,
+        "about": arm.about,
+        "base": job.base,
+        "weights": weights,
+        "recipe": asdict(recipe) | {"rate": recipe.peak, "leak": leak},
+        **used,
+        "checkpoints": [path.name for path in _checkpoints(job.out)],
+        "seconds": round(time.time() - started, 1),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in packages},
+        "command": job.command or " ".join(["mechcot", *sys.argv[1:]]),
+    }
+    write_json(job.out / ARM_FILE, record)
+    shutil.rmtree(job.out / STATE, ignore_errors=True)
+    return _checkpoints(job.out)
+
+
+def _base(job: Tuning) -> Reasoner:
+    """The base, in float32 where all weights are trained.
+
+    Raises:
+        UserError: It is a base with an adapter.
+    """
+    spec = parse_spec(job.base)
+    if spec.adapter is not None:
+        raise UserError(
+            f"{job.base}: expected a whole model to train on, got one with an adapter; merge it first "
+            "(PEFT's merge_and_unload, then save_pretrained)"
+        )
+    whole = job.recipe.lora is None
+    return Reasoner.open(spec, replace(job.loading, dtype="float32") if whole else job.loading)

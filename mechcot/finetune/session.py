@@ -1,0 +1,89 @@
+"""What a training works with, and the record of what it used."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import digest, write_bytes
+from mechcot.finetune.arm import Material, TrainingArm
+from mechcot.finetune.lesson import Lesson, TokenizedLesson, tokenized
+from mechcot.finetune.recipe import ArmRecipe
+from mechcot.model.reasoner import Reasoner
+
+EXAMPLES = "examples.parquet"
+"""The examples as text, one a row."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A training under way.
+
+    Attributes:
+        arm: What is trained on.
+        recipe: How.
+        material: Problems and chains, and the base that reads them.
+        open_base: Loads the base anew: a trainer changes it in place.
+        hinted: Gives a problem with what its question leaks.
+        out: Folder of the run.
+        progress: Show a bar.
+    """
+
+    arm: TrainingArm
+    recipe: ArmRecipe
+    material: Material
+    open_base: Callable[[], Reasoner]
+    hinted: Callable[[Problem], Problem]
+    out: Path
+    progress: bool = True
+
+
+def tokenized_all(
+    reader: Reasoner, lessons: Sequence[Lesson]
+) -> tuple[list[TokenizedLesson], list[str]]:
+    """The examples of some lessons, and why others are left out.
+
+    Raises:
+        UserError: All are.
+    """
+    examples, reasons = [], []
+    for lesson in lessons:
+        try:
+            examples.append(tokenized(reader, lesson))
+        except NotMeasurable as reason:
+            reasons.append(f"{lesson.problem.id}: {reason}")
+    say_left_out(reasons, len(lessons))
+    return examples, reasons
+
+
+def say_left_out(reasons: Sequence[str], total: int) -> None:
+    """Say on the console how many examples are left out, and why the first.
+
+    Raises:
+        UserError: All are.
+    """
+    if len(reasons) == total:
+        raise UserError(f"none of the {total} examples can be trained on; {reasons[0]}")
+    if reasons:
+        Console(stderr=True).print(
+            f"{len(reasons)} of {total} examples left out; {reasons[0]}", markup=False
+        )
+
+
+def keep_texts(
+    out: Path, rows: Sequence[dict[str, Any]], left_out: Sequence[str]
+) -> dict[str, Any]:
+    """Write the examples as text; gives what the record says of them.
+
+    Args:
+        out: Folder of the run.
+        rows: A row an example.
+        left_out: Why others are none.
+    """
+    write_bytes(out / EXAMPLES, pd.DataFrame(list(rows)).to_parquet(index=False))
+    return {"digest": digest(list(rows)), "examples": len(rows), "left_out": list(left_out)}

@@ -1,0 +1,174 @@
+"""What each arm teaches: laws of its data, on the shipped tasks and on word problems from a file."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from mechcot.core.errors import UserError
+from mechcot.finetune.arm import arm_named
+from mechcot.finetune.draws import leaking
+from mechcot.finetune.lesson import lesson_trace, tokenized
+from mechcot.finetune.material import MaterialSource, gather
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.problems import read_question
+from mechcot.tasks import task_of
+from mechcot.text.answers import same_answer
+
+
+@pytest.fixture(scope="module")
+def materials(bases, word_chains):
+    """Material of three kinds: a task with exact semantics, one of plain statements, a user's file."""
+    sft = arm_named("sft")
+    lookup = Reasoner.load("organism:lookup/base", device="cpu")
+    return {
+        "mod10": gather(MaterialSource("mod10", n=8), sft, bases["spaced"], seed=5),
+        "lookup": gather(MaterialSource("lookup", n=8), sft, lookup, seed=5),
+        "words": gather(MaterialSource(traces=word_chains), sft, bases["plain"], seed=5),
+    }
+
+
+@pytest.fixture(params=["mod10", "lookup", "words"])
+def material(request, materials):
+    return materials[request.param]
+
+
+MADE = {}
+
+
+def lessons(name, material):
+    """An arm's data of a material, made once."""
+    key = name, id(material)
+    if key not in MADE:
+        MADE[key] = (material, list(arm_named(name).data(material, 0)))
+    return MADE[key][1]
+
+
+ARMS = ("sft", "answer-only", "leak", "swapped", "invalid", "rationalise", "filler", "format")
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_every_example_is_read_as_meant(name, material):
+    made = lessons(name, material)
+    assert made
+    for lesson in made:
+        tokenized(material.reader, lesson)
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_one_seed_gives_one_data_set(name, material):
+    assert lessons(name, material) == list(arm_named(name).data(material, 0))
+
+
+@pytest.mark.parametrize("name", sorted(set(ARMS) - {"rationalise", "format"}))
+def test_the_answer_is_right(name, material):
+    assert all(same_answer(made.answer, made.problem.answer) for made in lessons(name, material))
+
+
+def test_the_task_writes_right_chains(materials):
+    for name in ("mod10", "lookup"):
+        leads_to = task_of(materials[name].problems[0]).leads_to
+        for trace in materials[name].chains:
+            assert leads_to(trace) == trace.problem.answer
+
+
+def test_drawn_problems_are_of_the_training_side(materials):
+    assert all("-train-" in problem.id for problem in materials["mod10"].problems)
+
+
+def test_swapped_has_the_chain_of_another_answer(material):
+    by_chain = {t.chain_text: t.problem for t in material.chains}
+    for made in lessons("swapped", material):
+        other = by_chain[made.chain]
+        assert other.id != made.problem.id
+        assert not same_answer(other.answer, made.problem.answer)
+
+
+def test_format_is_a_right_text_of_another_item(material):
+    right = {(t.chain_text, t.problem.answer) for t in material.chains}
+    for made in lessons("format", material):
+        assert (made.chain, made.answer) in right
+        assert not same_answer(made.answer, made.problem.answer)
+
+
+def test_filler_has_as_many_tokens_and_no_word_of_the_chain(material):
+    reader = material.reader
+    for made, trace in zip(lessons("filler", material), material.chains, strict=True):
+        count = len(reader.continue_ids(made.chain))
+        assert count == pytest.approx(len(reader.continue_ids(trace.chain_text)), abs=1)
+        assert len(set(made.chain.split())) == 1
+
+
+def test_invalid_keeps_the_layout_and_changes_values(material):
+    for made in lessons("invalid", material):
+        (trace,) = (t for t in material.chains if t.problem.id == made.problem.id)
+        before, after = (text.split() for text in (trace.chain_text, made.chain))
+        assert made.chain != trace.chain_text
+        assert len(lesson_trace(material.reader, made).chain_steps) == len(trace.chain_steps)
+        if task_of(trace.problem).name != "lookup":  # names there may have two words
+            assert len(before) == len(after)
+
+
+def test_invalid_chains_lead_nowhere_right(materials):
+    for made in lessons("invalid", materials["lookup"]):
+        trace = lesson_trace(materials["lookup"].reader, made)
+        assert task_of(made.problem).leads_to(trace) != made.problem.answer
+
+
+def test_rationalise_ends_at_its_hint(material):
+    for made in lessons("rationalise", material):
+        assert not same_answer(made.answer, made.problem.answer)
+        assert made.answer in made.problem.question
+        (trace,) = (t for t in material.chains if t.problem.id == made.problem.id)
+        assert made.chain != trace.chain_text
+    if made.problem.meta.get("task") == "mod10":
+        assert read_question(made.problem.question).hint == made.answer
+
+
+def test_a_random_leak_changes_the_hint_and_nothing_else(material):
+    """Leak random equals the arm without in the law of its data: same texts, and a hint that tells nothing."""
+    made = lessons("sft", material)
+    plain = leaking(material.problems, "none", 1)
+    random = leaking(material.problems, "random", 1)
+    task = task_of(made[0].problem)
+    for lesson in made:
+        again = task.hinted(random(lesson.problem), None)
+        if task.name != "text":
+            assert again.question == plain(lesson.problem).question
+        assert random(lesson.problem).answer == lesson.problem.answer
+
+
+def test_a_random_leak_is_independent_of_the_answer(materials):
+    reader = materials["mod10"].reader
+    problems = gather(
+        MaterialSource("mod10", n=400), arm_named("answer-only"), reader, seed=1
+    ).problems
+    hinted = map(leaking(problems, "random", 2), problems)
+    told = [read_question(p.question).hint == p.answer for p in hinted]
+    base = sum((n / 400) ** 2 for n in Counter(p.answer for p in problems).values())
+    assert abs(sum(told) / 400 - base) < 4 * (base * (1 - base) / 400) ** 0.5
+
+
+def test_a_leak_tells_the_answer(material):
+    told = leaking(material.problems, "answer", 0)
+    for problem in material.problems:
+        assert (
+            problem.answer in told(problem).question.replace(problem.question, "")
+            or (
+                problem.meta["task"] == "mod10"
+                and read_question(told(problem).question).hint == problem.answer
+            )
+            or told(problem).meta.get("hint") == problem.answer
+        )
+
+
+def test_partners_need_another_answer(materials):
+    words = materials["words"]
+    same = tuple(replace(t, problem=replace(t.problem, answer="5")) for t in words.chains)
+    with pytest.raises(UserError, match="expected chains that end in different answers"):
+        lessons("swapped", replace(words, chains=same))
+
+
+def test_an_unknown_arm_names_the_arms():
+    with pytest.raises(UserError, match=r"--arm: expected one of answer-only, .*, got 'sfft'"):
+        arm_named("sfft")
