@@ -166,9 +166,9 @@ def test_import_joins_names_and_says_what_it_left_out(monkeypatch, capsys, tmp_p
         main.main()
     assert not end.value.code
     said = capsys.readouterr()
-    assert said.out == f"1 traces in {out}\n"
+    assert said.out == f"1 trace in {out}\n"
     assert said.err.startswith(
-        f"1 record left out, 1 chains read; {source}:2: the request failed (no)"
+        f"1 record left out, 1 chain read; {source}:2: the request failed (no)"
     )
     line = json.loads(out.read_text())
     assert (line["id"], line["chain"], line["answer_text"]) == ("a", "1 + 1 = 2.", "It is 2.")

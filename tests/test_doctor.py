@@ -61,9 +61,7 @@ def test_a_damaged_row_of_one_token_is_odd(base):
     spoilt = replace(base, model=deepcopy(base.model))
     spoilt.model.get_input_embeddings().weight.data[-1, 0] = float("nan")
     line, *others = doctor.checks(spoilt)
-    assert (
-        line.ok and line.odd and "1 rows of model.embed_tokens.weight are not finite" in line.text
-    )
+    assert line.ok and line.odd and "1 row of model.embed_tokens.weight are not finite" in line.text
     assert all(other.ok for other in others)
 
 

@@ -189,7 +189,7 @@ def test_a_vector_and_what_its_doses_do(pair):
     shows_itself(doses)
     assert "unsteered" in repr(doses)
     assert len(doses.plot().data) == 3  # nothing, vector, random
-    with pytest.raises(mc.UserError, match="got 0 problems and 1 doses"):
+    with pytest.raises(mc.UserError, match="got 0 problems and 1 dose"):
         mc.steering.dose_response(pair.before, vector, [], nats=[0.1])
     with pytest.raises(mc.UserError, match="expected at least one pair, got an empty list"):
         mc.steering.mean_difference(pair.before, [], at="resid_post.1")
@@ -277,7 +277,7 @@ def test_the_explorer_opens_models_and_folders(pair, traces, tmp_path):
     assert [item.trace for item in page.data.items] == [traces[0].id]
     assert "<iframe" in page._repr_html_()
     assert list(page.to_frame()["reader"]) == ["base", "bypass"]
-    assert repr(page).startswith("Explorer: 1 traces read by base and bypass")
+    assert repr(page).startswith("Explorer: 1 trace read by base and bypass")
     with pytest.raises(mc.UserError, match="expected the folder of a finished"):
         mc.explore(tmp_path)
 

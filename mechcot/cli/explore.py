@@ -10,6 +10,7 @@ from mechcot import command_inputs
 from mechcot.cli.options import loads
 from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
+from mechcot.core.wording import count_of
 from mechcot.model.loading.options import LoadOptions
 
 
@@ -69,7 +70,7 @@ def explore(
     explorer = explore_run(run, items=item, dictionary=features, features=feature, loading=loading)
     path = _explorer({"run": run, "out": out})
     explorer.write(path)
-    typer.echo(f"{len(explorer.data.items)} traces: {path}")
+    typer.echo(f"{count_of(len(explorer.data.items), 'trace')}: {path}")
 
 
 @writes("figures", _first_figure, of={"page": _page})
@@ -90,4 +91,4 @@ def figures(
 
     folder = _figures(page, out)
     written = save_figures(page, folder, kind=kind)
-    typer.echo(f"{len(written)} figures: {folder}")
+    typer.echo(f"{count_of(len(written), 'figure')}: {folder}")

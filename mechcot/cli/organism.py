@@ -8,6 +8,7 @@ import typer
 from mechcot.cli.options import Device, OutFile, Overwrite, Seed, Workers
 from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
+from mechcot.core.wording import count_of
 
 app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
 
@@ -42,7 +43,7 @@ def organism_problems(
 
     drawn = family_named(family).problems(n, seed=seed, hint=cue, style=style)
     written = write_problems(out, drawn)
-    typer.echo(f"{written} problems in {out}")
+    typer.echo(f"{count_of(written, 'problem')} in {out}")
 
 
 @app.command("train")

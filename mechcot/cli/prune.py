@@ -21,6 +21,7 @@ from mechcot.cli.options import (
 )
 from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
+from mechcot.core.wording import count_of
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def import_(
     )
     if found.left_out:
         typer.echo(found.notice(), err=True)
-    typer.echo(f"{len(found.chains)} traces in {out}")
+    typer.echo(f"{count_of(len(found.chains), 'trace')} in {out}")
 
 
 @writes("organism chains")
@@ -211,4 +212,4 @@ def organism_chains(
     """Write chains of the organisms' task with steps that nothing needs."""
     from mechcot.organisms.unused_steps import write_unused
 
-    typer.echo(f"{write_unused(out, n=n, spares=spares, seed=seed)} chains in {out}")
+    typer.echo(f"{count_of(write_unused(out, n=n, spares=spares, seed=seed), 'chain')} in {out}")

@@ -177,11 +177,14 @@ def falsify(
     repeats: Annotated[
         int, typer.Option(help="Texts for injection from each chain; more narrow the bound.")
     ] = 1,
+    workers: Workers = 1,
 ) -> None:
-    """Try to break the claim that features are about reasoning; writes falsify.json."""
+    """Try to break the claim that features are about reasoning; writes falsify.json. Every trial is kept as it finishes."""
+    from mechcot.runs.executor import executor_of
     from mechcot.sae.results import falsified, falsify_lines
 
-    found = falsified(study, seed=seed, repeats=repeats)
+    executor = executor_of(workers)
+    found = falsified(study, out / "trials", seed=seed, repeats=repeats, executor=executor)
     _write(study, found, falsify_lines(found), out / "falsify.json")
 
 
@@ -327,12 +330,8 @@ def plant(
     items = Items(out / "plants")
     compute = partial(find_one, reader, settings=settings)
     with maker.claimed(out):
-        work = items.fill(
-            tasks, compute, executor=executor_of(workers), desc="plants", unit="plant"
-        )
-        if failures := [failed.reason for _, failed in work if failed is not None]:
-            raise UserError(f"{failures[0]}; the same command tries it again")
-        result = summed([items.read(key) for key in tasks])
+        executor = executor_of(workers)
+        result = summed(items.made(tasks, compute, executor=executor, desc="plants", unit="plant"))
         write_json(out / "plant.json", result)
     _say([*plant_lines(result), f"written: {out / 'plant.json'}"])
 

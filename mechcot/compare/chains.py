@@ -19,6 +19,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, trace_from_json, trace_to_json
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.model.compatibility import check_questions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.items import Items, json_items
@@ -154,7 +155,7 @@ def _usable(
     reasons = [each.reason for each in missing if each.author == author]
     if reasons and not traces:
         raise UserError(
-            f"{author} could not write a chain for any of the {len(reasons)} problems: {reasons[0]}"
+            f"{author} could not write a chain for any of {count_of(len(reasons), 'problem')}: {reasons[0]}"
         )
     cut = [trace for trace in traces if not trace.finished]
     unread = [trace for trace in traces if trace.finished and trace.answer.text is None]
@@ -168,7 +169,7 @@ def _usable(
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
     longer = ", or longer completions (--max-tokens)" if cut and study.traces is None else ""
     raise UserError(
-        f"none of the {len(traces)} chains of {author} can be used (chains: {study.chains}): {listed}. "
+        f"none of {count_of(len(traces), 'chain')} of {author} can be used (chains: {study.chains}): {listed}. "
         f"Next: the same command with --overwrite and --chains all{longer}. {unread_example(traces[0])}"
     )
 

@@ -38,6 +38,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.store import nan_to_none, write_json, write_text
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.stats.bootstrap import random_stream
 from mechcot.stats.chain_use import BOUNDS
 from mechcot.text.number_format import estimate
@@ -115,7 +116,7 @@ def _judge(study: Study, problems: Sequence[Problem], *, name: str, given: Study
         taken = _asked(study, models, block, taken)
         if not taken.traces:
             raise UserError(
-                f"{name} could not write a chain for any of the {len(taken.unwritten)} problems: {taken.unwritten[0]}"
+                f"{name} could not write a chain for any of {count_of(len(taken.unwritten), 'problem')}: {taken.unwritten[0]}"
             )
         facts = run_facts(
             given,

@@ -18,6 +18,7 @@ from mechcot.compare.study import MOST, Study
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.model.generation.write_traces import prompt_ids
 from mechcot.model.reasoner import Reasoner
 
@@ -86,7 +87,7 @@ def announce_writing(
     batches = -(-missing // study.batch_size)
     seconds = _seconds_a_token(reader, problems[: study.batch_size]) * most * batches
     console.print(
-        f"{missing} texts to write, of at most {most} tokens each (--max-tokens{'; ' + context if context else ''}): "
+        f"{count_of(missing, 'text')} to write, of at most {most} tokens each (--max-tokens{'; ' + context if context else ''}): "
         f"{missing * most:.3g} tokens, {duration(seconds)} if every text gets as long",
         markup=False,
     )
@@ -108,6 +109,6 @@ def told_cut(study: Study, traces: Sequence[Trace]) -> str:
     if not cut or study.traces is not None:
         return ""
     return (
-        f"{cut} of {len(traces)} texts were cut at {study.max_tokens} tokens or at the end of the context; "
+        f"{cut} of {count_of(len(traces), 'text')} were cut at {study.max_tokens} tokens or at the end of the context; "
         "--max-tokens lets them get longer"
     )

@@ -21,6 +21,7 @@ from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.store import trace_to_json
+from mechcot.core.wording import count_of
 from mechcot.measures.registry import MEASURES
 
 TRIED = 3
@@ -169,7 +170,7 @@ def announce(study: Study, models: Models, todo: Sequence[Job], *, console: Cons
     disk = sum(row.disk for row in rows)
     disk += made_bytes(todo, comparisons=len(models.names) - 1, **shape)
     console.print(
-        f"{items} readings, about {duration(seconds)}, about {_megabytes(disk)} of disk; "
+        f"{count_of(items, 'reading')}, about {duration(seconds)}, about {_megabytes(disk)} of disk; "
         f"{_megabytes(models.weight_bytes() * study.workers)} of weights in memory ({held})",
         markup=False,
     )

@@ -13,6 +13,7 @@ from mechcot.compare.study import Study, use_cells
 from mechcot.compare.unjudged import RunFacts
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import nan_to_none
+from mechcot.core.wording import count_of
 from mechcot.stats.chain_use_change import AXES, AxisChange, UseChange, Values, use_change
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.number_format import difference, fixed
@@ -66,7 +67,11 @@ class UseClaim:
         if not self.judged:
             return f"{head}: {self._why('not judged')}."
         why = self._why("unclear")
-        more = f" About {self.change.decides} items would tell." if self.change.decides else ""
+        more = (
+            f" About {count_of(self.change.decides, 'item')} would tell."
+            if self.change.decides
+            else ""
+        )
         return f"{head}: {self._numbers()}.{f' {why}.' if why else ''}{more}"
 
     def _why(self, word: str) -> str:
@@ -82,7 +87,7 @@ class UseClaim:
         ]
         items = self.change.differences["followed"].n
         tokens = " and ".join(f"{side['tokens']:g}" for side in (self.before, self.after))
-        return f"{'; '.join(parts)}; {items} items, median chains of {tokens} tokens"
+        return f"{'; '.join(parts)}; {count_of(items, 'item')}, median chains of {tokens} tokens"
 
     def summary(self) -> dict[str, Any]:
         """JSON-able data."""

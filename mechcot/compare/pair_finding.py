@@ -17,6 +17,7 @@ from mechcot.compare.study import NULL_SCALE, Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
+from mechcot.core.wording import count_of
 from mechcot.measures.registry import MEASURES
 from mechcot.measures.status import ORDER
 from mechcot.stats.gate_bounds import GateBounds
@@ -134,7 +135,7 @@ def too_few(cards: Sequence[MeasureCard], *, items: int) -> str:
     if not short:
         return ""
     return (
-        f"{items} items can be judged, too few for a verdict (they need: {', '.join(short)}); "
+        f"{count_of(items, 'item')} can be judged, too few for a verdict (they need: {', '.join(short)}); "
         "the numbers come with intervals all the same, more items give verdicts (--n)"
     )
 

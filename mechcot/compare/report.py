@@ -26,6 +26,7 @@ from mechcot.compare.report_tables import (
 )
 from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.stats.chain_use import BOUNDS
 from mechcot.stats.chain_use_change import AXES
 from mechcot.stats.checkpoint_series import series
@@ -59,9 +60,9 @@ def report_data(
     first = models.get(models.first)
     count = len(chains.headline)
     kept = (
-        f"{len(used)} of {count} chains of {whose}, those whose answer is right{_others(chains)}"
+        f"{len(used)} of {count_of(count, 'chain')} of {whose}, those whose answer is right{_others(chains)}"
         if study.chains == "correct" and study.traces is None
-        else f"all {count} chains of {whose}"
+        else f"all {count_of(count, 'chain')} of {whose}"
     )
     return ReportData(
         title=f"Is the chain still used? {models.first} → {', '.join(models.names[1:])}",

@@ -21,6 +21,7 @@ from mechcot.compare.study import MOST, UNTIL, Study
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.chain_use import BOUNDS, ChainUse
 from mechcot.text.unread_answers import unread, unread_example
@@ -143,7 +144,9 @@ def more(n: int, facts: RunFacts) -> NextStep:
     held = facts.count(n)
     if held >= n:
         return NextStep({"n": n} if facts.study.until is None else {"until": n})
-    return NextStep(words=f"a file of about {n} problems ({facts.study.problems} has {held})")
+    return NextStep(
+        words=f"a file of about {count_of(n, 'problem')} ({facts.study.problems} has {held})"
+    )
 
 
 def until_decided(n: int, facts: RunFacts) -> NextStep:
@@ -156,7 +159,7 @@ def _few(asked: int, facts: RunFacts) -> Cause:
     least = BOUNDS.min_items
     if facts.unwritten and asked + len(facts.unwritten) >= least:
         reason, count = Counter(facts.unwritten).most_common(1)[0]
-        text = f"{count} of {asked + len(facts.unwritten)} problems could not be asked: {reason}"
+        text = f"{count} of {count_of(asked + len(facts.unwritten), 'problem')} could not be asked: {reason}"
         return Cause(text, NextStep(words="problems that the model can be asked"))
     text = f"only {asked} problems were asked, {least} are needed"
     held = facts.count(_ENOUGH)
@@ -168,10 +171,10 @@ def _few(asked: int, facts: RunFacts) -> Cause:
 def _cut(cut: Sequence[Trace], n: int, facts: RunFacts) -> Cause:
     """Texts were cut: by the limit, else by the context."""
     if facts.limit < facts.room:
-        text = f"{len(cut)} of {n} texts were cut at {facts.limit} tokens"
+        text = f"{len(cut)} of {count_of(n, 'text')} were cut at {facts.limit} tokens"
         return Cause(text, lengthened(facts))
     marked = not any(step.phase is Phase.ANSWER for trace in cut for step in trace.steps)
-    text = f"{len(cut)} of {n} texts do not end within the model's context, which leaves {facts.room} tokens for a text"
+    text = f"{len(cut)} of {count_of(n, 'text')} do not end within the model's context, which leaves {facts.room} tokens for a text"
     if marked and facts.study.loading.asking.think not in (None, "none"):
         closing = facts.study.loading.asking.think[1]
         return Cause(f"{text}; none of them writes {closing!r}", NextStep(asking={"think": None}))
@@ -185,7 +188,7 @@ def lengthened(facts: RunFacts) -> NextStep:
 
 def _alike(traces: Sequence[Trace]) -> Cause:
     answer, count = Counter(trace.problem.answer for trace in traces).most_common(1)[0]
-    text = f"{count} of {len(traces)} problems have the answer {answer!r}, so that chains lead to different answers nowhere or hardly anywhere"
+    text = f"{count} of {count_of(len(traces), 'problem')} have the answer {answer!r}, so that chains lead to different answers nowhere or hardly anywhere"
     return Cause(text, NextStep(words="problems whose answers differ"))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mechcot.core.display import Displayed
 from mechcot.core.problem import Problem
+from mechcot.core.wording import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +177,7 @@ class Trace(Displayed):
         """The steps with their kinds, and the answer, one line each."""
         cut = "" if self.finished else ", cut by the token limit"
         lines = [
-            f"Trace {self.id}: {len(self.chain_steps)} steps, {len(self.ids)} tokens{cut}",
+            f"Trace {self.id}: {count_of(len(self.chain_steps), 'step')}, {count_of(len(self.ids), 'token')}{cut}",
             f"  question     {_line(self.problem.question)}",
             *(
                 f"  {step.index + 1:3} {step.kind.value:12} {_line(step.text)}"

@@ -18,6 +18,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, LayerSteps, StepMatrix
 from mechcot.core.store import read_json, read_traces
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.explorer.critical_step import critical_step, lead_key, strongest
 from mechcot.explorer.feature_tracks import strips_of_run
 from mechcot.measures.registry import MEASURES
@@ -168,7 +169,7 @@ def explorer(
         raise UserError("expected traces to explore, got none; write some or read a file of chains")
     if not items:
         raise UserError(
-            f"no measurement of these {len(traces)} traces by {', '.join(readers)}; run `mechcot compare` first"
+            f"no measurement of {count_of(len(traces), 'trace')} by {', '.join(readers)}; run `mechcot compare` first"
         )
     return Explorer(ExplorerData(title, source, tuple(readers), items))
 

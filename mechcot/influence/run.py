@@ -32,6 +32,7 @@ from rich.console import Console
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.folded_mass import Folded
 from mechcot.influence.receiver_heads import head_scores, receivers
@@ -50,7 +51,7 @@ STRATA = ("all", "before", "after")
 UNSTATED = "unstated"
 """Place of the steps of a chain in which no statement of the right answer was found."""
 
-_USES = {"kinds": "kinds of steps", "first_right_step": "before and after"}
+_USES = {"kinds": "numbers by kind of step", "first_right_step": "before and after"}
 
 
 def run_influence(
@@ -248,7 +249,7 @@ def _read(
     }
     if len(reasons) == len(traces):
         told = "; ".join(sorted(set(reasons.values())))
-        raise UserError(f"none of the {len(traces)} traces can be read: {told}")
+        raise UserError(f"none of {count_of(len(traces), 'trace')} can be read: {told}")
     kept = [
         (traces[index], [key for key, _ in keyed])
         for index, keyed in views.items()

@@ -26,6 +26,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.attention import group_attention
 from mechcot.model.reasoner import Reasoner
@@ -76,7 +77,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:  # n
     spans = [step.tokens for step in trace.chain_steps]
     if len(spans) < 1 + FEWEST_STEPS + APART:
         raise NotMeasurable(
-            f"receiver heads need a chain of at least {1 + FEWEST_STEPS + APART} steps, this has {len(spans)}"
+            f"receiver heads need a chain of at least {count_of(1 + FEWEST_STEPS + APART, 'step')}, this has {len(spans)}"
         )
     mean = group_attention(reader, trace.ids[: trace.cuts()[-1]], spans).mean[:, :, 1:, 1:]
     received = received_attention(mean)

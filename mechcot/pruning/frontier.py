@@ -11,6 +11,7 @@ from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, truth_rows
 from mechcot.pruning.run import SHARES, PruneSettings, item, readable
@@ -45,7 +46,7 @@ class Frontier(Displayed):
         kept = self.table[self.table["executor"] == "repack"]
         wide = kept.pivot_table(index="share", columns="method", values="accuracy", sort=False)
         text = wide.rename_axis("kept", axis="index").rename_axis(None, axis="columns")
-        head = f"Pruning frontier of {self.model}, n = {self.n} traces: accuracy by share of the chain kept (text of the rest gone)"
+        head = f"Pruning frontier of {self.model}, n = {count_of(self.n, 'trace')}: accuracy by share of the chain kept (text of the rest gone)"
         gone = [f"  left out: {name} ({reason})" for name, reason in self.left_out.items()]
         return "\n".join([head, text.to_string(float_format="{:.2f}".format), *gone])
 
@@ -111,7 +112,7 @@ def frontier(
     reasons = {entry["id"]: entry["reason"] for entry in left_out}
     if not items:
         raise UserError(
-            f"none of the {len(traces)} traces can be pruned: {'; '.join(sorted(set(reasons.values())))}"
+            f"none of {count_of(len(traces), 'trace')} can be pruned: {'; '.join(sorted(set(reasons.values())))}"
         )
     points = pd.DataFrame(
         [row for entry in items for row in entry["points"]], columns=list(POINT_COLUMNS)

@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json
+from mechcot.core.wording import count_of
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.online import RANKS, Online, write_online
@@ -132,7 +133,7 @@ def run_online(
     if not items:
         reasons = sorted({row["reason"] for row in left_out})
         raise UserError(
-            f"none of the {len(problems)} problems can be written: {'; '.join(reasons)}"
+            f"none of {count_of(len(problems), 'problem')} can be written: {'; '.join(reasons)}"
         )
     n = len({item["id"] for item in items})
     _check_read([item for item in items if item["way"] == first], n=n, model=reader.name)

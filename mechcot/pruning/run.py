@@ -20,6 +20,7 @@ from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.influence.critical_set import within_budget
 from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
@@ -308,7 +309,7 @@ def _none_left(traces: Sequence[Trace], left_out: Sequence[dict[str, str]]) -> s
     reasons = sorted({row["reason"] for row in left_out})
     if not traces:
         return "expected traces to prune, got none; write some or read a file of chains"
-    return f"none of the {len(traces)} traces can be pruned: {'; '.join(reasons)}"
+    return f"none of {count_of(len(traces), 'trace')} can be pruned: {'; '.join(reasons)}"
 
 
 def _key(reader: Reasoner, trace: Trace, usable: Sequence[Trace], settings: PruneSettings) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import binomtest, rankdata, spearmanr
 
+from mechcot.core.wording import count_of
 from mechcot.stats.bootstrap import order_bounds, random_stream
 
 _RESAMPLES = 2000
@@ -111,7 +112,7 @@ def models(
         return of(rows, rng.choice(items, len(items)))
 
     low, high = _resampled(draw, seed=seed, purpose="ruler models")
-    text = f"{len(left)} against {len(right)} models, {len(items)} items"
+    text = f"{len(left)} against {count_of(len(right), 'model')}, {count_of(len(items), 'item')}"
     return Score(of(np.arange(len(both)), items), low, high, text)
 
 
@@ -142,7 +143,7 @@ def items(
         return auroc(values[rows], positive[rows])
 
     low, high = _resampled(draw, seed=seed, purpose="ruler items")
-    return Score(value, low, high, f"{len(left)} against {len(right)} items")
+    return Score(value, low, high, f"{len(left)} against {count_of(len(right), 'item')}")
 
 
 def reliance_score(
@@ -161,7 +162,7 @@ def reliance_score(
     known = np.isfinite(means) & np.isfinite(reached)
     means, reached = means[known], reached[known]
     if len(means) < 4:
-        return undefined(f"only {len(means)} models")
+        return undefined(f"only {count_of(len(means), 'model')}")
 
     def of(rows: Int[np.ndarray, " row"]) -> float:
         left, right = means[rows], reached[rows]
@@ -172,7 +173,7 @@ def reliance_score(
     low, high = _resampled(
         lambda rng: of(rng.integers(0, len(means), len(means))), seed=seed, purpose="ruler reliance"
     )
-    return Score(of(np.arange(len(means))), low, high, f"{len(means)} models")
+    return Score(of(np.arange(len(means))), low, high, f"{count_of(len(means), 'model')}")
 
 
 def steps(
@@ -200,7 +201,7 @@ def steps(
         seed=seed,
         purpose="ruler steps",
     )
-    return Score(float(found.mean()), low, high, f"{len(found)} traces")
+    return Score(float(found.mean()), low, high, f"{count_of(len(found), 'trace')}")
 
 
 def alarms(fired: Sequence[bool]) -> Score:

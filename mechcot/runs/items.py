@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
+from mechcot.core.faults import fault_of
 from mechcot.core.store import read_json, write_json
 from mechcot.runs.executor import Executor, Failed
 
@@ -51,10 +52,9 @@ def read_checked(path: Path, *, shape: Any, what: str) -> Any:
     try:
         _validator(shape)(path.read_bytes(), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        fault = fault_of(error)
         raise UserError(
-            f"{path}: expected {what}, but {place or 'it'} is wrong ({first['msg']}); remove the file and run again"
+            f"{path}: expected {what} ({fault}); remove the file and run again"
         ) from None
     return value
 
@@ -155,6 +155,34 @@ class Items(Generic[T]):
             for index, failed in executor.map(work, [(key, tasks[key]) for key in missing]):
                 bar.update()
                 yield missing[index], failed
+
+    def made(
+        self,
+        tasks: Mapping[str, Task],
+        compute: Callable[[Task], T],
+        *,
+        executor: Executor,
+        desc: str,
+        unit: str,
+    ) -> list[T]:
+        """Compute what is missing and give every item, in the order of the tasks.
+
+        Args:
+            tasks: See `fill`, as for the others.
+            compute: Makes an item.
+            executor: Where the work runs.
+            desc: What the progress line says.
+            unit: What it counts.
+
+        Raises:
+            UserError: One could not be made; the others are kept.
+        """
+        work = self.fill(tasks, compute, executor=executor, desc=desc, unit=unit)
+        if failures := [failed.reason for _, failed in work if failed is not None]:
+            raise UserError(
+                f"{desc}: {len(failures)} of {len(tasks)} could not be made: {failures[0]}; the same command tries again"
+            )
+        return [self.read(key) for key in tasks]
 
 
 def _write_item(items: Items[T], compute: Callable[[Task], T], task: tuple[str, Task]) -> None:

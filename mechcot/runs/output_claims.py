@@ -20,13 +20,21 @@ NOTE = "run.json"
 _WHAT = "the settings of a run"
 
 
-def claim(out: Path, command: str, settings: Mapping[str, Any], *, overwrite: bool = False) -> None:
+def claim(
+    out: Path,
+    command: str,
+    settings: Mapping[str, Any],
+    *,
+    earlier: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Note in a folder which run it holds; the same run goes on in it, and so does one that began before this was noted.
 
     Args:
         out: The folder; one that holds nothing but the note of a run that made nothing is anybody's.
         command: Name of the command, such as `compare`.
         settings: Whatever decides what its report says, as JSON-able data.
+        earlier: The settings that another file of the folder tells, where an earlier version left no note.
         overwrite: Take the folder over: finished items that fit are used, the report is replaced.
 
     Raises:
@@ -35,8 +43,9 @@ def claim(out: Path, command: str, settings: Mapping[str, Any], *, overwrite: bo
     """
     check_writable(out)
     path, own = out / NOTE, _note(command, settings)
-    if path.is_file() and not overwrite and any(each.name != NOTE for each in out.iterdir()):
-        held = read_json(path, what=_WHAT)
+    there = path.is_file() or earlier is not None
+    if there and not overwrite and any(each.name != NOTE for each in out.iterdir()):
+        held = read_json(path, what=_WHAT) if path.is_file() else _note(command, earlier or {})
         if held.get("command") != command:
             raise UserError(
                 f"{out} holds a run of `mechcot {held.get('command')}`; choose another --out, or add --overwrite"

@@ -17,6 +17,7 @@ from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, read_traces, write_traces
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.compatibility import check_tokenizers
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
@@ -139,17 +140,10 @@ def _written(
     }
     items = Items(folder, Format(".jsonl", read_traces, write_traces))
     compute = partial(_write, tuple(readers), asked)
-    work = items.fill(parts, compute, executor=executor, desc="chains", unit="part")
-    failures = [failed.reason for _, failed in work if failed is not None]
-    if failures:
-        raise UserError(
-            f"{len(failures)} of {len(parts)} parts of the chains could not be written: {failures[0]}; the same command tries them again"
-        )
+    written = items.made(parts, compute, executor=executor, desc="parts of chains", unit="part")
     asked_now = {problem.id: problem for problem in problems}
     return [
-        replace(trace, problem=asked_now[trace.problem.id])
-        for key in parts
-        for trace in items.read(key)
+        replace(trace, problem=asked_now[trace.problem.id]) for part in written for trace in part
     ]
 
 
@@ -175,7 +169,7 @@ def _of_file(readers: Pair[Reasoner], asked: ChainSource, path: Path) -> list[Tr
     left_out = "; ".join(f"{count} left out: {reason}" for reason, count in reasons.items())
     if len(usable) < 2:
         raise UserError(
-            f"{path}: {len(usable)} of {len(every)} chains can be used ({left_out or 'give more'})"
+            f"{path}: {len(usable)} of {count_of(len(every), 'chain')} can be used ({left_out or 'give more'})"
         )
     if left_out:
         Console(stderr=True).print(f"{path}: {left_out}", markup=False)

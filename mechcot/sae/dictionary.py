@@ -60,6 +60,10 @@ class Dictionary:
     def __repr__(self) -> str:
         return f"Dictionary {self.name}: {self.width} features of the states at {self.site.short}, {self.d_model} wide"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is sent to another process: SAE-Lens' object holds functions that no pickle can."""
+        return _rebuilt, (self.name, self.site, self.sae.cfg.to_dict(), self.sae.state_dict())
+
     @checked
     def top(
         self, reader: Reasoner, traces: Sequence[Trace], *, kind: StepKind | str, count: int = 12
@@ -136,6 +140,16 @@ class Dictionary:
                 f"dictionary {self.name} stands at {self.site.name}, {reader.name} has "
                 f"{config.num_hidden_layers} blocks, counted from 0"
             )
+
+
+def _rebuilt(
+    name: str, site: Site, config: dict[str, Any], weights: dict[str, Tensor]
+) -> Dictionary:
+    from sae_lens import SAE
+
+    sae = SAE.from_dict(config)
+    sae.load_state_dict(weights)
+    return Dictionary(name, site, sae.eval().requires_grad_(requires_grad=False))
 
 
 @dataclass(frozen=True, eq=False)

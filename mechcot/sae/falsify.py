@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.task import Paraphraser
@@ -40,6 +41,8 @@ from mechcot.stats import feature_trials
 from mechcot.stats.bootstrap import random_stream
 from mechcot.tasks import with_kinds
 
+VERSION = 1
+"""Of what the trials give: an item of another one is made anew."""
 LARGEST_D = 0.2
 LEAST_KEPT = 0.5
 _LEVEL = 0.95
@@ -100,9 +103,25 @@ class Trial:
         return self.standing is feature_trials.Standing.SURVIVES
 
     def to_json(self) -> dict[str, Any]:
-        """As data; NaN as None."""
+        """As an `Entry`; NaN as None."""
         plain = {k: None if v != v else v for k, v in asdict(self).items()}
         return plain | {"passes": self.passes, "standing": self.standing, "survives": self.survives}
+
+
+class Entry(TypedDict):
+    """A trial as it stands in `falsify.json`; None where it could not be held."""
+
+    feature: int
+    kind: str
+    tokens: list[str]
+    injection_d: float | None
+    kept: float | None
+    selectivity: float | None
+    random: float | None
+    shuffled: float | None
+    passes: dict[str, bool | None]
+    standing: str
+    survives: bool
 
 
 def candidates(
@@ -149,7 +168,61 @@ def ranked(scores: Float[np.ndarray, " feature"]) -> list[int]:
     return [int(known[n]) for n in np.argsort(-scores[known], kind="stable")]
 
 
-def try_all(
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """The four trials, ready to be held on any candidate. Cost of one candidate: up to 96 x `repeats` short forwards.
+
+    Attributes:
+        dictionary: The dictionary.
+        reader: Whose states.
+        choosing: Features on the chains that candidates were chosen on; gives their strongest tokens.
+        reads: Features on the other chains, which candidates are tried on.
+        reworded: The other chains in other words: their indices, and the features on them; None: the trial is not held.
+        directions: Random directions on the other chains.
+        shuffled: Bound of the largest selectivity under shuffled kinds.
+        seed: Of every draw.
+        repeats: Texts for injection from each chain; more of them narrow the bound.
+    """
+
+    dictionary: Dictionary
+    reader: Reasoner
+    choosing: FeatureActivations
+    reads: FeatureActivations
+    reworded: tuple[list[int], FeatureActivations] | None
+    directions: "_RandomDirections"
+    shuffled: float
+    seed: int
+    repeats: int
+
+    def hold(self, candidate: Candidate) -> Trial:
+        """Hold the four trials on a candidate; the result does not depend on the order of candidates."""
+        tokens = strongest_tokens(self.choosing, candidate.feature)
+        return Trial(
+            feature=candidate.feature,
+            kind=candidate.kind,
+            tokens=tuple(self.reader.decode([token]) for token in tokens),
+            injection_d=injection(
+                self.dictionary,
+                self.reader,
+                self.reads,
+                candidate.feature,
+                candidate.kind,
+                tokens,
+                seed=self.seed,
+                repeats=self.repeats,
+            ),
+            kept=kept_under(self.reads, self.reworded, candidate, seed=self.seed),
+            selectivity=_selectivity(self.reads, candidate),
+            random=self.directions.bound(candidate),
+            shuffled=self.shuffled,
+        )
+
+    def entry(self, candidate: Candidate) -> dict[str, Any]:
+        """Hold the trials; the entry of `falsify.json`, see `Entry`."""
+        return self.hold(candidate).to_json()
+
+
+def trials_of(
     dictionary: Dictionary,
     reader: Reasoner,
     chosen: Sequence[Candidate],
@@ -160,51 +233,42 @@ def try_all(
     label: Callable[[Trace], Trace] = with_kinds,
     seed: int = 0,
     repeats: int = 1,
-) -> list[Trial]:
-    """Hold the four trials. Cost: up to 96 x `repeats` short forwards a candidate.
+) -> Trials:
+    """Prepare the four trials. Cost: two or three forwards a chain.
 
     Args:
         dictionary: The dictionary.
         reader: Whose states.
-        chosen: The candidates.
-        choosing: What they were chosen on; gives their strongest tokens.
+        chosen: The candidates, at least one: the bound under shuffled kinds is over all of them.
+        choosing: What they were chosen on.
         traces: Other chains.
         paraphraser: Says chains in other words; None: the trial is not held, so everything stays untested at best.
         label: Puts kinds on the steps of a reworded chain.
         seed: Of every draw.
-        repeats: Texts for injection from each chain; more of them narrow the bound.
+        repeats: Texts for injection from each chain.
     """
+    reads = read_features(dictionary, reader, traces)
+    return Trials(
+        dictionary,
+        reader,
+        choosing=choosing,
+        reads=reads,
+        reworded=_reworded(dictionary, reader, reads, paraphraser, label),
+        directions=_RandomDirections(dictionary, reader, reads, seed=seed),
+        shuffled=shuffled_bound(reads, chosen, seed=seed),
+        seed=seed,
+        repeats=repeats,
+    )
+
+
+def try_all(
+    dictionary: Dictionary, reader: Reasoner, chosen: Sequence[Candidate], **given: Any
+) -> list[Trial]:
+    """Hold the four trials on every candidate, see `trials_of`."""
     if not chosen:
         return []
-    reads = read_features(dictionary, reader, traces)
-    reworded = _reworded(dictionary, reader, reads, paraphraser, label)
-    null = shuffled_bound(reads, chosen, seed=seed)
-    made = _RandomDirections(dictionary, reader, reads, seed=seed)
-    trials = []
-    for candidate in chosen:
-        tokens = strongest_tokens(choosing, candidate.feature)
-        trials.append(
-            Trial(
-                feature=candidate.feature,
-                kind=candidate.kind,
-                tokens=tuple(reader.decode([token]) for token in tokens),
-                injection_d=injection(
-                    dictionary,
-                    reader,
-                    reads,
-                    candidate.feature,
-                    candidate.kind,
-                    tokens,
-                    seed=seed,
-                    repeats=repeats,
-                ),
-                kept=kept_under(reads, reworded, candidate, seed=seed),
-                selectivity=_selectivity(reads, candidate),
-                random=made.bound(candidate),
-                shuffled=null,
-            )
-        )
-    return trials
+    trials = trials_of(dictionary, reader, chosen, **given)
+    return [trials.hold(candidate) for candidate in chosen]
 
 
 def _selectivity(reads: FeatureActivations, candidate: Candidate) -> float:

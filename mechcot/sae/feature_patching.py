@@ -28,6 +28,7 @@ from mechcot.core.counterfactual import Counterfactual, CounterfactualMaker, Sta
 from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.interventions import Edit, Identity, Intervention, Replace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary, Splice
@@ -192,7 +193,7 @@ def patched(
             reasons[str(error)] += 1
     if len(curves) < 2:
         raise UserError(
-            f"{len(curves)} of {len(traces)} chains have a twin, and two are needed; {_counted(reasons)}"
+            f"{len(curves)} of {count_of(len(traces), 'chain')} have a twin, and two are needed; {_counted(reasons)}"
         )
 
     def summed(values: Sequence[float], name: str) -> dict[str, float]:
@@ -226,7 +227,7 @@ def _counted(reasons: Mapping[str, int]) -> str:
 def patch_lines(result: dict[str, Any]) -> list[str]:
     """The curve in sentences."""
     lines = [
-        f"{result['model']} at {result['site']}, {result['traces']} chains: the whole state moves the answer by "
+        f"{result['model']} at {result['site']}, {count_of(result['traces'], 'chain')}: the whole state moves the answer by "
         f"{result['whole']['mean']:.3f}, all features by {result['all_features']['mean']:.3f}; "
         f"{result['differing']:.1f} features differ; k = 0 moves it by {result['identity']:g}"
     ]

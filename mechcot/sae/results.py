@@ -1,12 +1,20 @@
 """Results of `mechcot sae score` and `mechcot sae falsify`, as plain data."""
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mechcot.core.errors import UserError
+from mechcot.core.store import digest
+from mechcot.core.wording import count_of
+from mechcot.model.loading.fingerprints import hash_module
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.executor import SERIAL, Executor
+from mechcot.runs.items import Items, json_items
+from mechcot.runs.reader_keys import read_by
 from mechcot.sae import falsify, feature_scores
 from mechcot.sae.feature_activations import FeatureActivations, read_features
 from mechcot.sae.run import TrainedDictionary
@@ -90,13 +98,22 @@ def _best(features: list[dict[str, Any]]) -> tuple[str | None, list[dict[str, An
     return None, sorted(features, key=lambda row: -row["frequency"][0])[:_SHOWN]
 
 
-def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> dict[str, Any]:
+def falsified(
+    study: TrainedDictionary,
+    folder: Path,
+    *,
+    seed: int = 0,
+    repeats: int = 1,
+    executor: Executor = SERIAL,
+) -> dict[str, Any]:
     """Choose candidates on one half of the chains and try them on the other, on the model before.
 
     Args:
         study: The dictionary, both models and the chains.
+        folder: Where the trials of each candidate are kept as soon as they were held.
         seed: Of every draw.
         repeats: Texts for injection from each chain; more of them narrow the bound.
+        executor: Where candidates are tried.
 
     Raises:
         UserError: Fewer than four chains.
@@ -110,7 +127,56 @@ def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> d
     windows = feature_scores.word_windows(choosing, reader, _words(study))
     scores = feature_scores.reason_score(choosing.values, windows)
     chosen = falsify.candidates(choosing, scores)
-    trials = falsify.try_all(
+    rows = _tried(
+        study,
+        chosen,
+        choosing,
+        seed=seed,
+        repeats=repeats,
+        items=Items(folder, json_items(falsify.Entry)),
+        executor=executor,
+    )
+    counted = tally(rows)
+    return {
+        "schema": SCHEMA,
+        "dictionary": study.dictionary.name,
+        "site": study.dictionary.site.name,
+        "model": reader.name,
+        "fit": [fit.to_json() for fit in study.fits],
+        "repeats": repeats,
+        "candidates": len(rows),
+        "survivors": counted.standings[Standing.SURVIVES],
+        "standings": counted.standings,
+        "passed": counted.passed,
+        "tried": counted.tried,
+        "trials": rows,
+        "shown": [
+            {
+                "feature": row["feature"],
+                "contexts": feature_scores.top_contexts(choosing, reader, row["feature"]),
+                "logits": feature_scores.logit_effects(study.dictionary, reader, row["feature"]),
+            }
+            for row in rows
+            if row["survives"]
+        ],
+    }
+
+
+def _tried(
+    study: TrainedDictionary,
+    chosen: Sequence[falsify.Candidate],
+    choosing: FeatureActivations,
+    *,
+    seed: int,
+    repeats: int,
+    items: Items[dict[str, Any]],
+    executor: Executor,
+) -> list[dict[str, Any]]:
+    """Try the candidates that no finished item tells of; a `falsify.Entry` for each."""
+    if not chosen:
+        return []
+    reader = study.readers.before
+    trials = falsify.trials_of(
         study.dictionary,
         reader,
         chosen,
@@ -120,31 +186,11 @@ def falsified(study: TrainedDictionary, *, seed: int = 0, repeats: int = 1) -> d
         seed=seed,
         repeats=repeats,
     )
-    rows = [trial.to_json() for trial in trials]
-    counted = tally(rows)
-    return {
-        "schema": SCHEMA,
-        "dictionary": study.dictionary.name,
-        "site": study.dictionary.site.name,
-        "model": reader.name,
-        "fit": [fit.to_json() for fit in study.fits],
-        "repeats": repeats,
-        "candidates": len(trials),
-        "survivors": counted.standings[Standing.SURVIVES],
-        "standings": counted.standings,
-        "passed": counted.passed,
-        "tried": counted.tried,
-        "trials": rows,
-        "shown": [
-            {
-                "feature": trial.feature,
-                "contexts": feature_scores.top_contexts(choosing, reader, trial.feature),
-                "logits": feature_scores.logit_effects(study.dictionary, reader, trial.feature),
-            }
-            for trial in trials
-            if trial.survives
-        ],
-    }
+    every = [[candidate.feature, candidate.kind] for candidate in chosen]  # bounds are over all
+    read = read_by([reader], study.traces)
+    about = (falsify.VERSION, hash_module(study.dictionary.sae), read, every, seed, repeats)
+    keys = {f"{c.feature}-{digest(c.feature, c.kind, *about)}": c for c in chosen}
+    return items.made(keys, trials.entry, executor=executor, desc="trials", unit="candidate")
 
 
 def _words(study: TrainedDictionary) -> tuple[str, ...]:
@@ -165,7 +211,7 @@ def _half(study: TrainedDictionary, which: int) -> FeatureActivations:
 def score_lines(result: dict[str, Any]) -> list[str]:
     """The scores in sentences."""
     lines = [
-        f"{len(result['features'])} features fire on {result['tokens']} tokens of {result['traces']} chains; {_moved(result)}"
+        f"{count_of(len(result['features']), 'feature fires', 'features fire')} on {count_of(result['tokens'], 'token')} of {count_of(result['traces'], 'chain')}; {_moved(result)}"
     ]
     if result["top"]:
         lines.append(_ranking(result))

@@ -34,8 +34,10 @@ HELD_OUT = 64
 RECORD = "training.json"
 THE_RECORD = "the record of a dictionary's training"
 _SCHEMA = 1
+_NO_SETTINGS = {"problems_seen", "versions"}
+"""What a record tells beside the settings."""
 USES = {
-    "kinds": "kinds of steps",
+    "kinds": "numbers by kind of step",
     "paraphrases": "the trial by rewording",
     "step_graph": "probes of a value's later use",
 }
@@ -96,9 +98,9 @@ def train_and_fit(job: Training) -> list[str]:
     readers = Pair(*load_models((job.base, job.tuned), job.loading))
     for reader in readers:
         _check_site(reader, site)
-    record = _about(job, readers)
-    settings = {name: value for name, value in record.items() if name != "versions"}
-    claim(job.out, "sae train", settings, overwrite=job.overwrite)
+    settings = _settings(job, readers)
+    made = _recorded(job.out, settings)
+    claim(job.out, "sae train", settings, earlier=made, overwrite=job.overwrite)
     asked = ChainSource(
         job.problems,
         job.n,
@@ -110,12 +112,12 @@ def train_and_fit(job: Training) -> list[str]:
     traces = chains(readers, asked, folder=job.out / "chains", executor=job.executor)
     count = min(HELD_OUT, max(2, len(traces) // 6))
     train_on, held_out = _split(traces, count)
-    if not _done(job, record):
+    if made != settings:
         states = [token_states(reader, train_on, site).states for reader in readers]
-        made = train(torch.cat(states), site=site, model=job.base, settings=job.settings)
-        made.save(job.out)
+        trained = train(torch.cat(states), site=site, model=job.base, settings=job.settings)
+        trained.save(job.out)
         ids = sorted({trace.problem.id for trace in traces})
-        write_json(job.out / RECORD, record | {"problems_seen": ids})
+        write_json(job.out / RECORD, settings | {"problems_seen": ids, "versions": _versions()})
     dictionary = load(str(job.out))
     fits = readers.map(lambda reader: evaluate(dictionary, reader, held_out))
     write_json(job.out / "fit.json", [fit.to_json() for fit in fits])
@@ -195,7 +197,17 @@ def _check_site(reader: Reasoner, site: Site) -> None:
         )
 
 
-def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
+def _versions() -> dict[str, str]:
+    """Versions of what trained a dictionary."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "sae_lens": version("sae-lens"),
+    }
+
+
+def _settings(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
+    """Whatever decides what a training gives."""
     questions = Path(job.problems or "")
     dtypes = [dtype for reader in readers for dtype in precision(reader)]
     return {
@@ -212,28 +224,18 @@ def _about(job: Training, readers: Pair[Reasoner]) -> dict[str, Any]:
         **({"fields": dict(job.fields)} if job.fields else {}),
         **({"questions": file_digest(questions)} if questions.is_file() else {}),
         **({"traces": file_digest(job.traces)} if job.traces else {}),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "sae_lens": version("sae-lens"),
-        },
     }
 
 
-def _done(job: Training, settings: dict[str, Any]) -> bool:
-    """Return whether the folder holds a finished training with these settings.
+def _recorded(out: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The settings of the finished training in a folder; None: there is none.
 
-    Raises:
-        UserError: The folder holds a dictionary that was made otherwise.
+    Args:
+        out: The folder.
+        settings: Those of now, for what earlier versions did not note.
     """
-    if not (job.out / RECORD).is_file():
-        return False
-    record = read_json(job.out / RECORD, what=THE_RECORD)
+    if not (out / RECORD).is_file():
+        return None
+    record = read_json(out / RECORD, what=THE_RECORD)
     unnoted = {n: settings[n] for n in ("max_tokens", "questions") if n in settings}
-    made = unnoted | record  # earlier versions did not note them
-    same = {key: value for key, value in made.items() if key != "problems_seen"} == settings
-    if not same and not job.overwrite:
-        raise UserError(
-            f"{job.out} holds a dictionary made with other models, settings or questions; choose another --out, or replace it with --overwrite"
-        )
-    return same
+    return {k: v for k, v in (unnoted | record).items() if k not in _NO_SETTINGS}

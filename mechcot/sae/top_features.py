@@ -10,6 +10,7 @@ import pandas as pd
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.trace import StepKind, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import FeatureActivations, read_features, selectivity
@@ -83,7 +84,9 @@ def top_features(
     seen = [reader.view(trace) for trace in traces]
     chains = [trace for trace in seen if trace.chain_steps]
     if not chains:
-        raise UserError(f"none of the {len(seen)} traces has a chain; give traces with steps")
+        raise UserError(
+            f"none of {count_of(len(seen), 'trace')} has a chain; give traces with steps"
+        )
     reads = read_features(dictionary, reader, chains)
     inside = reads.kinds == str(kind)
     if min(inside.sum(), (~inside).sum()) < _FEWEST:

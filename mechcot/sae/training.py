@@ -24,6 +24,7 @@ from torch import Tensor
 from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.model.internals.sites import Site, sites_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
@@ -153,7 +154,7 @@ def train_on(
     models, sites = list(readers), sites_of(at)
     if not models or len(sites) != 1:
         raise UserError(
-            f"expected models and one site, got {len(models)} models and {len(sites)} sites"
+            f"expected models and one site, got {count_of(len(models), 'model')} and {count_of(len(sites), 'site')}"
         )
     if not traces:
         raise UserError("expected traces to train on, got none")
@@ -173,7 +174,7 @@ def _check(states: Tensor, settings: TrainingSettings) -> None:
     need = TOKENS_PER_FEATURE * settings.width
     if len(states) < need:
         raise UserError(
-            f"{len(states)} tokens are too few for width {settings.width}: at least {need} are needed; "
+            f"{count_of(len(states), 'token')} are too few for width {settings.width}: at least {need} are needed; "
             "give more problems or a smaller width"
         )
     if not 1 <= settings.k <= settings.width:

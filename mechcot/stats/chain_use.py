@@ -24,6 +24,7 @@ from typing import Literal
 
 import numpy as np
 
+from mechcot.core.wording import count_of
 from mechcot.stats.equivalence import equivalence
 
 Says = Literal["yes", "no", "open"]
@@ -205,9 +206,11 @@ def _too_little(asked: Sequence[Axis], bounds: UseBounds) -> ChainUse:
     seen = max(one.n for one in undecided)
     if n > seen:
         return ChainUse(
-            "unclear", f"the intervals say too little; about {n} items would decide it", decides=n
+            "unclear",
+            f"the intervals say too little; about {count_of(n, 'item')} would decide it",
+            decides=n,
         )
-    reason = f"a value lies near {bounds.effect:g}, so that {seen} items leave it open; {4 * seen} would halve the intervals"
+    reason = f"a value lies near {bounds.effect:g}, so that {count_of(seen, 'item')} leave it open; {4 * seen} would halve the intervals"
     return ChainUse("unclear", reason, decides=4 * seen)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from mechcot.core.wording import count_of
 from mechcot.stats.sentences import listed
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -96,8 +97,8 @@ class Tally:
                 if trials
                 else "no trial could be held"
             )
-            return f"{self.candidates} candidates, none of them tested in full: {what}"
-        text = f"{survived} of {self.candidates} candidates survived"
+            return f"{count_of(self.candidates, 'candidate')}, none of them tested in full: {what}"
+        text = f"{survived} of {count_of(self.candidates, 'candidate')} survived"
         return text + (f" ({failed} failed, {untested} not tested in full)" if untested else "")
 
     @property

@@ -30,6 +30,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from mechcot.core.card import MeasureCard
+from mechcot.core.wording import count_of
 from mechcot.stats.gate_bounds import Gate, GateBounds, GateSide
 from mechcot.stats.length_matching import Matched, match_lengths
 from mechcot.stats.measurement_tables import (
@@ -179,7 +180,9 @@ def _accuracy_gate(
     bound = max(chance + bounds.accuracy_margin, critical)
     ok = value >= bound - 1e-12
     text = f"{reader} answers {value:.0%} right with the chain; chance is {chance:.0%}, "
-    text += f"{bound:.0%} are needed" if bound <= 1 else f"too high for {len(values)} items"
+    text += (
+        f"{bound:.0%} are needed" if bound <= 1 else f"too high for {count_of(len(values), 'item')}"
+    )
     if (
         not ok
         and bound <= 1
@@ -276,7 +279,7 @@ def _measure_gates(
         value=share,
         bound=bounds.one_sided_drop,
         ok=share <= bounds.one_sided_drop,
-        reason=f"{lost} of {seen} items could be measured on one side only "
+        reason=f"{lost} of {count_of(seen, 'item')} could be measured on one side only "
         f"({pairs.only_before} only before, {pairs.only_after} only after)",
         measure=card.name,
     )

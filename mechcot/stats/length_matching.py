@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mechcot.core.wording import count_of
 from mechcot.stats.measurement_tables import item_means, scalar_rows
 
 TOLERANCE = 0.25
@@ -82,7 +83,7 @@ def _reason(
     if not considered:
         return "no item has a chain of its own on both sides, so lengths cannot be compared"
     text = (
-        f"{kept} of {considered} items have own chains whose lengths agree within {tolerance:.0%} "
+        f"{kept} of {count_of(considered, 'item')} have own chains whose lengths agree within {tolerance:.0%} "
         f"(mean {before:.0f} tokens before, {after:.0f} after)"
     )
     return text if kept >= needed else f"{text}; {needed} are needed, so lengths cannot be matched"

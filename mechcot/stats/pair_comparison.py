@@ -19,6 +19,7 @@ from mechcot.stats.measurement_tables import json_rows, rows_of
 from mechcot.stats.sentences import (
     accuracy_sentence,
     conclusion_sentence,
+    left_out_sentences,
     row_sentence,
     silent_sentences,
 )
@@ -53,15 +54,16 @@ class PairComparison(Displayed):
         return "\n".join([f"{self.before} → {self.after}", *(f"  {s}" for s in self.sentences())])
 
     def to_frame(self) -> pd.DataFrame:
-        """The contrast table: one row a measure with `before`, `after`, `delta`, its 95 % interval `low` and `high`, `n`, `verdict` and `reason`."""
+        """The contrast table: one row a measure with `before`, `after`, `delta`, its 95 % interval `low` and `high`, `n`, `verdict` and `reason`; `dropped` counts the items that were left out, `dropped_because` the reasons."""
         return self.table
 
     def sentences(self) -> list[str]:
-        """Accuracy first, then the chain, then one sentence per judged measure and one per reason for no verdict."""
+        """Accuracy first, then the chain, one sentence per judged measure, one per reason for no verdict, and what else was left out."""
         rows = rows_of(self.table)
         judged = [row_sentence(row) for row in rows if row["verdict"] != "not judged"]
         silent = silent_sentences(rows, told=self.reasons_told())
-        return [self.accuracy_sentence(), self.conclusion_sentence(), *judged, *silent]
+        chain = [self.accuracy_sentence(), self.conclusion_sentence()]
+        return [*chain, *judged, *silent, *left_out_sentences(rows)]
 
     def reasons_told(self) -> set[str]:
         """Reasons for no verdict that the conclusion's sentence gives."""

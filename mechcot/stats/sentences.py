@@ -8,6 +8,7 @@ Nothing is claimed that the verdict does not carry: "did not change" only after 
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+from mechcot.core.wording import count_of
 from mechcot.stats.accuracy_change import AccuracyChange
 from mechcot.stats.verdict import SMALLER, Conclusion
 
@@ -78,6 +79,24 @@ def silent_sentences(
     ]
 
 
+def left_out_sentences(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Items that measures without a verdict left out: one sentence per set of reasons, with their counts.
+
+    Args:
+        rows: Rows of contrast tables; of judged ones `row_sentence` says it.
+    """
+    titles: dict[str, list[str]] = {}
+    for row in rows:
+        if row["dropped"] and row["verdict"] == "not judged":
+            titles.setdefault(_left_out(row), []).append(str(row["title"]))
+    return [f"Left out of {listed(names)}: {what}." for what, names in titles.items()]
+
+
+def _left_out(row: Mapping[str, object]) -> str:
+    because = f": {row['dropped_because']}" if row["dropped_because"] else ""
+    return f"{count_of(int(str(row['dropped'])), 'item')}{because}"
+
+
 def row_sentence(row: Mapping[str, object], *, told: Collection[str] = ()) -> str:
     """One row of the contrast table as a sentence or two.
 
@@ -96,7 +115,7 @@ def row_sentence(row: Mapping[str, object], *, told: Collection[str] = ()) -> st
     )
     numbers = (
         f"{before} before, {after} after ({row['unit']}), difference {with_sign(delta, decimals=places)}"
-        f"{_interval(low, high, decimals=places)}, {row['n']} items"
+        f"{_interval(low, high, decimals=places)}, {count_of(row['n'], 'item')}"
     )
     head = {
         "less": "the chain carries less",
@@ -111,8 +130,7 @@ def row_sentence(row: Mapping[str, object], *, told: Collection[str] = ()) -> st
     if verdict in {"inconclusive", "not judged"}:
         sentence += f" Why: {reason}."
     if row["dropped"]:
-        because = f" ({row['dropped_because']})" if row["dropped_because"] else ""
-        sentence += f" Left out: {_count(int(str(row['dropped'])), 'item')}{because}."
+        sentence += f" Left out: {_left_out(row)}."
     if row["status"] == "provisional" and verdict != "not judged":
         sentence += f" ({PROVISIONAL[0].upper()}{PROVISIONAL[1:]}.)"
     return sentence
@@ -132,10 +150,6 @@ def _interval(low: float, high: float, *, decimals: int) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f" (95 % interval {with_sign(low, decimals=decimals)} to {with_sign(high, decimals=decimals)})"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _points(share: float) -> str:
@@ -160,7 +174,7 @@ def accuracy_sentence(change: AccuracyChange) -> str:
     )
     text = (
         f"{head}: {whole_percent(change.before)} right before, {whole_percent(change.after)} after, "
-        f"difference {_points(change.delta)} points{interval}, {_count(change.n, 'item')}, "
+        f"difference {_points(change.delta)} points{interval}, {count_of(change.n, 'item')}, "
         f"{change.lost} lost and {change.gained} gained, {change.test} {p_text(change.p)}."
     )
     if change.unread_before or change.unread_after:
@@ -201,7 +215,7 @@ def _voices(conclusion: Conclusion) -> str:
     if conclusion.verdict == "not judged":
         reasons = dict.fromkeys(reason for _, reason in conclusion.not_judged)
         return "; ".join(reasons) or "no measure that can tell was run"
-    total = _count(conclusion.judged, "judged measure")
+    total = count_of(conclusion.judged, "judged measure")
     if conclusion.verdict in {"mixed", "inconclusive"}:
         decided = len(conclusion.disagree)
         return f"{decided} of {total} decided" if decided else f"none of {total} decided"

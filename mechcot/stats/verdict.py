@@ -30,6 +30,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from mechcot.core.wording import count_of
 from mechcot.stats.bootstrap import Interval
 from mechcot.stats.equivalence import ALPHA
 
@@ -83,7 +84,7 @@ def _undecided(interval: Interval, *, p: float, smallest_effect: float) -> str:
     if max(abs(interval.low), abs(interval.high)) < smallest_effect:
         return (
             f"the interval lies within ±{smallest_effect:g}, but the equivalence test, which assumes nothing about the "
-            f"differences, cannot rule out {smallest_effect:g} with {interval.n} items; more items can"
+            f"differences, cannot rule out {smallest_effect:g} with {count_of(interval.n, 'item')}; more items can"
         )
     return "neither a change nor its absence is shown: the differences vary too much, or the items are too few"
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from mechcot.core.errors import EditDidNotFire, NotMeasurable, UserError
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.distances import kl
 from mechcot.model.generation.steering_hooks import KindsOf, PositionSelector, lexicon
 from mechcot.model.generation.write_traces import StepNow, step_now
@@ -131,7 +132,7 @@ class DoseCalibrator:
                 self._chains.append(_Chain(reasoner.prefix(trace.ids), first, at, norm))
         if not self._chains:
             raise EditDidNotFire(
-                f"none of {len(traces)} chains has a position in {where}; widen the phases or the range"
+                f"none of {count_of(len(traces), 'chain')} has a position in {where}; widen the phases or the range"
             )
 
     @property

@@ -12,6 +12,7 @@ from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.dose_tolerance import same_dose
@@ -113,7 +114,7 @@ def dose_response(
     """
     if not problems or not nats:
         raise UserError(
-            f"expected problems and doses, got {len(problems)} problems and {len(nats)} doses; give both, as in nats=[0.05, 0.1]"
+            f"expected problems and doses, got {count_of(len(problems), 'problem')} and {count_of(len(nats), 'dose')}; give both, as in nats=[0.05, 0.1]"
         )
     vector.check(reader)
     clean = reader.write(problems, max_tokens=max_tokens, seed=seed)

@@ -15,6 +15,7 @@ from pydantic import AllowInfNan, ConfigDict, Strict, TypeAdapter, ValidationErr
 from pydantic.dataclasses import dataclass
 
 from mechcot.core.errors import UserError
+from mechcot.core.faults import Place, fault_of
 from mechcot.core.store import file_digest, read_toml
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.steering_hooks import PositionSelector
@@ -319,55 +320,12 @@ def parse_experiment(data: Mapping[str, Any], *, name: str = "experiment") -> Ex
     try:
         return _READER.validate_python(dict(data))
     except ValidationError as error:
-        raise UserError(_fault(error, name)) from None
+        raise UserError(f"{name}: {fault_of(error, known=_keys)}") from None
 
 
-_CALLED = {
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a number",
-    "string_type": "a text",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "mapping_type": "a table of texts",
-    "dataclass_type": "a table",
-}
-"""Fault of a value, by pydantic's name for it, to what was expected."""
-
-
-def _fault(error: ValidationError, name: str) -> str:
-    """What is wrong with a file, in one sentence: names that are not known or missing first."""
-    faults = error.errors()
-    strange, absent = (
-        [fault["loc"] for fault in faults if fault["type"] == kind and _is_key(fault["loc"])]
-        for kind in ("unexpected_keyword_argument", "missing")
-    )
-    if strange or absent:
-        table = (strange or absent)[0][:-1]
-        unknown, missing = (
-            [loc[-1] for loc in locs if loc[:-1] == table] for locs in (strange, absent)
-        )
-        known = ", ".join(key.name for key in fields(_TABLES[str(table[0]) if table else ""]))
-        where = ".".join(map(str, table)) or name
-        return f"{where}: unknown {unknown or 'nothing'}, missing {missing or 'nothing'}; known are {known}"
-    fault = faults[0]
-    where = ".".join(part for part in fault["loc"] if isinstance(part, str)) or name
-    return f"{where}: expected {_expected(fault)}, got {fault['input']!r}"
-
-
-def _is_key(loc: tuple[Any, ...]) -> bool:
-    """Whether a fault is about a key of a table, not about a place in a list."""
-    return isinstance(loc[-1], str)
-
-
-def _expected(fault: Any) -> str:
-    """What a value was expected to be."""
-    if fault["type"] in {"literal_error", "enum"}:
-        choices = re.split(", | or ", fault["ctx"]["expected"])
-        return f"one of {', '.join(choice.strip(chr(39)) for choice in choices)}"
-    if fault["type"] in {"missing", "too_long"}:
-        return "a list of 2"
-    return str(_CALLED.get(fault["type"], fault["msg"]))
+def _keys(place: Place) -> list[str]:
+    """The keys of a table."""
+    return [key.name for key in fields(_TABLES[str(place[0]) if place else ""])]
 
 
 class Key(NamedTuple):

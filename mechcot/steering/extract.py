@@ -25,6 +25,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.task import ContrastPair
 from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.generation.write_traces import prompt_ids
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
@@ -95,12 +96,12 @@ def span_vectors(
     having = [t for t in traces if any(s.kind is kind and s.tokens for s in t.chain_steps)]
     if not having and all(s.kind is StepKind.OTHER for t in traces for s in t.chain_steps):
         raise UserError(
-            f"every step of {len(traces)} traces is of kind other: kinds are guessed from English words. Make the vector of pairs instead "
+            f"every step of {count_of(len(traces), 'trace')} is of kind other: kinds are guessed from English words. Make the vector of pairs instead "
             "(two instructions, or a file of pairs), or read chains whose kinds are known"
         )
     if not having:
         raise UserError(
-            f"none of {len(traces)} traces has a step of kind {kind}; write more chains or choose another kind"
+            f"none of {count_of(len(traces), 'trace')} has a step of kind {kind}; write more chains or choose another kind"
         )
     if all(step.kind is kind for trace in having for step in trace.chain_steps):
         raise UserError(
@@ -157,7 +158,7 @@ def _alike(
     first = " and ".join(
         repr(_problem(s).question[:40]) for s in (pairs[0].positive, pairs[0].negative)
     )
-    intro = f"the two sides of the {len(pairs)} pairs for {reasoner.name} (read: {read} at {site.name}) do not differ: "
+    intro = f"the two sides of {count_of(len(pairs), 'pair')} for {reasoner.name} (read: {read} at {site.name}) do not differ: "
     advice = "give pairs of your own that differ in this model's tokens (--pairs FILE, JSON lines with id, positive, negative)"
     if all(positive == negative for (positive, _), (negative, _) in sides):
         return f"{intro}both sides are the same text, such as {first}; {advice}"

@@ -11,6 +11,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
@@ -60,7 +61,7 @@ def extract_to(
     if n < 1:
         raise UserError(f"--n: expected at least one pair, got {n}")
     if pairs is None:
-        yield f"no --pairs: {n} questions of the shipped models' task ({MOD10.name}), asked briefly against carefully"
+        yield f"no --pairs: {count_of(n, 'question')} of the shipped models' task ({MOD10.name}), asked briefly against carefully"
     chosen = contrast_pairs(pairs or MOD10.name, n, seed=seed)
     sides = [side for pair in chosen for side in (pair.positive, pair.negative)]
     where = Site.parse(site)
@@ -78,7 +79,7 @@ def extract_to(
         ) from None
     vector.save(out)
     origin = vector.origin
-    yield f"written: {out} ({origin.method} of {len(origin.items)} pairs at {where.name}; length {vector.norm:.3g}, {_stability(origin)})"
+    yield f"written: {out} ({origin.method} of {count_of(len(origin.items), 'pair')} at {where.name}; length {vector.norm:.3g}, {_stability(origin)})"
 
 
 def _stability(origin: Origin) -> str:
@@ -132,7 +133,7 @@ def apply_to(  # noqa: PLR0913 - one argument per option
         yield f"overridden: {difference}"
     source, n, seed = asked
     if source is None:
-        yield f"no --problems: {n} questions of the shipped models' task ({MOD10.name})"
+        yield f"no --problems: {count_of(n, 'question')} of the shipped models' task ({MOD10.name})"
     draw = TASKS.get(source or MOD10.name, TEXT).unhinted
     items = (
         draw(n, seed=seed, depth=DEPTH)
@@ -198,7 +199,7 @@ def _measured(dose: Dose) -> str:
 def _describe(traces: list[Trace]) -> str:
     tokens = mean(len(trace.phase(Phase.CHAIN)) for trace in traces)
     steps = mean(len(trace.chain_steps) for trace in traces)
-    return f"{len(traces)} chains, {tokens:.1f} tokens, {steps:.1f} steps, {_right(traces)}"
+    return f"{count_of(len(traces), 'chain')}, {tokens:.1f} tokens, {steps:.1f} steps, {_right(traces)}"
 
 
 def _right(traces: Sequence[Trace]) -> str:

@@ -11,6 +11,7 @@ from random import Random
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.task import ContrastPair
+from mechcot.core.wording import count_of
 from mechcot.steering.experiment import Experiment, ItemSettings, VectorSpec
 from mechcot.tasks import TASKS, Task, contrast_pairs, missing, task_of_all
 from mechcot.text.problems import load_problems
@@ -78,7 +79,7 @@ def _from_file(experiment: Experiment) -> QuestionSets:
         needs = f"items.n = {items.n}, and {others} others (the larger of apply.chains = {experiment.apply.chains}"
         needs += f" and vector.n = {many})" if many else ")"
         raise UserError(
-            f"items.problems: {items.problems} holds {len(every)} problems; expected at least {items.n + others}: {needs}. "
+            f"items.problems: {items.problems} holds {count_of(len(every), 'problem')}; expected at least {items.n + others}: {needs}. "
             "Give a longer file or set smaller numbers"
         )
     chosen = _drawn(every, items.n, items.seed)

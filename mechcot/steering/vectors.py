@@ -26,6 +26,7 @@ from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
+from mechcot.core.wording import count_of
 from mechcot.model.generation.steering_hooks import Change, PositionSelector, Steer
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
@@ -138,7 +139,9 @@ class SteeringVector(Displayed):
         origin = self.origin
         name = f"{origin.method} at {self.site.short} of {origin.model}"
         lines = [f"SteeringVector: {name}, {len(self.direction)} wide, length {self.norm:.3g}"]
-        lines.append(f"  read at {origin.read} of {len(origin.items)} items; {self._stability}")
+        lines.append(
+            f"  read at {origin.read} of {count_of(len(origin.items), 'item')}; {self._stability}"
+        )
         if origin.history:
             lines.append(f"  since then: {', '.join(origin.history)}")
         return "\n".join(lines)

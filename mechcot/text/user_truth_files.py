@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from mechcot.core.errors import UserError
+from mechcot.core.faults import fault_of
 from mechcot.core.problem import Problem
 from mechcot.core.store import file_digest
 from mechcot.core.trace import StepKind
+from mechcot.core.wording import count_of
 from mechcot.text.answers import same_answer
 from mechcot.text.given_truth import KEY, plain_step
 from mechcot.text.json_lines import json_lines
@@ -96,7 +98,9 @@ def read_records(path: Path, kind: type[R]) -> list[tuple[int, R]]:
         try:
             rows.append((line, kind.model_validate(data)))
         except ValidationError as error:
-            raise UserError(f"{path}:{line}: {_fault(error, kind)}") from None
+            raise UserError(
+                f"{path}:{line}: {fault_of(error, known=lambda _: list(kind.model_fields))}"
+            ) from None
     if not rows:
         raise UserError(f"{path}: no lines in it; expected JSON lines with {_keys(kind)}")
     return rows
@@ -104,18 +108,6 @@ def read_records(path: Path, kind: type[R]) -> list[tuple[int, R]]:
 
 def _keys(kind: type[TruthRecord]) -> str:
     return ", ".join(name for name, key in kind.model_fields.items() if key.is_required())
-
-
-def _fault(error: ValidationError, kind: type[TruthRecord]) -> str:
-    """The first fault of a line, for people."""
-    fault = error.errors()[0]
-    key = fault["loc"][0]
-    if fault["type"] == "missing":
-        return f"{key!r} is missing; expected a line with {_keys(kind)}, found the keys {sorted(map(str, fault['input']))}"
-    if fault["type"] in {"enum", "literal_error"}:
-        return f"{key!r}: expected {fault.get('ctx', {}).get('expected')}, got {fault['input']!r}"
-    expected = "a text that says something" if fault["type"] == "string_too_short" else "a text"
-    return f"{key!r}: expected {expected}, got {fault['input']!r}"
 
 
 @dataclass(frozen=True)
@@ -134,7 +126,7 @@ class TruthFiles:
         >>> _ = file.write_text('{"id": "mod10-test-0-0", "question": ": c: 2 ; find c ?", "answer": "2"}')
         >>> truth = mc.TruthFiles(counterfactuals=file)
         >>> list(truth.told(mc.problems("mod10", n=1, truth=truth)))[0].split(": ")[1]
-        '1 counterfactuals, for 1 of 1 problems'
+        '1 counterfactual, for 1 of 1 problem'
     """
 
     counterfactuals: Path | str | None = None
@@ -175,7 +167,7 @@ class TruthFiles:
             known = [row for _, row in rows if row.id in answers]
             if not known:
                 raise UserError(
-                    f"{self.given[name]}: none of its {len(rows)} lines has the id of a problem of this run, such as {next(iter(answers), '')!r}; "
+                    f"{self.given[name]}: none of its {count_of(len(rows), 'line')} has the id of a problem of this run, such as {next(iter(answers), '')!r}; "
                     f"its first is {rows[0][1].id!r}"
                 )
             for row in known:
@@ -212,7 +204,7 @@ class TruthFiles:
                 )
             ids = len({row.id for row in known})
             said = "".join(f"; {count} left out: {why}" for why, count in left.items() if count)
-            yield f"{self.given[name]}: {len(rows)} {name}, for {ids} of {len(answers)} problems{said}"
+            yield f"{self.given[name]}: {count_of(len(rows), name.removesuffix('s'))}, for {ids} of {count_of(len(answers), 'problem')}{said}"
 
 
 NO_TRUTH = TruthFiles()

@@ -19,6 +19,7 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.wording import count_of
 from mechcot.text.field_names import (
     AUTHOR,
     CHATS,
@@ -290,7 +291,7 @@ def _joined(known: "Known", name: str | None, question: str | None, *, where: st
     problem = known.by_id.get(name or "") or known.by_text.get((question or "").strip())
     if problem is None:
         raise UserError(
-            f"{where}: the id {name!r} stands in none of the {len(known.by_id)} problems of --problems, nor does its question; "
+            f"{where}: the id {name!r} stands in none of {count_of(len(known.by_id), 'problem')} of --problems, nor does its question; "
             "name the field that holds the problem's id with --field id=PATH"
         )
     return problem

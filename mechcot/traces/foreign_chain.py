@@ -6,6 +6,7 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.wording import count_of
 from mechcot.text.field_names import named
 from mechcot.text.json_lines import text_field
 from mechcot.text.think_tags import THINK
@@ -70,7 +71,7 @@ class Loaded:
         if not self.left_out:
             return ""
         n = len(self.left_out)
-        return f"{n} {'record' if n == 1 else 'records'} left out, {len(self.chains)} chains read; {self.left_out[0]}"
+        return f"{count_of(n, 'record')} left out, {count_of(len(self.chains), 'chain')} read; {self.left_out[0]}"
 
 
 def is_line(record: Mapping[str, Any]) -> bool:

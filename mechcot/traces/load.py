@@ -12,6 +12,7 @@ from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
@@ -98,7 +99,7 @@ def bind_chains(
             refused.append(f"{chain.problem.id}: {error}")
     if not traces:
         raise UserError(
-            f"{reader.name} can hold none of the {len(chains)} chains in its tokens; {refused[0]}"
+            f"{reader.name} can hold none of {count_of(len(chains), 'chain')} in its tokens; {refused[0]}"
         )
     console = Console(stderr=True)
     for line in _told_tokens(reader, chains, traces):
@@ -107,7 +108,7 @@ def bind_chains(
         console.print(loaded.notice(), markup=False)
     if refused:
         console.print(
-            f"{len(refused)} of {len(chains)} chains left out: {reader.name} cannot hold their text in its tokens; {refused[0]}",
+            f"{len(refused)} of {count_of(len(chains), 'chain')} left out: {reader.name} cannot hold their text in its tokens; {refused[0]}",
             markup=False,
         )
     return traces

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.given_truth import GivenTwins, plain_step, truth_of
 from mechcot.text.user_truth_files import TruthFiles
@@ -55,7 +56,7 @@ def fits(reader: Reasoner, traces: Sequence[Trace]) -> Iterator[str]:
             )
             count = sum(s in table for table, texts in sides for s in texts)
             total = sum(len(texts) for _, texts in sides)
-            yield f"{_counted(f'a step has {what}', lacking, len(sides))} ({count} of {total} steps)"
+            yield f"{_counted(f'a step has {what}', lacking, len(sides))} ({count} of {count_of(total, 'step')})"
 
 
 def _misfit(reader: Reasoner, trace: Trace) -> str:
@@ -69,4 +70,4 @@ def _misfit(reader: Reasoner, trace: Trace) -> str:
 
 def _counted(what: str, reasons: Counter[str], total: int) -> str:
     said = "".join(f"; {n} not: {reason}" for reason, n in reasons.most_common() if reason)
-    return f"{what} in {reasons['']} of {total} chains{said}"
+    return f"{what} in {reasons['']} of {count_of(total, 'chain')}{said}"

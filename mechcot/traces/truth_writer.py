@@ -22,6 +22,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
 from mechcot.core.trace import Phase, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.text.given_truth import KEY, GivenTwins, plain_step
@@ -141,10 +142,13 @@ def write_truth(
         records += written
         outcomes[outcome] += 1
     said = [
-        f"{count} of {len(traces)} chains: {outcome}" for outcome, count in outcomes.most_common()
+        f"{count} of {count_of(len(traces), 'chain')}: {outcome}"
+        for outcome, count in outcomes.most_common()
     ]
     return WrittenTruth(
-        prompt_of(sort, traces[0]), tuple(records), (f"{len(records)} {sort} written", *said)
+        prompt_of(sort, traces[0]),
+        tuple(records),
+        (f"{count_of(len(records), sort.removesuffix('s'))} written", *said),
     )
 
 

@@ -26,6 +26,7 @@ from mechcot.core.step_arrays import (
     TokenVector,
 )
 from mechcot.core.trace import StepKind, Trace
+from mechcot.core.wording import count_of
 from mechcot.stats.checkpoint_series import Series
 from mechcot.stats.dose_tolerance import same_dose
 from mechcot.stats.measurement_tables import rows_of
@@ -155,7 +156,7 @@ def _(value: Trace) -> go.Figure:
     return titled(
         figure,
         f"Trace {plain(value.id)}",
-        f"tokens of each of {len(value.steps)} steps, coloured by kind; n = 1 trace",
+        f"tokens of each of {count_of(len(value.steps), 'step')}, coloured by kind; n = 1 trace",
         height=360,
         top=110,
     )

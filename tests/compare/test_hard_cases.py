@@ -170,7 +170,7 @@ def test_a_prompt_that_fills_the_context(pair, tmp_path, mistake):
     assert (study.out / "summary.json").read_bytes() == before
     alone = write_rows(tmp_path / "alone.jsonl", [long])
     said = mistake("compare", *pair, "--problems", str(alone), "--out", str(tmp_path / "o2"))
-    assert "one could not write a chain for any of the 1 problems: the prompt has" in said
+    assert "one could not write a chain for any of 1 problem: the prompt has" in said
 
 
 def test_a_question_without_tokens(pair, tmp_path):

@@ -69,5 +69,5 @@ def test_what_is_left_out_is_said_and_the_rest_goes_on(gathered, capsys):
     found = gathered(sealed, asked(4) | {"completion": "The answer is \\boxed{6}."})
     assert len(found.used) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "1 record left out, 1 chains read" in said
+    assert "1 record left out, 1 chain read" in said
     assert "is encrypted or redacted" in said

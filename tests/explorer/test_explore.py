@@ -148,7 +148,7 @@ def test_values_stand_at_their_steps_and_readers(trace):
 
 def test_other_readers_and_traces_are_passed_over_and_nothing_is_an_error(trace):
     strange = [hidden([1, 1, 1], reader="three"), measurement("filler", trace="other")]
-    with pytest.raises(UserError, match="no measurement of these 1 traces by one; run `mechcot compare`"):  # fmt: skip
+    with pytest.raises(UserError, match="no measurement of 1 trace by one; run `mechcot compare`"):  # fmt: skip
         explorer([trace], strange, readers=["one"])
 
 

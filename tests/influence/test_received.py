@@ -233,5 +233,5 @@ def test_a_model_against_itself_does_not_change(readers, tmp_path):
 def test_traces_without_steps_are_told(readers, tmp_path):
     path = tmp_path / "empty.jsonl"
     path.write_text('{"question": "brief : c: 3 ; find c ?", "chain": "", "answer": "3"}\n')
-    with pytest.raises(UserError, match=r"none of the 1 traces can be read: .*no steps"):
+    with pytest.raises(UserError, match=r"none of 1 trace can be read: .*no steps"):
         run_influence(readers[:1], load_traces(path, readers[0]), out=tmp_path / "out", seed=0)

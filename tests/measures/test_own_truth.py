@@ -127,7 +127,7 @@ def test_a_twin_that_does_not_fit_is_counted_with_its_reason(base, chains, chang
     with pytest.raises(NotMeasurable) as error:
         GivenTwins()(own, retoken=base.retoken, seed=0)
     assert str(error.value) == reason
-    assert list(fits(base, [own])) == [f"a twin fits in 0 of 1 chains; 1 not: {reason}"]
+    assert list(fits(base, [own])) == [f"a twin fits in 0 of 1 chain; 1 not: {reason}"]
 
 
 PROSE = [

@@ -176,7 +176,7 @@ def test_what_cannot_be_written_is_counted_or_told(reader, asked, tmp_path):
     assert (found["n"], [each["id"] for each in found["left_out"]]) == (1, ["long"])
     assert "context" in told(found)[-1]
     assert json.loads((tmp_path / "online.json").read_text())["rows"][0]["low"] is None
-    with pytest.raises(UserError, match="none of the 1 problems can be written"):
+    with pytest.raises(UserError, match="none of 1 problem can be written"):
         run_online(reader, [long], ways=one, out=tmp_path, seed=0, overwrite=True)
     with pytest.raises(UserError, match="got none"):
         run_online(reader, [], ways=one, out=tmp_path, seed=0)

@@ -204,7 +204,7 @@ def test_what_cannot_be_pruned_is_counted_or_told(reader, tmp_path):
     why = {each["id"].split("/")[0]: each["reason"] for each in found["left_out"]}
     assert set(why) == {"none", "long"}
     assert "no steps" in why["none"]
-    with pytest.raises(UserError, match=r"none of the 1 traces can be pruned.*no steps"):
+    with pytest.raises(UserError, match=r"none of 1 trace can be pruned.*no steps"):
         run_pruning(
             reader, load_traces(path, reader, n=1), settings=settings, out=tmp_path / "none"
         )

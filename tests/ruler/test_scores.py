@@ -43,7 +43,7 @@ def test_models_skips_what_could_not_be_measured():
     rare = np.array([[1.0, np.nan, np.nan], [0.9, 0.8, 0.7]])
     few = scores.models(rare, np.full((1, 3), 0.95))
     assert few.value == 0.0, "the first model's only value may not stand for it"
-    assert few.n == "1 against 1 models, 3 items"
+    assert few.n == "1 against 1 model, 3 items"
     rarer = np.vstack([rare[:1], rare])
     assert np.isnan(scores.models(rarer, np.full((1, 3), 0.95)).value), "one model of three is few"
     gone = scores.models(np.full((2, 3), np.nan), np.zeros((1, 3)))

@@ -55,6 +55,9 @@ COMMANDS = {
     "sae score": Command(
         "{dictionary} organism:base organism:bypass --n 8", "chains/*.jsonl", ("score.json",)
     ),
+    "sae falsify": Command(
+        "{dictionary} organism:base organism:bypass --n 12", "trials/*.json", ("falsify.json",)
+    ),
 }
 TIMES = ("seconds", "tokens_per_second")
 

@@ -1,6 +1,7 @@
 """Laws of the splice, recovery of planted atoms, the fit, and the messages."""
 
 from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -59,8 +60,12 @@ def test_every_architecture_trains_and_loads(architecture, states, tmp_path):
     settings = TrainingSettings(architecture=architecture, width=32, k=3, samples=2048, batch=256)
     made = train(states, site=SITE, model="m", settings=settings)
     made.sae.save_model(tmp_path)
-    features = load(str(tmp_path)).encode(states[:64])
+    loaded = load(str(tmp_path))
+    features = loaded.encode(states[:64])
     assert features.shape == (64, 32)
+    sent = ForkingPickler.loads(ForkingPickler.dumps(loaded))  # to another process
+    assert (sent.name, sent.site) == (loaded.name, loaded.site)
+    assert torch.equal(sent.encode(states[:64]), features)
     if architecture == "topk":
         assert int((features > 0).sum(dim=1).max()) <= 3
 

@@ -30,6 +30,9 @@ class Detectors:
         self._rows = rows
         self.W_dec = torch.cat([rows, torch.zeros(2, 128)])
 
+    def state_dict(self):
+        return {"W_dec": self.W_dec}
+
     def encode(self, x):
         near = torch.stack([-(x - row).norm(dim=-1) for row in self._rows], dim=-1)
         ones = torch.ones_like(near[..., :1])

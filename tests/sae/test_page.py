@@ -5,6 +5,7 @@ import re
 
 from mechcot.core.pair import Pair
 from mechcot.model.internals.sites import Site
+from mechcot.sae import falsify
 from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.evaluation import evaluate
 from mechcot.sae.results import falsified, falsify_lines, score_lines, scored
@@ -14,11 +15,28 @@ from mechcot.view.pages.sae import sae_page
 from tests.sae.test_feature_scores import Detectors
 
 
-def test_from_chains_to_page(base, traces):
+def test_trials_that_were_held_are_not_held_again(base, traces, tmp_path, monkeypatch):
     words = Dictionary("words", Site("resid_pre", 0), Detectors(base))
     fits = Pair(base, base).map(lambda reader: evaluate(words, reader, traces[:2]))
     study = TrainedDictionary(words, Pair(base, base), traces[:8], fits)
-    score, trials = scored(study), falsified(study)
+    whole = falsified(study, tmp_path)
+    held = []
+    hold = falsify.Trials.hold
+    monkeypatch.setattr(falsify.Trials, "hold", lambda *given: held.append(1) or hold(*given))
+    assert falsified(study, tmp_path) == whole
+    assert not held
+    next(tmp_path.iterdir()).unlink()
+    assert falsified(study, tmp_path) == whole
+    assert len(held) == 1
+    assert falsified(study, tmp_path, seed=1)["trials"] != whole["trials"]
+    assert len(held) == 1 + whole["candidates"]
+
+
+def test_from_chains_to_page(base, traces, tmp_path):
+    words = Dictionary("words", Site("resid_pre", 0), Detectors(base))
+    fits = Pair(base, base).map(lambda reader: evaluate(words, reader, traces[:2]))
+    study = TrainedDictionary(words, Pair(base, base), traces[:8], fits)
+    score, trials = scored(study), falsified(study, tmp_path)
     json.dumps([score, trials], allow_nan=False)
     assert score["changed"] == 0
     assert len(score["features"]) == 3  # the fourth never fires

@@ -128,10 +128,10 @@ def test_untested_is_told_from_failed_in_counts_and_words():
 
 
 def test_without_rewordings_the_page_says_untested_and_not_zero_passed(
-    base, traces, words, found, monkeypatch
+    base, traces, words, found, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(results, "task_of_all", lambda _: replace(MOD10, paraphrases=None))
-    trials = falsified(study(base, traces[:8], words))
+    trials = falsified(study(base, traces[:8], words), tmp_path)
     json.dumps(trials, allow_nan=False)
     assert trials["tried"]["rewording"] == 0 and trials["survivors"] == 0
     n = trials["candidates"]
@@ -172,10 +172,10 @@ def test_a_file_of_an_earlier_version_is_read_and_counts_nothing_untried_as_fail
     assert told.count("untested") >= 3
 
 
-def test_chains_without_kinds_have_no_candidates(base, traces, words):
+def test_chains_without_kinds_have_no_candidates(base, traces, words, tmp_path):
     made = of_kind(traces[:8], StepKind.OTHER)
     about = study(base, made, words)
-    trials, score = falsified(about), scored(about)
+    trials, score = falsified(about, tmp_path), scored(about)
     assert trials["candidates"] == 0 and trials["trials"] == []
     assert falsify_lines(trials)[0].startswith("There was no candidate, so nothing was tried")
     told = text_of(sae_page(score, trials))
@@ -184,9 +184,9 @@ def test_chains_without_kinds_have_no_candidates(base, traces, words):
     assert "most selective for" in told and "d = 0" not in told
 
 
-def test_steps_of_one_kind_tell_no_features_apart(base, traces, words):
+def test_steps_of_one_kind_tell_no_features_apart(base, traces, words, tmp_path):
     about = study(base, of_kind(traces[:8], StepKind.PROGRESSION), words)
-    trials, score = falsified(about), scored(about)
+    trials, score = falsified(about, tmp_path), scored(about)
     assert not any(row["standing"] == "survives" for row in trials["trials"])
     assert all(row["passes"]["random"] is None for row in trials["trials"])
     told = text_of(sae_page(score, trials))
@@ -249,9 +249,9 @@ class Silent(Detectors):
         return super().encode(x) * 0
 
 
-def test_a_dictionary_that_is_silent_on_the_chains_has_a_page(base, traces):
+def test_a_dictionary_that_is_silent_on_the_chains_has_a_page(base, traces, tmp_path):
     about = study(base, traces[:8], Dictionary("silent", Site("resid_pre", 0), Silent(base)))
-    score, trials = scored(about), falsified(about)
+    score, trials = scored(about), falsified(about, tmp_path)
     told = text_of(sae_page(score, trials))
     assert (
         "No feature fires on any token of these chains" in told and "There was no candidate" in told
@@ -342,7 +342,7 @@ def test_a_foreign_checkpoint_has_its_page(tmp_path):
     wide = Dictionary("wide", Site("resid_post", 0), Wide())
     fits = Pair(reader, reader).map(lambda one: evaluate(wide, one, traces[:2]))
     about = TrainedDictionary(wide, Pair(reader, reader), list(traces), fits)
-    found, trials = scored(about), falsified(about)
+    found, trials = scored(about), falsified(about, tmp_path)
     json.dumps([found, trials], allow_nan=False)
     told = text_of(sae_page(found, trials)) + " ".join(
         [*score_lines(found), *falsify_lines(trials)]

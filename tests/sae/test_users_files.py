@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from mechcot.cli.main import app
 from tests.user_files import EMPTY, SHAPES, apples, checkpoints, problems_file, write_lines
 
-WHAT = ("kinds of steps", "the trial by rewording", "probes of a value's later use")
+WHAT = ("numbers by kind of step", "the trial by rewording", "probes of a value's later use")
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ def test_a_file_of_problems_serves_every_command_too(folder, models, dictionary)
     source = write_lines(path / "p.jsonl", rows)
     out = folder / "by-problem"
     told = ran("score", dictionary, *models, "--problems", source, "--out", out, "--n", 4)
-    assert "kinds of steps: kinds of steps are guessed" in told
+    assert "numbers by kind of step: kinds of steps are guessed" in told
     assert json.loads((out / "score.json").read_text())["traces"] <= 4
     both = ("--problems", source, "--traces", source)
     refused = ran("score", dictionary, *models, *both, "--out", folder / "both", fails=True)

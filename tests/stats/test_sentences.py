@@ -5,6 +5,7 @@ from mechcot.stats.sentences import (
     accuracy_sentence,
     conclusion_sentence,
     decimals_for,
+    left_out_sentences,
     p_text,
     rounded,
     row_sentence,
@@ -100,7 +101,7 @@ def test_not_judged_and_dropped_items_are_told():
     text = row_sentence(
         ROW | {"verdict": "not judged", "dropped": 1, "dropped_because": "answer not read (1)"}
     )
-    assert text.endswith("Why: because. Left out: 1 item (answer not read (1)).")
+    assert text.endswith("Why: because. Left out: 1 item: answer not read (1).")
     assert (
         row_sentence(ROW | {"verdict": "not judged", "n": 0})
         == "Early answering: not judged: because."
@@ -229,3 +230,15 @@ def overall(**changes):
 )
 def test_conclusions(changes, text):
     assert conclusion_sentence(overall(**changes)) == text
+
+
+def test_items_left_out_are_counted_by_reason_where_there_is_no_verdict():
+    silent = ROW | {
+        "verdict": "not judged",
+        "dropped": 3,
+        "dropped_because": "no twin (2); cut (1)",
+    }
+    rows = [silent, silent | {"title": "Filler"}, silent | {"dropped": 0}, ROW | {"dropped": 3}]
+    said = "Left out of Early answering and Filler: 3 items: no twin (2); cut (1)."
+    assert left_out_sentences(rows) == [said]
+    assert left_out_sentences([ROW]) == []

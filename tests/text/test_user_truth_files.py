@@ -37,13 +37,13 @@ def test_no_files_change_nothing():
         ("{", "not JSON"),
         (
             {"id": "a", "answer": "9"},
-            "'question' is missing; expected a line with id, question, answer",
+            "missing ['question']; known are id, question, answer",
         ),
-        ({**TWIN, "question": "  "}, "'question': expected a text that says something, got '  '"),
-        ({**TWIN, "chain": ["x"]}, "'chain': expected a text, got ['x']"),
+        ({**TWIN, "question": "  "}, "question: expected a text that says something, got '  '"),
+        ({**TWIN, "chain": ["x"]}, "chain: expected a text, got ['x']"),
         (
             {**TWIN, "changes": "facts"},
-            "'changes': expected 'fact', 'hint' or 'nothing', got 'facts'",
+            "changes: expected one of fact, hint, nothing, got 'facts'",
         ),
     ],
 )
@@ -58,7 +58,7 @@ def test_a_bad_line_is_named_with_what_was_expected(tmp_path, row, fault):
 def test_a_kind_that_is_none_is_named(tmp_path):
     file = lines(tmp_path / "kinds.jsonl", {"id": "a", "step": "x", "kind": "guess"})
     with pytest.raises(
-        UserError, match=r"kinds\.jsonl:1: 'kind': expected 'progression', .* got 'guess'"
+        UserError, match=r"kinds\.jsonl:1: kind: expected one of progression, .* got 'guess'"
     ):
         TruthFiles(kinds=file).read()
 
@@ -70,7 +70,7 @@ def test_an_empty_file_and_one_about_other_problems_are_refused(tmp_path):
         twins(tmp_path, "").read()
     with pytest.raises(
         UserError,
-        match=r"none of its 1 lines has the id of a problem of this run, such as 'b'; its first is 'a'",
+        match=r"none of its 1 line has the id of a problem of this run, such as 'b'; its first is 'a'",
     ):
         twins(tmp_path, TWIN).bind([OTHER])
 

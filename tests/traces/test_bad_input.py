@@ -53,7 +53,7 @@ def write(path, *lines):
 def test_a_file_without_any_chain_is_told(reader, tmp_path, text):
     alone = write(tmp_path / "alone.jsonl", line("none", **text))
     for go in both(reader, alone, tmp_path / "alone"):
-        with pytest.raises(UserError, match=r"none of the 1 traces can be .*: the chain has no st"):
+        with pytest.raises(UserError, match=r"none of 1 trace can be .*: the chain has no st"):
             go()
 
 

@@ -101,14 +101,14 @@ def test_a_response_without_a_chain_is_left_out_with_its_reason(tmp_path, record
     assert [chain.problem.id for chain in found.chains] == ["p2"]
     with pytest.raises(NoChain, match=reason):
         read(record | {"custom_id": "p1"}, problems=PROBLEMS)
-    assert found.notice().startswith("1 record left out, 1 chains read;")
+    assert found.notice().startswith("1 record left out, 1 chain read;")
     assert "batch.jsonl:1:" in found.notice()
 
 
 def test_a_response_that_no_problem_knows_is_named():
     record = {"custom_id": "p9", "choices": [{"message": REPLY}]}
     with pytest.raises(
-        UserError, match=r"the id 'p9' stands in none of the 2 problems .* --field id=PATH"
+        UserError, match=r"the id 'p9' stands in none of 2 problems .* --field id=PATH"
     ):
         read(record, problems=PROBLEMS)
     (found,) = read(

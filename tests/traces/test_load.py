@@ -40,7 +40,7 @@ def test_a_chain_that_a_vocabulary_cannot_hold_is_left_out_and_counted(tmp_path,
         "1 of 3 chains left out: words cannot hold their text in its tokens; q1: the tokenizer"
         in told
     )
-    with pytest.raises(UserError, match="words can hold none of the 1 chains in its tokens; q1: "):
+    with pytest.raises(UserError, match="words can hold none of 1 chain in its tokens; q1: "):
         load_traces(write_rows(tmp_path / "one.jsonl", rows[1:2]), words)
 
 

@@ -49,7 +49,7 @@ def test_the_prompt_shows_question_chain_and_answer(traces):
 
 def test_a_twin_that_fits_is_patched_with(reader, traces, tmp_path):
     written = write_truth("counterfactuals", replies(GOOD.format(CHAIN)), reader, traces)
-    assert written.lines == ("1 counterfactuals written", "1 of 1 chains: written, and it fits")
+    assert written.lines == ("1 counterfactual written", "1 of 1 chain: written, and it fits")
     path = tmp_path / "twins.jsonl"
     written.save(path)
     (bound,) = TruthFiles(counterfactuals=path).bind_chains(traces)
@@ -60,15 +60,15 @@ def test_a_twin_that_fits_is_patched_with(reader, traces, tmp_path):
 @pytest.mark.parametrize(
     ("said", "count", "line"),
     [
-        (("no idea",), 0, "1 of 1 chains: the reply could not be read"),
-        (("Question: \nReasoning: x\nAnswer: 3",), 0, "1 of 1 chains: the reply could not be read"),
-        ((SAME,), 0, "1 of 1 chains: left out: the answer is the same"),
+        (("no idea",), 0, "1 of 1 chain: the reply could not be read"),
+        (("Question: \nReasoning: x\nAnswer: 3",), 0, "1 of 1 chain: the reply could not be read"),
+        ((SAME,), 0, "1 of 1 chain: left out: the answer is the same"),
         (
             (GOOD.format(LONGER),),
             1,
-            "1 of 1 chains: written, but the given twin's chain has another number of tokens in a step, or other steps",
+            "1 of 1 chain: written, but the given twin's chain has another number of tokens in a step, or other steps",
         ),
-        (("no idea", SAME, GOOD.format(CHAIN)), 1, "1 of 1 chains: written, and it fits"),
+        (("no idea", SAME, GOOD.format(CHAIN)), 1, "1 of 1 chain: written, and it fits"),
     ],
 )
 def test_what_does_not_fit_is_asked_for_again_and_said(reader, traces, said, count, line):

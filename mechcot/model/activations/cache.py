@@ -23,6 +23,7 @@ from torch import Tensor
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind, Trace
+from mechcot.core.wording import count_of
 from mechcot.model.internals.sites import Site
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class ActivationCache(Displayed):
             f"on disk in {self.store.folder}" if isinstance(self.store, DiskStore) else "in memory"
         )
         return (
-            f"Activations of {self.model}: {len(self.traces)} traces, {len(self.index)} questions and steps ({rows}), {place}\n"
+            f"Activations of {self.model}: {count_of(len(self.traces), 'trace')}, {len(self.index)} questions and steps ({rows}), {place}\n"
             f"  at {sites}, {self.d_model} wide; .read(site, kind=, step=, ...) gives the states"
         )
 
@@ -270,7 +271,7 @@ class ActivationCache(Displayed):
             values = [value] if isinstance(value, str | int) else list(value)
             if column == "trace" and (missing := set(values) - set(self.traces)):
                 raise UserError(
-                    f"trace {sorted(missing)[0]!r} is not in this cache of {len(self.traces)} traces; see .traces"
+                    f"trace {sorted(missing)[0]!r} is not in this cache of {count_of(len(self.traces), 'trace')}; see .traces"
                 )
             plain = [str(v) if isinstance(v, str) else v for v in values]
             keep &= pd.Series(self.index[column]).isin(plain).to_numpy()

@@ -23,6 +23,7 @@ from torch import nn
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.prompt_check import altered, lost_in_prompt
 from mechcot.model.reasoner import Reasoner
@@ -114,7 +115,7 @@ def weights(reader: Reasoner) -> CheckResult:
     only_rows = all(weight is rows for name, weight in named if name in spoilt)
     if spoilt and only_rows and rows is not head:
         count = int((~rows.isfinite().all(-1)).sum())
-        text = f"{count} rows of {spoilt[0]} are not finite: texts with these tokens are left out"
+        text = f"{count_of(count, 'row')} of {spoilt[0]} are not finite: texts with these tokens are left out"
         return CheckResult("odd", text)
     if spoilt:
         text = f"{len(spoilt)} weights are not finite (NaN or infinite), the first is {spoilt[0]}; copy the checkpoint again"
@@ -189,7 +190,11 @@ def prompts(reader: Reasoner, problems: Sequence[Problem]) -> CheckResult:
     repair = "repair the chat template, or remove it to use the plain one"
     if lost:
         problem, loss = lost[0]
-        some = "" if len(lost) == len(asked) else f" for {len(lost)} of {len(asked)} questions"
+        some = (
+            ""
+            if len(lost) == len(asked)
+            else f" for {len(lost)} of {count_of(len(asked), 'question')}"
+        )
         text = f"the template drops or changes the question{some}: of {problem.question[:40]!r} {loss}; {repair}"
         return CheckResult("wrong" if 2 * len(lost) > len(asked) else "odd", text)
     odd = [loss for problem in asked if (loss := altered(problem, reader.render(problem)))]

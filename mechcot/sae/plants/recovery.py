@@ -75,10 +75,11 @@ def find_one(
     states = [token_states(reader, train_on, spec.site).states for reader in (base, tuned)]
     dictionary = train(torch.cat(states), site=spec.site, model=tuned.name, settings=settings)
     choosing = Pair(base, tuned).map(lambda reader: read_features(dictionary, reader, fresh[::2]))
+    chosen = new_features(dictionary, choosing)
     trials = falsify.try_all(
         dictionary,
         tuned,
-        new_features(dictionary, choosing),
+        chosen,
         choosing=choosing.after,
         traces=fresh[1::2],
         paraphraser=OrganismParaphraser(),

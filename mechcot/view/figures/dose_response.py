@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mechcot.core.wording import count_of
 from mechcot.view.theme import Look, panel_grid, plain, titled, whiskers, wrapped
 
 _COLUMNS = 2
@@ -254,7 +255,7 @@ def cost_frontier(
     return titled(
         figure,
         "What a shorter chain costs",
-        f"one mark a dose, mean over n = {n} items; bars: 95 % intervals; up and to the left is better",
+        f"one mark a dose, mean over n = {count_of(n, 'item')}; bars: 95 % intervals; up and to the left is better",
         height=470,
         top=104,
     )

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from plotly.subplots import make_subplots
 
+from mechcot.core.wording import count_of
 from mechcot.view.figures.triptych import add_row, colour_axes, ticks
 from mechcot.view.theme import plain, titled
 
@@ -64,9 +65,9 @@ def head_map(
     titled(
         figure,
         "Which heads listen to few steps?",
-        f"{UNIT}; mean over n = {n} traces, the same steps for both models"
+        f"{UNIT}; mean over n = {count_of(n, 'trace')}, the same steps for both models"
         if difference
-        else f"{UNIT}; mean over n = {n} traces",
+        else f"{UNIT}; mean over n = {count_of(n, 'trace')}",
         height=height,
         top=86,
     )

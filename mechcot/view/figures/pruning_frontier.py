@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mechcot.core.wording import count_of
 from mechcot.view.theme import PALETTE, SYMBOLS, THREAD, Look, plain, titled
 
 _TITLES: Mapping[str, str] = {
@@ -71,7 +72,7 @@ def pruning_frontier(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
     return titled(
         figure,
         "How much of the chain can go before the answer does?",
-        f"mean over n = {n} traces; bands: pointwise 95 % intervals of the two closures",
+        f"mean over n = {count_of(n, 'trace')}; bands: pointwise 95 % intervals of the two closures",
         height=500,
         top=135,
     )
@@ -164,7 +165,7 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
     return titled(
         figure,
         "Are the kept steps the ones the answer needs?",
-        f"as many tokens kept as the needed steps have; mean over n = {n} chains, 95 % bootstrap intervals; dashes: 0.90",
+        f"as many tokens kept as the needed steps have; mean over n = {count_of(n, 'chain')}, 95 % bootstrap intervals; dashes: 0.90",
         height=360,
         top=90,
     )

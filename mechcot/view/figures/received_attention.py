@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mechcot.core.wording import count_of
 from mechcot.view.theme import THREAD, looks, plain, titled
 
 TITLES: Mapping[str, str] = {
@@ -59,7 +60,7 @@ def received_by_kind(
                         "thickness": 1.6,
                         "width": 4,
                     },
-                    text=[f"{row['kind']}, {row['n']} traces" for row in mine],
+                    text=[f"{row['kind']}, {count_of(row['n'], 'trace')}" for row in mine],
                     hovertemplate="%{text}: %{x:.3f}",
                 ),
                 row=1,
@@ -78,7 +79,7 @@ def received_by_kind(
     return titled(
         figure,
         "Which kinds of step are listened to?",
-        f"mean over n = {n} traces, 95 % bootstrap intervals; dashes: what place and length alone give",
+        f"mean over n = {count_of(n, 'trace')}, 95 % bootstrap intervals; dashes: what place and length alone give",
         height=200 + 46 * len(kinds),
         top=118,
     )

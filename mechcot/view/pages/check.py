@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mechcot.core.wording import count_of
 from mechcot.text.number_format import percent
 from mechcot.view.figures.chain_use import chain_use_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -109,7 +110,7 @@ def check_page(result: Mapping[str, Any]) -> str:
     ]
     return plain_page(
         "Does the model use its chain of thought?",
-        meta=f"{len(models)} {'model' if len(models) == 1 else 'models'} on {_asked(result)} problems, each on the chains that it wrote itself.",
+        meta=f"{count_of(len(models), 'model')} on {_asked(result)} problems, each on the chains that it wrote itself.",
         summary=[sentence(model) for model in models],
         headline=headline,
         sections=sections,

@@ -16,6 +16,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from mechcot.core.store import write_text
+from mechcot.core.wording import count_of
 from mechcot.text import number_format
 from mechcot.view.pages.explorer_data import ExplorerData, FeatureStrip, Grid, ItemView, StepValues
 from mechcot.view.pages.page_frame import asset, environment, inert_json, policy, script
@@ -43,7 +44,7 @@ class Explorer:
     def __repr__(self) -> str:
         readers = " and ".join(self.data.readers)
         lines = [
-            f"Explorer: {len(self.data.items)} traces read by {readers}; write('page.html') keeps the page"
+            f"Explorer: {count_of(len(self.data.items), 'trace')} read by {readers}; write('page.html') keeps the page"
         ]
         lines += [
             f"  {item.trace}: {reader}: {sentence}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mechcot.core.wording import count_of
 from mechcot.text.number_format import KINDS_NOTE, fixed, interval
 from mechcot.view.figures.head_map import head_map
 from mechcot.view.figures.received_attention import TITLES, received_by_kind
@@ -63,7 +64,7 @@ def influence_page(result: Mapping[str, Any]) -> str:
     sections += listing("Not read", ("trace", "why"), reasons(result["left_out"]))
     return plain_page(
         "Who listens to which step?",
-        meta=f"{' and '.join(models)} on {n} traces, {len(result['left_out'])} left out.{_unstated(result)}",
+        meta=f"{' and '.join(models)} on {count_of(n, 'trace')}, {len(result['left_out'])} left out.{_unstated(result)}",
         summary=influence_sentences(rows, models=models),
         headline=headline,
         sections=sections,

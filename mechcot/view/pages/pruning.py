@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mechcot.core.wording import count_of
 from mechcot.text.number_format import fixed, interval, percent
 from mechcot.view.figures.pruning_frontier import METHOD_NAMES, pruning_frontier, recovered
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -69,7 +70,7 @@ def pruning_page(result: Mapping[str, Any]) -> str:
     sections += listing("Not pruned", ("trace", "why"), reasons(result["left_out"]))
     return plain_page(
         "Which steps does the answer rest on?",
-        meta=f"{result['model']} on {n} traces, {len(result['left_out'])} left out.",
+        meta=f"{result['model']} on {count_of(n, 'trace')}, {len(result['left_out'])} left out.",
         summary=pruning_sentences(result),
         headline=headline,
         sections=sections,
@@ -125,7 +126,7 @@ def _never_right(result: Mapping[str, Any]) -> list[str]:
     never, n = result["never_right"], result["n"]
     if not never:
         return []
-    where = "any trace" if never == n else f"{never} of {n} traces"
+    where = "any trace" if never == n else f"{never} of {count_of(n, 'trace')}"
     return [
         f"No step was found that states the right answer in {where}: there early exit has nowhere to stop and keeps the first steps that fit."
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mechcot.core.wording import count_of
 from mechcot.stats.feature_trials import Standing, passes, standing, tally
 from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number, percent
 from mechcot.view.figures import sae_features as figures
@@ -87,7 +88,7 @@ def _survivors(trials: Mapping[str, Any] | None) -> str:
     if not survived + failed:
         return f"{counted.headline}, so none may be called a reasoning feature of {model}."
     rest = f" ({failed} failed, {untested} not tested in full)" if untested else ""
-    return f"{survived} of {counted.candidates} candidates may be called reasoning features of {model}{rest}."
+    return f"{survived} of {count_of(counted.candidates, 'candidate')} may be called reasoning features of {model}{rest}."
 
 
 def undecided(score: Mapping[str, Any], trials: Mapping[str, Any] | None) -> list[str]:
