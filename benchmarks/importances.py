@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.rank_correlation import RankCorrelation, rank_correlation
 from benchmarks.real_traces import checkpoint
 from benchmarks.setting import small_model
+from benchmarks.thought_anchors import Anchored, load_anchored
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
 from mechcot.influence.run import run_influence as influence
 from mechcot.measures import suppression
 from mechcot.measures.inputs import Inputs
 from mechcot.model.reasoner import Reasoner
-from mechcot.stats.rank_correlation import RankCorrelation, rank_correlation
 from mechcot.traces.formats import import_traces
-from mechcot.traces.thought_anchors import Anchored, load_anchored
 
 TARGETS = ("counterfactual_importance_kl", "resampling_importance_kl")
 Values = list[np.ndarray]

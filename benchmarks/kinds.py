@@ -23,13 +23,13 @@ from benchmarks.labelled_chains import (
     published,
     read_here,
 )
+from benchmarks.thought_anchor_tags import FunctionClassifier, RuleTagger
 from benchmarks.train_kinds import train
 from mechcot.core.trace import StepKind
 from mechcot.stats.bootstrap import Interval
 from mechcot.stats.label_agreement import LabelScores, gaps, score_labels
 from mechcot.text.learned_step_kinds import learned
 from mechcot.text.step_kinds import Classifier, RuleClassifier
-from mechcot.text.thought_anchor_tags import FunctionClassifier, RuleTagger
 
 KINDS = tuple(kind.value for kind in StepKind)
 PUBLIC = 0.31

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.thought_anchor_tags import KIND_OF, FunctionTag
 from mechcot.text.segment import pieces
-from mechcot.text.thought_anchor_tags import KIND_OF, FunctionTag
 
 TAGS = tuple(tag.value for tag in FunctionTag)
 READ_HERE = Path(__file__).parents[1] / "tests" / "text" / "kind_labels.csv"

@@ -30,11 +30,11 @@ from mechcot.cli.main import app  # noqa: E402
 from mechcot.core import problem, trace  # noqa: E402
 from mechcot.core.card import MeasureCard, card_facts  # noqa: E402
 from mechcot.measures.registry import MEASURES  # noqa: E402
-from mechcot.ruler.markdown_table import markdown as ruler_markdown  # noqa: E402
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
 from mechcot.steering.experiment import Key, schema  # noqa: E402
 from mechcot.text import field_names, problems  # noqa: E402
 from mechcot.text.user_truth_files import RECORDS  # noqa: E402
+from tools.ruler_table import markdown as ruler_markdown  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
 API = "reference/api"

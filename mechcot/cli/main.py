@@ -7,23 +7,22 @@ import errno
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mechcot import __version__, command_inputs
+from mechcot import __version__
 from mechcot.cli.check import check
+from mechcot.cli.compare import compare
 from mechcot.cli.explore import explore, figures
 from mechcot.cli.options import (
     Commands,
-    Field,
     Out,
     Overwrite,
     Seed,
     Workers,
     loads,
     names_of,
-    takes_truth,
 )
 from mechcot.cli.organism import app as organism
 from mechcot.cli.prune import register as register_influence
@@ -36,7 +35,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
-    from mechcot.text.user_truth_files import TruthFiles
+    pass
 
 INTERRUPTED = 130
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -75,117 +74,6 @@ def _options(
     ] = False,
 ) -> None:
     """Does a reasoning model still use its chain of thought, before and after fine-tuning?"""
-
-
-@app.command()
-@loads
-@takes_truth
-def compare(  # noqa: PLR0913 - one argument per option
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            help="BASE TUNED [MORE ...]: hub name, directory, GGUF file, organism:NAME, DIR+ADAPTER."
-        ),
-    ],
-    out: Out,
-    *,
-    problems: Annotated[
-        str | None,
-        typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name."),
-    ] = None,
-    traces: Annotated[
-        Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
-    ] = None,
-    field: Field = None,
-    n: Annotated[
-        int | None,
-        typer.Option("--n", help="Number of problems (default 100), or of chains (default all)."),
-    ] = None,
-    measures: Annotated[
-        str | None,
-        typer.Option(
-            help="Names, comma separated, or all; default gates, early_answering, filler, suppression, step_attention, step_patching."
-        ),
-    ] = None,
-    seed: Seed = 0,
-    draws: Annotated[
-        int, typer.Option(help="Continuations drawn at each place of a chain (resampling).")
-    ] = 8,
-    author: Annotated[
-        Literal["first", "own"],
-        typer.Option(
-            help="first: all read the first model's chains; own: each model writes and reads its own "
-            "(for different tokenizers; such numbers follow chain length)."
-        ),
-    ] = "first",
-    prompt: Annotated[
-        Literal["shared", "own"] | None,
-        typer.Option(
-            help="shared: the first model's rendered text for all; own: each template. "
-            "Default shared, own with --author own."
-        ),
-    ] = None,
-    chains: Annotated[
-        Literal["correct", "all"],
-        typer.Option(
-            help="correct: judge on chains whose author answered right; all: every chain."
-        ),
-    ] = "correct",
-    null_reader: Annotated[
-        Literal["scaled", "none"],
-        typer.Option(help="scaled: also read with the first model's logits x 1.5; none."),
-    ] = "scaled",
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            help="Longest completion, in tokens; default what the first model's context leaves, at most 4096."
-        ),
-    ] = None,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
-    batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16,
-    workers: Workers = 1,
-    one_at_a_time: Annotated[
-        bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
-    ] = False,
-    overwrite: Overwrite = False,
-    truth: "TruthFiles",
-    loading: LoadOptions,
-) -> None:
-    """Compare checkpoints on the same chains and write one report."""
-    fields = (
-        command_inputs.check_problems(problems, field)
-        if traces is None
-        else command_inputs.check_traces(traces, field, think=loading.asking.think)
-    )
-    command_inputs.check_models(models)
-    from mechcot.compare.run import run
-    from mechcot.compare.study import Study
-
-    study = Study(
-        models=tuple(models),
-        out=out,
-        problems=problems,
-        traces=traces,
-        fields=tuple(fields.items()),
-        n=n,
-        measures=names_of(measures),
-        seed=seed,
-        draws=draws,
-        author=author,
-        prompt=prompt,
-        chains=chains,
-        null_reader=null_reader,
-        residency="one-at-a-time" if one_at_a_time else "together",
-        max_tokens=max_tokens,
-        temperature=temperature,
-        batch_size=batch_size,
-        workers=workers,
-        truth=truth,
-        loading=loading,
-        command=_command(),
-        overwrite=overwrite,
-    )
-    run(study)
 
 
 @app.command()
@@ -282,6 +170,7 @@ def doctor(
         raise typer.Exit(1)
 
 
+app.command()(compare)
 app.command()(check)
 app.command()(explore)
 app.command()(write)
@@ -289,10 +178,6 @@ app.command()(write_truth)
 app.command()(tune)
 app.command()(figures)
 register_influence(app, organism)
-
-
-def _command() -> str:
-    return " ".join(["mechcot", *sys.argv[1:]])
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ class NextStep:
             return f"Next: {shlex.join(['mechcot', 'doctor', model, *_loading(study)])}"
         asking = replace(study.loading.asking, **self.asking)
         loading = replace(study.loading, asking=asking)
-        changed = replace(study, loading=loading, **self.settings)
+        changed = replace(study, loading=loading, overwrite=True, **self.settings)
         if self.asking and kind == "check" and len(study.models) > 1:
             changed = replace(changed, models=(model,), out=study.out / parse_spec(model).name)
         return f"Next: {command_of(changed, kind)}"
@@ -87,8 +87,8 @@ def command_of(study: Study, kind: CommandName) -> str:
     for name in ("counterfactuals", "paraphrases", "mistakes", "kinds"):
         if (path := getattr(study.truth, name)) is not None:
             words += [f"--{name}", str(path)]
-    words += [*_settings(study, kind), *_loading(study), "--overwrite"]
-    return shlex.join(words)
+    words += [*_settings(study, kind), *_loading(study)]
+    return shlex.join([*words, *(["--overwrite"] if study.overwrite else [])])
 
 
 def _settings(study: Study, kind: str) -> Iterator[str]:

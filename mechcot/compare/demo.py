@@ -1,10 +1,12 @@
 """The demo: the three shipped models on one problem file with the cue present for all of them."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from mechcot.compare.command_line import command_of
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
@@ -56,9 +58,8 @@ def run_demo(
         workers=workers,
         loading=loading,
         overwrite=overwrite,
-        command=f"mechcot compare {' '.join(MODELS)} --problems {path} --out {out} --n {n} "
-        f"--seed {seed} --max-tokens {_LONGEST} --batch-size {n} --workers {workers}",
     )
+    study = replace(study, command=command_of(study, "compare"))
     try:
         run(study)
     except UserError:

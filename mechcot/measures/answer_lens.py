@@ -4,7 +4,7 @@
 
 through the model's own final norm and unembedding (logit lens), y = the reader's own answer after the full chain.
 The residual stream at a step's end predicts the next word of the *chain*, not the answer, so a low value says
-little: the held-out probe (`mechcot.probes.answer`) asks the same without that handicap.
+little: the held-out probe (`benchmarks.answer_probe`) asks the same without that handicap.
 Source: nostalgebraist 2020 (logit lens).
 """
 

@@ -9,8 +9,7 @@ predicts for each edit which later words must change; the model's own likeliest 
     answer edge i      the semantics predict another answer: confirmed when the likeliest answer is the predicted one
     other step i       the model moves when its likeliest answer changes
 
-A pair is left out where the edit cannot show it: an edge whose words would stay the same. With the tail written anew
-(`confirm_anew`) only the answer is judged, because the model's own later steps need not be the chain's.
+A pair is left out where the edit cannot show it: an edge whose words would stay the same.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,9 +17,8 @@ from dataclasses import dataclass
 
 from transformers import LlamaForCausalLM
 
-from mechcot.core.trace import Trace
 from mechcot.organisms.counterfactual_edits import ValueEdit, counterfactuals
-from mechcot.organisms.generation import answer_in, closed, continuations, likeliest_words, opened
+from mechcot.organisms.generation import closed, likeliest_words
 from mechcot.organisms.ground_truth import Walk, follow, graph
 from mechcot.organisms.problems import read_question
 from mechcot.organisms.vocabulary import prompt
@@ -60,19 +58,6 @@ def rates(confirmed: Iterable[Confirmed]) -> tuple[float, float]:
 
 def _share(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags) if flags else float("nan")
-
-
-def confirm_graph(model: LlamaForCausalLM, trace: Trace) -> Confirmed:
-    """Confirm the graph of a trace, later text kept. One forward pass per stated value.
-
-    Raises:
-        ValueError: The question is not of the organisms' task.
-    """
-    return confirm_chain(model, trace.problem.question, _steps(trace))
-
-
-def _steps(trace: Trace) -> tuple[str, ...]:
-    return tuple(step.text.strip() for step in trace.chain_steps)
 
 
 def confirm_chain(model: LlamaForCausalLM, question: str, steps: Sequence[str]) -> Confirmed:
@@ -140,37 +125,3 @@ def _and(found: dict, key: object, flag: bool) -> None:  # noqa: FBT001 - a fact
 
 def _or(found: dict, key: object, flag: bool) -> None:  # noqa: FBT001 - a fact, not a switch
     found[key] = found.get(key, False) or flag
-
-
-def confirm_anew(
-    model: LlamaForCausalLM, question: str, steps: Sequence[str]
-) -> tuple[dict[int, bool], dict[int, bool]]:
-    """Confirm which steps feed the answer when the text after them is written anew by the model.
-
-    Args:
-        model: The organism that writes the later text, greedily.
-        question: A question of the task.
-        steps: A chain for it, steps as text.
-
-    Returns:
-        Step to whether the answer became the predicted one, for steps that feed it; step to whether the answer
-        moved, for the others. A step whose stated value the semantics leave without a prediction is left out.
-
-    Raises:
-        ValueError: The question is not of the organisms' task.
-    """
-    edits = counterfactuals(question, steps)
-    after = [edit.step + 1 for edit in edits]
-    rows = [opened(question, steps[:stop]) for stop in after]
-    rows += [
-        opened(question, edit.apply(steps)[:stop]) for edit, stop in zip(edits, after, strict=True)
-    ]
-    answers = [answer_in(text) for text in continuations(model, rows)]
-    feeding: dict[int, bool] = {}
-    others: dict[int, bool] = {}
-    for edit, plain, moved in zip(edits, answers[: len(edits)], answers[len(edits) :], strict=True):
-        if edit.moves and edit.answer_regenerated is not None:
-            _and(feeding, edit.step, moved == edit.answer_regenerated)
-        elif not edit.moves:
-            _or(others, edit.step, moved != plain)
-    return feeding, others

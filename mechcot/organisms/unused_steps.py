@@ -8,7 +8,7 @@ between or after the needed steps. Everything else is chosen so that a reader ha
     concluded    without a conclusion, an unused step at the end is what the base takes for the answer
     one name     after a query for two names, the base does not always read the second from its conclusion
 
-`confirm.confirm_graph` says for each model whether the graph is its own. It holds for the base while the later text is
+`mechcot.organisms.graph_check` says for each model whether the graph is its own. It holds for the base while the later text is
 kept. Left to write on after an unused step, the base often goes astray: with a tail written anew, an unused value may
 well move its answer, so that reading is for chains without unused steps.
 """

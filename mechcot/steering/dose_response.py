@@ -1,5 +1,6 @@
 """One vector tried at several doses on a few problems, in one call. `mechcot steer run` does experiments."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from mechcot.steering.dose_calibration import DoseCalibrator
 from mechcot.steering.text_readout import correct
 from mechcot.steering.vectors import SteeringVector
 from mechcot.tasks import kinds_of
-from mechcot.text.unread_answers import unread
+from mechcot.text.unread_answers import Accuracy
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -52,18 +53,17 @@ class DoseResponse(Displayed):
         lines = [f"Dose response of {self.model} to {origin}, n = {self.table['n'].max()} problems"]
         for row in rows_of(self.table[self.table["arm"].isin(["nothing", "vector"])]):
             dose = f"{row['kl']:.3g} nats" if row["nats"] else "unsteered"
-            spread = f"[{row['low']:.0%}, {row['high']:.0%}]"
-            lines.append(
-                f"  {dose:12} {row['tokens']:6.1f} tokens, accuracy {row['accuracy']:.0%} {spread}"
-            )
+            said = Accuracy(row["accuracy"], row["read"], row["unread"], row["cut"])
+            spread = f" [{row['low']:.0%}, {row['high']:.0%}]" if row["read"] else ""
+            lines.append(f"  {dose:12} {row['tokens']:6.1f} tokens, {said}{spread}")
         return "\n".join(lines)
 
     def to_frame(self) -> pd.DataFrame:
         """One row an arm and dose.
 
         `arm`, `nats` (asked for), `factor` on the vector, `kl` (nats measured), `same_dose` (as the vector), `n`, mean `tokens` of the chain,
-        `accuracy` with its 95 % bootstrap interval `low` and `high`, and how many finished texts state no answer that can be
-        read (`unread`: not right, and not wrong either).
+        `accuracy` with its 95 % bootstrap interval `low` and `high` (NaN where no answer could be read), how many texts state an answer that
+        can be read (`read`), how many finished ones state none (`unread`: not right, and not wrong either), and how many were `cut`.
         """
         return self.table
 
@@ -142,12 +142,15 @@ def _row(arm: str, traces: Sequence[Trace], *, seed: int, **condition: Any) -> d
     right = np.array([correct(trace) for trace in traces], dtype=float)
     interval = share_interval(right, seed=seed, purpose="accuracy")
     tokens = float(np.mean([len(trace.phase(Phase.CHAIN)) for trace in traces]))
-    ends = {"accuracy": interval.mean, "low": interval.low, "high": interval.high}
+    said = Accuracy.of(traces, interval.mean)
+    ends = (interval.mean, interval.low, interval.high) if said.read else (math.nan,) * 3
     return {
         "arm": arm,
         **condition,
         "n": len(traces),
         "tokens": tokens,
-        **ends,
-        "unread": len(unread(traces)),
+        **dict(zip(("accuracy", "low", "high"), ends, strict=True)),
+        "read": said.read,
+        "unread": said.unread,
+        "cut": said.cut,
     }

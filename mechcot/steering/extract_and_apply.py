@@ -1,10 +1,10 @@
 """Single steps for the command line: make a vector, write under it."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import fmean, mean
 from typing import get_args
 
 from mechcot.core.errors import NotMeasurable, UserError
@@ -24,7 +24,7 @@ from mechcot.steering.text_readout import correct
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.tasks import MOD10, TASKS, TEXT, contrast_pairs, kinds_of
 from mechcot.text.problems import load_problems
-from mechcot.text.unread_answers import check_read, unread
+from mechcot.text.unread_answers import Accuracy, check_read
 
 _CHAINS = 6
 
@@ -199,14 +199,4 @@ def _measured(dose: Dose) -> str:
 def _describe(traces: list[Trace]) -> str:
     tokens = mean(len(trace.phase(Phase.CHAIN)) for trace in traces)
     steps = mean(len(trace.chain_steps) for trace in traces)
-    return f"{count_of(len(traces), 'chain')}, {tokens:.1f} tokens, {steps:.1f} steps, {_right(traces)}"
-
-
-def _right(traces: Sequence[Trace]) -> str:
-    """Return how many answers are right; those that cannot be read and those of cut texts are counted apart."""
-    if all(trace.answer.text is None for trace in traces):
-        return "no answer could be read"
-    lost = {"unread": len(unread(traces)), "cut": sum(not trace.finished for trace in traces)}
-    right = f"{100 * mean(correct(trace) for trace in traces):.0f} % right"
-    counts = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
-    return f"{right} ({counts})" if counts else right
+    return f"{count_of(len(traces), 'chain')}, {tokens:.1f} tokens, {steps:.1f} steps, {Accuracy.of(traces, fmean(map(correct, traces)))}"

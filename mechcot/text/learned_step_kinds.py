@@ -10,7 +10,7 @@ them; its words and pairs of words (numbers are one word; 3 over the root of how
 the first one and two of the step before and behind (0.7). A feature's bucket is its CRC-32 modulo 2^18: the file holds numbers, no words.
 
 `python -m benchmarks.train_kinds FOLDER` writes the file: the traces of Thought Anchors (Bogdan et al. 2025, arXiv 2506.19143; MIT licence),
-2,046 sentences of 10 problems, whose eight functions a language model named and `mechcot.text.thought_anchor_tags.KIND_OF` maps to kinds. Kinds weigh as the
+2,046 sentences of 10 problems, whose eight functions a language model named and `benchmarks.thought_anchor_tags.KIND_OF` maps to kinds. Kinds weigh as the
 root of their rarity; L2 with C = 0.3. `docs/results/step-kinds.md` says how well it does on problems
 left out, and on other sources. What it has not seen: labels by people, other domains than school mathematics, other languages (`mechcot.text.english_only`).
 """

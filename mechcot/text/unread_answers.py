@@ -1,6 +1,7 @@
 """Chains whose answer cannot be read: counted apart from wrong ones, and a reason to stop where they are most."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
@@ -12,6 +13,41 @@ _SHOWN = 80
 def unread(traces: Sequence[Trace]) -> list[Trace]:
     """The finished chains that state no answer that can be read; of one that was cut none is expected."""
     return [trace for trace in traces if trace.finished and trace.answer.text is None]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Which answers of some chains are right, beside those that are neither right nor wrong.
+
+    Attributes:
+        right: Share of all chains whose answer is right; of them none where no answer could be read.
+        read: How many state an answer that can be read.
+        unread: How many finished chains state none.
+        cut: How many chains were cut.
+    """
+
+    right: float
+    read: int
+    unread: int
+    cut: int
+
+    @classmethod
+    def of(cls, traces: Sequence[Trace], right: float) -> "Accuracy":
+        """Count the chains.
+
+        Args:
+            traces: The chains.
+            right: Share of them whose answer is right.
+        """
+        read = sum(trace.answer.text is not None for trace in traces)
+        return cls(right, read, len(unread(traces)), sum(not trace.finished for trace in traces))
+
+    def __str__(self) -> str:
+        if not self.read:
+            return "no answer could be read"
+        lost = {"unread": self.unread, "cut": self.cut}
+        counts = ", ".join(f"{n} {what}" for what, n in lost.items() if n)
+        return f"{100 * self.right:.0f} % right" + (f" ({counts})" if counts else "")
 
 
 def check_read(traces: Sequence[Trace], *, author: str) -> None:

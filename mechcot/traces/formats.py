@@ -60,7 +60,7 @@ def importances(path: Path, *, name: str) -> list[StepVector]:
 
 
 def _with_anchors(chain: ForeignChain, where: str) -> ForeignChain:
-    """A Thought Anchors chain with its sentences in the shape that `mechcot.traces.thought_anchors` reads."""
+    """A Thought Anchors chain with its sentences in the shape that `benchmarks.thought_anchors` reads."""
     meta = dict(chain.problem.meta)
     chunks = meta.pop(CHUNKS, None)
     if not isinstance(chunks, list):

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from mechcot.organisms.recipes import RECIPES, SHIPPED
-from mechcot.ruler.markdown_table import markdown
 from mechcot.ruler.panel import FULL, QUICK, Panel, _subjects
 from mechcot.ruler.run import run_ruler
 from mechcot.runs.executor import executor_of
+from tools.ruler_table import markdown
 
 SMALL = Panel(
     subjects=_subjects(base=("base",), uses=("control",), bypasses=("bypass",)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, rankdata, spearmanr
 
-from mechcot.stats.rank_correlation import rank_correlation
+from benchmarks.rank_correlation import rank_correlation
 
 RNG = np.random.default_rng(5)
 SIZES = (30, 50, 12, 80, 40, 25, 60, 33)

@@ -17,7 +17,7 @@ from mechcot.steering.controls import control
 from mechcot.steering.dose_calibration import DoseCalibrator, OutOfReach, Overflow, _Measured
 from mechcot.steering.experiment import Apply, Compare, Experiment, ItemSettings, VectorSpec
 from mechcot.steering.extract import pair_vectors
-from mechcot.steering.extract_and_apply import _right
+from mechcot.steering.extract_and_apply import _describe
 from mechcot.steering.run import run_experiment
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.steering import steering_page
@@ -249,6 +249,6 @@ def test_answers_that_cannot_be_read_are_not_zero_percent_right(chains):
     def unread(trace):
         return replace(trace, answer=replace(trace.answer, text=None))
 
-    assert _right(chains[:2]).endswith("% right")
-    assert _right([unread(t) for t in chains[:2]]) == "no answer could be read"
-    assert _right([chains[0], unread(chains[1])]).endswith("% right (1 unread)")
+    assert _describe(chains[:2]).endswith("% right")
+    assert _describe([unread(t) for t in chains[:2]]).endswith("steps, no answer could be read")
+    assert _describe([chains[0], unread(chains[1])]).endswith("% right (1 unread)")

@@ -3,16 +3,20 @@
 import math
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
+import pandas as pd
 import pytest
 
 from mechcot.core.trace import Answer
+from mechcot.model.internals.sites import Site
 from mechcot.steering import run as running
-from mechcot.steering.dose_response import _row
+from mechcot.steering.dose_response import DoseResponse, _row
 from mechcot.steering.experiment_context import ExperimentContext
-from mechcot.steering.extract_and_apply import _right
 from mechcot.steering.summary import summary
 from mechcot.steering.text_readout import cut_short, row
+from mechcot.steering.vectors import SteeringVector
+from mechcot.text.unread_answers import Accuracy
 from mechcot.view.pages.steering import steering_page
 from mechcot.view.pages.steering_tables import _of_model, condition_table
 from mechcot.view.pages.steering_text import details
@@ -114,6 +118,18 @@ def test_a_trial_and_a_line_for_people_count_them(chains):
     lost, cut = told(chains[0], None), told(chains[0], None, finished=False)
     found = _row("vector", [right, lost, cut, lost], seed=0)
     assert (found["accuracy"], found["unread"], found["n"]) == (0.25, 2, 4)
-    assert _right([right, lost, cut, lost]) == "25 % right (2 unread, 1 cut)"
-    assert _right([right, right]) == "100 % right"
-    assert _right([lost, cut]) == "no answer could be read"
+    assert str(Accuracy.of([right, lost, cut, lost], 0.25)) == "25 % right (2 unread, 1 cut)"
+    assert str(Accuracy.of([right, right], 1.0)) == "100 % right"
+    assert str(Accuracy.of([lost, cut], 0.0)) == "no answer could be read"
+    none = _row("vector", [lost, cut], seed=0, nats=0.1, kl=0.1)
+    assert math.isnan(none["accuracy"]) and math.isnan(none["low"])
+    table = pd.DataFrame([_row("nothing", [right, cut], seed=0, nats=0.0, kl=0.0), none])
+    clean, steered = repr(DoseResponse("m", vector(), table)).splitlines()[1:]
+    assert "50 % right (1 cut) [" in clean
+    assert steered.endswith("tokens, no answer could be read")
+
+
+def vector() -> Mock:
+    made = Mock(spec=SteeringVector, site=Site("resid_post", 1))
+    made.origin.method = "mean difference"
+    return made

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks.labelled_chains import READ_HERE, Chain, as_kinds, halves, published, read_here
+from benchmarks.thought_anchor_tags import FunctionClassifier
 from benchmarks.train_kinds import train
 from mechcot.core.trace import KINDS, StepKind
 from mechcot.stats.label_agreement import gaps
 from mechcot.text.learned_step_kinds import FILE, learned, step_features
 from mechcot.text.step_kinds import Classifier, RuleClassifier
-from mechcot.text.thought_anchor_tags import FunctionClassifier
 
 CHAIN = (
     "Okay, so we need to find the sum of both numbers. ",

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
+from benchmarks.thought_anchor_tags import FunctionClassifier
 from mechcot.core.trace import StepKind
 from mechcot.text.english_only import is_english
 from mechcot.text.learned_step_kinds import learned
 from mechcot.text.segment import pieces
 from mechcot.text.step_kinds import LEXICON, STATED, Classifier, RuleClassifier
-from mechcot.text.thought_anchor_tags import FunctionClassifier
 
 
 @pytest.mark.parametrize(

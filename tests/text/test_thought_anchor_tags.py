@@ -2,12 +2,7 @@
 
 import pytest
 
-from mechcot.core.errors import UserError
-from mechcot.core.trace import StepKind
-from mechcot.text.llm_step_kinds import AskedClassifier, read_kind
-from mechcot.text.step_kinds import Classifier
-from mechcot.text.thought_anchor_cues import COMPUTED, WORDING, cues_of
-from mechcot.text.thought_anchor_tags import (
+from benchmarks.thought_anchor_tags import (
     KIND_OF,
     POINTS,
     START,
@@ -16,6 +11,11 @@ from mechcot.text.thought_anchor_tags import (
     FunctionTag,
     RuleTagger,
 )
+from mechcot.core.errors import UserError
+from mechcot.core.trace import StepKind
+from mechcot.text.llm_step_kinds import AskedClassifier, read_kind
+from mechcot.text.step_kinds import Classifier
+from mechcot.text.thought_anchor_cues import COMPUTED, WORDING, cues_of
 
 CHAIN = [
     "Okay, so I have this problem about plates.",

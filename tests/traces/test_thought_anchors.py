@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.thought_anchors import NO_SENTENCE, load_anchored, sentence_pieces
 from mechcot.core.errors import UserError
 from mechcot.model.reasoner import Reasoner
 from mechcot.traces.external import load_chains
 from mechcot.traces.formats import import_traces
-from mechcot.traces.thought_anchors import NO_SENTENCE, load_anchored, sentence_pieces
 
 ANCHORS = Path(__file__).parents[3] / "shared" / "data" / "thought_anchors_com" / "traces.jsonl"
 

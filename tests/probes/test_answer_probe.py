@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.answer_probe import _states, accuracy, answer_probe, permuted
 from mechcot.core.errors import NotMeasurable
 from mechcot.organisms import problems
-from mechcot.probes.answer import _states, accuracy, answer_probe, permuted
 from tests.measures.conftest import chain_of
 from tests.measures.slow import inputs_of_blocks
 

@@ -1,0 +1,130 @@
+"""`mechcot compare`; heavy imports happen inside the command."""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mechcot import command_inputs
+from mechcot.cli.options import (
+    Field,
+    Out,
+    Overwrite,
+    Seed,
+    Workers,
+    gathers,
+    loads,
+    names_of,
+    takes_truth,
+)
+from mechcot.model.loading.options import LoadOptions
+
+if TYPE_CHECKING:
+    from mechcot.text.user_truth_files import TruthFiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of `mechcot compare` that are settings of a `mechcot.compare.study.Study`, by its names."""
+
+    problems: Annotated[
+        str | None,
+        typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name."),
+    ] = None
+    traces: Annotated[
+        Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")
+    ] = None
+    n: Annotated[
+        int | None,
+        typer.Option("--n", help="Number of problems (default 100), or of chains (default all)."),
+    ] = None
+    seed: Seed = 0
+    draws: Annotated[
+        int, typer.Option(help="Continuations drawn at each place of a chain (resampling).")
+    ] = 8
+    author: Annotated[
+        Literal["first", "own"],
+        typer.Option(
+            help="first: all read the first model's chains; own: each model writes and reads its own "
+            "(for different tokenizers; such numbers follow chain length)."
+        ),
+    ] = "first"
+    prompt: Annotated[
+        Literal["shared", "own"] | None,
+        typer.Option(
+            help="shared: the first model's rendered text for all; own: each template. "
+            "Default shared, own with --author own."
+        ),
+    ] = None
+    chains: Annotated[
+        Literal["correct", "all"],
+        typer.Option(
+            help="correct: judge on chains whose author answered right; all: every chain."
+        ),
+    ] = "correct"
+    null_reader: Annotated[
+        Literal["scaled", "none"],
+        typer.Option(help="scaled: also read with the first model's logits x 1.5; none."),
+    ] = "scaled"
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Longest completion, in tokens; default what the first model's context leaves, at most 4096."
+        ),
+    ] = None
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0
+    batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16
+    workers: Workers = 1
+    overwrite: Overwrite = False
+
+
+@loads
+@takes_truth
+@gathers(Settings, "settings")
+def compare(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="BASE TUNED [MORE ...]: hub name, directory, GGUF file, organism:NAME, DIR+ADAPTER."
+        ),
+    ],
+    out: Out,
+    *,
+    settings: Settings,
+    field: Field = None,
+    measures: Annotated[
+        str | None,
+        typer.Option(
+            help="Names, comma separated, or all; default gates, early_answering, filler, suppression, step_attention, step_patching."
+        ),
+    ] = None,
+    one_at_a_time: Annotated[
+        bool, typer.Option("--one-at-a-time", help="Hold one model in memory at a time.")
+    ] = False,
+    truth: "TruthFiles",
+    loading: LoadOptions,
+) -> None:
+    """Compare checkpoints on the same chains and write one report."""
+    fields = (
+        command_inputs.check_problems(settings.problems, field)
+        if settings.traces is None
+        else command_inputs.check_traces(settings.traces, field, think=loading.asking.think)
+    )
+    command_inputs.check_models(models)
+    from mechcot.compare.run import run
+    from mechcot.compare.study import Study
+
+    study = Study(
+        models=tuple(models),
+        out=out,
+        fields=tuple(fields.items()),
+        measures=names_of(measures),
+        residency="one-at-a-time" if one_at_a_time else "together",
+        truth=truth,
+        loading=loading,
+        command=" ".join(["mechcot", *sys.argv[1:]]),
+        **asdict(settings),
+    )
+    run(study)
