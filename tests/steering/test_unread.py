@@ -130,6 +130,5 @@ def test_a_trial_and_a_line_for_people_count_them(chains):
 
 
 def vector() -> Mock:
-    made = Mock(spec=SteeringVector, site=Site("resid_post", 1))
-    made.origin.method = "mean difference"
-    return made
+    origin = Mock(method="mean difference")
+    return Mock(spec=SteeringVector, site=Site("resid_post", 1), origin=origin)
