@@ -53,7 +53,7 @@ def fault_of(
         return f"{_at(table)}{parts}" + (f"; known are {', '.join(known(table))}" if known else "")
     fault = faults[0]
     if fault["type"] == "value_error":
-        return f"{_at(fault['loc'])}{fault['ctx']['error']}"
+        return f"{_at(fault['loc'])}{fault.get('ctx', {}).get('error')}"
     short = fault["type"] in {"missing", "too_long", "too_short"}  # of a pair
     came = repr(fault["input"])
     came = came if len(came) <= _MOST else f"{came[:_MOST]}..."

@@ -115,7 +115,7 @@ def row_sentence(row: Mapping[str, object], *, told: Collection[str] = ()) -> st
     )
     numbers = (
         f"{before} before, {after} after ({row['unit']}), difference {with_sign(delta, decimals=places)}"
-        f"{_interval(low, high, decimals=places)}, {count_of(row['n'], 'item')}"
+        f"{_interval(low, high, decimals=places)}, {count_of(int(str(row['n'])), 'item')}"
     )
     head = {
         "less": "the chain carries less",
