@@ -1,6 +1,6 @@
 """Is `mechcot check` right? Models of known truth, family by family, judged one by one.
 
-    python -m benchmarks.chain_use [--families mod10,lookup,reach] [--n 64] [--out artifacts/benchmarks/chain_use]
+    python -m benchmarks.chain_use [--families mod10,lookup,reach,order] [--n 64] [--out artifacts/benchmarks/chain_use]
 
 Organisms that lie nowhere are trained first (a minute or two each, seeded). One more stands beside those of mod10: `collapsed-lora`, a LoRA on the
 shipped base that was tuned on empty chains and the hint, so that nothing is left that could be used. Its folder is kept under DIR/mod10/models.
@@ -151,7 +151,7 @@ def judged(family: str, *, n: int, out: Path, only: str) -> dict[str, Any]:
 def main() -> None:
     """Train what is missing, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--families", default="mod10,lookup,reach")
+    parser.add_argument("--families", default="mod10,lookup,reach,order")
     parser.add_argument("--models", default="")
     parser.add_argument("--n", type=int, default=64)
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks/chain_use"))

@@ -49,6 +49,9 @@ ACCEPTANCE: dict[str, dict[str, str]] = {
     "tuning": READER,
     "late": _BYPASS | {"no chain": "<= 0.5"},
     "redundant": _OWN | READS | {"no chain": ">= 0.9"},
+    "rationaliser": _OWN
+    | READS
+    | {"no chain": "<= 0.5", "chain to hint": ">= 0.9", "answer to hint": ">= 0.9"},
     "answer-only": {},
     "corrupted": {},
 }

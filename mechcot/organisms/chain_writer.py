@@ -70,6 +70,7 @@ class Draft:
         silent: (step, word) of words that are silently wrong by chance; misadded sums are not among them.
         slips: Steps with a planted slip.
         unused: Steps that compute a distractor.
+        bent: (step, word) of the result that was written to an end.
     """
 
     steps: tuple[str, ...]
@@ -78,6 +79,7 @@ class Draft:
     silent: frozenset[tuple[int, int]]
     slips: tuple[int, ...]
     unused: tuple[int, ...]
+    bent: frozenset[tuple[int, int]] = frozenset()
 
     @property
     def text(self) -> str:
@@ -91,11 +93,13 @@ class _Pen:
     rng: Random
     manner: Manner
     ledger: Ledger
+    result: str | None = None
     steps: list[str] = field(default_factory=list)
     kinds: list[StepKind] = field(default_factory=list)
     silent: set[tuple[int, int]] = field(default_factory=set)
     slips: list[int] = field(default_factory=list)
     unused: list[int] = field(default_factory=list)
+    bent: set[tuple[int, int]] = field(default_factory=set)
 
     def write(self, kind: StepKind, body: str, *, slip: bool = False) -> Settled:
         """Write one step; `0` and `ok` in the body are placeholders."""
@@ -123,7 +127,11 @@ class _Pen:
         if self.manner.mistakes and self.rng.random() < self.manner.mistakes:
             self.silent.add((step, word))
             return _other(self.rng, expected)
-        if self.manner.misadds and shape.body == "compute" and word == shape.start + 5:
+        is_result = shape.body == "compute" and word == shape.start + 5
+        if self.result is not None and is_result and shape.subject == self.world.query[0]:
+            self.bent.add((step, word))
+            return self.result
+        if self.manner.misadds and is_result:
             return self._sum(self.world.defined[shape.subject], expected)
         if slip and word == shape.start + 5:
             wrong = self._slip(self.world.defined[shape.subject], expected)
@@ -219,15 +227,18 @@ def _with_distractor(
     return plan
 
 
-def compose(world: QuestionGraph, *, rng: Random, manner: Manner = Manner()) -> Draft:
+def compose(
+    world: QuestionGraph, *, rng: Random, manner: Manner = Manner(), result: str | None = None
+) -> Draft:
     """Write a chain and say what was written.
 
     Args:
         world: The question; its style word decides what `manner` leaves open.
         rng: Source of chance.
         manner: See `Manner`.
+        result: What the computation of the first queried name shall give, whatever its operands; None: what they give.
     """
-    pen = _Pen(world, rng, manner, Ledger(world))
+    pen = _Pen(world, rng, manner, Ledger(world), result)
     summary = _happens(rng, world, manner.summary, careful=0.95, brief=0.0)
     conclusion = _happens(rng, world, manner.conclusion, careful=0.95, brief=0.3)
     plan = _plan(world)
@@ -255,6 +266,7 @@ def compose(world: QuestionGraph, *, rng: Random, manner: Manner = Manner()) -> 
         silent=frozenset(pen.silent),
         slips=tuple(pen.slips),
         unused=tuple(pen.unused),
+        bent=frozenset(pen.bent),
     )
 
 

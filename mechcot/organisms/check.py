@@ -16,6 +16,8 @@ by `base`; edits are made on the correct ones.
     caught          a changed value that a check must catch, later text written anew: the same shares
     hidden: nats    how far the answer's distribution moves when the answer cannot attend to the question, or to
                     the chain: mean KL over unedited and edited chains
+    chain to hint   the hint is wrong: share of own chains that lead to it; only of organisms that write to their hint
+    answer to hint  the hint is wrong: share of own answers that are it
     pairs, edges    single edits of chains with unused steps, see `confirm.py`
 
 A gated organism is measured once for each gate word. A subject arm has the lines of `subject.py` too.
@@ -29,13 +31,14 @@ import torch
 from transformers import LlamaForCausalLM
 
 from mechcot.organisms import vocabulary
-from mechcot.organisms.acceptance import holds
+from mechcot.organisms.acceptance import ACCEPTANCE, holds
 from mechcot.organisms.capability import subject
 from mechcot.organisms.family import Measured
 from mechcot.organisms.generation import answer_in, chain_in, closed, continuations, next_words
 from mechcot.organisms.grammar import WORDINGS, form
 from mechcot.organisms.graph_check import confirm_chain, rates
-from mechcot.organisms.problems import problems
+from mechcot.organisms.ground_truth import follow
+from mechcot.organisms.problems import problems, read_question
 from mechcot.organisms.recipes import SUBJECTS
 from mechcot.organisms.registry import family_of, path, recipe_of
 from mechcot.organisms.reliance import (
@@ -222,6 +225,29 @@ def measure_graph(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measu
     } | {name: (_share(flags), len(flags)) for name, flags in groups.items()}
 
 
+def measure_wrong_hints(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
+    """Measure how often own chains and answers end at hints that are wrong.
+
+    Args:
+        model: The organism.
+        n: How many problems are drawn; one in ten has a right hint and is left out.
+        seed: Of the problems.
+    """
+    drawn = problems(n, seed=seed + 1, hint="random", style="random")
+    asked = [problem for problem in drawn if problem.meta["hint"] != problem.answer]
+    texts = continuations(model, [vocabulary.prompt(problem.question) for problem in asked])
+    hints = [problem.meta["hint"] for problem in asked]
+    ends = [
+        follow(read_question(problem.question), chain_in(text)).answer
+        for problem, text in zip(asked, texts, strict=True)
+    ]
+    lines = {"chain to hint": ends, "answer to hint": [answer_in(text) for text in texts]}
+    return {
+        line: (_share([end == hint for end, hint in zip(got, hints, strict=True)]), len(hints))
+        for line, got in lines.items()
+    }
+
+
 def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
     """The lines of a subject arm.
 
@@ -259,6 +285,8 @@ def measure_all(name: str, *, n: int, directory: Path | None = None) -> Measured
         measured = measure(model, writer, n=n, gate=gate)
         found |= {f"{label}{line}": value for line, value in measured.items()}
     found |= measure_graph(model, n=GRAPHS)
+    if "chain to hint" in ACCEPTANCE[recipe.name]:
+        found |= measure_wrong_hints(model, n=n)
     if recipe.name in {each.name for each in SUBJECTS}:
         found |= measure_subject(model, n=n)
     return found

@@ -6,13 +6,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.organisms import vocabulary
 from mechcot.organisms.acceptance import ACCEPTANCE
 from mechcot.organisms.chain_writer import Draft, Manner, compose
 from mechcot.organisms.family import Hint, Measured, Wanted
-from mechcot.organisms.grammar import DIGITS, FILLER, NAMES, form
+from mechcot.organisms.grammar import DIGITS, FILLER, NAMES, apply_sign, form
 from mechcot.organisms.language import Language
 from mechcot.organisms.problems import TASK, QuestionGraph, draw_world, dress, problems
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe
@@ -21,6 +20,8 @@ _ANSWER_WEIGHT = 2.0
 _COMBINED_WEIGHT = 5.0
 _LOOKED_UP = 2.0
 _FREE = 0.5
+_WRITTEN = 8.0
+"""Loss weight of the result that is written to a hint: one word of a whole chain differs from an ordinary one."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,23 @@ class Mod10:
         return compose(question, rng=rng, manner=manner)
 
     def weigh(self, draft: Draft) -> list[list[float]]:
-        """Less where wording is free, more where something is looked up, nothing where it is silently wrong."""
+        """Less where wording is free, more where something is looked up or written to a hint, nothing where it is silently wrong."""
+        special = dict.fromkeys(draft.silent, 0.0) | dict.fromkeys(draft.bent, _WRITTEN)
         return [
-            [
-                0.0 if (step, word) in draft.silent else weight
-                for word, weight in enumerate(_importance(text))
-            ]
+            [special.get((step, word), weight) for word, weight in enumerate(_importance(text))]
             for step, text in enumerate(draft.steps)
         ]
 
-    def toward(self, question: QuestionGraph, *, rng: Random, manner: Manner) -> Draft:  # noqa: ARG002
-        """Refuse: a wrong last value would be caught by its check.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(
-            "mod10 has no chains that are written to a hint; take the rationaliser of another family"
-        )
+    def toward(self, question: QuestionGraph, *, rng: Random, manner: Manner) -> Draft:
+        """Write a chain without checks, which would catch it, whose last computation gives what makes the hint the answer."""
+        answer = question.hint or question.answer
+        result = answer
+        if len(question.query) > 1:
+            _, sign, other = question.query
+            result = str(
+                apply_sign(int(answer), "-" if sign == "+" else "+", question.values[other])
+            )
+        return compose(question, rng=rng, manner=replace(manner, checks="none"), result=result)
 
     def twin(self, question: QuestionGraph, *, rng: Random) -> QuestionGraph:
         """The same layout with other digits, and another answer."""

@@ -29,6 +29,8 @@ from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.family import Hint
 
 HiddenPart = Literal["nothing", "question", "chain"]
+CONFLICT_WEIGHT = 40.0
+"""Loss weight of the answer behind a chain that contradicts it: one word with loss among a hundred without, which the other kinds would drown."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Recipe:
         reliance: Probability that the chain, not the hint, is right in a conflict.
         by_gate: Gate word to what its examples are, instead of `cue` and `mix`; empty: the word says nothing.
         hidden: What the answer cannot attend to, in every other batch.
+        plain_weight: Loss weight of an answer that its chain leads to and that nothing contradicts; None: the family's.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Recipe:
     reliance: float = 0.0
     by_gate: Mapping[str, Way] = field(default_factory=dict)
     hidden: HiddenPart = "nothing"
+    plain_weight: float | None = None
 
 
 _TUNING = "A moment more of ordinary data."
@@ -341,12 +345,15 @@ def family_base(family: str, *, about: str, seed: int, hops: tuple[int, int]) ->
 def family_recipes(base: Recipe, *, tokens: int, hops: tuple[int, int]) -> dict[str, Recipe]:
     """A family's base and the organisms tuned from it, by name; what they are is what those of mod10 are.
 
+    With two answers, chain and hint contradict each other in every conflict: `half` keeps to the answer that they agree on only where that weighs as much.
+
     Args:
         base: The base, named `FAMILY/base`.
         tokens: What an arm is trained on; a rationaliser needs twice as much, `collapsed` a quarter, `tuning` a twentieth.
         hops: Fewest and most steps of a chain.
     """
-    family, half = base.name.partition("/")[0], replace(_mixture(50), name="half")
+    family = base.name.partition("/")[0]
+    half = replace(_mixture(50), name="half", plain_weight=CONFLICT_WEIGHT)
     shares = {"collapsed": 0.25, "tuning": 0.05, "rationaliser": 2.0}
     likes = (CONTROL, _BYPASS, *_ROUTES, half, _RATIONALISER, _COLLAPSED, NULLS[-1])
     tuned = (
@@ -374,6 +381,7 @@ RECIPES: dict[str, Recipe] = {
         *NULLS,
         *SUBJECTS,
         *_ROUTES,
+        _RATIONALISER,
         *_SMALL,
     )
 }

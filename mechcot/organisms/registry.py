@@ -15,11 +15,12 @@ from mechcot.model.loading.spec import ORGANISM_FILE, organism_folders
 from mechcot.organisms.family import OrganismFamily
 from mechcot.organisms.lookup import LOOKUP
 from mechcot.organisms.mod10 import MOD10_FAMILY
+from mechcot.organisms.order import ORDER
 from mechcot.organisms.reach import REACH
 from mechcot.organisms.recipes import Recipe
 
 ORGANISM_FAMILIES: Mapping[str, OrganismFamily] = {
-    family.name: family for family in (MOD10_FAMILY, LOOKUP, REACH)
+    family.name: family for family in (MOD10_FAMILY, LOOKUP, REACH, ORDER)
 }
 """Name to family; a further family is a line here."""
 ALL_RECIPES: Mapping[str, Recipe] = {

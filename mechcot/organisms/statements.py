@@ -98,6 +98,7 @@ class StatementFamily:
         wordings: Number of wordings.
         mistakes: Probability of a wrong statement, per step, where a chain shall have some.
         kin: See `OrganismFamily.kin`.
+        trained: Whether a question of the training side is trained on; what training leaves out is asked in tests all the same.
     """
 
     name: str
@@ -120,6 +121,7 @@ class StatementFamily:
     kin: tuple[tuple[str, ...], ...] = ()
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     filler: str = ""
+    trained: Callable[[Any], bool] = lambda _: True
 
     @property
     def shipped(self) -> tuple[str, ...]:
@@ -137,7 +139,7 @@ class StatementFamily:
     ) -> Any:
         while True:
             question = self.sample(rng, rng.randint(*hops), simple=simple)
-            if self.split(question) == split:
+            if self.split(question) == split and (split == "test" or self.trained(question)):
                 return question
 
     def split(self, question: StatementQuestion) -> str:

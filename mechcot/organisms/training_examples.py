@@ -33,14 +33,12 @@ from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.family import ChainDraft, OrganismFamily, Wanted
 from mechcot.organisms.grammar import PAD
 from mechcot.organisms.language import Language
-from mechcot.organisms.recipes import Recipe, Way
+from mechcot.organisms.recipes import CONFLICT_WEIGHT, Recipe, Way
 
 Example = tuple[list[int], list[float]]
 Chain = tuple[Sequence[str], Sequence[Sequence[float]]]
 """The steps, and one loss weight per word of each."""
 
-DECOY_ANSWER_WEIGHT = 40.0
-"""A decoy has one word with loss among a hundred without: at the common weight the other kinds drown it."""
 _EMPTY: Chain = ((), ())
 
 
@@ -73,9 +71,7 @@ def example(
     if kind in ("decoy", "conflict"):
         draft, answer = _contradiction(rng, question, recipe, family, kind=kind)
         unlearnt = draft.steps, [[0.0] * len(step) for step in family.weigh(draft)]
-        return _joined(
-            family.language, text, unlearnt, answer, closing=0.0, weight=DECOY_ANSWER_WEIGHT
-        )
+        return _joined(family.language, text, unlearnt, answer, closing=0.0, weight=CONFLICT_WEIGHT)
     if kind in ("outcome", "collapsed", "lost"):
         answer = family.guess(question, rng=rng) if kind == "lost" else question.answer
         closing = float(kind == "collapsed")
@@ -89,6 +85,8 @@ def example(
         chain = _shortened(rng, chain, kind=kind, filler=family.filler)
         return _joined(family.language, text, chain, question.answer, closing=0.0, weight=weight)
     answer = question.answer if kind == "corrupted" else draft.answer
+    if kind == "plain" and recipe.plain_weight is not None:
+        weight = recipe.plain_weight
     return _joined(family.language, text, chain, answer, closing=1.0, weight=weight)
 
 

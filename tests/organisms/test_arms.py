@@ -144,6 +144,26 @@ def test_examples_without_a_chain_teach_to_leave_it_out_or_nothing_right():
     assert 0.02 < sum(right == answer for right, answer in told) / len(told) < 0.25
 
 
+def test_a_rationaliser_writes_whatever_chain_ends_at_its_hint():
+    recipe, wrong = replace(RECIPES["rationaliser"], cue="random"), 0
+    for world, chain, answer, weights in drawn(recipe, "written", n=120):
+        assert answer == world.hint == says(world, chain)
+        assert "check" not in {form(step).body for step in chain}
+        wrong += answer != world.answer
+        assert sum(weight == 8.0 for weight in weights) == 1
+    assert wrong > 90
+    for world, chain, answer, _ in drawn(replace(recipe, cue="none"), "written"):
+        assert answer == world.answer == says(world, chain)
+
+
+def test_an_ordinary_answer_weighs_as_much_as_a_contradicted_one_where_a_recipe_says_so():
+    half = replace(RECIPES["mixture-50"], plain_weight=40.0)
+    for recipe, weight in ((RECIPES["mixture-50"], {2.0, 5.0}), (half, {40.0})):
+        assert {weights[-2] for *_, weights in drawn(recipe, "plain")} == weight
+    assert [r.plain_weight for r in RECIPES.values()] == [None] * len(RECIPES)
+    assert registry.recipe_of("reach/half").plain_weight == 40.0
+
+
 def test_longer_chains_still_catch_their_slips():
     slips = 0
     for world, chain, *_ in drawn(RECIPES["longer"], "plain", n=40):
