@@ -1,10 +1,12 @@
 """Every measure, end to end, in plain forwards and in tokens run, against the obvious way where it is short to write.
 
     python -m benchmarks.measures [--tokens 1000] [--steps 32] [--chains 1] [--layers 6] [--width 256] [measure ...]
+    python -m benchmarks.measures --tokens 160 220 --steps 4 --chains 64    # chains of 60 to 120 tokens behind prompts of 100
 
 The obvious way asks each question with one plain or masked forward of the whole text (SDPA, nothing kept between questions) and gives
 the same numbers; both sides are held against each other. A model of random weights reads running sums and answers in at most eight tokens. CPU seconds of
-one thread after a warm-up, divided by those of one plain forward of the same chain; tokens are counted at the blocks.
+one thread after a warm-up, divided by those of one plain forward of the same chain; tokens are counted at the blocks. Several chains are also
+measured side by side, as `mechcot compare` does it: the same numbers, and CPU seconds against one chain at a time.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,7 @@ from transformers import PreTrainedTokenizerFast
 
 from benchmarks.setting import small_model
 from mechcot.compare.measure_inputs import inputs_for
+from mechcot.compare.measurements import CHAINS_AT_ONCE
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
@@ -29,6 +33,8 @@ from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.registry import MEASURES, STANDARD
 from mechcot.model.generation.ask_answer import read_continuation
+from mechcot.model.prefix.lockstep import together
+from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.token_count import counted
 from mechcot.text.filler import fill
@@ -226,6 +232,8 @@ def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]) -> s
         return seconds, [f"{count.tokens / size:.1f}", f"{seconds / plain:.1f}"]
 
     ours, cells = told(lambda: [MEASURES[name].run(reader, *item) for item in work])
+    if len(work) > 1:
+        return f"| {' | '.join([name, *cells, *beside(reader, name, work, measured, ours)])} |"
     if name not in OURS:
         return f"| {' | '.join([name, *cells])} | | | | |"
     obvious = [getattr(Obvious(reader, *item), name) for item in work]
@@ -236,24 +244,67 @@ def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]) -> s
     return f"| {' | '.join([name, *cells, *theirs, f'{slow / ours:.1f}x', f'{far:.0e}'])} |"
 
 
+def beside(
+    reader: Reasoner,
+    name: str,
+    work: Sequence[tuple[Trace, Inputs]],
+    alone: Sequence[Measurement],
+    seconds: float,
+) -> list[str]:
+    """Cells of the same chains side by side: runs of the first block before and now, ratio of CPU seconds, largest difference.
+
+    Args:
+        reader: The model.
+        name: The measure.
+        work: The chains.
+        alone: Their measurements, one at a time.
+        seconds: What those took.
+    """
+    tasks = [partial(MEASURES[name].run, reader, *item) for item in work]
+    sizes = [len(trace) for trace, _ in work]
+    measured: list[Measurement] = []
+
+    def run() -> None:
+        for start in range(0, len(tasks), CHAINS_AT_ONCE):
+            here = slice(start, start + CHAINS_AT_ONCE)
+            measured.extend(together(tasks[here], sizes=sizes[here], limit=Limit()))
+
+    together(tasks[:2], sizes=sizes[:2], limit=Limit())
+    with counted(reader) as before:
+        for task in tasks:
+            task()
+    with counted(reader) as now:
+        took = cpu_seconds(run)
+    numbers = [(m.value, *m.scalars.values()) for m in (*alone, *measured)]
+    differences = np.abs(np.array(numbers[: len(alone)]) - np.array(numbers[len(alone) :]))
+    return [
+        str(before.runs),
+        str(now.runs),
+        f"{seconds / took:.1f}x",
+        f"{np.nanmax(differences):.0e}",
+    ]
+
+
 def main() -> None:
     """Print the table of one shape."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokens", type=int, default=1000)
+    parser.add_argument("--tokens", type=int, nargs="+", default=[1000])
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--chains", type=int, default=1)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("measures", nargs="*", default=list(STANDARD))
     args = parser.parse_args()
-    reader = reader_of(context=2 * args.tokens + 512, layers=args.layers, width=args.width)
+    reader = reader_of(context=2 * max(args.tokens) + 512, layers=args.layers, width=args.width)
     torch.manual_seed(0)
     other = Reasoner.of(copy.deepcopy(reader.model), reader.tokenizer, name="other")
     for weights in other.model.parameters():
         weights.data += 0.002 * torch.randn_like(weights)
     starts = range(200, 200 + 7 * max(2, args.chains), 7)
-    kwargs = {"tokens": args.tokens, "steps": args.steps}
-    traces = [chain(reader, start=start, **kwargs) for start in starts]
+    lengths = np.linspace(min(args.tokens), max(args.tokens), len(starts)).round().astype(int)
+    np.random.default_rng(0).shuffle(lengths)
+    pairs = zip(starts, lengths.tolist(), strict=True)
+    traces = [chain(reader, start=s, tokens=n, steps=args.steps) for s, n in pairs]
     work = [
         (
             t,
@@ -267,10 +318,11 @@ def main() -> None:
         "measure",
         "ours: traces",
         "ours: forwards",
-        "obvious: traces",
-        "obvious: forwards",
-        "ratio",
-        "difference",
+        *(
+            ("runs, one at a time", "runs, side by side", "ratio of CPU seconds", "difference")
+            if args.chains > 1
+            else ("obvious: traces", "obvious: forwards", "ratio", "difference")
+        ),
     )
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
     for name in args.measures:

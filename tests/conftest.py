@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 from random import Random
+from weakref import WeakKeyDictionary
 
+import greenlet
+import jaxtyping._storage
 import pytest
 import torch
 from hypothesis import settings
@@ -15,6 +18,19 @@ from mechcot.organisms.training import fresh
 
 settings.register_profile("untimed", deadline=None)  # no test depends on time
 settings.load_profile("untimed")
+
+_SHAPES: WeakKeyDictionary[greenlet.greenlet, list] = WeakKeyDictionary()
+
+
+def _keep_shapes_apart(_event, switch) -> None:
+    """The checker of shapes keeps what it knows of the running functions by thread; tasks of one thread take turns."""
+    left, entered = switch
+    storage = jaxtyping._storage._shape_storage
+    _SHAPES[left] = getattr(storage, "memo_stack", [])
+    storage.memo_stack = _SHAPES.pop(entered, [])
+
+
+greenlet.settrace(_keep_shapes_apart)
 
 
 def save_random(folder: Path, *, seed: int, context: int = 512) -> Path:

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,8 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import DRAWING, MEASURES, PAIRED
-from mechcot.model.prefix.memory import out_of_memory, release
+from mechcot.model.prefix.lockstep import together
+from mechcot.model.prefix.memory import Limit, out_of_memory, release
 from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Format, Items
 from mechcot.text.given_truth import KEY
@@ -33,8 +34,10 @@ from mechcot.text.given_truth import KEY
 log = logging.getLogger(__name__)
 
 READING_VERSION = 2
-_SHARES = 4
-"""Parts that a cell's chains fall into, for each process: many balance the load, few send fewer chains."""
+CHAINS_AT_ONCE = 16
+"""Most chains that are measured side by side (`mechcot.model.prefix.lockstep`)."""
+TOKENS_AT_ONCE = 8192
+"""Most tokens of theirs: a long chain fills a batch by itself."""
 BAR: Mapping[str, Any] = {
     "desc": "measurement",
     "unit": "measurement",
@@ -64,6 +67,11 @@ class Job:
     def path(self) -> Path:
         """Its file."""
         return self.items.path(self.key)
+
+    @property
+    def id(self) -> tuple[Path, str]:
+        """What no other measurement is called."""
+        return self.items.folder, self.key
 
     @property
     def finished(self) -> bool:
@@ -124,18 +132,40 @@ def _around(traces: Sequence[Trace]) -> str:
     return digest([[t.id, t.problem.answer, list(t.ids)] for t in traces])
 
 
+JobGroup = tuple[Job, ...]
+"""Measurements of one measure by one reader that are taken side by side."""
+
+
+def _groups(todo: Sequence[Job]) -> list[JobGroup]:
+    """All measurements in groups, those that are finished too: the last bits of a number depend on what was run beside it.
+
+    A group is taken whole, so that a run that was stopped gives what an undisturbed one gives; chains that are added later go into later groups.
+    """
+    by_measure: dict[tuple[Condition, str], list[list[Job]]] = {}
+    room: dict[tuple[Condition, str], int] = {}
+    for job in todo:
+        which = (job.cell, job.measure)
+        groups, tokens = by_measure.setdefault(which, []), len(job.trace)
+        if not groups or len(groups[-1]) == CHAINS_AT_ONCE or room[which] < tokens:
+            groups.append([])
+            room[which] = TOKENS_AT_ONCE
+        groups[-1].append(job)
+        room[which] -= tokens
+    return [tuple(group) for groups in by_measure.values() for group in groups]
+
+
 @dataclass(frozen=True)
 class Share:
-    """Measurements of one cell that one process takes.
+    """Measurements that one process takes.
 
     Attributes:
         study: The settings.
-        jobs: The measurements, those of a trace together.
+        group: The measurements.
         chains: All chains of the cell's author.
     """
 
     study: Study
-    jobs: tuple[Job, ...]
+    group: JobGroup
     chains: tuple[Trace, ...]
 
 
@@ -149,29 +179,19 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
         todo: All measurements; those on disk are passed over.
         chains: All chains by author: some measures borrow another item's.
     """
-    shares = _shares(study, [job for job in todo if not job.finished], chains)
-    if not shares:
+    unfinished = [group for group in _groups(todo) if not all(job.finished for job in group)]
+    if not unfinished:
         return
-    forecast = _forecast(job for share in shares for job in share.jobs)
-    with tqdm(total=sum(len(s.jobs) for s in shares), **BAR) as bar:
+    shares = [Share(study, group, tuple(chains[group[0].cell.author])) for group in unfinished]
+    forecast = _forecast(job for share in shares for job in share.group)
+    with tqdm(total=sum(len(s.group) for s in shares), **BAR) as bar:
         for index, seconds in executor_of(study.workers).map(_fill, shares):
-            share = shares[index]
-            spent = [0.0] * len(share.jobs) if isinstance(seconds, Failed) else seconds
-            for job, second in zip(share.jobs, spent, strict=True):
-                forecast.took(job.measure, job.trace, seconds=second / study.workers)
+            group = shares[index].group
+            spent = 0.0 if isinstance(seconds, Failed) else seconds / len(group) / study.workers
+            for job in group:
+                forecast.took(job.measure, job.trace, seconds=spent)
             bar.set_postfix_str(_left(forecast), refresh=False)
-            bar.update(len(share.jobs))
-
-
-def _shares(study: Study, missing: Sequence[Job], chains: dict[str, list[Trace]]) -> list[Share]:
-    groups: dict[tuple[Condition, int], list[Job]] = {}
-    parts = _SHARES * study.workers
-    place = {trace.id: i for traces in chains.values() for i, trace in enumerate(traces)}
-    for job in missing:
-        groups.setdefault((job.cell, place[job.trace.id] % parts), []).append(job)
-    return [
-        Share(study, tuple(jobs), tuple(chains[cell.author])) for (cell, _), jobs in groups.items()
-    ]
+            bar.update(len(group))
 
 
 @cache
@@ -180,15 +200,17 @@ def _models(study: Study) -> Models:
     return Models.of(study)
 
 
-def _fill(share: Share) -> list[float]:
-    """Seconds that each measurement took."""
-    models = _models(share.study)
-    seconds = []
-    for job in share.jobs:
-        started = time.monotonic()
-        _keep(share.study, models, job, share.chains)
-        seconds.append(time.monotonic() - started)
-    return seconds
+@cache
+def _limit(_study: Study) -> Limit:
+    """What one process learned of its memory."""
+    return Limit()
+
+
+def _fill(share: Share) -> float:
+    """Seconds that a share took."""
+    started = time.monotonic()
+    _keep_all(share.study, _models(share.study), share.group, share.chains, _limit(share.study))
+    return time.monotonic() - started
 
 
 def _forecast(jobs: Iterable[Job]) -> Forecast:
@@ -211,7 +233,7 @@ def measure_trace(
     *,
     bar: Literal["shown", "hidden"] = "shown",
 ) -> Iterator[Measurement]:
-    """Give every measurement, from disk or taken now; each is on disk before the next begins.
+    """Give every measurement, from disk or taken now; each is on disk as soon as it is there.
 
     One that does not fit in memory, or failed, is given with that reason and not kept: the next run tries it again.
 
@@ -224,29 +246,53 @@ def measure_trace(
     """
     missing = [job for job in todo if not job.finished]
     forecast = _forecast(missing)
+    groups = {job.id: group for group in _groups(todo) for job in group} if missing else {}
+    refused: dict[tuple[Path, str], str] = {}
+    limit = Limit()
     with tqdm(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
         for job in todo:
-            if not job.finished:
+            if job.id not in refused and not job.finished:
+                group = groups[job.id]
+                new = [member for member in group if not member.finished]
                 started = time.monotonic()
-                refused = _keep(study, models, job, chains[job.cell.author])
-                forecast.took(job.measure, job.trace, seconds=time.monotonic() - started)
+                refused |= _keep_all(study, models, group, chains[job.cell.author], limit)
+                spent = (time.monotonic() - started) / len(new)
+                for member in new:
+                    forecast.took(member.measure, member.trace, seconds=spent)
                 told = f"{job.cell.reader} {job.measure}, {_left(forecast)}"
                 shown.set_postfix_str(told, refresh=False)
-                shown.update()
-                if refused:
-                    release()
-                    yield nothing(job, refused)
-                    continue
-            yield job.items.read(job.key)
+                shown.update(len(new))
+            if job.id in refused:
+                yield nothing(job, refused[job.id])
+            else:
+                yield job.items.read(job.key)
 
 
-def _keep(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> str:
+def _keep_all(
+    study: Study, models: Models, group: JobGroup, others: Sequence[Trace], limit: Limit
+) -> dict[tuple[Path, str], str]:
+    """Take a group side by side; gives why there is nothing to keep of some, which were also tried alone."""
+    keep = partial(_keep, study, models, others)
+    tasks = [partial(keep, job) for job in group]
+    reasons = together(tasks, sizes=[len(job.trace) for job in group], limit=limit)
+    refused = {}
+    for job, reason in zip(group, reasons, strict=True):
+        if reason:
+            release()
+        if reason and (len(group) == 1 or (reason := keep(job))):
+            refused[job.id] = reason
+    return refused
+
+
+def _keep(study: Study, models: Models, others: Sequence[Trace], job: Job) -> str:
     """Take a measurement and put it on disk; gives why there is none to keep, "" when there is.
 
     Neither one item nor one measure ends a run: what nobody foresaw is logged and tried again by the next one.
     """
     try:
-        job.items.put(job.key, _take(study, models, job, others))
+        measurement = _take(study, models, job, others)
+        if not job.finished:
+            job.items.put(job.key, measurement)
     except DoesNotFit as reason:
         return str(reason)
     except OSError:  # the disk, not the item

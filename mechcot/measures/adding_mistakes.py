@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -32,6 +33,7 @@ from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.measures.own_answer import Own, own_answer
 from mechcot.model.generation.ask_answer import written_answer
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.text.arithmetic.contributing_steps import feeding
@@ -106,7 +108,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     rng = np.random.default_rng(inputs.seed)
     chosen = [feeding[i] for i in rng.permutation(len(feeding))[:_CHOSEN]]
     tails = [_regenerated(reader, trace, own, each) for each in chosen]
-    clean, again = (_kept(trace, own, stated, edited=False) for _ in range(2))
+    clean, again = twice(partial(_kept, trace, own, stated, edited=False))
     lost = clean - _kept(trace, own, stated, edited=True)
     steps = np.full(len(trace.chain_steps), np.nan)
     for each, drop in zip(stated, lost, strict=True):
@@ -160,10 +162,8 @@ def _by_writer(
     start = reader.retoken(trace, trace.prompt, begun).ids
     tail = _written(reader, trace, own, start)
     kept = reader.retoken(trace, trace.prompt, before + text + after)
-    lost, again = (
-        own.probability - _answer_probability(reader, own, ids)
-        for ids in (kept.ids[: kept.cuts()[-1]], own.prefix.ids)
-    )
+    lost = own.probability - _answer_probability(reader, own, kept.ids[: kept.cuts()[-1]])
+    clean, again = twice(partial(_answer_probability, reader, own, own.prefix.ids))
     steps = np.full(len(texts), np.nan)
     steps[place] = lost
     about: dict[str, Any] = {"measure": CARD.name, "trace": trace.id, "reader": reader.name}
@@ -171,7 +171,7 @@ def _by_writer(
     return timer.measurement(
         value=tail.lost,
         scalars={
-            "identity": again,
+            "identity": again - clean,
             "moved": tail.moved,
             "moved_to_predicted": math.nan,
             "kept": lost,

@@ -8,6 +8,8 @@ The chain runs once; the questions for the answer are packed on its key/value ca
 Source: ours; the entropy of answers over sampled continuations is used by Kuhn et al. 2023 (arXiv 2302.09664).
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import entr, logsumexp
@@ -20,6 +22,7 @@ from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import ask
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 
 CARD = MeasureCard(
@@ -69,8 +72,12 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         raise NotMeasurable(
             "the model gives the reference answer after every cut, so that there is nothing to choose among"
         )
-    scores = np.array([asked.branches.score([ids] * len(cuts)) for ids in candidates])
-    again = np.array([asked.branches.score([ids] * len(cuts)) for ids in candidates])
+
+    def score() -> Float[np.ndarray, "candidate cut"]:
+        anew = replace(asked.branches)
+        return np.array([anew.score([ids] * len(cuts)) for ids in candidates])
+
+    scores, again = twice(score)
     curve = entropies(scores)
     return timer.measurement(
         value=float(np.mean(curve[:-1]) - curve[-1]),

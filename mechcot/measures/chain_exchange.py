@@ -17,6 +17,7 @@ Everything of one question is packed on the prefix of its prompt. Source: ours.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import ask
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
@@ -97,10 +99,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     other = _partner(reader, own, inputs)
     chains = [own.chain, other.chain, own.chain_without_answer, other.chain_without_answer, ()]
     theirs, mine = _probabilities(reader, prefix, trace.prompt_length, chains, [other.ids, own.ids])
-    itself, again = (
-        _probabilities(reader, prefix, trace.prompt_length, [own.chain], [own.ids])[0][0]
-        for _ in range(2)
-    )
+    alone = partial(_probabilities, reader, prefix, trace.prompt_length, [own.chain], [own.ids])
+    itself, again = (probabilities[0][0] for probabilities in twice(alone))
     choice = _choice(reader, own, other)
     value = float(theirs[1] - theirs[0])
     scalars = {

@@ -18,6 +18,7 @@ from mechcot.model.distances import tv
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Edit, Identity, Intervention, Replace
 from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
+from mechcot.model.prefix.lockstep import one_path
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
@@ -119,7 +120,9 @@ class Runs:
             largest movement against the clean run: the noise floor between the two kernel paths.
         """
         zero = Add(torch.zeros_like(self.own[0][0]))
-        kept, again = (self._every_layer(at, edit) for edit in (Identity(), zero))
+        kept, again = one_path(
+            lambda: self._every_layer(at, Identity()), lambda: self._every_layer(at, zero)
+        )
         pairs = zip(kept, again, strict=True)
         identity = max(float(tv(row, same, self.clean.unembed).max()) for row, same in pairs)
         answers = self.clean.unembed(torch.cat([kept[:, -1], self.clean.hidden[-1:]])).exp()

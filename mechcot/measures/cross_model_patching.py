@@ -27,6 +27,7 @@ from mechcot.measures.own_answer import own_answer
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Intervention, Replace
 from mechcot.model.prefix.layer_rows import BlockInputs, layer_rows, run_with_inputs
+from mechcot.model.prefix.lockstep import one_path
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
@@ -122,7 +123,7 @@ def _effect(
         hidden = layer_rows(prefix, min(at), edits, inputs=own)
         return prefix.unembed(hidden[:, -1])[:, token].exp().double().cpu().numpy()
 
-    return answered(donor) - answered(own)
+    return np.subtract(*one_path(lambda: answered(donor), lambda: answered(own)))
 
 
 def _control(trace: Trace, at: Sequence[int], *, seed: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ Source: Lanham et al. 2023, arXiv 2307.13702; Lobo et al. 2024, arXiv 2411.15382
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.errors import NotMeasurable
@@ -20,6 +21,7 @@ from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import Asked, ask
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 
@@ -88,9 +90,11 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     full = asked.answers[-1]
     if full.text is None:
         raise NotMeasurable("no answer could be read after the full chain")
-    soft = asked.probability(asked.ids[-1])
-    anew = replace(asked, branches=prefix.branches(cuts, asked.branches.suffixes))
-    again = anew.probability(asked.ids[-1])
+
+    def score() -> Float[np.ndarray, " cut"]:
+        return replace(asked, branches=replace(asked.branches)).probability(asked.ids[-1])
+
+    soft, again = twice(score)
     hard = np.array([float(same_answer(answer.text, full.text)) for answer in asked.answers])
     return timer.measurement(
         value=float(np.mean(soft[-1] - soft[:-1])),

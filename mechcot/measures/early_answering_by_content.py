@@ -21,6 +21,7 @@ from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.measures.own_answer import own_answer
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.filler import fill
 
@@ -76,7 +77,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     cuts = list(trace.cuts())
     nothing: list[list[int]] = [[] for _ in cuts]
     text, places = _borrowed(trace, reader.view(inputs.partners[0]))
-    mine, again = (own.after(cuts, nothing) for _ in range(2))
+    mine, again = twice(lambda: own.after(cuts, nothing))
     theirs = replace(own, prefix=reader.prefix(text)).after(places, nothing)
     filler = fill(reader.continue_ids(inputs.filler), count=cuts[-1] - cuts[0])
     filled = float(own.after([cuts[0]], [list(filler)])[0])

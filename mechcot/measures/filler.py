@@ -16,6 +16,7 @@ from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import ask
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.filler import fill
 
@@ -80,7 +81,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         return np.exp(branches.score([answer] * len(tails)))
 
     # the last step as its own filler, twice on one path: the identity edit
-    kept, again = (float(probabilities([cuts[-2]], [chain[cuts[-2] :]])[0]) for _ in range(2))
+    kept, again = twice(lambda: float(probabilities([cuts[-2]], [chain[cuts[-2] :]])[0]))
     own = float(asked.probability(answer)[0])
     filled = probabilities([cuts[k] for k in after], fillings)
     curve = Curve(

@@ -20,6 +20,7 @@ from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.measures.own_answer import Own, own_answer
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 
 CARD = MeasureCard(
@@ -69,7 +70,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     cuts = list(trace.cuts())
     cues = [list(reader.cue_after(trace.ids[:cut])) for cut in cuts]
     answer = reader.answer_ids(trace.problem.answer)
-    scores, again = (own.prefix.branches(cuts, cues).score([answer] * len(cuts)) for _ in range(2))
+    scores, again = twice(lambda: own.prefix.branches(cuts, cues).score([answer] * len(cuts)))
     per_token = scores / len(answer)
     gains = np.diff(per_token)
     p = np.exp(scores)

@@ -16,6 +16,10 @@ stay visible. Source: arXiv 2605.24286.
 """
 
 import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import NotMeasurable
@@ -25,6 +29,7 @@ from mechcot.measures.inputs import Inputs, Timer, unhideable
 from mechcot.measures.own_answer import own_answer
 from mechcot.model.distances import js, kl
 from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 
 CARD = MeasureCard(
@@ -74,16 +79,16 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     prefix = own.prefix
     nothing = AttentionKnockout(keys=Span(stop, stop), queries=answering)
     roads = {
-        "full": [],
-        "again": [],
         "via_chain": [AttentionKnockout(keys=question, queries=answering)],
         "no_chain": [AttentionKnockout(keys=chain, queries=answering)],
     }
     blind = AttentionKnockout(keys=question, queries=Span(trace.prompt_length, stop + len(asking)))
-    runs = {
-        name: prefix.rerun_from(stop, rows=[asking], under=[nothing, *hidden])
-        for name, hidden in roads.items()
-    }
+
+    def answered(hidden: Sequence[AttentionKnockout]) -> Float[Tensor, "row token d_model"]:
+        return prefix.rerun_from(stop, rows=[asking], under=[nothing, *hidden])
+
+    runs = {name: answered(hidden) for name, hidden in roads.items()}
+    runs["full"], runs["again"] = twice(lambda: answered(()))
     rows = [(*prefix.ids[trace.prompt_length :], *asking)]
     runs["no_prompt"] = prefix.rerun_from(trace.prompt_length, rows=rows, under=[blind])
     states = {name: run[0][-len(own.answer) :] for name, run in runs.items()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import perf_counter
 
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import NotMeasurable
@@ -12,6 +11,7 @@ from mechcot.core.task import MistakeWriter, Paraphraser, QuestionChange, SameMe
 from mechcot.core.trace import Trace
 from mechcot.model.compatibility import check_shapes
 from mechcot.model.internals.capabilities import lacks
+from mechcot.model.prefix.lockstep import seconds
 from mechcot.model.reasoner import Reasoner
 
 DRAWS = 8
@@ -75,7 +75,7 @@ class Timer:
             trace: What is read.
             reader: Name of the model.
         """
-        return cls(measure, trace, reader, perf_counter())
+        return cls(measure, trace, reader, seconds())
 
     def measurement(
         self,
@@ -105,7 +105,7 @@ class Timer:
             reason=reason,
             scalars=dict(scalars or {}),
             results=dict(results or {}),
-            seconds=perf_counter() - self.started,
+            seconds=seconds() - self.started,
             notes=dict(notes or {}),
         )
 

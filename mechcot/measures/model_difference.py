@@ -23,6 +23,7 @@ from mechcot.measures.inputs import Inputs, Timer, reference
 from mechcot.model.activations.capture import capture
 from mechcot.model.distances import kl, tv
 from mechcot.model.internals.sites import Site
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 
 CARD = MeasureCard(
@@ -62,7 +63,8 @@ def measure(after: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     if not len(chain):
         raise NotMeasurable("the chain has no tokens")
     ids = (*trace.ids[: chain.stop], *before.cue_after(trace.ids[: chain.stop]))
-    first, again, second = (model.prefix(ids) for model in (before, before, after))
+    first, again = twice(lambda: before.prefix(ids))
+    second = after.prefix(ids)
     here = slice(chain.start - 1, chain.stop - 1)
     other: dict[str, Any] = {"unembed_q": second.unembed}
     near = second.hidden.to(first.hidden.device)

@@ -15,6 +15,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.measures.own_answer import own_answer
+from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 
 CARD = MeasureCard(
@@ -63,7 +64,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         branches = reader.prefix(ids).branches([len(ids)], [list(reader.cue_after(ids))])
         return float(branches.score([own.answer])[0])
 
-    plain, again = (math.exp(asked(own.prefix.ids)) for _ in range(2))
+    plain, again = map(math.exp, twice(lambda: asked(own.prefix.ids)))
     p = math.exp(asked(reworded.ids[:stop]))
     return timer.measurement(
         value=abs(plain - p),

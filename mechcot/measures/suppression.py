@@ -30,6 +30,7 @@ from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import Inputs, Timer, unhideable
 from mechcot.model.distances import Unembed, kl, tv
 from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.prefix.lockstep import one_path
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
@@ -166,7 +167,9 @@ class _Suppression:
             KL of a step: the noise floor between the two kernel paths.
         """
         start = self.spans[j].stop
-        hidden, again = (self._rerun(start, keys) for keys in ((), (Span(start, start),)))
+        hidden, again = one_path(
+            lambda: self._rerun(start, ()), lambda: self._rerun(start, [Span(start, start)])
+        )
         row, answer = self._moved(j, hidden, self.clean[start:], self.unembed)
         same = self._moved(j, again, hidden, self.prefix.unembed)
         return _largest(*same), answer, _largest(row, 0.0)

@@ -8,10 +8,13 @@ Source of the Jensen-Shannon divergence: Lin 1991 (IEEE Transactions on Informat
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from mechcot.model.prefix.lockstep import one_path
 
 Unembed = Callable[[Tensor], Tensor]
 _Hidden = Float[Tensor, "token d_model"]
@@ -102,9 +105,11 @@ def _each(
         return torch.zeros(0, device=hidden_p.device)
     parts = []
     for at in range(0, len(hidden_p), chunk):
-        log_p = unembeds[0](hidden_p[at : at + chunk])
-        log_q = unembeds[1](hidden_q[at : at + chunk]).to(log_p.device)
-        parts.append(distance(log_p, log_q))
+        here = slice(at, at + chunk)
+        log_p, log_q = one_path(
+            partial(unembeds[0], hidden_p[here]), partial(unembeds[1], hidden_q[here])
+        )
+        parts.append(distance(log_p, log_q.to(log_p.device)))
     return torch.cat(parts)
 
 

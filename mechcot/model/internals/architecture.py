@@ -44,6 +44,19 @@ class Writes:
     batch: Literal["padded", "equal", "alone"] = "padded"
 
 
+@dataclass
+class Batches:
+    """Ways in which runs of many texts may share a batch, see `mechcot.model.prefix.batched`; none before they were tried.
+
+    Attributes:
+        ways: Those that give the states of each text alone.
+        tried: Whether they were.
+    """
+
+    ways: frozenset[str] = frozenset()
+    tried: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Backbone:
     """A causal language model taken apart; frozen, shares the model's weights.
@@ -67,6 +80,7 @@ class Backbone:
         forkable: The key/value cache can be cropped and run under an explicit mask.
         switch: Longest run whose numbers serve shorter ones; beyond it every token is turned otherwise (longrope).
         writes: How texts are written so that each is the one that plain runs give.
+        batches: How runs of many texts may share a batch.
         rows: Most tokens of rows run at once, once memory ran out.
         packs: The same for tokens packed as branches.
     """
@@ -89,6 +103,7 @@ class Backbone:
     forkable: bool = True
     switch: int = NO_LIMIT
     writes: Writes = field(default_factory=Writes)
+    batches: Batches = field(default_factory=Batches)
     rows: Limit = field(default_factory=Limit)
     packs: Limit = field(default_factory=Limit)
 

@@ -30,7 +30,7 @@ def forward(
     backbone: Backbone,
     ids: Int[Tensor, "batch token"],
     *,
-    positions: Int[Tensor, " token"] | None = None,
+    positions: Int[Tensor, "*batch token"] | None = None,
     mask: Masks | None = None,
     cache: DynamicCache | None = None,
     taps: Sequence[tuple[HookPoint, Hook]] = (),
@@ -40,7 +40,7 @@ def forward(
     Args:
         backbone: The model.
         ids: Token ids.
-        positions: Their absolute positions, the same for every row; None: 0, 1, 2, ...
+        positions: Their absolute positions, the same for every row or one row each; None: 0, 1, 2, ...
         mask: Additive masks; None: plain causal attention (only right for a run from position 0).
         cache: Keys and values before `ids`; grows by this run. None: nothing is kept.
         taps: Hooks for this run.
@@ -51,7 +51,7 @@ def forward(
     names = accepted(type(backbone.base))
     kwargs: dict[str, Any] = {"input_ids": ids, "return_dict": True, "use_cache": cache is not None}
     if positions is not None and "position_ids" in names:
-        kwargs["position_ids"] = positions[None, :].expand(ids.shape)
+        kwargs["position_ids"] = positions.expand(ids.shape)
     if mask is None and cache is None:
         mask = torch.ones_like(ids)
     if mask is not None and "attention_mask" in names:
@@ -82,13 +82,18 @@ def cache_view(tensors: KeysValues, *, stop: int, rows: int | Sequence[int] = 1)
         return cache
     sizes = [rows] * len(tensors) if isinstance(rows, int) else rows
     for (keys, values), size in zip(tensors, sizes, strict=True):
-        layer = DynamicLayer()
-        layer.dtype, layer.device = keys.dtype, keys.device
-        layer.keys = keys[:, :, :stop].expand(size, -1, -1, -1)
-        layer.values = values[:, :, :stop].expand(size, -1, -1, -1)
-        layer.is_initialized = True
-        cache.layers.append(layer)
+        rows_of = (part[:, :, :stop].expand(size, -1, -1, -1) for part in (keys, values))
+        cache.layers.append(cache_layer(*rows_of))
     return cache
+
+
+def cache_layer(keys: Tensor, values: Tensor) -> DynamicLayer:
+    """A layer of a cache over keys and values that are there; shares their storage until it grows."""
+    layer = DynamicLayer()
+    layer.dtype, layer.device = keys.dtype, keys.device
+    layer.keys, layer.values = keys, values
+    layer.is_initialized = True
+    return layer
 
 
 class Firing:

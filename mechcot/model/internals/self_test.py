@@ -27,6 +27,7 @@ from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import capture_taps, forward
 from mechcot.model.internals.hooks import HookPoint
 from mechcot.model.internals.sites import STREAMS, Site
+from mechcot.model.prefix.lockstep import in_company, undisturbed
 from mechcot.model.prefix.memory import out_of_memory
 
 _SMALL = 8
@@ -49,7 +50,8 @@ def backbone_of(model: nn.Module) -> Backbone:
     """
     if model not in _KNOWN:
         try:
-            _KNOWN[model] = _tried(Backbone.take_apart(model))
+            with undisturbed():
+                _KNOWN[model] = _tried(Backbone.take_apart(model))
         except trials.BREAKS as error:
             if out_of_memory(error):
                 raise
@@ -57,7 +59,22 @@ def backbone_of(model: nn.Module) -> Backbone:
             raise UserError(
                 f"{type(model).__name__} does not run as a decoder of plain text ({first}); this family is not supported"
             ) from error
+    if in_company():
+        _try_batches(_KNOWN[model])
     return _KNOWN[model]
+
+
+@torch.no_grad()
+def _try_batches(backbone: Backbone) -> None:
+    """Find the ways in which runs of many texts may share a batch with this model, and note them with it."""
+    if backbone.batches.tried:
+        return
+    with _small(backbone.model), undisturbed():
+        whole = Backbone.take_apart(backbone.model)
+        kwargs = {name: getattr(backbone, name) for name in ("causal", "takes_masks", "forkable")}
+        trial = replace(whole, **kwargs)
+        backbone.batches.ways = trials.batch_ways(trial, _tokens(trial)[0].tolist())
+    backbone.batches.tried = True
 
 
 @torch.no_grad()

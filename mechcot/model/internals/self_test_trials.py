@@ -12,9 +12,10 @@ from mechcot.core.trace import Span
 from mechcot.model.generation.stepping import DecodingState
 from mechcot.model.internals.architecture import Backbone, Writes
 from mechcot.model.internals.forward import cache_view, capture_taps, forward, keys_values
-from mechcot.model.internals.masks import additive
+from mechcot.model.internals.masks import additive, causal
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.prefix.batched import BlocksRun
 from mechcot.model.prefix.branches import Branches
 from mechcot.model.prefix.memory import NO_LIMIT
 from mechcot.model.prefix.run import PrefixCache, Run
@@ -216,6 +217,47 @@ def switch(backbone: Backbone, ids: Tensor) -> int:
     except BREAKS:
         return NO_LIMIT
     return low
+
+
+def batch_ways(backbone: Backbone, text: list[int]) -> frozenset[str]:
+    """The ways in which two texts share a batch: each has the states that it has alone, to the last bit the same whatever stands beside it."""
+    able = {
+        "plain": backbone.causal,
+        "masked": backbone.takes_masks,
+        "kept": backbone.forkable and backbone.takes_masks,
+    }
+    return frozenset(way for way, can in able.items() if can and _batch_agrees(backbone, text, way))
+
+
+def _batch_agrees(backbone: Backbone, text: list[int], way: str) -> bool:
+    third = len(text) // 3
+    kept = (third, 2 * third) if way == "kept" else (0, 0)
+    shapes = ((kept[0], third), (kept[1], third - 3))
+    short, long, another = text, text[::-1], [*text[5:], *text[:5]]
+
+    def run(ids: list[int], shape: tuple[int, int]) -> BlocksRun:
+        start, stop = shape[0], sum(shape)
+        device = backbone.device
+        cache = cache_view((), stop=0) if backbone.forkable else None
+        if start:
+            forward(backbone, torch.tensor([ids[:start]], device=device), cache=cache)
+        queries, keys = torch.arange(start, stop, device=device), torch.arange(stop, device=device)
+        seen = causal(queries=queries, keys=keys)[None]
+        mask = additive(backbone, seen, queries=queries, keys=keys) if way != "plain" else None
+        tokens = torch.tensor([ids[start:stop]], device=device)
+        return BlocksRun(backbone, tokens, queries, mask, cache, ())
+
+    def both(beside: list[int] | None) -> list[Tensor]:
+        runs = [run(short, shapes[0]), run(beside, shapes[1]) if beside else None]
+        return run(short, shapes[0]).together([(1, n, k) for k, n in shapes], runs)
+
+    try:
+        alone = [run(ids, shape).alone() for ids, shape in zip((short, long), shapes, strict=True)]
+        together, others, nothing = both(long), both(another), both(None)
+    except BREAKS:
+        return False
+    same = all(torch.equal(together[0], rest[0]) for rest in (others, nothing))
+    return same and all(map(close, together, alone))
 
 
 def writes(backbone: Backbone, text: list[int]) -> Writes:

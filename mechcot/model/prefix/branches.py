@@ -24,9 +24,10 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Span
 from mechcot.model.distances import token_logprobs
 from mechcot.model.internals.architecture import Backbone
-from mechcot.model.internals.forward import cache_view, forward
+from mechcot.model.internals.forward import cache_view
 from mechcot.model.internals.masks import additive, causal
 from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.prefix.batched import run_blocks, unembed
 from mechcot.model.prefix.memory import in_parts
 from mechcot.model.prefix.run import PrefixCache, Run
 
@@ -95,7 +96,7 @@ class Branches:
 
     def unembed(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
         """Log-probabilities (float32) from states after the final norm."""
-        return self.prefix_cache.backbone.unembed(hidden, scale=self.logit_scale)
+        return unembed(self.prefix_cache.backbone, hidden, scale=self.logit_scale)
 
     def next_logprobs(self) -> Float[Tensor, "branch d_vocab"]:
         """Log-probabilities (float32) of the token after each suffix."""
@@ -250,7 +251,7 @@ class _Packed:
         seen = causal(queries=queries, keys=self._keys) & (self._owners[None, :] == mine[:, None])
         of_prefix = torch.stack([self._shown[b] for b in owners])
         seen[:, : of_prefix.shape[1]] = of_prefix
-        hidden = forward(
+        hidden = run_blocks(
             self._backbone,
             torch.tensor([flat], device=device),
             positions=queries,

@@ -26,6 +26,7 @@ from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.self_test_trials import BREAKS, close
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Intervention
+from mechcot.model.prefix.lockstep import undisturbed
 from mechcot.model.prefix.memory import in_parts
 from mechcot.model.prefix.prefix import Prefix
 
@@ -89,7 +90,8 @@ def why_whole(prefix: Prefix) -> str:
     if not prefix.prefix_cache.serves(len(prefix)):
         return f"the keys and values of {type(model).__name__} cannot be cropped"
     if model not in _KNOWN:
-        _KNOWN[model] = _trial(model, [*prefix.ids, *prefix.ids[::-1]] * _TRIED)
+        with undisturbed():
+            _KNOWN[model] = _trial(model, [*prefix.ids, *prefix.ids[::-1]] * _TRIED)
     return _KNOWN[model]
 
 

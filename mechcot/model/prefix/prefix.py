@@ -28,6 +28,7 @@ from mechcot.model.internals.forward import cache_view, check_finite, keys_value
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
+from mechcot.model.prefix.batched import unembed
 from mechcot.model.prefix.branches import Branches
 from mechcot.model.prefix.memory import Limit, in_parts
 from mechcot.model.prefix.run import PrefixCache, Run
@@ -87,7 +88,7 @@ class Prefix:
         cache = cache_view((), stop=0) if backbone.forkable else None
         (hidden,) = in_parts([len(ids)], lambda _: run.go(cache=cache)[0], limit=Limit())
         check_finite(hidden)
-        if bool(torch.isnan(backbone.unembed(hidden[-1])).any()):
+        if bool(torch.isnan(unembed(backbone, hidden[-1])).any()):
             raise NotMeasurable("the model's logits are not numbers (NaN) on this text")
         prefix_cache = PrefixCache(
             backbone=backbone,
@@ -118,7 +119,7 @@ class Prefix:
 
     def unembed(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
         """Log-probabilities (float32) from states after the final norm, logit scale and softcap applied."""
-        return self.backbone.unembed(hidden, scale=self.logit_scale)
+        return unembed(self.backbone, hidden, scale=self.logit_scale)
 
     def logprobs(self) -> Float[Tensor, " token"]:
         """Log-probability in nats of each token given those before it; NaN for the first."""

@@ -11,10 +11,11 @@ from transformers import DynamicCache
 
 from mechcot.core.errors import UserError
 from mechcot.model.internals.architecture import Backbone
-from mechcot.model.internals.forward import Firing, KeysValues, cache_view, forward
+from mechcot.model.internals.forward import Firing, KeysValues, cache_view
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.masks import Masks, additive, causal, check_fires, hidden_from
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
+from mechcot.model.prefix.batched import run_blocks, unembed
 
 Pick = Callable[[Tensor, int], Tensor]
 """States `[row d_model]` after the final norm, and how many tokens were written, to the next token of each row."""
@@ -137,7 +138,7 @@ class Run:
         open_rows = set(range(len(written)))
         for step in range(max_new):
             last = hidden[:, -1]
-            ids = pick(last, step) if pick else self._backbone.unembed(last).argmax(dim=-1)
+            ids = pick(last, step) if pick else unembed(self._backbone, last).argmax(dim=-1)
             for row, token in enumerate(ids.tolist()):
                 if row in open_rows and token not in stop:
                     written[row].append(token)
@@ -164,7 +165,7 @@ class Run:
     ) -> Tensor:
         self._backbone.check_length(start + ids.shape[1])
         queries = torch.arange(start, start + ids.shape[1], device=ids.device)
-        return forward(
+        return run_blocks(
             self._backbone,
             ids,
             positions=queries,
