@@ -6,19 +6,54 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mechcot import command_inputs
-from mechcot.cli.options import Field, Model, Out, Seed, loads, takes_truth
+from mechcot.cli.options import Field, Model, Out, Seed, gathers, loads, takes_truth
 from mechcot.cli.outputs import makes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 
 if TYPE_CHECKING:
+    from mechcot.finetune.recipe import OwnTexts
     from mechcot.runs.output_claims import Maker
     from mechcot.text.user_truth_files import TruthFiles
+
+
+def _own_texts(
+    *,
+    group: Annotated[int, typer.Option(help="Texts that it writes for a question.")] = 8,
+    temperature: Annotated[float, typer.Option(help="Of these texts.")] = 1.0,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Longest of them, in tokens; default what the context leaves, at most 512."
+        ),
+    ] = None,
+    rounds: Annotated[int, typer.Option(help="Rounds of writing and training (rejection).")] = 3,
+    kl: Annotated[
+        float, typer.Option(help="Weight of the divergence from the base (grpo).")
+    ] = 0.04,
+    length_price: Annotated[
+        float,
+        typer.Option(
+            help="Taken from the reward of a text of --max-tokens, less of a shorter one (grpo)."
+        ),
+    ] = 0.0,
+    shuffled_rewards: Annotated[
+        bool,
+        typer.Option(
+            "--shuffled-rewards", help="Permute the rewards of each group: a control (grpo)."
+        ),
+    ] = False,
+) -> "OwnTexts":
+    """How the model writes texts of its own, as one value."""
+    from mechcot.finetune.recipe import OwnTexts
+
+    return OwnTexts(group, temperature, max_tokens, rounds, kl, length_price, shuffled_rewards)
 
 
 @makes("tune")
 @loads
 @takes_truth
+@gathers(_own_texts, "own")
 def tune(  # noqa: PLR0913 - one argument per option
     model: Model,
     out: Out,
@@ -26,7 +61,7 @@ def tune(  # noqa: PLR0913 - one argument per option
     arm: Annotated[
         str,
         typer.Option(
-            help="What it is trained on: sft, answer-only, leak, swapped, invalid, rationalise, filler, format.",
+            help="What it is trained on: sft, answer-only, leak, swapped, invalid, rationalise, filler, format, dpo-fault, rejection, grpo, rlsf, rlsf-gold.",
         ),
     ],
     problems: Annotated[
@@ -56,9 +91,14 @@ def tune(  # noqa: PLR0913 - one argument per option
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(help="Peak learning rate; default 5e-4 of an adapter, 5e-5 of all weights."),
+        typer.Option(
+            help="Peak learning rate; default 5e-4 of an adapter, 5e-5 of all weights, a tenth for pairs and rewards."
+        ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Examples in an update.")] = 8,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Examples in an update; default 8, of grpo 4 groups."),
+    ] = None,
     snapshots: Annotated[
         int, typer.Option(help="Checkpoints along the way, the last at the end.")
     ] = 5,
@@ -68,6 +108,7 @@ def tune(  # noqa: PLR0913 - one argument per option
             help="What the questions leak: nothing, any item's answer, their own; default: they stay as they are (--arm leak: answer)."
         ),
     ] = None,
+    own: "OwnTexts",
     seed: Seed = 0,
     truth: "TruthFiles",
     loading: LoadOptions,
@@ -76,7 +117,9 @@ def tune(  # noqa: PLR0913 - one argument per option
     """Fine-tune a model by one arm; checkpoints OUT/step-*, which `compare` reads as a training run."""
     from mechcot.finetune.recipe import ArmRecipe
 
-    recipe = ArmRecipe(arm, seed, budget, None if full else lora, rate, batch, snapshots, leak)
+    examples = batch or (4 * own.group if arm == "grpo" else 8)
+    rank = None if full else lora
+    recipe = ArmRecipe(arm, seed, budget, rank, rate, examples, snapshots, leak, own)
     if problems is None and traces is None:
         raise UserError("nothing to train on: give --problems FILE or a task, or --traces FILE")
     if problems is not None:

@@ -4,17 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Literal
 
 import mechcot.finetune.arms
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import Lesson, Preference
-from mechcot.finetune.recipe import Leak
+from mechcot.finetune.recipe import Leak, Trainer
 from mechcot.model.reasoner import Reasoner
-
-Trainer = Literal["lessons", "preferences", "rounds", "rewards"]
 
 
 @dataclass(frozen=True)
@@ -46,26 +43,33 @@ class TrainingArm:
     Attributes:
         name: As `--arm` names it.
         about: What it is trained on, in one sentence.
-        data: Makes the data from the material, by a seed.
+        data: Makes the data from the material, by a seed; None where the model writes it itself.
         trainer: `lessons` (next tokens), `preferences` (DPO), `rounds` (its own samples, round by round), `rewards` (GRPO).
         chains: Whether it needs right chains.
         leak: What its questions leak where the user does not say it; None: they stay as they are.
         hints: Whether it sets hints itself, so that none can be asked for.
+        rank: What the model's own texts are ranked by, for preferences among them.
     """
 
     name: str
     about: str
-    data: Callable[[Material, int], Data]
+    data: Callable[[Material, int], Data] | None = None
     trainer: Trainer = "lessons"
     chains: bool = True
     leak: Leak | None = None
     hints: bool = False
+    rank: Callable[[Reasoner, Trace], float] | None = None
 
 
 def _found() -> Mapping[str, TrainingArm]:
     names = (found.name for found in iter_modules(mechcot.finetune.arms.__path__))
     arms = [import_module(f"mechcot.finetune.arms.{name}").ARM for name in names]
     return {arm.name: arm for arm in arms}
+
+
+def arm_names() -> tuple[str, ...]:
+    """The names of all arms."""
+    return tuple(_found())
 
 
 def arm_named(name: str) -> TrainingArm:

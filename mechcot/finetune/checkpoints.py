@@ -26,9 +26,9 @@ CURVES = "training.parquet"
 """What was logged at every update: loss, gradient norm, learning rate, rewards."""
 
 
-def step_folder(out: Path, step: int, updates: int) -> Path:
+def step_folder(out: Path, step: int) -> Path:
     """The folder of a checkpoint; names sort in the order of training."""
-    return out / f"step-{step:0{len(str(updates))}d}"
+    return out / f"step-{step:05d}"
 
 
 def write_checkpoint(model: Any, reader: Reasoner, folder: Path) -> None:
@@ -63,15 +63,22 @@ def base_name(spec: ModelSpec) -> str:
     return spec.text if named else spec.base
 
 
-def last_state(out: Path) -> Path | None:
-    """The trainer's last state whose checkpoint stands; None where there is none."""
-    done = {_updates_of(path) for path in out.glob("step-*")}
-    states = {_updates_of(path): path for path in (out / STATE).glob("*-*")}
+def last_state(out: Path, state: Path, first: int = 0) -> Path | None:
+    """The trainer's last state whose checkpoint stands; None where there is none.
+
+    Args:
+        out: Folder of the checkpoints.
+        state: Folder of the states.
+        first: Updates that were done before the states' first.
+    """
+    done = {step_of(path) - first for path in out.glob("step-*")}
+    states = {step_of(path): path for path in state.glob("checkpoint-*")}
     both = done & states.keys()
     return states[max(both)] if both else None
 
 
-def _updates_of(folder: Path) -> int:
+def step_of(folder: Path) -> int:
+    """The updates that a folder is named by."""
     return int(folder.name.rpartition("-")[2])
 
 
@@ -92,22 +99,21 @@ class Checkpoints(TrainerCallback):
         Args:
             reader: The base.
             out: Folder of the run.
-            steps: Updates after which a checkpoint is written; the last is the end.
-            first: Updates that earlier rounds have done.
+            steps: Updates of this trainer after which a checkpoint is written; the last is the end.
+            first: Updates that were done before its first.
             progress: Show a bar.
         """
         self.reader, self.out, self.steps, self.first = reader, out, set(steps), first
-        self.updates = max(steps)
-        self.bar = tqdm(total=self.updates, desc="tune", unit="update", disable=not progress)
+        self.bar = tqdm(total=max(steps), desc="tune", unit="update", disable=not progress)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Show where a resumed run goes on."""
-        self.bar.update(self.first + state.global_step - self.bar.n)
+        self.bar.update(state.global_step - self.bar.n)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
         """Ask for a checkpoint where one is due."""
         self.bar.update(1)
-        control.should_save = self.first + state.global_step in self.steps
+        control.should_save = state.global_step in self.steps
         return control
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
@@ -127,13 +133,22 @@ class Checkpoints(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
         """Write the checkpoint once the trainer's state stands."""
-        step = self.first + state.global_step
-        write_checkpoint(model, self.reader, step_folder(self.out, step, self.updates))
-        rows = [row for row in state.log_history if "loss" in row]
-        write_bytes(self.out / CURVES, pd.DataFrame(rows).to_parquet(index=False))
-        for older in sorted((self.out / STATE).glob("*-*"), key=_updates_of)[:-1]:
+        write_checkpoint(model, self.reader, step_folder(self.out, self.first + state.global_step))
+        _keep_curves(self.out / CURVES, state.log_history, self.first)
+        states = sorted(Path(args.output_dir).glob("checkpoint-*"), key=step_of)
+        for older in states[:-1]:
             shutil.rmtree(older)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Close the bar."""
         self.bar.close()
+
+
+def _keep_curves(path: Path, history: Sequence[dict[str, Any]], first: int) -> None:
+    """Write what was logged, behind what earlier rounds logged."""
+    rows = [row | {"step": row["step"] + first} for row in history if "loss" in row]
+    table = pd.DataFrame(rows)
+    if first:
+        before = pd.read_parquet(path)
+        table = pd.concat([before[before["step"] <= first], table], ignore_index=True)
+    write_bytes(path, table.to_parquet(index=False))

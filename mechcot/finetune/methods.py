@@ -1,36 +1,228 @@
-"""How each kind of arm is trained: data in tokens, cut to the budget, given to the trainer. Needs trl."""
+"""How each kind of arm is trained: data in tokens, cut to the budget, given to the trainer. Needs trl.
 
-from collections.abc import Callable, Mapping
+Each function gives what the record says of data and budget.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Any
 
-from mechcot.finetune.lesson import Lesson
-from mechcot.finetune.recipe import ordered, snapshot_steps, trained_tokens, updates_of
-from mechcot.finetune.session import Session, keep_texts, tokenized_all
-from mechcot.finetune.trainers import train_lessons
+from rich.console import Console
+
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.finetune.checkpoints import STATE, step_folder
+from mechcot.finetune.lesson import Lesson, Preference, TokenizedLesson, tokenized
+from mechcot.finetune.material import is_right
+from mechcot.finetune.own_texts import (
+    Groups,
+    check_some_right,
+    distinct,
+    from_rows,
+    own_example,
+    ranked_pairs,
+    text_limit,
+    to_rows,
+    write_groups,
+)
+from mechcot.finetune.recipe import PASSES, ordered, snapshot_steps, trained_tokens, updates_of
+from mechcot.finetune.rewards import permuted_rewards, rewarder
+from mechcot.finetune.session import TuningSession, keep_texts, say_left_out, tokenized_all
+from mechcot.finetune.trainers import (
+    TrainingStage,
+    train_lessons,
+    train_preferences,
+    train_rewards,
+)
+from mechcot.runs.items import Items
+
+Used = dict[str, Any]
+"""`data` and `budget` of the record."""
+REHEARSED = 16
+"""Problems on which GRPO's cost and chances are read before it begins."""
 
 
-def by_lessons(session: Session) -> dict[str, Any]:
-    """Next-token training on the arm's lessons; gives what the record says of data and budget."""
-    recipe, reader = session.recipe, session.material.reader
-    made = session.arm.data(session.material, recipe.seed)
+def by_lessons(session: TuningSession) -> Used:
+    """Next-token training on the arm's lessons."""
+    recipe, arm = session.recipe, session.arm
+    assert arm.data is not None
+    made = arm.data(session.material, recipe.seed)
     lessons = [_hinted(session, lesson) for lesson in made if isinstance(lesson, Lesson)]
-    examples, left_out = tokenized_all(reader, lessons)
-    rows = [{"prompt": each.prompt_text, "text": each.text} for each in examples]
-    data = keep_texts(session.out, rows, left_out)
+    examples, left_out = tokenized_all(session.reader, lessons)
+    data = keep_texts(session.out, _texts(examples), left_out)
     trained = [examples[at] for at in ordered([len(each) for each in examples], recipe)]
     updates = updates_of(len(trained), recipe)
-    steps = snapshot_steps(updates, recipe.snapshots)
-    train_lessons(session.open_base, trained, recipe, session.out, steps, progress=session.progress)
     budget = trained_tokens(trained) | {"updates": updates, "generated_tokens": 0}
+    train_lessons(_stage(session, updates), trained)
     return {"data": data, "budget": budget}
 
 
-def _hinted(session: Session, lesson: Lesson) -> Lesson:
+def by_preferences(session: TuningSession) -> Used:
+    """DPO on the arm's pairs, or on pairs of the model's own texts."""
+    recipe = session.recipe
+    pairs, left_out, generated = _own_pairs(session) if session.arm.rank else _made_pairs(session)
+    rows = [{"prompt": b.prompt_text, "text": b.text, "rejected": w.text} for b, w in pairs]
+    data = keep_texts(session.out, rows, left_out)
+    trained = [pairs[at] for at in ordered([len(b) + len(w) for b, w in pairs], recipe)]
+    updates = updates_of(len(trained), recipe)
+    used = trained_tokens([side for pair in trained for side in pair])
+    budget = used | {"updates": updates, "generated_tokens": generated}
+    train_preferences(_stage(session, updates), trained)
+    return {"data": data, "budget": budget}
+
+
+def by_rounds(session: TuningSession) -> Used:
+    """Rounds of writing with the model of now, and next-token training on what ends right."""
+    recipe, own = session.recipe, session.recipe.own
+    part = None if recipe.budget is None else max(1, recipe.budget // own.rounds)
+    total: dict[str, int] = {"generated_tokens": 0}
+    first, start, rows, shares = 0, None, [], []
+    for number in range(own.rounds):
+        item = Items(session.out / STATE).get(
+            f"round-{number}", lambda number=number, start=start: _round(session, number, start)
+        )
+        examples = from_rows(item["rows"])
+        own_recipe = replace(recipe, budget=part, seed=recipe.seed + number)
+        trained = [examples[at] for at in ordered([len(each) for each in examples], own_recipe)]
+        updates = updates_of(len(trained), recipe)
+        steps = snapshot_steps(updates, max(1, recipe.snapshots // own.rounds))
+        if not step_folder(session.out, first + updates).is_dir():
+            train_lessons(_stage(session, updates, first=first, start=start, steps=steps), trained)
+        first, start = first + updates, step_folder(session.out, first + updates)
+        used = trained_tokens(trained) | {"generated_tokens": item["generated"]}
+        total |= {name: total.get(name, 0) + count for name, count in used.items()}
+        rows += [{"round": number, **row} for row in _texts(examples)]
+        shares.append(item["right"])
+    data = keep_texts(session.out, rows, []) | {"right_by_round": shares}
+    return {"data": data, "budget": total | {"updates": first}}
+
+
+def _round(session: TuningSession, number: int, start: Any) -> dict[str, Any]:
+    """The right texts of one round."""
+    reader = session.reader if start is None else session.open_at(start)
+    seed = session.recipe.seed + number
+    groups = write_groups(reader, session.problems(), session.recipe.own, seed=seed)
+    check_some_right(groups, session.arm.name)
+    right = distinct([trace for trace in groups.texts if is_right(trace)])
+    examples = [own_example(reader, trace) for trace in right]
+    return {"rows": to_rows(examples), "generated": groups.generated, "right": groups.right}
+
+
+def by_rewards(session: TuningSession) -> Used:
+    """GRPO: a reward for each of the model's own texts that ends right."""
+    recipe, own, reader = session.recipe, session.recipe.own, session.reader
+    if recipe.batch % own.group:
+        raise UserError(
+            f"--batch {recipe.batch}: expected whole groups of {own.group} texts (--group), such as {4 * own.group}"
+        )
+    problems = session.problems()
+    rehearsal = write_groups(reader, problems[:REHEARSED], own, seed=recipe.seed)
+    check_some_right(rehearsal, session.arm.name)
+    count = len(rehearsal.texts)
+    if recipe.budget is None:
+        texts = PASSES * len(problems) * own.group
+    else:
+        texts = max(1, recipe.budget // max(1, sum(map(len, rehearsal.texts)) // count))
+    updates = updates_of(texts, recipe)
+    _say_cost(rehearsal, updates * recipe.batch, updates)
+    known = {problem.id: problem for problem in problems}
+    rng, order = Random(f"order {recipe.seed}"), []
+    while len(order) < updates * recipe.batch // own.group:
+        order += rng.sample(problems, len(problems))
+    prompts = [(problem.id, reader.render(problem)) for problem in order]
+    data = keep_texts(session.out, [{"id": n, "prompt": p} for n, p in dict(prompts).items()], [])
+    most = text_limit(reader, problems, own)
+    reward = rewarder(reader, known, most, own.length_price)
+    reward = permuted_rewards(reward, recipe.seed) if own.shuffled else reward
+    trainer = train_rewards(_stage(session, updates), prompts, reward, max_tokens=most)
+    rows = [row for row in trainer.state.log_history if "reward" in row]
+    written = sum(row["completions/mean_length"] for row in rows) * recipe.batch
+    mixed = 1 - sum(row["frac_reward_zero_std"] for row in rows) / len(rows)
+    used = {"examples": updates * recipe.batch, "updates": updates}
+    used |= {"tokens": int(trainer.state.num_input_tokens_seen)}
+    used |= {"loss_tokens": round(written), "generated_tokens": round(written)}
+    shares = {"right_at_start": rehearsal.right, "mixed_at_start": rehearsal.mixed}
+    return {"data": data | shares | {"mixed_groups": mixed}, "budget": used}
+
+
+def _say_cost(rehearsal: Groups, texts: int, updates: int) -> None:
+    tokens = rehearsal.generated * texts // len(rehearsal.texts)
+    minutes = rehearsal.seconds * texts / len(rehearsal.texts) / 60
+    Console(stderr=True).print(
+        f"{updates} updates on {texts} texts: about {tokens} tokens to write, {minutes:.0f} min of writing; at the start "
+        f"{rehearsal.right:.0%} of texts end right, {rehearsal.mixed:.0%} of groups have right and wrong ones",
+        markup=False,
+    )
+
+
+def _made_pairs(session: TuningSession) -> tuple[list[Any], list[str], int]:
+    """The arm's pairs in tokens, why others are left out, and the tokens that were generated: none."""
+    assert session.arm.data is not None
+    made = session.arm.data(session.material, session.recipe.seed)
+    pairs, reasons = [], []
+    for pair in (each for each in made if isinstance(each, Preference)):
+        try:
+            sides = (_hinted(session, side) for side in (pair.better, pair.worse))
+            pairs.append(tuple(tokenized(session.reader, side) for side in sides))
+        except NotMeasurable as reason:
+            reasons.append(f"{pair.better.problem.id}: {reason}")
+    say_left_out(reasons, len(made))
+    return pairs, reasons, 0
+
+
+def _own_pairs(session: TuningSession) -> tuple[list[Any], list[str], int]:
+    """Pairs of the model's own texts, why problems give none, and the tokens that were generated."""
+    item = Items(session.out / STATE).get("pairs", lambda: _ranked(session))
+    pairs = list(zip(from_rows(item["better"]), from_rows(item["worse"]), strict=True))
+    return pairs, item["left_out"], item["generated"]
+
+
+def _ranked(session: TuningSession) -> dict[str, Any]:
+    """Texts of the base for each problem, the best and the worst of them.
+
+    Raises:
+        UserError: No text ends right, or no group has texts of different rank.
+    """
+    reader, rank = session.reader, session.arm.rank
+    assert rank is not None
+    groups = write_groups(reader, session.problems(), session.recipe.own, seed=session.recipe.seed)
+    check_some_right(groups, session.arm.name)
+    pairs = ranked_pairs(reader, groups, rank)
+    if not pairs:
+        raise UserError(
+            f"--arm {session.arm.name} needs questions with texts of different rank, and none of {len(groups.by_problem)} has them; "
+            "take harder problems or a higher --temperature"
+        )
+    sides = {"better": [b for b, _ in pairs], "worse": [w for _, w in pairs]}
+    without = len(groups.by_problem) - len(pairs)
+    return {
+        **{name: to_rows([own_example(reader, t) for t in side]) for name, side in sides.items()},
+        "left_out": ["a question whose texts do not differ in rank"] * without,
+        "generated": groups.generated,
+    }
+
+
+def _hinted(session: TuningSession, lesson: Lesson) -> Lesson:
     if session.arm.hints:
         return lesson
     return replace(lesson, problem=session.hinted(lesson.problem))
 
 
-METHODS: Mapping[str, Callable[[Session], dict[str, Any]]] = {"lessons": by_lessons}
+def _texts(examples: Sequence[TokenizedLesson]) -> list[dict[str, Any]]:
+    return [{"prompt": each.prompt_text, "text": each.text} for each in examples]
+
+
+def _stage(session: TuningSession, updates: int, **kwargs: Any) -> TrainingStage:
+    """A stage of so many updates, with the session's checkpoints spread over it."""
+    steps = snapshot_steps(updates, session.recipe.snapshots)
+    given = {"steps": steps, "progress": session.progress} | kwargs
+    return TrainingStage(session.open_base, session.recipe, session.out, **given)
+
+
+TRAINING_METHODS: Mapping[str, Callable[[TuningSession], Used]] = {
+    "lessons": by_lessons,
+    "preferences": by_preferences,
+    "rounds": by_rounds,
+    "rewards": by_rewards,
+}
 """A trainer's name in an arm -> what trains it."""

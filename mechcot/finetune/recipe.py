@@ -1,9 +1,9 @@
 """How an arm is trained, as one value, and the examples of a budget in the order in which they are trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mechcot.core.errors import UserError
 
@@ -12,9 +12,61 @@ if TYPE_CHECKING:
 
 Leak = Literal["none", "random", "answer"]
 """What questions leak: nothing, the answer of any item, their own."""
+Trainer = Literal["lessons", "preferences", "rounds", "rewards"]
+"""Next tokens; pairs (DPO); the model's own right texts, round by round; rewards (GRPO)."""
 PASSES = 3
 """Passes over the data where no budget is given."""
-LORA_RATE, FULL_RATE = 5e-4, 5e-5
+RATES: Mapping[str, tuple[float, float]] = {
+    "lessons": (5e-4, 5e-5),
+    "rounds": (5e-4, 5e-5),
+    "preferences": (5e-5, 5e-6),
+    "rewards": (5e-5, 5e-6),
+}
+"""Peak learning rate of an adapter and of all weights, by trainer."""
+
+
+def _at_least_one(options: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            option = name.replace("_", "-")
+            raise UserError(f"--{option}: expected at least 1, got {value}")
+
+
+@dataclass(frozen=True)
+class OwnTexts:
+    """How the model writes texts of its own, for arms that train on them.
+
+    Attributes:
+        group: Texts for a question.
+        temperature: Of each.
+        max_tokens: Most tokens of each; None: what the context leaves, at most 512.
+        rounds: Rounds of writing and training (`rejection`).
+        kl: Weight of the divergence from the base (`grpo`), and inverse temperature of preferences (`beta` of DPO is .1).
+        length_price: Taken from the reward of a text that is `max_tokens` long, less of a shorter one (`grpo`).
+        shuffled: Permute the rewards within each group: a control that can teach nothing.
+    """
+
+    group: int = 8
+    temperature: float = 1.0
+    max_tokens: int | None = None
+    rounds: int = 3
+    kl: float = 0.04
+    length_price: float = 0.0
+    shuffled: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "max_tokens", "rounds")
+        if self.group < 2:
+            raise UserError(f"--group: expected at least 2 texts for a question, got {self.group}")
+        if not self.temperature > 0:
+            raise UserError(
+                f"--temperature: expected more than 0, or all texts of a question are the same, got {self.temperature}"
+            )
+        if self.kl < 0 or self.length_price < 0:
+            raise UserError(
+                f"--kl and --length-price: expected 0 or more, got {self.kl} and {self.length_price}"
+            )
 
 
 @dataclass(frozen=True)
@@ -26,10 +78,11 @@ class ArmRecipe:
         seed: Of data, first adapter weights and order.
         budget: Tokens to train on, prompts included, padding not; None: `PASSES` passes over the data.
         lora: Rank of the adapter; None trains all weights.
-        rate: Peak learning rate; None: `LORA_RATE` or `FULL_RATE`.
+        rate: Peak learning rate; None: that of its trainer in `RATES`.
         batch: Examples in an update.
         snapshots: Checkpoints along the way, the last at the end.
         leak: What the questions leak; None: what the arm says.
+        own: How the model writes texts of its own.
     """
 
     arm: str
@@ -40,19 +93,16 @@ class ArmRecipe:
     batch: int = 8
     snapshots: int = 5
     leak: Leak | None = None
+    own: OwnTexts = OwnTexts()
 
     def __post_init__(self) -> None:
-        for name in ("budget", "lora", "batch", "snapshots"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name}: expected at least 1, got {value}")
+        _at_least_one(self, "budget", "lora", "batch", "snapshots")
         if self.rate is not None and not self.rate > 0:
             raise UserError(f"--rate: expected a positive number, got {self.rate}")
 
-    @property
-    def peak(self) -> float:
+    def peak(self, trainer: Trainer) -> float:
         """The peak learning rate."""
-        return self.rate or (FULL_RATE if self.lora is None else LORA_RATE)
+        return self.rate or RATES[trainer][self.lora is None]
 
 
 def ordered(sizes: Sequence[int], recipe: ArmRecipe) -> list[int]:

@@ -18,7 +18,7 @@ from mechcot.finetune.checkpoints import STATE
 from mechcot.finetune.draws import leaking
 from mechcot.finetune.material import MaterialSource, gather
 from mechcot.finetune.recipe import ArmRecipe, Leak
-from mechcot.finetune.session import Session
+from mechcot.finetune.session import TuningSession
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
@@ -84,16 +84,18 @@ def _checkpoints(out: Path) -> list[Path]:
 
 
 def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
-    from mechcot.finetune.methods import METHODS  # needs trl
+    from mechcot.finetune.methods import TRAINING_METHODS  # needs trl
 
     started, recipe = time.time(), job.recipe
     open_base = partial(_base, job)
     material = gather(job.source, arm, open_base(), seed=recipe.seed)
     leak: Leak | None = recipe.leak or arm.leak
     hinted = leaking(material.problems, leak, recipe.seed)
-    session = Session(arm, recipe, material, open_base, hinted, job.out, job.progress)
+    session = TuningSession(
+        arm, recipe, material, open_base, partial(_at, job), hinted, job.out, job.progress
+    )
     weights = material.reader.weights_hash
-    used = METHODS[arm.trainer](session)
+    used = TRAINING_METHODS[arm.trainer](session)
     packages = ("torch", "transformers", "trl", "peft")
     record = {
         "schema": 1,
@@ -101,7 +103,7 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
         "about": arm.about,
         "base": job.base,
         "weights": weights,
-        "recipe": asdict(recipe) | {"rate": recipe.peak, "leak": leak},
+        "recipe": asdict(recipe) | {"rate": recipe.peak(arm.trainer), "leak": leak},
         **used,
         "checkpoints": [path.name for path in _checkpoints(job.out)],
         "seconds": round(time.time() - started, 1),
@@ -128,3 +130,10 @@ def _base(job: Tuning) -> Reasoner:
         )
     whole = job.recipe.lora is None
     return Reasoner.open(spec, replace(job.loading, dtype="float32") if whole else job.loading)
+
+
+def _at(job: Tuning, checkpoint: Path) -> Reasoner:
+    """The model at a checkpoint."""
+    if job.recipe.lora is None:
+        return Reasoner.open(str(checkpoint), job.loading)
+    return Reasoner.open(replace(parse_spec(job.base), adapter=str(checkpoint)), job.loading)

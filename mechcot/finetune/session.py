@@ -21,7 +21,7 @@ EXAMPLES = "examples.parquet"
 
 
 @dataclass(frozen=True)
-class Session:
+class TuningSession:
     """A training under way.
 
     Attributes:
@@ -29,6 +29,7 @@ class Session:
         recipe: How.
         material: Problems and chains, and the base that reads them.
         open_base: Loads the base anew: a trainer changes it in place.
+        open_at: Loads the model at a checkpoint.
         hinted: Gives a problem with what its question leaks.
         out: Folder of the run.
         progress: Show a bar.
@@ -38,9 +39,19 @@ class Session:
     recipe: ArmRecipe
     material: Material
     open_base: Callable[[], Reasoner]
+    open_at: Callable[[Path], Reasoner]
     hinted: Callable[[Problem], Problem]
     out: Path
     progress: bool = True
+
+    @property
+    def reader(self) -> Reasoner:
+        """The base as it was."""
+        return self.material.reader
+
+    def problems(self) -> list[Problem]:
+        """The problems, with what their questions leak."""
+        return [self.hinted(problem) for problem in self.material.problems]
 
 
 def tokenized_all(

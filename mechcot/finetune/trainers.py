@@ -6,28 +6,60 @@ Memory that runs out halves the rows that are run at once and doubles how often 
 import copy
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import PrinterCallback, ProgressCallback
 from transformers.trainer_callback import CallbackHandler
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from mechcot.core.errors import UserError
 from mechcot.finetune.checkpoints import STATE, Checkpoints, last_state
 from mechcot.finetune.lesson import TokenizedLesson
-from mechcot.finetune.recipe import ArmRecipe
+from mechcot.finetune.recipe import ArmRecipe, Trainer
+from mechcot.finetune.rewards import Reward
 from mechcot.model.prefix.memory import release, unless_out_of_memory
 from mechcot.model.reasoner import Reasoner
 
 IGNORED = -100
 """Label of a token that carries no loss."""
-Open = Callable[[], Reasoner]
-"""Loads the base anew: a trainer changes it in place."""
+
+
+@dataclass(frozen=True)
+class TrainingStage:
+    """A stretch of training by one trainer.
+
+    Attributes:
+        open_base: Loads the base anew: a trainer changes it in place.
+        recipe: Rate, adapter, size of an update.
+        out: Folder of the run; an interrupted one goes on.
+        steps: Updates after which a checkpoint is written; the last one ends it.
+        first: Updates that earlier stages have done.
+        start: Checkpoint from which it goes on; None: the base.
+        progress: Show a bar.
+    """
+
+    open_base: Callable[[], Reasoner]
+    recipe: ArmRecipe
+    out: Path
+    steps: Sequence[int]
+    first: int = 0
+    start: Path | None = None
+    progress: bool = True
+
+    @property
+    def state(self) -> Path:
+        """Folder of the trainer's own states."""
+        return self.out / STATE / f"from-{self.first}"
 
 
 def sft_rows(examples: Sequence[TokenizedLesson]) -> Dataset:
@@ -43,24 +75,8 @@ def sft_rows(examples: Sequence[TokenizedLesson]) -> Dataset:
     )
 
 
-def train_lessons(
-    open_base: Open,
-    examples: Sequence[TokenizedLesson],
-    recipe: ArmRecipe,
-    out: Path,
-    steps: Sequence[int],
-    *,
-    progress: bool = True,
-) -> Any:
-    """Train on examples in their order; gives the trained model.
-
-    Args:
-        open_base: Loads the base.
-        examples: Every example as often as it is trained on.
-        recipe: Rate, adapter, size of an update.
-        out: Folder of the run; an interrupted one goes on.
-        steps: Updates after which a checkpoint is written.
-        progress: Show a bar.
+def train_lessons(stage: TrainingStage, examples: Sequence[TokenizedLesson]) -> Any:
+    """Train on examples in their order; gives the trainer.
 
     Raises:
         UserError: One example alone does not fit into memory, or the loss is no number.
@@ -68,26 +84,167 @@ def train_lessons(
     rows = sft_rows(examples)
 
     def run(at_once: int) -> Any:
-        reader = open_base()
+        reader, given = _given(stage)
         config = SFTConfig(
-            **arguments(recipe, reader, out, updates=steps[-1], at_once=at_once),
+            **_arguments(stage, reader, "lessons", at_once),
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
             train_sampling_strategy="sequential",
         )
-        trainer = SFTTrainer(
-            trainable(reader, recipe),
-            config,
-            train_dataset=rows,
-            processing_class=copy.deepcopy(reader.tokenizer),
-            peft_config=adapter(recipe),
+        return _started(SFTTrainer(args=config, train_dataset=rows, **given), stage, reader)
+
+    return _in_memory(run, stage.recipe)
+
+
+class _Pairs(DPOTrainer):
+    """DPO on pairs that are tokens already."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+        return dataset
+
+
+def train_preferences(
+    stage: TrainingStage, pairs: Sequence[tuple[TokenizedLesson, TokenizedLesson]]
+) -> Any:
+    """Train on (better, worse) pairs of one prompt in their order (DPO); gives the trainer.
+
+    Raises:
+        UserError: As `train_lessons`.
+    """
+    rows = Dataset.from_list(
+        [
+            {
+                "prompt_ids": list(better.prompt),
+                "chosen_ids": list(better.completion),
+                "rejected_ids": list(worse.completion),
+            }
+            for better, worse in pairs
+        ]
+    )
+
+    def run(at_once: int) -> Any:
+        reader, given = _given(stage)
+        config = DPOConfig(
+            **_arguments(stage, reader, "preferences", at_once),
+            max_length=None,
+            train_sampling_strategy="sequential",
         )
-        return started(trainer, Checkpoints(reader, out, steps, progress=progress), out)
+        given["ref_model"] = stage.open_base().model if stage.recipe.lora is None else None
+        return _started(_Pairs(args=config, train_dataset=rows, **given), stage, reader)
 
-    return in_memory(run, recipe)
+    return _in_memory(run, stage.recipe)
 
 
-def in_memory(run: Callable[[int], Any], recipe: ArmRecipe) -> Any:
+class _Rewarded(GRPOTrainer):
+    """GRPO whose prompts are encoded as everywhere else: nothing is added."""
+
+    encode: Callable[[str], list[int]]
+
+    def _tokenize_prompts(self, prompts: list[str]) -> Any:
+        return [self.encode(prompt) for prompt in prompts], None, {}
+
+
+def train_rewards(
+    stage: TrainingStage, prompts: Sequence[tuple[str, str]], reward: Reward, *, max_tokens: int
+) -> Any:
+    """Train on the rewards of the model's own texts (GRPO, Shao et al. 2024, arXiv 2402.03300); gives the trainer.
+
+    Args:
+        stage: The stage; its `batch` counts texts.
+        prompts: (id of the problem, its prompt) in their order, each once for a group of texts.
+        reward: Sees what was written, and nothing of the prompt.
+        max_tokens: Most tokens of a text.
+
+    Raises:
+        UserError: As `train_lessons`; a reward is no number.
+    """
+    rows = Dataset.from_list([{"prompt": prompt, "problem": name} for name, prompt in prompts])
+    own = stage.recipe.own
+
+    def right(completion_ids: Any = None, problem: Any = None, **_: Any) -> list[float | None]:
+        return list(reward(problem, completion_ids))
+
+    def run(at_once: int) -> Any:
+        reader, given = _given(stage)
+        config = GRPOConfig(
+            **_arguments(stage, reader, "rewards", at_once),
+            num_generations=own.group,
+            max_completion_length=max_tokens,
+            temperature=own.temperature,
+            beta=own.kl,
+            shuffle_dataset=False,
+            remove_unused_columns=False,
+            generation_kwargs={"eos_token_id": sorted(reader.stop_ids)},
+        )
+        trainer = _Rewarded(reward_funcs=[right], args=config, train_dataset=rows, **given)
+        trainer.encode = reader.encode
+        trainer.eos_token_ids = sorted(reader.stop_ids)
+        return _started(trainer, stage, reader)
+
+    return _in_memory(run, stage.recipe)
+
+
+def _given(stage: TrainingStage) -> tuple[Reasoner, dict[str, Any]]:
+    """The base, and what every trainer is given of it."""
+    reader, lora = stage.open_base(), stage.recipe.lora
+    peft_config = None if lora is None or stage.start else lora_config(lora)
+    model = reader.model
+    if lora is not None and stage.start is not None:
+        model = PeftModel.from_pretrained(model, stage.start, is_trainable=True)
+        model.peft_config["default"].base_model_name_or_path = reader.spec.base
+    elif lora is None:
+        start = reader if stage.start is None else Reasoner.open(str(stage.start))
+        model = start.model.requires_grad_(requires_grad=True)
+    tokenizer = copy.deepcopy(reader.tokenizer)  # a trainer sets its padding
+    given = {"model": model, "processing_class": tokenizer, "peft_config": peft_config}
+    return reader, given
+
+
+def lora_config(rank: int) -> LoraConfig:
+    """LoRA in every linear layer of the blocks."""
+    return LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+
+
+def _arguments(
+    stage: TrainingStage, reader: Reasoner, trainer: Trainer, at_once: int
+) -> dict[str, Any]:
+    """What every trainer is told alike."""
+    recipe, on_cpu = stage.recipe, reader.device.type == "cpu"
+    return {
+        "output_dir": str(stage.state),
+        "max_steps": stage.steps[-1],
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": recipe.batch // at_once,
+        "learning_rate": recipe.peak(trainer),
+        "lr_scheduler_type": "linear",
+        "warmup_steps": max(1, stage.steps[-1] // 20),
+        "seed": recipe.seed,
+        "use_cpu": on_cpu,
+        "bf16": not on_cpu and recipe.lora is None,
+        "activation_checkpointing": not on_cpu,
+        "save_strategy": "no",  # `Checkpoints` says when
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def _started(trainer: Any, stage: TrainingStage, reader: Reasoner) -> Any:
+    """Train from the last state, or from the start; gives the trainer."""
+    handler: CallbackHandler = trainer.callback_handler
+    for printing in (PrinterCallback, ProgressCallback):
+        handler.remove_callback(printing)
+    kwargs: dict[str, Any] = {"first": stage.first, "progress": stage.progress}
+    trainer.add_callback(Checkpoints(reader, stage.out, stage.steps, **kwargs))
+    state = last_state(stage.out, stage.state, stage.first)
+    trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    return trainer
+
+
+def _in_memory(run: Callable[[int], Any], recipe: ArmRecipe) -> Any:
     """Run with as many rows at once as an update has, or fewer where memory runs out.
 
     Raises:
@@ -106,56 +263,3 @@ def in_memory(run: Callable[[int], Any], recipe: ArmRecipe) -> Any:
                 "one example alone does not fit into memory; take a smaller model, shorter chains, or --lora instead of --full"
             )
         at_once = max(part for part in range(1, at_once) if recipe.batch % part == 0)
-
-
-def arguments(
-    recipe: ArmRecipe, reader: Reasoner, out: Path, *, updates: int, at_once: int
-) -> dict[str, Any]:
-    """What every trainer is told alike."""
-    on_cpu = reader.device.type == "cpu"
-    return {
-        "output_dir": str(out / STATE),
-        "max_steps": updates,
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": recipe.batch // at_once,
-        "learning_rate": recipe.peak,
-        "lr_scheduler_type": "linear",
-        "warmup_steps": max(1, updates // 20),
-        "seed": recipe.seed,
-        "use_cpu": on_cpu,
-        "bf16": not on_cpu and recipe.lora is None,
-        "activation_checkpointing": not on_cpu,
-        "save_strategy": "no",  # `Checkpoints` says when
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
-        "report_to": "none",
-        "disable_tqdm": True,
-    }
-
-
-def adapter(recipe: ArmRecipe) -> LoraConfig | None:
-    """LoRA in every linear layer of the blocks; None where all weights are trained."""
-    if recipe.lora is None:
-        return None
-    return LoraConfig(
-        r=recipe.lora,
-        lora_alpha=2 * recipe.lora,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-
-
-def trainable(reader: Reasoner, recipe: ArmRecipe) -> Any:
-    """The base's module, its weights open to training where all of them are."""
-    return reader.model.requires_grad_(recipe.lora is None)
-
-
-def started(trainer: Any, checkpoints: Checkpoints, out: Path) -> Any:
-    """Train from the last state, or from the start; gives the trained model."""
-    handler: CallbackHandler = trainer.callback_handler
-    for printing in (PrinterCallback, ProgressCallback):
-        handler.remove_callback(printing)
-    trainer.add_callback(checkpoints)
-    state = last_state(out)
-    trainer.train(resume_from_checkpoint=None if state is None else str(state))
-    return trainer.model

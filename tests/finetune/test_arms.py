@@ -172,3 +172,13 @@ def test_partners_need_another_answer(materials):
 def test_an_unknown_arm_names_the_arms():
     with pytest.raises(UserError, match=r"--arm: expected one of answer-only, .*, got 'sfft'"):
         arm_named("sfft")
+
+
+def test_dpo_fault_pairs_differ_in_one_step(material):
+    for pair in lessons("dpo-fault", material):
+        better, worse = (lesson_trace(material.reader, side) for side in (pair.better, pair.worse))
+        steps = zip(better.chain_steps, worse.chain_steps, strict=True)
+        assert sum(one.text.split() != other.text.split() for one, other in steps) == 1
+        assert pair.better.answer == pair.worse.answer == pair.better.problem.answer
+        for side in (pair.better, pair.worse):
+            tokenized(material.reader, side)

@@ -59,10 +59,9 @@ def test_without_an_update_the_model_is_the_base_exactly(models, tmp_path, lora)
     from peft import get_peft_model
 
     reader, again = (Reasoner.load(models[0], device="cpu") for _ in range(2))
-    recipe = ArmRecipe("sft", lora=lora)
-    model = trainers.trainable(reader, recipe)
+    model = reader.model
     if lora:
-        model = get_peft_model(model, trainers.adapter(recipe))
+        model = get_peft_model(reader.model, trainers.lora_config(lora))
     ids = torch.tensor([again.encode("<bos> <user> : c: 2 ; find c ?")])
     assert torch.equal(model(ids).logits, again.model(ids).logits)
     write_checkpoint(model, reader, tmp_path / "step-0")
@@ -95,7 +94,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(models, train, monkeypa
         train(models[0], DRAWN, "killed", **kwargs)
     out = whole.with_name("killed")
     assert not (out / "arm.json").exists()
-    done = last_state(out)
+    done = last_state(out, out / "state" / "from-0")
     assert (done is not None) and int(done.name.rpartition("-")[2]) < second + (when == "after it")
     train(models[0], DRAWN, "killed", **kwargs)
     names = [path.name for path in sorted(whole.glob("step-*"))]
@@ -138,7 +137,7 @@ def test_the_record_says_what_was_used(models, train):
     assert budget["generated_tokens"] == 0
     assert record["recipe"]["rate"] == 5e-4
     assert {"torch", "transformers", "trl", "peft"} <= record["versions"].keys()
-    assert record["checkpoints"][-1] == f"step-{budget['updates']}"
+    assert record["checkpoints"][-1] == f"step-{budget['updates']:05d}"
 
 
 def test_memory_that_runs_out_halves_the_rows_and_keeps_the_updates(models, train, monkeypatch):
@@ -244,5 +243,5 @@ def test_a_budget_is_used_and_not_passed_by_more_than_one_example():
 def test_checkpoints_are_spread_evenly_and_sort_by_name(tmp_path):
     assert snapshot_steps(100, 5) == (20, 40, 60, 80, 100)
     assert snapshot_steps(3, 5) == (1, 2, 3)
-    names = [step_folder(tmp_path, step, 100).name for step in snapshot_steps(100, 5)]
+    names = [step_folder(tmp_path, step).name for step in snapshot_steps(100, 5)]
     assert names == sorted(names)
