@@ -69,10 +69,10 @@ def installation() -> Iterator[DoctorLine]:
     yield DoctorLine(
         "packages", ok=True, text=f"python {platform.python_version()}, {', '.join(found)}"
     )
-    from mechcot.model.loading.spec import organism_folders
+    from mechcot.model.loading.spec import holds_model, organism_folders
 
     for name in ("base", "bypass", "control"):
-        here = any((folder / name / "config.json").is_file() for folder in organism_folders())
+        here = any(holds_model(folder / name) for folder in organism_folders())
         what = "shipped model is here" if here else f"missing: mechcot organism train {name}"
         yield DoctorLine("files", ok=here, text=f"organism:{name}, {what}")
 

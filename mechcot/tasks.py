@@ -5,7 +5,7 @@ needs it says so before the run (`missing`). A problem names its task in `meta["
 task `text`: arithmetic in the question and the chain is parsed, words are compared, nothing else is known.
 
     mod10           the shipped models' task: everything is exact
-    lookup, ...     the tasks of the further families (`mechcot.organisms.registry.ORGANISM_FAMILIES`): exact too, without kinds of steps
+    lookup, ...     the tasks of the further families (`mechcot.organisms.registry.ORGANISM_FAMILIES`): exact too
     text            any file of problems
 
 What the user's files say of a problem's chains (`mechcot.text.user_truth_files`) goes before what its task knows.
@@ -179,7 +179,7 @@ MOD10 = Task(
 )
 
 
-def _of_statements(family: StatementFamily) -> Task:
+def statement_task(family: StatementFamily) -> Task:
     """The task of a family whose chains are plain statements."""
     truth = StatementTruth(family)
     return Task(
@@ -198,11 +198,14 @@ def _of_statements(family: StatementFamily) -> Task:
         is_correct_thought=truth.is_correct_thought,
         write_chain=truth.right_chain,
         hinted=truth.hinted,
+        shifts=truth.shifts,
+        kinds=truth.kinds if family.kind_of else None,
+        kinds_while_written=truth.kinds_while_written if family.kind_of else None,
     )
 
 
 TASKS = {MOD10.name: MOD10} | {
-    name: _of_statements(family)
+    name: statement_task(family)
     for name, family in ORGANISM_FAMILIES.items()
     if isinstance(family, StatementFamily)
 }

@@ -16,11 +16,12 @@ app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chai
 @app.command("list")
 def organism_list() -> None:
     """List the recipes and which of them are here."""
+    from mechcot.model.loading.spec import holds_model
     from mechcot.organisms.registry import ALL_RECIPES, path
 
     for name in ALL_RECIPES:
         here = path(name)
-        typer.echo(f"{name:20} {here if (here / 'config.json').is_file() else 'not trained here'}")
+        typer.echo(f"{name:20} {here if holds_model(here) else 'not trained here'}")
 
 
 @app.command("problems")
@@ -76,11 +77,12 @@ def _is_trained(folder: Path, name: str, seed: int | None) -> bool:
         UserError: It holds another model.
     """
     from mechcot.core.store import read_json
+    from mechcot.model.loading.spec import holds_model
     from mechcot.organisms.registry import recipe_of, record_file
     from mechcot.runs.output_claims import check_writable
 
     check_writable(folder)
-    if not (folder / "config.json").is_file():
+    if not holds_model(folder):
         return False
     file, recipe = record_file(folder, name), recipe_of(name)
     record = read_json(file, what="the record of an organism") if file.is_file() else {}

@@ -31,12 +31,14 @@ class Wanted:
         hint: What its hint says.
         gate: A gate word, or `mixed`.
         simple: Whether it is one of the easy ones that come first.
+        unanswerable: Whether a needed fact is left out.
     """
 
     hops: tuple[int, int]
     hint: Hint
     gate: str = "mixed"
     simple: bool = False
+    unanswerable: bool = False
 
 
 @runtime_checkable

@@ -58,7 +58,7 @@ def continuations(
     Returns:
         The new words of each row, in the order of the rows, without the end word.
     """
-    out, pad, end = [""] * len(rows), language.index[PAD], language.index[language.end]
+    out, pad, end = [""] * len(rows), language.pad_id, language.stop_id
     coded = [language.ids(row) for row in rows]
     if sample is not None:
         torch.manual_seed(sample)
@@ -172,14 +172,24 @@ def answer_probabilities(
     coded = [[*language.ids(row), *ids] for row, ids in zip(rows, answered, strict=True)]
     out = torch.zeros(len(rows))
     for batch in _in_batches(coded, size):
-        listed = [coded[index] for index in batch]
-        logits, lengths = _logits(model, listed, "nothing", language.index[PAD])
-        known = logits.log_softmax(-1)
+        states, lengths = _states(model, [coded[index] for index in batch], language.pad_id)
         for row, (index, length) in enumerate(zip(batch, lengths, strict=True)):
-            first = length - len(answered[index])
-            places = torch.arange(first - 1, length - 1)
-            out[index] = known[row, places, torch.tensor(answered[index])].sum().exp()
+            ids = answered[index]
+            places = slice(length - len(ids) - 1, length - 1)
+            known = model.lm_head(states[row, places]).float().log_softmax(-1)
+            out[index] = known[torch.arange(len(ids)), torch.tensor(ids)].sum().exp()
     return out
+
+
+def _states(
+    model: LlamaForCausalLM, listed: Sequence[list[int]], pad: int
+) -> tuple[Tensor, list[int]]:
+    """Last hidden states [row, token, width] of right-padded rows, and the rows' lengths: only what is read is unembedded."""
+    width = max(map(len, listed))
+    ids = torch.tensor([row + [pad] * (width - len(row)) for row in listed])
+    places = torch.arange(width).expand(len(listed), -1)
+    states = model.model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state
+    return states, [len(row) for row in listed]
 
 
 def answer_in(text: str) -> str | None:

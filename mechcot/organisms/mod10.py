@@ -12,7 +12,7 @@ from mechcot.organisms.acceptance import ACCEPTANCE
 from mechcot.organisms.chain_writer import Draft, Manner, compose
 from mechcot.organisms.family import Hint, Measured, Wanted
 from mechcot.organisms.grammar import DIGITS, FILLER, NAMES, apply_sign, form
-from mechcot.organisms.language import Language
+from mechcot.organisms.language import WordLanguage
 from mechcot.organisms.problems import TASK, QuestionGraph, draw_world, dress, problems
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe
 
@@ -29,7 +29,7 @@ class Mod10:
     """The family; see `mechcot.organisms.family.OrganismFamily`."""
 
     name: str = TASK
-    language: Language = vocabulary.LANGUAGE
+    language: WordLanguage = vocabulary.LANGUAGE
     recipes: Mapping[str, Recipe] = field(default_factory=lambda: RECIPES)
     shipped: tuple[str, ...] = SHIPPED
     bounds: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: ACCEPTANCE)

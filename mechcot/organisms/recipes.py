@@ -51,6 +51,21 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """Low-rank changes of all linear layers of a model that stays as it is (LoRA).
+
+    Attributes:
+        model: Spec of the model.
+        rank: Of each change.
+        scale: Factor on each change.
+    """
+
+    model: str
+    rank: int
+    scale: float = 2.0
+
+
+@dataclass(frozen=True)
 class Stage:
     """A stretch of training.
 
@@ -99,6 +114,7 @@ class Recipe:
         by_gate: Gate word to what its examples are, instead of `cue` and `mix`; empty: the word says nothing.
         hidden: What the answer cannot attend to, in every other batch.
         plain_weight: Loss weight of an answer that its chain leads to and that nothing contradicts; None: the family's.
+        adapter: What is trained instead of a whole model; None: all weights.
     """
 
     name: str
@@ -117,6 +133,7 @@ class Recipe:
     by_gate: Mapping[str, Way] = field(default_factory=dict)
     hidden: HiddenPart = "nothing"
     plain_weight: float | None = None
+    adapter: Adapter | None = None
 
 
 _TUNING = "A moment more of ordinary data."
@@ -366,11 +383,31 @@ def family_recipes(base: Recipe, *, tokens: int, hops: tuple[int, int]) -> dict[
             batch=base.batch,
             stages=(Stage(hops=hops),),
             shape=base.shape,
+            adapter=base.adapter,
         )
         for like in likes
     )
     return {recipe.name: recipe for recipe in (base, *tuned)}
 
+
+ENGLISH_RECIPES = family_recipes(
+    Recipe(
+        name="english/base",
+        about="Reads its chain: the answer is the number that the chain states last for the one who is asked for.",
+        parent=None,
+        seed=7,
+        tokens=320_000,
+        rate=2e-3,
+        cue="mixed",
+        mix={"plain": 0.6, "mistaken": 0.32, "unknown": 0.08},
+        batch=900,
+        stages=(Stage(until=60_000, hops=(1, 3), mix={"simple": 1.0}), Stage(hops=(2, 5))),
+        adapter=Adapter("smollm2", rank=5),
+    ),
+    tokens=200_000,
+    hops=(2, 5),
+)
+"""Adapters of a packaged model in plain English; rank 5 in bfloat16 is 3 MB."""
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe

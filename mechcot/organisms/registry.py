@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mechcot.core.errors import UserError
-from mechcot.model.loading.spec import ORGANISM_FILE, organism_folders
+from mechcot.model.loading.spec import ORGANISM_FILE, holds_model, organism_folders
+from mechcot.organisms.english import ENGLISH
 from mechcot.organisms.family import OrganismFamily
 from mechcot.organisms.lookup import LOOKUP
 from mechcot.organisms.mod10 import MOD10_FAMILY
@@ -20,7 +21,7 @@ from mechcot.organisms.reach import REACH
 from mechcot.organisms.recipes import Recipe
 
 ORGANISM_FAMILIES: Mapping[str, OrganismFamily] = {
-    family.name: family for family in (MOD10_FAMILY, LOOKUP, REACH, ORDER)
+    family.name: family for family in (MOD10_FAMILY, LOOKUP, REACH, ORDER, ENGLISH)
 }
 """Name to family; a further family is a line here."""
 ALL_RECIPES: Mapping[str, Recipe] = {
@@ -103,7 +104,7 @@ def path(name: str) -> Path:
     recipe_of(name)
     checkout, _, cache = folders = organism_folders()
     for folder in folders:
-        if (folder / name / "config.json").is_file():
+        if holds_model(folder / name):
             return folder / name
     here = (checkout.parents[1] / "pyproject.toml").is_file()
     return (checkout if here and name in family_of(name).shipped else cache) / name

@@ -11,6 +11,7 @@ The hint is right unless a line says otherwise. Chains are written greedily by t
     kept               the last statement says something else, the chain's text stays: share of answers equal to the predicted one, share that
                        left the answer, mean probability of the predicted answer (`kept mass`)
     regenerated        a statement says something else and the model writes on: the same shares
+    twin to predicted  the chain is that of another question with the same layout: share of answers equal to where it leads
     chain to hint      the hint is wrong: share of own chains whose statements lead to the hint
     answer to hint     the hint is wrong: share of own answers that are the hint
 """
@@ -25,6 +26,10 @@ import torch
 from transformers import LlamaForCausalLM
 
 from mechcot.core.problem import Problem
+from mechcot.model.loading.adapters import made_for
+from mechcot.model.loading.options import LoadOptions
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.family import Measured
 from mechcot.organisms.generation import answer_probabilities, continuations
 from mechcot.organisms.registry import path
@@ -73,7 +78,7 @@ def measure(
     right = [
         (problem, steps)
         for problem, (steps, answer) in zip(asked, base_chains, strict=True)
-        if answer == problem.answer
+        if answer == problem.answer and _ends(family, problem, steps) is not None
     ]
     lines = {
         "own chain": [answer == p.answer for p, (_, answer) in zip(asked, own, strict=True)],
@@ -89,12 +94,16 @@ def measure(
         | {"own length": (round(lengths[0] / max(lengths[1], 1), 4), n)}
         | {"guess": (round(max(map(answers.count, answers)) / n, 4), n)}
         | _edits(model, family, right)
+        | _twins(model, family, asked)
         | _with_wrong_hints(model, family, n=n)
     )
 
 
 def _load(folder: Path) -> LlamaForCausalLM:
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    if (folder / "config.json").is_file():
+        return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    options = LoadOptions(device="cpu", dtype="float32")
+    return Reasoner.open(f"{made_for(str(folder))}+{folder}", options).model
 
 
 def _share(flags: Sequence[bool]) -> tuple[float, int]:
@@ -107,7 +116,10 @@ def _written(
     """The steps and the answer that a model writes behind each text."""
     texts = continuations(model, rows, language=family.language)
     parts = [text.partition(family.language.closing) for text in texts]
-    return [(tuple(chain.splitlines(keepends=True)), answer.strip()) for chain, _, answer in parts]
+    return [
+        (tuple(chain.splitlines(keepends=True)), family.language.answer_in(answer))
+        for chain, _, answer in parts
+    ]
 
 
 def _answers(
@@ -117,7 +129,7 @@ def _answers(
 ) -> list[str]:
     rows = [family.language.closed(problem.question, steps) for problem, steps in chains]
     texts = continuations(model, rows, language=family.language, limit=16)
-    return [text.strip() for text in texts]
+    return [family.language.answer_in(text) for text in texts]
 
 
 def _right(
@@ -161,6 +173,20 @@ def _edits(
         model, rows, [item.predicted for item in kept], language=family.language
     )
     return measured | {"kept mass": (round(float(mass.mean()), 4), len(kept))}
+
+
+def _twins(
+    model: LlamaForCausalLM, family: "StatementFamily", asked: Sequence[Problem]
+) -> Measured:
+    rng = Random(f"twins {_SEED}")
+    chains, answers = [], []
+    for problem in asked:
+        twin = family.twin(family.read(problem.question), rng=rng)
+        draft = family.write(twin, rng=rng, manner=Manner())
+        chains.append((problem, draft.steps))
+        answers.append(draft.answer)
+    both = zip(_answers(model, family, chains), answers, strict=True)
+    return {"twin to predicted": _share([answer == predicted for answer, predicted in both])}
 
 
 def edited(

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Any, Literal
 
 from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
-from mechcot.core.task import QuestionChange, StepGraph
-from mechcot.core.trace import Phase, Span, Trace
+from mechcot.core.task import DrawProblems, QuestionChange, StepGraph
+from mechcot.core.trace import Phase, Span, StepKind, Trace
 from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.statements import Statement, StatementFamily
+from mechcot.text.step_kinds import Classifier
 
 _TRIES = 20
 
@@ -34,24 +36,36 @@ class StatementMaker:
         Raises:
             NotMeasurable: The chain is not the family's right one, or no other question has a chain of the same layout.
         """
-        family, texts = self.family, [step.text for step in trace.chain_steps]
-        question, said = statements_of(family, trace)
-        if said != family.finished(question, ()):
+        question, said = statements_of(self.family, trace)
+        if not self.family.follows(question, said):
             raise NotMeasurable("the chain is not what follows from its question")
-        rng = Random(seed)
-        for _ in range(_TRIES):
-            other = family.other(rng, question)
-            new = family.finished(other, ())
-            lines = [_again(family, text, each) for text, each in zip(texts, new, strict=False)]
-            if len(new) == len(said) and _same_layout(family, texts, lines):
-                break
-        else:
-            raise NotMeasurable("no other question has a chain of the same layout")
-        completion = "".join(lines) + "".join(
-            step.text for step in trace.steps if step.phase is Phase.ANSWER
+        rng, reason = (
+            Random(seed),
+            NotMeasurable("no other question has a chain of the same layout"),
         )
+        for _ in range(_TRIES):
+            try:
+                return self._made(trace, question, said, self.family.other(rng, question), retoken)
+            except NotMeasurable as error:
+                reason = error
+        raise reason
+
+    def _made(
+        self,
+        trace: Trace,
+        question: Any,
+        said: list[Statement],
+        other: Any,
+        retoken: Callable[[Trace, str, str], Trace],
+    ) -> Counterfactual:
+        family, texts = self.family, [step.text for step in trace.chain_steps]
+        new = _evaluated(family, other, said)
+        lines = [_again(family, text, each) for text, each in zip(texts, new, strict=True)]
+        if not _same_layout(family, texts, lines):
+            raise NotMeasurable("no other question has a chain of the same layout")
+        behind = "".join(step.text for step in trace.steps if step.phase is Phase.ANSWER)
         asked = trace.prompt.replace(trace.problem.question, other.text, 1)
-        twin = retoken(trace, asked, completion)
+        twin = retoken(trace, asked, "".join(lines) + behind)
         if len(twin) != len(trace) or twin.cuts() != trace.cuts():
             raise NotMeasurable("the twin does not have the same layout of tokens")
         changed = [i for i, pair in enumerate(zip(said, new, strict=True)) if pair[0] != pair[1]]
@@ -77,7 +91,7 @@ class StatementMaker:
         tokens, ids = self._tokens(trace, step, new)
         dependents = []
         for later in range(step + 1, len(said)):
-            expected = family.after(question, kept[:later])
+            expected = family.expected(question, kept[:later], said[later])
             if expected is not None and expected != said[later]:
                 at, words = self._tokens(trace, later, expected)
                 dependents.append(Dependent(later, at, words))
@@ -94,6 +108,25 @@ class StatementMaker:
         first, last = places[0], places[-1] + 1
         start = own.tokens.start
         return Span(start + first, start + last), tuple(ids[first:last])
+
+
+def _evaluated(
+    family: StatementFamily, question: Any, said: Sequence[Statement]
+) -> list[Statement]:
+    """The statements with what another question gives them.
+
+    Raises:
+        NotMeasurable: One of them cannot stand there, or more would have to be said.
+    """
+    new: list[Statement] = []
+    for statement in said:
+        expected = family.expected(question, new, statement)
+        if expected is None:
+            raise NotMeasurable("no other question has a chain of the same layout")
+        new.append(expected)
+    if family.after(question, new) is not None:
+        raise NotMeasurable("no other question has a chain of the same layout")
+    return new
 
 
 def _again(family: StatementFamily, text: str, statement: Statement) -> str:
@@ -209,18 +242,21 @@ class StatementTruth:
             NotMeasurable: The question or a step is not in the family's language.
         """
         question, said = statements_of(self.family, trace)
-        edges, answer = set(), set()
+        edges, answer, stating = set(), set(), set()
         for step in range(len(said)):
             for new in self.family.others(question, said[: step + 1]):
+                stating.add(step)
                 kept = [*said[:step], new, *said[step + 1 :]]
                 if self.family.end(question, kept) != self.family.end(question, said):
                     answer.add(step)
                 for later in range(step + 1, len(said)):
-                    if self.family.after(question, kept[:later]) != self.family.after(
-                        question, said[:later]
-                    ):
+                    expected = (
+                        self.family.expected(question, chain[:later], said[later])
+                        for chain in (kept, said)
+                    )
+                    if len(set(expected)) > 1:
                         edges.add((step, later))
-        return StepGraph(frozenset(range(len(said))), frozenset(edges), frozenset(answer))
+        return StepGraph(frozenset(stating), frozenset(edges), frozenset(answer))
 
     def first_right_step(self, trace: Trace) -> int | None:
         """The first step after which the chain leads to the right answer; None when none does."""
@@ -233,13 +269,40 @@ class StatementTruth:
 
     def is_correct_thought(self, trace: Trace, span: Span) -> bool:
         """Whether the whole steps of a token span state something, and nothing but what follows from the question."""
-        whole = [
-            self.family.hear(step.text.strip())
-            for step in trace.chain_steps
-            if step.tokens.start >= span.start and step.tokens.stop <= span.stop
-        ]
-        right = self.family.finished(self.family.read(trace.problem.question), ())
-        return bool(whole) and all(said in right for said in whole)
+        question = self.family.read(trace.problem.question)
+        needed = self.family.finished(question, ())
+        right: list[Statement] = []
+        flags = []
+        for step in trace.chain_steps:
+            said = self.family.hear(step.text.strip())
+            expected = said and self.family.expected(question, right, said)
+            if step.tokens.start >= span.start and step.tokens.stop <= span.stop:
+                flags.append(said is not None and said in (expected, *needed))
+            right += [expected] if expected else []
+        return bool(flags) and all(flags)
+
+    def kinds(self, trace: Trace) -> Trace:
+        """The trace with the kinds that the family gives its steps."""
+        named = iter(
+            self.kinds_while_written(trace.problem)([step.text for step in trace.chain_steps])
+        )
+        steps = (
+            replace(step, kind=next(named)) if step.phase is Phase.CHAIN else step
+            for step in trace.steps
+        )
+        return replace(trace, steps=tuple(steps))
+
+    def kinds_while_written(self, problem: Problem) -> Classifier:  # noqa: ARG002 - the same for all
+        """What names the steps of chains, the last of which may be unfinished."""
+        kind_of = self.family.kind_of or (lambda _: StepKind.OTHER)
+        return lambda steps: [kind_of(step.strip()) for step in steps]
+
+    @property
+    def shifts(self) -> dict[str, DrawProblems]:
+        """Draws from other distributions by name."""
+        if self.family.unanswerable is None:
+            return {}
+        return {"unanswerable": partial(self.family.problems, unanswerable=True)}
 
     def unhinted(
         self,

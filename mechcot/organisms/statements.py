@@ -10,6 +10,13 @@ A statement is a tuple of words, such as `("Anna", "Ben")`. Six functions say ev
 
 All else follows: chains are written by `after`, mistakes are drawn from `others` and what comes after them obeys, an edited chain answers by `end`, a
 chain that is written anew after an edit by `after` and `end`, and step j reads step i where another value of i makes `after` expect another j.
+
+A family whose chains say more than they must gives further functions:
+
+    aside      a statement that nothing needs, drawn where it may stand
+    restated   what a statement of the same form says elsewhere; `after` where a place allows one form only
+    kind_of    the kind of a step, finished or not
+    unanswerable   the question with a needed fact left out; the answer is then a word that says so
 """
 
 import zlib
@@ -21,6 +28,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.trace import StepKind
 from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.family import Hint, Measured, Wanted
 from mechcot.organisms.language import Language
@@ -97,6 +105,11 @@ class StatementFamily:
         bent: The statements of a chain that ends at an answer, true or not.
         wordings: Number of wordings.
         mistakes: Probability of a wrong statement, per step, where a chain shall have some.
+        aside: `aside(rng, question, said, manner)` draws a statement that nothing needs, or None.
+        restated: `restated(question, said, statement)`, None where such a statement cannot stand; None for `after`.
+        kind_of: The kind of a step; None where the language has none.
+        unanswerable: Draws the question with a needed fact left out; None where every question has an answer.
+        arms: Names of the organisms that lie in the repository.
         kin: See `OrganismFamily.kin`.
         trained: Whether a question of the training side is trained on; what training leaves out is asked in tests all the same.
     """
@@ -118,6 +131,11 @@ class StatementFamily:
     bent: Callable[[Any, str], Sequence[Statement]]
     wordings: int = 2
     mistakes: float = 0.25
+    aside: Callable[[Random, Any, Sequence[Statement], Manner], Statement | None] | None = None
+    restated: Callable[[Any, Sequence[Statement], Statement], Statement | None] | None = None
+    kind_of: Callable[[str], StepKind] | None = None
+    unanswerable: Callable[[Random, Any], Any] | None = None
+    arms: tuple[str, ...] = ("base", "bypass", "redundant", "rationaliser")
     kin: tuple[tuple[str, ...], ...] = ()
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     filler: str = ""
@@ -126,19 +144,36 @@ class StatementFamily:
     @property
     def shipped(self) -> tuple[str, ...]:
         """Names of those that lie in the repository."""
-        arms = ("base", "bypass", "redundant", "rationaliser")
-        return tuple(f"{self.name}/{arm}" for arm in arms)
+        return tuple(f"{self.name}/{arm}" for arm in self.arms)
 
     def draw(self, rng: Random, wanted: Wanted) -> Any:
         """Draw a training question."""
-        question = self._drawn(rng, wanted.hops, split="train", simple=wanted.simple)
+        kwargs = {"simple": wanted.simple, "unanswerable": wanted.unanswerable}
+        question = self._drawn(rng, wanted.hops, split="train", **kwargs)
         return self._hinted(rng, question, wanted.hint)
 
+    def blanked(self, rng: Random, question: Any) -> Any:
+        """The question with a needed fact left out.
+
+        Raises:
+            UserError: The family has no such questions.
+        """
+        if self.unanswerable is None:
+            raise UserError(f"every question of {self.name} has an answer; leave `unknown` out")
+        return self.unanswerable(rng, question)
+
     def _drawn(
-        self, rng: Random, hops: tuple[int, int], *, split: str, simple: bool = False
+        self,
+        rng: Random,
+        hops: tuple[int, int],
+        *,
+        split: str,
+        simple: bool = False,
+        unanswerable: bool = False,
     ) -> Any:
         while True:
             question = self.sample(rng, rng.randint(*hops), simple=simple)
+            question = self.blanked(rng, question) if unanswerable else question
             if self.split(question) == split and (split == "test" or self.trained(question)):
                 return question
 
@@ -168,7 +203,7 @@ class StatementFamily:
         """Write a chain step by step; what comes after a silent mistake obeys it."""
         said: list[Statement] = []
         steps, weights = [], []
-        while (expected := self.after(question, said)) is not None:
+        while (expected := self._next(rng, question, said, manner)) is not None:
             wording, says = rng.randrange(self.wordings), expected
             wrong = self.others(question, [*said, expected])
             if wrong and rng.random() < manner.mistakes:
@@ -178,6 +213,13 @@ class StatementFamily:
             steps.append(self.line(says, wording))
         answer = self.end(question, said) or question.answer
         return StatementDraft(tuple(steps), tuple(weights), answer)
+
+    def _next(
+        self, rng: Random, question: Any, said: Sequence[Statement], manner: Manner
+    ) -> Statement | None:
+        """Something that nothing needs, or what must come next."""
+        drawn = self.aside(rng, question, said, manner) if self.aside else None
+        return self.after(question, said) if drawn is None else drawn
 
     def toward(self, question: Any, *, rng: Random, manner: Manner) -> StatementDraft:  # noqa: ARG002 - makes no mistakes
         """Write a chain that ends at the hint, or at the answer where there is none."""
@@ -234,6 +276,19 @@ class StatementFamily:
         (said,) = self.statements((step,))
         return next(i for i in range(self.wordings) if self.say(said, i) == step.strip())
 
+    def expected(
+        self, question: Any, said: Sequence[Statement], statement: Statement
+    ) -> Statement | None:
+        """What a statement of that form says behind others; None where it cannot stand there."""
+        if self.restated is None:
+            return self.after(question, said)
+        return self.restated(question, said, statement)
+
+    def follows(self, question: Any, said: Sequence[Statement]) -> bool:
+        """Whether each statement says what question and earlier statements give, and none is missing."""
+        given = (self.expected(question, said[:i], each) for i, each in enumerate(said))
+        return list(given) == list(said) and self.after(question, said) is None
+
     def finished(self, question: Any, said: Sequence[Statement]) -> list[Statement]:
         """The statements with all that comes after them."""
         whole = list(said)
@@ -250,6 +305,7 @@ class StatementFamily:
         style: str | None = None,
         split: str = "test",
         hops: tuple[int, int] | None = None,
+        unanswerable: bool = False,
     ) -> list[Problem]:
         """Draw test problems; the same arguments give the same list.
 
@@ -260,14 +316,16 @@ class StatementFamily:
             style: None or `random`: this language has one.
             split: `test` or `train`.
             hops: Fewest and most steps of a chain.
+            unanswerable: Whether a needed fact is left out.
 
         Raises:
-            UserError: Another style.
+            UserError: Another style, or a family whose questions all have an answer.
         """
         if style not in (None, "random"):
             raise UserError(f"{self.name} has no style {style!r}; leave it out")
         rng = Random(f"{self.name} problems {seed} {split}")
-        drawn = (self._drawn(rng, hops or self.hops, split=split) for _ in range(n))
+        kwargs = {"split": split, "unanswerable": unanswerable}
+        drawn = (self._drawn(rng, hops or self.hops, **kwargs) for _ in range(n))
         return [
             self._problem(self._hinted(rng, question, hint), f"{split}-{seed}-{number}", hint)
             for number, question in enumerate(drawn)

@@ -1,7 +1,8 @@
 """Trains an organism from its recipe: AdamW, warm-up then a linear decline, on the CPU with one thread.
 
 One thread and the CPU by default: sums are then taken in one order, and the same seed gives the same weights
-however many cores a machine has. Examples and their loss weights: `examples.py`.
+however many cores a machine has. What was stopped goes on from its last state (`training_state`) and ends with the same weights.
+Examples and their loss weights: `training_examples`.
 """
 
 import copy
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +24,27 @@ from tqdm.auto import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from mechcot.core.errors import UserError
+from mechcot.model.loading.spec import holds_model
 from mechcot.model.loading.weights import pick_device
 from mechcot.organisms.attention_masks import mask
 from mechcot.organisms.family import OrganismFamily
 from mechcot.organisms.grammar import BOS, EOS, PAD
-from mechcot.organisms.language import Language
+from mechcot.organisms.language import WordLanguage, own_words
+from mechcot.organisms.lora import load_adapted, save_adapter
 from mechcot.organisms.mod10 import MOD10_FAMILY
 from mechcot.organisms.recipes import HiddenPart, Recipe, Shape
 from mechcot.organisms.registry import family_of, path, recipe_of, record_file
 from mechcot.organisms.training_examples import batches
+from mechcot.organisms.training_state import STATE, key_of, load_state, save_state
+
+_BETWEEN = 60.0
+"""Seconds between two states on disk."""
 
 
 def fresh(shape: Shape, family: OrganismFamily = MOD10_FAMILY) -> LlamaForCausalLM:
     """Make an untrained model; the caller seeds torch."""
     config = LlamaConfig(
-        vocab_size=len(family.language.words),
+        vocab_size=len(own_words(family.language).words),
         hidden_size=shape.width,
         intermediate_size=shape.mlp,
         num_hidden_layers=shape.layers,
@@ -47,7 +55,7 @@ def fresh(shape: Shape, family: OrganismFamily = MOD10_FAMILY) -> LlamaForCausal
         attention_bias=False,
         initializer_range=shape.init,
         rope_parameters={"rope_type": "default", "rope_theta": shape.theta},
-        **_marks(family.language),
+        **_marks(own_words(family.language)),
     )
     model = LlamaForCausalLM(config)
     if family.kin:
@@ -55,7 +63,7 @@ def fresh(shape: Shape, family: OrganismFamily = MOD10_FAMILY) -> LlamaForCausal
     return model
 
 
-def _marks(language: Language) -> dict[str, Any]:
+def _marks(language: WordLanguage) -> dict[str, Any]:
     """Ids of the marks that a config names."""
     marks = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD}
     return {name: language.index[mark] for name, mark in marks.items()}
@@ -68,7 +76,7 @@ def _relate_names(model: LlamaForCausalLM, family: OrganismFamily) -> None:
     With independent embeddings every name's three words had to be matched one by one, and look-ups
     across roles (`c=` to `c:`) were still at 0.7 after 9 M tokens.
     """
-    index = family.language.index
+    index = own_words(family.language).index
     table = torch.randn(len(index), model.config.hidden_size)
     roles = torch.randn(3, model.config.hidden_size)
     for words in family.kin:
@@ -137,7 +145,6 @@ def train_organism(
     *,
     tokens: int | None = None,
     progress: bool = True,
-    snapshot: int | None = None,
 ) -> Path:
     """Train an organism and write its directory.
 
@@ -148,10 +155,9 @@ def train_organism(
         device: `cpu` or `cuda`; None and `auto` are the CPU, because a GPU gives slightly other weights.
         tokens: Train on so many instead of the recipe's.
         progress: Show a bar.
-        snapshot: Write the directory after every so many steps too.
 
     Raises:
-        UserError: There is no such organism, or its parent has not been trained.
+        UserError: There is no such organism, its parent has not been trained, or the model that it adapts is not installed.
     """
     if seed is not None and seed != recipe_of(name).seed:
         name = f"{recipe_of(name).name}@{seed}"
@@ -162,61 +168,68 @@ def train_organism(
     with one_thread():
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
-            model = fresh(recipe.shape, family) if recipe.parent is None else _parent(recipe.parent)
+            model = _start(recipe, family)
         torch.nn.Module.to(model, torch.device(device)).train()
-        for history in _optimise(
-            model, recipe, total=total, device=device, progress=progress, every=snapshot
-        ):
-            export(model, out, recipe=recipe, history=history)
+        kwargs: dict[str, Any] = {"total": total, "device": device, "progress": progress}
+        history = _optimise(model, recipe, state=out / STATE, **kwargs)
+        export(model, out, recipe=recipe, history=history)
+    (out / STATE).unlink(missing_ok=True)
     return out
 
 
-def _parent(name: str) -> LlamaForCausalLM:
+def _start(recipe: Recipe, family: OrganismFamily) -> LlamaForCausalLM:
+    """The model before its training."""
+    folder = None if recipe.parent is None else _trained_folder(recipe.parent)
+    if recipe.adapter is not None:
+        return load_adapted(recipe.adapter, folder)
+    if folder is None:
+        return fresh(recipe.shape, family)
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def _trained_folder(name: str) -> Path:
     folder = path(name)
-    if not (folder / "config.json").is_file():
+    if not holds_model(folder):
         raise UserError(
             f"expected {name} in {folder}, found nothing: `mechcot organism train {name}` makes it."
         )
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return folder
 
 
 def _optimise(
     model: LlamaForCausalLM,
     recipe: Recipe,
     *,
+    state: Path,
     total: int,
     device: str,
     progress: bool,
-    every: int | None,
-) -> Iterator[dict]:
-    """Train in place; yield the history so far at every snapshot and at the end."""
+) -> dict[str, Any]:
+    """Train in place and return what was measured; the state on disk is written once a minute and at the start is gone on from."""
     warm, flat = (0.02, 0.55) if recipe.parent is None else (0.05, 0.4)
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01
+        [weight for weight in model.parameters() if weight.requires_grad],
+        lr=recipe.rate,
+        betas=(0.9, 0.98),
+        weight_decay=0.01,
     )
-    started, cpu, seen, steps, losses = time.time(), time.process_time(), 0, 0, []
-
-    def history() -> dict:
-        return {
-            "tokens": seen,
-            "steps": steps,
-            "loss": round(sum(losses[-50:]) / len(losses[-50:]), 4),
-            "seconds": round(time.time() - started, 1),
-            "cpu_seconds": round(time.process_time() - cpu, 1),
-            "device": device,
-            "threads": torch.get_num_threads(),
-        }
-
+    key = key_of(recipe, total=total)
+    begun = load_state(state, model, optimiser, key=key) or {}
+    steps, seen, losses = begun.get("steps", 0), begun.get("seen", 0), begun.get("losses", [])
+    started = time.time() - begun.get("seconds", 0.0)
+    cpu = time.process_time() - begun.get("cpu_seconds", 0.0)
+    written = time.time()
+    data = batches(recipe, family_of(recipe.name), seed=recipe.seed, tokens=total)
     bar = tqdm(
         total=total,
+        initial=seen,
         unit="tok",
         unit_scale=True,
         desc=recipe.name,
         disable=not progress,
         mininterval=10,
     )
-    data = batches(recipe, family_of(recipe.name), seed=recipe.seed, tokens=total)
-    for ids, weights, share in data:
+    for ids, weights, share in islice(data, steps, None):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * rate_at(share, warm=warm, flat=flat)
         hidden = recipe.hidden if steps % 2 == 0 else "nothing"
@@ -234,14 +247,31 @@ def _optimise(
         bar.update(ids.numel())
         if steps % 50 == 0:
             bar.set_postfix(loss=f"{sum(losses[-50:]) / 50:.3f}")
-        if every and steps % every == 0:
-            yield history()
+        if time.time() - written > _BETWEEN:
+            record = {"steps": steps, "seen": seen, "losses": losses[-50:]} | _spent(started, cpu)
+            save_state(state, model, optimiser, key=key, record=record)
+            written = time.time()
     bar.close()
-    yield history()
+    return {
+        "tokens": seen,
+        "steps": steps,
+        "loss": round(sum(losses[-50:]) / len(losses[-50:]), 4),
+        **_spent(started, cpu),
+        "device": device,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _spent(started: float, cpu: float) -> dict[str, float]:
+    """Seconds since a training began, by the clock and of the processor."""
+    return {
+        "seconds": round(time.time() - started, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
+    }
 
 
 def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict) -> None:
-    """Write an ordinary Hugging Face directory and its provenance.
+    """Write an ordinary Hugging Face directory, or an adapter's, and its provenance.
 
     Args:
         model: The trained model; its generation config is set.
@@ -249,17 +279,10 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
         recipe: What it was trained by.
         history: What training measured, for the record.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    family = family_of(recipe.name)
-    language, marks = family.language, _marks(family.language)
-    model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=320, **marks)
-    if family.dtype == "bfloat16":
-        rounded: Any = copy.deepcopy(model)
-        rounded.to(torch.bfloat16).save_pretrained(out)
+    if recipe.adapter is None:
+        _save_whole(model, out, family_of(recipe.name))
     else:
-        model.save_pretrained(out)
-    (out / "model.safetensors").chmod(0o644)
-    language.save(out)
+        save_adapter(model, out, recipe.adapter)
     record = {
         "schema": 1,
         "name": recipe.name,
@@ -267,7 +290,7 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
         "seed": recipe.seed,
         "recipe": asdict(recipe),
         "training": history,
-        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "parameters": sum(w.numel() for w in model.parameters() if w.requires_grad),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -276,6 +299,20 @@ def export(model: LlamaForCausalLM, out: Path, *, recipe: Recipe, history: dict)
         "command": f"mechcot organism train {recipe.name} --seed {recipe.seed}",
     }
     record_file(out, recipe.name).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _save_whole(model: LlamaForCausalLM, out: Path, family: OrganismFamily) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    language = own_words(family.language)
+    marks = _marks(language)
+    model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=320, **marks)
+    if family.dtype == "bfloat16":
+        rounded: Any = copy.deepcopy(model)
+        rounded.to(torch.bfloat16).save_pretrained(out)
+    else:
+        model.save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)
+    language.save(out)
 
 
 if __name__ == "__main__":

