@@ -1,5 +1,6 @@
 """Commands about the organisms. Heavy imports happen inside the commands."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -100,6 +101,7 @@ def organism_check(
         list[str] | None,
         typer.Argument(help="NAME, or FAMILY/NAME; default base, bypass, control."),
     ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of held-out problems.")] = 256,
     workers: Workers = 1,
 ) -> None:
     """Measure what the organisms must hold; exit 1 when a line does not."""
@@ -109,7 +111,7 @@ def organism_check(
     asked = names or ["base", "bypass", "control"]
     lines = []
     for name, result in zip(
-        asked, in_order(executor_of(workers), check_organism, asked), strict=True
+        asked, in_order(executor_of(workers), partial(check_organism, n=n), asked), strict=True
     ):
         if isinstance(result, Failed):
             raise UserError(f"organism {name}: {result.reason}")
