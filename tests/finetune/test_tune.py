@@ -105,6 +105,22 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(models, train, monkeypa
     assert not (out / "state").exists()
 
 
+def test_a_run_that_was_killed_before_its_record_is_only_written_down(models, train, monkeypatch):
+    kwargs = {"arm": "sft", "snapshots": 2}
+    whole = train(models[0], DRAWN, "whole", **kwargs)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Checkpoints, "on_train_end", stop)
+        train(models[0], DRAWN, "killed", **kwargs)
+    out = train(models[0], DRAWN, "killed", **kwargs)
+    assert same(last(whole), last(out))
+    budgets = [json.loads((f / "arm.json").read_text())["budget"] for f in (whole, out)]
+    assert budgets[0] == budgets[1]
+
+
 def kill_at(patched, update: int, when: str) -> None:
     def stop(self, args, state, control, **kwargs):
         if state.global_step == update:
