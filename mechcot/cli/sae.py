@@ -347,19 +347,10 @@ def page(
         raise UserError(
             f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"
         )
-    from mechcot.core.store import read_json, write_text
-    from mechcot.sae.results import SCHEMA
+    from mechcot.core.store import write_text
+    from mechcot.sae.findings import read_findings
     from mechcot.view.pages.sae import sae_page
 
-    score = read_json(folder / "score.json", what="what `mechcot sae score` found")
-    trials, probes = (
-        read_json(p, what=f"what `mechcot sae {p.stem}` found") if p.is_file() else None
-        for p in (folder / "falsify.json", folder / "probe.json")
-    )
-    for name, found in (("score", score), ("falsify", trials)):
-        if found is not None and found.get("schema") != SCHEMA:
-            raise UserError(
-                f"{folder}/{name}.json has schema {found.get('schema')}, this version reads {SCHEMA}; run `mechcot sae {name}` again"
-            )
-    write_text(folder / "page.html", sae_page(score, trials, probes))
+    found = [read_findings(folder, name) for name in ("score", "falsify", "probe")]
+    write_text(folder / "page.html", sae_page(*found))
     _say([f"written: {folder / 'page.html'}"])

@@ -9,14 +9,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+from typing_extensions import TypedDict
 
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
+from mechcot.core.faults import fault_of
 from mechcot.core.step_arrays import RESULT_TYPES, Result
 from mechcot.core.store import write_bytes
 from mechcot.core.trace import Trace
@@ -25,6 +28,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SCHEMA = 1
+
+
+class _Array(TypedDict):
+    """What the file says of an array."""
+
+    kind: str
+    name: str
+    unit: str
+    tokens: str
+    labels: dict[str, list[float]]
+
+
+class _Meta(TypedDict):
+    """What the file says of a measurement; None for a number that is none."""
+
+    schema: int
+    measure: str
+    trace: str
+    item: str
+    author: str
+    reader: str
+    reason: str
+    seconds: float
+    value: float | None
+    scalars: dict[str, float | None]
+    notes: dict[str, str]
+    unit: NotRequired[str]
+    results: dict[str, _Array]
+
+
+_READER = TypeAdapter(_Meta)
 _PLAIN = ("measure", "trace", "item", "author", "reader", "reason", "seconds")
 """Attributes that stand in the file as they are."""
 
@@ -152,25 +186,20 @@ class Measurement(Displayed):
         """
         try:
             with safe_open(str(path), framework="numpy") as file:
-                meta = json.loads((file.metadata() or {}).get("reading", "{}"))
-                arrays = {key: file.get_tensor(key) for key in meta.get("results", ())}
-        except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise UserError(
-                f"{path}: expected a measurement, the file is damaged ({error}); remove it and run again"
-            ) from error
-        if meta.get("schema") != _SCHEMA:
-            raise UserError(
-                f"{path}: expected measurement schema {_SCHEMA}, got {meta.get('schema')}; remove it and run again"
-            )
-        try:
+                text = (file.metadata() or {}).get("reading", "{}")
+                meta = _READER.validate_json(text, strict=True)
+                arrays = {key: file.get_tensor(key) for key in meta["results"]}
+            if meta["schema"] != _SCHEMA:
+                raise ValueError(f"expected schema {_SCHEMA}, got {meta['schema']}")
             return cls._of(meta, arrays)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise UserError(
-                f"{path}: expected a measurement, something of it is missing ({type(error).__name__}: {error}); remove it and run again"
-            ) from error
+        except ValidationError as error:
+            fault = fault_of(error)
+        except (SafetensorError, ValueError, TypeError, LookupError) as error:
+            fault = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}: expected a measurement ({fault}); remove the file and run again")
 
     @classmethod
-    def _of(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Measurement":
+    def _of(cls, meta: _Meta, arrays: Mapping[str, np.ndarray]) -> "Measurement":
         results = {
             key: RESULT_TYPES[array["kind"]](
                 values=arrays[key],
@@ -185,7 +214,7 @@ class Measurement(Displayed):
             for key, array in meta["results"].items()
         }
         return cls(
-            **{name: meta[name] for name in _PLAIN},
+            **{name: meta[name] for name in _PLAIN},  # pyright: ignore[reportArgumentType]
             value=math.nan if meta["value"] is None else meta["value"],
             scalars={k: math.nan if v is None else v for k, v in meta["scalars"].items()},
             results=results,

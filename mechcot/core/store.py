@@ -215,7 +215,10 @@ def read_traces(path: Path) -> list[Trace]:
         if not data.strip():
             continue
         try:
-            traces.append(trace_from_json(json.loads(data)))
+            value = json.loads(data)
+            if not isinstance(value, dict):
+                raise TypeError(f"expected an object, got a {type(value).__name__}")
+            traces.append(trace_from_json(value))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{path}:{line}: not a trace as mechcot writes it ({type(error).__name__}: {error}); write the file anew"

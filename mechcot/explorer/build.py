@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
+from typing_extensions import TypedDict
 
 from mechcot.command_inputs import check_run
 from mechcot.compare.pair_finding import all_cards
@@ -23,6 +25,7 @@ from mechcot.explorer.critical_step import critical_step, lead_key, strongest
 from mechcot.explorer.feature_tracks import strips_of_run
 from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.runs.items import read_checked
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.explorer_data import (
@@ -68,11 +71,7 @@ def explore_run(
     """
     folder = Path(run)
     check_run(folder)
-    about = read_json(folder / "summary.json", what="the summary of a run")
-    if not {"author", "models"} <= about.keys():
-        raise UserError(
-            f"{folder / 'summary.json'}: expected the summary of a run with author and models, found {sorted(about)[:5]}"
-        )
+    about = read_checked(folder / "summary.json", shape=_Summary, what="the summary of a run")
     manifest = folder / "manifest.json"
     command = read_json(manifest, what="the manifest of a run") if manifest.is_file() else {}
     traces = read_traces(folder / "traces.jsonl")
@@ -81,7 +80,7 @@ def explore_run(
     if about["author"] is not None:
         traces.sort(key=lambda trace: trace.author != about["author"])
     names = tuple(model["name"] for model in about["models"])
-    measurements = _readings(folder)
+    measurements = _readings(folder, {trace.id: trace for trace in traces})
     strips: Mapping[str, FeatureStrip] = {}
     if dictionary is not None:
         read_by: dict[str, set[str]] = {}
@@ -105,30 +104,76 @@ def explore_run(
     )
 
 
-def _readings(folder: Path) -> list[Measurement]:
+class _Model(TypedDict):
+    """A model of a run."""
+
+    name: str
+    spec: str
+    weights: str
+
+
+class _Summary(TypedDict):
+    """What the explorer needs of `summary.json`."""
+
+    author: str | None
+    models: list[_Model]
+
+
+def _readings(folder: Path, traces: Mapping[str, Trace]) -> list[Measurement]:
     """The measurements that the run's report rests on; the folder may hold those of earlier runs as well.
 
+    Args:
+        folder: The folder of the run.
+        traces: Its traces by id.
+
     Raises:
-        UserError: The list of them is damaged, or one is not there.
+        UserError: The list of them is damaged, or one is not there or about another chain.
     """
     index = folder / "results" / "readings.parquet"
     try:
-        names = pd.read_parquet(index, columns=["file"])["file"]
-    except (OSError, ValueError, KeyError) as error:
+        names = pd.read_parquet(index, columns=["file"])["file"].dropna()
+        if not names.map(lambda name: isinstance(name, str)).all():
+            raise ValueError("the column `file` holds something else than names")
+    except (ArrowException, OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"{index}: expected the readings of a run by this version of mechcot ({error}); run `mechcot compare` again"
+            f"{index}: expected the readings of a run by this version of mechcot ({' '.join(str(error).split())[:120]}); run `mechcot compare` again"
         ) from error
     there = {
         p.relative_to(folder).as_posix(): p for p in (folder / "readings").rglob("*.safetensors")
     }
     found = []
-    for name in sorted({str(name) for name in names if name}):
+    for name in sorted(set(names) - {""}):
         if name not in there:
             raise UserError(
                 f"{folder}: the measurement {name} is missing; run `mechcot compare` again, it takes only what is not there"
             )
-        found.append(Measurement.load(there[name]))
+        measurement = Measurement.load(there[name])
+        trace = traces.get(measurement.trace)
+        if trace is not None and (fault := _misfit(measurement, len(trace.chain_steps))):
+            raise UserError(
+                f"{there[name]}: expected a measurement of {trace.id} ({fault}); remove the file and run `mechcot compare` again"
+            )
+        found.append(measurement)
     return found
+
+
+def _misfit(measurement: Measurement, n: int) -> str:
+    """Why a measurement cannot be about a chain of `n` steps; "" where it can."""
+    sizes = {"step": n, "source": n, "target": n, "after": n + 1}
+    known = MEASURES.get(measurement.measure)
+    arrays = {} if known is None else {array.name: array for array in known.card.arrays}
+    for name, result in measurement.results.items():
+        if name in arrays and result.axes != arrays[name].axes:
+            return f"{name} has the axes {result.axes}, expected {arrays[name].axes}"
+        if name in arrays and (arrays[name].settled or name) not in measurement.results:
+            return f"{name} stands without {arrays[name].settled}"
+        named = "layer" in result.axes  # such arrays hold some of the steps
+        if named and not set(result.labels.get("step", ())) <= set(range(n)):
+            return f"{name} is about steps that the chain does not have"
+        shape = dict(zip(result.axes, result.values.shape, strict=True))
+        if not named and any(sizes.get(axis, size) != size for axis, size in shape.items()):
+            return f"{name} is of shape {result.values.shape}, the chain has {count_of(n, 'step')}"
+    return ""
 
 
 def explorer(
@@ -288,7 +333,8 @@ def _along_steps(measurement: Measurement, name: str, n: int) -> np.ndarray:
     """One value per step: a curve by its rises, layers x steps at the first layer's input."""
     result = measurement.results[name]
     if result.axes == ("after",):
-        return np.diff(result.values)
+        with np.errstate(invalid="ignore"):  # between infinite values there is none
+            return np.diff(result.values)
     if result.axes == ("step",):
         return result.values
     row = np.full(n, np.nan)

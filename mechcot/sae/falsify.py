@@ -27,7 +27,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from typing_extensions import TypedDict
 
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.task import Paraphraser
@@ -103,25 +102,9 @@ class Trial:
         return self.standing is feature_trials.Standing.SURVIVES
 
     def to_json(self) -> dict[str, Any]:
-        """As an `Entry`; NaN as None."""
+        """As a `mechcot.sae.findings.Entry`; NaN as None."""
         plain = {k: None if v != v else v for k, v in asdict(self).items()}
         return plain | {"passes": self.passes, "standing": self.standing, "survives": self.survives}
-
-
-class Entry(TypedDict):
-    """A trial as it stands in `falsify.json`; None where it could not be held."""
-
-    feature: int
-    kind: str
-    tokens: list[str]
-    injection_d: float | None
-    kept: float | None
-    selectivity: float | None
-    random: float | None
-    shuffled: float | None
-    passes: dict[str, bool | None]
-    standing: str
-    survives: bool
 
 
 def candidates(
@@ -218,7 +201,7 @@ class Trials:
         )
 
     def entry(self, candidate: Candidate) -> dict[str, Any]:
-        """Hold the trials; the entry of `falsify.json`, see `Entry`."""
+        """Hold the trials; the entry of `falsify.json`, see `mechcot.sae.findings.Entry`."""
         return self.hold(candidate).to_json()
 
 

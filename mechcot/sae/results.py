@@ -17,11 +17,11 @@ from mechcot.runs.items import Items, json_items
 from mechcot.runs.reader_keys import read_by
 from mechcot.sae import falsify, feature_scores
 from mechcot.sae.feature_activations import FeatureActivations, read_features
+from mechcot.sae.findings import SCHEMA, Entry
 from mechcot.sae.run import TrainedDictionary
 from mechcot.stats.feature_trials import Standing, tally
 from mechcot.tasks import task_of_all
 
-SCHEMA = 2
 _ALPHA = 0.05
 _SHOWN = 40
 _DRAWN = 12
@@ -133,7 +133,7 @@ def falsified(
         choosing,
         seed=seed,
         repeats=repeats,
-        items=Items(folder, json_items(falsify.Entry)),
+        items=Items(folder, json_items(Entry)),
         executor=executor,
     )
     counted = tally(rows)
@@ -172,7 +172,7 @@ def _tried(
     items: Items[dict[str, Any]],
     executor: Executor,
 ) -> list[dict[str, Any]]:
-    """Try the candidates that no finished item tells of; a `falsify.Entry` for each."""
+    """Try the candidates that no finished item tells of; a `mechcot.sae.findings.Entry` for each."""
     if not chosen:
         return []
     reader = study.readers.before

@@ -54,9 +54,7 @@ def sole(text: str) -> StatedAnswer | None:
         not stripped
         or len(stripped) > _LONGEST
         or stripped.count("\n") > _MOST_LINES
-        or _DENIED.search(stripped)
-        or denied(stripped)
-        or unstated(stripped + " ", len(stripped))
+        or denies(stripped)
     ):
         return None
     start = text.index(stripped)
@@ -69,6 +67,11 @@ def sole(text: str) -> StatedAnswer | None:
         return None
     best = candidates[-1]
     return StatedAnswer(best.text, best.how, start + best.start, start + best.stop)
+
+
+def denies(text: str) -> bool:
+    """Return whether a short text asks, doubts or denies."""
+    return bool(_DENIED.search(text)) or denied(text) or unstated(text + " ", len(text))
 
 
 def _candidates(text: str) -> Iterator[StatedAnswer]:

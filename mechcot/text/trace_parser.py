@@ -21,10 +21,12 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from mechcot.core.problem import Completion
+from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import SPECIAL, Otherwise, find_answer, read_answer, trim
+from mechcot.text.boxed_answers import StatedAnswer
 from mechcot.text.learned_step_kinds import learned
+from mechcot.text.named_answers import named
 from mechcot.text.segment import Segmenter, segmenter as named_segmenter
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.think_tags import THINK, Layout, Thought, ThoughtTags, find_thought, tags_in
@@ -71,7 +73,7 @@ def read(
     opened = layout.chain.start  # characters of the completion that join the prompt
     text = completion.text[opened:]
     rules = _Rules(family, after, otherwise if completion.finished else "nothing")
-    chain, rest, answer = _divide(text, layout, cut, tags, rules)
+    chain, rest, answer = _divide(text, layout, cut, tags, rules, completion.problem)
     kinds = (classifier or learned())(chain)
     begins = [begin - opened for begin in begins]
     in_prompt = bisect_right(begins, -1) if opened else 0
@@ -116,25 +118,40 @@ class _Rules:
 
 
 def _divide(
-    text: str, layout: Layout, cut: Segmenter, tags: ThoughtTags, rules: _Rules
+    text: str,
+    layout: Layout,
+    cut: Segmenter,
+    tags: ThoughtTags,
+    rules: _Rules,
+    problem: Problem,
 ) -> tuple[list[str], str, Answer]:
     """Chain pieces, the text of the answer phase, and the answer."""
     kwargs: dict[str, Any] = asdict(rules)
+    by_name = rules.after is None and rules.otherwise != "nothing" and rules.family != "word"
     if layout.thought is not Thought.ABSENT:
         answer = read_answer(tags.open + text, tags=tags, **kwargs)
         size = len(layout.chain)
+        if answer.text is None and by_name and layout.thought is Thought.CLOSED:
+            behind = SPECIAL.sub("\n", text[size + len(tags.close) :])
+            answer = _answer(named(behind, problem.question, problem.answer))
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
     statement = find_answer(text, **kwargs)
-    answer = Answer(None, "unread") if statement is None else Answer(statement.text, statement.how)
+    if statement is None and by_name:
+        statement = named(text, problem.question, problem.answer)
+    answer = _answer(statement)
     chain = cut(text)
     if statement is None:
         return chain, "", answer
     first, start = before_statement(chain, statement.start)
-    if statement.how in {"closing", "last_number"} and len(chain) < 2:
+    if statement.how in {"closing", "last_number", "named"} and len(chain) < 2:
         return chain, "", answer
     return chain[:first], text[start:], answer
+
+
+def _answer(statement: StatedAnswer | None) -> Answer:
+    return Answer(None, "unread") if statement is None else Answer(statement.text, statement.how)
 
 
 def before_statement(pieces: Sequence[str], at: int) -> tuple[int, int]:

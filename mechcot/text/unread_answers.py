@@ -82,7 +82,8 @@ def refuse_unread(lost: Sequence[tuple[str, str]], *, author: str, finished: int
 
 ADVICE = (
     "Say what stands before a written answer with --answer-after TEXT (and how the answer is asked for with --cue TEXT, if the "
-    "model has words of its own for that), or read the last number with --read-last-number."
+    "model has words of its own for that), or read the last number with --read-last-number. A last sentence of prose is read only where it "
+    "names exactly one thing that the answer can be (the reference, an option, a name of the question) and denies nothing."
 )
 
 

@@ -155,7 +155,10 @@ def test_other_readers_and_traces_are_passed_over_and_nothing_is_an_error(trace)
 @pytest.fixture
 def folder(trace, tmp_path):
     """A run's folder, in which an earlier run left a reading of its own."""
-    write_json(tmp_path / "summary.json", {"author": "one", "models": [{"name": "one"}]})
+    write_json(
+        tmp_path / "summary.json",
+        {"author": "one", "models": [{"name": "one", "spec": "s", "weights": "w"}]},
+    )
     write_traces(tmp_path / "traces.jsonl", [trace])
     for name, values in (("a", [0.5, 0, 0]), ("b", [0, 0, 0.5]), ("c", [0, 0.5, 0])):
         hidden(values).save(tmp_path / "readings" / "one" / "suppression" / f"{name}.safetensors")
@@ -181,7 +184,7 @@ def test_a_folder_that_is_no_run_and_an_unknown_item_are_refused(folder):
     [
         ("summary.json", '{"author": "o', "summary of a run, the file is damaged"),
         ("summary.json", "[]", "summary of a run, got a list"),
-        ("summary.json", '{"hello": 1}', "a run with author and models, found ..hello"),
+        ("summary.json", '{"hello": 1}', "a run .missing ..author., .models."),
         ("manifest.json", "", "manifest of a run, the file is damaged"),
         ("traces.jsonl", '{"schema": 1, "id"', "traces.jsonl:1: not a trace as mechcot writes it"),
         ("traces.jsonl", '{"question": "?"}', "traces.jsonl:1: not a trace as mechcot writes it"),

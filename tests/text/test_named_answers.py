@@ -1,0 +1,78 @@
+"""An answer in the last sentence of prose is read by what the question knows, in any language; what is not plain stays unread."""
+
+import pytest
+
+from mechcot.core.problem import Completion, Problem
+from mechcot.text.named_answers import named
+from mechcot.text.trace_parser import read
+from tests.text.toy_tokenizers import byte_level
+
+WHO = "Mary went to the garden. John went to the office. Mary took the ball. Who has the ball?"
+OPTIONS = "Which city lies on the Seine?\nA) Rome\nB) Paris\nC) Oslo"
+READ = [
+    (WHO, "Mary", "Mary took it. So it is Mary.", "Mary"),
+    (WHO, "Mary", "John took it. So it is John.", "John"),  # wrong answers are read as well
+    (WHO, "Mary", "She took it.\n\nMary has the ball.\n", "Mary"),
+    (WHO, "Mary", "She took it. Therefore, **Mary**.", "Mary"),
+    (OPTIONS, "B", "The Seine is in France. So the city is Paris.", "B"),
+    (OPTIONS, "B", "The Seine is in Italy. So the city is Rome.", "A"),
+    (OPTIONS, "Paris", "The Seine is in France. So the city is Paris.", "Paris"),
+    ("Anna lief weg. Paul blieb. Wer blieb?", "Paul", "Anna lief weg. Also blieb Paul.", "Paul"),
+    ("Ana salió. Luis se quedó. ¿Quién salió?", "Ana", "Luis se quedó. Entonces es Ana.", "Ana"),
+    ("Анна ушла. Иван остался. Кто ушёл?", "Анна", "Иван остался. Значит, это Анна.", "Анна"),
+    ("太郎は東京へ行った。花子は京都へ行った。花子はどこへ行ったか。", "京都", "太郎は東京だ。だから京都です。", "京都"),
+    ("小明去了公园。小红去了学校。小红在哪里?", "学校", "小明在公园。所以她在学校。", "学校"),
+    ("철수는 학교에 갔다. 영희는 공원에 갔다. 영희는 어디에?", "공원", "철수는 학교. 그래서 공원 입니다.", "공원"),
+]  # fmt: skip
+UNREAD = [
+    (WHO, "Mary", "So it is not Mary."),
+    (WHO, "Mary", "So it is Mary or John."),
+    (WHO, "Mary", "Is it Mary?"),
+    (WHO, "Mary", "So it is Peter, like Mary."),  # a name that the question does not know
+    (WHO, "Mary", "It might be Mary."),
+    (WHO, "Mary", "It is anyone but Mary."),
+    (WHO, "Mary", "Mary took it. So she has it."),
+    (WHO, "Mary", "I can only guess. Maryland is large."),
+    (WHO, "7", "So it is Mary."),
+    (OPTIONS, "B", "So it is Paris and Rome."),
+    ("Anna lief weg. Paul blieb. Wer blieb?", "Paul", "Also blieb nicht Paul."),
+    ("Ana salió. Luis se quedó. ¿Quién salió?", "Ana", "Entonces no fue Ana."),
+    ("Anne est partie. Luc est resté. Qui ?", "Luc", "Donc ce n'est pas Luc."),
+    ("Анна ушла. Иван остался. Кто ушёл?", "Анна", "Значит, это не Анна."),
+    ("太郎は東京へ行った。花子は京都へ行った。花子はどこへ行ったか。", "京都", "だから京都ではない。"),
+    ("小明去了公园。小红去了学校。小红在哪里?", "学校", "所以她不在学校。"),
+    ("ანა წავიდა. ლუკა დარჩა.", "ანა", "ეს არის ანა."),  # nobody knows its denials
+    ("Is it so?", "no", "There is no doubt."),  # a word of many languages
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "reference", "text", "answer"), READ)
+def test_the_last_sentence_names_it(question, reference, text, answer):
+    found = named(text, question, reference)
+    assert found is not None and (found.text, found.how) == (answer, "named")
+    trace = read(Completion(Problem("p", question, reference), "", text, "m"), byte_level())
+    assert trace.answer.text == answer
+
+
+@pytest.mark.parametrize(("question", "reference", "text"), UNREAD)
+def test_what_is_not_plain_stays_unread(question, reference, text):
+    assert named(text, question, reference) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["So it is Mary. The answer is John.", "\\boxed{John} So it is Mary.", "Answer: John\nMary."],
+)
+def test_a_statement_wins(text):
+    trace = read(Completion(Problem("p", WHO, "Mary"), "", text, "m"), byte_level())
+    assert trace.answer.text == "John"
+
+
+def test_behind_a_closed_thought_only_what_stands_behind_counts():
+    def answer(text, **more):
+        about = Completion(Problem("p", WHO, "Mary"), "", text, "m", **more)
+        return read(about, byte_level()).answer.text
+
+    assert answer("<think>John ran.</think> Well, so it is Mary who has it.") == "Mary"
+    assert answer("<think>It is Mary.</think>") is None
+    assert answer("She took it. So it is Mary", finished=False) is None
