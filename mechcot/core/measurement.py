@@ -196,7 +196,9 @@ class Measurement(Displayed):
             fault = fault_of(error)
         except (SafetensorError, ValueError, TypeError, LookupError) as error:
             fault = f"{type(error).__name__}: {error}"
-        raise UserError(f"{path}: expected a measurement ({fault}); remove the file and run again")
+        raise UserError(
+            f"{path}: expected a measurement, the file is damaged ({fault}); remove it and run again"
+        )
 
     @classmethod
     def _of(cls, meta: _Meta, arrays: Mapping[str, np.ndarray]) -> "Measurement":
