@@ -78,6 +78,7 @@ ONE_PROCESS = {
     "steer apply": "writes all questions in one batch; `steer sweep` shares out doses",
     "sae vector": "reads each chain once",
     "organism train": "is one training",
+    "tune": "is one training",
     "write-truth": "asks for each reply after it has checked the one before",
 }
 """Commands that load models and have nothing to share out between processes, and why."""

@@ -19,7 +19,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.wording import count_of
 from mechcot.measures.registry import MEASURES
-from mechcot.measures.status import ORDER
+from mechcot.measures.status import STATUS_ORDER
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.measurement_tables import measurements_table, scalars_table
@@ -124,7 +124,7 @@ def all_cards() -> Iterator[MeasureCard]:
 def judged_cards(study: Study) -> tuple[MeasureCard, ...]:
     """Cards of the measures that are compared, those that passed the ruler first (the gates judge, they are not judged)."""
     cards = (MEASURES[name].card for name in study.measure_names if name != GATE_MEASURE)
-    return tuple(sorted(cards, key=lambda card: ORDER.index(card.status)))
+    return tuple(sorted(cards, key=lambda card: STATUS_ORDER.index(card.status)))
 
 
 def too_few(cards: Sequence[MeasureCard], *, items: int) -> str:

@@ -20,7 +20,7 @@ from mechcot.core.store import write_bytes, write_json
 from mechcot.model.loading.spec import ORGANISM, ORGANISM_FILE, PACKAGED, ModelSpec
 from mechcot.model.reasoner import Reasoner
 
-STATE = "state"
+STATE_FOLDER = "state"
 """Folder of the trainer's own state; removed at the end."""
 CURVES = "training.parquet"
 """What was logged at every update: loss, gradient norm, learning rate, rewards."""

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.finetune.checkpoints import STATE, step_folder
+from mechcot.finetune.checkpoints import STATE_FOLDER, step_folder
 from mechcot.finetune.lesson import Lesson, Preference, TokenizedLesson, tokenized
 from mechcot.finetune.material import is_right
 from mechcot.finetune.own_texts import (
@@ -78,7 +78,7 @@ def by_rounds(session: TuningSession) -> Used:
     total: dict[str, int] = {"generated_tokens": 0}
     first, start, rows, shares = 0, None, [], []
     for number in range(own.rounds):
-        item = Items(session.out / STATE).get(
+        item = Items(session.out / STATE_FOLDER).get(
             f"round-{number}", lambda number=number, start=start: _round(session, number, start)
         )
         examples = from_rows(item["rows"])
@@ -172,7 +172,7 @@ def _made_pairs(session: TuningSession) -> tuple[list[Any], list[str], int]:
 
 def _own_pairs(session: TuningSession) -> tuple[list[Any], list[str], int]:
     """Pairs of the model's own texts, why problems give none, and the tokens that were generated."""
-    item = Items(session.out / STATE).get("pairs", lambda: _ranked(session))
+    item = Items(session.out / STATE_FOLDER).get("pairs", lambda: _ranked(session))
     pairs = list(zip(from_rows(item["better"]), from_rows(item["worse"]), strict=True))
     return pairs, item["left_out"], item["generated"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_json
 from mechcot.finetune.arm import TrainingArm, arm_named
-from mechcot.finetune.checkpoints import STATE
+from mechcot.finetune.checkpoints import STATE_FOLDER
 from mechcot.finetune.draws import leaking
 from mechcot.finetune.material import MaterialSource, gather
 from mechcot.finetune.recipe import ArmRecipe, Leak
@@ -75,7 +75,7 @@ def tune(job: Tuning, *, claimed: AbstractContextManager[None], anew: bool = Fal
 
 def _remove(out: Path) -> None:
     (out / ARM_FILE).unlink(missing_ok=True)
-    for folder in (out / STATE, *_checkpoints(out)):
+    for folder in (out / STATE_FOLDER, *_checkpoints(out)):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -112,7 +112,7 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
         "command": job.command or " ".join(["mechcot", *sys.argv[1:]]),
     }
     write_json(job.out / ARM_FILE, record)
-    shutil.rmtree(job.out / STATE, ignore_errors=True)
+    shutil.rmtree(job.out / STATE_FOLDER, ignore_errors=True)
     return _checkpoints(job.out)
 
 

@@ -23,7 +23,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from mechcot.core.errors import UserError
-from mechcot.finetune.checkpoints import STATE, Checkpoints, last_state
+from mechcot.finetune.checkpoints import STATE_FOLDER, Checkpoints, last_state
 from mechcot.finetune.lesson import TokenizedLesson
 from mechcot.finetune.recipe import ArmRecipe, Trainer
 from mechcot.finetune.rewards import Reward
@@ -59,7 +59,7 @@ class TrainingStage:
     @property
     def state(self) -> Path:
         """Folder of the trainer's own states."""
-        return self.out / STATE / f"from-{self.first}"
+        return self.out / STATE_FOLDER / f"from-{self.first}"
 
 
 def sft_rows(examples: Sequence[TokenizedLesson]) -> Dataset:

@@ -15,7 +15,7 @@ from mechcot.core.card import MeasureCard
 from mechcot.core.store import digest, write_json
 
 _FILE = Path(str(files("mechcot.measures"))) / "status.json"
-ORDER = ("passed", "provisional", "exploratory")
+STATUS_ORDER = ("passed", "provisional", "exploratory")
 
 
 @cache

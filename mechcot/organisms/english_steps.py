@@ -9,7 +9,7 @@ from random import Random
 
 from mechcot.core.trace import StepKind
 from mechcot.organisms.chain_writer import Manner
-from mechcot.organisms.english_story import LARGEST, UNKNOWN, Story, total
+from mechcot.organisms.english_story import LARGEST_NUMBER, UNKNOWN, Story, total
 from mechcot.organisms.english_text import hear, holes, say
 from mechcot.organisms.statements import Statement
 
@@ -63,7 +63,7 @@ def hear_step(line: str) -> Statement | None:
     return kind, *(words[hole] for hole in holes(STEPS[kind][0]))
 
 
-def words_of(statement: Statement) -> dict[str, str]:
+def holes_of(statement: Statement) -> dict[str, str]:
     """The words of a statement by hole."""
     return dict(zip(holes(STEPS[statement[0]][0]), statement[1:], strict=True))
 
@@ -76,7 +76,7 @@ def values_after(story: Story, said: Sequence[Statement]) -> dict[str, int]:
     """Person to number, as the question gives it or the chain said it last."""
     values = dict(story.given)
     for statement in said:
-        words = words_of(statement)
+        words = holes_of(statement)
         if "who" in words and "n" in words:
             values[words["who"]] = int(words["n"])
         if "m" in words:
@@ -86,7 +86,7 @@ def values_after(story: Story, said: Sequence[Statement]) -> dict[str, int]:
 
 def _stated(said: Sequence[Statement]) -> list[str]:
     """The people whose numbers a chain worked out, in order."""
-    return list(dict.fromkeys(words_of(s)["who"] for s in said if s[0] in {"has", "slip"}))
+    return list(dict.fromkeys(holes_of(s)["who"] for s in said if s[0] in {"has", "slip"}))
 
 
 def restated(story: Story, said: Sequence[Statement], statement: Statement) -> Statement | None:
@@ -97,7 +97,7 @@ def restated(story: Story, said: Sequence[Statement], statement: Statement) -> S
         said: What stands before it.
         statement: Gives kind and people.
     """
-    kind, words = statement[0], words_of(statement)
+    kind, words = statement[0], holes_of(statement)
     if kind in {"fits", "misfits"}:
         return _checked(story, said)
     who = words.get("who", "")
@@ -129,7 +129,7 @@ def _note(story: Story, who: str) -> Statement:
 
 def _worked_out(story: Story, kind: str, who: str, values: dict[str, int]) -> Statement | None:
     terms = story.of[who].terms(values)
-    if terms is None or not 1 <= total(terms) <= LARGEST:
+    if terms is None or not 1 <= total(terms) <= LARGEST_NUMBER:
         return None
     left, sign, right = terms
     return _made(
@@ -139,12 +139,12 @@ def _worked_out(story: Story, kind: str, who: str, values: dict[str, int]) -> St
 
 def _checked(story: Story, said: Sequence[Statement]) -> Statement | None:
     """The check of the difference that was worked out last."""
-    who = next((words_of(s)["who"] for s in reversed(said) if s[0] in {"has", "slip"}), None)
+    who = next((holes_of(s)["who"] for s in reversed(said) if s[0] in {"has", "slip"}), None)
     if who is None or story.of[who].kind != "fewer":
         return None
     values, fact = values_after(story, said), story.of[who]
     back = values[who] + int(fact.n)
-    if back > LARGEST:
+    if back > LARGEST_NUMBER:
         return None
     kind = "fits" if back == values[fact.of] else "misfits"
     return _made(kind, left=values[who], right=fact.n, n=back)
@@ -159,10 +159,10 @@ def after(story: Story, said: Sequence[Statement]) -> Statement | None:
     if last[0] == "has" and (check := _checked(story, said)) is not None:
         return check
     if last[0] == "misfits":
-        return _worked_out(story, "slip", words_of(said[-2])["who"], values_after(story, said))
+        return _worked_out(story, "slip", holes_of(said[-2])["who"], values_after(story, said))
     if any(statement[0] in {"gap", "so"} for statement in said):
         return None
-    stated, noted = _stated(said), {words_of(s)["who"] for s in said if s[0] in _NOTES}
+    stated, noted = _stated(said), {holes_of(s)["who"] for s in said if s[0] in _NOTES}
     notes = [who for who in reversed(story.needed) if who not in noted]
     if notes and not stated:
         return _note(story, notes[0])
@@ -216,14 +216,14 @@ def others(story: Story, said: Sequence[Statement]) -> list[Statement]:
     *before, last = said
     if last[0] not in {*_VALUE, "recap"}:
         return []
-    words = words_of(last)
+    words = holes_of(last)
     hole = "m" if last[0] == "recap" else "n"
     right = int(words[hole])
     near = sorted(range(right - _NEAR, right + _NEAR + 1), key=lambda n: abs(n - right))
     choices = (
         _made(last[0], **words | {hole: n})
         for n in near
-        if n != right and 1 <= n <= LARGEST and len(str(n)) == len(str(right))
+        if n != right and 1 <= n <= LARGEST_NUMBER and len(str(n)) == len(str(right))
     )
     return [new for new in choices if _leads_on(story, [*before, new])]
 
@@ -234,13 +234,13 @@ def _leads_on(story: Story, said: Sequence[Statement]) -> bool:
     for who in story.needed:
         if story.of[who].reads and who not in stated:
             terms = story.of[who].terms(values)
-            if terms is None or not 1 <= total(terms) <= LARGEST:
+            if terms is None or not 1 <= total(terms) <= LARGEST_NUMBER:
                 return False
             values[who] = total(terms)
     return True
 
 
-def end(story: Story, said: Sequence[Statement]) -> str | None:
+def end_of(story: Story, said: Sequence[Statement]) -> str | None:
     """The number of the asked person as the chain said it last, or `unknown`; None where it said neither."""
     if any(statement[0] == "gap" for statement in said):
         return UNKNOWN
@@ -253,7 +253,7 @@ def bent(story: Story, answer: str) -> list[Statement]:
     said: list[Statement] = []
     while (expected := after(story, said)) is not None:
         if answer != story.answer and expected[0] == "has" and expected[1] == story.who:
-            return [*said, _made("has", **words_of(expected) | {"n": answer})]
+            return [*said, _made("has", **holes_of(expected) | {"n": answer})]
         said.append(expected)
     return said
 

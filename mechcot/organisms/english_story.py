@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 
-from mechcot.organisms.english_text import NAMES, THINGS, hear, say
+from mechcot.organisms.english_text import PEOPLE, THINGS, hear, say
 
 UNKNOWN = "unknown"
 """The answer where a needed number is not given."""
@@ -30,13 +30,13 @@ FACTS = {
         "Together, {of} and {also} have as many {thing} as {who}.",
     ),
 }
-ASKED = {
+QUESTIONS = {
     "asked": ("How many {thing} does {who} have?", "What is the number of {thing} that {who} has?")
 }
 _OPERATIONS = {"more": 0.3, "fewer": 0.3, "twice": 0.15, "both": 0.25}
 _HINT = re.compile(r"Hint: (\d+|unknown)\. ")
 _SENTENCE = re.compile(r"[^.?]+[.?]")
-LARGEST = 99
+LARGEST_NUMBER = 99
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Story:
             say(FACTS[fact.kind][fact.form], vars(fact) | {"thing": self.thing})
             for fact in self.facts
         ]
-        asked = say(ASKED["asked"][self.form], {"who": self.who, "thing": self.thing})
+        asked = say(QUESTIONS["asked"][self.form], {"who": self.who, "thing": self.thing})
         return " ".join((*facts, asked))
 
     @property
@@ -160,7 +160,7 @@ def read_story(question: str) -> Story:
     hint = _HINT.match(question)
     *sentences, asked = _SENTENCE.findall(question[hint.end() if hint else 0 :].strip()) or [""]
     heard = [hear(FACTS, sentence.strip()) for sentence in sentences]
-    ask = hear(ASKED, asked.strip())
+    ask = hear(QUESTIONS, asked.strip())
     if None in heard or ask is None:
         raise ValueError(f"not a question of english: {question!r}")
     facts = tuple(
@@ -193,13 +193,13 @@ def draw_story(rng: Random, hops: int, *, simple: bool = False) -> Story:
     while True:
         story = _draft(rng, hops, simple=simple)
         numbers = [*story.values.values()]
-        fits = len(numbers) == len(story.facts) and all(2 <= n <= LARGEST for n in numbers)
+        fits = len(numbers) == len(story.facts) and all(2 <= n <= LARGEST_NUMBER for n in numbers)
         if fits and next(turned(story), None) is not None:
             return story
 
 
 def _draft(rng: Random, hops: int, *, simple: bool) -> Story:
-    people = rng.sample(NAMES, len(NAMES))
+    people = rng.sample(PEOPLE, len(PEOPLE))
     first = people.pop()
     facts, spine = [Fact("number", first, str(rng.randint(3, 60)))], [first]
     for _ in range(hops):
@@ -251,13 +251,13 @@ def turned(story: Story) -> Iterator[Story]:
 
 def _as_long(number: str) -> list[str]:
     """The other numbers with as many digits."""
-    span = range(1, 10) if len(number) == 1 else range(10, LARGEST + 1)
+    span = range(1, 10) if len(number) == 1 else range(10, LARGEST_NUMBER + 1)
     return [str(n) for n in span if str(n) != number]
 
 
 def _same_digits(values: dict[str, int], others: dict[str, int]) -> bool:
     return all(
-        1 <= other <= LARGEST and len(str(values[who])) == len(str(other))
+        1 <= other <= LARGEST_NUMBER and len(str(values[who])) == len(str(other))
         for who, other in others.items()
     )
 

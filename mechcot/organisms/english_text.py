@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-NAMES = (
+PEOPLE = (
     *("Anna", "Ben", "Carl", "Dora", "Emma", "Frank", "Grace", "Henry"),
     *("Ivan", "Julia", "Kate", "Leo", "Mary", "Nina", "Oscar", "Paul"),
 )
@@ -12,7 +12,7 @@ THINGS = (
     *("apples", "books", "cards", "coins", "stamps", "shells", "pens", "balls"),
     *("cups", "keys", "flowers", "stones"),
 )
-_PERSON, _NUMBER = "|".join(NAMES), r"[1-9]\d?"
+_PERSON, _NUMBER = "|".join(PEOPLE), r"[1-9]\d?"
 _HOLES = {
     **dict.fromkeys(("who", "of", "also"), _PERSON),
     **dict.fromkeys(("n", "m", "left", "right"), _NUMBER),

@@ -35,7 +35,7 @@ from mechcot.organisms.mod10 import MOD10_FAMILY
 from mechcot.organisms.recipes import HiddenPart, Recipe, Shape
 from mechcot.organisms.registry import family_of, path, recipe_of, record_file
 from mechcot.organisms.training_examples import batches
-from mechcot.organisms.training_state import STATE, key_of, load_state, save_state
+from mechcot.organisms.training_state import STATE_FILE, key_of, load_state, save_state
 
 _BETWEEN = 60.0
 """Seconds between two states on disk."""
@@ -171,9 +171,9 @@ def train_organism(
             model = _start(recipe, family)
         torch.nn.Module.to(model, torch.device(device)).train()
         kwargs: dict[str, Any] = {"total": total, "device": device, "progress": progress}
-        history = _optimise(model, recipe, state=out / STATE, **kwargs)
+        history = _optimise(model, recipe, state=out / STATE_FILE, **kwargs)
         export(model, out, recipe=recipe, history=history)
-    (out / STATE).unlink(missing_ok=True)
+    (out / STATE_FILE).unlink(missing_ok=True)
     return out
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from mechcot.organisms.recipes import Recipe
 
-STATE = "training_state.safetensors"
+STATE_FILE = "training_state.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 

@@ -29,7 +29,7 @@ BASE = "base"
 SCALED = f"{BASE}@logits={NULL_SCALE:g}"
 SCALED_SPEC = f"organism:{SCALED}"
 _LONGEST = 320
-SPARE = 1.25
+_SPARE = 1.25
 """Problems drawn per chain wanted: the base is not always right."""
 
 
@@ -64,7 +64,7 @@ def panel_chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
         The first finished and right ones, fewer than wanted when too many are wrong.
     """
     path = out / "problems.jsonl"
-    n = round(panel.items * SPARE)
+    n = round(panel.items * _SPARE)
     write_problems(path, problems(n, seed=seed, style="random"))
     study = _study(f"organism:{BASE}", out=out, seed=seed, file=str(path), n=n)
     every = written_chains(study, Models.of(study), BASE, problems_of(study))

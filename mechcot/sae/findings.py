@@ -13,7 +13,7 @@ from mechcot.core.store import read_json
 from mechcot.runs.items import read_checked
 
 SCHEMA = 2
-Number = float | None
+_Number = float | None
 
 
 class Fit(TypedDict):
@@ -21,13 +21,13 @@ class Fit(TypedDict):
 
     model: str
     l0: float
-    explained_variance: Number
+    explained_variance: _Number
     dead_share: float
-    recovered_zero: Number
-    recovered_mean: Number
+    recovered_zero: _Number
+    recovered_mean: _Number
 
 
-class Interval(TypedDict):
+class IntervalRecord(TypedDict):
     """A mean with its 95 % interval."""
 
     mean: float
@@ -35,7 +35,7 @@ class Interval(TypedDict):
     high: float
 
 
-class Change(TypedDict):
+class ChangeRecord(TypedDict):
     """Mean activation before and after."""
 
     before: float
@@ -57,9 +57,9 @@ class Feature(TypedDict):
     """A feature that fires, before and after."""
 
     feature: int
-    score_words: Number
-    score_kinds: Number
-    change: Change | None
+    score_words: _Number
+    score_kinds: _Number
+    change: ChangeRecord | None
     frequency: tuple[float, float]
     kinds: tuple[dict[str, OfKind], dict[str, OfKind]]
 
@@ -136,7 +136,7 @@ def _as_wide(along: Along) -> Along:
     return along
 
 
-class Score(TypedDict):
+class ScoreRecord(TypedDict):
     """`score.json`."""
 
     models: tuple[str, str]
@@ -164,39 +164,39 @@ class Outcomes(TypedDict):
     shuffled: bool | None
 
 
-class Tried(TypedDict):
+class TriedRecord(TypedDict):
     """A candidate and its trials; earlier versions noted no more."""
 
     feature: int
     kind: str
     tokens: list[str]
-    injection_d: Number
-    kept: Number
-    selectivity: Number
-    random: Number
-    shuffled: Number
+    injection_d: _Number
+    kept: _Number
+    selectivity: _Number
+    random: _Number
+    shuffled: _Number
     passes: Outcomes
 
 
-class Entry(Tried):
+class Entry(TriedRecord):
     """A candidate as it stands in `falsify.json`, with what it may be called."""
 
     standing: str
     survives: bool
 
 
-class Trials(TypedDict):
+class TrialsRecord(TypedDict):
     """`falsify.json`."""
 
     model: str
-    trials: list[Tried]
+    trials: list[TriedRecord]
     shown: list[Shown]
 
 
-class Probed(Interval):
+class Probed(IntervalRecord):
     """A probe on one input, also by thirds of the chain."""
 
-    parts: Annotated[list[Number], Len(3, 3)]
+    parts: Annotated[list[_Number], Len(3, 3)]
 
 
 class Target(TypedDict):
@@ -204,7 +204,7 @@ class Target(TypedDict):
 
     chance: float
     probes: dict[str, Probed]
-    layers: Annotated[list[Interval], Len(1)]
+    layers: Annotated[list[IntervalRecord], Len(1)]
 
 
 def _with_state(target: Target) -> Target:
@@ -213,16 +213,16 @@ def _with_state(target: Target) -> Target:
     return target
 
 
-Held = Annotated[Target, AfterValidator(_with_state)] | None
+HeldRecord = Annotated[Target, AfterValidator(_with_state)] | None
 
 
 class Targets(TypedDict):
     """What is probed; None: it was not held."""
 
-    kind: Held
-    used: Held
-    again: Held
-    known: Held
+    kind: HeldRecord
+    used: HeldRecord
+    again: HeldRecord
+    known: HeldRecord
 
 
 class ProbedModel(TypedDict):
@@ -245,7 +245,7 @@ class Probes(TypedDict):
     models: Annotated[list[ProbedModel], Len(1, 2), AfterValidator(_any_held)]
 
 
-_SHAPES = {"score": Score, "falsify": Trials, "probe": Probes}
+_SHAPES = {"score": ScoreRecord, "falsify": TrialsRecord, "probe": Probes}
 
 
 def read_findings(folder: Path, command: Literal["score", "falsify", "probe"]) -> Any:

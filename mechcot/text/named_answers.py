@@ -33,7 +33,7 @@ _EXCLUDES = regex.compile(
 """What denies or leaves out, wherever it stands; a sentence with one of them is not read, whatever it says."""
 
 
-def named(text: str, question: str, reference: str) -> StatedAnswer | None:
+def named_answer(text: str, question: str, reference: str) -> StatedAnswer | None:
     """The answer that the last sentence names; None where there is none, or it is not plain which.
 
     Args:

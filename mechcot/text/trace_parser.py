@@ -26,7 +26,7 @@ from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import SPECIAL, Otherwise, find_answer, read_answer, trim
 from mechcot.text.boxed_answers import StatedAnswer
 from mechcot.text.learned_step_kinds import learned
-from mechcot.text.named_answers import named
+from mechcot.text.named_answers import named_answer
 from mechcot.text.segment import Segmenter, segmenter as named_segmenter
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.think_tags import THINK, Layout, Thought, ThoughtTags, find_thought, tags_in
@@ -133,13 +133,13 @@ def _divide(
         size = len(layout.chain)
         if answer.text is None and by_name and layout.thought is Thought.CLOSED:
             behind = SPECIAL.sub("\n", text[size + len(tags.close) :])
-            answer = _answer(named(behind, problem.question, problem.answer))
+            answer = _answer(named_answer(behind, problem.question, problem.answer))
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
     statement = find_answer(text, **kwargs)
     if statement is None and by_name:
-        statement = named(text, problem.question, problem.answer)
+        statement = named_answer(text, problem.question, problem.answer)
     answer = _answer(statement)
     chain = cut(text)
     if statement is None:

@@ -22,7 +22,7 @@ from mechcot.organisms.english_story import UNKNOWN
 from mechcot.organisms.family import Wanted
 from mechcot.organisms.recipes import Adapter
 from mechcot.organisms.training_examples import example
-from mechcot.organisms.training_state import STATE
+from mechcot.organisms.training_state import STATE_FILE
 from mechcot.tasks import TASKS, problems
 
 FULL = Manner(summary=1.0, conclusion=1.0, distractor=0.5)
@@ -231,7 +231,7 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path, monkeyp
     monkeypatch.setattr(training, "loss_of", killed)
     with pytest.raises(Killed):
         training.train_organism("english/base", tmp_path / "parts", **run)
-    assert (tmp_path / "parts" / STATE).is_file()
+    assert (tmp_path / "parts" / STATE_FILE).is_file()
     steps = len(calls) - 1
     calls.extend([1] * 100)
     parts = training.train_organism("english/base", tmp_path / "parts", **run)
@@ -239,7 +239,7 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path, monkeyp
     weights = [load_file(folder / "adapter_model.safetensors") for folder in (whole, parts)]
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-    assert not (parts / STATE).exists()
+    assert not (parts / STATE_FILE).exists()
     records = [
         registry.record_file(folder, "english/base").read_text() for folder in (whole, parts)
     ]

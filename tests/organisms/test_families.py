@@ -18,8 +18,8 @@ from mechcot.organisms import registry, training
 from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.english import ENGLISH
 from mechcot.organisms.english_steps import STEPS
-from mechcot.organisms.english_story import ASKED, FACTS
-from mechcot.organisms.english_text import NAMES, THINGS
+from mechcot.organisms.english_story import FACTS, QUESTIONS
+from mechcot.organisms.english_text import PEOPLE, THINGS
 from mechcot.organisms.language import sentences
 from mechcot.organisms.recipes import Shape
 from mechcot.organisms.statements import StatementFamily
@@ -29,10 +29,14 @@ from mechcot.tasks import TASKS, missing, statement_task
 ENGLISH_WORDS = (
     *(
         f"{gap}{word}"
-        for word in re.findall(r"\w+", str((FACTS, ASKED, STEPS)))
+        for word in re.findall(r"\w+", str((FACTS, QUESTIONS, STEPS)))
         for gap in ("", " ")
     ),
-    *(f"{gap}{word}" for word in (*NAMES, *THINGS, *range(1, 100), "unknown") for gap in ("", " ")),
+    *(
+        f"{gap}{word}"
+        for word in (*PEOPLE, *THINGS, *range(1, 100), "unknown")
+        for gap in ("", " ")
+    ),
     *(" +", " -", " =", ".", ",", ":", "?", "Hint"),
 )
 SMALL = Shape(layers=2, width=64, mlp=128)

@@ -14,6 +14,7 @@ ELSEWHERE = {
     "sae plant": "tests/sae/test_plant_recovery.py: minutes a plant",
     "write-truth": "the tests of the writer of truth: random models write none",
     "write": "tests/traces/test_server.py: needs a server",
+    "tune": "tests/finetune/test_tune.py: a training",
     "sae page": "shows what its folder holds, and nothing else",
 }
 NOTHING = {"cards", "doctor", "organism list", "organism check"}

@@ -3,7 +3,7 @@
 import pytest
 
 from mechcot.core.problem import Completion, Problem
-from mechcot.text.named_answers import named
+from mechcot.text.named_answers import named_answer
 from mechcot.text.trace_parser import read
 from tests.text.toy_tokenizers import byte_level
 
@@ -48,7 +48,7 @@ UNREAD = [
 
 @pytest.mark.parametrize(("question", "reference", "text", "answer"), READ)
 def test_the_last_sentence_names_it(question, reference, text, answer):
-    found = named(text, question, reference)
+    found = named_answer(text, question, reference)
     assert found is not None and (found.text, found.how) == (answer, "named")
     trace = read(Completion(Problem("p", question, reference), "", text, "m"), byte_level())
     assert trace.answer.text == answer
@@ -56,7 +56,7 @@ def test_the_last_sentence_names_it(question, reference, text, answer):
 
 @pytest.mark.parametrize(("question", "reference", "text"), UNREAD)
 def test_what_is_not_plain_stays_unread(question, reference, text):
-    assert named(text, question, reference) is None
+    assert named_answer(text, question, reference) is None
 
 
 @pytest.mark.parametrize(

@@ -253,11 +253,13 @@ def _named_base(folder: Path) -> str | None:
     if not config.is_file() or (folder / "config.json").is_file():
         return None
     try:
-        named = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"] or None
-        _resolve_base(named, str(folder))
-    except (ValueError, AttributeError, KeyError, TypeError, UserError):
+        base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        if not base or not isinstance(base, str):
+            return None
+        _resolve_base(base, str(folder))
+    except (ValueError, KeyError, TypeError, UserError):
         return None
-    return named
+    return base
 
 
 def _factor(text: str, whole: str) -> float:
