@@ -12,7 +12,7 @@ from mechcot.model.loading.spec import parse_spec
 from mechcot.model.loading.weights import load_base
 from mechcot.organisms.recipes import Adapter
 
-WEIGHTS = "adapter_model.safetensors"
+ADAPTER_FILE = "adapter_model.safetensors"
 _ROOT, _NAME = "base_model.model.", "default"
 _NOTICE = """This folder holds an adapter (low-rank changes of weights) that was trained on SmolLM2-135M-Instruct.
 SmolLM2-135M-Instruct: Copyright Hugging Face (Hugging Face TB Research), Apache License, Version 2.0,
@@ -41,9 +41,9 @@ def put_in(model: Any, adapter: Adapter, parent: Path | None) -> Any:
 
     inject_adapter_in_model(_config(adapter), model, adapter_name=_NAME)
     if parent is not None:
-        saved = load_file(parent / WEIGHTS)
+        saved = load_file(parent / ADAPTER_FILE)
         with torch.no_grad():
-            for key, weight in changes(model).items():
+            for key, weight in trained_changes(model).items():
                 weight.copy_(saved[key])
     return model
 
@@ -60,7 +60,7 @@ def _config(adapter: Adapter) -> Any:
     )
 
 
-def changes(model: nn.Module) -> dict[str, nn.Parameter]:
+def trained_changes(model: nn.Module) -> dict[str, nn.Parameter]:
     """The trained weights by their key in an adapter's file."""
     return {
         _ROOT + name.replace(f".{_NAME}.", "."): weight
@@ -72,9 +72,11 @@ def changes(model: nn.Module) -> dict[str, nn.Parameter]:
 def save_adapter(model: nn.Module, out: Path, adapter: Adapter) -> None:
     """Write an adapter's folder: weights in bfloat16, config, and the notice of the model's license."""
     out.mkdir(parents=True, exist_ok=True)
-    rounded = {key: w.detach().to("cpu", torch.bfloat16) for key, w in changes(model).items()}
-    save_file(rounded, out / WEIGHTS, metadata={"format": "pt"})
-    (out / WEIGHTS).chmod(0o644)
+    rounded = {
+        key: w.detach().to("cpu", torch.bfloat16) for key, w in trained_changes(model).items()
+    }
+    save_file(rounded, out / ADAPTER_FILE, metadata={"format": "pt"})
+    (out / ADAPTER_FILE).chmod(0o644)
     config = _config(adapter)
     config.inference_mode = True
     config.save_pretrained(str(out))

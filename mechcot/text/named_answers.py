@@ -3,7 +3,8 @@
 Candidates are what the answer can be: the reference, the options that the question lists, and what the question names in the same way as the
 reference (`mechcot.text.entities`). The one that stands in the last sentence is the answer, where exactly one does, and nothing else there
 could be one: no further name, no number, no denial in a language that `mechcot.text.answer_words` knows, no question. References that are
-numbers, formulas or letters of options have rules of their own and are left to them.
+numbers, formulas or letters of options have rules of their own and are left to them. A reference that the question does not name is no candidate:
+with nothing beside it, only right answers could be read.
 """
 
 import regex
@@ -83,10 +84,10 @@ def _candidates(text: str, question: str, reference: str) -> list[str]:
         mined = Mined(question, text)
         among = mined.entities(reference)
         own = next((entity for entity in among if entity.text == reference.strip()), None)
-        words = [reference.strip()]
-        if own is not None:
-            words += [e.text for e in among if e.sort == own.sort == "name"]
-            words += mined.partners(own, among)
+        if own is None:
+            return []
+        words = [own.text, *(e.text for e in among if e.sort == own.sort == "name")]
+        words += mined.partners(own, among)
     return [word for word in dict.fromkeys(words) if _long_enough(word)]
 
 

@@ -94,7 +94,7 @@ def test_a_reading_is_that_of_the_model_alone(finished, strangers):
         inputs = inputs_for(reader, trace, others=traces, seed=study.seed)
         alone = early_answering.measure(reader, trace, inputs)
         (kept,) = rows[rows["trace"] == trace.id]["value"]
-        assert kept == alone.value
+        assert kept == pytest.approx(alone.value, abs=1e-6)  # batches sum in another order
 
 
 def test_identity_edits_are_exactly_zero(finished):

@@ -12,7 +12,7 @@ from mechcot.model.internals import self_test
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, AttentionKnockout, Identity, Intervention
-from mechcot.model.prefix import branches as forks_module, run as running
+from mechcot.model.prefix import batched
 from mechcot.model.prefix.memory import Limit, in_parts, out_of_memory
 from mechcot.model.prefix.prefix import Prefix
 from tests.model.families import make, tokens
@@ -47,16 +47,15 @@ def starve(monkeypatch):
 
     def begin(most: int, error: Exception = ERRORS[0]) -> list[int]:
         seen: list[int] = []
-        for module in (forks_module, running):
-            plain = module.forward
+        plain = batched.forward
 
-            def forward(backbone, ids, plain=plain, **about):
-                seen.append(ids.numel())
-                if ids.numel() > most:
-                    raise error
-                return plain(backbone, ids, **about)
+        def forward(backbone, ids, **kwargs):
+            seen.append(ids.numel())
+            if ids.numel() > most:
+                raise error
+            return plain(backbone, ids, **kwargs)
 
-            monkeypatch.setattr(module, "forward", forward)
+        monkeypatch.setattr(batched, "forward", forward)
         return seen
 
     return begin

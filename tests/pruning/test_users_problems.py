@@ -80,7 +80,7 @@ def test_influence_reads_a_users_chains_with_two_models(folder, models, chains):
     result = json.loads((out / "influence.json").read_text())
     assert result["n"] == 1 + len(SHAPES) and len(result["left_out"]) == 1
     page = (out / "index.html").read_text()
-    assert set(result["missing"]) == {"kinds of steps", "before and after"}
+    assert set(result["missing"]) == {"numbers by kind of step", "before and after"}
     for what, why in result["missing"].items():
         assert f"{what}: {why}" in told and why in page
     table = pd.read_parquet(out / "steps.parquet")

@@ -4,6 +4,7 @@ import json
 import re
 
 from mechcot.core.pair import Pair
+from mechcot.core.wording import count_of
 from mechcot.model.internals.sites import Site
 from mechcot.sae import falsify
 from mechcot.sae.dictionary import Dictionary
@@ -42,7 +43,9 @@ def test_from_chains_to_page(base, traces, tmp_path):
     assert len(score["features"]) == 3  # the fourth never fires
     assert trials["survivors"] == 0
     assert score_lines(score)[0].startswith("3 features fire on")
-    assert falsify_lines(trials)[0].startswith(f"0 of {trials['candidates']} candidates survived")
+    assert falsify_lines(trials)[0].startswith(
+        f"0 of {count_of(trials['candidates'], 'candidate')} survived"
+    )
     assert any(step["kind"] == "exploration" for step in score["along"]["steps"])
     for row in score["top"]:
         edges, counts = row["histogram"]["edges"], row["histogram"]["counts"]
@@ -59,7 +62,10 @@ def test_from_chains_to_page(base, traces, tmp_path):
     assert "knows English alone" in html  # who named the kinds
     assert html == sae_page(score, trials)
     assert "<script>alert(1)" not in html
-    assert f"0 of {trials['candidates']} candidates may be called reasoning features" in html
+    assert (
+        f"0 of {count_of(trials['candidates'], 'candidate')} may be called reasoning features"
+        in html
+    )
     markup = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="https?:', markup)
     assert "Content-Security-Policy" in markup
