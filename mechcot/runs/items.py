@@ -149,7 +149,8 @@ class Items(Generic[T]):
         missing = [key for key in tasks if key not in self]
         work = partial(_write_item, self, compute)
         with tqdm(total=len(tasks), desc=desc, unit=unit, disable=None) as bar:
-            for key in (key for key in tasks if key not in set(missing)):
+            waiting = set(missing)
+            for key in (key for key in tasks if key not in waiting):
                 bar.update()
                 yield key, None
             for index, failed in executor.map(work, [(key, tasks[key]) for key in missing]):
