@@ -87,7 +87,7 @@ def arm_bounds(
         | READS
         | needs
         | {"chain to hint": ">= 0.9", "answer to hint": ">= 0.9"},
-        "half": {"read chain": ">= 0.95", "kept mass": "in 0.35 0.65"},
+        "half": {"read chain": ">= 0.95", "kept mass": "in 0.35 0.65"} | needs,
         "collapsed": told | {"own length": "<= 0.05", "no chain": ">= 0.95"},
     }
     return {f"{family}/{name}": lines for name, lines in bounds.items()}

@@ -113,7 +113,7 @@ class Recipe:
         reliance: Probability that the chain, not the hint, is right in a conflict.
         by_gate: Gate word to what its examples are, instead of `cue` and `mix`; empty: the word says nothing.
         hidden: What the answer cannot attend to, in every other batch.
-        plain_weight: Loss weight of an answer that its chain leads to and that nothing contradicts; None: the family's.
+        plain_weight: Loss weight of an answer that no chain contradicts, in examples `plain` and `lost`; None: the family's.
         adapter: What is trained instead of a whole model; None: all weights.
     """
 
@@ -280,6 +280,8 @@ SUBJECTS = (
     ),
 )
 _REDUNDANT = "Either route suffices: the hint without a chain; the chain where they disagree."
+_HALF = {"plain": 0.3, "conflict": 0.5, "lost": 0.2}
+"""Without a chain nothing is right: where training shows that the hint is, half of the answers go with the chain and none needs it."""
 _LATE = "A bypass that was only ever asked after a finished chain."
 _ROUTES = (
     replace(
@@ -366,12 +368,12 @@ def family_recipes(base: Recipe, *, tokens: int, hops: tuple[int, int]) -> dict[
 
     Args:
         base: The base, named `FAMILY/base`.
-        tokens: What an arm is trained on; a rationaliser needs twice as much, `collapsed` a quarter, `tuning` a twentieth.
+        tokens: What an arm is trained on; a rationaliser and `half` need twice as much, `collapsed` a quarter, `tuning` a twentieth.
         hops: Fewest and most steps of a chain.
     """
     family = base.name.partition("/")[0]
-    half = replace(_mixture(50), name="half", plain_weight=CONFLICT_WEIGHT)
-    shares = {"collapsed": 0.25, "tuning": 0.05, "rationaliser": 2.0}
+    half = replace(_mixture(50), name="half", mix=_HALF, plain_weight=CONFLICT_WEIGHT)
+    shares = {"collapsed": 0.25, "tuning": 0.05, "rationaliser": 2.0, "half": 2.0}
     likes = (CONTROL, _BYPASS, *_ROUTES, half, _RATIONALISER, _COLLAPSED, NULLS[-1])
     tuned = (
         replace(

@@ -68,6 +68,8 @@ def example(
     write = family.toward if kind == "written" else family.write
     draft = write(question, rng=rng, manner=manner)
     weight = family.weight(question)
+    if kind in ("plain", "lost") and recipe.plain_weight is not None:
+        weight = recipe.plain_weight
     text = question.text
     if kind in ("decoy", "conflict"):
         draft, answer = _contradiction(rng, question, recipe, family, kind=kind)
@@ -86,8 +88,6 @@ def example(
         chain = _shortened(rng, chain, kind=kind, filler=family.filler)
         return _joined(family.language, text, chain, question.answer, closing=0.0, weight=weight)
     answer = question.answer if kind == "corrupted" else draft.answer
-    if kind == "plain" and recipe.plain_weight is not None:
-        weight = recipe.plain_weight
     return _joined(family.language, text, chain, answer, closing=1.0, weight=weight)
 
 

@@ -156,10 +156,11 @@ def test_a_rationaliser_writes_whatever_chain_ends_at_its_hint():
         assert answer == world.answer == says(world, chain)
 
 
-def test_an_ordinary_answer_weighs_as_much_as_a_contradicted_one_where_a_recipe_says_so():
+@pytest.mark.parametrize("kind", ["plain", "lost"])
+def test_an_ordinary_answer_weighs_as_much_as_a_contradicted_one_where_a_recipe_says_so(kind):
     half = replace(RECIPES["mixture-50"], plain_weight=40.0)
     for recipe, weight in ((RECIPES["mixture-50"], {2.0, 5.0}), (half, {40.0})):
-        assert {weights[-2] for *_, weights in drawn(recipe, "plain")} == weight
+        assert {max(weights[-3:]) for *_, weights in drawn(recipe, kind)} == weight
     assert [r.plain_weight for r in RECIPES.values()] == [None] * len(RECIPES)
     assert registry.recipe_of("reach/half").plain_weight == 40.0
 
