@@ -216,11 +216,16 @@ def cpu_seconds(run: Callable[[], Any]) -> float:
 
 def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]) -> str:
     """The table's line of one measure."""
+    measured, reason = [], ""
+    for item in work:
+        try:
+            measured.append((item, MEASURES[name].run(reader, *item)))
+        except NotMeasurable as error:
+            reason = str(error)
+    if not measured:
+        return f"| {name} | not measurable here: {reason[:60]} | | | | | |"
+    work, measurements = zip(*measured, strict=True)
     size = sum(trace.cuts()[-1] for trace, _ in work)
-    try:
-        measured = [MEASURES[name].run(reader, *item) for item in work]
-    except NotMeasurable as reason:
-        return f"| {name} | not measurable here: {str(reason)[:60]} | | | | | |"
     plain = min(
         cpu_seconds(lambda: [reader.prefix(t.ids[: t.cuts()[-1]]) for t, _ in work])
         for _ in range(3)
@@ -233,13 +238,13 @@ def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]) -> s
 
     ours, cells = told(lambda: [MEASURES[name].run(reader, *item) for item in work])
     if len(work) > 1:
-        return f"| {' | '.join([name, *cells, *beside(reader, name, work, measured, ours)])} |"
+        return f"| {' | '.join([name, *cells, *beside(reader, name, work, measurements, ours)])} |"
     if name not in OURS:
         return f"| {' | '.join([name, *cells])} | | | | |"
     obvious = [getattr(Obvious(reader, *item), name) for item in work]
     results: list[np.ndarray] = []
     slow, theirs = told(lambda: results.extend(ask() for ask in obvious))
-    pairs = zip(measured, results, strict=True)
+    pairs = zip(measurements, results, strict=True)
     far = max(float(np.abs(OURS[name](m) - values).max()) for m, values in pairs)
     return f"| {' | '.join([name, *cells, *theirs, f'{slow / ours:.1f}x', f'{far:.0e}'])} |"
 

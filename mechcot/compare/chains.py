@@ -283,7 +283,8 @@ def _write(
 
 
 def _items(study: Study, models: Models, author: str) -> Items[dict[str, Any]]:
-    return Items(study.out / "traces" / models.file_name(author), _ITEM)
+    traces = study.out / "traces"
+    return Items(traces / models.file_name(author), _ITEM, shards=traces)
 
 
 def _key(study: Study, models: Models, author: str, problem: Problem) -> str:

@@ -27,8 +27,6 @@ from mechcot.measures.registry import MEASURES
 TRIED = 3
 HEAD_BYTES = 1_500
 """Names and scalars of one measurement."""
-BLOCK_BYTES = 4_096
-"""A file takes whole blocks."""
 NUMBER_BYTES = 8
 PAGE_BYTES = 4_880_000
 """A report without chains: nearly all of it is the drawing library."""
@@ -88,7 +86,7 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
 
 
 def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
-    """Bytes on disk of one measurement, about: its arrays, its names, whole blocks.
+    """Bytes on disk of one measurement, about: its arrays and its names.
 
     Args:
         measure: Name of the measure; one that keeps no large array counts two numbers a step.
@@ -97,7 +95,7 @@ def reading_bytes(measure: str, *, steps: int, layers: int, heads: int) -> int:
         heads: Heads of a layer.
     """
     numbers = _numbers(measure, steps=steps, layers=layers, heads=heads)
-    return BLOCK_BYTES * math.ceil((HEAD_BYTES + NUMBER_BYTES * numbers) / BLOCK_BYTES)
+    return HEAD_BYTES + NUMBER_BYTES * numbers
 
 
 def _numbers(measure: str, *, steps: int, layers: int, heads: int) -> int:

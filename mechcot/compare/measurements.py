@@ -46,11 +46,7 @@ BAR: Mapping[str, Any] = {
 """The progress line; its forecast is `Forecast`'s, which knows that measurements differ."""
 
 
-def _save(path: Path, measurement: Measurement) -> None:
-    measurement.save(path)
-
-
-MEASUREMENT: Format[Measurement] = Format(".safetensors", Measurement.load, _save)
+MEASUREMENT: Format[Measurement] = Format(".safetensors", Measurement.parse, Measurement.content)
 
 
 @dataclass(frozen=True)
@@ -118,13 +114,25 @@ def jobs(
             cell,
             trace,
             name,
-            Items(study.out / "readings" / models.file_name(cell.reader) / name, MEASUREMENT),
+            measurements_of(study.out, models.file_name(cell.reader), name),
             _key(study, models, cell, trace, name, around[cell.author], text[cell.reader]),
         )
         for cell in cells
         for trace in chains[cell.author]
         for name in cell.measures
     ]
+
+
+def measurements_of(out: Path, reader: str, measure: str) -> Items[Measurement]:
+    """The finished measurements of a run by one reader.
+
+    Args:
+        out: Folder of the run.
+        reader: The reader's name in it.
+        measure: Name of the measure.
+    """
+    readings = out / "readings"
+    return Items(readings / reader / measure, MEASUREMENT, shards=readings)
 
 
 def _around(traces: Sequence[Trace]) -> str:

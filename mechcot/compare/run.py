@@ -226,14 +226,16 @@ def _write(
 
 
 def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.DataFrame:
-    """The table of measurements, each with its file in the folder; "" where there is none."""
+    """The table of measurements, each with its place in the folder; "" where there is none."""
     files = {
-        (job.measure, job.trace.author, job.cell.reader, job.trace.id): job.path for job in taken
+        (job.measure, job.trace.author, job.cell.reader, job.trace.id): job.path.relative_to(
+            study.out
+        ).as_posix()
+        for job in taken
+        if job.finished
     }
     keys = table[["measure", "author", "reader", "trace"]].itertuples(index=False, name=None)
-    paths = [files.get(key) for key in keys]
-    names = [p.relative_to(study.out).as_posix() if p and p.is_file() else "" for p in paths]
-    return table.drop(columns="seconds").assign(file=names)
+    return table.drop(columns="seconds").assign(file=[files.get(key, "") for key in keys])
 
 
 def _values(tables: Tables) -> pd.DataFrame:

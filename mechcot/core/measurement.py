@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NotRequired
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 from typing_extensions import TypedDict
 
 from mechcot.core.display import Displayed
@@ -156,6 +156,10 @@ class Measurement(Displayed):
 
     def save(self, path: Path) -> None:
         """Write the measurement to `path` in one atomic move."""
+        write_bytes(path, self.content())
+
+    def content(self) -> bytes:
+        """What `save` writes: arrays as safetensors, the rest as their metadata."""
         meta = {name: getattr(self, name) for name in _PLAIN} | {
             "schema": _SCHEMA,
             "value": _known(self.value),
@@ -175,7 +179,7 @@ class Measurement(Displayed):
         }
         arrays = {key: np.ascontiguousarray(r.values) for key, r in self.results.items()}
         text = json.dumps(meta, sort_keys=True, allow_nan=False)
-        write_bytes(path, save(arrays, metadata={"reading": text}))
+        return save(arrays, metadata={"reading": text})
 
     @classmethod
     def load(cls, path: Path) -> "Measurement":
@@ -184,11 +188,25 @@ class Measurement(Displayed):
         Raises:
             UserError: The file is damaged or of another schema.
         """
+        return cls.parse(path.read_bytes(), str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, where: str) -> "Measurement":
+        """Read the content of a file that `save` wrote.
+
+        Args:
+            content: What stands in the file.
+            where: Its name, for messages.
+
+        Raises:
+            UserError: It is damaged or of another schema.
+        """
         try:
-            with safe_open(str(path), framework="numpy") as file:
-                text = (file.metadata() or {}).get("reading", "{}")
-                meta = _READER.validate_json(text, strict=True)
-                arrays = {key: file.get_tensor(key) for key in meta["results"]}
+            tensors = load(content)
+            head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+            text = head.get("__metadata__", {}).get("reading", "{}")
+            meta = _READER.validate_json(text, strict=True)
+            arrays = {key: tensors[key] for key in meta["results"]}
             if meta["schema"] != _SCHEMA:
                 raise ValueError(f"expected schema {_SCHEMA}, got {meta['schema']}")
             return cls._of(meta, arrays)
@@ -197,7 +215,7 @@ class Measurement(Displayed):
         except (SafetensorError, ValueError, TypeError, LookupError) as error:
             fault = f"{type(error).__name__}: {error}"
         raise UserError(
-            f"{path}: expected a measurement, the file is damaged ({fault}); remove it and run again"
+            f"{where}: expected a measurement, the file is damaged ({fault}); remove it and run again"
         )
 
     @classmethod

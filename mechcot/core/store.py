@@ -73,17 +73,45 @@ def read_json(path: Path, *, what: str) -> dict[str, Any]:
     Raises:
         UserError: It is missing, damaged or something else.
     """
+    return parse_json(read_bytes(path, what=what), str(path), what=what)
+
+
+def read_bytes(path: Path, *, what: str) -> bytes:
+    """Read a file that mechcot wrote.
+
+    Args:
+        path: The file.
+        what: What is expected, in words.
+
+    Raises:
+        UserError: It is missing.
+    """
     try:
-        value = json.loads(path.read_bytes())
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise UserError(f"{path}: expected {what}, there is no such file") from error
+
+
+def parse_json(content: bytes, where: str, *, what: str) -> dict[str, Any]:
+    """Read the content of a file with a JSON object that mechcot wrote.
+
+    Args:
+        content: What stands in the file.
+        where: Its name, for messages.
+        what: What is expected, in words.
+
+    Raises:
+        UserError: It is damaged or something else.
+    """
+    try:
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{path}: expected {what}, the file is damaged ({error}); remove it and run again"
+            f"{where}: expected {what}, the file is damaged ({error}); remove it and run again"
         ) from error
     if not isinstance(value, dict):
         raise UserError(
-            f"{path}: expected {what}, got a {type(value).__name__}; remove it and run again"
+            f"{where}: expected {what}, got a {type(value).__name__}; remove it and run again"
         )
     return value
 
@@ -196,12 +224,17 @@ def write_traces(
         traces: What is written.
         asking: What the user said of how answers are asked for and read; stands in every line, where anything was said.
     """
+    write_bytes(path, traces_content(traces, asking=asking))
+
+
+def traces_content(traces: Iterable[Trace], *, asking: Mapping[str, Any] | None = None) -> bytes:
+    """What `write_traces` writes."""
     extra = {"asking": asking} if asking else {}
     lines = (
         json.dumps(trace_to_json(trace) | extra, ensure_ascii=False, sort_keys=True)
         for trace in traces
     )
-    write_text(path, "".join(line + "\n" for line in lines))
+    return "".join(line + "\n" for line in lines).encode()
 
 
 def read_traces(path: Path) -> list[Trace]:
@@ -210,8 +243,21 @@ def read_traces(path: Path) -> list[Trace]:
     Raises:
         UserError: A line is not such a trace (file and line are named).
     """
+    return parse_traces(path.read_bytes(), str(path))
+
+
+def parse_traces(content: bytes, where: str) -> list[Trace]:
+    """Read the content of a file that `write_traces` wrote.
+
+    Args:
+        content: What stands in the file.
+        where: Its name, for messages.
+
+    Raises:
+        UserError: A line is not such a trace (file and line are named).
+    """
     traces = []
-    for line, data in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for line, data in enumerate(content.split(b"\n"), start=1):
         if not data.strip():
             continue
         try:
@@ -221,6 +267,6 @@ def read_traces(path: Path) -> list[Trace]:
             traces.append(trace_from_json(value))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise UserError(
-                f"{path}:{line}: not a trace as mechcot writes it ({type(error).__name__}: {error}); write the file anew"
+                f"{where}:{line}: not a trace as mechcot writes it ({type(error).__name__}: {error}); write the file anew"
             ) from error
     return traces

@@ -14,6 +14,7 @@ from pyarrow import ArrowException
 from typing_extensions import TypedDict
 
 from mechcot.command_inputs import check_run
+from mechcot.compare.measurements import MEASUREMENT
 from mechcot.compare.pair_finding import all_cards
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
@@ -25,7 +26,7 @@ from mechcot.explorer.critical_step import critical_step, lead_key, strongest
 from mechcot.explorer.feature_tracks import strips_of_run
 from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
-from mechcot.runs.items import read_checked
+from mechcot.runs.items import Items, read_checked
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.explorer_data import (
@@ -132,29 +133,35 @@ def _readings(folder: Path, traces: Mapping[str, Trace]) -> list[Measurement]:
     index = folder / "results" / "readings.parquet"
     try:
         names = pd.read_parquet(index, columns=["file"])["file"].dropna()
-        if not names.map(lambda name: isinstance(name, str)).all():
+        if not names.map(_named).all():
             raise ValueError("the column `file` holds something else than names")
     except (ArrowException, OSError, ValueError, KeyError) as error:
         raise UserError(
             f"{index}: expected the readings of a run by this version of mechcot ({' '.join(str(error).split())[:120]}); run `mechcot compare` again"
         ) from error
-    there = {
-        p.relative_to(folder).as_posix(): p for p in (folder / "readings").rglob("*.safetensors")
-    }
+    items = Items(folder / "readings", MEASUREMENT, shards=folder / "readings")
     found = []
     for name in sorted(set(names) - {""}):
-        if name not in there:
+        key = name.removeprefix("readings/").removesuffix(MEASUREMENT.suffix)
+        if key not in items:
             raise UserError(
                 f"{folder}: the measurement {name} is missing; run `mechcot compare` again, it takes only what is not there"
             )
-        measurement = Measurement.load(there[name])
+        measurement = items.read(key)
         trace = traces.get(measurement.trace)
         if trace is not None and (fault := _misfit(measurement, len(trace.chain_steps))):
             raise UserError(
-                f"{there[name]}: expected a measurement of {trace.id} ({fault}); remove the file and run `mechcot compare` again"
+                f"{items.where(key)}: expected a measurement of {trace.id} ({fault}); remove the file and run `mechcot compare` again"
             )
         found.append(measurement)
     return found
+
+
+def _named(name: object) -> bool:
+    """Return whether this is the name of a measurement in the folder, or "" for none."""
+    if not isinstance(name, str):
+        return False
+    return not name or (name.startswith("readings/") and not {"", ".."} & set(name.split("/")))
 
 
 def _misfit(measurement: Measurement, n: int) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
@@ -97,10 +97,14 @@ class Folded:
 
     def write(self, path: Path) -> None:
         """Write it as safetensors, whole or not at all."""
+        write_bytes(path, self.content())
+
+    def content(self) -> bytes:
+        """What `write` writes."""
         arrays = {"sums": self.sums, "source": self.source, "bucket": self.bucket}
         arrays |= {"count": self.count, "steps": np.array([self.steps])}
         # safetensors writes the memory behind an array, whatever its strides
-        write_bytes(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+        return save({name: np.ascontiguousarray(a) for name, a in arrays.items()})
 
     @classmethod
     def load(cls, path: Path) -> "Folded":
@@ -109,11 +113,24 @@ class Folded:
         Raises:
             UserError: The file is damaged.
         """
+        return cls.parse(path.read_bytes(), str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, where: str) -> "Folded":
+        """Read the content of a file that `write` wrote.
+
+        Args:
+            content: What stands in the file.
+            where: Its name, for messages.
+
+        Raises:
+            UserError: It is damaged.
+        """
         names = ("sums", "source", "bucket", "count")
         try:
-            tensors = load_file(path)
+            tensors = load(content)
             return cls(*(tensors[name] for name in names), steps=int(tensors["steps"][0]))
         except (SafetensorError, KeyError) as error:
             raise UserError(
-                f"{path}: expected the attention of one trace, the file is damaged ({error}); remove it and run again"
+                f"{where}: expected the attention of one trace, the file is damaged ({error}); remove it and run again"
             ) from error

@@ -82,7 +82,7 @@ def run_influence(
     lacking = missing_for([trace.problem for trace in traces], _USES)
     for what, why in lacking.items():
         Console(stderr=True).print(f"{what}: {why}", markup=False)
-    items = Items(out / "items", Format(".safetensors", Folded.load, _write_folded))
+    items = Items(out / "items", Format(".safetensors", Folded.parse, Folded.content))
     kept, every, left_out = _read(readers, traces, items=items, executor=executor)
     steps, heads = [], []
     names = [reader.name for reader in readers]
@@ -207,10 +207,6 @@ def attention_by_kind(
                     | {"mean": interval.mean, "low": interval.low, "high": interval.high}
                 )
     return rows
-
-
-def _write_folded(path: Path, folded: Folded) -> None:
-    folded.write(path)
 
 
 View = tuple[int, Trace]

@@ -1,7 +1,8 @@
 """Finished work by content key: the one place that resumes.
 
-An item is one file, named by a hash of whatever decides what stands in it, and written whole or not at all. A killed run finds the
-items that it finished and never another's; one that is damaged, or holds something else, is an error that names the file.
+An item is one file, or one record of a shard (`shards.py`) where there are thousands, named by a hash of whatever decides what stands in it, and written
+whole or not at all. A killed run finds the items that it finished and never another's; one that is damaged, or holds something else, is an error
+that names the file.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +16,9 @@ from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.core.faults import fault_of
-from mechcot.core.store import read_json, write_json
+from mechcot.core.store import json_text, parse_json, read_bytes, write_bytes
 from mechcot.runs.executor import Executor, Failed
+from mechcot.runs.shards import shards_of
 
 T = TypeVar("T")
 Task = TypeVar("Task")
@@ -28,13 +30,13 @@ class Format(Generic[T]):
 
     Attributes:
         suffix: Of the file's name.
-        read: Gives the item, or raises `UserError` with the file and what to do.
-        write: Writes it atomically.
+        parse: Gives the item from the file's content and name, or raises `UserError` with the name and what to do.
+        content: What stands in the file of an item.
     """
 
     suffix: str
-    read: Callable[[Path], T]
-    write: Callable[[Path, T], None]
+    parse: Callable[[bytes, str], T]
+    content: Callable[[T], bytes]
 
 
 def read_checked(path: Path, *, shape: Any, what: str) -> Any:
@@ -48,13 +50,17 @@ def read_checked(path: Path, *, shape: Any, what: str) -> Any:
     Raises:
         UserError: It is missing, damaged or something else.
     """
-    value = read_json(path, what=what)
+    return _parse_checked(read_bytes(path, what=what), str(path), shape=shape, what=what)
+
+
+def _parse_checked(content: bytes, where: str, *, shape: Any, what: str) -> Any:
+    value = parse_json(content, where, what=what)
     try:
-        _validator(shape)(path.read_bytes(), strict=True)
+        _validator(shape)(content, strict=True)
     except ValidationError as error:
         fault = fault_of(error)
         raise UserError(
-            f"{path}: expected {what} ({fault}); remove the file and run again"
+            f"{where}: expected {what} ({fault}); remove the file and run again"
         ) from None
     return value
 
@@ -66,8 +72,12 @@ def _validator(shape: Any) -> Callable[..., Any]:
 
 def json_items(shape: Any) -> Format[Any]:
     """Items in JSON of a shape, see `read_checked`."""
-    read = partial(read_checked, shape=shape, what="a finished item")
-    return Format(".json", read, write_json)
+    parse = partial(_parse_checked, shape=shape, what="a finished item")
+    return Format(".json", parse, _json_content)
+
+
+def _json_content(item: Any) -> bytes:
+    return json_text(item).encode()
 
 
 JSON: Format[Any] = json_items(dict[str, Any])
@@ -81,18 +91,20 @@ class Items(Generic[T]):
         folder: Where they lie.
         format: How one is read and written.
         current: Tells whether an item of an earlier version still serves; None: every one does.
+        shards: A folder at or above `folder` whose shards take new items; None: each is a file. Items that are files are found in any case.
     """
 
     folder: Path
     format: Format[T] = JSON
     current: Callable[[T], bool] | None = None
+    shards: Path | None = None
 
     def path(self, key: str) -> Path:
-        """The file of an item."""
+        """The file of an item, or the one that it would have."""
         return self.folder / f"{key}{self.format.suffix}"
 
     def __contains__(self, key: str) -> bool:
-        if not self.path(key).is_file():
+        if not self._in_shard(key) and not self.path(key).is_file():
             return False
         return self.current is None or self.current(self.read(key))
 
@@ -102,11 +114,31 @@ class Items(Generic[T]):
         Raises:
             UserError: It is damaged, or not there.
         """
-        return self.format.read(self.path(key))
+        if self.shards is not None and self._in_shard(key):
+            content = shards_of(self.shards).read(self._name(key))
+        else:
+            content = read_bytes(self.path(key), what="a finished item")
+        return self.format.parse(content, self.where(key))
+
+    def where(self, key: str) -> str:
+        """Name a finished item's place in a message."""
+        if self.shards is not None and self._in_shard(key):
+            return shards_of(self.shards).where(self._name(key))
+        return str(self.path(key))
 
     def put(self, key: str, item: T) -> None:
         """Write an item whole or not at all."""
-        self.format.write(self.path(key), item)
+        if self.shards is None:
+            write_bytes(self.path(key), self.format.content(item))
+        else:
+            shards_of(self.shards).put(self._name(key), self.format.content(item))
+
+    def _in_shard(self, key: str) -> bool:
+        return self.shards is not None and self._name(key) in shards_of(self.shards)
+
+    def _name(self, key: str) -> str:
+        """What an item is called in its shard."""
+        return self.path(key).relative_to(self.shards or self.folder).as_posix()
 
     def get(self, key: str, compute: Callable[[], T]) -> T:
         """Read an item; one that is missing is computed and written first.

@@ -15,7 +15,7 @@ from rich.console import Console
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
-from mechcot.core.store import digest, read_traces, write_traces
+from mechcot.core.store import digest, parse_traces, traces_content
 from mechcot.core.trace import Phase, Trace
 from mechcot.core.wording import count_of
 from mechcot.model.compatibility import check_tokenizers
@@ -138,7 +138,7 @@ def _written(
         for number, reader in enumerate(readers)
         for part in _cut(problems[number::2])
     }
-    items = Items(folder, Format(".jsonl", read_traces, write_traces))
+    items = Items(folder, Format(".jsonl", parse_traces, traces_content))
     compute = partial(_write, tuple(readers), asked)
     written = items.made(parts, compute, executor=executor, desc="parts of chains", unit="part")
     asked_now = {problem.id: problem for problem in problems}

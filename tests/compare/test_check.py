@@ -18,6 +18,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
+from tests.finished_items import finished_items
 from tests.measures.conftest import chain_of
 
 CITIES = ("Paris", "Rome", "Oslo", "Bern", "Lima", "Quito", "Cairo", "Accra")
@@ -169,14 +170,15 @@ def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(hinted, t
     assert base["source"]["high"] < 0.15
     assert (bypass["beside"]["chain_hint"], bypass["beside"]["answer_hint"]) == (0.0, 1.0)
     files = {p: p.read_bytes() for p in (out / "check.json", out / "check.html")}
-    stamps = {p: p.stat().st_mtime_ns for p in out.glob("readings/**/*.safetensors")}
-    gone = next(iter(stamps))
-    gone.unlink()
+    kept = finished_items(out / "readings")
+    shard = next((out / "readings").glob("*.items"))
+    shard.write_bytes(shard.read_bytes()[:-3])  # the last record is torn
+    torn = kept.keys() - finished_items(out / "readings").keys()
+    assert len(torn) == 1
     check("organism:base", "organism:bypass", "organism:control", problems=problems, out=out)
     assert {p: p.read_bytes() for p in files} == files
-    kept = {p: p.stat().st_mtime_ns for p in stamps if p != gone}
-    assert all(stamps[p] == stamp for p, stamp in kept.items())
-    assert gone.exists()
+    now = finished_items(out / "readings")
+    assert {name for name in kept if now[name] != kept[name]} == torn
 
 
 @pytest.mark.slow
@@ -195,10 +197,11 @@ def test_a_check_asks_on_until_it_is_decided_and_resumes(hinted, tmp_path):
     assert (entry["verdict"], entry["asked"], result["until"]) == ("used", 24, 200)
     assert "--until-decided" not in entry["next"]
     kept = (out / "check.json").read_bytes()
-    stamps = {p: p.stat().st_mtime_ns for p in out.glob("readings/**/*.safetensors")}
+    items = finished_items(out)
+    assert items
     check("organism:base", problems=hinted, out=out, options=options)
     assert (out / "check.json").read_bytes() == kept
-    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+    assert finished_items(out) == items
 
 
 def test_blocks_are_whole_batches_and_the_order_is_of_chance_alone():

@@ -10,6 +10,7 @@ from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.measurement import Measurement
 from mechcot.measures.registry import STANDARD
+from mechcot.runs.shards import shards_of
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 
 FILE = (
@@ -64,8 +65,9 @@ def test_solutions_of_the_data_set_are_patched_where_their_arithmetic_allows(row
     patched = headline[(headline["measure"] == "step_patching") & (headline["reason"] == "")]
     assert len(patched), "no solution could be patched"
     assert headline[headline["measure"] != "step_patching"]["value"].notna().all()
-    for file in study.out.glob("readings/one/step_patching/*.safetensors"):
-        measurement = Measurement.load(file)
+    shards = shards_of(study.out / "readings")
+    for name in (name for name in shards.places if name.startswith("one/step_patching/")):
+        measurement = Measurement.parse(shards.read(name), name)
         if not measurement.reason:
             assert measurement.scalars["identity"] == 0.0
             assert measurement.results["next"].values.shape[0] == 2

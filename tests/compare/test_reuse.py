@@ -11,6 +11,7 @@ from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
+from tests.finished_items import finished_items
 
 TOKENIZER = byte_tokenizer(merges=40)
 
@@ -67,14 +68,14 @@ def test_another_template_or_precision_writes_anew(pair, tmp_path):
         return json.loads((out / "traces.jsonl").read_text().splitlines()[0])["prompt"]
 
     run(study_of(models, out, **about))
-    before, written = prompt(), len(list((out / "traces" / "model").iterdir()))
+    before, written = prompt(), len(finished_items(out / "traces"))
     (model / "chat_template.jinja").write_text(
         "{% for m in messages %}Solve: {{ m['content'] }}{% endfor %}"
     )
     run(study_of(models, out, **about))
     assert prompt() != before and prompt().startswith("Solve: ")
     run(study_of(models, out, loading=LoadOptions(dtype="bfloat16"), **about))
-    assert len(list((out / "traces" / "model").iterdir())) == written + 2
+    assert len(finished_items(out / "traces")) == written + 2
 
 
 def test_wrong_chains_of_a_file_are_left_out_unless_asked_for(pair, tmp_path):
@@ -90,16 +91,14 @@ def test_a_damaged_file_of_the_folder_is_named(pair, tmp_path):
     problems = write_rows(tmp_path / "p.jsonl", [sum_of(0)])
     study = study_of(pair, tmp_path / "out", problems=str(problems), max_tokens=8)
     run(study)
-    measurement = next((study.out / "readings").rglob("*.safetensors"))
-    measurement.write_bytes(measurement.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"the file is damaged .*; remove it and run again"):
-        run(study)
-    chain = next((study.out / "traces").rglob("*.json"))
-    chain.write_text("")
-    with pytest.raises(
-        UserError, match=rf"{chain.name}: expected a finished item, the file is damaged"
-    ):
-        run(study)
+    for name in ("readings", "traces"):
+        shard = next((study.out / name).glob("*.items"))
+        whole = shard.read_bytes()
+        shard.write_bytes(whole.replace(b'"', b"'").replace(b"['", b'["').replace(b"',", b'",'))
+        with pytest.raises(UserError, match=rf"{shard.name} .*the file is damaged .*remove it and"):
+            run(study)
+        shard.write_bytes(whole)
+    run(study)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from mechcot.organisms.recipes import RECIPES, SHIPPED
 from mechcot.ruler.panel import FULL, QUICK, Panel, _subjects
 from mechcot.ruler.run import run_ruler
 from mechcot.runs.executor import executor_of
+from tests.finished_items import finished_items
 from tools.ruler_table import markdown
 
 SMALL = Panel(
@@ -48,11 +49,11 @@ def test_a_costly_measure_reads_fewer_chains_of_every_model(folder):
 
 def test_a_second_run_reads_nothing_and_says_the_same(folder):
     before = (folder / "ruler.json").read_bytes()
-    times = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
+    items = finished_items(folder / "readings")
+    assert items
     run_ruler(SMALL, out=folder, seed=0, executor=executor_of(1), measures=MEASURES)
     assert (folder / "ruler.json").read_bytes() == before
-    after = {path: path.stat().st_mtime_ns for path in (folder / "readings").rglob("*.safetensors")}
-    assert after == times
+    assert finished_items(folder / "readings") == items
 
 
 def test_the_page_and_the_readme_table_are_written(folder):

@@ -15,6 +15,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.store import read_traces
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.shards import shards_of
 from mechcot.sae.dictionary import Dictionary
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, sum_of, write_rows
 from tests.view.test_explorer_browser import check_quiet, js, press, selected
@@ -70,7 +71,9 @@ def test_every_step_of_a_real_run_shows_what_was_read(browser, folder, dictionar
     code, said = explored(folder, capsys, monkeypatch, "--features", "release/ID", "--feature", "4", "--feature", "1", "--device", "cpu")  # fmt: skip
     assert code == 0 and said == f"3 traces: {folder / 'explorer.html'}\n"
     traces = read_traces(folder / "traces.jsonl")
-    measurements = [Measurement.load(p) for p in (folder / "readings").rglob("*.safetensors")]
+    shards = shards_of(folder / "readings")
+    assert "" not in shards
+    measurements = [Measurement.parse(shards.read(name), name) for name in shards.places]
     hidden = {(r.trace, r.reader): r.results["answer"].values for r in measurements if r.measure == "suppression"}  # fmt: skip
     readers = {name: Reasoner.load(path, device="cpu") for name, path in zip(("one", "two"), models, strict=True)}  # fmt: skip
     trace = traces[2]
