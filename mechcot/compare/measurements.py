@@ -1,7 +1,11 @@
-"""Take every measure of every cell on every chain; one file per finished measurement.
+"""Take every measure of every cell on every chain; a finished measurement is on disk at once.
 
-A measurement's file name is a hash of what it depends on (tokens, weights, measure, seed, settings), so a
+A measurement's name is a hash of what it depends on (tokens, weights, measure, seed, settings), so a
 resumed run finds its own work and never another's.
+
+What a kill costs: measurements of one measure share their forwards, up to `CHAINS_AT_ONCE` chains or `TOKENS_AT_ONCE` tokens (one longer chain is a
+group by itself). They finish together, and a group that was stopped is taken again whole: the last bits of a number depend on its batch, and a
+resumed run gives what an undisturbed one gives.
 """
 
 import logging
@@ -145,10 +149,7 @@ JobGroup = tuple[Job, ...]
 
 
 def _groups(todo: Sequence[Job]) -> list[JobGroup]:
-    """All measurements in groups, those that are finished too: the last bits of a number depend on what was run beside it.
-
-    A group is taken whole, so that a run that was stopped gives what an undisturbed one gives; chains that are added later go into later groups.
-    """
+    """Return all measurements in groups, those that are finished too; chains that are added later go into later groups."""
     by_measure: dict[tuple[Condition, str], list[list[Job]]] = {}
     room: dict[tuple[Condition, str], int] = {}
     for job in todo:
