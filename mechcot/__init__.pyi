@@ -33,5 +33,6 @@ from .tasks import (
     task_of as task_of,
 )
 from .text.user_truth_files import TruthFiles as TruthFiles
+from .whatif.panel import what_if as what_if
 
 __version__: str

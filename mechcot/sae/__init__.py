@@ -5,6 +5,7 @@ load(folder).top(reader, traces, kind=)   the features that fire most on one kin
 train_on(readers, traces, at=)        a dictionary of one's own
 evaluate(dictionary, reader, traces)  how well it stands for a model's states
 exchange(dictionary, readers, traces) how many of its features carry a stated value
+feature_vector(dictionary, reader, traces, feature)  a feature as a steering vector, to add or to clamp
 """
 
 import lazy_loader

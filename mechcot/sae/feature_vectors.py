@@ -31,6 +31,16 @@ def feature_vector(
 
     Raises:
         UserError: There is no such feature, it never fires on these chains, or the dictionary does not fit.
+
+    Example:
+        >>> import mechcot as mc
+        >>> base = mc.load("organism:base")
+        >>> traces = base.write(mc.problems("mod10", n=2))
+        >>> small = mc.sae.TrainingSettings(width=16, k=4, samples=2_000, batch=256)
+        >>> dictionary = mc.sae.train_on([base], traces, at="resid_post.2", settings=small)
+        >>> firing = dictionary.encode(base.states(traces[0].ids, [dictionary.site])[dictionary.site]).amax(0).argmax()
+        >>> mc.sae.feature_vector(dictionary, base, traces, int(firing)).site.short
+        'resid_post.2'
     """
     dictionary.check(reader)
     if not 0 <= feature < dictionary.width:

@@ -23,7 +23,16 @@ from mechcot.view.pages.page_frame import asset, environment, inert_json, policy
 from mechcot.view.theme import DARK, LIGHT
 
 LIMIT = 5_000_000
-_SCRIPTS = ("data.js", "strip.js", "maps.js", "features.js", "side.js", "picture.js", "app.js")
+_SCRIPTS = (
+    "makers.js",
+    "data.js",
+    "strip.js",
+    "maps.js",
+    "features.js",
+    "side.js",
+    "picture.js",
+    "app.js",
+)
 HALF = 65_504.0
 STRIP = "features"
 """Key of the feature strip among a trace's pictures."""

@@ -1,6 +1,5 @@
-// Data: unpack what the page carries, write numbers, small DOM makers. All text goes in as text.
+// Data: unpack what the page carries.
 const run = JSON.parse(document.getElementById("data").textContent);
-const KINDS = { progression: "P", summary: "S", exploration: "E", verification: "V", backtracking: "B", conclusion: "C", other: "O", answer: "A" };
 const $ = (id) => document.getElementById(id);
 
 const halves = new Float32Array(65536);
@@ -21,37 +20,8 @@ function unpack(packed, kind) {
   return (packed.values = full);
 }
 
-function number(x, signed) {
-  if (x === null || x === undefined || Number.isNaN(x)) return "–";
-  const size = Math.abs(x);
-  let text = size === 0 ? "0" : size < 0.005 ? size.toExponential(0).replace("e-", "e−") : size >= 100 ? size.toFixed(0) : size.toFixed(2);
-  return (x < 0 ? "−" : signed && x > 0 ? "+" : "") + text;
-}
-
-function make(tag, properties, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties || {})) {
-    if (name === "class") node.className = value;
-    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
-
-function draw(tag, properties, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(properties || {})) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-const flat = (text) => text.replace(/\s+/g, " ").trim();
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = () => document.documentElement.dataset.theme === "dark";
-const kindClass = (kind) => "kind k-" + (kind in KINDS ? kind : "other");
-const badge = (kind) => make("span", { class: kindClass(kind), title: kind }, KINDS[kind] || "O");
-
 // State: which trace, step, side (before, after, difference), which numbers and pictures, which later model.
 const state = { item: 0, step: 0, side: 0, after: 1, values: 0, matrix: "", grid: "", layer: -1, find: "", chosen: "" };
 const item = () => run.items[state.item];
@@ -80,7 +50,6 @@ function shown(readers, pick) {
 const stepValues = (values) => shown(values.readers, (row) => row);
 const gridValues = (grid) => once(`values ${grid.key}`, () => shown(grid.readers, (packed) => unpack(packed, grid.kind)));
 const gridOf = (key) => item().grids.find((grid) => grid.key === key);
-const finite = (x) => x !== null && x !== undefined && Number.isFinite(x);
 const shapeOf = (grid) => (grid.readers[sides()[state.side === 1 ? 1 : 0]] || Object.values(grid.readers)[0]).shape;
 
 // The strongest edges into or out of a step, by the matrix that is shown.

@@ -2,14 +2,6 @@
 const EDGE = { left: 40, right: 10, top: 8, bottom: 34 };
 const places = {};
 
-function colours(stops) {
-  const parts = stops.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
-  return Array.from({ length: 256 }, (_, share) => {
-    const at = (share / 255) * (parts.length - 1), low = Math.min(parts.length - 2, Math.floor(at));
-    return parts[low].map((c, i) => Math.round(c + (parts[low + 1][i] - c) * (at - low)));
-  });
-}
-
 // Ends of the colour scale: alike for both models, the top half percent clipped; both signs or a difference: symmetric.
 function domain(lists, difference) {
   const all = Float32Array.from(lists.flatMap((list) => (list ? Array.from(list).filter(finite) : []))).sort();

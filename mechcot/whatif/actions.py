@@ -1,0 +1,382 @@
+"""What can be done to a step of a chain, as functions from a variant to a variant; each raises with the reason where it cannot.
+
+The text's side only: nothing here runs a model. Token ids of what is not touched are kept.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from mechcot.compare.measure_inputs import filler_for
+from mechcot.core.counterfactual import Counterfactual, Stated
+from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.trace import Span, Trace
+from mechcot.measures.inputs import unhideable
+from mechcot.model.reasoner import Reasoner
+from mechcot.tasks import Task, task_of
+from mechcot.text.filler import fill
+from mechcot.whatif.readout import LONGEST_ANSWER
+from mechcot.whatif.variant import SCOPES, Hide, Ids, Patch, Prediction, Scope, Segment, Variant
+
+Replacement = Literal["counterfactual", "mistake", "paraphrase", "filler", "delete"]
+TWINS = 8
+"""Counterfactuals that are drawn, to change as many of a chain's values as can be."""
+OWN_ONLY = "this step was changed already; undo that first"
+
+
+@dataclass(eq=False)
+class KnownTrace:
+    """A trace and what its task knows of it, worked out when it is first asked for.
+
+    Attributes:
+        reader: Whose tokens.
+        trace: The trace as the reader sees it.
+        others: Further traces: their chains can be borrowed.
+        seed: Chooses counterfactuals and mistakes.
+    """
+
+    reader: Reasoner
+    trace: Trace
+    others: tuple[Trace, ...] = ()
+    seed: int = 0
+
+    @cached_property
+    def task(self) -> Task:
+        """The trace's task."""
+        return task_of(self.trace.problem)
+
+    @cached_property
+    def clean(self) -> Variant:
+        """The trace as it was written."""
+        return Variant.of(self.trace)
+
+    @cached_property
+    def twins(self) -> tuple[Counterfactual, ...] | str:
+        """Counterfactuals of the trace, each changing a value that those before it do not; or why there are none."""
+        twins: list[Counterfactual] = []
+        covered: set[Span] = set()
+        for draw in range(TWINS):
+            try:
+                twin = self.task.counterfactuals(
+                    self.trace, retoken=self.reader.retoken, seed=self.seed + draw
+                )
+            except NotMeasurable as reason:
+                return tuple(twins) or str(reason)
+            spans = {stated.tokens for stated in twin.stated}
+            if spans <= covered and draw > 1:
+                break
+            if not spans <= covered:
+                twins.append(twin)
+                covered |= spans
+        return tuple(twins) or "the counterfactual changes no value that the chain states"
+
+    @cached_property
+    def paraphrases(self) -> tuple[str, ...] | str:
+        """The steps in other words, or why there are none."""
+        if self.task.paraphrases is None:
+            return f"the task {self.task.name} has no other words for a step; write them by hand"
+        try:
+            return self.task.paraphrases([step.text for step in self.trace.chain_steps])
+        except NotMeasurable as reason:
+            return str(reason)
+
+    @cached_property
+    def mistakes(self) -> tuple[str | None, ...] | str:
+        """Every step gone wrong, None where no mistake is known; or why there are none."""
+        write = self.task.mistakes
+        if write is None:
+            return f"the task {self.task.name} has no mistakes of its own: its counterfactual values are exact ones"
+        texts = [step.text for step in self.trace.chain_steps]
+        question = self.trace.problem.question
+        ends = range(1, len(texts) + 1)
+        return tuple(write(question, texts[:end], seed=self.seed) for end in ends)
+
+    def stated(self, step: int) -> tuple[tuple[Counterfactual, Stated], ...]:
+        """The values that a step states and a counterfactual changes, each with the first counterfactual that does.
+
+        Raises:
+            UserError: There are none.
+        """
+        if isinstance(self.twins, str):
+            raise UserError(self.twins)
+        values: dict[Span, tuple[Counterfactual, Stated]] = {}
+        for twin in self.twins:
+            for stated in twin.stated:
+                if stated.step == step:
+                    values.setdefault(stated.tokens, (twin, stated))
+        if not values:
+            raise UserError("no counterfactual changes a value that this step states")
+        return tuple(values.values())
+
+    def value(self, stated: Stated) -> str:
+        """A stated value and what takes its place, as `9 → 3`."""
+        own = self.trace.ids[stated.tokens.start : stated.tokens.stop]
+        return f"{self.reader.decode(own).strip()} → {self.reader.decode(stated.ids).strip()}"
+
+
+def edit(
+    known: KnownTrace, variant: Variant, step: int, text: str, *, how: str = "edited"
+) -> Variant:
+    """Put other words in the place of a step; the white space around them stays.
+
+    Raises:
+        UserError: The text has no tokens or unknown ones, or does not fit.
+    """
+    segment, reader = segment_of(variant, step), known.reader
+    own = reader.continuation(variant.ids[: variant.cuts[step]], segment.ids)
+    if text.strip() in (own.strip(), segment.text.strip()) and segment.ids:
+        return variant.with_segment(step, segment, f"step {step + 1}: {how} (same text)")
+    inner, outer = text.strip(), own if own.strip() else " "
+    if not inner:
+        raise UserError("this text has no tokens; write a word, or delete the step")
+    lead = outer[: len(outer) - len(outer.lstrip())]
+    trail = outer[len(outer.rstrip()) :] if own.strip() else ""
+    ids = tuple(reader.continue_ids(lead + inner + trail))
+    unknown = getattr(reader.tokenizer, "unk_token_id", None)
+    if not ids:
+        raise UserError("this text has no tokens; write a word, or delete the step")
+    if unknown is not None and unknown in ids:
+        words = [word for word in inner.split() if unknown in reader.continue_ids(f" {word}")]
+        raise UserError(
+            f"{reader.name} has no token for {', '.join(map(repr, words[:3])) or repr(inner[:40])}"
+        )
+    changed = Segment(ids, lead + inner + trail, segment.kind, own=False)
+    return fitting(reader, variant.with_segment(step, changed, f"step {step + 1}: {how}"))
+
+
+def hide(known: KnownTrace, variant: Variant, step: int, scope: Scope) -> Variant:
+    """Hide a step from attention, or show it again.
+
+    Raises:
+        UserError: The family cannot hide, or the step is gone.
+    """
+    if scope not in SCOPES:
+        raise UserError(f"expected a scope out of {', '.join(SCOPES)}, got {scope!r}")
+    if reason := unhideable(known.reader):
+        raise UserError(reason)
+    if not segment_of(variant, step).ids:
+        raise UserError("this step is deleted: there is nothing to hide")
+    return variant.hiding(Hide(step, scope))
+
+
+def delete(known: KnownTrace, variant: Variant, step: int) -> Variant:  # noqa: ARG001
+    """Take a step out of the text.
+
+    Raises:
+        UserError: It is gone already.
+    """
+    segment = segment_of(variant, step)
+    if not segment.ids:
+        raise UserError("this step is deleted already")
+    gone = Segment((), segment.text, segment.kind, own=False)
+    return variant.with_segment(step, gone, f"step {step + 1}: deleted")
+
+
+def filler(known: KnownTrace, variant: Variant, step: int) -> Variant:
+    """Put as many filler tokens in the place of a step.
+
+    Raises:
+        UserError: The step is deleted, or the vocabulary has no filler.
+    """
+    segment, unit = segment_of(variant, step), known.reader.continue_ids(filler_for(known.reader))
+    if not segment.ids:
+        raise UserError("this step is deleted: there is nothing to fill")
+    if not unit:
+        raise UserError(f"{known.reader.name} has no token for a filler")
+    ids = fill(unit, count=len(segment.ids))
+    filled = Segment(ids, known.reader.decode(ids), segment.kind, own=False)
+    return variant.with_segment(step, filled, f"step {step + 1}: filler")
+
+
+def state_counterfactual(known: KnownTrace, variant: Variant, step: int, value: int = 0) -> Variant:
+    """Let a step state the counterfactual's value, all else kept.
+
+    Args:
+        known: The trace.
+        variant: What is changed.
+        step: The step.
+        value: Which of the values that it states, from 0.
+
+    Raises:
+        UserError: There is no such value, or the step was changed already.
+    """
+    segment, stated = segment_of(variant, step), known.stated(step)
+    if not segment.own:
+        raise UserError(OWN_ONLY)
+    if not 0 <= value < len(stated):
+        raise UserError(
+            f"step {step + 1} states {len(stated)} such values, counted from 0; got {value}"
+        )
+    (_, chosen), start = stated[value], known.clean.cuts[step]
+    first, last = chosen.tokens.start - start, chosen.tokens.stop - start
+    ids = (*segment.ids[:first], *chosen.ids, *segment.ids[last:])
+    text = known.reader.decode(ids)
+    changed = variant.with_segment(
+        step, Segment(ids, text, segment.kind, own=False), f"step {step + 1}: {known.value(chosen)}"
+    )
+    return changed.predicting(Prediction(chosen.answer_kept, chosen.answer_regenerated))
+
+
+def mistake(known: KnownTrace, variant: Variant, step: int) -> Variant:
+    """Let a step go wrong as the task's writer of mistakes says.
+
+    Raises:
+        UserError: No mistake is known.
+    """
+    if isinstance(known.mistakes, str):
+        raise UserError(known.mistakes)
+    text = _own_text(variant, step, known.mistakes)
+    if text is None:
+        raise UserError(
+            "no mistake is known for this step: it states no value as a result or operand"
+        )
+    return edit(known, variant, step, text, how="mistake")
+
+
+def paraphrase(known: KnownTrace, variant: Variant, step: int) -> Variant:
+    """Say a step in the task's other words.
+
+    Raises:
+        UserError: There are none.
+    """
+    if isinstance(known.paraphrases, str):
+        raise UserError(known.paraphrases)
+    text = _own_text(variant, step, known.paraphrases)
+    if text is None or text.strip() == variant.segments[step].text.strip():
+        raise UserError("the task has no other words for this step")
+    return edit(known, variant, step, text, how="paraphrase")
+
+
+def exchange_chain(known: KnownTrace, variant: Variant, other: int) -> Variant:
+    """Put another trace's chain in the place of this one.
+
+    Raises:
+        UserError: There is no such trace, or its chain does not fit.
+    """
+    if not known.others:
+        raise UserError("no other trace was given; mc.what_if(models, traces) takes several")
+    if not 0 <= other < len(known.others):
+        raise UserError(f"expected a trace from 0 to {len(known.others) - 1}, got {other}")
+    trace = known.reader.view(known.others[other])
+    task = task_of(trace.problem)
+    expected = (task.leads_to(trace) if task.leads_to else None) or trace.answer.text
+    rest = [replace(segment, own=False) for segment in Variant.of(trace).segments]
+    bare = replace(
+        variant,
+        hides=(),
+        acts=tuple(a for a in variant.acts if not isinstance(a, Patch)),
+        changes=(),
+    )
+    given = bare.with_rest(0, rest, f"the chain of {trace.id}")
+    return fitting(known.reader, given.predicting(Prediction(expected, expected)))
+
+
+def patch(
+    known: KnownTrace, variant: Variant, step: int, layer: int, source: int | None = None
+) -> Variant:
+    """Write another text's states where a step stands, at the input of one block.
+
+    Args:
+        known: The trace.
+        variant: What is changed.
+        step: The step.
+        layer: The block, from 0.
+        source: None: the counterfactual, where the step states a value; else another trace, at the ends of the two steps.
+
+    Raises:
+        UserError: There is no such block, step or source, or the step was changed already.
+    """
+    layers = known.reader.model.config.get_text_config().num_hidden_layers
+    if not 0 <= layer < layers:
+        raise UserError(f"expected a block from 0 to {layers - 1}, got {layer}")
+    if not segment_of(variant, step).own:
+        raise UserError(OWN_ONLY)
+    offsets, ids, rows, name = patched_places(known, step, source)
+    act = Patch(step, layer, offsets, ids, rows, name)
+    expected = Prediction()
+    if source is None:
+        last = _patched(known, step)[1][-1]
+        expected = Prediction(last.answer_kept, last.answer_regenerated)
+    change = f"step {step + 1}, input of block {layer}: states of {name}"
+    return variant.acting(act, change).predicting(expected)
+
+
+def patched_places(known: KnownTrace, step: int, source: int | None) -> tuple[Ids, Ids, Ids, str]:
+    """Tokens of a step that are patched, the other text, its positions, and what it is.
+
+    Raises:
+        UserError: There is no such source, or it has no such step.
+    """
+    start = known.clean.cuts[step]
+    if source is None:
+        twin, stated = _patched(known, step)
+        rows = tuple(position for value in stated for position in value.tokens.positions())
+        ids = twin.trace.ids[: known.clean.cuts[-1]]
+        return tuple(row - start for row in rows), ids, rows, "the counterfactual"
+    if not 0 <= source < len(known.others):
+        raise UserError(f"there is no trace {source}; {len(known.others)} others were given")
+    trace = known.reader.view(known.others[source])
+    if step >= len(trace.chain_steps):
+        raise UserError(f"{trace.id} has no step {step + 1}")
+    own, there = len(known.clean.segments[step].ids), trace.chain_steps[step].tokens
+    size = min(own, len(there))
+    if not size:
+        raise UserError(f"step {step + 1} of {trace.id} has no tokens")
+    rows = tuple(range(there.stop - size, there.stop))
+    return tuple(range(own - size, own)), trace.ids[: trace.cuts()[-1]], rows, trace.id
+
+
+def _patched(known: KnownTrace, step: int) -> tuple[Counterfactual, list[Stated]]:
+    """The counterfactual whose states a step gets, and the values that it states there."""
+    twin = known.stated(step)[0][0]
+    return twin, [stated for other, stated in known.stated(step) if other is twin]
+
+
+def segment_of(variant: Variant, step: int) -> Segment:
+    """The segment of a step.
+
+    Raises:
+        UserError: There is no such step.
+    """
+    if not 0 <= step < len(variant.segments):
+        raise UserError(f"expected a step from 1 to {len(variant.segments)}, got {step + 1}")
+    return variant.segments[step]
+
+
+def fitting(reader: Reasoner, variant: Variant) -> Variant:
+    """The variant, if it leaves room for the question for the answer.
+
+    Raises:
+        UserError: It does not.
+    """
+    needed = len(variant) + len(reader.cue_ids) + LONGEST_ANSWER
+    if needed > reader.max_length:
+        raise UserError(
+            f"this makes {needed} tokens with the question for the answer; the context of {reader.name} is {reader.max_length}"
+        )
+    return variant
+
+
+def _own_text(variant: Variant, step: int, texts: Sequence[str | None]) -> str | None:
+    if not segment_of(variant, step).own:
+        raise UserError(OWN_ONLY)
+    return texts[step]
+
+
+REPLACEMENTS: dict[Replacement, Callable[[KnownTrace, Variant, int], Variant]] = {
+    "counterfactual": state_counterfactual,
+    "mistake": mistake,
+    "paraphrase": paraphrase,
+    "filler": filler,
+    "delete": delete,
+}
+
+
+def why_not(action: Callable[[], object]) -> str:
+    """Return why an action cannot be done; empty where it can."""
+    try:
+        action()
+    except (UserError, NotMeasurable) as reason:
+        return str(reason)
+    return ""

@@ -1,0 +1,427 @@
+"""One trace and its variants: what was tried, in order, and which of it is shown and pinned. No page and no JSON here."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
+
+import pandas as pd
+
+from mechcot.core.display import Displayed
+from mechcot.core.errors import UserError
+from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
+from mechcot.model.reasoner import Reasoner
+from mechcot.sae.dictionary import Dictionary
+from mechcot.sae.feature_vectors import feature_vector
+from mechcot.steering.dose_calibration import Dose, DoseCalibrator
+from mechcot.steering.dose_response import CHAIN
+from mechcot.steering.vectors import SteeringVector
+from mechcot.whatif.actions import KnownTrace, fitting
+from mechcot.whatif.long_work import (
+    EachStep,
+    EveryStep,
+    PatchMap,
+    Work,
+    each_step,
+    patch_map,
+    write_on,
+)
+from mechcot.whatif.readout import BeforeAfter, Lens
+from mechcot.whatif.variant import Push, Variant
+
+SLICE = 0.1
+"""Seconds of work at a time."""
+
+
+@dataclass(eq=False)
+class Underway:
+    """Work that is under way.
+
+    Attributes:
+        title: What is done.
+        work: The work.
+        finish: What is done with its result.
+        done: How much is done.
+        of: Of how much.
+    """
+
+    title: str
+    work: Work[Any]
+    finish: Callable[[Any], None]
+    done: int = 0
+    of: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Materials:
+    """What a session may act with besides text.
+
+    Attributes:
+        vectors: Steering vectors by the names that they are shown under.
+        dictionary: A sparse dictionary whose features can be clamped.
+    """
+
+    vectors: Mapping[str, SteeringVector] = field(default_factory=dict)
+    dictionary: Dictionary | None = None
+
+
+@dataclass(eq=False)
+class PanelSession:
+    """A trace under change.
+
+    Attributes:
+        readers: The models, the reference first.
+        known: The trace and what its task knows.
+        materials: Vectors and features.
+        shown: Number of the model that reads.
+    """
+
+    readers: tuple[Reasoner, ...]
+    known: KnownTrace
+    materials: Materials = field(default_factory=Materials)
+    shown: int = 0
+
+    def __post_init__(self) -> None:
+        clean = self.known.clean
+        self.pinned: list[Variant] = []
+        self.sweeps: dict[int, EveryStep] = {}
+        self.maps: dict[int, PatchMap] = {}
+        self.job: Underway | None = None
+        self._history, self._place = [clean], 0
+        self._lenses: dict[int, Lens] = {}
+        self._read: dict[tuple[int, Variant], BeforeAfter] = {}
+        self._calibrators: dict[tuple[int, str, int], DoseCalibrator] = {}
+        self._features: dict[tuple[int, int], SteeringVector] = {}
+
+    @classmethod
+    def of(
+        cls,
+        readers: Sequence[Reasoner],
+        trace: Trace,
+        *,
+        others: Sequence[Trace] = (),
+        materials: Materials | None = None,
+        seed: int = 0,
+    ) -> "PanelSession":
+        """Open a trace.
+
+        Args:
+            readers: The models, the reference first.
+            trace: The trace.
+            others: Further traces, whose chains can be borrowed.
+            materials: Vectors and features.
+            seed: Of counterfactuals and mistakes, as the item draws them.
+
+        Raises:
+            UserError: The trace has no steps, or a tokenizer gives its tokens another meaning.
+            NotMeasurable: It does not fit in the context.
+        """
+        known = KnownTrace(readers[0], readers[0].view(trace), tuple(others), seed)
+        if not known.clean.segments:
+            raise UserError(f"trace {trace.id} has no chain: there is no step to change")
+        return cls(tuple(readers), known, materials or Materials())
+
+    @property
+    def reader(self) -> Reasoner:
+        """The model that reads."""
+        return self.readers[self.shown]
+
+    @property
+    def lens(self) -> Lens:
+        """The model that reads, over this trace."""
+        return self._lens(self.shown)
+
+    def _lens(self, place: int) -> Lens:
+        if place not in self._lenses:
+            reader = self.readers[place]
+            self._lenses[place] = Lens(reader, Variant.of(reader.view(self.known.trace)))
+        return self._lenses[place]
+
+    @property
+    def variant(self) -> Variant:
+        """What is shown."""
+        return self._history[self._place]
+
+    @property
+    def undoable(self) -> int:
+        """How many changes can be undone."""
+        return self._place
+
+    @property
+    def redoable(self) -> int:
+        """How many changes can be made again."""
+        return len(self._history) - 1 - self._place
+
+    def comparison(self, variant: Variant | None = None, place: int | None = None) -> BeforeAfter:
+        """A variant beside the trace as it was written; the shown one and the shown model where none is named.
+
+        Raises:
+            UserError: The model cannot be changed so.
+            NotMeasurable: The text does not fit, or its states are not finite.
+        """
+        variant = self.variant if variant is None else variant
+        place = self.shown if place is None else place
+        key = (place, variant)
+        if key not in self._read:
+            lens = self._lens(place)
+            for act in variant.acts:
+                if isinstance(act, Push):
+                    act.vector.check(lens.reader)
+            started = time.perf_counter()
+            own = (
+                lens.clean
+                if variant is self.known.clean
+                else replace(variant, prompt=lens.clean.prompt)
+            )
+            result = lens.compare(own)
+            self._read[key] = replace(result, seconds=time.perf_counter() - started)
+        return self._read[key]
+
+    def show(self, variant: Variant) -> BeforeAfter:
+        """Show a variant; what was undone is forgotten.
+
+        Raises:
+            UserError: It does not fit, or the model cannot be changed so.
+            NotMeasurable: Its states are not finite.
+        """
+        fitting(self.reader, variant)
+        result = self.comparison(variant)
+        if variant is not self.variant:
+            self._history = [*self._history[: self._place + 1], variant]
+            self._place += 1
+        return result
+
+    def undo(self) -> None:
+        """Go back by one change.
+
+        Raises:
+            UserError: There is none.
+        """
+        if not self._place:
+            raise UserError("there is nothing to undo")
+        self._go(self._place - 1)
+
+    def redo(self) -> None:
+        """Make the change again that was undone last.
+
+        Raises:
+            UserError: There is none.
+        """
+        if not self.redoable:
+            raise UserError("there is nothing to redo")
+        self._go(self._place + 1)
+
+    def _go(self, place: int) -> None:
+        self.comparison(self._history[place])
+        self._place = place
+
+    def pin(self) -> None:
+        """Keep what is shown beside what comes, or let it go."""
+        kept = [other for other in self.pinned if other is not self.variant]
+        self.pinned = kept if len(kept) < len(self.pinned) else [*kept, self.variant]
+
+    def read_by(self, place: int) -> None:
+        """Let another model read.
+
+        Raises:
+            UserError: There is none, or what is shown cannot be done to it.
+        """
+        if not 0 <= place < len(self.readers):
+            raise UserError(f"expected a model from 0 to {len(self.readers) - 1}, got {place}")
+        self.comparison(place=place)
+        self.shown = place
+
+    def dose(self, name: str, nats: float) -> tuple[SteeringVector, Dose, float]:
+        """A vector, the dose nearest to the one asked for, and the factor with its sign.
+
+        Raises:
+            UserError: No such vector, or it is not the reader's.
+        """
+        if name not in self.materials.vectors:
+            raise UserError(
+                f"no vector {name!r} was given; mc.what_if(..., vectors={{name: vector}}) takes several"
+            )
+        vector, sign = self.materials.vectors[name], -1 if nats < 0 else 1
+        vector.check(self.reader)
+        key = (self.shown, name, sign)
+        if key not in self._calibrators:
+            trace = self.reader.view(self.known.trace)
+            self._calibrators[key] = DoseCalibrator(
+                self.reader, [trace], vector if sign > 0 else -vector, CHAIN
+            )
+        dose = self._calibrators[key].nearest(abs(nats))
+        return vector, dose, sign * dose.gamma
+
+    def steered(self, name: str, nats: float) -> Variant:
+        """The shown variant with a vector at a dose, measured on the trace as it was written.
+
+        Raises:
+            UserError: No such vector, or it is not the reader's.
+        """
+        vector, dose, factor = self.dose(name, nats)
+        signed = -dose.kl if nats < 0 else dose.kl
+        change = f"vector {name}: {signed:+.3g} nats" if dose.kl else f"vector {name}: 0 nats"
+        return self.variant.acting(Push(name, vector, factor, nats=signed), change)
+
+    def clamped(self, feature: int, level: float) -> Variant:
+        """The shown variant with a feature held at a level, 1 being its largest activation on this chain.
+
+        Raises:
+            UserError: There is no dictionary or no such feature, it never fires here, or it cannot be clamped.
+        """
+        if self.materials.dictionary is None:
+            raise UserError(
+                "no dictionary was given; mc.what_if(..., dictionary=mc.sae.load(FOLDER)) takes one"
+            )
+        key = (self.shown, feature)
+        if key not in self._features:
+            trace = self.reader.view(self.known.trace)
+            self._features[key] = feature_vector(
+                self.materials.dictionary, self.reader, [trace], feature
+            )
+        vector, name = self._features[key], f"feature {feature}"
+        vector.edit(level, "clamp")
+        return self.variant.acting(Push(name, vector, level, "clamp"), f"{name}: held at {level:g}")
+
+    def start(self, title: str, work: Work[Any], finish: Callable[[Any], None]) -> Underway:
+        """Begin work; what was under way is dropped."""
+        self.cancel()
+        self.job = Underway(title, work, finish)
+        return self.job
+
+    def advance(self, *, seconds: float = SLICE) -> bool:
+        """Work on for a moment.
+
+        Args:
+            seconds: How long, at least one piece.
+
+        Returns:
+            Whether nothing is left to do.
+
+        Raises:
+            UserError: The work cannot be done.
+            NotMeasurable: A text does not fit.
+        """
+        job, until = self.job, time.perf_counter() + seconds
+        while job is not None:
+            try:
+                job.done, job.of = next(job.work)
+            except StopIteration as end:
+                self.job = None
+                job.finish(end.value)
+                return True
+            except Exception:
+                self.job = None
+                raise
+            if time.perf_counter() >= until:
+                return False
+        return True
+
+    def cancel(self) -> None:
+        """Drop the work that is under way."""
+        if self.job is not None:
+            self.job.work.close()
+            self.job = None
+
+    def write_on(self, step: int, *, samples: int = 0) -> Underway:
+        """Begin to write on behind a step: greedily, or as several samples, which are pinned."""
+        kept, reader, trace = self.variant, self.reader, self.known.trace
+        if not samples:
+            work = write_on(reader, trace, kept, step)
+            return self.start(f"{reader.name} writes on", work, self.show)
+
+        def drawn() -> Work[list[Variant]]:
+            variants = []
+            for seed in range(samples):
+                yield seed, samples
+                variants.append(
+                    (
+                        yield from _quiet(
+                            write_on(reader, trace, kept, step, seed=seed), seed, samples
+                        )
+                    )
+                )
+            return variants
+
+        def finish(variants: Sequence[Variant]) -> None:
+            for variant in variants:
+                self.show(variant)
+                self.pin()
+
+        return self.start(f"{reader.name} writes {count_of(samples, 'sample')}", drawn(), finish)
+
+    def try_each(self, action: EachStep) -> Underway:
+        """Begin to make one change at every step, each alone."""
+        finish = partial(self.sweeps.__setitem__, self.shown)
+        return self.start(
+            f"{action} at every step", each_step(self.known, self.lens, action), finish
+        )
+
+    def map(self, source: int | None) -> Underway:
+        """Begin to patch every step at every block."""
+        finish = partial(self.maps.__setitem__, self.shown)
+        return self.start("the map of patches", patch_map(self.known, self.lens, source), finish)
+
+    @property
+    def variants(self) -> "Variants":
+        """What was tried, read by the models that it was shown for."""
+        read = ((self.readers[n].name, v, result) for (n, v), result in self._read.items())
+        return Variants(tuple(read))
+
+
+def _quiet(work: Work[Variant], done: int, of: int) -> Work[Variant]:
+    """Work whose own steps are not told."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+        yield done, of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Variants(Displayed):
+    """What was tried on one trace.
+
+    Attributes:
+        rows: The reading model, the variant, and what followed.
+    """
+
+    rows: tuple[tuple[str, Variant, BeforeAfter], ...]
+
+    def __repr__(self) -> str:
+        return f"{count_of(len(self.rows), 'variant')} read"
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row a variant and reader."""
+        return pd.DataFrame(
+            [
+                {
+                    "reader": reader,
+                    "variant": variant.label,
+                    "tokens": len(variant),
+                    "answer_before": result.before.said,
+                    "answer_after": result.after.said,
+                    "predicted": variant.prediction.kept,
+                    "p_before": result.before.probability,
+                    "p_after": result.after.probability,
+                    "p_predicted": result.after.predicted,
+                    "moved": result.moved,
+                    "noise": result.noise,
+                    "effect": result.effect,
+                }
+                for reader, variant, result in self.rows
+            ]
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a variant and reader.
+
+        `variant` (what was changed), `tokens`, the answers `answer_before` and `answer_after`, the `predicted` one, probability of the own
+        answer before and after (`p_before`, `p_after`) and of the predicted one (`p_predicted`), `moved` (total variation of the answer),
+        `noise`, and whether it is an `effect`.
+        """
+        return self.frame
