@@ -33,6 +33,7 @@ from .tasks import (
     task_of as task_of,
 )
 from .text.user_truth_files import TruthFiles as TruthFiles
+from .traces.validity import validity as validity
 from .whatif.panel import what_if as what_if
 
 __version__: str

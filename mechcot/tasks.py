@@ -21,6 +21,7 @@ from mechcot.core.argument_kinds import checked
 from mechcot.core.counterfactual import CounterfactualMaker
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.step_check import StepCheck
 from mechcot.core.task import (
     ChangeQuestions,
     ContrastPair,
@@ -51,6 +52,7 @@ from mechcot.organisms.style_contrasts import styled, unhinted
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
+from mechcot.text.arithmetic.validity import checked_steps
 from mechcot.text.entity_exchange import ExchangeMaker
 from mechcot.text.given_truth import (
     GivenMistakes,
@@ -85,6 +87,10 @@ def _hinted(problem: Problem, answer: str | None) -> Problem:
     return replace(problem, question=f"{problem.question}{hint}")
 
 
+def _check_arithmetic(trace: Trace) -> tuple[StepCheck, ...]:
+    return checked_steps(trace.problem.question, [step.text for step in trace.chain_steps])
+
+
 @dataclass(frozen=True)
 class Task:
     """All that is known of one task.
@@ -105,6 +111,7 @@ class Task:
         kinds_while_written: What names the steps of a problem's chains while they are written, exactly; None as with `kinds`.
         step_graph: Which steps read which, and the answer; None where nobody knows.
         first_right_step: Index of the first step that states the right answer, None when none does; None where nobody knows.
+        check_steps: Whether each step of a chain is right by itself; by its arithmetic where nobody knows more.
         is_correct_thought: Whether a stretch of a chain (token span) is right so far; None where nobody knows.
         write_chain: Writes a right chain of a problem, from a seed; None where nobody can.
         hinted: A question (same id) with a hint at an answer; with None a hint that the task knows is taken away.
@@ -134,6 +141,7 @@ class Task:
     kinds_while_written: Callable[[Problem], Classifier] | None = None
     step_graph: Callable[[Trace], StepGraph] | None = None
     first_right_step: Callable[[Trace], int | None] | None = None
+    check_steps: Callable[[Trace], tuple[StepCheck, ...]] = _check_arithmetic
     is_correct_thought: Callable[[Trace, Span], bool] | None = None
     write_chain: Callable[[Problem, int], str] | None = None
     hinted: Callable[[Problem, str | None], Problem] = _hinted
@@ -164,6 +172,7 @@ MOD10 = Task(
     kinds_while_written=kinds_while_written,
     step_graph=mod10.step_graph,
     first_right_step=mod10.first_right_step,
+    check_steps=mod10.check_steps,
     is_correct_thought=mod10.is_correct_thought,
     write_chain=right_chain,
     hinted=hinted,
@@ -195,6 +204,7 @@ def statement_task(family: StatementFamily) -> Task:
         unhinted=truth.unhinted,
         step_graph=truth.step_graph,
         first_right_step=truth.first_right_step,
+        check_steps=truth.check_steps,
         is_correct_thought=truth.is_correct_thought,
         write_chain=truth.right_chain,
         hinted=truth.hinted,

@@ -6,20 +6,23 @@ read itself, by problem, on items whose two chains are about equally long.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from mechcot.compare.chain_validity import ChainValidity
 from mechcot.compare.own_use import DECIDED, UseClaim
 from mechcot.compare.study import NULL_SCALE, Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
+from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.measures.registry import MEASURES
 from mechcot.measures.status import STATUS_ORDER
+from mechcot.stats.accuracy_change import AccuracyChange
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.measurement_tables import measurements_table, scalars_table
@@ -40,17 +43,25 @@ class Tables:
         measurements: One row per measurement.
         scalars: One row per named scalar.
         all: The measurements themselves, by (measure, author, reader, trace).
+        validity: Whether the chains are right, step by step.
     """
 
     measurements: pd.DataFrame
     scalars: pd.DataFrame
     all: Measurements
+    validity: ChainValidity = field(default_factory=ChainValidity)
 
     @classmethod
-    def of(cls, measurements: Sequence[Measurement]) -> "Tables":
-        """Build them."""
+    def of(cls, measurements: Sequence[Measurement], traces: Sequence[Trace]) -> "Tables":
+        """Build them, and check the chains as they stand.
+
+        Args:
+            measurements: All that were taken.
+            traces: The chains, each by its author.
+        """
         by_key = {(r.measure, r.author, r.reader, r.trace): r for r in measurements}
-        return cls(measurements_table(measurements), scalars_table(measurements), by_key)
+        tables = measurements_table(measurements), scalars_table(measurements)
+        return cls(*tables, by_key, ChainValidity.of(traces))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +74,7 @@ class PairFinding:
         strata: Contrast per stratum; empty without strata.
         use: The claim about each model on its own chains, whatever their lengths; None where chains were given.
         next: What to do next where a claim could not be judged; "" for nothing.
+        validity: Whether own chains became more or less right, step by step; None where chains were given, or nothing in them can be checked.
     """
 
     headline: PairComparison
@@ -70,6 +82,7 @@ class PairFinding:
     strata: pd.DataFrame
     use: UseClaim | None = None
     next: str = ""
+    validity: AccuracyChange | None = None
 
     @property
     def before(self) -> str:
@@ -167,6 +180,7 @@ def find(
         )
         if strata
         else pd.DataFrame(),
+        validity=tables.validity.change(before, after, seed=study.seed),
     )
 
 

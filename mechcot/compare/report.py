@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from mechcot.compare.chain_validity import parted, validity_sentence
 from mechcot.compare.chains import Chains
 from mechcot.compare.models import Models
 from mechcot.compare.pair_finding import PairFinding, Tables, judged_cards, null_name, nulls
@@ -88,6 +89,9 @@ def report_data(
         versions=versions(),
         uses=_uses(real),
         use_effect=BOUNDS.effect,
+        validity=tables.validity.frame(
+            [name for name in models.names if name in chains.by_author], seed=study.seed
+        ),
         settings={
             "seed": str(study.seed),
             "resamples": "10,000, over items",
@@ -179,6 +183,8 @@ def _comparison(
         beside=_beside(finding),
         next=finding.next,
         use_axes=_use_axes(finding),
+        validity=_validity(finding),
+        axes=_axes(finding),
     )
 
 
@@ -208,6 +214,33 @@ def _use_axes(finding: PairFinding) -> pd.DataFrame:
         for name, moved in use.change.differences.items()
     ]
     return pd.DataFrame(rows)
+
+
+def _validity(finding: PairFinding) -> Sentence | None:
+    """Whether the chains are as right as before, and where that parts from accuracy and use."""
+    change, own = finding.validity, finding.own if finding.same else finding.headline
+    if change is None:
+        return None
+    used = "not judged" if finding.use is None else finding.use.change.verdict
+    apart = "" if own is None else parted(own.accuracy.verdict, change.verdict, used)
+    moved = f" On its own chains {finding.after} is {apart}." if apart else ""
+    return Sentence(f"{validity_sentence(change)}{moved}", change.verdict)
+
+
+def _axes(finding: PairFinding) -> pd.DataFrame:
+    """Right, valid and used on own chains, with their paired changes; empty where validity or accuracy has no numbers."""
+    own = finding.own if finding.same else finding.headline
+    if finding.validity is None or own is None:
+        return pd.DataFrame()
+    names = ("before", "after", "delta", "low", "high", "n", "verdict")
+    shares = {"right: the answer": own.accuracy, "valid: steps that are right": finding.validity}
+    rows = [
+        {"title": title} | {name: getattr(change, name) for name in names}
+        for title, change in shares.items()
+        if change.n
+    ]
+    used = rows_of(_use_axes(finding))[:1]
+    return pd.DataFrame([*rows, *({**row, "title": "used: the chain is followed"} for row in used)])
 
 
 def _uses(findings: Sequence[PairFinding]) -> tuple[Mapping[str, Any], ...]:

@@ -87,7 +87,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         measure_missing(study, todo, chains.by_author)
     taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
     compared = [measurement for job, measurement in taken if job.cell.role != "use"]
-    tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)])
+    tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)], written)
     facts = partial(_facts, given, models, problems, chains, limit=study.max_tokens or MOST)
     uses = own_uses(study, chains, facts, taken=taken)
     findings = [
@@ -215,6 +215,7 @@ def _write(
     _parquet(results / "scalars.parquet", tables.scalars)
     _parquet(results / "contrasts.parquet", contrasts)
     _parquet(results / "values.parquet", _values(tables))
+    _parquet(results / "validity.parquet", tables.validity.table())
     every = [trace for each in chains.by_author.values() for trace in each]
     write_traces(study.out / "traces.jsonl", every, asking=study.loading.asking.to_json())
     path = study.out / "summary.json"

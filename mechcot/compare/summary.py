@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mechcot.compare.chain_validity import validity_summary
 from mechcot.compare.models import Models
 from mechcot.compare.pair_finding import (
     PairFinding,
@@ -102,6 +103,7 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "same_chains": finding.headline.summary() if finding.same else None,
         "own_chains": None if own is None else own.summary(),
         "chain_use": None if finding.use is None else finding.use.summary(),
+        "validity": validity_summary(finding.validity),
         "next": finding.next,
         "strata": json_rows(finding.strata),
     }

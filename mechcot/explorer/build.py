@@ -5,6 +5,7 @@ Every number stands in a measurement; which step carries the answer is derived i
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.runs.items import Items, read_checked
 from mechcot.stats.gates import GATE_MEASURE
+from mechcot.tasks import task_of
 from mechcot.view.pages.explorer import Explorer
 from mechcot.view.pages.explorer_data import (
     AnswerCurve,
@@ -243,6 +245,7 @@ def _item(
     values = _step_values(trace, by_reader)
     carried = {name: critical_step(values, name) for name in by_reader}
     chain = trace.chain_steps
+    checks = task_of(trace.problem).check_steps(trace)
     return ItemView(
         trace=trace.id,
         author=trace.author,
@@ -257,8 +260,9 @@ def _item(
                 kind=step.kind.value if step.phase.value == "chain" else "answer",
                 tokens=(step.tokens.start, step.tokens.stop),
                 chars=(step.chars.start, step.chars.stop),
+                doubt="" if check is None else check.doubt,
             )
-            for step in trace.steps
+            for step, check in zip_longest(trace.steps, checks)
         ),
         n_chain=len(chain),
         lines={name: line for name, each in by_reader.items() if (line := _line(each)) is not None},

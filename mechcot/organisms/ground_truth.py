@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from mechcot.core.step_check import StepCheck
 from mechcot.core.task import StepGraph
 from mechcot.core.trace import Phase, Span, StepKind, Trace
 from mechcot.organisms.grammar import END, FILLER, Form, form
@@ -289,6 +290,25 @@ def first_right_step(trace: Trace) -> int | None:
 
 def _texts(trace: Trace) -> list[str]:
     return [step.text.strip() for step in trace.chain_steps]
+
+
+def check_steps(trace: Trace) -> tuple[StepCheck, ...]:
+    """Whether each step is well formed and says what the semantics expect from the text before it.
+
+    A step that computes with a name whose value nobody stated is not grounded. Nothing is known of the steps of another language's question.
+    """
+    texts = _texts(trace)
+    try:
+        world = read_question(trace.problem.question)
+    except ValueError:
+        return (StepCheck(),) * len(texts)
+    return tuple(
+        StepCheck(
+            valid=_valid(world, form(text), step),
+            grounded=all(read.expected is not None for read in step.reads) if step.reads else None,
+        )
+        for text, step in zip(texts, follow(world, texts).steps, strict=True)
+    )
 
 
 def leads_to(trace: Trace) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
+from mechcot.core.step_check import StepCheck
 from mechcot.core.task import DrawProblems, QuestionChange, StepGraph
 from mechcot.core.trace import Phase, Span, StepKind, Trace
 from mechcot.organisms.chain_writer import Manner
@@ -257,6 +258,27 @@ class StatementTruth:
                     if len(set(expected)) > 1:
                         edges.add((step, later))
         return StepGraph(frozenset(stating), frozenset(edges), frozenset(answer))
+
+    def check_steps(self, trace: Trace) -> tuple[StepCheck, ...]:
+        """Whether each statement is what question and earlier statements give; nothing is known of a step that states nothing.
+
+        Where no such statement may stand it is neither valid nor grounded. Nothing is known of the steps of another language's question.
+        """
+        try:
+            question = self.family.read(trace.problem.question)
+        except ValueError:
+            return (StepCheck(),) * len(trace.chain_steps)
+        said: list[Statement] = []
+        checks = []
+        for step in trace.chain_steps:
+            statement = self.family.hear(step.text.strip())
+            if statement is None:
+                checks.append(StepCheck())
+                continue
+            expected = self.family.expected(question, said, statement)
+            checks.append(StepCheck(valid=expected == statement, grounded=expected is not None))
+            said.append(statement)
+        return tuple(checks)
 
     def first_right_step(self, trace: Trace) -> int | None:
         """The first step after which the chain leads to the right answer; None when none does."""

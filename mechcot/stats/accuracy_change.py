@@ -25,6 +25,9 @@ from mechcot.stats.permutation import sign_flip_p
 from mechcot.stats.proportions import binary, paired_interval
 from mechcot.stats.verdict import Verdict, judge_change
 
+ACCURACY, OWN_ACCURACY = (GATE_MEASURE, "acc_with"), (GATE_MEASURE, "own_correct")
+"""The answer asked for behind a chain, and the one that its author gave."""
+
 
 @dataclass(frozen=True)
 class AccuracyChange:
@@ -81,7 +84,7 @@ def accuracy_change(
     before: str,
     after: str,
     author: str | None,
-    name: str = "acc_with",
+    share: tuple[str, str] = ACCURACY,
     bounds: GateBounds | None = None,
     clusters: Mapping[str, str] | None = None,
     items: Collection[str] | None = None,
@@ -94,8 +97,8 @@ def accuracy_change(
         scalars: Tidy scalars table.
         before: First model.
         after: Second model.
-        author: Whose chains; None for each model's own (with `name="own_correct"`: what it answers in practice).
-        name: Scalar of measure `gates` to compare.
+        author: Whose chains; None for each model's own (with `OWN_ACCURACY`: what it answers in practice).
+        share: Measure and scalar to compare, a share of something that is right.
         bounds: Gives `accuracy_effect` and `min_items`.
         clusters: Cluster of each item; a clustered test replaces McNemar's.
         items: When given, only these items.
@@ -103,7 +106,8 @@ def accuracy_change(
         resamples: Number of resamples.
     """
     bounds = bounds or GateBounds()
-    rows = scalar_rows(scalars, measure=GATE_MEASURE, name=name)
+    measure, name = share
+    rows = scalar_rows(scalars, measure=measure, name=name)
     pairs = pair_values(rows, before=before, after=after, author=author, items=items)
     moved, numbers = pairs.differences, cluster_numbers(pairs.items, clusters)
     lost, gained = int(np.sum(moved < 0)), int(np.sum(moved > 0))

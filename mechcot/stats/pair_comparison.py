@@ -10,7 +10,7 @@ import pandas as pd
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.display import Displayed
-from mechcot.stats.accuracy_change import AccuracyChange, accuracy_change
+from mechcot.stats.accuracy_change import ACCURACY, OWN_ACCURACY, AccuracyChange, accuracy_change
 from mechcot.stats.contrast import OWN, contrast_readers
 from mechcot.stats.gate_bounds import Gate, GateBounds, gates_table
 from mechcot.stats.gates import gates, matching
@@ -155,10 +155,9 @@ def compare_pair(
         items=items,
         **pair,
     )
-    name = "own_correct" if author is None else "acc_with"
     accuracy = accuracy_change(
         scalars,
-        name=name,
+        share=OWN_ACCURACY if author is None else ACCURACY,
         bounds=bounds,
         clusters=clusters,
         seed=seed,

@@ -156,16 +156,24 @@ def _points(share: float) -> str:
     return with_sign(share * 100, decimals=0)
 
 
-def accuracy_sentence(change: AccuracyChange) -> str:
-    """Did accuracy change, in one sentence or two."""
+def accuracy_sentence(
+    change: AccuracyChange, *, what: str = "accuracy", right: str = "right"
+) -> str:
+    """Did accuracy change, in one sentence or two.
+
+    Args:
+        change: The numbers.
+        what: What the share is called.
+        right: What its items are.
+    """
     if not change.n:
-        return "Whether accuracy changed is not judged: no item has an answer from both models."
+        return f"Whether {what} changed is not judged: no item has an answer from both models."
     head = {
-        "less": "Accuracy fell",
-        "more": "Accuracy rose",
-        "no change": "Accuracy did not change",
-        "inconclusive": "It is not clear whether accuracy changed",
-        "not judged": "Whether accuracy changed is not judged",
+        "less": f"{what.capitalize()} fell",
+        "more": f"{what.capitalize()} rose",
+        "no change": f"{what.capitalize()} did not change",
+        "inconclusive": f"It is not clear whether {what} changed",
+        "not judged": f"Whether {what} changed is not judged",
     }[change.verdict]
     interval = (
         f" (95 % interval {_points(change.low)} to {_points(change.high)})"
@@ -173,7 +181,7 @@ def accuracy_sentence(change: AccuracyChange) -> str:
         else ""
     )
     text = (
-        f"{head}: {whole_percent(change.before)} right before, {whole_percent(change.after)} after, "
+        f"{head}: {whole_percent(change.before)} {right} before, {whole_percent(change.after)} after, "
         f"difference {_points(change.delta)} points{interval}, {count_of(change.n, 'item')}, "
         f"{change.lost} lost and {change.gained} gained, {change.test} {p_text(change.p)}."
     )

@@ -1,5 +1,6 @@
 """What every family of plain statements must hold: texts, semantics, examples, and the task that follows from them."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Completion
+from mechcot.core.step_check import StepCheck
 from mechcot.core.trace import Span, Trace
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
@@ -24,7 +26,8 @@ from mechcot.organisms.language import sentences
 from mechcot.organisms.recipes import Shape
 from mechcot.organisms.statements import StatementFamily
 from mechcot.organisms.training_examples import example
-from mechcot.tasks import TASKS, missing, statement_task
+from mechcot.tasks import TASKS, missing, statement_task, task_of
+from mechcot.traces.validity import validity
 
 ENGLISH_WORDS = (
     *(
@@ -155,6 +158,32 @@ def test_another_value_is_another_statement_that_the_rest_obeys(family, question
                 whole = family.finished(question, [*said[:step], other])
                 moved.add(family.end(question, whole) not in (None, question.answer))
     assert True in moved
+
+
+def test_the_check_of_steps_names_the_mistakes_and_nothing_else(family, reader):
+    rng, wrong_steps = Random(4), 0
+    for problem in family.problems(12, seed=6, hint="mixed"):
+        question = family.read(problem.question)
+        right = validity(trace_of(family, reader, problem))
+        assert (right.value, right.scalars["whole"], right.scalars["grounded"]) == (1, 1, 1)
+        draft = family.write(question, rng=rng, manner=Manner(mistakes=0.5))
+        said = family.statements(draft.steps)
+        usual = [family.expected(question, said[:i], each) for i, each in enumerate(said)]
+        found = validity(trace_of(family, reader, problem, list(draft.steps)))
+        expected = [each == other for each, other in zip(said, usual, strict=True)]
+        assert found["valid"].values.astype(bool).tolist() == expected
+        wrong_steps += expected.count(False)
+        assert found.scalars["whole"] == float(all(expected) and draft.answer == problem.answer)
+    assert wrong_steps > 5
+
+
+def test_nothing_is_known_of_steps_in_another_language(family, reader):
+    problem = family.problems(1, seed=6)[0]
+    trace = trace_of(family, reader, problem, ["What of it?\n"])
+    found = validity(trace)
+    assert math.isnan(found.value) and found.reason == "no step of the chain can be checked"
+    other = replace(trace, problem=replace(problem, question="Why?"))
+    assert task_of(problem).check_steps(other) == (StepCheck(),)
 
 
 def test_chains_with_mistakes_carry_no_loss_on_them_and_lead_where_they_say(family, questions):

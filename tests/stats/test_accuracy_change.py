@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.stats import binomtest
 
-from mechcot.stats.accuracy_change import accuracy_change, mcnemar_p
+from mechcot.stats.accuracy_change import OWN_ACCURACY, accuracy_change, mcnemar_p
 from mechcot.stats.permutation import sign_flip_p
 
 
@@ -60,7 +60,7 @@ def test_several_chains_per_item_use_the_sign_flip_test(make_scalars):
 
 def test_own_answers(make_scalars):
     scalars = make_scalars(40, author=None, own_correct=[("tuned", [0.0] * 20 + [1.0] * 20)])
-    found = change(scalars, author=None, name="own_correct")
+    found = change(scalars, author=None, share=OWN_ACCURACY)
     assert (found.before, found.after, found.verdict) == (1.0, 0.5, "less")
 
 

@@ -244,19 +244,18 @@ def equations(tokens: list[Token]) -> list[Equation]:
     for sign_at, token in enumerate(tokens):
         if token.kind != "equals":
             continue
-        right = _result(tokens, sign_at + 1)
+        right = result_at(tokens, sign_at + 1)
         if right is None:
             continue
         result, sign = right
-        candidates = _left_sides(tokens, sign_at)
-        options = [Equation(left, result, sign) for left in candidates]
+        options = [Equation(left, result, sign) for _, left in left_sides(tokens, sign_at)]
         good = [option for option in options if option.holds(lambda index: tokens[index].value)]
         if options:
             parsed.append((good or options)[0])
     return parsed
 
 
-def _result(tokens: list[Token], at: int) -> tuple[int, int] | None:
+def result_at(tokens: list[Token], at: int) -> tuple[int, int] | None:
     """Index and sign of the number right of `=`; None when an expression stands there.
 
     A calculator mark may stand between (`= <<9*2=18>>18`): then the mark's own equation is found at its own sign.
@@ -274,8 +273,15 @@ def _result(tokens: list[Token], at: int) -> tuple[int, int] | None:
     return at, sign
 
 
-def _left_sides(tokens: list[Token], sign_at: int) -> list[Node]:
-    """Expressions that end right before the sign, longest first."""
+def side(tokens: list[Token], start: int, stop: int) -> Node | None:
+    """The expression that a stretch of tokens is as a whole, a number alone included."""
+    parser = _Parser(tokens, start, stop)
+    node = parser.sum()
+    return node if parser.here == stop else None
+
+
+def left_sides(tokens: list[Token], sign_at: int) -> list[tuple[int, Node]]:
+    """Expressions that end right before the sign, each with its first token, longest first."""
     floor = sign_at
     while (
         floor > 0
@@ -283,7 +289,7 @@ def _left_sides(tokens: list[Token], sign_at: int) -> list[Node]:
         and tokens[floor - 1].kind not in {"equals", "stop"}
     ):
         floor -= 1
-    sides: list[Node] = []
+    sides: list[tuple[int, Node]] = []
     for start in range(floor, sign_at):
         opens = tokens[start].kind in {"number", "left", "frac"} or tokens[start].text in {
             "-",
@@ -292,5 +298,5 @@ def _left_sides(tokens: list[Token], sign_at: int) -> list[Node]:
         if opens and not (start > floor and tokens[start - 1].kind in {"op", "frac"}):
             node = _Parser(tokens, start, sign_at).whole()
             if node is not None:
-                sides.append(node)
+                sides.append((start, node))
     return sides

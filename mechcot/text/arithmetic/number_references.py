@@ -95,7 +95,8 @@ def name(text: str, start: int, stop: int) -> bool:
 
 def exponent(text: str, start: int) -> bool:
     """Return whether a number stands behind a sign of power: `m^2`, `10^{-3}`, `x**2`."""
-    return re.search(r"(?:\^\s*[({]?|\d\*\*|[^\W\d]\*\*)\s*[-\u2212]?\Z", text[:start]) is not None
+    before = text[max(start - _REACH, 0) : start]
+    return re.search(r"(?:\^\s*[({]?|\d\*\*|[^\W\d]\*\*)\s*[-\u2212]?\Z", before) is not None
 
 
 def _heads_a_line(before: str, after: str) -> bool:

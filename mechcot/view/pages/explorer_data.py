@@ -19,12 +19,14 @@ class StepCard:
         kind: What it does, such as `progression`.
         tokens: First token and the one after the last, in the trace's ids.
         chars: The same in the completion's characters.
+        doubt: What is wrong with it by itself, in a few words; "" for nothing, or where nobody can tell.
     """
 
     text: str
     kind: str
     tokens: tuple[int, int]
     chars: tuple[int, int]
+    doubt: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,11 @@ from mechcot.view.figures.forest import forest
 from mechcot.view.figures.place_map import place_map
 from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_map import step_map
+from mechcot.view.figures.three_axes import three_axes
 from mechcot.view.pages import plain_tables
 from mechcot.view.pages.plain_tables import Table
 from mechcot.view.pages.report_data import ArrayFrame, Comparison, ReportData
-from mechcot.view.pages.use_tables import use_table
+from mechcot.view.pages.use_tables import change_table, use_table
 from mechcot.view.theme import looks
 
 
@@ -54,13 +55,14 @@ class PageFigures:
     """All figures of a report by where they stand; lists run parallel to the comparisons."""
 
     chain: Figures
+    axes: Figures
     slopes: tuple[Figures, ...]
     step_maps: tuple[Figures, ...]
     place_maps: tuple[Figures, ...]
 
     def ordered(self) -> Figures:
         """All figures in the order of their numbers."""
-        every = [*self.chain]
+        every = [*self.chain, *self.axes]
         for several in (self.slopes, self.step_maps, self.place_maps):
             every += [figure for some in several for figure in some]
         return tuple(sorted(every, key=lambda figure: figure.number))
@@ -69,21 +71,39 @@ class PageFigures:
 def numbered_figures(data: ReportData) -> PageFigures:
     """Make every figure of the page."""
     numbers = count(1)
+    first, *others = (draw for draw in _leading(data))
+    lead, axes = first(data, numbers), _three_axes(data, numbers)
+    leading = (lead, *(draw(data, numbers) for draw in others))
     return PageFigures(
-        chain=(*_leading(data, numbers), *_series(data, numbers), *_lines(data, numbers)),
+        chain=(*leading, *_series(data, numbers), *_lines(data, numbers)),
+        axes=axes,
         slopes=tuple(_slope(c, data, numbers) for c in data.comparisons),
         step_maps=tuple(_maps(c, STEP_MAP_AXES, numbers) for c in data.comparisons),
         place_maps=tuple(_maps(c, PLACE_MAP_AXES, numbers) for c in data.comparisons),
     )
 
 
-def _leading(data: ReportData, numbers: Iterator[int]) -> Figures:
-    """The changes on the same chains and each model on its own: first what most pairs can be judged by."""
+def _leading(data: ReportData) -> tuple[Callable[..., NumberedFigure], ...]:
+    """What draws the changes on the same chains, and each model on its own: first what most pairs can be judged by."""
     if not data.uses:
-        return (_forest(data, numbers),)
+        return (_forest,)
     own = sum(comparison.leads == "own" for comparison in data.comparisons)
-    drawn = (_uses, _forest) if 2 * own > len(data.comparisons) else (_forest, _uses)
-    return tuple(draw(data, numbers) for draw in drawn)
+    return (_uses, _forest) if 2 * own > len(data.comparisons) else (_forest, _uses)
+
+
+def _three_axes(data: ReportData, numbers: Iterator[int]) -> Figures:
+    shown = {c.name: c for c in data.comparisons if not c.axes.empty}
+    if not shown:
+        return ()
+    models = looks(list(data.models["name"]))
+    parts = [c.axes.assign(comparison=name) for name, c in shown.items()]
+    figure = three_axes(
+        {name: c.axes for name, c in shown.items()},
+        {name: models[c.after] for name, c in shown.items()},
+    )
+    caption = "A model can get more right while its chain gets worse; a chain can be valid and unused, or used and invalid. Items are paired, texts are not."
+    table = change_table(pd.concat(parts, ignore_index=True))
+    return (NumberedFigure(next(numbers), figure, caption, table),)
 
 
 def _uses(data: ReportData, numbers: Iterator[int]) -> NumberedFigure:

@@ -137,6 +137,8 @@ class Comparison:
         leads: Which claim the page opens with.
         beside: The other claim in a few words.
         next: What to do next where a claim could not be judged.
+        validity: Whether own chains became more or less right, step by step; None where nobody can tell.
+        axes: Right, valid and used on own chains, in the columns of `use_axes`; empty without `validity`.
         use_axes: One row per axis of `use`: `title`, `before`, `after`, `delta`, `low`, `high`, `n`, `verdict`.
     """
 
@@ -164,6 +166,8 @@ class Comparison:
     beside: str = ""
     next: str = ""
     use_axes: pd.DataFrame = field(default_factory=_empty)
+    validity: Sentence | None = None
+    axes: pd.DataFrame = field(default_factory=_empty)
 
     @property
     def lead(self) -> Sentence:
@@ -199,6 +203,7 @@ class ReportData:
         settings: Further facts of the run (seed, resamples, thresholds), name -> value.
         uses: Each model on its own chains, as entries of check.json.
         use_effect: Smallest effect of `uses`.
+        validity: How right each model's own chains are, in the columns of `accuracy`; empty where no step can be checked.
     """
 
     title: str
@@ -219,3 +224,4 @@ class ReportData:
     settings: Mapping[str, str] = field(default_factory=dict)
     uses: tuple[Mapping[str, Any], ...] = ()
     use_effect: float = _NAN
+    validity: pd.DataFrame = field(default_factory=_empty)

@@ -56,7 +56,8 @@ def change_table(axes: pd.DataFrame) -> Table:
     Args:
         axes: Columns `title`, `before`, `after`, `delta`, `low`, `high`, `n` and `verdict`.
     """
-    columns = {
+    named = {"comparison": text_column("comparison")} if "comparison" in axes else {}
+    columns = named | {
         "own chains": text_column("title"),
         "before": number_column("before"),
         "after": number_column("after"),

@@ -1,0 +1,179 @@
+"""Which steps of a text state arithmetic that is wrong, and which cite numbers that nobody stated.
+
+    valid      both sides of every equation of the step are equal; None where it has none that can be judged
+    grounded   every number that the step reads stands in the question or as an earlier result, or a word implies it; None where it reads none
+
+Only arithmetic is seen: a step that computes the wrong thing rightly is valid, and a number that common knowledge gives counts as not stated. An equation is
+judged where both sides are numbers all through and nothing stands beside them that may belong to them (a variable, a function, a bracket); all others count as
+not checkable. A result may be rounded to the decimals that it has.
+
+*Ours*: precision before reach; `benchmarks/first_errors.py` says against people's marks how much of either there is.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+from mechcot.core.step_check import StepCheck
+from mechcot.text.arithmetic.equations import (
+    Node,
+    Token,
+    evaluate_node,
+    leaves,
+    left_sides,
+    result_at,
+    side,
+)
+from mechcot.text.arithmetic.number_sources import Program
+
+_STOPS = frozenset(".:,;!?\n<>|")
+_LISTED = re.compile(r"(?m)^([^\S\n]*)[-\u2013*](?=\s)")
+"""What opens the items of a list; a dash there is no sign."""
+_RUN = ("equals", "stop")
+_MODULI = frozenset({"mod", "modulo", "remainder"})
+
+
+def checked_steps(question: str, steps: Sequence[str]) -> tuple[StepCheck, ...]:
+    """Check every step of a chain by its arithmetic.
+
+    Args:
+        question: The question.
+        steps: The chain's steps, as they stand in the text.
+    """
+    program = Program(question, _LISTED.sub(r"\1 ", "".join(steps)))
+    tokens = program.tokens[program.split :]
+    own = [index for index, step in enumerate(steps) for _ in step]
+    valid: list[list[bool]] = [[] for _ in steps]
+    grounded: list[list[bool]] = [[] for _ in steps]
+    stated = set[int]()
+    for place, holds, numbers in _judged(program.completion, tokens):
+        valid[own[place]].append(holds)
+        stated |= {program.split + index for index in numbers}
+    for index, places in program.sources.items():
+        if index in program.operands and index not in stated:
+            grounded[own[program.tokens[index].start]].append(bool(places))
+    return tuple(
+        StepCheck(valid=_every(checks), grounded=_every(cited))
+        for checks, cited in zip(valid, grounded, strict=True)
+    )
+
+
+def _every(checks: Sequence[bool]) -> bool | None:
+    return all(checks) if checks else None
+
+
+def _judged(text: str, tokens: list[Token]) -> Iterator[tuple[int, bool, list[int]]]:
+    """Place of each sign of equality that can be judged, whether its sides are equal, and the numbers of its right side."""
+    for sign, token in enumerate(tokens):
+        if token.kind != "equals":
+            continue
+        lefts, rights = _lefts(text, tokens, sign), _rights(tokens, sign)
+        sides = [_values(tokens, lefts), _values(tokens, rights)]
+        if all(sides):
+            allowed = [_rounding(tokens, node) for node in rights]
+            pairs = product(sides[0], zip(sides[1], allowed, strict=True))
+            holds = any(abs(left - right) <= unit for left, (right, unit) in pairs)
+            yield token.start, holds, leaves(rights[0])
+
+
+def _values(tokens: list[Token], nodes: Sequence[Node]) -> list[Fraction]:
+    """The values of expressions; none where one of them has no value."""
+    values = [evaluate_node(node, lambda index: tokens[index].value) for node in nodes]
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(nodes) else []
+
+
+def _lefts(text: str, tokens: list[Token], sign: int) -> list[Node]:
+    """What may stand left of a sign; none where something before it may belong to it."""
+    first = next((i + 1 for i in range(sign - 1, -1, -1) if tokens[i].kind in _RUN), 0)
+    if first and tokens[first - 1].kind == "equals":
+        whole = side(tokens, first, sign)
+        return [whole] if whole is not None and _plain(tokens, first, sign) else []
+    return [
+        node
+        for start, node in left_sides(tokens, sign)
+        if _stands_alone(text, tokens, start) and _plain(tokens, start, sign)
+    ]
+
+
+def _rights(tokens: list[Token], sign: int) -> list[Node]:
+    """What may stand right of a sign, the whole side first; none where it cannot be read.
+
+    In `5 * 3 = 15 + 2 = 17` a result is gone on from: its first number counts too. `1 / 3 * 100 = 33 %` is meant as a number of per cents.
+    """
+    stop = next((i for i in range(sign + 1, len(tokens)) if tokens[i].kind in _RUN), len(tokens))
+    goes_on = stop < len(tokens) and tokens[stop].kind == "equals"
+    if _belongs(tokens, stop):
+        return []
+    ended = stop == len(tokens) or goes_on or tokens[stop].text in _STOPS
+    whole = side(tokens, sign + 1, stop) if ended else None
+    if whole is not None and _plain(tokens, sign + 1, stop):
+        several = goes_on and tokens[sign + 1].kind == "number" and whole[0] in {"+", "-", "*", "/"}
+        several |= whole == ("percent", ("number", sign + 1))
+        return [whole, ("number", sign + 1)] if several else [whole]
+    number = result_at(tokens, sign + 1)
+    if number is None or not _ends(tokens, number[0]):
+        return []
+    node: Node = ("number", number[0])
+    return [node if number[1] > 0 else ("negative", node)]
+
+
+def _belongs(tokens: list[Token], stop: int) -> bool:
+    r"""Whether a stop belongs to the number before it: `6!`, `0.333...`, `80.\overline{1}`, `4,5`."""
+    if stop == len(tokens) or tokens[stop].text not in {".", ",", "!"}:
+        return False
+    before, dot = tokens[stop - 1], tokens[stop]
+    if dot.text == "!":
+        return before.stop == dot.start
+    after = tokens[stop + 1 : stop + 2]
+    return bool(after) and after[0].start == dot.stop and after[0].text != "\n"
+
+
+def _rounding(tokens: list[Token], node: Node) -> Fraction:
+    """One unit of the last decimal of a number; 0 for whole numbers and expressions of several."""
+    numbers = leaves(node)
+    decimals = len(tokens[numbers[0]].text.partition(".")[2]) if len(numbers) == 1 else 0
+    unit = Fraction(1, 10**decimals) if decimals else Fraction(0)
+    return unit / 100 if node[0] == "percent" else unit
+
+
+def _stands_alone(text: str, tokens: list[Token], first: int) -> bool:
+    """Whether nothing before a left side may belong to it: a stop, or a word and a space."""
+    before = tokens[first - 1]
+    if first == 0 or (
+        before.text in _STOPS and text[max(before.stop - 2, 0) : before.stop] != ".."
+    ):
+        return True
+    gap = text[before.stop : tokens[first].start]
+    return before.kind == "word" and len(before.text) > 1 and bool(re.search(r"[\s$]", gap))
+
+
+def _plain(tokens: list[Token], start: int, stop: int) -> bool:
+    """Whether a side can be read one way only: no single letters, no `x` that is a name because no number comes after it, not both signs of division."""
+    signs = {token.text for token in tokens[start:stop]}
+    if signs & {"/"} and signs & {"\u00f7", "\\div"}:
+        return False
+    for token, following in zip(tokens[start:stop], [*tokens[start + 1 : stop], None], strict=True):
+        if token.kind == "word" and len(token.text) == 1:
+            return False
+        named = token.text in {"x", "X"}
+        if named and (following is None or following.kind not in {"number", "left", "frac"}):
+            return False
+    return True
+
+
+def _ends(tokens: list[Token], result: int) -> bool:
+    """Whether a result is the whole right side: nothing that computes, no variable, no further digits and no dots follow."""
+    behind = tokens[result + 1 :]
+    stop = next((i for i, token in enumerate(behind) if token.kind in _RUN), len(behind))
+    first, second = (*behind[:2], None, None)[:2]
+    if first is not None and second is not None and first.text == "," and second.kind == "number":
+        return False
+    if first is not None and first.kind in {"number", "frac", "left", "percent"}:
+        return False
+    return not any(
+        token.kind == "op"
+        or (token.kind == "word" and (len(token.text) == 1 or token.text in _MODULI))
+        for token in behind[:stop]
+    )
