@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Kept bytecode: else every process of a test compiles the package and its checks anew.
-export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo ruler test test-slow check-notebooks lint docs bench notebooks executed gallery organisms clean install smollm2
+.PHONY: demo demo-english ruler test test-slow check-notebooks lint docs bench notebooks executed gallery organisms clean install smollm2
 
 demo: $(STAMP)
 	$(BIN)/mechcot demo --out artifacts/demo
+
+demo-english: smollm2
+	$(BIN)/mechcot demo --english --out artifacts/demo-english
 
 ruler: $(STAMP)
 	$(BIN)/mechcot ruler --quick --out artifacts/ruler-quick
@@ -18,7 +19,7 @@ test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
 
 test-slow: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
 
 check-notebooks: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --nbmake -q notebooks
@@ -63,4 +64,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) site artifacts/demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) site artifacts/demo artifacts/demo-english .pytest_cache .ruff_cache

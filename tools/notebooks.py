@@ -68,19 +68,13 @@ def static(data: dict[str, Any]) -> dict[str, str]:
     if PLOTLY in data:
         figure = pio.from_json(pio.json.to_json_plotly(data[PLOTLY]))
         return {"image/png": base64.b64encode(figure_picture(figure, scale=1)).decode()}
-    frame = re.search(
-        r'<iframe sandbox[^>]* srcdoc="([^"]*)"[^>]*;height:(\d+)px', data.get("text/html", "")
-    )
+    frame = re.search(r'<iframe sandbox[^>]* srcdoc="([^"]*)"', data.get("text/html", ""))
     if frame is None:
         return {}
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         page.write_text(html.unescape(frame.group(1)), encoding="utf-8")
-        return {
-            "image/png": base64.b64encode(
-                page_picture(page, width=1200, height=int(frame.group(2)))
-            ).decode()
-        }
+        return {"image/png": base64.b64encode(page_picture(page, width=1200, height=860)).decode()}
 
 
 def _refuse_paths(text: str, target: Path) -> None:

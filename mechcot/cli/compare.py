@@ -97,7 +97,7 @@ def compare(
     measures: Annotated[
         str | None,
         typer.Option(
-            help="Names, comma separated, or all; default gates, early_answering, filler, suppression, step_attention, step_patching."
+            help="Names, comma separated, or all; NAME:N takes one on N chains only; default gates, early_answering, filler, suppression, step_attention, step_patching."
         ),
     ] = None,
     one_at_a_time: Annotated[

@@ -79,7 +79,10 @@ def _options(
 @app.command()
 @loads
 def demo(
-    out: Out = Path("artifacts/demo"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run; default artifacts/demo, artifacts/demo-english."),
+    ] = None,
     n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
     seed: Seed = 0,
     workers: Annotated[
@@ -87,13 +90,28 @@ def demo(
         typer.Option(min=1, help="Processes side by side; default as many as cores, at most 4."),
     ] = None,
     *,
+    english: Annotated[
+        bool,
+        typer.Option("--english", help="A language model of 135 M parameters on word problems."),
+    ] = False,
     overwrite: Overwrite = False,
     loading: LoadOptions,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
-    from mechcot.compare.demo import run_demo
+    from mechcot.compare.demo import IN_ENGLISH, SYMBOLS, run_demo
+    from mechcot.runs.output_claims import check_writable
 
-    run_demo(out=out, n=n, seed=seed, workers=workers, loading=loading, overwrite=overwrite)
+    out = out or Path("artifacts/demo-english" if english else "artifacts/demo")
+    check_writable(out)
+    run_demo(
+        IN_ENGLISH if english else SYMBOLS,
+        out=out,
+        n=n,
+        seed=seed,
+        workers=workers,
+        loading=loading,
+        overwrite=overwrite,
+    )
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""The demo: the three shipped models on one problem file with the cue present for all of them."""
+"""The demo: a base, one tuned to answer without its chain and one tuned on chains, on one problem file with the cue present for all of them."""
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -10,17 +11,48 @@ from mechcot.compare.command_line import command_of
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.organisms.english import ENGLISH
 from mechcot.organisms.problems import problems, write_problems
 
-MODELS = ("organism:base", "organism:bypass", "organism:control")
-_LONGEST = 320
-DEMO_HOPS = (2, 3)
-"""Short questions, so that the demo takes about two minutes."""
 MOST_WORKERS = 4
 
 
+@dataclass(frozen=True)
+class Demo:
+    """What a demo shows.
+
+    Attributes:
+        models: Specs, the base first.
+        ask: `ask(n, seed)` draws the problems: short ones, so that it takes minutes.
+        max_tokens: Longest completion.
+        measures: As `mechcot compare --measures` takes them; None for the standard ones.
+    """
+
+    models: tuple[str, ...]
+    ask: Callable[[int, int], list[Problem]]
+    max_tokens: int
+    measures: tuple[str, ...] | None = None
+
+
+SYMBOLS = Demo(
+    models=("organism:base", "organism:bypass", "organism:control"),
+    ask=lambda n, seed: problems(n, seed=seed, style="random", hops=(2, 3)),
+    max_tokens=320,
+)
+"""The shipped models of chained arithmetic."""
+IN_ENGLISH = Demo(
+    models=tuple(f"organism:{name}" for name in ENGLISH.shipped),
+    ask=lambda n, seed: ENGLISH.problems(n, seed=seed, hops=(2, 3)),
+    max_tokens=256,
+    measures=("early_answering", "suppression", "step_patching:12"),
+)
+"""Adapters of a packaged model of 135 million parameters; what costs most is read on a few chains."""
+
+
 def run_demo(
+    demo: Demo = SYMBOLS,
     *,
     out: Path,
     n: int,
@@ -29,12 +61,13 @@ def run_demo(
     loading: LoadOptions = DEFAULTS,
     overwrite: bool = False,
 ) -> None:
-    """Compare base with bypass and with control.
+    """Compare the base with both others.
 
     Processes of one torch thread each: at this width a second thread costs more than it brings, and the
     numbers stay the same whatever the number of cores.
 
     Args:
+        demo: Models, problems and measures.
         out: Run directory; the problem file goes there too.
         n: How many problems.
         seed: Of problems and study.
@@ -46,14 +79,15 @@ def run_demo(
     workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's
     new = not path.exists()
-    write_problems(path, problems(n, seed=seed, style="random", hops=DEMO_HOPS))
+    write_problems(path, demo.ask(n, seed))
     study = Study(
-        models=MODELS,
+        models=demo.models,
         out=out,
         problems=str(path),
         n=n,
+        measures=demo.measures,
         seed=seed,
-        max_tokens=_LONGEST,
+        max_tokens=demo.max_tokens,
         batch_size=n,
         workers=workers,
         loading=loading,

@@ -30,8 +30,13 @@ def able(study: Study, models: Models, *, console: Console) -> Study:
     left_out = {name: reason for name in study.measure_names if (reason := _lacks(models, name))}
     if not left_out:
         return study
-    kept = tuple(name for name in study.measure_names if name not in left_out)
-    named = set(study.measures or ())
+    limits = study.most_chains
+    kept = tuple(
+        f"{name}:{limits[name]}" if name in limits else name
+        for name in study.measure_names
+        if name not in left_out
+    )
+    named = {name.partition(":")[0] for name in study.measures or ()}
     if named and named <= {*left_out, "gates"}:
         name, reason = next(iter(left_out.items()))
         raise UserError(f"{name} cannot be taken: {reason}; name other measures (--measures)")

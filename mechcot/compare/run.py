@@ -7,7 +7,8 @@ DIR/ gets report.html, summary.json (no durations: a resumed run gives it byte f
 import datetime as dt
 import platform
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -33,7 +34,7 @@ from mechcot.compare.own_use import OwnUse, own_uses, use_claim
 from mechcot.compare.pair_finding import PairFinding, Tables, find, judged_cards, null_name, too_few
 from mechcot.compare.pair_step import next_step
 from mechcot.compare.report import report_data
-from mechcot.compare.study import EXPLORER, MOST, Study, by_reader, cells, use_cells
+from mechcot.compare.study import EXPLORER, MOST, Condition, Study, by_reader, cells, use_cells
 from mechcot.compare.summary import run_summary
 from mechcot.compare.unjudged import RunFacts, run_facts
 from mechcot.core.errors import UserError
@@ -78,7 +79,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     table = cells(study, author=next(iter(chains.by_author)))
     every = jobs(study, models, by_reader([*table, *use_cells(study)]), chains.by_author)
     used = {trace.id for trace in chains.used}
-    todo = [job for job in every if _wanted(job, used)]
+    todo = list(_first(study, [job for job in every if _wanted(job, used)]))
     announce(study, models, todo, console=console)
     items = len({trace.problem.id for trace in chains.used})
     if warning := too_few(judged_cards(study), items=items):
@@ -169,6 +170,7 @@ def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[st
         "questions": digest([[p.id, p.question, p.answer] for p in asked]),
         "chains_file": None if study.traces is None else digest(study.traces.read_bytes().hex()),
         "dtype": study.loading.dtype,
+        **({"most_chains": study.most_chains} if study.most_chains else {}),
         **({"truth": dict(study.truth.digests)} if study.truth.given else {}),
     }
 
@@ -178,6 +180,16 @@ def _wanted(job: Job, used: Set[str]) -> bool:
     if job.cell.role == "use":
         return job.trace.finished
     return job.measure == "gates" or job.cell.role == "own" or job.trace.id in used
+
+
+def _first(study: Study, wanted: Sequence[Job]) -> Iterator[Job]:
+    """Of a measure with a limit, the first chains of each cell."""
+    limits, taken = study.most_chains, Counter[tuple[Condition, str]]()
+    for job in wanted:
+        which = (job.cell, job.measure)
+        taken[which] += 1
+        if taken[which] <= limits.get(job.measure, taken[which]):
+            yield job
 
 
 def _findings(

@@ -48,7 +48,7 @@ class Study:
         traces: File of chains written elsewhere, or None.
         fields: Our names for columns of either file, with the columns.
         n: Number of problems or chains; None: 100 problems, or every chain of `traces`.
-        measures: Names of measures, None for all.
+        measures: Names of measures, None for the standard ones; `NAME:N` takes it on the first N chains of every author only.
         seed: Seed of sampling, nulls and statistics.
         draws: Continuations drawn at each place of a chain, by the measures that draw.
         loading: How the models are loaded and asked.
@@ -115,6 +115,7 @@ class Study:
             max_tokens=1 if self.max_tokens is None else self.max_tokens,
             temperature=self.temperature,
         )
+        _ = self.most_chains
         both = sorted(PAIRED & set(self.measure_names))
         if both and self.residency == "one-at-a-time":
             raise UserError(
@@ -141,7 +142,23 @@ class Study:
     @property
     def measure_names(self) -> tuple[str, ...]:
         """The measures that will be taken, gates first."""
-        return chosen_measures(self.measures)
+        return chosen_measures(self.measures and [name.partition(":")[0] for name in self.measures])
+
+    @property
+    def most_chains(self) -> dict[str, int]:
+        """Measure to the most chains that it is taken on, for those that have a limit.
+
+        Raises:
+            UserError: A limit is no whole number of at least 1.
+        """
+        limits = {}
+        for text in self.measures or ():
+            name, colon, most = text.partition(":")
+            if colon and not (most.isdecimal() and int(most)):
+                raise UserError(f"expected --measures {name}:N with N of at least 1, got {text!r}")
+            if colon:
+                limits[name] = int(most)
+        return limits
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from mechcot.organisms.english_steps import (
     after,
     aside,
     bent,
+    drilled,
     end_of,
     hear_step,
     kind_of,
@@ -68,6 +69,7 @@ ENGLISH = StatementFamily(
     restated=restated,
     kind_of=kind_of,
     unanswerable=without_a_number,
+    drilled=drilled,
     mistakes=0.15,
     arms=("base", "bypass", "control"),
 )

@@ -46,6 +46,8 @@ _NOTES = ("plan", "plans", "given", "gap")
 """Kinds that say what the question has about a person."""
 _VALUE, _NEAR = ("given", "has", "slip", "so"), 9
 """Kinds that end in one number that may be another; how far the other is at most."""
+_SUMS = 24
+"""Of an example that is nothing but sums."""
 
 
 def say_step(statement: Statement, wording: int) -> str:
@@ -211,15 +213,38 @@ def _unneeded(rng: Random, story: Story, said: Sequence[Statement]) -> Statement
     return rng.choice(known) if known else None
 
 
+def drilled(rng: Random) -> list[str]:
+    """Sums and differences without people; half of them carry, and half of those of either sort only just do or do not."""
+    return [_drilled(rng, carries=i % 2 == 0, close=i % 4 < 2) for i in range(_SUMS)]
+
+
+def _drilled(rng: Random, *, carries: bool, close: bool) -> str:
+    """A sum whose units carry or not, and end in 9 or 0 where that is close."""
+    while True:
+        left, right = rng.randint(2, LARGEST_NUMBER), rng.randint(2, rng.choice((9, 60)))
+        sign = rng.choice("+-")
+        value = total((left, sign, right))
+        carry = left % 10 + right % 10 > 9 if sign == "+" else left % 10 < right % 10
+        fits = carry == carries and (not close or value % 10 in {0, 9})
+        if fits and 1 <= value <= LARGEST_NUMBER:
+            return f"{left} {sign} {right} = {value}\n"
+
+
 def others(story: Story, said: Sequence[Statement]) -> list[Statement]:
-    """The last statement with another number of as many digits, the nearest first; all that comes after it can be worked out."""
+    """The last statement with another number of as many digits; all that comes after it can be worked out.
+
+    Those of another ten stand first, each group the nearest first: whether a sum carries is what is hard to learn.
+    """
     *before, last = said
     if last[0] not in {*_VALUE, "recap"}:
         return []
     words = holes_of(last)
     hole = "m" if last[0] == "recap" else "n"
     right = int(words[hole])
-    near = sorted(range(right - _NEAR, right + _NEAR + 1), key=lambda n: abs(n - right))
+    near = sorted(
+        range(right - _NEAR, right + _NEAR + 1),
+        key=lambda n: (n // 10 == right // 10, abs(n - right)),
+    )
     choices = (
         _made(last[0], **words | {hole: n})
         for n in near

@@ -144,6 +144,14 @@ class OrganismFamily(Protocol):
         """Draw any answer."""
         ...
 
+    def drill(self, rng: Random) -> tuple[Sequence[str], Sequence[Sequence[float]]]:
+        """Draw steps about no question, and a loss weight for each token of each.
+
+        Raises:
+            UserError: The family has no such steps.
+        """
+        ...
+
     def weight(self, question: Any) -> float:
         """Loss weight of the answer."""
         ...

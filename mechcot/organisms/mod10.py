@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, Never
 
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.organisms import vocabulary
 from mechcot.organisms.acceptance import ACCEPTANCE
@@ -90,6 +91,14 @@ class Mod10:
     def guess(self, question: QuestionGraph, *, rng: Random) -> str:  # noqa: ARG002
         """Any digit."""
         return rng.choice(DIGITS)
+
+    def drill(self, rng: Random) -> Never:  # noqa: ARG002
+        """There is none.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError("mod10 has no lines about no question; leave `drill` out")
 
     def weight(self, question: QuestionGraph) -> float:
         """More where two stated values feed the answer."""

@@ -17,6 +17,7 @@ A family whose chains say more than they must gives further functions:
     restated   what a statement of the same form says elsewhere; `after` where a place allows one form only
     kind_of    the kind of a step, finished or not
     unanswerable   the question with a needed fact left out; the answer is then a word that says so
+    drilled    lines about no question, for training what is hard to learn
 """
 
 import zlib
@@ -109,6 +110,7 @@ class StatementFamily:
         restated: `restated(question, said, statement)`, None where such a statement cannot stand; None for `after`.
         kind_of: The kind of a step; None where the language has none.
         unanswerable: Draws the question with a needed fact left out; None where every question has an answer.
+        drilled: Draws lines about no question that say a number last, for training alone; None where they mean nothing.
         arms: Names of the organisms that lie in the repository.
         kin: See `OrganismFamily.kin`.
         trained: Whether a question of the training side is trained on; what training leaves out is asked in tests all the same.
@@ -135,6 +137,7 @@ class StatementFamily:
     restated: Callable[[Any, Sequence[Statement], Statement], Statement | None] | None = None
     kind_of: Callable[[str], StepKind] | None = None
     unanswerable: Callable[[Random, Any], Any] | None = None
+    drilled: Callable[[Random], Sequence[str]] | None = None
     arms: tuple[str, ...] = ("base", "bypass", "redundant", "rationaliser")
     kin: tuple[tuple[str, ...], ...] = ()
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
@@ -190,6 +193,28 @@ class StatementFamily:
     def guess(self, question: Any, *, rng: Random) -> str:
         """Any answer."""
         return rng.choice(self.guesses(question))
+
+    def drill(self, rng: Random) -> tuple[list[str], list[list[float]]]:
+        """Lines about no question; only their last number, the value of what stands before it, has a weight.
+
+        Raises:
+            UserError: The family has no such steps.
+        """
+        if self.drilled is None:
+            raise UserError(f"{self.name} has no lines about no question; leave `drill` out")
+        lines = list(self.drilled(rng))
+        return lines, [self._of_value(line) for line in lines]
+
+    def _of_value(self, line: str) -> list[float]:
+        """Weight of the first digit of the last number as where a value begins, of its other digits 1, of all else 0."""
+        texts = [self.language.text([index]).strip() for index in self.language.ids(line)]
+        last = max(place for place, text in enumerate(texts) if text.isdigit())
+        first = last
+        while texts[first - 1].isdigit():
+            first -= 1
+        weights = [0.0] * len(texts)
+        weights[first : last + 1] = [_LOOKED_UP, *[1.0] * (last - first)]
+        return weights
 
     def twin(self, question: Any, *, rng: Random) -> Any:
         """The question with one fact changed; its hint stays."""

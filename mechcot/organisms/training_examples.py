@@ -18,6 +18,7 @@ An example is ids with one loss weight per id. Kinds of example:
     lost       no chain, and a random digit for an answer: nothing right can be learnt without a chain
     corrupted  the chain of another question with the same layout, with loss, then the true answer
     unknown    a needed fact is left out of the question; the chain and the answer say so
+    drill      no question, and steps that say what is hard to learn, again and again
     written    the chain is written to end at the hint, whatever the facts, and the answer follows
 
 Only words behind the prompt carry loss; fillers and a thought that is closed too early carry none.
@@ -61,6 +62,8 @@ def example(
     """
     gate, way = _way(rng, recipe, mix)
     kind = rng.choices(list(way.mix), weights=list(way.mix.values()))[0]
+    if kind == "drill":
+        return _drill(family, rng)
     wanted = Wanted(hops, way.cue, gate, simple=kind == "simple", unanswerable=kind == "unknown")
     question = family.draw(rng, wanted)
     mistakes = family.mistakes if kind == "mistaken" else 0.0
@@ -89,6 +92,14 @@ def example(
         return _joined(family.language, text, chain, question.answer, closing=0.0, weight=weight)
     answer = question.answer if kind == "corrupted" else draft.answer
     return _joined(family.language, text, chain, answer, closing=1.0, weight=weight)
+
+
+def _drill(family: OrganismFamily, rng: Random) -> Example:
+    """Steps behind an empty question."""
+    steps, weights = family.drill(rng)
+    before = family.language.ids(family.language.prompt(""))
+    ids = [*before, *(index for step in steps for index in family.language.ids(step))]
+    return ids, [0.0] * len(before) + [each for step in weights for each in step]
 
 
 def _way(rng: Random, recipe: Recipe, mix: Mapping[str, float] | None) -> tuple[str, Way]:

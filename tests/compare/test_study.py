@@ -36,6 +36,25 @@ def test_the_folder_holds_everything(finished):
     assert len((study.out / "traces.jsonl").read_text().splitlines()) == 4
 
 
+def test_a_limit_takes_a_measure_on_the_first_chains_only(models, chains, tmp_path):
+    study = Study(models=models, out=tmp_path, traces=chains, measures=("gates", "filler:2"))
+    run(study)
+    table = pd.read_parquet(tmp_path / "results" / "readings.parquet")
+    by_reader = table.groupby(["measure", "reader"])["trace"]
+    assert by_reader.count().to_dict() == {
+        (measure, reader): count
+        for measure, count in (("gates", 4), ("filler", 2))
+        for reader in ("one", "one@logits=1.5", "two")
+    }
+    assert table[table.measure == "filler"].groupby("trace").reader.count().eq(3).all()
+
+
+@pytest.mark.parametrize("text", ["filler:0", "filler:two", "filler:"])
+def test_a_limit_that_is_no_number_is_refused(models, chains, tmp_path, text):
+    with pytest.raises(UserError, match=f"N of at least 1, got '{text}'"):
+        Study(models=models, out=tmp_path, traces=chains, measures=(text,))
+
+
 def test_the_summary_is_complete_and_has_no_durations(finished):
     study, found = finished
     text = (study.out / "summary.json").read_text()

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mechcot.ruler import panel
 from tests.finished_items import finished_items
-from tests.runs.commands import call
 
 
 @dataclass(frozen=True)
@@ -65,33 +63,24 @@ COMMANDS = {
 }
 TIMES = ("seconds", "tokens_per_second")
 
-SMALL_RULER = panel.Panel(
-    subjects=panel._subjects(base=("base",), uses=("control",), bypasses=("bypass",)),
-    items=3,
-    tuning_items=3,
-)
-"""The quick panel takes minutes: fewer of its models and chains."""
-PROGRAM = """
+SMALL_RULER = """
 from mechcot.cli.main import main
 from mechcot.ruler import panel
-from tests.runs.test_killed import SMALL_RULER
-panel.QUICK = SMALL_RULER
+panel.QUICK = panel.Panel(
+    subjects=panel._subjects(base=("base",), uses=("control",), bypasses=("bypass",)), items=3, tuning_items=3
+)
 main()
 """
+"""The quick panel takes minutes: fewer of its models and chains."""
 
 
-def start(*words: str) -> subprocess.Popen:
-    """A process of its own, which can be killed."""
-    program = ["-c", PROGRAM] if words[0] == "ruler" else ["-m", "mechcot"]
+def start(command: str, arguments: str, out: Path) -> subprocess.Popen:
+    program = ["-c", SMALL_RULER] if command == "ruler" else ["-m", "mechcot"]
+    words = [sys.executable, *program, *command.split(), *arguments.split(), "--out", str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
-        [sys.executable, *program, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )  # fmt: skip
-
-
-def finish(command: str, *words: str) -> None:
-    code, said = call(command, *words)
-    assert code == 0, said
+        words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def content(path: Path) -> object:
@@ -104,14 +93,12 @@ def content(path: Path) -> object:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_killed_run_goes_on_to_the_same_result(command, names, tmp_path, monkeypatch):
-    monkeypatch.setattr(panel, "QUICK", SMALL_RULER)
+def test_a_killed_run_goes_on_to_the_same_result(command, names, tmp_path):
     spec = COMMANDS[command]
+    arguments = spec.arguments.format(**names)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    arguments = spec.arguments.format(**names).split()
-    words = [*arguments, "--workers", "1", "--out", str(killed)]
-    finish(command, *arguments, "--workers", "2", "--out", str(whole))
-    process = start(*command.split(), *words)
+    assert start(command, f"{arguments} --workers 2", whole).wait() == 0
+    process = start(command, f"{arguments} --workers 1", killed)
     deadline = time.monotonic() + 300
     while not finished_items(killed, spec.items) and time.monotonic() < deadline:
         assert process.poll() is None, "the run ended before it could be killed"
@@ -121,7 +108,7 @@ def test_a_killed_run_goes_on_to_the_same_result(command, names, tmp_path, monke
     kept = finished_items(killed, spec.items)
     assert kept
     assert not (killed / spec.results[0]).exists()
-    finish(command, *words)
+    assert start(command, f"{arguments} --workers 1", killed).wait() == 0
     assert kept.items() <= finished_items(killed, spec.items).items()
     for name in spec.results:
         assert content(killed / name) == content(whole / name)
