@@ -125,7 +125,7 @@ def test_a_full_disk(monkeypatch, capsys, tmp_path, models, chains):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("mechcot.core.measurement.write_bytes", full)
+    monkeypatch.setattr("mechcot.runs.shards.Shards.put", full)
     said = mistake(
         monkeypatch, capsys, "compare", *models, "--traces", str(chains), "--out", str(tmp_path)
     )
