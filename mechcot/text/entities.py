@@ -1,6 +1,7 @@
 r"""Find entities and values of a question and its chain that can stand for each other, without a word list of any language.
 
-    names     runs of words with a capital that the text never writes small, and that do not only open a sentence that asks
+    names     runs of words with a capital that the text never writes small, and that do not only open a sentence that asks; a run is cut between two
+              words that also occur apart ("If Ann Lee sings, Lee ..."), and where a run in the same place is cut
     numbers   that stand in no calculation
     answers   the answer itself, as any other phrase of the question
     parts     of an answer that lists several: each can stand for each other
@@ -105,13 +106,38 @@ class Mined:
         ]
 
     def _names(self) -> Iterator[str]:
-        """Runs of capitalised words that the text never writes small."""
-        for first, last in _runs(self.texts[0]):
+        """Runs of capitalised words that the text never writes small, cut where they come apart."""
+        for first, last in self._pieces():
             units = self.texts[0][first:last]
             small = any(unit.text.lower() in self.spellings for unit in units)
             text = self.question[units[0].start : units[-1].stop]
             if not small and (self._inside(text) or not self._asks(first)):
                 yield text
+
+    def _pieces(self) -> Iterator[tuple[int, int]]:
+        """Runs of the question's units, as [first, last), cut between words that do not belong together."""
+        runs = list(_runs(self.texts[0]))
+        joints = [at for first, last in runs for at in range(first + 1, last)]
+        around = {at: self._around(at) for at in joints}
+        places = {around[at] for at in joints if not self._bound(at)}
+        for first, last in runs:
+            cuts = [at for at in range(first + 1, last) if around[at] in places]
+            yield from pairwise([first, *cuts, last])
+
+    def _bound(self, at: int) -> bool:
+        """Whether a word of the question and the one before it never occur apart."""
+        one, two = (unit.text for unit in self.texts[0][at - 1 : at + 1])
+        pairs = [
+            (left.text, right.text)
+            for units in self.texts
+            for left, right in pairwise([_MARK, *units, _MARK])
+        ]
+        return all((left == one) == (right == two) for left, right in pairs)
+
+    def _around(self, at: int) -> tuple[str, str]:
+        """The neighbours of two neighbours in the question."""
+        units = [_MARK, _MARK, *self.texts[0], _MARK]
+        return _neighbour(units[at].text), _neighbour(units[at + 3].text)
 
     def _inside(self, text: str) -> bool:
         """Whether it stands somewhere else than at the beginning of a sentence."""
@@ -200,6 +226,10 @@ class Mined:
         return pairs - {(".", ".")}  # whatever stands alone has these
 
 
+_MARK = Unit(".", -1, -1)
+"""Stands before and behind a text."""
+
+
 def _neighbour(text: str) -> str:
     return "." if _END.fullmatch(text) else text.casefold()
 
@@ -228,7 +258,7 @@ def _whole(text: str) -> str:
 def _runs(units: Sequence[Unit]) -> Iterator[tuple[int, int]]:
     """Runs of neighbours that have a capital, as [first, last)."""
     first = None
-    for at, unit in enumerate([*units, Unit(".", -1, -1)]):
+    for at, unit in enumerate([*units, _MARK]):
         joined = at and first is not None and units[at - 1].stop + 1 == unit.start
         if first is not None and not (unit.capital and joined):
             yield first, at

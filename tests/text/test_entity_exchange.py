@@ -1,7 +1,11 @@
 """Exchange of entities: prose in several languages gives sensible twins or none, and the answer is predicted only where it is exchanged."""
 
+from random import Random
+
 import pytest
 
+from mechcot.organisms.chain_writer import Manner
+from mechcot.organisms.registry import family_named
 from mechcot.text.entity_exchange import changed, exchanges
 
 
@@ -138,3 +142,38 @@ def test_a_letter_that_may_be_a_word_is_left_alone():
     assert twins(LISTED, "A sky is blue at noon. So B.", "B") == {
         (LISTED, "A sky is red at noon. So C.", "C")
     }
+
+
+def test_an_opening_word_is_no_part_of_the_name_behind_it():
+    asked = "If Ann has a dog, then Bob has a cat. Who has a cat, Bob or Ann?"
+    made = twins(asked, "Bob has a cat, and Ann a dog.", "Bob")
+    assert ("Ann has a cat, and Bob a dog.", "Ann") in {twin[1:] for twin in made}
+
+
+def test_a_run_is_cut_where_another_one_in_its_place_is_cut():
+    asked = (
+        "To Ann Bob writes. To Bob Cid writes. To Dan Eve writes. Whom does Cid reach through Bob?"
+    )
+    made = twins(asked, "To Bob Cid writes. To Ann Bob writes.", "Ann")
+    assert ("Dan" in {said for *_, said in made}) and not any("Dan Eve" in t for _, t, _ in made)
+
+
+@pytest.mark.parametrize(("family", "least"), [("lookup", 150), ("order", 10)])
+def test_exchanged_entities_obey_the_law_of_the_task(family, least):
+    """Against the exact semantics: the new chain follows from the new question, and leads where it was predicted to."""
+    kind, rng, lawful = family_named(family), Random(1), 0
+    for problem in kind.problems(12, seed=4):
+        question = kind.read(problem.question)
+        chain = "".join(kind.write(question, rng=rng, manner=Manner()).steps)
+        for pair in exchanges(problem.question, chain, problem.answer):
+            asked, written = changed(problem.question, pair.question), changed(chain, pair.chain)
+            try:
+                question, said = kind.read(asked), kind.statements(written.splitlines())
+            except ValueError:  # a person where only a place can be
+                continue
+            if family == "order" and pair.answer is not None:
+                continue  # days have an order, which no exchange keeps
+            assert kind.follows(question, said), asked
+            assert question.answer == (pair.answer or problem.answer)
+            lawful += 1
+    assert lawful >= least
