@@ -58,7 +58,7 @@ class NextStep:
 
         Args:
             study: The settings of the run, as they were given.
-            kind: Which command it was.
+            kind: Which command it was. What is asked until it is decided is each model's own use of its chain: `check` says it, in a folder of its own.
             model: Spec of the model that it is about; `check` asks one model in words of its own in a folder of its own.
         """
         if self.words:
@@ -68,6 +68,8 @@ class NextStep:
         asking = replace(study.loading.asking, **self.asking)
         loading = replace(study.loading, asking=asking)
         changed = replace(study, loading=loading, overwrite=True, **self.settings)
+        if "until" in self.settings and kind == "compare":
+            kind, changed = "check", replace(changed, out=study.out / "check", overwrite=False)
         if self.asking and kind == "check" and len(study.models) > 1:
             changed = replace(changed, models=(model,), out=study.out / parse_spec(model).name)
         return f"Next: {command_of(changed, kind)}"

@@ -15,16 +15,19 @@ Facts = Callable[[str], RunFacts]
 def next_step(study: Study, finding: PairFinding, facts: Facts) -> str:
     """What opens the root gate, as a line; "" where no gate that holds for every measure is closed.
 
-    Where a model could not be judged on its own chains, that is the root: what opens it is the same.
+    Where a model could not be judged on its own chains, that is the root: what opens it is the same. Where its verdict is unclear, what would decide it.
 
     Args:
         study: The settings.
         finding: What was found about the pair.
         facts: Of the run, by author.
     """
-    if finding.use is not None and not finding.use.judged:
+    if finding.use is not None and not finding.use.decided:
         sides = (finding.use.before, finding.use.after)
-        return next(str(side["next"]) for side in sides if side["verdict"] == "not judged")
+        word = "unclear" if finding.use.judged else "not judged"
+        ahead = [str(side["next"]) for side in sides if side["verdict"] == word and side["next"]]
+        if ahead:
+            return ahead[0]
     roots = gate_roots([gate for gate in finding.headline.gates if not gate.measure])
     if not roots:
         return ""

@@ -152,7 +152,7 @@ def more(n: int, facts: RunFacts) -> NextStep:
 def until_decided(n: int, facts: RunFacts) -> NextStep:
     """Problems until it is decided, of which about so many are to be expected: to look again at one fixed n after another would be no test."""
     step = more(n, facts)
-    return step if step.words or facts.command == "compare" else NextStep({"until": max(n, UNTIL)})
+    return step if step.words else NextStep({"until": max(n, UNTIL)})
 
 
 def _few(asked: int, facts: RunFacts) -> Cause:

@@ -188,6 +188,10 @@ def test_open_intervals_ask_for_problems_until_it_is_decided_and_never_for_look_
         == f"{NEXT}--until-decided --max-n 700 --overwrite"
     )
     assert "has 24)" in run.say(until_decided(96, facts(held=24)))
+    pair = replace(run, command="compare", study=replace(run.study, models=("one", "two"), n=64))
+    said = pair.say(until_decided(96, pair))
+    assert said.startswith("Next: mechcot check one two --problems p.jsonl --out ")
+    assert said.endswith("/check --until-decided")
 
 
 def test_the_root_is_named_and_not_what_follows_from_it():
