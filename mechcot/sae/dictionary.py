@@ -10,7 +10,7 @@ SAE-Lens gives weights, formats and training. Its bridge is not used: edits run 
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes, write_text
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.internals.sites import Site
+from mechcot.model.loading.tensor_files import tensor_shapes
 from mechcot.model.reasoner import Reasoner
 
 if TYPE_CHECKING:
@@ -211,10 +212,14 @@ def load(source: str | Path) -> Dictionary:
 def _from_folder(folder: Path) -> Any:
     from sae_lens import SAE
 
+    tensor_shapes(folder / WEIGHTS)
     try:
         sae = SAE.load_from_disk(folder)
         if tuple(sae.W_dec.shape) != (sae.cfg.d_sae, sae.cfg.d_in):
             raise ValueError("its weights are of another size")
+        for part in fields(sae.cfg):
+            if isinstance(part.default, bool) and type(getattr(sae.cfg, part.name)) is not bool:
+                raise ValueError(f"{part.name} is neither true nor false")
         _site(sae, str(folder))
     except (
         ArithmeticError,
@@ -228,6 +233,11 @@ def _from_folder(folder: Path) -> Any:
             f"{folder / CONFIG}: expected the settings of a dictionary as SAE-Lens writes them "
             f"({type(error).__name__}: {' '.join(str(error).split())[:120]}); train it anew, or take another folder"
         ) from error
+    spoilt = [name for name, weight in sae.named_parameters() if not bool(weight.isfinite().all())]
+    if spoilt:
+        raise UserError(
+            f"{folder / WEIGHTS}: {spoilt[0]} is not finite (NaN or infinite); copy it again, or train it anew"
+        )
     return sae
 
 

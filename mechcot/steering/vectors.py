@@ -11,26 +11,31 @@ that names what differs; what may be overridden, and what not, is said in `Steer
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
+from mechcot.core.faults import fault_of
 from mechcot.core.store import write_bytes
 from mechcot.core.wording import count_of
 from mechcot.model.generation.steering_hooks import Change, PositionSelector, Steer
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Positions, States
+from mechcot.model.loading.tensor_files import tensor_shapes
 from mechcot.model.reasoner import Reasoner
 
 if TYPE_CHECKING:
@@ -287,25 +292,32 @@ class SteeringVector(Displayed):
             UserError: There is no such file, it holds something else, or a vector of length 0.
         """
         try:
+            shapes = tensor_shapes(path)
             with safe_open(path, framework="pt") as file:
-                header: dict[str, Any] = file.metadata() or {}
-                names = ("direction", "encoder")
-                numbers, encoder = (
-                    file.get_tensor(n) if n in file.keys() else None  # noqa: SIM118
-                    for n in names
-                )
-        except (OSError, SafetensorError) as error:
+                header: dict[str, str] = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except UserError as error:
             raise UserError(
-                f"expected a vector in {path}, but it cannot be read ({error}); make one with `mechcot steer extract`"
+                f"expected a vector in {path} ({error}); make one with `mechcot steer extract`"
             ) from None
-        if numbers is None or header.get("schema") != _SCHEMA:
+        if "direction" not in tensors or header.get("schema") != _SCHEMA:
             raise UserError(
                 f"{path} is no steering vector of schema {_SCHEMA}; make one with `mechcot steer extract`"
             )
-        origin = json.loads(header["origin"])
-        lists = {name: tuple(origin[name]) for name in ("items", "history")}
-        gate = None if encoder is None else FeatureGate(encoder, *json.loads(header["gate"]))
-        vector = cls(numbers, Site.parse(header["site"]), Origin(**origin | lists), gate)
+        wide = shapes["direction"]
+        if len(wide) != 1 or shapes.get("encoder", wide) != wide:
+            raise UserError(
+                f"{path}: expected a direction with one number for each entry of a state, got the shapes {shapes}; make one with `mechcot steer extract`"
+            )
+        try:
+            site, origin = Site.parse(header.get("site", "")), _ORIGIN(header.get("origin", ""))
+            gate = _gate(tensors["encoder"], header) if "encoder" in tensors else None
+        except (UserError, ValidationError) as error:
+            fault = fault_of(error) if isinstance(error, ValidationError) else error
+            raise UserError(
+                f"{path}: expected the header of a steering vector ({fault}); make one with `mechcot steer extract`"
+            ) from None
+        vector = cls(tensors["direction"], site, origin, gate)
         if not vector.norm:
             raise UserError(f"{path}: {_zero(vector)}")
         return vector
@@ -313,6 +325,18 @@ class SteeringVector(Displayed):
     def _changed(self, direction: Tensor, change: str) -> "SteeringVector":
         origin = replace(self.origin, history=(*self.origin.history, change))
         return SteeringVector(direction, self.site, origin, self.gate)
+
+
+_ORIGIN = partial(TypeAdapter(Origin).validate_json, strict=True)
+_THRESHOLDS = partial(
+    TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat]).validate_json, strict=True
+)
+
+
+def _gate(encoder: Tensor, header: Mapping[str, str]) -> FeatureGate:
+    if not bool(torch.isfinite(encoder).all()):
+        raise UserError("the encoder is not finite")
+    return FeatureGate(encoder, *_THRESHOLDS(header.get("gate", "")))
 
 
 def _zero(vector: SteeringVector) -> str:

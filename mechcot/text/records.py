@@ -183,8 +183,18 @@ def _parquet(path: Path) -> Iterator[Record]:
         raise UserError(f"{path}: not a parquet file that can be read ({error})") from error
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
-        plain = json.loads(json.dumps(row, default=str), parse_constant=lambda _: None)
+        plain = json.loads(json.dumps(row, default=_written), parse_constant=lambda _: None)
         yield where, number, checked(plain, where=where)
+
+
+def _written(value: Any) -> object:
+    """A value of a table that JSON has not: bytes are text where they are UTF-8, and no text otherwise."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"bytes": value.hex()}
 
 
 _DELIMITERS = (",", ";", "\t", "|")

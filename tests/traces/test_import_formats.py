@@ -517,3 +517,14 @@ def test_a_log_without_samples_says_so_and_its_status(tmp_path, samples):
         UserError, match=r"an Inspect log without samples \(its status is 'error'\)"
     ):
         load_chains(file)
+
+
+def test_bytes_of_a_table_are_text_where_they_are_utf_8(tmp_path):
+    path = tmp_path / "t.parquet"
+    row = {"id": "a", "question": b"What is 2 + 2?", "answer": b"4"}
+    pd.DataFrame([row]).to_parquet(path)
+    (problem,) = load_problems(str(path))
+    assert (problem.question, problem.answer) == ("What is 2 + 2?", "4")
+    pd.DataFrame([row | {"question": b"\xff?"}]).to_parquet(path)
+    with pytest.raises(UserError, match="row 1: 'question' must be text"):
+        load_problems(str(path))

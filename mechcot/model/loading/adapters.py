@@ -8,6 +8,7 @@ it is. A base whose vocabulary was resized before training is resized to the row
 """
 
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from mechcot.core.errors import UserError
 from mechcot.model.loading.spec import has_tokenizer
+from mechcot.model.loading.tensor_files import tensor_shapes
 from mechcot.model.loading.weights import freeze
 
 SPREAD = 32
@@ -33,8 +35,8 @@ _ROWS = 4096
 _ROOT = "base_model.model."
 _WHOLE = re.compile(r"((base_layer|token_adapter|modules_to_save|original_module)\.)*(weight|bias)")
 _FAULTS = (
-    *(RuntimeError, ValueError, KeyError, TypeError, IndexError),
-    *(AttributeError, AssertionError, NotImplementedError, ImportError),
+    *(RuntimeError, ValueError, KeyError, TypeError, IndexError, ArithmeticError, OSError),
+    *(AttributeError, AssertionError, NotImplementedError, ImportError, re.error),
 )
 
 
@@ -56,7 +58,8 @@ def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
     """
     from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 
-    shapes = _shapes(Path(folder))
+    files = sorted(Path(folder).glob("adapter_model*.safetensors"))
+    shapes = {key: shape for path in files for key, shape in tensor_shapes(path).items()}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # what it warns of is an error below
@@ -82,6 +85,11 @@ def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
         detail = f"its weight {lost[0]} has no place" if lost else f"it lacks {unfilled[0]}"
         raise UserError(_mismatch(name, folder, detail, model))
     moved = _moved(wrapped.eval(), plain, ids, folder=folder, name=name)
+    if not math.isfinite(moved) and bool(plain.isfinite().all()):
+        raise UserError(
+            f"{name}: with the adapter in {folder} the logits are not finite: a weight, or lora_alpha in its "
+            "adapter_config.json, is NaN, infinite or too large; copy the adapter again."
+        )
     exact = NOTHING if plain.dtype is torch.float32 else 0.0
     if moved <= exact and not _moves_a_row(wrapped, before):
         raise UserError(_idle(name, folder, ids.numel()))
@@ -92,23 +100,6 @@ def made_for(folder: str) -> str:
     """The model that an adapter's own config says it was trained on."""
     config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
     return str(config.get("base_model_name_or_path") or "a model it does not name")
-
-
-def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor in an adapter's files, by its key."""
-    from safetensors import SafetensorError, safe_open
-
-    shapes: dict[str, tuple[int, ...]] = {}
-    for path in sorted(folder.glob("adapter_model*.safetensors")):
-        try:
-            with safe_open(str(path), framework="pt") as file:
-                for key in file.keys():  # noqa: SIM118 - not a mapping
-                    shapes[key] = tuple(file.get_slice(key).get_shape())
-        except SafetensorError as error:
-            raise UserError(
-                f"{path}: expected a safetensors file, it cannot be read ({error}); copy it again."
-            ) from error
-    return shapes
 
 
 # --- what the file sets outright ------------------------------------------------------------------

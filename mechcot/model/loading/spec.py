@@ -191,7 +191,7 @@ def _check_adapter(folder: Path) -> None:
         raise UserError(f"{folder}: expected a PEFT adapter (adapter_config.json), found none.")
     try:
         kind = str(json.loads(config.read_text(encoding="utf-8")).get("peft_type", ""))
-    except (ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{config}: expected a JSON object, it cannot be read ({error}); copy the adapter again."
         ) from error
@@ -257,7 +257,7 @@ def _named_base(folder: Path) -> str | None:
         if not base or not isinstance(base, str):
             return None
         _resolve_base(base, str(folder))
-    except (ValueError, KeyError, TypeError, UserError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, UserError):
         return None
     return base
 
