@@ -13,7 +13,7 @@ What the user's files say of a problem's chains (`mechcot.text.user_truth_files`
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from operator import or_
 from pathlib import Path
 
@@ -246,7 +246,18 @@ def task_of_all(problems: Iterable[Problem]) -> Task:
 
 
 def _named(problem: Problem) -> Task:
-    return TASKS.get(str(problem.meta.get("task")), TEXT)
+    """The task that a problem names, where its question is one of it."""
+    name = str(problem.meta.get("task"))
+    return TASKS[name] if name in TASKS and _is_of(name, problem.question) else TEXT
+
+
+@lru_cache(maxsize=4096)
+def _is_of(task: str, question: str) -> bool:
+    try:
+        ORGANISM_FAMILIES[task].read(question)
+    except ValueError:
+        return False
+    return True
 
 
 def _given(task: Task, truth: Truth | None) -> Task:

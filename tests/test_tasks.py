@@ -1,8 +1,11 @@
 """The first step that states the right answer, where the answer is words."""
 
+from dataclasses import replace
+
 import pytest
 
-from mechcot.tasks import first_right_step
+from mechcot.organisms.registry import ORGANISM_FAMILIES
+from mechcot.tasks import first_right_step, task_of, with_kinds
 from tests.influence.words import trace_of
 
 
@@ -19,3 +22,14 @@ from tests.influence.words import trace_of
 )  # fmt: skip
 def test_words_count_where_a_step_ends_with_them(answer, steps, first):
     assert first_right_step(trace_of(steps, answer)) == first
+
+
+@pytest.mark.parametrize("task", sorted(ORGANISM_FAMILIES))
+def test_a_question_of_another_kind_is_text_whatever_task_it_names(task):
+    family = ORGANISM_FAMILIES[task]
+    problem = family.problems(1, seed=1)[0]
+    assert task_of(problem).name == task
+    foreign = replace(problem, question="What is 2 + 3?", answer="5")
+    assert task_of(foreign).name == "text"
+    trace = replace(trace_of(["Then 2 + 3 = 5."], "5"), problem=foreign)
+    assert with_kinds(trace) == trace and first_right_step(trace) == 0

@@ -4,7 +4,7 @@ Training, the registry, `organism train / check / problems` and the tasks of pro
 (`mechcot.organisms.mod10`); a family whose chains are plain statements is one value of `mechcot.organisms.statements.StatementFamily`, in one file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -118,6 +118,11 @@ class OrganismFamily(Protocol):
     @property
     def kin(self) -> tuple[tuple[str, ...], ...]:
         """Words that name one thing in several roles, the roles in the same order: their embeddings begin with a common part."""
+        ...
+
+    @property
+    def read(self) -> Callable[[str], Any]:
+        """Reads a question back; raises ValueError for other texts."""
         ...
 
     def draw(self, rng: Random, wanted: Wanted) -> Any:

@@ -1,6 +1,6 @@
 """The family `mod10`: chained arithmetic, with exact semantics for every word of a chain (`semantics`, `ground_truth`)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -14,7 +14,14 @@ from mechcot.organisms.chain_writer import Draft, Manner, compose
 from mechcot.organisms.family import Hint, Measured, Wanted
 from mechcot.organisms.grammar import DIGITS, FILLER, NAMES, apply_sign, form
 from mechcot.organisms.language import WordLanguage
-from mechcot.organisms.problems import TASK, QuestionGraph, draw_world, dress, problems
+from mechcot.organisms.problems import (
+    TASK,
+    QuestionGraph,
+    draw_world,
+    dress,
+    problems,
+    read_question,
+)
 from mechcot.organisms.recipes import RECIPES, SHIPPED, Recipe
 
 _ANSWER_WEIGHT = 2.0
@@ -91,6 +98,11 @@ class Mod10:
     def guess(self, question: QuestionGraph, *, rng: Random) -> str:  # noqa: ARG002
         """Any digit."""
         return rng.choice(DIGITS)
+
+    @property
+    def read(self) -> Callable[[str], QuestionGraph]:
+        """Reads a question back; raises ValueError for other texts."""
+        return read_question
 
     def drill(self, rng: Random) -> Never:  # noqa: ARG002
         """There is none.
