@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechcot import command_inputs
-from mechcot.cli.options import Field, Out, Seed, Workers, loads, takes_truth
+from mechcot.cli.options import Field, Out, Seed, Workers, loads, shares_out, takes_truth
 from mechcot.cli.outputs import makes
 from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.engine import Engine
 
 if TYPE_CHECKING:
     from mechcot.runs.output_claims import Maker
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 @makes("check")
+@shares_out
 @loads
 @takes_truth
 def check(  # noqa: PLR0913 - one argument per option
@@ -52,6 +54,7 @@ def check(  # noqa: PLR0913 - one argument per option
     workers: Workers = 1,
     truth: "TruthFiles",
     loading: LoadOptions,
+    engine: Engine,
     maker: "Maker",
 ) -> None:
     """Does each model use its own chain of thought? A verdict for each one alone."""
@@ -59,6 +62,7 @@ def check(  # noqa: PLR0913 - one argument per option
     command_inputs.check_models(models)
     from mechcot.compare.check import check as run
     from mechcot.compare.study import Study
+    from mechcot.runs.executor import worker_count
 
     study = Study(
         models=tuple(models),
@@ -72,7 +76,8 @@ def check(  # noqa: PLR0913 - one argument per option
         max_tokens=max_tokens,
         batch_size=batch_size,
         until=max_n if until_decided else None,
-        workers=workers,
+        workers=worker_count(workers, engine),
+        engine=engine,
         truth=truth,
         loading=loading,
     )

@@ -17,9 +17,11 @@ from mechcot.cli.options import (
     gathers,
     loads,
     names_of,
+    shares_out,
     takes_truth,
 )
 from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.engine import Engine
 
 if TYPE_CHECKING:
     from mechcot.text.user_truth_files import TruthFiles
@@ -80,6 +82,7 @@ class Settings:
     overwrite: Overwrite = False
 
 
+@shares_out
 @loads
 @takes_truth
 @gathers(Settings, "settings")
@@ -105,6 +108,7 @@ def compare(
     ] = False,
     truth: "TruthFiles",
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Compare checkpoints on the same chains and write one report."""
     fields = (
@@ -115,6 +119,7 @@ def compare(
     command_inputs.check_models(models)
     from mechcot.compare.run import run
     from mechcot.compare.study import Study
+    from mechcot.runs.executor import worker_count
 
     study = Study(
         models=tuple(models),
@@ -125,6 +130,6 @@ def compare(
         truth=truth,
         loading=loading,
         command=" ".join(["mechcot", *sys.argv[1:]]),
-        **asdict(settings),
+        **asdict(settings) | {"workers": worker_count(settings.workers, engine), "engine": engine},
     )
     run(study)

@@ -7,7 +7,7 @@ import errno
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -23,6 +23,7 @@ from mechcot.cli.options import (
     Workers,
     loads,
     names_of,
+    shares_out,
 )
 from mechcot.cli.organism import app as organism
 from mechcot.cli.prune import register as register_influence
@@ -33,9 +34,7 @@ from mechcot.cli.tune import tune
 from mechcot.cli.write import write
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
-
-if TYPE_CHECKING:
-    pass
+from mechcot.runs.engine import Engine
 
 INTERRUPTED = 130
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -77,6 +76,7 @@ def _options(
 
 
 @app.command()
+@shares_out
 @loads
 def demo(
     out: Annotated[
@@ -96,6 +96,7 @@ def demo(
     ] = False,
     overwrite: Overwrite = False,
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
     from mechcot.compare.demo import IN_ENGLISH, SYMBOLS, run_demo
@@ -109,12 +110,14 @@ def demo(
         n=n,
         seed=seed,
         workers=workers,
+        engine=engine,
         loading=loading,
         overwrite=overwrite,
     )
 
 
 @app.command()
+@shares_out
 def ruler(
     out: Out = Path("artifacts/ruler"),
     *,
@@ -133,6 +136,7 @@ def ruler(
     record: Annotated[
         bool, typer.Option("--record", help="Keep the outcome as the status of every measure.")
     ] = False,
+    engine: Engine,
 ) -> None:
     """Score every measure on models whose use of their chain is known; trains the missing ones."""
     from mechcot.measures.registry import MEASURES
@@ -144,7 +148,7 @@ def ruler(
 
     panel = QUICK if quick else FULL
     settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}
-    names, executor = names_of(measures), executor_of(workers)
+    names, executor = names_of(measures), executor_of(workers, engine)
     with claimed(out, "ruler", settings, overwrite=overwrite):
         result = run_ruler(panel, out=out, seed=seed, executor=executor, measures=names)
     if record:
@@ -162,6 +166,7 @@ def cards() -> None:
 
 
 @app.command()
+@shares_out
 @loads
 def doctor(
     models: Annotated[
@@ -170,6 +175,7 @@ def doctor(
     workers: Workers = 1,
     *,
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Check the installation and models, one line each; exit 1 when something is wrong."""
     from functools import partial
@@ -179,7 +185,7 @@ def doctor(
 
     lines = [*checks.installation()]
     check = partial(checks.model_lines, loading=loading)
-    for result in in_order(executor_of(workers), check, models or []):
+    for result in in_order(executor_of(workers, engine), check, models or []):
         failed = isinstance(result, Failed)
         lines += [checks.DoctorLine("load", ok=False, text=result.reason)] if failed else result
     for line in lines:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from mechcot.core.errors import UserError
 from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.engine import Engine
 
 Model = Annotated[
     str, typer.Argument(help="Hub name, directory, GGUF file, organism:NAME, DIR+ADAPTER.")
@@ -61,9 +62,9 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N")]
 Workers = Annotated[
     int,
     typer.Option(
-        min=1,
+        min=0,
         help="Processes that work side by side, one thread each; every one loads the models. "
-        "For small models on a CPU: as many as cores.",
+        "For small models on a CPU: as many as cores; 0: all cores, or all of a Ray cluster.",
     ),
 ]
 SHIPPED = {
@@ -212,6 +213,39 @@ def gathers(make: Callable[..., Any], name: str) -> Callable[[Callable[..., Any]
 
 loads = gathers(_load_options, "loading")
 """Give a command the options of loading and asking; it takes them as one `loading`."""
+
+
+def _engine_options(
+    *,
+    engine: Annotated[
+        Literal["local", "ray", "slurm"],
+        typer.Option(help="Where the work is shared out: this machine, a Ray cluster, a queue."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster; default RAY_ADDRESS, else one of this machine alone."),
+    ] = None,
+    gpus: Annotated[
+        float, typer.Option(help="GPUs of each worker on Ray; 0.25: four share one.")
+    ] = 0.0,
+    slurm: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY=VALUE,...",
+            help="What each job gets, such as partition=gpu,gpus=1,time=2:00:00,array=8 (array: jobs at a time).",
+        ),
+    ] = "",
+) -> Engine:
+    """The options as one value.
+
+    Raises:
+        UserError: One belongs to another engine, or cannot be read.
+    """
+    return Engine(engine, address, gpus, slurm)
+
+
+shares_out = gathers(_engine_options, "engine")
+"""Give a command that has `--workers` the options of the engine; it takes them as one `engine`."""
 
 
 takes_truth = gathers(_truth_files, "truth")

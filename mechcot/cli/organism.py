@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from mechcot.cli.options import Device, OutFile, Overwrite, Seed, Workers
+from mechcot.cli.options import Device, OutFile, Overwrite, Seed, Workers, shares_out
 from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
 from mechcot.core.wording import count_of
+from mechcot.runs.engine import Engine
 
 app = typer.Typer(no_args_is_help=True, help="Small models whose use of the chain is known.")
 
@@ -96,6 +97,7 @@ def _is_trained(folder: Path, name: str, seed: int | None) -> bool:
 
 
 @app.command("check")
+@shares_out
 def organism_check(
     names: Annotated[
         list[str] | None,
@@ -103,6 +105,8 @@ def organism_check(
     ] = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of held-out problems.")] = 256,
     workers: Workers = 1,
+    *,
+    engine: Engine,
 ) -> None:
     """Measure what the organisms must hold; exit 1 when a line does not."""
     from mechcot.organisms.check import check_organism
@@ -111,7 +115,9 @@ def organism_check(
     asked = names or ["base", "bypass", "control"]
     lines = []
     for name, result in zip(
-        asked, in_order(executor_of(workers), partial(check_organism, n=n), asked), strict=True
+        asked,
+        in_order(executor_of(workers, engine), partial(check_organism, n=n), asked),
+        strict=True,
     ):
         if isinstance(result, Failed):
             raise UserError(f"organism {name}: {result.reason}")

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from mechcot.runs.output_claims import Maker
 
 _MODELS = {"model", "models", "base", "tuned"}
-_NO_SETTINGS = {"out", "overwrite", "workers", "device", "device_map", "trust_remote_code"}
+_NO_SETTINGS = {
+    *("out", "overwrite", "device", "device_map", "trust_remote_code"),
+    *("workers", "engine", "address", "gpus", "slurm"),
+}
 """Options that decide where something runs or lies, and not what it gives."""
 Given = Mapping[str, Any]
 """What a command was given, by name."""

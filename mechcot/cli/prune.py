@@ -17,12 +17,14 @@ from mechcot.cli.options import (
     Traces,
     Workers,
     loads,
+    shares_out,
     takes_truth,
 )
 from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
 from mechcot.core.wording import count_of
 from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.engine import Engine
 
 if TYPE_CHECKING:
     from mechcot.text.user_truth_files import TruthFiles
@@ -32,9 +34,9 @@ _Items = Annotated[int | None, typer.Option("--n", help="Most traces; default al
 
 def register(app: typer.Typer, organism: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(loads(takes_truth(prune)))
-    app.command()(loads(takes_truth(influence)))
-    app.command("prune-online")(loads(prune_online))
+    app.command()(shares_out(loads(takes_truth(prune))))
+    app.command()(shares_out(loads(takes_truth(influence))))
+    app.command("prune-online")(shares_out(loads(prune_online)))
     app.command("import")(import_)
     organism.command("chains")(organism_chains)
 
@@ -60,6 +62,7 @@ def prune(  # noqa: PLR0913 - one argument per option
     overwrite: Overwrite = False,
     truth: "TruthFiles",
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Drop the steps that the answer does not rest on, beside baselines at equal budgets."""
     fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
@@ -72,12 +75,12 @@ def prune(  # noqa: PLR0913 - one argument per option
     settings = PruneSettings(keep=keep, by=by or "", seed=seed)
     (reader,) = load_models([model], loading)
     chains = load_traces(traces, reader, n=n, fields=fields, truth=truth)
-    executor = executor_of(workers)
+    executor = executor_of(workers, engine)
     run_pruning(reader, chains, settings=settings, out=out, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
 
-def influence(
+def influence(  # noqa: PLR0913 - one argument per option
     models: Annotated[list[str], typer.Argument(help="One model, or two: before and after.")],
     traces: Traces,
     out: Out,
@@ -89,6 +92,7 @@ def influence(
     overwrite: Overwrite = False,
     truth: "TruthFiles",
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Show who listens to which step, by kind, corrected for distance and length."""
     if len(models) > 2:
@@ -102,7 +106,7 @@ def influence(
 
     readers = load_models(models, loading)
     chains = load_traces(traces, readers[0], n=n, fields=fields, truth=truth)
-    executor = executor_of(workers)
+    executor = executor_of(workers, engine)
     run_influence(readers, chains, out=out, seed=seed, executor=executor, overwrite=overwrite)
     typer.echo(f"written: {out / 'index.html'}")
 
@@ -126,6 +130,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     *,
     overwrite: Overwrite = False,
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
     fields = command_inputs.check_problems(source, field)
@@ -144,7 +149,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
         ways=ways,
         out=out,
         seed=seed,
-        executor=executor_of(workers),
+        executor=executor_of(workers, engine),
         overwrite=overwrite,
     )
     typer.echo("\n".join(told(result)))

@@ -22,11 +22,13 @@ from mechcot.cli.options import (
     gathers,
     loads,
     names_of,
+    shares_out,
     takes_truth,
 )
 from mechcot.cli.outputs import makes, writes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.engine import Engine
 
 if TYPE_CHECKING:
     from mechcot.runs.output_claims import Maker
@@ -50,6 +52,7 @@ Count = Annotated[
 
 
 @app.command()
+@shares_out
 @loads
 def train(  # noqa: PLR0913 - one argument per option
     base: Base,
@@ -76,6 +79,7 @@ def train(  # noqa: PLR0913 - one argument per option
     workers: Workers = 1,
     overwrite: Overwrite = False,
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
     fields = _check_chains(problems, traces, field, loading)
@@ -99,12 +103,13 @@ def train(  # noqa: PLR0913 - one argument per option
         loading=loading,
         fields=tuple(fields.items()),
         traces=traces,
-        executor=executor_of(workers),
+        executor=executor_of(workers, engine),
         overwrite=overwrite,
     )
     _say(train_and_fit(job))
 
 
+@shares_out
 @loads
 @takes_truth
 def _open(  # noqa: PLR0913 - one argument per option
@@ -122,6 +127,7 @@ def _open(  # noqa: PLR0913 - one argument per option
     overwrite: Overwrite = False,
     truth: "TruthFiles",
     loading: LoadOptions,
+    engine: Engine,
 ) -> "TrainedDictionary":
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
     command_inputs.check_dictionary(dictionary)
@@ -142,7 +148,7 @@ def _open(  # noqa: PLR0913 - one argument per option
         loading=loading,
         traces=traces,
         truth=truth,
-        executor=executor_of(workers),
+        executor=executor_of(workers, engine),
         overwrite=overwrite,
     )
 
@@ -280,8 +286,9 @@ def _say(lines: Sequence[str]) -> None:
 
 @app.command()
 @makes("sae plant")
+@shares_out
 @loads
-def plant(
+def plant(  # noqa: PLR0913 - one argument per option
     out: Out,
     *,
     base: Annotated[str, typer.Option(help="An organism.")] = "organism:base",
@@ -294,6 +301,7 @@ def plant(
     seed: Seed = 0,
     workers: Workers = 1,
     loading: LoadOptions,
+    engine: Engine,
     maker: "Maker",
 ) -> None:
     """Plant directions that no word shows, find them, and count; writes plant.json. Every plant is kept as it finishes."""
@@ -330,7 +338,7 @@ def plant(
     items = Items(out / "plants")
     compute = partial(find_one, reader, settings=settings)
     with maker.claimed(out):
-        executor = executor_of(workers)
+        executor = executor_of(workers, engine)
         result = summed(items.made(tasks, compute, executor=executor, desc="plants", unit="plant"))
         write_json(out / "plant.json", result)
     _say([*plant_lines(result), f"written: {out / 'plant.json'}"])

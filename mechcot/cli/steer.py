@@ -19,10 +19,12 @@ from mechcot.cli.options import (
     Workers,
     gathers,
     loads,
+    shares_out,
 )
 from mechcot.cli.outputs import makes, writes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.engine import LOCAL, Engine
 
 if TYPE_CHECKING:
     from mechcot.runs.output_claims import Maker
@@ -43,6 +45,7 @@ Force = Annotated[
 
 
 @app.command()
+@shares_out
 @loads
 def run(
     experiment: Annotated[Path, typer.Argument(help="A TOML file, see experiments/.")],
@@ -53,6 +56,7 @@ def run(
     *,
     overwrite: Overwrite = False,
     loading: LoadOptions,
+    engine: Engine,
 ) -> None:
     """Run an experiment file: tables, dose curves and one page."""
     command_inputs.check_experiment(experiment)
@@ -65,7 +69,7 @@ def run(
         read_experiment(experiment),
         where,
         loading=loading,
-        executor=executor_of(workers),
+        executor=executor_of(workers, engine),
         overwrite=overwrite,
     )
     typer.echo(f"written: {where / 'report.html'}")
@@ -141,6 +145,7 @@ def apply(
 
 @app.command()
 @makes("steer sweep", but={"doses"})
+@shares_out
 @loads
 @_steers
 def sweep(
@@ -152,6 +157,7 @@ def sweep(
     workers: Workers = 1,
     steered: dict[str, Any],
     loading: LoadOptions,
+    engine: Engine,
     maker: "Maker",
 ) -> None:
     """`apply` at several doses; one file of traces a dose in --out."""
@@ -161,7 +167,7 @@ def sweep(
         typer.echo(f"{files[file]} is there already, made by this command with these settings")
     if not missing:
         return
-    ways = {"wrote": maker.note, "workers": workers}
+    ways = {"wrote": maker.note, "workers": workers, "engine": engine}
     _write_steered(model, vector, missing, loading=loading, **ways, **steered)
 
 
@@ -176,6 +182,7 @@ def _write_steered(
     n: int,
     seed: int,
     workers: int = 1,
+    engine: Engine = LOCAL,
     **kwargs: Any,
 ) -> None:
     fields = _look(model, vector, problems, field)
@@ -190,7 +197,7 @@ def _write_steered(
         files,
         asked=(problems, n, seed),
         fields=fields,
-        executor=executor_of(workers),
+        executor=executor_of(workers, engine),
         **kwargs,
     ):
         typer.echo(line)

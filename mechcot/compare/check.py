@@ -167,7 +167,7 @@ def _asked(study: Study, models: Models, block: Sequence[Problem], before: Taken
         for job in jobs(study, models, cells(study, author=name), chains)
         if job.measure != SOURCE or job.trace.id in few
     ]
-    if study.workers > 1:
+    if study.side_by_side:
         measure_missing(study, todo, chains)
     measurements = measure_trace(study, models, todo, chains)
     return Taken(

@@ -89,7 +89,7 @@ def command_of(study: Study, kind: CommandName) -> str:
     for name in ("counterfactuals", "paraphrases", "mistakes", "kinds"):
         if (path := getattr(study.truth, name)) is not None:
             words += [f"--{name}", str(path)]
-    words += [*_settings(study, kind), *_loading(study)]
+    words += [*_settings(study, kind), *study.engine.options(), *_loading(study)]
     return shlex.join([*words, *(["--overwrite"] if study.overwrite else [])])
 
 

@@ -21,8 +21,10 @@ from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.store import trace_to_json
+from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.measures.registry import MEASURES
+from mechcot.model.reasoner import Reasoner
 
 TRIED = 3
 HEAD_BYTES = 1_500
@@ -75,8 +77,8 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int) -> list[Cost]:
             groups.setdefault((job.cell.reader, job.measure), []).append(job)
     found = []
     for (reader, measure), jobs in groups.items():
-        each = [forwards(measure, job.trace) for job in jobs]
-        tokens = sum(work(measure, job.trace) for job in jobs)
+        each = [forwards(measure, job.trace, layers=layers) for job in jobs]
+        tokens = sum(work(measure, job.trace, layers=layers) for job in jobs)
         disk = sum(
             reading_bytes(measure, steps=len(job.trace.chain_steps), layers=layers, heads=heads)
             for job in jobs
@@ -179,12 +181,18 @@ def _megabytes(size: int) -> str:
 
 
 def _seconds_per_token(models: Models, todo: Sequence[Job]) -> float:
-    """One measured forward of one trace (the second of two); NaN when the first few cannot be run."""
+    """Median of three measured forwards of a trace of middle length, after one; NaN when none of a few can be run."""
     reader = models.get(models.first)
-    for trace in list({job.trace.id: job.trace for job in todo}.values())[:TRIED]:
+    traces = sorted({job.trace.id: job.trace for job in todo}.values(), key=len)
+    middle = len(traces) // 2
+    for trace in traces[middle : middle + TRIED]:
         with suppress(NotMeasurable):
             reader.prefix(trace.ids)
-            started = time.perf_counter()
-            reader.prefix(trace.ids)
-            return (time.perf_counter() - started) / len(trace)
+            return sorted(_seconds(reader, trace) for _ in range(3))[1] / len(trace)
     return math.nan
+
+
+def _seconds(reader: Reasoner, trace: Trace) -> float:
+    started = time.perf_counter()
+    reader.prefix(trace.ids)
+    return time.perf_counter() - started

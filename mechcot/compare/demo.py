@@ -15,6 +15,8 @@ from mechcot.core.problem import Problem
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.organisms.english import ENGLISH
 from mechcot.organisms.problems import problems, write_problems
+from mechcot.runs.engine import LOCAL, Engine
+from mechcot.runs.executor import worker_count
 
 MOST_WORKERS = 4
 
@@ -60,6 +62,7 @@ def run_demo(
     workers: int | None = None,
     loading: LoadOptions = DEFAULTS,
     overwrite: bool = False,
+    engine: Engine = LOCAL,
 ) -> None:
     """Compare the base with both others.
 
@@ -74,9 +77,10 @@ def run_demo(
         workers: How many processes; None: as many as cores, at most `MOST_WORKERS`.
         loading: Where and in which type of numbers the models run.
         overwrite: Replace the report of another run.
+        engine: Where the work is shared out.
     """
     torch.set_num_threads(1)
-    workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = worker_count(workers or min(os.cpu_count() or 1, MOST_WORKERS), engine)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's
     new = not path.exists()
     write_problems(path, demo.ask(n, seed))
@@ -90,6 +94,7 @@ def run_demo(
         max_tokens=demo.max_tokens,
         batch_size=n,
         workers=workers,
+        engine=engine,
         loading=loading,
         overwrite=overwrite,
     )

@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
 
+USUAL_LAYERS = 28
+"""Of a model whose depth nobody said: only measures of which none was taken depend on it."""
 
-def forwards(measure: str, trace: Trace) -> float:
+
+def forwards(measure: str, trace: Trace, *, layers: int = USUAL_LAYERS) -> float:
     """Forwards of a whole trace that a measurement takes, about."""
-    fixed, per_step = MEASURES[measure].card.forwards
-    return fixed + per_step * len(trace.chain_steps)
+    return MEASURES[measure].card.forwards.of(steps=len(trace.chain_steps), layers=layers)
 
 
-def work(measure: str, trace: Trace) -> float:
+def work(measure: str, trace: Trace, *, layers: int = USUAL_LAYERS) -> float:
     """Tokens that go through the model for a measurement, about."""
-    return forwards(measure, trace) * len(trace)
+    return forwards(measure, trace, layers=layers) * len(trace)
 
 
 @dataclass

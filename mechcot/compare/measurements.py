@@ -163,21 +163,6 @@ def _groups(todo: Sequence[Job]) -> list[JobGroup]:
     return [tuple(group) for groups in by_measure.values() for group in groups]
 
 
-@dataclass(frozen=True)
-class Share:
-    """Measurements that one process takes.
-
-    Attributes:
-        study: The settings.
-        group: The measurements.
-        chains: All chains of the cell's author.
-    """
-
-    study: Study
-    group: JobGroup
-    chains: tuple[Trace, ...]
-
-
 def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> None:
     """Put the missing measurements on disk, taken by `study.workers` processes side by side.
 
@@ -191,11 +176,11 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
     unfinished = [group for group in _groups(todo) if not all(job.finished for job in group)]
     if not unfinished:
         return
-    shares = [Share(study, group, tuple(chains[group[0].cell.author])) for group in unfinished]
-    forecast = _forecast(job for share in shares for job in share.group)
-    with tqdm(total=sum(len(s.group) for s in shares), **BAR) as bar:
-        for index, seconds in executor_of(study.workers).map(_fill, shares):
-            group = shares[index].group
+    forecast = _forecast(job for group in unfinished for job in group)
+    work = partial(_fill, study, chains)  # sent once to each process
+    with tqdm(total=sum(map(len, unfinished)), **BAR) as bar:
+        for index, seconds in executor_of(study.workers, study.engine).map(work, unfinished):
+            group = unfinished[index]
             spent = 0.0 if isinstance(seconds, Failed) else seconds / len(group) / study.workers
             for job in group:
                 forecast.took(job.measure, job.trace, seconds=spent)
@@ -205,7 +190,7 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
 
 @cache
 def _models(study: Study) -> Models:
-    """The models of one process, kept from share to share."""
+    """The models of one process, kept from group to group."""
     return Models.of(study)
 
 
@@ -215,10 +200,14 @@ def _limit(_study: Study) -> Limit:
     return Limit()
 
 
-def _fill(share: Share) -> float:
-    """Seconds that a share took."""
+def _fill(study: Study, chains: dict[str, list[Trace]], group: JobGroup) -> float:
+    """Seconds that a group took."""
     started = time.monotonic()
-    _keep_all(share.study, _models(share.study), share.group, share.chains, _limit(share.study))
+    finished = [
+        job.items.read(job.key) for job in group if job.finished
+    ]  # by a job that was sent again
+    if len(finished) < len(group):
+        _keep_all(study, _models(study), group, chains[group[0].cell.author], _limit(study))
     return time.monotonic() - started
 
 
@@ -300,8 +289,7 @@ def _keep(study: Study, models: Models, others: Sequence[Trace], job: Job) -> st
     """
     try:
         measurement = _take(study, models, job, others)
-        if not job.finished:
-            job.items.put(job.key, measurement)
+        job.items.get(job.key, lambda: measurement)
     except DoesNotFit as reason:
         return str(reason)
     except OSError:  # the disk, not the item

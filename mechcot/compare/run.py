@@ -84,7 +84,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     items = len({trace.problem.id for trace in chains.used})
     if warning := too_few(judged_cards(study), items=items):
         console.print(warning, markup=False)
-    if study.workers > 1:
+    if study.side_by_side:
         measure_missing(study, todo, chains.by_author)
     taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
     compared = [measurement for job, measurement in taken if job.cell.role != "use"]

@@ -22,6 +22,7 @@ from mechcot.measures.registry import MEASURES, PAIRED, chosen_measures
 from mechcot.model.generation.sampling import Sampling
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
+from mechcot.runs.engine import LOCAL, Engine
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
 EXCHANGE = "chain_exchange"
@@ -63,6 +64,7 @@ class Study:
         batch_size: Completions written at a time (halves itself when memory runs out).
         temperature: Sampling temperature, 0 is greedy.
         workers: Processes that read side by side, one thread each; every one loads the models.
+        engine: Where they are: this machine, a Ray cluster, a Slurm queue.
         command: The command line, for the report.
         until: Most problems of a check that asks on until its verdict is decided; None: `n` problems, decided or not.
         overwrite: Whether the folder may hold another run, whose report is then replaced.
@@ -89,6 +91,7 @@ class Study:
     batch_size: int = 16
     temperature: float = 0.0
     workers: int = 1
+    engine: Engine = LOCAL
     truth: TruthFiles = NO_TRUTH
     command: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
@@ -121,6 +124,11 @@ class Study:
             raise UserError(
                 f"{', '.join(both)} needs two models in memory; leave it out, or run without --one-at-a-time"
             )
+
+    @property
+    def side_by_side(self) -> bool:
+        """Return whether measurements are taken outside of this process."""
+        return self.workers > 1 or self.engine != LOCAL
 
     @property
     def most(self) -> int | None:

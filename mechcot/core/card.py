@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
@@ -16,6 +16,31 @@ Need = Literal["hiding", "attention"]
 """What not every family can give: tokens that can be hidden from others; attention probabilities."""
 Act = Literal["", "text", "attention", "state"]
 """How a measure acts on one step: it changes what the step says, hides the step, or changes its state."""
+
+
+class Forwards(NamedTuple):
+    """What a measurement runs, about, in forwards of its trace: `fixed + step n + layer L + layer_step n L` with n steps and L layers.
+
+    Attributes:
+        fixed: What does not grow.
+        step: For each step of the chain.
+        layer: For each layer of the model.
+        layer_step: For each layer and step.
+    """
+
+    fixed: float = 5.0
+    step: float = 0.0
+    layer: float = 0.0
+    layer_step: float = 0.0
+
+    def of(self, *, steps: int, layers: int) -> float:
+        """Return the forwards of a chain of so many steps in a model of so many layers."""
+        return (
+            self.fixed + self.step * steps + self.layer * layers + self.layer_step * steps * layers
+        )
+
+
+_USUAL = Forwards()
 
 
 @dataclass(frozen=True)
@@ -69,7 +94,7 @@ class MeasureCard:
         identity_exact: True when the identity edit runs the same kernels and must give exactly 0.
         status: `provisional` until the ruler has scored it, then `passed` or `exploratory`.
         rank: Place in tables; measures without one come last, by name.
-        forwards: Forwards of a whole trace, about: a constant and a part per chain step.
+        forwards: What it runs, see `Forwards`.
         arrays: The arrays, as the explorer, the report and the cost table need them.
         needs: What the model's family must be able to give.
         standard: Taken by a comparison that names no measures.
@@ -105,7 +130,7 @@ class MeasureCard:
     identity_exact: bool = True
     status: Literal["provisional", "passed", "exploratory"] = "provisional"
     rank: int = 1000
-    forwards: tuple[float, float] = (5.0, 0.0)
+    forwards: Forwards = _USUAL
     arrays: tuple[ArrayCard, ...] = ()
     needs: tuple[Need, ...] = ()
     standard: bool = False
@@ -145,7 +170,7 @@ def card_text(card: MeasureCard) -> str:
     return "\n".join(lines)
 
 
-_STEPS = 20
+_STEPS, _LAYERS = 20, 28
 """Steps of the chain that a list of cards says the cost of."""
 
 
@@ -180,13 +205,13 @@ class CardList(Displayed):
         return "\n".join(f"{card.name:21} {card.status:12} {card.question}" for card in self.cards)
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a measure: `name`, `title`, `question`, `unit`, `smallest_effect`, `status` and `forwards` (of a trace of 20 steps, about)."""
+        """One row a measure: `name`, `title`, `question`, `unit`, `smallest_effect`, `status` and `forwards` (of a trace of 20 steps in a model of 28 layers, about)."""
         import pandas as pd
 
         names = ("name", "title", "question", "unit", "smallest_effect", "status")
         rows = [
             {name: getattr(card, name) for name in names}
-            | {"forwards": card.forwards[0] + _STEPS * card.forwards[1]}
+            | {"forwards": card.forwards.of(steps=_STEPS, layers=_LAYERS)}
             for card in self.cards
         ]
         return pd.DataFrame(rows)

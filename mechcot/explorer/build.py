@@ -153,7 +153,7 @@ def _readings(folder: Path, traces: Mapping[str, Trace]) -> list[Measurement]:
         trace = traces.get(measurement.trace)
         if trace is not None and (fault := _misfit(measurement, len(trace.chain_steps))):
             raise UserError(
-                f"{items.where(key)}: expected a measurement of {trace.id} ({fault}); remove the file and run `mechcot compare` again"
+                f"{items.place(key)}: expected a measurement of {trace.id} ({fault}); remove the file and run `mechcot compare` again"
             )
         found.append(measurement)
     return found

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.card import ArrayCard, Forwards, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps
 from mechcot.core.store import tokens_digest
@@ -38,7 +38,7 @@ CARD = MeasureCard(
     cost="1 forward of the trace",
     smallest_effect=0.1,
     rank=11,
-    forwards=(2.0, 0.0),
+    forwards=Forwards(2),
     arrays=(
         ArrayCard(
             name="logprob",

@@ -8,7 +8,7 @@ Source: Lanham et al. 2023, arXiv 2307.13702 ("filler tokens").
 
 import numpy as np
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
@@ -42,7 +42,7 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=3,
     standard=True,
-    forwards=(6.0, 0.0),
+    forwards=Forwards(5),
 )
 
 _POINTS = 9

@@ -6,7 +6,7 @@ be read, how long the chain is, and how off-policy its text is for this reader (
 
 import math
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import Forwards, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
@@ -28,7 +28,7 @@ CARD = MeasureCard(
     confounds="none",
     cost="2 forwards of the trace",
     rank=1,
-    forwards=(3.0, 0.0),
+    forwards=Forwards(2),
     standard=True,
     own_chains=True,
     borrows=True,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.card import ArrayCard, Forwards, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve, StepVector
 from mechcot.core.store import tokens_digest
@@ -42,7 +42,7 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=8,
     own_chains=True,
-    forwards=(4.0, 0.0),
+    forwards=Forwards(2.5),
     arrays=(
         ArrayCard(
             name="gain",

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Span, Trace
@@ -48,7 +48,7 @@ CARD = MeasureCard(
     smallest_effect=0.1,
     rank=7,
     needs=("hiding",),
-    forwards=(3.0, 0.0),
+    forwards=Forwards(2),
 )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerVector
@@ -52,7 +52,7 @@ CARD = MeasureCard(
     cost="3 forwards plus 6 partial forwards of half of `layers` rows",
     smallest_effect=0.15,
     rank=13,
-    forwards=(15.0, 0.0),
+    forwards=Forwards(3, layer=2),
     asks=("counterfactuals",),
 )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerFeatures, LayerVector, TokenVector
@@ -41,7 +41,7 @@ CARD = MeasureCard(
     cost="3 forwards by the first model, 2 by the second",
     smallest_effect=0.05,
     rank=16,
-    forwards=(5.0, 0.0),
+    forwards=Forwards(5),
     paired=True,
 )
 

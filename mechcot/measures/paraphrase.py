@@ -9,7 +9,7 @@ Direction 0: the literature reads "unchanged" both as faithful and as decorative
 
 import math
 
-from mechcot.core.card import MeasureCard
+from mechcot.core.card import Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
@@ -33,7 +33,7 @@ CARD = MeasureCard(
     cost="2 forwards of the trace",
     smallest_effect=0.1,
     rank=10,
-    forwards=(4.0, 0.0),
+    forwards=Forwards(4),
     asks=("paraphrases",),
 )
 

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import kurtosis, spearmanr
 
-from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.card import ArrayCard, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps
@@ -47,7 +47,7 @@ CARD = MeasureCard(
     smallest_effect=0.1,
     rank=12,
     needs=("attention",),
-    forwards=(3.0, 0.0),
+    forwards=Forwards(1),
     arrays=(
         ArrayCard(
             name="received",

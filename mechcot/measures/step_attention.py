@@ -12,7 +12,7 @@ Source: Bogdan et al. 2025 (arXiv 2506.19143) for step means; the share is ours.
 
 from typing import Any
 
-from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.card import ArrayCard, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, StepMatrix, StepVector
@@ -40,7 +40,7 @@ CARD = MeasureCard(
     standard=True,
     yardsticks=(("expected_share", "share of the tokens that are chain"),),
     needs=("attention",),
-    forwards=(3.0, 0.0),
+    forwards=Forwards(1),
     arrays=(
         ArrayCard(
             name="received",

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.card import ArrayCard, Forwards, MeasureCard
 from mechcot.core.counterfactual import EVALUATED_ANEW, Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
@@ -70,7 +70,7 @@ CARD = MeasureCard(
         ("ceiling_fact", "ceiling: the fact in the question"),
         ("moved_only", "share read as moved: no answer is predicted, the weaker readout"),
     ),
-    forwards=(20.0, 2.0),
+    forwards=Forwards(2, layer=0.75, layer_step=0.19),
     arrays=(
         ArrayCard(
             name="answer",

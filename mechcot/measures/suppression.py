@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.core.card import ArrayCard, MeasureCard
+from mechcot.core.card import ArrayCard, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import StepMatrix, StepVector
@@ -54,7 +54,7 @@ CARD = MeasureCard(
     rank=4,
     standard=True,
     needs=("hiding",),
-    forwards=(2.0, 0.5),
+    forwards=Forwards(1.5, step=0.45),
     arrays=(
         ArrayCard(
             name="answer",

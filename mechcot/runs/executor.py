@@ -3,8 +3,8 @@
 A small model leaves a second thread of a forward idle; a process per core does not. Every process has one torch thread, so a
 result does not depend on their number (this process computes with the threads that torch was given).
 
-A further place, such as a cluster, is a class with the same `map`: it sends `function` and the tasks as pickles, runs
-`attempt(function, task)` there, and gives the results by index.
+A further place is a class with the same `map`: it sends `function` and the tasks as pickles, runs `attempt(function, task)` there, and gives the
+results by index (`mechcot.runs.ray_cluster`, `mechcot.runs.slurm_queue`).
 """
 
 import logging
@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.runs.engine import LOCAL, Engine
 
 log = logging.getLogger(__name__)
 
@@ -146,15 +147,43 @@ def in_order(
     return [results[index] for index in range(len(tasks))]
 
 
-def executor_of(workers: int) -> Executor:
-    """This process for one worker, else as many processes.
+def worker_count(workers: int, engine: Engine = LOCAL) -> int:
+    """How many work side by side; 0 stands for as many as there is room for.
 
     Raises:
-        UserError: `workers` is below 1.
+        UserError: A number below 0, or there is no such cluster.
     """
-    if workers < 1:
-        raise UserError(f"--workers: expected at least 1, got {workers}")
-    return SERIAL if workers == 1 else Processes(workers)
+    if workers < 0:
+        raise UserError(f"--workers: expected at least 1, or 0 for all there are, got {workers}")
+    if engine.name == "slurm":
+        from mechcot.runs.slurm_queue import parse_slurm
+
+        return parse_slurm(engine.slurm).array
+    if workers:
+        return workers
+    if engine.name == "ray":
+        from mechcot.runs.ray_cluster import cluster_room
+
+        return cluster_room(engine.address, engine.gpus)
+    return os.cpu_count() or 1
+
+
+def executor_of(workers: int, engine: Engine = LOCAL) -> Executor:
+    """Where the work runs: for one worker of the local engine this process, else as many processes, actors or jobs.
+
+    Raises:
+        UserError: `workers` is below 0, or there is no such cluster.
+    """
+    count = worker_count(workers, engine)
+    if engine.name == "ray":
+        from mechcot.runs.ray_cluster import RayCluster
+
+        return RayCluster(count, engine.address, engine.gpus)
+    if engine.name == "slurm":
+        from mechcot.runs.slurm_queue import SlurmQueue, parse_slurm
+
+        return SlurmQueue(parse_slurm(engine.slurm))
+    return SERIAL if count == 1 else Processes(count)
 
 
 _function: Callable[[Any], Any]

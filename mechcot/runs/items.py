@@ -6,6 +6,7 @@ that names the file.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -84,6 +85,74 @@ JSON: Format[Any] = json_items(dict[str, Any])
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where an item lies.
+
+    Attributes:
+        path: Its file, or the one that it would have.
+        shards: A folder at or above it whose shards take it if it is new; None: it is a file.
+    """
+
+    path: Path
+    shards: Path | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether the item is."""
+        return self._in_shard or self.path.is_file()
+
+    def __str__(self) -> str:
+        return shards_of(self.shards).where(self._name) if self._in_shard else str(self.path)  # type: ignore[arg-type]
+
+    def read(self) -> bytes:
+        """Read what stands there.
+
+        Raises:
+            UserError: It is not there, or damaged.
+        """
+        if self.shards is not None and self._in_shard:
+            return shards_of(self.shards).read(self._name)
+        return read_bytes(self.path, what="a finished item")
+
+    def write(self, content: bytes) -> None:
+        """Write an item whole or not at all."""
+        if self.shards is None:
+            write_bytes(self.path, content)
+        else:
+            shards_of(self.shards).put(self._name, content)
+
+    @property
+    def _in_shard(self) -> bool:
+        return self.shards is not None and self._name in shards_of(self.shards)
+
+    @property
+    def _name(self) -> str:
+        """What the item is called in its shard."""
+        return self.path.relative_to(self.shards or "").as_posix()
+
+
+Record = dict[Place, bytes]
+_RECORDS: list[Record] = []
+
+
+@contextmanager
+def recorded_items() -> Iterator[Record]:
+    """Collect the items that this process makes inside, or finds made, for another disk."""
+    record: Record = {}
+    _RECORDS.append(record)
+    try:
+        yield record
+    finally:
+        _RECORDS.pop()
+
+
+def _recorded(place: Place, content: bytes) -> bytes:
+    for record in _RECORDS:
+        record[place] = content
+    return content
+
+
+@dataclass(frozen=True)
 class Items(Generic[T]):
     """The finished items of a folder.
 
@@ -103,8 +172,12 @@ class Items(Generic[T]):
         """The file of an item, or the one that it would have."""
         return self.folder / f"{key}{self.format.suffix}"
 
+    def place(self, key: str) -> Place:
+        """Where an item lies."""
+        return Place(self.path(key), self.shards)
+
     def __contains__(self, key: str) -> bool:
-        if not self._in_shard(key) and not self.path(key).is_file():
+        if not self.place(key).there:
             return False
         return self.current is None or self.current(self.read(key))
 
@@ -114,31 +187,13 @@ class Items(Generic[T]):
         Raises:
             UserError: It is damaged, or not there.
         """
-        if self.shards is not None and self._in_shard(key):
-            content = shards_of(self.shards).read(self._name(key))
-        else:
-            content = read_bytes(self.path(key), what="a finished item")
-        return self.format.parse(content, self.where(key))
-
-    def where(self, key: str) -> str:
-        """Name a finished item's place in a message."""
-        if self.shards is not None and self._in_shard(key):
-            return shards_of(self.shards).where(self._name(key))
-        return str(self.path(key))
+        place = self.place(key)
+        return self.format.parse(_recorded(place, place.read()), str(place))
 
     def put(self, key: str, item: T) -> None:
         """Write an item whole or not at all."""
-        if self.shards is None:
-            write_bytes(self.path(key), self.format.content(item))
-        else:
-            shards_of(self.shards).put(self._name(key), self.format.content(item))
-
-    def _in_shard(self, key: str) -> bool:
-        return self.shards is not None and self._name(key) in shards_of(self.shards)
-
-    def _name(self, key: str) -> str:
-        """What an item is called in its shard."""
-        return self.path(key).relative_to(self.shards or self.folder).as_posix()
+        place = self.place(key)
+        place.write(_recorded(place, self.format.content(item)))
 
     def get(self, key: str, compute: Callable[[], T]) -> T:
         """Read an item; one that is missing is computed and written first.
@@ -220,4 +275,4 @@ class Items(Generic[T]):
 
 def _write_item(items: Items[T], compute: Callable[[Task], T], task: tuple[str, Task]) -> None:
     key, source = task
-    items.put(key, compute(source))
+    items.get(key, partial(compute, source))

@@ -130,18 +130,14 @@ class Shards:
         size = path.stat().st_size
         with path.open("rb") as file:
             file.seek(end)
-            while head := file.readline():
+            while (head := file.readline()) and (record := _parsed(head)):
+                name, length, check = record
                 start = end + len(head)
-                try:
-                    name, length, check = json.loads(head)
-                    stop = start + int(length) + 1
-                    file.seek(stop - 1)
-                    whole = stop <= size and file.read(1) == b"\n"
-                except (ValueError, TypeError):
-                    whole = False
-                if not whole:
+                stop = start + length + 1
+                file.seek(stop - 1)
+                if stop > size or file.read(1) != b"\n":
                     break
-                self.places[name] = _Place(path.name, start, int(length), check)
+                self.places[name] = _Place(path.name, start, length, check)
                 end = stop
         return end
 
@@ -169,6 +165,15 @@ def _made(path: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def _parsed(head: bytes) -> tuple[str, int, str] | None:
+    """Name, size and checksum of the record behind a line; None where it is torn."""
+    try:
+        name, length, check = json.loads(head)
+    except (ValueError, TypeError):
+        return None
+    return (name, length, check) if isinstance(length, int) and length >= 0 else None
 
 
 def _check(content: bytes) -> str:

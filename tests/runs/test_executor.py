@@ -73,7 +73,7 @@ def test_who_stops_listening_leaves_no_process_behind():
 @pytest.mark.parametrize(
     ("work", "workers", "words"),
     [
-        (twice_and_threads, 0, "at least 1, got 0"),
+        (twice_and_threads, -1, "at least 1, or 0 for all there are, got -1"),
         (refuse, 1, "no such model"),
         (refuse, 2, "no such model"),
         (die, 2, "a process was killed.*the same command resumes"),

@@ -28,6 +28,8 @@ def test_a_command_that_loads_a_model_has_the_options(name):
     has = names_of(COMMANDS[name])
     assert (has >= LOADING) == (name not in options.SHIPPED)
     assert ("--workers" in has) == (name not in options.ONE_PROCESS)
+    sharing = {"--engine", "--address", "--gpus", "--slurm"}
+    assert has & sharing == (sharing if "--workers" in has else set())
 
 
 @pytest.mark.parametrize("name", sorted(NO_MODEL))
