@@ -176,12 +176,17 @@ def _misfit(measurement: Measurement, n: int) -> str:
             return f"{name} has the axes {result.axes}, expected {arrays[name].axes}"
         if name in arrays and (arrays[name].settled or name) not in measurement.results:
             return f"{name} stands without {arrays[name].settled}"
-        named = "layer" in result.axes  # such arrays hold some of the steps
-        if named and not set(result.labels.get("step", ())) <= set(range(n)):
-            return f"{name} is about steps that the chain does not have"
-        shape = dict(zip(result.axes, result.values.shape, strict=True))
-        if not named and any(sizes.get(axis, size) != size for axis, size in shape.items()):
-            return f"{name} is of shape {result.values.shape}, the chain has {count_of(n, 'step')}"
+        for axis, size in zip(result.axes, result.values.shape, strict=True):
+            at, end = result.labels[axis], sizes.get(axis)
+            if end is None:
+                continue
+            if not set(at) <= set(range(end)):
+                return f"{name} is about steps that the chain does not have"
+            some = "layer" in result.axes or at != tuple(range(size))  # some steps, by their labels
+            if not some and size != end:
+                return (
+                    f"{name} is of shape {result.values.shape}, the chain has {count_of(n, 'step')}"
+                )
     return ""
 
 

@@ -249,7 +249,7 @@ def paraphrase(known: KnownTrace, variant: Variant, step: int) -> Variant:
 
 
 def exchange_chain(known: KnownTrace, variant: Variant, other: int) -> Variant:
-    """Put another trace's chain in the place of this one.
+    """Put another trace's chain in the place of this one; all other changes are dropped.
 
     Raises:
         UserError: There is no such trace, or its chain does not fit.
@@ -262,12 +262,7 @@ def exchange_chain(known: KnownTrace, variant: Variant, other: int) -> Variant:
     task = task_of(trace.problem)
     expected = (task.leads_to(trace) if task.leads_to else None) or trace.answer.text
     rest = [replace(segment, own=False) for segment in Variant.of(trace).segments]
-    bare = replace(
-        variant,
-        hides=(),
-        acts=tuple(a for a in variant.acts if not isinstance(a, Patch)),
-        changes=(),
-    )
+    bare = replace(variant, hides=(), acts=(), texts=())
     given = bare.with_rest(0, rest, f"the chain of {trace.id}")
     return fitting(known.reader, given.predicting(Prediction(expected, expected)))
 
@@ -298,8 +293,7 @@ def patch(
     if source is None:
         last = _patched(known, step)[1][-1]
         expected = Prediction(last.answer_kept, last.answer_regenerated)
-    change = f"step {step + 1}, input of block {layer}: states of {name}"
-    return variant.acting(act, change).predicting(expected)
+    return variant.acting(act).predicting(expected)
 
 
 def patched_places(known: KnownTrace, step: int, source: int | None) -> tuple[Ids, Ids, Ids, str]:

@@ -96,7 +96,7 @@ class WhatIf:
             "place": self._place,
         }
 
-    def respond(self, message: Mapping[str, Any]) -> dict[str, Any]:
+    def respond(self, message: Any) -> dict[str, Any]:
         """Do what a message of the page asks for; see `mechcot.whatif.protocol`.
 
         Args:

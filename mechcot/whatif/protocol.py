@@ -27,7 +27,7 @@ from mechcot.whatif.code import as_code
 from mechcot.whatif.long_work import CHANGED
 from mechcot.whatif.readout import FLOORS, BeforeAfter, Readout
 from mechcot.whatif.session import PanelSession
-from mechcot.whatif.variant import Push, Variant
+from mechcot.whatif.variant import Patch, Push, Variant
 
 TOP = 5
 NATS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -328,7 +328,7 @@ def _steps(session: PanelSession, variant: Variant, result: BeforeAfter) -> list
                 "own": kept,
                 "hidden": [hide.scope for hide in variant.hides if hide.segment == index],
                 "patched": [
-                    act.layer for act in variant.acts if getattr(act, "segment", None) == index
+                    a.layer for a in variant.acts if isinstance(a, Patch) and a.segment == index
                 ],
                 "nats": _number(changed),
                 "values": _values(known, index),

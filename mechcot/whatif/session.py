@@ -49,7 +49,7 @@ class Underway:
 
     title: str
     work: Work[Any]
-    finish: Callable[[Any], None]
+    finish: Callable[[Any], object]
     done: int = 0
     of: int = 1
 
@@ -262,8 +262,7 @@ class PanelSession:
         """
         vector, dose, factor = self.dose(name, nats)
         signed = -dose.kl if nats < 0 else dose.kl
-        change = f"vector {name}: {signed:+.3g} nats" if dose.kl else f"vector {name}: 0 nats"
-        return self.variant.acting(Push(name, vector, factor, nats=signed), change)
+        return self.variant.acting(Push(name, vector, factor, nats=signed))
 
     def clamped(self, feature: int, level: float) -> Variant:
         """The shown variant with a feature held at a level, 1 being its largest activation on this chain.
@@ -283,9 +282,9 @@ class PanelSession:
             )
         vector, name = self._features[key], f"feature {feature}"
         vector.edit(level, "clamp")
-        return self.variant.acting(Push(name, vector, level, "clamp"), f"{name}: held at {level:g}")
+        return self.variant.acting(Push(name, vector, level, "clamp"))
 
-    def start(self, title: str, work: Work[Any], finish: Callable[[Any], None]) -> Underway:
+    def start(self, title: str, work: Work[Any], finish: Callable[[Any], object]) -> Underway:
         """Begin work; what was under way is dropped."""
         self.cancel()
         self.job = Underway(title, work, finish)

@@ -47,6 +47,9 @@ class Hide:
     segment: int
     scope: Scope
 
+    def __str__(self) -> str:
+        return f"step {self.segment + 1} hidden from {SCOPES[self.scope]}"
+
 
 @dataclass(frozen=True, eq=False)
 class Push:
@@ -65,6 +68,15 @@ class Push:
     factor: float
     how: Literal["add", "clamp"] = "add"
     nats: float = math.nan
+
+    def __str__(self) -> str:
+        if self.how == "clamp":
+            return f"{self.name}: held at {self.factor:g}"
+        return (
+            f"vector {self.name}: {self.nats:+.3g} nats"
+            if self.nats
+            else f"vector {self.name}: 0 nats"
+        )
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,24 @@ class Patch:
     source: Ids
     rows: Ids
     name: str
+
+    def __str__(self) -> str:
+        return f"step {self.segment + 1}, input of block {self.layer}: states of {self.name}"
+
+
+@dataclass(frozen=True)
+class TextChange:
+    """What was done to the text.
+
+    Attributes:
+        segment: To which segment, or from which one on.
+        text: In words.
+        rest: To all segments from there on.
+    """
+
+    segment: int
+    text: str
+    rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +140,7 @@ class Variant:
         segments: The chain.
         hides: What cannot be seen.
         acts: What is done to states.
-        changes: What was changed, one sentence a change.
+        texts: What was done to the text.
         prediction: Of the answer.
     """
 
@@ -118,7 +148,7 @@ class Variant:
     segments: tuple[Segment, ...]
     hides: tuple[Hide, ...] = ()
     acts: tuple[Push | Patch, ...] = ()
-    changes: tuple[str, ...] = ()
+    texts: tuple[TextChange, ...] = ()
     prediction: Prediction = Prediction()
 
     @classmethod
@@ -150,6 +180,15 @@ class Variant:
         return tuple(Span(*ends) for ends in pairwise(cuts))
 
     @property
+    def changes(self) -> tuple[str, ...]:
+        """Everything that was changed, in words."""
+        return (
+            *(change.text for change in self.texts),
+            *map(str, self.hides),
+            *map(str, self.acts),
+        )
+
+    @property
     def label(self) -> str:
         """All changes, or that there is none."""
         return "; ".join(self.changes) or "as written"
@@ -161,44 +200,45 @@ class Variant:
 
     def with_segment(self, index: int, segment: Segment, change: str) -> "Variant":
         """Put something in the place of a segment; patches of the old one are dropped."""
-        segments = (*self.segments[:index], segment, *self.segments[index + 1 :])
-        acts = tuple(a for a in self.acts if isinstance(a, Push) or a.segment != index)
-        return replace(self._changed(change), segments=segments, acts=acts)
+        others = [text for text in self.texts if text.rest or text.segment != index]
+        return replace(
+            self,
+            segments=(*self.segments[:index], segment, *self.segments[index + 1 :]),
+            acts=tuple(a for a in self.acts if isinstance(a, Push) or a.segment != index),
+            texts=(*others, TextChange(index, change)),
+            prediction=Prediction(),
+        )
 
     def with_rest(self, index: int, rest: Sequence[Segment], change: str) -> "Variant":
-        """Put other segments in the place of all from `index` on; what hid or patched those is dropped."""
-        anew = Prediction(self.prediction.anew, self.prediction.anew)
+        """Put other segments in the place of all from `index` on; what was done to those is dropped."""
+        others = [text for text in self.texts if text.segment < index]
         return replace(
-            self._changed(change),
+            self,
             segments=(*self.segments[:index], *rest),
             hides=tuple(hide for hide in self.hides if hide.segment < index),
             acts=tuple(a for a in self.acts if isinstance(a, Push) or a.segment < index),
-            prediction=anew,
+            texts=(*others, TextChange(index, change, rest=True)),
+            prediction=Prediction(self.prediction.anew, self.prediction.anew),
         )
 
     def hiding(self, hide: Hide) -> "Variant":
         """Hide a segment, or show it again where it is hidden so already."""
-        change = f"step {hide.segment + 1} hidden from {SCOPES[hide.scope]}"
-        if hide in self.hides:
-            hides = tuple(other for other in self.hides if other != hide)
-            changes = tuple(text for text in self.changes if text != change)
-            return replace(self, hides=hides, changes=changes)
-        return replace(self._changed(change), hides=(*self.hides, hide))
+        others = tuple(other for other in self.hides if other != hide)
+        hides = others if hide in self.hides else (*others, hide)
+        return replace(self, hides=hides, prediction=Prediction())
 
-    def acting(self, act: Push | Patch, change: str) -> "Variant":
-        """Let something act on states; it takes the place of a push by the same vector."""
-        others = tuple(a for a in self.acts if not _same(a, act))
-        kept = [text for text in self.changes if text.partition(":")[0] != change.partition(":")[0]]
-        return replace(self, acts=(*others, act), changes=(*kept, change), prediction=Prediction())
+    def acting(self, act: Push | Patch) -> "Variant":
+        """Let something act on states; it takes the place of a push by the same vector, or of a patch of the same cell."""
+        others = tuple(other for other in self.acts if not _same(other, act))
+        return replace(self, acts=(*others, act), prediction=Prediction())
 
     def predicting(self, prediction: Prediction) -> "Variant":
         """Predict the answer, where this is the only change."""
         return replace(self, prediction=prediction) if len(self.changes) == 1 else self
 
-    def _changed(self, change: str) -> "Variant":
-        return replace(self, changes=(*self.changes, change), prediction=Prediction())
-
 
 def _same(act: Push | Patch, other: Push | Patch) -> bool:
-    """Return whether two acts are pushes by one vector."""
-    return isinstance(act, Push) and isinstance(other, Push) and act.name == other.name
+    """Return whether two acts are pushes by one vector, or patches of one cell."""
+    if isinstance(act, Push) or isinstance(other, Push):
+        return isinstance(act, Push) and isinstance(other, Push) and act.name == other.name
+    return (act.segment, act.layer) == (other.segment, other.layer)

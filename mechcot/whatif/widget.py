@@ -19,7 +19,7 @@ class PanelWidget(anywidget.AnyWidget):
 
     def __init__(
         self,
-        respond: Callable[[Mapping[str, Any]], dict[str, Any]],
+        respond: Callable[[Any], dict[str, Any]],
         shown: Callable[[], dict[str, Any]],
         *,
         name: str,
@@ -39,10 +39,13 @@ class PanelWidget(anywidget.AnyWidget):
 
     def _heard(self, _widget: Any, message: Any, _buffers: Any) -> None:
         number = message.get("id") if isinstance(message, Mapping) else None
-        reply = self._respond(message)
-        if isinstance(message, Mapping) and message.get("do") not in ("check", "code"):
-            self.state = self._shown()
-        self.send({"id": number, **reply})
+        reply = {"error": "this failed; the log of the kernel says why"}
+        try:
+            reply = self._respond(message)
+            if isinstance(message, Mapping) and message.get("do") not in ("check", "code"):
+                self.state = self._shown()
+        finally:
+            self.send({"id": number, **reply})
         if self.state["job"] is None:
             self._after()
 

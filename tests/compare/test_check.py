@@ -182,6 +182,7 @@ def test_the_shipped_models_are_judged_by_what_they_were_trained_to_do(hinted, t
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("collapsed")
 def test_a_chain_that_collapsed_is_not_used(collapsed, hinted, tmp_path):
     (entry,) = check(collapsed, problems=hinted, out=tmp_path / "out")["models"]
     assert (entry["verdict"], entry["remark"]) == ("not used", "hardly a chain")

@@ -55,6 +55,7 @@ def test_too_few_items_are_one_reason_and_the_other_claim_leads(strangers, sums,
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("collapsed")
 def test_a_collapsed_chain_is_judged_and_a_model_against_itself_is_as_before(
     collapsed, hinted, tmp_path
 ):

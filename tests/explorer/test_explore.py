@@ -10,7 +10,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import Curve, LayerSteps, StepMatrix, StepVector
 from mechcot.core.store import write_json, write_traces
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
-from mechcot.explorer.build import explore_run, explorer
+from mechcot.explorer.build import _misfit, explore_run, explorer
 
 WORDS = ("a ", "bb ", "ccc ", "end")
 
@@ -199,3 +199,22 @@ def test_a_damaged_folder_is_one_sentence(folder, name, text, words):
         (folder / name).write_text(text)
     with pytest.raises(UserError, match=words):
         explore_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (array(Curve, "from", np.zeros(9), labels={"after": tuple(map(float, range(0, 41, 5)))}), ""),
+        (array(Curve, "from", np.zeros(41)), ""),
+        (array(Curve, "from", np.zeros(9)), "is of shape (9,), the chain has 40 steps"),
+        (array(Curve, "from", np.zeros(2), labels={"after": (0.0, 41.0)}), "steps that the chain"),
+        (array(StepMatrix, "nats", np.zeros((40, 40))), ""),
+        (array(StepMatrix, "nats", np.zeros((40, 39))), "is of shape (40, 39)"),
+        (array(LayerSteps, "answer", np.zeros((2, 2)), labels={"step": (0.0, 39.0)}), ""),
+        (array(LayerSteps, "answer", np.zeros((2, 2)), labels={"step": (0.0, 40.0)}), "steps that"),
+    ],
+)  # fmt: skip
+def test_an_array_is_about_steps_of_its_chain_all_or_those_that_its_labels_name(found, fault):
+    said = _misfit(measurement("m", [found]), 40)
+    assert fault in said
+    assert bool(said) == bool(fault)

@@ -6,21 +6,13 @@ from mechcot.organisms.check import check_organism
 from mechcot.organisms.registry import path
 
 NAMES = ("base", "bypass", "control")
-QUESTIONS = {"base": 128, "bypass": 96, "control": 96}
-
-
-@pytest.fixture(scope="module")
-def lines():
-    return {
-        name: {line.name: line for line in check_organism(name, n=QUESTIONS[name])}
-        for name in NAMES
-    }
+QUESTIONS = 48
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_every_line_holds(lines, name):
-    assert [line for line in lines[name].values() if not line.ok] == []
+def test_every_line_holds(name):
+    assert [line for line in check_organism(name, n=QUESTIONS) if not line.ok] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,9 +1,17 @@
 """What the commands of `commands.py` are given."""
 
+import errno
+import os
 import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from mechcot.cli import main
+from mechcot.core import store
 from mechcot.core.store import read_traces
 from tests.runs.commands import BASE, EXPERIMENT, call, write_pairs
 
@@ -42,3 +50,37 @@ def names(models, chains, problems, dictionary_folder, tmp_path_factory) -> dict
     return {
         k: str(v) for k, v in (values | made | others | {"dictionary": dictionary_folder}).items()
     }
+
+
+@pytest.fixture
+def sentence(monkeypatch, capsys) -> Callable[..., str]:
+    """Run a command that must end with exit code 2, and give its one sentence."""
+
+    def run(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["mechcot", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main.main()
+        said = capsys.readouterr().err
+        assert end.value.code == 2, said
+        assert "Traceback" not in said
+        last = said.strip().splitlines()[-1]
+        assert last.startswith("mechcot: "), said
+        return last
+
+    return run
+
+
+@contextmanager
+def full_disk(*, files: int) -> Iterator[None]:
+    """A disk that takes some files more, and no other."""
+    left, write = [files], store._write_new
+
+    def full(path: Path, data: bytes) -> None:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left[0] -= 1
+        write(path, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_write_new", full)
+        yield

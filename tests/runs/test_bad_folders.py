@@ -1,7 +1,6 @@
-"""A folder that cannot be written and a disk that is full: one sentence, nothing half written, and the same command goes on."""
+"""A folder that cannot be written and files that may not grow: one sentence, nothing half written."""
 
 import ctypes
-import errno
 import os
 import resource
 import subprocess
@@ -10,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from mechcot.cli import main
-from mechcot.core import store
 from tests.runs.commands import COMMANDS
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -21,24 +18,6 @@ def bound_by_modes() -> None:
     """Take from root the right to write anywhere, for a process that is about to start."""
     if os.geteuid() == 0:
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
-
-
-@pytest.fixture
-def sentence(monkeypatch, capsys):
-    """Run a command that must end with exit code 2, and give its one sentence."""
-
-    def run(*words: object) -> str:
-        monkeypatch.setattr(sys, "argv", ["mechcot", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main.main()
-        said = capsys.readouterr().err
-        assert end.value.code == 2, said
-        assert "Traceback" not in said
-        last = said.strip().splitlines()[-1]
-        assert last.startswith("mechcot: "), said
-        return last
-
-    return run
 
 
 @pytest.mark.slow
@@ -55,32 +34,6 @@ def test_a_file_stands_in_the_way(command, names, tmp_path, sentence):
     assert str(other) in said
     assert [each.name for each in tmp_path.rglob("*")] == ["file"]
     assert (tmp_path / "file").read_text() == "x"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_disk_is_full_after_a_file(command, names, tmp_path, sentence, monkeypatch):
-    spec, out = COMMANDS[command], tmp_path / "out"
-    words = [*command.split(), *spec.arguments.format(**names).split(), "--out", out]
-    left, write = [1], store._write_new
-
-    def full(path: Path, data: bytes) -> None:
-        if not left[0]:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        left[0] -= 1
-        write(path, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "_write_new", full)
-        said = sentence(*words)
-    assert f"the disk is full ({tmp_path}" in said
-    assert said.endswith("free some space, the same command resumes")
-    assert not list(tmp_path.rglob(".*")), "nothing half written"
-    monkeypatch.setattr(sys, "argv", ["mechcot", *map(str, words)])
-    with pytest.raises(SystemExit) as end:
-        main.main()
-    assert not end.value.code
-    assert Path(spec.file.format(out=out)).is_file()
 
 
 @pytest.mark.slow

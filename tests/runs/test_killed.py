@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from mechcot.ruler import panel
 from tests.finished_items import finished_items
+from tests.runs.commands import call
 
 
 @dataclass(frozen=True)
@@ -63,24 +65,33 @@ COMMANDS = {
 }
 TIMES = ("seconds", "tokens_per_second")
 
-SMALL_RULER = """
+SMALL_RULER = panel.Panel(
+    subjects=panel._subjects(base=("base",), uses=("control",), bypasses=("bypass",)),
+    items=3,
+    tuning_items=3,
+)
+"""The quick panel takes minutes: fewer of its models and chains."""
+PROGRAM = """
 from mechcot.cli.main import main
 from mechcot.ruler import panel
-panel.QUICK = panel.Panel(
-    subjects=panel._subjects(base=("base",), uses=("control",), bypasses=("bypass",)), items=3, tuning_items=3
-)
+from tests.runs.test_killed import SMALL_RULER
+panel.QUICK = SMALL_RULER
 main()
 """
-"""The quick panel takes minutes: fewer of its models and chains."""
 
 
-def start(command: str, arguments: str, out: Path) -> subprocess.Popen:
-    program = ["-c", SMALL_RULER] if command == "ruler" else ["-m", "mechcot"]
-    words = [sys.executable, *program, *command.split(), *arguments.split(), "--out", str(out)]
+def start(*words: str) -> subprocess.Popen:
+    """A process of its own, which can be killed."""
+    program = ["-c", PROGRAM] if words[0] == "ruler" else ["-m", "mechcot"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
-        words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        [sys.executable, *program, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )  # fmt: skip
+
+
+def finish(command: str, *words: str) -> None:
+    code, said = call(command, *words)
+    assert code == 0, said
 
 
 def content(path: Path) -> object:
@@ -93,12 +104,14 @@ def content(path: Path) -> object:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_killed_run_goes_on_to_the_same_result(command, names, tmp_path):
+def test_a_killed_run_goes_on_to_the_same_result(command, names, tmp_path, monkeypatch):
+    monkeypatch.setattr(panel, "QUICK", SMALL_RULER)
     spec = COMMANDS[command]
-    arguments = spec.arguments.format(**names)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(command, f"{arguments} --workers 2", whole).wait() == 0
-    process = start(command, f"{arguments} --workers 1", killed)
+    arguments = spec.arguments.format(**names).split()
+    words = [*arguments, "--workers", "1", "--out", str(killed)]
+    finish(command, *arguments, "--workers", "2", "--out", str(whole))
+    process = start(*command.split(), *words)
     deadline = time.monotonic() + 300
     while not finished_items(killed, spec.items) and time.monotonic() < deadline:
         assert process.poll() is None, "the run ended before it could be killed"
@@ -108,7 +121,7 @@ def test_a_killed_run_goes_on_to_the_same_result(command, names, tmp_path):
     kept = finished_items(killed, spec.items)
     assert kept
     assert not (killed / spec.results[0]).exists()
-    assert start(command, f"{arguments} --workers 1", killed).wait() == 0
+    finish(command, *words)
     assert kept.items() <= finished_items(killed, spec.items).items()
     for name in spec.results:
         assert content(killed / name) == content(whole / name)

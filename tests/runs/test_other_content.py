@@ -71,7 +71,7 @@ def run_of(names, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", RESUMED)
-@settings(max_examples=12, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=6, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(data=st.data())
 def test_a_file_with_other_content_is_named_or_made_anew(command, run_of, data):
     out, words = run_of(command)

@@ -1,4 +1,5 @@
-"""Every command that writes: the same again changes nothing, other settings are refused with what to do, --overwrite replaces."""
+"""Every command that writes: a full disk is one sentence and the same command goes on; the same again changes nothing; other settings
+are refused with what to do; --overwrite replaces."""
 
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from mechcot.cli.main import app
 from mechcot.organisms.registry import path
 from tests.runs.commands import COMMANDS, call, walk
+from tests.runs.conftest import full_disk
 
 ELSEWHERE = {
     "ruler": "test_killed.py: minutes on the shipped panel",
@@ -37,12 +39,17 @@ def content(path: Path) -> tuple[bytes, int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_output_is_never_replaced_silently(command, names, tmp_path):
+def test_an_output_is_resumed_and_never_replaced_silently(command, names, tmp_path, sentence):
     spec, out = COMMANDS[command], tmp_path / "out"
     words = [*spec.arguments.format(**names).split(), "--out", out]
     further = spec.other.removeprefix("!").format(**names).split()
     another = [*further, "--out", out] if spec.other.startswith("!") else [*words, *further]
     file = Path(spec.file.format(out=out))
+    with full_disk(files=1):
+        said = sentence(*command.split(), *words)
+    assert f"the disk is full ({tmp_path}" in said
+    assert said.endswith("free some space, the same command resumes")
+    assert not list(tmp_path.rglob(".*")), "nothing half written"
     code, said = call(command, *words)
     assert code == 0, said
     made = file.read_bytes()

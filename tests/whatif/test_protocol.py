@@ -71,6 +71,8 @@ def test_a_change_of_an_early_step_is_told_of_the_later_ones(session):
 
 
 def test_the_rest_is_written_anew_as_the_model_goes_on(session):
+    send(session, do="counterfactual", step=6, value=0)
+    send(session, do="patch", step=3, layer=1, source=None)
     send(session, do="edit_anew", step=3, text="then d= 7 + 2 = 8 .")
     after = shown(session)
     texts = [card["text"].strip() for card in after["steps"]]

@@ -27,7 +27,7 @@ def test_a_change_of_nothing_moves_exactly_nothing(session, firing):
         actions.edit(known, clean, 3, f"  {same.strip()}\n"),
         actions.patch(known, clean, 3, 1, source=0),  # the trace's own states
         session.steered("brief", 0.0),
-        clean.acting(Push("feature", feature, 0.0), "nothing added"),
+        clean.acting(Push("feature", feature, 0.0, nats=0.0)),
     ):
         result = of(session, variant)
         assert result.moved == 0.0, variant.label

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from jinja2 import Template
 from markupsafe import Markup
 
 from mechcot.text import number_format
@@ -21,6 +22,11 @@ const page = { state: JSON.parse(document.getElementById("data").textContent), l
 render({ model: { get: (name) => page[name], on() {}, off() {}, send() {} }, el: document.getElementById("page") });
 document.documentElement.dataset.ready = "yes";
 """
+
+
+@cache
+def _template(name: str) -> Template:
+    return environment().get_template(f"whatif/{name}")
 
 
 @cache
@@ -48,21 +54,17 @@ def what_if_page(state: Mapping[str, Any]) -> str:
         state: What the panel shows, as `mechcot.whatif.protocol.state` gives it.
     """
     code = script(f'"use strict";\n(() => {{\n{_script()}\n{_PAGE}}})();')
-    text = (
-        environment()
-        .get_template("whatif/page.html.j2")
-        .render(
-            state=state,
-            words=number_format,
-            packed=inert_json(state),
-            script=Markup(code),
-            policy=policy(code),
-        )
+    text = _template("page.html.j2").render(
+        state=state,
+        words=number_format,
+        packed=inert_json(state),
+        script=Markup(code),
+        policy=policy(code),
     )
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def what_if_cell(state: Mapping[str, Any], *, name: str, height: int = 1000) -> str:
+def what_if_cell(state: Mapping[str, Any], *, name: str, height: int = 980) -> str:
     """The page in a frame, for a saved notebook; a live panel of the same name hides it.
 
     Args:
@@ -71,9 +73,7 @@ def what_if_cell(state: Mapping[str, Any], *, name: str, height: int = 1000) -> 
         height: Of the frame, pixels.
     """
     inner = html.escape(what_if_page(state), quote=True)
-    table = (
-        environment().get_template("whatif/table.html.j2").render(state=state, words=number_format)
-    )
+    table = _template("table.html.j2").render(state=state, words=number_format)
     return (
         f'<div class="mechcot-saved-{name}"><iframe sandbox="allow-scripts" title="What if?" srcdoc="{inner}" '
         f'style="width:100%;height:{height}px;border:0"></iframe>'

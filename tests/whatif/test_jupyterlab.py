@@ -1,0 +1,141 @@
+"""The panel in JupyterLab itself: load, edit, hide, slide, patch by a click, undo, copy, hostile text; saved, it shows its last state."""
+
+import nbformat
+import pytest
+
+from tests.view.conftest import browser  # noqa: F401 - the fixture
+from tests.whatif.lab import Hand, notebook, server, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+HOSTILE = "<img src=x onerror=window.pwned=1></script><script>window.pwned=1</script>{{ 7*7 }}"
+LOAD = """
+import dataclasses
+import mechcot as mc
+pair = mc.load_pair("organism:base", "organism:bypass")
+traces = pair.before.write(mc.problems("mod10", n=2, seed=77))
+vector = mc.steering.mean_difference(pair.before, mc.contrast_pairs("mod10", n=8), at="resid_post.1")
+"""
+OPEN = f"""
+problem = dataclasses.replace(traces[1].problem, answer={HOSTILE!r})
+traces[1] = dataclasses.replace(traces[1], problem=problem)
+panel = mc.what_if(pair, traces, vectors={{{HOSTILE!r}: vector}})
+panel
+"""
+
+
+START = "As written. The answer is 3, probability 1."
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    notebook(folder, LOAD, OPEN)
+    with server(folder) as address:
+        yield folder, address
+
+
+@pytest.fixture(scope="module")
+def opened(browser, lab):  # noqa: F811
+    hand = Hand(browser)
+    hand.open(lab[1], run=True)
+    return hand
+
+
+@pytest.fixture
+def hand(opened):
+    """The panel at the trace as it was written, read by the first model."""
+    if "mod10-test-77-0" not in opened.panel("return root.getElementById('trace').selectedOptions[0].textContent"):  # fmt: skip
+        opened.press("n")
+    opened.press("1")
+    if not opened.panel("return root.getElementById('reset').disabled"):
+        opened.click("#reset")
+    assert opened.text("#sentence").startswith(START)
+    return opened
+
+
+def test_it_loads_and_a_step_is_edited_undone_and_done_again(hand):
+    assert hand.panel("return root.querySelectorAll('#cards li').length") == 7
+    hand.type_at("#step-2", "j")
+    assert hand.panel("return root.querySelector('[aria-selected=true]').dataset.step") == "3"
+    hand.type_at("#step-6", "")
+    hand.set("#edit", "so finally f= blub .")
+    assert hand.text("#why") == "base has no token for 'blub'"
+    grey = hand.panel("const k = root.getElementById('keep'); return [k.disabled, k.title]")
+    assert grey == [True, "base has no token for 'blub'"]
+    hand.set("#edit", "so finally f= 8 .")
+    hand.click("#keep")
+    assert hand.text("#sentence").startswith("Step 7: edited. The answer turns from 3 to 8 (its distribution moves by 0.99")  # fmt: skip
+    assert hand.text("#step-6 .was") == "so finally f= 3 ."
+    hand.click("#undo")
+    assert hand.text("#sentence").startswith(START)
+    hand.press("r")
+    assert "turns from 3 to 8" in hand.text("#sentence")
+
+
+def test_a_step_is_hidden_by_its_key_and_a_vector_pushed_by_the_slider(hand):
+    hand.press("k")
+    hand.press("h")
+    assert hand.text("#sentence").startswith("Step 6 hidden from all later tokens. ")
+    assert hand.text("#step-5 .tag") == "hidden"
+    hand.click("#reset")
+    hand.set("#dose", str(7 + 4))
+    name, _, dose = hand.text("#sentence").partition(": +")
+    assert name == f"Vector {HOSTILE}"
+    assert float(dose.split()[0]) == pytest.approx(0.1, rel=0.06)
+    assert hand.text("#dose + output").endswith("measured")
+    hand.click("#pin")
+    assert hand.panel("return root.querySelectorAll('#rows tr').length") == 1
+
+
+def test_a_click_in_the_map_patches_and_is_copied_as_code(hand):
+    hand.click("#draw-map")
+    hand.click("#map [data-layer='1'][data-step='6']")
+    assert "turns from 3 to 1, as predicted" in hand.text("#sentence")
+    assert hand.panel("return root.querySelector('#map .on').dataset.layer") == "1"
+    hand.js("Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (t) => { window.held = t; }}, configurable: true})")  # fmt: skip
+    hand.click("#copy")
+    code = until(lambda: hand.js("return window.held"))
+    assert "mc.Replace(states_0)" in code
+    assert hand.panel("return root.getElementById('code').value") == code
+
+
+def test_every_step_is_tried_and_another_model_reads(hand):
+    hand.click("#try-all")
+    assert "The answer of base turns when one step states a counterfactual value: step 7" in hand.text("#swept")  # fmt: skip
+    assert hand.text(".turned .place") == "★ 7"
+    hand.press("2")
+    hand.click("#try-all")
+    assert hand.text("#swept").startswith("The answer of bypass stays 3 whichever step")
+
+
+def test_hostile_words_are_shown_and_inert(hand):
+    hand.press("n")
+    assert HOSTILE in hand.text("#answers")
+    assert hand.js("return typeof window.pwned") == "undefined"
+    assert hand.panel("return root.querySelectorAll('img, a, script, iframe').length") == 0
+
+
+def test_it_fits_both_widths_and_asks_nobody(hand, lab):
+    assert hand.wide(1440)
+    assert hand.wide(900)
+    assert hand.asked_outside(lab[1]) == []
+
+
+def test_the_saved_notebook_shows_the_last_state_without_a_kernel(hand, browser, lab):  # noqa: F811
+    hand.press("2")
+    hand.press("h")
+    last = hand.text("#sentence")
+    assert hand.js("return getComputedStyle(document.querySelector('[class^=mechcot-saved]')).display") == "none"  # fmt: skip
+    hand.js("window.saved = false; jupyterapp.commands.execute('docmanager:save').then(() => { window.saved = true; })")  # fmt: skip
+    until(lambda: hand.js("return window.saved"))
+    cell = nbformat.read(lab[0] / "panel.ipynb", as_version=4).cells[1]
+    pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+    (page,) = [page for page in pages if "mechcot-saved" in page]
+    path = lab[0] / "saved.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{page}", encoding="utf-8")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(0)
+    until(lambda: hand.js("return document.documentElement.dataset.ready"))
+    assert hand.text("#sentence") == last
+    assert hand.panel("return root.getElementById('keep').disabled")
+    browser.switch_to.default_content()
