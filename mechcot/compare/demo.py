@@ -38,7 +38,7 @@ class Demo:
     measures: tuple[str, ...] | None = None
 
 
-SYMBOLS = Demo(
+IN_SYMBOLS = Demo(
     models=("organism:base", "organism:bypass", "organism:control"),
     ask=lambda n, seed: problems(n, seed=seed, style="random", hops=(2, 3)),
     max_tokens=320,
@@ -54,7 +54,7 @@ IN_ENGLISH = Demo(
 
 
 def run_demo(
-    demo: Demo = SYMBOLS,
+    demo: Demo = IN_SYMBOLS,
     *,
     out: Path,
     n: int,

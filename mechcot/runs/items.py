@@ -85,7 +85,7 @@ JSON: Format[Any] = json_items(dict[str, Any])
 
 
 @dataclass(frozen=True)
-class Place:
+class ItemPlace:
     """Where an item lies.
 
     Attributes:
@@ -131,7 +131,7 @@ class Place:
         return self.path.relative_to(self.shards or "").as_posix()
 
 
-Record = dict[Place, bytes]
+Record = dict[ItemPlace, bytes]
 _RECORDS: list[Record] = []
 
 
@@ -146,7 +146,7 @@ def recorded_items() -> Iterator[Record]:
         _RECORDS.pop()
 
 
-def _recorded(place: Place, content: bytes) -> bytes:
+def _recorded(place: ItemPlace, content: bytes) -> bytes:
     for record in _RECORDS:
         record[place] = content
     return content
@@ -172,9 +172,9 @@ class Items(Generic[T]):
         """The file of an item, or the one that it would have."""
         return self.folder / f"{key}{self.format.suffix}"
 
-    def place(self, key: str) -> Place:
+    def place(self, key: str) -> ItemPlace:
         """Where an item lies."""
-        return Place(self.path(key), self.shards)
+        return ItemPlace(self.path(key), self.shards)
 
     def __contains__(self, key: str) -> bool:
         if not self.place(key).there:

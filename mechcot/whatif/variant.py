@@ -104,7 +104,7 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class TextChange:
+class StepTextChange:
     """What was done to the text.
 
     Attributes:
@@ -148,7 +148,7 @@ class Variant:
     segments: tuple[Segment, ...]
     hides: tuple[Hide, ...] = ()
     acts: tuple[Push | Patch, ...] = ()
-    texts: tuple[TextChange, ...] = ()
+    texts: tuple[StepTextChange, ...] = ()
     prediction: Prediction = Prediction()
 
     @classmethod
@@ -205,7 +205,7 @@ class Variant:
             self,
             segments=(*self.segments[:index], segment, *self.segments[index + 1 :]),
             acts=tuple(a for a in self.acts if isinstance(a, Push) or a.segment != index),
-            texts=(*others, TextChange(index, change)),
+            texts=(*others, StepTextChange(index, change)),
             prediction=Prediction(),
         )
 
@@ -217,7 +217,7 @@ class Variant:
             segments=(*self.segments[:index], *rest),
             hides=tuple(hide for hide in self.hides if hide.segment < index),
             acts=tuple(a for a in self.acts if isinstance(a, Push) or a.segment < index),
-            texts=(*others, TextChange(index, change, rest=True)),
+            texts=(*others, StepTextChange(index, change, rest=True)),
             prediction=Prediction(self.prediction.anew, self.prediction.anew),
         )
 
