@@ -1,7 +1,6 @@
 """A folder that cannot be written and files that may not grow: one sentence, nothing half written."""
 
 import ctypes
-import os
 import resource
 import subprocess
 import sys
@@ -45,6 +44,7 @@ def test_files_may_not_grow(command, names, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "mechcot", *map(str, words)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)),
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # bytecode would be cut too, and stay
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.runs.engine import Engine
 from mechcot.runs.executor import Failed, Serial, executor_of, worker_count
-from mechcot.runs.items import Items, Place, recorded_items
+from mechcot.runs.items import ItemPlace, Items, recorded_items
 from mechcot.runs.shards import Shards
 from mechcot.runs.slurm_queue import SlurmJob, parse_slurm
 from tests.finished_items import finished_items
@@ -92,7 +92,7 @@ def test_what_is_made_inside_is_collected_also_where_it_was_there(tmp_path):
         items.put("b", {"value": 3})
     items.put("c", {"value": 4})
     assert outer == inner and list(outer) == [
-        Place(tmp_path / "made" / f"{key}.json", tmp_path) for key in "ab"
+        ItemPlace(tmp_path / "made" / f"{key}.json", tmp_path) for key in "ab"
     ]
     assert items.read("a") == {"value": 1}
 

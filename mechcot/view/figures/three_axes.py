@@ -29,7 +29,7 @@ def three_axes(axes: Mapping[str, pd.DataFrame], looks: Mapping[str, Look]) -> g
         between=0.3,
         shared_yaxes=True,
     )
-    heights = {name: -place for place, name in enumerate(axes)}
+    heights = {name: -float(place) for place, name in enumerate(axes)}
     for name, frame in axes.items():
         for row in rows_of(frame):
             for trace in _traces(name, row, heights[name], looks[name].colour):
