@@ -245,6 +245,10 @@ def task_of_all(problems: Iterable[Problem]) -> Task:
     return _given(task, reduce(or_, truths) if truths else None)
 
 
+_LONGEST_QUESTION = 4000
+"""Characters; no family's question comes near."""
+
+
 def _named(problem: Problem) -> Task:
     """The task that a problem names, where its question is one of it."""
     name = str(problem.meta.get("task"))
@@ -253,6 +257,8 @@ def _named(problem: Problem) -> Task:
 
 @lru_cache(maxsize=4096)
 def _is_of(task: str, question: str) -> bool:
+    if len(question) > _LONGEST_QUESTION:
+        return False
     try:
         ORGANISM_FAMILIES[task].read(question)
     except ValueError:

@@ -33,3 +33,11 @@ def test_a_question_of_another_kind_is_text_whatever_task_it_names(task):
     assert task_of(foreign).name == "text"
     trace = replace(trace_of(["Then 2 + 3 = 5."], "5"), problem=foreign)
     assert with_kinds(trace) == trace and first_right_step(trace) == 0
+
+
+@pytest.mark.parametrize("change", [" please", "\nThink step by step.", " x"])
+def test_a_question_with_words_behind_it_is_no_question_of_the_shipped_task(change):
+    problem = ORGANISM_FAMILIES["mod10"].problems(1, seed=1)[0]
+    assert task_of(replace(problem, question=problem.question + change)).name == "text"
+    moved = problem.question.replace("+", "p").replace("-", "p")
+    assert task_of(replace(problem, question=moved)).name == "text"

@@ -9,6 +9,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import tidy
 from mechcot.core.store import nan_to_none
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.stats.accuracy_change import AccuracyChange, accuracy_change
 from mechcot.stats.measurement_tables import item_means, scalar_rows, scalars_table
 from mechcot.stats.proportions import share_interval
@@ -19,7 +20,7 @@ from mechcot.traces.validity import VALIDITY, validity
 _COLUMNS: Mapping[str, str] = {
     "steps that can be checked": "checkable",
     "valid steps": "valid",
-    "chains valid throughout": "whole",
+    "chains without an invalid step": "whole",
     "steps that cite what was stated": "grounded",
 }
 """What the report calls a scalar."""
@@ -93,7 +94,8 @@ class ChainValidity:
 def validity_sentence(change: AccuracyChange) -> str:
     """Did the share of valid steps change."""
     words = {"what": "the share of valid steps", "right": "valid"}
-    return f"Own chains: {accuracy_sentence(change, **words)}"
+    left_out = f" {count_of(change.dropped, 'item')} cannot be checked on both sides."
+    return f"Own chains: {accuracy_sentence(change, **words)}{left_out * bool(change.dropped)}"
 
 
 _WORDS: Mapping[str, Mapping[Verdict, str]] = {

@@ -13,8 +13,10 @@ from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
+from mechcot.model.loading.spec import holds_model
 from mechcot.organisms.english import ENGLISH
 from mechcot.organisms.problems import problems, write_problems
+from mechcot.organisms.registry import path as path_of
 from mechcot.runs.engine import LOCAL, Engine
 from mechcot.runs.executor import worker_count
 
@@ -79,6 +81,11 @@ def run_demo(
         overwrite: Replace the report of another run.
         engine: Where the work is shared out.
     """
+    for name in (spec.removeprefix("organism:") for spec in demo.models):
+        if not holds_model(path_of(name)):
+            raise UserError(
+                f"{name} is not shipped and not trained yet: `mechcot organism train {name}` makes it, in hours on a CPU"
+            )
     torch.set_num_threads(1)
     workers = worker_count(workers or min(os.cpu_count() or 1, MOST_WORKERS), engine)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's

@@ -62,7 +62,7 @@ def report_data(
     count = len(chains.headline)
     kept = (
         f"{len(used)} of {count_of(count, 'chain')} of {whose}, those whose answer is right{_others(chains)}"
-        if study.chains == "correct" and study.traces is None
+        if len(used) < count
         else f"all {count_of(count, 'chain')} of {whose}"
     )
     return ReportData(
@@ -89,9 +89,7 @@ def report_data(
         versions=versions(),
         uses=_uses(real),
         use_effect=BOUNDS.effect,
-        validity=tables.validity.frame(
-            [name for name in models.names if name in chains.by_author], seed=study.seed
-        ),
+        validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
         settings={
             "seed": str(study.seed),
             "resamples": "10,000, over items",

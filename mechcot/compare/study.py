@@ -162,8 +162,12 @@ class Study:
         limits = {}
         for text in self.measures or ():
             name, colon, most = text.partition(":")
+            if colon and name == "all":
+                raise UserError(f"expected measures by name with a limit of chains, got {text!r}")
             if colon and not (most.isdecimal() and int(most)):
                 raise UserError(f"expected --measures {name}:N with N of at least 1, got {text!r}")
+            if name in limits:
+                raise UserError(f"expected one limit for {name}, got {text!r} besides")
             if colon:
                 limits[name] = int(most)
         return limits

@@ -73,6 +73,7 @@ def run_summary(
             "max_tokens": study.max_tokens,
             "temperature": study.temperature,
             "measures": list(study.measure_names),
+            **({"most_chains": study.most_chains} if study.most_chains else {}),
             **({"left_out": dict(study.left_out)} if study.left_out else {}),
         },
         "author": author or OWN,

@@ -20,4 +20,4 @@ class StepCheck:
         """What is wrong with the step, in a few words; "" for nothing, or where nobody can tell."""
         if self.valid is False:
             return "does not follow from what it cites"
-        return "cites what was not stated before" if self.grounded is False else ""
+        return "cites a number that was not found before" if self.grounded is False else ""

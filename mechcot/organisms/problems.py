@@ -134,11 +134,16 @@ def read_question(question: str) -> QuestionGraph:
             name, *words = line.split()
             if not name.endswith(":") or len(words) not in (1, 3):
                 raise ValueError(line)
+            if len(words) == 3 and words[1] not in {"+", "-"}:
+                raise ValueError(line)
             definitions.append((name[:-1], tuple(words)))
+        asked = query.split()
+        if not {*asked[::2]} <= {name for name, _ in definitions} or {*asked[1::2]} - {"+", "-"}:
+            raise ValueError(query)
         words = head.split()
         hint = words[words.index(HINT) + 1] if HINT in words else None
         gate = next((word for word in words if word in GATES), None)
-        return QuestionGraph(tuple(definitions), tuple(query.split()), words[0], gate, hint)
+        return QuestionGraph(tuple(definitions), tuple(asked), words[0], gate, hint)
     except (ValueError, IndexError) as error:
         raise ValueError(f"not a question of the organisms' task: {question!r} ({error})") from None
 

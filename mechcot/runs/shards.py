@@ -16,6 +16,8 @@ from pathlib import Path
 from mechcot.core.errors import UserError
 
 SUFFIX = ".items"
+_LARGEST = 2**40
+"""Bytes; no item comes near."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +173,10 @@ def _parsed(head: bytes) -> tuple[str, int, str] | None:
     """Name, size and checksum of the record behind a line; None where it is torn."""
     try:
         name, length, check = json.loads(head)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
-    return (name, length, check) if isinstance(length, int) and length >= 0 else None
+    whole = isinstance(name, str) and isinstance(check, str) and isinstance(length, int)
+    return (name, length, check) if whole and 0 <= length < _LARGEST else None
 
 
 def _check(content: bytes) -> str:

@@ -51,8 +51,9 @@ _LABEL_OF_WORDS = re.compile(
     r"[\s*_#>]*(?P<label>[^\W\d_]+(?:[^\S\n]+[^\W\d_]+){0,2})[*_]{0,3}[^\S\n]*:[*_]{0,3}\s*(?=\S)"
 )
 _REMARK = re.compile(
-    r"(?:note|nb|ps|remark|hint|tip|reason|because|rationale|explanation|justification|question|problem|task|steps?|given|check|warning|caution|source|thoughts?|thinking|"
-    r"reasoning|example|user|assistant|human|system|todo|next|confidence|certainty|status|error|where|if|from|to|subject|re)\b",
+    r"\b(?:note|nb|ps|remark|hint|tip|reason|because|rationale|explanation|justification|question|problem|task|step|given|check|warning|caution|source|thought|thinking|"
+    r"reasoning|example|user|assistant|human|system|todo|next|confidence|certainty|status|error|where|if|from|to|subject|re|verification|verified|language|format|proof|"
+    r"assumption|unit|plan|wait|option|choice|said|https?|hinweis|remarque|nota)s?\b",
     re.IGNORECASE,
 )
 """What labels something else than the answer."""
@@ -133,7 +134,7 @@ def closing(text: str) -> Iterator[StatedAnswer]:
 def words(text: str) -> StatedAnswer | None:
     """One to three words that are the whole text, or all that stands behind a label: `Paris`, `Result: Friday noon`."""
     label = _LABEL_OF_WORDS.match(text)
-    named = label is not None and not _REMARK.match(label["label"])
+    named = label is not None and not _REMARK.search(label["label"])
     plain = trim(text[label.end() :] if label is not None and named else text)
     short = 0 < len(plain.split()) <= 3 and len(plain) <= 40 and not re.search(r"[?!:\n\d]", plain)
     if not short or _FILLER.match(plain) or _DENIED.search(plain):

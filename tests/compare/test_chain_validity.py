@@ -39,7 +39,7 @@ def test_planted_mistakes_move_the_share_of_valid_steps_and_nothing_else(reader)
     assert told.startswith("Own chains: The share of valid steps fell: 100 % valid before, 75 %")
     table = chains.frame(["a", "b"], seed=0)
     shares = table.set_index(["model", "condition"])["mean"]
-    assert shares["b", "chains valid throughout"] == 0.5
+    assert shares["b", "chains without an invalid step"] == 0.5
     assert shares["b", "steps that can be checked"] == 1.0
     steps = chains.table()
     bad = steps[(steps.name == "valid") & (steps.value == 0)]

@@ -1,6 +1,7 @@
 """A folder that cannot be written and files that may not grow: one sentence, nothing half written."""
 
 import ctypes
+import os
 import resource
 import subprocess
 import sys

@@ -31,6 +31,7 @@ _OPERATORS = {
 }  # fmt: skip
 _MOST_UNITS = 4
 _LONGEST_SIDE = 120
+_MOST_DIGITS = 100
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,17 @@ class Equation:
 
 
 def scan(text: str) -> list[Token]:
-    """Cut a text into tokens; white space, currency signs and the like are dropped."""
+    """Cut a text into tokens; white space, currency signs and the like are dropped. A number of over a hundred digits is a stop."""
     return [
-        Token(match.lastgroup or "stop", match.group(), match.start(), match.end())
+        Token(_kind(match), match.group(), match.start(), match.end())
         for match in _TOKEN.finditer(text)
         if match.lastgroup != "skip"
     ]
+
+
+def _kind(match: re.Match[str]) -> str:
+    endless = match.lastgroup == "number" and len(match.group()) > _MOST_DIGITS
+    return "stop" if endless or match.lastgroup is None else match.lastgroup
 
 
 def leaves(node: Node) -> list[int]:

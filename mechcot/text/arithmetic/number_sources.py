@@ -185,6 +185,8 @@ class Program:
 
     def _ahead(self, index: int, value: Fraction) -> tuple[Source, ...]:
         """The result that a number announces: `he makes $14 because 7 + 7 = 14` (same line)."""
+        if index in self.operands:
+            return ()
         end = self.completion.find("\n", self.tokens[index].start)
         end = len(self.completion) if end < 0 else end
         announced = [
@@ -192,7 +194,7 @@ class Program:
             for at in self.results
             if at > index and self.tokens[at].start < end and self.tokens[at].value == value
         ]
-        return () if index in self.operands or not announced else (Source(announced[0]),)
+        return (Source(announced[0]),) if announced else ()
 
     def _percentages(self, value: Fraction) -> list[Source]:
         """Facts followed by a percent sign that give `value` as share, rest or growth."""

@@ -31,6 +31,58 @@ _STOPS = frozenset(".:,;!?\n<>|")
 _LISTED = re.compile(r"(?m)^([^\S\n]*)[-\u2013*](?=\s)")
 """What opens the items of a list; a dash there is no sign."""
 _RUN = ("equals", "stop")
+_LONGEST, _NEAR = 120, 12
+"""Most tokens of a side; characters beside an equation in which a word may change what it says."""
+_COMPUTES = frozenset(
+    {
+        *(
+            "twice",
+            "half",
+            "double",
+            "triple",
+            "third",
+            "quarter",
+            "minu",
+            "negative",
+            "plu",
+            "time",
+        ),
+        *(
+            "than",
+            "over",
+            "divided",
+            "by",
+            "log",
+            "ln",
+            "sin",
+            "co",
+            "tan",
+            "sqrt",
+            "root",
+            "squared",
+        ),
+        *(
+            "cubed",
+            "mod",
+            "modulo",
+            "of",
+            "per",
+            "less",
+            "more",
+            "point",
+            "dozen",
+            "thousand",
+            "million",
+        ),
+    }
+)
+"""Words, without a last `s`, that change the value of what follows."""
+_OTHER_READING = re.compile(
+    r"\d:\d|\d\s:\s\d|\d[-\u2013]\d|\d,\d(?!\d\d)|\d\.\d{3}(?!\d)|\d_\d|0x|[~\u2248]|\bround|\babout\b|\bapprox|\bremainder\b|\brest\b|\bleft over\b"
+    r"|\bbinary\b|\bhex|\boctal\b|\bbase\b|\bclock\b|\bmod|\bsuppose|\bassum|\bif\b|\bnot\b|n't\b|\bwould\b|\bwrong\b|\?|\b[ap]\.?m\b|\bper ?cent",
+    re.IGNORECASE,
+)
+"""Times, ratios, ranges, decimals and thousands of other countries, other bases, rounding, what is only asked, supposed or denied."""
 _MODULI = frozenset({"mod", "modulo", "remainder"})
 
 
@@ -41,14 +93,17 @@ def checked_steps(question: str, steps: Sequence[str]) -> tuple[StepCheck, ...]:
         question: The question.
         steps: The chain's steps, as they stand in the text.
     """
-    program = Program(question, _LISTED.sub(r"\1 ", "".join(steps)))
+    text = "".join(steps)
+    program = Program(question, _LISTED.sub(r"\1 ", text))
     tokens = program.tokens[program.split :]
     own = [index for index, step in enumerate(steps) for _ in step]
     valid: list[list[bool]] = [[] for _ in steps]
     grounded: list[list[bool]] = [[] for _ in steps]
     stated = set[int]()
     for place, holds, numbers in _judged(program.completion, tokens):
-        valid[own[place]].append(holds)
+        listed = _LISTED.match(text, text.rfind("\n", 0, place) + 1) is not None
+        if holds or not listed:  # what opens a list may be the sign of its first number
+            valid[own[place]].append(holds)
         stated |= {program.split + index for index in numbers}
     for index, places in program.sources.items():
         if index in program.operands and index not in stated:
@@ -68,13 +123,59 @@ def _judged(text: str, tokens: list[Token]) -> Iterator[tuple[int, bool, list[in
     for sign, token in enumerate(tokens):
         if token.kind != "equals":
             continue
+        ends = (edge for edge in _side_ends(tokens, sign))
+        if max(abs(edge - sign) for edge in ends) > _LONGEST:
+            continue
         lefts, rights = _lefts(text, tokens, sign), _rights(tokens, sign)
         sides = [_values(tokens, lefts), _values(tokens, rights)]
         if all(sides):
-            allowed = [_rounding(tokens, node) for node in rights]
-            pairs = product(sides[0], zip(sides[1], allowed, strict=True))
-            holds = any(abs(left - right) <= unit for left, (right, unit) in pairs)
-            yield token.start, holds, leaves(rights[0])
+            units = [_unit(tokens, node) for node in rights]
+            pairs = product(sides[0], zip(sides[1], units, strict=True))
+            holds = any(_rounds_to(left, right, unit) for left, (right, unit) in pairs)
+            if holds or not _doubtful(text, tokens, sign):
+                yield token.start, holds, leaves(rights[0])
+
+
+def _side_ends(tokens: list[Token], sign: int) -> tuple[int, int]:
+    """First token of what stands left of a sign, and the token behind what stands right of it."""
+    first = next((i + 1 for i in range(sign - 1, -1, -1) if tokens[i].kind in _RUN), 0)
+    stop = next((i for i in range(sign + 1, len(tokens)) if tokens[i].kind in _RUN), len(tokens))
+    return first, stop
+
+
+def _doubtful(text: str, tokens: list[Token], sign: int) -> bool:
+    """Whether what does not come out may be right in another reading: units that differ, per cents of something, times, ranges, rounding, words that compute."""
+    first, stop = _side_ends(tokens, sign)
+    sides = [[*tokens[first:sign]], [*tokens[sign + 1 : stop]]]
+    words = [
+        [token.text.lower().rstrip("s") for token in side if token.kind == "word"] for side in sides
+    ]
+    line = text.rfind("\n", 0, tokens[sign].start) + 1
+    around = text[
+        max(line, tokens[first].start - _NEAR) : tokens[min(stop, len(tokens) - 1)].stop + _NEAR
+    ]
+    several = len(set(words[0])) > 1 or (words[0] and words[0][:1] != words[1][:1])
+    return (
+        (bool(several) and not _prose(words[0], tokens[first:sign]))
+        or any(token.kind == "percent" for side in sides for token in side)
+        or sum(token.kind in {"op", "left", "frac"} for token in tokens[first:sign]) == 0
+        or any(token.text == "^" for side in sides for token in side)
+        or _OTHER_READING.search(around) is not None
+    )
+
+
+def _prose(words: Sequence[str], side: Sequence[Token]) -> bool:
+    """Whether all words of a left side stand before its first number, and none of them computes: `So that makes 3 + 4`."""
+    kinds = [token.kind for token in side]
+    first = next((i for i, kind in enumerate(kinds) if kind not in {"word"}), len(kinds))
+    return "word" not in kinds[first:] and not _COMPUTES.intersection(words)
+
+
+def _rounds_to(exact: Fraction, said: Fraction, unit: Fraction) -> bool:
+    """Whether a number is another one, rounded or cut to units; what has no more decimals must be the same."""
+    if not unit or (exact / unit).denominator == 1:
+        return exact == said
+    return abs(exact - said) <= unit / 2 or 0 <= abs(exact) - abs(said) < unit
 
 
 def _values(tokens: list[Token], nodes: Sequence[Node]) -> list[Fraction]:
@@ -86,7 +187,7 @@ def _values(tokens: list[Token], nodes: Sequence[Node]) -> list[Fraction]:
 
 def _lefts(text: str, tokens: list[Token], sign: int) -> list[Node]:
     """What may stand left of a sign; none where something before it may belong to it."""
-    first = next((i + 1 for i in range(sign - 1, -1, -1) if tokens[i].kind in _RUN), 0)
+    first, _ = _side_ends(tokens, sign)
     if first and tokens[first - 1].kind == "equals":
         whole = side(tokens, first, sign)
         return [whole] if whole is not None and _plain(tokens, first, sign) else []
@@ -102,14 +203,16 @@ def _rights(tokens: list[Token], sign: int) -> list[Node]:
 
     In `5 * 3 = 15 + 2 = 17` a result is gone on from: its first number counts too. `1 / 3 * 100 = 33 %` is meant as a number of per cents.
     """
-    stop = next((i for i in range(sign + 1, len(tokens)) if tokens[i].kind in _RUN), len(tokens))
+    _, stop = _side_ends(tokens, sign)
     goes_on = stop < len(tokens) and tokens[stop].kind == "equals"
     if _belongs(tokens, stop):
         return []
     ended = stop == len(tokens) or goes_on or tokens[stop].text in _STOPS
     whole = side(tokens, sign + 1, stop) if ended else None
     if whole is not None and _plain(tokens, sign + 1, stop):
-        several = goes_on and tokens[sign + 1].kind == "number" and whole[0] in {"+", "-", "*", "/"}
+        several = (
+            goes_on and tokens[sign + 1].kind == "number" and whole[0] in {"+", "-", "*", "/", "^"}
+        )
         several |= whole == ("percent", ("number", sign + 1))
         return [whole, ("number", sign + 1)] if several else [whole]
     number = result_at(tokens, sign + 1)
@@ -121,7 +224,7 @@ def _rights(tokens: list[Token], sign: int) -> list[Node]:
 
 def _belongs(tokens: list[Token], stop: int) -> bool:
     r"""Whether a stop belongs to the number before it: `6!`, `0.333...`, `80.\overline{1}`, `4,5`."""
-    if stop == len(tokens) or tokens[stop].text not in {".", ",", "!"}:
+    if stop == len(tokens) or tokens[stop].text not in {".", ",", ":", "!"}:
         return False
     before, dot = tokens[stop - 1], tokens[stop]
     if dot.text == "!":
@@ -130,12 +233,15 @@ def _belongs(tokens: list[Token], stop: int) -> bool:
     return bool(after) and after[0].start == dot.stop and after[0].text != "\n"
 
 
-def _rounding(tokens: list[Token], node: Node) -> Fraction:
-    """One unit of the last decimal of a number; 0 for whole numbers and expressions of several."""
+def _unit(tokens: list[Token], node: Node) -> Fraction:
+    """One unit of the last decimal of a number, a whole one for per cents; 0 for other whole numbers and expressions of several."""
     numbers = leaves(node)
-    decimals = len(tokens[numbers[0]].text.partition(".")[2]) if len(numbers) == 1 else 0
-    unit = Fraction(1, 10**decimals) if decimals else Fraction(0)
-    return unit / 100 if node[0] == "percent" else unit
+    if len(numbers) != 1:
+        return Fraction(0)
+    decimals = len(tokens[numbers[0]].text.partition(".")[2])
+    if node[0] == "percent":
+        return Fraction(1, 10 ** (decimals + 2))
+    return Fraction(1, 10**decimals) if decimals else Fraction(0)
 
 
 def _stands_alone(text: str, tokens: list[Token], first: int) -> bool:

@@ -1,8 +1,9 @@
 // Left: one card a step. Right: the selected step, what changing it did, its strongest edges and heads.
+const isHint = (step) => step.doubt.startsWith("cites"), doubtSign = (step) => (isHint(step) ? "? " : "✗ "), doubtClass = (step) => (isHint(step) ? "hint" : "doubt");
 function drawCards() {
   const it = item(), carriers = new Set(sides().map((name) => it.carrier[name]).filter((step) => step !== null && step !== undefined));
   $("cards").replaceChildren(...it.steps.map((step, i) => make("li", { id: "step-" + i, role: "option", "data-step": i, class: carriers.has(i) ? "carries" : "", "aria-selected": "false" },
-    make("span", { class: "place", title: carriers.has(i) ? "carries the answer" : "" }, (carriers.has(i) ? "★ " : "") + (i + 1)), badge(step.kind), make("span", { class: "text" }, flat(step.text), step.doubt && make("small", { class: "doubt" }, "✗ " + step.doubt)), make("span", { class: "size" }))));
+    make("span", { class: "place", title: carriers.has(i) ? "carries the answer" : "" }, (carriers.has(i) ? "★ " : "") + (i + 1)), badge(step.kind), make("span", { class: "text" }, flat(step.text), step.doubt && make("small", { class: doubtClass(step) }, doubtSign(step) + step.doubt)), make("span", { class: "size" }))));
 }
 
 function drawBars() {
@@ -73,7 +74,7 @@ function drawDetail() {
   $("detail").replaceChildren(
     make("h2", {}, badge(step.kind), ` Step ${i + 1}: ${step.kind}`),
     make("p", { class: "meta" }, `tokens [${from}, ${to}), ${to - from} in all · characters [${a}, ${b})`),
-    make("pre", {}, step.text), step.doubt && make("p", { class: "doubt" }, `✗ This step ${step.doubt}.`), make("p", {}, facts),
+    make("pre", {}, step.text), step.doubt && make("p", { class: doubtClass(step) }, `${doubtSign(step)}This step ${step.doubt}.`), make("p", {}, facts),
     ...(chain ? effects(i) : [make("p", { class: "meta" }, "This is the answer's text, after the chain.")]),
     ...edgeList("Strongest into this step: " + (matrix ? matrix.title : ""), edges(i, "in", 6), "←"), ...edgeList("Strongest out of this step", edges(i, "out", 6), "→"),
     ...(top.length ? [make("h3", {}, "Heads through which the answer looks here (attention mass)"), make("p", { class: "meta" }, top.map((head) => `layer ${head.l} head ${head.h}: ${number(head.value, state.side === 2)}`).join(" · "))] : []),
