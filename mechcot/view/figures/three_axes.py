@@ -60,7 +60,7 @@ def _traces(name: str, row: Mapping[str, Any], y: float, colour: str) -> Iterato
         x=[before, after], y=[y, y], mode="lines", line={"color": THREAD}, showlegend=False
     )
     hover = f"{plain(name)}<br>%{{x:.2f}}<extra></extra>"
-    ends = [[min(max(before + row[end], 0), 1)] for end in ("low", "high")]
+    ends = [[min(max(before + row[end], 0.0), 1.0)] for end in ("low", "high")]
     bar = whiskers([after], *ends, thickness=1.5)
     open_mark = {"color": colour, "size": 14, "symbol": "circle-open", "line": {"width": 1.8}}
     yield go.Scatter(x=[before], marker=open_mark, hovertemplate=hover, **common)
