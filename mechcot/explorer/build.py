@@ -266,6 +266,7 @@ def _item(
                 tokens=(step.tokens.start, step.tokens.stop),
                 chars=(step.chars.start, step.chars.stop),
                 doubt="" if check is None else check.doubt,
+                wrong=check is not None and check.valid is False,
             )
             for step, check in zip_longest(trace.steps, checks)
         ),

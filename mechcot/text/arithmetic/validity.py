@@ -34,47 +34,41 @@ _RUN = ("equals", "stop")
 _LONGEST, _NEAR = 120, 12
 """Most tokens of a side; characters beside an equation in which a word may change what it says."""
 _COMPUTES = frozenset(
-    {
-        *(
-            "twice",
-            "half",
-            "double",
-            "triple",
-            "third",
-            "quarter",
-            "minu",
-            "negative",
-            "plu",
-            "time",
-        ),
-        *(
-            "than",
-            "over",
-            "divided",
-            "by",
-            "log",
-            "ln",
-            "sin",
-            "co",
-            "tan",
-            "sqrt",
-            "root",
-            "squared",
-        ),
-        *(
-            "cubed",
-            "mod",
-            "modulo",
-            "of",
-            "per",
-            "less",
-            "more",
-            "point",
-            "dozen",
-            "thousand",
-            "million",
-        ),
-    }
+    [
+        "twice",
+        "half",
+        "double",
+        "triple",
+        "third",
+        "quarter",
+        "minu",
+        "negative",
+        "plu",
+        "time",
+        "than",
+        "over",
+        "divided",
+        "by",
+        "log",
+        "ln",
+        "sin",
+        "co",
+        "tan",
+        "sqrt",
+        "root",
+        "squared",
+        "cubed",
+        "mod",
+        "modulo",
+        "of",
+        "per",
+        "less",
+        "more",
+        "point",
+        "dozen",
+        "thousand",
+        "million",
+    ]
 )
 """Words, without a last `s`, that change the value of what follows."""
 _OTHER_READING = re.compile(
@@ -123,16 +117,16 @@ def _judged(text: str, tokens: list[Token]) -> Iterator[tuple[int, bool, list[in
     for sign, token in enumerate(tokens):
         if token.kind != "equals":
             continue
-        ends = (edge for edge in _side_ends(tokens, sign))
-        if max(abs(edge - sign) for edge in ends) > _LONGEST:
+        first, stop = _side_ends(tokens, sign)
+        if max(sign - first, stop - sign) > _LONGEST:
             continue
-        lefts, rights = _lefts(text, tokens, sign), _rights(tokens, sign)
+        lefts, rights = _lefts(text, tokens, first, sign), _rights(tokens, sign, stop)
         sides = [_values(tokens, lefts), _values(tokens, rights)]
         if all(sides):
             units = [_unit(tokens, node) for node in rights]
             pairs = product(sides[0], zip(sides[1], units, strict=True))
             holds = any(_rounds_to(left, right, unit) for left, (right, unit) in pairs)
-            if holds or not _doubtful(text, tokens, sign):
+            if holds or not _doubtful(text, tokens, (first, sign, stop)):
                 yield token.start, holds, leaves(rights[0])
 
 
@@ -143,23 +137,29 @@ def _side_ends(tokens: list[Token], sign: int) -> tuple[int, int]:
     return first, stop
 
 
-def _doubtful(text: str, tokens: list[Token], sign: int) -> bool:
-    """Whether what does not come out may be right in another reading: units that differ, per cents of something, times, ranges, rounding, words that compute."""
-    first, stop = _side_ends(tokens, sign)
-    sides = [[*tokens[first:sign]], [*tokens[sign + 1 : stop]]]
-    words = [
-        [token.text.lower().rstrip("s") for token in side if token.kind == "word"] for side in sides
-    ]
+def _doubtful(text: str, tokens: list[Token], places: tuple[int, int, int]) -> bool:
+    """Whether what does not come out may be right in another reading: units that differ, per cents of something, times, ranges, rounding, words that compute.
+
+    Args:
+        text: The text.
+        tokens: Its tokens.
+        places: Of the left side's first token, of the sign, and behind the right side.
+    """
+    first, sign, stop = places
+    left, right = tokens[first:sign], tokens[sign + 1 : stop]
+    words, theirs = (
+        [token.text.lower().rstrip("s") for token in part if token.kind == "word"]
+        for part in (left, right)
+    )
     line = text.rfind("\n", 0, tokens[sign].start) + 1
     around = text[
         max(line, tokens[first].start - _NEAR) : tokens[min(stop, len(tokens) - 1)].stop + _NEAR
     ]
-    several = len(set(words[0])) > 1 or (words[0] and words[0][:1] != words[1][:1])
+    units_differ = len(set(words)) > 1 or (words != [] and words[:1] != theirs[:1])
     return (
-        (bool(several) and not _prose(words[0], tokens[first:sign]))
-        or any(token.kind == "percent" for side in sides for token in side)
-        or sum(token.kind in {"op", "left", "frac"} for token in tokens[first:sign]) == 0
-        or any(token.text == "^" for side in sides for token in side)
+        (units_differ and not _prose(words, left))
+        or any(token.kind == "percent" or token.text == "^" for token in (*left, *right))
+        or not any(token.kind in {"op", "left", "frac"} for token in left)
         or _OTHER_READING.search(around) is not None
     )
 
@@ -167,7 +167,7 @@ def _doubtful(text: str, tokens: list[Token], sign: int) -> bool:
 def _prose(words: Sequence[str], side: Sequence[Token]) -> bool:
     """Whether all words of a left side stand before its first number, and none of them computes: `So that makes 3 + 4`."""
     kinds = [token.kind for token in side]
-    first = next((i for i, kind in enumerate(kinds) if kind not in {"word"}), len(kinds))
+    first = next((i for i, kind in enumerate(kinds) if kind != "word"), len(kinds))
     return "word" not in kinds[first:] and not _COMPUTES.intersection(words)
 
 
@@ -185,9 +185,8 @@ def _values(tokens: list[Token], nodes: Sequence[Node]) -> list[Fraction]:
     return known if len(known) == len(nodes) else []
 
 
-def _lefts(text: str, tokens: list[Token], sign: int) -> list[Node]:
+def _lefts(text: str, tokens: list[Token], first: int, sign: int) -> list[Node]:
     """What may stand left of a sign; none where something before it may belong to it."""
-    first, _ = _side_ends(tokens, sign)
     if first and tokens[first - 1].kind == "equals":
         whole = side(tokens, first, sign)
         return [whole] if whole is not None and _plain(tokens, first, sign) else []
@@ -198,12 +197,11 @@ def _lefts(text: str, tokens: list[Token], sign: int) -> list[Node]:
     ]
 
 
-def _rights(tokens: list[Token], sign: int) -> list[Node]:
+def _rights(tokens: list[Token], sign: int, stop: int) -> list[Node]:
     """What may stand right of a sign, the whole side first; none where it cannot be read.
 
     In `5 * 3 = 15 + 2 = 17` a result is gone on from: its first number counts too. `1 / 3 * 100 = 33 %` is meant as a number of per cents.
     """
-    _, stop = _side_ends(tokens, sign)
     goes_on = stop < len(tokens) and tokens[stop].kind == "equals"
     if _belongs(tokens, stop):
         return []
@@ -216,7 +214,7 @@ def _rights(tokens: list[Token], sign: int) -> list[Node]:
         several |= whole == ("percent", ("number", sign + 1))
         return [whole, ("number", sign + 1)] if several else [whole]
     number = result_at(tokens, sign + 1)
-    if number is None or not _ends(tokens, number[0]):
+    if number is None or not _ends(tokens, number[0], stop):
         return []
     node: Node = ("number", number[0])
     return [node if number[1] > 0 else ("negative", node)]
@@ -269,11 +267,9 @@ def _plain(tokens: list[Token], start: int, stop: int) -> bool:
     return True
 
 
-def _ends(tokens: list[Token], result: int) -> bool:
+def _ends(tokens: list[Token], result: int, stop: int) -> bool:
     """Whether a result is the whole right side: nothing that computes, no variable, no further digits and no dots follow."""
-    behind = tokens[result + 1 :]
-    stop = next((i for i, token in enumerate(behind) if token.kind in _RUN), len(behind))
-    first, second = (*behind[:2], None, None)[:2]
+    first, second = (*tokens[result + 1 : result + 3], None, None)[:2]
     if first is not None and second is not None and first.text == "," and second.kind == "number":
         return False
     if first is not None and first.kind in {"number", "frac", "left", "percent"}:
@@ -281,5 +277,5 @@ def _ends(tokens: list[Token], result: int) -> bool:
     return not any(
         token.kind == "op"
         or (token.kind == "word" and (len(token.text) == 1 or token.text in _MODULI))
-        for token in behind[:stop]
+        for token in tokens[result + 1 : stop]
     )

@@ -187,7 +187,14 @@ def _item(item: ItemView, place: int, left_out: frozenset[tuple[int, str]]) -> d
         "tokens": item.tokens,
         "chain": item.n_chain,
         "steps": [
-            {"text": s.text, "kind": s.kind, "tokens": s.tokens, "chars": s.chars, "doubt": s.doubt}
+            {
+                "text": s.text,
+                "kind": s.kind,
+                "tokens": s.tokens,
+                "chars": s.chars,
+                "doubt": s.doubt,
+                "wrong": s.wrong,
+            }
             for s in item.steps
         ],
         "lines": {

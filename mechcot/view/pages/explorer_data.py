@@ -20,6 +20,7 @@ class StepCard:
         tokens: First token and the one after the last, in the trace's ids.
         chars: The same in the completion's characters.
         doubt: What is wrong with it by itself, in a few words; "" for nothing, or where nobody can tell.
+        wrong: The doubt is an error and not a hint.
     """
 
     text: str
@@ -27,6 +28,7 @@ class StepCard:
     tokens: tuple[int, int]
     chars: tuple[int, int]
     doubt: str = ""
+    wrong: bool = False
 
 
 @dataclass(frozen=True, eq=False)

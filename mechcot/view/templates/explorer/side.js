@@ -1,5 +1,5 @@
 // Left: one card a step. Right: the selected step, what changing it did, its strongest edges and heads.
-const isHint = (step) => step.doubt.startsWith("cites"), doubtSign = (step) => (isHint(step) ? "? " : "✗ "), doubtClass = (step) => (isHint(step) ? "hint" : "doubt");
+const doubtSign = (step) => (step.wrong ? "✗ " : "? "), doubtClass = (step) => (step.wrong ? "doubt" : "hint");
 function drawCards() {
   const it = item(), carriers = new Set(sides().map((name) => it.carrier[name]).filter((step) => step !== null && step !== undefined));
   $("cards").replaceChildren(...it.steps.map((step, i) => make("li", { id: "step-" + i, role: "option", "data-step": i, class: carriers.has(i) ? "carries" : "", "aria-selected": "false" },
