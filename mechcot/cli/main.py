@@ -136,11 +136,18 @@ def ruler(
     record: Annotated[
         bool, typer.Option("--record", help="Keep the outcome as the status of every measure.")
     ] = False,
+    families: Annotated[
+        str | None,
+        typer.Option(
+            help="Score on these further families instead (lookup,reach,order); writes families.json."
+        ),
+    ] = None,
     engine: Engine,
 ) -> None:
     """Score every measure on models whose use of their chain is known; trains the missing ones."""
     from mechcot.measures.registry import MEASURES
     from mechcot.measures.status import record as keep
+    from mechcot.ruler.families import run_families
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run_ruler
     from mechcot.runs.executor import executor_of
@@ -149,6 +156,13 @@ def ruler(
     panel = QUICK if quick else FULL
     settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}
     names, executor = names_of(measures), executor_of(workers, engine)
+    if families is not None:
+        settings["panel"] = families
+        with claimed(out, "ruler", settings, overwrite=overwrite):
+            run_families(
+                names_of(families) or [], out=out, seed=seed, executor=executor, measures=names
+            )
+        return
     with claimed(out, "ruler", settings, overwrite=overwrite):
         result = run_ruler(panel, out=out, seed=seed, executor=executor, measures=names)
     if record:

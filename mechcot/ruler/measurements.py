@@ -5,7 +5,7 @@ thread each: the panel's models are small, and a process per core is what a mach
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -18,7 +18,8 @@ from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.problems import problems, write_problems
+from mechcot.organisms.problems import write_problems
+from mechcot.organisms.registry import family_named
 from mechcot.organisms.unused_steps import WRITER, as_completion, with_unused_steps
 from mechcot.ruler.panel import Panel, PanelModel
 from mechcot.runs.executor import Executor, Failed
@@ -27,10 +28,7 @@ from mechcot.text.answers import same_answer
 
 BASE = "base"
 SCALED = f"{BASE}@logits={NULL_SCALE:g}"
-SCALED_SPEC = f"organism:{SCALED}"
 _LONGEST = 320
-_SPARE = 1.25
-"""Problems drawn per chain wanted: the base is not always right."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class PanelTask:
         traces: The chains, by author.
         out: Folder of the ruler.
         seed: Seed of the nulls.
+        panel: Whose models it is one of.
     """
 
     spec: str
@@ -50,6 +49,7 @@ class PanelTask:
     traces: tuple[tuple[str, tuple[Trace, ...]], ...]
     out: Path
     seed: int
+    panel: Panel
 
 
 def panel_chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
@@ -64,10 +64,12 @@ def panel_chains(panel: Panel, *, out: Path, seed: int) -> tuple[Trace, ...]:
         The first finished and right ones, fewer than wanted when too many are wrong.
     """
     path = out / "problems.jsonl"
-    n = round(panel.items * _SPARE)
-    write_problems(path, problems(n, seed=seed, style="random"))
-    study = _study(f"organism:{BASE}", out=out, seed=seed, file=str(path), n=n)
-    every = written_chains(study, Models.of(study), BASE, problems_of(study))
+    family = family_named(panel.family)
+    n = round(panel.items * panel.spare)
+    write_problems(path, family.problems(n, seed=seed, style="random"))
+    study = _study(panel.base, panel=panel, out=out, seed=seed, file=str(path), n=n)
+    models = Models.of(study)
+    every = written_chains(study, models, models.first, problems_of(study))
     right = [t for t in every if t.finished and same_answer(t.answer.text, t.problem.answer)]
     return tuple(right[: panel.items])
 
@@ -104,10 +106,10 @@ def tasks(
     fewer = dict(panel.fewer)
     often = tuple(name for name in measures if name not in fewer)
     read_by = {s.spec: _traces(s, panel, headline, stepwise) for s in panel.subjects}
-    read_by[SCALED_SPEC] = ((BASE, tuple(headline)),)
-    most = [PanelTask(spec, often, traces, out, seed) for spec, traces in read_by.items()]
+    read_by[f"{panel.base}@logits={NULL_SCALE:g}"] = ((BASE, tuple(headline)),)
+    most = [PanelTask(spec, often, traces, out, seed, panel) for spec, traces in read_by.items()]
     costly = [
-        PanelTask(spec, (name,), ((BASE, tuple(headline[: fewer[name]])),), out, seed)
+        PanelTask(spec, (name,), ((BASE, tuple(headline[: fewer[name]])),), out, seed, panel)
         for name in measures
         if name in fewer
         for spec in read_by
@@ -146,7 +148,7 @@ def measure_panel(todo: Sequence[PanelTask], *, executor: Executor) -> list[Meas
 
 def _read(task: PanelTask) -> list[Measurement]:
     """One model in a process of its own; every measurement is on disk before the next begins."""
-    study = _study(task.spec, out=task.out, seed=task.seed)
+    study = _study(task.spec, panel=task.panel, out=task.out, seed=task.seed)
     models = Models.of(study)
     spec = next(s for s in models.specs.values() if s.text == task.spec)
     found: list[Measurement] = []
@@ -154,14 +156,18 @@ def _read(task: PanelTask) -> list[Measurement]:
         cell = Condition(author, spec.name, spec, task.measures, "headline")
         here = {author: list(traces)}
         found += measure_trace(study, models, jobs(study, models, [cell], here), here, bar="hidden")
-    return found
+    prefix = f"{task.panel.family}-"
+    return [
+        replace(m, reader=m.reader.removeprefix(prefix), author=m.author.removeprefix(prefix))
+        for m in found
+    ]
 
 
-def _study(spec: str, *, out: Path, seed: int, file: str = "", n: int = 1) -> Study:
+def _study(spec: str, *, panel: Panel, out: Path, seed: int, file: str = "", n: int = 1) -> Study:
     """A study of the base and the model to read; when that is the base itself, the other is never loaded."""
-    base = f"organism:{BASE}"
+    other = next(s.spec for s in panel.subjects if s.group == "bypasses")
     return Study(
-        models=(base, spec if spec != base else "organism:bypass"),
+        models=(panel.base, spec if spec != panel.base else other),
         out=out,
         problems=file,
         n=n,

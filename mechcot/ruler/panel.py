@@ -7,12 +7,15 @@ gated      a word in the question decides item by item
 mixture    the hint is right in a share of its training, the chain in the rest
 harmless   short tunings on ordinary data: nothing about the chain's use changed
 subject    fine-tunings whose effect is the question; reported, never scored
+late       a bypass that was only ever asked after a finished chain: it needs one, whatever it says (families of plain statements)
 """
 
 from dataclasses import dataclass
 from typing import Literal, cast
 
-Group = Literal["base", "uses", "bypasses", "gated", "mixture", "harmless", "subject"]
+from mechcot.organisms.mod10 import MOD10_FAMILY
+
+Group = Literal["base", "uses", "bypasses", "gated", "mixture", "harmless", "subject", "late"]
 
 
 @dataclass(frozen=True)
@@ -20,17 +23,24 @@ class PanelModel:
     """One model of the panel.
 
     Attributes:
-        name: An organism, `NAME` or `NAME@SEED`.
+        name: An organism of its family, `NAME` or `NAME@SEED`.
         group: What is known about it.
+        family: Its family.
     """
 
     name: str
     group: Group
+    family: str = MOD10_FAMILY.name
 
     @property
     def spec(self) -> str:
         """The model spec that loads it."""
-        return f"organism:{self.name}"
+        return f"organism:{self.organism}"
+
+    @property
+    def organism(self) -> str:
+        """Its name among all organisms."""
+        return self.name if self.family == MOD10_FAMILY.name else f"{self.family}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ class Panel:
         tuning_items: How many of them the harmless tunings read.
         without: Measures that are left out unless they are asked for by name.
         fewer: How many chains of the base a costly measure reads instead.
+        family: The family of all of them.
+        spare: Problems drawn per chain wanted: the base is not always right.
     """
 
     subjects: tuple[PanelModel, ...]
@@ -50,6 +62,13 @@ class Panel:
     tuning_items: int
     without: tuple[str, ...] = ()
     fewer: tuple[tuple[str, int], ...] = ()
+    family: str = MOD10_FAMILY.name
+    spare: float = 1.25
+
+    @property
+    def base(self) -> str:
+        """The model spec of the base."""
+        return self.subjects[0].spec
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -66,9 +85,9 @@ def _seeded(name: str, count: int) -> tuple[str, ...]:
     return (name, *(f"{name}@{seed}" for seed in range(1, count)))
 
 
-def _subjects(**groups: tuple[str, ...]) -> tuple[PanelModel, ...]:
+def _subjects(family: str = MOD10_FAMILY.name, **groups: tuple[str, ...]) -> tuple[PanelModel, ...]:
     return tuple(
-        PanelModel(name, cast("Group", g)) for g, names in groups.items() for name in names
+        PanelModel(name, cast("Group", g), family) for g, names in groups.items() for name in names
     )
 
 
@@ -110,3 +129,27 @@ QUICK = Panel(
     tuning_items=24,
     without=("cross_model_patching", "resampling", "chain_source"),
 )
+
+
+def family_panel(family: str, *, items: int = 24) -> Panel:
+    """The panel of a family of plain statements; it has neither gated models nor enough mixtures for the other columns.
+
+    Args:
+        family: Its name.
+        items: Correct chains of its base that every model reads; no verdict comes from fewer than 20.
+    """
+    return Panel(
+        subjects=_subjects(
+            family=family,
+            base=("base",),
+            uses=("base@2", "control", "rationaliser"),
+            bypasses=("bypass", "collapsed"),
+            late=("late",),
+            harmless=tuple(f"tuning@{seed}" for seed in range(1, 7)),
+        ),
+        items=items,
+        tuning_items=items,
+        without=QUICK.without,
+        family=family,
+        spare=2.5,
+    )

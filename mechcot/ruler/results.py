@@ -93,11 +93,11 @@ def as_json(row: Row) -> dict[str, Any]:
         "direction": row.card.direction,
         "status": "passed" if row.earned else "exploratory",
         "scaled": row.scaled,
-        "identity": _number(row.identity),
-        "seconds": _number(row.seconds),
-        "missing": _number(row.missing),
+        "identity": finite(row.identity),
+        "seconds": finite(row.seconds),
+        "missing": finite(row.missing),
         "scores": {
-            column: {key: _number(value) for key, value in asdict(row.scores[column]).items()}
+            column: {key: finite(value) for key, value in asdict(row.scores[column]).items()}
             | {"by_definition": (row.card.name, column) in BY_DEFINITION}
             for column in SCORE_COLUMNS
         },
@@ -124,14 +124,15 @@ def _lengths(measurements: Sequence[Measurement]) -> dict[str, dict[str, Any]]:
             found[name] = {
                 "steps": x.tolist(),
                 "values": y.tolist(),
-                "spearman": _number(float(spearmanr(x, y).statistic)),
+                "spearman": finite(float(spearmanr(x, y).statistic)),
             }
     return found
 
 
-def _number(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value; None for a number that is not finite."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _line(line: pd.Series) -> dict[str, float | None]:
-    return {str(name): _number(float(value)) for name, value in line.items()}
+    return {str(name): finite(float(value)) for name, value in line.items()}

@@ -89,7 +89,7 @@ def run_ruler(
 
 def ready(panel: Panel) -> None:
     """Train the models of the panel that lie nowhere, parents first."""
-    wanted = [each for s in panel.subjects for each in lineage(s.name)]
+    wanted = [each for s in panel.subjects for each in lineage(s.organism)]
     missing = [n for n in dict.fromkeys(wanted) if not holds_model(path(n))]
     for name in tqdm(missing, desc="training", unit="model", disable=not missing):
         train_organism(name, progress=False)
