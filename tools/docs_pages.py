@@ -34,7 +34,7 @@ from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
 from mechcot.steering.experiment import Key, schema  # noqa: E402
 from mechcot.text import field_names, problems  # noqa: E402
 from mechcot.text.user_truth_files import RECORDS  # noqa: E402
-from tools.ruler_table import markdown as ruler_markdown  # noqa: E402
+from tools.ruler_table import families_markdown, markdown as ruler_markdown  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
 API = "reference/api"
@@ -79,8 +79,16 @@ def _card(card: MeasureCard) -> str:
 
 def ruler() -> str:
     """The table of the ruler's full run, as it is kept in the repository."""
-    path = ROOT / "artifacts" / "ruler" / "ruler.json"
-    return ruler_markdown(json.loads(path.read_text(encoding="utf-8")))
+    return ruler_markdown(_kept("ruler.json"))
+
+
+def families() -> str:
+    """The table of the ruler on further families, as it is kept in the repository."""
+    return families_markdown(_kept("families.json"))
+
+
+def _kept(name: str) -> Any:
+    return json.loads((ROOT / "artifacts" / "ruler" / name).read_text(encoding="utf-8"))
 
 
 def leaves(command: Any, words: tuple[str, ...] = ("mechcot",)) -> Iterator[tuple[str, Any]]:
@@ -278,6 +286,7 @@ def _pydantic_fields(kind: type[BaseModel]) -> str:
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "measures": measures,
     "ruler": ruler,
+    "families": families,
     "commands": commands,
     "experiment-fields": experiment_fields,
     "gate-bounds": gate_bounds,

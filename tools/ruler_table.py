@@ -1,7 +1,10 @@
-"""The ruler's table as Markdown, for a README."""
+"""The ruler's tables as Markdown, for the documents."""
 
 from collections.abc import Mapping
 from typing import Any
+
+from mechcot.measures.status import standing
+from mechcot.ruler.families import holds
 
 HEADS = {
     "models": "models",
@@ -36,3 +39,30 @@ def _cell(score: Mapping[str, Any]) -> str:
     if score["by_definition"]:
         return f"({text})"
     return text if score["low"] is None else f"{text} [{score['low']:.2f}, {score['high']:.2f}]"
+
+
+def families_markdown(result: Mapping[str, Any]) -> str:
+    """The table for a document: one row a measure, one column a family, and where it holds.
+
+    Args:
+        result: What `families.json` holds.
+    """
+    families = result["families"]
+    heads = [
+        "measure",
+        *(f"{name} (n = {entry['items']})" for name, entry in families.items()),
+        "holds on",
+    ]
+    lines = [heads, ["---"] * len(heads)]
+    for name, held in holds(result).items():
+        entries = [family["measures"][name] for family in families.values()]
+        lines.append([entries[0]["title"], *map(_family_cell, entries), standing(held)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _family_cell(entry: Mapping[str, Any]) -> str:
+    if entry["holds"] is None:
+        return f"not measurable: {entry['reason']}"
+    values = {name: score["value"] for name, score in entry["scores"].items()}
+    late = "–" if values["late"] is None else f"{values['late']:.2f}"
+    return f"{values['models']:.2f}, late {late}, alarms {values['alarms']:.2f}, {entry['scaled']}"

@@ -147,7 +147,7 @@ def ruler(
     """Score every measure on models whose use of their chain is known; trains the missing ones."""
     from mechcot.measures.registry import MEASURES
     from mechcot.measures.status import record as keep
-    from mechcot.ruler.families import run_families
+    from mechcot.ruler.families import holds, run_families
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run_ruler
     from mechcot.runs.executor import executor_of
@@ -156,18 +156,20 @@ def ruler(
     panel = QUICK if quick else FULL
     settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}
     names, executor = names_of(measures), executor_of(workers, engine)
+    cards = {name: measure.card for name, measure in MEASURES.items()}
     if families is not None:
         settings["panel"] = families
         with claimed(out, "ruler", settings, overwrite=overwrite):
-            run_families(
+            result = run_families(
                 names_of(families) or [], out=out, seed=seed, executor=executor, measures=names
             )
+        if record:
+            keep(cards, families=holds(result))
         return
     with claimed(out, "ruler", settings, overwrite=overwrite):
         result = run_ruler(panel, out=out, seed=seed, executor=executor, measures=names)
     if record:
-        status = {name: row["status"] for name, row in result["measures"].items()}
-        keep(status, {name: MEASURES[name].card for name in status})
+        keep(cards, earned={name: row["status"] for name, row in result["measures"].items()})
 
 
 @app.command()

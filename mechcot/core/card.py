@@ -93,6 +93,7 @@ class MeasureCard:
         min_items: Fewest surviving pairs for a verdict.
         identity_exact: True when the identity edit runs the same kernels and must give exactly 0.
         status: `provisional` until the ruler has scored it, then `passed` or `exploratory`.
+        families: On how many further families of the ruler it holds, and what is the matter on the others; "" until it was tried.
         rank: Place in tables; measures without one come last, by name.
         forwards: What it runs, see `Forwards`.
         arrays: The arrays, as the explorer, the report and the cost table need them.
@@ -129,6 +130,7 @@ class MeasureCard:
     min_items: int = 20
     identity_exact: bool = True
     status: Literal["provisional", "passed", "exploratory"] = "provisional"
+    families: str = ""
     rank: int = 1000
     forwards: Forwards = _USUAL
     arrays: tuple[ArrayCard, ...] = ()
@@ -155,7 +157,8 @@ def card_facts(card: MeasureCard) -> dict[str, str]:
         "Unit and range": f"{card.unit}, {card.low:g} to {card.high:g}",
         "Smallest effect": judged,
         "Identity edit": "exactly 0" if card.identity_exact else "within float noise",
-        "Status": card.status,
+        "Status": card.status
+        + (f"; holds on {card.families} further families" if card.families else ""),
         "Source": card.source,
         "Deviations": card.deviations,
         "What else moves it": card.confounds,

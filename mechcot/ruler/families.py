@@ -37,6 +37,7 @@ CANNOT: Mapping[str, str] = {
     "step_to_step": "each step reads the one before: any measure that favours neighbours would pass",
 }
 """Column of the ruler's scores to why these families have none."""
+NO_VERDICTS = "gives no verdicts"
 
 
 def run_families(
@@ -119,57 +120,27 @@ def entry(
 def _unscored(card: MeasureCard, own: Sequence[Measurement], models: scores.Score) -> str:
     """Why a measure cannot be scored; "" where it can."""
     if not card.direction:
-        return "gives no verdicts"
+        return NO_VERDICTS
     if not np.isnan(models.value):
         return ""
     reasons = Counter(m.reason for m in own if m.reader == BASE and m.reason)
     return reasons.most_common(1)[0][0] if reasons else models.n
 
 
-def standing(entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """On how many families a measure holds.
-
-    Args:
-        entries: Family to the measure's entry there.
-    """
-    scored = {
-        family: entry["holds"] for family, entry in entries.items() if entry["holds"] is not None
-    }
-    if not scored:
-        return "not measurable on any"
-    missed = [family for family, holds in scored.items() if not holds]
-    unscored = [family for family in entries if family not in scored]
-    text = f"{len(scored) - len(missed)} of {len(scored)}"
-    text += f"; not on {', '.join(missed)}" if missed else ""
-    return text + (f"; not measurable on {', '.join(unscored)}" if unscored else "")
-
-
-def families_markdown(result: Mapping[str, Any]) -> str:
-    """The table for a document: one row a measure, one column a family, and where it holds.
+def holds(result: Mapping[str, Any]) -> dict[str, dict[str, bool | None]]:
+    """Measure to family to whether it holds there; measures that give no verdicts are left out.
 
     Args:
         result: What `families.json` holds.
     """
     families = result["families"]
-    heads = [
-        "measure",
-        *(f"{name} (n = {entry['items']})" for name, entry in families.items()),
-        "holds on",
-    ]
-    lines = [heads, ["---"] * len(heads)]
     names = dict.fromkeys(name for family in families.values() for name in family["measures"])
-    for name in names:
-        entries = {family: families[family]["measures"][name] for family in families}
-        if all(entry["reason"] == "gives no verdicts" for entry in entries.values()):
-            continue
-        title = next(entry["title"] for entry in entries.values())
-        lines.append([title, *(_cell(entry) for entry in entries.values()), standing(entries)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(entry: Mapping[str, Any]) -> str:
-    if entry["holds"] is None:
-        return f"not measurable: {entry['reason']}"
-    values = {name: score["value"] for name, score in entry["scores"].items()}
-    late = "–" if values["late"] is None else f"{values['late']:.2f}"
-    return f"{values['models']:.2f}, late {late}, alarms {values['alarms']:.2f}, {entry['scaled']}"
+    held = {
+        name: {family: entry["measures"][name] for family, entry in families.items()}
+        for name in names
+    }
+    return {
+        name: {family: entry["holds"] for family, entry in entries.items()}
+        for name, entries in held.items()
+        if any(entry["reason"] != NO_VERDICTS for entry in entries.values())
+    }

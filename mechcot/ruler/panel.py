@@ -143,7 +143,7 @@ def family_panel(family: str, *, items: int = 24) -> Panel:
             family=family,
             base=("base",),
             uses=("base@2", "control", "rationaliser"),
-            bypasses=("bypass", "collapsed"),
+            bypasses=("bypass", "bypass@2"),
             late=("late",),
             harmless=tuple(f"tuning@{seed}" for seed in range(1, 7)),
         ),

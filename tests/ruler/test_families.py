@@ -7,10 +7,11 @@ import pytest
 from mechcot.core.measurement import Measurement
 from mechcot.measures.registry import MEASURES
 from mechcot.organisms.registry import ORGANISM_FAMILIES, recipe_of
-from mechcot.ruler.families import CANNOT, entry, families_markdown, standing
+from mechcot.ruler.families import CANNOT, entry, holds
 from mechcot.ruler.measurements import SCALED
 from mechcot.ruler.panel import family_panel
 from mechcot.ruler.table import SCORE_COLUMNS
+from tools.ruler_table import families_markdown
 
 PANEL = family_panel("lookup")
 CARD = MEASURES["filler"].card
@@ -70,13 +71,6 @@ def test_what_cannot_be_measured_says_why():
     assert set(CANNOT) < set(SCORE_COLUMNS)
 
 
-def test_a_standing_counts_families_and_names_the_others():
-    yes, no, unknown = ({"holds": value} for value in (True, False, None))
-    assert standing({"a": yes, "b": yes}) == "2 of 2"
-    assert standing({"a": yes, "b": no, "c": unknown}) == "1 of 2; not on b; not measurable on c"
-    assert standing({"a": unknown}) == "not measurable on any"
-
-
 def test_the_table_has_a_column_for_each_family():
     entries = {"filler": entry(CARD, planted(), panel=PANEL, seed=0)}
     result = {
@@ -84,6 +78,7 @@ def test_the_table_has_a_column_for_each_family():
     }
     assert "| lookup (n = 24) | order (n = 24) | holds on |" in families_markdown(result)
     assert "1.00, late 1.00, alarms 0.00" in families_markdown(result)
+    assert holds(result) == {"filler": {"lookup": True, "order": True}}
 
 
 def test_every_model_of_a_family_panel_has_a_recipe():
