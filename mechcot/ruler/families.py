@@ -1,6 +1,6 @@
 """The ruler on further families: on how many kinds of task does a measure hold?
 
-    models   AUROC: models that use their chain (base, its second seed, control, rationaliser) against those that answer without it (bypass, collapsed)
+    models   AUROC: models that use their chain (base, its second seed, control, rationaliser) against those that answer without it (two seeds of bypass)
     alarms   share of the family's harmless tunings with a verdict
     scaled   the verdict on the base with its logits x 1.5
     late     AUROC: models that use their chain against a bypass that was only ever asked after a finished chain; reported, not in the bounds
