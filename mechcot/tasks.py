@@ -167,7 +167,7 @@ MOD10 = Task(
     draw=draw_mod10,
     draw_varied=partial(draw_mod10, style="random", hint="random"),
     unhinted=unhinted,
-    shifts={"longer chains": partial(draw_mod10, hops=(7, 10))},
+    shifts={"longer": partial(draw_mod10, hops=(7, 10))},
     kinds=mod10.with_exact_kinds,
     kinds_while_written=kinds_while_written,
     step_graph=mod10.step_graph,
@@ -350,6 +350,23 @@ def problems(
         return load_problems(source, n=n, seed=seed, fields=fields, truth=truth)
     check_count(n)
     return truth.bind(task.draw(100 if n is None else n, seed=seed))
+
+
+def shifted_draw(task: str, shift: str) -> Callable[..., list[Problem]]:
+    """What draws a task's problems from another distribution.
+
+    Args:
+        task: Name of the task.
+        shift: Name of what differs, such as `longer`.
+
+    Raises:
+        UserError: The task has no such shift.
+    """
+    shifts = TASKS[task].shifts
+    if shift not in shifts:
+        known = ", ".join(shifts) or "none"
+        raise UserError(f"--shift {shift}: the shifts of {task} are: {known}")
+    return shifts[shift]
 
 
 @checked

@@ -39,12 +39,18 @@ def organism_problems(
         Literal["careful", "brief", "random"], typer.Option(help="How chains are to be written.")
     ] = "random",
     family: Annotated[str, typer.Option(help="The family, such as mod10 or lookup.")] = "mod10",
+    shift: Annotated[
+        str | None,
+        typer.Option(help="Draw from another distribution than the models were trained on."),
+    ] = None,
 ) -> None:
     """Write problems of a family's task."""
     from mechcot.organisms.problems import write_problems
     from mechcot.organisms.registry import family_named
+    from mechcot.tasks import shifted_draw
 
-    drawn = family_named(family).problems(n, seed=seed, hint=cue, style=style)
+    draw = family_named(family).problems if shift is None else shifted_draw(family, shift)
+    drawn = draw(n, seed=seed, hint=cue, style=style)
     written = write_problems(out, drawn)
     typer.echo(f"{count_of(written, 'problem')} in {out}")
 

@@ -7,7 +7,7 @@ that a model cannot be asked (no tokens, longer than the context) leaves a file 
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -70,12 +70,20 @@ class Chains:
         author: Who wrote the headline's chains; None when every model reads its own.
         used: The headline's chains that are judged.
         unwritten: Problems without a chain.
+        unanswerable: Author -> chains of questions that cannot be answered; they are in nothing else.
     """
 
     by_author: dict[str, list[Trace]]
     author: str | None
     used: tuple[Trace, ...]
     unwritten: tuple[Unwritten, ...] = ()
+    unanswerable: Mapping[str, list[Trace]] = field(default_factory=dict)
+
+    @property
+    def every(self) -> list[Trace]:
+        """All chains by their authors, also those of questions that cannot be answered."""
+        both = (*self.by_author.values(), *self.unanswerable.values())
+        return [trace for traces in both for trace in traces]
 
     @property
     def headline(self) -> tuple[Trace, ...]:
@@ -112,6 +120,7 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
             by_author[name] = written_chains(study, models, name, problems)
             if name == models.first and study.author == "first":
                 _readable(models, by_author[name])
+    by_author, unanswerable = _parted(by_author)
     missing = [
         each
         for name in (by_author if study.traces is None else ())
@@ -125,7 +134,25 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
         for name in (by_author if author is None else (author,))
         for trace in _usable(study, name, by_author[name], missing)
     ]
-    return Chains(by_author, author, tuple(used), tuple(missing))
+    return Chains(by_author, author, tuple(used), tuple(missing), unanswerable)
+
+
+def _parted(
+    by_author: Mapping[str, list[Trace]],
+) -> tuple[dict[str, list[Trace]], dict[str, list[Trace]]]:
+    """The chains of questions that can be answered, and those of the others.
+
+    Raises:
+        UserError: An author has none of the first.
+    """
+    known = {name: [t for t in ts if t.problem.answerable] for name, ts in by_author.items()}
+    others = {name: [t for t in ts if not t.problem.answerable] for name, ts in by_author.items()}
+    for name, traces in known.items():
+        if others[name] and not traces:
+            raise UserError(
+                f"all {count_of(len(others[name]), 'question')} of {name} are marked as unanswerable; add questions that have an answer: whether the chain is used is measured on those"
+            )
+    return known, {name: traces for name, traces in others.items() if traces}
 
 
 def _readable(models: Models, traces: Sequence[Trace]) -> None:

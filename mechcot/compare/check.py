@@ -61,7 +61,10 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         UserError: Any mistake in the models, problems, options or folder.
     """
     console = console or Console()
-    problems = _order(study, problems_of(study))
+    asked = problems_of(study)
+    problems = _order(study, [problem for problem in asked if problem.answerable])
+    if len(problems) < len(asked):
+        console.print(_left_out(len(asked) - len(problems), len(problems)), soft_wrap=True)
     study.out.mkdir(parents=True, exist_ok=True)
     entries = []
     for spec in study.specs:
@@ -175,6 +178,18 @@ def _asked(study: Study, models: Models, block: Sequence[Problem], before: Taken
         (*before.measurements, *measurements),
         (*before.unwritten, *reasons),
     )
+
+
+def _left_out(unanswerable: int, left: int) -> str:
+    """Says that questions without an answer are not asked.
+
+    Raises:
+        UserError: There are no others.
+    """
+    marked = f"{count_of(unanswerable, 'question')} marked as unanswerable"
+    if not left:
+        raise UserError(f"expected questions that have an answer, got only {marked}")
+    return f"{marked}: left out; `mechcot compare` tells whether a model abstains there"
 
 
 def _order(study: Study, problems: Sequence[Problem]) -> list[Problem]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from mechcot.compare.abstention import Abstention
 from mechcot.compare.chain_validity import ChainValidity
 from mechcot.compare.own_use import DECIDED, UseClaim
 from mechcot.compare.study import NULL_SCALE, Study
@@ -44,12 +45,14 @@ class Tables:
         scalars: One row per named scalar.
         all: The measurements themselves, by (measure, author, reader, trace).
         validity: Whether the chains are right, step by step.
+        abstention: Who says that a question cannot be answered.
     """
 
     measurements: pd.DataFrame
     scalars: pd.DataFrame
     all: Measurements
     validity: ChainValidity = field(default_factory=ChainValidity)
+    abstention: Abstention = field(default_factory=Abstention)
 
     @classmethod
     def of(cls, measurements: Sequence[Measurement], traces: Sequence[Trace]) -> "Tables":
@@ -57,11 +60,12 @@ class Tables:
 
         Args:
             measurements: All that were taken.
-            traces: The chains, each by its author.
+            traces: The chains, each by its author, also of questions that cannot be answered.
         """
         by_key = {(r.measure, r.author, r.reader, r.trace): r for r in measurements}
         tables = measurements_table(measurements), scalars_table(measurements)
-        return cls(*tables, by_key, ChainValidity.of(traces))
+        known = [trace for trace in traces if trace.problem.answerable]
+        return cls(*tables, by_key, ChainValidity.of(known), Abstention.of(traces))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,7 @@ class PairFinding:
         use: The claim about each model on its own chains, whatever their lengths; None where chains were given.
         next: What to do next where a claim could not be judged; "" for nothing.
         validity: Whether own chains became more or less right, step by step; None where chains were given, or nothing in them can be checked.
+        abstention: How often questions that cannot, and can, be answered are left unanswered; empty where none of the first was asked.
     """
 
     headline: PairComparison
@@ -83,6 +88,7 @@ class PairFinding:
     use: UseClaim | None = None
     next: str = ""
     validity: AccuracyChange | None = None
+    abstention: Mapping[str, AccuracyChange] = field(default_factory=dict)
 
     @property
     def before(self) -> str:
@@ -181,6 +187,7 @@ def find(
         if strata
         else pd.DataFrame(),
         validity=tables.validity.change(before, after, seed=study.seed),
+        abstention=tables.abstention.changes(before, after, seed=study.seed),
     )
 
 

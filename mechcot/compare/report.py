@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from mechcot.compare.abstention import abstention_sentence
 from mechcot.compare.chain_validity import parted, validity_sentence
 from mechcot.compare.chains import Chains
 from mechcot.compare.models import Models
@@ -90,6 +91,7 @@ def report_data(
         uses=_uses(real),
         use_effect=BOUNDS.effect,
         validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
+        abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
         settings={
             "seed": str(study.seed),
             "resamples": "10,000, over items",
@@ -182,6 +184,7 @@ def _comparison(
         next=finding.next,
         use_axes=_use_axes(finding),
         validity=_validity(finding),
+        abstention=abstention_sentence(finding.abstention),
         axes=_axes(finding),
     )
 

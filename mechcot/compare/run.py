@@ -74,8 +74,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         missing = to_write(study, models, problems)
         announce_writing(study, models, problems, missing, console=console)
     chains = collect(study, models, problems)
-    written = [trace for traces in chains.by_author.values() for trace in traces]
-    _say_written(study, models, written, console=console)
+    _say_written(study, models, chains.every, console=console)
     table = cells(study, author=next(iter(chains.by_author)))
     every = jobs(study, models, by_reader([*table, *use_cells(study)]), chains.by_author)
     used = {trace.id for trace in chains.used}
@@ -88,7 +87,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         measure_missing(study, todo, chains.by_author)
     taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
     compared = [measurement for job, measurement in taken if job.cell.role != "use"]
-    tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)], written)
+    tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)], chains.every)
     facts = partial(_facts, given, models, problems, chains, limit=study.max_tokens or MOST)
     uses = own_uses(study, chains, facts, taken=taken)
     findings = [
@@ -228,8 +227,7 @@ def _write(
     _parquet(results / "contrasts.parquet", contrasts)
     _parquet(results / "values.parquet", _values(tables))
     _parquet(results / "validity.parquet", tables.validity.table())
-    every = [trace for each in chains.by_author.values() for trace in each]
-    write_traces(study.out / "traces.jsonl", every, asking=study.loading.asking.to_json())
+    write_traces(study.out / "traces.jsonl", chains.every, asking=study.loading.asking.to_json())
     path = study.out / "summary.json"
     if path.is_file() and path.read_bytes() != json_text(found).encode():
         (study.out / EXPLORER).unlink(missing_ok=True)  # it shows an earlier run

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mechcot.compare.abstention import abstention_summary
 from mechcot.compare.chain_validity import validity_summary
 from mechcot.compare.models import Models
 from mechcot.compare.pair_finding import (
@@ -105,6 +106,7 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "own_chains": None if own is None else own.summary(),
         "chain_use": None if finding.use is None else finding.use.summary(),
         "validity": validity_summary(finding.validity),
+        "abstention": abstention_summary(finding.abstention),
         "next": finding.next,
         "strata": json_rows(finding.strata),
     }

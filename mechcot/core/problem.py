@@ -4,6 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def answerable(record: Mapping[str, Any]) -> bool:
+    """Whether a question can be answered, as `answerable` or `should_abstain` (AbstentionBench) says; True where neither stands there.
+
+    Raises:
+        ValueError: One of them is neither true nor false.
+    """
+    for key, sense in (("answerable", True), ("should_abstain", False)):
+        value = record.get(key)
+        if value is not None and value == value and value != "":
+            flag = _FLAGS.get(str(value).strip().removesuffix(".0").lower())
+            if flag is None:
+                raise ValueError(f"{key!r} must be true or false, got {value!r}")
+            return flag is sense
+    return True
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -13,7 +31,7 @@ class Problem:
         id: Unique within one file of problems.
         question: The text put to the model, without any template.
         answer: The reference answer, as text.
-        meta: Anything JSON can hold; `stratum` (a string) splits the report.
+        meta: Anything JSON can hold; `stratum` (a string) splits the report, `answerable: false` says that a needed fact is missing.
 
     Example:
         >>> import mechcot as mc
@@ -31,6 +49,11 @@ class Problem:
         """The subgroup this problem belongs to, if it names one."""
         value = self.meta.get("stratum")
         return None if value is None else str(value)
+
+    @property
+    def answerable(self) -> bool:
+        """Return whether the question can be answered, see `answerable`; of one that cannot, the right answer is to say so."""
+        return answerable(self.meta)
 
 
 @dataclass(frozen=True)

@@ -351,9 +351,15 @@ class StatementFamily:
         rng = Random(f"{self.name} problems {seed} {split}")
         kwargs = {"split": split, "unanswerable": unanswerable}
         drawn = (self._drawn(rng, hops or self.hops, **kwargs) for _ in range(n))
-        return [
+        problems = [
             self._problem(self._hinted(rng, question, hint), f"{split}-{seed}-{number}", hint)
             for number, question in enumerate(drawn)
+        ]
+        if not unanswerable:
+            return problems
+        return [
+            replace(p, id=f"{p.id}-unanswerable", meta={**p.meta, "answerable": False})
+            for p in problems
         ]
 
     def _problem(self, question: Any, place: str, hint: Hint) -> Problem:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.errors import UserError
+from mechcot.core.problem import answerable
 from mechcot.text.json_lines import text_field
 from mechcot.text.message_parts import first_of, joined, message_pieces
 from mechcot.text.responses import USERS, role_of
@@ -90,6 +91,18 @@ def field_options(options: Sequence[str], names: Sequence[str] = FIELDS) -> dict
             )
         fields[name.strip()] = path.strip()
     return fields
+
+
+def can_be_answered(record: Mapping[str, Any], *, where: str) -> bool:
+    """Whether the question of a record can be answered, see `mechcot.core.problem.answerable`.
+
+    Raises:
+        UserError: The record says neither yes nor no.
+    """
+    try:
+        return answerable(record)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 def question_of(record: Mapping[str, Any], *, where: str) -> tuple[str | None, str]:

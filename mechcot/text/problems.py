@@ -10,7 +10,7 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.field_names import dig, short_reference
+from mechcot.text.field_names import can_be_answered, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
@@ -100,7 +100,7 @@ def to_problem(
 ) -> Problem:
     """Make a problem of one record.
 
-    A record without an id whose answer ends in `#### X` is taken for GSM8K: its id is the line's
+    One whose question cannot be answered (`answerable: false`, or `should_abstain: true` of AbstentionBench) needs no answer. A record without an id whose answer ends in `#### X` is taken for GSM8K: its id is the line's
     number and its solution goes to `meta["solution"]`.
 
     Args:
@@ -114,7 +114,12 @@ def to_problem(
         UserError: A field is missing or says nothing.
     """
     column = {name: fields.get(name, name) for name in _FIELDS}
-    question, answer = (_text(record, name, column, where=where) for name in ("question", "answer"))
+    question = _text(record, "question", column, where=where)
+    unsaid = not can_be_answered(record, where=where) and dig(record, column["answer"]) in (
+        None,
+        "",
+    )
+    answer = "" if unsaid else _text(record, "answer", column, where=where)
     meta = {key: value for key, value in record.items() if key not in column.values()}
     meta |= {name: dig(record, key) for name, key in fields.items() if name not in _FIELDS}
     short = short_reference(answer)

@@ -26,6 +26,7 @@ from mechcot.text.field_names import (
     IDS,
     QUESTION_FIELDS,
     REFERENCE,
+    can_be_answered,
     named,
     question_of,
     reference_of,
@@ -257,12 +258,15 @@ def _problem(
     if known is not None:
         return _joined(known, name, question, where=where), {asked, column}
     answered_in = {"answer": given["answer"]} if "answer" in given else flat
+    knowable = can_be_answered(flat, where=where)
+    if not knowable:
+        answered_in = {key: value for key, value in answered_in.items() if value != ""}
     reference, answered = reference_of(answered_in, where=where)
     if question is None:
         raise _missing("question", (*QUESTION_FIELDS, "messages or prompt"), flat, where=where)
-    if reference is None:
+    if reference is None and knowable:
         raise _missing("answer", REFERENCE, flat, where=where)
-    problem = Problem(name or f"line-{number:05d}", question, reference)
+    problem = Problem(name or f"line-{number:05d}", question, reference or "")
     return problem, {asked, answered, column, "answer"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.wording import count_of
-from mechcot.text.field_names import named
+from mechcot.text.field_names import can_be_answered, named
 from mechcot.text.json_lines import text_field
 from mechcot.text.think_tags import THINK
 
@@ -104,7 +104,7 @@ def line_chain(record: Mapping[str, Any], fields: Mapping[str, str], *, where: s
         problem=Problem(
             id=text_field(record, "id", where=where),
             question=text_field(record, "question", where=where),
-            answer=text_field(record, "reference", where=where),
+            answer=_reference(record, where=where),
             meta={key: value for key, value in record.items() if key not in LINE_FIELDS},
         ),
         chain=record["chain"],
@@ -117,6 +117,11 @@ def line_chain(record: Mapping[str, Any], fields: Mapping[str, str], *, where: s
         cut=record.get("cut") is True,
         token_ids=_token_ids(record.get("token_ids"), where=where),
     )
+
+
+def _reference(record: Mapping[str, Any], *, where: str) -> str:
+    unsaid = record.get("reference") == "" and not can_be_answered(record, where=where)
+    return "" if unsaid else text_field(record, "reference", where=where)
 
 
 def _token_ids(value: Any, *, where: str) -> tuple[int, ...]:

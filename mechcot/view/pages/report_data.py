@@ -138,6 +138,7 @@ class Comparison:
         beside: The other claim in a few words.
         next: What to do next where a claim could not be judged.
         validity: Whether own chains became more or less right, step by step; None where nobody can tell.
+        abstention: Sentences on how often the models say that they cannot know; "" where nobody asked for it.
         axes: Right, valid and used on own chains, in the columns of `use_axes`; empty without `validity`.
         use_axes: One row per axis of `use`: `title`, `before`, `after`, `delta`, `low`, `high`, `n`, `verdict`.
     """
@@ -167,6 +168,7 @@ class Comparison:
     next: str = ""
     use_axes: pd.DataFrame = field(default_factory=_empty)
     validity: Sentence | None = None
+    abstention: str = ""
     axes: pd.DataFrame = field(default_factory=_empty)
 
     @property
@@ -204,6 +206,7 @@ class ReportData:
         uses: Each model on its own chains, as entries of check.json.
         use_effect: Smallest effect of `uses`.
         validity: How right each model's own chains are, in the columns of `accuracy`; empty where no step can be checked.
+        abstention: Who says that it cannot know, where it cannot and where it could, likewise.
     """
 
     title: str
@@ -225,3 +228,4 @@ class ReportData:
     uses: tuple[Mapping[str, Any], ...] = ()
     use_effect: float = _NAN
     validity: pd.DataFrame = field(default_factory=_empty)
+    abstention: pd.DataFrame = field(default_factory=_empty)

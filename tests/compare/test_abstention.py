@@ -1,0 +1,108 @@
+"""Whether a model says when it cannot know: a planted loss is found, the same texts give exactly 0, and no other number moves."""
+
+import json
+
+import pytest
+
+from mechcot.compare.abstention import Abstention, abstention_sentence
+from mechcot.compare.run import run
+from mechcot.compare.study import Study
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Completion, Problem
+from mechcot.model.reasoner import Reasoner
+from mechcot.text.problems import load_problems
+
+
+@pytest.fixture(scope="module")
+def reader(models):
+    return Reasoner.load(models[0])
+
+
+def written(reader: Reasoner, author: str, *, knows: float, overdoes: float, n: int = 40):
+    """As many questions with an answer as without; shares of the second and the first at which the author abstains."""
+    traces = []
+    for i in range(2 * n):
+        known = i % 2 == 0
+        says = i < 2 * n * (overdoes if known else knows)
+        problem = Problem(
+            f"p{i}", f"What is {i} + 2?", str(i + 2) if known else "", {"answerable": known}
+        )
+        text = f"Let me see . </think> {'It cannot be determined.' if says else f'Answer: {i + 2}'}"
+        traces.append(reader.read(Completion(problem, reader.render(problem), text, author)))
+    return traces
+
+
+def test_a_planted_loss_is_found_and_the_same_texts_change_nothing(reader):
+    read = Abstention.of(
+        [
+            *written(reader, "a", knows=1.0, overdoes=0.25),
+            *written(reader, "b", knows=0.5, overdoes=0.25),
+            *written(reader, "c", knows=1.0, overdoes=0.25),
+        ]
+    )
+    lost, same = read.changes("a", "b", seed=0), read.changes("a", "c", seed=0)
+    assert (lost["recall"].before, lost["recall"].after, lost["recall"].lost) == (1.0, 0.5, 20)
+    assert lost["recall"].verdict == "less" and lost["false abstention"].verdict == "no change"
+    assert all(change.delta == 0 and not change.lost for change in same.values())
+    assert abstention_sentence(lost).startswith(
+        "The share of unanswerable questions at which it abstains fell: 100 % abstained before, 50 %"
+    )
+    shares = read.frame(["a", "b"], seed=0).set_index(["model", "condition"])["mean"]
+    assert shares["a", "of what it so says, right"] == pytest.approx(40 / 50)
+    assert shares["b", "says so where it could know"] == 0.25
+
+
+def test_without_unanswerable_questions_nobody_is_asked(reader):
+    known = [t for t in written(reader, "a", knows=1, overdoes=0) if t.problem.answerable]
+    read = Abstention.of(known)
+    assert read.changes("a", "a", seed=0) == {} and read.frame(["a"], seed=0).empty
+    assert abstention_sentence({}) == ""
+
+
+def test_a_comparison_asks_them_and_measures_only_the_others(models, tmp_path):
+    rows = [{"id": f"k{i}", "question": f"{i} + 2 = ?", "answer": str(i + 2)} for i in range(3)]
+    lacking = [{"id": f"u{i}", "question": f"{i} + 3 = ?", "answerable": False} for i in range(2)]
+
+    def summary(name: str, problems: list[dict]):
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in problems))
+        study = Study(
+            models=tuple(str(model) for model in models[:2]),
+            out=tmp_path / name,
+            problems=str(file),
+            measures=("gates", "filler"),
+            chains="all",
+            max_tokens=12,
+            batch_size=1,
+        )
+        return run(study)
+
+    both, alone = summary("both", [*rows, *lacking]), summary("alone", rows)
+    found = both["comparisons"][0].pop("abstention")
+    assert found["recall"]["n"] == 2 and found["false_abstention"]["n"] == 3
+    assert alone["comparisons"][0].pop("abstention") is None
+    for part in ("same_chains", "own_chains", "validity"):
+        assert both["comparisons"][0][part] == alone["comparisons"][0][part]
+    assert "Does it say when it cannot know?" in (tmp_path / "both/report.html").read_text()
+    with pytest.raises(UserError, match=r"all 2 questions of .* are marked as unanswerable"):
+        summary("lacking", lacking)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"answerable": False}, False),
+        ({"should_abstain": True}, False),
+        ({"answerable": "false"}, False),
+        ({"answerable": 1, "answer": "7"}, True),
+        ({"should_abstain": 0, "answer": "7"}, True),
+    ],
+)
+def test_a_file_marks_them(tmp_path, fields, expected):
+    file = tmp_path / "p.jsonl"
+    file.write_text(json.dumps({"id": "a", "question": "?"} | fields))
+    (problem,) = load_problems(file)
+    assert problem.answerable is expected
+    file.write_text(json.dumps({"id": "a", "question": "?", "answer": "7", "answerable": "maybe"}))
+    with pytest.raises(UserError, match="'answerable' must be true or false, got 'maybe'"):
+        load_problems(file)
