@@ -14,6 +14,7 @@ import pandas as pd
 
 from mechcot.compare.abstention import Abstention
 from mechcot.compare.chain_validity import ChainValidity
+from mechcot.compare.confidence import confidence_change
 from mechcot.compare.own_use import DECIDED, UseClaim
 from mechcot.compare.study import NULL_SCALE, Study
 from mechcot.core.card import MeasureCard
@@ -24,6 +25,7 @@ from mechcot.core.wording import count_of
 from mechcot.measures.registry import MEASURES
 from mechcot.measures.status import STATUS_ORDER
 from mechcot.stats.accuracy_change import AccuracyChange
+from mechcot.stats.calibration import CalibrationChange
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.measurement_tables import measurements_table, scalars_table
@@ -79,6 +81,7 @@ class PairFinding:
         use: The claim about each model on its own chains, whatever their lengths; None where chains were given.
         next: What to do next where a claim could not be judged; "" for nothing.
         validity: Whether own chains became more or less right, step by step; None where chains were given, or nothing in them can be checked.
+        calibration: Whether each is as sure of its answers as it is right, on its own chains (a null on those of the first); None where nobody knows.
         abstention: How often questions that cannot, and can, be answered are left unanswered; empty where none of the first was asked.
     """
 
@@ -88,6 +91,7 @@ class PairFinding:
     use: UseClaim | None = None
     next: str = ""
     validity: AccuracyChange | None = None
+    calibration: CalibrationChange | None = None
     abstention: Mapping[str, AccuracyChange] = field(default_factory=dict)
 
     @property
@@ -187,6 +191,13 @@ def find(
         if strata
         else pd.DataFrame(),
         validity=tables.validity.change(before, after, seed=study.seed),
+        calibration=confidence_change(
+            tables.scalars,
+            before,
+            after,
+            author=author if after == null_name(study) else None,
+            seed=study.seed,
+        ),
         abstention=tables.abstention.changes(before, after, seed=study.seed),
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 from mechcot.compare.abstention import abstention_sentence
 from mechcot.compare.chain_validity import parted, validity_sentence
 from mechcot.compare.chains import Chains
+from mechcot.compare.confidence import confidence_frame, confidence_sentence, reliability_frame
 from mechcot.compare.models import Models
 from mechcot.compare.pair_finding import PairFinding, Tables, judged_cards, null_name, nulls
 from mechcot.compare.report_examples import (
@@ -92,6 +93,8 @@ def report_data(
         use_effect=BOUNDS.effect,
         validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
         abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
+        calibration=confidence_frame(tables.scalars, list(chains.by_author), seed=study.seed),
+        reliability=reliability_frame(tables.scalars, list(chains.by_author)),
         settings={
             "seed": str(study.seed),
             "resamples": "10,000, over items",
@@ -185,6 +188,9 @@ def _comparison(
         use_axes=_use_axes(finding),
         validity=_validity(finding),
         abstention=abstention_sentence(finding.abstention),
+        calibration=None
+        if finding.calibration is None
+        else Sentence(confidence_sentence(finding.calibration), finding.calibration.verdict),
         axes=_axes(finding),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mechcot.compare.abstention import abstention_summary
 from mechcot.compare.chain_validity import validity_summary
+from mechcot.compare.confidence import confidence_summary
 from mechcot.compare.models import Models
 from mechcot.compare.pair_finding import (
     PairFinding,
@@ -107,6 +108,7 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "chain_use": None if finding.use is None else finding.use.summary(),
         "validity": validity_summary(finding.validity),
         "abstention": abstention_summary(finding.abstention),
+        "calibration": confidence_summary(finding.calibration),
         "next": finding.next,
         "strata": json_rows(finding.strata),
     }

@@ -1,7 +1,7 @@
 """Gates: what must hold before any other number may be believed.
 
 Accuracy with the chain, without it and with another item's chain (chance), whether an answer could
-be read, how long the chain is, and how off-policy its text is for this reader (nats per token).
+be read, how sure of it the reader is, how long the chain is, and how off-policy its text is for this reader (nats per token).
 """
 
 import math
@@ -46,7 +46,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     cuts = trace.cuts()
     prefix = reader.prefix(trace.ids[: cuts[-1]])
-    none, full = ask(reader, prefix, (cuts[0], cuts[-1]), max_new=inputs.answer_tokens).answers
+    asked = ask(reader, prefix, (cuts[0], cuts[-1]), max_new=inputs.answer_tokens)
+    none, full = asked.answers
+    said = asked.ids[-1]
     right = trace.problem.answer
     chain = trace.phase(Phase.CHAIN)
     nll = math.nan
@@ -67,6 +69,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
             "acc_without": float(same_answer(none.text, right)),
             "acc_other": other,
             "parsed": float(full.text is not None),
+            "confidence": float(asked.probability(said)[-1]) if said else math.nan,
             "own_correct": float(same_answer(own, right)),
             "author_parsed": float(own is not None),
             "finished": float(trace.finished),

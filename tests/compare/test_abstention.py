@@ -83,6 +83,9 @@ def test_a_comparison_asks_them_and_measures_only_the_others(models, tmp_path):
     assert alone["comparisons"][0].pop("abstention") is None
     for part in ("same_chains", "own_chains", "validity"):
         assert both["comparisons"][0][part] == alone["comparisons"][0][part]
+    null = next(c for c in both["comparisons"] if c["null"])["calibration"]
+    assert null["before"]["accuracy"] == null["after"]["accuracy"] and null["n"] == 3
+    assert null["before"]["confidence"] < null["after"]["confidence"]
     assert "Does it say when it cannot know?" in (tmp_path / "both/report.html").read_text()
     with pytest.raises(UserError, match=r"all 2 questions of .* are marked as unanswerable"):
         summary("lacking", lacking)

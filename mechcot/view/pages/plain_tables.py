@@ -151,6 +151,35 @@ def accuracy_table(frame: pd.DataFrame) -> Table:
     return _crossed(frame, "model", "condition", cell)
 
 
+def calibration_table(frame: pd.DataFrame) -> Table:
+    """One row per model: how sure and how right it is."""
+
+    def value(name: str) -> Callable[[_Row], Cell]:
+        return lambda row: numeric(fixed(row[name]) if row[name] == row[name] else DASH)
+
+    columns = {
+        "model": text_column("model"),
+        "mean confidence": lambda row: numeric(percent(row["confidence"])),
+        "right": lambda row: numeric(percent(row["accuracy"])),
+        "calibration error": estimate_column("error"),
+        "Brier score": value("brier"),
+        "area under the curve": value("auroc"),
+        "n": count_column(),
+    }
+    return row_table(rows_of(frame), columns)
+
+
+def reliability_table(frame: pd.DataFrame) -> Table:
+    """One row per model and bin of confidence."""
+    columns = {
+        "model": text_column("model"),
+        "mean confidence": number_column("confidence"),
+        "right": estimate_column("accuracy"),
+        "n": count_column(),
+    }
+    return row_table(rows_of(frame), columns)
+
+
 def own_chains_table(frame: pd.DataFrame) -> Table:
     """One row per measure, one column per pair of author and reader."""
     pairs = [f"{row['author']}’s chains, read by {row['reader']}" for row in rows_of(frame)]

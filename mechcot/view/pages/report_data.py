@@ -139,6 +139,7 @@ class Comparison:
         next: What to do next where a claim could not be judged.
         validity: Whether own chains became more or less right, step by step; None where nobody can tell.
         abstention: Sentences on how often the models say that they cannot know; "" where nobody asked for it.
+        calibration: Whether it is as sure as it is right; None where nobody knows.
         axes: Right, valid and used on own chains, in the columns of `use_axes`; empty without `validity`.
         use_axes: One row per axis of `use`: `title`, `before`, `after`, `delta`, `low`, `high`, `n`, `verdict`.
     """
@@ -169,6 +170,7 @@ class Comparison:
     use_axes: pd.DataFrame = field(default_factory=_empty)
     validity: Sentence | None = None
     abstention: str = ""
+    calibration: Sentence | None = None
     axes: pd.DataFrame = field(default_factory=_empty)
 
     @property
@@ -207,6 +209,8 @@ class ReportData:
         use_effect: Smallest effect of `uses`.
         validity: How right each model's own chains are, in the columns of `accuracy`; empty where no step can be checked.
         abstention: Who says that it cannot know, where it cannot and where it could, likewise.
+        calibration: One row a model: how sure and how right it is on its own chains, the fields of `mechcot.stats.calibration.Calibration`.
+        reliability: One row a model and bin of confidence.
     """
 
     title: str
@@ -229,3 +233,5 @@ class ReportData:
     use_effect: float = _NAN
     validity: pd.DataFrame = field(default_factory=_empty)
     abstention: pd.DataFrame = field(default_factory=_empty)
+    calibration: pd.DataFrame = field(default_factory=_empty)
+    reliability: pd.DataFrame = field(default_factory=_empty)

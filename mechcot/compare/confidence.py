@@ -1,0 +1,127 @@
+"""How sure is each model of the answers that it gives after its own chains, and is it right as often? From what the gates measured."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mechcot.core.store import nan_to_none
+from mechcot.core.wording import count_of
+from mechcot.stats.accuracy_change import ACCURACY
+from mechcot.stats.calibration import (
+    CalibrationChange,
+    calibration,
+    calibration_change,
+    reliability,
+)
+from mechcot.stats.gates import GATE_MEASURE
+from mechcot.stats.measurement_tables import item_means, scalar_rows
+from mechcot.stats.sentences import p_text
+from mechcot.text.number_format import fixed, percent, signed
+
+_HEADS = {
+    "less": "Calibration got worse",
+    "more": "Calibration got better",
+    "no change": "Calibration did not change",
+    "inconclusive": "It is not clear whether calibration changed",
+    "not judged": "Whether calibration changed is not judged: too few items",
+}
+
+
+def confidences(scalars: pd.DataFrame, name: str, *, author: str | None = None) -> pd.DataFrame:
+    """Confidence and outcome of one model by item: columns `confidence` and `right`.
+
+    Args:
+        scalars: Tidy scalars of a study.
+        name: The model.
+        author: Who wrote the chains; None for the model itself.
+    """
+    columns = {"confidence": (GATE_MEASURE, "confidence"), "right": ACCURACY}
+    means = {
+        column: item_means(
+            scalar_rows(scalars, measure=measure, name=scalar), reader=name, author=author or name
+        )
+        for column, (measure, scalar) in columns.items()
+    }
+    return pd.DataFrame(means).dropna()
+
+
+def confidence_change(
+    scalars: pd.DataFrame, before: str, after: str, *, author: str | None = None, seed: int
+) -> CalibrationChange | None:
+    """The change of calibration on the same items; None where no item has an answer of both.
+
+    Args:
+        scalars: Tidy scalars of a study.
+        before: First model.
+        after: Second model.
+        author: Who wrote the chains; None for each model itself.
+        seed: Of the study.
+    """
+    sides = [confidences(scalars, name, author=author) for name in (before, after)]
+    items = sides[0].index.intersection(sides[1].index)
+    if not len(items):
+        return None
+    first, second = (_arrays(side.loc[items]) for side in sides)
+    return calibration_change(first, second, seed=seed)
+
+
+def confidence_frame(scalars: pd.DataFrame, names: Sequence[str], *, seed: int) -> pd.DataFrame:
+    """One row a model: the fields of `mechcot.stats.calibration.Calibration`.
+
+    Args:
+        scalars: Tidy scalars of a study.
+        names: The models.
+        seed: Of the study.
+    """
+    tables = {name: confidences(scalars, name) for name in names}
+    return pd.DataFrame(
+        [
+            {"model": name} | asdict(calibration(*_arrays(table), seed=seed))
+            for name, table in tables.items()
+            if len(table)
+        ]
+    )
+
+
+def reliability_frame(scalars: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """One row a model and bin: `model`, `confidence`, `accuracy`, `low`, `high`, `n`.
+
+    Args:
+        scalars: Tidy scalars of a study.
+        names: The models.
+    """
+    tables = {name: confidences(scalars, name) for name in names}
+    parts = [
+        reliability(*_arrays(table)).assign(model=name)
+        for name, table in tables.items()
+        if len(table)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _arrays(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return table["confidence"].to_numpy(float), table["right"].to_numpy(float)
+
+
+def confidence_sentence(change: CalibrationChange) -> str:
+    """Whether a model is still as sure as it is right."""
+    sides = ", ".join(
+        f"{percent(side.confidence)} sure and {percent(side.accuracy)} right {when}"
+        for when, side in (("before", change.before), ("after", change.after))
+    )
+    moved = f"{signed(change.delta, digits=3)} [{signed(change.low, digits=3)}, {signed(change.high, digits=3)}]"
+    errors = f"{fixed(change.before.error)} before, {fixed(change.after.error)} after"
+    return (
+        f"Own chains: {_HEADS[change.verdict]}: {sides}; calibration error {errors} (change of its square {moved}, "
+        f"{p_text(change.p)}), {count_of(change.n, 'item')}."
+    )
+
+
+def confidence_summary(change: CalibrationChange | None) -> dict[str, Any] | None:
+    """JSON-able data; None where no item has an answer of both models."""
+    if change is None:
+        return None
+    return nan_to_none(asdict(change) | {"sentence": confidence_sentence(change)})
