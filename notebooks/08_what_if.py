@@ -41,7 +41,7 @@ panel
 
 # %%
 for place, _ in enumerate(pair):
-    panel.do("read_by", reader=place).do("each", action="counterfactual")
+    panel.do("read_by", reader=place).do("try_all", change="counterfactual")
     print(panel.state["sweep"]["sentence"])
 
 # %% [markdown]

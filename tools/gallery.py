@@ -21,7 +21,8 @@ from tools.notebooks import FOLDER, PLOTLY
 
 ROOT = FOLDER.parent
 OUT = ROOT / "docs" / "gallery"
-EXPLORER = "02_before_and_after"
+PAGES = {"explorer": "02_before_and_after", "what-if": "08_what_if"}
+"""Name of a picture to the notebook whose last page it shows."""
 FIGURES = {
     "pruning": "03_attention_and_pruning",
     "patching": "04_patching_a_step",
@@ -63,9 +64,10 @@ def main() -> None:
     for name, figure in figures().items():
         write_bytes(OUT / f"{name}.png", figure_picture(figure, width=WIDTH, scale=SCALE))
         print(name)
-    shot = last_output(FOLDER / f"{EXPLORER}.ipynb", "image/png")
-    write_bytes(OUT / "explorer.png", base64.b64decode(shot))
-    print("explorer")
+    for name, stem in PAGES.items():
+        shot = last_output(FOLDER / f"{stem}.ipynb", "image/png")
+        write_bytes(OUT / f"{name}.png", base64.b64decode(shot))
+        print(name)
 
 
 if __name__ == "__main__":

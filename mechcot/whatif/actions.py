@@ -3,116 +3,24 @@
 The text's side only: nothing here runs a model. Token ids of what is not touched are kept.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from mechcot.compare.measure_inputs import filler_for
 from mechcot.core.counterfactual import Counterfactual, Stated
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import unhideable
 from mechcot.model.reasoner import Reasoner
-from mechcot.tasks import Task, task_of
+from mechcot.tasks import task_of
 from mechcot.text.filler import fill
+from mechcot.whatif.known_trace import KnownTrace
 from mechcot.whatif.readout import LONGEST_ANSWER
 from mechcot.whatif.variant import SCOPES, Hide, Ids, Patch, Prediction, Scope, Segment, Variant
 
 Replacement = Literal["counterfactual", "mistake", "paraphrase", "filler", "delete"]
-TWINS = 8
-"""Counterfactuals that are drawn, to change as many of a chain's values as can be."""
 OWN_ONLY = "this step was changed already; undo that first"
-
-
-@dataclass(eq=False)
-class KnownTrace:
-    """A trace and what its task knows of it, worked out when it is first asked for.
-
-    Attributes:
-        reader: Whose tokens.
-        trace: The trace as the reader sees it.
-        others: Further traces: their chains can be borrowed.
-        seed: Chooses counterfactuals and mistakes.
-    """
-
-    reader: Reasoner
-    trace: Trace
-    others: tuple[Trace, ...] = ()
-    seed: int = 0
-
-    @cached_property
-    def task(self) -> Task:
-        """The trace's task."""
-        return task_of(self.trace.problem)
-
-    @cached_property
-    def clean(self) -> Variant:
-        """The trace as it was written."""
-        return Variant.of(self.trace)
-
-    @cached_property
-    def twins(self) -> tuple[Counterfactual, ...] | str:
-        """Counterfactuals of the trace, each changing a value that those before it do not; or why there are none."""
-        twins: list[Counterfactual] = []
-        covered: set[Span] = set()
-        for draw in range(TWINS):
-            try:
-                twin = self.task.counterfactuals(
-                    self.trace, retoken=self.reader.retoken, seed=self.seed + draw
-                )
-            except NotMeasurable as reason:
-                return tuple(twins) or str(reason)
-            spans = {stated.tokens for stated in twin.stated}
-            if spans <= covered and draw > 1:
-                break
-            if not spans <= covered:
-                twins.append(twin)
-                covered |= spans
-        return tuple(twins) or "the counterfactual changes no value that the chain states"
-
-    @cached_property
-    def paraphrases(self) -> tuple[str, ...] | str:
-        """The steps in other words, or why there are none."""
-        if self.task.paraphrases is None:
-            return f"the task {self.task.name} has no other words for a step; write them by hand"
-        try:
-            return self.task.paraphrases([step.text for step in self.trace.chain_steps])
-        except NotMeasurable as reason:
-            return str(reason)
-
-    @cached_property
-    def mistakes(self) -> tuple[str | None, ...] | str:
-        """Every step gone wrong, None where no mistake is known; or why there are none."""
-        write = self.task.mistakes
-        if write is None:
-            return f"the task {self.task.name} has no mistakes of its own: its counterfactual values are exact ones"
-        texts = [step.text for step in self.trace.chain_steps]
-        question = self.trace.problem.question
-        ends = range(1, len(texts) + 1)
-        return tuple(write(question, texts[:end], seed=self.seed) for end in ends)
-
-    def stated(self, step: int) -> tuple[tuple[Counterfactual, Stated], ...]:
-        """The values that a step states and a counterfactual changes, each with the first counterfactual that does.
-
-        Raises:
-            UserError: There are none.
-        """
-        if isinstance(self.twins, str):
-            raise UserError(self.twins)
-        values: dict[Span, tuple[Counterfactual, Stated]] = {}
-        for twin in self.twins:
-            for stated in twin.stated:
-                if stated.step == step:
-                    values.setdefault(stated.tokens, (twin, stated))
-        if not values:
-            raise UserError("no counterfactual changes a value that this step states")
-        return tuple(values.values())
-
-    def value(self, stated: Stated) -> str:
-        """A stated value and what takes its place, as `9 → 3`."""
-        own = self.trace.ids[stated.tokens.start : stated.tokens.stop]
-        return f"{self.reader.decode(own).strip()} → {self.reader.decode(stated.ids).strip()}"
+ANEW = "this step was written anew; undo that first"
 
 
 def edit(
@@ -199,11 +107,9 @@ def state_counterfactual(known: KnownTrace, variant: Variant, step: int, value: 
         value: Which of the values that it states, from 0.
 
     Raises:
-        UserError: There is no such value, or the step was changed already.
+        UserError: There is no such value, or the step was written anew.
     """
-    segment, stated = segment_of(variant, step), known.stated(step)
-    if not segment.own:
-        raise UserError(OWN_ONLY)
+    segment, stated = _written(known, variant, step), known.stated(step)
     if not 0 <= value < len(stated):
         raise UserError(
             f"step {step + 1} states {len(stated)} such values, counted from 0; got {value}"
@@ -224,9 +130,10 @@ def mistake(known: KnownTrace, variant: Variant, step: int) -> Variant:
     Raises:
         UserError: No mistake is known.
     """
+    _written(known, variant, step)
     if isinstance(known.mistakes, str):
         raise UserError(known.mistakes)
-    text = _own_text(variant, step, known.mistakes)
+    text = known.mistakes[step]
     if text is None:
         raise UserError(
             "no mistake is known for this step: it states no value as a result or operand"
@@ -240,10 +147,11 @@ def paraphrase(known: KnownTrace, variant: Variant, step: int) -> Variant:
     Raises:
         UserError: There are none.
     """
+    own = _written(known, variant, step)
     if isinstance(known.paraphrases, str):
         raise UserError(known.paraphrases)
-    text = _own_text(variant, step, known.paraphrases)
-    if text is None or text.strip() == variant.segments[step].text.strip():
+    text = known.paraphrases[step]
+    if text is None or text.strip() == own.text.strip():
         raise UserError("the task has no other words for this step")
     return edit(known, variant, step, text, how="paraphrase")
 
@@ -352,10 +260,16 @@ def fitting(reader: Reasoner, variant: Variant) -> Variant:
     return variant
 
 
-def _own_text(variant: Variant, step: int, texts: Sequence[str | None]) -> str | None:
-    if not segment_of(variant, step).own:
-        raise UserError(OWN_ONLY)
-    return texts[step]
+def _written(known: KnownTrace, variant: Variant, step: int) -> Segment:
+    """A step as it was written, whatever stands in its place by now.
+
+    Raises:
+        UserError: There is no such step, or all from an earlier one on was written anew.
+    """
+    segment_of(variant, step)
+    if any(change.rest and change.segment <= step for change in variant.texts):
+        raise UserError(ANEW)
+    return known.clean.segments[step]
 
 
 REPLACEMENTS: dict[Replacement, Callable[[KnownTrace, Variant, int], Variant]] = {

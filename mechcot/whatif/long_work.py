@@ -3,9 +3,9 @@
 Whoever runs one may stop at any `yield`, so that a kernel stays usable and a person can cancel.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,14 +18,8 @@ from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Inte
 from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
-from mechcot.whatif.actions import (
-    REPLACEMENTS,
-    KnownTrace,
-    Replacement,
-    hide,
-    patched_places,
-    state_counterfactual,
-)
+from mechcot.whatif.actions import patched_places
+from mechcot.whatif.known_trace import KnownTrace
 from mechcot.whatif.readout import Lens, distance, interventions
 from mechcot.whatif.variant import Push, Segment, Variant
 
@@ -33,75 +27,27 @@ T = TypeVar("T")
 Progress = tuple[int, int]
 """How much is done, of how much."""
 Work = Generator[Progress, None, T]
-EachStep = Literal["hide", Replacement]
-CHANGED: dict[EachStep, str] = {
-    "counterfactual": "states a counterfactual value",
-    "hide": "is hidden",
-    "delete": "is deleted",
-    "filler": "is filler",
-    "paraphrase": "is said in other words",
-    "mistake": "goes wrong",
-}
-"""What a change does to a step, in words."""
 CHUNK = 16
 """Tokens that are written between two stops."""
 
 
-@dataclass(frozen=True)
-class TriedStep:
-    """One change of one step, alone.
+@dataclass(eq=False)
+class Underway:
+    """Work that is under way.
 
     Attributes:
-        step: The step.
-        label: What was changed.
-        moved: Total variation of the answer.
-        effect: It is more than noise.
-        said: The answer then.
+        title: What is done.
+        work: The work.
+        finish: What is done with its result.
+        done: How much is done.
+        of: Of how much.
     """
 
-    step: int
-    label: str
-    moved: float
-    effect: bool
-    said: str | None
-
-
-@dataclass(frozen=True)
-class EveryStep:
-    """The same change of every step, each alone, on the trace as it was written.
-
-    Attributes:
-        action: The change.
-        reader: Who read it.
-        own: The answer as it was.
-        rows: What followed; nothing of a step where the change cannot be made.
-    """
-
-    action: EachStep
-    reader: str
-    own: str | None
-    rows: tuple[TriedStep, ...]
-
-    @property
-    def sentence(self) -> str:
-        """Which change turns the answer, or that none does."""
-        changed = CHANGED[self.action]
-        if not self.rows:
-            return f"No step of this chain can be tried: none {changed}."
-        turned = [row for row in self.rows if row.said != self.own]
-        top = max(self.rows, key=lambda row: row.moved)
-        own = self.own or "unread"
-        if turned:
-            listed = "; ".join(
-                f"{row.label}, answer {own} → {row.said or 'unread'}" for row in turned
-            )
-            return f"The answer of {self.reader} turns when one step {changed}: {listed}."
-        most = (
-            f"it moves by at most {top.moved:.2g}, {top.label}"
-            if top.effect
-            else "nothing moves it"
-        )
-        return f"The answer of {self.reader} stays {own} whichever step {changed} ({most})."
+    title: str
+    work: Work[Any]
+    finish: Callable[[Any], object]
+    done: int = 0
+    of: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,32 +65,6 @@ class PatchMap:
     reader: str
     steps: tuple[int, ...]
     values: np.ndarray
-
-
-def each_step(known: KnownTrace, lens: Lens, action: EachStep) -> Work[EveryStep]:
-    """Make one change at every step in turn."""
-    rows: list[TriedStep] = []
-    steps = range(len(known.clean.segments))
-    for step in steps:
-        yield step, len(steps)
-        for variant in _variants(known, action, step):
-            result = lens.compare(variant)
-            label = variant.label.replace(" from all later tokens", "")
-            rows.append(TriedStep(step, label, result.moved, result.effect, result.after.said))
-    return EveryStep(action, lens.reader.name, lens.said, tuple(rows))
-
-
-def _variants(known: KnownTrace, action: EachStep, step: int) -> list[Variant]:
-    """What an action makes of one step; nothing where it cannot be done."""
-    try:
-        if action == "hide":
-            return [hide(known, known.clean, step, "later")]
-        if action == "counterfactual":
-            count = len(known.stated(step))
-            return [state_counterfactual(known, known.clean, step, value) for value in range(count)]
-        return [REPLACEMENTS[action](known, known.clean, step)]
-    except UserError:
-        return []
 
 
 def patch_map(known: KnownTrace, lens: Lens, source: int | None) -> Work[PatchMap]:
@@ -214,6 +134,17 @@ def write_on(
         )[0]
         how = f"sample {seed + 1} from step {step + 1}"
     return variant.with_rest(step + 1, _segments(reader, trace, kept, written), how)
+
+
+def write_samples(
+    reader: Reasoner, trace: Trace, variant: Variant, step: int, samples: int
+) -> Work[list[Variant]]:
+    """Let a model write what follows a step, as several samples; see `write_on`."""
+    variants = []
+    for seed in range(samples):
+        yield seed, samples
+        variants.append(finished(write_on(reader, trace, variant, step, seed=seed)))
+    return variants
 
 
 def _greedy(reader: Reasoner, kept: Variant, most: int) -> Work[list[int]]:

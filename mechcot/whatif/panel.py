@@ -22,8 +22,11 @@ from mechcot.steering.vectors import SteeringVector
 from mechcot.tasks import with_kinds
 from mechcot.view.pages.what_if import what_if_cell, what_if_page
 from mechcot.whatif.code import as_code
-from mechcot.whatif.protocol import respond, state
-from mechcot.whatif.session import Materials, PanelSession, Variants
+from mechcot.whatif.messages import field, respond
+from mechcot.whatif.pushes import Materials
+from mechcot.whatif.session import PanelSession
+from mechcot.whatif.shown import state
+from mechcot.whatif.variants import Variants
 
 
 class WhatIf:
@@ -97,7 +100,7 @@ class WhatIf:
         }
 
     def respond(self, message: Any) -> dict[str, Any]:
-        """Do what a message of the page asks for; see `mechcot.whatif.protocol`.
+        """Do what a message of the page asks for; see `mechcot.whatif.messages`.
 
         Args:
             message: Such as `{"do": "edit", "step": 3, "text": "so d = 8 ."}`; steps count from 0.
@@ -107,17 +110,17 @@ class WhatIf:
         """
         if isinstance(message, Mapping) and message.get("do") == "open":
             try:
-                self._open(message.get("number"))
+                self._open(field(message, "number"))
             except UserError as reason:
                 return {"error": str(reason)}
             return {"error": ""}
         return respond(self.session, message)
 
     def do(self, action: str, /, **fields: Any) -> "WhatIf":
-        """Do what a button does, to its end: `panel.do("hide", step=3)`, `panel.do("each", action="counterfactual")`.
+        """Do what a button does, to its end: `panel.do("hide", step=3)`, `panel.do("try_all", change="counterfactual")`.
 
         Args:
-            action: One of `mechcot.whatif.protocol.MESSAGES`, or `open` (a trace by its `number`).
+            action: One of `mechcot.whatif.messages.MESSAGES`, or `open` (a trace by its `number`).
             fields: What it needs; steps count from 0.
 
         Returns:
@@ -135,11 +138,9 @@ class WhatIf:
             self.widget.refresh()
         return self
 
-    def _open(self, number: Any) -> None:
-        if type(number) is not int or not 0 <= number < len(self._traces):
-            raise UserError(
-                f"expected a trace from 0 to {len(self._traces) - 1}, got {number!r:.40}"
-            )
+    def _open(self, number: int) -> None:
+        if not 0 <= number < len(self._traces):
+            raise UserError(f"expected a trace from 0 to {len(self._traces) - 1}, got {number}")
         if number not in self._sessions:
             trace = self._traces[number]
             others = [*self._traces[:number], *self._traces[number + 1 :]]

@@ -25,6 +25,7 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention, Replace
 from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.answers import same_answer
 from mechcot.whatif.variant import Ids, Patch, Push, Variant
 
 LONGEST_ANSWER = 16
@@ -77,7 +78,12 @@ class BeforeAfter:
     @property
     def effect(self) -> bool:
         """Whether the answer moves by more than noise."""
-        return self.moved > FLOORS * self.noise
+        return beyond_noise(self.moved, self.noise)
+
+    @property
+    def turned(self) -> bool:
+        """Whether another answer is said."""
+        return turns(self.before.said, self.after.said)
 
 
 def push_positions(variant: Variant) -> range:
@@ -155,6 +161,24 @@ class Lens:
         cut = len(self.clean.prompt)
         return run.branches([cut], [(*run.ids[cut:], *cue)]).next_logprobs()[0]
 
+    def read_answer(self, variant: Variant) -> tuple[float, str | None]:
+        """How far a variant moves the answer, as in `compare`, and what is said then; its steps are not read.
+
+        Raises:
+            NotMeasurable: It does not fit in the context, or its states are not finite.
+            UserError: The family hides nothing, or has no such site.
+        """
+        under = interventions(self.reader, variant)
+        before = self._clean(masked=HIDES_NOTHING in under, predicted=None)
+        run = self.reader.prefix(variant.ids, under=under)
+        asked = ask_at(self.reader, run, variant, [len(variant)])
+        after = asked.next_logprobs()[0].exp().cpu()
+        return distance(before.distribution, after), self._said(asked)
+
+    def _said(self, asked: Branches) -> str | None:
+        ids = asked.greedy(LONGEST_ANSWER, self.reader.stop_ids)[0]
+        return read_continuation(self.reader, ids)[1].text
+
     def compare(self, variant: Variant) -> BeforeAfter:
         """Read a variant.
 
@@ -184,7 +208,6 @@ class Lens:
         reader, end = self.reader, len(variant)
         run = reader.prefix(variant.ids, under=under)
         asked = ask_at(reader, run, variant, [end])
-        _, said = read_continuation(reader, asked.greedy(LONGEST_ANSWER, reader.stop_ids)[0])
         expected = (
             math.nan if predicted is None else _probability(asked, reader.answer_ids(predicted))
         )
@@ -192,12 +215,22 @@ class Lens:
         scores = run.logprobs().double().cpu().numpy()
         return Readout(
             distribution=asked.next_logprobs()[0].exp().cpu(),
-            said=said.text,
+            said=self._said(asked),
             probability=_probability(asked, self.answer),
             predicted=expected,
             line=np.exp(line.score([self.answer] * len(line))),
             steps=np.array([_mean(scores[span.start : span.stop]) for span in variant.spans]),
         )
+
+
+def beyond_noise(moved: float, noise: float) -> bool:
+    """Whether an answer moves by more than the kernel path alone moves it."""
+    return moved > FLOORS * noise
+
+
+def turns(before: str | None, after: str | None) -> bool:
+    """Whether two answers differ in more than their writing."""
+    return before != after and not same_answer(before, after)
 
 
 def distance(before: Float[Tensor, " d_vocab"], after: Float[Tensor, " d_vocab"]) -> float:

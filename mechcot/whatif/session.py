@@ -1,70 +1,26 @@
 """One trace and its variants: what was tried, in order, and which of it is shown and pinned. No page and no JSON here."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
-import pandas as pd
-
-from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
-from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.feature_vectors import feature_vector
-from mechcot.steering.dose_calibration import Dose, DoseCalibrator
-from mechcot.steering.dose_response import CHAIN
-from mechcot.steering.vectors import SteeringVector
-from mechcot.whatif.actions import KnownTrace, fitting
-from mechcot.whatif.long_work import (
-    EachStep,
-    EveryStep,
-    PatchMap,
-    Work,
-    each_step,
-    patch_map,
-    write_on,
-)
+from mechcot.whatif.actions import fitting
+from mechcot.whatif.every_step import CHANGED, Change, EveryStep, each_step
+from mechcot.whatif.known_trace import KnownTrace
+from mechcot.whatif.long_work import PatchMap, Underway, Work, patch_map, write_on, write_samples
+from mechcot.whatif.pushes import Materials, Pushes
 from mechcot.whatif.readout import BeforeAfter, Lens
 from mechcot.whatif.variant import Push, Variant
+from mechcot.whatif.variants import Variants
 
 SLICE = 0.1
 """Seconds of work at a time."""
-
-
-@dataclass(eq=False)
-class Underway:
-    """Work that is under way.
-
-    Attributes:
-        title: What is done.
-        work: The work.
-        finish: What is done with its result.
-        done: How much is done.
-        of: Of how much.
-    """
-
-    title: str
-    work: Work[Any]
-    finish: Callable[[Any], object]
-    done: int = 0
-    of: int = 1
-
-
-@dataclass(frozen=True, eq=False)
-class Materials:
-    """What a session may act with besides text.
-
-    Attributes:
-        vectors: Steering vectors by the names that they are shown under.
-        dictionary: A sparse dictionary whose features can be clamped.
-    """
-
-    vectors: Mapping[str, SteeringVector] = field(default_factory=dict)
-    dictionary: Dictionary | None = None
 
 
 @dataclass(eq=False)
@@ -91,9 +47,8 @@ class PanelSession:
         self.job: Underway | None = None
         self._history, self._place = [clean], 0
         self._lenses: dict[int, Lens] = {}
+        self._pushes = Pushes(self.materials, self.known.trace)
         self._read: dict[tuple[int, Variant], BeforeAfter] = {}
-        self._calibrators: dict[tuple[int, str, int], DoseCalibrator] = {}
-        self._features: dict[tuple[int, int], SteeringVector] = {}
 
     @classmethod
     def of(
@@ -233,36 +188,13 @@ class PanelSession:
         self.comparison(place=place)
         self.shown = place
 
-    def dose(self, name: str, nats: float) -> tuple[SteeringVector, Dose, float]:
-        """A vector, the dose nearest to the one asked for, and the factor with its sign.
-
-        Raises:
-            UserError: No such vector, or it is not the reader's.
-        """
-        if name not in self.materials.vectors:
-            raise UserError(
-                f"no vector {name!r} was given; mc.what_if(..., vectors={{name: vector}}) takes several"
-            )
-        vector, sign = self.materials.vectors[name], -1 if nats < 0 else 1
-        vector.check(self.reader)
-        key = (self.shown, name, sign)
-        if key not in self._calibrators:
-            trace = self.reader.view(self.known.trace)
-            self._calibrators[key] = DoseCalibrator(
-                self.reader, [trace], vector if sign > 0 else -vector, CHAIN
-            )
-        dose = self._calibrators[key].nearest(abs(nats))
-        return vector, dose, sign * dose.gamma
-
     def steered(self, name: str, nats: float) -> Variant:
         """The shown variant with a vector at a dose, measured on the trace as it was written.
 
         Raises:
             UserError: No such vector, or it is not the reader's.
         """
-        vector, dose, factor = self.dose(name, nats)
-        signed = -dose.kl if nats < 0 else dose.kl
-        return self.variant.acting(Push(name, vector, factor, nats=signed))
+        return self.variant.acting(self._pushes.dose(self.reader, name, nats))
 
     def clamped(self, feature: int, level: float) -> Variant:
         """The shown variant with a feature held at a level, 1 being its largest activation on this chain.
@@ -270,19 +202,8 @@ class PanelSession:
         Raises:
             UserError: There is no dictionary or no such feature, it never fires here, or it cannot be clamped.
         """
-        if self.materials.dictionary is None:
-            raise UserError(
-                "no dictionary was given; mc.what_if(..., dictionary=mc.sae.load(FOLDER)) takes one"
-            )
-        key = (self.shown, feature)
-        if key not in self._features:
-            trace = self.reader.view(self.known.trace)
-            self._features[key] = feature_vector(
-                self.materials.dictionary, self.reader, [trace], feature
-            )
-        vector, name = self._features[key], f"feature {feature}"
-        vector.edit(level, "clamp")
-        return self.variant.acting(Push(name, vector, level, "clamp"))
+        push = self._pushes.clamp(self.reader, feature, level)
+        return self.variant.acting(push)
 
     def start(self, title: str, work: Work[Any], finish: Callable[[Any], object]) -> Underway:
         """Begin work; what was under way is dropped."""
@@ -331,32 +252,19 @@ class PanelSession:
             work = write_on(reader, trace, kept, step)
             return self.start(f"{reader.name} writes on", work, self.show)
 
-        def drawn() -> Work[list[Variant]]:
-            variants = []
-            for seed in range(samples):
-                yield seed, samples
-                variants.append(
-                    (
-                        yield from _quiet(
-                            write_on(reader, trace, kept, step, seed=seed), seed, samples
-                        )
-                    )
-                )
-            return variants
-
         def finish(variants: Sequence[Variant]) -> None:
             for variant in variants:
                 self.show(variant)
                 self.pin()
 
-        return self.start(f"{reader.name} writes {count_of(samples, 'sample')}", drawn(), finish)
+        work = write_samples(reader, trace, kept, step, samples)
+        return self.start(f"{reader.name} writes {count_of(samples, 'sample')}", work, finish)
 
-    def try_each(self, action: EachStep) -> Underway:
-        """Begin to make one change at every step, each alone."""
-        finish = partial(self.sweeps.__setitem__, self.shown)
-        return self.start(
-            f"{action} at every step", each_step(self.known, self.lens, action), finish
-        )
+    def try_all(self, change: Change) -> Underway:
+        """Begin to make one change at every step, each alone; what is known so far is shown while it runs, and kept when it is cancelled."""
+        tell = partial(self.sweeps.__setitem__, self.shown)
+        work = each_step(self.known, self.lens, change, tell=tell)
+        return self.start(f"every step in turn {CHANGED[change]}", work, tell)
 
     def map(self, source: int | None) -> Underway:
         """Begin to patch every step at every block."""
@@ -364,63 +272,7 @@ class PanelSession:
         return self.start("the map of patches", patch_map(self.known, self.lens, source), finish)
 
     @property
-    def variants(self) -> "Variants":
+    def variants(self) -> Variants:
         """What was tried, read by the models that it was shown for."""
         read = ((self.readers[n].name, v, result) for (n, v), result in self._read.items())
         return Variants(tuple(read))
-
-
-def _quiet(work: Work[Variant], done: int, of: int) -> Work[Variant]:
-    """Work whose own steps are not told."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-        yield done, of
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Variants(Displayed):
-    """What was tried on one trace.
-
-    Attributes:
-        rows: The reading model, the variant, and what followed.
-    """
-
-    rows: tuple[tuple[str, Variant, BeforeAfter], ...]
-
-    def __repr__(self) -> str:
-        return f"{count_of(len(self.rows), 'variant')} read"
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """One row a variant and reader."""
-        return pd.DataFrame(
-            [
-                {
-                    "reader": reader,
-                    "variant": variant.label,
-                    "tokens": len(variant),
-                    "answer_before": result.before.said,
-                    "answer_after": result.after.said,
-                    "predicted": variant.prediction.kept,
-                    "p_before": result.before.probability,
-                    "p_after": result.after.probability,
-                    "p_predicted": result.after.predicted,
-                    "moved": result.moved,
-                    "noise": result.noise,
-                    "effect": result.effect,
-                }
-                for reader, variant, result in self.rows
-            ]
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a variant and reader.
-
-        `variant` (what was changed), `tokens`, the answers `answer_before` and `answer_after`, the `predicted` one, probability of the own
-        answer before and after (`p_before`, `p_after`) and of the predicted one (`p_predicted`), `moved` (total variation of the answer),
-        `noise`, and whether it is an `effect`.
-        """
-        return self.frame

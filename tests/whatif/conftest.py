@@ -5,7 +5,8 @@ import pytest
 import mechcot as mc
 from mechcot.model.generation.write_traces import item_seed
 from mechcot.tasks import with_kinds
-from mechcot.whatif.session import Materials, PanelSession
+from mechcot.whatif.pushes import Materials
+from mechcot.whatif.session import PanelSession
 
 
 @pytest.fixture(scope="package")

@@ -23,7 +23,7 @@ panel
 """
 
 
-START = "As written. The answer is 3, probability 1."
+START = "As written. The answer is 3, probability 1.00."
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +100,30 @@ def test_a_click_in_the_map_patches_and_is_copied_as_code(hand):
 
 
 def test_every_step_is_tried_and_another_model_reads(hand):
+    hand.type_at("#step-0", "")
     hand.click("#try-all")
-    assert "The answer of base turns when one step states a counterfactual value: step 7" in hand.text("#swept")  # fmt: skip
+    assert "The answer of base turns when one step states another value: step 7 (5 of 5 values" in hand.text("#swept")  # fmt: skip
     assert hand.text(".turned .place") == "★ 7"
+    chosen = "return root.querySelector('#cards [aria-selected=true]').dataset.step"
+    assert hand.panel(chosen) == "6", "the starred step is selected"
+    assert hand.panel("return root.querySelectorAll('button.value').length") == 5
+    hand.type_at("#step-0", "")
+    hand.click("button.go")
+    assert hand.panel(chosen) == "6"
+    assert hand.text("#left-out").startswith("Not tried: steps")
+    assert hand.text("#step-0 .untried") == "not tried"
     hand.press("2")
     hand.click("#try-all")
-    assert hand.text("#swept").startswith("The answer of bypass stays 3 whichever step")
+    assert hand.text("#swept").startswith("No step turns the answer of bypass: it stays 3")
+
+
+def test_what_is_tried_is_cancelled_midway_and_the_panel_goes_on(hand):
+    hand.panel("root.querySelector('#change').value = 'filler'; root.querySelector('#change').dispatchEvent(new Event('change'))")  # fmt: skip
+    hand.panel("root.getElementById('try-all').click(); root.getElementById('cancel').click()")
+    hand.settled()
+    assert hand.panel("return root.getElementById('job').hidden")
+    hand.press("h")
+    assert "hidden from all later tokens" in hand.text("#sentence")
 
 
 def test_hostile_words_are_shown_and_inert(hand):

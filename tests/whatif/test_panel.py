@@ -22,8 +22,10 @@ def test_each_trace_keeps_its_own_variants_and_the_reader_stays(panel):
     panel.do("open", number=1)
     assert (panel.state["reader"], panel.state["variant"]["label"]) == (1, "as written")
     assert panel.do("open", number=0).state["variant"]["label"] == label
-    with pytest.raises(mc.UserError, match=r"expected a trace from 0 to 1, got '1'"):
+    with pytest.raises(mc.UserError, match=r"expected number of a message to be int, got '1'"):
         panel.do("open", number="1")
+    with pytest.raises(mc.UserError, match=r"expected a trace from 0 to 1, got 2"):
+        panel.do("open", number=2)
     assert repr(panel).startswith("What if? mod10-test-77-0/base, read by bypass: step 3 hidden")
     panel.do("reset").do("read_by", reader=0)
 

@@ -5,9 +5,12 @@ import pytest
 import torch
 
 import mechcot as mc
+from mechcot.stats.dose_tolerance import OFF
+from mechcot.steering.dose_calibration import DoseCalibrator
+from mechcot.steering.dose_response import CHAIN
 from mechcot.whatif import actions
 from mechcot.whatif.code import as_code
-from mechcot.whatif.long_work import each_step, finished, patch_map
+from mechcot.whatif.long_work import finished, patch_map
 from mechcot.whatif.variant import Push
 
 NEAR = 1e-6
@@ -96,19 +99,14 @@ def test_the_map_is_made_of_patches(session):
             assert of(session, patched).moved == pytest.approx(made.values[layer, column], abs=NEAR)
 
 
-def test_a_planted_effect_is_found_and_an_absent_one_is_not(session):
-    """`base` copies its answer from the last digit of its chain; `bypass` answers without it."""
-    session.read_by(0)
-    found = finished(each_step(session.known, session.lens, "counterfactual"))
-    assert [row.step for row in found.rows if row.said != found.own] == [6]
-    assert found.sentence.removeprefix("The answer of base turns when one step states ") == (
-        "a counterfactual value: step 7: 3 → 1, answer 3 → 1."
-    )
-    session.read_by(1)
-    absent = finished(each_step(session.known, session.lens, "counterfactual"))
-    assert absent.sentence.startswith(
-        "The answer of bypass stays 3 whichever step states a counterfactual value (it"
-    )
+@pytest.mark.parametrize("nats", [0.02, -0.1, 0.5, 1e9])
+def test_a_dose_is_shown_as_measured_on_the_trace(session, traces, vector, nats):
+    """Oracle: the factor again, on a calibrator that has measured nothing yet. A dose that no factor gives ends at the nearest one."""
+    push = session.steered("brief", nats).acts[0]
+    again = DoseCalibrator(session.reader, traces[:1], vector, CHAIN).measure(push.factor)[0]
+    assert abs(push.nats) == pytest.approx(again, rel=1e-6)
+    assert (push.nats > 0) is (push.factor > 0) is (nats > 0)
+    assert nats > 1 or push.nats == pytest.approx(nats, rel=1.01 * OFF)
 
 
 def changed(session, firing):

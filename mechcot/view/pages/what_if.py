@@ -37,7 +37,7 @@ def _script() -> str:
         f"const SCALES = {json.dumps(scales)};",
         f"const STYLE = {json.dumps(style)};",
         asset("explorer/makers.js"),
-        asset("whatif/panel.js"),
+        *(asset(f"whatif/{name}.js") for name in ("drawings", "panel", "frame")),
     ]
     return "\n".join(parts)
 
@@ -51,7 +51,7 @@ def what_if_page(state: Mapping[str, Any]) -> str:
     """One self-contained page that shows a state and acts on nothing.
 
     Args:
-        state: What the panel shows, as `mechcot.whatif.protocol.state` gives it.
+        state: What the panel shows, as `mechcot.whatif.shown.state` gives it.
     """
     code = script(f'"use strict";\n(() => {{\n{_script()}\n{_PAGE}}})();')
     text = _template("page.html.j2").render(

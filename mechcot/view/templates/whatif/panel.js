@@ -1,10 +1,9 @@
 // The panel: it draws the state that comes from Python and sends messages; it computes nothing. One message is on its way at a time.
-const SENT = { each: [["counterfactual", "counterfactual value"], ["hide", "hide"], ["delete", "delete"], ["filler", "filler"], ["paraphrase", "paraphrase"], ["mistake", "mistake"]] };
 const SILENT = 15000;
 
 function panel(root, model, live) {
   const $ = (id) => root.getElementById(id), host = root.host;
-  const ui = { step: null, trace: "", draft: null, why: "", vector: "", feature: "0", source: "", each: "counterfactual", other: "0", code: "", waiting: false, queue: [], asked: null };
+  const ui = { step: null, trace: "", draft: null, why: "", vector: "", feature: "0", source: "", change: "counterfactual", follow: false, other: "0", code: "", waiting: false, queue: [], asked: null };
   let data = model.get("state");
   const cut = (text) => (text.length > 46 ? text.slice(0, 45) + "…" : text);
   const said = (answer) => (answer === null ? "unread" : cut(flat(answer)));
@@ -71,37 +70,44 @@ function panel(root, model, live) {
     $("pin").textContent = data.is_pinned ? "Unpin" : "Pin";
     $("question").textContent = data.question.trim();
     $("answers").replaceChildren("reference ", make("b", {}, data.reference), `, written by ${data.author}, read by `, make("b", {}, data.readers[data.reader]), ` · ${v.tokens} tokens · ${v.milliseconds} ms`);
-    const turned = v.before.said !== v.after.said;
-    $("sentence").replaceChildren(make("b", { class: turned ? "turned" : "" }, v.changes.length ? sentenceCase(v.label) + "." : "As written."), " " + v.sentence, ...(data.sweep ? [make("span", { id: "swept" }, data.sweep.sentence)] : []));
+    $("sentence").style.setProperty("--moved", v.effect ? Math.min(1, v.moved) : 0);
+    $("sentence").replaceChildren(make("b", {}, v.changes.length ? sentenceCase(v.label) + "." : "As written."), " " + v.sentence);
+    drawEvery();
     $("job").hidden = !data.job;
     if (data.job) {
-      $("job-title").textContent = data.job.title;
+      $("job-title").textContent = `${sentenceCase(data.job.title)}: ${data.job.done} of ${data.job.of}`;
       $("job-bar").max = Math.max(1, data.job.of);
       $("job-bar").value = data.job.done;
     }
+  }
+  function drawEvery() {
+    const sweep = data.sweep, turning = sweep ? sweep.steps.filter((step) => step.turned) : [];
+    $("every").replaceChildren("What if one step alone ", choose("change", data.try_all, ui.change, (value) => { ui.change = value; }), " ", button("Try all", () => { ui.follow = true; act({ do: "try_all", change: ui.change }); }, "", { id: "try-all", class: "main" }),
+      ...turning.slice(0, 8).map(({ step }) => make("button", { type: "button", class: "go", "data-go": step, onclick: () => select(step, true) }, `★ step ${step + 1}`)));
+    $("swept").textContent = sweep ? sweep.sentence : "";
+    $("left-out").textContent = sweep ? sweep.left_out : "";
   }
   const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
   // The cards ------------------------------------------------------------------------------------------------------
   function drawCards() {
-    const swept = new Map();
-    for (const [step, , moved, effect, answer] of data.sweep ? data.sweep.rows : []) if (!swept.has(step) || swept.get(step).moved < moved) swept.set(step, { moved, effect, answer });
+    const swept = new Map((data.sweep ? data.sweep.steps : []).map((one) => [one.step, one])), untried = data.sweep ? data.sweep.untried : {};
     $("cards-title").textContent = data.sweep ? "Steps. Bars: " + data.sweep.title : "Steps";
     $("cards").replaceChildren(...data.steps.map((step, i) => {
       const size = make("span", { class: "size" }), one = swept.get(i);
       if (one) {
-        size.append(make("span", { class: "bar" }, make("i", { style: `width:${(100 * Math.min(1, one.moved)).toFixed(1)}%` })),
-          make("small", {}, one.effect ? `${number(one.moved)}${one.answer === data.variant.before.said ? "" : " → " + said(one.answer)}` : "no effect"));
-      }
+        size.append(make("span", { class: "bar", style: `--moved:${one.effect ? Math.min(1, one.moved) : 0}` }, make("i", { style: `width:${(100 * Math.min(1, one.moved)).toFixed(1)}%` })),
+          make("small", { title: one.tries.map(([label, moved, , answer]) => `${label}: ${number(moved)}, answer ${said(answer)}`).join("\n") }, one.effect ? number(one.moved) : "no effect", one.turned ? make("b", {}, one.tried > 1 ? `turns ${one.turned} of ${one.tried}` : `→ ${said(one.said)}`) : null));
+      } else if (untried[i]) size.append(make("small", { class: "untried", title: untried[i] }, "not tried"));
       if (step.nats !== null && Math.abs(step.nats) > data.floor) size.append(make("small", { class: step.nats < 0 ? "down" : "up", title: "change of the log-probability of this step's own tokens, mean" }, number(step.nats, true) + " nats"));
       const tags = [...step.hidden.map((scope) => (scope === "later" ? "hidden" : "hidden from the answer")), ...step.patched.map((l) => `patched at block ${l}`), ...(step.gone ? ["deleted"] : []), ...(step.was === null && !step.own ? ["new"] : [])];
-      const turns = one && one.answer !== data.variant.before.said;
+      const turns = Boolean(one && one.turned);
       return make("li", { id: "step-" + i, role: "option", "data-step": i, class: `${step.gone ? "gone" : ""} ${turns ? "turned" : ""}`, "aria-selected": String(i === ui.step) },
         make("span", { class: "place", title: turns ? "turns the answer" : "" }, (turns ? "★ " : "") + (i + 1)), badge(step.kind),
         make("span", { class: "text" }, step.was && !step.gone ? make("span", { class: "was" }, flat(step.was)) : null, flat(step.text) || "(no text)", " ", ...tags.map((tag) => make("span", { class: "tag" }, tag))), size);
     }));
   }
-  function select(step) {
+  function select(step, seek) {
     ui.step = Math.max(0, Math.min(data.steps.length - 1, step));
     ui.draft = null;
     ui.why = "";
@@ -109,8 +115,8 @@ function panel(root, model, live) {
     $("cards").setAttribute("aria-activedescendant", "step-" + ui.step);
     const li = $("step-" + ui.step), pane = $("cards").parentNode;
     if (li && (li.offsetTop - pane.offsetTop < pane.scrollTop || li.offsetTop - pane.offsetTop + li.offsetHeight > pane.scrollTop + pane.clientHeight)) pane.scrollTop = li.offsetTop - pane.offsetTop - 60;
-    drawLine();
-    drawMap();
+    if (seek && li) li.scrollIntoView({ block: "nearest" });
+    drawings();
     drawSide();
   }
 
@@ -125,57 +131,18 @@ function panel(root, model, live) {
     $("answer-note").replaceChildren(make("span", { class: "b" }, `before: ${said(v.before.said)}`), make("span", { class: "a" }, `after: ${said(v.after.said)}`),
       make("span", {}, v.predicted === null ? "no prediction" : `predicted ◂ ${said(v.predicted)}${v.p_predicted === null ? "" : `, p ${number(v.p_predicted)}`}`), make("span", {}, `moved ${number(v.moved)} (noise ${number(v.noise)})`));
   }
-  function drawLine() {
-    const v = data.variant, svg = $("line"), width = Math.max(280, svg.clientWidth || 420), height = 172, left = 34, bottom = 40;
-    const n = Math.max(v.before.line.length, v.after.line.length) - 1, x = (k) => left + ((width - left - 10) * k) / Math.max(1, n), y = (p) => 8 + (height - bottom - 8) * (1 - p);
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const nodes = [0, 0.5, 1].flatMap((p) => [draw("line", { x1: left, x2: width - 10, y1: y(p), y2: y(p), stroke: "var(--faint)" }), draw("text", { x: left - 5, y: y(p) + 4, "text-anchor": "end", class: "muted" }, p === 0.5 ? "½" : String(p))]);
-    if (ui.step !== null) nodes.push(draw("rect", { x: x(ui.step), y: y(1), width: Math.max(2, x(ui.step + 1) - x(ui.step)), height: y(0) - y(1), fill: "var(--faint)", opacity: 0.7 }));
-    const every = Math.max(1, Math.ceil(n / ((width - left) / 26)));
-    for (let k = 0; k <= n; k += every) nodes.push(draw("text", { x: x(k), y: height - 26, "text-anchor": "middle", class: "muted" }, String(k)));
-    nodes.push(draw("text", { x: width - 10, y: height - 9, "text-anchor": "end", class: "muted" }, "steps given"));
-    const one = (line, colour, dash, square) => {
-      const points = line.map((p, k) => [x(k), y(p === null ? 0 : p)]);
-      nodes.push(draw("path", { d: points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join(""), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }));
-      if (points.length <= 60) for (const [a, b] of points) nodes.push(square ? draw("rect", { x: a - 2.6, y: b - 2.6, width: 5.2, height: 5.2, fill: colour }) : draw("circle", { cx: a, cy: b, r: 3, fill: colour }));
-    };
-    one(v.before.line, "var(--before)", "none", false);
-    if (v.changes.length) one(v.after.line, "var(--after)", "6 3", true);
-    svg.replaceChildren(...nodes);
-    $("line-title").textContent = `Probability of the answer as it was (${said(v.before.said)}) after each step`;
-  }
-
-  // The map --------------------------------------------------------------------------------------------------------
   const source = () => (ui.source === "" ? null : Number(ui.source));
-  function drawMap() {
-    const svg = $("map"), width = Math.max(280, svg.clientWidth || 420), rows = data.layers, columns = data.steps.length, left = 34, deep = Math.max(10, Math.min(22, 260 / rows));
-    const made = data.map && data.map.source === source() ? data.map : null, shades = colours(SCALES[host.dataset.theme === "dark" ? "dark" : "light"]);
-    const height = rows * deep + 34, wide = (width - left - 10) / columns, nodes = [];
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const everyRow = Math.max(1, Math.ceil(14 / deep)), everyColumn = Math.max(1, Math.ceil(24 / wide));
-    for (let l = 0; l < rows; l++) {
-      const top = 4 + (rows - 1 - l) * deep;
-      if (l % everyRow === 0) nodes.push(draw("text", { x: left - 5, y: top + deep / 2 + 4, "text-anchor": "end", class: "muted" }, String(l)));
-      for (let s = 0; s < columns; s++) {
-        const why = source() === null ? data.steps[s].cannot.patch || "" : "", at = made ? made.steps.indexOf(s) : -1, value = at < 0 ? null : made.values[l][at], on = data.steps[s].patched.includes(l);
-        const cell = draw("rect", { x: left + s * wide, y: top, width: wide, height: deep, class: why || !live ? "no" : "cell" + (on ? " on" : ""), "data-layer": l, "data-step": s }, draw("title", {}, `block ${l}, step ${s + 1}: ${why || (value === null ? "click to patch" : `answer moves by ${number(value)}`)}`));
-        if (value !== null) cell.style.fill = `rgb(${shades[Math.round(255 * Math.min(1, value))].join(",")})`;
-        if (!why && live) {
-          cell.setAttribute("tabindex", "0");
-          cell.setAttribute("role", "button");
-          const go = () => { ui.step = s; act({ do: "patch", step: s, layer: l, source: source() }); };
-          cell.addEventListener("click", go);
-          cell.addEventListener("keydown", (event) => { if (event.key === "Enter") go(); });
-        }
-        nodes.push(cell);
-      }
-    }
-    for (let s = 0; s < columns; s += everyColumn) nodes.push(draw("text", { x: left + (s + 0.5) * wide, y: rows * deep + 17, "text-anchor": "middle", class: "muted" }, String(s + 1)));
-    nodes.push(draw("text", { x: width - 10, y: height - 2, "text-anchor": "end", class: "muted" }, "step"), draw("text", { transform: `translate(9 ${4 + (rows * deep) / 2}) rotate(-90)`, "text-anchor": "middle", class: "muted" }, "block"));
-    if (ui.step !== null) nodes.push(draw("rect", { x: left + ui.step * wide, y: 4, width: wide, height: rows * deep, fill: "none", stroke: "var(--ink)", "stroke-width": 1.5, "pointer-events": "none" }));
-    svg.replaceChildren(...nodes);
+  function drawings() {
+    const made = data.map && data.map.source === source() ? data.map : null;
+    drawLine($("line"), data.variant, ui.step);
+    $("line-title").textContent = `Probability of the answer as it was (${said(data.variant.before.said)}) after each step`;
+    drawMap($("map"), {
+      rows: data.layers, steps: data.steps, made, chosen: ui.step, scale: SCALES[host.dataset.theme === "dark" ? "dark" : "light"],
+      why: (step) => (source() === null ? data.steps[step].cannot.patch || "" : ""),
+      go: live ? (step, layer) => { ui.step = step; act({ do: "patch", step, layer, source: source() }); } : null,
+    });
     const names = [["", "the counterfactual"], ...data.others.map((id, i) => [String(i), cut(id)])];
-    $("map-from").replaceChildren("states of ", choose("source", names, ui.source, (value) => { ui.source = value; drawMap(); }), " ", button(made ? "Draw again" : "Draw the map", { do: "map", source: source() }, "", { id: "draw-map" }));
+    $("map-from").replaceChildren("states of ", choose("source", names, ui.source, (value) => { ui.source = value; drawings(); }), " ", button(made ? "Draw again" : "Draw the map", { do: "map", source: source() }, "", { id: "draw-map" }));
     $("map-note").textContent = made ? `Colour: how far the answer moves (0 to 1), read by ${data.readers[data.reader]}. Click a cell to patch it.` : "Click a cell to patch it; draw the map to see all of them.";
   }
 
@@ -185,7 +152,7 @@ function panel(root, model, live) {
     area.value = text;
     area.addEventListener("input", () => { ui.draft = area.value; send({ do: "check", step: i, text: area.value }, (reply) => { ui.why = reply.reason || ""; drawEditing(); }); });
     const pressed = (scope) => ({ "aria-pressed": String(step.hidden.includes(scope)) });
-    const swaps = step.values.map((value, n) => button(value, { do: "counterfactual", step: i, value: n }, cannot("counterfactual"), { class: "value" }));
+    const swaps = step.values.map((value, n) => button((value.turned ? "★ " : "") + value.text, { do: "counterfactual", step: i, value: n }, cannot("counterfactual"), { class: "value", title: value.said === undefined ? "not tried yet" : `answer ${said(value.said)}, moved ${number(value.moved)}` }));
     const replaced = [...(swaps.length ? swaps : [button("Counterfactual", {}, cannot("counterfactual"))]), ...["mistake", "paraphrase", "filler"].map((name) => button(sentenceCase(name), { do: name, step: i }, cannot(name))), button("Delete", { do: "delete", step: i }, cannot("delete"))];
     $("side-text").replaceChildren(
       make("h2", {}, badge(step.kind), ` Step ${i + 1}: ${step.kind}`), area,
@@ -194,9 +161,8 @@ function panel(root, model, live) {
       make("h3", {}, "Hide it from"), make("div", { class: "row" }, button("all later tokens", { do: "hide", step: i }, cannot("hide"), pressed("later")), button("the answer only", { do: "hide_answer", step: i }, cannot("hide_answer"), pressed("answer"))), reasons(["hide"]),
       make("h3", {}, "Write on from here"), make("div", { class: "row" }, button("greedily", { do: "write", step: i, samples: 0 }, ""), button(`${data.samples} samples`, { do: "write", step: i, samples: data.samples }, "")));
     drawEditing();
-    const others = data.others.map((id, n) => [String(n), cut(id)]), sweeps = SENT.each;
+    const others = data.others.map((id, n) => [String(n), cut(id)]);
     $("side-model").replaceChildren(
-      make("h3", {}, "One change of every step in turn"), make("div", { class: "row" }, choose("each", sweeps, ui.each, (value) => { ui.each = value; }), button("Try all", () => act({ do: "each", action: ui.each }), "", { id: "try-all", class: "main" })),
       make("h3", {}, "Exchange the chain"), make("div", { class: "row" }, choose("other", others.length ? others : [["0", "no other trace"]], ui.other, (value) => { ui.other = value; }), button("Exchange", () => act({ do: "exchange", other: Number(ui.other) }), others.length ? "" : "no other trace was given; mc.what_if(models, traces) takes several")),
       ...steering(), ...clamping());
   }
@@ -236,6 +202,7 @@ function panel(root, model, live) {
   function drawPinned() {
     const rows = data.pinned.map((v, n) => make("tr", {}, make("td", {}, sentenceCase(v.label)), make("td", {}, `${said(v.before.said)} → ${said(v.after.said)}`), make("td", {}, v.predicted === null ? "–" : said(v.predicted)), make("td", {}, number(v.after.p)), make("td", {}, v.effect ? number(v.moved) : "no effect"), make("td", {}, String(v.tokens)), make("td", {}, button("Show", { do: "show", number: n }, ""))));
     $("tried").hidden = !rows.length;
+    $("pinned-title").textContent = `Pinned: ${rows.length}`;
     $("rows").replaceChildren(...rows);
   }
   async function copied(reply) {
@@ -257,16 +224,19 @@ function panel(root, model, live) {
     drawHead();
     drawCards();
     drawAnswer();
-    drawLine();
-    drawMap();
+    drawings();
     drawSide();
     drawPinned();
+    if (ui.follow && !data.job && data.sweep) {
+      ui.follow = false;
+      if (data.sweep.top !== null) select(data.sweep.top, true);
+    }
     if (focused && $(focused)) $(focused).focus({ preventScroll: true });
     host.dataset.ready = "yes";
   }
   function theme(name) {
     host.dataset.theme = name;
-    if (host.dataset.ready) drawMap();
+    if (host.dataset.ready) drawings();
   }
   const asked = () => {
     const lab = document.body.dataset.jpThemeLight, code = document.body.dataset.vscodeThemeKind;
@@ -287,45 +257,16 @@ function panel(root, model, live) {
   $("trace").addEventListener("change", () => act({ do: "open", number: Number($("trace").value) }));
   for (const id of ["undo", "redo", "reset", "pin"]) $(id).addEventListener("click", () => act({ do: id }));
   $("copy").addEventListener("click", () => send({ do: "code" }, copied));
-  $("cancel").addEventListener("click", () => { ui.queue = []; send({ do: "cancel" }); });
+  $("cancel").addEventListener("click", () => { ui.queue = []; ui.follow = false; send({ do: "cancel" }); });
   $("theme").addEventListener("click", () => theme(host.dataset.theme === "dark" ? "light" : "dark"));
   theme(asked());
   const watch = new MutationObserver(() => theme(asked()));
   watch.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind"] });
   let late = 0;
-  const resize = new ResizeObserver(() => { clearTimeout(late); late = setTimeout(() => { if (host.dataset.ready && host.isConnected) { drawLine(); drawMap(); } }, 80); });
+  const resize = new ResizeObserver(() => { clearTimeout(late); late = setTimeout(() => { if (host.dataset.ready && host.isConnected) drawings(); }, 80); });
   resize.observe(host);
   model.on("change:state", redraw);
   model.on("msg:custom", heard);
   redraw();
   return () => { watch.disconnect(); resize.disconnect(); model.off("change:state", redraw); model.off("msg:custom", heard); clearTimeout(silence); };
-}
-
-// The frame of the panel in a shadow root, so that its style and the host's stay apart.
-function frame(el, live) {
-  const host = make("div", { "data-lm-suppress-shortcuts": "true", class: "mechcot-what-if" }), root = host.attachShadow({ mode: "open" });
-  const knob = (id, text, title) => make("button", { id, type: "button", title: title || "" }, text);
-  root.append(make("style", {}, STYLE), make("div", { id: "panel", class: "panel", tabindex: "-1", "aria-busy": "false" },
-    make("header", {}, make("h1", {}, "What if?"), make("div", { class: "controls" },
-      make("label", { id: "traces" }, "Trace ", make("select", { id: "trace" })), make("fieldset", { id: "readers" }),
-      make("span", { class: "row" }, knob("undo", "Undo", "u"), knob("redo", "Redo", "r"), knob("reset", "As written"), knob("pin", "Pin"), knob("copy", "Copy as code"), make("span", { id: "copy-note", role: "status" })), knob("theme", "◐", "light or dark"))),
-    live ? "" : make("p", { class: "saved" }, "A saved state of the panel, without a kernel: run the cell to act."),
-    make("section", { class: "question", "aria-label": "Question" }, make("p", { id: "question" }), make("p", { id: "answers" }), make("p", { id: "sentence", "aria-live": "polite" }), make("div", { id: "error", role: "alert" }),
-      make("div", { id: "job", hidden: "" }, make("span", { id: "job-title" }), make("progress", { id: "job-bar" }), make("button", { id: "cancel", type: "button" }, "Cancel"))),
-    make("textarea", { id: "code", hidden: "", readonly: "", "aria-label": "The variant as code" }),
-    make("div", { class: "panes" },
-      make("section", { "aria-label": "Steps" }, make("h2", { id: "cards-title" }, "Steps"), make("div", { class: "cards" }, make("ol", { id: "cards", role: "listbox", tabindex: "0", "aria-label": "Steps; j and k move" }))),
-      make("section", { "aria-label": "What follows" }, make("h2", {}, "The answer: first token, before and after"), make("div", { id: "answer" }), make("div", { class: "keys", id: "answer-note" }),
-        make("h2", { id: "line-title" }), draw("svg", { id: "line", role: "img" }), make("h2", {}, "Patch: input of a block, where a step stands"), make("div", { class: "row", id: "map-from" }), draw("svg", { id: "map" }), make("p", { class: "under", id: "map-note" })),
-      make("section", { class: "side", "aria-label": "Change it" }, make("div", { id: "side-text" }), make("div", { id: "side-model" }))),
-    make("section", { class: "tried", id: "tried", hidden: "", "aria-label": "Pinned" }, make("h2", {}, "Pinned"), make("table", {}, make("thead", {}, make("tr", {}, ...["What was changed", "Answer", "Predicted", "p(as it was)", "Moved", "Tokens", ""].map((name) => make("th", {}, name)))), make("tbody", { id: "rows" }))),
-    make("footer", {}, make("p", {}, "Keys: ", ...[["j k", "next and previous step"], ["1 2", "model"], ["n p", "trace"], ["h", "hide"], ["u r", "undo, redo"]].flatMap(([key, what]) => [make("kbd", {}, key), ` ${what} `])))));
-  el.append(host);
-  return root;
-}
-
-function render({ model, el }) {
-  const live = model.get("live") !== false, name = model.get("name");
-  if (live && name) el.append(make("style", {}, `.mechcot-saved-${name} { display: none; }`)); // the page of the last state, for a notebook without a kernel
-  return panel(frame(el, live), model, live);
 }

@@ -5,9 +5,10 @@ import json
 import pytest
 
 import mechcot as mc
-from mechcot.whatif import actions, protocol
-from mechcot.whatif.protocol import MESSAGES, respond, state
+from mechcot.whatif import actions, shown as shown_state
+from mechcot.whatif.messages import MESSAGES, respond
 from mechcot.whatif.session import PanelSession
+from mechcot.whatif.shown import state
 
 
 def send(session, **message):
@@ -37,7 +38,7 @@ def test_an_edit_shows_both_sides_and_is_undone_and_done_again(session):
     assert after["variant"]["effect"]
     card = after["steps"][6]
     assert (card["was"].strip(), card["text"].strip(), card["own"]) == ("so finally f= 3 .", "so finally f= 1 .", False)  # fmt: skip
-    assert len(after["variant"]["top"]) == protocol.TOP
+    assert len(after["variant"]["top"]) == shown_state.TOP
     send(session, do="undo")
     before = shown(session)
     assert (before["variant"]["moved"], before["undo"], before["redo"]) == (0.0, 0, 1)
@@ -82,6 +83,19 @@ def test_the_rest_is_written_anew_as_the_model_goes_on(session):
     assert len(after["variant"]["before"]["line"]) == len(after["variant"]["after"]["line"])
 
 
+def test_one_value_takes_the_place_of_another_until_the_step_is_written_anew(session):
+    send(session, do="delete", step=6)
+    send(session, do="counterfactual", step=6, value=0)
+    assert shown(session)["variant"]["label"] == "step 7: 3 → 1"
+    assert shown(session)["variant"]["predicted"] == "1"
+    send(session, do="write", step=4, samples=0)
+    assert (
+        send(session, do="counterfactual", step=6, value=0)["error"]
+        == "this step was written anew; undo that first"
+    )
+    assert send(session, do="counterfactual", step=4, value=0)["error"] == ""
+
+
 def test_what_is_written_on_without_a_change_is_the_chain_itself(session):
     send(session, do="write", step=2, samples=0)
     after = shown(session)
@@ -117,10 +131,12 @@ def test_samples_are_pinned_and_are_what_their_seeds_give(session):
 
 
 def test_every_step_in_turn_then_the_map_and_a_click_in_it(session):
-    send(session, do="each", action="counterfactual")
+    send(session, do="try_all", change="counterfactual")
     swept = shown(session)["sweep"]
-    assert swept["action"] == "counterfactual"
-    assert max(swept["rows"], key=lambda row: row[2])[:2] == [6, "step 7: 3 → 1"]
+    assert swept["change"] == "counterfactual"
+    assert swept["top"] == swept["steps"][0]["step"] == 6
+    values = [value["text"] for value in shown(session)["steps"][6]["values"]]
+    assert [f"step 7: {text}" for text in values] == [row[0] for row in swept["steps"][0]["tries"]]
     send(session, do="map", source=None)
     drawn = shown(session)["map"]
     assert len(drawn["values"]) == shown(session)["layers"]
@@ -129,6 +145,22 @@ def test_every_step_in_turn_then_the_map_and_a_click_in_it(session):
     after = shown(session)
     assert after["variant"]["moved"] == pytest.approx(drawn["values"][0][-1], abs=1e-6)
     assert after["steps"][drawn["steps"][-1]]["patched"] == [0]
+
+
+def test_what_was_tried_before_a_cancel_is_kept_and_the_rest_is_named(session):
+    respond(session, {"do": "try_all", "change": "delete"})
+    while session.sweeps.get(0) is None or len(session.sweeps[0].rows) < 2:
+        session.advance(seconds=0.0)
+    respond(session, {"do": "cancel"})
+    after = shown(session)
+    assert (after["job"], after["undo"]) == (None, 0)
+    assert [row["step"] for row in sorted(after["sweep"]["steps"], key=lambda r: r["step"])] == [
+        0,
+        1,
+    ]
+    assert after["sweep"]["left_out"] == "Not tried: steps 3–7 (not reached)."
+    send(session, do="try_all", change="delete")
+    assert (shown(session)["sweep"]["left_out"], len(shown(session)["sweep"]["steps"])) == ("", 7)
 
 
 def test_work_goes_on_in_pieces_and_is_cancelled(session):
@@ -166,7 +198,7 @@ REASONS = [
     ({"do": "edit", "step": 1, "text": " \n"}, "this text has no tokens; write a word, or delete the step"),
     ({"do": "edit", "step": 1, "text": "blub 7 blab"}, "base has no token for 'blub', 'blab'"),
     ({"do": "edit", "step": 1, "text": "7 " * 600}, "the context of base is 512"),
-    ({"do": "counterfactual", "step": 0, "value": 0}, "no counterfactual changes a value that this step states"),
+    ({"do": "counterfactual", "step": 0, "value": 0}, "no counterfactual changes a value that is stated here"),
     ({"do": "counterfactual", "step": 6, "value": 9}, "step 7 states 1 such values, counted from 0; got 9"),
     ({"do": "mistake", "step": 6}, "the task mod10 has no mistakes of its own"),
     ({"do": "patch", "step": 6, "layer": 99, "source": None}, "expected a block from 0 to 3, got 99"),
@@ -176,7 +208,10 @@ REASONS = [
     ({"do": "clamp", "feature": 999, "level": 1.0}, "expected a feature from 0 to 15, got 999"),
     ({"do": "show", "number": 0}, "there is no pinned variant 0"),
     ({"do": "read_by", "reader": 2}, "expected a model from 0 to 1, got 2"),
-    ({"do": "each", "action": "read_by"}, "expected a change out of hide, counterfactual"),
+    ({"do": "try_all", "change": "read_by"}, "expected a change out of counterfactual, hide"),
+    ({"do": "steer", "name": "brief", "nats": 10**400}, "expected nats of a message to be a number up to 2**53, got a larger one"),
+    ({"do": "clamp", "feature": -(10**5000), "level": 1}, "expected feature of a message to be a number up to 2**53, got a larger one"),
+    ({"do": "clamp", "feature": 0, "level": 1e300}, "expected level of a message to be a number up to 2**53, got 1e+300"),
     ({"do": "write", "step": 1, "samples": 99}, "expected 0 to 8 samples, got 99"),
     ({"do": "edit", "step": 99, "text": "x"}, "expected a step from 1 to 7, got 100"),
     ({"do": "edit", "step": -1, "text": "x"}, "expected a step from 1 to 7, got 0"),
@@ -199,7 +234,7 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(session, message, reas
 
 def test_a_nan_is_refused(session):
     reply = respond(session, {"do": "steer", "name": "brief", "nats": float("nan")})
-    assert reply["error"] == "expected nats of a message to be a number, got nan"
+    assert reply["error"] == "expected nats of a message to be a number up to 2**53, got nan"
 
 
 def test_a_greyed_action_has_the_reason_that_the_action_gives(session):

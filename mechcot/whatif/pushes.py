@@ -1,0 +1,99 @@
+"""What pushes a model along a chain: vectors at a dose in nats, features held at a level; each is measured once and kept."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mechcot.core.errors import UserError
+from mechcot.core.trace import Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.sae.dictionary import Dictionary
+from mechcot.sae.feature_vectors import feature_vector
+from mechcot.stats.dose_tolerance import OFF
+from mechcot.steering.dose_calibration import Dose, DoseCalibrator, Overflow
+from mechcot.steering.dose_response import CHAIN
+from mechcot.steering.vectors import SteeringVector
+from mechcot.whatif.variant import Push
+
+STEPS = 4
+"""Steps towards a dose, after which it is searched for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Materials:
+    """What a session may act with besides text.
+
+    Attributes:
+        vectors: Steering vectors by the names that they are shown under.
+        dictionary: A sparse dictionary whose features can be clamped.
+    """
+
+    vectors: Mapping[str, SteeringVector] = field(default_factory=dict)
+    dictionary: Dictionary | None = None
+
+
+class Pushes:
+    """Vectors and features at doses of one trace."""
+
+    def __init__(self, materials: Materials, trace: Trace) -> None:
+        """Measure nothing yet."""
+        self.materials, self._trace = materials, trace
+        self._calibrators: dict[tuple[Reasoner, str, int], DoseCalibrator] = {}
+        self._features: dict[tuple[Reasoner, int], SteeringVector] = {}
+
+    def dose(self, reader: Reasoner, name: str, nats: float) -> Push:
+        """A vector at the dose nearest to the one asked for, measured on the trace as it was written; a negative one pushes the other way.
+
+        Raises:
+            UserError: No such vector, or it is not the reader's.
+        """
+        if name not in self.materials.vectors:
+            raise UserError(
+                f"no vector {name!r} was given; mc.what_if(..., vectors={{name: vector}}) takes several"
+            )
+        vector, sign = self.materials.vectors[name], -1 if nats < 0 else 1
+        vector.check(reader)
+        key = (reader, name, sign)
+        if key not in self._calibrators:
+            own = vector if sign > 0 else -vector
+            self._calibrators[key] = DoseCalibrator(reader, [reader.view(self._trace)], own, CHAIN)
+        dose = _dose(self._calibrators[key], abs(nats))
+        return Push(name, vector, sign * dose.gamma, nats=sign * dose.kl)
+
+    def clamp(self, reader: Reasoner, feature: int, level: float) -> Push:
+        """A feature held at a level, 1 being its largest activation on the trace.
+
+        Raises:
+            UserError: There is no dictionary or no such feature, it never fires here, or it cannot be clamped.
+        """
+        if self.materials.dictionary is None:
+            raise UserError(
+                "no dictionary was given; mc.what_if(..., dictionary=mc.sae.load(FOLDER)) takes one"
+            )
+        key = (reader, feature)
+        if key not in self._features:
+            self._features[key] = feature_vector(
+                self.materials.dictionary, reader, [reader.view(self._trace)], feature
+            )
+        self._features[key].edit(level, "clamp")
+        return Push(f"feature {feature}", self._features[key], level, "clamp")
+
+
+def _dose(calibrator: DoseCalibrator, nats: float) -> Dose:
+    """A dose by a few steps from the second-order factor, each by the square root of what is missing; where that does not do, by search.
+
+    A hand on a slider waits for it: 5 forwards in the place of 15. What is shown is the dose as measured, as everywhere.
+    """
+    start = calibrator.gamma_max(nats) if nats else math.inf
+    gamma = start
+    for _ in range(STEPS if math.isfinite(start) else 0):
+        try:
+            given = calibrator.measure(gamma)[0]
+        except Overflow:
+            break
+        if abs(given - nats) <= OFF * nats:
+            return calibrator.at(gamma, nats=nats, gamma_max=start)
+        if not given > 0:
+            break
+        gamma *= math.sqrt(nats / given)
+    return calibrator.nearest(nats)
