@@ -26,6 +26,7 @@ from mechcot.cli.options import (
     shares_out,
 )
 from mechcot.cli.organism import app as organism
+from mechcot.cli.problems import app as problems
 from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
 from mechcot.cli.steer import app as steer
@@ -52,6 +53,7 @@ app = typer.Typer(
     help="Does a reasoning model still use its chain of thought, before and after fine-tuning?",
 )
 app.add_typer(organism, name="organism")
+app.add_typer(problems, name="problems")
 app.add_typer(sae, name="sae")
 app.add_typer(steer, name="steer")
 

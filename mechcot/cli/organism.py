@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -41,16 +41,21 @@ def organism_problems(
     family: Annotated[str, typer.Option(help="The family, such as mod10 or lookup.")] = "mod10",
     shift: Annotated[
         str | None,
-        typer.Option(help="Draw from another distribution than the models were trained on."),
+        typer.Option(
+            help="As many more from another distribution than the models were trained on, such as longer."
+        ),
     ] = None,
 ) -> None:
     """Write problems of a family's task."""
     from mechcot.organisms.problems import write_problems
     from mechcot.organisms.registry import family_named
     from mechcot.tasks import shifted_draw
+    from mechcot.text.shifts import with_shifted
 
-    draw = family_named(family).problems if shift is None else shifted_draw(family, shift)
-    drawn = draw(n, seed=seed, hint=cue, style=style)
+    kwargs: dict[str, Any] = {"seed": seed, "hint": cue, "style": style}
+    drawn = family_named(family).problems(n, **kwargs)
+    if shift is not None:
+        drawn = with_shifted(drawn, shifted_draw(family, shift)(n, **kwargs), shift)
     written = write_problems(out, drawn)
     typer.echo(f"{count_of(written, 'problem')} in {out}")
 

@@ -27,6 +27,7 @@ from mechcot.compare.report_tables import (
     null_frame,
     own_chain_frame,
 )
+from mechcot.compare.shifted import shift_frame
 from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
@@ -94,6 +95,14 @@ def report_data(
         validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
         abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
         calibration=confidence_frame(tables.scalars, list(chains.by_author), seed=study.seed),
+        shifts=shift_frame(
+            list({t.problem.id: t.problem for t in chains.headline}.values()),
+            tables,
+            judged_cards(study),
+            list(chains.by_author),
+            author=author,
+            seed=study.seed,
+        ),
         reliability=reliability_frame(tables.scalars, list(chains.by_author)),
         settings={
             "seed": str(study.seed),

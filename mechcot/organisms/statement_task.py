@@ -322,9 +322,13 @@ class StatementTruth:
     @property
     def shifts(self) -> dict[str, DrawProblems]:
         """Draws from other distributions by name."""
-        if self.family.unanswerable is None:
-            return {}
-        return {"unanswerable": partial(self.family.problems, unanswerable=True)}
+        _, most = self.family.hops
+        shifts: dict[str, DrawProblems] = {
+            "longer": partial(self.family.problems, hops=(most + 1, most + 2))
+        }
+        if self.family.unanswerable is not None:
+            shifts["unanswerable"] = partial(self.family.problems, unanswerable=True)
+        return shifts
 
     def unhinted(
         self,

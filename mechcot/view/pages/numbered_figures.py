@@ -13,11 +13,12 @@ from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.place_map import place_map
 from mechcot.view.figures.reliability import reliability
+from mechcot.view.figures.shifts import shift_lines
 from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_map import step_map
 from mechcot.view.figures.three_axes import three_axes
 from mechcot.view.pages import plain_tables
-from mechcot.view.pages.plain_tables import Table, reliability_table
+from mechcot.view.pages.plain_tables import Table, reliability_table, shift_table
 from mechcot.view.pages.report_data import ArrayFrame, Comparison, ReportData
 from mechcot.view.pages.use_tables import change_table, use_table
 from mechcot.view.theme import looks
@@ -58,13 +59,14 @@ class PageFigures:
     chain: Figures
     axes: Figures
     calibration: Figures
+    shifts: Figures
     slopes: tuple[Figures, ...]
     step_maps: tuple[Figures, ...]
     place_maps: tuple[Figures, ...]
 
     def ordered(self) -> Figures:
         """All figures in the order of their numbers."""
-        every = [*self.chain, *self.axes, *self.calibration]
+        every = [*self.chain, *self.axes, *self.calibration, *self.shifts]
         for several in (self.slopes, self.step_maps, self.place_maps):
             every += [figure for some in several for figure in some]
         return tuple(sorted(every, key=lambda figure: figure.number))
@@ -75,12 +77,13 @@ def numbered_figures(data: ReportData) -> PageFigures:
     numbers = count(1)
     first, *others = (draw for draw in _leading(data))
     lead, axes = first(data, numbers), _three_axes(data, numbers)
-    calibration = _reliability(data, numbers)
+    calibration, shifts = _reliability(data, numbers), _shifts(data, numbers)
     leading = (lead, *(draw(data, numbers) for draw in others))
     return PageFigures(
         chain=(*leading, *_series(data, numbers), *_lines(data, numbers)),
         axes=axes,
         calibration=calibration,
+        shifts=shifts,
         slopes=tuple(_slope(c, data, numbers) for c in data.comparisons),
         step_maps=tuple(_maps(c, STEP_MAP_AXES, numbers) for c in data.comparisons),
         place_maps=tuple(_maps(c, PLACE_MAP_AXES, numbers) for c in data.comparisons),
@@ -116,6 +119,14 @@ def _reliability(data: ReportData, numbers: Iterator[int]) -> Figures:
     figure = reliability(data.reliability, looks(list(data.models["name"])))
     caption = "Below the line a model is surer than it is right. Each mark is a tenth of the items or at least ten, by confidence."
     return (NumberedFigure(next(numbers), figure, caption, reliability_table(data.reliability)),)
+
+
+def _shifts(data: ReportData, numbers: Iterator[int]) -> Figures:
+    if data.shifts.empty:
+        return ()
+    figure = shift_lines(data.shifts, looks(list(data.models["name"])))
+    caption = "Answers and steps are those of each model’s own chains; the use of the chain is read on the chains of the comparison."
+    return (NumberedFigure(next(numbers), figure, caption, shift_table(data.shifts)),)
 
 
 def _uses(data: ReportData, numbers: Iterator[int]) -> NumberedFigure:

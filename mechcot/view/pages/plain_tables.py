@@ -180,6 +180,15 @@ def reliability_table(frame: pd.DataFrame) -> Table:
     return row_table(rows_of(frame), columns)
 
 
+def shift_table(frame: pd.DataFrame) -> Table:
+    """One row per shift, level, quantity and model."""
+    columns = {name: text_column(name) for name in ("shift", "quantity", "model")}
+    level = {"level": lambda row: numeric(number(row["level"]))}
+    return row_table(
+        rows_of(frame), level | columns | {"mean": estimate_column(), "n": count_column()}
+    )
+
+
 def own_chains_table(frame: pd.DataFrame) -> Table:
     """One row per measure, one column per pair of author and reader."""
     pairs = [f"{row['author']}’s chains, read by {row['reader']}" for row in rows_of(frame)]

@@ -211,6 +211,7 @@ class ReportData:
         abstention: Who says that it cannot know, where it cannot and where it could, likewise.
         calibration: One row a model: how sure and how right it is on its own chains, the fields of `mechcot.stats.calibration.Calibration`.
         reliability: One row a model and bin of confidence.
+        shifts: Right, valid and used by shift, level and model; empty without shifted problems.
     """
 
     title: str
@@ -235,3 +236,4 @@ class ReportData:
     abstention: pd.DataFrame = field(default_factory=_empty)
     calibration: pd.DataFrame = field(default_factory=_empty)
     reliability: pd.DataFrame = field(default_factory=_empty)
+    shifts: pd.DataFrame = field(default_factory=_empty)

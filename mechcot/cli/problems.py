@@ -1,0 +1,49 @@
+"""`mechcot problems`: files of problems. Heavy imports happen inside the commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mechcot.cli.options import Field, OutFile, Seed
+from mechcot.cli.outputs import writes
+from mechcot.core.wording import count_of
+
+app = typer.Typer(no_args_is_help=True, help="Files of problems.")
+
+
+@app.callback()
+def _problems() -> None:
+    """Files of problems."""
+
+
+@app.command("shift")
+@writes("problems shift")
+def problems_shift(
+    problems: Annotated[Path, typer.Argument(help="A file of problems.")],
+    out: OutFile,
+    shift: Annotated[
+        list[str],
+        typer.Option(
+            help="format:P (noise with probability P), order, or names; repeated for more."
+        ),
+    ],
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
+    field: Field = None,
+    seed: Seed = 0,
+) -> None:
+    """Write the problems, and the same ones asked otherwise; a comparison on them tells how far what was found holds."""
+    from mechcot.organisms.problems import write_problems
+    from mechcot.text.field_names import field_options
+    from mechcot.text.problems import PROBLEM_FIELDS, load_problems
+    from mechcot.text.shifts import Shift, with_shifts
+
+    wanted = [Shift.of(text) for text in shift]
+    fields = field_options(field or [], PROBLEM_FIELDS)
+    asked = load_problems(problems, n=n, seed=seed, fields=fields)
+    rows = with_shifts(asked, wanted, seed=seed)
+    write_problems(out, rows)
+    for one in wanted:
+        made = sum(row.meta["stratum"] == one.name for row in rows)
+        typer.echo(f"{one.name}: {made} of {count_of(len(asked), 'problem')} can be asked so")
+    typer.echo(f"{count_of(len(rows), 'problem')} in {out}")

@@ -1,0 +1,77 @@
+"""How far does it hold? Right answers, right chains and the use of the chain, against the distance of a shift, for every model."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from mechcot.compare.pair_finding import Tables
+from mechcot.core.card import MeasureCard
+from mechcot.core.problem import Problem
+from mechcot.stats.accuracy_change import OWN_ACCURACY
+from mechcot.stats.measurement_tables import item_means, scalar_rows
+from mechcot.stats.proportions import share_interval
+from mechcot.traces.validity import VALIDITY
+
+
+def shift_frame(
+    problems: Sequence[Problem],
+    tables: Tables,
+    cards: Sequence[MeasureCard],
+    names: Sequence[str],
+    *,
+    author: str | None,
+    seed: int,
+) -> pd.DataFrame:
+    """One row a shift, level, quantity and model: `shift`, `level`, `quantity`, `model`, `mean`, `low`, `high`, `n`; empty without shifted problems.
+
+    Level 0, what is not shifted, stands with every shift. Answers and steps are those of each model's own chains, the use of the chain is read on the headline's.
+
+    Args:
+        problems: All that were asked, with `shift` and `level` in `meta` where they are shifted.
+        tables: All that was measured.
+        cards: What is judged, the leading measure first.
+        names: The models.
+        author: Who wrote the headline's chains; None for each model itself.
+        seed: Of the study.
+    """
+    values = _values(tables, cards[:1], names, author)
+    rows = []
+    for shift, levels in _levels(problems).items():
+        for level, items in levels.items():
+            for (quantity, name), series in values.items():
+                here = series[series.index.isin(items)].to_numpy(float)
+                if len(here):
+                    end = share_interval(here, seed=seed, purpose=f"shift {shift} {level:g}")
+                    key = {"shift": shift, "level": level, "quantity": quantity, "model": name}
+                    ends = {"mean": end.mean, "low": end.low, "high": end.high, "n": end.n}
+                    rows.append(key | ends)
+    return pd.DataFrame(rows)
+
+
+def _levels(problems: Sequence[Problem]) -> dict[str, dict[float, list[str]]]:
+    """Ids by shift and level; what is not shifted is level 0 of each."""
+    plain = [p.id for p in problems if p.meta.get("shift") in (None, "none")]
+    levels: dict[str, dict[float, list[str]]] = {}
+    for problem in problems:
+        shift, level = problem.meta.get("shift"), problem.meta.get("level")
+        if isinstance(shift, str) and shift != "none" and isinstance(level, (int, float)):
+            here = levels.setdefault(shift, {0.0: plain})
+            here.setdefault(float(level), []).append(problem.id)
+    return {shift: dict(sorted(by_level.items())) for shift, by_level in levels.items()}
+
+
+def _values(
+    tables: Tables, cards: Sequence[MeasureCard], names: Sequence[str], author: str | None
+) -> Mapping[tuple[str, str], pd.Series]:
+    measure, scalar = OWN_ACCURACY
+    right = scalar_rows(tables.scalars, measure=measure, name=scalar)
+    whole = scalar_rows(tables.validity.scalars, measure=VALIDITY, name="whole")
+    values = {}
+    for name in names:
+        values["right: the answer", name] = item_means(right, reader=name, author=name)
+        values["valid: the whole chain", name] = item_means(whole, reader=name, author=name)
+        for card in cards:
+            rows = tables.measurements[tables.measurements["measure"] == card.name]
+            used = item_means(rows, reader=name, author=author or name)
+            values[f"used: {card.title}", name] = used
+    return values

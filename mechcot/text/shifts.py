@@ -1,0 +1,217 @@
+"""The same problem, asked otherwise: shifts that need no semantics, for any file of problems.
+
+    format:P   every word that carries nothing may change, with probability P: a parenthesis is put before it, two of its inner letters change places,
+               or, where it is an article, it is left out. Numbers, capitals, options and what stands beside a sign are never touched
+    order      listed options stand behind other letters, and the answer's letter follows; else the sentences before the one that asks are shuffled, where all
+               of them say how things are (`has`, `is`) and none points back (`then`, `she`, `the rest`)
+    names      two names that stand in one context take each other's places, in the answer, too; for problems whose facts all stand in the question
+
+Format shift: Zhao et al. 2025 (DataAlchemy, arXiv 2508.01191), on tokens of a toy language; on text it is ours.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from random import Random
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.text.entity_exchange import changed, exchanges
+from mechcot.text.listed_choices import Choices, choices, chosen_letter
+from mechcot.text.sentence_ends import sentence_ends
+
+KINDS = ("format", "order", "names")
+PLAIN = "as it is"
+"""The stratum of what is not shifted."""
+_WORD = re.compile(r"(?<![\w$\\{}=+*/^.-])[a-z]{2,}(?![\w=+*/^{}-])")
+_ARTICLES = frozenset({"the", "an", "der", "die", "das", "le", "la", "les", "el", "los", "las"})
+_PARENTHESES = ("by the way", "you see", "as it happens", "for what it is worth", "so to speak")
+_POINTS_BACK = re.compile(
+    r"\b(?:he|she|it|they|his|her|hers|its|their|theirs|him|them|this|that|these|those|then|there|after|afterwards|before|later|next|finally|again|also|too|another|"
+    r"other|others|rest|remaining|remainder|same|so|therefore|thus|however|but|instead|each|both|er|sie|es|dann|danach|sein\w*|ihr\w*|il|elle|ils|elles|puis|ensuite|"
+    r"\u00e9l|ella|ellos|luego|despu\u00e9s)\b",
+    re.IGNORECASE,
+)
+
+
+_TOGETHER = re.compile(r"\b(?:they|them|their|theirs|each|both)\b", re.IGNORECASE)
+"""Words that point back to all that was told, in whatever order."""
+_STATES = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|owns?|costs?|weighs?|lives?|contains?|measures?|holds?|likes?|ist|sind|war|waren|hat|haben|kostet|wiegt|est|sont|a|ont|co\u00fbte|es|son|"
+    r"tiene|tienen|cuesta)\b",
+    re.IGNORECASE,
+)
+"""Words of sentences that say how things are; what happens has an order."""
+_OF_OPTIONS = re.compile(
+    r"\b(?:above|below|both|all of|none of|neither|[A-J] (?:and|or) [A-J])\b", re.IGNORECASE
+)
+"""Options that speak of other options."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A shift and how far it goes.
+
+    Attributes:
+        kind: One of `KINDS`.
+        level: Probability of a change for `format`, 1 for the others.
+    """
+
+    kind: str
+    level: float = 1.0
+
+    @classmethod
+    def of(cls, text: str) -> "Shift":
+        """Read `format:0.1`, `order`, `names`.
+
+        Raises:
+            UserError: It is none of them.
+        """
+        kind, colon, level = text.partition(":")
+        try:
+            amount = float(level) if colon else 1.0
+        except ValueError:
+            amount = -1.0
+        if kind not in KINDS or not 0 < amount <= 1 or (colon != "") != (kind == "format"):
+            raise UserError(
+                f"--shift {text}: expected format:P with P above 0 and at most 1, order, or names"
+            )
+        return cls(kind, amount)
+
+    @property
+    def name(self) -> str:
+        """As it was written."""
+        return f"{self.kind}:{self.level:g}" if self.kind == "format" else self.kind
+
+
+def with_shifts(
+    problems: Sequence[Problem], shifts: Sequence[Shift], *, seed: int
+) -> list[Problem]:
+    """The problems as they are, then each of them shifted where that can be done.
+
+    Args:
+        problems: The problems; `meta` gets `shift` and `level`, and `stratum` names both.
+        shifts: What to do, each by itself.
+        seed: Of all that is drawn.
+    """
+    rows = [marked(problem, "none", 0.0) for problem in problems]
+    for shift in shifts:
+        for problem in problems:
+            other = shifted(problem, shift, seed=seed)
+            if other is not None:
+                named = replace(other, id=f"{problem.id}~{shift.name}")
+                rows.append(marked(named, shift.kind, shift.level, stratum=shift.name))
+    return rows
+
+
+def marked(problem: Problem, shift: str, level: float, *, stratum: str = PLAIN) -> Problem:
+    """The problem with the fields that a report reads: `shift`, `level`, `stratum`."""
+    return replace(
+        problem, meta={**problem.meta, "shift": shift, "level": level, "stratum": stratum}
+    )
+
+
+def with_shifted(plain: Sequence[Problem], others: Sequence[Problem], name: str) -> list[Problem]:
+    """Problems of a task with such as are drawn from another distribution, told apart by their ids.
+
+    Args:
+        plain: As the models know them.
+        others: The others.
+        name: What differs.
+    """
+    moved = [replace(problem, id=f"{problem.id}~{name}") for problem in others]
+    return [
+        *(marked(problem, "none", 0.0) for problem in plain),
+        *(marked(problem, name, 1.0, stratum=name) for problem in moved),
+    ]
+
+
+def shifted(problem: Problem, shift: Shift, *, seed: int) -> Problem | None:
+    """A problem, asked otherwise; None where the shift cannot be made or changes nothing.
+
+    Args:
+        problem: The problem.
+        shift: What to do.
+        seed: Of what is drawn; with the same seed a higher level of `format` changes all that a lower one does.
+    """
+    rng = Random(f"{seed} {problem.id} {shift.kind}")
+    if shift.kind == "names":
+        return _renamed(problem)
+    if shift.kind == "order":
+        return _reordered(problem, rng)
+    whole, listed = problem.question, choices(problem.question)
+    end = min(span.start for span in listed.spans.values()) if listed else len(whole)
+    other = f"{_noisy(whole[:end], shift.level, rng)}{whole[end:]}"
+    return None if other == whole else replace(problem, question=other)
+
+
+def _noisy(text: str, level: float, rng: Random) -> str:
+    """Change words; three draws a word, whether or not it changes, so that levels are nested."""
+
+    def change(match: re.Match[str]) -> str:
+        word, draw, how, which = match.group(), rng.random(), rng.random(), rng.random()
+        if draw >= level:
+            return word
+        if word in _ARTICLES and how < 1 / 2:
+            return ""
+        if how < 2 / 3 and len(word) > 3:
+            at = 1 + int(which * (len(word) - 3))
+            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        return f"({_PARENTHESES[int(which * len(_PARENTHESES))]}) {word}"
+
+    return re.sub(r"(?<=\S) {2,}(?=\S)", " ", _WORD.sub(change, text))
+
+
+def _reordered(problem: Problem, rng: Random) -> Problem | None:
+    """The options in another order, with the letter of the answer; else the sentences that only say how things are."""
+    listed = choices(problem.question)
+    if listed is not None:
+        return _other_letters(problem, listed, rng)
+    text = problem.question
+    ends = [end for end in sentence_ends(text) if end < len(text)]
+    parts = [text[a:b].strip() for a, b in pairwise([0, *ends, len(text)])]
+    *told, asks = [part for part in parts if part]
+    movable = all(_STATES.search(part) for part in told) and not any(
+        _POINTS_BACK.search(part) for part in [*told[1:], _TOGETHER.sub("", asks)]
+    )
+    if len(told) < 2 or not movable:
+        return None
+    order = _shuffled(len(told), rng)
+    return replace(problem, question=" ".join([*(told[place] for place in order), asks]))
+
+
+def _other_letters(problem: Problem, listed: Choices, rng: Random) -> Problem | None:
+    letters, letter = list(listed.spans), chosen_letter(problem.answer)
+    if letter not in letters or _OF_OPTIONS.search("\n".join(listed.texts)):
+        return None
+    order = _shuffled(len(letters), rng)
+    question = listed.with_texts([listed.texts[place] for place in order])
+    moved = letters[order.index(letters.index(letter))]
+    answer = problem.answer.replace(letter, moved, 1)
+    return replace(problem, question=question, answer=answer)
+
+
+def _shuffled(n: int, rng: Random) -> list[int]:
+    order = list(range(n))
+    while order == sorted(order):
+        rng.shuffle(order)
+    return order
+
+
+def _renamed(problem: Problem) -> Problem | None:
+    """Two names that can stand for each other, exchanged; none of a question that lists options, whose letters would have to follow."""
+    asked = problem.question
+    if choices(asked) is not None:
+        return None
+    for pair in exchanges(asked, asked, problem.answer):
+        names = {text for _, _, text in pair.question}
+        if all(_inside(name, asked) for name in names):
+            other = changed(asked, pair.question)
+            return replace(problem, question=other, answer=pair.answer or problem.answer)
+    return None
+
+
+def _inside(name: str, text: str) -> bool:
+    """Whether a name is one: no number, and not only the first word of sentences."""
+    return not name[:1].isnumeric() and re.search(rf"[\w,]\s+{re.escape(name)}\b", text) is not None

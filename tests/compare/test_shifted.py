@@ -1,0 +1,51 @@
+"""What holds under a shift: level 0 stands with every shift, each level has its own items, nothing is drawn without shifted problems."""
+
+import pandas as pd
+import pytest
+
+from mechcot.compare.pair_finding import Tables
+from mechcot.compare.shifted import shift_frame
+from mechcot.core.measurement import Measurement
+from mechcot.core.problem import Problem
+from mechcot.text.shifts import Shift, with_shifts
+from mechcot.view.figures.shifts import shift_lines
+from mechcot.view.theme import looks
+
+PLAIN = [Problem(f"p{i}", f"Box {i} holds many tins of paint. How many?", str(i)) for i in range(6)]
+ROWS = with_shifts(PLAIN, [Shift("format", 0.5), Shift("format", 1.0)], seed=0)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """`a` is right everywhere, `b` on what is not shifted only."""
+    taken = [
+        Measurement(
+            measure="gates",
+            trace=f"{problem.id}/{name}",
+            item=problem.id,
+            author=name,
+            reader=name,
+            value=1.0,
+            scalars={"own_correct": float(name == "a" or problem.meta["level"] == 0)},
+        )
+        for problem in ROWS
+        for name in ("a", "b")
+    ]
+    return Tables.of(taken, [])
+
+
+def test_every_level_has_its_items_and_level_0_stands_with_each(tables):
+    frame = shift_frame(ROWS, tables, (), ["a", "b"], author=None, seed=0)
+    assert set(frame["quantity"]) == {"right: the answer"}
+    shares = frame.set_index(["model", "level"])["mean"]
+    assert shares["a"].to_dict() == {0.0: 1.0, 0.5: 1.0, 1.0: 1.0}
+    assert shares["b"].to_dict() == {0.0: 1.0, 0.5: 0.0, 1.0: 0.0}
+    counts = pd.Series([row.meta["level"] for row in ROWS]).value_counts()
+    assert frame.set_index(["model", "level"])["n"]["b"].to_dict() == counts.to_dict()
+    figure = shift_lines(frame, looks(["a", "b"]))
+    lines = {trace.name: list(trace.y) for trace in figure.data}
+    assert lines == {"a": [1.0, 1.0, 1.0], "b": [1.0, 0.0, 0.0]}
+
+
+def test_nothing_without_shifted_problems(tables):
+    assert shift_frame(PLAIN, tables, (), ["a", "b"], author=None, seed=0).empty
