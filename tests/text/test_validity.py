@@ -71,6 +71,13 @@ def test_what_may_mean_something_else_is_not_judged(step):
         "32 / 96 * 100 = 33.33%",
         "1,200 * 2 = 2,400 lire",
         r"\frac{12}{4} \times 2 = 6",
+        "\u20ac4.50 * 2 = \u20ac9",
+        "4 * \u00a33 = \u00a312",
+        r"\( 3 + 4 = 7 \)",
+        r"So we have \[ 18 - 5 = 13 \]",
+        'She says "6 * 7 = 42".',
+        "a) 3 + 4 = 7",
+        "(2) 15 / 3 = 5",
     ],
 )
 def test_what_is_written_in_another_way_is_right_all_the_same(step):
@@ -193,6 +200,10 @@ def test_what_is_right_in_another_reading_is_never_called_wrong(step):
         "3 / 6 = 0.6",
         "1/3 = 0.34",
         "$1.50 + $1.50 = $3.01",
+        r"\( 3 + 4 = 8 \)",
+        "b) 3 * 4 = 13",
+        '"6 * 7 = 43"',
+        "\u20ac4.50 * 2 = \u20ac8",
     ],
 )
 def test_rounding_excuses_no_result_that_has_no_more_decimals(step):

@@ -15,14 +15,14 @@ from typing import TypeAlias
 
 _TOKEN = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
-    r"|(?P<skip>\\?\$|\*\*|\\[,;!: ]|\\(?:left|right|displaystyle)\b|[^\S\n]|~|&|\\(?:text|mathrm|textbf|mathbf)\{[^{}\n]*\})"
+    r"|(?P<skip>\\?\$|[\u20ac\u00a3\u00a5\u20b9]|\*\*|\\[,;!: ]|\\(?:left|right|displaystyle)\b|[^\S\n]|~|&|\\(?:text|mathrm|textbf|mathbf)\{[^{}\n]*\})"
     r"|(?P<frac>\\[dt]?frac\b)"
     r"|(?P<percent>\\?%)"
     r"|(?P<op>\\times\b|\\cdot\b|\\div\b|[-+*/^\u2212\u00d7\u00b7\u00f7\u2013]|(?<![A-Za-z])[xX](?![A-Za-z]))"
     r"|(?P<equals>(?<![<>!=])=(?![=>]))"
     r"|(?P<left>[({\[])|(?P<right>[)}\]])"
     r"|(?P<word>[A-Za-z]+(?:['\u2019][a-z]+)?)"
-    r"|(?P<stop>.)",
+    r"|(?P<stop>\\[\[\]()]|.)",
     re.DOTALL,
 )
 _OPERATORS = {

@@ -27,7 +27,9 @@ from mechcot.text.arithmetic.equations import (
 )
 from mechcot.text.arithmetic.number_sources import Program
 
-_STOPS = frozenset(".:,;!?\n<>|")
+_STOPS = frozenset([*'.:,;!?\n<>|"\u201c\u201d\u201e\u00ab\u00bb', *("\\(", "\\)", "\\[", "\\]")])
+_ITEM = re.compile(r"[^\S\n]*[(\[]?\w{1,2}[)\]][^\S\n]*")
+"""What numbers the items of a list: `a)`, `(2)`."""
 _LISTED = re.compile(r"(?m)^([^\S\n]*)[-\u2013*](?=\s)")
 """What opens the items of a list; a dash there is no sign."""
 _RUN = ("equals", "stop")
@@ -248,6 +250,9 @@ def _stands_alone(text: str, tokens: list[Token], first: int) -> bool:
     if first == 0 or (
         before.text in _STOPS and text[max(before.stop - 2, 0) : before.stop] != ".."
     ):
+        return True
+    line = text.rfind("\n", 0, tokens[first].start) + 1
+    if _ITEM.fullmatch(text, line, tokens[first].start):
         return True
     gap = text[before.stop : tokens[first].start]
     return before.kind == "word" and len(before.text) > 1 and bool(re.search(r"[\s$]", gap))
