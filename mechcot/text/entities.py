@@ -18,6 +18,8 @@ from itertools import pairwise
 
 import regex
 
+from mechcot.text.parallel_clauses import Parallels
+
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _LETTER = rf"(?![{_UNSPACED}])[\p{{L}}\p{{M}}_]"
 _UNIT = regex.compile(rf"\p{{N}}+(?:[.,]\p{{N}}+)*|[{_UNSPACED}]\p{{M}}*|(?:{_LETTER})+|\.\.+|\S")
@@ -82,6 +84,11 @@ class Mined:
         both = (_UNIT.finditer(text) for text in (self.question, self.chain))
         one, two = (tuple(Unit(m.group(), m.start(), m.end()) for m in found) for found in both)
         return one, two
+
+    @cached_property
+    def parallels(self) -> Parallels:
+        """The parallel clauses of the question."""
+        return Parallels.of(self.question)
 
     @cached_property
     def spellings(self) -> frozenset[str]:
@@ -160,13 +167,14 @@ class Mined:
             entity: What is to be replaced.
             among: Other entities of the question.
         """
-        if not self._fit(entity):
+        if not self.fits(entity):
             return
         others = [e.text for e in among if e.text != entity.text and e.sort == entity.sort]
         if entity.sort == "answer":
             others = [*dict.fromkeys(self._phrases(entity.text))]
         others = [text for text in others if self._alike(entity, text)]
-        yield from sorted(others, key=lambda text: not occurrences(text, self.chain))
+        same = [text for text in others if self.parallels.alike(entity.text, text)]
+        yield from sorted(same or others, key=lambda text: not occurrences(text, self.chain))
 
     def _phrases(self, like: str) -> Iterator[str]:
         """Stretches of the question of as many units as a text has."""
@@ -179,25 +187,34 @@ class Mined:
 
     def _alike(self, entity: Entity, other: str) -> bool:
         """Whether two texts are of one form and occur in one context."""
-        if len(_UNIT.findall(entity.text)) != len(_UNIT.findall(other)):
+        sort, one = entity.sort, entity.text
+        partner = Entity(other, sort)
+        of_one_form = len(_UNIT.findall(one)) == len(_UNIT.findall(other)) and (
+            sort != "number" or _form(one) == _form(other)
+        )
+        if not of_one_form or one in other or other in one or not self.fits(partner):
             return False
-        if entity.sort == "number" and _form(entity.text) != _form(other):
-            return False
-        if (
-            entity.text in other
-            or other in entity.text
-            or not self._fit(Entity(other, entity.sort))
-        ):
-            return False
-        if entity.sort == "part":
+        if sort == "part":
             return True
-        mine, theirs = self._contexts(entity.text), self._contexts(other)
-        if entity.sort == "answer":
-            return any(a.isalnum() or b.isalnum() for a, b in mine & theirs)
-        sides = ({pair[side] for pair in mine} & {pair[side] for pair in theirs} for side in (0, 1))
-        return bool(mine & theirs) or any(text.isalnum() for side in sides for text in side)
+        if self._worked_out(entity) or self._worked_out(partner):
+            return False
+        contexts = self._contexts(one), self._contexts(other)
+        return self.parallels.alike(one, other) or _shared(*contexts, sides=sort != "answer")
 
-    def _fit(self, entity: Entity) -> bool:
+    def _worked_out(self, entity: Entity) -> bool:
+        """Whether the chain says something in an entity's place that the question never says: such values follow from an order, or from knowledge of the world."""
+        contexts, sides = self._contexts(entity.text), entity.sort != "answer"
+        asked = {unit.text.casefold() for unit in self.texts[0]}
+        marks = [_MARK, *self.texts[1], _MARK]
+        return any(
+            _of_sort(unit, entity.sort)
+            and unit.text.casefold() not in asked
+            and not _opens(self.chain, unit.start)
+            and _shared({(_neighbour(left.text), _neighbour(right.text))}, contexts, sides=sides)
+            for left, unit, right in zip(marks, marks[1:], marks[2:], strict=False)
+        )
+
+    def fits(self, entity: Entity) -> bool:
         """Whether it can be exchanged at all: no calculation has it, no inflected form stands beside it."""
         if entity.sort == "number":
             return not any(
@@ -232,6 +249,19 @@ _MARK = Unit(".", -1, -1)
 
 def _neighbour(text: str) -> str:
     return "." if _END.fullmatch(text) else text.casefold()
+
+
+def _shared(mine: set[tuple[str, str]], theirs: set[tuple[str, str]], *, sides: bool) -> bool:
+    """Whether two texts occur in one context: both neighbours the same, one of them a word, or one word beside them where `sides` suffice."""
+    if not sides:
+        return any(a.isalnum() or b.isalnum() for a, b in mine & theirs)
+    common = ({pair[side] for pair in mine} & {pair[side] for pair in theirs} for side in (0, 1))
+    return bool(mine & theirs) or any(text.isalnum() for side in common for text in side)
+
+
+def _of_sort(unit: Unit, sort: str) -> bool:
+    """Whether a unit could be an entity of a sort."""
+    return {"name": unit.capital, "number": unit.number}.get(sort, unit.word and not unit.number)
 
 
 def occurrences(text: str, written: str) -> list[tuple[int, int]]:

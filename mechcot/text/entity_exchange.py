@@ -2,16 +2,17 @@
 
 Algorithm.
 
-1. Find pairs that can stand for each other (`mechcot.text.entities`): two names, two numbers, the answer and another phrase of the question; or the
-   options that a question lists: what the chosen one says is exchanged with what another says everywhere but in the list, and so are their
-   letters in the chain.
-2. Exchange them everywhere in question and chain. Where the answer is exchanged by that, it is what the twin's chain leads to; elsewhere nobody
-   knows the twin's answer. Pairs that move the answer come first.
+1. Find pairs that can stand for each other (`mechcot.text.entities`) of which the answer has one: two names, two numbers, the answer and another phrase of
+   the question; or the options that a question lists: what the chosen one says is exchanged with what another says everywhere but in the list, and so are
+   their letters in the chain. The answer with the exchange made is what the twin's chain leads to.
+2. Where the chain never says the answer: the value of the fact that the chain ends on, and another value of such a fact (`parallel_clauses`). Nobody knows
+   the twin's answer then. To exchange what the answer does not depend on by a rule is a mere renaming, which moves no answer: no twin.
 3. Keep the first twin that has as many tokens in the prompt and in every step. Where each value stands is measured: it is written alone,
    and the tokens that differ are its span.
 
-An exchange is a renaming, so that the twin's chain follows from the twin's question as the chain did from its own. Knowledge of the world may say
-otherwise (Paris is no capital of Italy), and so may an order among numbers. Source: ours.
+An exchange is a renaming, so that the twin's chain follows from the twin's question as the chain did from its own; an order or knowledge of the world may
+say otherwise. So days, months and cardinal numbers are left alone (`ordered_words`), and what stands where the chain says something that the question
+never says. Source: ours.
 """
 
 import random
@@ -24,8 +25,10 @@ import regex
 from mechcot.core.counterfactual import Counterfactual, Retoken
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span, Trace
-from mechcot.text.entities import Mined, occurrences
+from mechcot.text.entities import Entity, Mined, occurrences
 from mechcot.text.listed_choices import Choices, choices, chosen_letter
+from mechcot.text.ordered_words import ordered
+from mechcot.text.parallel_clauses import clauses
 from mechcot.text.twins import (
     check_encoding,
     check_question,
@@ -85,7 +88,7 @@ class ExchangeMaker:
         raise NotMeasurable(
             "the exchanged texts do not have as many tokens"
             if pairs
-            else "question and chain have no two names, values or options that could be exchanged"
+            else "question and chain have no two names, values or options whose exchange is known to change the answer"
         )
 
 
@@ -126,7 +129,7 @@ def changed(text: str, changes: tuple[TextChange, ...]) -> str:
 
 
 def exchanges(question: str, chain: str, answer: str) -> Iterator[EntityExchange]:
-    """All exchanges that are certain to be renamings; none of a chain that does not have what is exchanged.
+    """All exchanges after which the chain follows from the question as before, and another answer can be expected.
 
     Args:
         question: The question.
@@ -139,26 +142,59 @@ def exchanges(question: str, chain: str, answer: str) -> Iterator[EntityExchange
         yield from _of_options(listed, chain, answer, letter)
         return
     mined = Mined(question, chain)
+    yield from _of_answers(mined, answer)
+    if not occurrences(answer, chain):
+        yield from _of_last_values(mined)
+
+
+def _of_answers(mined: Mined, answer: str) -> Iterator[EntityExchange]:
+    """Exchanges of what the answer says: a renaming of all else leaves the answer as it is."""
     entities, done = mined.entities(answer), set()
     for entity in entities:
-        if not occurrences(entity.text, chain):
+        if not (occurrences(entity.text, mined.chain) and occurrences(entity.text, answer)):
             continue
         for other in mined.partners(entity, entities):
-            pair = {entity.text: other, other: entity.text}
-            if frozenset(pair) in done:
+            pair = frozenset((entity.text, other))
+            if pair in done or ordered(*pair):
                 continue
-            done.add(frozenset(pair))
-            parts = (_swapped(pair, text) for text in (question, chain, answer))
-            asked, written, said = parts
-            if asked and written and said is not None:
-                moved = changed(answer, said) if said else None
-                yield EntityExchange(asked, written, moved if moved != answer else None)
+            done.add(pair)
+            changes, said = _exchanged(mined, *pair), _swapped(*pair, answer)
+            moved = changed(answer, said) if said else answer
+            if changes is not None and moved != answer:
+                yield EntityExchange(*changes, moved)
 
 
-def _swapped(pair: Mapping[str, str], text: str) -> tuple[TextChange, ...] | None:
+def _of_last_values(mined: Mined) -> Iterator[EntityExchange]:
+    """Exchanges of what the last clause of the chain says word for word as a fact of the question does.
+
+    Nobody knows what follows from another value: nothing is said of it but this fact, and the answer is made of it by a rule.
+    """
+    said, parallels = [clause.words for clause in clauses(mined.chain)], mined.parallels
+    for word in said[-1] if said else ():
+        others = [other for other in parallels.columns if parallels.alike(word, other)]
+        for other in others if parallels.leaf(word) else ():
+            stated = [(words, one) for words in said for one in (word, other) if one in words]
+            sort = "number" if word.isnumeric() else "word"
+            if other == word or not all(parallels.restated(*clause) for clause in stated):
+                continue
+            if all(mined.fits(Entity(one, sort)) for one in (word, other)):
+                changes = _exchanged(mined, word, other)
+                if changes is not None:
+                    yield EntityExchange(*changes, None)
+
+
+def _exchanged(
+    mined: Mined, one: str, other: str
+) -> tuple[tuple[TextChange, ...], tuple[TextChange, ...]] | None:
+    """The changes of question and chain; None where one of them has none or cannot be made."""
+    asked, written = (_swapped(one, other, text) for text in (mined.question, mined.chain))
+    return (asked, written) if asked and written else None
+
+
+def _swapped(one: str, other: str, text: str) -> tuple[TextChange, ...] | None:
     """Where each of two texts stands, with the other one in its case; None where it stands in another case than a sentence asks for."""
     changes = []
-    for old, new in pair.items():
+    for old, new in ((one, other), (other, one)):
         for start, stop in occurrences(old, text):
             written = text[start:stop]
             if written == old:
@@ -182,8 +218,8 @@ def _of_options(listed: Choices, chain: str, answer: str, letter: str) -> Iterat
         if other == letter:
             continue
         letters = _letters(chain, letter, other)
-        said = _swapped({texts[letter]: text, text: texts[letter]}, chain)
-        stem = _swapped({texts[letter]: text, text: texts[letter]}, listed.question)
+        said = _swapped(texts[letter], text, chain)
+        stem = _swapped(texts[letter], text, listed.question)
         if letters is None or said is None or stem is None or not (letters or said):
             continue
         changes = tuple(sorted({*said, *(c for c in letters if not _covered(c, said))}))

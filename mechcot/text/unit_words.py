@@ -18,10 +18,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_LOCALES = (
+LOCALES = (
     "en de fr es it pt nl ru pl uk tr sv cs ro vi id hi ar fa he th ko ja zh zh_Hant "
     "bg bn ca da el et fi gl gu hr hu is kn lt lv mk ml mr ms nb pa sk sl sq sr sw ta te ur"
 )
+"""The languages whose words are known from CLDR."""
 _SCALES = {
     "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15, "quintillion": 10**18,
     "dozen": 12, "score": 20, "gross": 144, "lakh": 10**5, "crore": 10**7, "myriad": 10**4, "bn": 10**9, "mn": 10**6,
@@ -188,7 +189,7 @@ def _cldr_scales() -> Mapping[str, int]:
     from babel import Locale
 
     scales: dict[str, int] = {}
-    for locale in _LOCALES.split():
+    for locale in LOCALES.split():
         forms = Locale.parse(locale).compact_decimal_formats
         for length in ("long", "short"):
             plurals = (forms.get(length) or {}).values()

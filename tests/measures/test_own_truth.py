@@ -146,9 +146,9 @@ PROSE = [
         "answer": "Ben",
     },
     {
-        "id": "oui",
-        "question": "Luc est à Lyon et Eve est à Nice. Eve est-elle à Nice ?",
-        "chain": "Eve est à Nice, et Luc est à Lyon. C'est vrai.",
+        "id": "tank",
+        "question": "Tank a holds milk. Tank b holds soup. Does what tank b holds burn?",
+        "chain": "- tank b holds soup",
         "answer_text": "\nThe answer is yes",
         "answer": "yes",
     },
@@ -162,7 +162,7 @@ def prose(tmp_path_factory):
     return reader, mc.read_traces(write_lines(root / "chains.jsonl", PROSE), reader)
 
 
-def test_prose_without_digits_is_patched_in_three_languages(prose):
+def test_prose_without_digits_is_patched(prose):
     reader, traces = prose
     readouts = []
     for trace in traces:

@@ -72,14 +72,64 @@ def test_exchanging_back_gives_the_text_again(question, chain, answer, asked, wr
     assert (question, chain, answer) in twins(asked, written, said)
 
 
-def test_an_answer_that_is_not_exchanged_is_not_predicted():
-    made = twins(
-        "Anna lives in Paris. Bob lives in Rome. Does Bob live in Rome?",
-        "Bob is in Rome, Anna in Paris. So yes.",
-        "yes",
-    )
-    assert made
-    assert {said for _, _, said in made} == {None}
+PAIRS = "pair kip rye done. pair dov oat done. pair mel fig done. which has dov?"
+
+
+def test_small_letters_are_seen_in_clauses_that_are_otherwise_alike():
+    assert twins(PAIRS, "so pair dov oat done.", "oat") == {
+        (
+            f"pair kip {kip} done. pair dov {dov} done. pair mel {mel} done. which has dov?",
+            f"so pair dov {dov} done.",
+            dov,
+        )
+        for kip, dov, mel in (("oat", "rye", "fig"), ("rye", "fig", "oat"))
+    }
+
+
+TANKS = "tank a holds brine. tank b holds cream. tank c holds syrup. does what tank b holds spoil?"
+
+
+def test_the_last_fact_is_exchanged_where_the_chain_never_says_the_answer():
+    assert twins(TANKS, "- tank b holds cream", "yes") == {
+        (changed(TANKS, ((13, 18, one), (33, 38, two), (53, 58, three))), written, None)
+        for one, two, three, written in (
+            ("cream", "brine", "syrup", "- tank b holds brine"),
+            ("brine", "syrup", "cream", "- tank b holds syrup"),
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "chain"),
+    [
+        ("Anna lives in Paris. Bob lives in Rome. Does Bob live in Rome?", "Bob lives in Rome."),
+        (TANKS, "- tank b holds cream, which spoils"),
+        (TANKS, "- tank b holds cream\nso yes"),
+        (TANKS.replace("does what tank b holds", "in tank b does cream"), "- tank b holds cream"),
+    ],
+    ids=["renamed", "known", "concluded", "asked"],
+)
+def test_an_exchange_that_moves_no_answer_or_breaks_the_chain_is_not_made(question, chain):
+    assert twins(question, chain, "yes") == set()
+
+
+LATER = "Ann guesses {0}. Mo begins at {1} and goes on. Where does Mo end?"
+
+
+@pytest.mark.parametrize(
+    ("places", "chain", "made"),
+    [
+        (("Ruby", "Jade"), "Mo is at {1}. Mo is at {0}.", True),
+        (("Ruby", "Jade"), "Mo is at {1}. Mo is at Onyx. Mo is at {0}.", False),
+        (("Friday", "Tuesday"), "Mo is at {1}. Mo is at {0}.", False),
+        (("mercredi", "dimanche"), "Mo is at {1}. Mo is at {0}.", False),
+        (("seven", "two"), "Mo is at {1}. Mo is at {0}.", False),
+    ],
+    ids=["names", "worked out", "days", "French days", "numbers"],
+)
+def test_what_has_an_order_is_not_exchanged(places, chain, made):
+    question = LATER.format(*places)
+    assert bool(twins(question, chain.format(*places), places[0])) is made
 
 
 @pytest.mark.parametrize(
@@ -158,22 +208,20 @@ def test_a_run_is_cut_where_another_one_in_its_place_is_cut():
     assert ("Dan" in {said for *_, said in made}) and not any("Dan Eve" in t for _, t, _ in made)
 
 
-@pytest.mark.parametrize(("family", "least"), [("lookup", 150), ("order", 10)])
+@pytest.mark.parametrize(("family", "least"), [("lookup", 8), ("reach", 30), ("order", 0)])
 def test_exchanged_entities_obey_the_law_of_the_task(family, least):
     """Against the exact semantics: the new chain follows from the new question, and leads where it was predicted to."""
-    kind, rng, lawful = family_named(family), Random(1), 0
+    kind, rng, answers = family_named(family), Random(1), []
     for problem in kind.problems(12, seed=4):
-        question = kind.read(problem.question)
-        chain = "".join(kind.write(question, rng=rng, manner=Manner()).steps)
+        chain = "".join(kind.write(kind.read(problem.question), rng=rng, manner=Manner()).steps)
         for pair in exchanges(problem.question, chain, problem.answer):
             asked, written = changed(problem.question, pair.question), changed(chain, pair.chain)
             try:
                 question, said = kind.read(asked), kind.statements(written.splitlines())
             except ValueError:  # a person where only a place can be
                 continue
-            if family == "order" and pair.answer is not None:
-                continue  # days have an order, which no exchange keeps
             assert kind.follows(question, said), asked
-            assert question.answer == (pair.answer or problem.answer)
-            lawful += 1
-    assert lawful >= least
+            assert pair.answer in (None, question.answer)
+            answers.append(question.answer != problem.answer)
+    assert len(answers) >= least
+    assert sum(answers) >= least / 2
