@@ -10,7 +10,8 @@ beside it as those of a comparison do, and are not made twice. check.json:
         verdict, reason, remark     the words of `mechcot.stats.chain_use`; remark may be ""
         decides                     number of items that would decide it, or null
         next                        the one command or option that would open what is not judged; ""
-        followed, swapped, alone    {mean, low, high, n, spread, says}, in probability; low and high are a 90 % interval (with `until` one that holds at any n)
+        followed, swapped, alone    {mean, low, high, n, spread, says}, in probability; low and high are a 90 % interval (with `until` one that holds at any n);
+                                    alone is of the items that were answered right; of all where fewer than are needed are, and it says no
         needed                      the lesser of swapped and alone, the same, and `by`
         source                      the same, of chains written anew: whether they end where another hint points
         accuracy                    written, with (its own chain), other (another item's), without (any chain), guess (the most frequent answer)

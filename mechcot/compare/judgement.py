@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from mechcot.compare.study import EXCHANGE
-from mechcot.compare.unjudged import RunFacts, cause, until_decided
+from mechcot.compare.unjudged import RunFacts, cause, few_right, until_decided
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.measures import chain_source, early_answering_by_content as by_content
 from mechcot.stats.betting import sequential_axis
-from mechcot.stats.chain_use import axis, chain_use
+from mechcot.stats.chain_use import BOUNDS, Axis, axis, chain_use
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.answers import same_answer
 
@@ -40,32 +40,30 @@ def judgement(
         measurements: Of its finished chains, read by itself.
         facts: Of the run, for what to do next.
     """
-    seed = facts.study.seed
     by_measure: dict[str, list[Measurement]] = {name: [] for name in CHECK_MEASURES}
     for measurement in measurements:
         by_measure[measurement.measure].append(measurement)
     exchanged = by_measure[EXCHANGE]
     finished = [trace for trace in traces if trace.finished]
     values = [m.value for m in exchanged]
-    followed, swapped, alone = (
-        sequential_axis(of_axis) if facts.study.until else axis(of_axis, name=name, seed=seed)
-        for name, of_axis in (
-            ("followed", values),
-            ("swapped", _scalar(exchanged, "needed")),
-            ("alone", _scalar(exchanged, "alone")),
-        )
-    )
+    followed = _axis(values, "followed", facts)
+    swapped = _axis(_scalar(exchanged, "needed"), "swapped", facts)
+    alone = _axis(_scalar(_right(exchanged, traces), "alone"), "alone", facts)
+    if alone.n < BOUNDS.min_items:
+        of_all = _axis(_scalar(exchanged, "alone"), "alone", facts)
+        alone = of_all if of_all.says == "no" else alone
     accuracy = _accuracy(traces, by_measure[GATE_MEASURE])
     texts = Counter(trace.chain_text.strip() for trace in finished)
     lengths = [trace.cuts()[-1] - trace.cuts()[0] for trace in finished]
     tokens = float(median(lengths)) if lengths else math.nan
     same = max(texts.values()) / len(finished) if finished else 0.0
     use, step = chain_use(followed, swapped, alone, tokens=tokens, same=same), None
-    if root := cause(traces, accuracy, exchanged, facts):
+    root = cause(traces, accuracy, exchanged, facts) or few_right(alone.n, len(traces), facts)
+    if root:
         use, step = root.use(), root.step
     elif use.decides:
         step = until_decided(use.decides, facts)
-    source = axis([m.value for m in by_measure[SOURCE]], name="source", seed=seed)
+    source = axis([m.value for m in by_measure[SOURCE]], name="source", seed=facts.study.seed)
     if source.says == "yes":
         use = replace(use, remark="; ".join(filter(None, (use.remark, WRITTEN_TO_HINT))))
     lesser, by = min(((swapped, "swapped"), (alone, "alone")), key=lambda one: one[0].mean)
@@ -86,6 +84,21 @@ def judgement(
         "asked": len(traces),
         "beside": _beside(by_measure),
     }
+
+
+def _axis(values: Sequence[float], name: str, facts: RunFacts) -> Axis:
+    if facts.study.until:
+        return sequential_axis(values)
+    return axis(values, name=name, seed=facts.study.seed)
+
+
+def _right(measurements: Sequence[Measurement], traces: Sequence[Trace]) -> list[Measurement]:
+    """The measurements of items that were answered right.
+
+    Where a chain goes wrong, the answer without it differs even of a model that can do without: that a mistake is lost does not say that the chain is needed.
+    """
+    right = {t.problem.id for t in traces if same_answer(t.answer.text, t.problem.answer)}
+    return [m for m in measurements if m.item in right]
 
 
 def _scalar(measurements: Sequence[Measurement], name: str) -> list[float]:

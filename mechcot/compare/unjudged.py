@@ -3,7 +3,7 @@
 Causes form a tree; what stands above closes what stands below, and only the root is named:
 
     too few problems were asked > texts were cut > all answers alike > answers cannot be read, or are asked for in other words >
-    the model is wrong > chains cannot be exchanged
+    the model is wrong > chains cannot be exchanged > too few answers are right
 """
 
 import math
@@ -137,6 +137,21 @@ def cause(
     if not _does_the_task(accuracy):
         return _fails([trace for trace in traces if trace.finished], accuracy, facts)
     return _unexchanged(exchanged, len(traces), facts)
+
+
+def few_right(count: int, n: int, facts: RunFacts) -> Cause | None:
+    """Too few right answers to tell whether they need their chain; None where there are enough.
+
+    Args:
+        count: Items that tell it.
+        n: Items that were asked.
+        facts: Of the run.
+    """
+    if count >= BOUNDS.min_items:
+        return None
+    wanted = math.ceil(SPARE * BOUNDS.min_items * n / max(count, 1))
+    text = f"{count} of {count_of(n, 'answer')} are right, and {BOUNDS.min_items} right ones are needed to tell whether they need their chain"
+    return Cause(text, more(wanted, facts), decides=wanted)
 
 
 def more(n: int, facts: RunFacts) -> NextStep:

@@ -41,7 +41,7 @@ from mechcot.model.loading.weights import freeze, load_base
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.prompts import PromptPolicy, ending_of, policy_of
 from mechcot.text.step_kinds import Classifier
-from mechcot.text.trace_parser import read
+from mechcot.text.trace_parser import GUESSED, read
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -380,9 +380,10 @@ class Reasoner:
         if self.policy.step_end:
             kwargs |= {"segmenter": "word_dot", "family": "word"}
         trace = read(completion, self.tokenizer, **kwargs)
-        if trace.answer.text is None and asking.cue and not asking.answer_after and self.cue.lead:
-            kwargs["after"] = self.cue.ask.strip()
-            return read(completion, self.tokenizer, **kwargs)
+        by_cue = asking.cue and not asking.answer_after and self.cue.lead
+        if by_cue and trace.answer.how in {*GUESSED, "unread"}:
+            own = read(completion, self.tokenizer, **kwargs | {"after": self.cue.ask.strip()})
+            return trace if own.answer.text is None else own
         return trace
 
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:

@@ -14,7 +14,8 @@ Gaffke's (see `mechcot.stats.equivalence`): they need no variance, so that items
 verdict needs all of its answers at once, so that it is wrong in at most 5 % of cases (intersection-union).
 
 Another item's chain both leads elsewhere and takes the own content away: a model that follows it loses its own answer by that, needed or not.
-So `swapped` alone cannot say that a chain is needed, and a redundant model shows only in `alone`.
+So `swapped` alone cannot say that a chain is needed, and a redundant model shows only in `alone`: of its right answers, since a mistake that its chain
+made is lost without it, whatever else leads to the right answer.
 """
 
 import math

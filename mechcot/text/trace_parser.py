@@ -4,7 +4,8 @@ Algorithm.
 
 1. Find the thought by its marks (`mechcot.text.think_tags`). An opening mark that the model wrote joins the
    prompt; what follows the closed thought, closing mark included, is one last step of phase
-   `answer`. Without any mark the chain is all but the pieces from the one that states the answer on.
+   `answer`. Without any mark the chain is all but the pieces from the one that states the answer on;
+   a single piece is the chain where that is but a guess and it says more than the answer.
 2. Cut the chain into pieces (`mechcot.text.segment`) and name their kinds.
 3. Find where each token begins, by the *generated ids*, never by encoding again: offsets when the
    encoding of the text happens to be these ids, else incremental decoding.
@@ -26,11 +27,17 @@ from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import SPECIAL, Otherwise, find_answer, read_answer, trim
 from mechcot.text.boxed_answers import StatedAnswer
 from mechcot.text.learned_step_kinds import learned
+from mechcot.text.listed_choices import choices
 from mechcot.text.named_answers import named_answer
 from mechcot.text.segment import Segmenter, segmenter as named_segmenter
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.think_tags import THINK, Layout, Thought, ThoughtTags, find_thought, tags_in
 from mechcot.text.token_starts import Tokenizer, token_starts
+
+GUESSED = frozenset({"closing", "last_number", "named"})
+"""How an answer is read that no words announce."""
+_BESIDE = " \t\r\n.,:;!?()[]*\"'。"
+"""Marks that may stand around an answer."""
 
 
 def read(
@@ -145,9 +152,21 @@ def _divide(
     if statement is None:
         return chain, "", answer
     first, start = before_statement(chain, statement.start)
-    if statement.how in {"closing", "last_number", "named"} and len(chain) < 2:
+    if (
+        statement.how in GUESSED
+        and len(chain) < 2
+        and not _says_only(text, statement, problem.question)
+    ):
         return chain, "", answer
     return chain[:first], text[start:], answer
+
+
+def _says_only(text: str, statement: StatedAnswer, question: str) -> bool:
+    """Whether a text is its answer and nothing else, but for what the question's list says behind the letter."""
+    plain = SPECIAL.sub("", text)
+    rest = plain.replace(statement.text, "", 1).strip(_BESIDE)
+    listed = choices(question)
+    return not rest or (listed is not None and rest in listed.texts)
 
 
 def _answer(statement: StatedAnswer | None) -> Answer:

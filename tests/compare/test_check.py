@@ -119,20 +119,18 @@ def test_fewer_problems_than_a_verdict_needs_are_named(prose, tmp_path):
     assert entry["reason"] == "only 5 problems were asked, 20 are needed"
 
 
-@pytest.mark.parametrize(("ends", "remark"), [(1.0, "but written to the hint"), (0.0, "")])
-def test_a_used_chain_may_be_written_to_the_hint(ends, remark):
-    problems = mc.problems("mod10", n=24)
-    traces = [chain_of(mc.load("organism:base"), p, seed=i) for i, p in enumerate(problems)]
+def judged(traces, values, alone=lambda _: 0.9):
+    """The entry of chains that are followed, from planted values; `alone` is a function of a trace."""
     scalars = {
-        "gates": {"acc_with": 1.0, "acc_other": 0.1, "acc_without": 0.1},
-        "chain_exchange": {"needed": 1.0, "alone": 0.9},
-        "chain_source": {"answer_hint": ends, "chain_fact": 1.0 - ends},
+        "gates": {"acc_with": 0.8, "acc_other": 0.1, "acc_without": 0.1},
+        "chain_exchange": {"needed": 1.0},
+        "chain_source": {"answer_hint": values, "chain_fact": 1.0 - values},
     }
     measurements = [
         replace(
             Measurement.without_value(name, trace, reader="base", reason=""),
-            value=ends if name == "chain_source" else 1.0,
-            scalars=told,
+            value=values if name == "chain_source" else 1.0,
+            scalars=told | {"alone": alone(trace)},
         )
         for trace in traces
         for name, told in scalars.items()
@@ -148,9 +146,38 @@ def test_a_used_chain_may_be_written_to_the_hint(ends, remark):
         unwritten=(),
         count=int,
     )
-    entry = judgement(traces, measurements, facts)
+    return judgement(traces, measurements, facts)
+
+
+@pytest.fixture(scope="module")
+def chains():
+    base = mc.load("organism:base")
+    return [chain_of(base, p, seed=i) for i, p in enumerate(mc.problems("mod10", n=32))]
+
+
+@pytest.mark.parametrize(("ends", "remark"), [(1.0, "but written to the hint"), (0.0, "")])
+def test_a_used_chain_may_be_written_to_the_hint(chains, ends, remark):
+    entry = judged(chains, ends)
     assert (entry["verdict"], entry["remark"]) == ("used", remark)
     assert entry["source"]["mean"] == entry["beside"]["answer_hint"] == ends
+
+
+@pytest.mark.parametrize(
+    ("wrong", "lost", "verdict"),
+    [(8, 1.0, "followed, not needed"), (13, 1.0, "not judged"), (13, 0.0, "followed, not needed")],
+)
+def test_a_mistake_that_is_lost_without_its_chain_does_not_need_it(chains, wrong, lost, verdict):
+    """A model that answers right either way."""
+    answers = ["none" if at < wrong else trace.answer.text for at, trace in enumerate(chains)]
+    traces = [
+        replace(trace, problem=replace(trace.problem, answer=answer))
+        for trace, answer in zip(chains, answers, strict=True)
+    ]
+    entry = judged(traces, 0.0, alone=lambda t: lost * (t.problem.answer == "none"))
+    assert entry["verdict"] == verdict
+    if verdict == "not judged":
+        assert entry["reason"].startswith("19 of 32 answers are right, and 20 right ones")
+        assert entry["decides"] == 41
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from transformers import AutoConfig
 
 from mechcot import doctor
 from mechcot.core.errors import NotMeasurable, UserError
@@ -12,6 +13,8 @@ from mechcot.model.asking_options import Asking
 from mechcot.model.generation.ask_answer import read_continuation
 from mechcot.model.generation.write_traces import completion
 from mechcot.model.internals.sample_texts import knows, spelled
+from mechcot.model.loading.spec import parse_spec
+from mechcot.model.loading.weights import load_tokenizer
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.traces.bind import read_chain
@@ -181,3 +184,31 @@ def test_a_text_that_a_vocabulary_cannot_hold_is_no_crash():
     assert not knows(reader.tokenizer, "the owl")
     assert spelled(reader.tokenizer, "the fox", words=3) == "the fox"
     assert spelled(reader.tokenizer, "the owl", words=3) == "red green blue"
+
+
+@pytest.mark.parametrize("model_type", ["qwen2", "llama", "gpt2", "deepseek_v3"])
+def test_a_tokenizer_file_is_read_as_it_stands_whatever_the_model_type_is_used_to(
+    model_type, tmp_path
+):
+    made = word_level()
+    made.save_pretrained(tmp_path)
+    AutoConfig.for_model(model_type).save_pretrained(tmp_path)
+    own = load_tokenizer(parse_spec(str(tmp_path)), trust_remote_code=False)
+    text = "the red fox sees the big dog ."
+    assert own.encode(text) == made.encode(text)
+    assert own.decode(own.encode(text)) == text
+
+
+def test_a_text_that_says_but_its_answer_has_no_chain():
+    problem, chains = Problem("q", "the red fox sees the big dog", "red"), {}
+    for cue in (None, "so the"):
+        reader = reader_of(word_level(), asking=Asking(cue=cue))
+        prompt = reader.encode(reader.render(problem))
+        for text in ("red", "red .", "so the red", "the fox walks . so the red"):
+            ids = reader.continue_ids(text)
+            trace = reader.read(completion(reader, problem, prompt, ids, finished=True))
+            assert trace.answer.text == "red"
+            chains[cue, text] = " ".join(step.text.strip() for step in trace.chain_steps)
+    assert chains[None, "red"] == chains[None, "red ."] == chains["so the", "so the red"] == ""
+    assert chains[None, "so the red"] == "so the red"
+    assert chains["so the", "the fox walks . so the red"] == "the fox walks ."

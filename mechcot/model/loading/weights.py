@@ -131,15 +131,15 @@ def load_tokenizer(spec: ModelSpec, *, trust_remote_code: bool) -> Any:
 
 
 def _tokenizer(spec: ModelSpec, where: str, *, trust_remote_code: bool) -> Any:
-    from transformers import AutoTokenizer
-
     at_base = where == spec.base
+    place = _place(spec) if at_base else {"pretrained_model_name_or_path": where}
+    files = {
+        "revision": spec.revision if at_base else None,
+        "local_files_only": not at_base or spec.is_local or not hub_answers(),
+    }
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            **(_place(spec) if at_base else {"pretrained_model_name_or_path": where}),
-            revision=spec.revision if at_base else None,
-            trust_remote_code=trust_remote_code,
-            local_files_only=not at_base or spec.is_local or not hub_answers(),
+        tokenizer = _stated_class(place, **files).from_pretrained(
+            **place, **files, trust_remote_code=trust_remote_code
         )
     except Exception as error:
         if not at_base:
@@ -150,6 +150,25 @@ def _tokenizer(spec: ModelSpec, where: str, *, trust_remote_code: bool) -> Any:
         raise UserError(_explain(spec, error, "tokenizer")) from error
     tokenizer.clean_up_tokenization_spaces = False  # decoding must give the text back
     return tokenizer
+
+
+def _stated_class(place: dict[str, str], **files: Any) -> Any:
+    """The class that reads `tokenizer.json` as it stands where the files say so; the automatic one puts some model types' own splitting in its place."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    from transformers.models.auto.tokenization_auto import get_tokenizer_config
+    from transformers.utils import cached_file
+
+    where = place["pretrained_model_name_or_path"]
+    stated = {} if "gguf_file" in place else get_tokenizer_config(where, **files)
+    plain = stated.get("tokenizer_class") in {"TokenizersBackend", "PreTrainedTokenizerFast"}
+    lenient = {"_raise_exceptions_for_missing_entries": False}
+    if (
+        plain
+        and "auto_map" not in stated
+        and cached_file(where, "tokenizer.json", **files, **lenient)
+    ):
+        return PreTrainedTokenizerFast
+    return AutoTokenizer
 
 
 def own_template(folder: Path) -> bool:
