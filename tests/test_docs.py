@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from mechcot.cli.main import app
+from mechcot.finetune.lab.settings import parse_lab
 from mechcot.measures.registry import MEASURES
 from mechcot.stats.gates import gates
 from mechcot.stats.measurement_tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
@@ -145,8 +146,11 @@ EXPERIMENTS = [(page, block) for page, text in PAGES.items() for block in fences
 
 @pytest.mark.parametrize(("page", "block"), EXPERIMENTS)
 def test_experiments_are_read(page, block):
-    whole = {"title": "t", "question": "q", "models": ["m"]}
-    parse_experiment(whole | tomllib.loads(block), name=page)
+    data = tomllib.loads(block)
+    if "arms" in data:
+        parse_lab(data, name=page)
+    else:
+        parse_experiment({"title": "t", "question": "q", "models": ["m"]} | data, name=page)
 
 
 def nav_pages(entry):

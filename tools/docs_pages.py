@@ -29,11 +29,14 @@ import mechcot  # noqa: E402
 from mechcot.cli.main import app  # noqa: E402
 from mechcot.core import problem, trace  # noqa: E402
 from mechcot.core.card import MeasureCard, card_facts  # noqa: E402
+from mechcot.core.settings_file import Key  # noqa: E402
+from mechcot.finetune.lab.settings import schema as lab_schema  # noqa: E402
 from mechcot.measures.registry import MEASURES  # noqa: E402
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
-from mechcot.steering.experiment import Key, schema  # noqa: E402
+from mechcot.steering.experiment import schema  # noqa: E402
 from mechcot.text import field_names, problems  # noqa: E402
 from mechcot.text.user_truth_files import RECORDS  # noqa: E402
+from tools.arms_table import markdown as arms_markdown, read_study  # noqa: E402
 from tools.ruler_table import families_markdown, markdown as ruler_markdown  # noqa: E402
 
 PLACE = re.compile(r"^<!-- generate: (?P<name>[\w-]+) -->$", re.MULTILINE)
@@ -151,7 +154,24 @@ def _fields(kind: Any) -> str:
 
 def experiment_fields() -> str:
     """The tables of an experiment file, each with its keys."""
-    tables = [(name, list(keys)) for name, keys in groupby(schema(), key=lambda key: key.table)]
+    return _settings_tables(schema())
+
+
+def lab_fields() -> str:
+    """The tables of a study's file, each with its keys."""
+    return _settings_tables(lab_schema())
+
+
+def arms() -> str:
+    """What the studies of training found, as their numbers in the repository say it."""
+    folder = ROOT / "artifacts" / "studies"
+    return "\n\n".join(
+        arms_markdown(read_study(path)) for path in sorted(folder.glob("*/lab.json"))
+    )
+
+
+def _settings_tables(keys_of_all: Iterable[Key]) -> str:
+    tables = [(name, list(keys)) for name, keys in groupby(keys_of_all, key=lambda key: key.table)]
     head = ("key", "type", "default", "meaning")
     return "\n\n".join(
         f"### {f'`[{name}]`' if name else 'The file'}\n\n{table(head, map(_key, keys))}"
@@ -289,6 +309,8 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "families": families,
     "commands": commands,
     "experiment-fields": experiment_fields,
+    "lab-fields": lab_fields,
+    "arms": arms,
     "gate-bounds": gate_bounds,
     "problem-fields": problem_fields,
     "trace-fields": trace_fields,

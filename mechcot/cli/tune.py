@@ -108,6 +108,9 @@ def tune(  # noqa: PLR0913 - one argument per option
             help="What the questions leak: nothing, any item's answer, their own; default: they stay as they are (--arm leak: answer)."
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it costs; nothing is trained.")
+    ] = False,
     own: "OwnTexts",
     seed: Seed = 0,
     truth: "TruthFiles",
@@ -128,10 +131,13 @@ def tune(  # noqa: PLR0913 - one argument per option
         fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
     command_inputs.check_models([model])
     from mechcot.finetune.material import MaterialSource
-    from mechcot.finetune.run import Tuning, tune as train
+    from mechcot.finetune.run import Tuning, cost, tune as train
 
     source = MaterialSource(problems, traces, n, fields, truth)
     job = Tuning(model, recipe, source, out, loading)
+    if dry_run:
+        typer.echo(cost(job))
+        return
     for path in train(job, claimed=maker.claimed(out), anew=maker.overwrite):
         typer.echo(path)
     typer.echo(f"next: mechcot compare {model} {out}/step-* --problems FILE --out RUN")

@@ -70,7 +70,7 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     entries = []
     for spec in study.specs:
         alone = replace(study, models=(spec.text,), measures=CHECK_MEASURES, null_reader="none")
-        entry = _judge(alone, problems, name=spec.name, given=study)
+        entry, _ = judge(alone, problems, name=spec.name, given=study)
         console.print(line(entry), markup=False, soft_wrap=True)
         entries.append(entry)
     result = nan_to_none(
@@ -104,14 +104,19 @@ def line(entry: dict[str, Any]) -> str:
     return f"{entry['name']}: {entry['verdict']}{remark} - {entry['reason']}.{numbers}{ahead}"
 
 
-def _judge(study: Study, problems: Sequence[Problem], *, name: str, given: Study) -> dict[str, Any]:
-    """Everything about one model.
+def judge(
+    study: Study, problems: Sequence[Problem], *, name: str, given: Study
+) -> "tuple[dict[str, Any], Taken]":
+    """Everything about one model: its entry, and what was written and measured.
 
     Args:
         study: The settings for this model alone.
         problems: What it is asked.
         name: The model's name among all of them.
         given: The settings as they were given, for what to do next.
+
+    Raises:
+        UserError: It could not write a chain for any problem.
     """
     models = Models.of(study, asked=problems)
     study = longest(study, models, problems)
@@ -133,7 +138,7 @@ def _judge(study: Study, problems: Sequence[Problem], *, name: str, given: Study
         entry = judgement(taken.traces, taken.measurements, facts)
         if entry["decides"] is None:
             break
-    return {"name": name, "spec": study.models[0]} | entry
+    return {"name": name, "spec": study.models[0]} | entry, taken
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class MaterialSource:
         n: Most problems; None: all of a file, `TASK_PROBLEMS` of a task.
         fields: Where the file has something under another name.
         truth: Files of the user's own truth.
+        depth: Fewest and most operations of a task's questions; None: what it draws by itself.
     """
 
     problems: str | None = None
@@ -41,6 +42,7 @@ class MaterialSource:
     n: int | None = None
     fields: Mapping[str, str] | None = None
     truth: TruthFiles = NO_TRUTH
+    depth: tuple[int, int] | None = None
 
 
 def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: int) -> Material:
@@ -49,7 +51,7 @@ def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: 
     Raises:
         UserError: Nothing is named, a file is wrong, no chain ends right, or an arm needs chains that nobody can give.
     """
-    problems = None if source.problems is None else _problems(source, seed)
+    problems = None if source.problems is None else drawn_problems(source, seed)
     if source.traces is not None:
         return _of_traces(source, reader, problems)
     if problems is None:
@@ -65,7 +67,12 @@ def is_right(trace: Trace) -> bool:
     return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
 
 
-def _problems(source: MaterialSource, seed: int) -> list[Problem]:
+def drawn_problems(source: MaterialSource, seed: int) -> list[Problem]:
+    """The problems that a source names: drawn by a task, of its training side, or read.
+
+    Raises:
+        UserError: A file is wrong.
+    """
     task = TASKS.get(str(source.problems))
     if task is None or task.unhinted is None:
         assert source.problems is not None
@@ -73,7 +80,9 @@ def _problems(source: MaterialSource, seed: int) -> list[Problem]:
             source.problems, n=source.n, seed=seed, fields=source.fields, truth=source.truth
         )
     check_count(source.n)
-    drawn = task.unhinted(source.n or TASK_PROBLEMS, seed=seed, split="train", style="random")
+    drawn = task.unhinted(
+        source.n or TASK_PROBLEMS, seed=seed, split="train", style="random", depth=source.depth
+    )
     return source.truth.bind(drawn)
 
 

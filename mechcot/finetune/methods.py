@@ -12,6 +12,7 @@ from rich.console import Console
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.finetune.checkpoints import STATE_FOLDER, step_folder
+from mechcot.finetune.forecast import REHEARSED
 from mechcot.finetune.lesson import Lesson, Preference, TokenizedLesson, tokenized
 from mechcot.finetune.material import is_right
 from mechcot.finetune.own_texts import (
@@ -38,8 +39,6 @@ from mechcot.runs.items import Items
 
 Used = dict[str, Any]
 """`data` and `budget` of the record."""
-REHEARSED = 16
-"""Problems on which GRPO's cost and chances are read before it begins."""
 
 
 def by_lessons(session: TuningSession) -> Used:
@@ -47,7 +46,7 @@ def by_lessons(session: TuningSession) -> Used:
     recipe, arm = session.recipe, session.arm
     assert arm.data is not None
     made = arm.data(session.material, recipe.seed)
-    lessons = [_hinted(session, lesson) for lesson in made if isinstance(lesson, Lesson)]
+    lessons = [session.lesson(lesson) for lesson in made if isinstance(lesson, Lesson)]
     examples, left_out = tokenized_all(session.reader, lessons)
     data = keep_texts(session.out, _texts(examples), left_out)
     trained = [examples[at] for at in ordered([len(each) for each in examples], recipe)]
@@ -162,7 +161,7 @@ def _made_pairs(session: TuningSession) -> tuple[list[Any], list[str], int]:
     pairs, reasons = [], []
     for pair in (each for each in made if isinstance(each, Preference)):
         try:
-            sides = (_hinted(session, side) for side in (pair.better, pair.worse))
+            sides = (session.lesson(side) for side in (pair.better, pair.worse))
             pairs.append(tuple(tokenized(session.reader, side) for side in sides))
         except NotMeasurable as reason:
             reasons.append(f"{pair.better.problem.id}: {reason}")
@@ -200,12 +199,6 @@ def _ranked(session: TuningSession) -> dict[str, Any]:
         "left_out": ["a question whose texts do not differ in rank"] * without,
         "generated": groups.generated,
     }
-
-
-def _hinted(session: TuningSession, lesson: Lesson) -> Lesson:
-    if session.arm.hints:
-        return lesson
-    return replace(lesson, problem=session.hinted(lesson.problem))
 
 
 def _texts(examples: Sequence[TokenizedLesson]) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from mechcot.core.store import write_json
 from mechcot.finetune.arm import TrainingArm, arm_named
 from mechcot.finetune.checkpoints import STATE_FOLDER
 from mechcot.finetune.draws import leaking
+from mechcot.finetune.forecast import TrainingCost, forecast
 from mechcot.finetune.material import MaterialSource, gather
-from mechcot.finetune.recipe import ArmRecipe, Leak
+from mechcot.finetune.recipe import ArmRecipe
 from mechcot.finetune.session import TuningSession
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import parse_spec
@@ -73,6 +74,15 @@ def tune(job: Tuning, *, claimed: AbstractContextManager[None], anew: bool = Fal
         return _trained(job, arm)
 
 
+def cost(job: Tuning) -> TrainingCost:
+    """What a training would cost; the base is loaded and writes a few texts, nothing is trained.
+
+    Raises:
+        UserError: The arm, the material or the model do not allow it.
+    """
+    return forecast(open_session(job, arm_named(job.recipe.arm)))
+
+
 def _remove(out: Path) -> None:
     (out / ARM_FILE).unlink(missing_ok=True)
     for folder in (out / STATE_FOLDER, *_checkpoints(out)):
@@ -87,14 +97,8 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
     from mechcot.finetune.methods import TRAINING_METHODS  # needs trl
 
     started, recipe = time.time(), job.recipe
-    open_base = partial(_base, job)
-    material = gather(job.source, arm, open_base(), seed=recipe.seed)
-    leak: Leak | None = recipe.leak or arm.leak
-    hinted = leaking(material.problems, leak, recipe.seed)
-    session = TuningSession(
-        arm, recipe, material, open_base, partial(_at, job), hinted, job.out, job.progress
-    )
-    weights = material.reader.weights_hash
+    session = open_session(job, arm)
+    weights = session.reader.weights_hash
     used = TRAINING_METHODS[arm.trainer](session)
     packages = ("torch", "transformers", "trl", "peft")
     record = {
@@ -103,7 +107,8 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
         "about": arm.about,
         "base": job.base,
         "weights": weights,
-        "recipe": asdict(recipe) | {"rate": recipe.peak(arm.trainer), "leak": leak},
+        "recipe": asdict(recipe)
+        | {"rate": recipe.peak(arm.trainer), "leak": recipe.leak or arm.leak},
         **used,
         "checkpoints": [path.name for path in _checkpoints(job.out)],
         "seconds": round(time.time() - started, 1),
@@ -114,6 +119,20 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
     write_json(job.out / ARM_FILE, record)
     shutil.rmtree(job.out / STATE_FOLDER, ignore_errors=True)
     return _checkpoints(job.out)
+
+
+def open_session(job: Tuning, arm: TrainingArm) -> TuningSession:
+    """What a training works with; the base is loaded, and the material read.
+
+    Raises:
+        UserError: The material or the model do not allow it.
+    """
+    recipe, open_base = job.recipe, partial(_base, job)
+    material = gather(job.source, arm, open_base(), seed=recipe.seed)
+    hinted = leaking(material.problems, recipe.leak or arm.leak, recipe.seed)
+    return TuningSession(
+        arm, recipe, material, open_base, partial(_at, job), hinted, job.out, job.progress
+    )
 
 
 def _base(job: Tuning) -> Reasoner:

@@ -1,7 +1,7 @@
 """What a training works with, and the record of what it used."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,12 @@ class TuningSession:
     def problems(self) -> list[Problem]:
         """The problems, with what their questions leak."""
         return [self.hinted(problem) for problem in self.material.problems]
+
+    def lesson(self, lesson: Lesson) -> Lesson:
+        """The lesson, with what its question leaks."""
+        if self.arm.hints:
+            return lesson
+        return replace(lesson, problem=self.hinted(lesson.problem))
 
 
 def tokenized_all(

@@ -4,18 +4,25 @@ experiment = load(Path("experiments/verification.toml"))
 schema()                    every key of such a file, with type, default and meaning
 """
 
-import inspect
-import re
 from collections.abc import Mapping
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from pydantic import AllowInfNan, ConfigDict, Strict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mechcot.core.errors import UserError
-from mechcot.core.faults import Place, fault_of
+from mechcot.core.settings_file import (
+    CONFIG,
+    Flag,
+    Key,
+    Number,
+    Whole,
+    check_among,
+    check_within,
+    keys_of,
+    parse_settings,
+)
 from mechcot.core.store import file_digest, read_toml
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.steering_hooks import PositionSelector
@@ -25,10 +32,6 @@ from mechcot.steering.extract import ReadPosition
 from mechcot.steering.switch_penalty import SWITCH_ALPHA, SWITCH_BETA
 from mechcot.tasks import TASKS
 
-_CONFIG = ConfigDict(extra="forbid")
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
-Flag = Annotated[bool, Strict()]
 How = Literal["add", "clamp"]
 PhaseName = Literal["question", "chain", "answer"]
 VectorMethod = Literal["mean difference", "pca", "probe", "span", "file"]
@@ -36,7 +39,7 @@ DEPTH, VECTOR_DEPTH = (5, 6), (2, 4)
 """Operations of a task's questions where the file does not say: of the items, and of what a vector is made from."""
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class ItemSettings:
     """Held-out questions: of a task that draws them, or of a file of yours.
 
@@ -55,12 +58,12 @@ class ItemSettings:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _within("items.n", self.n, 1)
+        check_within("items.n", self.n, 1)
         if self.fields and not self.problems:
             raise UserError("items.fields names columns of items.problems; give the file too")
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class VectorSpec:
     """How a vector is made.
 
@@ -95,7 +98,7 @@ class VectorSpec:
     kinds: str = ""
 
     def __post_init__(self) -> None:
-        _within("vector.n", self.n, 1)
+        check_within("vector.n", self.n, 1)
         Site.parse(self.site)
         of_pairs = self.method not in ("span", "file")
         for name, value, use in (
@@ -123,7 +126,7 @@ class VectorSpec:
         return not (self.pairs or self.traces or self.method == "file")
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Apply:
     """Where and how much is added.
 
@@ -145,9 +148,9 @@ class Apply:
     chains: Whole = 6
 
     def __post_init__(self) -> None:
-        _within("apply.nats", self.nats, 0)
-        _within("apply.chains", self.chains, 1)
-        _within("apply.signs", self.signs, -1, 1)
+        check_within("apply.nats", self.nats, 0)
+        check_within("apply.chains", self.chains, 1)
+        check_within("apply.signs", self.signs, -1, 1)
 
     @property
     def where(self) -> PositionSelector:
@@ -155,7 +158,7 @@ class Apply:
         return PositionSelector(phases=tuple(map(Phase, self.phases)), step_starts=self.step_starts)
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Compare:
     """What the vector is compared with.
 
@@ -185,7 +188,7 @@ class Compare:
             Site.parse(site)
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Penalty:
     """A switch penalty.
 
@@ -202,14 +205,14 @@ class Penalty:
     controls: Whole = 1
 
     def __post_init__(self) -> None:
-        _within("penalty.alphas", self.alphas, 0)
-        _within("penalty.betas", self.betas, 1)
-        _within("penalty.controls", self.controls, 0)
+        check_within("penalty.alphas", self.alphas, 0)
+        check_within("penalty.betas", self.betas, 1)
+        check_within("penalty.controls", self.controls, 0)
         if not self.phrases:
             raise UserError("penalty.phrases: expected at least one phrase, got none")
 
 
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class Experiment:
     """One experiment.
 
@@ -247,8 +250,8 @@ class Experiment:
             raise UserError("an experiment has either [vector] or [penalty]; give one of the two")
         if not self.models or len(set(self.models)) < len(self.models):
             raise UserError(f"models: expected one or more that differ, got {list(self.models)}")
-        _within("max_tokens", self.max_tokens, 1)
-        _among("readout", self.readout, ("tokens", "thoughts", *map(str, StepKind)))
+        check_within("max_tokens", self.max_tokens, 1)
+        check_among("readout", self.readout, ("tokens", "thoughts", *map(str, StepKind)))
         file = self.vector is not None and self.vector.method == "file"
         if self.apply.how == "clamp" and (self.apply.signs != (1,) or not file):
             raise UserError(
@@ -272,7 +275,7 @@ class Experiment:
                     )
             return
         object.__setattr__(self, "task", self.task or "mod10")
-        _among("task", self.task, TASKS)
+        check_among("task", self.task, TASKS)
         items = replace(self.items, hops=self.items.hops or DEPTH)
         object.__setattr__(self, "items", items)
         if self.vector:
@@ -298,7 +301,6 @@ _TABLES: Mapping[str, type] = {
     "penalty": Penalty,
 }
 """The tables of a file; the file itself has no name."""
-_READER = TypeAdapter(Experiment)
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -317,25 +319,7 @@ def parse_experiment(data: Mapping[str, Any], *, name: str = "experiment") -> Ex
     Raises:
         UserError: A name that is not known, a value that is not allowed.
     """
-    try:
-        return _READER.validate_python(dict(data))
-    except ValidationError as error:
-        raise UserError(f"{name}: {fault_of(error, known=_keys)}") from None
-
-
-def _keys(place: Place) -> list[str]:
-    """The keys of a table."""
-    return [key.name for key in fields(_TABLES[str(place[0]) if place else ""])]
-
-
-class Key(NamedTuple):
-    """One key of an experiment file: where it stands, its name, type, default (empty: it must be given), and meaning."""
-
-    table: str
-    name: str
-    type: str
-    default: str
-    meaning: str
+    return parse_settings(Experiment, data, name=name, tables=_TABLES)
 
 
 def schema() -> list[Key]:
@@ -346,61 +330,7 @@ def schema() -> list[Key]:
         >>> next(key.type for key in schema() if key.name == "how")
         'one of add, clamp'
     """
-    keys = []
-    for table, kind in _TABLES.items():
-        meanings = _meanings(kind)
-        described = TypeAdapter(kind).json_schema()
-        for name, key in described["properties"].items():
-            if name not in _TABLES:
-                given = name in described.get("required", ())
-                default = "" if given else _toml(key.get("default"))
-                words = _in_words(key, described.get("$defs", {}))
-                keys.append(Key(table, name, words, default, meanings[name]))
-    return keys
-
-
-_WORDS = {
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "a text",
-    "boolean": "true or false",
-    "object": "a table of texts",
-}
-
-
-def _in_words(key: Mapping[str, Any], others: Mapping[str, Any]) -> str:
-    """The type of a key, from its JSON schema.
-
-    Args:
-        key: The schema.
-        others: Schemas that it may name.
-    """
-    if "$ref" in key:
-        return _in_words(others[key["$ref"].rpartition("/")[2]], others)
-    if "anyOf" in key:
-        return _in_words(key["anyOf"][0], others)
-    if choices := key.get("enum") or ([key["const"]] if "const" in key else []):
-        return f"one of {', '.join(map(str, choices))}"
-    if "prefixItems" in key:
-        return f"two of {_in_words(key['prefixItems'][0], others)}"
-    if key["type"] == "array":
-        return f"list of {_in_words(key['items'], others)}"
-    return _WORDS[key["type"]]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, str):
-        return f'"{value}"'
-    return "" if value is None else str(value).lower()
-
-
-def _meanings(kind: type) -> dict[str, str]:
-    """Each attribute's text in a class's docstring."""
-    text = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2]
-    parts = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", text, re.MULTILINE)
-    return {name: " ".join(words.split()) for name, words in parts}
+    return keys_of(_TABLES)
 
 
 def _check_files(vector: VectorSpec, models: tuple[str, ...], compare: Compare) -> None:
@@ -419,16 +349,3 @@ def _check_files(vector: VectorSpec, models: tuple[str, ...], compare: Compare) 
         raise UserError(
             f"compare.controls: {', '.join(made)} are made from texts; leave them out with files"
         )
-
-
-def _within(name: str, values: Any, low: int, high: int | None = None) -> None:
-    """Check that there are numbers and that all lie between two bounds, both included."""
-    every = values if isinstance(values, tuple) else (values,)
-    if not every or min(every) < low or (high is not None and max(every) > high):
-        most = "" if high is None else f" to {high}"
-        raise UserError(f"{name}: expected numbers from {low}{most}, got {values!r}")
-
-
-def _among(name: str, value: Any, allowed: Any) -> None:
-    if value not in allowed:
-        raise UserError(f"{name}: expected one of {', '.join(map(str, allowed))}, got {value!r}")

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "write-truth": "the tests of the writer of truth: random models write none",
     "write": "tests/traces/test_server.py: needs a server",
     "tune": "tests/finetune/test_tune.py: a training",
+    "lab": "tests/finetune/test_lab.py: several trainings",
     "sae page": "shows what its folder holds, and nothing else",
 }
 NOTHING = {"cards", "doctor", "organism list", "organism check"}

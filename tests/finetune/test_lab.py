@@ -1,0 +1,263 @@
+"""A study of training: its file, its cells, what it says of planted effects, and that it goes on where it was left."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mechcot.core.errors import UserError
+from mechcot.finetune.lab import cells as lab_cells
+from mechcot.finetune.lab.cells import all_cells, merged
+from mechcot.finetune.lab.questions import question_sets
+from mechcot.finetune.lab.result import lab_result
+from mechcot.finetune.lab.run import run_lab
+from mechcot.finetune.lab.settings import BASE, LEAKED, MISLED, PLAIN, read_lab
+from mechcot.finetune.material import MaterialSource
+from mechcot.model.loading.options import LoadOptions
+from mechcot.model.loading.pairs import load_models
+from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.lookup import LOOKUP
+from mechcot.runs.executor import SERIAL
+from mechcot.text.answers import same_answer
+from mechcot.view.pages.lab import lab_page
+from mechcot.view.pages.lab_sentences import lab_sentences
+from tests.finetune.test_tune import last
+
+STUDIES = Path(__file__).parents[2] / "studies"
+CPU = LoadOptions(device="cpu")
+SMALL = """
+title = "Small"
+question = "What changes?"
+bases = ["organism:lookup/base"]
+problems = "lookup"
+seeds = 1
+[train]
+n = 24
+budget = 1500
+lora = 2
+rate = 5e-3
+batch = 4
+snapshots = 2
+group = 2
+max_tokens = 40
+[read]
+n = 20
+snapshot_n = 20
+[arms.sft]
+[arms.leak]
+[arms.repair]
+arm = "sft"
+after = "leak"
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    def write(text=SMALL, *changes):
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "study.toml"
+        path.write_text(text)
+        return read_lab(path)
+
+    return write
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_studies_that_ship_can_be_read(path):
+    lab = read_lab(path)
+    assert {question.arm for question in lab.primary} <= set(lab.arms)
+    assert len(lab.primary) <= 4
+    keys = [cell.key for cell in all_cells(lab, Path("work"), CPU)]
+    assert len(set(keys)) == len(keys) == lab.seeds * (1 + len(lab.arms)) + len(lab.anchors)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[arms.sft]", "[arms.sfft]"), "control: expected one of sfft, leak, repair, got 'sft'"),
+        (
+            ("[arms.leak]", "[arms.leek]"),
+            r"--arm: expected one of answer-only, .*, got 'leek'",
+        ),
+        (("n = 24", "m = 24"), r"study.toml: train: unknown \['m'\]; known are n, depth, budget"),
+        (("budget = 1500", "budget = 0"), "--budget: expected at least 1, got 0"),
+        (('after = "leak"', 'after = "grpo"'), "arms.repair.after: expected one of , sft, leak"),
+        (("seeds = 1", "seeds = 0"), "seeds: expected numbers from 1, got 0"),
+        (('problems = "lookup"', 'problems = "p.jsonl"'), "held_out: expected a file of problems"),
+        (("[arms.sft]", "[arms.base]\n[arms.sft]"), "arms.base: this name is taken"),
+        (
+            ("[arms.sft]", "[arms.rationalise]\nleak='none'\n[arms.sft]"),
+            "arms.rationalise.leak: the arm rationalise sets its hints itself",
+        ),
+        (("snapshot_n = 20", 'measures = ["luck"]'), "unknown measure 'luck'"),
+        (("bases = [", 'base = ["x"]\nbases = ['), r"study.toml: unknown \['base'\]"),
+    ],
+)
+def test_faults_of_a_file_are_named(study, change, message):
+    with pytest.raises(UserError, match=message):
+        study(SMALL, change)
+
+
+def test_all_arms_of_a_seed_come_before_the_next(study):
+    cells = all_cells(study(SMALL, ("seeds = 1", "seeds = 2")), Path("work"), CPU)
+    assert [(c.seed, c.name) for c in cells] == [
+        (seed, name) for seed in (0, 1) for name in (BASE, "sft", "leak", "repair")
+    ]
+
+
+def test_a_key_depends_on_what_decides_the_numbers(study):
+    def keys(*changes):
+        cells = all_cells(study(SMALL, *changes), Path("work"), CPU)
+        return {cell.name: cell.key for cell in cells}
+
+    before = keys()
+    assert keys(("Small", "Other")) == before
+    budget = keys(("1500", "1600"))
+    assert budget[BASE] == before[BASE]
+    assert not set(budget.values()) & {before[name] for name in ("sft", "leak", "repair")}
+    assert not set(keys(("n = 20\ns", "n = 21\ns")).values()) & set(before.values())
+
+
+def test_hints_point_to_the_answer_or_away_from_it(study):
+    sets = question_sets(study(SMALL, ("[train]", "[shifts]\nlonger = [4, 4]\n[train]")), 0)
+    for plain, told, misled in zip(
+        *(sets[n].problems for n in (PLAIN, LEAKED, MISLED)), strict=True
+    ):
+        assert LOOKUP.read(told.question).hint == plain.answer == told.answer
+        wrong = sets[MISLED].hints[plain.id]
+        assert LOOKUP.read(misled.question).hint == wrong
+        assert not same_answer(wrong, plain.answer)
+    asked = (LOOKUP.read(problem.question) for problem in sets["longer"].problems)
+    assert {len(LOOKUP.finished(question, ())) for question in asked} == {4}
+
+
+def made_up(lab, change, *, spread=0.02):
+    """Cells with planted numbers: (arm, axis) -> change against the base."""
+    rng, cells = np.random.default_rng(0), []
+    for seed in range(lab.seeds):
+        for arm in (BASE, *lab.arms):
+            readings = []
+            for step in (0,) if arm == BASE else (1, 2):
+                for name in lab.sets:
+                    numbers = {
+                        axis: start
+                        + (0 if arm == BASE else step / 2 * change.get((arm, axis), 0.0))
+                        + spread * rng.normal()
+                        for axis, start in (
+                            ("accuracy", 0.6),
+                            ("reliance", 0.8),
+                            ("validity", 0.8),
+                            ("hint", 0.1),
+                        )
+                    }
+                    readings.append({"step": step, "set": name, "verdict": "used", **numbers})
+            train = {"budget": {"tokens": 1500, "updates": 3}, "data": {}}
+            train = {"right": 0.6, "mixed": 0.7} if arm == BASE else train
+            cells.append({"arm": arm, "seed": seed, "train": train, "readings": readings})
+    return cells
+
+
+def test_planted_effects_are_said_and_nothing_else(study):
+    lab = study(
+        SMALL
+        + '[arms.swapped]\n[[primary]]\nquestion = "Does a leak get used?"\narm = "leak"\naxis = "hint"\n',
+        ("seeds = 1", "seeds = 5"),
+    )
+    planted = {("swapped", "reliance"): -0.5, ("leak", "hint"): 0.6}
+    result = lab_result(lab, made_up(lab, planted))
+    arms = {arm["name"]: arm for arm in result["arms"]}
+    says = {
+        (name, axis): row["contrast"]["says"]
+        for name, arm in arms.items()
+        for axis, row in arm["axes"].items()
+    }
+    changed = {place: word for place, word in says.items() if word != "no change"}
+    assert changed == {("swapped", "reliance"): "less", ("leak", "hint"): "more"}
+    text = "\n".join(lab_sentences(result))
+    assert "A chain that carries less: swapped (−0.5" in text
+    assert "Does a leak get used? Yes: more answers that go to a wrong hint (+0.5" in text
+    assert "leak (supervised): 6" in text
+    assert "in 5 of 5 seeds, first after 50 % of the training" in text
+    assert "repair (after leak): reliance " in text
+    then, now = text.partition("repair (after leak)")[2].rpartition("wrong hint ")[2].split(", ")
+    assert then.startswith("+0.5")
+    assert "0.0" in now
+    page = lab_page(result)
+    assert "Which training hollows the chain?" in page
+    assert all(sentence.partition("(")[0] in page for sentence in lab_sentences(result))
+
+
+def test_below_five_seeds_it_says_seen_in(study):
+    lab = study(SMALL, ("seeds = 1", "seeds = 3"))
+    result = lab_result(lab, made_up(lab, {("leak", "reliance"): -0.5}))
+    text = "\n".join(lab_sentences(result))
+    assert "Below 5 seeds nothing is claimed" in text
+    assert "A chain that carries less: leak (−0.5" in text
+    assert "seen in 3 of 3)" in text
+    assert "p " not in "".join(str(row) for row in result["primary"])
+
+
+def test_a_study_without_cells_says_so(study):
+    result = lab_result(study(), [])
+    assert lab_sentences(result) == ["No arm is finished yet."]
+    assert result["missing"] == {BASE: 1, "sft": 1, "leak": 1, "repair": 1}
+    assert "No arm is finished yet." in lab_page(result)
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
+def test_a_folded_adapter_reads_as_the_adapter(models, train):
+    out = train(models[0], MaterialSource("mod10", n=6), arm="sft")
+    base, tuned = load_models([models[0], str(last(out))])
+    ids = torch.tensor([base.encode("<bos> <user> : c: 2 ; find c ?")])
+    wanted = tuned.model(ids).logits
+    folded = merged(Reasoner.load(str(last(out)), device="cpu").model)
+    assert {name for name, _ in folded.named_parameters()} == {
+        name for name, _ in Reasoner.load(models[0], device="cpu").model.named_parameters()
+    }
+    torch.testing.assert_close(folded(ids).logits, wanted, atol=1e-5, rtol=1e-5)
+    assert not hasattr(folded, "peft_config")
+    assert not torch.equal(base.model(ids).logits, wanted)
+
+
+@pytest.mark.slow
+def test_a_killed_study_goes_on_and_a_clone_needs_no_weights(study, tmp_path, monkeypatch):
+    lab = study()
+
+    def run(name):
+        run_lab(lab, tmp_path / name, loading=CPU, executor=SERIAL)
+        return json.loads((tmp_path / name / "lab.json").read_text())
+
+    def numbers(folder):
+        items = [json.loads(path.read_text()) for path in sorted((folder / "cells").iterdir())]
+        for item in items:
+            item.pop("seconds")
+            item["train"].pop("seconds", None)
+        return items
+
+    whole = run("whole")
+    assert not whole["missing"]
+    read, count = lab_cells.CheckpointReader.read, []
+
+    def killed(self, *args, **kwargs):
+        count.append(kwargs["name"])
+        if len(count) == 8:
+            raise KeyboardInterrupt
+        return read(self, *args, **kwargs)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(lab_cells.CheckpointReader, "read", killed)
+        run("killed")
+    assert run("killed") == whole
+    assert numbers(tmp_path / "killed") == numbers(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole" / "cells", tmp_path / "clone" / "cells")
+    monkeypatch.setattr(lab_cells, "tune", None)  # nothing is trained
+    monkeypatch.setattr(lab_cells, "CheckpointReader", None)
+    assert run("clone") == whole
+    arms = {arm["name"]: arm for arm in whole["arms"]}
+    assert arms["repair"]["on"] == arms["leak"]["on"] == LEAKED
+    assert whole["base"]["accuracy"]["mean"] == 1.0
