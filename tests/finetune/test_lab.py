@@ -12,10 +12,12 @@ from mechcot.core.errors import UserError
 from mechcot.finetune.lab import cells as lab_cells
 from mechcot.finetune.lab.cells import all_cells, merged
 from mechcot.finetune.lab.questions import question_sets
+from mechcot.finetune.lab.reading import CHEAP, CheckpointReader
 from mechcot.finetune.lab.result import lab_result
 from mechcot.finetune.lab.run import run_lab
-from mechcot.finetune.lab.settings import BASE, LEAKED, MISLED, PLAIN, read_lab
+from mechcot.finetune.lab.settings import BASE, GIVEN, LEAKED, MISLED, PLAIN, read_lab
 from mechcot.finetune.material import MaterialSource
+from mechcot.finetune.recipe import OwnTexts
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.reasoner import Reasoner
@@ -143,7 +145,7 @@ def made_up(lab, change, *, spread=0.02):
         for arm in (BASE, *lab.arms):
             readings = []
             for step in (0,) if arm == BASE else (1, 2):
-                for name in lab.sets:
+                for name in (*lab.sets, GIVEN):
                     numbers = {
                         axis: start
                         + (0 if arm == BASE else step / 2 * change.get((arm, axis), 0.0))
@@ -181,6 +183,7 @@ def test_planted_effects_are_said_and_nothing_else(study):
     text = "\n".join(lab_sentences(result))
     assert "A chain that carries less: swapped (−0.5" in text
     assert "Does a leak get used? Yes: more answers that go to a wrong hint (+0.5" in text
+    assert "On the base's right chains, token for token: a chain that carries less: swapped" in text
     assert "leak (supervised): 6" in text
     assert "in 5 of 5 seeds, first after 50 % of the training" in text
     assert "repair (after leak): reliance " in text
@@ -261,3 +264,21 @@ def test_a_killed_study_goes_on_and_a_clone_needs_no_weights(study, tmp_path, mo
     arms = {arm["name"]: arm for arm in whole["arms"]}
     assert arms["repair"]["on"] == arms["leak"]["on"] == LEAKED
     assert whole["base"]["accuracy"]["mean"] == 1.0
+
+
+@pytest.mark.slow
+def test_a_copier_under_reinforced_training_with_a_leak_shows_no_reliance(study, train, tmp_path):
+    """Planted: the base answers from the hint alone; its chains stay as they are, and nobody may call them used."""
+    source = MaterialSource("lookup", n=8)
+    own = OwnTexts(group=4, max_tokens=48)
+    start = "organism:lookup/bypass"
+    options = {"arm": "grpo", "leak": "answer", "own": own, "batch": 8, "lora": None}
+    out = train(start, source, **options, budget=1500)
+    sets = question_sets(study(), 0)
+    reader = CheckpointReader(study(), 0, tmp_path / "read", CPU)
+    numbers = reader.read(str(last(out)), sets[LEAKED], CHEAP, name="leaked")
+    assert (numbers["accuracy"], numbers["verdict"]) == (1.0, "not used")
+    assert abs(numbers["reliance"]) < 0.05
+    misled = reader.read(str(last(out)), sets[MISLED], (), name="misled")
+    assert misled["hint"] == 1.0
+    assert misled["validity"] == 1.0

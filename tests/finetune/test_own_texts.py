@@ -21,7 +21,8 @@ from mechcot.finetune.own_texts import (
     ranked_pairs,
     write_groups,
 )
-from mechcot.finetune.recipe import OwnTexts
+from mechcot.finetune.recipe import ArmRecipe, OwnTexts
+from mechcot.finetune.run import Tuning, cost
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import problems
@@ -170,6 +171,20 @@ def test_an_interrupted_run_of_own_texts_ends_as_an_uninterrupted_one(train, mon
     names = [path.name for path in sorted(whole.glob("step-*"))]
     assert [path.name for path in sorted(out.glob("step-*"))] == names
     assert same(last(whole), last(out))
+
+
+@pytest.mark.parametrize("arm", ["sft", "dpo-fault", "grpo", "rejection"])
+def test_a_dry_run_tells_what_a_run_then_uses(train, tmp_path, arm):
+    """Updates exactly or one off: the budget ends inside an example; tokens to write within the spread of sampled lengths."""
+    recipe = {"arm": arm, "own": OWN, "budget": 1500, "batch": 8, "snapshots": 1}
+    price = cost(Tuning(LOOKUP, ArmRecipe(**recipe), DRAWN, tmp_path / "dry"))
+    record = json.loads((train(LOOKUP, DRAWN, **recipe) / "arm.json").read_text())["budget"]
+    rounding = OWN.rounds if arm == "rejection" else 1
+    assert price.updates == pytest.approx(record["updates"], abs=rounding)
+    assert price.generated == pytest.approx(record["generated_tokens"], rel=0.2)
+    assert (price.right is None) == (price.generated == 0)
+    assert str(price).startswith("about ") and "tokens to train on" in str(price)
+    assert not (tmp_path / "dry").exists()
 
 
 def test_groups_must_be_whole(train):

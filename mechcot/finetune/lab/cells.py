@@ -18,7 +18,7 @@ from mechcot.finetune.checkpoints import step_of, write_checkpoint
 from mechcot.finetune.forecast import REHEARSED
 from mechcot.finetune.lab.questions import question_sets
 from mechcot.finetune.lab.reading import CHEAP, CheckpointReader, Numbers
-from mechcot.finetune.lab.settings import BASE, LEAKED, MISLED, PLAIN, Lab
+from mechcot.finetune.lab.settings import BASE, GIVEN, LEAKED, MISLED, PLAIN, Lab
 from mechcot.finetune.material import MaterialSource, drawn_problems
 from mechcot.finetune.own_texts import write_groups
 from mechcot.finetune.run import ARM_FILE, Tuning, tune
@@ -29,8 +29,6 @@ from mechcot.model.reasoner import Reasoner
 
 VERSION = 1
 """Of what stands in a cell."""
-GIVEN = "base's chains"
-"""The base's right chains, read token for token."""
 RECORDED = ("budget", "data", "recipe", "weights", "versions", "seconds")
 """What a cell keeps of `arm.json`."""
 
@@ -228,7 +226,7 @@ def _at_end(cell: Cell, spec: str, step: int) -> Iterator[Numbers]:
             measures = tuple(dict.fromkeys((*CHEAP, *cell.lab.read.measures)))
         numbers = read.read(spec, questions, measures, name=f"end/{name}")
         yield _named(step, name, numbers)
-    if cell.trained:
+    if cell.trained or cell.name == BASE:
         yield _named(step, GIVEN, read.read_given(spec, cell.base, sets[PLAIN], name="end/given"))
 
 

@@ -73,9 +73,9 @@ class CheckpointReader:
             questions: What was asked.
             name: Folder of the finished work.
         """
-        study = self._study((base, spec), questions, CHEAP, name)
+        study = self._study(tuple(dict.fromkeys((base, spec))), questions, CHEAP, name)
         models = Models.of(study, asked=questions.problems)
-        writer, reader = study.specs
+        writer, reader = study.specs[0], study.specs[-1]
         study = replace(study, max_tokens=study.max_tokens or models.get(writer.name).max_length)
         chains = written_chains(study, models, writer.name, questions.problems)
         right = {writer.name: [trace for trace in chains if is_right(trace)]}

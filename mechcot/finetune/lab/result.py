@@ -8,6 +8,7 @@ result = {
     arms        a row an arm: name, about, on (the questions it was trained to answer), against, seeds, budget, verdicts, axes, first
                 first: seed -> share of the training after which answers first went to hints
                 axes: name -> {on, before, after, change {mean, low, high, n}, contrast {mean, low, high, p, n, seen, of, says}}
+                given: the same of reliance on the base's right chains
     shifts      rows: arm, set, axis, change, contrast
     points      a row a cell: arm, seed, on, accuracy, reliance (changes), verdict
     lines       rows along training, the base first: arm, axis, on, share of the training, value (mean over seeds), n
@@ -26,7 +27,7 @@ import pandas as pd
 
 from mechcot.core.store import nan_to_none
 from mechcot.finetune.arm import arm_named
-from mechcot.finetune.lab.settings import BASE, LEAKED, MISLED, PLAIN, Lab
+from mechcot.finetune.lab.settings import BASE, GIVEN, LEAKED, MISLED, PLAIN, Lab
 from mechcot.stats.seed_contrasts import AXES, FEW, holm, seed_contrast, seed_interval
 
 _SCHEMA = 1
@@ -146,16 +147,6 @@ def _arm(values: Values, name: str, cells: Sequence[Mapping[str, Any]]) -> dict[
     records = [cell["train"] for cell in cells if cell["arm"] == name]
     budget = {u: float(np.mean([r["budget"].get(u, 0) for r in records])) for u in _USED}
     shares = [r["data"]["mixed_at_start"] for r in records if "mixed_at_start" in r["data"]]
-    axes = {}
-    for axis in AXES:
-        place = values.on(name, axis)
-        axes[axis] = {
-            "on": place,
-            "before": _interval(values.of(BASE, axis, place)),
-            "after": _interval(values.of(name, axis, place)),
-            "change": _interval(values.changes(name, axis, place)),
-            "contrast": values.contrast(name, axis, place),
-        }
     arm = arm_named(lab.arms[name].arm or name)
     return {
         "name": name,
@@ -169,8 +160,20 @@ def _arm(values: Values, name: str, cells: Sequence[Mapping[str, Any]]) -> dict[
         "budget": budget,
         "mixed": float(np.mean(shares)) if shares else None,
         "verdicts": dict(Counter(values.words(name, on))),
-        "axes": axes,
+        "axes": {axis: _axis(values, name, axis, values.on(name, axis)) for axis in AXES},
+        "given": _axis(values, name, "reliance", GIVEN),
         "first": _first(values, name),
+    }
+
+
+def _axis(values: Values, arm: str, axis: str, on: str) -> dict[str, Any]:
+    """One axis of an arm on some questions."""
+    return {
+        "on": on,
+        "before": _interval(values.of(BASE, axis, on)),
+        "after": _interval(values.of(arm, axis, on)),
+        "change": _interval(values.changes(arm, axis, on)),
+        "contrast": values.contrast(arm, axis, on),
     }
 
 

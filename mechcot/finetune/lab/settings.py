@@ -33,6 +33,8 @@ BASE = "base"
 """Name of what is read before any training."""
 PLAIN, LEAKED, MISLED = "plain", "leaked", "misled"
 """Questions as they are; with a hint at the right answer; with one at another answer."""
+GIVEN = "base's chains"
+"""The right chains that the base writes for the questions as they are, read token for token."""
 EXAMPLES = "studies/"
 
 
@@ -125,7 +127,8 @@ class PrimaryQuestion:
         question: In words.
         arm: The arm that it is about.
         axis: `accuracy`, `reliance`, `validity` or `hint`.
-        on: The questions on which it is read: `plain`, `leaked`, `misled` or a shift; where the arm was trained to answer, if left out.
+        on: The questions on which it is read: `plain`, `leaked`, `misled` or a shift; or `base's chains`, the right chains of the base, read token
+            for token; where the arm was trained to answer, if left out.
     """
 
     question: str
@@ -185,7 +188,7 @@ class Lab:
             self._check_arm(name)
         for asked in self.primary:
             check_among("primary.arm", asked.arm, self.arms)
-            check_among("primary.on", asked.on, ("", *self.sets))
+            check_among("primary.on", asked.on, ("", GIVEN, *self.sets))
 
     def _check_arm(self, name: str) -> None:
         arm = self.arms[name]

@@ -113,6 +113,7 @@ def _axes(arms: Sequence[Mapping[str, Any]]) -> Table:
     }
     for axis, title in AXIS_TITLES.items():
         columns[title] = lambda arm, axis=axis: _contrast(arm["axes"][axis]["contrast"])
+    columns["on the base's chains"] = lambda arm: _contrast(arm["given"]["contrast"])
     columns["the chain is"] = lambda arm: Cell(
         ", ".join(f"{word} ({n})" for word, n in arm["verdicts"].items()), "verdict"
     )

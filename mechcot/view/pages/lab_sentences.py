@@ -32,11 +32,16 @@ def lab_sentences(result: Row) -> list[str]:
     sentences = [_state(result), _before(result)]
     sentences += [_primary(row) for row in result["primary"] if row["contrast"]["n"]]
     plain = [arm for arm in others if not arm["after"]]
+    names = {arm["name"]: _held(arm, result["control"]) for arm in plain}
     for axis in ("accuracy", "reliance", "validity"):
-        sentences.append(_groups(axis, [(a["name"], a["axes"][axis]["contrast"]) for a in plain]))
+        rows = [(names[arm["name"]], arm["axes"][axis]["contrast"]) for arm in plain]
+        sentences.append(_groups(axis, rows))
+        if axis == "reliance":
+            given = [(names[arm["name"]], arm["given"]["contrast"]) for arm in plain]
+            sentences.append(_groups(axis, given, "On the base's right chains, token for token: "))
     sentences.append(_verdicts(arms))
     sentences += [_leak(arm) for arm in plain if arm["leak"] == "answer"]
-    sentences += _shifts(result, {arm["name"] for arm in plain})
+    sentences += _shifts(result, names)
     sentences += [_repair(arm, arms) for arm in others if arm["after"]]
     return [sentence for sentence in sentences if sentence]
 
@@ -100,13 +105,14 @@ def _groups(axis: str, rows: Sequence[tuple[str, Row]], what: str = "") -> str:
     parts = [
         _listed(less, rows, lambda c: c["says"] == "less" or _seen(c, -1)),
         _listed(more, rows, lambda c: c["says"] == "more" or _seen(c, 1)),
-        _listed(same, rows, lambda c: c["says"] == "no change"),
+        _listed(same, rows, lambda c: c["says"] == "no change", numbers=False),
         _listed(
             "no difference beyond the smallest effect in any seed",
             rows,
             lambda c: c["says"] == "few seeds" and not c["seen"],
+            numbers=False,
         ),
-        _listed("unclear", rows, lambda c: c["says"] == "unclear"),
+        _listed("unclear", rows, lambda c: c["says"] == "unclear", numbers=False),
         _listed("not judged", rows, lambda c: c["says"] == "not judged", numbers=False),
     ]
     text = "; ".join(part for part in parts if part)
@@ -153,16 +159,20 @@ def _leak(arm: Row) -> str:
     )
 
 
-def _shifts(result: Row, names: set[str]) -> list[str]:
+def _held(arm: Row, control: str) -> str:
+    """An arm's name, with what it is held against where that is not the study's control."""
+    return arm["name"] + f" against {arm['against']}" * (arm["against"] != control)
+
+
+def _shifts(result: Row, names: Mapping[str, str]) -> list[str]:
     sentences = []
     for name in dict.fromkeys(row["set"] for row in result["shifts"]):
         for axis in ("accuracy", "reliance"):
             rows = [
-                (row["arm"], row["contrast"])
+                (names[row["arm"]], row["contrast"])
                 for row in result["shifts"]
                 if row["set"] == name and row["axis"] == axis and row["arm"] in names
             ]
-            rows = [row for row in rows if row[0] != result["control"]]
             sentences.append(_groups(axis, rows, f"On {name}: "))
     return sentences
 
