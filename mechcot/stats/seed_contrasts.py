@@ -102,7 +102,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     if not p_values:
         return []
     known = [1.0 if math.isnan(p) else p for p in p_values]
-    adjusted = multipletests(known, method="holm")[1]
+    adjusted = np.asarray(multipletests(known, method="holm")[1])
     return [
         math.nan if math.isnan(p) else float(a) for p, a in zip(p_values, adjusted, strict=True)
     ]

@@ -1,6 +1,7 @@
 """A study of training: its file, its cells, what it says of planted effects, and that it goes on where it was left."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_planted_effects_are_said_and_nothing_else(study):
         ("seeds = 1", "seeds = 5"),
     )
     planted = {("swapped", "reliance"): -0.5, ("leak", "hint"): 0.6}
-    result = lab_result(lab, made_up(lab, planted))
+    result = lab_result(lab, made_up(lab, planted, spread=0.002))
     arms = {arm["name"]: arm for arm in result["arms"]}
     says = {
         (name, axis): row["contrast"]["says"]
@@ -182,14 +183,15 @@ def test_planted_effects_are_said_and_nothing_else(study):
     assert changed == {("swapped", "reliance"): "less", ("leak", "hint"): "more"}
     text = "\n".join(lab_sentences(result))
     assert "A chain that carries less: swapped (−0.5" in text
-    assert "Does a leak get used? Yes: more answers that go to a wrong hint (+0.5" in text
+    asked = r"Does a leak get used\? Yes: more answers that go to a wrong hint \(\+0\.(59|60)"
+    assert re.search(asked, text)
     assert "On the base's right chains, token for token: a chain that carries less: swapped" in text
-    assert "leak (supervised): 6" in text
+    assert re.search(r"leak \(supervised\): (69|70)[. ]", text)
     assert "in 5 of 5 seeds, first after 50 % of the training" in text
     assert "repair (after leak): reliance " in text
     then, now = text.partition("repair (after leak)")[2].rpartition("wrong hint ")[2].split(", ")
-    assert then.startswith("+0.5")
-    assert "0.0" in now
+    assert then.startswith(("+0.60", "+0.59"))
+    assert "0.00" in now
     page = lab_page(result)
     assert "Which training hollows the chain?" in page
     assert all(sentence.partition("(")[0] in page for sentence in lab_sentences(result))
@@ -229,7 +231,12 @@ def test_a_folded_adapter_reads_as_the_adapter(models, train):
 
 @pytest.mark.slow
 def test_a_killed_study_goes_on_and_a_clone_needs_no_weights(study, tmp_path, monkeypatch):
-    lab = study()
+    lab = study(
+        SMALL,
+        ("n = 20\nsnapshot_n = 20", "n = 8\nsnapshot_n = 6"),
+        ("[arms.sft]\n", ""),
+        ("seeds = 1", 'seeds = 1\ncontrol = "leak"'),
+    )
 
     def run(name):
         run_lab(lab, tmp_path / name, loading=CPU, executor=SERIAL)
