@@ -10,6 +10,7 @@ from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.shards import shards_of
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
 from tests.finished_items import finished_items
 
@@ -90,18 +91,24 @@ def test_wrong_chains_of_a_file_are_left_out_unless_asked_for(pair, tmp_path):
     assert run(study_of(pair, tmp_path / "all", traces=path))["chains_used"] == 3
 
 
-def test_a_damaged_file_of_the_folder_is_named(pair, tmp_path):
+def test_a_run_makes_a_damaged_item_of_its_folder_anew_and_no_other(pair, tmp_path):
     problems = write_rows(tmp_path / "p.jsonl", [sum_of(0)])
     study = study_of(pair, tmp_path / "out", problems=str(problems), max_tokens=8)
     run(study)
+    summary = (study.out / "summary.json").read_bytes()
     for name in ("readings", "traces"):
         shard = next((study.out / name).glob("*.items"))
-        whole = shard.read_bytes()
-        shard.write_bytes(whole.replace(b'"', b"'").replace(b"['", b'["').replace(b"',", b'",'))
-        with pytest.raises(UserError, match=rf"{shard.name} .*the file is damaged .*remove it and"):
-            run(study)
-        shard.write_bytes(whole)
-    run(study)
+        kept = finished_items(study.out / name)
+        place = max(kept.values(), key=lambda place: place.size)
+        content = bytearray(shard.read_bytes())
+        content[place.start + place.size // 2] ^= 1
+        shard.write_bytes(content)
+        shards_of.cache_clear()  # as in another process
+        run(study)
+        assert (study.out / "summary.json").read_bytes() == summary
+        now = finished_items(study.out / name)
+        assert now.keys() == kept.keys()
+        assert [kept[key] for key in kept if now[key] != kept[key]] == [place]
 
 
 @pytest.mark.parametrize(

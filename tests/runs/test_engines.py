@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from shutil import which
 
+import psutil
 import pytest
 
 from mechcot.core.errors import UserError
@@ -241,28 +244,74 @@ def test_work_of_a_lost_node_is_taken_again(cluster, tmp_path):
     assert Items(here / "made", shards=here / "made").read("first") == {"value": 0}
 
 
-@pytest.mark.slow
-def test_a_comparison_on_a_cluster_that_loses_a_node_is_the_serial_one(
-    cluster, models, chains, tmp_path
-):
-    there, add = cluster
-    node = add()
+@pytest.fixture(scope="module")
+def comparison(models, chains, tmp_path_factory):
+    """The words of a comparison, and the folder of its serial run."""
     words = ["-m", "mechcot", "compare", *models, "--traces", str(chains)]
     words += ["--measures", "filler,early_answering,suppression", "--chains", "all"]
-    alone, shared = tmp_path / "alone", tmp_path / "shared"
-    ray = ["--engine", "ray", "--address", there.address, "--workers", "0"]
-    process = drive(*words, "--out", str(shared), *ray)
-    wait_for(lambda: finished_items(shared, "readings/*.items"), process)
-    there.remove_node(node, allow_graceful=False)
+    alone = tmp_path_factory.mktemp("alone")
+    finish(drive(*words, "--out", str(alone)))
+    return words, alone
+
+
+def finish(process: subprocess.Popen) -> None:
     _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
-    serial = drive(*words, "--out", str(alone))
-    _, err = serial.communicate(timeout=600)
-    assert serial.returncode == 0, err
+
+
+def check_same(shared: Path, alone: Path) -> None:
+    """Whatever stands in a run's files is the same byte for byte, but for what took how long."""
     for name in ("summary.json", "traces.jsonl", "results/readings.parquet"):
         assert (shared / name).read_bytes() == (alone / name).read_bytes()
     one, other = map(measurements, (alone, shared))
     assert one and one == other
+
+
+@pytest.mark.slow
+def test_a_comparison_on_a_cluster_that_loses_a_node_is_the_serial_one(
+    cluster, comparison, tmp_path
+):
+    words, alone = comparison
+    there, add = cluster
+    node = add()
+    ray = ["--engine", "ray", "--address", there.address, "--workers", "0"]
+    process = drive(*words, "--out", str(tmp_path), *ray)
+    wait_for(lambda: finished_items(tmp_path, "readings/*.items"), process)
+    there.remove_node(node, allow_graceful=False)
+    finish(process)
+    check_same(tmp_path, alone)
+
+
+@pytest.mark.slow
+def test_a_comparison_in_a_queue_whose_job_is_killed_is_the_serial_one(comparison, tmp_path):
+    pytest.importorskip("submitit")
+    words, alone = comparison
+    shared = tmp_path / "shared"
+    queue = ["--engine", "slurm", "--slurm", f"cluster=local,array=2,folder={tmp_path / 'jobs'}"]
+    process = drive(*words, "--out", str(shared), *queue)
+    wait_for(lambda: finished_items(shared, "readings/*.items"), process)
+    jobs = jobs_in(tmp_path / "jobs")
+    os.kill(min(jobs), signal.SIGKILL)
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 2 and re.search(r"job \d+ died .*; the same command resumes", err)
+    kept = finished_items(shared, "readings/*.items")
+    assert kept and not (shared / "summary.json").exists()
+    deadline = time.monotonic() + 60
+    while jobs_in(tmp_path / "jobs"):
+        assert time.monotonic() < deadline, "a job outlives the run"
+        time.sleep(0.1)
+    fewer = queue[-1].replace("array=2", "array=1")
+    finish(drive(*words, "--out", str(shared), *queue[:-1], fewer))
+    assert kept.items() <= finished_items(shared, "readings/*.items").items()
+    check_same(shared, alone)
+
+
+def jobs_in(folder: Path) -> list[int]:
+    """The processes of submitit's jobs in a folder."""
+    lines = (
+        (process.pid, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
+    )
+    return [pid for pid, line in lines if "submitit.core._submit" in line and str(folder) in line]
 
 
 def measurements(run: Path) -> dict[str, bytes]:

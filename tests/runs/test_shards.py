@@ -1,4 +1,4 @@
-"""Shards: items of many processes in a handful of files; a torn end is dropped, a changed one is named, files of earlier versions still serve."""
+"""Shards: items of many processes in a handful of files; a torn end is dropped, a changed one is made anew, files of earlier versions still serve."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from mechcot.core.errors import UserError
+from mechcot.runs import shards as shards_module
 from mechcot.runs.executor import executor_of
 from mechcot.runs.items import Items
 from mechcot.runs.shards import Shards, shards_of
@@ -77,16 +78,49 @@ def test_a_torn_end_is_dropped_and_nobody_writes_behind_it(tmp_path, cut):
     assert len(reread(tmp_path)) == 3
 
 
-def test_what_was_changed_is_named_with_what_to_do(tmp_path):
+@pytest.mark.parametrize("part", ["content", "name", "size", "checksum", "line end"])
+@pytest.mark.parametrize("hurt", [0, 1, 2])
+def test_a_damaged_item_is_made_anew_and_costs_no_other(tmp_path, caplog, hurt, part):
     items = items_of(tmp_path)
-    items.put("a", {"value": 12345})
+    starts = []
+    for x in range(3):
+        starts.append((tmp_path / "00001.items").stat().st_size if x else 0)
+        items.put(f"k{x}", {"value": 12345, "more": '\n["k9.json", 3, "0"]\nabc\n'})
     shard = tmp_path / "00001.items"
-    shard.write_bytes(shard.read_bytes().replace(b"12345", b"12346"))
-    with pytest.raises(UserError, match=r"00001\.items \(item one/filler/a\.json\): the file is damaged .*remove it and run again"):  # fmt: skip
-        items.read("a")
-    shard.unlink()
-    assert "a" not in items
-    assert items.get("a", lambda: {"value": 1}) == {"value": 1}
+    content = bytearray(shard.read_bytes())
+    record = content[starts[hurt] :]
+    head = record.index(b"\n")
+    at = {"content": record.index(b"12345"), "name": 5, "size": record.index(b", ") + 2, "checksum": head - 4, "line end": head}  # fmt: skip
+    content[starts[hurt] + at[part]] ^= 1
+    shard.write_bytes(content)
+    whole = [x for x in range(3) if x != hurt]
+    names = [f"one/filler/k{x}.json" for x in range(3)]
+    other, own = Shards(tmp_path), shards_of(tmp_path)  # the one that wrote them knows its heads
+    for seen in (other, own) if part == "content" else (other,):
+        for x in whole:
+            assert json.loads(seen.read(names[x]))["value"] == 12345
+        with pytest.raises(UserError, match=rf"item {names[hurt]} is missing or damaged; run the same command again"):  # fmt: skip
+            seen.read(names[hurt])
+        assert [x for x in range(3) if names[x] in seen] == whole
+    if part == "content":
+        assert f"00001.items (item {names[hurt]})" in caplog.text and "made anew" in caplog.text
+        assert items.get(f"k{hurt}", lambda: {"value": 2}) == {"value": 2}
+    other.put(names[hurt], b"anew")
+    assert reread(tmp_path)[names[hurt]] == b"anew"
+
+
+def test_a_shard_that_another_replaced_under_its_number_is_read_anew(tmp_path):
+    other, here = tmp_path / "other", tmp_path / "here"
+    for root, keys in ((other, "cab"), (here, "abd")):
+        for key in keys:
+            items_of(root).put(key, {"value": f"{key} of {root.name}"})
+    seen = Shards(here)
+    assert all(f"one/filler/{key}.json" in seen for key in "abd")
+    (here / "00001.items").write_bytes((other / "00001.items").read_bytes())
+    for shards in (seen, shards_of(here)):
+        assert [key for key in "abcd" if f"one/filler/{key}.json" in shards] == ["a", "b", "c"]
+        for key in "abc":
+            assert json.loads(shards.read(f"one/filler/{key}.json")) == {"value": f"{key} of other"}
 
 
 def test_a_file_of_an_earlier_version_serves(tmp_path):
@@ -114,7 +148,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(tmp_path):
     shards.put("a", b"content")
     (tmp_path / shards.own).rename(tmp_path / "00000.items")
     (tmp_path / "00001.items").symlink_to("/dev/full")
-    shards.known["00001.items"] = ((tmp_path / "00001.items").stat().st_ino, 0)
+    shards.known["00001.items"] = shards_module._read_until(tmp_path / "00001.items", 0)
     shards.own = "00001.items"
     with pytest.raises(OSError, match="No space left") as error:
         shards.put("b", b"content")
