@@ -3,7 +3,7 @@
 python -m tools.scale           # writes them into the page
 
 operations = forwards (2 P T + 4 L d T^2)      P parameters, L layers of width d (all heads), T tokens
-seconds    = operations / (peak x share)
+seconds    = operations / (peak x share) + calls x weights / bandwidth
 cache      = 2 L d_kv T x 2 bytes
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mechcot.compare.cost import reading_bytes
 from mechcot.compare.forecast import duration
+from mechcot.compare.measurements import CHAINS_AT_ONCE, TOKENS_AT_ONCE
 from mechcot.measures.registry import MEASURES, STANDARD
 from tools.docs_pages import table
 
@@ -81,10 +82,20 @@ def operations(measure: str, model: Model, tokens: int) -> float:
     return forwards * model.operations(tokens)
 
 
+def calls(measure: str, tokens: int) -> float:
+    """Calls of the model for a measurement, among chains side by side."""
+    together = max(1, min(CHAINS_AT_ONCE, TOKENS_AT_ONCE // tokens))
+    return MEASURES[measure].card.calls.of([(LENGTHS[tokens], tokens)] * together) / together
+
+
 def gpu_seconds(model: Model, tokens: int, measures: Sequence[str] = STANDARD) -> float:
     """Seconds of one H100 for a comparison of so many problems."""
-    one = sum(operations(measure, model, tokens) for measure in measures)
-    return PROBLEMS * READERS * one / (PEAK * SHARE)
+    one = sum(
+        operations(measure, model, tokens) / (PEAK * SHARE)
+        + calls(measure, tokens) * model.weights / BANDWIDTH
+        for measure in measures
+    )
+    return PROBLEMS * READERS * one
 
 
 def _cells() -> list[tuple[Model, int]]:
@@ -98,13 +109,22 @@ def _heads(first: str) -> list[str]:
 def operations_table() -> str:
     """Operations of one measurement, in units of 10^12."""
     rows = [
-        [
-            f"{MEASURES[name].card.title}{'' if name in STANDARD else ' (on request)'}",
-            *(_short(operations(name, *cell) / 1e12) for cell in _cells()),
-        ]
+        [_title(name), *(_short(operations(name, *cell) / 1e12) for cell in _cells())]
         for name in MEASURES
     ]
     return table(_heads("10^12 operations of one measurement"), rows)
+
+
+def calls_table() -> str:
+    """Calls of the model for one measurement."""
+    rows = [
+        [_title(name), *(_short(calls(name, tokens)) for tokens in LENGTHS)] for name in MEASURES
+    ]
+    return table(["calls for one measurement", *(f"{tokens // 1000}k" for tokens in LENGTHS)], rows)
+
+
+def _title(name: str) -> str:
+    return f"{MEASURES[name].card.title}{'' if name in STANDARD else ' (on request)'}"
 
 
 def bytes_table() -> str:
@@ -153,7 +173,12 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-TABLES = {"operations": operations_table, "bytes": bytes_table, "time": time_table}
+TABLES = {
+    "operations": operations_table,
+    "calls": calls_table,
+    "bytes": bytes_table,
+    "time": time_table,
+}
 
 
 def filled(text: str) -> str:

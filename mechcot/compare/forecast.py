@@ -3,28 +3,40 @@
     left = sum over measures of work left * seconds per unit of work
 
 The speed of a measure is its own as soon as one measurement of it was taken; before that the mean speed of all, and before any reading
-the one forward that the cost table timed.
+what the cost table timed.
 """
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mechcot.core.trace import Trace
+from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES
 
 USUAL_LAYERS = 28
 """Of a model whose depth nobody said: only measures of which none was taken depend on it."""
 
 
-def forwards(measure: str, trace: Trace, *, layers: int = USUAL_LAYERS) -> float:
+def forwards(
+    measure: str, trace: Trace, *, layers: int = USUAL_LAYERS, draws: int = DRAWS
+) -> float:
     """Forwards of a whole trace that a measurement takes, about."""
-    return MEASURES[measure].card.forwards.of(steps=len(trace.chain_steps), layers=layers)
+    card = MEASURES[measure].card
+    count = card.forwards.of(steps=len(trace.chain_steps), layers=layers)
+    return count * (draws / DRAWS if card.draws else 1)
 
 
-def work(measure: str, trace: Trace, *, layers: int = USUAL_LAYERS) -> float:
+def work(measure: str, trace: Trace, *, layers: int = USUAL_LAYERS, draws: int = DRAWS) -> float:
     """Tokens that go through the model for a measurement, about."""
-    return forwards(measure, trace, layers=layers) * len(trace)
+    return forwards(measure, trace, layers=layers, draws=draws) * len(trace)
+
+
+def calls(measure: str, traces: Sequence[Trace]) -> float:
+    """Times that the model is called for measurements that are taken side by side, about."""
+    sizes = [(len(trace.chain_steps), len(trace)) for trace in traces]
+    return MEASURES[measure].card.calls.of(sizes)
 
 
 @dataclass

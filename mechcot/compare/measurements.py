@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from tqdm.auto import tqdm
 
+from mechcot.compare.arrays_on_disk import on_disk
 from mechcot.compare.chains import Unwritten
 from mechcot.compare.forecast import Forecast, duration
 from mechcot.compare.measure_inputs import inputs_for
@@ -148,7 +149,7 @@ JobGroup = tuple[Job, ...]
 """Measurements of one measure by one reader that are taken side by side."""
 
 
-def _groups(todo: Sequence[Job]) -> list[JobGroup]:
+def groups_of(todo: Sequence[Job]) -> list[JobGroup]:
     """Return all measurements in groups, those that are finished too; chains that are added later go into later groups."""
     by_measure: dict[tuple[Condition, str], list[list[Job]]] = {}
     room: dict[tuple[Condition, str], int] = {}
@@ -173,7 +174,7 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
         todo: All measurements; those on disk are passed over.
         chains: All chains by author: some measures borrow another item's.
     """
-    unfinished = [group for group in _groups(todo) if not all(job.finished for job in group)]
+    unfinished = [group for group in groups_of(todo) if not all(job.finished for job in group)]
     if not unfinished:
         return
     forecast = _forecast(job for group in unfinished for job in group)
@@ -231,7 +232,7 @@ def measure_trace(
     *,
     bar: Literal["shown", "hidden"] = "shown",
 ) -> Iterator[Measurement]:
-    """Give every measurement, from disk or taken now; each is on disk as soon as it is there.
+    """Give every measurement, from disk or taken now; each is on disk as soon as it is there, and its arrays stay there.
 
     One that does not fit in memory, or failed, is given with that reason and not kept: the next run tries it again.
 
@@ -244,7 +245,7 @@ def measure_trace(
     """
     missing = [job for job in todo if not job.finished]
     forecast = _forecast(missing)
-    groups = {job.id: group for group in _groups(todo) for job in group} if missing else {}
+    groups = {job.id: group for group in groups_of(todo) for job in group} if missing else {}
     refused: dict[tuple[Path, str], str] = {}
     limit = Limit()
     with tqdm(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
@@ -263,7 +264,7 @@ def measure_trace(
             if job.id in refused:
                 yield nothing(job, refused[job.id])
             else:
-                yield job.items.read(job.key)
+                yield on_disk(job.items, job.key)
 
 
 def _keep_all(

@@ -46,12 +46,25 @@ class ArrayReader:
 
     def pairs(self, measure: str, name: str) -> Iterator[tuple[Trace, Result, Result]]:
         """The traces that both models have the array of, with it before and after; none where no chain is shared."""
-        for trace in self.traces if self.finding.same else ():
+        for trace in self.shared(measure, name):
             before, after = (
                 self.array(measure, name, reader, trace) for reader in self.finding.readers
             )
             if before is not None and after is not None:
                 yield trace, before, after
+
+    def shared(self, measure: str, name: str) -> list[Trace]:
+        """The traces that both models have the array of; none where no chain is shared."""
+        author, readers = self.finding.author, self.finding.readers
+        both = [
+            [self.measurements.get((measure, author(r), r, trace.id)) for r in readers]
+            for trace in self.traces
+        ]
+        return [
+            trace
+            for trace, sides in zip(self.traces, both, strict=True)
+            if self.finding.same and all(m is not None and name in m.results for m in sides)
+        ]
 
 
 def item_values(finding: PairFinding, tables: Tables) -> pd.DataFrame:
@@ -133,24 +146,30 @@ def _step_maps(
 
     All of that trace; arrays that no trace has from both are left out, traces without one of the others as well.
     """
-    found = []
-    for card, array in drawn:
-        pairs = {t.id: (t, b, a) for t, b, a in reader.pairs(card.name, array.name)}
-        several = {key: pair for key, pair in pairs.items() if len(pair[0].chain_steps) > 1}
-        if several:
-            found.append((card, array, several))
-    shared = set.intersection(*(set(pairs) for *_, pairs in found)) if found else set()
-    if not shared:
+    shared = [
+        (
+            card,
+            array,
+            {t.id: t for t in reader.shared(card.name, array.name) if len(t.chain_steps) > 1},
+        )
+        for card, array in drawn
+    ]
+    shared = [(card, array, traces) for card, array, traces in shared if traces]
+    ids = set.intersection(*(set(traces) for *_, traces in shared)) if shared else set()
+    if not ids:
         return []
-    traces = [trace for trace in reader.traces if trace.id in shared]
+    traces = [trace for trace in reader.traces if trace.id in ids]
     order = sorted(traces, key=lambda trace: (len(trace.chain_steps), trace.id))
     trace = order[len(order) // 2]
     count = len(trace.chain_steps)
     note = f"One trace, as an example: the chain with the median number of steps ({count}) among {len(order)}."
-    return [
-        ArrayFrame(card, array, _cells(trace, *pairs[trace.id][1:]), note)
-        for card, array, pairs in found
-    ]
+    frames = []
+    for card, array, _ in shared:
+        sides = [
+            reader.array(card.name, array.name, name, trace) for name in reader.finding.readers
+        ]
+        frames.append(ArrayFrame(card, array, _cells(trace, *filter(None, sides)), note))
+    return frames
 
 
 def _cells(trace: Trace, before: Result, after: Result) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from mechcot.compare.arrays_on_disk import write_values
 from mechcot.compare.chains import Chains, collect, foreign, problems_of, to_write
 from mechcot.compare.completion_length import announce_writing, longest, told_cut
 from mechcot.compare.cost import announce
@@ -39,7 +40,6 @@ from mechcot.compare.summary import run_summary
 from mechcot.compare.unjudged import RunFacts, run_facts
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.core.step_arrays import tidy
 from mechcot.core.store import digest, json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
@@ -225,7 +225,7 @@ def _write(
     _parquet(results / "readings.parquet", _with_files(study, tables.measurements, taken))
     _parquet(results / "scalars.parquet", tables.scalars)
     _parquet(results / "contrasts.parquet", contrasts)
-    _parquet(results / "values.parquet", _values(tables))
+    write_values(results / "values.parquet", list(tables.all.values()))
     _parquet(results / "validity.parquet", tables.validity.table())
     write_traces(study.out / "traces.jsonl", chains.every, asking=study.loading.asking.to_json())
     path = study.out / "summary.json"
@@ -247,15 +247,6 @@ def _with_files(study: Study, table: pd.DataFrame, taken: Sequence[Job]) -> pd.D
     }
     keys = table[["measure", "author", "reader", "trace"]].itertuples(index=False, name=None)
     return table.drop(columns="seconds").assign(file=[files.get(key, "") for key in keys])
-
-
-def _values(tables: Tables) -> pd.DataFrame:
-    """All array results as one tidy table; axes that a result does not have are missing."""
-    measurements = tables.all.values()
-    return tidy(
-        [result for measurement in measurements for result in measurement.results.values()],
-        author=[measurement.author for measurement in measurements for _ in measurement.results],
-    )
 
 
 def _parquet(path: Path, table: pd.DataFrame) -> None:

@@ -1,6 +1,6 @@
 """The card of a measure: what it means, how to read it, and the thresholds fixed before any run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -40,7 +40,32 @@ class Forwards(NamedTuple):
         )
 
 
+class Calls(NamedTuple):
+    """How often a measurement calls its models, about: `fixed + step n + written T` with n steps and T tokens of the trace, and `alone`.
+
+    Attributes:
+        fixed: What does not grow.
+        step: For each step of the chain.
+        written: For each token of the trace: the part of it that is written anew one token after the other.
+        alone: Further calls, which chains that are measured side by side do not share.
+        together: Such chains share the others.
+    """
+
+    fixed: float = 8.0
+    step: float = 0.0
+    written: float = 0.0
+    alone: float = 0.0
+    together: bool = True
+
+    def of(self, chains: Sequence[tuple[int, int]]) -> float:
+        """Return the calls for chains side by side, each of so many steps and tokens."""
+        calls = [self.fixed + self.step * steps + self.written * size for steps, size in chains]
+        shared = max(calls, default=0.0) if self.together else sum(calls)
+        return shared + self.alone * len(chains)
+
+
 _USUAL = Forwards()
+_USUAL_CALLS = Calls()
 
 
 @dataclass(frozen=True)
@@ -95,7 +120,8 @@ class MeasureCard:
         status: `provisional` until the ruler has scored it, then `passed` or `exploratory`.
         families: On how many further families of the ruler it holds, and what is the matter on the others; "" until it was tried.
         rank: Place in tables; measures without one come last, by name.
-        forwards: What it runs, see `Forwards`.
+        forwards: What it runs, see `Forwards`; with `draws`, for as many as a study draws when it is not told otherwise.
+        calls: How often it calls its models, see `Calls`.
         arrays: The arrays, as the explorer, the report and the cost table need them.
         needs: What the model's family must be able to give.
         standard: Taken by a comparison that names no measures.
@@ -133,6 +159,7 @@ class MeasureCard:
     families: str = ""
     rank: int = 1000
     forwards: Forwards = _USUAL
+    calls: Calls = _USUAL_CALLS
     arrays: tuple[ArrayCard, ...] = ()
     needs: tuple[Need, ...] = ()
     standard: bool = False

@@ -5,10 +5,11 @@ import json
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
@@ -23,19 +24,32 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; its `filename` says which.
     """
+    with new_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into, which is there whole, under its name, once the block ends without an error.
+
+    Raises:
+        OSError: It cannot be written; its `filename` says which.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_new(path, data)
+        with _moved_into_place(path) as file:
+            yield file
     except OSError as error:
         error.filename = str(path)  # not the temporary name, or none
         raise
 
 
-def _write_new(path: Path, data: bytes) -> None:
+@contextmanager
+def _moved_into_place(path: Path) -> Iterator[BinaryIO]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.counterfactual import Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
@@ -56,7 +56,8 @@ CARD = MeasureCard(
     cost="1 forward of the trace, and one tail written anew per chosen step",
     smallest_effect=0.15,
     rank=9,
-    forwards=Forwards(20, step=4),
+    forwards=Forwards(2.2, step=0.33),
+    calls=Calls(8, step=1, written=0.2),
     asks=("counterfactuals",),
     arrays=(
         ArrayCard(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import entr, logsumexp
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
@@ -38,7 +38,8 @@ CARD = MeasureCard(
     deviations="Candidates are the greedy answers after every cut and the reference, not samples: no draw, no seed.",
     confounds="Confidence: a copy with sharper logits has less entropy everywhere. A narrow answer need not be narrow because of the chain's content.",
     cost="1 forward of the trace plus n + 1 short suffixes for each candidate",
-    forwards=Forwards(3),
+    forwards=Forwards(2),
+    calls=Calls(7),
     arrays=(
         ArrayCard(
             name="entropy",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps
 from mechcot.core.store import tokens_digest
@@ -39,6 +39,7 @@ CARD = MeasureCard(
     smallest_effect=0.1,
     rank=11,
     forwards=Forwards(2),
+    calls=Calls(6),
     arrays=(
         ArrayCard(
             name="logprob",

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.counterfactual import Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
@@ -52,7 +52,8 @@ CARD = MeasureCard(
     cost="3 forwards, 1 backward, and half of `layers` rows of a partial forward for each of up to 4 stated values",
     smallest_effect=1.0,
     rank=14,
-    forwards=Forwards(3, layer=0.5),
+    forwards=Forwards(3, layer=0.4),
+    calls=Calls(2, alone=5),
     asks=("counterfactuals",),
     arrays=tuple(ArrayCard(name, axes=("layer", "step")) for name in ("estimate", "exact")),
 )

@@ -21,7 +21,7 @@ from functools import partial
 
 import numpy as np
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
@@ -55,7 +55,8 @@ CARD = MeasureCard(
     cost="1 forward of the trace, 1 of the other item's, and packed forwards of 8 chains",
     smallest_effect=0.15,
     rank=2,
-    forwards=Forwards(10),
+    forwards=Forwards(6),
+    calls=Calls(12),
     borrows=True,
 )
 

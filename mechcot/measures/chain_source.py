@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.task import QuestionChange
@@ -49,7 +49,8 @@ CARD = MeasureCard(
     cost="5 or more texts written anew",
     smallest_effect=0.15,
     rank=3,
-    forwards=Forwards(200),
+    forwards=Forwards(6),
+    calls=Calls(4, written=0.6, together=False),
     asks=("changes",),
 )
 _ROOM = 3

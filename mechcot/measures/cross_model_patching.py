@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerSteps, LayerVector
 from mechcot.core.store import tokens_digest
@@ -51,7 +51,8 @@ CARD = MeasureCard(
     cost="3 forwards, and 4 partial forwards of half of `layers` rows for each of up to 8 steps and the whole chain",
     smallest_effect=0.1,
     rank=17,
-    forwards=Forwards(6, layer=8),
+    forwards=Forwards(12, layer=9),
+    calls=Calls(8, alone=36),
     arrays=tuple(
         ArrayCard(name, axes=("layer", "step"))
         for name in ("before_into_after", "after_into_before")

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
@@ -48,7 +48,8 @@ CARD = MeasureCard(
     rank=2,
     standard=True,
     own_chains=True,
-    forwards=Forwards(4),
+    forwards=Forwards(3),
+    calls=Calls(8),
     arrays=(
         ArrayCard(
             name="soft",

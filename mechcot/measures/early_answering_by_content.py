@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
@@ -40,7 +40,8 @@ CARD = MeasureCard(
     cost="1 forward of the trace, 1 of the other item's chain, 2(n + 1) short suffixes and one filler",
     smallest_effect=0.15,
     rank=3,
-    forwards=Forwards(4),
+    forwards=Forwards(3.5),
+    calls=Calls(10),
     borrows=True,
     arrays=(
         ArrayCard(

@@ -8,7 +8,7 @@ Source: Lanham et al. 2023, arXiv 2307.13702 ("filler tokens").
 
 import numpy as np
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve
@@ -42,7 +42,8 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=3,
     standard=True,
-    forwards=Forwards(5),
+    forwards=Forwards(4.5),
+    calls=Calls(9),
 )
 
 _POINTS = 9

@@ -6,7 +6,7 @@ be read, how sure of it the reader is, how long the chain is, and how off-policy
 
 import math
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
@@ -29,6 +29,7 @@ CARD = MeasureCard(
     cost="2 forwards of the trace",
     rank=1,
     forwards=Forwards(2),
+    calls=Calls(8),
     standard=True,
     own_chains=True,
     borrows=True,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import Curve, StepVector
 from mechcot.core.store import tokens_digest
@@ -42,7 +42,8 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=8,
     own_chains=True,
-    forwards=Forwards(2.5),
+    forwards=Forwards(2),
+    calls=Calls(8),
     arrays=(
         ArrayCard(
             name="gain",

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Span, Trace
@@ -49,6 +49,7 @@ CARD = MeasureCard(
     rank=7,
     needs=("hiding",),
     forwards=Forwards(2),
+    calls=Calls(10),
 )
 
 

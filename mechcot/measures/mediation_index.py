@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerVector
@@ -53,6 +53,7 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=13,
     forwards=Forwards(3, layer=2),
+    calls=Calls(6, alone=7),
     asks=("counterfactuals",),
 )
 

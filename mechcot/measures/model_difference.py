@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import LayerFeatures, LayerVector, TokenVector
@@ -42,6 +42,7 @@ CARD = MeasureCard(
     smallest_effect=0.05,
     rank=16,
     forwards=Forwards(5),
+    calls=Calls(6),
     paired=True,
 )
 

@@ -9,7 +9,7 @@ Direction 0: the literature reads "unchanged" both as faithful and as decorative
 
 import math
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
@@ -34,6 +34,7 @@ CARD = MeasureCard(
     smallest_effect=0.1,
     rank=10,
     forwards=Forwards(4),
+    calls=Calls(11),
     asks=("paraphrases",),
 )
 

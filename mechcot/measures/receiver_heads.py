@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import kurtosis, spearmanr
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps
@@ -48,6 +48,7 @@ CARD = MeasureCard(
     rank=12,
     needs=("attention",),
     forwards=Forwards(1),
+    calls=Calls(1, together=False),
     arrays=(
         ArrayCard(
             name="received",

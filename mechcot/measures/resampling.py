@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mechcot.core.card import Forwards, MeasureCard
+from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import StepVector
@@ -62,7 +62,8 @@ CARD = MeasureCard(
     cost="N continuations before and after each of 2 steps",
     smallest_effect=0.15,
     rank=15,
-    forwards=Forwards(20),
+    forwards=Forwards(24),
+    calls=Calls(12, written=1.3),
     draws=True,
 )
 

@@ -12,7 +12,7 @@ Source: Bogdan et al. 2025 (arXiv 2506.19143) for step means; the share is ours.
 
 from typing import Any
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, StepMatrix, StepVector
@@ -41,6 +41,7 @@ CARD = MeasureCard(
     yardsticks=(("expected_share", "share of the tokens that are chain"),),
     needs=("attention",),
     forwards=Forwards(1),
+    calls=Calls(1, together=False),
     arrays=(
         ArrayCard(
             name="received",

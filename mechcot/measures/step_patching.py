@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.counterfactual import EVALUATED_ANEW, Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
@@ -70,7 +70,8 @@ CARD = MeasureCard(
         ("ceiling_fact", "ceiling: the fact in the question"),
         ("moved_only", "share read as moved: no answer is predicted, the weaker readout"),
     ),
-    forwards=Forwards(2, layer=0.75, layer_step=0.19),
+    forwards=Forwards(2, layer=0.75, layer_step=0.17),
+    calls=Calls(6, step=3, alone=10),
     arrays=(
         ArrayCard(
             name="answer",

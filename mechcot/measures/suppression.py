@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.core.card import ArrayCard, Forwards, MeasureCard
+from mechcot.core.card import ArrayCard, Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import StepMatrix, StepVector
@@ -54,7 +54,8 @@ CARD = MeasureCard(
     rank=4,
     standard=True,
     needs=("hiding",),
-    forwards=Forwards(1.5, step=0.45),
+    forwards=Forwards(1.2, step=0.45),
+    calls=Calls(4, step=1),
     arrays=(
         ArrayCard(
             name="answer",

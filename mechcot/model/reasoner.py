@@ -231,7 +231,7 @@ class Reasoner:
         length = getattr(config, "max_position_embeddings", None)
         return int(length) if length else 2**31
 
-    @property
+    @cached_property
     def n_vocabulary(self) -> int:
         """Rows of the unembedding (padding rows included)."""
         return int(self.model.get_output_embeddings().weight.shape[0])

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -73,14 +74,16 @@ def sentence(monkeypatch, capsys) -> Callable[..., str]:
 @contextmanager
 def full_disk(*, files: int) -> Iterator[None]:
     """A disk that takes some files more, and no other."""
-    left, write = [files], store._write_new
+    left, moved = [files], store._moved_into_place
 
-    def full(path: Path, data: bytes) -> None:
+    @contextmanager
+    def full(path: Path) -> Iterator[BinaryIO]:
         if not left[0]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         left[0] -= 1
-        write(path, data)
+        with moved(path) as file:
+            yield file
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "_write_new", full)
+        patch.setattr(store, "_moved_into_place", full)
         yield
