@@ -154,11 +154,11 @@ def _of_answers(mined: Mined, answer: str) -> Iterator[EntityExchange]:
         if not (occurrences(entity.text, mined.chain) and occurrences(entity.text, answer)):
             continue
         for other in mined.partners(entity, entities):
-            pair = frozenset((entity.text, other))
-            if pair in done or ordered(*pair):
+            one, pair = entity.text, frozenset((entity.text, other))
+            if pair in done or ordered(one, other):
                 continue
             done.add(pair)
-            changes, said = _exchanged(mined, *pair), _swapped(*pair, answer)
+            changes, said = _exchanged(mined, one, other), _swapped(one, other, answer)
             moved = changed(answer, said) if said else answer
             if changes is not None and moved != answer:
                 yield EntityExchange(*changes, moved)

@@ -156,7 +156,7 @@ def _stated_class(place: dict[str, str], **files: Any) -> Any:
     """The class that reads `tokenizer.json` as it stands where the files say so; the automatic one puts some model types' own splitting in its place."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
     from transformers.models.auto.tokenization_auto import get_tokenizer_config
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     where = place["pretrained_model_name_or_path"]
     stated = {} if "gguf_file" in place else get_tokenizer_config(where, **files)
