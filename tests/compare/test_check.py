@@ -17,6 +17,8 @@ from mechcot.compare.unjudged import RunFacts
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
+from mechcot.organisms.problems import write_problems
+from mechcot.organisms.registry import family_named
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 from tests.finished_items import finished_items
 from tests.measures.conftest import chain_of
@@ -76,6 +78,34 @@ def test_a_strangers_choices_end_in_true_words_when_each_next_command_is_followe
     assert 2 <= len(said) <= 4
     ends = ("do not end", "the model is right in", "no answer can be read")
     assert any(words in entry["reason"] for words in ends)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "root"),
+    [
+        (("--n", "8"), "only 8 problems were asked"),
+        (("--max-tokens", "12"), "24 of 24 texts were cut at 12 tokens"),
+        (("--cue", " Where"), "the question for the answer, ' Where', does not fit it"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_the_command_that_a_closed_gate_names_opens_it(options, root, tmp_path):
+    """At once, for a model whose chain is used: no second command is needed."""
+    problems = tmp_path / "problems.jsonl"
+    write_problems(problems, family_named("lookup").problems(24, seed=3))
+    arguments = {"problems": problems, "out": tmp_path / "out"}
+    (entry,) = check("organism:lookup/base", options=options, **arguments)["models"]
+    assert entry["verdict"] == "not judged"
+    assert root in entry["reason"]
+    command = shlex.split(entry["next"].removeprefix("Next: "))
+    assert command[:2] == ["mechcot", "check"]
+    done = CliRunner().invoke(app, command[1:], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads((Path(command[command.index("--out") + 1]) / "check.json").read_text())[
+        "models"
+    ]
+    assert entry["verdict"] == "used"
 
 
 def test_two_strangers_are_compared_with_true_words(prose, tmp_path):
