@@ -29,12 +29,16 @@ def edit(
     """Put other words in the place of a step; the white space around them stays.
 
     Raises:
-        UserError: The text has no tokens or unknown ones, or does not fit.
+        UserError: The text has no tokens, unknown ones or marks of the prompt, or does not fit.
     """
     segment, reader = segment_of(variant, step), known.reader
     own = reader.continuation(variant.ids[: variant.cuts[step]], segment.ids)
     if text.strip() in (own.strip(), segment.text.strip()) and segment.ids:
         return variant.with_segment(step, segment, f"step {step + 1}: {how} (same text)")
+    if marks := [mark for mark in _marks(reader) if mark in text and mark not in own]:
+        raise UserError(
+            f"{marks[0]!r} is a mark between the parts of a text for {reader.name}, and no part of a step; leave it out"
+        )
     inner, outer = text.strip(), own if own.strip() else " "
     if not inner:
         raise UserError("this text has no tokens; write a word, or delete the step")
@@ -51,6 +55,12 @@ def edit(
         )
     changed = Segment(ids, lead + inner + trail, segment.kind, own=False)
     return fitting(reader, variant.with_segment(step, changed, f"step {step + 1}: {how}"))
+
+
+def _marks(reader: Reasoner) -> tuple[str, ...]:
+    """What begins or ends a turn, a thought or a text."""
+    tags = reader.policy.tags
+    return (*reader.tokenizer.all_special_tokens, *((tags.open, tags.close) if tags else ()))
 
 
 def hide(known: KnownTrace, variant: Variant, step: int, scope: Scope) -> Variant:

@@ -15,8 +15,10 @@ from mechcot.steering.dose_response import CHAIN
 from mechcot.steering.vectors import SteeringVector
 from mechcot.whatif.variant import Push
 
-STEPS = 4
+STEPS = 8
 """Steps towards a dose, after which it is searched for."""
+STEEP = (0.5, 6.0)
+"""Slopes of log nats over log gamma between which a step is trusted; a small dose has 2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +82,12 @@ class Pushes:
 
 
 def _dose(calibrator: DoseCalibrator, nats: float) -> Dose:
-    """A dose by a few steps from the second-order factor, each by the square root of what is missing; where that does not do, by search.
+    """A dose by a few secant steps in log nats over log gamma from the second-order factor; where that does not do, by search.
 
-    A hand on a slider waits for it: 5 forwards in the place of 15. What is shown is the dose as measured, as everywhere.
+    A hand on a slider waits for it: half the forwards. What is shown is the dose as measured, as everywhere.
     """
     start = calibrator.gamma_max(nats) if nats else math.inf
-    gamma = start
+    gamma, slope, last = start, 2.0, None
     for _ in range(STEPS if math.isfinite(start) else 0):
         try:
             given = calibrator.measure(gamma)[0]
@@ -95,5 +97,10 @@ def _dose(calibrator: DoseCalibrator, nats: float) -> Dose:
             return calibrator.at(gamma, nats=nats, gamma_max=start)
         if not given > 0:
             break
-        gamma *= math.sqrt(nats / given)
+        if last is not None:
+            slope = math.log(given / last[1]) / math.log(gamma / last[0])
+        if not STEEP[0] <= slope <= STEEP[1]:
+            break
+        last = (gamma, given)
+        gamma *= (nats / given) ** (1 / slope)
     return calibrator.nearest(nats)

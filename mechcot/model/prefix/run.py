@@ -95,7 +95,6 @@ class Run:
             [list(row) for row in rows], dtype=torch.long, device=backbone.device
         )
         self._acts = [tuple(row) for row in acts]
-        self._settled = tuple(settled)
         self._tensors = tensors
         self._cached = backbone.forkable if cached is None else cached
         self._watching = tuple(watching)

@@ -56,6 +56,9 @@ function panel(root, model, live) {
   const card = () => data.steps[ui.step];
   const cannot = (name) => card().cannot[name] || "";
 
+  const underway = () => `${sentenceCase(data.job.title)}: ${data.job.done} of ${data.job.of}`;
+  const working = () => make("span", { class: "why" }, data.job ? underway() : "");
+
   // The head -------------------------------------------------------------------------------------------------------
   function drawHead() {
     const v = data.variant;
@@ -75,7 +78,7 @@ function panel(root, model, live) {
     drawEvery();
     $("job").hidden = !data.job;
     if (data.job) {
-      $("job-title").textContent = `${sentenceCase(data.job.title)}: ${data.job.done} of ${data.job.of}`;
+      $("job-title").textContent = underway();
       $("job-bar").max = Math.max(1, data.job.of);
       $("job-bar").value = data.job.done;
     }
@@ -142,7 +145,7 @@ function panel(root, model, live) {
       go: live ? (step, layer) => { ui.step = step; act({ do: "patch", step, layer, source: source() }); } : null,
     });
     const names = [["", "the counterfactual"], ...data.others.map((id, i) => [String(i), cut(id)])];
-    $("map-from").replaceChildren("states of ", choose("source", names, ui.source, (value) => { ui.source = value; drawings(); }), " ", button(made ? "Draw again" : "Draw the map", { do: "map", source: source() }, "", { id: "draw-map" }));
+    $("map-from").replaceChildren("states of ", choose("source", names, ui.source, (value) => { ui.source = value; drawings(); }), " ", button(made ? "Draw again" : "Draw the map", { do: "map", source: source() }, "", { id: "draw-map" }), working());
     $("map-note").textContent = made ? `Colour: how far the answer moves (0 to 1), read by ${data.readers[data.reader]}. Click a cell to patch it.` : "Click a cell to patch it; draw the map to see all of them.";
   }
 
@@ -159,7 +162,7 @@ function panel(root, model, live) {
       make("div", { class: "row", id: "editing" }), make("p", { class: "why", id: "why" }),
       make("h3", {}, "Replace it by"), make("div", { class: "row" }, ...replaced), reasons(["counterfactual", "mistake", "paraphrase", "filler", "delete"]),
       make("h3", {}, "Hide it from"), make("div", { class: "row" }, button("all later tokens", { do: "hide", step: i }, cannot("hide"), pressed("later")), button("the answer only", { do: "hide_answer", step: i }, cannot("hide_answer"), pressed("answer"))), reasons(["hide"]),
-      make("h3", {}, "Write on from here"), make("div", { class: "row" }, button("greedily", { do: "write", step: i, samples: 0 }, ""), button(`${data.samples} samples`, { do: "write", step: i, samples: data.samples }, "")));
+      make("h3", {}, "Write on from here"), make("div", { class: "row" }, button("greedily", { do: "write", step: i, samples: 0 }, ""), button(`${data.samples} samples`, { do: "write", step: i, samples: data.samples }, ""), working()));
     drawEditing();
     const others = data.others.map((id, n) => [String(n), cut(id)]);
     $("side-model").replaceChildren(
