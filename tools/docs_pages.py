@@ -165,9 +165,8 @@ def lab_fields() -> str:
 def arms() -> str:
     """What the studies of training found, as their numbers in the repository say it."""
     folder = ROOT / "artifacts" / "studies"
-    return "\n\n".join(
-        arms_markdown(read_study(path)) for path in sorted(folder.glob("*/lab.json"))
-    )
+    parts = [arms_markdown(read_study(path)) for path in sorted(folder.glob("*/lab.json"))]
+    return "\n\n".join(parts) or "No cell is finished yet."
 
 
 def _settings_tables(keys_of_all: Iterable[Key]) -> str:

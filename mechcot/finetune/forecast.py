@@ -41,9 +41,9 @@ class TrainingCost:
     mixed: float | None = None
 
     def __str__(self) -> str:
-        parts = [f"{self.updates} updates", f"{amount(self.tokens, 'tokens')} to train on"]
+        parts = [f"{self.updates} updates", f"{amount(float(self.tokens), '')} tokens to train on"]
         if self.right is not None and self.mixed is not None:
-            parts.append(f"{amount(self.generated, 'tokens')} to write")
+            parts.append(f"{amount(float(self.generated), '')} tokens to write")
             parts.append(
                 f"at the start {percent(self.right)} of texts end right, {percent(self.mixed)} of groups have right and wrong ones"
             )
