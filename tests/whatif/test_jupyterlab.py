@@ -149,10 +149,13 @@ def test_the_saved_notebook_shows_the_last_state_without_a_kernel(hand, browser,
     cell = nbformat.read(lab[0] / "panel.ipynb", as_version=4).cells[1]
     pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
     (page,) = [page for page in pages if "mechcot-saved" in page]
-    path = lab[0] / "saved.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8>{page}", encoding="utf-8")
-    browser.get(path.as_uri())
-    browser.switch_to.frame(0)
+    assert "sandbox" in page
+    hand.js("return jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    hand.open(lab[1], run=False)
+    frame = until(lambda: hand.js("return document.querySelector('[class^=mechcot-saved] iframe')"))
+    hand.js("arguments[0].scrollIntoView()", frame)
+    assert frame.is_displayed()
+    browser.switch_to.frame(frame)
     until(lambda: hand.js("return document.documentElement.dataset.ready"))
     assert hand.text("#sentence") == last
     assert hand.panel("return root.getElementById('keep').disabled")
