@@ -2,10 +2,12 @@
 
 Candidates are what the answer can be: the reference, the options that the question lists, and what the question names in the same way as the
 reference (`mechcot.text.entities`). The one that stands in the last sentence is the answer, where exactly one does, and nothing else there
-could be one: no further name, no number, no denial in a language that `mechcot.text.answer_words` knows, no question. References that are
-numbers, formulas or letters of options have rules of their own and are left to them. A reference that the question does not name is no candidate:
+could be one: no further name, no number, no denial in a language that `mechcot.text.answer_words` knows, no question. An option is named by its letter, too. References that are
+numbers or formulas have rules of their own and are left to them. A reference that the question does not name is no candidate:
 with nothing beside it, only right answers could be read.
 """
+
+from collections.abc import Sequence
 
 import regex
 
@@ -13,7 +15,7 @@ from mechcot.text.answer_words import DENIAL
 from mechcot.text.boxed_answers import StatedAnswer
 from mechcot.text.closing_texts import denies
 from mechcot.text.entities import Mined, occurrences
-from mechcot.text.listed_choices import choices, chosen_letter
+from mechcot.text.listed_choices import Choices, choices, chosen_letter
 from mechcot.text.segment import pieces
 
 _LONGEST = 160
@@ -34,6 +36,16 @@ _EXCLUDES = regex.compile(
 """What denies or leaves out, wherever it stands; a sentence with one of them is not read, whatever it says."""
 
 
+_LETTER = regex.compile(
+    r"(?<=[(\[*])[A-J](?=[)\]*])"
+    r"|(?<=\b(?:option|choice|letter|answer|with|choose|pick|select|take|is|be|it|so|thus|therefore|hence|ist|es|est|son|\u00e8|\u00e9|\u00e4r|er|opci\u00f3n|op\u00e7\u00e3o|opzione)[\s,]{1,2})"
+    r"(?:[B-HJ](?!['\u2019_\w])|[AI](?=[.!)]?\s*$))"
+    r"|(?<=^\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|[Aa]lso|[Dd]onc)\b,?\s)?)[A-J](?=\s(?:is|must|would|should|seems|holds|fits|ist|est|es)\b)",
+)
+"""The letter of an option where the words beside it say that it is one; `Vitamin C` is none."""
+_ANY_LETTER = regex.compile(r"(?<![\w'\u2019])[B-HJ](?![\w'\u2019])")
+
+
 def named_answer(text: str, question: str, reference: str) -> StatedAnswer | None:
     """The answer that the last sentence names; None where there is none, or it is not plain which.
 
@@ -49,6 +61,20 @@ def named_answer(text: str, question: str, reference: str) -> StatedAnswer | Non
     if len(last.strip()) > _LONGEST or not _plain(last):
         return None
     start = text.rindex(last)
+    options = choices(question)
+    letters = (
+        [] if options is None else [m for m in _LETTER.finditer(last) if m[0] in options.spans]
+    )
+    if options is not None and letters:
+        letter = _only(letters, last, options)
+        if letter is None:
+            return None
+        whole = (
+            letter[0]
+            if chosen_letter(reference)
+            else options.texts[[*options.spans].index(letter[0])]
+        )
+        return StatedAnswer(whole, "named", start + letter.start(), start + letter.end())
     there = {
         word: places
         for word in _candidates(text, question, reference)
@@ -61,6 +87,18 @@ def named_answer(text: str, question: str, reference: str) -> StatedAnswer | Non
     return StatedAnswer(
         _as_reference(longest[0], question, reference), "named", start + first, start + stop
     )
+
+
+def _only(
+    letters: Sequence[regex.Match[str]], sentence: str, options: Choices
+) -> regex.Match[str] | None:
+    """The letter that a sentence names; None where it names two, or another option's text beside."""
+    own = options.texts[[*options.spans].index(letters[0][0])].casefold()
+    said = sentence.casefold()
+    beside = (text.casefold() for text in options.texts if occurrences(text.casefold(), said))
+    named = {match[0] for match in letters} | {*_ANY_LETTER.findall(sentence)} & {*options.spans}
+    alone = len(named) == 1 and all(text in own for text in beside)
+    return letters[-1] if alone else None
 
 
 def _plain(sentence: str) -> bool:
