@@ -231,9 +231,13 @@ class Reasoner:
         length = getattr(config, "max_position_embeddings", None)
         return int(length) if length else 2**31
 
-    @cached_property
+    @property
     def n_vocabulary(self) -> int:
         """Rows of the unembedding (padding rows included)."""
+        return self._n_vocabulary
+
+    @cached_property
+    def _n_vocabulary(self) -> int:
         return int(self.model.get_output_embeddings().weight.shape[0])
 
     @cached_property
@@ -382,7 +386,8 @@ class Reasoner:
         trace = read(completion, self.tokenizer, **kwargs)
         by_cue = asking.cue and not asking.answer_after and self.cue.lead
         if by_cue and trace.answer.how in {*GUESSED, "unread"}:
-            own = read(completion, self.tokenizer, **kwargs | {"after": self.cue.ask.strip()})
+            kwargs["after"] = self.cue.ask.strip()
+            own = read(completion, self.tokenizer, **kwargs)
             return trace if own.answer.text is None else own
         return trace
 
