@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.metrics import roc_auc_score
 
 from mechcot.stats.bootstrap import expanded_level, order_bounds, random_stream
@@ -99,6 +99,8 @@ def _squared_errors(
 ) -> Float[np.ndarray, "2 sample"]:
     """The same for many samples at once, debiased first."""
     size = gap.shape[1]
+    mixed = _mixed(size)
+    gap, confidence = gap[:, mixed], confidence[:, mixed]
     ordered = np.take_along_axis(gap, np.argsort(confidence, axis=1, kind="stable"), axis=1)
     debiased, plain = np.zeros(len(gap)), np.zeros(len(gap))
     for part in np.array_split(ordered, bins(size), axis=1):
@@ -108,6 +110,11 @@ def _squared_errors(
         plain += held / size * square
         debiased += held / size * (square - chance)
     return np.stack([debiased, plain])
+
+
+def _mixed(items: int) -> Int[np.ndarray, " item"]:
+    """An order by chance, the same for so many items whoever asks: equal confidences are told apart by nothing, least of all by the order of a file."""
+    return random_stream(0, "calibration ties").permutation(items)
 
 
 def bins(items: int) -> int:
@@ -165,7 +172,8 @@ def calibration_change(
 
 def reliability(confidence: Items, right: Items) -> pd.DataFrame:
     """One row a bin: mean `confidence`, share that is right `accuracy` with `low` and `high`, `n`."""
-    order = np.argsort(confidence, kind="stable")
+    mixed = _mixed(len(confidence))
+    order = mixed[np.argsort(confidence[mixed], kind="stable")]
     rows = []
     for part in np.array_split(order, bins(len(order))):
         end = share_interval(right[part], purpose="reliability")

@@ -43,6 +43,13 @@ def test_chance_alone_adds_nothing_on_average():
     assert abs(debiased) < 3 * both[:, 0].std() / 20 and plain > 0.01
 
 
+def test_equal_confidences_are_not_told_apart_by_the_order_of_the_items():
+    sure, right = np.full(100, 0.5), np.repeat([1.0, 0.0], 50)
+    assert calibration(sure, right).error < 0.2
+    assert reliability(sure, right)["accuracy"].between(0.05, 0.95).all()
+    assert calibration_change((sure, right), (sure, right)).delta == 0
+
+
 def test_planted_overconfidence_is_found_and_the_same_model_is_exactly_0():
     sure, right = drawn(1, 200)
     worse = calibration_change((sure, right), (np.clip(sure + 0.25, 0, 1), right), seed=0)
