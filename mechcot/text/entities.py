@@ -265,12 +265,14 @@ def _of_sort(unit: Unit, sort: str) -> bool:
 
 
 def occurrences(text: str, written: str) -> list[tuple[int, int]]:
-    """Where a text stands as a whole, in any case of its letters where it has two letters or more.
+    """Where a text stands as a whole, in any case of its letters where it has two letters or more; an empty one nowhere.
 
     Args:
         text: What is looked for.
         written: Where.
     """
+    if not text:
+        return []
     flags = regex.IGNORECASE if len(text) > 1 else 0
     return [m.span() for m in regex.finditer(_whole(text), written, flags)]
 

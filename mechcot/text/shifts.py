@@ -17,6 +17,7 @@ from random import Random
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.text.entities import occurrences
 from mechcot.text.entity_exchange import changed, exchanges
 from mechcot.text.listed_choices import Choices, choices, chosen_letter
 from mechcot.text.sentence_ends import sentence_ends
@@ -206,7 +207,7 @@ def _renamed(problem: Problem) -> Problem | None:
         return None
     for pair in exchanges(asked, asked, problem.answer):
         names = {text for _, _, text in pair.question}
-        if all(_inside(name, asked) for name in names):
+        if all(_inside(name, asked) for name in names if not occurrences(name, problem.answer)):
             other = changed(asked, pair.question)
             return replace(problem, question=other, answer=pair.answer or problem.answer)
     return None

@@ -65,6 +65,12 @@ def test_names_take_each_others_places_in_the_answer_too():
     assert shifted(german, Shift("names"), seed=0) is None
 
 
+def test_a_question_without_an_answer_is_shifted_all_the_same():
+    lacking = Problem("u", CHESS.question, "", {"answerable": False})
+    kinds = [shifted(lacking, Shift(kind), seed=0) for kind in ("format", "order", "names")]
+    assert kinds[0] is not None and kinds[1] is not None and kinds[2] is None
+
+
 def test_rows_name_their_shift_and_the_same_seed_gives_the_same_rows():
     shifts = [Shift.of("format:.5"), Shift.of("order")]
     rows = with_shifts([TRAINS, CHESS], shifts, seed=0)
