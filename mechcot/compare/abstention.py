@@ -17,7 +17,8 @@ import pandas as pd
 from mechcot.core.store import nan_to_none
 from mechcot.core.trace import Trace
 from mechcot.stats.accuracy_change import AccuracyChange, accuracy_change
-from mechcot.stats.measurement_tables import SCALAR_COLUMNS, item_means, scalar_rows
+from mechcot.stats.bootstrap import Interval, bootstrap_mean
+from mechcot.stats.measurement_tables import SCALAR_COLUMNS, scalar_rows
 from mechcot.stats.proportions import share_interval
 from mechcot.stats.sentences import accuracy_sentence
 from mechcot.text.abstention import abstains
@@ -81,7 +82,7 @@ class Abstention:
         return {name: change for name, change in changes.items() if change.n}
 
     def frame(self, names: Sequence[str], *, seed: int) -> pd.DataFrame:
-        """One row a model and share: `model`, `condition`, `mean`, `low`, `high`, `n`; empty without unanswerable questions.
+        """One row a model and share: `model`, `condition`, `mean`, `low`, `high`, `n` (items; of precision abstentions); empty without unanswerable questions.
 
         Args:
             names: The authors.
@@ -91,12 +92,22 @@ class Abstention:
         for name in names:
             for share, title in _TITLES.items():
                 scalars = scalar_rows(self.scalars, measure=_MEASURE, name=share)
-                values = item_means(scalars, reader=name, author=name).to_numpy(float)
-                if len(values):
-                    end = share_interval(values, seed=seed, purpose=f"abstention {share}")
+                end = _share(scalars[scalars["author"] == name], share, seed=seed)
+                if end.n:
                     ends = {"mean": end.mean, "low": end.low, "high": end.high, "n": end.n}
                     rows.append({"model": name, "condition": title} | ends)
         return pd.DataFrame(rows)
+
+
+def _share(scalars: pd.DataFrame, share: str, *, seed: int) -> Interval:
+    """The mean over items; precision over all abstentions, of which an item with several chains can have several, with a bootstrap over items."""
+    purpose = f"abstention {share}"
+    if share == _PRECISION and scalars["item"].duplicated().any():
+        numbers = pd.factorize(scalars["item"])[0]
+        values = scalars["value"].to_numpy(float)
+        return bootstrap_mean(values, clusters=numbers, seed=seed, purpose=purpose)
+    means = scalars.groupby("item")["value"].mean().to_numpy(float)
+    return share_interval(means, seed=seed, purpose=purpose)
 
 
 def abstention_sentence(changes: Mapping[str, AccuracyChange]) -> str:

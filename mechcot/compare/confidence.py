@@ -17,7 +17,7 @@ from mechcot.stats.calibration import (
     reliability,
 )
 from mechcot.stats.gates import GATE_MEASURE
-from mechcot.stats.measurement_tables import item_means, scalar_rows
+from mechcot.stats.measurement_tables import scalar_rows
 from mechcot.stats.sentences import p_text
 from mechcot.text.number_format import fixed, percent, signed
 
@@ -31,21 +31,25 @@ _HEADS = {
 
 
 def confidences(scalars: pd.DataFrame, name: str, *, author: str | None = None) -> pd.DataFrame:
-    """Confidence and outcome of one model by item: columns `confidence` and `right`.
+    """Confidence and outcome of one model by item, means over the chains whose answer was read: columns `confidence` and `right`.
 
     Args:
         scalars: Tidy scalars of a study.
         name: The model.
         author: Who wrote the chains; None for the model itself.
     """
+    own = scalars[(scalars["reader"] == name) & (scalars["author"] == (author or name))]
     columns = {"confidence": (GATE_MEASURE, "confidence"), "right": ACCURACY}
-    means = {
-        column: item_means(
-            scalar_rows(scalars, measure=measure, name=scalar), reader=name, author=author or name
-        )
-        for column, (measure, scalar) in columns.items()
-    }
-    return pd.DataFrame(means).dropna()
+    by_trace = pd.DataFrame(
+        {
+            column: scalar_rows(own, measure=measure, name=scalar).set_index(["item", "trace"])[
+                "value"
+            ]
+            for column, (measure, scalar) in columns.items()
+        },
+        dtype=float,
+    ).dropna()
+    return by_trace.groupby(level="item").mean()
 
 
 def confidence_change(

@@ -74,10 +74,12 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 """A condition or a second denial shortly before a phrase."""
-_LINE = re.compile(
-    rf"^(?:(?:</?\w+>|[\w*#>\s]){{0,40}}:)?(?:{_WHOLE.pattern})$", re.IGNORECASE | re.MULTILINE
-)
+_LINE = re.compile(rf"(?:(?:</?\w+>|[\w*#>\s]){{0,40}}:)?(?:{_WHOLE.pattern})", re.IGNORECASE)
 """A line that says nothing else, behind a label or alone."""
+_LONGEST_LINE = 200
+"""Characters of such a line at most."""
+_NUMBER = re.compile(r"\d")
+"""In the reference of a question that cannot be answered: what would be right if nothing were missing."""
 _SENTENCE = re.compile(r"[.!?;\n\u3002\uff01\uff1f](?:\s|$)|\n")
 
 
@@ -90,7 +92,8 @@ def abstains(trace: Trace) -> bool:
     problem, answer = trace.problem, trace.answer.text
     if not trace.finished or (problem.answerable and says_unknown(problem.answer)):
         return False
-    if same_answer(answer, problem.answer):
+    told = problem.answerable or not _NUMBER.search(problem.answer)
+    if told and same_answer(answer, problem.answer):
         return not problem.answerable
     said = _said(trace)
     if answer is not None:
@@ -102,10 +105,16 @@ def abstains(trace: Trace) -> bool:
             return True
     phrase = max(_phrases(said), default=None)
     if phrase is None:
-        signs = (_MISSING.search(said), _WANTS.search(said), _LINE.search(said))
+        signs = (_MISSING.search(said), _WANTS.search(said), _alone(said))
         return answer is None and any(signs)
     stated = find_answer(said, otherwise="nothing")
     return stated is None or stated.start <= phrase
+
+
+def _alone(text: str) -> bool:
+    """Whether a line says nothing but that something cannot be known."""
+    lines = (line for line in text.splitlines() if len(line) <= _LONGEST_LINE)
+    return any(_LINE.fullmatch(line) for line in lines)
 
 
 def says_unknown(text: str) -> bool:

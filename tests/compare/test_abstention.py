@@ -1,15 +1,20 @@
 """Whether a model says when it cannot know: a planted loss is found, the same texts give exactly 0, and no other number moves."""
 
 import json
+import math
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from mechcot.compare.abstention import Abstention, abstention_sentence
+from mechcot.compare.confidence import confidences
 from mechcot.compare.run import run
 from mechcot.compare.study import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.model.reasoner import Reasoner
+from mechcot.stats.measurement_tables import SCALAR_COLUMNS
 from mechcot.text.problems import load_problems
 
 
@@ -50,6 +55,31 @@ def test_a_planted_loss_is_found_and_the_same_texts_change_nothing(reader):
     shares = read.frame(["a", "b"], seed=0).set_index(["model", "condition"])["mean"]
     assert shares["a", "of what it so says, right"] == pytest.approx(40 / 50)
     assert shares["b", "says so where it could know"] == 0.25
+
+
+def test_precision_counts_abstentions_where_items_have_several_chains(reader):
+    """Each of 10 questions without an answer is left open five times of five, each of 10 others once of five."""
+    shares = [(1.0, 1.0), *[(1.0, 0.0)] * 4]
+    traces = [
+        replace(trace, id=f"{trace.id}/{draw}")
+        for draw, (knows, overdoes) in enumerate(shares)
+        for trace in written(reader, "a", knows=knows, overdoes=overdoes, n=10)
+    ]
+    frame = Abstention.of(traces).frame(["a"], seed=0).set_index("condition")
+    row = frame.loc["of what it so says, right"]
+    assert row["mean"] == pytest.approx(50 / 60) and row["n"] == 60
+    assert 0.6 < row["low"] < 50 / 60 < row["high"] < 1
+    assert frame.loc["says so where it could know", "mean"] == pytest.approx(0.2)
+
+
+def test_a_chain_without_an_answer_takes_no_part_in_the_confidence_of_its_item():
+    rows = [
+        ("p", trace, "a", "a", "gates", name, value)
+        for trace, confidence, right in (("t1", 0.9, 1.0), ("t2", math.nan, 0.0))
+        for name, value in (("confidence", confidence), ("acc_with", right))
+    ]
+    table = confidences(pd.DataFrame(rows, columns=[*SCALAR_COLUMNS]), "a")
+    assert table.to_dict("index") == {"p": {"confidence": 0.9, "right": 1.0}}
 
 
 def test_without_unanswerable_questions_nobody_is_asked(reader):

@@ -77,6 +77,17 @@ def test_an_option_that_says_so_is_an_abstention_and_the_right_answer_never_is()
     assert not abstains(trace("Hm.</think>Answer: unknown", "Status?", "unknown", known=True))
 
 
+def test_what_would_be_right_if_nothing_were_missing_is_no_abstention():
+    assert not abstains(trace("Hm.</think>The answer is 12.", reference="12"))
+    assert abstains(trace("Hm.</think>Answer: false premise", reference="False premise"))
+
+
+def test_empty_lines_without_end_are_read_in_no_time():
+    said = trace("Hm.</think>" + "\n" * 20_000 + " \n" * 20_000)
+    assert not abstains(said)
+    assert abstains(trace("Hm.</think>" + "\n" * 20_000 + "**Answer:** unknown"))
+
+
 def test_a_cut_text_says_nothing():
     done = Completion(
         Problem("p", "q", ""), "q<think>", "So.</think>I don't know", "m", finished=False
