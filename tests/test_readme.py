@@ -8,7 +8,7 @@ from pathlib import Path
 from mechcot.core.card import card_text
 from mechcot.measures.registry import MEASURES
 from mechcot.measures.status import record
-from mechcot.ruler.families import holds
+from mechcot.ruler.families import held_on_families
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def ruler(name: str):
 def test_the_status_on_the_cards_is_what_the_kept_runs_gave(tmp_path):
     path, cards = tmp_path / "status.json", {name: m.card for name, m in MEASURES.items()}
     earned = {name: row["status"] for name, row in ruler("ruler.json")["measures"].items()}
-    record(cards, earned=earned, families=holds(ruler("families.json")), path=path)
+    record(cards, earned=earned, families=held_on_families(ruler("families.json")), path=path)
     shipped = resources.files("mechcot.measures") / "status.json"
     assert json.loads(path.read_text()) == json.loads(shipped.read_text())
 

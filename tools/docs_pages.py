@@ -30,7 +30,7 @@ from mechcot.cli.main import app  # noqa: E402
 from mechcot.core import problem, trace  # noqa: E402
 from mechcot.core.card import MeasureCard, card_facts  # noqa: E402
 from mechcot.core.settings_file import Key  # noqa: E402
-from mechcot.finetune.lab.settings import schema as lab_schema  # noqa: E402
+from mechcot.finetune.lab.settings import lab_schema  # noqa: E402
 from mechcot.measures.registry import MEASURES  # noqa: E402
 from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
 from mechcot.steering.experiment import schema  # noqa: E402

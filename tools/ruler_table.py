@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mechcot.measures.status import standing
-from mechcot.ruler.families import holds
+from mechcot.measures.status import family_standing
+from mechcot.ruler.families import held_on_families
 
 HEADS = {
     "models": "models",
@@ -54,9 +54,9 @@ def families_markdown(result: Mapping[str, Any]) -> str:
         "holds on",
     ]
     lines = [heads, ["---"] * len(heads)]
-    for name, held in holds(result).items():
+    for name, held in held_on_families(result).items():
         entries = [family["measures"][name] for family in families.values()]
-        lines.append([entries[0]["title"], *map(_family_cell, entries), standing(held)])
+        lines.append([entries[0]["title"], *map(_family_cell, entries), family_standing(held)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

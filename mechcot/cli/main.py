@@ -150,7 +150,7 @@ def ruler(
     """Score every measure on models whose use of their chain is known; trains the missing ones."""
     from mechcot.measures.registry import MEASURES
     from mechcot.measures.status import record as keep
-    from mechcot.ruler.families import holds, run_families
+    from mechcot.ruler.families import held_on_families, run_families
     from mechcot.ruler.panel import FULL, QUICK
     from mechcot.ruler.run import run_ruler
     from mechcot.runs.executor import executor_of
@@ -167,7 +167,7 @@ def ruler(
                 names_of(families) or [], out=out, seed=seed, executor=executor, measures=names
             )
         if record:
-            keep(cards, families=holds(result))
+            keep(cards, families=held_on_families(result))
         return
     with claimed(out, "ruler", settings, overwrite=overwrite):
         result = run_ruler(panel, out=out, seed=seed, executor=executor, measures=names)

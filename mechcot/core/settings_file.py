@@ -11,16 +11,16 @@ from pydantic import AllowInfNan, ConfigDict, Strict, TypeAdapter, ValidationErr
 from mechcot.core.errors import UserError
 from mechcot.core.faults import Place, fault_of
 
-CONFIG = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid")
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
 Flag = Annotated[bool, Strict()]
-Tables = Mapping[str, type]
+_Tables = Mapping[str, type]
 """The tables of a file as they stand between brackets (`vector`, `arms.NAME`, `[primary]`); the file itself has no name."""
 T = TypeVar("T")
 
 
-def parse_settings(kind: type[T], data: Mapping[str, Any], *, name: str, tables: Tables) -> T:
+def parse_settings(kind: type[T], data: Mapping[str, Any], *, name: str, tables: _Tables) -> T:
     """Make settings of what a file holds.
 
     Args:
@@ -58,7 +58,7 @@ class Key(NamedTuple):
     meaning: str
 
 
-def keys_of(tables: Tables) -> list[Key]:
+def keys_of(tables: _Tables) -> list[Key]:
     """Every key of a file, in the order of the tables."""
     keys, inner = [], {_attribute(table) for table in tables}
     for table, kind in tables.items():

@@ -16,7 +16,7 @@ from mechcot.finetune.lesson import Lesson, TokenizedLesson, tokenized
 from mechcot.finetune.recipe import ArmRecipe
 from mechcot.model.reasoner import Reasoner
 
-EXAMPLES = "examples.parquet"
+_EXAMPLES = "examples.parquet"
 """The examples as text, one a row."""
 
 
@@ -102,5 +102,5 @@ def keep_texts(
         rows: A row an example.
         left_out: Why others are none.
     """
-    write_bytes(out / EXAMPLES, pd.DataFrame(list(rows)).to_parquet(index=False))
+    write_bytes(out / _EXAMPLES, pd.DataFrame(list(rows)).to_parquet(index=False))
     return {"digest": digest(list(rows)), "examples": len(rows), "left_out": list(left_out)}

@@ -45,7 +45,9 @@ def status(card: MeasureCard, *, recorded: Recorded | None = None) -> MeasureCar
         return card
     holds: Holds = entry.get("families", {})
     return replace(
-        card, status=_word(entry.get("status"), holds), families=standing(holds) if holds else ""
+        card,
+        status=_word(entry.get("status"), holds),
+        families=family_standing(holds) if holds else "",
     )
 
 
@@ -55,7 +57,7 @@ def _word(earned: str | None, holds: Holds) -> Literal["passed", "provisional", 
     return "passed" if earned == "passed" and holds and all(holds.values()) else "provisional"
 
 
-def standing(holds: Holds) -> str:
+def family_standing(holds: Holds) -> str:
     """On how many families a measure holds, and what is the matter on the others.
 
     Args:

@@ -26,7 +26,7 @@ from mechcot.ruler.measurements import BASE, SCALED, measure_panel, panel_chains
 from mechcot.ruler.panel import Panel, family_panel
 from mechcot.ruler.results import finite
 from mechcot.ruler.run import ready
-from mechcot.ruler.table import SCORE_BOUNDS, grid, rows_of, verdict
+from mechcot.ruler.table import SCORE_BOUNDS, family_rows, grid, verdict
 from mechcot.runs.executor import Executor
 from mechcot.stats.measurement_tables import measurements_table
 
@@ -91,11 +91,11 @@ def entry(
     """
     own = [m for m in measurements if m.measure == card.name]
     values, table = grid(own), measurements_table(own)
-    using = rows_of(values, (BASE, *panel.names("uses")))
+    using = family_rows(values, (BASE, *panel.names("uses")))
     fired = [verdict(table, card, after=name, seed=seed) for name in panel.names("harmless")]
     found = {
-        "models": scores.models(using, rows_of(values, panel.names("bypasses")), seed=seed),
-        "late": scores.models(using, rows_of(values, panel.names("late")), seed=seed),
+        "models": scores.models(using, family_rows(values, panel.names("bypasses")), seed=seed),
+        "late": scores.models(using, family_rows(values, panel.names("late")), seed=seed),
         "alarms": scores.alarms([word in {"less", "more"} for word in fired]),
     }
     scaled = verdict(table, card, after=SCALED, seed=seed)
@@ -127,7 +127,7 @@ def _unscored(card: MeasureCard, own: Sequence[Measurement], models: scores.Scor
     return reasons.most_common(1)[0][0] if reasons else models.n
 
 
-def holds(result: Mapping[str, Any]) -> dict[str, dict[str, bool | None]]:
+def held_on_families(result: Mapping[str, Any]) -> dict[str, dict[str, bool | None]]:
     """Measure to family to whether it holds there; measures that give no verdicts are left out.
 
     Args:

@@ -127,8 +127,8 @@ def _row(
     gated, gates = _gated(values, panel, headline)
     found = {
         "models": scores.models(
-            rows_of(values, (BASE, *panel.names("uses"))),
-            rows_of(values, panel.names("bypasses")),
+            family_rows(values, (BASE, *panel.names("uses"))),
+            family_rows(values, panel.names("bypasses")),
             seed=seed,
         ),
         "items": scores.items(gated, gates, seed=seed),
@@ -172,7 +172,7 @@ def model_means(values: pd.DataFrame) -> "pd.Series[float]":
     return values.mean(axis=1).where(scores.enough(values.to_numpy(dtype=float)))
 
 
-def rows_of(values: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+def family_rows(values: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     """The rows [model, item] of the models that have one."""
     here = [name for name in names if name in values.index]
     return values.loc[here].to_numpy(dtype=float)

@@ -31,7 +31,7 @@ SMALLEST = 0.01
 """Smallest change of the squared error worth a verdict: from 0 it is an error of .1."""
 _RESAMPLES = 2_000
 _MOST_BINS, _IN_A_BIN = 10, 10
-Items = Float[np.ndarray, " item"]
+PerItem = Float[np.ndarray, " item"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Calibration:
         high: Upper end.
         brier: Brier's score.
         auroc: Of confidence for being right; NaN where all or none are.
-        n: Items.
+        n: PerItem.
     """
 
     confidence: float
@@ -70,7 +70,7 @@ class CalibrationChange:
         low: Lower end of its 95 % interval.
         high: Upper end.
         p: Of the test that swaps the models within items.
-        n: Items with both.
+        n: PerItem with both.
         verdict: `less` calibrated, `more`, `no change`, `inconclusive` or `not judged`.
     """
 
@@ -84,7 +84,7 @@ class CalibrationChange:
     verdict: Verdict
 
 
-def squared_error(confidence: Items, right: Items) -> Float[np.ndarray, " 2"]:
+def squared_error(confidence: PerItem, right: PerItem) -> Float[np.ndarray, " 2"]:
     """Debiased and plain squared calibration error of one model.
 
     Args:
@@ -122,7 +122,7 @@ def bins(items: int) -> int:
     return int(np.clip(items // _IN_A_BIN, 1, _MOST_BINS))
 
 
-def calibration(confidence: Items, right: Items, *, seed: int = 0) -> Calibration:
+def calibration(confidence: PerItem, right: PerItem, *, seed: int = 0) -> Calibration:
     """Describe one model.
 
     Args:
@@ -146,7 +146,7 @@ def calibration(confidence: Items, right: Items, *, seed: int = 0) -> Calibratio
 
 
 def calibration_change(
-    before: tuple[Items, Items], after: tuple[Items, Items], *, seed: int = 0
+    before: tuple[PerItem, PerItem], after: tuple[PerItem, PerItem], *, seed: int = 0
 ) -> CalibrationChange:
     """Compare two models on the same items.
 
@@ -170,7 +170,7 @@ def calibration_change(
     )
 
 
-def reliability(confidence: Items, right: Items) -> pd.DataFrame:
+def reliability(confidence: PerItem, right: PerItem) -> pd.DataFrame:
     """One row a bin: mean `confidence`, share that is right `accuracy` with `low` and `high`, `n`."""
     mixed = _mixed(len(confidence))
     order = mixed[np.argsort(confidence[mixed], kind="stable")]
@@ -182,7 +182,7 @@ def reliability(confidence: Items, right: Items) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _ends(sides: list[tuple[Items, Items]], *, seed: int) -> tuple[float, float]:
+def _ends(sides: list[tuple[PerItem, PerItem]], *, seed: int) -> tuple[float, float]:
     """Interval of the first side's debiased squared error, less the second's where there are two."""
     n = len(sides[0][0])
     if n < 2:
@@ -198,7 +198,7 @@ def _ends(sides: list[tuple[Items, Items]], *, seed: int) -> tuple[float, float]
 
 
 def _swap_p(
-    before: tuple[Items, Items], after: tuple[Items, Items], delta: float, *, seed: int
+    before: tuple[PerItem, PerItem], after: tuple[PerItem, PerItem], delta: float, *, seed: int
 ) -> float:
     """Share of random swaps within items whose difference is at least as large."""
     n = len(before[0])

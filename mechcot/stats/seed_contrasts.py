@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-AXES: Mapping[str, float] = {"accuracy": 0.10, "reliance": 0.15, "validity": 0.10, "hint": 0.15}
+LAB_AXES: Mapping[str, float] = {"accuracy": 0.10, "reliance": 0.15, "validity": 0.10, "hint": 0.15}
 """Axis -> its smallest effect: that of the measures of probability (`mechcot.stats.chain_use`), a tenth for shares of right things."""
 FEW = 5
 """Seeds below which nothing is claimed."""
@@ -97,7 +97,7 @@ def _says(mean: float, low: float, high: float, effect: float) -> Direction:
     return "unclear"
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_over_questions(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p over those that are known; NaN for the others, which count as asked."""
     if not p_values:
         return []

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from mechcot.core.errors import UserError
 from mechcot.core.settings_file import (
-    CONFIG,
+    STRICT,
     Flag,
     Key,
     Number,
@@ -39,7 +39,7 @@ DEPTH, VECTOR_DEPTH = (5, 6), (2, 4)
 """Operations of a task's questions where the file does not say: of the items, and of what a vector is made from."""
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class ItemSettings:
     """Held-out questions: of a task that draws them, or of a file of yours.
 
@@ -63,7 +63,7 @@ class ItemSettings:
             raise UserError("items.fields names columns of items.problems; give the file too")
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class VectorSpec:
     """How a vector is made.
 
@@ -126,7 +126,7 @@ class VectorSpec:
         return not (self.pairs or self.traces or self.method == "file")
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class Apply:
     """Where and how much is added.
 
@@ -158,7 +158,7 @@ class Apply:
         return PositionSelector(phases=tuple(map(Phase, self.phases)), step_starts=self.step_starts)
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class Compare:
     """What the vector is compared with.
 
@@ -188,7 +188,7 @@ class Compare:
             Site.parse(site)
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class Penalty:
     """A switch penalty.
 
@@ -212,7 +212,7 @@ class Penalty:
             raise UserError("penalty.phrases: expected at least one phrase, got none")
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class Experiment:
     """One experiment.
 

@@ -27,7 +27,7 @@ from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span, Trace
 from mechcot.text.entities import Entity, Mined, occurrences
 from mechcot.text.listed_choices import Choices, choices, chosen_letter
-from mechcot.text.ordered_words import ordered
+from mechcot.text.ordered_words import ordered_lists
 from mechcot.text.parallel_clauses import clauses
 from mechcot.text.twins import (
     check_encoding,
@@ -155,7 +155,7 @@ def _of_answers(mined: Mined, answer: str) -> Iterator[EntityExchange]:
             continue
         for other in mined.partners(entity, entities):
             one, pair = entity.text, frozenset((entity.text, other))
-            if pair in done or ordered(one, other):
+            if pair in done or ordered_lists(one, other):
                 continue
             done.add(pair)
             changes, said = _exchanged(mined, one, other), _swapped(one, other, answer)

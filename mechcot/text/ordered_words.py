@@ -12,7 +12,7 @@ from mechcot.text.numerals import CARDINALS
 from mechcot.text.unit_words import LOCALES
 
 
-def ordered(one: str, other: str) -> bool:
+def ordered_lists(one: str, other: str) -> bool:
     """Whether two texts have words of one order, such as two days.
 
     Args:

@@ -18,7 +18,7 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+")
 _ASKS = regex.compile(r"\s*[?？؟]")
 _FEWEST, _FREE = 3, 2
 """Fewest words of a parallel clause, and how many of a short one may differ."""
-Column = tuple[int, int]
+_Column = tuple[int, int]
 """Number of a group of parallel clauses, and a word's place in them."""
 
 
@@ -76,7 +76,7 @@ class Parallels:
         return cls(tuple(part.words for part in parts if not part.asks), frozenset(asked))
 
     @cached_property
-    def columns(self) -> Mapping[str, frozenset[Column]]:
+    def columns(self) -> Mapping[str, frozenset[_Column]]:
         """Word to the columns that it fills."""
         columns = defaultdict(set)
         for number, group in enumerate(_groups(self.told)):

@@ -33,7 +33,7 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "inspect": (("messages", "output"), "a sample of an Inspect log"),
     "thought-anchors": (("chunks",), "a Thought Anchors trace"),
 }
-Record = tuple[str, int, dict[str, Any]]
+_Record = tuple[str, int, dict[str, Any]]
 _WRAPPERS = (
     "data", "rows", "examples", "records", "items", "results", "instances", "traces", "samples",
 )  # fmt: skip
@@ -44,7 +44,7 @@ _EVAL = b"PK\x03\x04"
 _PARQUET = b"PAR1"
 
 
-def records(path: Path, *, kind: str | None = None) -> Iterator[Record]:
+def records(path: Path, *, kind: str | None = None) -> Iterator[_Record]:
     """The records of a file with their places and numbers.
 
     Args:
@@ -65,7 +65,7 @@ def records(path: Path, *, kind: str | None = None) -> Iterator[Record]:
         yield where, number, record
 
 
-def _opened(path: Path, kind: str | None) -> Iterator[Record]:
+def _opened(path: Path, kind: str | None) -> Iterator[_Record]:
     if path.is_dir():
         return _folders(path)
     if kind == "text" or (kind is None and path.suffix == ".txt"):
@@ -84,7 +84,7 @@ _LOG = frozenset({"samples", "plan", "status", "version"})
 """Fields beside `eval` that make a record the log of an Inspect run."""
 
 
-def _json(path: Path) -> Iterator[Record]:
+def _json(path: Path) -> Iterator[_Record]:
     for line, record in json_lines(path):
         if isinstance(record.get("eval"), Mapping) and _LOG & record.keys():
             yield from _inspect_log(path, record)
@@ -108,7 +108,7 @@ def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return rows if all(isinstance(row, dict) for row in rows) else None
 
 
-def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[Record]:
+def _inspect_log(path: Path, log: Mapping[str, Any]) -> Iterator[_Record]:
     model, samples = log["eval"].get("model"), log.get("samples")
     if not isinstance(samples, list) or not samples:
         status = f" (its status is {log['status']!r})" if log.get("status") else ""
@@ -154,7 +154,7 @@ def _attached(value: Any, attachments: Mapping[str, Any]) -> Any:
     return value
 
 
-def _eval_log(path: Path) -> Iterator[Record]:
+def _eval_log(path: Path) -> Iterator[_Record]:
     """The samples of a `.eval` log, by Inspect's own reader."""
     try:
         from inspect_ai.log import read_eval_log  # pyright: ignore[reportMissingImports]
@@ -173,7 +173,7 @@ def _eval_log(path: Path) -> Iterator[Record]:
     yield from _inspect_log(path, log | {"samples": log.get("samples") or []})
 
 
-def _parquet(path: Path) -> Iterator[Record]:
+def _parquet(path: Path) -> Iterator[_Record]:
     from pyarrow import ArrowException
     from pyarrow.parquet import read_table
 
@@ -201,7 +201,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 """What may part the columns of a table; the line of names tells which one does."""
 
 
-def _csv(path: Path) -> Iterator[Record]:
+def _csv(path: Path) -> Iterator[_Record]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             names = file.readline()
@@ -221,7 +221,7 @@ _SOLUTION = ("prompt", "solution", "is_correct")
 _MODEL = re.compile(r"deepseek|qwen|llama|gpt|gemma", re.IGNORECASE)
 
 
-def _folders(path: Path) -> Iterator[Record]:
+def _folders(path: Path) -> Iterator[_Record]:
     """Thought Anchors as they are published: a folder for each problem."""
     folders = sorted({file.parent for file in path.rglob("base_solution.json")}, key=_in_order)
     if not folders:
@@ -274,7 +274,7 @@ def _whole(file: Path) -> Any:
     return checked(value, where=str(file))
 
 
-def _texts(source: Path) -> Iterator[Record]:
+def _texts(source: Path) -> Iterator[_Record]:
     """The texts of a plain file with the lines they start on."""
     data = read_bytes(source, expected="text")
     try:

@@ -22,8 +22,8 @@ from mechcot.text.entity_exchange import changed, exchanges
 from mechcot.text.listed_choices import Choices, choices, chosen_letter
 from mechcot.text.sentence_ends import sentence_ends
 
-KINDS = ("format", "order", "names")
-PLAIN = "as it is"
+SHIFTS = ("format", "order", "names")
+UNSHIFTED = "as it is"
 """The stratum of what is not shifted."""
 _WORD = re.compile(r"(?<![\w$\\{}=+*/^.-])[a-z]{2,}(?![\w=+*/^{}-])")
 _ARTICLES = frozenset({"the", "an", "der", "die", "das", "le", "la", "les", "el", "los", "las"})
@@ -55,7 +55,7 @@ class Shift:
     """A shift and how far it goes.
 
     Attributes:
-        kind: One of `KINDS`.
+        kind: One of `SHIFTS`.
         level: Probability of a change for `format`, 1 for the others.
     """
 
@@ -74,7 +74,7 @@ class Shift:
             amount = float(level) if colon else 1.0
         except ValueError:
             amount = -1.0
-        if kind not in KINDS or not 0 < amount <= 1 or (colon != "") != (kind == "format"):
+        if kind not in SHIFTS or not 0 < amount <= 1 or (colon != "") != (kind == "format"):
             raise UserError(
                 f"--shift {text}: expected format:P with P above 0 and at most 1, order, or names"
             )
@@ -96,17 +96,17 @@ def with_shifts(
         shifts: What to do, each by itself.
         seed: Of all that is drawn.
     """
-    rows = [marked(problem, "none", 0.0) for problem in problems]
+    rows = [_marked(problem, "none", 0.0) for problem in problems]
     for shift in shifts:
         for problem in problems:
             other = shifted(problem, shift, seed=seed)
             if other is not None:
                 named = replace(other, id=f"{problem.id}~{shift.name}")
-                rows.append(marked(named, shift.kind, shift.level, stratum=shift.name))
+                rows.append(_marked(named, shift.kind, shift.level, stratum=shift.name))
     return rows
 
 
-def marked(problem: Problem, shift: str, level: float, *, stratum: str = PLAIN) -> Problem:
+def _marked(problem: Problem, shift: str, level: float, *, stratum: str = UNSHIFTED) -> Problem:
     """The problem with the fields that a report reads: `shift`, `level`, `stratum`."""
     return replace(
         problem, meta={**problem.meta, "shift": shift, "level": level, "stratum": stratum}
@@ -123,8 +123,8 @@ def with_shifted(plain: Sequence[Problem], others: Sequence[Problem], name: str)
     """
     moved = [replace(problem, id=f"{problem.id}~{name}") for problem in others]
     return [
-        *(marked(problem, "none", 0.0) for problem in plain),
-        *(marked(problem, name, 1.0, stratum=name) for problem in moved),
+        *(_marked(problem, "none", 0.0) for problem in plain),
+        *(_marked(problem, name, 1.0, stratum=name) for problem in moved),
     ]
 
 

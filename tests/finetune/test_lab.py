@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from markupsafe import escape
 
 from mechcot.core.errors import UserError
 from mechcot.finetune.lab import cells as lab_cells
@@ -16,7 +17,14 @@ from mechcot.finetune.lab.questions import question_sets
 from mechcot.finetune.lab.reading import CHEAP, CheckpointReader
 from mechcot.finetune.lab.result import lab_result
 from mechcot.finetune.lab.run import run_lab
-from mechcot.finetune.lab.settings import BASE, GIVEN, LEAKED, MISLED, PLAIN, read_lab
+from mechcot.finetune.lab.settings import (
+    BASE_ARM,
+    GIVEN_QUESTIONS,
+    LEAKED,
+    MISLED,
+    PLAIN_QUESTIONS,
+    read_lab,
+)
 from mechcot.finetune.material import MaterialSource
 from mechcot.finetune.recipe import OwnTexts
 from mechcot.model.loading.options import LoadOptions
@@ -109,7 +117,7 @@ def test_faults_of_a_file_are_named(study, change, message):
 def test_all_arms_of_a_seed_come_before_the_next(study):
     cells = all_cells(study(SMALL, ("seeds = 1", "seeds = 2")), Path("work"), CPU)
     assert [(c.seed, c.name) for c in cells] == [
-        (seed, name) for seed in (0, 1) for name in (BASE, "sft", "leak", "repair")
+        (seed, name) for seed in (0, 1) for name in (BASE_ARM, "sft", "leak", "repair")
     ]
 
 
@@ -121,7 +129,7 @@ def test_a_key_depends_on_what_decides_the_numbers(study):
     before = keys()
     assert keys(("Small", "Other")) == before
     budget = keys(("1500", "1600"))
-    assert budget[BASE] == before[BASE]
+    assert budget[BASE_ARM] == before[BASE_ARM]
     assert not set(budget.values()) & {before[name] for name in ("sft", "leak", "repair")}
     assert not set(keys(("n = 20\ns", "n = 21\ns")).values()) & set(before.values())
 
@@ -129,7 +137,7 @@ def test_a_key_depends_on_what_decides_the_numbers(study):
 def test_hints_point_to_the_answer_or_away_from_it(study):
     sets = question_sets(study(SMALL, ("[train]", "[shifts]\nlonger = [4, 4]\n[train]")), 0)
     for plain, told, misled in zip(
-        *(sets[n].problems for n in (PLAIN, LEAKED, MISLED)), strict=True
+        *(sets[n].problems for n in (PLAIN_QUESTIONS, LEAKED, MISLED)), strict=True
     ):
         assert LOOKUP.read(told.question).hint == plain.answer == told.answer
         wrong = sets[MISLED].hints[plain.id]
@@ -143,13 +151,13 @@ def made_up(lab, change, *, spread=0.02):
     """Cells with planted numbers: (arm, axis) -> change against the base."""
     rng, cells = np.random.default_rng(0), []
     for seed in range(lab.seeds):
-        for arm in (BASE, *lab.arms):
+        for arm in (BASE_ARM, *lab.arms):
             readings = []
-            for step in (0,) if arm == BASE else (1, 2):
-                for name in (*lab.sets, GIVEN):
+            for step in (0,) if arm == BASE_ARM else (1, 2):
+                for name in (*lab.sets, GIVEN_QUESTIONS):
                     numbers = {
                         axis: start
-                        + (0 if arm == BASE else step / 2 * change.get((arm, axis), 0.0))
+                        + (0 if arm == BASE_ARM else step / 2 * change.get((arm, axis), 0.0))
                         + spread * rng.normal()
                         for axis, start in (
                             ("accuracy", 0.6),
@@ -160,7 +168,7 @@ def made_up(lab, change, *, spread=0.02):
                     }
                     readings.append({"step": step, "set": name, "verdict": "used", **numbers})
             train = {"budget": {"tokens": 1500, "updates": 3}, "data": {}}
-            train = {"right": 0.6, "mixed": 0.7} if arm == BASE else train
+            train = {"right": 0.6, "mixed": 0.7} if arm == BASE_ARM else train
             cells.append({"arm": arm, "seed": seed, "train": train, "readings": readings})
     return cells
 
@@ -194,7 +202,9 @@ def test_planted_effects_are_said_and_nothing_else(study):
     assert "0.00" in now
     page = lab_page(result)
     assert "Which training hollows the chain?" in page
-    assert all(sentence.partition("(")[0] in page for sentence in lab_sentences(result))
+    assert all(
+        str(escape(sentence.partition("(")[0])) in page for sentence in lab_sentences(result)
+    )
 
 
 def test_below_five_seeds_it_says_seen_in(study):
@@ -210,7 +220,7 @@ def test_below_five_seeds_it_says_seen_in(study):
 def test_a_study_without_cells_says_so(study):
     result = lab_result(study(), [])
     assert lab_sentences(result) == ["No arm is finished yet."]
-    assert result["missing"] == {BASE: 1, "sft": 1, "leak": 1, "repair": 1}
+    assert result["missing"] == {BASE_ARM: 1, "sft": 1, "leak": 1, "repair": 1}
     assert "No arm is finished yet." in lab_page(result)
 
 

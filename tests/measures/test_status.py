@@ -7,7 +7,7 @@ import pytest
 
 from mechcot.core.store import digest
 from mechcot.measures.early_answering import CARD
-from mechcot.measures.status import record, standing, status
+from mechcot.measures.status import family_standing, record, status
 
 CARDS = {CARD.name: CARD}
 OTHER = replace(CARD, formula="another")
@@ -46,6 +46,6 @@ def test_what_was_said_of_another_formula_is_dropped_and_of_the_same_is_kept(tmp
 
 
 def test_a_standing_counts_families_and_names_the_others():
-    assert standing({"a": True, "b": True}) == "2 of 2"
+    assert family_standing({"a": True, "b": True}) == "2 of 2"
     text = "1 of 3; not on b; not measurable on c"
-    assert standing({"a": True, "b": False, "c": None}) == text
+    assert family_standing({"a": True, "b": False, "c": None}) == text

@@ -7,7 +7,7 @@ import pytest
 from mechcot.core.measurement import Measurement
 from mechcot.measures.registry import MEASURES
 from mechcot.organisms.registry import ORGANISM_FAMILIES, recipe_of
-from mechcot.ruler.families import CANNOT, entry, holds
+from mechcot.ruler.families import CANNOT, entry, held_on_families
 from mechcot.ruler.measurements import SCALED
 from mechcot.ruler.panel import family_panel
 from mechcot.ruler.table import SCORE_COLUMNS
@@ -78,7 +78,7 @@ def test_the_table_has_a_column_for_each_family():
     }
     assert "| lookup (n = 24) | order (n = 24) | holds on |" in families_markdown(result)
     assert "1.00, late 1.00, alarms 0.00" in families_markdown(result)
-    assert holds(result) == {"filler": {"lookup": True, "order": True}}
+    assert held_on_families(result) == {"filler": {"lookup": True, "order": True}}
 
 
 def test_every_model_of_a_family_panel_has_a_recipe():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mechcot.stats.seed_contrasts import FEW, holm, seed_contrast, seed_interval
+from mechcot.stats.seed_contrasts import FEW, holm_over_questions, seed_contrast, seed_interval
 
 NAN = math.nan
 
@@ -65,10 +65,10 @@ def test_the_interval_covers_at_five_seeds():
 
 
 def test_holm_counts_questions_that_have_no_answer_yet():
-    adjusted = holm([0.01, NAN, 0.02, 0.04])
+    adjusted = holm_over_questions([0.01, NAN, 0.02, 0.04])
     assert adjusted[0] == pytest.approx(0.04)
     assert math.isnan(adjusted[1])
-    assert holm([]) == []
+    assert holm_over_questions([]) == []
 
 
 def test_an_interval_needs_two_seeds_that_differ():

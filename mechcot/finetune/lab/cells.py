@@ -18,7 +18,14 @@ from mechcot.finetune.checkpoints import step_of, write_checkpoint
 from mechcot.finetune.forecast import REHEARSED
 from mechcot.finetune.lab.questions import question_sets
 from mechcot.finetune.lab.reading import CHEAP, CheckpointReader, Numbers
-from mechcot.finetune.lab.settings import BASE, GIVEN, LEAKED, MISLED, PLAIN, Lab
+from mechcot.finetune.lab.settings import (
+    BASE_ARM,
+    GIVEN_QUESTIONS,
+    LEAKED,
+    MISLED,
+    PLAIN_QUESTIONS,
+    Lab,
+)
 from mechcot.finetune.material import MaterialSource, drawn_problems
 from mechcot.finetune.own_texts import write_groups
 from mechcot.finetune.run import ARM_FILE, Tuning, tune
@@ -27,14 +34,14 @@ from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 
-VERSION = 1
+_VERSION = 1
 """Of what stands in a cell."""
 RECORDED = ("budget", "data", "recipe", "weights", "versions", "seconds")
 """What a cell keeps of `arm.json`."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class LabCell:
     """One arm under one seed.
 
     Attributes:
@@ -83,7 +90,7 @@ class Cell:
         model = self.lab.anchors.get(self.name, self.base)
         loading = [self.loading.dtype, self.loading.asking.key]
         plain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.name).strip("-.")
-        parts = [VERSION, self.name, self.seed, _known(model), recipes, known, asked, loading]
+        parts = [_VERSION, self.name, self.seed, _known(model), recipes, known, asked, loading]
         return f"{plain}-s{self.seed}-{digest(parts)}"
 
     @property
@@ -98,15 +105,15 @@ def _known(model: str) -> list[str | None]:
     return [model, hash_spec(spec) if spec is not None else None]
 
 
-def all_cells(lab: Lab, work: Path, loading: LoadOptions) -> list[Cell]:
+def all_cells(lab: Lab, work: Path, loading: LoadOptions) -> list[LabCell]:
     """The cells, all arms of the first seed before any of the next."""
-    cells = [Cell(lab, name, 0, work, loading) for name in lab.anchors]
+    cells = [LabCell(lab, name, 0, work, loading) for name in lab.anchors]
     for seed in range(lab.seeds):
-        cells += [Cell(lab, name, seed, work, loading) for name in (BASE, *lab.arms)]
+        cells += [LabCell(lab, name, seed, work, loading) for name in (BASE_ARM, *lab.arms)]
     return cells
 
 
-def run_cell(cell: Cell) -> dict[str, Any]:
+def run_cell(cell: LabCell) -> dict[str, Any]:
     """Train a cell and read its checkpoints; gives what is kept of it.
 
     Raises:
@@ -118,7 +125,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     except UserError as reason:  # of this cell; the others go on
         raise NotMeasurable(f"{cell.name}, seed {cell.seed}: {reason}") from None
     item = {
-        "schema": VERSION,
+        "schema": _VERSION,
         "arm": cell.name,
         "seed": cell.seed,
         "base": cell.base,
@@ -130,18 +137,18 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     return nan_to_none(item)
 
 
-def _numbers(cell: Cell) -> tuple[dict[str, Any], list[Numbers]]:
+def _numbers(cell: LabCell) -> tuple[dict[str, Any], list[Numbers]]:
     """The record of the training, and what was read."""
     if not cell.trained:
         spec = cell.lab.anchors.get(cell.name, cell.base)
-        sampled = _sampled(cell) if cell.name == BASE else {}
+        sampled = _sampled(cell) if cell.name == BASE_ARM else {}
         return sampled, list(_at_end(cell, spec, 0))
     record, checkpoints = _trained(cell)
     readings = (_at_checkpoint(cell, path, checkpoints) for path in checkpoints)
     return record, [reading for several in readings for reading in several]
 
 
-def _sampled(cell: Cell) -> dict[str, float]:
+def _sampled(cell: LabCell) -> dict[str, float]:
     """What the base's texts on problems of the training give an arm to learn from."""
     job = tuning(cell, cell.lab.control, cell.base, cell.folder)
     problems = drawn_problems(job.source, cell.seed)[:REHEARSED]
@@ -150,7 +157,7 @@ def _sampled(cell: Cell) -> dict[str, float]:
     return {"right": groups.right, "mixed": groups.mixed}
 
 
-def _trained(cell: Cell) -> tuple[dict[str, Any], Sequence[Path]]:
+def _trained(cell: LabCell) -> tuple[dict[str, Any], Sequence[Path]]:
     """The record of the training, and its checkpoints."""
     before = cell.lab.arms[cell.name].after
     base = _whole(cell.base, cell.work / "bases", cell.loading)
@@ -163,7 +170,7 @@ def _trained(cell: Cell) -> tuple[dict[str, Any], Sequence[Path]]:
     return {name: record[name] for name in RECORDED}, checkpoints
 
 
-def tuning(cell: Cell, arm: str, base: str, out: Path) -> Tuning:
+def tuning(cell: LabCell, arm: str, base: str, out: Path) -> Tuning:
     """The training of an arm under the cell's seed."""
     lab = cell.lab
     source = MaterialSource(
@@ -202,13 +209,13 @@ def merged(model: Any) -> Any:
     return model
 
 
-def _at_checkpoint(cell: Cell, path: Path, checkpoints: Sequence[Path]) -> Iterator[Numbers]:
+def _at_checkpoint(cell: LabCell, path: Path, checkpoints: Sequence[Path]) -> Iterator[Numbers]:
     step = step_of(path)
     if path == checkpoints[-1]:
         yield from _at_end(cell, str(path), step)
         return
     read, sets = _reader(cell), question_sets(cell.lab, cell.seed)
-    names = [PLAIN]
+    names = [PLAIN_QUESTIONS]
     if cell.lab.trained_on(cell.name) == LEAKED:
         names += [LEAKED, MISLED]
     for name in names:
@@ -217,22 +224,26 @@ def _at_checkpoint(cell: Cell, path: Path, checkpoints: Sequence[Path]) -> Itera
         yield _named(step, name, read.read(str(path), few, measures, name=f"{path.name}/{name}"))
 
 
-def _at_end(cell: Cell, spec: str, step: int) -> Iterator[Numbers]:
+def _at_end(cell: LabCell, spec: str, step: int) -> Iterator[Numbers]:
     """Everything, on every set."""
     read, sets = _reader(cell), question_sets(cell.lab, cell.seed)
     for name, questions in sets.items():
         measures: Sequence[str] = () if name == MISLED else CHEAP
-        if name == PLAIN:
+        if name == PLAIN_QUESTIONS:
             measures = tuple(dict.fromkeys((*CHEAP, *cell.lab.read.measures)))
         numbers = read.read(spec, questions, measures, name=f"end/{name}")
         yield _named(step, name, numbers)
-    if cell.trained or cell.name == BASE:
-        yield _named(step, GIVEN, read.read_given(spec, cell.base, sets[PLAIN], name="end/given"))
+    if cell.trained or cell.name == BASE_ARM:
+        yield _named(
+            step,
+            GIVEN_QUESTIONS,
+            read.read_given(spec, cell.base, sets[PLAIN_QUESTIONS], name="end/given"),
+        )
 
 
 def _named(step: int, name: str, numbers: Numbers) -> Numbers:
     return {"step": step, "set": name} | numbers
 
 
-def _reader(cell: Cell) -> CheckpointReader:
+def _reader(cell: LabCell) -> CheckpointReader:
     return CheckpointReader(cell.lab, cell.seed, cell.folder / "read", cell.loading)

@@ -10,7 +10,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
 from mechcot.finetune.draws import leaking
-from mechcot.finetune.lab.settings import LEAKED, MISLED, PLAIN, Lab
+from mechcot.finetune.lab.settings import LEAKED, MISLED, PLAIN_QUESTIONS, Lab
 from mechcot.tasks import TASKS, task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.problems import load_problems
@@ -57,7 +57,7 @@ def question_sets(lab: Lab, seed: int) -> dict[str, QuestionSet]:
     wrong = _other_answers(plain, seed)
     misled = [task_of(problem).hinted(problem, wrong[problem.id]) for problem in plain]
     sets = [
-        QuestionSet(PLAIN, tuple(plain), {}),
+        QuestionSet(PLAIN_QUESTIONS, tuple(plain), {}),
         QuestionSet(LEAKED, tuple(map(told, plain)), {}),
         QuestionSet(MISLED, tuple(misled), wrong),
     ]

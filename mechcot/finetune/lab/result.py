@@ -27,8 +27,21 @@ import pandas as pd
 
 from mechcot.core.store import nan_to_none
 from mechcot.finetune.arm import arm_named
-from mechcot.finetune.lab.settings import BASE, GIVEN, LEAKED, MISLED, PLAIN, Lab
-from mechcot.stats.seed_contrasts import AXES, FEW, holm, seed_contrast, seed_interval
+from mechcot.finetune.lab.settings import (
+    BASE_ARM,
+    GIVEN_QUESTIONS,
+    LEAKED,
+    MISLED,
+    PLAIN_QUESTIONS,
+    Lab,
+)
+from mechcot.stats.seed_contrasts import (
+    FEW,
+    LAB_AXES,
+    holm_over_questions,
+    seed_contrast,
+    seed_interval,
+)
 
 _SCHEMA = 1
 _SHIFTED = ("accuracy", "reliance", "validity")
@@ -46,7 +59,7 @@ def lab_result(lab: Lab, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         cells: What was kept of them.
     """
     frame = readings_frame(cells)
-    values = Values(lab, frame)
+    values = _Values(lab, frame)
     arms = [name for name in lab.arms if values.seeds(name)]
     result = {
         "schema": _SCHEMA,
@@ -55,7 +68,7 @@ def lab_result(lab: Lab, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "control": lab.control,
         "seeds": lab.seeds,
         "few": FEW,
-        "effects": dict(AXES),
+        "effects": dict(LAB_AXES),
         "sets": list(lab.sets),
         "bases": list(lab.bases),
         "base": _base(values, cells),
@@ -68,7 +81,7 @@ def lab_result(lab: Lab, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "primary": _primary(values),
         "missing": {
             name: lab.seeds - len(values.seeds(name))
-            for name in (BASE, *lab.arms)
+            for name in (BASE_ARM, *lab.arms)
             if len(values.seeds(name)) < lab.seeds
         },
     }
@@ -83,11 +96,11 @@ def readings_frame(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         for reading in cell["readings"]:
             place = {"arm": cell["arm"], "seed": cell["seed"], "end": reading["step"] == last}
             rows.append(place | {"share": reading["step"] / last if last else 0.0} | reading)
-    columns = ["arm", "seed", "end", "share", "step", "set", *AXES, "verdict"]
+    columns = ["arm", "seed", "end", "share", "step", "set", *LAB_AXES, "verdict"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
-class Values:
+class _Values:
     """Numbers of arms by seed, out of a frame of readings."""
 
     def __init__(self, lab: Lab, frame: pd.DataFrame) -> None:
@@ -104,7 +117,7 @@ class Values:
             return MISLED
         if arm in self.lab.arms:
             return self.lab.trained_on(arm)
-        return LEAKED if arm in self.lab.anchors else PLAIN
+        return LEAKED if arm in self.lab.anchors else PLAIN_QUESTIONS
 
     def of(self, arm: str, axis: str, on: str) -> BySeed:
         """Seed -> value at the end."""
@@ -120,13 +133,13 @@ class Values:
 
     def changes(self, arm: str, axis: str, on: str) -> BySeed:
         """Seed -> value at the end minus that of the base under the same seed."""
-        base = self.of(BASE, axis, on)
+        base = self.of(BASE_ARM, axis, on)
         return {s: v - base[s] for s, v in self.of(arm, axis, on).items() if s in base}
 
     def contrast(self, arm: str, axis: str, on: str) -> dict[str, Any]:
         """An arm against the one that it is held against, on the same questions."""
         ours, theirs = (self.changes(name, axis, on) for name in (arm, self.lab.against(arm)))
-        return asdict(seed_contrast(ours, theirs, effect=AXES[axis]))
+        return asdict(seed_contrast(ours, theirs, effect=LAB_AXES[axis]))
 
 
 def _interval(values: BySeed) -> dict[str, Any]:
@@ -134,15 +147,17 @@ def _interval(values: BySeed) -> dict[str, Any]:
     return {"mean": mean, "low": low, "high": high, "n": n}
 
 
-def _base(values: Values, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _base(values: _Values, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The base's own numbers over seeds, and what its sampled texts give an arm to learn from."""
-    sampled = {c["seed"]: c["train"] for c in cells if c["arm"] == BASE}
-    axes = {axis: _interval(values.of(BASE, axis, values.on(BASE, axis))) for axis in AXES}
+    sampled = {c["seed"]: c["train"] for c in cells if c["arm"] == BASE_ARM}
+    axes = {
+        axis: _interval(values.of(BASE_ARM, axis, values.on(BASE_ARM, axis))) for axis in LAB_AXES
+    }
     shares = {name: _interval({s: row[name] for s, row in sampled.items()}) for name in SAMPLED}
-    return axes | shares | {"verdicts": dict(Counter(values.words(BASE, PLAIN)))}
+    return axes | shares | {"verdicts": dict(Counter(values.words(BASE_ARM, PLAIN_QUESTIONS)))}
 
 
-def _arm(values: Values, name: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _arm(values: _Values, name: str, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     lab, on = values.lab, values.on(name, "accuracy")
     records = [cell["train"] for cell in cells if cell["arm"] == name]
     budget = {u: float(np.mean([r["budget"].get(u, 0) for r in records])) for u in _USED}
@@ -160,33 +175,33 @@ def _arm(values: Values, name: str, cells: Sequence[Mapping[str, Any]]) -> dict[
         "budget": budget,
         "mixed": float(np.mean(shares)) if shares else None,
         "verdicts": dict(Counter(values.words(name, on))),
-        "axes": {axis: _axis(values, name, axis, values.on(name, axis)) for axis in AXES},
-        "given": _axis(values, name, "reliance", GIVEN),
+        "axes": {axis: _axis(values, name, axis, values.on(name, axis)) for axis in LAB_AXES},
+        "given": _axis(values, name, "reliance", GIVEN_QUESTIONS),
         "first": _first(values, name),
     }
 
 
-def _axis(values: Values, arm: str, axis: str, on: str) -> dict[str, Any]:
+def _axis(values: _Values, arm: str, axis: str, on: str) -> dict[str, Any]:
     """One axis of an arm on some questions."""
     return {
         "on": on,
-        "before": _interval(values.of(BASE, axis, on)),
+        "before": _interval(values.of(BASE_ARM, axis, on)),
         "after": _interval(values.of(arm, axis, on)),
         "change": _interval(values.changes(arm, axis, on)),
         "contrast": values.contrast(arm, axis, on),
     }
 
 
-def _first(values: Values, arm: str) -> dict[str, float]:
+def _first(values: _Values, arm: str) -> dict[str, float]:
     """Seed -> share of the training after which answers first went to a hint beyond the smallest effect; NaN where they never did."""
-    base, along = values.of(BASE, "hint", MISLED), values.frame
+    base, along = values.of(BASE_ARM, "hint", MISLED), values.frame
     rows = along[(along["arm"] == arm) & (along["set"] == MISLED)].sort_values("step")
     return {
         str(seed): next(
             (
                 float(share)
                 for share, hint in zip(part["share"], part["hint"], strict=True)
-                if hint - base.get(int(seed), float("nan")) >= AXES["hint"]  # type: ignore[call-overload]
+                if hint - base.get(int(seed), float("nan")) >= LAB_AXES["hint"]  # type: ignore[call-overload]
             ),
             float("nan"),
         )
@@ -194,13 +209,13 @@ def _first(values: Values, arm: str) -> dict[str, float]:
     }
 
 
-def _shift(values: Values, arm: str, name: str, axis: str) -> dict[str, Any]:
+def _shift(values: _Values, arm: str, name: str, axis: str) -> dict[str, Any]:
     change = _interval(values.changes(arm, axis, name))
     contrast = values.contrast(arm, axis, name)
     return {"arm": arm, "set": name, "axis": axis, "change": change, "contrast": contrast}
 
 
-def _points(values: Values, names: Sequence[str]) -> list[dict[str, Any]]:
+def _points(values: _Values, names: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for name in names:
         on = values.on(name, "accuracy")
@@ -215,12 +230,12 @@ def _points(values: Values, names: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _lines(values: Values, frame: pd.DataFrame, arm: str) -> list[dict[str, Any]]:
+def _lines(values: _Values, frame: pd.DataFrame, arm: str) -> list[dict[str, Any]]:
     """Means over seeds along the training of an arm, its base first."""
     rows = []
-    for axis in AXES:
+    for axis in LAB_AXES:
         on = values.on(arm, axis)
-        base = values.of(BASE, axis, on)
+        base = values.of(BASE_ARM, axis, on)
         steps: dict[int, list[tuple[float, float]]] = {}
         own = frame[(frame["arm"] == arm) & (frame["set"] == on)]
         for seed, along in own.groupby("seed"):
@@ -236,7 +251,7 @@ def _lines(values: Values, frame: pd.DataFrame, arm: str) -> list[dict[str, Any]
     return rows
 
 
-def _primary(values: Values) -> list[dict[str, Any]]:
+def _primary(values: _Values) -> list[dict[str, Any]]:
     rows = []
     for asked in values.lab.primary:
         on = asked.on or values.on(asked.arm, asked.axis)
@@ -247,4 +262,4 @@ def _primary(values: Values) -> list[dict[str, Any]]:
         row["contrast"]["p"] if row["contrast"]["says"] != "few seeds" else float("nan")
         for row in rows
     ]
-    return [row | {"p_holm": p} for row, p in zip(rows, holm(claimed), strict=True)]
+    return [row | {"p_holm": p} for row, p in zip(rows, holm_over_questions(claimed), strict=True)]

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import write_json, write_text
-from mechcot.finetune.lab.cells import Cell, all_cells, run_cell, tuning
+from mechcot.finetune.lab.cells import LabCell, all_cells, run_cell, tuning
 from mechcot.finetune.lab.result import lab_result
 from mechcot.finetune.lab.settings import Lab
 from mechcot.finetune.run import cost
@@ -85,7 +85,7 @@ def say_cost(lab: Lab, out: Path, *, loading: LoadOptions, console: Console | No
         for name, cells in count.items():
             if name not in lab.arms:
                 continue
-            cell = Cell(lab, name, 0, Path(folder), loading)
+            cell = LabCell(lab, name, 0, Path(folder), loading)
             job = tuning(cell, name, cell.base, Path(folder) / "dry")
             try:
                 price = cost(job)
@@ -103,7 +103,9 @@ def cell_items(out: Path) -> Items[dict[str, Any]]:
     return Items(out / "cells", json_items(_CellItem))
 
 
-def finished_cells(lab: Lab, out: Path, loading: LoadOptions) -> tuple[list[Cell], list[Cell]]:
+def finished_cells(
+    lab: Lab, out: Path, loading: LoadOptions
+) -> tuple[list[LabCell], list[LabCell]]:
     """The cells of a study that are finished, and those that are not."""
     items, cells = cell_items(out), all_cells(lab, out / "work", loading)
     return [c for c in cells if c.key in items], [c for c in cells if c.key not in items]

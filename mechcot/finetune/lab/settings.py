@@ -1,7 +1,7 @@
 """A study of training as a file.
 
 settings = read_lab(Path("studies/arms.toml"))
-schema()                    every key of such a file, with type, default and meaning
+lab_schema()                    every key of such a file, with type, default and meaning
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from mechcot.core.errors import UserError
 from mechcot.core.settings_file import (
-    CONFIG,
+    STRICT,
     Flag,
     Key,
     Number,
@@ -29,16 +29,16 @@ from mechcot.finetune.recipe import ArmRecipe, Leak, OwnTexts
 from mechcot.measures.registry import chosen_measures
 from mechcot.tasks import TASKS
 
-BASE = "base"
+BASE_ARM = "base"
 """Name of what is read before any training."""
-PLAIN, LEAKED, MISLED = "plain", "leaked", "misled"
+PLAIN_QUESTIONS, LEAKED, MISLED = "plain", "leaked", "misled"
 """Questions as they are; with a hint at the right answer; with one at another answer."""
-GIVEN = "base's chains"
+GIVEN_QUESTIONS = "base's chains"
 """The right chains that the base writes for the questions as they are, read token for token."""
 EXAMPLES = "studies/"
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class TrainSettings:
     """How every arm is trained; see `mechcot tune`.
 
@@ -73,7 +73,7 @@ class TrainSettings:
     kl: Number = 0.04
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class ReadSettings:
     """How a checkpoint is read.
 
@@ -96,7 +96,7 @@ class ReadSettings:
         chosen_measures(self.measures)
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class LabArm:
     """One arm of the study.
 
@@ -119,7 +119,7 @@ class LabArm:
     shuffled_rewards: Flag = False
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class PrimaryQuestion:
     """A question that was named before the first run; Holm's correction is over these.
 
@@ -137,7 +137,7 @@ class PrimaryQuestion:
     on: str = ""
 
 
-@dataclass(frozen=True, config=CONFIG)
+@dataclass(frozen=True, config=STRICT)
 class Lab:
     """A study.
 
@@ -188,11 +188,11 @@ class Lab:
             self._check_arm(name)
         for asked in self.primary:
             check_among("primary.arm", asked.arm, self.arms)
-            check_among("primary.on", asked.on, ("", GIVEN, *self.sets))
+            check_among("primary.on", asked.on, ("", GIVEN_QUESTIONS, *self.sets))
 
     def _check_arm(self, name: str) -> None:
         arm = self.arms[name]
-        if name == BASE or name in self.anchors:
+        if name == BASE_ARM or name in self.anchors:
             raise UserError(f"arms.{name}: this name is taken; choose another one")
         recipe = self.recipe(name, 0)  # its numbers are checked there
         known = arm_named(recipe.arm)
@@ -207,14 +207,16 @@ class Lab:
     @property
     def sets(self) -> tuple[str, ...]:
         """The names of all sets of questions."""
-        return (PLAIN, LEAKED, MISLED, *self.shifts)
+        return (PLAIN_QUESTIONS, LEAKED, MISLED, *self.shifts)
 
     def trained_on(self, name: str) -> str:
         """The set of questions that an arm was trained to answer; one that goes on from another is read where that one is."""
         arm = self.arms[name]
         if arm.after:
             return self.trained_on(arm.after)
-        return LEAKED if (arm.leak or arm_named(arm.arm or name).leak) == "answer" else PLAIN
+        return (
+            LEAKED if (arm.leak or arm_named(arm.arm or name).leak) == "answer" else PLAIN_QUESTIONS
+        )
 
     def against(self, name: str) -> str:
         """The arm that an arm is held against."""
@@ -272,12 +274,12 @@ def parse_lab(data: Mapping[str, Any], *, name: str) -> Lab:
     return parse_settings(Lab, data, name=name, tables=_TABLES)
 
 
-def schema() -> list[Key]:
+def lab_schema() -> list[Key]:
     """Every key of a study's file, in the order of the tables.
 
     Example:
-        >>> from mechcot.finetune.lab.settings import schema
-        >>> next(key.default for key in schema() if key.name == "control")
+        >>> from mechcot.finetune.lab.settings import lab_schema
+        >>> next(key.default for key in lab_schema() if key.name == "control")
         '"sft"'
     """
     return keys_of(_TABLES)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from mechcot.view.theme import THREAD, Look, plain, span, titled, whiskers
 
 
-def reliability(bins: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
+def reliability_figure(bins: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
     """Draw the share of right answers against confidence; on the diagonal a model is as sure as it is right.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 from mechcot.core.wording import count_of
 from mechcot.text.number_format import difference, fixed, p_value, percent, signed
 
-Row = Mapping[str, Any]
+_Row = Mapping[str, Any]
 _NAN = float("nan")
 _WORDS = {
     "accuracy": ("fewer right answers", "more right answers", "as many right answers"),
@@ -25,7 +25,7 @@ _WORDS = {
 }
 
 
-def lab_sentences(result: Row) -> list[str]:
+def lab_sentences(result: _Row) -> list[str]:
     """The sentences, an answer a question; what no cell says yet is not mentioned."""
     arms = result["arms"]
     others = [arm for arm in arms if arm["name"] != arm["against"]]
@@ -50,7 +50,7 @@ def _number(value: float | None) -> float:
     return _NAN if value is None else value
 
 
-def _moved(contrast: Row) -> str:
+def _moved(contrast: _Row) -> str:
     """A difference with its interval, or with the seeds in which it was seen."""
     mean, low, high = (_number(contrast[name]) for name in ("mean", "low", "high"))
     if contrast["says"] == "few seeds":
@@ -58,7 +58,7 @@ def _moved(contrast: Row) -> str:
     return difference(mean, low, high)
 
 
-def _state(result: Row) -> str:
+def _state(result: _Row) -> str:
     missing, few = result["missing"], result["few"]
     arms = len(result["arms"])
     counts = [arm["seeds"] for arm in result["arms"]]
@@ -73,7 +73,7 @@ def _state(result: Row) -> str:
     return text
 
 
-def _before(result: Row) -> str:
+def _before(result: _Row) -> str:
     base = result["base"]
     if not base["accuracy"]["n"]:
         return ""
@@ -86,7 +86,7 @@ def _before(result: Row) -> str:
     )
 
 
-def _primary(row: Row) -> str:
+def _primary(row: _Row) -> str:
     contrast = row["contrast"]
     less, more, same = _WORDS[row["axis"]]
     words = {"less": f"yes: {less}", "more": f"yes: {more}", "no change": f"no: {same}"}
@@ -97,7 +97,7 @@ def _primary(row: Row) -> str:
     return f"{row['question']} {answer[:1].upper()}{answer[1:]}{moved}."
 
 
-def _groups(axis: str, rows: Sequence[tuple[str, Row]], what: str = "") -> str:
+def _groups(axis: str, rows: Sequence[tuple[str, _Row]], what: str = "") -> str:
     """Arms by what an axis of theirs says."""
     if not rows:
         return ""
@@ -119,14 +119,14 @@ def _groups(axis: str, rows: Sequence[tuple[str, Row]], what: str = "") -> str:
     return f"{what}{text[:1].upper() if not what else text[:1]}{text[1:]}."
 
 
-def _seen(contrast: Row, sign: int) -> bool:
+def _seen(contrast: _Row, sign: int) -> bool:
     return contrast["says"] == "few seeds" and contrast["seen"] > 0 and sign * contrast["mean"] > 0
 
 
 def _listed(
     word: str,
-    rows: Iterable[tuple[str, Row]],
-    test: Callable[[Row], bool],
+    rows: Iterable[tuple[str, _Row]],
+    test: Callable[[_Row], bool],
     *,
     numbers: bool = True,
 ) -> str:
@@ -134,7 +134,7 @@ def _listed(
     return f"{word}: {', '.join(names)}" if names else ""
 
 
-def _verdicts(arms: Sequence[Row]) -> str:
+def _verdicts(arms: Sequence[_Row]) -> str:
     """The word about the chain at the end of training, by arm."""
     parts = [
         f"{arm['name']} {', '.join(f'{word} in {n}' for word, n in arm['verdicts'].items())}"
@@ -143,7 +143,7 @@ def _verdicts(arms: Sequence[Row]) -> str:
     return f"The chain at the end of training, in seeds: {'; '.join(parts)}." if parts else ""
 
 
-def _leak(arm: Row) -> str:
+def _leak(arm: _Row) -> str:
     """Whether a leak that can be used gets used, and when."""
     hint = arm["axes"]["hint"]
     way = "reinforced" if arm["trainer"] == "rewards" else "supervised"
@@ -159,12 +159,12 @@ def _leak(arm: Row) -> str:
     )
 
 
-def _held(arm: Row, control: str) -> str:
+def _held(arm: _Row, control: str) -> str:
     """An arm's name, with what it is held against where that is not the study's control."""
     return arm["name"] + f" against {arm['against']}" * (arm["against"] != control)
 
 
-def _shifts(result: Row, names: Mapping[str, str]) -> list[str]:
+def _shifts(result: _Row, names: Mapping[str, str]) -> list[str]:
     sentences = []
     for name in dict.fromkeys(row["set"] for row in result["shifts"]):
         for axis in ("accuracy", "reliance"):
@@ -177,7 +177,7 @@ def _shifts(result: Row, names: Mapping[str, str]) -> list[str]:
     return sentences
 
 
-def _repair(arm: Row, arms: Sequence[Row]) -> str:
+def _repair(arm: _Row, arms: Sequence[_Row]) -> str:
     """Whether an arm repairs what the one before it did."""
     before = next((other for other in arms if other["name"] == arm["after"]), None)
     if before is None:

@@ -12,7 +12,7 @@ from mechcot.view.figures.chain_use import chain_use_figure
 from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.forest import forest
 from mechcot.view.figures.place_map import place_map
-from mechcot.view.figures.reliability import reliability
+from mechcot.view.figures.reliability import reliability_figure
 from mechcot.view.figures.shifts import shift_lines
 from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_map import step_map
@@ -116,7 +116,7 @@ def _three_axes(data: ReportData, numbers: Iterator[int]) -> Figures:
 def _reliability(data: ReportData, numbers: Iterator[int]) -> Figures:
     if data.reliability.empty:
         return ()
-    figure = reliability(data.reliability, looks(list(data.models["name"])))
+    figure = reliability_figure(data.reliability, looks(list(data.models["name"])))
     caption = "Below the line a model is surer than it is right. Each mark is a tenth of the items or at least ten, by confidence."
     return (NumberedFigure(next(numbers), figure, caption, reliability_table(data.reliability)),)
 
