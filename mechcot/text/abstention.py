@@ -21,12 +21,14 @@ _PHRASES = re.compile(
     r"\b(?:"
     rf"(?:can(?:no|['\u2019])t|can\s+not|could\s?n['\u2019]t|could\s+not)\s+(?:\w+\s+){{0,2}}?be\s+(?:\w+\s+){{0,2}}?{_FINDS}\w*"
     rf"|(?:I|we|one|you)\s+(?:\w+\s+)?{_NOT}\s+(?:\w+\s+){{0,2}}?(?:determin|answer|solv|calculat|comput|conclud|deduc|infer|tell|know|say)\w*"
-    rf"|(?:not|n['\u2019]t)\s+(?:\w+\s+){{0,2}}?(?:enough|sufficient|adequate)\s+{_INFORMATION}"
+    rf"|not\s+(?:\w+\s+){{0,2}}?(?:enough|sufficient|adequate)\s+{_INFORMATION}"
     rf"|(?:insufficient|inadequate|not\s+enough|too\s+little)\s+{_INFORMATION}"
     rf"|{_INFORMATION}\s+(?:\w+\s+){{0,6}}?(?:(?:is|are)\s+)?(?:insufficient|not\s+(?:sufficient|enough|given|provided|available|stated)|missing)"
     rf"|(?:impossible|not\s+possible|no\s+way)\s+(?:\w+\s+){{0,3}}?to\s+(?:\w+\s+)?(?:determine|answer|know|tell|say|calculate|compute|conclude|find\s+out|be\s+(?:sure|certain))"
     r"|answer\s+(?:is|remains)\s+(?:unknown|unknowable|undetermined|indeterminate|unclear)"
     r"|(?:question|problem)\s+(?:\w+\s+){0,2}?(?:is\s+unanswerable|has\s+no\s+(?:known\s+)?answer|lacks\b)"
+    r"|(?:answer|solution|value|result|total|amount|number|price)\s+(?:can(?:no|['\u2019])t|can\s+not)\s+be\s+found"
+    r"|no\s+(?:\w+\s+)?(?:answer|conclusion|solution)\s+can\s+be\s+(?:given|drawn|found|reached)|(?:we|I)\s+(?:are|am)(?:\s+not|n['\u2019]t)\s+told"
     r"|no\s+one\s+(?:can|could)\s+(?:know|say|tell)"
     r"|(?:l\u00e4sst|lassen|l\u00e4\u00dft)\s+sich\s+(?:\w+\s+){0,4}?nicht\s+(?:\w+\s+){0,2}?(?:bestimm|beantwort|berechn|ermittel|sag)\w*"
     r"|(?:kann|k\u00f6nnen)\s+(?:\w+\s+){0,5}?nicht\s+(?:\w+\s+){0,2}?(?:bestimmt|beantwortet|berechnet|ermittelt|bestimmen|beantworten|berechnen|sagen)"
@@ -43,7 +45,8 @@ _PHRASES = re.compile(
     r"|n\u00e3o\s+h\u00e1\s+(?:informa\u00e7\u00f5es|informa\u00e7\u00e3o|dados)\s+suficientes?|n\u00e3o\s+sei"
     r"|(?:\u043d\u0435\u0432\u043e\u0437\u043c\u043e\u0436\u043d\u043e|\u043d\u0435\u043b\u044c\u0437\u044f)\s+(?:\w+\s+){0,2}?(?:\u043e\u043f\u0440\u0435\u0434\u0435\u043b\u0438\u0442\u044c|\u043e\u0442\u0432\u0435\u0442\u0438\u0442\u044c|\u0443\u0437\u043d\u0430\u0442\u044c|\u0432\u044b\u0447\u0438\u0441\u043b\u0438\u0442\u044c|\u0441\u043a\u0430\u0437\u0430\u0442\u044c)"
     r"|\u043d\u0435\u0434\u043e\u0441\u0442\u0430\u0442\u043e\u0447\u043d\u043e\s+(?:\w+\s+)?(?:\u0434\u0430\u043d\u043d\u044b\u0445|\u0438\u043d\u0444\u043e\u0440\u043c\u0430\u0446\u0438\u0438)|\u043d\u0435\s+\u0437\u043d\u0430\u044e"
-    r")|\u65e0\u6cd5(?:\u786e\u5b9a|\u56de\u7b54|\u5f97\u77e5|\u8ba1\u7b97|\u5224\u65ad|\u77e5\u9053)|\u4e0d\u80fd\u786e\u5b9a|(?:\u4fe1\u606f|\u6761\u4ef6|\u6570\u636e)\u4e0d\u8db3|\u4e0d\u77e5\u9053"
+    rf")|n['\u2019]t\s+(?:\w+\s+){{0,2}}?(?:enough|sufficient|adequate)\s+{_INFORMATION}|n['\u2019]t\s+possible\s+to\s+(?:\w+\s+)?{_FINDS}"
+    r"|\u65e0\u6cd5(?:\u786e\u5b9a|\u56de\u7b54|\u5f97\u77e5|\u8ba1\u7b97|\u5224\u65ad|\u77e5\u9053)|\u4e0d\u80fd\u786e\u5b9a|(?:\u4fe1\u606f|\u6761\u4ef6|\u6570\u636e)\u4e0d\u8db3|\u4e0d\u77e5\u9053"
     r"|\u308f\u304b\u308a\u307e\u305b\u3093|\u5206\u304b\u308a\u307e\u305b\u3093|\u308f\u304b\u3089\u306a\u3044|\u5206\u304b\u3089\u306a\u3044|(?:\u5224\u65ad|\u7279\u5b9a|\u6c7a\u5b9a|\u56de\u7b54|\u8a08\u7b97)(?:\u3067\u304d\u307e\u305b\u3093|\u3067\u304d\u306a\u3044)|\u60c5\u5831\u304c(?:\u8db3\u308a|\u4e0d\u8db3)",
     re.IGNORECASE,
 )
@@ -55,7 +58,7 @@ _MISSING = re.compile(
 )
 """What may also be said beside an answer."""
 _WHOLE = re.compile(
-    r"\W*(?:(?:is|it is|it['\u2019]s)\s+)?(?:unknown|unknowable|undetermined|undeterminable|indeterminate|indeterminable|unanswerable|unclear|idk|not\s+(?:given|specified|stated|known|sure|determinable|answerable)"
+    r"\W*(?:(?:is|it is|it['\u2019]s|i am|i['\u2019]m)\s+)?(?:unknown|unknowable|undetermined|undeterminable|indeterminate|indeterminable|unanswerable|unclear|idk|not\s+(?:given|specified|stated|known|sure|determinable|answerable)"
     rf"|(?:cannot|can't|can\u2019t)\s+(?:say|tell|know|answer|determine|be\s+(?:known|told|said))|no\s+(?:idea|clue)|insufficient(?:\s+{_INFORMATION})?"
     r"|unbekannt|unbestimmt|nicht\s+bestimmbar|inconnue?|ind\u00e9termin\u00e9e?|desconocid[oa]|indeterminad[oa]|sconosciut[oa]|indeterminat[oa]|desconhecid[oa]"
     r"|\u043d\u0435\u0438\u0437\u0432\u0435\u0441\u0442\u043d\u043e|\u672a\u77e5|\u4e0d\u660e)\W*",
@@ -74,10 +77,13 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 """A condition or a second denial shortly before a phrase."""
-_LINE = re.compile(rf"(?:(?:</?\w+>|[\w*#>\s]){{0,40}}:)?(?:{_WHOLE.pattern})", re.IGNORECASE)
+_LINE = re.compile(
+    rf"(?:</?\w+>)?(?:(?:</?\w+>|[\w*#>\s]){{0,40}}:)?(?:{_WHOLE.pattern})", re.IGNORECASE
+)
 """A line that says nothing else, behind a label or alone."""
 _LONGEST_LINE = 200
 """Characters of such a line at most."""
+_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 _NUMBER = re.compile(r"\d")
 """In the reference of a question that cannot be answered: what would be right if nothing were missing."""
 _SENTENCE = re.compile(r"[.!?;\n\u3002\uff01\uff1f](?:\s|$)|\n")
@@ -119,6 +125,7 @@ def _alone(text: str) -> bool:
 
 def says_unknown(text: str) -> bool:
     """Return whether a short text says that something cannot be known."""
+    text = _TEXT.sub(r"\1", text)
     return _WHOLE.fullmatch(text) is not None or any(True for _ in _phrases(text))
 
 

@@ -20,6 +20,14 @@ ABSTAINS = [
     "How many bags were there? Could you please provide the number of bags?",
     "I would need to know the speed of the second train.",
     "This question has no known answer.",
+    "There isn't enough information.",
+    "The problem doesn\u2019t give us enough details to say.",
+    "It isn't possible to determine the price.",
+    "We are not told how many apples there were.",
+    "No answer can be given.",
+    "The total cannot be found.",
+    "I'm not sure.",
+    r"\boxed{\text{unknown}}",
     "Assume it costs 3, then the answer is 12. But the price is not stated, so the total cannot be calculated.",
     "Das l\u00e4sst sich nicht bestimmen, denn der Preis fehlt.",
     "Es gibt nicht gen\u00fcgend Informationen.",
@@ -44,6 +52,8 @@ ANSWERS = [
     "It took 12 days. Do you want me to explain the steps?",
     "Answer: 12. Please let me know if you have questions.",
     "Er kauft 12 Karten.",
+    "She could not find her keys and isn't told where they are. The answer is 12.",
+    "It isn't possible to walk there. The answer is 12.",
 ]
 
 
