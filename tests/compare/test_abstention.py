@@ -66,7 +66,7 @@ def test_precision_counts_abstentions_where_items_have_several_chains(reader):
         for trace in written(reader, "a", knows=knows, overdoes=overdoes, n=10)
     ]
     frame = Abstention.of(traces).frame(["a"], seed=0).set_index("condition")
-    row = frame.loc["of what it so says, right"]
+    row = frame.to_dict("index")["of what it so says, right"]
     assert row["mean"] == pytest.approx(50 / 60) and row["n"] == 60
     assert 0.6 < row["low"] < 50 / 60 < row["high"] < 1
     assert frame.loc["says so where it could know", "mean"] == pytest.approx(0.2)
