@@ -24,7 +24,7 @@ from mechcot.model.compatibility import check_questions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.items import Items, json_items
 from mechcot.tasks import with_kinds
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import outcome
 from mechcot.text.problems import load_problems
 from mechcot.text.unread_answers import check_read, unread_example
 from mechcot.traces.external import read_given
@@ -202,7 +202,7 @@ def _usable(
 
 
 def _right(trace: Trace) -> bool:
-    return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
+    return outcome(trace) == "right"
 
 
 def written_chains(

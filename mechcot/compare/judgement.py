@@ -20,7 +20,7 @@ from mechcot.measures import chain_source, early_answering_by_content as by_cont
 from mechcot.stats.betting import sequential_axis
 from mechcot.stats.chain_use import BOUNDS, Axis, axis, chain_use
 from mechcot.stats.gates import GATE_MEASURE
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import is_right
 
 SOURCE = chain_source.CARD.name
 CHECK_MEASURES = (GATE_MEASURE, EXCHANGE, by_content.CARD.name, "information_flow", SOURCE)
@@ -97,7 +97,7 @@ def _right(measurements: Sequence[Measurement], traces: Sequence[Trace]) -> list
 
     Where a chain goes wrong, the answer without it differs even of a model that can do without: that a mistake is lost does not say that the chain is needed.
     """
-    right = {t.problem.id for t in traces if same_answer(t.answer.text, t.problem.answer)}
+    right = {t.problem.id for t in traces if is_right(t.answer.text, t.problem)}
     return [m for m in measurements if m.item in right]
 
 
@@ -113,7 +113,7 @@ def _mean(values: Sequence[float]) -> float:
 def _accuracy(traces: Sequence[Trace], measurements: Sequence[Measurement]) -> dict[str, float]:
     """Shares of right answers; `guess` is what the most frequent reference answer alone would get."""
     references = Counter(trace.problem.answer for trace in traces)
-    right = [float(same_answer(t.answer.text, t.problem.answer)) for t in traces]
+    right = [float(is_right(t.answer.text, t.problem)) for t in traces]
     return {
         "written": _mean(right),
         "with": _mean(_scalar(measurements, "acc_with")),

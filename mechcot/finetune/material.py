@@ -15,7 +15,7 @@ from mechcot.finetune.arm import Material, TrainingArm
 from mechcot.finetune.lesson import Lesson, lesson_trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import TASKS, task_of
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import outcome
 from mechcot.text.problems import check_count, load_problems
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.load import load_traces
@@ -64,7 +64,7 @@ def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: 
 
 def is_right(trace: Trace) -> bool:
     """Return whether a text is whole and ends in the reference answer."""
-    return trace.finished and same_answer(trace.answer.text, trace.problem.answer)
+    return outcome(trace) == "right"
 
 
 def drawn_problems(source: MaterialSource, seed: int) -> list[Problem]:

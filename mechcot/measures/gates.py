@@ -12,7 +12,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import ask
 from mechcot.model.reasoner import Reasoner
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import is_right
 
 CARD = MeasureCard(
     name="gates",
@@ -50,7 +50,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     asked = ask(reader, prefix, (cuts[0], cuts[-1]), max_new=inputs.answer_tokens)
     none, full = asked.answers
     said = asked.ids[-1]
-    right = trace.problem.answer
+    problem = trace.problem
     chain = trace.phase(Phase.CHAIN)
     nll = math.nan
     if len(chain):
@@ -61,17 +61,17 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         foreign = inputs.other.ids[other_chain.start : other_chain.stop]
         swapped = reader.prefix((*trace.ids[: cuts[0]], *foreign))
         answer = ask(reader, swapped, (len(swapped.ids),), max_new=inputs.answer_tokens).answers[0]
-        other = float(same_answer(answer.text, right))
+        other = float(is_right(answer.text, problem))
     own = trace.answer.text
     return timer.measurement(
-        value=float(same_answer(full.text, right)),
+        value=float(is_right(full.text, problem)),
         scalars={
-            "acc_with": float(same_answer(full.text, right)),
-            "acc_without": float(same_answer(none.text, right)),
+            "acc_with": float(is_right(full.text, problem)),
+            "acc_without": float(is_right(none.text, problem)),
             "acc_other": other,
             "parsed": float(full.text is not None),
             "confidence": float(asked.probability(said)[-1]) if said else math.nan,
-            "own_correct": float(same_answer(own, right)),
+            "own_correct": float(is_right(own, problem)),
             "author_parsed": float(own is not None),
             "finished": float(trace.finished),
             "chain_nll": nll,

@@ -32,7 +32,7 @@ from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import read_by
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import is_right
 from mechcot.text.number_format import difference, estimate
 from mechcot.text.unread_answers import refuse_unread
 
@@ -167,7 +167,7 @@ def _item(reader: Reasoner, task: tuple[Problem, Online]) -> dict[str, Any]:
         "id": problem.id,
         "text": pruned.trace.completion,
         "answer": answer,
-        "right": answer is not None and same_answer(answer, problem.answer),
+        "right": is_right(answer, problem),
         "finished": pruned.trace.finished,
         "tokens": len(pruned.trace) - pruned.prompt,
         "dropped": len(pruned.dropped),

@@ -35,6 +35,7 @@ from mechcot.runs.items import Items, json_items
 from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.tasks import first_right_step, missing_for, task_of
+from mechcot.text.answer_outcomes import is_right
 from mechcot.text.answers import same_answer
 from mechcot.text.unread_answers import check_read
 from mechcot.view.pages.pruning import pruning_page
@@ -245,7 +246,7 @@ def _points(
             for share in settings.budgets:
                 kept = within_budget(order, sizes, budget=share * sum(sizes))
                 answer = ask(kept)
-                right = same_answer(answer, trace.problem.answer)
+                right = is_right(answer, trace.problem)
                 tokens = sum(sizes[step] for step in kept)
                 rows.append(
                     [

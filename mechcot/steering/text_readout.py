@@ -11,7 +11,7 @@ from mechcot.model.generation.ask_answer import ask
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.switch_penalty import Phrases, think
 from mechcot.tasks import is_correct_thought
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import is_right
 from mechcot.text.unread_answers import unread
 
 
@@ -51,8 +51,7 @@ def row(reasoner: Reasoner, trace: Trace, phrases: Phrases = ()) -> dict[str, An
 
 def correct(trace: Trace) -> bool:
     """Return whether the stated answer is right."""
-    stated = trace.answer.text
-    return stated is not None and same_answer(stated, trace.problem.answer)
+    return is_right(trace.answer.text, trace.problem)
 
 
 def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]:
@@ -67,5 +66,5 @@ def cut_short(reasoner: Reasoner, trace: Trace, tokens: int) -> dict[str, float]
     cut = min(chain.start + tokens, chain.stop)
     asked = ask(reasoner, reasoner.prefix(trace.ids[:cut]), [cut], max_new=8)
     stated = asked.answers[0].text
-    right = stated is not None and same_answer(stated, trace.problem.answer)
+    right = is_right(stated, trace.problem)
     return {"correct": float(right), "unread": float(stated is None)}

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
+from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.text.answers import same_answer
+from mechcot.text.listed_choices import choices
 
 Outcome = Literal["right", "wrong", "unread", "cut"]
 _WORDS: dict[Outcome, tuple[str, str]] = {
@@ -23,7 +25,23 @@ def outcome(trace: Trace) -> Outcome:
         return "cut"
     if trace.answer.text is None:
         return "unread"
-    return "right" if same_answer(trace.answer.text, trace.problem.answer) else "wrong"
+    return "right" if is_right(trace.answer.text, trace.problem) else "wrong"
+
+
+def is_right(answer: str | None, problem: Problem) -> bool:
+    """Return whether an answer is the reference, or names the same option of the question: by its text where the reference is a letter, and the other way round.
+
+    Args:
+        answer: What was answered; None is not right.
+        problem: The question with its reference.
+    """
+    if same_answer(answer, problem.answer):
+        return True
+    listed = choices(problem.question)
+    if answer is None or listed is None:
+        return False
+    options = {listed.named_by(text, same=same_answer) for text in (answer, problem.answer)}
+    return len(options) == 1 and None not in options
 
 
 def outcome_counts(traces: Iterable[Trace]) -> str:

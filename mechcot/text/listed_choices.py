@@ -1,7 +1,7 @@
 """The options that a question lists (`A) ...`, `(B) ...`, `C. ...`), and the same question with other texts behind its letters."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mechcot.core.trace import Span
@@ -26,6 +26,23 @@ class Choices:
     def texts(self) -> tuple[str, ...]:
         """The options' texts in order."""
         return tuple(self.question[span.start : span.stop] for span in self.spans.values())
+
+    def named_by(self, text: str, *, same: Callable[[str, str], bool]) -> str | None:
+        """The letter of the option that a text names by its letter, its text, or both; None where it is none, or not plain which.
+
+        Args:
+            text: An answer.
+            same: Whether two answers say the same.
+        """
+        match = _CHOSEN.match(text)
+        if match is not None and match["letter"] in self.spans:
+            span, said = self.spans[match["letter"]], text[match.end() :].strip(" \t).:]}*")
+            if not said or same(said, self.question[span.start : span.stop]):
+                return match["letter"]
+        letters = [
+            letter for letter, own in zip(self.spans, self.texts, strict=True) if same(own, text)
+        ]
+        return letters[0] if len(letters) == 1 else None
 
     def with_texts(self, texts: Sequence[str]) -> str:
         """The question with other texts behind its letters."""

@@ -36,13 +36,26 @@ _EXCLUDES = regex.compile(
 """What denies or leaves out, wherever it stands; a sentence with one of them is not read, whatever it says."""
 
 
+_VERB = r"(?:is|was|are|must|would|should|seems|looks|can|could|may|might|has|gives?|ist|war|kann|w\u00e4re|est|es|\u00e8|\u00e9|\u00e4r|er)"
+_AFFIRMS = (
+    r"(?:(?:is|must\s+be|would\s+be|should\s+be|has\s+to\s+be|seems(?:\s+to\s+be)?|ist|est|es|\u00e8|\u00e9|\u00e4r|er)\s+(?:\w+\s+){0,3}?"
+    r"(?:correct[aoe]?|right|true|answer|best|only|choice|option|fit|match|solution|richtige?|korrekt|antwort|l\u00f6sung|juste|r\u00e9ponse|respuesta|risposta|resposta|giust[ao]|cert[ao]|r\u00e4tt|juist)"
+    r"|holds|fits|matches|it\s+is|stimmt|passt)\b"
+)
 _LETTER = regex.compile(
     r"(?<=[(\[*])[A-J](?=[)\]*])"
-    r"|(?<=\b(?:option|choice|letter|answer|with|choose|pick|select|take|is|be|it|so|thus|therefore|hence|ist|es|est|son|\u00e8|\u00e9|\u00e4r|er|opci\u00f3n|op\u00e7\u00e3o|opzione)[\s,]{1,2})"
-    r"(?:[B-HJ](?!['\u2019_\w])|[AI](?=[.!)]?\s*$))"
-    r"|(?<=^\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|[Aa]lso|[Dd]onc)\b,?\s)?)[A-J](?=\s(?:is|must|would|should|seems|holds|fits|ist|est|es)\b)",
+    r"|(?<=\b(?:option|choice|letter|answer|with|choose|pick|select|take|leaves|matches|only|(?:points|corresponds)\s+to|is|be|it|[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence|[Aa]lso|ist|bleibt|nur|es|est|son|\u00e8|\u00e9|\u00e4r|er|opci\u00f3n|op\u00e7\u00e3o|opzione)[\s,]{1,2})"
+    rf"(?:[B-HJ](?!['\u2019_\w]|\s+{_VERB}\b)|[AI](?=[.!)]?\s*$))"
+    r"|(?<=^\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|[Aa]lso|[Ss]omit|[Dd]onc|[Ee]ntonces)\b,?\s)?(?:(?:[Tt]he\s)?(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter)\s)?)"
+    rf"[A-J](?=\s{_AFFIRMS})"
+    r"|(?<=^\W*(?:[Ss]omit|[Dd]amit|[Dd]aher)\sist\s)[A-J](?=\s(?:richtig|korrekt)\b)",
 )
 """The letter of an option where the words beside it say that it is one; `Vitamin C` is none."""
+_UNLIKE = regex.compile(
+    r"\b(?:wrong|incorrect\w*|false|untrue|out|impossible|unlikely|implausible|exclud\w*|eliminat\w*|discard\w*|reject\w*|dismiss\w*|ruled|distractors?|tempting|traps?|invalid|if|unless|"
+    r"falsch\w*|unm\u00f6glich\w*|ausgeschlossen|faux|fausse|incorrecte?|exclue?|falsa|falso|incorrect[ao]|errad[ao]|sbagliat[ao]|descartad[ao]|fel|fout|onjuist)\b"
+)
+"""What says of an option that it is not the answer, or of a sentence that it only supposes."""
 _ANY_LETTER = regex.compile(r"(?<![\w'\u2019])[B-HJ](?![\w'\u2019])")
 
 
@@ -62,9 +75,7 @@ def named_answer(text: str, question: str, reference: str) -> StatedAnswer | Non
         return None
     start = text.rindex(last)
     options = choices(question)
-    letters = (
-        [] if options is None else [m for m in _LETTER.finditer(last) if m[0] in options.spans]
-    )
+    letters = [] if options is None else _letters(last, options)
     if options is not None and letters:
         letter = _only(letters, last, options)
         if letter is None:
@@ -89,15 +100,28 @@ def named_answer(text: str, question: str, reference: str) -> StatedAnswer | Non
     )
 
 
+def _letters(sentence: str, options: Choices) -> list[regex.Match[str]]:
+    """Where a sentence names options by letters; a letter that the question itself speaks of (`Which element has the symbol C?`) is no such name."""
+    first = min(span.start for span in options.spans.values())
+    asked = _ANY_LETTER.findall(options.question[: max(first - 3, 0)])
+    matches = _LETTER.finditer(sentence)
+    return [match for match in matches if match[0] in options.spans and match[0] not in asked]
+
+
 def _only(
     letters: Sequence[regex.Match[str]], sentence: str, options: Choices
 ) -> regex.Match[str] | None:
     """The letter that a sentence names; None where it names two, or another option's text beside."""
     own = options.texts[[*options.spans].index(letters[0][0])].casefold()
     said = sentence.casefold()
+    unlike = {match[0] for match in _UNLIKE.finditer(said)}
     beside = (text.casefold() for text in options.texts if occurrences(text.casefold(), said))
     named = {match[0] for match in letters} | {*_ANY_LETTER.findall(sentence)} & {*options.spans}
-    alone = len(named) == 1 and all(text in own for text in beside)
+    alone = (
+        len(named) == 1
+        and unlike <= {*own.split()}
+        and all(occurrences(text, own) for text in beside)
+    )
     return letters[-1] if alone else None
 
 

@@ -1,10 +1,11 @@
 """The same problem, asked otherwise: shifts that need no semantics, for any file of problems.
 
     format:P   every word that carries nothing may change, with probability P: a parenthesis is put before it, two of its inner letters change places,
-               or, where it is an article, it is left out. Numbers, capitals, options and what stands beside a sign are never touched
-    order      listed options stand behind other letters, and the answer's letter follows; else the sentences before the one that asks are shuffled, where all
-               of them say how things are (`has`, `is`) and none points back (`then`, `she`, `the rest`)
+               or, where it is an article, it is left out. Numbers, capitals, options, words of the answer and what stands beside a sign are never touched
+    order      listed options stand behind other letters, and the answer's letter follows; not where a word may speak of the place of an option
     names      two names that stand in one context take each other's places, in the answer, too; for problems whose facts all stand in the question
+
+Questions about words or letters, and code, are not asked otherwise. Sentences are never put in another order: whether that changes a story needs semantics.
 
 Format shift: Zhao et al. 2025 (DataAlchemy, arXiv 2508.01191), on tokens of a toy language; on text it is ours.
 """
@@ -12,15 +13,13 @@ Format shift: Zhao et al. 2025 (DataAlchemy, arXiv 2508.01191), on tokens of a t
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from random import Random
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.text.entities import occurrences
 from mechcot.text.entity_exchange import changed, exchanges
-from mechcot.text.listed_choices import Choices, choices, chosen_letter
-from mechcot.text.sentence_ends import sentence_ends
+from mechcot.text.listed_choices import choices, chosen_letter
 
 SHIFTS = ("format", "order", "names")
 UNSHIFTED = "as it is"
@@ -28,26 +27,18 @@ UNSHIFTED = "as it is"
 _WORD = re.compile(r"(?<![\w$\\{}=+*/^.-])[a-z]{2,}(?![\w=+*/^{}-])")
 _ARTICLES = frozenset({"the", "an", "der", "die", "das", "le", "la", "les", "el", "los", "las"})
 _PARENTHESES = ("by the way", "you see", "as it happens", "for what it is worth", "so to speak")
-_POINTS_BACK = re.compile(
-    r"\b(?:he|she|it|they|his|her|hers|its|their|theirs|him|them|this|that|these|those|then|there|after|afterwards|before|later|next|finally|again|also|too|another|"
-    r"other|others|rest|remaining|remainder|same|so|therefore|thus|however|but|instead|each|both|er|sie|es|dann|danach|sein\w*|ihr\w*|il|elle|ils|elles|puis|ensuite|"
-    r"\u00e9l|ella|ellos|luego|despu\u00e9s)\b",
+_OF_PLACES = re.compile(
+    r"\b(?:above|below|both|all of|none of|neither|[A-J] (?:and|or) [A-J]|first|second|third|fourth|fifth|last|final|previous|next|listed|position|order|options?|choices?|letter|"
+    r"erste[rns]?|letzte[rns]?|zweite[rns]?|dritte[rns]?|premi\u00e8?re?|derni\u00e8?re?|primer[oa]?|\u00faltim[oa])\b",
     re.IGNORECASE,
 )
-
-
-_TOGETHER = re.compile(r"\b(?:they|them|their|theirs|each|both)\b", re.IGNORECASE)
-"""Words that point back to all that was told, in whatever order."""
-_STATES = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|owns?|costs?|weighs?|lives?|contains?|measures?|holds?|likes?|ist|sind|war|waren|hat|haben|kostet|wiegt|est|sont|a|ont|co\u00fbte|es|son|"
-    r"tiene|tienen|cuesta)\b",
+"""Words of questions and options that may speak of the place of an option."""
+_OF_WORDS = re.compile(
+    r"\b(?:alphabet\w*|letters?|words?|spell\w*|sorted|rhymes?|vowels?|syllables?|initials?|names? (?:begin|start|end)|anagram\w*|sentences?|buchstab\w*|w\u00f6rter|wort|lettres?|mots?|"
+    r"letras?|palabras?)\b|[`;{}]|\breturn\b",
     re.IGNORECASE,
 )
-"""Words of sentences that say how things are; what happens has an order."""
-_OF_OPTIONS = re.compile(
-    r"\b(?:above|below|both|all of|none of|neither|[A-J] (?:and|or) [A-J])\b", re.IGNORECASE
-)
-"""Options that speak of other options."""
+"""Questions about the wording itself, and code: none of them is asked otherwise."""
 
 
 @dataclass(frozen=True)
@@ -137,22 +128,28 @@ def shifted(problem: Problem, shift: Shift, *, seed: int) -> Problem | None:
         seed: Of what is drawn; with the same seed a higher level of `format` changes all that a lower one does.
     """
     rng = Random(f"{seed} {problem.id} {shift.kind}")
+    if shift.kind == "order":
+        return _other_letters(problem, rng)
+    if _OF_WORDS.search(problem.question):
+        return None
     if shift.kind == "names":
         return _renamed(problem)
-    if shift.kind == "order":
-        return _reordered(problem, rng)
     whole, listed = problem.question, choices(problem.question)
     end = min(span.start for span in listed.spans.values()) if listed else len(whole)
-    other = f"{_noisy(whole[:end], shift.level, rng)}{whole[end:]}"
+    other = f"{_noisy(whole[:end], shift.level, rng, kept=_words(problem.answer))}{whole[end:]}"
     return None if other == whole else replace(problem, question=other)
 
 
-def _noisy(text: str, level: float, rng: Random) -> str:
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[^\W\d_]+", text.casefold()))
+
+
+def _noisy(text: str, level: float, rng: Random, *, kept: frozenset[str]) -> str:
     """Change words; three draws a word, whether or not it changes, so that levels are nested."""
 
     def change(match: re.Match[str]) -> str:
         word, draw, how, which = match.group(), rng.random(), rng.random(), rng.random()
-        if draw >= level:
+        if draw >= level or word in kept:
             return word
         if word in _ARTICLES and how < 1 / 2:
             return ""
@@ -164,27 +161,11 @@ def _noisy(text: str, level: float, rng: Random) -> str:
     return re.sub(r"(?<=\S) {2,}(?=\S)", " ", _WORD.sub(change, text))
 
 
-def _reordered(problem: Problem, rng: Random) -> Problem | None:
-    """The options in another order, with the letter of the answer; else the sentences that only say how things are."""
+def _other_letters(problem: Problem, rng: Random) -> Problem | None:
+    """The options in another order, with the letter of the answer."""
     listed = choices(problem.question)
-    if listed is not None:
-        return _other_letters(problem, listed, rng)
-    text = problem.question
-    ends = [end for end in sentence_ends(text) if end < len(text)]
-    parts = [text[a:b].strip() for a, b in pairwise([0, *ends, len(text)])]
-    *told, asks = [part for part in parts if part]
-    movable = all(_STATES.search(part) for part in told) and not any(
-        _POINTS_BACK.search(part) for part in [*told[1:], _TOGETHER.sub("", asks)]
-    )
-    if len(told) < 2 or not movable:
-        return None
-    order = _shuffled(len(told), rng)
-    return replace(problem, question=" ".join([*(told[place] for place in order), asks]))
-
-
-def _other_letters(problem: Problem, listed: Choices, rng: Random) -> Problem | None:
-    letters, letter = list(listed.spans), chosen_letter(problem.answer)
-    if letter not in letters or _OF_OPTIONS.search("\n".join(listed.texts)):
+    letters, letter = list(listed.spans) if listed else [], chosen_letter(problem.answer)
+    if listed is None or letter not in letters or _OF_PLACES.search(problem.question):
         return None
     order = _shuffled(len(letters), rng)
     question = listed.with_texts([listed.texts[place] for place in order])

@@ -9,6 +9,7 @@ from tests.text.toy_tokenizers import byte_level
 
 WHO = "Mary went to the garden. John went to the office. Mary took the ball. Who has the ball?"
 OPTIONS = "Which city lies on the Seine?\nA) Rome\nB) Paris\nC) Oslo"
+SYMBOL = "Which element has the symbol C?\nA) calcium\nB) carbon\nC) copper"
 READ = [
     (WHO, "Mary", "Mary took it. So it is Mary.", "Mary"),
     (WHO, "Mary", "John took it. So it is John.", "John"),  # wrong answers are read as well
@@ -21,6 +22,10 @@ READ = [
     (OPTIONS, "B", "Oslo is north of it. Thus, C is correct.", "C"),
     (OPTIONS, "B", "I would go with A.", "A"),
     (OPTIONS, "Paris", "So it must be B.", "Paris"),
+    (OPTIONS, "B", "Thus A.", "A"),
+    (OPTIONS, "B", "B seems to be the best choice.", "B"),
+    (SYMBOL, "B", "C is the symbol of carbon.", "B"),
+    ("Ist es wahr?\nA) wahr\nB) falsch", "A", "Also ist B, falsch, richtig.", "B"),
     ("Anna lief weg. Paul blieb. Wer blieb?", "Paul", "Anna lief weg. Also blieb Paul.", "Paul"),
     ("Ana salió. Luis se quedó. ¿Quién salió?", "Ana", "Luis se quedó. Entonces es Ana.", "Ana"),
     ("Анна ушла. Иван остался. Кто ушёл?", "Анна", "Иван остался. Значит, это Анна.", "Анна"),
@@ -43,6 +48,13 @@ UNREAD = [
     (OPTIONS, "B", "So it is B or C."),
     (OPTIONS, "B", "Only A and C lie there."),
     (OPTIONS, "B", "So it is not A but B."),
+    (OPTIONS, "B", "So B: Rome."),
+    (OPTIONS, "B", "B is wrong."),
+    (OPTIONS, "B", "Thus B is too far north."),
+    (OPTIONS, "B", "Option (B) is ruled out."),
+    (OPTIONS, "B", "So it would be B if the Seine were a lake."),
+    (SYMBOL, "B", "The symbol is C."),
+    ("Which type?\nA) A\nB) AB\nC) B", "B", "So it is B."),  # a letter, or what C says
     (OPTIONS, "B", "Vitamin C is found there."),
     (OPTIONS, "B", "A boat went by."),
     ("Anna lief weg. Paul blieb. Wer blieb?", "Paul", "Also blieb nicht Paul."),

@@ -33,22 +33,37 @@ def test_options_move_and_the_letter_follows():
     assert f"{letter}) mercury" in other.question and other.question != OPTIONS.question
 
 
-def test_sentences_move_where_they_only_say_how_things_are():
-    other = shifted(CHESS, Shift("order"), seed=1)
-    assert other.question == "Vera is rated above Nora. Nora is rated above Emil. Who is best?"
+@pytest.mark.parametrize(
+    "question",
+    [
+        "The glass is full. The glass is empty. Is there water in it?",
+        "Which holds?\nA) p\nB) q\nC) both A and B",
+        "Which metal is listed first?\nA) iron\nB) zinc\nC) tin",
+        "The second one is gold. Which is it?\nA) iron\nB) gold\nC) tin",
+    ],
+)
+def test_nothing_is_put_in_another_order_where_the_order_may_say_something(question):
+    assert shifted(Problem("a", question, "C"), Shift("order"), seed=0) is None
 
 
 @pytest.mark.parametrize(
     "question",
     [
-        "Ann has 3 pens. Then she has 5 more. How many pens are there?",
-        "The robot turns left. The robot walks 3 steps. Where is the robot?",
-        "Is it hot?",
-        "Which holds?\nA) p\nB) q\nC) both A and B",
+        "Sort Zoe, Amy and Ben by the alphabet.",
+        "What does `return x + one` give?",
+        "How many vowels has it?",
     ],
 )
-def test_nothing_is_put_in_another_order_where_the_order_may_say_something(question):
-    assert shifted(Problem("a", question, "C"), Shift("order"), seed=0) is None
+def test_questions_about_words_and_code_are_not_asked_otherwise(question):
+    problem = Problem("a", question, "Amy")
+    assert all(
+        shifted(problem, shift, seed=0) is None for shift in (Shift("format"), Shift("names"))
+    )
+
+
+def test_words_of_the_answer_stay():
+    problem = Problem("a", "We went to the garden and then home. Where did we go first?", "garden")
+    assert "garden" in shifted(problem, Shift("format"), seed=0).question
 
 
 def test_names_take_each_others_places_in_the_answer_too():
@@ -68,20 +83,20 @@ def test_names_take_each_others_places_in_the_answer_too():
 def test_a_question_without_an_answer_is_shifted_all_the_same():
     lacking = Problem("u", CHESS.question, "", {"answerable": False})
     kinds = [shifted(lacking, Shift(kind), seed=0) for kind in ("format", "order", "names")]
-    assert kinds[0] is not None and kinds[1] is not None and kinds[2] is None
+    assert kinds[0] is not None and kinds[1:] == [None, None]
 
 
 def test_rows_name_their_shift_and_the_same_seed_gives_the_same_rows():
     shifts = [Shift.of("format:.5"), Shift.of("order")]
-    rows = with_shifts([TRAINS, CHESS], shifts, seed=0)
+    rows = with_shifts([TRAINS, OPTIONS], shifts, seed=0)
     assert [(r.id, r.meta["shift"], r.meta["level"], r.stratum) for r in rows] == [
         ("t", "none", 0.0, "as it is"),
-        ("c", "none", 0.0, "as it is"),
+        ("o", "none", 0.0, "as it is"),
         ("t~format:0.5", "format", 0.5, "format:0.5"),
-        ("c~format:0.5", "format", 0.5, "format:0.5"),
-        ("c~order", "order", 1.0, "order"),
+        ("o~format:0.5", "format", 0.5, "format:0.5"),
+        ("o~order", "order", 1.0, "order"),
     ]
-    assert rows == with_shifts([TRAINS, CHESS], shifts, seed=0)
+    assert rows == with_shifts([TRAINS, OPTIONS], shifts, seed=0)
 
 
 @pytest.mark.parametrize("text", ["format", "format:2", "format:x", "order:1", "length", ""])
