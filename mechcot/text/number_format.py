@@ -40,6 +40,15 @@ def number(value: float, *, digits: int = 2) -> str:
     return f"{MINUS}{text}" if value < 0 else text
 
 
+def decimal(value: float) -> str:
+    """Write a number as `number` does, but small ones as decimals down to a millionth: `0.004`."""
+    small = 1e-6 <= abs(value) < 0.005
+    if not small:
+        return number(value)
+    digits = f"{float(f'{abs(value):.0e}'):.6f}".rstrip("0")
+    return f"{MINUS if value < 0 else ''}{digits}"
+
+
 def fixed(value: float, *, digits: int = 2) -> str:
     """Write a number with a fixed count of decimals, so that a column lines up; never `−0.00`."""
     if not math.isfinite(value):

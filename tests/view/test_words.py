@@ -17,6 +17,13 @@ def test_number(value, written):
     assert number_format.number(value) == written
 
 
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.004, "0.004"), (-3.2e-6, "−0.000003"), (4e-8, "4e−8"), (0.005, "0.01"), (0.0, "0"), (1234.0, "1,234")]
+)  # fmt: skip
+def test_small_numbers_are_written_out(value, written):
+    assert number_format.decimal(value) == written
+
+
 def test_exact_zero_is_told_from_a_small_number():
     assert number_format.number(0.0) == "0"
     assert number_format.number(1e-9) == "1e−9"

@@ -5,7 +5,7 @@ const finite = (x) => x !== null && x !== undefined && Number.isFinite(x);
 function number(x, signed) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
   const size = Math.abs(x);
-  let text = size === 0 ? "0" : size < 0.005 ? size.toExponential(0).replace("e-", "e−") : size >= 100 ? size.toFixed(0) : size.toFixed(2);
+  let text = size === 0 ? "0" : size < 0.005 && size >= 1e-6 ? String(Number(size.toPrecision(1))) : size < 1e-6 ? size.toExponential(0).replace("e-", "e−") : size >= 100 ? size.toFixed(0) : size.toFixed(2);
   return (x < 0 ? "−" : signed && x > 0 ? "+" : "") + text;
 }
 
