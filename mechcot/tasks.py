@@ -119,6 +119,7 @@ class Task:
         contrast: Two styles that a vector can be read from, what it leads to first; None where the task has none of its own.
         shortest_chain: How short a right chain can be; None where nobody knows.
         reasoning_words: Words or phrases that its chains reason with.
+        values: How many values a statement can have; None where nobody can say.
 
     Example:
         >>> import mechcot as mc
@@ -149,6 +150,7 @@ class Task:
     contrast: tuple[str, str] | None = None
     shortest_chain: ShortestChain | None = None
     reasoning_words: tuple[str, ...] = REASONING_WORDS
+    values: int | None = None
 
 
 TEXT = Task(
@@ -160,6 +162,7 @@ TEXT = Task(
 MOD10 = Task(
     name=TASK,
     counterfactuals=OrganismMaker(),
+    values=10,
     meaning=OrganismMeaning(),
     paraphrases=OrganismParaphraser(),
     changes=changed_questions,

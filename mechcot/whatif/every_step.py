@@ -1,15 +1,16 @@
 """The same change of every step in turn, each alone on the trace as it was written: which steps turn the answer, which were not tried and why."""
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from statistics import mean
 from typing import Literal
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.wording import count_of
-from mechcot.text.number_format import number
-from mechcot.whatif.actions import REPLACEMENTS, Replacement, hide, state_counterfactual
+from mechcot.text.number_format import decimal
+from mechcot.whatif.actions import REPLACEMENTS, Replacement, hide, state_counterfactual, why_not
 from mechcot.whatif.known_trace import KnownTrace
 from mechcot.whatif.long_work import Work
 from mechcot.whatif.readout import Lens, beyond_noise, turns
@@ -25,8 +26,6 @@ CHANGED: dict[Change, str] = {
     "mistake": "goes wrong",
 }
 """What a change does to a step, in words."""
-ANY_STEP: tuple[Change, ...] = ("hide", "delete", "filler")
-"""Changes that need nothing of the task."""
 MOST = 4
 """Most steps that a sentence names."""
 NOT_REACHED = "not reached"
@@ -96,6 +95,7 @@ class EveryStep:
         own: The answer as it was.
         rows: What followed.
         untried: Steps that were not changed, with the reason.
+        possible: How many other values a step could state, where it is known.
     """
 
     change: Change
@@ -103,6 +103,14 @@ class EveryStep:
     own: str | None
     rows: tuple[TriedChange, ...]
     untried: tuple[tuple[int, str], ...]
+    possible: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def so_far(self) -> str:
+        """How many steps were reached, as `3 of 9 steps`; empty when all were."""
+        waiting = sum(reason == NOT_REACHED for _, reason in self.untried)
+        steps = len(self.effects) + len(self.untried)
+        return f"{steps - waiting} of {count_of(steps, 'step')}" if waiting else ""
 
     @property
     def effects(self) -> tuple[StepEffect, ...]:
@@ -115,27 +123,39 @@ class EveryStep:
 
     @property
     def sentence(self) -> str:
-        """Which steps turn the answer, or that none does."""
+        """Which steps turn the answer, or that none does; no conclusion before every step was reached."""
         changed, own = CHANGED[self.change], self.own or "unread"
         turning = [effect for effect in self.effects if effect.turned]
         if not self.rows:
-            return f"Nothing was tried: no step {changed}."
+            return (
+                f"Nothing was tried so far, {self.so_far}."
+                if self.so_far
+                else f"Nothing was tried: no step {changed}."
+            )
         if turning:
             listed = "; ".join(self._told(effect, own) for effect in turning[:MOST])
             more = f"; and {len(turning) - MOST} more" if len(turning) > MOST else ""
-            return f"The answer of {self.reader} turns when one step {changed}: {listed}{more}."
+            so_far = f" (so far, {self.so_far})" if self.so_far else ""
+            return f"The answer of {self.reader} turns when one step {changed}{so_far}: {listed}{more}."
+        if self.so_far:
+            return f"Steps at which the answer of {self.reader} turns, when one step {changed}: none so far, {self.so_far}."
         top = max(self.rows, key=lambda row: row.moved)
         most = (
-            f"the farthest that it moves is {number(top.moved)} of 1, {top.label}"
+            f"the farthest that it moves is {decimal(top.moved)} of 1, {top.label}"
             if top.effect
             else "nothing moves it beyond noise"
         )
-        tried = f"{count_of(len(self.rows), 'change')} of {count_of(len(self.effects), 'step')}"
-        return f"No step turns the answer of {self.reader}: it stays {own} whichever {changed} ({tried} tried; {most})."
+        tried = (
+            f"{count_of(len(self.rows), 'change')} of {count_of(len(self.effects), 'step')} tried"
+        )
+        known = [self.possible[e.step] for e in self.effects if e.step in self.possible]
+        of = f", {sum(known)} possible" if len(known) == len(self.effects) else ""
+        return f"No step turns the answer of {self.reader}: it stays {own} whichever {changed} ({tried}{of}; {most})."
 
     def _told(self, effect: StepEffect, own: str) -> str:
-        row, tried = effect.farthest, len(effect.tries)
-        of = f"{effect.turned} of {tried} values, such as " if tried > 1 else ""
+        row, tried, possible = effect.farthest, len(effect.tries), self.possible.get(effect.step)
+        of = f"{effect.turned} of {tried} tried" + (f"; {possible} possible" if possible else "")
+        of = f"{of}; such as " if tried > 1 or possible else ""
         what = row.label.removeprefix(f"step {row.step + 1}: ").removeprefix(
             f"step {row.step + 1} "
         )
@@ -150,7 +170,8 @@ class EveryStep:
         if not by_reason:
             return ""
         told = "; ".join(f"{ranges(steps)} ({reason})" for reason, steps in by_reason.items())
-        hint = "" if self.change in ANY_STEP else " Hide, delete and filler try every step."
+        hint = self.change == "counterfactual" and not self.so_far
+        hint = " Hide, delete and filler try every step." if hint else ""
         return f"Not tried: {told}.{hint}"
 
 
@@ -171,10 +192,12 @@ def each_step(
             yield 0, steps
     rows: list[TriedChange] = []
     untried: list[tuple[int, str]] = []
+    possible: dict[int, int] = {}
 
     def result(after: int) -> EveryStep:
         rest = tuple((step, NOT_REACHED) for step in range(after, steps))
-        return EveryStep(change, lens.reader.name, lens.said, tuple(rows), (*untried, *rest))
+        name, told = lens.reader.name, (*untried, *rest)
+        return EveryStep(change, name, lens.said, tuple(rows), told, dict(possible))
 
     for step in range(steps):
         yield step, steps
@@ -185,6 +208,8 @@ def each_step(
         except (UserError, NotMeasurable) as reason:
             if not any(row.step == step for row in rows):
                 untried.append((step, str(reason)))
+        if change == "counterfactual" and (values := known.possible(step)):
+            possible[step] = values
         tell(result(step + 1))
     return result(steps)
 
@@ -210,6 +235,39 @@ def _variants(known: KnownTrace, change: Change, step: int) -> Iterator[Variant]
             yield state_counterfactual(known, known.clean, step, value)
     else:
         yield REPLACEMENTS[change](known, known.clean, step)
+
+
+def why_nowhere(known: KnownTrace, change: Change) -> str:
+    """Return why a change can be made at no step; empty where it can at one."""
+    reason = ""
+    for step in range(len(known.clean.segments)):
+        reason = why_not(lambda step=step: next(_variants(known, change, step)))
+        if not reason:
+            return ""
+    return reason
+
+
+def stands_again(known: KnownTrace, values: StepEffect) -> str:
+    """Return where a value that turns the answer of its step stands again, in words; empty where it does not.
+
+    Args:
+        known: The trace.
+        values: What other values in the place of those that the step states do.
+    """
+    turned = {row.label for row in values.tries if row.turned}
+    for _, stated in known.stated(values.step):
+        if f"step {values.step + 1}: {known.value(stated)}" not in turned:
+            continue
+        own = known.value(stated).split(" → ")[0]
+        for later, segment in enumerate(known.clean.segments):
+            if later > values.step and _names(segment.text, own):
+                return f"its value {own} stands again in step {later + 1}"
+    return ""
+
+
+def _names(text: str, value: str) -> bool:
+    """Return whether a value stands in a text by itself, not within a longer word or number."""
+    return re.search(rf"(?<![\w.,]){re.escape(value)}(?!\w|[.,]\d)", text) is not None
 
 
 def ranges(steps: list[int]) -> str:

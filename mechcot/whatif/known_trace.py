@@ -121,11 +121,24 @@ class KnownTrace:
         Raises:
             UserError: There are none.
         """
-        if isinstance(self.twins, str):
-            raise UserError(self.twins)
+        twins = self.twins
+        if isinstance(twins, str):
+            raise UserError(twins)
         if step not in self._values:
-            raise UserError("no counterfactual changes a value that is stated here")
+            span = self.trace.chain_steps[step].tokens.positions()
+            same = all(twin.trace.ids[at] == self.trace.ids[at] for twin in twins for at in span)
+            raise UserError(
+                "this step stays as it is in every changed question that was drawn"
+                if same
+                else "this step only repeats or checks a value that the question or another step states"
+            )
         return tuple(self._values[step].values())
+
+    def possible(self, step: int) -> int | None:
+        """How many other values a step could state, over all places; None where the task does not say."""
+        if self.task.values is None or step not in self._values:
+            return None
+        return (self.task.values - 1) * len({span for span, _ in self._values[step]})
 
     def value(self, stated: Stated) -> str:
         """A stated value and what takes its place, as `9 → 3`."""

@@ -108,11 +108,14 @@ def _write(session: PanelSession, step: int, samples: int) -> dict[str, Any]:
     return {}
 
 
-def _try_all(session: PanelSession, change: str) -> dict[str, Any]:
-    if change not in CHANGED:
-        raise UserError(f"expected a change out of {', '.join(CHANGED)}, got {change!r:.40}")
-    session.try_all(change)  # type: ignore[arg-type]
-    return {}
+def _every_step(method: str) -> Callable[..., dict[str, Any]]:
+    def act(session: PanelSession, change: str) -> dict[str, Any]:
+        if change not in CHANGED:
+            raise UserError(f"expected a change out of {', '.join(CHANGED)}, got {change!r:.40}")
+        getattr(session, method)(change)
+        return {}
+
+    return act
 
 
 def _go_on(session: PanelSession) -> dict[str, Any]:
@@ -150,7 +153,8 @@ MESSAGES: dict[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...]]] = {
     "steer": (_steer, ("name", "nats")),
     "clamp": (_clamp, ("feature", "level")),
     "write": (_write, ("step", "samples")),
-    "try_all": (_try_all, ("change",)),
+    "try_all": (_every_step("try_all"), ("change",)),
+    "choose": (_every_step("choose"), ("change",)),
     "map": (_quietly("map"), ("source",)),
     "go_on": (_go_on, ()),
     "cancel": (_quietly("cancel"), ()),

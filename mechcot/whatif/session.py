@@ -42,7 +42,8 @@ class PanelSession:
     def __post_init__(self) -> None:
         clean = self.known.clean
         self.pinned: list[Variant] = []
-        self.sweeps: dict[int, EveryStep] = {}
+        self.sweeps: dict[tuple[int, Change], EveryStep] = {}
+        self.change: Change | None = None
         self.maps: dict[int, PatchMap] = {}
         self.job: Underway | None = None
         self._history, self._place = [clean], 0
@@ -262,14 +263,19 @@ class PanelSession:
 
     def try_all(self, change: Change) -> Underway:
         """Begin to make one change at every step, each alone; what is known so far is shown while it runs, and kept when it is cancelled."""
-        tell = partial(self.sweeps.__setitem__, self.shown)
+        self.change = change
+        tell = partial(self.sweeps.__setitem__, (self.shown, change))
         work = each_step(self.known, self.lens, change, tell=tell)
-        return self.start(f"every step in turn {CHANGED[change]}", work, tell)
+        return self.start(f"Every step in turn {CHANGED[change]}", work, tell)
+
+    def choose(self, change: Change) -> None:
+        """Show what was tried of one change; each keeps its own result."""
+        self.change = change
 
     def map(self, source: int | None) -> Underway:
         """Begin to patch every step at every block."""
         finish = partial(self.maps.__setitem__, self.shown)
-        return self.start("the map of patches", patch_map(self.known, self.lens, source), finish)
+        return self.start("The map of patches", patch_map(self.known, self.lens, source), finish)
 
     @property
     def variants(self) -> Variants:

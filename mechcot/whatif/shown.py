@@ -6,11 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.core.errors import UserError
 from mechcot.text.answers import same_answer
-from mechcot.text.number_format import number
-from mechcot.whatif.actions import REPLACEMENTS, hide, patch, why_not
-from mechcot.whatif.every_step import CHANGED
+from mechcot.text.number_format import decimal
+from mechcot.whatif.actions import REPLACEMENTS, hide, patch, state_counterfactual, why_not
+from mechcot.whatif.every_step import (
+    CHANGED,
+    Change,
+    EveryStep,
+    StepEffect,
+    stands_again,
+    why_nowhere,
+)
 from mechcot.whatif.messages import SAMPLES
 from mechcot.whatif.readout import FLOORS, BeforeAfter, Readout
 from mechcot.whatif.session import PanelSession
@@ -31,6 +37,8 @@ def state(session: PanelSession) -> dict[str, Any]:
     known, variant, lens = session.known, session.variant, session.lens
     result = session.comparison()
     problem = known.trace.problem
+    reasons = {change: why_nowhere(known, change) for change in CHANGED}
+    change = session.change or next((c for c, reason in reasons.items() if not reason), "hide")
     return {
         "trace": known.trace.id,
         "author": known.trace.author,
@@ -48,7 +56,8 @@ def state(session: PanelSession) -> dict[str, Any]:
             _described(session, other, session.comparison(other)) for other in _readable(session)
         ],
         "is_pinned": any(other is variant for other in session.pinned),
-        "sweep": _sweep(session),
+        "change": change,
+        "sweep": _sweep(session, change),
         "map": _map(session),
         "job": None
         if session.job is None
@@ -62,7 +71,7 @@ def state(session: PanelSession) -> dict[str, Any]:
         if session.materials.dictionary is None
         else session.materials.dictionary.width,
         "samples": SAMPLES,
-        "try_all": list(CHANGED.items()),
+        "try_all": [[change, words, reasons[change]] for change, words in CHANGED.items()],
     }
 
 
@@ -104,11 +113,11 @@ def _sentence(variant: Variant, result: BeforeAfter) -> str:
     """What followed, in words that are as strong as it is large."""
     before, after = (side.said or "unread" for side in (result.before, result.after))
     if not variant.changes:
-        return f"The answer is {before}, probability {number(result.before.probability)}."
+        return f"The answer is {before}, probability {decimal(result.before.probability)}."
     if not result.effect:
         return f"The answer stays {before}: no effect above the noise of the arithmetic."
     word = _size(result)
-    size = f"(its distribution moves by {number(result.moved)} of 1)"
+    size = f"(its distribution moves by {decimal(result.moved)} of 1)"
     if not result.turned:
         return f"The answer stays {before}{STAYS[word]} {size}."
     predicted = variant.prediction.kept
@@ -165,15 +174,12 @@ def _steps(session: PanelSession, variant: Variant, result: BeforeAfter) -> list
 
 def _values(session: PanelSession, step: int) -> list[dict[str, Any]]:
     """The other values of a step, each with what followed where it was tried."""
-    try:
-        stated = session.known.stated(step)
-    except UserError:
+    if why_not(lambda: state_counterfactual(session.known, session.variant, step)):
         return []
-    sweep = session.sweeps.get(session.shown)
-    rows = sweep.rows if sweep is not None and sweep.change == "counterfactual" else ()
-    tried = {row.label: row for row in rows if row.step == step}
+    sweep = session.sweeps.get((session.shown, "counterfactual"))
+    tried = {row.label: row for row in (sweep.rows if sweep else ()) if row.step == step}
     cards = []
-    for _, value in stated:
+    for _, value in session.known.stated(step):
         text = session.known.value(value)
         row = tried.get(f"step {step + 1}: {text}")
         result = {} if row is None else {"moved": row.moved, "turned": row.turned, "said": row.said}
@@ -193,15 +199,27 @@ def _reasons(session: PanelSession, step: int) -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def _sweep(session: PanelSession) -> dict[str, Any] | None:
-    sweep = session.sweeps.get(session.shown)
+def _as_written(session: PanelSession, step: int) -> bool:
+    """Return whether a step still stands as it was written."""
+    clean, now = session.known.clean.segments, session.variant.segments
+    return step < min(len(clean), len(now)) and now[step].ids == clean[step].ids
+
+
+def _sweep(session: PanelSession, change: Change) -> dict[str, Any] | None:
+    """What one change of every step did: of the chain as it was written, and only at steps that still stand so."""
+    sweep = session.sweeps.get((session.shown, change))
     if sweep is None:
         return None
-    effects = sweep.effects
+    effects = [effect for effect in sweep.effects if _as_written(session, effect.step)]
+    title = f"how far the answer moves when this step alone {CHANGED[change]} (mean over what was tried)"
+    sentence = sweep.sentence
+    if session.variant.changes:
+        title += ", for the chain as written"
+        sentence = f"For the chain as written: {sentence[0].lower()}{sentence[1:]}"
     return {
-        "change": sweep.change,
-        "title": f"how far the answer moves when this step alone {CHANGED[sweep.change]} (mean over what was tried)",
-        "sentence": sweep.sentence,
+        "change": change,
+        "title": title,
+        "sentence": sentence,
         "left_out": sweep.left_out,
         "top": effects[0].step if effects and effects[0].effect else None,
         "steps": [
@@ -212,12 +230,22 @@ def _sweep(session: PanelSession) -> dict[str, Any] | None:
                 "turned": effect.turned,
                 "tried": len(effect.tries),
                 "said": effect.farthest.said,
+                "again": _again(session, sweep, effect),
                 "tries": [[row.label, row.moved, row.turned, row.said] for row in effect.tries],
             }
             for effect in effects
         ],
-        "untried": dict(sweep.untried),
+        "untried": {step: why for step, why in sweep.untried if _as_written(session, step)},
     }
+
+
+def _again(session: PanelSession, sweep: EveryStep, effect: StepEffect) -> str:
+    """Why a step that can be missed may matter all the same: its value, which turns the answer, stands again further on."""
+    values = session.sweeps.get((session.shown, "counterfactual"))
+    if sweep.change not in ("hide", "delete") or effect.turned or values is None:
+        return ""
+    stated = [other for other in values.effects if other.step == effect.step and other.turned]
+    return stands_again(session.known, stated[0]) if stated else ""
 
 
 def _map(session: PanelSession) -> dict[str, Any] | None:

@@ -4,9 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from mechcot.whatif import known_trace
-from mechcot.whatif.actions import state_counterfactual
-from mechcot.whatif.every_step import EveryStep, TriedChange, each_step, ranges
+from mechcot.whatif import every_step, known_trace
+from mechcot.whatif.actions import state_counterfactual, why_not
+from mechcot.whatif.every_step import (
+    CHANGED,
+    NOT_REACHED,
+    EveryStep,
+    StepEffect,
+    TriedChange,
+    each_step,
+    ranges,
+    stands_again,
+    why_nowhere,
+)
 from mechcot.whatif.long_work import finished
 
 
@@ -21,14 +31,15 @@ def test_a_planted_effect_is_found_and_an_absent_one_is_not(session):
     top = found.effects[0]
     assert (top.step, top.turned, len(top.tries)) == (6, known_trace.VALUES, known_trace.VALUES)
     assert [effect.step for effect in found.effects if effect.turned] == [6]
-    start = "The answer of base turns when one step states another value: step 7 (5 of 5 values, such as 3 → "
+    start = "The answer of base turns when one step states another value: step 7 (5 of 5 tried; 9 possible; such as 3 → "
     assert found.sentence.startswith(start)
     session.read_by(1)
     absent = tried(session, "counterfactual")
     assert not any(effect.turned for effect in absent.effects)
     start = "No step turns the answer of bypass: it stays 3 whichever states another value ("
     assert absent.sentence.startswith(start)
-    assert f"{len(absent.rows)} changes of {len(absent.effects)} steps tried; " in absent.sentence
+    tried_ = f"{len(absent.rows)} changes of {len(absent.effects)} steps tried"
+    assert f"({tried_}, 54 possible; " in absent.sentence, "nine others at each of six places"
 
 
 def test_numbers_are_those_of_the_same_change_alone(session):
@@ -57,10 +68,7 @@ def test_every_step_is_tried_or_named_with_its_reason(session):
         steps = [effect.step for effect in result.effects] + [step for step, _ in result.untried]
         assert sorted(steps) == list(range(7)), change
     reason = session.known.mistakes
-    assert (
-        result.left_out
-        == f"Not tried: steps 1–7 ({reason}). Hide, delete and filler try every step."
-    )
+    assert result.left_out == f"Not tried: steps 1–7 ({reason})."
     assert result.sentence == "Nothing was tried: no step goes wrong."
 
 
@@ -79,13 +87,60 @@ def test_steps_are_ordered_by_how_often_they_turn_the_answer_then_by_the_mean(na
     assert [effect.step for effect in narrow.effects] == [4, 1, 2]
     assert [effect.moved for effect in narrow.effects] == pytest.approx([0.2, 0.3, 0.9])
     assert (
-        "step 5 (deleted: 3 becomes unread); step 2 (1 of 2 values, such as deleted: 3 becomes 4)"
+        "step 5 (deleted: 3 becomes unread); step 2 (1 of 2 tried; such as deleted: 3 becomes 4)"
         in narrow.sentence
     )
     quiet = replace(
         narrow, rows=tuple(replace(row, turned=False, effect=False) for row in narrow.rows)
     )
     assert quiet.sentence.endswith("(4 changes of 3 steps tried; nothing moves it beyond noise).")
+
+
+def test_no_conclusion_is_drawn_before_every_step_was_reached(narrow):
+    waiting = tuple((step, NOT_REACHED) for step in range(5, 9))
+    part = replace(narrow, untried=((0, "no words"), (3, "no words"), *waiting))
+    start = "The answer of tiny turns when one step is deleted (so far, 5 of 9 steps): step 5"
+    assert part.sentence.startswith(start)
+    quiet = replace(part, rows=tuple(replace(row, turned=False) for row in part.rows))
+    assert quiet.sentence.endswith("one step is deleted: none so far, 5 of 9 steps.")
+    assert replace(quiet, untried=quiet.untried[:2]).sentence.startswith("No step turns")
+    assert replace(part, rows=()).sentence == "Nothing was tried so far, 2 of 6 steps."
+    values = replace(part, change="counterfactual")
+    assert values.left_out.endswith("(not reached).")
+    assert replace(values, untried=((0, "no words"),)).left_out.endswith("filler try every step.")
+
+
+def test_a_change_that_the_task_does_not_have_says_why(session):
+    reasons = {change: why_nowhere(session.known, change) for change in CHANGED}
+    assert [change for change, reason in reasons.items() if reason] == ["mistake"]
+    assert reasons["mistake"] == session.known.mistakes
+
+
+def test_a_step_that_changes_but_states_nothing_itself_says_so(session, monkeypatch):
+    """Planted: the recap differs in a counterfactual, and no value of it is a statement."""
+    monkeypatch.delitem(session.known._values, 5)
+    assert (
+        why_not(lambda: session.known.stated(5))
+        == "this step only repeats or checks a value that the question or another step states"
+    )
+
+
+def test_a_value_that_stands_again_is_named_with_its_step(session):
+    """The chain: `so h= 7 .`, `then d= 7 + 2 = 9 .`, `then f= 9 + 4 = 3 .`, `recap d= 9 , f= 3 .`, `so finally f= 3 .`"""
+    known = session.known
+    label = f"step 5: {known.value(known.stated(4)[0][1])}"
+    row = TriedChange(4, label, 0.9, effect=True, said="1", turned=True)
+    assert stands_again(known, StepEffect(4, (row,))) == "its value 3 stands again in step 6"
+    assert stands_again(known, StepEffect(4, (replace(row, turned=False),))) == ""
+    last = TriedChange(6, f"step 7: {known.value(known.stated(6)[0][1])}", 0.9, True, "1", True)
+    assert stands_again(known, StepEffect(6, (last,))) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "stands"), [("so 3 .", True), ("so 13 .", False), ("3.5", False), ("x=3, y", True), ("3.", True), ("1,3", False)]
+)  # fmt: skip
+def test_a_value_within_a_longer_number_is_another_one(text, stands):
+    assert every_step._names(text, "3") is stands
 
 
 @pytest.mark.parametrize(

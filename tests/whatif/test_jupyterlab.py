@@ -62,7 +62,11 @@ def test_it_loads_and_a_step_is_edited_undone_and_done_again(hand):
     assert hand.text("#why") == "base has no token for 'blub'"
     grey = hand.panel("const k = root.getElementById('keep'); return [k.disabled, k.title]")
     assert grey == [True, "base has no token for 'blub'"]
+    hand.panel("root.getElementById('edit').dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))")  # fmt: skip
+    assert (hand.text("#why"), hand.panel("return root.getElementById('keep').disabled")) == ("", False)  # fmt: skip
     hand.set("#edit", "so finally f= 8 .")
+    hand.click("#try-all")
+    assert hand.panel("return root.getElementById('edit').value") == "so finally f= 8 ."
     hand.click("#keep")
     assert hand.text("#sentence").startswith("Step 7: edited. The answer turns from 3 to 8 (its distribution moves by 0.99")  # fmt: skip
     assert hand.text("#step-6 .was") == "so finally f= 3 ."
@@ -102,7 +106,7 @@ def test_a_click_in_the_map_patches_and_is_copied_as_code(hand):
 def test_every_step_is_tried_and_another_model_reads(hand):
     hand.type_at("#step-0", "")
     hand.click("#try-all")
-    assert "The answer of base turns when one step states another value: step 7 (5 of 5 values" in hand.text("#swept")  # fmt: skip
+    assert "The answer of base turns when one step states another value: step 7 (5 of 5 tried" in hand.text("#swept")  # fmt: skip
     assert hand.text(".turned .place") == "★ 7"
     chosen = "return root.querySelector('#cards [aria-selected=true]').dataset.step"
     assert hand.panel(chosen) == "6", "the starred step is selected"
@@ -131,6 +135,14 @@ def test_hostile_words_are_shown_and_inert(hand):
     assert HOSTILE in hand.text("#answers")
     assert hand.js("return typeof window.pwned") == "undefined"
     assert hand.panel("return root.querySelectorAll('img, a, script, iframe').length") == 0
+
+
+def test_scrollbars_follow_the_theme_of_the_panel(hand):
+    scheme = "return getComputedStyle(root.host).colorScheme"
+    before = hand.panel(scheme)
+    hand.click("#theme")
+    assert {before, hand.panel(scheme)} == {"light", "dark"}
+    hand.click("#theme")
 
 
 def test_it_fits_both_widths_and_asks_nobody(hand, lab):

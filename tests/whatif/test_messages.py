@@ -6,6 +6,7 @@ import pytest
 
 import mechcot as mc
 from mechcot.whatif import actions, shown as shown_state
+from mechcot.whatif.every_step import EveryStep, TriedChange
 from mechcot.whatif.messages import MESSAGES, respond
 from mechcot.whatif.session import PanelSession
 from mechcot.whatif.shown import state
@@ -149,10 +150,12 @@ def test_every_step_in_turn_then_the_map_and_a_click_in_it(session):
 
 def test_what_was_tried_before_a_cancel_is_kept_and_the_rest_is_named(session):
     respond(session, {"do": "try_all", "change": "delete"})
-    while session.sweeps.get(0) is None or len(session.sweeps[0].rows) < 2:
+    while len(getattr(session.sweeps.get((0, "delete")), "rows", ())) < 2:
         session.advance(seconds=0.0)
+    assert "so far, 2 of 7 steps" in shown(session)["sweep"]["sentence"]
     respond(session, {"do": "cancel"})
     after = shown(session)
+    assert "so far, 2 of 7 steps" in after["sweep"]["sentence"]
     assert (after["job"], after["undo"]) == (None, 0)
     assert [row["step"] for row in sorted(after["sweep"]["steps"], key=lambda r: r["step"])] == [
         0,
@@ -161,6 +164,56 @@ def test_what_was_tried_before_a_cancel_is_kept_and_the_rest_is_named(session):
     assert after["sweep"]["left_out"] == "Not tried: steps 3–7 (not reached)."
     send(session, do="try_all", change="delete")
     assert (shown(session)["sweep"]["left_out"], len(shown(session)["sweep"]["steps"])) == ("", 7)
+
+
+def test_each_kind_keeps_its_result_and_stars(session):
+    send(session, do="try_all", change="counterfactual")
+    values = shown(session)
+    assert session.change == values["change"] == "counterfactual"
+    send(session, do="try_all", change="hide")
+    hidden = shown(session)
+    assert hidden["sweep"]["change"] == hidden["change"] == "hide"
+    assert hidden["steps"][6]["values"] == values["steps"][6]["values"], "their stars stay"
+    send(session, do="choose", change="counterfactual")
+    assert shown(session) == values
+    send(session, do="choose", change="filler")
+    assert shown(session)["sweep"] is None
+    assert "expected a change out of" in send(session, do="choose", change="loud")["error"]
+    greyed = {change: reason for change, _, reason in values["try_all"] if reason}
+    assert greyed == {"mistake": values["steps"][0]["cannot"]["mistake"]}
+
+
+def test_what_was_tried_is_marked_as_of_the_chain_as_written(session):
+    send(session, do="try_all", change="counterfactual")
+    plain = shown(session)["sweep"]
+    send(session, do="hide", step=0)
+    assert shown(session)["sweep"]["steps"] == plain["steps"], "every step still stands"
+    send(session, do="delete", step=6)
+    edited = shown(session)["sweep"]
+    own = plain["sentence"]
+    assert edited["sentence"] == f"For the chain as written: {own[0].lower()}{own[1:]}"
+    assert edited["title"].endswith(", for the chain as written")
+    assert [row["step"] for row in edited["steps"]] == [r["step"] for r in plain["steps"] if r["step"] != 6]  # fmt: skip
+    assert edited["top"] != 6
+    send(session, do="exchange", other=1)
+    after = shown(session)
+    assert not [card for card in after["steps"] if card["values"]], "another chain's steps"
+    there = {i for i, card in enumerate(after["steps"]) if card["own"]}
+    assert {row["step"] for row in after["sweep"]["steps"]} <= there
+    send(session, do="reset")
+    assert shown(session)["sweep"] == plain
+
+
+def test_a_step_that_can_be_missed_says_where_its_value_stands_again(session):
+    """Planted: step 5 states the answer, so does the recap behind it."""
+    send(session, do="try_all", change="delete")
+    label = f"step 5: {session.known.value(session.known.stated(4)[0][1])}"
+    row = TriedChange(4, label, 0.9, effect=True, said="1", turned=True)
+    alone = {step["step"]: step["again"] for step in shown(session)["sweep"]["steps"]}
+    assert not any(alone.values()), "no value is known to turn the answer"
+    session.sweeps[0, "counterfactual"] = EveryStep("counterfactual", "base", "3", (row,), ())
+    told = {step["step"]: step["again"] for step in shown(session)["sweep"]["steps"]}
+    assert {step: again for step, again in told.items() if again} == {4: "its value 3 stands again in step 6"}  # fmt: skip
 
 
 def test_work_goes_on_in_pieces_and_is_cancelled(session):
@@ -199,7 +252,7 @@ REASONS = [
     ({"do": "edit", "step": 1, "text": "blub 7 blab"}, "base has no token for 'blub', 'blab'"),
     ({"do": "edit", "step": 1, "text": "7 " * 600}, "the context of base is 512"),
     ({"do": "edit", "step": 1, "text": "so f= 8 . </think> answer 4"}, "'</think>' is a mark between the parts of a text for base"),
-    ({"do": "counterfactual", "step": 0, "value": 0}, "no counterfactual changes a value that is stated here"),
+    ({"do": "counterfactual", "step": 0, "value": 0}, "this step stays as it is in every changed question that was drawn"),
     ({"do": "counterfactual", "step": 6, "value": 9}, "step 7 states 1 such values, counted from 0; got 9"),
     ({"do": "mistake", "step": 6}, "the task mod10 has no mistakes of its own"),
     ({"do": "patch", "step": 6, "layer": 99, "source": None}, "expected a block from 0 to 3, got 99"),

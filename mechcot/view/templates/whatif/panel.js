@@ -1,9 +1,11 @@
 // The panel: it draws the state that comes from Python and sends messages; it computes nothing. One message is on its way at a time.
 const SILENT = 15000;
+const PREDICTED = "The answer that the task itself works out for the changed text, where it follows exactly: for one other value, a patch or another chain, and no other change by hand.";
+const MOVED = "Half the sum of the differences of all first-token probabilities: 0 is no change, 1 another answer for certain. The same text computed in another order differs by rounding alone; nothing below that is called an effect.";
 
 function panel(root, model, live) {
   const $ = (id) => root.getElementById(id), host = root.host;
-  const ui = { step: null, trace: "", draft: null, why: "", vector: "", feature: "0", source: "", change: "counterfactual", follow: false, other: "0", code: "", waiting: false, queue: [], asked: null };
+  const ui = { step: null, trace: "", draft: null, why: "", vector: "", feature: "0", source: "", follow: false, other: "0", code: "", waiting: false, queue: [], asked: null };
   let data = model.get("state");
   const cut = (text) => (text.length > 46 ? text.slice(0, 45) + "…" : text);
   const said = (answer) => (answer === null ? "unread" : cut(flat(answer)));
@@ -39,7 +41,19 @@ function panel(root, model, live) {
     if (data.job && !ui.queue.length && !reply.error) ui.queue.push({ message: { do: "go_on" } });
     next();
   }
-  const act = (message) => send(message, () => { ui.draft = null; });
+  const KEEPS_DRAFT = ["try_all", "map", "pin", "read_by", "hide", "hide_answer", "steer", "clamp"]; // what leaves the text of the step alone
+  const act = (message) => send(message, (reply) => { if (!reply.error && ui.draft !== null && !KEEPS_DRAFT.includes(message.do)) dropDraft(); });
+  function dropDraft() {
+    ui.draft = null;
+    ui.why = "";
+    keepingFocus(drawSide);
+  }
+  function keepingFocus(drawn) {
+    const old = root.activeElement, id = old && old.id, caret = id === "edit" ? [old.selectionStart, old.selectionEnd] : null;
+    drawn();
+    if (id && $(id)) $(id).focus({ preventScroll: true });
+    if (caret && $("edit")) $("edit").setSelectionRange(...caret);
+  }
 
   // Small parts ----------------------------------------------------------------------------------------------------
   function button(text, message, reason, extra) {
@@ -47,16 +61,16 @@ function panel(root, model, live) {
     if (why) { node.disabled = true; node.title = why; } else node.addEventListener("click", typeof message === "function" ? message : () => act(message));
     return node;
   }
-  const option = (value, title) => make("option", { value }, title);
+  const option = (value, title, why) => make("option", { value, ...(why ? { disabled: "", title: why } : {}) }, title + (why ? ` (${cut(why.split(/[:;]/)[0])})` : ""));
   function choose(id, pairs, value, changed) {
-    const node = make("select", { id, "aria-label": id, onchange: () => changed(node.value) }, ...pairs.map(([key, title]) => option(key, title)));
+    const node = make("select", { id, "aria-label": id, onchange: () => changed(node.value) }, ...pairs.map(([key, title, why]) => option(key, title, why)));
     node.value = pairs.some(([key]) => key === value) ? value : (pairs[0] || [""])[0];
     return node;
   }
   const card = () => data.steps[ui.step];
   const cannot = (name) => card().cannot[name] || "";
 
-  const underway = () => `${sentenceCase(data.job.title)}: ${data.job.done} of ${data.job.of}`;
+  const underway = () => `${data.job.title}: ${data.job.done} of ${data.job.of}`;
   const working = () => make("span", { class: "why" }, data.job ? underway() : "");
 
   // The head -------------------------------------------------------------------------------------------------------
@@ -85,12 +99,14 @@ function panel(root, model, live) {
   }
   function drawEvery() {
     const sweep = data.sweep, turning = sweep ? sweep.steps.filter((step) => step.turned) : [];
-    $("every").replaceChildren("What if one step alone ", choose("change", data.try_all, ui.change, (value) => { ui.change = value; }), " ", button("Try all", () => { ui.follow = true; act({ do: "try_all", change: ui.change }); }, "", { id: "try-all", class: "main" }),
+    $("every").replaceChildren("What if one step alone ", choose("change", data.try_all, data.change, (value) => send({ do: "choose", change: value })), " ", button("Try all", () => { ui.follow = true; act({ do: "try_all", change: data.change }); }, "", { id: "try-all", class: "main" }),
       ...turning.slice(0, 8).map(({ step }) => make("button", { type: "button", class: "go", "data-go": step, onclick: () => select(step, true) }, `★ step ${step + 1}`)));
+    $("change").disabled = !live;
     $("swept").textContent = sweep ? sweep.sentence : "";
     $("left-out").textContent = sweep ? sweep.left_out : "";
   }
-  const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+  const isName = (text) => [...data.readers, ...data.others, data.trace].some((name) => text.startsWith(name + " "));
+  const sentenceCase = (text) => (isName(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
   // The cards ------------------------------------------------------------------------------------------------------
   function drawCards() {
@@ -100,7 +116,8 @@ function panel(root, model, live) {
       const size = make("span", { class: "size" }), one = swept.get(i);
       if (one) {
         size.append(make("span", { class: "bar", style: `--moved:${one.effect ? Math.min(1, one.moved) : 0}` }, make("i", { style: `width:${(100 * Math.min(1, one.moved)).toFixed(1)}%` })),
-          make("small", { title: one.tries.map(([label, moved, , answer]) => `${label}: ${number(moved)}, answer ${said(answer)}`).join("\n") }, one.effect ? number(one.moved) : "no effect", one.turned ? make("b", {}, one.tried > 1 ? `turns ${one.turned} of ${one.tried}` : `→ ${said(one.said)}`) : null));
+          make("small", { title: one.tries.map(([label, moved, , answer]) => `${label}: ${number(moved)}, answer ${said(answer)}`).join("\n") }, one.effect ? number(one.moved) : "no effect", one.turned ? make("b", {}, one.tried > 1 ? `turns ${one.turned} of ${one.tried} tried` : `→ ${said(one.said)}`) : null));
+        if (one.again) size.append(make("small", { class: "untried" }, one.again));
       } else if (untried[i]) size.append(make("small", { class: "untried", title: untried[i] }, "not tried"));
       if (step.nats !== null && Math.abs(step.nats) > data.floor) size.append(make("small", { class: step.nats < 0 ? "down" : "up", title: "change of the log-probability of this step's own tokens, mean" }, number(step.nats, true) + " nats"));
       const tags = [...step.hidden.map((scope) => (scope === "later" ? "hidden" : "hidden from the answer")), ...step.patched.map((l) => `patched at block ${l}`), ...(step.gone ? ["deleted"] : []), ...(step.was === null && !step.own ? ["new"] : [])];
@@ -132,7 +149,8 @@ function panel(root, model, live) {
       make("span", { class: "p" }, make("span", {}, number(before)), make("span", {}, number(after) + (named.has(token.trim()) ? " ◂" : ""))),
     ]));
     $("answer-note").replaceChildren(make("span", { class: "b" }, `before: ${said(v.before.said)}`), make("span", { class: "a" }, `after: ${said(v.after.said)}`),
-      make("span", {}, v.predicted === null ? "no prediction" : `predicted ◂ ${said(v.predicted)}${v.p_predicted === null ? "" : `, p ${number(v.p_predicted)}`}`), make("span", {}, `moved ${number(v.moved)} (noise ${number(v.noise)})`));
+      make("span", { title: PREDICTED }, v.predicted === null ? "the task predicts no answer" : `predicted by the task ◂ ${said(v.predicted)}${v.p_predicted === null ? "" : `, p ${number(v.p_predicted)}`}`),
+      make("span", { title: MOVED }, `moved ${number(v.moved)} of 1 (rounding: below ${number(v.noise)})`));
   }
   const source = () => (ui.source === "" ? null : Number(ui.source));
   function drawings() {
@@ -142,7 +160,7 @@ function panel(root, model, live) {
     drawMap($("map"), {
       rows: data.layers, steps: data.steps, made, chosen: ui.step, scale: SCALES[host.dataset.theme === "dark" ? "dark" : "light"],
       why: (step) => (source() === null ? data.steps[step].cannot.patch || "" : ""),
-      go: live ? (step, layer) => { ui.step = step; act({ do: "patch", step, layer, source: source() }); } : null,
+      go: live ? (step, layer) => { if (step !== ui.step) select(step); act({ do: "patch", step, layer, source: source() }); } : null,
     });
     const names = [["", "the counterfactual"], ...data.others.map((id, i) => [String(i), cut(id)])];
     $("map-from").replaceChildren("states of ", choose("source", names, ui.source, (value) => { ui.source = value; drawings(); }), " ", button(made ? "Draw again" : "Draw the map", { do: "map", source: source() }, "", { id: "draw-map" }), working());
@@ -153,7 +171,8 @@ function panel(root, model, live) {
   function drawSide() {
     const step = card(), i = ui.step, text = ui.draft ?? (step.gone ? "" : flat(step.text)), area = make("textarea", { id: "edit", spellcheck: "false", "aria-label": `Text of step ${i + 1}`, ...(live ? {} : { readonly: "" }) });
     area.value = text;
-    area.addEventListener("input", () => { ui.draft = area.value; send({ do: "check", step: i, text: area.value }, (reply) => { ui.why = reply.reason || ""; drawEditing(); }); });
+    area.addEventListener("input", () => { const typed = (ui.draft = area.value); send({ do: "check", step: i, text: typed }, (reply) => { if (ui.draft === typed) { ui.why = reply.reason || ""; drawEditing(); } }); });
+    area.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); dropDraft(); } });
     const pressed = (scope) => ({ "aria-pressed": String(step.hidden.includes(scope)) });
     const swaps = step.values.map((value, n) => button((value.turned ? "★ " : "") + value.text, { do: "counterfactual", step: i, value: n }, cannot("counterfactual"), { class: "value", title: value.said === undefined ? "not tried yet" : `answer ${said(value.said)}, moved ${number(value.moved)}` }));
     const replaced = [...(swaps.length ? swaps : [button("Counterfactual", {}, cannot("counterfactual"))]), ...["mistake", "paraphrase", "filler"].map((name) => button(sentenceCase(name), { do: name, step: i }, cannot(name))), button("Delete", { do: "delete", step: i }, cannot("delete"))];
@@ -223,18 +242,11 @@ function panel(root, model, live) {
     if (ui.trace !== data.trace) { ui.trace = data.trace; ui.step = null; ui.draft = null; ui.why = ""; $("code").hidden = true; $("copy-note").textContent = ""; }
     if (ui.asked !== data.variant.label) { ui.asked = data.variant.label; $("code").hidden = true; $("copy-note").textContent = ""; }
     ui.step = Math.max(0, Math.min(data.steps.length - 1, ui.step ?? data.steps.length - 1));
-    const focused = root.activeElement && root.activeElement.id;
-    drawHead();
-    drawCards();
-    drawAnswer();
-    drawings();
-    drawSide();
-    drawPinned();
+    keepingFocus(() => { drawHead(); drawCards(); drawAnswer(); drawings(); drawSide(); drawPinned(); });
     if (ui.follow && !data.job && data.sweep) {
       ui.follow = false;
-      if (data.sweep.top !== null) select(data.sweep.top, true);
+      if (data.sweep.top !== null && ui.draft === null) select(data.sweep.top, true);
     }
-    if (focused && $(focused)) $(focused).focus({ preventScroll: true });
     host.dataset.ready = "yes";
   }
   function theme(name) {
