@@ -38,7 +38,7 @@ def state(session: PanelSession) -> dict[str, Any]:
     result = session.comparison()
     problem = known.trace.problem
     reasons = {change: why_nowhere(known, change) for change in CHANGED}
-    change = session.change or next((c for c, reason in reasons.items() if not reason), "hide")
+    change = session.change or min(CHANGED, key=lambda change: bool(reasons[change]))
     return {
         "trace": known.trace.id,
         "author": known.trace.author,
