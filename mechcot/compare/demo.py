@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -32,12 +33,14 @@ class Demo:
         ask: `ask(n, seed)` draws the problems: short ones, so that it takes minutes.
         max_tokens: Longest completion.
         measures: As `mechcot compare --measures` takes them; None for the standard ones.
+        null_reader: As `Study.null_reader`.
     """
 
     models: tuple[str, ...]
     ask: Callable[[int, int], list[Problem]]
     max_tokens: int
     measures: tuple[str, ...] | None = None
+    null_reader: Literal["scaled", "none"] = "scaled"
 
 
 IN_SYMBOLS = Demo(
@@ -50,9 +53,10 @@ IN_ENGLISH = Demo(
     models=tuple(f"organism:{name}" for name in ENGLISH.shipped),
     ask=lambda n, seed: ENGLISH.problems(n, seed=seed, hops=(2, 3)),
     max_tokens=256,
-    measures=("early_answering", "suppression", "step_patching:12"),
+    measures=("early_answering", "suppression", "step_patching:8"),
+    null_reader="none",
 )
-"""Adapters of a packaged model of 135 million parameters; what costs most is read on a few chains."""
+"""Adapters of a packaged model of 135 million parameters; what costs most is read on a few chains, and no copy of the base reads them all again."""
 
 
 def run_demo(
@@ -97,6 +101,7 @@ def run_demo(
         problems=str(path),
         n=n,
         measures=demo.measures,
+        null_reader=demo.null_reader,
         seed=seed,
         max_tokens=demo.max_tokens,
         batch_size=n,

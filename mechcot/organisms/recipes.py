@@ -406,7 +406,7 @@ ENGLISH_RECIPES = family_recipes(
         stages=(Stage(until=60_000, hops=(1, 3), mix={"simple": 1.0}), Stage(hops=(2, 5))),
         adapter=Adapter("smollm2", rank=5),
     ),
-    tokens=200_000,
+    tokens=120_000,
     hops=(2, 5),
 )
 """Adapters of a packaged model in plain English; rank 5 in bfloat16 is 3 MB."""
