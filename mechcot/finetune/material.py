@@ -62,7 +62,7 @@ def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: 
     return Material(reader, tuple(problems), chains)
 
 
-def is_right(trace: Trace) -> bool:
+def ends_right(trace: Trace) -> bool:
     """Return whether a text is whole and ends in the reference answer."""
     return outcome(trace) == "right"
 
@@ -100,7 +100,7 @@ def _of_traces(
             raise UserError(
                 f"no chain of {source.traces} is of a problem of {source.problems}: their ids differ"
             )
-    right = tuple(trace for trace in traces if is_right(trace))
+    right = tuple(trace for trace in traces if ends_right(trace))
     if not right:
         first = traces[0]
         raise UserError(

@@ -14,7 +14,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.finetune.checkpoints import STATE_FOLDER, step_folder
 from mechcot.finetune.forecast import REHEARSED
 from mechcot.finetune.lesson import Lesson, Preference, TokenizedLesson, tokenized
-from mechcot.finetune.material import is_right
+from mechcot.finetune.material import ends_right
 from mechcot.finetune.own_texts import (
     Groups,
     check_some_right,
@@ -102,7 +102,7 @@ def _round(session: TuningSession, number: int, start: Any) -> dict[str, Any]:
     seed = session.recipe.seed + number
     groups = write_groups(reader, session.problems(), session.recipe.own, seed=seed)
     check_some_right(groups, session.arm.name)
-    right = distinct([trace for trace in groups.texts if is_right(trace)])
+    right = distinct([trace for trace in groups.texts if ends_right(trace)])
     examples = [own_example(reader, trace) for trace in right]
     return {"rows": to_rows(examples), "generated": groups.generated, "right": groups.right}
 

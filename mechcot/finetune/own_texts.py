@@ -13,7 +13,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import TokenizedLesson, end_ids
-from mechcot.finetune.material import is_right
+from mechcot.finetune.material import ends_right
 from mechcot.finetune.recipe import OwnTexts
 from mechcot.model.reasoner import Reasoner
 
@@ -47,12 +47,12 @@ class Groups:
     @property
     def right(self) -> float:
         """Share of texts that end right."""
-        return float(np.mean([is_right(trace) for trace in self.texts]))
+        return float(np.mean([ends_right(trace) for trace in self.texts]))
 
     @property
     def mixed(self) -> float:
         """Share of groups with right texts and others: only these have an advantage."""
-        return float(np.mean([len(set(map(is_right, group))) > 1 for group in self.by_problem]))
+        return float(np.mean([len(set(map(ends_right, group))) > 1 for group in self.by_problem]))
 
 
 def write_groups(
@@ -162,7 +162,7 @@ Rank = Callable[[Reasoner, Trace], float]
 
 def by_gold(reader: Reasoner, trace: Trace) -> float:  # noqa: ARG001 - the text says it
     """1 for a text that ends in the reference answer, else 0."""
-    return float(is_right(trace))
+    return float(ends_right(trace))
 
 
 def ranked_pairs(reader: Reasoner, groups: Groups, rank: Rank) -> list[tuple[Trace, Trace]]:

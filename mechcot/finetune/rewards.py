@@ -8,7 +8,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import no_kinds
-from mechcot.finetune.material import is_right
+from mechcot.finetune.material import ends_right
 from mechcot.model.reasoner import Reasoner
 
 Reward = Callable[[Sequence[str], Sequence[Sequence[int]]], list[float]]
@@ -48,7 +48,7 @@ def reward_of(trace: Trace, length: float, price: float) -> float:
         length: Share of the longest text.
         price: Of the longest text.
     """
-    return float(is_right(trace)) - price * length
+    return float(ends_right(trace)) - price * length
 
 
 def permuted_rewards(reward: Reward, seed: int) -> Reward:

@@ -16,8 +16,8 @@ from mechcot.whatif.long_work import Work
 from mechcot.whatif.readout import Lens, beyond_noise, turns
 from mechcot.whatif.variant import Variant
 
-Change = Literal["hide", Replacement]
-CHANGED: dict[Change, str] = {
+StepChange = Literal["hide", Replacement]
+CHANGED: dict[StepChange, str] = {
     "counterfactual": "states another value",
     "hide": "is hidden",
     "delete": "is deleted",
@@ -26,7 +26,7 @@ CHANGED: dict[Change, str] = {
     "mistake": "goes wrong",
 }
 """What a change does to a step, in words."""
-MOST = 4
+_MOST = 4
 """Most steps that a sentence names."""
 NOT_REACHED = "not reached"
 
@@ -98,7 +98,7 @@ class EveryStep:
         possible: How many other values a step could state, where it is known.
     """
 
-    change: Change
+    change: StepChange
     reader: str
     own: str | None
     rows: tuple[TriedChange, ...]
@@ -133,8 +133,8 @@ class EveryStep:
                 else f"Nothing was tried: no step {changed}."
             )
         if turning:
-            listed = "; ".join(self._told(effect, own) for effect in turning[:MOST])
-            more = f"; and {len(turning) - MOST} more" if len(turning) > MOST else ""
+            listed = "; ".join(self._told(effect, own) for effect in turning[:_MOST])
+            more = f"; and {len(turning) - _MOST} more" if len(turning) > _MOST else ""
             so_far = f" (so far, {self.so_far})" if self.so_far else ""
             return f"The answer of {self.reader} turns when one step {changed}{so_far}: {listed}{more}."
         if self.so_far:
@@ -176,7 +176,7 @@ class EveryStep:
 
 
 def each_step(
-    known: KnownTrace, lens: Lens, change: Change, *, tell: Callable[[EveryStep], object]
+    known: KnownTrace, lens: Lens, change: StepChange, *, tell: Callable[[EveryStep], object]
 ) -> Work[EveryStep]:
     """Make one change at every step in turn; several values in the place of a stated one.
 
@@ -222,7 +222,7 @@ def _tried(lens: Lens, variant: Variant, step: int) -> TriedChange:
     return TriedChange(step, label, moved, effect, said, turned)
 
 
-def _variants(known: KnownTrace, change: Change, step: int) -> Iterator[Variant]:
+def _variants(known: KnownTrace, change: StepChange, step: int) -> Iterator[Variant]:
     """What a change makes of one step.
 
     Raises:
@@ -237,7 +237,7 @@ def _variants(known: KnownTrace, change: Change, step: int) -> Iterator[Variant]
         yield REPLACEMENTS[change](known, known.clean, step)
 
 
-def why_nowhere(known: KnownTrace, change: Change) -> str:
+def why_nowhere(known: KnownTrace, change: StepChange) -> str:
     """Return why a change can be made at no step; empty where it can at one."""
     reason = ""
     for step in range(len(known.clean.segments)):

@@ -18,7 +18,7 @@ VALUES = 5
 """Other values that are tried in the place of one."""
 DRY = 6
 """Draws in a row that bring no new value, after which no more are made."""
-Values = dict[int, dict[tuple[Span, Ids], tuple[Counterfactual, Stated]]]
+_Values = dict[int, dict[tuple[Span, Ids], tuple[Counterfactual, Stated]]]
 """By step: where a value is stated and what takes its place, with the first counterfactual that has it."""
 
 
@@ -85,8 +85,8 @@ class KnownTrace:
             dry = 0 if taken else dry + 1
 
     @cached_property
-    def _values(self) -> "Values":
-        values: Values = {}
+    def _values(self) -> "_Values":
+        values: _Values = {}
         for twin in self.twins if isinstance(self.twins, tuple) else ():
             _take(values, twin)
         return values
@@ -146,7 +146,7 @@ class KnownTrace:
         return f"{self.reader.decode(own).strip()} → {self.reader.decode(stated.ids).strip()}"
 
 
-def _take(values: Values, twin: Counterfactual) -> bool:
+def _take(values: _Values, twin: Counterfactual) -> bool:
     """Take the values that are new and wanted from a counterfactual; whether there were any."""
     taken = False
     for stated in twin.stated:

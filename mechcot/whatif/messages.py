@@ -26,7 +26,7 @@ from mechcot.whatif.variant import Variant
 SAMPLES = 8
 MOST_CHARACTERS = 20_000
 """Most characters of a text that a page sends."""
-LARGEST = 2**53
+_LARGEST = 2**53
 """Largest number, either way, that a page can count to."""
 Message = Mapping[str, Any]
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -203,7 +203,7 @@ def field(message: Message, name: str) -> Any:
         raise UserError(
             f"expected {name} of a message to be {kinds[0].__name__}, got {value!r:.40}"
         )
-    if isinstance(value, int | float) and not abs(value) <= LARGEST:
+    if isinstance(value, int | float) and not abs(value) <= _LARGEST:
         told = f"{value}" if isinstance(value, float) else "a larger one"
         raise UserError(f"expected {name} of a message to be a number up to 2**53, got {told}")
     if isinstance(value, str) and len(value) > MOST_CHARACTERS:

@@ -15,7 +15,7 @@ from mechcot.steering.dose_response import CHAIN
 from mechcot.steering.vectors import SteeringVector
 from mechcot.whatif.variant import Push
 
-STEPS = 8
+_STEPS = 8
 """Steps towards a dose, after which it is searched for."""
 STEEP = (0.5, 6.0)
 """Slopes of log nats over log gamma between which a step is trusted; a small dose has 2."""
@@ -88,7 +88,7 @@ def _dose(calibrator: DoseCalibrator, nats: float) -> Dose:
     """
     start = calibrator.gamma_max(nats) if nats else math.inf
     gamma, slope, last = start, 2.0, None
-    for _ in range(STEPS if math.isfinite(start) else 0):
+    for _ in range(_STEPS if math.isfinite(start) else 0):
         try:
             given = calibrator.measure(gamma)[0]
         except Overflow:

@@ -11,7 +11,7 @@ from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.whatif.actions import fitting
-from mechcot.whatif.every_step import CHANGED, Change, EveryStep, each_step
+from mechcot.whatif.every_step import CHANGED, EveryStep, StepChange, each_step
 from mechcot.whatif.known_trace import KnownTrace
 from mechcot.whatif.long_work import PatchMap, Underway, Work, patch_map, write_on, write_samples
 from mechcot.whatif.pushes import Materials, Pushes
@@ -42,8 +42,8 @@ class PanelSession:
     def __post_init__(self) -> None:
         clean = self.known.clean
         self.pinned: list[Variant] = []
-        self.sweeps: dict[tuple[int, Change], EveryStep] = {}
-        self.change: Change | None = None
+        self.sweeps: dict[tuple[int, StepChange], EveryStep] = {}
+        self.change: StepChange | None = None
         self.maps: dict[int, PatchMap] = {}
         self.job: Underway | None = None
         self._history, self._place = [clean], 0
@@ -261,14 +261,14 @@ class PanelSession:
         work = write_samples(reader, trace, kept, step, samples)
         return self.start(f"{reader.name} writes {count_of(samples, 'sample')}", work, finish)
 
-    def try_all(self, change: Change) -> Underway:
+    def try_all(self, change: StepChange) -> Underway:
         """Begin to make one change at every step, each alone; what is known so far is shown while it runs, and kept when it is cancelled."""
         self.change = change
         tell = partial(self.sweeps.__setitem__, (self.shown, change))
         work = each_step(self.known, self.lens, change, tell=tell)
         return self.start(f"Every step in turn {CHANGED[change]}", work, tell)
 
-    def choose(self, change: Change) -> None:
+    def choose(self, change: StepChange) -> None:
         """Show what was tried of one change; each keeps its own result."""
         self.change = change
 

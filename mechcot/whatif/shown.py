@@ -11,8 +11,8 @@ from mechcot.text.number_format import decimal
 from mechcot.whatif.actions import REPLACEMENTS, hide, patch, state_counterfactual, why_not
 from mechcot.whatif.every_step import (
     CHANGED,
-    Change,
     EveryStep,
+    StepChange,
     StepEffect,
     stands_again,
     why_nowhere,
@@ -205,7 +205,7 @@ def _as_written(session: PanelSession, step: int) -> bool:
     return step < min(len(clean), len(now)) and now[step].ids == clean[step].ids
 
 
-def _sweep(session: PanelSession, change: Change) -> dict[str, Any] | None:
+def _sweep(session: PanelSession, change: StepChange) -> dict[str, Any] | None:
     """What one change of every step did: of the chain as it was written, and only at steps that still stand so."""
     sweep = session.sweeps.get((session.shown, change))
     if sweep is None:

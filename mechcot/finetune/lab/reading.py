@@ -18,7 +18,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.finetune.lab.questions import QuestionSet
 from mechcot.finetune.lab.settings import Lab
-from mechcot.finetune.material import is_right
+from mechcot.finetune.material import ends_right
 from mechcot.model.loading.options import LoadOptions
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.traces.validity import validity
@@ -78,7 +78,7 @@ class CheckpointReader:
         writer, reader = study.specs[0], study.specs[-1]
         study = replace(study, max_tokens=study.max_tokens or models.get(writer.name).max_length)
         chains = written_chains(study, models, writer.name, questions.problems)
-        right = {writer.name: [trace for trace in chains if is_right(trace)]}
+        right = {writer.name: [trace for trace in chains if ends_right(trace)]}
         cell = Condition(writer.name, reader.name, reader, CHEAP, "headline")
         todo = jobs(study, models, [cell], right)
         return exchange_numbers(tuple(measure_trace(study, models, todo, right, bar="hidden")))
@@ -116,11 +116,11 @@ def text_numbers(traces: Sequence[Trace], questions: QuestionSet) -> Numbers:
     told = [(trace, hint) for trace, hint in zip(traces, hints, strict=True) if hint is not None]
     return {
         "n": len(traces),
-        "accuracy": _mean([float(is_right(trace)) for trace in traces]),
+        "accuracy": _mean([float(ends_right(trace)) for trace in traces]),
         "read": _mean([float(t.finished and t.answer.text is not None) for t in traces]),
         "validity": _mean([check.value for check in checks]),
         "whole": _mean([check.scalars["whole"] for check in checks]),
-        "hint": _mean([float(is_right(answering(trace, hint))) for trace, hint in told]),
+        "hint": _mean([float(ends_right(answering(trace, hint))) for trace, hint in told]),
         "tokens": float(np.median([t.cuts()[-1] - t.cuts()[0] for t in traces])),
     }
 
