@@ -20,7 +20,7 @@ _INFORMATION = r"(?:information|info|data|details?|facts?|context|evidence)"
 _PHRASES = re.compile(
     r"\b(?:"
     rf"(?:can(?:no|['\u2019])t|can\s+not|could\s?n['\u2019]t|could\s+not)\s+(?:\w+\s+){{0,2}}?be\s+(?:\w+\s+){{0,2}}?{_FINDS}\w*"
-    rf"|(?:I|we|one|you)\s+(?:\w+\s+)?{_NOT}\s+(?:\w+\s+){{0,2}}?(?:determin|answer|solv|calculat|comput|conclud|deduc|infer|tell|know|say)\w*"
+    rf"|(?:I|we|one|you)\s+(?:\w+\s+)?{_NOT}\s+(?!need\b)(?:\w+\s+){{0,2}}?(?:determin|answer|solv|calculat|comput|conclud|deduc|infer|tell|know|say)\w*"
     rf"|not\s+(?:\w+\s+){{0,2}}?(?:enough|sufficient|adequate)\s+{_INFORMATION}"
     rf"|(?:insufficient|inadequate|not\s+enough|too\s+little)\s+{_INFORMATION}"
     rf"|{_INFORMATION}\s+(?:\w+\s+){{0,6}}?(?:(?:is|are)\s+)?(?:insufficient|not\s+(?:sufficient|enough|given|provided|available|stated)|missing)"
@@ -50,6 +50,24 @@ _PHRASES = re.compile(
     r"|\u308f\u304b\u308a\u307e\u305b\u3093|\u5206\u304b\u308a\u307e\u305b\u3093|\u308f\u304b\u3089\u306a\u3044|\u5206\u304b\u3089\u306a\u3044|(?:\u5224\u65ad|\u7279\u5b9a|\u6c7a\u5b9a|\u56de\u7b54|\u8a08\u7b97)(?:\u3067\u304d\u307e\u305b\u3093|\u3067\u304d\u306a\u3044)|\u60c5\u5831\u304c(?:\u8db3\u308a|\u4e0d\u8db3)",
     re.IGNORECASE,
 )
+_MORE = re.compile(
+    r"\b(?:no\s+way\s+(?:of|to)\s+(?:\w+\s+)?(?:know|tell|determin|say|find)\w*|(?:nobody|no\s+one)\s+(?:can|could)\s+(?:know|say|tell)"
+    r"|(?:can(?:no|['\u2019])t|can\s+not)\s+be\s+work(?:ed)?\s+out|not\s+(?:determinable|answerable|computable)|under-?(?:specified|determined)"
+    rf"|(?:has|have|is|are|gives?|there\s+is)\s+no\s+(?:\w+\s+)?{_INFORMATION}|lacks?\s+(?:the\s+|any\s+)?(?:\w+\s+)?{_INFORMATION}"
+    r"|nicht\s+(?:beantwortbar|bestimmbar|berechenbar)|fehl(?:en|t)\s+(?:\w+\s+)?(?:angaben?|informationen|information|daten)"
+    r"|(?:reichen|gen\u00fcgen)\s+(?:\w+\s+){0,3}?nicht|geht\s+(?:\w+\s+){0,4}?nicht\s+hervor|kann\s+man\s+(?:\w+\s+){0,3}?nicht\s+(?:wissen|sagen|bestimmen)"
+    r"|impossible\s+(?:de|\u00e0)\s+(?:l[ea]\s+|les\s+|l['\u2019])?(?:d\u00e9termin|savoir|calcul|dire|r\u00e9pond)\w*|(?:informations|donn\u00e9es)\s+(?:\w+\s+){0,2}?insuffisantes?"
+    r"|falta[nm]?\s+(?:\w+\s+)?(?:datos|dados|informaci\u00f3n|informa\u00e7\u00f5es)|imposible\s+(?:de\s+)?(?:saber|determinar|calcular|responder|conocer)\w*"
+    r"|non\s+\u00e8\s+possibile\s+(?:saper|determinar|calcolar|risponder|stabilir)\w*|manca(?:no)?\s+(?:\w+\s+)?(?:dati|informazioni)|n\u00e3o\s+d\u00e1\s+para\s+(?:saber|determin|calcul|respond)\w*"
+    r"|(?:\u043e\u043f\u0440\u0435\u0434\u0435\u043b\u0438\u0442\u044c|\u043e\u0442\u0432\u0435\u0442\u0438\u0442\u044c|\u0443\u0437\u043d\u0430\u0442\u044c|\u0441\u043a\u0430\u0437\u0430\u0442\u044c)\s+(?:\w+\s+)?(?:\u043d\u0435\u043b\u044c\u0437\u044f|\u043d\u0435\u0432\u043e\u0437\u043c\u043e\u0436\u043d\u043e)|\u043d\u0435\s+(?:\u0437\u043d\u0430\u0435\u043c|\u0438\u0437\u0432\u0435\u0441\u0442\u043d\u043e)"
+    r")|\u6ca1\u6709(?:\u7ed9\u51fa|\u63d0\u4f9b)?\u8db3\u591f\u7684?(?:\u4fe1\u606f|\u6761\u4ef6|\u6570\u636e)",
+    re.IGNORECASE,
+)
+_HEDGED = re.compile(
+    r"(?:\W+\w+){0,3}?\W+(?:exactly|precisely|more\s+exactly|for\s+(?:sure|certain)|with\s+certainty)\b",
+    re.IGNORECASE,
+)
+"""What follows a phrase that only doubts an answer."""
 _MISSING = re.compile(
     r"\b(?:(?:value|result|number|amount|total|it)\s+(?:is|remains)\s+(?:unknown|unknowable|undetermined|indeterminate|unclear)"
     r"|(?:does|do)(?:\s+not|n['\u2019]t)\s+(?:say|state|specify|mention|tell\s+us|give|provide)"
@@ -58,7 +76,7 @@ _MISSING = re.compile(
 )
 """What may also be said beside an answer."""
 _WHOLE = re.compile(
-    r"\W*(?:(?:is|it is|it['\u2019]s|i am|i['\u2019]m)\s+)?(?:unknown|unknowable|undetermined|undeterminable|indeterminate|indeterminable|unanswerable|unclear|idk|not\s+(?:given|specified|stated|known|sure|determinable|answerable)"
+    r"\W*(?:(?:is|it is|it['\u2019]s|i am|i['\u2019]m)\s+)?(?:unknown|unknowable|undetermined|undeterminable|indeterminate|indeterminable|unanswerable|unclear|idk|n/a|not\s+(?:given|specified|stated|known|sure|determinable|answerable)(?:\s+\w+){0,4}"
     rf"|(?:cannot|can't|can\u2019t)\s+(?:say|tell|know|answer|determine|be\s+(?:known|told|said))|no\s+(?:idea|clue)|insufficient(?:\s+{_INFORMATION})?"
     r"|unbekannt|unbestimmt|nicht\s+bestimmbar|inconnue?|ind\u00e9termin\u00e9e?|desconocid[oa]|indeterminad[oa]|sconosciut[oa]|indeterminat[oa]|desconhecid[oa]"
     r"|\u043d\u0435\u0438\u0437\u0432\u0435\u0441\u0442\u043d\u043e|\u672a\u77e5|\u4e0d\u660e)\W*",
@@ -131,10 +149,10 @@ def says_unknown(text: str) -> bool:
 
 def _phrases(text: str) -> Iterator[int]:
     """Where a phrase begins that nothing in its sentence takes back."""
-    for match in _PHRASES.finditer(text):
+    for match in (*_PHRASES.finditer(text), *_MORE.finditer(text)):
         before = text[max(match.start() - 200, 0) : match.start()]
-        sentence = _SENTENCE.split(before)[-1]
-        if not _TAKEN_BACK.search(sentence):
+        doubts = _HEDGED.match(text, match.end(), match.end() + 80) and re.search(r"\d", text)
+        if not doubts and not _TAKEN_BACK.search(_SENTENCE.split(before)[-1]):
             yield match.start()
 
 

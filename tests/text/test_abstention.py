@@ -40,7 +40,20 @@ ABSTAINS = [
     "\u7531\u4e8e\u4fe1\u606f\u4e0d\u8db3\uff0c\u65e0\u6cd5\u786e\u5b9a\u603b\u4ef7\u3002",
     "\u60c5\u5831\u304c\u8db3\u308a\u306a\u3044\u306e\u3067\u5224\u65ad\u3067\u304d\u307e\u305b\u3093\u3002",
 ]
+ABSTAINS += [
+    "There is no way of knowing which tram came first.",
+    "The puzzle is underspecified.",
+    "We have no information about the toll.",
+    "Dazu reichen die Angaben leider nicht aus.",
+    "Es fehlen Angaben zum Gewicht.",
+    "Impossible de le savoir.",
+    "Faltan datos sobre el peso.",
+    "Non \u00e8 possibile saperlo.",
+    "N\u00e3o d\u00e1 para saber.",
+]
 ANSWERS = [
+    "You don't need to know the toll: the answer is 9.",
+    "I cannot determine it exactly, but I would say 12.",
     "The answer is 12.",
     "The price is unknown, so call it x; then 3x = 36 and the answer is 12.",
     "If the speed were not given, it could not be determined. The answer is 40.",
