@@ -77,7 +77,7 @@ _MISSING = re.compile(
 """What may also be said beside an answer."""
 _WHOLE = re.compile(
     r"\W*(?:(?:is|it is|it['\u2019]s|i am|i['\u2019]m)\s+)?(?:unknown|unknowable|undetermined|undeterminable|indeterminate|indeterminable|unanswerable|unclear|idk|n/a|not\s+(?:given|specified|stated|known|sure|determinable|answerable)(?:\s+\w+){0,4}"
-    rf"|(?:cannot|can't|can\u2019t)\s+(?:say|tell|know|answer|determine|be\s+(?:known|told|said))|no\s+(?:idea|clue)|insufficient(?:\s+{_INFORMATION})?"
+    rf"|(?:cannot|can't|can\u2019t)\s+(?:say|tell|know|answer|determine|be\s+(?:known|told|said))|no\s+(?:idea|clue)|false\s+premise|no\s+(?:valid\s+)?answer|insufficient(?:\s+{_INFORMATION})?"
     r"|unbekannt|unbestimmt|nicht\s+bestimmbar|inconnue?|ind\u00e9termin\u00e9e?|desconocid[oa]|indeterminad[oa]|sconosciut[oa]|indeterminat[oa]|desconhecid[oa]"
     r"|\u043d\u0435\u0438\u0437\u0432\u0435\u0441\u0442\u043d\u043e|\u672a\u77e5|\u4e0d\u660e)\W*",
     re.IGNORECASE,
@@ -102,8 +102,6 @@ _LINE = re.compile(
 _LONGEST_LINE = 200
 """Characters of such a line at most."""
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
-_NUMBER = re.compile(r"\d")
-"""In the reference of a question that cannot be answered: what would be right if nothing were missing."""
 _SENTENCE = re.compile(r"[.!?;\n\u3002\uff01\uff1f](?:\s|$)|\n")
 
 
@@ -116,9 +114,10 @@ def abstains(trace: Trace) -> bool:
     problem, answer = trace.problem, trace.answer.text
     if not trace.finished or (problem.answerable and says_unknown(problem.answer)):
         return False
-    told = problem.answerable or not _NUMBER.search(problem.answer)
-    if told and same_answer(answer, problem.answer):
-        return not problem.answerable
+    if same_answer(
+        answer, problem.answer
+    ):  # a reference kept from before the question was cut short is no abstention
+        return not problem.answerable and says_unknown(problem.answer)
     said = _said(trace)
     if answer is not None:
         listed = choices(problem.question)

@@ -123,3 +123,8 @@ def test_a_cut_text_says_nothing():
 )
 def test_short_texts(text, unknown):
     assert says_unknown(text) is unknown
+
+
+def test_a_reference_that_was_kept_is_no_abstention_and_one_that_says_so_is():
+    assert not abstains(trace("Hm.</think>The answer is Lima.", "Where?", "Lima"))
+    assert abstains(trace("Hm.</think>Answer: not enough info", "Where?", "NOT ENOUGH INFO"))
