@@ -94,8 +94,7 @@ class Abstention:
                 scalars = scalar_rows(self.scalars, measure=_MEASURE, name=share)
                 end = _share(scalars[scalars["author"] == name], share, seed=seed)
                 if end.n:
-                    ends = {"mean": end.mean, "low": end.low, "high": end.high, "n": end.n}
-                    rows.append({"model": name, "condition": title} | ends)
+                    rows.append({"model": name, "condition": title} | end.row())
         return pd.DataFrame(rows)
 
 

@@ -79,8 +79,7 @@ class ChainValidity:
                 ).to_numpy(float)
                 if len(values):
                     end = share_interval(values, seed=seed, purpose=f"validity {scalar}")
-                    ends = {"mean": end.mean, "low": end.low, "high": end.high, "n": end.n}
-                    rows.append({"model": name, "condition": title} | ends)
+                    rows.append({"model": name, "condition": title} | end.row())
         checkable = any(row["condition"] == "valid steps" for row in rows)
         return pd.DataFrame(rows if checkable else [])
 

@@ -12,7 +12,7 @@ from mechcot.compare.study import Study
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.trace import StepKind
 from mechcot.measures.registry import MEASURES
-from mechcot.stats.bootstrap import Interval, bootstrap_mean
+from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.stats.measurement_tables import item_means, rows_of, scalar_rows
 from mechcot.stats.proportions import share_interval
@@ -71,17 +71,8 @@ def own_chain_frame(finding: PairFinding, tables: Tables, *, seed: int) -> pd.Da
                 if len(values):
                     end = share_interval(values, seed=seed, purpose=f"own {card.name}")
                     key = {"measure": title, "unit": card.unit, "author": author, "reader": reader}
-                    rows.append(key | _ends(end))
+                    rows.append(key | end.row())
     return pd.DataFrame(rows)
-
-
-def _ends(interval: Interval) -> dict[str, Any]:
-    return {
-        "mean": interval.mean,
-        "low": interval.low,
-        "high": interval.high,
-        "n": interval.n,
-    }
 
 
 def null_frame(
@@ -184,7 +175,7 @@ def accuracy_frame(
             values = item_means(scalars, reader=name, author=writer).to_numpy(float)
             if len(values):
                 end = share_interval(values, seed=seed, purpose=f"accuracy {scalar}")
-                rows.append({"model": name, "condition": condition} | _ends(end))
+                rows.append({"model": name, "condition": condition} | end.row())
     return pd.DataFrame(rows)
 
 

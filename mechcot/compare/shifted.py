@@ -43,8 +43,7 @@ def shift_frame(
                 if len(here):
                     end = share_interval(here, seed=seed, purpose=f"shift {shift} {level:g}")
                     key = {"shift": shift, "level": level, "quantity": quantity, "model": name}
-                    ends = {"mean": end.mean, "low": end.low, "high": end.high, "n": end.n}
-                    rows.append(key | ends)
+                    rows.append(key | end.row())
     return pd.DataFrame(rows)
 
 

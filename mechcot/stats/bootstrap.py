@@ -51,6 +51,10 @@ class Interval:
         """True when `value` lies strictly outside the interval."""
         return value < self.low or value > self.high
 
+    def row(self) -> dict[str, float]:
+        """The columns of a table: `mean`, `low`, `high`, `n`."""
+        return {"mean": self.mean, "low": self.low, "high": self.high, "n": self.n}
+
 
 def random_stream(seed: int, purpose: str) -> np.random.Generator:
     """A random stream of its own for each purpose, so that adding a measure changes no other one."""
