@@ -45,7 +45,14 @@ EXAMPLES = [
     *((getattr(mc, space), name) for space in NAMESPACES for name in getattr(mc, space).__all__),
 ]
 EXAMPLES = {f"{space.__name__}.{name}": getattr(space, name) for space, name in EXAMPLES}
-MADE = ("DoseResponse", "Frontier", "Evaluation", "FeatureExchange", "FeatureTable")
+MADE = (
+    "DoseResponse",
+    "Frontier",
+    "Evaluation",
+    "FeatureExchange",
+    "FeatureTable",
+    "LatentChanges",
+)
 """Results whose example is that of the function which makes them."""
 EXAMPLES = {
     name: value for name, value in EXAMPLES.items() if name.rsplit(".", maxsplit=1)[-1] not in MADE

@@ -197,16 +197,32 @@ def load(source: str | Path) -> Dictionary:
         mechcot.core.errors.UserError: no/such/folder: neither a folder with a dictionary nor RELEASE/ID of a release that SAE-Lens knows; `mechcot sae train BEFORE AFTER --site SITE --out DIR` makes one
     """
     folder, source = Path(source), str(source)
-    if (folder / CONFIG).is_file():
-        sae = _from_folder(folder)
-    elif folder.exists():
+    if not folder.exists():
+        return _named(_from_hub(source), folder.name, source)
+    if not (folder / CONFIG).is_file():
         raise UserError(
             f"{source}: expected cfg.json and sae_weights.safetensors, as SAE-Lens and `mechcot sae train` write them"
         )
-    else:
-        sae = _from_hub(source)
+    dictionary = load_folder(folder)
+    if dictionary.sae.cfg.metadata.models:
+        raise UserError(
+            f"{source} holds a crosscoder of two models, not a dictionary of one; `mc.sae.load_crosscoder` reads it"
+        )
+    return dictionary
+
+
+def load_folder(folder: Path) -> Dictionary:
+    """A dictionary that lies in a folder, whatever states it reads.
+
+    Raises:
+        UserError: It is damaged, its site is not one of ours, or it was trained on edited weights.
+    """
+    return _named(_from_folder(folder), folder.name, str(folder))
+
+
+def _named(sae: Any, name: str, source: str) -> Dictionary:
     sae.eval().requires_grad_(requires_grad=False)
-    return Dictionary(name=folder.name, site=_site(sae, source), sae=sae)
+    return Dictionary(name=name, site=_site(sae, source), sae=sae)
 
 
 def _from_folder(folder: Path) -> Any:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
@@ -138,17 +140,29 @@ def _recovered(plain: float, spliced: float, baseline: float) -> float:
     return 1 - (spliced - plain) / (baseline - plain) if baseline != plain else math.nan
 
 
+def explained_variance(
+    states: Float[Tensor, "token d_model"], reconstruction: Float[Tensor, "token d_model"]
+) -> float:
+    """Share of the states' variance that a reconstruction explains; NaN where they do not vary."""
+    spread = states - states.mean(dim=0)
+    total, size, left = (
+        float(numbers.double().square().sum())
+        for numbers in (spread, states, states - reconstruction)
+    )
+    varies = total > size * (64 * torch.finfo(torch.float32).eps) ** 2  # not by rounding alone
+    return 1 - left / total if varies else math.nan
+
+
 def _reconstruction(dictionary: Dictionary, tokens: TokenStates) -> tuple[float, float, float]:
     """Explained variance, L0 and dead share."""
-    states = tokens.states
-    features = features_of(dictionary, states)
-    error = states - dictionary.decode(torch.from_numpy(features))
-    spread = states - states.mean(dim=0)
-    total, size = (float(numbers.double().square().sum()) for numbers in (spread, states))
-    varies = total > size * (64 * torch.finfo(torch.float32).eps) ** 2  # not by rounding alone
-    explained = 1 - float(error.double().square().sum()) / total if varies else math.nan
+    features = features_of(dictionary, tokens.states)
+    written = dictionary.decode(torch.from_numpy(features))
     fires = features > 0
-    return explained, float(fires.sum(axis=1).mean()), float(1 - fires.any(axis=0).mean())
+    return (
+        explained_variance(tokens.states, written),
+        float(fires.sum(axis=1).mean()),
+        float(1 - fires.any(axis=0).mean()),
+    )
 
 
 def loss(

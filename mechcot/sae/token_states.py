@@ -6,6 +6,7 @@ make every reconstruction look good.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -50,6 +51,7 @@ def token_states(
     site: Site,
     *,
     phases: Sequence[Phase] = tuple(Phase),
+    to_disk: Path | None = None,
 ) -> TokenStates:
     """Read traces once and keep every token's state, the first of each text left out.
 
@@ -60,11 +62,12 @@ def token_states(
         traces: The texts; ids must differ.
         site: Where.
         phases: Which parts are kept; by default all.
+        to_disk: Folder where the states are kept as well, so that a run that was stopped goes on.
 
     Raises:
         UserError: The model does not have the site, or the states pass the memory limit.
     """
-    cache = reader.activations(traces, at=site, pool="whole", phases=phases)
+    cache = reader.activations(traces, at=site, pool="whole", phases=phases, to_disk=to_disk)
     place = {trace.id: number for number, trace in enumerate(traces)}
     index = cache.index
     starts, stops = index["token_start"].to_numpy(), index["token_stop"].to_numpy()

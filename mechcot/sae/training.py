@@ -13,7 +13,7 @@ weights, so the dictionary that is saved reads plain states.
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ class TrainingSettings:
 def train(
     states: Float[Tensor, "token d_model"], *, site: Site, model: str, settings: TrainingSettings
 ) -> Dictionary:
-    """Train one dictionary. Deterministic for one thread count; torch's global seed is put back.
+    """Train one dictionary, see `fit`.
 
     Args:
         states: All states, of both checkpoints.
@@ -96,31 +96,56 @@ def train(
     Raises:
         UserError: Too few tokens for the width, or settings that no dictionary can have.
     """
+    check_states(states, settings)
+    steps = training_steps(settings)
+    trained = fit(
+        lambda: _fresh(settings, d_model=states.shape[1], steps=steps, states=states),
+        states,
+        settings,
+    )
+    trained.cfg.metadata.hook_name = site.name
+    trained.cfg.metadata.model_name = model
+    return Dictionary(name=model, site=site, sae=inference_form(trained))
+
+
+def training_steps(settings: TrainingSettings) -> int:
+    """Number of optimiser steps."""
+    return max(1, settings.samples // settings.batch)
+
+
+def fit(
+    fresh: Callable[[], Any], states: Float[Tensor, "token width"], settings: TrainingSettings
+) -> Any:
+    """Train an SAE of SAE-Lens with its trainer. Deterministic for one thread count; torch's global seed is put back.
+
+    Args:
+        fresh: Makes the untrained SAE; its weights are drawn under the settings' seed.
+        states: All states, as the SAE reads them.
+        settings: Seed, samples, batch and rate.
+
+    Returns:
+        The SAE in training form.
+    """
     from sae_lens.config import LoggingConfig, SAETrainerConfig
     from sae_lens.training.sae_trainer import SAETrainer
 
-    _check(states, settings)
-    steps = max(1, settings.samples // settings.batch)
+    steps = training_steps(settings)
+    config = SAETrainerConfig(
+        total_training_samples=steps * settings.batch,
+        train_batch_size_samples=settings.batch,
+        lr=settings.rate,
+        lr_end=settings.rate / 100,
+        lr_scheduler_name="constant",
+        lr_warm_up_steps=steps // 20,
+        lr_decay_steps=steps // 3,
+        dead_feature_window=max(20, steps // 10),
+        n_batches_for_norm_estimate=20,
+        logger=LoggingConfig(log_to_wandb=False),
+    )
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        sae = _fresh(settings, d_model=states.shape[1], steps=steps, states=states)
-        config = SAETrainerConfig(
-            total_training_samples=steps * settings.batch,
-            train_batch_size_samples=settings.batch,
-            lr=settings.rate,
-            lr_end=settings.rate / 100,
-            lr_scheduler_name="constant",
-            lr_warm_up_steps=steps // 20,
-            lr_decay_steps=steps // 3,
-            dead_feature_window=max(20, steps // 10),
-            n_batches_for_norm_estimate=20,
-            logger=LoggingConfig(log_to_wandb=False),
-        )
-        trainer = SAETrainer(cfg=config, sae=sae, data_provider=_shuffled(states, settings))
-        trained = trainer.fit()
-    trained.cfg.metadata.hook_name = site.name
-    trained.cfg.metadata.model_name = model
-    return Dictionary(name=model, site=site, sae=_inference(trained))
+        sae = fresh()
+        return SAETrainer(cfg=config, sae=sae, data_provider=_shuffled(states, settings)).fit()
 
 
 @checked
@@ -170,7 +195,12 @@ def train_on(
     )
 
 
-def _check(states: Tensor, settings: TrainingSettings) -> None:
+def check_states(states: Tensor, settings: TrainingSettings) -> None:
+    """See that states can be trained on.
+
+    Raises:
+        UserError: Too few tokens for the width, a k that no width has, or states that are not finite.
+    """
     need = TOKENS_PER_FEATURE * settings.width
     if len(states) < need:
         raise UserError(
@@ -214,7 +244,7 @@ def _fresh(settings: TrainingSettings, *, d_model: int, steps: int, states: Tens
     return sae
 
 
-def _inference(trained: Any) -> Any:
+def inference_form(trained: Any) -> Any:
     """The trained SAE in the form that SAE-Lens loads, through its own writer and reader."""
     from sae_lens import SAE
 

@@ -1,0 +1,207 @@
+"""Laws of crosscoders: planted directions are told apart, equal models give equal halves, scaling is least squares, and the messages."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mechcot.core.errors import UserError
+from mechcot.core.pair import Pair
+from mechcot.model.reasoner import Reasoner
+from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, paired_states
+from mechcot.sae.crosscoder_training import batchtopk, crosscode, train_crosscoder
+from mechcot.sae.dictionary import load
+from mechcot.sae.latent_changes import NEEDED, Whose, compare_latents, token_kinds, whose
+from mechcot.sae.latent_scaling import latent_scaling
+from mechcot.sae.training import TrainingSettings
+from tests.sae.conftest import SITE
+
+SMALL = TrainingSettings(width=48, k=4, samples=60_000, batch=256, rate=3e-3, seed=1)
+BRIEF = replace(SMALL, samples=4_096)
+NAMES = Pair("one", "two")
+
+
+@pytest.fixture(scope="module")
+def directions():
+    """One that only the first model has, one that only the second has."""
+    draw = torch.Generator().manual_seed(7)
+    return torch.linalg.qr(torch.randn(128, 2, generator=draw))[0].T
+
+
+@pytest.fixture(scope="module")
+def both(states, directions):
+    """The same sums of atoms in both models, one more direction in each, and the second three times as large."""
+    draw = torch.Generator().manual_seed(8)
+    sizes = 2 + torch.rand(2, len(states), 1, generator=draw)
+    at = torch.rand(2, len(states), 1, generator=draw) < 0.1
+    own = [states + size * here * u for size, here, u in zip(sizes, at, directions, strict=True)]
+    return Pair(own[0], 3 * own[1])
+
+
+@pytest.fixture(scope="module")
+def crossed(both):
+    return train_crosscoder(both, site=SITE, models=NAMES, settings=SMALL)
+
+
+def test_what_one_model_has_is_its_own_and_the_rest_is_shared(crossed, both, atoms, directions):
+    shares, nu = crossed.relative_norms, latent_scaling(crossed, both)
+    live = (crossed.encode(both) > 0).any(dim=0).numpy()
+    for name, u, side, small in zip(
+        (Whose.BASE, Whose.TUNED), directions, crossed.decoders, (n.small for n in nu), strict=True
+    ):
+        cosines = torch.nn.functional.normalize(side, dim=-1) @ u
+        (own,) = np.flatnonzero([live[n] and whose(shares[n]) == name for n in range(48)])
+        assert cosines[own] > 0.95
+        assert small[own]
+    shared = [live[n] and whose(shares[n]) == Whose.SHARED for n in range(48)]
+    assert sum(shared) == live.sum() - 2
+    decoder = torch.nn.functional.normalize(crossed.decoders.after[shared], dim=-1)
+    assert float(((atoms @ decoder.T).max(dim=1).values > 0.9).float().mean()) > 0.9
+    assert not (nu.before.small | nu.after.small)[shared].any()
+
+
+def test_the_lengths_of_a_latents_directions_sum_to_one(crossed):
+    before, after = crossed.norms
+    assert torch.allclose(before + after, torch.ones(48), atol=1e-5)
+
+
+def test_equal_models_give_equal_halves_exactly(states):
+    twins = Pair(states, states)
+    same = train_crosscoder(twins, site=SITE, models=NAMES, settings=BRIEF)
+    assert torch.equal(*same.decoders)
+    assert torch.equal(*same.decode(same.encode(twins)))
+    assert (same.relative_norms == 0.5).all()
+    fires = (same.encode(twins) > 0).any(dim=0).numpy()
+    for nu in latent_scaling(same, twins):
+        for values in (nu.error, nu.reconstruction):
+            assert set(values[fires & np.isfinite(values)]) == {1.0}
+
+
+def test_the_largest_of_a_batch_by_summed_lengths_are_kept(both):
+    """Against a sort of f_j (|d_j before| + |d_j after|) over the whole batch, with directions of any length."""
+    sae = batchtopk(SMALL, 256)
+    with torch.no_grad():
+        sae.parametrizations.W_dec.original *= torch.rand(48, 1) * 5
+    batch = end_to_end(both)[:64]
+    kept = sae.encode(batch) > 0
+    pre = ((batch - sae.b_dec) @ sae.W_enc + sae.b_enc).relu()
+    lengths = sae.W_dec.unflatten(-1, (2, -1)).norm(dim=-1).sum(dim=-1)
+    order = sorted((pre * lengths).flatten().tolist(), reverse=True)
+    assert kept.sum() == 4 * 64
+    assert torch.equal(kept, pre * lengths > order[4 * 64])
+
+
+def test_scaling_is_least_squares(crossed, both):
+    """Against `lstsq` of every token's numbers in a row, one latent after the other."""
+    few = both.map(lambda side: side[:200].double())
+    latents = crossed.encode(both.map(lambda side: side[:200])).double()
+    scaled = [x * s for x, s in zip(few, crossed.scales, strict=True)]
+    decoders = [d.double() * s for d, s in zip(crossed.decoders, crossed.scales, strict=True)]
+    written = [x * s for x, s in zip(crossed.decode(latents.float()), crossed.scales, strict=True)]
+    nu = [*latent_scaling(crossed, both.map(lambda side: side[:200]))]
+    fires = [n for n in range(48) if (latents[:, n] > 0).sum() > 5]
+    for latent in fires[:12]:
+        alone = [torch.outer(latents[:, latent], d[latent]) for d in decoders]
+        for own in (0, 1):
+            column = alone[own].reshape(-1, 1)
+            targets = {
+                "error": [x - (w - a) for x, w, a in zip(scaled, written, alone, strict=True)],
+                "reconstruction": [latents @ d for d in decoders],
+            }
+            for name, sides in targets.items():
+                beta = [
+                    float(torch.linalg.lstsq(column, y.double().reshape(-1, 1)).solution)
+                    for y in sides
+                ]
+                got = getattr(nu[own], name)[latent]
+                if beta[own] > 0:
+                    assert got == pytest.approx(beta[1 - own] / beta[own], rel=1e-3, abs=1e-3)
+                else:
+                    assert np.isnan(got)
+
+
+def test_saved_and_loaded_it_is_the_same(crossed, both, tmp_path):
+    crossed.save(tmp_path)
+    again = load_crosscoder(tmp_path)
+    assert (again.models, again.scales, again.site) == (NAMES, crossed.scales, SITE)
+    assert torch.equal(again.encode(both), crossed.encode(both))
+    with pytest.raises(UserError, match="holds a crosscoder of two models"):
+        load(tmp_path)
+
+
+def test_a_dictionary_is_no_crosscoder(small, tmp_path):
+    small.save(tmp_path)
+    with pytest.raises(UserError, match="expected a crosscoder with two models and two scales"):
+        load_crosscoder(tmp_path)
+
+
+def test_bounds_of_whose():
+    assert [whose(share) for share in (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)] == [
+        *(Whose.BASE, Whose.BASE, Whose.BETWEEN, Whose.SHARED),
+        *(Whose.SHARED, Whose.BETWEEN, Whose.TUNED, Whose.TUNED),
+    ]
+
+
+def test_a_model_against_itself_has_nothing_of_its_own(base, traces):
+    """Through the models' states, with every number of the result."""
+    twins = Pair(base, base)
+    settings = TrainingSettings(width=64, k=4, samples=20_000, batch=256)
+    made = compare_latents(crosscode(twins, traces, at=SITE, settings=settings), twins, traces)
+    assert {row["whose"] for row in made.latents} == {"shared"}
+    assert made.fits.before.explained_variance == made.fits.after.explained_variance > 0.5
+    assert all(row["base"] == row["tuned"] == 0 for row in made.work)
+    assert "tuned only: 0 by the length of their decoders" in str(made)
+    assert len(made.to_frame()) + made.dead == 64
+    assert np.nansum(made.plot().data[0].y) == len(made.latents)
+
+
+def test_kinds_of_tokens_are_parts_of_the_text(base, traces):
+    tokens = paired_states(Pair(base, base), traces, SITE).before
+    kinds = token_kinds(tokens, traces)
+    steps = [here for kind, here in kinds.items() if kind not in NEEDED]
+    assert (np.sum(steps, axis=0) == 1).all()
+    chain = ~(kinds["question"] | kinds["answer"])
+    assert (kinds["needed"] ^ kinds["not needed"])[chain].all()
+    assert not (kinds["needed"] | kinds["not needed"])[~chain].any()
+    assert kinds["question"].sum() == sum(trace.prompt_length - 1 for trace in traces)
+
+
+class Reversed:
+    """A tokenizer in which the ids mean other strings."""
+
+    def __init__(self, tokenizer):
+        self._tokenizer = tokenizer
+
+    def __getattr__(self, name):
+        return getattr(self._tokenizer, name)
+
+    def decode(self, ids, **settings):
+        return self._tokenizer.decode(ids, **settings)[::-1]
+
+
+def test_messages(base, traces, crossed, models, monkeypatch):
+    narrow = Reasoner.load(models[0])
+    with pytest.raises(
+        UserError, match="base has width 128, one has width 32; a crosscoder compares a model"
+    ):
+        paired_states(Pair(base, narrow), traces, SITE)
+    other = replace(base, tokenizer=Reversed(base.tokenizer), name="other")
+    with pytest.raises(UserError, match="base and other have different tokenizers"):
+        paired_states(Pair(base, other), traces, SITE)
+    with pytest.raises(UserError, match="the model has layers 0 to 3, got 9"):
+        crosscode(Pair(base, base), traces, at="resid_post.9")
+    with pytest.raises(UserError, match="too few for width 2048"):
+        crosscode(Pair(base, base), traces[:1], at=SITE)
+    with pytest.raises(UserError, match="all states of a model are 0"):
+        train_crosscoder(
+            Pair(torch.ones(600, 4), torch.zeros(600, 4)), site=SITE, models=NAMES, settings=BRIEF
+        )
+    dead = Crosscoder(crossed.dictionary, Pair("base", "base"), crossed.scales)
+    monkeypatch.setattr(
+        "mechcot.sae.dictionary.Dictionary.encode", lambda _, x: torch.zeros(len(x), 48)
+    )
+    with pytest.raises(
+        UserError, match="no latent of the crosscoder of base and base fires on any of"
+    ):
+        compare_latents(dead, Pair(base, base), traces[:2])
