@@ -1,4 +1,4 @@
-"""What counts as saying that a question cannot be answered, both ways, in nine languages; never what stands inside the chain."""
+"""What counts as saying that a question cannot be answered, both ways, in eighteen languages; never what stands inside the chain."""
 
 import pytest
 
@@ -50,6 +50,24 @@ ABSTAINS += [
     "Faltan datos sobre el peso.",
     "Non \u00e8 possibile saperlo.",
     "N\u00e3o d\u00e1 para saber.",
+    "Dat kan ik met deze gegevens niet bepalen.",
+    "Er is onvoldoende informatie over de prijs.",
+    "Nie można tego ustalić.",
+    "Za mało danych, żeby to obliczyć.",
+    "Det går inte att avgöra.",
+    "Der er ikke nok oplysninger.",
+    "Cenu nelze určit.",
+    "Bu bilgilerle hesaplanamaz.",
+    "Fiyat için yeterli bilgi verilmemiş.",
+    "Неможливо визначити суму.",
+    "لا يمكن تحديد السعر من هذه المعلومات.",
+    "لا توجد معلومات كافية.",
+    "이 정보만으로는 알 수 없습니다.",
+    "정보가 부족합니다.",
+    "沒有足夠的資訊。",
+    "Answer: N/A",
+    "Antwoord: onbekend",
+    "Cevap: bilinmiyor",
 ]
 ANSWERS = [
     "You don't need to know the toll: the answer is 9.",
@@ -65,6 +83,12 @@ ANSWERS = [
     "It took 12 days. Do you want me to explain the steps?",
     "Answer: 12. Please let me know if you have questions.",
     "Er kauft 12 Karten.",
+    "Hij kan niet meer dan 12 kaarten kopen. Antwoord: 12",
+    "Nie ma 3 kart, tylko 12. Odpowiedź: 12",
+    "Fiyatı bilmek kolay: 12.",
+    "Сума дорівнює 12.",
+    "السعر هو 12.",
+    "모두 12개입니다.",
     "She could not find her keys and isn't told where they are. The answer is 12.",
     "It isn't possible to walk there. The answer is 12.",
 ]
