@@ -73,7 +73,7 @@ def tune(  # noqa: PLR0913 - one argument per option
     traces: Annotated[
         Path | None,
         typer.Option(
-            help="Chains to train on, where the task writes none: those that end right are taken."
+            help="Chains to train on: those that end right; all of them for rejection and rlsf, as the model's own first texts."
         ),
     ] = None,
     field: Field = None,

@@ -22,11 +22,13 @@ class Material:
         reader: The base.
         problems: The questions with their answers.
         chains: Right chains for them, none where the arm does not ask for any.
+        own: Texts that the base wrote elsewhere, right or not, for arms that train on its own.
     """
 
     reader: Reasoner
     problems: tuple[Problem, ...]
     chains: tuple[Trace, ...] = ()
+    own: tuple[Trace, ...] = ()
 
     def right(self) -> list[Lesson]:
         """The right chains as lessons."""

@@ -84,7 +84,10 @@ def _with_texts(
     """The cost with that of the texts that the model writes."""
     own, rate = session.recipe.own, len(rehearsal.texts)
     asked = len(session.material.problems) * own.group
-    texts = {"rewards": count, "rounds": own.rounds * asked}.get(session.arm.trainer, asked)
+    first = 0 if session.material.own else asked  # a file holds them
+    texts = {"rewards": count, "rounds": (own.rounds - 1) * asked + first}.get(
+        session.arm.trainer, first
+    )
     return TrainingCost(
         cost.updates,
         cost.tokens,

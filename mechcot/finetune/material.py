@@ -15,7 +15,7 @@ from mechcot.finetune.arm import Material, TrainingArm
 from mechcot.finetune.lesson import Lesson, lesson_trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import TASKS, task_of
-from mechcot.text.answer_outcomes import outcome
+from mechcot.text.answer_outcomes import ends_right
 from mechcot.text.problems import check_count, load_problems
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.load import load_traces
@@ -53,18 +53,13 @@ def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: 
     """
     problems = None if source.problems is None else drawn_problems(source, seed)
     if source.traces is not None:
-        return _of_traces(source, reader, problems)
+        return _of_traces(source, arm, reader, problems)
     if problems is None:
         raise UserError("nothing to train on: give --problems FILE or a task, or --traces FILE")
     if not arm.chains:
         return Material(reader, tuple(problems))
     chains = tuple(_written(reader, problem, arm, seed + at) for at, problem in enumerate(problems))
     return Material(reader, tuple(problems), chains)
-
-
-def ends_right(trace: Trace) -> bool:
-    """Return whether a text is whole and ends in the reference answer."""
-    return outcome(trace) == "right"
 
 
 def drawn_problems(source: MaterialSource, seed: int) -> list[Problem]:
@@ -87,9 +82,9 @@ def drawn_problems(source: MaterialSource, seed: int) -> list[Problem]:
 
 
 def _of_traces(
-    source: MaterialSource, reader: Reasoner, problems: Sequence[Problem] | None
+    source: MaterialSource, arm: TrainingArm, reader: Reasoner, problems: Sequence[Problem] | None
 ) -> Material:
-    """The chains of a file that end right; with problems, those of these problems."""
+    """The chains of a file that end right, all of them for an arm that trains on the base's own; with problems, those of these problems."""
     assert source.traces is not None
     fields = source.fields if problems is None else None
     traces = load_traces(source.traces, reader, fields=fields, truth=source.truth)
@@ -100,6 +95,11 @@ def _of_traces(
             raise UserError(
                 f"no chain of {source.traces} is of a problem of {source.problems}: their ids differ"
             )
+    asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())
+    if not arm.chains:
+        asked = asked[: source.n]
+        names = {problem.id for problem in asked}
+        return Material(reader, asked, own=tuple(t for t in traces if t.problem.id in names))
     right = tuple(trace for trace in traces if ends_right(trace))
     if not right:
         first = traces[0]
@@ -107,7 +107,6 @@ def _of_traces(
             f"none of the {len(traces)} chains of {source.traces} ends in the reference answer; "
             f"{first.problem.id} ends in {first.answer.text!r}, the reference is {first.problem.answer!r}"
         )
-    asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())
     return Material(reader, asked, right[: source.n])
 
 

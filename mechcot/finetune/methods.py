@@ -14,7 +14,6 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.finetune.checkpoints import STATE_FOLDER, step_folder
 from mechcot.finetune.forecast import REHEARSED
 from mechcot.finetune.lesson import Lesson, Preference, TokenizedLesson, tokenized
-from mechcot.finetune.material import ends_right
 from mechcot.finetune.own_texts import (
     Groups,
     check_some_right,
@@ -36,6 +35,7 @@ from mechcot.finetune.trainers import (
     train_rewards,
 )
 from mechcot.runs.items import Items
+from mechcot.text.answer_outcomes import ends_right
 
 Used = dict[str, Any]
 """`data` and `budget` of the record."""
@@ -98,9 +98,11 @@ def by_rounds(session: TuningSession) -> Used:
 
 def _round(session: TuningSession, number: int, start: Any) -> dict[str, Any]:
     """The right texts of one round."""
-    reader = session.reader if start is None else session.open_at(start)
-    seed = session.recipe.seed + number
-    groups = write_groups(reader, session.problems(), session.recipe.own, seed=seed)
+    if start is None:
+        reader, groups = session.reader, session.own_groups()
+    else:
+        reader, seed = session.open_at(start), session.recipe.seed + number
+        groups = write_groups(reader, session.problems(), session.recipe.own, seed=seed)
     check_some_right(groups, session.arm.name)
     right = distinct([trace for trace in groups.texts if ends_right(trace)])
     examples = [own_example(reader, trace) for trace in right]
@@ -184,7 +186,7 @@ def _ranked(session: TuningSession) -> dict[str, Any]:
     """
     reader, rank = session.reader, session.arm.rank
     assert rank is not None
-    groups = write_groups(reader, session.problems(), session.recipe.own, seed=session.recipe.seed)
+    groups = session.own_groups()
     check_some_right(groups, session.arm.name)
     pairs = ranked_pairs(reader, groups, rank)
     if not pairs:

@@ -13,9 +13,9 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import TokenizedLesson, end_ids
-from mechcot.finetune.material import ends_right
 from mechcot.finetune.recipe import OwnTexts
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.answer_outcomes import ends_right
 
 MOST_WRITTEN = 512
 """Most tokens of a text, where no number is given."""
@@ -89,6 +89,14 @@ def write_groups(
         written[name].append(replace(trace, problem=known[name]))
     groups = tuple(tuple(group) for group in written.values() if group)
     return Groups(groups, time.time() - started)
+
+
+def groups_of(traces: Sequence[Trace]) -> Groups:
+    """The texts for each problem that a model wrote elsewhere, on a server for one; that took no time here."""
+    by_problem: dict[str, list[Trace]] = {}
+    for trace in traces:
+        by_problem.setdefault(trace.problem.id, []).append(trace)
+    return Groups(tuple(map(tuple, by_problem.values())), 0.0)
 
 
 def text_limit(reader: Reasoner, problems: Sequence[Problem], own: OwnTexts) -> int:

@@ -8,8 +8,8 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import no_kinds
-from mechcot.finetune.material import ends_right
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.answer_outcomes import ends_right
 
 Reward = Callable[[Sequence[str], Sequence[Sequence[int]]], list[float]]
 """From ids of problems and the token ids written for them to a reward each."""

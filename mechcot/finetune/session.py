@@ -13,6 +13,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest, write_bytes
 from mechcot.finetune.arm import Material, TrainingArm
 from mechcot.finetune.lesson import Lesson, TokenizedLesson, tokenized
+from mechcot.finetune.own_texts import Groups, groups_of, write_groups
 from mechcot.finetune.recipe import ArmRecipe
 from mechcot.model.reasoner import Reasoner
 
@@ -52,6 +53,21 @@ class TuningSession:
     def problems(self) -> list[Problem]:
         """The problems, with what their questions leak."""
         return [self.hinted(problem) for problem in self.material.problems]
+
+    def own_groups(self) -> Groups:
+        """The base's own texts: those of a file, else written now.
+
+        Raises:
+            UserError: It can be asked none of the problems, or a file's texts are for questions that leak nothing.
+        """
+        problems, own = self.problems(), self.material.own
+        if not own:
+            return write_groups(self.reader, problems, self.recipe.own, seed=self.recipe.seed)
+        if problems != list(self.material.problems):
+            raise UserError(
+                f"--leak {self.recipe.leak}: the texts of --traces were written for questions as they stand in the file; leave one of the two out"
+            )
+        return groups_of(own)
 
     def lesson(self, lesson: Lesson) -> Lesson:
         """The lesson, with what its question leaks."""

@@ -28,6 +28,11 @@ def outcome(trace: Trace) -> Outcome:
     return "right" if is_right(trace.answer.text, trace.problem) else "wrong"
 
 
+def ends_right(trace: Trace) -> bool:
+    """Return whether a text is whole and ends in the reference answer."""
+    return outcome(trace) == "right"
+
+
 def is_right(answer: str | None, problem: Problem) -> bool:
     """Return whether an answer is the reference, or names the same option of the question: by its text where the reference is a letter, and the other way round.
 

@@ -10,9 +10,10 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
+from mechcot.core.store import write_traces
 from mechcot.finetune import rewards
 from mechcot.finetune.lesson import Lesson, tokenized
-from mechcot.finetune.material import MaterialSource
+from mechcot.finetune.material import MaterialSource, drawn_problems
 from mechcot.finetune.own_texts import (
     Groups,
     by_gold,
@@ -155,6 +156,24 @@ def test_rounds_go_on_from_each_other(train):
     assert curves["step"].tolist() == list(range(1, steps[-1] + 1))
     rows = pd.read_parquet(out / "examples.parquet")
     assert set(rows["round"]) == {0, 1}
+
+
+@pytest.mark.parametrize("arm", ["rejection", "rlsf"])
+def test_texts_of_a_file_train_as_those_that_are_written_here(lookup, train, tmp_path, arm):
+    """As a server would write them: the same texts give the same examples and weights, and nothing is written."""
+    own = replace(OWN, rounds=1, temperature=1.5)
+    drawn = drawn_problems(DRAWN, seed=0)
+    file = tmp_path / "chains.jsonl"
+    write_traces(file, write_groups(lookup, drawn, own, seed=0).texts)
+    here = train(LOOKUP, DRAWN, "here", arm=arm, own=own, budget=2000)
+    given = train(LOOKUP, MaterialSource(traces=file), "given", arm=arm, own=own, budget=2000)
+    assert same(last(here), last(given))
+    records = [json.loads((out / "arm.json").read_text()) for out in (here, given)]
+    assert records[0]["data"] == records[1]["data"]
+    dry = Tuning(LOOKUP, ArmRecipe(arm, own=own), MaterialSource(traces=file), tmp_path / "dry")
+    assert cost(dry).generated == 0
+    with pytest.raises(UserError, match="were written for questions as they stand in the file"):
+        train(LOOKUP, MaterialSource(traces=file), "leaked", arm=arm, own=own, leak="answer")
 
 
 @pytest.mark.slow

@@ -18,9 +18,9 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.finetune.lab.questions import QuestionSet
 from mechcot.finetune.lab.settings import Lab
-from mechcot.finetune.material import ends_right
 from mechcot.model.loading.options import LoadOptions
 from mechcot.stats.gates import GATE_MEASURE
+from mechcot.text.answer_outcomes import ends_right
 from mechcot.traces.validity import validity
 
 CHEAP = (GATE_MEASURE, EXCHANGE)
