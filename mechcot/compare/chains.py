@@ -8,12 +8,13 @@ that a model cannot be asked (no tokens, longer than the context) leaves a file 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 from tqdm.auto import tqdm
 
-from mechcot.compare.models import Models
+from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.study import MOST, Study
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
@@ -22,9 +23,10 @@ from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.model.compatibility import check_questions
 from mechcot.model.reasoner import Reasoner
+from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Items, json_items
 from mechcot.tasks import with_kinds
-from mechcot.text.answer_outcomes import outcome
+from mechcot.text.answer_outcomes import ends_right
 from mechcot.text.problems import load_problems
 from mechcot.text.unread_answers import check_read, unread_example
 from mechcot.traces.external import read_given
@@ -115,6 +117,7 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
             if study.author == "first":
                 for other in readers[1:]:
                     check_questions(readers[0], other, [problem.question for problem in problems])
+        write_side_by_side(study, models, models.names, problems)
         by_author = {}
         for name in models.names:
             by_author[name] = written_chains(study, models, name, problems)
@@ -176,7 +179,7 @@ def _usable(
     Raises:
         UserError: None is left.
     """
-    found = [trace for trace in traces if study.chains == "all" or _right(trace)]
+    found = [trace for trace in traces if study.chains == "all" or ends_right(trace)]
     if found:
         return found
     reasons = [each.reason for each in missing if each.author == author]
@@ -201,8 +204,50 @@ def _usable(
     )
 
 
-def _right(trace: Trace) -> bool:
-    return outcome(trace) == "right"
+def _batches(study: Study, problems: Sequence[Problem]) -> list[Sequence[Problem]]:
+    size = study.batch_size
+    return [problems[start : start + size] for start in range(0, len(problems), size)]
+
+
+def write_side_by_side(
+    study: Study, models: Models, authors: Sequence[str], problems: Sequence[Problem]
+) -> None:
+    """Put the missing chains of some models on disk, their batches written where the study's measurements are taken.
+
+    Nothing is done where all is written in this process: `written_chains` does it then.
+
+    Args:
+        study: The settings.
+        models: Its models, for the hashes of weights and tokenizers.
+        authors: Who writes.
+        problems: As for `written_chains`.
+
+    Raises:
+        UserError: A batch could not be written.
+    """
+    tasks = [
+        (author, batch)
+        for author in authors
+        for batch in _batches(study, problems)
+        if not _is_written(study, models, author, batch)
+    ]
+    if not study.side_by_side or len(tasks) < 2:
+        return
+    work = partial(_write_alone, study)
+    with tqdm(total=len(tasks), desc="writing", unit="batch", leave=False) as bar:
+        for index, result in executor_of(study.workers, study.engine).map(work, tasks):
+            if isinstance(result, Failed):
+                raise UserError(f"{tasks[index][0]} could not write: {result.reason}")
+            bar.update()
+
+
+def _write_alone(study: Study, task: tuple[str, Sequence[Problem]]) -> None:
+    models, (author, batch) = models_of_process(study), task
+    if not _is_written(study, models, author, batch):
+        _write(study, models, author, batch)
+        return
+    for problem in batch:  # by a job that was sent again: what was read goes where it was asked for
+        _items(study, models, author).read(_key(study, models, author, problem))
 
 
 def written_chains(
@@ -222,14 +267,10 @@ def written_chains(
         Chains in the order of the problems.
     """
     items = _items(study, models, author)
-    batches = [
-        problems[start : start + study.batch_size]
-        for start in range(0, len(problems), study.batch_size)
-    ]
+    batches = _batches(study, problems)
     for batch in tqdm(batches, desc=f"{author} writes", unit="batch", leave=False):
-        keys = {problem.id: _key(study, models, author, problem) for problem in batch}
-        if not all(key in items for key in keys.values()):
-            _write(study, models.get(author), batch, items, keys)
+        if not _is_written(study, models, author, batch):
+            _write(study, models, author, batch)
     found = ((problem, items.read(_key(study, models, author, problem))) for problem in problems)
     return [
         with_kinds(replace(trace_from_json(each), problem=problem))
@@ -287,17 +328,19 @@ def unwritten(
     ]
 
 
-def _write(
-    study: Study,
-    author: Reasoner,
-    batch: Sequence[Problem],
-    items: Items[dict[str, Any]],
-    keys: Mapping[str, str],
-) -> None:
+def _is_written(study: Study, models: Models, author: str, batch: Sequence[Problem]) -> bool:
+    items = _items(study, models, author)
+    return all(_key(study, models, author, problem) in items for problem in batch)
+
+
+def _write(study: Study, models: Models, author: str, batch: Sequence[Problem]) -> None:
+    items = _items(study, models, author)
+    keys = {problem.id: _key(study, models, author, problem) for problem in batch}
+
     def skip(problem: Problem, reason: NotMeasurable) -> None:
         items.put(keys[problem.id], {"unwritten": str(reason)})
 
-    traces = author.write(
+    traces = models.get(author).write(
         batch,
         max_tokens=study.max_tokens or MOST,
         temperature=study.temperature,

@@ -27,7 +27,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mechcot.compare.chains import problems_of, unwritten, written_chains
+from mechcot.compare.chains import problems_of, unwritten, write_side_by_side, written_chains
 from mechcot.compare.completion_length import longest
 from mechcot.compare.judgement import CHECK_MEASURES, SOURCE, SOURCE_ITEMS, judgement
 from mechcot.compare.measurements import jobs, measure_missing, measure_trace
@@ -166,6 +166,7 @@ def blocks(study: Study, problems: Sequence[Problem]) -> Iterator[Sequence[Probl
 def _asked(study: Study, models: Models, block: Sequence[Problem], before: Taken) -> Taken:
     """What was taken, with a block of problems more."""
     name = models.first
+    write_side_by_side(study, models, [name], block)
     traces = written_chains(study, models, name, block)
     reasons = [one.reason for one in unwritten(study, models, name, block)]
     say_truth(study.truth, models.get(name), traces)

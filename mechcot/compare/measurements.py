@@ -23,7 +23,7 @@ from mechcot.compare.arrays_on_disk import on_disk
 from mechcot.compare.chains import Unwritten
 from mechcot.compare.forecast import Forecast, duration
 from mechcot.compare.measure_inputs import inputs_for
-from mechcot.compare.models import Models
+from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.study import Condition, Study
 from mechcot.core.errors import DoesNotFit, NotMeasurable, UserError
 from mechcot.core.measurement import Measurement
@@ -190,12 +190,6 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
 
 
 @cache
-def _models(study: Study) -> Models:
-    """The models of one process, kept from group to group."""
-    return Models.of(study)
-
-
-@cache
 def _limit(_study: Study) -> Limit:
     """What one process learned of its memory."""
     return Limit()
@@ -208,7 +202,9 @@ def _fill(study: Study, chains: dict[str, list[Trace]], group: JobGroup) -> floa
         job.items.read(job.key) for job in group if job.finished
     ]  # by a job that was sent again
     if len(finished) < len(group):
-        _keep_all(study, _models(study), group, chains[group[0].cell.author], _limit(study))
+        _keep_all(
+            study, models_of_process(study), group, chains[group[0].cell.author], _limit(study)
+        )
     return time.monotonic() - started
 
 

@@ -4,6 +4,7 @@ import gc
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from mechcot.compare.study import Study
 from mechcot.core.problem import Problem
@@ -132,3 +133,9 @@ class Models:
         if self.study.template == "shared" and name == self.first:
             self._policy = reasoner.policy.shared()
         return reasoner
+
+
+@cache
+def models_of_process(study: Study) -> Models:
+    """The models of a process that works for a study, kept from task to task."""
+    return Models.of(study)

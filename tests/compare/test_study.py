@@ -12,10 +12,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mechcot.compare.chains import problems_of, write_side_by_side, written_chains
+from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.study import EXPLORER, Study, cells
 from mechcot.core.errors import UserError
 from mechcot.measures.registry import PAIRED
+from mechcot.model.reasoner import Reasoner
 from tests.finished_items import finished_items
 
 
@@ -88,6 +91,23 @@ def test_processes_side_by_side_change_no_number(finished, tmp_path, monkeypatch
     )
     run(Study(models=study.models, out=tmp_path, traces=study.traces, workers=2))
     assert (tmp_path / "summary.json").read_bytes() == (study.out / "summary.json").read_bytes()
+
+
+def test_processes_side_by_side_write_the_same_texts(models, problems, tmp_path, monkeypatch):
+    def texts(workers: int) -> list[tuple[str, tuple[int, ...]]]:
+        out = tmp_path / str(workers)
+        study = Study(
+            models, out, problems=str(problems), max_tokens=12, batch_size=2, workers=workers
+        )
+        held, asked = Models.of(study), problems_of(study)
+        write_side_by_side(study, held, held.names, asked)
+        written = [written_chains(study, held, name, asked) for name in held.names]
+        return [(trace.author, trace.ids) for traces in written for trace in traces]
+
+    alone = texts(1)
+    monkeypatch.setattr(Reasoner, "write", lambda *_, **__: pytest.fail("written in the parent"))
+    assert texts(2) == alone
+    assert len(set(alone)) == 10
 
 
 def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, monkeypatch):

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from multiprocessing import parent_process
 from typing import Any
 
 import numpy as np
@@ -102,8 +103,14 @@ class Writer:
         ]
         self._check_switch(drafts)
         size = max(1, batch_size)
-        label = f"writing: {self.name}"
-        with tqdm(total=len(prompts), desc=label, unit="item", delay=2, mininterval=1) as bar:
+        kwargs: dict[str, Any] = {
+            "desc": f"writing: {self.name}",
+            "unit": "item",
+            "delay": 2,
+            "mininterval": 1,
+        }
+        kwargs |= {"disable": parent_process() is not None}  # several would write over each other
+        with tqdm(total=len(prompts), **kwargs) as bar:
             for stop_at in dict.fromkeys((self.switch, NO_LIMIT)):
                 size = self._leg(drafts, stop_at=stop_at, size=size, bar=bar)
         return [draft.written for draft in drafts]
