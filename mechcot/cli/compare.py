@@ -70,6 +70,12 @@ class Settings:
         Literal["scaled", "none"],
         typer.Option(help="scaled: also read with the first model's logits x 1.5; none."),
     ] = "scaled"
+    own_chains: Annotated[
+        Literal["read", "skip"],
+        typer.Option(
+            help="read: the tuned models' own chains too, with the cheap measures; skip: only exchange them."
+        ),
+    ] = "read"
     max_tokens: Annotated[
         int | None,
         typer.Option(

@@ -19,6 +19,7 @@ _OPTIONS: Mapping[str, str] = {
     "prompt": "--prompt",
     "chains": "--chains",
     "null_reader": "--null-reader",
+    "own_chains": "--own-chains",
     "max_tokens": "--max-tokens",
     "temperature": "--temperature",
     "batch_size": "--batch-size",
@@ -26,7 +27,16 @@ _OPTIONS: Mapping[str, str] = {
 }
 CHECKED = 64
 """Problems of a check that does not say how many."""
-_FIXED = ("measures", "draws", "author", "prompt", "chains", "null_reader", "temperature")
+_FIXED = (
+    "measures",
+    "draws",
+    "author",
+    "prompt",
+    "chains",
+    "null_reader",
+    "own_chains",
+    "temperature",
+)
 """What `check` sets by itself."""
 _LOADING: Mapping[str, str] = {
     "device": "--device",

@@ -34,6 +34,7 @@ class Demo:
         max_tokens: Longest completion.
         measures: As `mechcot compare --measures` takes them; None for the standard ones.
         null_reader: As `Study.null_reader`.
+        own_chains: As `Study.own_chains`.
     """
 
     models: tuple[str, ...]
@@ -41,6 +42,7 @@ class Demo:
     max_tokens: int
     measures: tuple[str, ...] | None = None
     null_reader: Literal["scaled", "none"] = "scaled"
+    own_chains: Literal["read", "skip"] = "read"
 
 
 IN_SYMBOLS = Demo(
@@ -53,10 +55,11 @@ IN_ENGLISH = Demo(
     models=tuple(f"organism:{name}" for name in ENGLISH.shipped),
     ask=lambda n, seed: ENGLISH.problems(n, seed=seed, hops=(2, 3)),
     max_tokens=256,
-    measures=("early_answering", "suppression", "step_patching:8"),
+    measures=("early_answering:24", "suppression:24", "step_patching:8"),
     null_reader="none",
+    own_chains="skip",
 )
-"""Adapters of a packaged model of 135 million parameters; what costs most is read on a few chains, and no copy of the base reads them all again."""
+"""Adapters of a packaged model of 135 million parameters; what costs most is read on fewer chains, and none is read that says the same again."""
 
 
 def run_demo(
@@ -102,6 +105,7 @@ def run_demo(
         n=n,
         measures=demo.measures,
         null_reader=demo.null_reader,
+        own_chains=demo.own_chains,
         seed=seed,
         max_tokens=demo.max_tokens,
         batch_size=n,

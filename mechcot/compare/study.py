@@ -60,6 +60,7 @@ class Study:
         chains: `correct`: the headline uses chains whose author answered right; `all`: every chain.
         residency: `together` keeps all models in memory, `one-at-a-time` holds one.
         null_reader: `scaled` adds the first model with logits x 1.5 as a reader; `none` leaves it out.
+        own_chains: `read`: the tuned models' own chains are read as well, by them and by the first, with the cheap measures; `skip`: not.
         max_tokens: Longest completion that is written; None: from the first model's context, see `mechcot.compare.completion_length`.
         batch_size: Completions written at a time (halves itself when memory runs out).
         temperature: Sampling temperature, 0 is greedy.
@@ -87,6 +88,7 @@ class Study:
     chains: Literal["correct", "all"] = "correct"
     residency: Literal["together", "one-at-a-time"] = "together"
     null_reader: Literal["scaled", "none"] = "scaled"
+    own_chains: Literal["read", "skip"] = "read"
     max_tokens: int | None = None
     batch_size: int = 16
     temperature: float = 0.0
@@ -212,7 +214,7 @@ def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
     if study.null_reader == "scaled":
         null = scaled(first)
         found.insert(1, Condition(author, null.name, null, names, "null"))
-    if study.traces is None and not own:
+    if study.traces is None and not own and study.own_chains == "read":
         for spec in specs[1:]:
             found.append(Condition(spec.name, spec.name, spec, cheap, "own"))
             found.append(Condition(spec.name, first.name, first, cheap, "own"))
