@@ -24,8 +24,10 @@ from mechcot.model.reasoner import Reasoner
 
 ANSWER_TOKENS = 32
 """Tokens that are left for an answer behind the cue."""
-TIMED = (1, 1, 9)
-"""Tokens of short writings: the first warms up, the difference of the others is the time of a token."""
+TIMED = (1, 9)
+"""Tokens of two short writings, whose difference is the time of a token."""
+TIMED_TEXTS = 16
+"""Most texts that they hold: as many as a batch holds where nobody says it."""
 
 
 def longest(study: Study, models: Models, problems: Sequence[Problem]) -> Study:
@@ -94,13 +96,15 @@ def announce_writing(
 
 
 def _seconds_a_token(reader: Reasoner, batch: Sequence[Problem]) -> float:
-    """Time of one more token of every text in a batch."""
-    took = []
+    """Time of one more token of every text in a batch; that of a large one is at most in proportion."""
+    timed, took = batch[:TIMED_TEXTS], []
+    reader.write(timed[:1], max_tokens=1, skip=lambda *_: None)  # warms up
     for size in TIMED:
         started = time.perf_counter()
-        reader.write(batch, max_tokens=size, batch_size=len(batch), skip=lambda *_: None)
+        reader.write(timed, max_tokens=size, batch_size=len(timed), skip=lambda *_: None)
         took.append(time.perf_counter() - started)
-    return max(0.0, took[-1] - took[-2]) / (TIMED[-1] - TIMED[-2])
+    one_more = max(0.0, took[1] - took[0]) / (TIMED[1] - TIMED[0])
+    return one_more * len(batch) / max(1, len(timed))
 
 
 def told_cut(study: Study, traces: Sequence[Trace]) -> str:
