@@ -101,7 +101,7 @@ def extract(
     command_inputs.check_pairs(pairs)
     command_inputs.check_models([model])
     from mechcot.model.reasoner import Reasoner
-    from mechcot.steering.extract_and_apply import extract_to
+    from mechcot.steering.vector_commands import extract_to
 
     reader = Reasoner.open(model, loading)
     kwargs: dict[str, Any] = {"pairs": pairs, "read": read, "method": method, "n": n, "seed": seed}
@@ -188,7 +188,7 @@ def _write_steered(
     fields = _look(model, vector, problems, field)
     from mechcot.model.reasoner import Reasoner
     from mechcot.runs.executor import executor_of
-    from mechcot.steering.extract_and_apply import apply_to
+    from mechcot.steering.vector_commands import apply_to
     from mechcot.steering.vectors import SteeringVector
 
     for line in apply_to(

@@ -6,7 +6,7 @@
     pooled[j]             = mean over layers and heads
 
 Traces are read one by one; what is kept of each is folded by distance (mechcot.influence.folded_mass). Heads that listen to few steps:
-mechcot.influence.receiver_heads.
+mechcot.influence.top_receiver_heads.
 
 Relative mass comes first because a later target sees more text: with even attention a model without any interest would seem to ignore whatever comes late.
 1 is what a step of this length at this distance receives on average in the other traces, both models together. The question
@@ -35,8 +35,8 @@ from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.folded_mass import Folded
-from mechcot.influence.receiver_heads import head_scores, receivers
 from mechcot.influence.step_weights import attention_mass
+from mechcot.influence.top_receiver_heads import head_scores, receivers
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor

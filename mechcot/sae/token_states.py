@@ -17,7 +17,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.model.prefix.run import Run
+from mechcot.model.prefix.cached_run import Run
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import Dictionary
 

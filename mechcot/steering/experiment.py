@@ -27,8 +27,8 @@ from mechcot.core.store import file_digest, read_toml
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
+from mechcot.steering.contrast_vectors import ReadPosition
 from mechcot.steering.controls import DRAWN, Control
-from mechcot.steering.extract import ReadPosition
 from mechcot.steering.switch_penalty import SWITCH_ALPHA, SWITCH_BETA
 from mechcot.tasks import TASKS
 

@@ -22,6 +22,7 @@ from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.conditions import SteeringCondition
+from mechcot.steering.contrast_vectors import pair_vectors, span_vectors
 from mechcot.steering.controls import (
     DRAWN,
     control,
@@ -32,8 +33,12 @@ from mechcot.steering.controls import (
 )
 from mechcot.steering.dose_calibration import Dose, DoseCalibrator, OutOfReach
 from mechcot.steering.experiment import Experiment
-from mechcot.steering.extract import pair_vectors, span_vectors
-from mechcot.steering.questions import QuestionSets, missing_parts, pairs_of, questions_of
+from mechcot.steering.experiment_questions import (
+    QuestionSets,
+    missing_parts,
+    pairs_of,
+    questions_of,
+)
 from mechcot.steering.switch_penalty import Phrases, SwitchPenalty, matched_tokens
 from mechcot.steering.unmarked_steps import UnmarkedSteps
 from mechcot.steering.vectors import SteeringVector

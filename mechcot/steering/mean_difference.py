@@ -7,7 +7,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.task import ContrastPair
 from mechcot.model.internals.sites import Site, sites_of
 from mechcot.model.reasoner import Reasoner
-from mechcot.steering.extract import ReadPosition, pair_vectors
+from mechcot.steering.contrast_vectors import ReadPosition, pair_vectors
 from mechcot.steering.vectors import SteeringVector
 
 

@@ -28,7 +28,7 @@ from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
 from mechcot.steering.experiment import Experiment, parse_experiment
 from mechcot.steering.experiment_context import ExperimentContext
-from mechcot.steering.questions import missing_parts
+from mechcot.steering.experiment_questions import missing_parts
 from mechcot.steering.summary import summary
 from mechcot.steering.text_readout import cut_short, row
 from mechcot.view.pages.steering import steering_page

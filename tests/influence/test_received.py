@@ -12,9 +12,9 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Span
 from mechcot.influence.expected_mass import NOWHERE, ExpectedAttention, buckets, corrected
 from mechcot.influence.folded_mass import Folded
-from mechcot.influence.receiver_heads import head_scores, receivers
 from mechcot.influence.run import attention_by_kind, run_influence
 from mechcot.influence.step_weights import Mass, attention_mass, attention_weights, even_mass
+from mechcot.influence.top_receiver_heads import head_scores, receivers
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.unused_steps import write_unused
 from mechcot.traces.load import load_traces

@@ -177,7 +177,7 @@ def test_a_site_that_is_never_visited_raises():
     from torch import nn
 
     from mechcot.model.internals.hooks import HookPoint
-    from mechcot.model.prefix.run import Run
+    from mechcot.model.prefix.cached_run import Run
 
     backbone = backbone_of(make("llama").model)
     places = tuple({**p, "attn_out": HookPoint(nn.Identity(), "output")} for p in backbone.places)

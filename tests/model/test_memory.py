@@ -12,7 +12,7 @@ from mechcot.model.internals import self_test
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, AttentionKnockout, Identity, Intervention
-from mechcot.model.prefix import batched
+from mechcot.model.prefix import batch_requests
 from mechcot.model.prefix.memory import Limit, in_parts, out_of_memory
 from mechcot.model.prefix.prefix import Prefix
 from tests.model.families import make, tokens
@@ -47,7 +47,7 @@ def starve(monkeypatch):
 
     def begin(most: int, error: Exception = ERRORS[0]) -> list[int]:
         seen: list[int] = []
-        plain = batched.forward
+        plain = batch_requests.forward
 
         def forward(backbone, ids, **kwargs):
             seen.append(ids.numel())
@@ -55,7 +55,7 @@ def starve(monkeypatch):
                 raise error
             return plain(backbone, ids, **kwargs)
 
-        monkeypatch.setattr(batched, "forward", forward)
+        monkeypatch.setattr(batch_requests, "forward", forward)
         return seen
 
     return begin

@@ -13,7 +13,7 @@ from mechcot.model.internals.masks import additive, causal, hidden_from
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, AttentionKnockout, Intervention, Zero
-from mechcot.model.prefix import batched, branches as forks_module
+from mechcot.model.prefix import batch_requests, branches as forks_module
 from mechcot.model.prefix.prefix import Prefix
 from tests.model.families import EVERY, WINDOW, make, plain_logprobs, tokens
 
@@ -146,9 +146,9 @@ def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(forks_module, "PACKED_TOKENS", 4)
     apart = prefix.branches(CUTS, SUFFIXES)
     sizes: list[int] = []
-    plain = batched.forward
+    plain = batch_requests.forward
     monkeypatch.setattr(
-        batched, "forward", lambda *a, **k: sizes.append(a[1].shape[1]) or plain(*a, **k)
+        batch_requests, "forward", lambda *a, **k: sizes.append(a[1].shape[1]) or plain(*a, **k)
     )
     apart.hidden(0)
     assert sizes == [4, 2, 4]

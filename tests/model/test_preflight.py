@@ -222,7 +222,7 @@ def test_every_command_refuses_before_it_writes(checkpoint, tmp_path, command, c
 def _vector(reader):
     from mechcot.core.task import ContrastPair
     from mechcot.model.internals.sites import Site
-    from mechcot.steering.extract import pair_vectors
+    from mechcot.steering.contrast_vectors import pair_vectors
 
     pairs = [
         ContrastPair(

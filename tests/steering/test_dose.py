@@ -11,9 +11,9 @@ from mechcot.model.generation.sampling import Sampling
 from mechcot.model.generation.steering_hooks import GenerationInterventions, PositionSelector, Steer
 from mechcot.model.generation.write_traces import write_under
 from mechcot.model.internals.sites import Site
+from mechcot.steering.contrast_vectors import pair_vectors
 from mechcot.steering.controls import control
 from mechcot.steering.dose_calibration import DoseCalibrator, OutOfReach, positions
-from mechcot.steering.extract import pair_vectors
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.tasks import MOD10, kinds_of
 

@@ -7,8 +7,8 @@ from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase
 from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
+from mechcot.steering.contrast_vectors import pair_vectors
 from mechcot.steering.dose_response import dose_response
-from mechcot.steering.extract import pair_vectors
 from mechcot.steering.text_readout import correct
 
 SITE = Site("resid_post", 1)

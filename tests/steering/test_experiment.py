@@ -24,7 +24,7 @@ from mechcot.steering.experiment import (
     VectorSpec,
     read_experiment,
 )
-from mechcot.steering.questions import questions_of
+from mechcot.steering.experiment_questions import questions_of
 from mechcot.steering.run import _plain, run_experiment
 from mechcot.steering.summary import summary
 from mechcot.steering.unmarked_steps import UnmarkedSteps

@@ -16,8 +16,8 @@ from mechcot.core.task import ContrastPair
 from mechcot.core.trace import Phase, StepKind
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
+from mechcot.steering.contrast_vectors import _MAKERS, noise, pair_vectors, span_vectors
 from mechcot.steering.controls import control
-from mechcot.steering.extract import _MAKERS, noise, pair_vectors, span_vectors
 from mechcot.steering.vectors import Origin, SteeringVector
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 
@@ -66,7 +66,7 @@ def test_without_pairs_a_foreign_tokenizer_gets_no_vector_of_nothing(foreign, tm
 
 def test_a_template_that_drops_what_differs_gives_the_same_tokens(base, pairs, monkeypatch):
     monkeypatch.setattr(
-        "mechcot.steering.extract.prompt_ids", lambda reader, _: reader.encode("find b ?")
+        "mechcot.steering.contrast_vectors.prompt_ids", lambda reader, _: reader.encode("find b ?")
     )
     with pytest.raises(UserError, match=r"8 pairs .* come to the same tokens .*--pairs FILE"):
         pair_vectors(base, pairs, sites=[SITE])

@@ -11,10 +11,10 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind
+from mechcot.steering.contrast_vectors import span_vectors
 from mechcot.steering.experiment import read_experiment, schema
 from mechcot.steering.experiment_context import ExperimentContext
-from mechcot.steering.extract import span_vectors
-from mechcot.steering.questions import missing_parts, pairs_of, questions_of
+from mechcot.steering.experiment_questions import missing_parts, pairs_of, questions_of
 from mechcot.steering.run import _unnamed, run_experiment
 from mechcot.tasks import MOD10, TEXT, contrast_pairs, is_correct_thought, task_of_all
 from tests.compare.tiny_models import write_rows

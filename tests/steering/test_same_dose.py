@@ -13,12 +13,12 @@ from mechcot.model.generation.steering_hooks import PositionSelector
 from mechcot.model.internals.sites import Site
 from mechcot.stats.dose_tolerance import DOSE_FACTOR, OFF, same_dose
 from mechcot.steering.conditions import arms
+from mechcot.steering.contrast_vectors import pair_vectors
 from mechcot.steering.controls import control
 from mechcot.steering.dose_calibration import DoseCalibrator, OutOfReach, Overflow, _Measured
 from mechcot.steering.experiment import Apply, Compare, Experiment, ItemSettings, VectorSpec
-from mechcot.steering.extract import pair_vectors
-from mechcot.steering.extract_and_apply import _describe
 from mechcot.steering.run import run_experiment
+from mechcot.steering.vector_commands import _describe
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.steering import steering_page
 

@@ -10,7 +10,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.task import ContrastPair
 from mechcot.core.trace import StepKind
 from mechcot.model.internals.sites import Site
-from mechcot.steering.extract import (
+from mechcot.steering.contrast_vectors import (
     _MAKERS,
     pair_vectors,
     span_vectors,

@@ -32,7 +32,7 @@ from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import AnyIntervention
-from mechcot.model.prefix.run import Run
+from mechcot.model.prefix.cached_run import Run
 
 GIB = 2**30
 LESS = "keep fewer sites, pool by mean or last, store bfloat16, or raise the limit"

@@ -46,7 +46,7 @@ class Writes:
 
 @dataclass
 class Batches:
-    """Ways in which runs of many texts may share a batch, see `mechcot.model.prefix.batched`; none before they were tried.
+    """Ways in which runs of many texts may share a batch, see `mechcot.model.prefix.batch_requests`; none before they were tried.
 
     Attributes:
         ways: Those that give the states of each text alone.

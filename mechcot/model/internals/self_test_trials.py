@@ -15,10 +15,10 @@ from mechcot.model.internals.forward import cache_view, capture_taps, forward, k
 from mechcot.model.internals.masks import additive, causal
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import AttentionKnockout
-from mechcot.model.prefix.batched import BlocksRun
+from mechcot.model.prefix.batch_requests import BlocksRun
 from mechcot.model.prefix.branches import Branches
+from mechcot.model.prefix.cached_run import PrefixCache, Run
 from mechcot.model.prefix.memory import NO_LIMIT
-from mechcot.model.prefix.run import PrefixCache, Run
 
 LENGTH = 32
 _FARTHEST = 2**20

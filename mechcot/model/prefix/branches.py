@@ -27,9 +27,9 @@ from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view
 from mechcot.model.internals.masks import additive, causal
 from mechcot.model.interventions import AttentionKnockout
-from mechcot.model.prefix.batched import run_blocks, unembed
+from mechcot.model.prefix.batch_requests import run_blocks, unembed
+from mechcot.model.prefix.cached_run import PrefixCache, Run
 from mechcot.model.prefix.memory import in_parts
-from mechcot.model.prefix.run import PrefixCache, Run
 
 PACKED_TOKENS = 1024
 Out = TypeVar("Out")

@@ -28,10 +28,10 @@ from mechcot.model.internals.forward import cache_view, check_finite, keys_value
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
-from mechcot.model.prefix.batched import unembed
+from mechcot.model.prefix.batch_requests import unembed
 from mechcot.model.prefix.branches import Branches
+from mechcot.model.prefix.cached_run import PrefixCache, Run
 from mechcot.model.prefix.memory import Limit, in_parts
-from mechcot.model.prefix.run import PrefixCache, Run
 
 Out = TypeVar("Out")
 TokenRows = Sequence[Sequence[int]]

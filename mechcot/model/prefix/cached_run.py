@@ -15,7 +15,7 @@ from mechcot.model.internals.forward import Firing, KeysValues, cache_view
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.masks import Masks, additive, causal, check_fires, hidden_from
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
-from mechcot.model.prefix.batched import run_blocks, unembed
+from mechcot.model.prefix.batch_requests import run_blocks, unembed
 
 Pick = Callable[[Tensor, int], Tensor]
 """States `[row d_model]` after the final norm, and how many tokens were written, to the next token of each row."""

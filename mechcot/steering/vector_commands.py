@@ -17,9 +17,9 @@ from mechcot.model.internals.sites import Site
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor, Failed
+from mechcot.steering.contrast_vectors import FEWEST_PAIRS, Method, ReadPosition, pair_vectors
 from mechcot.steering.dose_calibration import Dose, DoseCalibrator
 from mechcot.steering.experiment import DEPTH, How
-from mechcot.steering.extract import FEWEST_PAIRS, Method, ReadPosition, pair_vectors
 from mechcot.steering.text_readout import correct
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.tasks import MOD10, TASKS, TEXT, contrast_pairs, kinds_of
