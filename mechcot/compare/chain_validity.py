@@ -22,6 +22,7 @@ _COLUMNS: Mapping[str, str] = {
     "valid steps": "valid",
     "chains without an invalid step": "whole",
     "steps that cite what was stated": "grounded",
+    "steps that say the same again": "coherent",
 }
 """What the report calls a scalar."""
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from mechcot.core.step_check import StepCheck
+from mechcot.core.step_check import StepCheck, agreements
 from mechcot.core.task import StepGraph
 from mechcot.core.trace import Phase, Span, StepKind, Trace
 from mechcot.organisms.grammar import END, FILLER, Form, form
@@ -302,12 +302,15 @@ def check_steps(trace: Trace) -> tuple[StepCheck, ...]:
         world = read_question(trace.problem.question)
     except ValueError:
         return (StepCheck(),) * len(texts)
+    steps = follow(world, texts).steps
+    said = [{r.states: step.words[r.word] for r in step.reads if r.states} for step in steps]
     return tuple(
         StepCheck(
             valid=_valid(world, form(text), step),
             grounded=all(read.expected is not None for read in step.reads) if step.reads else None,
+            coherent=agrees,
         )
-        for text, step in zip(texts, follow(world, texts).steps, strict=True)
+        for text, step, agrees in zip(texts, steps, agreements(said), strict=True)
     )
 
 

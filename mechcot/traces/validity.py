@@ -33,8 +33,8 @@ def validity(trace: Trace) -> Measurement:
 
     Returns:
         The share of valid steps among the checkable ones; NaN with a reason where no step can be checked. Scalars: the same as `valid`; `whole`; `checkable`, a share of all
-        steps; `grounded`, a share of those that cite something; `concludes`, 1 where the chain's values lead to the answer given, NaN where nobody
-        knows. Arrays `valid` and `grounded` by step: 1, 0, NaN where it cannot be checked.
+        steps; `grounded`, a share of those that cite something; `coherent`, a share of those that speak of what an earlier step spoke of; `concludes`, 1 where the chain's values lead to the answer given, NaN where nobody
+        knows. Arrays `valid`, `grounded` and `coherent` by step: 1, 0, NaN where it cannot be checked.
 
     Example:
         >>> import mechcot as mc
@@ -44,10 +44,11 @@ def validity(trace: Trace) -> Measurement:
     """
     task = task_of(trace.problem)
     checks = task.check_steps(trace)
-    valid, grounded = (
-        np.array([_number(getattr(check, name)) for check in checks])
-        for name in ("valid", "grounded")
-    )
+    flags = {
+        name: np.array([_number(getattr(check, name)) for check in checks])
+        for name in ("valid", "grounded", "coherent")
+    }
+    valid = flags["valid"]
     leads = task.leads_to(trace) if task.leads_to else None
     said = trace.answer.text
     concludes = None if leads is None or said is None else same_answer(said, leads)
@@ -64,7 +65,8 @@ def validity(trace: Trace) -> Measurement:
         "valid": share,
         "whole": float(share == 1 and concludes is not False) if known else math.nan,
         "checkable": float(np.isfinite(valid).mean()) if len(valid) else 0.0,
-        "grounded": _mean(grounded),
+        "grounded": _mean(flags["grounded"]),
+        "coherent": _mean(flags["coherent"]),
         "concludes": _number(concludes),
     }
     return Measurement(
@@ -76,10 +78,7 @@ def validity(trace: Trace) -> Measurement:
         value=share,
         reason="" if known else "no step of the chain can be checked",
         scalars=scalars,
-        results={
-            "valid": StepVector(values=valid, name="valid", **arrays),
-            "grounded": StepVector(values=grounded, name="grounded", **arrays),
-        },
+        results={name: StepVector(values=of, name=name, **arrays) for name, of in flags.items()},
         unit="share of steps",
     )
 

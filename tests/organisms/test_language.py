@@ -13,10 +13,14 @@ from mechcot.organisms import (
     problems,
     vocabulary,
 )
+from mechcot.organisms.unused_steps import as_completion
+from mechcot.text.trace_parser import read
 
 ITEMS = problems.problems(24, seed=5, hint="answer", style="random") + problems.problems(
     8, seed=6, hint="none", style="careful", split="train"
 )
+
+WORDS = {"segmenter": "word_dot", "family": "word"}
 
 
 def draft_of(problem, *, seed=0, **manner):
@@ -160,6 +164,22 @@ def test_a_planted_slip_is_caught_and_the_right_value_restated():
             assert not facts[slip].feeds_answer
             caught += 1
     assert caught > 8
+
+
+def test_a_step_contradicts_another_only_where_a_slip_is_mended(tokenizer):
+    mended = 0
+    for item in ITEMS:
+        for manner in ({"borrow_slip": 0.0, "slip": 0.0}, {"borrow_slip": 1.0, "slip": 0.5}):
+            draft = draft_of(item, **manner)
+            checks = ground_truth.check_steps(read(as_completion(item, draft), tokenizer, **WORDS))
+            contrary = {i for i, check in enumerate(checks) if check.coherent is False}
+            kinds = ground_truth.parse(item.question, draft.steps)
+            assert all(
+                kinds[i].kind in (StepKind.VERIFICATION, StepKind.BACKTRACKING) for i in contrary
+            )
+            assert bool(contrary) == bool(draft.slips)
+            mended += len(contrary)
+    assert mended > 8
 
 
 def test_a_counterfactual_item_keeps_the_layout_and_its_chain_gives_its_answer(tokenizer):

@@ -102,6 +102,21 @@ def test_a_number_is_grounded_by_the_question_an_earlier_result_or_a_word():
     ]
 
 
+def test_a_value_that_an_earlier_step_gave_otherwise_is_no_agreement_true_or_not():
+    steps = (
+        "3 + 4 = 8.\n",
+        "So 3 + 4 = 8.\n",
+        "No: 3 + 4 = 7.\n",
+        "2 + 2 = 4, x = 4.\n",
+        "Then 3 + 4 = 7.\n",
+    )
+    checks = checked_steps("", steps)
+    assert [c.coherent for c in checks] == [None, True, False, None, True]
+    assert [c.valid for c in checks] == [False, False, True, True, True]
+    rounded = checked_steps("", ("10 / 3 = 3.33.\n", "10 / 3 = 3.3.\n"))
+    assert [c.coherent for c in rounded] == [None, True]
+
+
 def test_an_invalid_step_is_said_to_be_so():
     (check,) = checked_steps("", ("2 + 2 = 5\n",))
     assert check.doubt == "does not follow from what it cites"

@@ -1,6 +1,7 @@
 """Which steps of a text state arithmetic that is wrong, and which cite numbers that nobody stated.
 
     valid      both sides of every equation of the step are equal; None where it has none that can be judged
+    coherent   an expression that an earlier step evaluated has the value that it had there; None where it evaluates none again
     grounded   every number that the step reads stands in the question or as an earlier result, or a word implies it; None where it reads none
 
 Only arithmetic is seen: a step that computes the wrong thing rightly is valid, and a number that common knowledge gives counts as not stated. An equation is
@@ -11,11 +12,11 @@ not checkable. A result may be rounded to the decimals that it has.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 
-from mechcot.core.step_check import StepCheck
+from mechcot.core.step_check import StepCheck, agreements
 from mechcot.text.arithmetic.equations import (
     Node,
     Token,
@@ -96,17 +97,20 @@ def checked_steps(question: str, steps: Sequence[str]) -> tuple[StepCheck, ...]:
     valid: list[list[bool]] = [[] for _ in steps]
     grounded: list[list[bool]] = [[] for _ in steps]
     stated = set[int]()
-    for place, holds, numbers in _judged(program.completion, tokens):
+    said: list[dict[Hashable, Hashable]] = [{} for _ in steps]
+    for place, holds, numbers, (expression, value) in _judged(program.completion, tokens):
         listed = _LISTED.match(text, text.rfind("\n", 0, place) + 1) is not None
         if holds or not listed:  # what opens a list may be the sign of its first number
             valid[own[place]].append(holds)
+            if len(expression) > 1:
+                said[own[place]][expression] = value
         stated |= {program.split + index for index in numbers}
     for index, places in program.sources.items():
         if index in program.operands and index not in stated:
             grounded[own[program.tokens[index].start]].append(bool(places))
     return tuple(
-        StepCheck(valid=_every(checks), grounded=_every(cited))
-        for checks, cited in zip(valid, grounded, strict=True)
+        StepCheck(valid=_every(checks), grounded=_every(cited), coherent=agrees)
+        for checks, cited, agrees in zip(valid, grounded, agreements(said), strict=True)
     )
 
 
@@ -114,8 +118,10 @@ def _every(checks: Sequence[bool]) -> bool | None:
     return all(checks) if checks else None
 
 
-def _judged(text: str, tokens: list[Token]) -> Iterator[tuple[int, bool, list[int]]]:
-    """Place of each sign of equality that can be judged, whether its sides are equal, and the numbers of its right side."""
+def _judged(
+    text: str, tokens: list[Token]
+) -> Iterator[tuple[int, bool, list[int], tuple[tuple[str, ...], Fraction]]]:
+    """Place of each sign of equality that can be judged, whether its sides are equal, the numbers of its right side, and what it says of which expression."""
     for sign, token in enumerate(tokens):
         if token.kind != "equals":
             continue
@@ -129,7 +135,11 @@ def _judged(text: str, tokens: list[Token]) -> Iterator[tuple[int, bool, list[in
             pairs = product(sides[0], zip(sides[1], units, strict=True))
             holds = any(_rounds_to(left, right, unit) for left, (right, unit) in pairs)
             if holds or not _doubtful(text, tokens, (first, sign, stop)):
-                yield token.start, holds, leaves(rights[0])
+                words = tuple(t.text for t in tokens[min(leaves(lefts[0])) : sign])
+                said = (
+                    sides[0][0] if holds else sides[1][0]
+                )  # rounded another way is no other value
+                yield token.start, holds, leaves(rights[0]), (words, said)
 
 
 def _side_ends(tokens: list[Token], sign: int) -> tuple[int, int]:
