@@ -30,7 +30,8 @@ class Demo:
 
     Attributes:
         models: Specs, the base first.
-        ask: `ask(n, seed)` draws the problems: short ones, so that it takes minutes.
+        n: How many problems are asked where nobody says it.
+        ask: `ask(n, seed)` draws them: short ones, so that it takes minutes.
         max_tokens: Longest completion.
         measures: As `mechcot compare --measures` takes them; None for the standard ones.
         null_reader: As `Study.null_reader`.
@@ -38,6 +39,7 @@ class Demo:
     """
 
     models: tuple[str, ...]
+    n: int
     ask: Callable[[int, int], list[Problem]]
     max_tokens: int
     measures: tuple[str, ...] | None = None
@@ -47,15 +49,17 @@ class Demo:
 
 IN_SYMBOLS = Demo(
     models=("organism:base", "organism:bypass", "organism:control"),
+    n=64,
     ask=lambda n, seed: problems(n, seed=seed, style="random", hops=(2, 3)),
     max_tokens=320,
 )
 """The shipped models of chained arithmetic."""
 IN_ENGLISH = Demo(
     models=tuple(f"organism:{name}" for name in ENGLISH.shipped),
+    n=48,
     ask=lambda n, seed: ENGLISH.problems(n, seed=seed, hops=(2, 3)),
     max_tokens=256,
-    measures=("early_answering:24", "suppression:24", "step_patching:8"),
+    measures=("early_answering:24", "suppression:24", "step_patching:4"),
     null_reader="none",
     own_chains="skip",
 )
@@ -66,7 +70,7 @@ def run_demo(
     demo: Demo = IN_SYMBOLS,
     *,
     out: Path,
-    n: int,
+    n: int | None = None,
     seed: int,
     workers: int | None = None,
     loading: LoadOptions = DEFAULTS,
@@ -81,7 +85,7 @@ def run_demo(
     Args:
         demo: Models, problems and measures.
         out: Run directory; the problem file goes there too.
-        n: How many problems.
+        n: How many problems; None: as many as the demo has.
         seed: Of problems and study.
         workers: How many processes; None: as many as cores, at most `MOST_WORKERS`.
         loading: Where and in which type of numbers the models run.
@@ -93,6 +97,7 @@ def run_demo(
             raise UserError(
                 f"{name} is not shipped and not trained yet: `mechcot organism train {name}` makes it, in hours on a CPU"
             )
+    n = n or demo.n
     torch.set_num_threads(1)
     workers = worker_count(workers or min(os.cpu_count() or 1, MOST_WORKERS), engine)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's
