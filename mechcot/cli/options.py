@@ -53,7 +53,7 @@ Field = Annotated[
     typer.Option(
         "--field",
         metavar="NAME=COLUMN",
-        help="Where the file has something under another name, such as answer=gold or question=doc.question; repeat for more.",
+        help="Where the file has something under another name, such as answer=gold or question=doc.question; behind a colon in other words: 'answer=gold:cup *->*'. Repeat for more.",
     ),
 ]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Longest completion, in tokens.")]

@@ -5,6 +5,7 @@ chains is missing, so that a killed and resumed run gives the same text as an un
 that a model cannot be asked (no tokens, longer than the context) leaves a file with the reason.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from pydantic import AfterValidator
 from tqdm.auto import tqdm
 
 from mechcot.compare.models import Models, models_of_process
+from mechcot.compare.reference_words import other_words
 from mechcot.compare.study import MOST, Study
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
@@ -197,6 +199,13 @@ def _usable(
     )
     counts = {why: len(cut), "without an answer that can be read": len(unread), "wrong": wrong}
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+    words = other_words(traces)
+    column = words.column(dict(study.fields)) if words else ""
+    if column:
+        option = shlex.join(["--field", f"answer={column}"])
+        raise UserError(
+            f"none of {count_of(len(traces), 'chain')} of {author} can be used (chains: {study.chains}): {words}. Next: the same command with --overwrite and {option}"
+        )
     longer = ", or longer completions (--max-tokens)" if cut and study.traces is None else ""
     raise UserError(
         f"none of {count_of(len(traces), 'chain')} of {author} can be used (chains: {study.chains}): {listed}. "

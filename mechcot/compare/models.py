@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from mechcot.compare.cue_proposal import with_proposal
 from mechcot.compare.study import Study
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
+from mechcot.model.answer_cue import NoCue
 from mechcot.model.loading.fingerprints import hash_spec, hash_text_files
 from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
 from mechcot.model.loading.pairs import shares_base, with_adapter
@@ -129,7 +131,12 @@ class Models:
             return with_adapter(self.get(self.first), self.specs[name], trust_remote_code=trust)
         if self.study.template == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
-        reasoner = Reasoner.open(self.specs[name], self.study.loading, policy=self._policy)
+        try:
+            reasoner = Reasoner.open(self.specs[name], self.study.loading, policy=self._policy)
+        except NoCue as error:
+            raise with_proposal(
+                error, self.specs[name], self.study.loading, self.asked or ()
+            ) from error
         if self.study.template == "shared" and name == self.first:
             self._policy = reasoner.policy.shared()
         return reasoner

@@ -17,6 +17,7 @@ from mechcot.compare.answer_leads import SHARE, common_lead, last_numbers_right
 from mechcot.compare.chains import problems_of
 from mechcot.compare.command_line import CommandName, NextStep
 from mechcot.compare.completion_length import room
+from mechcot.compare.reference_words import other_words
 from mechcot.compare.study import MOST, UNTIL, Study
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
@@ -29,6 +30,7 @@ from mechcot.text.unread_answers import unread, unread_example
 _ALPHA = 0.05
 _ENOUGH = 64
 """Problems that are proposed where the file has them: most models are decided by then."""
+_OWN_WORDS = "a file whose references are in the model's words"
 SPARE = 1.2
 """More items than are needed by the share that was lost, since that share is itself an estimate."""
 
@@ -225,6 +227,12 @@ def _fails(finished: Sequence[Trace], accuracy: dict[str, float], facts: RunFact
     if own >= asked + BOUNDS.margin:
         text = f"asked for its answer the model is right in {asked:.0%}, in its own texts in {own:.0%}: the question for the answer, {facts.cue!r}, does not fit it"
         return Cause(text, _asking(finished, facts))
+    if said := other_words(finished, share=max(SHARE, guess + BOUNDS.margin)):
+        fields = dict(facts.study.fields)
+        column = said.column(fields)
+        rewritten = {"fields": tuple((fields | {"answer": column}).items())}
+        step = NextStep(rewritten) if column else NextStep(words=_OWN_WORDS)
+        return Cause(f"{said}; as the references stand, the model is right in {asked:.0%}", step)
     lead = common_lead(finished, share=max(SHARE, guess + BOUNDS.margin))
     if lead and lead.strip() != facts.cue.strip():
         text = f"the model is right in {asked:.0%} as its answers are read, but most of its texts state the right answer behind {lead!r}"

@@ -69,6 +69,7 @@ class Completion:
             because decoding and encoding again is not the identity.
         prompt_ids: How many of `ids` belong to the prompt.
         finished: False when the token limit cut the text.
+        answer_at: Where in `text` the answer begins, where its source keeps it in a field of its own; None: the text itself is to tell.
 
     Example:
         >>> import mechcot as mc
@@ -84,3 +85,4 @@ class Completion:
     ids: tuple[int, ...] | None = None
     prompt_ids: int | None = None
     finished: bool = True
+    answer_at: int | None = None

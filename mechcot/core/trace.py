@@ -109,7 +109,7 @@ class Answer:
 
     Attributes:
         text: The answer as written, None when none could be read.
-        how: Name of the rule that read it (`tag`, `boxed`, `phrase`, `heading`, `closing`, `after`, `named`, `last_number`, `unread`, ...).
+        how: Name of the rule that read it (`tag`, `boxed`, `phrase`, `heading`, `closing`, `after`, `named`, `given`, `last_number`, `unread`, ...).
     """
 
     text: str | None

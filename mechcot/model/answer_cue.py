@@ -18,6 +18,20 @@ _PAIRED = {"{": "}", "(": ")", "[": "]", "**": "**", "$": "$", "<answer>": "</an
 """What ends an answer behind a cue that ends so."""
 
 
+class NoCue(UserError):  # noqa: N818 - names a state of a model, as `NotMeasurable` does of an item
+    """No question for the answer is known of a model.
+
+    Attributes:
+        reason: Why, without what to do.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"{reason} Give the exact text behind a chain that asks for the answer, closing mark included: --cue TEXT."
+        )
+
+
 @dataclass(frozen=True)
 class AnswerCue:
     """The text put after a chain to get the answer.
@@ -46,7 +60,7 @@ def cue_of(
     """The user's cue, or the first candidate that the tokenizer spells.
 
     Raises:
-        UserError: It spells none.
+        NoCue: It spells none.
     """
     if asking.cue is not None:
         return _given_cue(asking.cue, closing.strip(), breaks=breaks)
@@ -55,9 +69,8 @@ def cue_of(
     candidates = (*_ASKS, _BOX) if family == "plain" else (_BOX, *_ASKS)
     ask = next((text for text in candidates if spells(tokenizer, text)), None)
     if ask is None:
-        raise UserError(
-            f"{owner}: its tokenizer can spell none of {', '.join(map(repr, candidates))}, so no question for the answer is known. "
-            "Give the exact text behind a chain that asks for the answer, closing mark included: --cue TEXT."
+        raise NoCue(
+            f"{owner}: its tokenizer can spell none of {', '.join(map(repr, candidates))}, so no question for the answer is known."
         )
     if breaks:
         close, gap = (closing, "") if family != "plain" else ("", closing)

@@ -41,7 +41,7 @@ from mechcot.model.loading.weights import freeze, load_base
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.prompts import PromptPolicy, ending_of, policy_of
 from mechcot.text.step_kinds import Classifier
-from mechcot.text.trace_parser import GUESSED, read
+from mechcot.text.trace_parser import GUESSED, given_at, read
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -405,6 +405,7 @@ class Reasoner:
             text=completion,
             model=trace.author,
             finished=trace.finished,
+            answer_at=given_at(trace, completion),
         )
         return self.read(text, trace_id=trace.id)
 

@@ -21,6 +21,7 @@ from mechcot.text.closing_texts import (
     closing,
     emphasised,
     headings,
+    last_line,
     reversed_phrases,
     sole,
     words,
@@ -169,7 +170,12 @@ def _last(statements: Sequence[StatedAnswer]) -> StatedAnswer | None:
 def _otherwise(text: str, otherwise: Otherwise) -> StatedAnswer | None:
     if otherwise == "nothing":
         return None
-    rules = (closing, emphasised, *((_last_number,) if otherwise == "last_number" else ()))
+    rules = (
+        closing,
+        last_line,
+        emphasised,
+        *((_last_number,) if otherwise == "last_number" else ()),
+    )
     for rule in rules:
         answer = max(rule(text), key=lambda statement: statement.stop, default=None)
         if answer is not None:

@@ -131,6 +131,21 @@ def closing(text: str) -> Iterator[StatedAnswer]:
         )
 
 
+def last_line(text: str) -> Iterator[StatedAnswer]:
+    """A last line that is a value and nothing else, where the line before says more."""
+    lines = [*re.finditer(r"[^\n]*\S[^\n]*", text)][-2:]
+    alone = [_alone(line.group()) for line in lines]
+    if len(lines) == 2 and alone[0] is None and alone[1] is not None:
+        yield StatedAnswer(alone[1].text, "closing", *lines[1].span())
+
+
+def _alone(line: str) -> StatedAnswer | None:
+    """The value that a line is, marks aside."""
+    value = sole(line)
+    says_more = value is not None and line.replace(value.text, "", 1).strip(" \t.,:;!()[]*_`\"'")
+    return None if says_more else value
+
+
 def words(text: str) -> StatedAnswer | None:
     """One to three words that are the whole text, or all that stands behind a label: `Paris`, `Result: Friday noon`."""
     label = _LABEL_OF_WORDS.match(text)

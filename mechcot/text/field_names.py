@@ -14,6 +14,7 @@ from mechcot.core.problem import answerable
 from mechcot.text.json_lines import text_field
 from mechcot.text.message_parts import first_of, joined, message_pieces
 from mechcot.text.responses import USERS, role_of
+from mechcot.text.rewriting_rules import are_rules, rewritten
 
 QUESTION_FIELDS = (
     "question", "problem", "prompt_text", "query", "instruction", "input", "doc.question", "doc.problem", "doc.query",
@@ -40,11 +41,18 @@ _WORKED = 12
 def dig(record: Any, path: str) -> Any:
     """The value under a dotted path (`doc.question`, `choices.0.text`); a key that holds dots itself comes first.
 
+    Behind a colon stand rules that write the value otherwise: `answer:cup *->*` (`mechcot.text.rewriting_rules`).
+
     Returns:
         None where nothing stands there.
     """
     if isinstance(record, Mapping) and path in record:
         return record[path]
+    column, rules = column_and_rules(path)
+    if rules:
+        value = dig(record, column)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return rewritten(str(value), rules) if number or isinstance(value, str) else value
     head, dot, rest = path.partition(".")
     if isinstance(record, Mapping):
         inner = record.get(head)
@@ -53,6 +61,12 @@ def dig(record: Any, path: str) -> Any:
     else:
         return None
     return dig(inner, rest) if dot else inner
+
+
+def column_and_rules(path: str) -> tuple[str, str]:
+    """The column that a path names, and the rules behind it; "" where there are none."""
+    column, _, rules = path.partition(":")
+    return (column, rules) if are_rules(rules) else (path, "")
 
 
 def named(record: Mapping[str, Any], fields: Mapping[str, str], *, where: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.field_names import can_be_answered, dig, short_reference
+from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
@@ -120,7 +120,8 @@ def to_problem(
         "",
     )
     answer = "" if unsaid else _text(record, "answer", column, where=where)
-    meta = {key: value for key, value in record.items() if key not in column.values()}
+    taken = {*column.values(), *(column_and_rules(path)[0] for path in column.values())}
+    meta = {key: value for key, value in record.items() if key not in taken}
     meta |= {name: dig(record, key) for name, key in fields.items() if name not in _FIELDS}
     short = short_reference(answer)
     if short != answer:

@@ -4,8 +4,8 @@ Algorithm.
 
 1. Find the thought by its marks (`mechcot.text.think_tags`). An opening mark that the model wrote joins the
    prompt; what follows the closed thought, closing mark included, is one last step of phase
-   `answer`. Without any mark the chain is all but the pieces from the one that states the answer on;
-   a single piece is the chain where that is but a guess and it says more than the answer.
+   `answer`. Without any mark the answer begins where its source says; else the chain is all but the pieces from the one
+   that states the answer on; a single piece is the chain where that is but a guess and it says more than the answer.
 2. Cut the chain into pieces (`mechcot.text.segment`) and name their kinds.
 3. Find where each token begins, by the *generated ids*, never by encoding again: offsets when the
    encoding of the text happens to be these ids, else incremental decoding.
@@ -26,6 +26,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import SPECIAL, Otherwise, find_answer, read_answer, trim
 from mechcot.text.boxed_answers import StatedAnswer
+from mechcot.text.closing_texts import words
 from mechcot.text.learned_step_kinds import learned
 from mechcot.text.listed_choices import choices
 from mechcot.text.named_answers import named_answer
@@ -36,6 +37,8 @@ from mechcot.text.token_starts import Tokenizer, token_starts
 
 GUESSED = frozenset({"closing", "last_number", "named"})
 """How an answer is read that no words announce."""
+OWN_FIELD = "given"
+"""How an answer is read that stands in a field of its own, behind a chain without marks."""
 _BESIDE = " \t\r\n.,:;!?()[]*\"'。"
 """Marks that may stand around an answer."""
 
@@ -80,7 +83,8 @@ def read(
     opened = layout.chain.start  # characters of the completion that join the prompt
     text = completion.text[opened:]
     rules = _Rules(family, after, otherwise if completion.finished else "nothing")
-    chain, rest, answer = _divide(text, layout, cut, tags, rules, completion.problem)
+    at = None if completion.answer_at is None else completion.answer_at - opened
+    chain, rest, answer = _divide(text, layout, cut, tags, rules, completion.problem, at)
     kinds = (classifier or learned())(chain)
     begins = [begin - opened for begin in begins]
     in_prompt = bisect_right(begins, -1) if opened else 0
@@ -104,7 +108,7 @@ def read(
 
 def _explained(answer: Answer, text: str, reference: str) -> Answer:
     """The answer with the explanation that the reference gives it, where the text ends with both word for word."""
-    if answer.how != "phrase" or answer.text is None:
+    if answer.how not in {"phrase", OWN_FIELD} or answer.text is None:
         return answer
     said, whole, end = (
         " ".join(trim(part).casefold().split())
@@ -131,8 +135,9 @@ def _divide(
     tags: ThoughtTags,
     rules: _Rules,
     problem: Problem,
+    at: int | None,
 ) -> tuple[list[str], str, Answer]:
-    """Chain pieces, the text of the answer phase, and the answer."""
+    """Chain pieces, the text of the answer phase, and the answer; `at` is where the answer begins, if its source says so."""
     kwargs: dict[str, Any] = asdict(rules)
     by_name = rules.after is None and rules.otherwise != "nothing" and rules.family != "word"
     if layout.thought is not Thought.ABSENT:
@@ -144,6 +149,13 @@ def _divide(
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
+    if at is not None:
+        said = SPECIAL.sub("\n", text[at:])
+        statement = find_answer(said, **kwargs)
+        if statement is None and by_name:
+            statement = named_answer(said, problem.question, problem.answer) or words(said)
+        answer = Answer(None, "unread") if statement is None else Answer(statement.text, OWN_FIELD)
+        return cut(text[:at]) if text[:at].strip() else [], text[at:], answer
     statement = find_answer(text, **kwargs)
     if statement is None and by_name:
         statement = named_answer(text, problem.question, problem.answer)
@@ -159,6 +171,26 @@ def _divide(
     ):
         return chain, "", answer
     return chain[:first], text[start:], answer
+
+
+def given_at(trace: Trace, text: str) -> int | None:
+    """Where the answer begins in another text of a trace, whose source keeps the answer in a field of its own.
+
+    Args:
+        trace: How the text was divided.
+        text: The other text; its answer may differ, what stands between chain and answer may not.
+
+    Returns:
+        None where the trace's source does not say it, or it is not plain where that is in the other text.
+    """
+    if trace.answer.how != OWN_FIELD:
+        return None
+    behind = trace.completion[len(trace.chain_text) :]
+    if text.endswith(behind):
+        return len(text) - len(behind)
+    lead = behind.partition(trace.answer.text or "")[0]
+    at = text.rfind(lead) if "\n" in lead else -1
+    return None if at < 0 else at
 
 
 def _says_only(text: str, statement: StatedAnswer, question: str) -> bool:

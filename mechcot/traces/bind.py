@@ -2,8 +2,8 @@
 
 It is put behind the reader's prompt as that model would have written it: the mark that opens a thought where the prompt
 leaves it to the model, the chain, the mark that closes it, the answer, with the white space that its template has there.
-A text that was written without marks ends in the statement of its answer: what stands before is the chain. One that states
-nothing at its end is a chain without an answer. Only what a token limit cut is not finished. Where the file gives the tokens that the author wrote and they are this reader's, they stand as they were written.
+A text that was written without marks has its answer in a field of its own, or ends in the statement of it: what stands before is the chain.
+One that states nothing at its end is a chain without an answer. Only what a token limit cut is not finished. Where the file gives the tokens that the author wrote and they are this reader's, they stand as they were written.
 """
 
 from mechcot.core.problem import Completion
@@ -48,13 +48,15 @@ def completion_of(reader: Reasoner, chain: ForeignChain, *, author: str) -> Comp
     if not closed and not chain.cut and policy.tags is not None and policy.family == "tagged":
         thought, answer = _divided(thought, after=policy.asking.answer_after)
         closed = bool(answer)
-    text = join_parts(thought, policy.closing, answer) if closed else thought
+    opening = "" if policy.opens_thought(prompt) else policy.opening
+    divided = closed and bool(answer.strip())
     return Completion(
         problem=chain.problem,
         prompt=prompt,
-        text=text if policy.opens_thought(prompt) else join_parts(policy.opening, text),
+        text=join_parts(opening, thought, *((policy.closing, answer) if closed else ())),
         model=author,
         finished=not chain.cut,
+        answer_at=len(join_parts(opening, thought)) if divided else None,
     )
 
 

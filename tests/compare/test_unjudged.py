@@ -10,17 +10,22 @@ import pytest
 from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
 from mechcot.compare.command_line import NextStep, command_of
+from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.compare.unjudged import Cause, RunFacts, cause, until_decided
+from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Trace
 from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
+from mechcot.model.reasoner import Reasoner
+from mechcot.text.problems import to_problem
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.text.trace_parser import read
 from mechcot.text.user_truth_files import TruthFiles
-from tests.compare.tiny_models import byte_tokenizer
+from tests.compare.tiny_models import byte_tokenizer, save_tiny
+from tests.model.foreign_vocabularies import word_level
 
 TOKENIZER = byte_tokenizer(merges=40)
 TAGS = ThoughtTags("<think>", "</think>")
@@ -162,6 +167,57 @@ def test_answers_that_are_read_wrongly_are_not_called_wrong():
     assert ahead == f"{NEXT}--n 24 --cue '</think>\\nI say' --answer-after 'I say' --overwrite"
 
 
+def worded(i: int, said: str, *, reference: str) -> Trace:
+    """A text that says something, and a reference that says something else."""
+    problem = Problem(f"p{i}", f"What is {i}?", reference)
+    return read(Completion(problem, "<think>", f"so.</think>{said}", "tiny"), TOKENIZER, tags=TAGS)
+
+
+COLOURS = ("white", "red", "blue", "black")
+REWORDED = {
+    "cup *->*": [(colour, f"cup {colour}") for colour in COLOURS],
+    "*->* cup": [(f"{colour} cup", colour) for colour in COLOURS],
+    "the * one->*": [(colour, f"the {colour} one") for colour in COLOURS],
+    "true->Yes;false->No": [("Yes", "true"), ("No", "false")],
+}
+
+
+@pytest.mark.parametrize("rules", REWORDED)
+def test_references_in_other_words_are_called_that_and_a_command_rewrites_them(rules):
+    pairs = REWORDED[rules] * (24 // len(REWORDED[rules]))
+    traces = [worded(i, said, reference=right) for i, (said, right) in enumerate(pairs)]
+    poor = {"with": 0.0, "written": 0.0, "guess": 0.25}
+    text, ahead = found(traces, facts(), **poor)
+    said, reference = pairs[0]
+    told = f"{reference!r} where it says {said!r}, in 24 texts"
+    assert text.startswith(f"the references are in other words than its answers: {told}")
+    words = shlex.split(ahead)
+    assert words[words.index("--field") + 1] == f"answer=answer:{rules}"
+    record = {"id": "a", "question": "q", "answer": reference}
+    problem = to_problem(record, {"answer": f"answer:{rules}"}, where="line 1", number=1)
+    assert (problem.answer, problem.meta) == (said, {})
+    study = replace(facts().study, fields=(("answer", f"answer:{rules}"),))
+    again = found(traces, facts(study=study), **poor)[1]
+    assert again == "Next: a file whose references are in the model's words"
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [(COLOURS[(i + 1) % 4], COLOURS[i % 4]) for i in range(24)],
+        [(COLOURS[i % 4], f"cup {COLOURS[(i + 1) % 4]}") for i in range(16)]
+        + [("green", "cup pink")] * 8,
+        [("ab"[i % 2] * (i + 3), "yz"[i % 2] * (i + 3)) for i in range(24)],
+        [("Yes", ("true", "false")[i % 2]) for i in range(24)],
+    ],
+    ids=["regularly wrong", "too few", "each once", "always the same"],
+)
+def test_wrong_answers_are_not_called_other_words(pairs):
+    traces = [worded(i, said, reference=right) for i, (said, right) in enumerate(pairs)]
+    text, _ = found(traces, facts(), **{"with": 0.0, "written": 0.0, "guess": 0.25})
+    assert text.startswith("the model is right in 0%; always giving")
+
+
 def test_a_wrong_model_is_wrong():
     text, ahead = found(FINE, facts(), **{"with": 0.2, "written": 0.2})
     assert (
@@ -254,3 +310,18 @@ def test_one_model_of_several_is_asked_in_its_own_words_in_a_folder_of_its_own()
     assert said == "Next: mechcot check b/two --problems p.jsonl --out out/two --cue x --overwrite"
     said = NextStep({"max_tokens": 9}).text(study, "check", model="b/two")
     assert said.startswith("Next: mechcot check a/one b/two ")
+
+
+def test_a_model_without_words_for_an_answer_is_given_a_cue_of_its_own(tmp_path, monkeypatch):
+    folder = save_tiny(tmp_path / "m", word_level(("red", "fox"), unknown=False), seed=0)
+    study = Study(models=(folder,), out=tmp_path / "out", problems="p.jsonl")
+    models = Models.of(study, asked=[Problem("a", "red fox", "red")])
+    with pytest.raises(UserError, match=r"spell none of .* Give the exact text .* --cue TEXT"):
+        models.get("m")
+    monkeypatch.setattr(Reasoner, "write", lambda *_, **__: FINE)
+    with pytest.raises(UserError) as error:
+        models.get("m")
+    assert str(error.value).endswith(
+        "so no question for the answer is known. Most of 24 texts that it wrote state the right answer behind '</think>\\nAnswer:'. "
+        "Next: the same command with --cue '</think>\\nAnswer:'"
+    )

@@ -67,3 +67,26 @@ def test_traces_written_with_another_cue_are_told_with_the_options_to_give(
     load_traces(path, Reasoner.load(folder, asking=replace(AS_FOUND, last_number=True)))
     told = " ".join(capsys.readouterr().err.split())
     assert "is read with --read-last-number" in told and "leave them out" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "other"),
+    [("Anna", "Berta"), ("Yes", "No"), ("B", "C"), ("The answer is 7.", "The answer is 9.")],
+)
+def test_an_answer_in_a_field_of_its_own_is_behind_the_chain_whatever_the_chain_states(
+    reader, tmp_path, said, other
+):
+    chain = "Somebody holds a key.\nSo the answer is 4. Or not, that one is out."
+    row = {"id": "q", "question": "Which?", "answer": "x", "chain": chain, "answer_text": said}
+    (trace,) = load_traces(write_rows(tmp_path / "c.jsonl", [row]), reader)
+    value = said.removeprefix("The answer is ").rstrip(".")
+    assert (trace.chain_text, trace.answer.text) == (chain, value)
+    assert (trace.answer.how, len(trace.chain_steps)) == ("given", 3)
+    twin = reader.retoken(
+        trace, trace.prompt, trace.completion.replace("key", "cup").replace(said, other)
+    )
+    assert twin.cuts() == trace.cuts()
+    assert twin.answer.text == other.removeprefix("The answer is ").rstrip(".")
+    again = tmp_path / "traces.jsonl"
+    write_traces(again, [trace])
+    assert load_traces(again, reader)[0].answer == trace.answer
