@@ -20,6 +20,7 @@ from mechcot.cli.options import (
     shares_out,
     takes_truth,
 )
+from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.engine import Engine
 
@@ -88,6 +89,15 @@ class Settings:
     overwrite: Overwrite = False
 
 
+def _address(text: str) -> tuple[str, str]:
+    model, sign, rest = text.partition("=http")
+    if not (model and sign):
+        raise UserError(
+            f"--served {text}: expected MODEL=URL, such as ./tuned=http://localhost:8000/v1"
+        )
+    return model, f"http{rest}"
+
+
 @shares_out
 @loads
 @takes_truth
@@ -107,6 +117,13 @@ def compare(
         str | None,
         typer.Option(
             help="Names, comma separated, or all; NAME:N takes one on N chains only; default gates, early_answering, filler, suppression, step_attention, step_patching."
+        ),
+    ] = None,
+    served: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL=URL",
+            help="A server (OpenAI-compatible) that draws the continuations of MODEL, as typed above, for resampling; once for each.",
         ),
     ] = None,
     one_at_a_time: Annotated[
@@ -132,6 +149,7 @@ def compare(
         out=out,
         fields=tuple(fields.items()),
         measures=names_of(measures),
+        served=tuple(map(_address, served or ())),
         residency="one-at-a-time" if one_at_a_time else "together",
         truth=truth,
         loading=loading,

@@ -120,6 +120,9 @@ def _settings(study: Study, kind: str) -> Iterator[str]:
         )
     if kind == "compare" and study.residency == "one-at-a-time":
         yield "--one-at-a-time"
+    for model, address in study.served if kind == "compare" else ():
+        yield "--served"
+        yield f"{model}={address}"
     if study.until is not None:
         yield "--until-decided"
         yield from () if study.until == UNTIL else ("--max-n", str(study.until))

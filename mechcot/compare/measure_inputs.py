@@ -1,7 +1,7 @@
 """The inputs of one item, for every measure: another item's chain, what the task knows, a filler, a seed."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 
 from mechcot.core.trace import Phase, Trace
@@ -13,6 +13,7 @@ from mechcot.tasks import task_of
 from mechcot.text.answers import same_answer
 from mechcot.text.filler import DOTS
 from mechcot.text.given_truth import GivenMistakes
+from mechcot.traces.continuations import ServedModel
 
 FILLERS = (DOTS, " hmm", " .")
 NEAR = 0.25
@@ -29,6 +30,7 @@ def inputs_for(
     seed: int,
     draws: int = DRAWS,
     against: Reasoner | None = None,
+    served: ServedModel | None = None,
 ) -> Inputs:
     """The inputs of one item.
 
@@ -39,6 +41,7 @@ def inputs_for(
         seed: Seed of the study.
         draws: Continuations drawn at each place of a chain.
         against: The reference model, for the measures that hold a reader against it.
+        served: The reader on a server, which draws its continuations; None: it draws them itself.
     """
     task, draw = task_of(trace.problem), item_seed(seed, trace.problem.id)
     fitting = _fitting(reader, trace, others)
@@ -57,6 +60,7 @@ def inputs_for(
         filler=filler_for(reader),
         seed=draw,
         draws=draws,
+        continuations=None if served is None else partial(served.draw, reader),
     )
 
 

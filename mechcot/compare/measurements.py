@@ -24,7 +24,7 @@ from mechcot.compare.chains import Unwritten
 from mechcot.compare.forecast import Forecast, duration
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.models import Models, models_of_process
-from mechcot.compare.study import Condition, Study
+from mechcot.compare.study import DRAWN_BY_SERVERS, Condition, Study
 from mechcot.core.errors import DoesNotFit, NotMeasurable, UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
@@ -35,6 +35,8 @@ from mechcot.model.prefix.memory import Limit, out_of_memory, release
 from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Format, Items
 from mechcot.text.given_truth import KEY
+from mechcot.traces.continuations import ServedModel, served_model
+from mechcot.traces.server import server_of
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +192,15 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
 
 
 @cache
+def _served(study: Study, reader: str) -> ServedModel | None:
+    """A reader on the server that draws its continuations."""
+    address = study.address_of(reader)
+    if address is None:
+        return None
+    return served_model(server_of(address[1], key_env=None), address[0])
+
+
+@cache
 def _limit(_study: Study) -> Limit:
     """What one process learned of its memory."""
     return Limit()
@@ -310,6 +321,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Me
             seed=study.seed,
             draws=study.draws,
             against=against,
+            served=_served(study, job.cell.reader) if job.measure in DRAWN_BY_SERVERS else None,
         )
         measurement = MEASURES[job.measure].run(reader, trace, inputs)
     except DoesNotFit:
@@ -353,5 +365,6 @@ def _key(
         MEASURES[measure].card.formula,
         *([models.weights_hash(models.first)] if measure in PAIRED else []),
         *([study.draws] if measure in DRAWING else []),
+        *(["served"] if measure in DRAWN_BY_SERVERS and study.address_of(cell.reader) else []),
         *([truth] if (truth := trace.problem.meta.get(KEY)) else []),
     )

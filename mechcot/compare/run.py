@@ -170,6 +170,7 @@ def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[st
         "chains_file": None if study.traces is None else digest(study.traces.read_bytes().hex()),
         "dtype": study.loading.dtype,
         **({"most_chains": study.most_chains} if study.most_chains else {}),
+        **({"served": [model for model, _ in study.served]} if study.served else {}),
         **({"own_chains": study.own_chains} if study.own_chains != "read" else {}),
         **({"truth": dict(study.truth.digests)} if study.truth.given else {}),
     }

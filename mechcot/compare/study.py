@@ -38,6 +38,10 @@ PROBLEMS = 100
 """Problems of a study that does not say how many."""
 
 
+DRAWN_BY_SERVERS = frozenset({"resampling"})
+"""Measures whose continuations a server can draw."""
+
+
 @dataclass(frozen=True)
 class Study:
     """All settings of one run.
@@ -70,6 +74,7 @@ class Study:
         until: Most problems of a check that asks on until its verdict is decided; None: `n` problems, decided or not.
         overwrite: Whether the folder may hold another run, whose report is then replaced.
         truth: Files of the user's own truth.
+        served: Models, as typed, and the address of the server that draws their continuations.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
     """
 
@@ -96,6 +101,7 @@ class Study:
     engine: Engine = LOCAL
     truth: TruthFiles = NO_TRUTH
     command: str = ""
+    served: tuple[tuple[str, str], ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     until: int | None = None
     overwrite: bool = False
@@ -120,12 +126,29 @@ class Study:
             max_tokens=1 if self.max_tokens is None else self.max_tokens,
             temperature=self.temperature,
         )
+        self._check_served()
         _ = self.most_chains
         both = sorted(PAIRED & set(self.measure_names))
         if both and self.residency == "one-at-a-time":
             raise UserError(
                 f"{', '.join(both)} needs two models in memory; leave it out, or run without --one-at-a-time"
             )
+
+    def _check_served(self) -> None:
+        if unknown := [model for model, _ in self.served if model not in self.models]:
+            raise UserError(
+                f"--served {unknown[0]}=...: expected one of the models, as typed: {', '.join(self.models)}"
+            )
+        if self.served and not DRAWN_BY_SERVERS & set(self.measure_names):
+            raise UserError(
+                f"--served draws the continuations of {', '.join(DRAWN_BY_SERVERS)}; add --measures {', '.join(DRAWN_BY_SERVERS)}, or leave it out"
+            )
+
+    def address_of(self, reader: str) -> tuple[str, str] | None:
+        """Return the model, as typed, and the address of the server that draws for a reader; None: it draws itself."""
+        name = reader.partition("@logits=")[0]
+        typed = dict(zip((spec.name for spec in self.specs), self.models, strict=True))
+        return next((pair for pair in self.served if pair[0] == typed.get(name)), None)
 
     @property
     def side_by_side(self) -> bool:

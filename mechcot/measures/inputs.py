@@ -1,6 +1,6 @@
 """Inputs of a measure besides the reader and the trace, and the measurement that it gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mechcot.core.counterfactual import CounterfactualMaker
@@ -38,6 +38,7 @@ class Inputs:
         seed: Seed of this item's random choices.
         answer_tokens: Longest answer that is decoded, in tokens.
         draws: Continuations drawn at each place of a chain.
+        continuations: Draws them elsewhere, from a text's tokens, the most new ones and a seed for each; None: the reader draws them.
     """
 
     against: Reasoner | None = None
@@ -55,6 +56,7 @@ class Inputs:
     seed: int = 0
     answer_tokens: int = 16
     draws: int = DRAWS
+    continuations: Callable[[Sequence[int], int, Sequence[int]], list[list[int]]] | None = None
 
 
 @dataclass(frozen=True)

@@ -157,12 +157,13 @@ def draw(reader: Reasoner, trace: Trace, own: Own, place: int, *, inputs: Inputs
     left = reader.max_length - cut - len(reader.cue_ids) - inputs.answer_tokens
     if left < 1:
         raise NotMeasurable("the context has no room for another continuation")
-    written = own.prefix.sample(
-        cut,
-        sampling=Sampling(min(len(trace), left), temperature=1.0),
-        seeds=[inputs.seed + place * inputs.draws + k for k in range(inputs.draws)],
-        stop=reader.stop_ids,
-    )
+    longest = min(len(trace), left)
+    seeds = [inputs.seed + place * inputs.draws + k for k in range(inputs.draws)]
+    if inputs.continuations is not None:
+        written = inputs.continuations(trace.ids[:cut], longest, seeds)
+    else:
+        sampling = Sampling(longest, temperature=1.0)
+        written = own.prefix.sample(cut, sampling=sampling, seeds=seeds, stop=reader.stop_ids)
     firsts, tails = [], []
     for ids in written:
         new = written_trace(reader, trace, (*trace.ids[:cut], *ids))

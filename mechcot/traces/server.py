@@ -1,4 +1,4 @@
-"""Ask an OpenAI-compatible server (vLLM, SGLang, llama.cpp, `transformers serve`, an API) for one chain at a time.
+"""Ask an OpenAI-compatible server (vLLM, SGLang, llama.cpp, `transformers serve`, an API) for one chain, or one continuation of a text, at a time.
 
 The `openai` client tries again with growing pauses and as `Retry-After` says. The key is read from one environment variable that the user
 names, is sent to the server alone, and is struck out of whatever the server says.
@@ -63,7 +63,9 @@ class Server:
         return text if self.key == _NO_KEY else text.replace(self.key, _STRUCK)
 
 
-def server_of(url: str, *, key_env: str | None, timeout: float, retries: int) -> Server:
+def server_of(
+    url: str, *, key_env: str | None, timeout: float = Server.timeout, retries: int = Server.retries
+) -> Server:
     """The server of the command line.
 
     Args:
@@ -94,12 +96,12 @@ def server_of(url: str, *, key_env: str | None, timeout: float, retries: int) ->
 
 
 def ask_server(server: Server, client: Any, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask for one chain.
+    """Ask for one chain, or for one continuation of a `prompt`.
 
     Args:
         server: The server.
         client: Its client.
-        body: The request, as the chat completions of OpenAI take it; further fields are sent as they are.
+        body: The request, as OpenAI's chat completions (`messages`) or completions (`prompt`) take it; further fields are sent as they are.
 
     Returns:
         `choice`, `usage`, `token_ids` where the server gives them; or `refused`: why it will never answer this.
@@ -110,10 +112,11 @@ def ask_server(server: Server, client: Any, body: Mapping[str, Any]) -> dict[str
     """
     import openai
 
-    known = {name: body[name] for name in ("model", "messages")}
+    said, place = ("prompt", client) if "prompt" in body else ("messages", client.chat)
+    known = {name: body[name] for name in ("model", said)}
     further = {name: value for name, value in body.items() if name not in known}
     try:
-        answer = client.chat.completions.with_raw_response.create(**known, extra_body=further)
+        answer = place.completions.with_raw_response.create(**known, extra_body=further)
     except openai.APIStatusError as error:
         said = f"{error.status_code}: {_said(server, error.response.text)}"
         if error.status_code in _REFUSED:
@@ -141,6 +144,24 @@ def ask_server(server: Server, client: Any, body: Mapping[str, Any]) -> dict[str
             ) from None
         raise NotMeasurable(f"the server cut its answer ({said})") from None
     return _reply(server, answer.http_response.content)
+
+
+def models_of(server: Server) -> list[str]:
+    """The names of a server's models.
+
+    Raises:
+        UserError: It does not answer, or refuses the key.
+    """
+    client = server.client()
+    import openai
+
+    try:
+        listed = client.with_options(max_retries=1).models.list().data
+    except (openai.OpenAIError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{server.url} does not list its models ({_said(server, str(error))}); see that the server runs, and that the address ends in /v1"
+        ) from None
+    return [str(model.id) for model in listed]
 
 
 def _answers(client: Any) -> bool:

@@ -285,6 +285,7 @@ def test_a_command_gives_its_study_again(kind, monkeypatch, tmp_path):
     study = Study(
         models=("organism:base", "organism:bypass"), out=tmp_path / "o ut", problems=str(problems), seed=3,
         max_tokens=99, batch_size=7, workers=2, loading=LoadOptions("cpu", "float32", None, False, asking),
+        served=() if kind == "check" else (("organism:bypass", "http://localhost:9/v1"),), measures=None if kind == "check" else ("resampling",),
         author="own", chains="all", own_chains="read" if kind == "check" else "skip", n=33, overwrite=True, truth=TruthFiles(),
     )  # fmt: skip
     seen = []

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +30,10 @@ class Asked:
     tries: int
 
     @property
+    def prompt(self) -> str:
+        return self.body["prompt"]
+
+    @property
     def question(self) -> str:
         return self.body["messages"][0]["content"]
 
@@ -38,14 +42,16 @@ class Server:
     """What was asked, and how the next questions are answered.
 
     Attributes:
+        models: The names of its models.
         asked: The requests' bodies, in order.
         headers: Their headers.
         answer: From a request to what goes back: an object, bytes, (status, headers, object), or
             "cut" for a body that ends too early.
     """
 
-    def __init__(self, answer: Callable[[Asked], Any]) -> None:
+    def __init__(self, answer: Callable[[Asked], Any], models: Sequence[str]) -> None:
         self.answer = answer
+        self.models = models
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
@@ -61,15 +67,16 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Callable[[Asked], Any]) -> Iterator[Server]:
+def serving(answer: Callable[[Asked], Any], models: Sequence[str] = ()) -> Iterator[Server]:
     """A server for what is done inside."""
-    server = Server(answer)
+    server = Server(answer, models)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self.send(200, {}, json.dumps({"object": "list", "data": []}).encode())
+            data = [{"id": name, "object": "model"} for name in server.models]
+            self.send(200, {}, json.dumps({"object": "list", "data": data}).encode())
 
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])

@@ -15,6 +15,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.threads import Threads
+from mechcot.traces.continuations import served_model
 from mechcot.traces.external import load_chains
 from mechcot.traces.formats import write_lines
 from mechcot.traces.load import load_traces
@@ -479,3 +480,14 @@ def test_chains_of_transformers_serve_are_those_that_the_model_writes_here(
         write_on_server(
             served, replace(request, model="not-there"), problems(1), folder=tmp_path / "r", executor=Threads(1)
         )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_transformers_serve_continues_a_text(transformers_serve):
+    folder, url = transformers_serve
+    here = Reasoner.load(folder)
+    ids = here.encode(here.render(problems(1)[0]))
+    served = served_model(Server(url, timeout=60.0), folder)
+    first, again, other = served.draw(here, ids, 12, [1, 1, 2])
+    assert first == again and 0 < len(first) <= 12
+    assert {*first, *other} <= set(range(here.n_vocabulary))
