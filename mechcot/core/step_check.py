@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class StepCheck:
         return "cites a number that was not found before" if self.grounded is False else ""
 
 
-def agreements(said: Sequence[Mapping[Hashable, Hashable]]) -> list[bool | None]:
+def agreements(said: Sequence[Mapping[Any, Hashable]]) -> list[bool | None]:
     """Whether each step agrees with the last step before it that spoke of the same; None where none did.
 
     Args:
         said: For each step, what it states of what.
     """
-    known: dict[Hashable, Hashable] = {}
+    known: dict[Any, Hashable] = {}
     flags: list[bool | None] = []
     for statements in said:
         again = [known[name] == value for name, value in statements.items() if name in known]
