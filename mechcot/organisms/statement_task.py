@@ -276,9 +276,19 @@ class StatementTruth:
                 checks.append(StepCheck())
                 continue
             expected = self.family.expected(question, said, statement)
-            checks.append(StepCheck(valid=expected == statement, grounded=expected is not None))
+            agrees = self._agrees(question, said, statement)
+            checks.append(StepCheck(expected == statement, expected is not None, agrees))
             said.append(statement)
         return tuple(checks)
+
+    def _agrees(
+        self, question: Any, said: Sequence[Statement], statement: Statement
+    ) -> bool | None:
+        """Whether a statement was made before; False where an earlier one stands where it could have stood, None for what is new."""
+        if statement in said:
+            return True
+        places = (self.family.others(question, said[: at + 1]) for at in range(len(said)))
+        return False if any(statement in others for others in places) else None
 
     def first_right_step(self, trace: Trace) -> int | None:
         """The first step after which the chain leads to the right answer; None when none does."""

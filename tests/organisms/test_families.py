@@ -166,6 +166,13 @@ def test_the_check_of_steps_names_the_mistakes_and_nothing_else(family, reader):
         question = family.read(problem.question)
         right = validity(trace_of(family, reader, problem))
         assert (right.value, right.scalars["whole"], right.scalars["grounded"]) == (1, 1, 1)
+        assert not (right["coherent"].values == 0).any()
+        told = family.finished(question, ())
+        others = [o for at in range(len(told)) for o in family.others(question, told[: at + 1])]
+        for again, agrees in ((told[0], 1), (others[0], 0)):
+            steps = [family.line(each, 0) for each in (*told, again)]
+            restated = validity(trace_of(family, reader, problem, steps))
+            assert restated["coherent"].values[-1] == agrees
         draft = family.write(question, rng=rng, manner=Manner(mistakes=0.5))
         said = family.statements(draft.steps)
         usual = [family.expected(question, said[:i], each) for i, each in enumerate(said)]
