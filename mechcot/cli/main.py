@@ -86,10 +86,7 @@ def demo(
         Path | None,
         typer.Option(help="Folder of the run; default artifacts/demo, artifacts/demo-english."),
     ] = None,
-    n: Annotated[
-        int | None,
-        typer.Option("--n", min=1, help="Number of problems; default 64, 48 in English."),
-    ] = None,
+    n: Annotated[int, typer.Option("--n", help="Number of problems.")] = 64,
     seed: Seed = 0,
     workers: Annotated[
         int | None,

@@ -30,8 +30,7 @@ class Demo:
 
     Attributes:
         models: Specs, the base first.
-        n: How many problems are asked where nobody says it.
-        ask: `ask(n, seed)` draws them: short ones, so that it takes minutes.
+        ask: `ask(n, seed)` draws the problems: short ones, so that it takes minutes.
         max_tokens: Longest completion.
         measures: As `mechcot compare --measures` takes them; None for the standard ones.
         null_reader: As `Study.null_reader`.
@@ -39,7 +38,6 @@ class Demo:
     """
 
     models: tuple[str, ...]
-    n: int
     ask: Callable[[int, int], list[Problem]]
     max_tokens: int
     measures: tuple[str, ...] | None = None
@@ -49,17 +47,15 @@ class Demo:
 
 IN_SYMBOLS = Demo(
     models=("organism:base", "organism:bypass", "organism:control"),
-    n=64,
     ask=lambda n, seed: problems(n, seed=seed, style="random", hops=(2, 3)),
     max_tokens=320,
 )
 """The shipped models of chained arithmetic."""
 IN_ENGLISH = Demo(
     models=tuple(f"organism:{name}" for name in ENGLISH.shipped),
-    n=48,
-    ask=lambda n, seed: ENGLISH.problems(n, seed=seed, hops=(2, 3)),
+    ask=lambda n, seed: ENGLISH.problems(n, seed=seed, hops=(2, 2)),
     max_tokens=256,
-    measures=("early_answering:24", "suppression:24", "step_patching:4"),
+    measures=("early_answering", "suppression:24", "step_patching:2"),
     null_reader="none",
     own_chains="skip",
 )
@@ -70,7 +66,7 @@ def run_demo(
     demo: Demo = IN_SYMBOLS,
     *,
     out: Path,
-    n: int | None = None,
+    n: int,
     seed: int,
     workers: int | None = None,
     loading: LoadOptions = DEFAULTS,
@@ -85,7 +81,7 @@ def run_demo(
     Args:
         demo: Models, problems and measures.
         out: Run directory; the problem file goes there too.
-        n: How many problems; None: as many as the demo has.
+        n: How many problems.
         seed: Of problems and study.
         workers: How many processes; None: as many as cores, at most `MOST_WORKERS`.
         loading: Where and in which type of numbers the models run.
@@ -97,7 +93,6 @@ def run_demo(
             raise UserError(
                 f"{name} is not shipped and not trained yet: `mechcot organism train {name}` makes it, in hours on a CPU"
             )
-    n = n or demo.n
     torch.set_num_threads(1)
     workers = worker_count(workers or min(os.cpu_count() or 1, MOST_WORKERS), engine)
     path = out / f"problems-{n}-{seed}.jsonl"  # never over a file of the user's

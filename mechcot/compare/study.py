@@ -23,6 +23,7 @@ from mechcot.model.generation.sampling import Sampling
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
 from mechcot.runs.engine import LOCAL, Engine
+from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
 EXCHANGE = "chain_exchange"
@@ -64,7 +65,7 @@ class Study:
         chains: `correct`: the headline uses chains whose author answered right; `all`: every chain.
         residency: `together` keeps all models in memory, `one-at-a-time` holds one.
         null_reader: `scaled` adds the first model with logits x 1.5 as a reader; `none` leaves it out.
-        own_chains: `read`: the tuned models' own chains are read as well, by them and by the first, with the cheap measures; `skip`: not.
+        own_chains: `read`: the tuned models' own chains are read as well, by them and by the first, with the cheap measures; `skip`: only as far as each model's own use of its chain asks for it.
         max_tokens: Longest completion that is written; None: from the first model's context, see `mechcot.compare.completion_length`.
         batch_size: Completions written at a time (halves itself when memory runs out).
         temperature: Sampling temperature, 0 is greedy.
@@ -237,8 +238,11 @@ def cells(study: Study, *, author: str) -> tuple[Condition, ...]:
     if study.null_reader == "scaled":
         null = scaled(first)
         found.insert(1, Condition(author, null.name, null, names, "null"))
-    if study.traces is None and not own and study.own_chains == "read":
+    if study.traces is None and not own:
         for spec in specs[1:]:
+            if study.own_chains == "skip":
+                found.append(Condition(spec.name, spec.name, spec, (GATE_MEASURE,), "own"))
+                continue
             found.append(Condition(spec.name, spec.name, spec, cheap, "own"))
             found.append(Condition(spec.name, first.name, first, cheap, "own"))
             if shared := tuple(name for name in names if MEASURES[name].card.by_others):

@@ -211,11 +211,13 @@ def test_what_holds_a_model_against_the_first_needs_both_in_memory(name):
         Study(out=Path("x"), measures=(name,), residency="one-at-a-time", **about)
 
 
-def test_own_chains_that_are_skipped_are_read_by_nobody(models):
+def test_own_chains_that_are_skipped_are_read_for_the_gates_only(models):
     study = Study(models=models, out=Path("x"), problems="p.jsonl")
     skipped = cells(replace(study, own_chains="skip"), author="one")
-    assert {cell.role for cell in skipped} == {"headline", "null"}
-    assert skipped == tuple(c for c in cells(study, author="one") if c.role != "own")
+    rest = tuple(c for c in cells(study, author="one") if c.role != "own")
+    assert tuple(c for c in skipped if c.role != "own") == rest
+    (gates,) = (c for c in skipped if c.role == "own")
+    assert (gates.author, gates.reader, gates.measures) == ("two", "two", ("gates",))
 
 
 def test_cells_are_grouped_by_reader(models):
