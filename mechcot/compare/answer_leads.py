@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from mechcot.core.trace import Phase, Trace
+from mechcot.core.trace import Phase, Step, Trace
+from mechcot.text.answer_outcomes import is_right
 from mechcot.text.answers import find_answer, same_answer
 
 LONGEST = 80
@@ -29,6 +30,11 @@ def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     return text if count >= share * len(finished) else ""
 
 
+def says_right(trace: Trace) -> bool:
+    """Return whether a finished text has the right answer, read or at least written behind its chain."""
+    return trace.finished and (is_right(trace.answer.text, trace.problem) or bool(_lead(trace)))
+
+
 def _lead(trace: Trace) -> str:
     answer = trace.problem.answer.strip()
     said = [step for step in trace.steps if step.phase is Phase.ANSWER]
@@ -40,8 +46,14 @@ def _lead(trace: Trace) -> str:
     if not said:
         ends = [match.end() for match in _BREAKS.finditer(lead.rstrip())]
         lead = lead[ends[-1] if ends else 0 :]
-    lead = lead.rstrip(" ")
+    lead = _gap(trace, said) + lead.rstrip(" ")
     return lead if len(lead) <= LONGEST else ""
+
+
+def _gap(trace: Trace, said: Sequence[Step]) -> str:
+    """The white space between a chain and its closing mark, which the chain's last step holds."""
+    chain = trace.completion[: said[0].chars.start] if said else ""
+    return chain[len(chain.rstrip()) :]
 
 
 def last_numbers_right(traces: Sequence[Trace]) -> bool:

@@ -2,7 +2,7 @@
 
 Causes form a tree; what stands above closes what stands below, and only the root is named:
 
-    too few problems were asked > texts were cut > all answers alike > answers cannot be read, or are asked for in other words >
+    too few problems were asked > texts were cut > all answers alike > an instruction misleads > answers cannot be read, or are asked for in other words >
     the model is wrong > chains cannot be exchanged > too few answers are right
 """
 
@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from scipy.stats import binomtest
 
@@ -19,6 +20,7 @@ from mechcot.compare.command_line import CommandName, NextStep
 from mechcot.compare.completion_length import room
 from mechcot.compare.reference_words import other_words
 from mechcot.compare.study import MOST, UNTIL, Study
+from mechcot.compare.without_instruction import asked_plainly, better_without
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
@@ -48,6 +50,7 @@ class RunFacts:
         cue: The text that asks for an answer.
         unwritten: Why problems could not be asked, one reason each.
         count: Gives how many problems the file holds, of at most so many.
+        plainly: Gives texts without the instruction behind the questions, none where there is no such instruction.
     """
 
     study: Study
@@ -58,6 +61,7 @@ class RunFacts:
     cue: str
     unwritten: Sequence[str]
     count: Callable[[int], int]
+    plainly: Callable[[], Sequence[Trace]] = tuple
 
     def say(self, step: NextStep | None) -> str:
         """What to do next, in a line; "" for nothing."""
@@ -93,6 +97,7 @@ def run_facts(
         cue=reader.cue.text,
         unwritten=unwritten,
         count=lambda n: len(problems_of(replace(study, n=n))),
+        plainly=partial(asked_plainly, reader, problems, limit=min(limit, left)),
     )
 
 
@@ -133,11 +138,11 @@ def cause(
         return _few(len(traces), facts)
     cut = [trace for trace in traces if not trace.finished]
     if len(cut) > (1 - BOUNDS.read) * len(traces):
-        return _cut(cut, len(traces), facts)
+        return _instructed(traces, facts) or _cut(cut, len(traces), facts)
     if accuracy["guess"] + BOUNDS.margin > 1:
         return _alike(traces)
     if not _does_the_task(accuracy):
-        return _fails([trace for trace in traces if trace.finished], accuracy, facts)
+        return _fails(traces, accuracy, facts)
     return _unexchanged(exchanged, len(traces), facts)
 
 
@@ -217,8 +222,17 @@ def _does_the_task(accuracy: dict[str, float]) -> bool:
     return bool(binomtest(round(share * n), n, guess, alternative="greater").pvalue < _ALPHA)
 
 
-def _fails(finished: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts) -> Cause:
-    """Why the answers are not right: not read, asked for in a way the model does not know, or wrong."""
+def _instructed(traces: Sequence[Trace], facts: RunFacts) -> Cause | None:
+    """The instruction behind the questions, where the model does better without it."""
+    text = better_without(traces, facts.plainly())
+    return Cause(text, NextStep(asking={"instruction": ""})) if text else None
+
+
+def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts) -> Cause:
+    """Why the answers are not right: another instruction, not read, asked for in a way the model does not know, or wrong."""
+    if instructed := _instructed(traces, facts):
+        return instructed
+    finished = [trace for trace in traces if trace.finished]
     asked, own, guess = accuracy["with"], accuracy["written"], accuracy["guess"]
     lost = unread(finished)
     if len(lost) > (1 - BOUNDS.read) * len(finished):

@@ -158,6 +158,21 @@ def words(text: str) -> StatedAnswer | None:
     return StatedAnswer(plain, "closing", start, start + len(plain))
 
 
+def emphasised_words(text: str) -> StatedAnswer | None:
+    """The only bold words of a last paragraph that is one short sentence and ends with them, as in `So it is **Tuesday**.`."""
+    start = max(text.rstrip().rfind("\n\n"), 0)
+    last = text[start:]
+    bold = [*_BOLD.finditer(last)]
+    stop, mark = sentence_end(last, len(last) - len(last.lstrip()))
+    ends = len(bold) == 1 and not (last[bold[0].end() :] + last[stop:]).strip(" .!\n")
+    if not ends or mark == "?" or len(last.strip()) > _LONGEST or denies(last):
+        return None
+    value = trim(bold[0]["value"])
+    first, end = (start + at for at in bold[0].span())
+    short = 0 < len(value.split()) <= 3 and not bold[0]["value"].rstrip().endswith(":")
+    return StatedAnswer(value, "bold", first, end) if short else None
+
+
 def emphasised(text: str) -> Iterator[StatedAnswer]:
     """The only value in bold of the last paragraph, where the bold text is nothing but a value."""
     start = max(text.rstrip().rfind("\n\n"), 0)

@@ -26,7 +26,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import SPECIAL, Otherwise, find_answer, read_answer, trim
 from mechcot.text.boxed_answers import StatedAnswer
-from mechcot.text.closing_texts import words
+from mechcot.text.closing_texts import emphasised_words, words
 from mechcot.text.learned_step_kinds import learned
 from mechcot.text.listed_choices import choices
 from mechcot.text.named_answers import named_answer
@@ -145,7 +145,7 @@ def _divide(
         size = len(layout.chain)
         if answer.text is None and by_name and layout.thought is Thought.CLOSED:
             behind = SPECIAL.sub("\n", text[size + len(tags.close) :])
-            answer = _answer(named_answer(behind, problem.question, problem.answer))
+            answer = _answer(_in_words(behind, problem))
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
@@ -153,12 +153,12 @@ def _divide(
         said = SPECIAL.sub("\n", text[at:])
         statement = find_answer(said, **kwargs)
         if statement is None and by_name:
-            statement = named_answer(said, problem.question, problem.answer) or words(said)
+            statement = _in_words(said, problem) or words(said)
         answer = Answer(None, "unread") if statement is None else Answer(statement.text, OWN_FIELD)
         return cut(text[:at]) if text[:at].strip() else [], text[at:], answer
     statement = find_answer(text, **kwargs)
     if statement is None and by_name:
-        statement = named_answer(text, problem.question, problem.answer)
+        statement = _in_words(text, problem)
     answer = _answer(statement)
     chain = cut(text)
     if statement is None:
@@ -171,6 +171,11 @@ def _divide(
     ):
         return chain, "", answer
     return chain[:first], text[start:], answer
+
+
+def _in_words(said: str, problem: Problem) -> StatedAnswer | None:
+    """An answer in words that a text ends with: what the question names, or what alone is bold."""
+    return named_answer(said, problem.question, problem.answer) or emphasised_words(said)
 
 
 def given_at(trace: Trace, text: str) -> int | None:

@@ -13,19 +13,22 @@ from mechcot.compare.command_line import NextStep, command_of
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.compare.unjudged import Cause, RunFacts, cause, until_decided
+from mechcot.compare.without_instruction import asked_plainly
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Trace
 from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
+from mechcot.model.prompts import BOXED
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.problems import to_problem
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.text.trace_parser import read
 from mechcot.text.user_truth_files import TruthFiles
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
-from tests.model.foreign_vocabularies import word_level
+from tests.model.conftest import make_model
+from tests.model.foreign_vocabularies import TURN, byte_level, word_level
 
 TOKENIZER = byte_tokenizer(merges=40)
 TAGS = ThoughtTags("<think>", "</think>")
@@ -160,6 +163,36 @@ def test_answers_that_cannot_be_read():
     assert ahead == f"{NEXT}--n 24 --cue '</think>\\nI would pick =>' --overwrite"
 
 
+def test_an_instruction_that_misleads_is_the_root_and_is_left_out():
+    def without() -> list[Trace]:
+        return FINE[:16]
+
+    misled = [trace(i, text="so.</think>\nAnswer: 777") for i in range(24)]
+    poor = {"with": 0.0, "written": 0.0}
+    text, ahead = found(misled, facts(plainly=without), **poor)
+    told = (
+        "with an instruction behind each question the model is right in 0 of 16, without it in 16"
+    )
+    assert (text, ahead) == (told, f"{NEXT}--n 24 --instruction none --overwrite")
+    cut = [trace(i, text="on and on", finished=False) for i in range(24)]
+    assert found(cut, facts(plainly=without))[0] == told
+    assert "instruction" not in found(misled, facts(plainly=lambda: misled[:16]), **poor)[0]
+    assert found(misled, facts(), **poor)[0].startswith("the model is right in 0%")
+
+
+def test_a_model_is_asked_again_without_the_instruction_that_was_put_there():
+    tokenizer = byte_level(template=TURN.replace("OPEN", ""))
+    model = make_model("llama", d_vocab=len(tokenizer))
+    problems = [Problem(f"p{i}", f"What is {i}?", str(i)) for i in range(3)]
+    reader = Reasoner.of(model, tokenizer, name="m")
+    assert BOXED in reader.render(problems[0])
+    plain = asked_plainly(reader, problems, limit=4)
+    assert [p.id for p in problems] == [t.problem.id for t in plain]
+    assert not any(BOXED in t.prompt for t in plain)
+    own = Reasoner.of(model, tokenizer, name="m", asking=Asking(instruction="Think."))
+    assert asked_plainly(own, problems, limit=4) == []
+
+
 def test_answers_that_are_read_wrongly_are_not_called_wrong():
     misread = [trace(i, text="so.</think>\nI say {a} and the answer is 777") for i in range(24)]
     text, ahead = found(misread, facts(), **{"with": 0.0, "written": 0.0})
@@ -261,9 +294,11 @@ def test_the_root_is_named_and_not_what_follows_from_it():
 
 def test_leads_are_the_models_own_words():
     assert common_lead(FINE) == "</think>\nAnswer:"
+    gaps = [trace(i, text="{a} it is.\n</think>\nAnswer: {a}") for i in range(10)]
+    assert common_lead(gaps) == "\n</think>\nAnswer:", "a chain may be empty where it is asked"
     plain = [trace(i, text="One and one. The result is {a}") for i in range(10)]
     plain = [read(Completion(t.problem, "", t.completion, "tiny"), TOKENIZER) for t in plain]
-    assert common_lead(plain) == "The result is"
+    assert common_lead(plain) == " The result is"
     mixed = [trace(i, text=f"</think> {'abcdef'[i % 6]} {{a}}") for i in range(12)]
     assert common_lead(mixed) == ""
     assert common_lead([]) == ""

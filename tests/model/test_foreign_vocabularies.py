@@ -119,6 +119,16 @@ def test_no_candidate_is_one_sentence_that_names_the_option():
     assert policy_of(tokenizer, owner="m", asking=Asking(cue=" red")).cue.text == " red"
 
 
+@pytest.mark.parametrize(
+    ("ask", "behind"), [("So **", "**."), ("<answer>", "</answer>"), ("is {", "} now")]
+)
+def test_an_answer_ends_where_its_cue_closes(ask, behind):
+    reader = reader_of(byte_level(), asking=Asking(cue=f" {ask}"))
+    ids = reader.encode("red hen")
+    read = read_continuation(reader, (*ids, *reader.encode(behind)))
+    assert (read[0], read[1].text) == (tuple(ids), "red hen")
+
+
 def test_an_answer_of_several_words_is_read_whole_where_it_is_asked_and_where_it_is_written():
     reader = reader_of(word_level())
     ids = reader.answer_ids("small green hen")

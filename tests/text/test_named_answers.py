@@ -98,3 +98,20 @@ def test_behind_a_closed_thought_only_what_stands_behind_counts():
     assert answer("<think>John ran.</think> Well, so it is Mary who has it.") == "Mary"
     assert answer("<think>It is Mary.</think>") is None
     assert answer("She took it. So it is Mary", finished=False) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("So it is **Tuesday**.", "Tuesday"),
+        ("She **ran** home.\n\nThen it must be **New York**", "New York"),
+        ("It is not **Tuesday**.", None),
+        ("Is it **Tuesday**?", None),
+        ("**Note**: it is late.", None),
+        ("Either **Ann** or **Ben**.", None),
+    ],
+)
+def test_what_alone_is_bold_in_a_last_sentence_is_the_answer(said, answer):
+    problem = Problem("p", "Which one?", "Sunday")
+    for text in (f"One.\n</think>\n\n{said}", f"One. Two.\n\n{said}"):
+        assert read(Completion(problem, "", text, "m"), byte_level()).answer.text == answer

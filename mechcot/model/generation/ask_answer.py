@@ -135,7 +135,7 @@ def _before_end(text: str, cue: AnswerCue) -> str:
     for position, character in enumerate(text):
         if character == "{" and cue.end == "}":
             depth += 1
-        elif character == cue.end:
+        elif text.startswith(cue.end, position):
             if depth == 0:
                 return text[:position]
             depth -= 1
