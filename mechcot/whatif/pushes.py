@@ -15,10 +15,10 @@ from mechcot.steering.dose_response import CHAIN
 from mechcot.steering.vectors import SteeringVector
 from mechcot.whatif.variant import Push
 
-_STEPS = 8
-"""Steps towards a dose, after which it is searched for."""
-STEEP = (0.5, 6.0)
-"""Slopes of log nats over log gamma between which a step is trusted; a small dose has 2."""
+_STEPS = 12
+"""Factors that are tried for a dose, before it is searched for."""
+_NEAR, _FAR = 0.1, math.log(4.0)
+"""Least share of an interval that a try leaves on either side; farthest step, in log gamma, while one side is open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +82,12 @@ class Pushes:
 
 
 def _dose(calibrator: DoseCalibrator, nats: float) -> Dose:
-    """A dose by a few secant steps in log nats over log gamma from the second-order factor; where that does not do, by search.
+    """A dose by interpolation in log nats over log gamma, from the second-order factor on; where that does not do, by search.
 
-    A hand on a slider waits for it: half the forwards. What is shown is the dose as measured, as everywhere.
+    A hand on a slider waits for it: a third of the forwards. What is shown is the dose as measured, as everywhere.
     """
     start = calibrator.gamma_max(nats) if nats else math.inf
-    gamma, slope, last = start, 2.0, None
+    gamma, below, above = start, None, None
     for _ in range(_STEPS if math.isfinite(start) else 0):
         try:
             given = calibrator.measure(gamma)[0]
@@ -97,10 +97,19 @@ def _dose(calibrator: DoseCalibrator, nats: float) -> Dose:
             return calibrator.at(gamma, nats=nats, gamma_max=start)
         if not given > 0:
             break
-        if last is not None:
-            slope = math.log(given / last[1]) / math.log(gamma / last[0])
-        if not STEEP[0] <= slope <= STEEP[1]:
-            break
-        last = (gamma, given)
-        gamma *= (nats / given) ** (1 / slope)
+        point = (math.log(gamma), math.log(given))
+        below, above = (point, above) if given < nats else (below, point)
+        gamma = math.exp(_between(below, above, math.log(nats)))
     return calibrator.nearest(nats)
+
+
+_Point = tuple[float, float]
+
+
+def _between(below: _Point | None, above: _Point | None, wanted: float) -> float:
+    """Where a line through two points reaches a height, not too near to either; with one point, where a small dose would, which has slope 2."""
+    if below is None or above is None:
+        at, height = below or above or (0.0, 0.0)
+        return at + min(max((wanted - height) / 2, -_FAR), _FAR)
+    share = (wanted - below[1]) / (above[1] - below[1])
+    return below[0] + min(max(share, _NEAR), 1 - _NEAR) * (above[0] - below[0])
