@@ -49,6 +49,7 @@ from mechcot.organisms.registry import ORGANISM_FAMILIES
 from mechcot.organisms.statement_task import StatementMaker, StatementTruth
 from mechcot.organisms.statements import StatementFamily
 from mechcot.organisms.style_contrasts import styled, unhinted
+from mechcot.text.answer_outcomes import right_names
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
 from mechcot.text.arithmetic.mistakes import NumberMistake
 from mechcot.text.arithmetic.similarity import TokenOverlap
@@ -304,9 +305,10 @@ def first_right_step(trace: Trace) -> int | None:
     exact_step = task_of(trace.problem).first_right_step
     if exact_step is not None:
         return exact_step(trace)
-    answer = trace.problem.answer
+    names = right_names(trace.problem)
     return next(
-        (step.index for step in trace.chain_steps if states_answer(step.text, answer)), None
+        (s.index for s in trace.chain_steps if any(states_answer(s.text, name) for name in names)),
+        None,
     )
 
 
@@ -316,9 +318,8 @@ def is_correct_thought(trace: Trace, span: Span) -> bool:
     if exact is not None:
         return exact(trace, span)
     steps = (s for s in trace.chain_steps if span.start <= s.tokens.start < s.tokens.stop)
-    return any(
-        states_answer(s.text, trace.problem.answer) for s in steps if s.tokens.stop <= span.stop
-    )
+    whole, names = [s for s in steps if s.tokens.stop <= span.stop], right_names(trace.problem)
+    return any(states_answer(s.text, name) for s in whole for name in names)
 
 
 @checked

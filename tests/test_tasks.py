@@ -24,6 +24,16 @@ def test_words_count_where_a_step_ends_with_them(answer, steps, first):
     assert first_right_step(trace_of(steps, answer)) == first
 
 
+@pytest.mark.parametrize(
+    ("reference", "first"), [("B", 1), ("a kite", 1), ("C", 2), ("a drum", 2), ("D", None)]
+)
+def test_an_option_is_right_by_its_letter_and_by_its_text(reference, first):
+    trace = trace_of(["Look.", "So it was a kite.", "So the answer is C."], reference)
+    question = "What was it?\nA) a lamp\nB) a kite\nC) a drum\nD) a pen"
+    trace = replace(trace, problem=replace(trace.problem, question=question))
+    assert first_right_step(trace) == first
+
+
 @pytest.mark.parametrize("task", sorted(ORGANISM_FAMILIES))
 def test_a_question_of_another_kind_is_text_whatever_task_it_names(task):
     family = ORGANISM_FAMILIES[task]

@@ -36,7 +36,6 @@ from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answer_outcomes import is_right
-from mechcot.text.answers import same_answer
 from mechcot.text.unread_answers import check_read
 from mechcot.view.pages.pruning import pruning_page
 
@@ -257,7 +256,7 @@ def _points(
                         tokens,
                         sum(sizes),
                         float(right),
-                        float(answer is not None and same_answer(answer, full or "")),
+                        float(is_right(answer, replace(trace.problem, answer=full or ""))),
                         float(answer is not None),
                     ]
                 )

@@ -49,6 +49,16 @@ def is_right(answer: str | None, problem: Problem) -> bool:
     return len(options) == 1 and None not in options
 
 
+def right_names(problem: Problem) -> tuple[str, ...]:
+    """What the right answer is called: the reference, and of an option of the question its letter and its text."""
+    listed = choices(problem.question)
+    letter = listed and listed.named_by(problem.answer, same=same_answer)
+    if listed is None or not letter:
+        return (problem.answer,)
+    text = listed.texts[[*listed.spans].index(letter)]
+    return (problem.answer, *(name for name in (letter, text) if name != problem.answer))
+
+
 def outcome_counts(traces: Iterable[Trace]) -> str:
     """Counts of chains by outcome, without the empty ones: `3 have a wrong answer, 2 have no answer that could be read`."""
     counts = Counter(outcome(trace) for trace in traces)
