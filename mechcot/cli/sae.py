@@ -1,4 +1,4 @@
-"""Commands of `mechcot sae`: train, score, falsify, patch, vector, probe, plant, page. Heavy imports stand inside."""
+"""Commands of `mechcot sae`: train, crosscode, score, falsify, patch, vector, probe, plant, plant-changes, page. Heavy imports stand inside."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ from mechcot.runs.engine import Engine
 
 if TYPE_CHECKING:
     from mechcot.runs.output_claims import Maker
-    from mechcot.sae.run import TrainedDictionary
+    from mechcot.sae.run import TrainedDictionary, Training
     from mechcot.text.user_truth_files import TruthFiles
 
 app = typer.Typer(
@@ -46,15 +46,16 @@ ChainsFile = Annotated[
         "--traces", help="Read these chains (JSON lines) instead of letting the models write."
     ),
 ]
+Width = Annotated[int, typer.Option(help="Number of features.")]
+K = Annotated[int, typer.Option(help="Features per token (batchtopk, topk).")]
 Count = Annotated[
     int, typer.Option("--n", help="Number of fresh problems, or most chains of --traces.")
 ]
 
 
-@app.command()
 @shares_out
 @loads
-def train(  # noqa: PLR0913 - one argument per option
+def _job(  # noqa: PLR0913 - one argument per option
     base: Base,
     tuned: Tuned,
     out: Out,
@@ -62,13 +63,8 @@ def train(  # noqa: PLR0913 - one argument per option
     site: Annotated[
         str, typer.Option(help="Residual site, such as resid_post.2.")
     ] = "resid_post.2",
-    width: Annotated[int, typer.Option(help="Number of features.")] = 1024,
-    k: Annotated[int, typer.Option(help="Features per token (batchtopk, topk).")] = 12,
-    architecture: Literal["batchtopk", "topk", "jumprelu", "standard"] = "batchtopk",
-    penalty: Annotated[
-        float,
-        typer.Option(help="Sparsity coefficient (jumprelu, standard); 0: what suits it."),
-    ] = 0.0,
+    width: Width = 1024,
+    k: K = 12,
     samples: Annotated[int, typer.Option(help="States seen, repeats counted.")] = 1_000_000,
     problems: Problems = None,
     traces: ChainsFile = None,
@@ -80,22 +76,19 @@ def train(  # noqa: PLR0913 - one argument per option
     overwrite: Overwrite = False,
     loading: LoadOptions,
     engine: Engine,
-) -> None:
-    """Train one dictionary on the states of both checkpoints and print its fit on each."""
+) -> "Training":
+    """Look at what a training is given."""
     fields = _check_chains(problems, traces, field, loading)
     command_inputs.check_models([base, tuned])
     from mechcot.runs.executor import executor_of
-    from mechcot.sae.run import Training, train_and_fit
+    from mechcot.sae.run import Training
     from mechcot.sae.training import TrainingSettings
 
-    settings = TrainingSettings(
-        architecture=architecture, width=width, k=k, penalty=penalty, samples=samples, seed=seed
-    )
-    job = Training(
+    return Training(
         base=base,
         tuned=tuned,
         site=site,
-        settings=settings,
+        settings=TrainingSettings(width=width, k=k, samples=samples, seed=seed),
         problems=problems,
         n=n,
         max_tokens=max_tokens,
@@ -106,7 +99,44 @@ def train(  # noqa: PLR0913 - one argument per option
         executor=executor_of(workers, engine),
         overwrite=overwrite,
     )
-    _say(train_and_fit(job))
+
+
+trains = gathers(_job, "job")
+"""Give a command the options of a training on two checkpoints; it takes them as one `job`."""
+
+
+@app.command()
+@trains
+def train(
+    job: "Training",
+    *,
+    architecture: Literal["batchtopk", "topk", "jumprelu", "standard"] = "batchtopk",
+    penalty: Annotated[
+        float,
+        typer.Option(help="Sparsity coefficient (jumprelu, standard); 0: what suits it."),
+    ] = 0.0,
+) -> None:
+    """Train one dictionary on the states of both checkpoints and print its fit on each."""
+    from dataclasses import replace
+
+    from mechcot.sae.run import train_and_fit
+
+    settings = replace(job.settings, architecture=architecture, penalty=penalty)
+    _say(train_and_fit(replace(job, settings=settings)))
+
+
+@app.command()
+@trains
+def crosscode(job: "Training", *, width: Width = 2048, k: K = 32) -> None:  # noqa: ARG001 - other defaults
+    """Train a crosscoder and tell which latents are one checkpoint's own; writes crosscode.json and page.html."""
+    from mechcot.core.store import write_text
+    from mechcot.sae.crosscoder_run import crosscode_and_compare
+    from mechcot.sae.latent_changes import change_lines
+    from mechcot.view.pages.crosscoder import crosscoder_page
+
+    result = crosscode_and_compare(job)
+    write_text(job.out / "page.html", crosscoder_page(result))
+    _say([*change_lines(result), f"written: {job.out / 'page.html'}"])
 
 
 @shares_out
@@ -342,6 +372,50 @@ def plant(  # noqa: PLR0913 - one argument per option
         result = summed(items.made(tasks, compute, executor=executor, desc="plants", unit="plant"))
         write_json(out / "plant.json", result)
     _say([*plant_lines(result), f"written: {out / 'plant.json'}"])
+
+
+@app.command("plant-changes")
+@makes("sae plant-changes")
+@shares_out
+@loads
+def plant_changes(
+    out: Out,
+    *,
+    base: Annotated[str, typer.Option(help="An organism.")] = "organism:base",
+    seeds: Annotated[
+        int, typer.Option(help="Pairs of plants; each gives four pairs of models.")
+    ] = 3,
+    width: Width = 512,
+    k: K = 16,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    loading: LoadOptions,
+    engine: Engine,
+    maker: "Maker",
+) -> None:
+    """Plant directions in one of two models and count which methods tell which; writes change.json. Every seed is kept as it finishes."""
+    from dataclasses import asdict
+    from functools import partial
+
+    from mechcot.core.store import digest, write_json
+    from mechcot.model.loading.pairs import load_models
+    from mechcot.runs.executor import executor_of
+    from mechcot.runs.items import Items
+    from mechcot.sae.plants.planted_changes import change_scores, changed_pairs, score_table
+    from mechcot.sae.training import TrainingSettings
+
+    (reader,) = load_models([base], loading)
+    settings = TrainingSettings(width=width, k=k, samples=200_000)
+    about = digest(reader.weights_hash, asdict(settings))
+    tasks = {f"{number}-{about}": number for number in range(seed, seed + seeds)}
+    items = Items(out / "seeds")
+    compute = partial(changed_pairs, reader, settings=settings)
+    with maker.claimed(out):
+        executor = executor_of(workers, engine)
+        told = items.made(tasks, compute, executor=executor, desc="seeds", unit="seed")
+        result = change_scores(told)
+        write_json(out / "change.json", result)
+    _say([*score_table(result), f"written: {out / 'change.json'}"])
 
 
 @app.command()

@@ -24,10 +24,14 @@ from mechcot.model.interventions import States
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, end_to_end, paired_states, same_tokens
 from mechcot.sae.dictionary import Dictionary
-from mechcot.sae.training import TrainingSettings, check_states, fit, inference_form
+from mechcot.sae.training import TrainingSettings, check_states, fit, inference_form, training_steps
 
 CROSSCODER = TrainingSettings(width=2048, k=32)
 """Settings that a crosscoder has by default."""
+
+SETTLED = 20
+"""The moving average of the threshold spans a training's last twentieth, or 100 steps: in a short one the library's hundredth is still near 0, and far more
+than k latents fire."""
 
 
 class SummedNorms(torch.nn.Module):
@@ -49,7 +53,12 @@ def batchtopk(settings: TrainingSettings, both: int) -> Any:
 
     sae = lib.BatchTopKTrainingSAE(
         lib.BatchTopKTrainingSAEConfig(
-            d_in=both, d_sae=settings.width, k=settings.k, rescale_acts_by_decoder_norm=False
+            d_in=both,
+            d_sae=settings.width,
+            k=settings.k,
+            decoder_init_norm=1.0,
+            rescale_acts_by_decoder_norm=False,
+            topk_threshold_lr=min(1.0, max(0.01, SETTLED / training_steps(settings))),
         )
     )
     start_alike(sae)

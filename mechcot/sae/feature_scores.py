@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import wilcoxon
+from torch import Tensor
 
 from mechcot.core.pair import Pair
 from mechcot.core.trace import KINDS, Phase, StepKind, Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.sae.dictionary import Dictionary
 from mechcot.sae.feature_activations import FeatureActivations, selectivity
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.permutation import holm
@@ -189,9 +189,9 @@ def top_contexts(
 
 
 def logit_effects(
-    dictionary: Dictionary, reader: Reasoner, feature: int, *, count: int = 5
+    direction: Float[Tensor, " d_model"], reader: Reasoner, *, count: int = 5
 ) -> dict[str, list[tuple[str, float]]]:
-    """Tokens that one unit of a feature raises and lowers most, straight through the unembedding.
+    """Tokens that a direction raises and lowers most, straight through the unembedding.
 
     The final norm is left out: signs and order are to be trusted, sizes are not.
 
@@ -199,7 +199,7 @@ def logit_effects(
         `up` and `down`: tokens with the change of their logit, the largest first.
     """
     table = reader.model.get_output_embeddings().weight.detach().float().cpu()
-    effect = table @ dictionary.decoder[feature].float().cpu()
+    effect = table @ direction.float().cpu()
     order = effect.argsort(descending=True).tolist()
     up, down = order[:count], order[::-1][:count]
     return {

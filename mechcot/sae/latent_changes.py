@@ -26,7 +26,7 @@ from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, paired_states, same_tokens
 from mechcot.sae.evaluation import explained_variance
-from mechcot.sae.latent_scaling import Nu, latent_scaling
+from mechcot.sae.latent_scaling import NU_ERROR, NU_RECONSTRUCTION, Nu, latent_scaling
 from mechcot.sae.token_states import TokenStates
 from mechcot.tasks import task_of
 
@@ -129,6 +129,8 @@ class LatentChanges(Displayed):
                 "tokens": self.tokens,
                 "l0": self.l0,
                 "dead": self.dead,
+                "believed_below": [NU_ERROR, NU_RECONSTRUCTION],
+                "fewest_tokens": FEWEST_TOKENS,
                 "fit": [asdict(fit) for fit in self.fits],
                 "latents": [*self.latents],
                 "work": [*self.work],

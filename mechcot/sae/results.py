@@ -80,7 +80,9 @@ def scored(study: TrainedDictionary, *, seed: int = 0) -> dict[str, Any]:
                 **row,
                 "histogram": feature_scores.histograms(reads.before, row["feature"]),
                 "contexts": feature_scores.top_contexts(reads.before, reader, row["feature"]),
-                "logits": feature_scores.logit_effects(study.dictionary, reader, row["feature"]),
+                "logits": feature_scores.logit_effects(
+                    study.dictionary.decoder[row["feature"]], reader
+                ),
             }
             for row in best
         ],
@@ -154,7 +156,9 @@ def falsified(
             {
                 "feature": row["feature"],
                 "contexts": feature_scores.top_contexts(choosing, reader, row["feature"]),
-                "logits": feature_scores.logit_effects(study.dictionary, reader, row["feature"]),
+                "logits": feature_scores.logit_effects(
+                    study.dictionary.decoder[row["feature"]], reader
+                ),
             }
             for row in rows
             if row["survives"]

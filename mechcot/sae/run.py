@@ -85,22 +85,49 @@ class TrainedDictionary:
         return missing_for([trace.problem for trace in self.traces], USES)
 
 
-def train_and_fit(job: Training) -> list[str]:
-    """Train, save and fit; a finished dictionary with the same settings is not trained again.
+@dataclass(frozen=True)
+class Prepared:
+    """What a training needs: models and chains, and what is noted of it.
 
-    Returns:
-        Lines for people: the fit on each side, on held-out chains.
+    Attributes:
+        readers: Both checkpoints.
+        site: Where.
+        seen: Chains to train on.
+        held_out: Chains for the fit.
+        settings: Whatever decides what the training gives.
+        made: Whether it is finished.
+    """
+
+    readers: Pair[Reasoner]
+    site: Site
+    seen: list[Trace]
+    held_out: list[Trace]
+    settings: dict[str, Any]
+    made: bool
+
+    def note(self, out: Path) -> None:
+        """Note in a folder that the training is finished, and what it has seen."""
+        ids = sorted({trace.problem.id for trace in (*self.seen, *self.held_out)})
+        write_json(out / RECORD, self.settings | {"problems_seen": ids, "versions": _versions()})
+
+
+def prepare(job: Training, command: str) -> Prepared:
+    """Load the models, claim the folder, and read or write the chains.
+
+    Args:
+        job: The training.
+        command: Whose the folder is, such as `sae train`.
 
     Raises:
-        UserError: Too few tokens, a site that is not in a model, tokenizers that differ.
+        UserError: A site that is not in a model, tokenizers that differ, or the folder of another run.
     """
     site = Site.parse(job.site)
     readers = Pair(*load_models((job.base, job.tuned), job.loading))
     for reader in readers:
         _check_site(reader, site)
-    settings = _settings(job, readers)
+    settings = _settings(job, readers) | _maker(command)
     made = _recorded(job.out, settings)
-    claim(job.out, "sae train", settings, earlier=made, overwrite=job.overwrite)
+    claim(job.out, command, settings, earlier=made, overwrite=job.overwrite)
     asked = ChainSource(
         job.problems,
         job.n,
@@ -110,16 +137,32 @@ def train_and_fit(job: Training) -> list[str]:
         traces=job.traces,
     )
     traces = chains(readers, asked, folder=job.out / "chains", executor=job.executor)
-    count = min(HELD_OUT, max(2, len(traces) // 6))
-    train_on, held_out = _split(traces, count)
-    if made != settings:
-        states = [token_states(reader, train_on, site).states for reader in readers]
-        trained = train(torch.cat(states), site=site, model=job.base, settings=job.settings)
+    seen, held_out = _split(traces, min(HELD_OUT, max(2, len(traces) // 6)))
+    return Prepared(readers, site, seen, held_out, settings, made == settings)
+
+
+def _maker(command: str) -> dict[str, str]:
+    """Which command a training is of; that it is `sae train` goes without saying, so that folders of earlier versions go on."""
+    return {} if command == "sae train" else {"command": command}
+
+
+def train_and_fit(job: Training) -> list[str]:
+    """Train, save and fit; a finished dictionary with the same settings is not trained again.
+
+    Returns:
+        Lines for people: the fit on each side, on held-out chains.
+
+    Raises:
+        UserError: As `prepare`, or too few tokens.
+    """
+    ready = prepare(job, "sae train")
+    if not ready.made:
+        states = [token_states(reader, ready.seen, ready.site).states for reader in ready.readers]
+        trained = train(torch.cat(states), site=ready.site, model=job.base, settings=job.settings)
         trained.save(job.out)
-        ids = sorted({trace.problem.id for trace in traces})
-        write_json(job.out / RECORD, settings | {"problems_seen": ids, "versions": _versions()})
+        ready.note(job.out)
     dictionary = load(str(job.out))
-    fits = readers.map(lambda reader: evaluate(dictionary, reader, held_out))
+    fits = ready.readers.map(lambda reader: evaluate(dictionary, reader, ready.held_out))
     write_json(job.out / "fit.json", [fit.to_json() for fit in fits])
     return [*(str(fit) for fit in fits), f"written: {job.out}"]
 

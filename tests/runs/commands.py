@@ -67,6 +67,9 @@ COMMANDS = {
     "sae train": Writing(
         "{one} {two} --n 8 --max-tokens 30 --width 16 --k 4 --samples 2000 --site resid_post.1", "--seed 1", "{out}/fit.json"
     ),
+    "sae crosscode": Writing(
+        "{one} {two} --n 8 --max-tokens 30 --width 16 --k 4 --samples 2000 --site resid_post.1", "--seed 1", "{out}/crosscode.json"
+    ),
     "sae score": Writing("{dictionary} {base} --n 4", "--n 6", "{out}/score.json"),
     "sae falsify": Writing("{dictionary} {base} --n 4", "--repeats 2", "{out}/falsify.json"),
     "sae patch": Writing("{dictionary} {base} --n 2", "--seed 1", "{out}/patch.json"),

@@ -14,6 +14,7 @@ ELSEWHERE = {
     "ruler": "test_killed.py: minutes on the shipped panel",
     "organism train": "test_a_trained_organism_is_not_trained_over",
     "sae plant": "tests/sae/test_plant_recovery.py: minutes a plant",
+    "sae plant-changes": "tests/sae/test_planted_changes.py: minutes a seed",
     "write-truth": "the tests of the writer of truth: random models write none",
     "write": "tests/traces/test_server.py: needs a server",
     "tune": "tests/finetune/test_tune.py: a training",

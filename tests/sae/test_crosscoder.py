@@ -1,5 +1,6 @@
 """Laws of crosscoders: planted directions are told apart, equal models give equal halves, scaling is least squares, and the messages."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from mechcot.sae.dictionary import load
 from mechcot.sae.latent_changes import NEEDED, Whose, compare_latents, token_kinds, whose
 from mechcot.sae.latent_scaling import latent_scaling
 from mechcot.sae.training import TrainingSettings
+from mechcot.view.pages.crosscoder import crosscoder_page
 from tests.sae.conftest import SITE
 
 SMALL = TrainingSettings(width=48, k=4, samples=60_000, batch=256, rate=3e-3, seed=1)
@@ -154,6 +156,45 @@ def test_a_model_against_itself_has_nothing_of_its_own(base, traces):
     assert "tuned only: 0 by the length of their decoders" in str(made)
     assert len(made.to_frame()) + made.dead == 64
     assert np.nansum(made.plot().data[0].y) == len(made.latents)
+    result = made.to_json() | {"shown": []}
+    assert f"0 of {len(made.latents)} latents that fire are base’s own (new by" in crosscoder_page(
+        result
+    )
+
+
+def test_the_page_says_which_are_believed_and_escapes_text():
+    row = {
+        "relative_norm": 0.97,
+        "nu_error": 0.05,
+        "nu_reconstruction": None,
+        "frequency": 0.1,
+        "kind": "question",
+        "share": 1.0,
+    }
+    latents = [
+        row | {"latent": n, "whose": "tuned only", "believed": believed}
+        for n, believed in enumerate((True, False, None))
+    ]
+    token = {"kind": "<i>", "trace": "t", "tokens": ["<b>"], "values": [1.0]}
+    effects = {"up": [("<u>", 0.4)], "down": [("v", -0.1)]}
+    page = crosscoder_page(
+        {
+            "models": ["one", "<two>"], "site": "blocks.2.hook_resid_post", "traces": 1, "tokens": 9, "l0": 2.0, "dead": 1,
+            "believed_below": [0.2, 0.5], "fewest_tokens": 16, "latents": latents,
+            "fit": [{"model": "one", "explained_variance": None}, {"model": "<two>", "explained_variance": 0.9}],
+            "work": [{"kind": "question", "tokens": 9, "base": 0.0, "tuned": None}],
+            "shown": [{"latent": 0, "whose": "tuned only", "contexts": [token], "logits": [effects, effects]}],
+        }
+    )  # fmt: skip
+    assert (
+        "1 of 3 latents that fire is &lt;two&gt;’s own (new by the fine-tuning); 3 were claimed"
+        in page
+    )
+    assert "✓ yes" in page and "✗ no" in page and "too rare" in page
+    assert "In one: raises <code>&lt;u&gt;</code>" in page and "In &lt;two&gt;: raises" in page
+    assert not {"<two>", "<b>t", "<i>t", "<u>"} & set(
+        re.findall(r"<\w+>t?", page.split("<main>")[1].split("<script")[0])
+    )
 
 
 def test_kinds_of_tokens_are_parts_of_the_text(base, traces):

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mechcot.view.theme import LIGHT, PALETTE, plain, titled
+from mechcot.view.theme import BAND, LIGHT, PALETTE, plain, titled
 
 _BINS = 40
+_REACH = 1.5
+"""Latent scaling is drawn up to here; what lies beyond is drawn at the border."""
 
 
 def relative_norm_figure(result: Mapping[str, Any]) -> go.Figure:
@@ -53,3 +55,80 @@ def relative_norm_figure(result: Mapping[str, Any]) -> go.Figure:
 
 def _own(rows: Sequence[Mapping[str, Any]], whose: str) -> list[Mapping[str, Any]]:
     return [row for row in rows if row["whose"] == whose and row["believed"]]
+
+
+def scaling_figure(result: Mapping[str, Any]) -> go.Figure:
+    """Latent scaling of the latents that one model's decoder claims: what the other model has of each.
+
+    Args:
+        result: See `relative_norm_figure`; `latents` have `nu_error` and `nu_reconstruction`, both believed below `believed_below`.
+    """
+    figure = go.Figure()
+    for name, model, colour in zip(
+        ("base only", "tuned only"), result["models"], PALETTE, strict=False
+    ):
+        rows = [row for row in result["latents"] if row["whose"] == name]
+        known = [row for row in rows if None not in (row["nu_error"], row["nu_reconstruction"])]
+        figure.add_trace(
+            go.Scatter(
+                x=[_within(row["nu_error"]) for row in known],
+                y=[_within(row["nu_reconstruction"]) for row in known],
+                mode="markers",
+                name=f"claimed by {plain(model)}: {len(rows)}",
+                marker={
+                    "color": colour,
+                    "size": 8,
+                    "symbol": ["circle" if row["believed"] else "circle-open" for row in known],
+                },
+                text=[f"latent {row['latent']}" for row in known],
+                hovertemplate="%{text}: %{x:.2f}, %{y:.2f}<extra></extra>",
+            )
+        )
+    across, up = result["believed_below"]
+    figure.add_shape(
+        type="rect",
+        x0=-across,
+        x1=across,
+        y0=-up,
+        y1=up,
+        layer="below",
+        line={"width": 0},
+        fillcolor=BAND,
+    )
+    figure.update_xaxes(title="left over in the other model’s error (ν)", range=[-1.6, 1.6])
+    figure.update_yaxes(title="written by its other latents (ν)", range=[-1.6, 1.6])
+    return titled(
+        figure,
+        "Is the other model without it?",
+        "0: nothing of the latent is there, 1: as much as in its own model; filled and in the band: believed; beyond ±1.5: drawn there",
+        height=430,
+        top=104,
+    )
+
+
+def _within(value: float) -> float:
+    return min(max(value, -_REACH), _REACH)
+
+
+def work_figure(result: Mapping[str, Any]) -> go.Figure:
+    """Share of all activation that is of each model's own latents, by kind of token."""
+    figure, rows = go.Figure(), result["work"]
+    for side, model, colour in zip(("base", "tuned"), result["models"], PALETTE, strict=False):
+        figure.add_trace(
+            go.Bar(
+                x=[f"{row['kind']} ({row['tokens']})" for row in rows],
+                y=[row[side] for row in rows],
+                name=f"{plain(model)}’s own",
+                marker={"color": colour},
+                hovertemplate="%{x}: %{y:.1%}<extra></extra>",
+            )
+        )
+    figure.update_yaxes(title="share of the activation", tickformat=".0%", rangemode="tozero")
+    figure.update_layout(barmode="group", bargap=0.3)
+    return titled(
+        figure,
+        "On which steps do they work?",
+        "activation of believed latents over that of all, by the kind of a token’s step (its number in brackets)",
+        height=380,
+        top=104,
+    )

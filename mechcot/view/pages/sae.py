@@ -12,6 +12,7 @@ from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table
 from mechcot.view.pages.report import render_page
+from mechcot.view.pages.sections import top_steps
 
 _DRAWN = 12
 _NEAREST = 8
@@ -305,21 +306,4 @@ def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
 
 
 def _context(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A feature's logit effects and top steps, each token with its share of the largest activation."""
-    peak = max((v for context in row["contexts"] for v in context["values"]), default=1.0) or 1.0
-    steps = [
-        {
-            "kind": context["kind"],
-            "trace": context["trace"],
-            "tokens": [
-                (token, f"{0.75 * max(v, 0.0) / peak:.2f}", f"{v:.2f}")
-                for token, v in zip(context["tokens"], context["values"], strict=True)
-            ],
-        }
-        for context in row["contexts"]
-    ]
-    moved = {
-        side: [(token, value) for token, value in row["logits"][side] if sign * value > 0]
-        for side, sign in (("up", 1), ("down", -1))
-    }
-    return {"feature": row["feature"], "logits": moved, "steps": steps}
+    return top_steps(f"Feature {row['feature']}", row["contexts"], {"": row["logits"]})

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, table
@@ -17,12 +18,14 @@ class Section:
         plates: Its figures, numbered through the page.
         tables: Tables with their captions.
         folded: Whether the tables are shut until the reader opens them.
+        contexts: Features with the steps that excite them, see `top_steps`.
     """
 
     title: str
     plates: tuple[NumberedFigure, ...] = ()
     tables: tuple[tuple[Table, str], ...] = ()
     folded: bool = False
+    contexts: tuple[Mapping[str, Any], ...] = ()
 
 
 def plain_page(
@@ -68,3 +71,38 @@ def listing(title: str, heads: tuple[str, str], rows: Mapping[str, str]) -> list
 def reasons(left_out: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Traces that were left out -> why."""
     return {row["id"]: row["reason"] for row in left_out}
+
+
+def top_steps(
+    title: str, contexts: Sequence[Mapping[str, Any]], logits: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A feature's logit effects and top steps, each token with its share of the largest activation.
+
+    Args:
+        title: What the feature is called.
+        contexts: Steps with `kind`, `trace`, `tokens` and `values`.
+        logits: Where, with a blank behind it (nothing where there is one model) -> `up` and `down`.
+    """
+    peak = max((v for context in contexts for v in context["values"]), default=1.0) or 1.0
+    steps = [
+        {
+            "kind": context["kind"],
+            "trace": context["trace"],
+            "tokens": [
+                (token, f"{0.75 * max(v, 0.0) / peak:.2f}", f"{v:.2f}")
+                for token, v in zip(context["tokens"], context["values"], strict=True)
+            ],
+        }
+        for context in contexts
+    ]
+    moved = [
+        (
+            where,
+            {
+                side: [(token, value) for token, value in effects[side] if sign * value > 0]
+                for side, sign in (("up", 1), ("down", -1))
+            },
+        )
+        for where, effects in logits.items()
+    ]
+    return {"title": title, "logits": moved, "steps": steps}

@@ -1,0 +1,97 @@
+"""One run of `mechcot sae crosscode`: chains, states of both models, training, whose the latents are, and the steps that excite each model's own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mechcot.core.pair import Pair
+from mechcot.core.store import write_json
+from mechcot.core.trace import Phase, Trace
+from mechcot.model.reasoner import Reasoner
+from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, paired_states
+from mechcot.sae.crosscoder_training import train_crosscoder
+from mechcot.sae.feature_activations import FeatureActivations
+from mechcot.sae.feature_scores import logit_effects, top_contexts
+from mechcot.sae.latent_changes import Whose, changes_on
+from mechcot.sae.run import Training, prepare
+from mechcot.sae.token_states import TokenStates, features_of
+
+SCHEMA = 1
+SHOWN = {Whose.TUNED: 12, Whose.BASE: 6}
+"""How many latents of each model are shown with their steps: those believed that fire most."""
+
+
+def crosscode_and_compare(job: Training) -> dict[str, Any]:
+    """Train, save and compare; a finished crosscoder with the same settings is not trained again.
+
+    Returns:
+        What `crosscode.json` holds: `mechcot.sae.latent_changes.LatentChanges.to_json`, and `shown` with the steps and the logit effects in
+        both models of the latents that are one model's own.
+
+    Raises:
+        UserError: As `prepare`; too few tokens; models of two widths; or no latent fires on the held-out chains.
+    """
+    ready = prepare(job, "sae crosscode")
+    names = ready.readers.map(lambda reader: reader.name)
+    if not ready.made:
+        kept = job.out / "states"
+        states = paired_states(ready.readers, ready.seen, ready.site, to_disk=kept)
+        train_crosscoder(
+            states.map(lambda side: side.states),
+            site=ready.site,
+            models=names,
+            settings=job.settings,
+        ).save(job.out)
+        ready.note(job.out)
+    crosscoder = load_crosscoder(job.out)
+    unseen = paired_states(ready.readers, ready.held_out, ready.site)
+    changes = changes_on(crosscoder, unseen, ready.held_out)
+    result = {"schema": SCHEMA} | changes.to_json()
+    reads = _in_chains(crosscoder, unseen, ready.held_out)
+    result["shown"] = _shown(crosscoder, ready.readers, reads, changes.latents)
+    write_json(job.out / "crosscode.json", result)
+    return result
+
+
+def _in_chains(
+    crosscoder: Crosscoder, states: Pair[TokenStates], traces: Sequence[Trace]
+) -> FeatureActivations:
+    """The latents of every chain token."""
+    at = states.before
+    where = zip(at.trace, at.step, strict=True)
+    chain = np.array(
+        [step >= 0 and traces[trace].steps[step].phase is Phase.CHAIN for trace, step in where]
+    )
+    values = features_of(
+        crosscoder.dictionary,
+        end_to_end(states.map(lambda side: side.states[torch.from_numpy(chain)])),
+    )
+    return FeatureActivations(
+        tuple(traces), values, at.trace[chain], at.step[chain], at.position[chain]
+    )
+
+
+def _shown(
+    crosscoder: Crosscoder,
+    readers: Pair[Reasoner],
+    reads: FeatureActivations,
+    latents: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """The steps that excite the latents of one model most, and what their directions do to both models' logits."""
+    rows = []
+    for name, most in SHOWN.items():
+        own = [row for row in latents if row["believed"] and row["whose"] == name]
+        for row in sorted(own, key=lambda row: -row["frequency"])[:most]:
+            latent = row["latent"]
+            sides = zip(crosscoder.decoders, readers, strict=True)
+            rows.append(
+                {
+                    "latent": latent,
+                    "whose": str(name),
+                    "contexts": top_contexts(reads, readers.after, latent),
+                    "logits": [logit_effects(decoder[latent], side) for decoder, side in sides],
+                }
+            )
+    return rows

@@ -1,0 +1,178 @@
+"""The page of `mechcot sae crosscode`, from `crosscode.json` alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mechcot.core.wording import count_of
+from mechcot.text.number_format import DASH, fixed, percent
+from mechcot.view.figures.crosscoder import relative_norm_figure, scaling_figure, work_figure
+from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table
+from mechcot.view.pages.sections import Section, plain_page, top_steps
+
+_SIDES = ("base only", "tuned only")
+
+
+def crosscoder_page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `crosscode.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    base, tuned = result["models"]
+    own = _claimed(result)
+    headline = NumberedFigure(
+        1,
+        relative_norm_figure(result),
+        "Grey: all latents, on a logarithmic scale; coloured: those that latent scaling leaves to one model.",
+        _counts(result),
+    )
+    scaling = NumberedFigure(
+        2,
+        scaling_figure(result),
+        "A latent far from the band is in the other model too, whatever the lengths of its two directions say.",
+        own,
+    )
+    work = NumberedFigure(
+        3,
+        work_figure(result),
+        "Bars that stand out are kinds of token where the code of one model has parts that the other has not.",
+        _work(result),
+    )
+    sections = [
+        Section("Which latents are believed", (scaling,), ((own, "Most tuned first."),)),
+        Section("On which steps they work", (work,)),
+    ]
+    if shown := result["shown"]:
+        contexts = tuple(
+            top_steps(
+                f"Latent {row['latent']}, {row['whose']}",
+                row["contexts"],
+                {
+                    f"In {model}: ": logits
+                    for model, logits in zip(result["models"], row["logits"], strict=True)
+                },
+            )
+            for row in shown
+        )
+        sections.append(Section("The steps that excite them", contexts=contexts))
+    sections.append(
+        Section("Does it fit?", (), ((_fits(result), "On chains that it was not trained on."),))
+    )
+    return plain_page(
+        "What changed inside?",
+        meta=f"{base} → {tuned} at {result['site']}; {count_of(result['traces'], 'chain')}, {count_of(result['tokens'], 'token')} that the crosscoder was not trained on.",
+        summary=crosscoder_sentences(result),
+        headline=headline,
+        sections=sections,
+        terms=_terms(result),
+    )
+
+
+def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    error, reconstruction = result["believed_below"]
+    return [
+        (
+            "crosscoder",
+            "One sparse code of both models’ states at the same tokens; each latent has a direction in each model. A latent whose length lies in one model alone is claimed to be that model’s own.",
+        ),
+        (
+            "latent scaling",
+            "The claim is tried: how much of the latent’s direction does the other model’s error still hold, and how much do its other latents write? "
+            f"Both are shares of what its own model has (ν). It is believed below {error:g} and {reconstruction:g}. An L1 penalty invents such latents.",
+        ),
+        (
+            "what it does not say",
+            "That a latent is new says nothing of whether the answer rests on it. Latents that fire on fewer than "
+            f"{result['fewest_tokens']} tokens are not tried, and what neither reconstruction holds is not seen.",
+        ),
+    ]
+
+
+def crosscoder_sentences(result: Mapping[str, Any]) -> list[str]:
+    """One sentence a claim: what is each model's own, and how well the crosscoder fits."""
+    base, tuned = result["models"]
+    fire, sentences = len(result["latents"]), []
+    for name, model, verb in zip(_SIDES, (base, tuned), ("lost", "new"), strict=True):
+        rows = [row for row in result["latents"] if row["whose"] == name]
+        believed = sum(bool(row["believed"]) for row in rows)
+        sentences.append(
+            f"{believed} of {count_of(fire, 'latent')} that fire {'is' if believed == 1 else 'are'} {model}’s own ({verb} by the fine-tuning); "
+            f"{len(rows)} {'was' if len(rows) == 1 else 'were'} claimed by the lengths of the directions."
+        )
+    fits = " and ".join(
+        f"{_three(fit['explained_variance'])} of {fit['model']}" for fit in result["fit"]
+    )
+    return [
+        *sentences[::-1],
+        f"The crosscoder explains {fits} of the variance with {result['l0']:.1f} latents a token.",
+    ]
+
+
+def _three(value: float | None) -> str:
+    return DASH if value is None else f"{value:.3f}"
+
+
+def _counts(result: Mapping[str, Any]) -> Table:
+    rows = [
+        (name, [row for row in result["latents"] if row["whose"] == name])
+        for name in ("base only", "shared", "tuned only", "between")
+    ]
+    columns = {
+        "by length": lambda row: Cell(row[0]),
+        "latents": lambda row: numeric(str(len(row[1]))),
+        "believed": lambda row: numeric(
+            str(sum(bool(latent["believed"]) for latent in row[1])) if row[0] in _SIDES else DASH
+        ),
+    }
+    return row_table(rows, columns)
+
+
+def _claimed(result: Mapping[str, Any]) -> Table:
+    said = {True: "yes", False: "no", None: "too rare"}
+    columns = {
+        "latent": lambda row: numeric(str(row["latent"])),
+        "claimed": lambda row: Cell(row["whose"]),
+        "share of its length": lambda row: numeric(_three(row["relative_norm"])),
+        "ν, error": lambda row: numeric(_nu(row["nu_error"])),
+        "ν, reconstruction": lambda row: numeric(_nu(row["nu_reconstruction"])),
+        "fires on": lambda row: numeric(percent(row["frequency"])),
+        "mostly on": lambda row: Cell(row["kind"], "", percent(row["share"])),
+        "believed": lambda row: Cell(said[row["believed"]], "ok"),
+    }
+    return row_table([row for row in result["latents"] if row["whose"] in _SIDES], columns)
+
+
+def _nu(value: float | None) -> str:
+    return DASH if value is None else fixed(value)
+
+
+def _work(result: Mapping[str, Any]) -> Table:
+    base, tuned = result["models"]
+    columns = [
+        ("kind of token", lambda row: Cell(row["kind"])),
+        ("tokens", lambda row: numeric(str(row["tokens"]))),
+        *(
+            (f"{model}’s own", lambda row, side=side: numeric(_share(row[side])))
+            for model, side in ((base, "base"), (tuned, "tuned"))
+        ),
+    ]
+    return row_table(result["work"], columns)
+
+
+def _share(value: float | None) -> str:
+    return DASH if value is None else percent(value)
+
+
+def _fits(result: Mapping[str, Any]) -> Table:
+    both = {name: result[name] for name in ("l0", "dead")}
+    columns = {
+        "model": lambda fit: Cell(fit["model"]),
+        "explained variance": lambda fit: numeric(_three(fit["explained_variance"])),
+        "latents a token": lambda fit: numeric(f"{fit['l0']:.1f}"),
+        "latents that never fire": lambda fit: numeric(str(fit["dead"])),
+    }
+    return row_table([fit | both for fit in result["fit"]], columns)
