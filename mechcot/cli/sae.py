@@ -47,6 +47,7 @@ ChainsFile = Annotated[
     ),
 ]
 Width = Annotated[int, typer.Option(help="Number of features.")]
+Samples = Annotated[int, typer.Option(help="States seen, repeats counted.")]
 K = Annotated[int, typer.Option(help="Features per token (batchtopk, topk).")]
 Count = Annotated[
     int, typer.Option("--n", help="Number of fresh problems, or most chains of --traces.")
@@ -65,7 +66,7 @@ def _job(  # noqa: PLR0913 - one argument per option
     ] = "resid_post.2",
     width: Width = 1024,
     k: K = 12,
-    samples: Annotated[int, typer.Option(help="States seen, repeats counted.")] = 1_000_000,
+    samples: Samples = 1_000_000,
     problems: Problems = None,
     traces: ChainsFile = None,
     field: Field = None,
@@ -378,15 +379,19 @@ def plant(  # noqa: PLR0913 - one argument per option
 @makes("sae plant-changes")
 @shares_out
 @loads
-def plant_changes(
+def plant_changes(  # noqa: PLR0913 - one argument per option
     out: Out,
     *,
     base: Annotated[str, typer.Option(help="An organism.")] = "organism:base",
     seeds: Annotated[
         int, typer.Option(help="Pairs of plants; each gives four pairs of models.")
     ] = 3,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Tune copies, instead of adding to the states.")
+    ] = False,
     width: Width = 512,
     k: K = 16,
+    samples: Samples = 200_000,
     seed: Seed = 0,
     workers: Workers = 1,
     loading: LoadOptions,
@@ -401,21 +406,22 @@ def plant_changes(
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
     from mechcot.runs.items import Items
-    from mechcot.sae.plants.planted_changes import change_scores, changed_pairs, score_table
+    from mechcot.sae.latent_changes import CHANGED
+    from mechcot.sae.plants.planted_changes import change_scores, changed_pairs, markdown_scores
     from mechcot.sae.training import TrainingSettings
 
     (reader,) = load_models([base], loading)
-    settings = TrainingSettings(width=width, k=k, samples=200_000)
-    about = digest(reader.weights_hash, asdict(settings))
+    settings = TrainingSettings(width=width, k=k, samples=samples)
+    about = digest(reader.weights_hash, asdict(settings), weights, CHANGED)
     tasks = {f"{number}-{about}": number for number in range(seed, seed + seeds)}
     items = Items(out / "seeds")
-    compute = partial(changed_pairs, reader, settings=settings)
+    compute = partial(changed_pairs, reader, settings=settings, weights=weights)
     with maker.claimed(out):
         executor = executor_of(workers, engine)
         told = items.made(tasks, compute, executor=executor, desc="seeds", unit="seed")
         result = change_scores(told)
         write_json(out / "change.json", result)
-    _say([*score_table(result), f"written: {out / 'change.json'}"])
+    _say([*markdown_scores(result), f"written: {out / 'change.json'}"])
 
 
 @app.command()

@@ -92,6 +92,17 @@ class Crosscoder:
         before, after = self.norms
         return (after / (before + after)).double().cpu().numpy()
 
+    @property
+    def differences(self) -> Float[Tensor, "latent d_model"]:
+        """The second model's direction of each latent less the first's, in units of the models' states."""
+        before, after = self.decoders
+        return after * self.scales.after - before * self.scales.before
+
+    @property
+    def difference_shares(self) -> Float[np.ndarray, " latent"]:
+        """How far each latent's two directions lie apart: |d_after - d_before| / (|d_after| + |d_before|), 0 alike, 1 in one model only or opposite."""
+        return (self.differences.norm(dim=-1) / sum(self.norms)).double().cpu().numpy()
+
     def encode(self, states: Pair[States]) -> Latents:
         """Latents of both models' states at the same tokens."""
         return self.dictionary.encode(end_to_end(states))

@@ -14,13 +14,12 @@ from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, pair
 from mechcot.sae.crosscoder_training import train_crosscoder
 from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.feature_scores import logit_effects, top_contexts
-from mechcot.sae.latent_changes import Whose, changes_on
+from mechcot.sae.latent_changes import changed_latents, changes_on
 from mechcot.sae.run import Training, prepare
 from mechcot.sae.token_states import TokenStates, features_of
 
-SCHEMA = 1
-SHOWN = {Whose.TUNED: 12, Whose.BASE: 6}
-"""How many latents of each model are shown with their steps: those believed that fire most."""
+OWN_SHOWN, CHANGED_SHOWN = 12, 8
+"""Most latents that are shown with their steps: those believed to be one model's that fire most, and those that changed most."""
 
 
 def crosscode_and_compare(job: Training) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def crosscode_and_compare(job: Training) -> dict[str, Any]:
 
     Returns:
         What `crosscode.json` holds: `mechcot.sae.latent_changes.LatentChanges.to_json`, and `shown` with the steps and the logit effects in
-        both models of the latents that are one model's own.
+        both models of the latents that are one model's own or that changed most.
 
     Raises:
         UserError: As `prepare`; too few tokens; models of two widths; or no latent fires on the held-out chains.
@@ -48,7 +47,7 @@ def crosscode_and_compare(job: Training) -> dict[str, Any]:
     crosscoder = load_crosscoder(job.out)
     unseen = paired_states(ready.readers, ready.held_out, ready.site)
     changes = changes_on(crosscoder, unseen, ready.held_out)
-    result = {"schema": SCHEMA} | changes.to_json()
+    result = changes.to_json()
     reads = _in_chains(crosscoder, unseen, ready.held_out)
     result["shown"] = _shown(crosscoder, ready.readers, reads, changes.latents)
     write_json(job.out / "crosscode.json", result)
@@ -79,19 +78,19 @@ def _shown(
     reads: FeatureActivations,
     latents: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """The steps that excite the latents of one model most, and what their directions do to both models' logits."""
-    rows = []
-    for name, most in SHOWN.items():
-        own = [row for row in latents if row["believed"] and row["whose"] == name]
-        for row in sorted(own, key=lambda row: -row["frequency"])[:most]:
-            latent = row["latent"]
-            sides = zip(crosscoder.decoders, readers, strict=True)
-            rows.append(
-                {
-                    "latent": latent,
-                    "whose": str(name),
-                    "contexts": top_contexts(reads, readers.after, latent),
-                    "logits": [logit_effects(decoder[latent], side) for decoder, side in sides],
-                }
-            )
-    return rows
+    """The steps that excite the latents of one model, and those that changed, most, and what their directions do to both models' logits."""
+    own = sorted((row for row in latents if row["believed"]), key=lambda row: -row["frequency"])
+    moved = sorted(changed_latents(latents), key=lambda row: -row["difference"])
+    chosen = own[:OWN_SHOWN] + [row for row in moved if row not in own][:CHANGED_SHOWN]
+    return [
+        {
+            "latent": row["latent"],
+            "whose": row["whose"],
+            "contexts": top_contexts(reads, readers.after, row["latent"]),
+            "logits": [
+                logit_effects(decoder[row["latent"]], reader)
+                for decoder, reader in zip(crosscoder.decoders, readers, strict=True)
+            ],
+        }
+        for row in chosen
+    ]

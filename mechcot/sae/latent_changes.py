@@ -49,6 +49,10 @@ class Whose(StrEnum):
     BETWEEN = "between"
 
 
+CHANGED = 0.3
+"""A latent whose two directions lie further apart is changed, whosever it is. A new direction that always stands in the same contexts is rarely a
+latent of its own: the latents of these contexts take it up, and it is the difference of their two directions. Set on plants of one seed."""
+
 RELATIVE_NORM = {Whose.BASE: (0.0, 0.1), Whose.SHARED: (0.4, 0.6), Whose.TUNED: (0.9, 1.0)}
 """Bounds of the share of a latent's length in the tuned model; all else is between."""
 
@@ -107,8 +111,9 @@ class LatentChanges(Displayed):
     def to_frame(self) -> pd.DataFrame:
         """One row a latent that fires, the most tuned first.
 
-        `latent` (its number), `whose`, `relative_norm` (share of its length in the tuned model), `nu_error` and `nu_reconstruction` (latent
-        scaling, of those of one model), `believed` (None where it was not tried), `frequency` (share of tokens at which it fires), `kind` (of
+        `latent` (its number), `whose`, `relative_norm` (share of its length in the tuned model), `difference` (how far its two directions lie
+        apart: 0 alike, 1 in one model only), `nu_error` and `nu_reconstruction` (latent
+        scaling, of those of one model), `believed` (None where it was not tried), `often` (whether it fires on enough tokens), `frequency` (share of tokens at which it fires), `kind` (of
         token where most of its activation lies) and `share` (how much of it).
         """
         return pd.DataFrame(self.latents)
@@ -130,6 +135,7 @@ class LatentChanges(Displayed):
                 "l0": self.l0,
                 "dead": self.dead,
                 "believed_below": [NU_ERROR, NU_RECONSTRUCTION],
+                "changed_above": CHANGED,
                 "fewest_tokens": FEWEST_TOKENS,
                 "fit": [asdict(fit) for fit in self.fits],
                 "latents": [*self.latents],
@@ -206,24 +212,27 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """The row of every latent that fires."""
     shares, fires = crosscoder.relative_norms, (values > 0).sum(axis=0)
+    apart = crosscoder.difference_shares
     steps = {kind: here for kind, here in kinds.items() if kind not in NEEDED}
     mass = np.stack([values[here].sum(axis=0) for here in steps.values()])
     rows = []
     for latent in np.flatnonzero(fires):
         name = whose(float(shares[latent]))
         side = {Whose.BASE: nu.before, Whose.TUNED: nu.after}.get(name)
-        tried = side is not None and fires[latent] >= FEWEST_TOKENS
+        often = bool(fires[latent] >= FEWEST_TOKENS)
         most = int(mass[:, latent].argmax())
         rows.append(
             {
                 "latent": int(latent),
                 "whose": str(name),
                 "relative_norm": float(shares[latent]),
+                "difference": float(apart[latent]),
                 "nu_error": math.nan if side is None else float(side.error[latent]),
                 "nu_reconstruction": math.nan
                 if side is None
                 else float(side.reconstruction[latent]),
-                "believed": bool(side.small[latent]) if side is not None and tried else None,
+                "believed": bool(side.small[latent]) if side is not None and often else None,
+                "often": often,
                 "frequency": float(fires[latent] / len(values)),
                 "kind": [*steps][most],
                 "share": float(mass[most, latent] / mass[:, latent].sum()),
@@ -277,6 +286,11 @@ def _kind(step: Step) -> str:
     return "answer" if step.phase is Phase.ANSWER else str(step.kind)
 
 
+def changed_latents(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The latents that fire often enough and whose two directions lie apart."""
+    return [row for row in rows if row["difference"] > CHANGED and row["often"]]
+
+
 def change_lines(result: Mapping[str, Any]) -> list[str]:
     """The changes in sentences."""
     fits = ", ".join(f"{fit['explained_variance']:.3f} of {fit['model']}" for fit in result["fit"])
@@ -299,6 +313,15 @@ def change_lines(result: Mapping[str, Any]) -> list[str]:
                 f"fires on {row['frequency']:.1%}, {row['share']:.0%} of it on {row['kind']}"
             )
     shared = sum(row["whose"] == Whose.SHARED for row in rows)
+    changed = sorted(changed_latents(rows), key=lambda row: -row["difference"])
+    lines.append(
+        f"changed: {len(changed)} whose directions in {base} and {tuned} lie apart by more than {CHANGED:g} of their length"
+    )
+    lines += [
+        f"  latent {row['latent']:5d}  apart by {row['difference']:.2f}, share of its length {row['relative_norm']:.3f}; "
+        f"fires on {row['frequency']:.1%}, {row['share']:.0%} of it on {row['kind']}"
+        for row in changed[:LISTED]
+    ]
     return [
         *lines,
         f"shared: {shared}; between: {sum(row['whose'] == Whose.BETWEEN for row in rows)}",

@@ -3,13 +3,19 @@
 import pytest
 import torch
 
+from mechcot.core.pair import Pair
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import problems
+from mechcot.sae.plants.training import Plant
 from mechcot.sae.training import TrainingSettings, train
 from mechcot.tasks import with_kinds
 
 SITE = Site("resid_post", 2)
+OWN = (Plant(seed=1), Plant(seed=2))
+"""What the first of two models has alone, and what the second."""
+CROSSED = TrainingSettings(width=48, k=4, samples=60_000, batch=256, rate=3e-3, seed=1)
+"""How a crosscoder of them is trained."""
 
 
 def planted_states(*, tokens: int, atoms: torch.Tensor, active: int, seed: int) -> torch.Tensor:
@@ -29,6 +35,19 @@ def atoms():
 @pytest.fixture(scope="session")
 def states(atoms):
     return planted_states(tokens=4096, atoms=atoms, active=3, seed=2)
+
+
+@pytest.fixture(scope="session")
+def changed(states):
+    """Two models' states: the same sums of atoms, one more direction in each at other tokens (`OWN`), the second three times as large."""
+    draw = torch.Generator().manual_seed(8)
+    sizes = 2 + torch.rand(2, len(states), 1, generator=draw)
+    at = torch.rand(2, len(states), 1, generator=draw) < 0.1
+    own = [
+        states + size * here * spec.direction(128)
+        for size, here, spec in zip(sizes, at, OWN, strict=True)
+    ]
+    return Pair(own[0], 3 * own[1])
 
 
 @pytest.fixture(scope="session")

@@ -13,54 +13,67 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, paired_states
 from mechcot.sae.crosscoder_training import batchtopk, crosscode, train_crosscoder
 from mechcot.sae.dictionary import load
-from mechcot.sae.latent_changes import NEEDED, Whose, compare_latents, token_kinds, whose
+from mechcot.sae.latent_changes import CHANGED, NEEDED, Whose, compare_latents, token_kinds, whose
 from mechcot.sae.latent_scaling import latent_scaling
 from mechcot.sae.training import TrainingSettings
 from mechcot.view.pages.crosscoder import crosscoder_page
-from tests.sae.conftest import SITE
+from tests.sae.conftest import CROSSED, OWN, SITE
 
-SMALL = TrainingSettings(width=48, k=4, samples=60_000, batch=256, rate=3e-3, seed=1)
-BRIEF = replace(SMALL, samples=4_096)
+BRIEF = replace(CROSSED, samples=4_096)
 NAMES = Pair("one", "two")
 
 
 @pytest.fixture(scope="module")
-def directions():
-    """One that only the first model has, one that only the second has."""
-    draw = torch.Generator().manual_seed(7)
-    return torch.linalg.qr(torch.randn(128, 2, generator=draw))[0].T
+def crossed(changed):
+    return train_crosscoder(changed, site=SITE, models=NAMES, settings=CROSSED)
 
 
-@pytest.fixture(scope="module")
-def both(states, directions):
-    """The same sums of atoms in both models, one more direction in each, and the second three times as large."""
-    draw = torch.Generator().manual_seed(8)
-    sizes = 2 + torch.rand(2, len(states), 1, generator=draw)
-    at = torch.rand(2, len(states), 1, generator=draw) < 0.1
-    own = [states + size * here * u for size, here, u in zip(sizes, at, directions, strict=True)]
-    return Pair(own[0], 3 * own[1])
-
-
-@pytest.fixture(scope="module")
-def crossed(both):
-    return train_crosscoder(both, site=SITE, models=NAMES, settings=SMALL)
-
-
-def test_what_one_model_has_is_its_own_and_the_rest_is_shared(crossed, both, atoms, directions):
-    shares, nu = crossed.relative_norms, latent_scaling(crossed, both)
-    live = (crossed.encode(both) > 0).any(dim=0).numpy()
-    for name, u, side, small in zip(
-        (Whose.BASE, Whose.TUNED), directions, crossed.decoders, (n.small for n in nu), strict=True
-    ):
-        cosines = torch.nn.functional.normalize(side, dim=-1) @ u
-        (own,) = np.flatnonzero([live[n] and whose(shares[n]) == name for n in range(48)])
-        assert cosines[own] > 0.95
-        assert small[own]
-    shared = [live[n] and whose(shares[n]) == Whose.SHARED for n in range(48)]
-    assert sum(shared) == live.sum() - 2
-    decoder = torch.nn.functional.normalize(crossed.decoders.after[shared], dim=-1)
+def test_what_changed_is_the_difference_of_two_directions_and_the_rest_is_shared(
+    crossed, changed, atoms
+):
+    live = (crossed.encode(changed) > 0).any(dim=0).numpy()
+    apart = crossed.difference_shares
+    differences = torch.nn.functional.normalize(crossed.differences, dim=-1)
+    cosines = differences @ torch.stack([spec.direction(128) for spec in OWN]).T
+    moved = live & (apart > CHANGED)
+    assert (cosines[moved].abs().max(dim=0).values > 0.95).all()
+    assert (cosines[moved].abs().max(dim=1).values > 0.9).all()
+    decoder = torch.nn.functional.normalize(crossed.decoders.after[live & ~moved], dim=-1)
     assert float(((atoms @ decoder.T).max(dim=1).values > 0.9).float().mean()) > 0.9
-    assert not (nu.before.small | nu.after.small)[shared].any()
+    assert {whose(share) for share in crossed.relative_norms[live & ~moved]} == {Whose.SHARED}
+
+
+def test_latent_scaling_tells_a_latent_of_one_model_from_one_of_both():
+    """On latents written down: one of each model, one of both, and one that the second decoder lacks though its states have it."""
+    draw = torch.Generator().manual_seed(4)
+    u = torch.linalg.qr(torch.randn(16, 4, generator=draw))[0].T
+    latents = (torch.rand(500, 4, generator=draw) < 0.3) * (1 + torch.rand(500, 4, generator=draw))
+    none = torch.zeros(16)
+    decoders = Pair(torch.stack([u[0], none, u[2], u[3]]), torch.stack([none, u[1], u[2], none]))
+    states = decoders.map(lambda decoder: latents @ decoder)
+    states = Pair(states.before, states.after + latents[:, 3:] * u[3])
+    nu = latent_scaling(Written(decoders, latents), states)
+    assert nu.before.small.tolist() == [True, False, False, False]
+    assert nu.after.small.tolist() == [False, True, False, False]
+    assert nu.before.error[3] == pytest.approx(1.0, abs=0.05)  # the decoder's length was shrunk
+
+
+class Written(Crosscoder):
+    """A crosscoder whose latents are written down."""
+
+    def __init__(self, decoders, latents):
+        object.__setattr__(self, "_decoders", decoders)
+        object.__setattr__(self, "_latents", latents)
+        object.__setattr__(self, "scales", Pair(1.0, 1.0))
+
+    width = 4
+    decoders = property(lambda self: self._decoders)
+
+    def encode(self, _states):
+        return self._latents
+
+    def decode(self, latents):
+        return self._decoders.map(lambda decoder: latents @ decoder)
 
 
 def test_the_lengths_of_a_latents_directions_sum_to_one(crossed):
@@ -74,18 +87,19 @@ def test_equal_models_give_equal_halves_exactly(states):
     assert torch.equal(*same.decoders)
     assert torch.equal(*same.decode(same.encode(twins)))
     assert (same.relative_norms == 0.5).all()
+    assert (same.difference_shares == 0).all()
     fires = (same.encode(twins) > 0).any(dim=0).numpy()
     for nu in latent_scaling(same, twins):
         for values in (nu.error, nu.reconstruction):
             assert set(values[fires & np.isfinite(values)]) == {1.0}
 
 
-def test_the_largest_of_a_batch_by_summed_lengths_are_kept(both):
+def test_the_largest_of_a_batch_by_summed_lengths_are_kept(changed):
     """Against a sort of f_j (|d_j before| + |d_j after|) over the whole batch, with directions of any length."""
-    sae = batchtopk(SMALL, 256)
+    sae = batchtopk(CROSSED, 256)
     with torch.no_grad():
         sae.parametrizations.W_dec.original *= torch.rand(48, 1) * 5
-    batch = end_to_end(both)[:64]
+    batch = end_to_end(changed)[:64]
     kept = sae.encode(batch) > 0
     pre = ((batch - sae.b_dec) @ sae.W_enc + sae.b_enc).relu()
     lengths = sae.W_dec.unflatten(-1, (2, -1)).norm(dim=-1).sum(dim=-1)
@@ -94,14 +108,14 @@ def test_the_largest_of_a_batch_by_summed_lengths_are_kept(both):
     assert torch.equal(kept, pre * lengths > order[4 * 64])
 
 
-def test_scaling_is_least_squares(crossed, both):
+def test_scaling_is_least_squares(crossed, changed):
     """Against `lstsq` of every token's numbers in a row, one latent after the other."""
-    few = both.map(lambda side: side[:200].double())
-    latents = crossed.encode(both.map(lambda side: side[:200])).double()
+    few = changed.map(lambda side: side[:200].double())
+    latents = crossed.encode(changed.map(lambda side: side[:200])).double()
     scaled = [x * s for x, s in zip(few, crossed.scales, strict=True)]
     decoders = [d.double() * s for d, s in zip(crossed.decoders, crossed.scales, strict=True)]
     written = [x * s for x, s in zip(crossed.decode(latents.float()), crossed.scales, strict=True)]
-    nu = [*latent_scaling(crossed, both.map(lambda side: side[:200]))]
+    nu = [*latent_scaling(crossed, changed.map(lambda side: side[:200]))]
     fires = [n for n in range(48) if (latents[:, n] > 0).sum() > 5]
     for latent in fires[:12]:
         alone = [torch.outer(latents[:, latent], d[latent]) for d in decoders]
@@ -123,11 +137,11 @@ def test_scaling_is_least_squares(crossed, both):
                     assert np.isnan(got)
 
 
-def test_saved_and_loaded_it_is_the_same(crossed, both, tmp_path):
+def test_saved_and_loaded_it_is_the_same(crossed, changed, tmp_path):
     crossed.save(tmp_path)
     again = load_crosscoder(tmp_path)
     assert (again.models, again.scales, again.site) == (NAMES, crossed.scales, SITE)
-    assert torch.equal(again.encode(both), crossed.encode(both))
+    assert torch.equal(again.encode(changed), crossed.encode(changed))
     with pytest.raises(UserError, match="holds a crosscoder of two models"):
         load(tmp_path)
 
@@ -165,6 +179,8 @@ def test_a_model_against_itself_has_nothing_of_its_own(base, traces):
 def test_the_page_says_which_are_believed_and_escapes_text():
     row = {
         "relative_norm": 0.97,
+        "difference": 0.9,
+        "often": True,
         "nu_error": 0.05,
         "nu_reconstruction": None,
         "frequency": 0.1,
@@ -180,7 +196,7 @@ def test_the_page_says_which_are_believed_and_escapes_text():
     page = crosscoder_page(
         {
             "models": ["one", "<two>"], "site": "blocks.2.hook_resid_post", "traces": 1, "tokens": 9, "l0": 2.0, "dead": 1,
-            "believed_below": [0.2, 0.5], "fewest_tokens": 16, "latents": latents,
+            "believed_below": [0.2, 0.5], "fewest_tokens": 16, "changed_above": 0.3, "latents": latents,
             "fit": [{"model": "one", "explained_variance": None}, {"model": "<two>", "explained_variance": 0.9}],
             "work": [{"kind": "question", "tokens": 9, "base": 0.0, "tuned": None}],
             "shown": [{"latent": 0, "whose": "tuned only", "contexts": [token], "logits": [effects, effects]}],

@@ -27,7 +27,7 @@ from mechcot.model.interventions import States
 from mechcot.sae.crosscoder import Crosscoder
 from mechcot.sae.crosscoder_training import Fresh, batchtopk, train_crosscoder
 from mechcot.sae.evaluation import explained_variance
-from mechcot.sae.latent_changes import FEWEST_TOKENS, Whose, whose
+from mechcot.sae.latent_changes import CHANGED, FEWEST_TOKENS, Whose, whose
 from mechcot.sae.latent_scaling import latent_scaling
 from mechcot.sae.plants.training import SITE
 from mechcot.sae.training import PENALTY, TrainingSettings
@@ -110,7 +110,7 @@ def by_dictionary(
     unseen: Pair[States],
     settings: TrainingSettings,
 ) -> Iterator[tuple[str, Finding]]:
-    """Train one dictionary of both models and say what it finds by relative norm, and by latent scaling on top."""
+    """Train one dictionary of both models and say what it finds by relative norm, by latent scaling on top, and by difference."""
     crosscoder = train_crosscoder(
         seen, site=SITE, models=Pair("before", "after"), settings=settings, fresh=fresh
     )
@@ -144,6 +144,19 @@ def by_dictionary(
             for latent in some
         ]
         yield name, Finding(tuple(claims), **fit)
+    apart = crosscoder.difference_shares
+    changed = [latent for latent in often if apart[latent] > CHANGED]
+    yield (
+        "by difference",
+        Finding(tuple(_difference(crosscoder, latent) for latent in changed), **fit),
+    )
+
+
+def _difference(crosscoder: Crosscoder, latent: int) -> Claim:
+    side = Whose.TUNED if crosscoder.relative_norms[latent] > 1 / 2 else Whose.BASE
+    return Claim(
+        side, torch.nn.functional.normalize(crosscoder.differences[latent], dim=-1), signed=False
+    )
 
 
 def _directions(crosscoder: Crosscoder, latent: int) -> Pair[Tensor]:

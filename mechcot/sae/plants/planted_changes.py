@@ -1,13 +1,14 @@
 """Plant directions in one of two models, in both or in none, and count how often each method tells which.
 
-A copy P of a model holds a planted direction u, a copy Q of P a second one v (`mechcot.sae.plants.training`). So three pairs have a known truth:
+A copy P of a model holds a planted direction u, a copy Q of P a second one v: in the weights, by tuning (`mechcot.sae.plants.training`), or in the
+states alone, to which A u is added where a tuned copy has it. So three pairs have a known truth:
 
     model -> P      u is new
     P -> Q          v is new, u is kept
     Q -> model      u and v are lost
     model -> model  turned by a random rotation: nothing is new or lost, though every state is another
 
-A plant counts when it stands where it should (`along`): 0.8 of its size at marked tokens, at most 0.15 elsewhere.
+A plant in the weights counts when it stands where it should (`along`): 0.8 of its size at marked tokens, at most 0.15 elsewhere.
 
     recall      planted changes that some claim about the right model meets (cosine >= 0.9) / all of them
     precision   claims that meet a planted change of the right model / all claims
@@ -35,7 +36,7 @@ FIRST, SECOND = "restated", "early"
 """What marks the steps where the first and the second plant of a seed stand."""
 ROTATED = "rotated"
 """The pair in which nothing is new or lost."""
-Truth = Mapping[Whose, Sequence[Plant]]
+Planted = Mapping[Whose, Sequence[Plant]]
 
 
 def changed_pairs(
@@ -43,6 +44,7 @@ def changed_pairs(
     seed: int,
     *,
     settings: TrainingSettings,
+    weights: bool,
     chains: int = 480,
     held_out: int = 96,
 ) -> dict[str, Any]:
@@ -52,26 +54,35 @@ def changed_pairs(
         base: The model to plant in.
         seed: Of both plants, the chains and the rotation.
         settings: Of the dictionaries.
+        weights: Whether copies are tuned; else states are changed.
         chains: Chains for tuning and for the dictionaries.
         held_out: Other chains, on which everything is judged.
     """
     seen = writer_chains(base, chains, seed=seed + 10_000)
     fresh = writer_chains(base, held_out, seed=seed + 20_000)
-    first, second = Plant(mark=FIRST, seed=seed), Plant(mark=SECOND, seed=seed + 100)
-    one = plant(base, seen, first)
-    two = plant(one, seen, second)
-    known = [
-        _stands(Pair(parent, copy), fresh, spec, size=amplitude(parent, seen, spec))
-        for parent, copy, spec in ((base, one, first), (one, two, second), (base, two, first))
-    ]
-    seen_states, fresh_states = (
-        [token_states(model, some, SITE).states for model in (base, one, two)]
-        for some in (seen, fresh)
-    )
+    specs = (Plant(mark=FIRST, seed=seed), Plant(mark=SECOND, seed=seed + 100))
+    first, second = specs
+    if weights:
+        one = plant(base, seen, first)
+        two = plant(one, seen, second)
+        known = [
+            _stands(Pair(parent, copy), fresh, spec, size=amplitude(parent, seen, spec))
+            for parent, copy, spec in ((base, one, first), (one, two, second), (base, two, first))
+        ]
+        seen_states, fresh_states = (
+            [token_states(model, some, SITE).states for model in (base, one, two)]
+            for some in (seen, fresh)
+        )
+    else:
+        known, size = [], amplitude(base, seen, first)
+        seen_states, fresh_states = (
+            _with_plants(token_states(base, some, SITE).states, some, specs, size=size)
+            for some in (seen, fresh)
+        )
     turn = _rotation(seen_states[0].shape[1], seed)
     for states in (seen_states, fresh_states):
         states.append(states[0] @ turn)
-    pairs: dict[str, tuple[int, int, Truth]] = {
+    pairs: dict[str, tuple[int, int, Planted]] = {
         "added": (0, 1, {Whose.TUNED: [first]}),
         "added, one kept": (1, 2, {Whose.TUNED: [second], Whose.SHARED: [first]}),
         "removed": (2, 0, {Whose.BASE: [first, second]}),
@@ -83,7 +94,7 @@ def changed_pairs(
             Pair(states[before], states[after]) for states in (seen_states, fresh_states)
         )
         said = findings(seen_pair, fresh_pair, settings)
-        told[name] = {method: counted(finding, truth) for method, finding in said.items()}
+        told[name] = {method: count_claims(finding, truth) for method, finding in said.items()}
     return {"seed": seed, "plants": known, "pairs": told}
 
 
@@ -96,12 +107,23 @@ def _stands(
     return {"mark": spec.mark, "stands": stands} | measured
 
 
+def _with_plants(
+    states: Tensor, traces: Sequence[Trace], specs: Sequence[Plant], *, size: float
+) -> list[Tensor]:
+    """States as they are, with the first plant, and with both."""
+    made = [states]
+    for spec in specs:
+        at = torch.cat([places(trace, spec.mark)[1:] for trace in traces])
+        made.append(made[-1] + size * at.unsqueeze(-1) * spec.direction(states.shape[1]))
+    return made
+
+
 def _rotation(width: int, seed: int) -> Tensor:
     draw = torch.Generator().manual_seed(seed)
     return torch.linalg.qr(torch.randn(width, width, generator=draw))[0]
 
 
-def counted(finding: Finding, truth: Truth) -> dict[str, Any]:
+def count_claims(finding: Finding, truth: Planted) -> dict[str, Any]:
     """Count claims and planted changes of each model, and kept plants.
 
     Returns:
@@ -171,7 +193,7 @@ def change_scores(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"seeds": len(results), "left_out": left_out, "methods": rows, "found": list(results)}
 
 
-def score_table(result: Mapping[str, Any]) -> list[str]:
+def markdown_scores(result: Mapping[str, Any]) -> list[str]:
     """The scores as a Markdown table."""
     lines = [
         "| method | tuned only: recall | precision | base only: recall | precision | kept is shared | claims of the null | L0 | explained, least |",

@@ -1,6 +1,6 @@
 """The page of `mechcot sae crosscode`, from `crosscode.json` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.wording import count_of
@@ -11,6 +11,7 @@ from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table
 from mechcot.view.pages.sections import Section, plain_page, top_steps
 
 _SIDES = ("base only", "tuned only")
+_LISTED = 24
 
 
 def crosscoder_page(result: Mapping[str, Any]) -> str:
@@ -42,8 +43,26 @@ def crosscoder_page(result: Mapping[str, Any]) -> str:
         "Bars that stand out are kinds of token where the code of one model has parts that the other has not.",
         _work(result),
     )
+    changed = sorted(
+        (
+            row
+            for row in result["latents"]
+            if row["often"] and row["difference"] > result["changed_above"]
+        ),
+        key=lambda row: -row["difference"],
+    )
     sections = [
         Section("Which latents are believed", (scaling,), ((own, "Most tuned first."),)),
+        Section(
+            "Which latents changed",
+            (),
+            (
+                (
+                    _latents(changed[:_LISTED]),
+                    f"Those whose two directions lie apart by more than {result['changed_above']:g} of their length, the most first.",
+                ),
+            ),
+        ),
         Section("On which steps they work", (work,)),
     ]
     if shown := result["shown"]:
@@ -85,6 +104,11 @@ def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"Both are shares of what its own model has (ν). It is believed below {error:g} and {reconstruction:g}. An L1 penalty invents such latents.",
         ),
         (
+            "changed",
+            "A new direction that always stands in the same contexts is rarely a latent of its own: the latents of these contexts take it up, and "
+            "it is the difference of their two directions. Among planted directions that was the usual case.",
+        ),
+        (
             "what it does not say",
             "That a latent is new says nothing of whether the answer rests on it. Latents that fire on fewer than "
             f"{result['fewest_tokens']} tokens are not tried, and what neither reconstruction holds is not seen.",
@@ -103,11 +127,16 @@ def crosscoder_sentences(result: Mapping[str, Any]) -> list[str]:
             f"{believed} of {count_of(fire, 'latent')} that fire {'is' if believed == 1 else 'are'} {model}’s own ({verb} by the fine-tuning); "
             f"{len(rows)} {'was' if len(rows) == 1 else 'were'} claimed by the lengths of the directions."
         )
+    apart = sum(
+        row["often"] and row["difference"] > result["changed_above"] for row in result["latents"]
+    )
+    changed = f"{apart} changed: their directions in {base} and {tuned} lie apart by more than {result['changed_above']:g} of their length."
     fits = " and ".join(
         f"{_three(fit['explained_variance'])} of {fit['model']}" for fit in result["fit"]
     )
     return [
         *sentences[::-1],
+        changed,
         f"The crosscoder explains {fits} of the variance with {result['l0']:.1f} latents a token.",
     ]
 
@@ -132,18 +161,25 @@ def _counts(result: Mapping[str, Any]) -> Table:
 
 
 def _claimed(result: Mapping[str, Any]) -> Table:
+    return _latents([row for row in result["latents"] if row["whose"] in _SIDES])
+
+
+def _latents(rows: Sequence[Mapping[str, Any]]) -> Table:
     said = {True: "yes", False: "no", None: "too rare"}
     columns = {
         "latent": lambda row: numeric(str(row["latent"])),
-        "claimed": lambda row: Cell(row["whose"]),
+        "by length": lambda row: Cell(row["whose"]),
         "share of its length": lambda row: numeric(_three(row["relative_norm"])),
+        "apart": lambda row: numeric(_three(row["difference"])),
         "ν, error": lambda row: numeric(_nu(row["nu_error"])),
         "ν, reconstruction": lambda row: numeric(_nu(row["nu_reconstruction"])),
         "fires on": lambda row: numeric(percent(row["frequency"])),
         "mostly on": lambda row: Cell(row["kind"], "", percent(row["share"])),
-        "believed": lambda row: Cell(said[row["believed"]], "ok"),
+        "believed": lambda row: Cell(
+            said[row["believed"]] if row["whose"] in _SIDES else DASH, "ok"
+        ),
     }
-    return row_table([row for row in result["latents"] if row["whose"] in _SIDES], columns)
+    return row_table(rows, columns)
 
 
 def _nu(value: float | None) -> str:
