@@ -89,9 +89,13 @@ class SummedL1(StandardTrainingSAE):
 
 def summed_l1(settings: TrainingSettings, both: int) -> SummedL1:
     """An untrained L1 crosscoder."""
-    sizes = {"d_in": both, "d_sae": settings.width}
     return SummedL1(
-        StandardTrainingSAEConfig(**sizes, l1_coefficient=PENALTY["standard"], l1_warm_up_steps=20)
+        StandardTrainingSAEConfig(
+            d_in=both,
+            d_sae=settings.width,
+            l1_coefficient=PENALTY["standard"],
+            l1_warm_up_steps=20,
+        )
     )
 
 
