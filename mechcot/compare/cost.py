@@ -25,7 +25,7 @@ from rich.table import Table
 
 from mechcot.compare.forecast import calls, duration, forwards, work
 from mechcot.compare.measure_inputs import inputs_for
-from mechcot.compare.measurements import Job, JobGroup, groups_of
+from mechcot.compare.measurements import Job, JobGroup, job_groups
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.core.errors import NotMeasurable, UserError
@@ -87,7 +87,7 @@ def costs(todo: Sequence[Job], *, layers: int, heads: int, draws: int = DRAWS) -
         draws: Continuations drawn at each place of a chain.
     """
     rows: dict[tuple[str, str], list[JobGroup]] = {}
-    for group in groups_of(todo):
+    for group in job_groups(todo):
         left = tuple(job for job in group if not job.finished)
         if left:
             rows.setdefault((left[0].cell.reader, left[0].measure), []).append(left)

@@ -151,7 +151,7 @@ JobGroup = tuple[Job, ...]
 """Measurements of one measure by one reader that are taken side by side."""
 
 
-def groups_of(todo: Sequence[Job]) -> list[JobGroup]:
+def job_groups(todo: Sequence[Job]) -> list[JobGroup]:
     """Return all measurements in groups, those that are finished too; chains that are added later go into later groups."""
     by_measure: dict[tuple[Condition, str], list[list[Job]]] = {}
     room: dict[tuple[Condition, str], int] = {}
@@ -176,7 +176,7 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
         todo: All measurements; those on disk are passed over.
         chains: All chains by author: some measures borrow another item's.
     """
-    unfinished = [group for group in groups_of(todo) if not all(job.finished for job in group)]
+    unfinished = [group for group in job_groups(todo) if not all(job.finished for job in group)]
     if not unfinished:
         return
     forecast = _forecast(job for group in unfinished for job in group)
@@ -252,7 +252,7 @@ def measure_trace(
     """
     missing = [job for job in todo if not job.finished]
     forecast = _forecast(missing)
-    groups = {job.id: group for group in groups_of(todo) for job in group} if missing else {}
+    groups = {job.id: group for group in job_groups(todo) for job in group} if missing else {}
     refused: dict[tuple[Path, str], str] = {}
     limit = Limit()
     with tqdm(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
