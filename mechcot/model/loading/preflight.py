@@ -34,7 +34,7 @@ _CLOSE = {"float32": 1e-4, "bfloat16": 0.05}
 """Largest difference, relative to the largest state, by precision."""
 _SPELLED = 8
 """Prompts whose tokens are decoded again."""
-_TRIED = 64
+_TRIED_TOKENS = 64
 """Tokens of a prompt on which states are tried."""
 LONG = Problem(
     id="long",
@@ -127,7 +127,7 @@ def _tried(reader: Reasoner, problems: Sequence[Problem]) -> list[CheckResult]:
     """The checks of states, once a model."""
     asked = [problem for problem in problems if problem.question.strip()]
     if reader.model not in _TRIED and asked:
-        ids = reader.encode(reader.render(asked[0]))[-_TRIED:]
+        ids = reader.encode(reader.render(asked[0]))[-_TRIED_TOKENS:]
         try:
             _TRIED[reader.model] = [identity(reader, ids), causality(reader, ids)]
         except NotMeasurable as reason:
