@@ -406,13 +406,13 @@ def plant_changes(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
     from mechcot.runs.items import Items
-    from mechcot.sae.latent_changes import CHANGED
+    from mechcot.sae.latent_changes import FAR_APART
     from mechcot.sae.plants.planted_changes import change_scores, changed_pairs, markdown_scores
     from mechcot.sae.training import TrainingSettings
 
     (reader,) = load_models([base], loading)
     settings = TrainingSettings(width=width, k=k, samples=samples)
-    about = digest(reader.weights_hash, asdict(settings), weights, CHANGED)
+    about = digest(reader.weights_hash, asdict(settings), weights, FAR_APART)
     tasks = {f"{number}-{about}": number for number in range(seed, seed + seeds)}
     items = Items(out / "seeds")
     compute = partial(changed_pairs, reader, settings=settings, weights=weights)

@@ -49,7 +49,7 @@ class Whose(StrEnum):
     BETWEEN = "between"
 
 
-CHANGED = 0.3
+FAR_APART = 0.3
 """A latent whose two directions lie further apart is changed, whosever it is. A new direction that always stands in the same contexts is rarely a
 latent of its own: the latents of these contexts take it up, and it is the difference of their two directions. Set on plants of one seed."""
 
@@ -135,7 +135,7 @@ class LatentChanges(Displayed):
                 "l0": self.l0,
                 "dead": self.dead,
                 "believed_below": [NU_ERROR, NU_RECONSTRUCTION],
-                "changed_above": CHANGED,
+                "changed_above": FAR_APART,
                 "fewest_tokens": FEWEST_TOKENS,
                 "fit": [asdict(fit) for fit in self.fits],
                 "latents": [*self.latents],
@@ -288,7 +288,7 @@ def _kind(step: Step) -> str:
 
 def changed_latents(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The latents that fire often enough and whose two directions lie apart."""
-    return [row for row in rows if row["difference"] > CHANGED and row["often"]]
+    return [row for row in rows if row["difference"] > FAR_APART and row["often"]]
 
 
 def change_lines(result: Mapping[str, Any]) -> list[str]:
@@ -315,7 +315,7 @@ def change_lines(result: Mapping[str, Any]) -> list[str]:
     shared = sum(row["whose"] == Whose.SHARED for row in rows)
     changed = sorted(changed_latents(rows), key=lambda row: -row["difference"])
     lines.append(
-        f"changed: {len(changed)} whose directions in {base} and {tuned} lie apart by more than {CHANGED:g} of their length"
+        f"changed: {len(changed)} whose directions in {base} and {tuned} lie apart by more than {FAR_APART:g} of their length"
     )
     lines += [
         f"  latent {row['latent']:5d}  apart by {row['difference']:.2f}, share of its length {row['relative_norm']:.3f}; "

@@ -13,7 +13,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, paired_states
 from mechcot.sae.crosscoder_training import batchtopk, crosscode, train_crosscoder
 from mechcot.sae.dictionary import load
-from mechcot.sae.latent_changes import CHANGED, NEEDED, Whose, compare_latents, token_kinds, whose
+from mechcot.sae.latent_changes import FAR_APART, NEEDED, Whose, compare_latents, token_kinds, whose
 from mechcot.sae.latent_scaling import latent_scaling
 from mechcot.sae.training import TrainingSettings
 from mechcot.view.pages.crosscoder import crosscoder_page
@@ -35,7 +35,7 @@ def test_what_changed_is_the_difference_of_two_directions_and_the_rest_is_shared
     apart = crossed.difference_shares
     differences = torch.nn.functional.normalize(crossed.differences, dim=-1)
     cosines = differences @ torch.stack([spec.direction(128) for spec in OWN]).T
-    moved = live & (apart > CHANGED)
+    moved = live & (apart > FAR_APART)
     assert (cosines[moved].abs().max(dim=0).values > 0.95).all()
     assert (cosines[moved].abs().max(dim=1).values > 0.9).all()
     decoder = torch.nn.functional.normalize(crossed.decoders.after[live & ~moved], dim=-1)

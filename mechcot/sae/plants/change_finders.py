@@ -27,7 +27,7 @@ from mechcot.model.interventions import States
 from mechcot.sae.crosscoder import Crosscoder
 from mechcot.sae.crosscoder_training import Fresh, batchtopk, train_crosscoder
 from mechcot.sae.evaluation import explained_variance
-from mechcot.sae.latent_changes import CHANGED, FEWEST_TOKENS, Whose, whose
+from mechcot.sae.latent_changes import FAR_APART, FEWEST_TOKENS, Whose, whose
 from mechcot.sae.latent_scaling import latent_scaling
 from mechcot.sae.plants.training import SITE
 from mechcot.sae.training import PENALTY, TrainingSettings
@@ -149,7 +149,7 @@ def by_dictionary(
         ]
         yield name, Finding(tuple(claims), **fit)
     apart = crosscoder.difference_shares
-    changed = [latent for latent in often if apart[latent] > CHANGED]
+    changed = [latent for latent in often if apart[latent] > FAR_APART]
     yield (
         "by difference",
         Finding(tuple(_difference(crosscoder, latent) for latent in changed), **fit),
