@@ -146,7 +146,7 @@ def _checked(story: Story, said: Sequence[Statement]) -> Statement | None:
         return None
     values, fact = values_after(story, said), story.of[who]
     back = values[who] + int(fact.n)
-    if back > LARGEST_NUMBER:
+    if back > LARGEST_NUMBER or fact.of not in values:
         return None
     kind = "fits" if back == values[fact.of] else "misfits"
     return _made(kind, left=values[who], right=fact.n, n=back)

@@ -184,6 +184,17 @@ def test_the_check_of_steps_names_the_mistakes_and_nothing_else(family, reader):
     assert wrong_steps > 5
 
 
+def test_a_chain_with_any_step_left_out_or_moved_can_still_be_checked(family, reader):
+    for problem in family.problems(8, seed=11, hint="mixed"):
+        question = family.read(problem.question)
+        draft = family.write(question, rng=Random(7), manner=Manner(mistakes=0.3, borrow_slip=1.0))
+        steps = list(draft.steps)
+        for at in range(len(steps)):
+            for other in (steps[:at] + steps[at + 1 :], [steps[at], *steps]):
+                trace = trace_of(family, reader, problem, other)
+                assert len(validity(trace)["valid"].values) == len(trace.chain_steps)
+
+
 def test_nothing_is_known_of_steps_in_another_language(family, reader):
     problem = family.problems(1, seed=6)[0]
     trace = trace_of(family, reader, problem, ["What of it?\n"])
