@@ -96,7 +96,9 @@ def test_filler_has_as_many_tokens_and_no_word_of_the_chain(material):
     for made, trace in zip(lessons("filler", material), material.chains, strict=True):
         count = len(reader.continue_ids(made.chain))
         assert count == pytest.approx(len(reader.continue_ids(trace.chain_text)), abs=1)
-        assert len(set(made.chain.split())) == 1
+        *whole, last = made.chain.split()
+        assert len({*whole}) <= 1
+        assert (whole or [last])[0].startswith(last)  # the count may end inside a unit
 
 
 def test_invalid_keeps_the_layout_and_changes_values(material):
