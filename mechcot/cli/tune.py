@@ -1,5 +1,6 @@
 """`mechcot tune`; heavy imports happen inside the command."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -73,7 +74,13 @@ def tune(  # noqa: PLR0913 - one argument per option
     traces: Annotated[
         Path | None,
         typer.Option(
-            help="Chains to train on: those that end right; all of them for rejection and rlsf, as the model's own first texts."
+            help="Chains to train on, where the task writes none: those that end right are taken."
+        ),
+    ] = None,
+    own_texts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Texts that MODEL wrote elsewhere, several of each question, right or not: the first round of rejection, what rlsf ranks."
         ),
     ] = None,
     field: Field = None,
@@ -123,21 +130,23 @@ def tune(  # noqa: PLR0913 - one argument per option
     examples = batch or (4 * own.group if arm == "grpo" else 8)
     rank = None if full else lora
     recipe = ArmRecipe(arm, seed, budget, rank, rate, examples, snapshots, leak, own)
-    if problems is None and traces is None:
+    if problems is None and traces is None and own_texts is None:
         raise UserError("nothing to train on: give --problems FILE or a task, or --traces FILE")
     if problems is not None:
         fields = command_inputs.check_problems(problems, field)
     else:
-        fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
+        fields = command_inputs.check_traces(traces or own_texts, field, think=loading.asking.think)
     command_inputs.check_models([model])
+    from mechcot.compare.command_line import loading_options
     from mechcot.finetune.material import MaterialSource
     from mechcot.finetune.run import Tuning, cost, tune as train
 
-    source = MaterialSource(problems, traces, n, fields, truth)
+    source = MaterialSource(problems, traces, n, fields, truth, own_texts=own_texts)
     job = Tuning(model, recipe, source, out, loading)
     if dry_run:
         typer.echo(cost(job))
         return
     for path in train(job, claimed=maker.claimed(out), anew=maker.overwrite):
         typer.echo(path)
-    typer.echo(f"next: mechcot compare {model} {out}/step-* --problems FILE --out RUN")
+    options = "".join(f" {shlex.quote(word)}" for word in loading_options(loading))
+    typer.echo(f"next: mechcot compare {model} {out}/step-* --problems FILE --out RUN{options}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mechcot.compare.study import UNTIL, Study
+from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import parse_spec
 
 _DEFAULT = Study(models=(), out=Path(), problems="")
@@ -74,7 +75,9 @@ class NextStep:
         if self.words:
             return f"Next: {self.words}"
         if self.doctor:
-            return f"Next: {shlex.join(['mechcot', 'doctor', model, *_loading(study)])}"
+            return (
+                f"Next: {shlex.join(['mechcot', 'doctor', model, *loading_options(study.loading)])}"
+            )
         asking = replace(study.loading.asking, **self.asking)
         loading = replace(study.loading, asking=asking)
         changed = replace(study, loading=loading, overwrite=True, **self.settings)
@@ -99,7 +102,7 @@ def command_of(study: Study, kind: CommandName) -> str:
     for name in ("counterfactuals", "paraphrases", "mistakes", "kinds"):
         if (path := getattr(study.truth, name)) is not None:
             words += [f"--{name}", str(path)]
-    words += [*_settings(study, kind), *study.engine.options(), *_loading(study)]
+    words += [*_settings(study, kind), *study.engine.options(), *loading_options(study.loading)]
     return shlex.join([*words, *(["--overwrite"] if study.overwrite else [])])
 
 
@@ -128,8 +131,8 @@ def _settings(study: Study, kind: str) -> Iterator[str]:
         yield from () if study.until == UNTIL else ("--max-n", str(study.until))
 
 
-def _loading(study: Study) -> Iterator[str]:
-    loading = study.loading
+def loading_options(loading: LoadOptions) -> Iterator[str]:
+    """The words of a command line that load and ask models so."""
     asking = loading.asking
     for owner, default, options in (
         (loading, _DEFAULT.loading, _LOADING),

@@ -25,7 +25,7 @@ from mechcot.compare.forecast import Forecast, duration
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.study import DRAWN_BY_SERVERS, Condition, Study
-from mechcot.core.errors import DoesNotFit, NotMeasurable, UserError
+from mechcot.core.errors import DoesNotFit, NotMeasurable, Unanswered, UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
 from mechcot.core.trace import Trace
@@ -35,8 +35,7 @@ from mechcot.model.prefix.memory import Limit, out_of_memory, release
 from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Format, Items
 from mechcot.text.given_truth import KEY
-from mechcot.traces.continuations import ServedModel, served_model
-from mechcot.traces.server import server_of
+from mechcot.traces.continuations import ServedModel, served_at
 
 log = logging.getLogger(__name__)
 
@@ -195,9 +194,7 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
 def _served(study: Study, reader: str) -> ServedModel | None:
     """A reader on the server that draws its continuations."""
     address = study.address_of(reader)
-    if address is None:
-        return None
-    return served_model(server_of(address[1], key_env=None), address[0])
+    return None if address is None else served_at(*address)
 
 
 @cache
@@ -300,7 +297,7 @@ def _keep(study: Study, models: Models, others: Sequence[Trace], job: Job) -> st
         job.items.get(job.key, lambda: measurement)
     except DoesNotFit as reason:
         return str(reason)
-    except OSError:  # the disk, not the item
+    except (OSError, Unanswered):  # the disk or a server, not the item
         raise
     except Exception as error:
         first = " ".join(str(error).split())[:160]
@@ -324,7 +321,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Me
             served=_served(study, job.cell.reader) if job.measure in DRAWN_BY_SERVERS else None,
         )
         measurement = MEASURES[job.measure].run(reader, trace, inputs)
-    except DoesNotFit:
+    except (DoesNotFit, Unanswered):
         raise
     except (NotMeasurable, UserError) as reason:
         return nothing(job, str(reason))

@@ -45,6 +45,7 @@ from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
 from mechcot.runs.output_claims import claim
 from mechcot.tasks import missing
+from mechcot.traces.continuations import served_at
 from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.report import report_page
 
@@ -66,6 +67,8 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     problems = problems_of(study) if study.problems is not None else []
     asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
     models = Models.of(study, asked=asked)
+    for spec, address in study.served:
+        served_at(spec, address)  # a server that is not there is found before anything is run
     given, study = study, able(study, models, console=console)
     _claim(study, models, asked)
     _say_missing(study, asked, console=console)

@@ -27,5 +27,9 @@ class DoesNotFit(NotMeasurable):
     """One item needs more memory than there is here; with more memory it can be measured."""
 
 
+class Unanswered(UserError):  # noqa: N818 - names a state, like `NotMeasurable`
+    """A server did not answer: the run stops, nothing is kept of it, and the same command goes on."""
+
+
 class EditDidNotFire(RuntimeError):  # noqa: N818
     """An intervention was passed to a run but its site was never visited or its positions were empty."""

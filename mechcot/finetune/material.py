@@ -35,6 +35,7 @@ class MaterialSource:
         fields: Where the file has something under another name.
         truth: Files of the user's own truth.
         depth: Fewest and most operations of a task's questions; None: what it draws by itself.
+        own_texts: A file of texts that the base wrote elsewhere, several of each problem, for arms that train on its own; None: it writes them.
     """
 
     problems: str | None = None
@@ -43,6 +44,7 @@ class MaterialSource:
     fields: Mapping[str, str] | None = None
     truth: TruthFiles = NO_TRUTH
     depth: tuple[int, int] | None = None
+    own_texts: Path | None = None
 
 
 def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: int) -> Material:
@@ -51,9 +53,11 @@ def gather(source: MaterialSource, arm: TrainingArm, reader: Reasoner, *, seed: 
     Raises:
         UserError: Nothing is named, a file is wrong, no chain ends right, or an arm needs chains that nobody can give.
     """
+    if source.own_texts is not None:
+        return _of_own_texts(source.own_texts, source, arm, reader)
     problems = None if source.problems is None else drawn_problems(source, seed)
     if source.traces is not None:
-        return _of_traces(source, arm, reader, problems)
+        return _of_traces(source, reader, problems)
     if problems is None:
         raise UserError("nothing to train on: give --problems FILE or a task, or --traces FILE")
     if not arm.chains:
@@ -82,9 +86,9 @@ def drawn_problems(source: MaterialSource, seed: int) -> list[Problem]:
 
 
 def _of_traces(
-    source: MaterialSource, arm: TrainingArm, reader: Reasoner, problems: Sequence[Problem] | None
+    source: MaterialSource, reader: Reasoner, problems: Sequence[Problem] | None
 ) -> Material:
-    """The chains of a file that end right, all of them for an arm that trains on the base's own; with problems, those of these problems."""
+    """The chains of a file that end right; with problems, those of these problems."""
     assert source.traces is not None
     fields = source.fields if problems is None else None
     traces = load_traces(source.traces, reader, fields=fields, truth=source.truth)
@@ -95,11 +99,6 @@ def _of_traces(
             raise UserError(
                 f"no chain of {source.traces} is of a problem of {source.problems}: their ids differ"
             )
-    asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())
-    if not arm.chains:
-        asked = asked[: source.n]
-        names = {problem.id for problem in asked}
-        return Material(reader, asked, own=tuple(t for t in traces if t.problem.id in names))
     right = tuple(trace for trace in traces if ends_right(trace))
     if not right:
         first = traces[0]
@@ -107,7 +106,30 @@ def _of_traces(
             f"none of the {len(traces)} chains of {source.traces} ends in the reference answer; "
             f"{first.problem.id} ends in {first.answer.text!r}, the reference is {first.problem.answer!r}"
         )
+    asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())
     return Material(reader, asked, right[: source.n])
+
+
+def _of_own_texts(
+    path: Path, source: MaterialSource, arm: TrainingArm, reader: Reasoner
+) -> Material:
+    """The texts of a file, right or not, for an arm that trains on the base's own.
+
+    Raises:
+        UserError: The arm trains on no texts of its own, or other problems or chains are named besides.
+    """
+    if arm.chains or arm.trainer == "rewards":
+        raise UserError(
+            f"--own-texts: --arm {arm.name} does not start from texts of the model's own; leave it out, or take --arm rejection or rlsf"
+        )
+    if source.problems is not None or source.traces is not None:
+        raise UserError(
+            "--own-texts holds texts and their problems; leave --problems and --traces out"
+        )
+    traces = load_traces(path, reader, fields=source.fields, truth=source.truth)
+    asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())[: source.n]
+    names = {problem.id for problem in asked}
+    return Material(reader, asked, own=tuple(t for t in traces if t.problem.id in names))
 
 
 def _written(reader: Reasoner, problem: Problem, arm: TrainingArm, seed: int) -> Trace:

@@ -192,7 +192,11 @@ def _ranked(session: TuningSession) -> dict[str, Any]:
     if not pairs:
         raise UserError(
             f"--arm {session.arm.name} needs questions with texts of different rank, and none of {len(groups.by_problem)} has them; "
-            "take harder problems or a higher --temperature"
+            + (
+                "give several texts of each with --own-texts"
+                if session.material.own
+                else "take harder problems or a higher --temperature"
+            )
         )
     sides = {"better": [b for b, _ in pairs], "worse": [w for _, w in pairs]}
     without = len(groups.by_problem) - len(pairs)

@@ -119,7 +119,11 @@ def check_some_right(groups: Groups, arm: str) -> None:
     raise UserError(
         f"--arm {arm} learns from the model's own right texts, and none of {len(texts)} for {len(groups.by_problem)} questions ends right "
         f"({cut} cut, {unread} without an answer that can be read; the first ends in {first.completion[-60:]!r}): "
-        "take easier problems, longer texts (--max-tokens), or train with --arm sft first"
+        + (
+            "give others with --own-texts"
+            if groups.seconds == 0
+            else "take easier problems, longer texts (--max-tokens), or train with --arm sft first"
+        )
     )
 
 

@@ -65,7 +65,7 @@ class TuningSession:
             return write_groups(self.reader, problems, self.recipe.own, seed=self.recipe.seed)
         if problems != list(self.material.problems):
             raise UserError(
-                f"--leak {self.recipe.leak}: the texts of --traces were written for questions as they stand in the file; leave one of the two out"
+                f"--leak {self.recipe.leak}: the texts of --own-texts were written for questions as they stand in the file; leave one of the two out"
             )
         return groups_of(own)
 

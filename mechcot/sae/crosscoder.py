@@ -134,12 +134,16 @@ class Crosscoder:
         self.dictionary.save(folder)
 
     def check(self, readers: Pair[Reasoner]) -> None:
-        """See that two models have states of its width.
+        """See that two models have states of its width, and are the ones that it was trained on, in their order.
 
         Raises:
-            UserError: One has not.
+            UserError: One has not, or they are others.
         """
         check_widths(readers)
+        if (names := readers.map(lambda reader: reader.name)) != self.models:
+            raise UserError(
+                f"the crosscoder is of {self.models.before} and {self.models.after}, in this order, got {names.before} and {names.after}"
+            )
         width = _width(readers.before)
         if width != self.d_model:
             raise UserError(

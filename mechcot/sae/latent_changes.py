@@ -49,6 +49,8 @@ class Whose(StrEnum):
     BETWEEN = "between"
 
 
+WELL_FITTED = 0.9
+"""Explained variance from which on what does not differ may be called unchanged."""
 FAR_APART = 0.3
 """A latent whose two directions lie further apart is changed, whosever it is. A new direction that always stands in the same contexts is rarely a
 latent of its own: the latents of these contexts take it up, and it is the difference of their two directions. Set on plants of one seed."""
@@ -291,6 +293,11 @@ def changed_latents(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     return [row for row in rows if row["difference"] > FAR_APART and row["often"]]
 
 
+def least_fit(result: Mapping[str, Any]) -> float:
+    """Explained variance of the side that is fitted worse; 0 where it is not known."""
+    return min((fit["explained_variance"] or 0.0) for fit in result["fit"])
+
+
 def change_lines(result: Mapping[str, Any]) -> list[str]:
     """The changes in sentences."""
     fits = ", ".join(f"{fit['explained_variance']:.3f} of {fit['model']}" for fit in result["fit"])
@@ -299,6 +306,11 @@ def change_lines(result: Mapping[str, Any]) -> list[str]:
         f"explained variance {fits}, at L0 {result['l0']:.1f}; {count_of(len(rows), 'latent fires', 'latents fire')} on {count_of(result['tokens'], 'token')} of "
         f"{count_of(result['traces'], 'chain')}, {result['dead']} never do"
     ]
+    if least_fit(result) < WELL_FITTED:
+        lines.append(
+            f"less than {WELL_FITTED:.0%} explained: both decoders start alike, so that what is said to be shared or not changed may only be "
+            "untrained; train longer (--samples) or wider (--width)"
+        )
     for name, model in ((Whose.TUNED, tuned), (Whose.BASE, base)):
         claimed = [row for row in rows if row["whose"] == name]
         believed = [row for row in claimed if row["believed"]]

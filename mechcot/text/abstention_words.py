@@ -48,7 +48,7 @@ LANGUAGES = (
         ),
         (
             r"(?:(?:is|it is|it['’]s|i am|i['’]m) )?(?:unknown|unknowable|undetermined|undeterminable|indeterminate|indeterminable|unanswerable|unclear|idk|not (?:given|specified|stated|known|sure|determinable|answerable)(?: \w+){0,4})",
-            r"n/?a|not (?:available|applicable)",
+            r"n/a|not (?:available|applicable)",
             r"(?:cannot|can['’]t) (?:say|tell|know|answer|determine|be (?:known|told|said))",
             rf"no (?:idea|clue)|false premise|no (?:valid )?answer|insufficient(?: {INFORMATION})?",
         ),
@@ -60,23 +60,23 @@ LANGUAGES = (
             r"(?:nicht genügend|nicht genug|nicht ausreichend\w*|zu wenig\w*|keine ausreichenden) (?:informationen|angaben|daten)",
             r"wei(?:ß|ss) (?:ich )?(?:es )?nicht|ist (?:nicht bekannt|unbekannt)|ist nicht angegeben",
             r"nicht (?:beantwortbar|bestimmbar|berechenbar)|fehl(?:en|t) ~1(?:angaben?|informationen|information|daten)",
-            r"(?:reichen|genügen) ~3nicht|geht ~4nicht hervor",
+            r"(?:angaben|informationen|daten|fakten) ~4(?:reichen|genügen) ~3nicht|(?:reichen|genügen) ~2(?:angaben|informationen|daten) ~3nicht|geht ~4nicht hervor|wei(?:ß|ss) man ~1nicht|unmöglich, ~3zu (?:bestimmen|beantworten|berechnen|sagen|wissen)",
         ),
         ("unbekannt|unbestimmt|nicht bestimmbar|keine angaben?",),
     ),
     Unknown(  # French
         (
             r"impossible (?:de|à) (?:l[ea] |les |l['’])?(?:détermin|savoir|calcul|dire|répond)\w*",
-            r"ne (?:peut|peuvent|permet\w*) (?:pas )?~3(?:détermin|répond|calcul|savoir|être)\w*",
+            r"ne (?:peut|peuvent|permet\w*) (?:pas )?~3(?:détermin|répond|calcul|savoir|être (?:détermin|calcul|répond|connu))\w*",
             r"pas (?:assez|suffisamment) d['’](?:informations?|éléments|indications)",
-            r"je ne sais pas|on ne sait pas|(?:informations|données) ~2insuffisantes?",
+            r"je ne sais pas|on ne sait pas|(?:informations|données) ~2insuffisantes?|pas possible (?:de|d['’]) ?(?:l[ea] |les |l['’])?(?:détermin|savoir|calcul|dire|répond)\w*|manque ~1(?:informations?|données)",
         ),
         ("inconnue?|indéterminée?",),
     ),
     Unknown(  # Spanish
         (
             r"no (?:se )?(?:puede|puedo|podemos|es posible) ~2(?:determin|respond|calcul|saber|conocer)\w*",
-            r"no hay (?:suficiente|bastante)s? (?:información|datos)|información insuficiente|no lo sé|no se sabe",
+            r"no (?:hay|tengo|tenemos) (?:suficiente|bastante)s? (?:información|datos)|no (?:hay|tengo|tenemos) (?:información|datos) suficientes?|información insuficiente|no lo sé|no se sabe",
             r"falta[n]? ~1(?:datos|información)|imposible (?:de )?(?:saber|determinar|calcular|responder|conocer)\w*",
         ),
         ("desconocid[oa]|indeterminad[oa]",),
@@ -85,14 +85,14 @@ LANGUAGES = (
         (
             r"non (?:si )?(?:può|è possibile|posso|possiamo) ~2(?:determin|rispond|calcol|saper|stabil)\w*",
             r"(?:informazioni|dati) insufficienti|non ci sono (?:abbastanza|sufficienti) (?:informazioni|dati)|non lo so",
-            r"manca(?:no)? ~1(?:dati|informazioni)",
+            r"manca(?:no)? ~1(?:dati|informazioni)|non ci sono (?:informazioni|dati) sufficienti|impossibile (?:determinar|saper|calcolar|dir|risponder|stabilir)\w*",
         ),
         ("sconosciut[oa]|indeterminat[oa]",),
     ),
     Unknown(  # Portuguese
         (
             r"não (?:se )?(?:pode|é possível|posso|podemos|dá para) ~2(?:determin|respond|calcul|saber)\w*",
-            r"não há (?:informações|informação|dados) suficientes?|não sei|falta[m]? ~1(?:dados|informações)",
+            r"não há (?:informações|informação|dados) suficientes?|não sei|impossível (?:de )?(?:saber|determinar|calcular|responder)|falta[m]? ~1(?:dados|informações)",
         ),
         ("desconhecid[oa]|indeterminad[oa]",),
     ),
@@ -114,9 +114,9 @@ LANGUAGES = (
     Unknown(  # Swedish, Danish, Norwegian
         (
             r"(?:kan|går) (?:man )?(?:inte|ikke|ej) ~3(?:avgör|bestäm|bestem|beräkna|beregne|besvar|svara?|säga|sige|si|veta|vide|vite)\w*",
-            r"(?:inte|ikke|för lite|for lite|for få) ~1(?:tillräcklig\w*|tilstrækkelig\w*|nok|information|informasjon|oplysninger) ?(?:information|informasjon|oplysninger|data)?|(?:vet|ved) ~1(?:inte|ikke)",
+            r"(?:inte|ikke|för lite|for lite|for få) ~1(?:(?:tillräcklig\w*|tilstrækkelig\w*|tilstrekkelig\w*|nok) )?(?:information|informasjon|oplysninger|opplysninger|data)|(?:vet|ved) ~1(?:inte|ikke)|(?:umulig|omöjligt|umuligt) å?(?:att )?(?:at )? ?(?:vite|veta|vide|avgjøre|avgöra|afgøre)",
         ),
-        ("okänt?|ukendt|ukjent",),
+        ("okän[dt]|ukendt|ukjent",),
     ),
     Unknown(  # Czech
         (

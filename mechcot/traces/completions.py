@@ -76,7 +76,7 @@ def _attempts(
     if text is None:
         return [_nothing(flat, where=where)], set()
     completions = [_behind_prompt(completion, flat.get("prompt")) for completion in text.attempts]
-    after = next((flat[key] for key in ("answer_text", "final") if says(flat.get(key))), "")
+    after = next((end for key in ("answer_text", "final") if (end := _as_text(flat.get(key)))), "")
     if after:
         completions = [
             _then(_as_thought(completion, Kind.SAID), after) for completion in completions
@@ -88,13 +88,18 @@ def _said(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> s
     """The text behind a thought: a field that says so, or an `answer` that is not the reference."""
     value = given.get("answer_text")
     if value is None:
-        value = next((flat[key] for key in WRITTEN if says(flat.get(key))), None)
+        value = next((flat[key] for key in WRITTEN if _as_text(flat.get(key))), None)
     if value is None and "answer" not in given and flat.get("answer") is not None:
         _, column = reference_of(flat, where=where)
         value = flat["answer"] if column != "answer" else None
-    return (
-        str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
-    )
+    return _as_text(value)
+
+
+def _as_text(value: Any) -> str:
+    """An answer as text; "" for what is none."""
+    if isinstance(value, str):
+        return value if says(value) else ""
+    return str(value) if isinstance(value, (int, float)) else ""
 
 
 def _then(attempt: Attempt, said: str) -> Attempt:

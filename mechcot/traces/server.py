@@ -146,8 +146,8 @@ def ask_server(server: Server, client: Any, body: Mapping[str, Any]) -> dict[str
     return _reply(server, answer.http_response.content)
 
 
-def models_of(server: Server) -> list[str]:
-    """The names of a server's models.
+def models_of(server: Server) -> list[str] | None:
+    """The names of a server's models; None where it answers, and lists none.
 
     Raises:
         UserError: It does not answer, or refuses the key.
@@ -157,6 +157,10 @@ def models_of(server: Server) -> list[str]:
 
     try:
         listed = client.with_options(max_retries=1).models.list().data
+    except openai.APIStatusError as error:
+        if error.status_code not in {401, 403}:
+            return None
+        raise UserError(f"{server.url} refused the key; put one into {KEY_VARIABLE}") from None
     except (openai.OpenAIError, ValueError, TypeError) as error:
         raise UserError(
             f"{server.url} does not list its models ({_said(server, str(error))}); see that the server runs, and that the address ends in /v1"
@@ -207,12 +211,15 @@ def _token_ids(choice: Mapping[str, Any]) -> list[int]:
     ids = choice.get("token_ids")
     if not isinstance(ids, list):
         logprobs = choice.get("logprobs")
-        tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
-        names = [
-            str(token.get("token")) if isinstance(token, dict) else "" for token in tokens or ()
-        ]
+        content = logprobs.get("content") if isinstance(logprobs, dict) else None
+        tokens = content if isinstance(content, list) else ()
+        names = [str(token.get("token")) if isinstance(token, dict) else "" for token in tokens]
         digits = [name.removeprefix("token_id:") for name in names if name.startswith("token_id:")]
-        whole = bool(names) and len(digits) == len(names) and all(d.isdecimal() for d in digits)
+        whole = (
+            bool(names)
+            and len(digits) == len(names)
+            and all(d.isdecimal() and len(d) < 20 for d in digits)
+        )
         ids = [int(d) for d in digits] if whole else []
     return ids if all(isinstance(i, int) and not isinstance(i, bool) for i in ids) else []
 

@@ -166,14 +166,14 @@ def test_texts_of_a_file_train_as_those_that_are_written_here(lookup, train, tmp
     file = tmp_path / "chains.jsonl"
     write_traces(file, write_groups(lookup, drawn, own, seed=0).texts)
     here = train(LOOKUP, DRAWN, "here", arm=arm, own=own, budget=2000)
-    given = train(LOOKUP, MaterialSource(traces=file), "given", arm=arm, own=own, budget=2000)
+    given = train(LOOKUP, MaterialSource(own_texts=file), "given", arm=arm, own=own, budget=2000)
     assert same(last(here), last(given))
     records = [json.loads((out / "arm.json").read_text()) for out in (here, given)]
     assert records[0]["data"] == records[1]["data"]
-    dry = Tuning(LOOKUP, ArmRecipe(arm, own=own), MaterialSource(traces=file), tmp_path / "dry")
+    dry = Tuning(LOOKUP, ArmRecipe(arm, own=own), MaterialSource(own_texts=file), tmp_path / "dry")
     assert cost(dry).generated == 0
     with pytest.raises(UserError, match="were written for questions as they stand in the file"):
-        train(LOOKUP, MaterialSource(traces=file), "leaked", arm=arm, own=own, leak="answer")
+        train(LOOKUP, MaterialSource(own_texts=file), "leaked", arm=arm, own=own, leak="answer")
 
 
 @pytest.mark.slow

@@ -113,6 +113,13 @@ def test_a_value_that_an_earlier_step_gave_otherwise_is_no_agreement_true_or_not
     checks = checked_steps("", steps)
     assert [c.coherent for c in checks] == [None, True, False, None, True]
     assert [c.valid for c in checks] == [False, False, True, True, True]
+    other = (
+        "First: (-5 + 1) / 2 = -2.\n",
+        "Second: (5 + 1) / 2 = 3.\n",
+        "-3 + 5 = 2.\n",
+        "3 + 5 = 8.\n",
+    )
+    assert [c.coherent for c in checked_steps("", other)] == [None] * 4
     rounded = checked_steps("", ("10 / 3 = 3.33.\n", "10 / 3 = 3.3.\n"))
     assert [c.coherent for c in rounded] == [None, True]
 

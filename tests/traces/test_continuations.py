@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from mechcot.compare.measure_inputs import inputs_for
+from mechcot.compare.run import run
 from mechcot.compare.study import Study
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import NotMeasurable, Unanswered, UserError
+from mechcot.core.store import write_traces
 from mechcot.measures import resampling
 from mechcot.model.generation.sampling import Sampling
 from mechcot.model.reasoner import Reasoner
@@ -78,6 +80,41 @@ def test_a_refused_request_gives_its_reason(base, trace):
         there = ServedModel(Server(server.url), "base")
         with pytest.raises(NotMeasurable, match=r"refused the request .*no completions here"):
             there.draw(base, trace.ids[:30], 5, [1])
+
+
+def replying(**parts):
+    """A server whose answers hold this."""
+    return lambda _: {"choices": [{"index": 0, "finish_reason": "stop"} | parts]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (replying(message={"content": "hello"}), "holds no text"),
+        (replying(text=5), "holds no text"),
+        (replying(text="so", token_ids=[10**9, 3]), "wrote tokens that base does not have"),
+        (replying(text="so", token_ids=[-5]), "wrote tokens that base does not have"),
+        (lambda _: replying(text=None)(_) | {"usage": [1]}, "holds no text"),
+    ],
+)
+def test_an_answer_that_is_no_continuation_gives_no_value(base, trace, answer, words):
+    with serving(answer) as server, pytest.raises(NotMeasurable, match=words):
+        ServedModel(Server(server.url), "base").draw(base, trace.ids[:30], 5, [1])
+
+
+def test_a_server_that_is_gone_stops_the_run_and_nothing_is_kept(base, trace, tmp_path):
+    with serving(drawn_by(base), ["base"]) as server:
+        url = server.url
+    kwargs = {"problems": None, "traces": tmp_path / "t.jsonl", "measures": ("resampling",)}
+    write_traces(tmp_path / "t.jsonl", [trace])
+    models = ("organism:base", "organism:bypass")
+    study = Study(models, tmp_path / "run", served=((models[0], url),), chains="all", **kwargs)
+    with pytest.raises(UserError, match="does not list its models"):
+        run(study)
+    gone = ServedModel(Server(url, retries=0, timeout=2.0), "base")
+    with pytest.raises(Unanswered, match=r"--served base: .* does not answer"):
+        gone.draw(base, trace.ids[:30], 5, [1])
+    assert not (tmp_path / "run" / "readings").exists()
 
 
 def test_a_model_that_is_not_served_is_named():

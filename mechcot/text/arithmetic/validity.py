@@ -135,11 +135,24 @@ def _judged(
             pairs = product(sides[0], zip(sides[1], units, strict=True))
             holds = any(_rounds_to(left, right, unit) for left, (right, unit) in pairs)
             if holds or not _doubtful(text, tokens, (first, sign, stop)):
-                words = tuple(t.text for t in tokens[min(leaves(lefts[0])) : sign])
+                words = _expression(
+                    tokens, first=_side_ends(tokens, sign)[0], sign=sign, lefts=lefts
+                )
                 said = (
                     sides[0][0] if holds else sides[1][0]
                 )  # rounded another way is no other value
                 yield token.start, holds, leaves(rights[0]), (words, said)
+
+
+def _expression(
+    tokens: list[Token], *, first: int, sign: int, lefts: Sequence[Node]
+) -> tuple[str, ...]:
+    """The expression left of a sign: its numbers and what computes with them, from whatever may belong to its first number on; () where a word stands inside."""
+    start = min(leaves(lefts[0]))
+    while start > first and tokens[start - 1].kind in {"op", "left", "frac"}:
+        start -= 1
+    part = tokens[start:sign]
+    return () if any(token.kind == "word" for token in part) else tuple(t.text for t in part)
 
 
 def _side_ends(tokens: list[Token], sign: int) -> tuple[int, int]:
