@@ -260,7 +260,7 @@ class DoseCalibrator:
             OutOfReach: None of the factors gives it.
         """
         low, high = 0.0, start
-        while high <= LARGEST * start < math.inf:
+        while 0 < high <= LARGEST * start < math.inf:
             try:
                 if self.measure(high)[0] >= nats:
                     return low, high

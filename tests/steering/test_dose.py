@@ -81,6 +81,13 @@ def test_a_vector_without_any_effect_is_out_of_reach(base, chains):
         nothing.dose(0.1)
 
 
+def test_a_vector_too_long_for_any_factor_is_out_of_reach_and_not_searched_for_ever(
+    base, chains, vector
+):
+    with pytest.raises(OutOfReach):
+        DoseCalibrator(base, chains[:1], vector.times(1e30), PositionSelector()).dose(0.1)
+
+
 def test_mistakes_are_told(base, chains, vector, meter):
     with pytest.raises(UserError, match="turn the vector round"):
         meter.dose(-0.1)
