@@ -135,9 +135,7 @@ def _judged(
             pairs = product(sides[0], zip(sides[1], units, strict=True))
             holds = any(_rounds_to(left, right, unit) for left, (right, unit) in pairs)
             if holds or not _doubtful(text, tokens, (first, sign, stop)):
-                words = _expression(
-                    tokens, first=_side_ends(tokens, sign)[0], sign=sign, lefts=lefts
-                )
+                words = _expression(tokens, first=first, sign=sign, lefts=lefts)
                 said = (
                     sides[0][0] if holds else sides[1][0]
                 )  # rounded another way is no other value
