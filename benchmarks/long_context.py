@@ -1,89 +1,102 @@
-"""Step attention at 16,384 tokens and 600 steps against a plain SDPA forward, in a model of two layers: time, and peak extra memory in fresh processes.
+"""The default measures on one trace of 32,000 tokens and 300 steps, a process each: time and peak extra memory over those of a plain forward.
 
-`python -m benchmarks.long_context`. Each run is a process of its own that builds the model, warms up on 64 tokens, resets its high-water
-mark and runs once: the two sides in turn, three times each; medians. Step attention is quadratic in the length, as the forward is.
+    python -m benchmarks.long_context [--tokens 32000] [--steps 300] [--layers 2] [--width 64] [--rounds 1] [measure ...]
+
+Each process builds the model, warms up on a short chain, resets its high-water mark and runs once. Chain, model and tokens are those of
+`benchmarks.measures`; every side runs `--rounds` times, in turn, and medians are told. What a measure is asked is one trace, float32, one thread.
 """
 
+import argparse
 import json
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.setting import Row, show, small_model, tokens
-from benchmarks.step_attention import plain, status
-from mechcot.core.trace import Span
-from mechcot.model.attention import group_attention
+from benchmarks.measures import random_pair, work_of
+from benchmarks.step_attention import status
+from mechcot.measures.registry import MEASURES, STANDARD
+from mechcot.model.token_count import counted
 
-LENGTH = 16_384
-STEPS = 600
-LAYERS = 2
-ROUNDS = 3
-
-
-def groups_of(length: int, *, steps: int = STEPS) -> list[Span]:
-    """Steps of nearly equal length, all the way."""
-    cuts = [round(i * length / steps) for i in range(steps + 1)]
-    return [Span(start, stop) for start, stop in pairwise(cuts)]
+PLAIN = "plain forward"
+WARM = (600, 6)
+"""Tokens and steps of the chain that every process warms up on."""
 
 
-def run() -> Iterator[Row]:
-    """Two rows."""
-    found: dict[str, list[dict[str, float]]] = {"plain": [], "steps": []}
-    for _ in range(ROUNDS):
-        for side, runs in found.items():
-            runs.append(_fresh(side))
-            print(side, runs[-1], file=sys.stderr, flush=True)
-    middle = {
-        side: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-        for side, runs in found.items()
+def measured(side: str, args: argparse.Namespace) -> dict[str, float]:
+    """CPU seconds, traces' worth of tokens, and peak extra megabytes of one side, in this process.
+
+    Args:
+        side: A measure's name, or the plain forward.
+        args: The shape.
+    """
+    readers = random_pair(context=2 * args.tokens + 512, layers=args.layers, width=args.width)
+
+    def prepared(tokens: int, steps: int) -> tuple[Any, Any]:
+        return work_of(*readers, lengths=[tokens, tokens], steps=steps, chains=1)[0]
+
+    def run(trace: Any, inputs: Any) -> None:
+        if side == PLAIN:
+            readers[0].prefix(trace.ids[: trace.cuts()[-1]])
+        else:
+            MEASURES[side].run(readers[0], trace, inputs)
+
+    run(*prepared(*WARM))
+    trace, inputs = prepared(args.tokens, args.steps)
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
+    resident, started = status("VmRSS"), time.process_time()
+    with counted(readers[0]) as count:
+        run(trace, inputs)
+    return {
+        "seconds": time.process_time() - started,
+        "traces": count.tokens / trace.cuts()[-1],
+        "megabytes": (status("VmHWM") - resident) / 1024,
     }
-    for key, unit, scale, most in (
-        ("memory", "MB", 1 / 1024, 3.0),
-        ("wall", "s", 1.0, 6.0),
-    ):
-        before, after = middle["plain"][key] * scale, middle["steps"][key] * scale
-        cpu = (
-            f" ({middle['steps']['cpu'] / middle['plain']['cpu']:.1f}x CPU)" if unit == "s" else ""
-        )
-        yield Row(
-            name=f"step attention, {LENGTH} tokens, {STEPS} steps, {LAYERS} layers, {'peak extra memory' if unit == 'MB' else 'time'}: ours / plain SDPA forward",
-            slow=f"{before:.0f} {unit}",
-            fast=f"{after:.0f} {unit}",
-            ratio=f"{after / before:.1f}x{cpu}",
-            bound=f"<= {most:.0f}x",
-            holds=after / before <= most,
-            difference="see step_attention",
-        )
 
 
-def _fresh(side: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.long_context", side]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+def fresh(side: str, arguments: list[str]) -> dict[str, float]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.long_context", *arguments, "--here", side]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _measure(side: str) -> dict[str, float]:
-    reasoner: Any = small_model(context=LENGTH, layers=LAYERS)
-    plain(reasoner, 64)
-    group_attention(reasoner, tokens(128), groups_of(128, steps=4))
-    groups, ids = groups_of(LENGTH), tokens(LENGTH)
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
-    before, wall, cpu = status("VmRSS"), time.perf_counter(), time.process_time()
-    if side == "plain":
-        plain(reasoner, LENGTH)
-    else:
-        group_attention(reasoner, ids, groups)
-    taken = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    return taken | {"memory": float(status("VmHWM") - before)}
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, value in (("tokens", 32_000), ("steps", 300), ("layers", 2), ("width", 64)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--here", action="store_true", help="measure in this process")
+    parser.add_argument("sides", nargs="*", default=list(STANDARD))
+    args = parser.parse_args()
+    if args.here:
+        print(json.dumps(measured(args.sides[0], args)))
+        return
+    shape = [f"--{key}={getattr(args, key)}" for key in ("tokens", "steps", "layers", "width")]
+    print("| side | traces run | CPU seconds | over plain | peak extra MB | over plain |")
+    print("|---|---|---|---|---|---|", flush=True)
+    rounds: dict[str, list[dict[str, float]]] = {PLAIN: [], **{name: [] for name in args.sides}}
+    for _ in range(args.rounds - 1):
+        for side, runs in rounds.items():
+            runs.append(fresh(side, shape))
+    plain: dict[str, float] = {}
+    for side, runs in rounds.items():
+        runs.append(fresh(side, shape))
+        value = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        plain = plain or value
+        cells = (
+            side,
+            f"{value['traces']:.1f}",
+            f"{value['seconds']:.1f}",
+            f"{value['seconds'] / plain['seconds']:.1f}",
+            f"{value['megabytes']:.0f}",
+            f"{value['megabytes'] / plain['megabytes']:.1f}",
+        )
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(_measure(sys.argv[1])))
-    else:
-        show(run())
+    main()

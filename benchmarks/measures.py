@@ -48,14 +48,14 @@ Knockouts = Sequence[tuple[Span, Span]]
 
 
 def reader_of(*, context: int, layers: int, width: int) -> Reasoner:
-    """A random Llama that reads bytes."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    """A random Llama that reads and writes ASCII, a token a sign: what it answers is text."""
+    alphabet = [*map(chr, range(33, 127)), "Ġ", "Ċ"]  # the last two: blank and line break
     vocabulary = {sign: index for index, sign in enumerate(["<eos>", *alphabet])}
     core = Tokenizer(models.BPE(vocabulary, []))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<eos>", pad_token="<eos>")
-    model = small_model(context=context, layers=layers, width=width).model
+    model = small_model(d_vocab=len(vocabulary), context=context, layers=layers, width=width).model
     return Reasoner.of(model, tokenizer, name="small")
 
 
@@ -293,6 +293,43 @@ def beside(
     ]
 
 
+def random_pair(*, context: int, layers: int, width: int) -> tuple[Reasoner, Reasoner]:
+    """A random model, and a copy whose weights were moved a little."""
+    reader = reader_of(context=context, layers=layers, width=width)
+    torch.manual_seed(0)
+    other = Reasoner.of(copy.deepcopy(reader.model), reader.tokenizer, name="other")
+    for weights in other.model.parameters():
+        weights.data += 0.002 * torch.randn_like(weights)
+    return reader, other
+
+
+def work_of(
+    reader: Reasoner, other: Reasoner, *, lengths: Sequence[float], steps: int, chains: int
+) -> list[tuple[Trace, Inputs]]:
+    """Chains of the wanted lengths, the first so many of them with what a measure is given.
+
+    Args:
+        reader: Who reads them.
+        other: The model that comparisons with another one take.
+        lengths: Tokens of each chain; two at least, since a measure may exchange chains.
+        steps: Additions a chain.
+        chains: How many are measured.
+    """
+    traces = [
+        chain(reader, start=200 + 7 * i, tokens=int(n), steps=steps) for i, n in enumerate(lengths)
+    ]
+    return [
+        (
+            trace,
+            replace(
+                inputs_for(reader, trace, others=traces, seed=0, against=other),
+                answer_tokens=ANSWER,
+            ),
+        )
+        for trace in traces[:chains]
+    ]
+
+
 def main() -> None:
     """Print the table of one shape."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -304,25 +341,11 @@ def main() -> None:
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("measures", nargs="*", default=list(STANDARD))
     args = parser.parse_args()
-    reader = reader_of(context=2 * max(args.tokens) + 512, layers=args.layers, width=args.width)
-    torch.manual_seed(0)
-    other = Reasoner.of(copy.deepcopy(reader.model), reader.tokenizer, name="other")
-    for weights in other.model.parameters():
-        weights.data += 0.002 * torch.randn_like(weights)
-    starts = range(200, 200 + 7 * max(2, args.chains), 7)
-    lengths = np.linspace(min(args.tokens), max(args.tokens), len(starts)).round().astype(int)
+    shape = {"context": 2 * max(args.tokens) + 512, "layers": args.layers, "width": args.width}
+    reader, other = random_pair(**shape)
+    lengths = np.linspace(min(args.tokens), max(args.tokens), max(2, args.chains)).round()
     np.random.default_rng(0).shuffle(lengths)
-    pairs = zip(starts, lengths.tolist(), strict=True)
-    traces = [chain(reader, start=s, tokens=n, steps=args.steps) for s, n in pairs]
-    work = [
-        (
-            t,
-            replace(
-                inputs_for(reader, t, others=traces, seed=0, against=other), answer_tokens=ANSWER
-            ),
-        )
-        for t in traces[: args.chains]
-    ]
+    work = work_of(reader, other, lengths=lengths, steps=args.steps, chains=args.chains)
     head = (
         "measure",
         "ours: traces",

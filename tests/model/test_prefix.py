@@ -13,7 +13,13 @@ from mechcot.model.internals.masks import additive, causal, hidden_from
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, AttentionKnockout, Intervention, Zero
-from mechcot.model.prefix import batch_requests, branches as forks_module
+from mechcot.model.prefix import (
+    batch_requests,
+    branches as forks_module,
+    cached_run,
+    layer_rows as layer_rows_module,
+)
+from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
 from mechcot.model.prefix.prefix import Prefix
 from tests.model.families import EVERY, WINDOW, make, plain_logprobs, tokens
 
@@ -50,6 +56,16 @@ def masked_run(reasoner: Any, ids: list[int], hides: list[AttentionKnockout]) ->
             input_ids=torch.tensor([ids]), attention_mask=mask, position_ids=positions[None]
         )
     return torch.log_softmax(output.logits[0].float() * reasoner.logit_scale, dim=-1)
+
+
+def noting(sizes: list[int]) -> Any:
+    """`additive`, and the numbers of each mask that it was asked for."""
+
+    def noted(backbone: Any, seen: torch.Tensor, **kwargs: Any) -> Any:
+        sizes.append(seen.numel())
+        return additive(backbone, seen, **kwargs)
+
+    return noted
 
 
 @pytest.mark.parametrize("family", [*EVERY, "cohere", "granite", "bloom"])
@@ -291,6 +307,37 @@ def test_a_prefix_under_an_edit_hands_it_on():
     half = Prefix.of(reasoner, IDS, under=[early])
     torch.testing.assert_close(edited.rerun_from(10), half.rerun_from(10), **CLOSE)
     assert not torch.allclose(edited.rerun_from(10)[0], edited.hidden[10:], atol=1e-3)
+
+
+@pytest.mark.parametrize("family", [*EVERY, "cohere"])
+def test_long_runs_go_in_parts_whose_masks_are_small(family, monkeypatch: pytest.MonkeyPatch):
+    reasoner = make(family)
+    prefix = Prefix.of(reasoner, IDS)
+    edits = [Intervention(Site("resid_pre", layer), (4, 17), Zero()) for layer in (0, 1)]
+    acts = [[], [*edits, AttentionKnockout(Span(5, 8))], [AttentionKnockout(Span(3, 4))]]
+    _, inputs = run_with_inputs(reasoner, IDS)
+
+    def everything() -> list[torch.Tensor]:
+        branches = prefix.branches(CUTS, SUFFIXES, hide=HIDDEN)
+        written = prefix.decode(3, under=acts, max_new=3, stop=())
+        return [
+            prefix.rerun_from(3, under=acts),
+            prefix.rerun_from(0, rows=[IDS]),
+            layer_rows(prefix, 2, edits, inputs=inputs),
+            torch.from_numpy(branches.score(ANSWERS)),
+            torch.tensor(written + branches.greedy(3, stop=())),
+        ]
+
+    whole = everything()
+    masks: list[int] = []
+    monkeypatch.setattr("mechcot.model.internals.masks.MOST_PAIRS", 120)
+    monkeypatch.setattr(cached_run, "additive", noting(masks))
+    monkeypatch.setattr(forks_module, "additive", noting(masks))
+    monkeypatch.setattr(layer_rows_module, "additive", noting(masks))
+    for part, all_ in zip(everything(), whole, strict=True):
+        torch.testing.assert_close(part, all_, **CLOSE)
+    assert max(masks) <= 120 or not backbone_of(reasoner.model).forkable
+    assert torch.equal(*prefix.rerun_from(3, under=[acts[0], acts[0]]))
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2", "mistral"])

@@ -16,6 +16,20 @@ from mechcot.model.internals.architecture import Backbone
 from mechcot.model.interventions import AttentionKnockout
 
 Masks = Float[Tensor, "row 1 query key"] | dict[str, Float[Tensor, "row 1 query key"]]
+MOST_PAIRS = 2**24
+"""Numbers of one mask (rows times queries times keys): a longer run is fed in parts on its own cache."""
+
+
+def parts_of(length: int, *, start: int = 0, rows: int = 1) -> list[slice]:
+    """Cut a run of tokens into parts whose masks stay within `MOST_PAIRS`.
+
+    Args:
+        length: Tokens of the run.
+        start: Kept tokens before it.
+        rows: Rows with a mask of their own.
+    """
+    size = max(1, MOST_PAIRS // (rows * (start + length)))
+    return [slice(first, min(first + size, length)) for first in range(0, length, size)]
 
 
 def causal(

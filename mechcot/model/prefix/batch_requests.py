@@ -22,14 +22,12 @@ from transformers.cache_utils import DynamicLayer
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_layer, forward
 from mechcot.model.internals.hooks import Hook, HookPoint
-from mechcot.model.internals.masks import Masks
+from mechcot.model.internals.masks import MOST_PAIRS, Masks
 from mechcot.model.prefix.lockstep import Sizes, ask_for
 
 BatchWay = Literal["plain", "masked", "kept"]
 MOST_TOKENS = 4096
 """Tokens of one batch, padding included."""
-MOST_PAIRS = 2**24
-"""Numbers of one batch's attention mask."""
 FREE_TOKENS = 96
 """Padding that costs less than a run of its own."""
 MOST_STATES = 512

@@ -25,7 +25,7 @@ from mechcot.core.trace import Span
 from mechcot.model.distances import token_logprobs
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import cache_view
-from mechcot.model.internals.masks import additive, causal
+from mechcot.model.internals.masks import additive, causal, parts_of
 from mechcot.model.interventions import AttentionKnockout
 from mechcot.model.prefix.batch_requests import run_blocks, unembed
 from mechcot.model.prefix.cached_run import PrefixCache, Run
@@ -239,11 +239,20 @@ class _Packed:
     def feed(self, tokens: Mapping[int, Sequence[int]]) -> dict[int, Tensor]:
         if not tokens:
             return {}
-        device = self._keys.device
         flat = [token for branch in tokens for token in tokens[branch]]
         owners = [b for b in tokens for _ in tokens[b]]
         places = [self._next[b] + i for b in tokens for i in range(len(tokens[b]))]
         self._backbone.check_length(max(places) + 1)
+        parts = parts_of(len(flat), start=len(self._keys))
+        hidden = torch.cat([self._run(flat[p], owners[p], places[p]) for p in parts])
+        for branch in tokens:
+            self._next[branch] += len(tokens[branch])
+        states = hidden.split([len(tokens[b]) for b in tokens])
+        return dict(zip(tokens, states, strict=True))
+
+    def _run(self, ids: list[int], owners: list[int], places: list[int]) -> Tensor:
+        """Run tokens, each of a branch and at its place."""
+        device = self._keys.device
         queries = torch.tensor(places, device=device)
         mine = torch.tensor(owners, device=device)
         self._keys = torch.cat([self._keys, queries])
@@ -251,17 +260,13 @@ class _Packed:
         seen = causal(queries=queries, keys=self._keys) & (self._owners[None, :] == mine[:, None])
         of_prefix = torch.stack([self._shown[b] for b in owners])
         seen[:, : of_prefix.shape[1]] = of_prefix
-        hidden = run_blocks(
+        return run_blocks(
             self._backbone,
-            torch.tensor([flat], device=device),
+            torch.tensor([ids], device=device),
             positions=queries,
             mask=additive(self._backbone, seen[None], queries=queries, keys=self._keys),
             cache=self._cache,
         )[0]
-        for branch in tokens:
-            self._next[branch] += len(tokens[branch])
-        parts = hidden.split([len(tokens[b]) for b in tokens])
-        return dict(zip(tokens, parts, strict=True))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,14 @@ from mechcot.core.errors import UserError
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import Firing, KeysValues, cache_view
 from mechcot.model.internals.hooks import Hook, HookPoint
-from mechcot.model.internals.masks import Masks, additive, causal, check_fires, hidden_from
+from mechcot.model.internals.masks import (
+    Masks,
+    additive,
+    causal,
+    check_fires,
+    hidden_from,
+    parts_of,
+)
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
 from mechcot.model.prefix.batch_requests import run_blocks, unembed
 
@@ -162,7 +169,22 @@ class Run:
     def _forward(
         self, ids: Int[Tensor, "row token"], *, start: int, cache: DynamicCache | None
     ) -> Tensor:
-        self._backbone.check_length(start + ids.shape[1])
+        stop = start + ids.shape[1]
+        self._backbone.check_length(stop)
+        parts = parts_of(ids.shape[1], start=start, rows=len(self._acts)) if self._masked else []
+        if len(parts) < 2 or not self._goes_in_parts(start + parts[0].stop, stop):
+            return self._part(ids, start=start, cache=cache)
+        cache = cache_view((), stop=0) if cache is None else cache
+        states = [self._part(ids[:, p], start=start + p.start, cache=cache) for p in parts]
+        return torch.cat(states, dim=1)
+
+    def _goes_in_parts(self, first: int, stop: int) -> bool:
+        """Return whether tokens may stand on the keys and values of those run before; a watcher wants them all at once."""
+        return self._backbone.forkable and self._backbone.serves(first, stop) and not self._watching
+
+    def _part(
+        self, ids: Int[Tensor, "row token"], *, start: int, cache: DynamicCache | None
+    ) -> Tensor:
         queries = torch.arange(start, start + ids.shape[1], device=ids.device)
         return run_blocks(
             self._backbone,

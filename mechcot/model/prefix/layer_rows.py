@@ -18,10 +18,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mechcot.core.errors import EditDidNotFire
+from mechcot.core.trace import Span
 from mechcot.model.interface import Scorer
 from mechcot.model.internals.forward import cache_view, capture_taps, forward
 from mechcot.model.internals.hooks import Hook
-from mechcot.model.internals.masks import additive, causal
+from mechcot.model.internals.masks import additive, causal, parts_of
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.self_test_trials import BREAKS, close
 from mechcot.model.internals.sites import Site
@@ -120,36 +121,45 @@ def _grown(
     prefix: Prefix, start: int, edits: Sequence[Intervention], inputs: BlockInputs
 ) -> Float[Tensor, "edit later d_model"]:
     backbone = prefix.backbone
-    queries = torch.arange(start, len(prefix), device=backbone.device)
-    keys = torch.arange(len(prefix), device=backbone.device)
-    seen = causal(queries=queries, keys=keys)[None]
-    begun: list[Site] = []
     blocks = range(backbone.n_layers)
     rows = [max(1, sum(edit.site.layer <= block for edit in edits)) for block in blocks]
-    hidden = forward(
-        backbone,
-        torch.tensor([prefix.ids[start:]], device=backbone.device),
-        positions=queries,
-        mask=additive(backbone, seen, queries=queries, keys=keys),
-        cache=cache_view(prefix.prefix_cache.tensors, stop=start, rows=rows),
-        taps=[
-            (backbone.place(edit.site), _begin(edit, start, inputs[edit.site.layer], begun))
-            for edit in edits
-        ],
-    )
-    if missed := [edit.site.name for edit in edits if edit.site not in begun]:
-        raise EditDidNotFire(f"the edit at {missed[0]} did not fire; check the site")
-    return hidden
+    cache = cache_view(prefix.prefix_cache.tensors, stop=start, rows=rows)
+
+    def run(part: slice) -> Tensor:
+        span = Span(start + part.start, start + part.stop)
+        queries = torch.arange(span.start, span.stop, device=backbone.device)
+        keys = torch.arange(span.stop, device=backbone.device)
+        begun: list[Site] = []
+        hidden = forward(
+            backbone,
+            torch.tensor([prefix.ids[span.start : span.stop]], device=backbone.device),
+            positions=queries,
+            mask=additive(
+                backbone, causal(queries=queries, keys=keys)[None], queries=queries, keys=keys
+            ),
+            cache=cache,
+            taps=[
+                (backbone.place(edit.site), _begin(edit, span, inputs[edit.site.layer], begun))
+                for edit in edits
+            ],
+        )
+        if missed := [edit.site.name for edit in edits if edit.site not in begun]:
+            raise EditDidNotFire(f"the edit at {missed[0]} did not fire; check the site")
+        return hidden
+
+    return torch.cat([run(part) for part in parts_of(len(prefix) - start, start=start)], dim=1)
 
 
-def _begin(edit: Intervention, start: int, states: Tensor, begun: list[Site]) -> Hook:
+def _begin(edit: Intervention, span: Span, states: Tensor, begun: list[Site]) -> Hook:
     """The hook at which an edited row begins; the first one takes the place of the clean row that led there."""
 
     def tap(batch: Tensor) -> Tensor:
-        row = states[start:].to(batch, copy=True)
-        at = torch.tensor(edit.at, device=row.device) - start
-        which = torch.arange(len(at), device=row.device)
-        row[at] = edit.edit(row[at], which).to(row.dtype)
+        row = states[span.start : span.stop].to(batch, copy=True)
+        which = [i for i, position in enumerate(edit.at) if position in span.positions()]
+        if which:
+            at = torch.tensor([edit.at[i] - span.start for i in which], device=row.device)
+            index = torch.tensor(which, device=row.device)
+            row[at] = edit.edit(row[at], index).to(row.dtype)
         grown = torch.cat([batch, row[None]]) if begun else row[None]
         begun.append(edit.site)
         return grown
