@@ -15,6 +15,7 @@ from mechcot import __version__
 from mechcot.cli.check import check
 from mechcot.cli.compare import compare
 from mechcot.cli.explore import explore, figures
+from mechcot.cli.hybrid import hybrid
 from mechcot.cli.lab import lab
 from mechcot.cli.options import (
     Commands,
@@ -220,6 +221,7 @@ app.command()(write)
 app.command()(write_truth)
 app.command()(tune)
 app.command()(lab)
+app.command()(hybrid)
 app.command()(figures)
 register_influence(app, organism)
 

@@ -1,4 +1,4 @@
-"""Commands of steering: extract, apply, sweep, run."""
+"""Commands of steering: extract, apply, sweep, run, cross."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from mechcot import command_inputs
 from mechcot.cli.options import (
+    Base,
     Field,
     MaxTokens,
     Model,
@@ -16,9 +17,11 @@ from mechcot.cli.options import (
     Overwrite,
     Problems,
     Seed,
+    Tuned,
     Workers,
     gathers,
     loads,
+    names_of,
     shares_out,
 )
 from mechcot.cli.outputs import makes, writes
@@ -169,6 +172,93 @@ def sweep(
         return
     ways = {"wrote": maker.note, "workers": workers, "engine": engine}
     _write_steered(model, vector, missing, loading=loading, **ways, **steered)
+
+
+@app.command()
+@makes("steer cross")
+@shares_out
+@loads
+def cross(  # noqa: PLR0913 - one argument per option
+    base: Base,
+    tuned: Tuned,
+    source: Annotated[str, typer.Option("--problems", help="A file of problems.")],
+    out: Out,
+    *,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="A contrast: JSON lines {id, positive, negative}."),
+    ] = None,
+    styles: Annotated[
+        bool, typer.Option("--styles", help="The contrast of the problems' own task.")
+    ] = False,
+    kinds: Annotated[
+        str | None, typer.Option(help="Kinds of steps, such as verification,backtracking.")
+    ] = None,
+    hybrid_run: Annotated[
+        Path | None, typer.Option("--hybrid", help="A run of `mechcot hybrid` on these models.")
+    ] = None,
+    crosscoder: Annotated[
+        Path | None, typer.Option(help="What `mechcot sae crosscode` made of these models.")
+    ] = None,
+    latents: Annotated[
+        str | None, typer.Option(help="Latents of it; default: the most changed three.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Of contrasts and kinds; default: a block in the middle.")
+    ] = None,
+    nats: Nats = 0.1,
+    n: QuestionCount = 32,
+    chains: Annotated[
+        int, typer.Option(help="Other problems: for doses, and for what vectors are read from.")
+    ] = 16,
+    field: Field = None,
+    max_tokens: MaxTokens = 320,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    loading: LoadOptions,
+    engine: Engine,
+    maker: "Maker",
+) -> None:
+    """Add the vectors of two models to both: is what changed a mechanism, or what calls it? One figure."""
+    fields = command_inputs.check_problems(source, field)
+    command_inputs.check_pairs(pairs)
+    command_inputs.check_models([base, tuned])
+    from mechcot.core.pair import Pair
+    from mechcot.hybrid import two_by_two
+    from mechcot.model.internals.self_test import backbone_of
+    from mechcot.model.loading.pairs import load_models
+    from mechcot.runs.executor import executor_of
+
+    wanted = _latents(latents)
+    models = Pair(*load_models([base, tuned], loading, prompts="own"))
+    at = site or f"resid_post.{(backbone_of(models.before.model).n_layers - 1) // 2}"
+    with maker.claimed(out):
+        some = [two_by_two.behaviour_of_pairs(str(pairs or ""), at, n=chains)] * bool(
+            pairs or styles
+        )
+        some += two_by_two.behaviours_of_kinds(names_of(kinds) or (), at, n=chains)
+        if hybrid_run is not None:
+            some.append(two_by_two.behaviour_of_hybrid(hybrid_run, models, out))
+        if crosscoder is not None:
+            some += two_by_two.behaviours_of_crosscoder(crosscoder, wanted, models, out)
+        result = two_by_two.run_two_by_two(
+            Pair(base, tuned),
+            some,
+            two_by_two.CrossSettings(source, nats, n, chains, max_tokens, seed, fields),
+            out=out,
+            loading=loading,
+            executor=executor_of(workers, engine),
+        )
+    for line in [*two_by_two.crossed_lines(result), f"written: {out / 'report.html'}"]:
+        typer.echo(line)
+
+
+def _latents(text: str | None) -> list[int]:
+    """Read numbers of latents that commas part."""
+    names = names_of(text) or ()
+    if wrong := [name for name in names if not name.isdecimal()]:
+        raise UserError(f"--latents: expected numbers such as 3,17, got {wrong[0]!r}")
+    return [int(name) for name in names]
 
 
 def _write_steered(

@@ -52,6 +52,9 @@ COMMANDS = {
     "prune": Writing("{one} --traces {chains} --n 1", "--keep 0.5", "{out}/prune.json"),
     "influence": Writing("{one} --traces {chains}", "--n 3", "{out}/influence.json"),
     "prune-online": Writing("{one} --problems {problems} --max-tokens 30", "--n 3", "{out}/online.json"),
+    "hybrid": Writing(
+        "{one} {two} --problems {problems} --n 3 --fit 2 --budget .5 --max-tokens 20", "--categories 1", "{out}/hybrid.json"
+    ),
     "import": Writing("{chains}", "--think <a> </a>"),
     "explore": Writing("{run}", "--item {item}"),
     "figures": Writing("{run}", "!{pruned}", "{out}/figure-1.pdf"),
@@ -62,6 +65,10 @@ COMMANDS = {
     "steer apply": Writing("{one} {vector} --problems {problems} --nats 0.003 --max-tokens 30 --n 3", "--seed 3"),
     "steer sweep": Writing(
         "{one} {vector} --problems {problems} --doses 0.003,0.01 --max-tokens 30 --n 3", "--seed 3", "{out}/0.01.jsonl"
+    ),
+    "steer cross": Writing(
+        "{one} {two} --problems {problems} --pairs {pairs} --nats 0.003 --max-tokens 30 --n 2 --chains 2", "--seed 3",
+        "{out}/two_by_two.json",
     ),
     "steer run": Writing("{experiment}", "!{shorter}", "{out}/summary.json"),
     "sae train": Writing(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import parent_process
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,10 +23,10 @@ from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.model.generation.sampling import Sampling, choose, draws_of
-from mechcot.model.generation.steering_hooks import Session, WrittenRow
+from mechcot.model.generation.steering_hooks import RunInputs, WrittenRow
 from mechcot.model.generation.stepping import DecodingState, Side
 from mechcot.model.internals.architecture import Writes
-from mechcot.model.internals.hooks import tapped
+from mechcot.model.internals.hooks import Hook, HookPoint, tapped
 from mechcot.model.prefix.memory import NO_LIMIT, release, unless_out_of_memory
 from mechcot.text.think_tags import ThoughtTags
 
@@ -47,6 +47,23 @@ class Written:
     ids: tuple[int, ...]
     finished: bool
     line: WrittenRow | None = None
+
+
+class ActingSession(Protocol):
+    """What acts on one batch while it is written."""
+
+    @property
+    def lines(self) -> Sequence[WrittenRow]:
+        """What acted on each row; none where nothing is noted."""
+        ...
+
+    def run(self, state: DecodingState, forward: RunInputs) -> Float[Tensor, "row d_vocab"]:
+        """Run the next inputs by way of `forward`, under hooks; gives what the tokens are chosen from."""
+        ...
+
+    def wrote(self, row: int, token: int) -> None:
+        """Take notice of a new token."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +92,7 @@ class Writer:
     logit_scale: float = 1.0
     max_length: int = 2**31
     name: str = "the model"
-    session: Callable[[Sequence[int]], Session] | None = None
+    session: Callable[[Sequence[int]], ActingSession] | None = None
     padding: Side = "left"
     writes: Writes = field(default_factory=Writes)
     switch: int = NO_LIMIT
@@ -179,7 +196,7 @@ class Writer:
     def _batch(
         self,
         drafts: Sequence["_Draft"],
-        acting: Session | None,
+        acting: ActingSession | None,
         progress: Callable[[int, int], None],
         *,
         stop_at: int,
@@ -188,7 +205,7 @@ class Writer:
         state = DecodingState.start(texts, self.device, self.padding, cached=self.writes.cached)
         step = 0
         while state.rows:
-            logits = self._forward(state, acting)
+            logits = acting.run(state, self._logits) if acting else self._logits(state)
             running = [drafts[row] for row in state.rows]
             draws = np.array([draft.draws[len(draft.new)] for draft in running])
             chosen = choose(logits, self.sampling, draws).tolist()
@@ -210,11 +227,10 @@ class Writer:
         for draft, line in zip(drafts, acting.lines if acting else (), strict=False):
             draft.line = line
 
-    def _forward(
-        self, state: DecodingState, acting: Session | None
+    def _logits(
+        self, state: DecodingState, taps: Sequence[tuple[HookPoint, Hook]] = ()
     ) -> Float[Tensor, "batch d_vocab"]:
         """Next-token logits of the running rows, float32."""
-        taps = acting.taps(state.rows, state.positions, state.real) if acting else ()
         with tapped(taps):
             logits = state.logits(self.model) * self.logit_scale
         if bool(torch.isnan(logits).any()):
@@ -226,7 +242,7 @@ class Writer:
             raise UserError(
                 f"{self.name}: expected finite logits, got NaN after {state.mask.shape[1]} tokens. {why}"
             )
-        return acting.logits(state.rows, logits) if acting else logits
+        return logits
 
 
 @dataclass

@@ -22,12 +22,15 @@ from torch import Tensor
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, StepKind
+from mechcot.model.generation.stepping import DecodingState
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.sites import Site
 from mechcot.text.step_kinds import Classifier
 
+RunInputs = Callable[[DecodingState, Sequence[tuple[HookPoint, Hook]]], Tensor]
+"""Runs the next inputs of a batch under hooks; gives the logits of what comes after each row."""
 KindsOf = Callable[[Problem], Classifier | None]
 """A problem to what names the steps of its chains; None: the openers of `mechcot.text.step_kinds.RuleClassifier`."""
 
@@ -222,6 +225,11 @@ class Session:
                 raise UserError(
                     f"the model is {backbone.d_model} wide, the vector has shape {tuple(steer.vector.shape)}"
                 )
+
+    def run(self, state: DecodingState, forward: RunInputs) -> Float[Tensor, "row d_vocab"]:
+        """Run the next inputs under the hooks; gives the logits under the rules."""
+        taps = self.taps(state.rows, state.positions, state.real)
+        return self.logits(state.rows, forward(state, taps))
 
     def taps(
         self, rows: Sequence[int], positions: Tensor, real: Tensor

@@ -5,6 +5,7 @@ ended leave. Prompts are padded on one side, with an attention mask and explicit
 model takes them.
 """
 
+import copy
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 Side = Literal["left", "right"]
+_GROWING = ("DynamicLayer", "DynamicSlidingWindowLayer")
 _CACHES = ("past_key_values", "cache_params", "state")
 
 
@@ -104,6 +106,10 @@ class DecodingState:
         last = out.logits[:, -1] if self.last is None else out.logits[*self.last]
         return last.float()
 
+    def cache_before(self) -> Mapping[str, Any]:
+        """The cache as it is, which the next run leaves alone; put back, the same inputs can be run once more."""
+        return {name: _unshared(cache) for name, cache in self.cache.items()}
+
     def advance(self, keep: list[int], tokens: list[int]) -> None:
         """Go one token on with the rows at the places `keep`."""
         device = self.ids.device
@@ -119,6 +125,16 @@ class DecodingState:
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(keep), 1)], dim=1)
         self.ids = new if self.cached else torch.cat([self.ids, new], dim=1)
         self.positions = after if self.cached else torch.cat([self.positions, after], dim=1)
+
+
+def _unshared(cache: Any) -> Any:
+    """A copy that a run of the other leaves alone: layers that grow by concatenation share their tensors, all else is copied."""
+    layers = getattr(cache, "layers", None)
+    if not layers or any(type(layer).__name__ not in _GROWING for layer in layers):
+        return copy.deepcopy(cache)
+    other = copy.copy(cache)
+    other.layers = [copy.copy(layer) for layer in layers]
+    return other
 
 
 def _rows(cache: Any, which: Tensor) -> Any:

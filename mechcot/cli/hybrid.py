@@ -1,0 +1,98 @@
+"""`mechcot hybrid`. Heavy imports happen inside the command."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from mechcot import command_inputs
+from mechcot.cli.options import (
+    Base,
+    Field,
+    MaxTokens,
+    Out,
+    Overwrite,
+    Seed,
+    Tuned,
+    Workers,
+    loads,
+    names_of,
+    shares_out,
+)
+from mechcot.core.errors import UserError
+from mechcot.model.loading.options import LoadOptions
+from mechcot.runs.engine import Engine
+
+
+@shares_out
+@loads
+def hybrid(  # noqa: PLR0913 - one argument per option
+    base: Base,
+    tuned: Tuned,
+    source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
+    out: Out,
+    *,
+    give: Annotated[
+        Literal["vectors", "tokens"],
+        typer.Option(help="vectors: with the tuned model's tokens as the ceiling."),
+    ] = "vectors",
+    budget: Annotated[
+        str, typer.Option(help="Largest shares of the positions, comma separated.")
+    ] = ".05,.1,.2",
+    categories: Annotated[
+        int, typer.Option(help="How many vectors, of which the right one is told.")
+    ] = 4,
+    site: Annotated[
+        str | None,
+        typer.Option(help="Where vectors are added, comma separated; default: the best block."),
+    ] = None,
+    fit: Annotated[
+        int, typer.Option(help="Other problems, that vectors and thresholds are made from.")
+    ] = 24,
+    field: Field = None,
+    n: Annotated[int, typer.Option("--n", min=2, help="Number of problems that are asked.")] = 64,
+    max_tokens: MaxTokens = 320,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    overwrite: Overwrite = False,
+    loading: LoadOptions,
+    engine: Engine,
+) -> None:
+    """Let the base write and give it the tuned model's token, or a vector, where the two disagree: a mechanism, or its trigger?"""
+    fields = command_inputs.check_problems(source, field)
+    command_inputs.check_models([base, tuned])
+    from mechcot.core.pair import Pair
+    from mechcot.hybrid.run import hybrid_lines, run_hybrid
+    from mechcot.hybrid.settings import HybridSettings
+    from mechcot.model.loading.pairs import load_models
+    from mechcot.runs.executor import executor_of
+    from mechcot.text.problems import load_problems
+
+    settings = HybridSettings(
+        give=give,
+        budgets=_shares(budget),
+        categories=categories,
+        sites=names_of(site) or (),
+        fit=fit,
+        max_tokens=max_tokens,
+        seed=seed,
+    )
+    problems = load_problems(source, fields=fields)
+    result = run_hybrid(
+        Pair(*load_models([base, tuned], loading)),
+        problems,
+        n=n,
+        settings=settings,
+        out=out,
+        executor=executor_of(workers, engine),
+        overwrite=overwrite,
+    )
+    typer.echo("\n".join([*hybrid_lines(result), f"written: {out / 'report.html'}"]))
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(
+            f"--budget: expected shares of the positions from 0 to 1, such as .05,.1,.2, got {text!r}"
+        ) from None

@@ -1,0 +1,138 @@
+"""One batch of problems in one condition, as JSON-able rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from typing_extensions import TypedDict
+
+from mechcot.core.pair import Pair
+from mechcot.core.problem import Problem
+from mechcot.hybrid.conditions import TUNED_ALONE, HybridCondition
+from mechcot.hybrid.fitting import Fitted
+from mechcot.hybrid.settings import HybridSettings
+from mechcot.model.generation.guided import GivenVectors, Giving, write_guided
+from mechcot.model.internals.sites import Site
+from mechcot.model.reasoner import Reasoner
+from mechcot.text.answer_outcomes import is_right
+
+
+class HybridRow(TypedDict):
+    """One text, see `write_batch`."""
+
+    id: str
+    answer: str | None
+    right: bool
+    finished: bool
+    ids: list[int]
+    given: list[int]
+    positions: int
+    disagreed: int
+    position_bits: float
+    choice_bits: float
+
+
+class HybridBatch(TypedDict):
+    """What is kept of one batch."""
+
+    rows: list[HybridRow]
+
+
+@dataclass(frozen=True)
+class HybridTask:
+    """A batch of problems to be written in one condition.
+
+    Attributes:
+        condition: The condition.
+        problems: The problems.
+        amounts: By the problem's id the share of its positions, or their number, that is given something; empty where the models' disagreement says it.
+    """
+
+    condition: HybridCondition
+    problems: tuple[Problem, ...]
+    amounts: Mapping[str, float]
+
+
+def write_batch(
+    models: Pair[Reasoner], fitted: Fitted, settings: HybridSettings, task: HybridTask
+) -> HybridBatch:
+    """Write a batch.
+
+    Returns:
+        A row a problem, among others `given` (which new tokens, from 0), `position_bits` (which positions; places that chance or a count
+        names are told to everyone, so none) and `choice_bits` (which token or vector).
+    """
+    writer, guide = models.before, models.after
+    if task.condition.name == TUNED_ALONE:
+        writer, guide = guide, writer
+    written = write_guided(
+        writer,
+        guide,
+        task.problems,
+        giving_of(task.condition, fitted, settings),
+        max_tokens=settings.max_tokens,
+        amounts=task.amounts,
+        seed=settings.seed,
+        batch_size=settings.batch,
+    )
+    told = task.condition.places == "disagreements"
+    rows: list[HybridRow] = [
+        {
+            "id": trace.problem.id,
+            "answer": trace.answer.text,
+            "right": is_right(trace.answer.text, trace.problem),
+            "finished": trace.finished,
+            "ids": list(trace.ids[trace.prompt_length :]),
+            "given": record.given,
+            "positions": record.positions,
+            "disagreed": record.disagreed,
+            "position_bits": record.position_bits if told else 0.0,
+            "choice_bits": sum(record.bits),
+        }
+        for trace, record in written
+    ]
+    return {"rows": rows}
+
+
+def giving_of(condition: HybridCondition, fitted: Fitted, settings: HybridSettings) -> Giving:
+    """What a condition gives."""
+    if condition.what == "nothing":
+        return Giving(budget=0.0)
+    budget = 1.0 if condition.budget is None else condition.budget
+    threshold = None
+    if condition.budget is not None:
+        threshold = fitted["thresholds"][settings.budgets.index(condition.budget)]
+    vectors = None if condition.what == "tokens" else _vectors(condition, fitted, settings.seed)
+    return Giving(
+        vectors=vectors,
+        places=condition.places,
+        threshold=threshold or 0.0,
+        budget=0.0 if condition.places == "disagreements" and threshold is None else budget,
+    )
+
+
+def _vectors(condition: HybridCondition, fitted: Fitted, seed: int) -> GivenVectors:
+    site, centres = Site.parse(fitted["site"]), torch.tensor(fitted["vectors"])
+    if condition.what == "bias":
+        bias = torch.tensor(fitted["bias"])[None]
+        return GivenVectors(site, fitted["bias_factor"] * bias, bias)
+    scaled = fitted["factor"] * centres
+    if condition.what == "random vectors":
+        scaled = random_like(scaled, seed=seed)
+    return GivenVectors(
+        site, scaled, centres, "random" if condition.what == "random categories" else "nearest"
+    )
+
+
+def random_like(vectors: Tensor, *, seed: int) -> Tensor:
+    """Random directions, each as long as its vector."""
+    drawn = torch.randn(vectors.shape, generator=torch.Generator().manual_seed(seed))
+    return drawn / drawn.norm(dim=-1, keepdim=True) * vectors.norm(dim=-1, keepdim=True)
+
+
+def amounts_like(condition: HybridCondition, rows: Sequence[HybridRow]) -> dict[str, float]:
+    """How much each problem is given, so that it is as much as in the condition that this one is matched with."""
+    if condition.places == "first":
+        return {row["id"]: float(len(row["given"])) for row in rows}
+    return {row["id"]: len(row["given"]) / max(row["positions"], 1) for row in rows}

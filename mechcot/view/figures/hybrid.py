@@ -1,0 +1,89 @@
+"""Recovered share of an accuracy gap against the share of the positions that were given something, and against the bits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mechcot.core.wording import count_of
+from mechcot.view.theme import PALETTE, SYMBOLS, Look, plain, titled
+
+_GREY = "#8a8780"
+_EVERYWHERE = "bias alone"
+"""Given at all positions, so that it has no place along their share."""
+_LOOKS: Mapping[str, Look] = {
+    "tokens": Look(PALETTE[0], SYMBOLS[0], "solid"),
+    "vectors": Look(PALETTE[1], SYMBOLS[1], "solid"),
+    "random vectors": Look(PALETTE[2], SYMBOLS[2], "dot"),
+    "random categories": Look(PALETTE[3], SYMBOLS[3], "dot"),
+    "random positions": Look(PALETTE[4], SYMBOLS[4], "dot"),
+    "bias alone": Look(PALETTE[5], SYMBOLS[5], "dot"),
+    "forced tokens, scattered": Look(_GREY, SYMBOLS[0], "dash"),
+    "forced tokens, first": Look(_GREY, SYMBOLS[1], "dash"),
+}
+
+
+def recovered_figure(result: Mapping[str, Any]) -> go.Figure:
+    """Draw one line a condition over budgets, left by positions, right by bits.
+
+    Args:
+        result: What hybrid.json holds.
+    """
+    base, tuned = result["models"]
+    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.05)
+    for name, look in _LOOKS.items():
+        rows = [row for row in result["conditions"] if row["name"] == name]
+        for col, along in enumerate(("share", "bits"), start=1):
+            if rows and (name, along) != (_EVERYWHERE, "share"):
+                figure.add_trace(_line(rows, name, look, along, legend=col == 2), row=1, col=col)
+    name = "recovered" if result["divides"] else "accuracy"
+    for level in (0, 1) if result["divides"] else ():
+        for col in (1, 2):
+            at: dict[str, Any] = {"row": 1, "col": col}
+            figure.add_hline(y=level, line={"color": _GREY, "width": 1, "dash": "dot"}, **at)
+    figure.update_yaxes(
+        title="recovered share of the gap" if name == "recovered" else "accuracy", col=1
+    )
+    figure.update_xaxes(title="share of positions given", tickformat=".0%", col=1)
+    figure.update_xaxes(title="bits given a text", col=2)
+    figure.update_layout(legend={"itemwidth": 40})
+    return titled(
+        figure,
+        f"How much of {plain(tuned)} does {plain(base)} need to be told?",
+        f"n = {count_of(result['n'], 'problem')}; bars: 95 % intervals; 0: {plain(base)} alone, 1: {plain(tuned)}"
+        if result["divides"]
+        else f"n = {count_of(result['n'], 'problem')}; the gap is too small to divide by: accuracies",
+        height=480,
+        top=150,
+    )
+
+
+def _line(
+    rows: Sequence[Mapping[str, Any]], name: str, look: Look, along: str, *, legend: bool
+) -> go.Scatter:
+    shown = [r["recovered"] if r["recovered"]["mean"] is not None else r["accuracy"] for r in rows]
+    return go.Scatter(
+        x=[row[along] for row in rows],
+        y=[value["mean"] for value in shown],
+        mode="lines+markers",
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        line={"color": look.colour, "dash": look.dash, "width": 2},
+        marker={"color": look.colour, "symbol": look.symbol, "size": 8},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [_length(value, "high") for value in shown],
+            "arrayminus": [_length(value, "low") for value in shown],
+            "color": look.colour,
+            "thickness": 1.2,
+            "width": 3,
+        },
+        hovertemplate="%{x:.3g}: %{y:.2f}",
+    )
+
+
+def _length(value: Mapping[str, float | None], end: str) -> float:
+    return abs(value[end] - value["mean"]) if value[end] is not None else 0.0  # type: ignore[operator]

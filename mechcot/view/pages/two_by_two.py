@@ -1,0 +1,104 @@
+"""The page of `mechcot steer cross`, from `two_by_two.json` alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mechcot.core.wording import count_of
+from mechcot.text.number_format import DASH, fixed
+from mechcot.view.figures.two_by_two import two_by_two_figure
+from mechcot.view.pages.numbered_figures import NumberedFigure
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, value_cell
+from mechcot.view.pages.sections import Section, listing, plain_page, reasons
+
+_SAID: Mapping[str, str] = {
+    "old": "{name}: an old mechanism; either model’s vector moves the base.",
+    "trigger": "{name}: a trigger; the tuned model’s vector moves the base, whose own does not.",
+    "mechanism": "{name}: the tuned model’s own mechanism; its vector moves it and not the base.",
+    "lost": "{name}: lost; the base answers to its vector, and the tuned model to neither.",
+    "nothing": "{name}: no vector moves a model.",
+    "open": "{name}: open.",
+    "doses differ": "{name}: not judged; the measured doses are not the same everywhere.",
+}
+
+
+def two_by_two_page(result: Mapping[str, Any]) -> str:
+    """Set the page.
+
+    Args:
+        result: What `two_by_two.json` holds.
+
+    Returns:
+        HTML text, the same for the same data.
+    """
+    base, tuned = result["models"]
+    headline = NumberedFigure(
+        1,
+        two_by_two_figure(result),
+        "Left to right: how a readout changes when a vector is added. Four marks a behaviour: whose vector, on whom.",
+        _cells(result),
+    )
+    return plain_page(
+        "Mechanism or trigger?",
+        meta=f"{base} and {tuned}; {count_of(len(result['rows']), 'behaviour')}, {count_of(result['n'], 'problem')}.",
+        summary=[_SAID[row["verdict"]].format(name=row["name"]) for row in result["rows"]],
+        headline=headline,
+        sections=[
+            Section("Contrasts", (), ((_contrasts(result), "Paired over the same problems."),)),
+            *listing("Left out", ("vector", "reason"), reasons(result["left_out"])),
+        ],
+        terms=[
+            (
+                "mechanism and trigger",
+                "A vector of the tuned model that moves the base finds there what answers to it: the tuning changed when it is called. One that moves the tuned model alone "
+                "finds what answers to it there alone.",
+            ),
+            (
+                "what it does not say",
+                "Intervals are 95 % each, and not corrected for the number of behaviours. A vector that moves nothing may be badly read.",
+            ),
+        ],
+    )
+
+
+def _cells(result: Mapping[str, Any]) -> Table:
+    rows = [(row, cell) for row in result["rows"] for cell in row["cells"]]
+    columns = {
+        "behaviour": lambda pair: Cell(pair[0]["name"], "", pair[0]["readout"]),
+        "vector of": lambda pair: Cell(pair[1]["source"]),
+        "on": lambda pair: Cell(pair[1]["model"]),
+        "change": lambda pair: _value(pair[1]),
+        "dose, nats": lambda pair: numeric(fixed(pair[1]["dose"], digits=3)),
+    }
+    return row_table(rows, columns)
+
+
+def _contrasts(result: Mapping[str, Any]) -> Table:
+    names = {
+        "models": "on base less on tuned",
+        "sources": "base’s less tuned’s",
+        "interaction": "own less crossed",
+    }
+    rows = [(row, contrast) for row in result["rows"] for contrast in row["contrasts"]]
+    columns = {
+        "behaviour": lambda pair: Cell(pair[0]["name"], "", pair[0]["readout"]),
+        "contrast": lambda pair: Cell(names[pair[1]["what"]]),
+        "of": lambda pair: Cell(_subject(pair[1])),
+        "difference": lambda pair: _value(pair[1]),
+    }
+    return row_table(rows, columns)
+
+
+def _subject(contrast: Mapping[str, Any]) -> str:
+    if contrast["what"] == "interaction":
+        return DASH
+    if contrast["what"] == "models":
+        return f"{contrast['source']}’s vector"
+    return f"on {contrast['model']}"
+
+
+def _value(value: Mapping[str, Any]) -> Cell:
+    if value["mean"] is None:
+        return numeric(DASH)
+    if value["low"] is None:
+        return numeric(fixed(value["mean"]))
+    return value_cell(value["mean"], value["low"], value["high"])
