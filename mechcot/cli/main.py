@@ -32,6 +32,7 @@ from mechcot.cli.problems import app as problems
 from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
 from mechcot.cli.steer import app as steer
+from mechcot.cli.stim import stim
 from mechcot.cli.truth import write_truth
 from mechcot.cli.tune import tune
 from mechcot.cli.write import write
@@ -222,6 +223,7 @@ app.command()(write_truth)
 app.command()(tune)
 app.command()(lab)
 app.command()(hybrid)
+app.command()(stim)
 app.command()(figures)
 register_influence(app, organism)
 

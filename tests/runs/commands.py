@@ -55,6 +55,7 @@ COMMANDS = {
     "hybrid": Writing(
         "{one} {two} --problems {problems} --n 3 --fit 2 --budget .5 --max-tokens 20", "--categories 1", "{out}/hybrid.json"
     ),
+    "stim": Writing("{one} {two} --corpus {chains} --problems {problems} --max-tokens 30 --n 3", "--seed 1", "{out}/stim.json"),
     "import": Writing("{chains}", "--think <a> </a>"),
     "explore": Writing("{run}", "--item {item}"),
     "figures": Writing("{run}", "!{pruned}", "{out}/figure-1.pdf"),
