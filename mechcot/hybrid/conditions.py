@@ -1,7 +1,7 @@
 """The ways in which every problem is written: the two models alone, what is tried, and its controls.
 
     tokens                     the tuned model's token at disagreements, within a budget: the ceiling
-    vectors                    the vector of the disagreement's category there
+    vectors                    the vector of the disagreement's category there, as long as the answer has not come; so are all vectors below
     random vectors             as many of the same lengths, in random directions, at disagreements
     random categories          any of the vectors, at disagreements
     random positions           the right vector for what the states say, at as many positions anywhere

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechcot.core.trace import Trace
+from mechcot.core.trace import Phase, Trace
 from mechcot.model.compatibility import common_vocabulary
 from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.self_test import backbone_of
@@ -27,6 +27,7 @@ class Disagreement:
         positions: Absolute positions.
         wanted: The guide's likeliest next token.
         where: Whether the writer's is another one.
+        chain: Whether it writes the chain, its end among it, and not the answer.
         preference: Nats by which the guide prefers its own; 0 where they agree.
         states: By site the writer's states and the guide's, float32.
     """
@@ -35,8 +36,14 @@ class Disagreement:
     positions: Int[Tensor, " position"]
     wanted: Int[Tensor, " position"]
     where: Bool[Tensor, " position"]
+    chain: Bool[Tensor, " position"]
     preference: Float[Tensor, " position"]
     states: dict[Site, tuple[Tensor, Tensor]]
+
+    @property
+    def in_chain(self) -> Bool[Tensor, " position"]:
+        """The disagreements while the answer has not come."""
+        return self.where & self.chain
 
     def differences(self, site: Site) -> Float[Tensor, "position d_model"]:
         """The guide's states less the writer's."""
@@ -61,7 +68,8 @@ def disagreement(
     (own, _), mine = _read(writer, trace, positions, sites, width=writer.n_vocabulary)
     (wanted, preference), others = _read(guide, trace, positions, sites, width=common, other=own)
     states = {site: (mine[site], others[site]) for site in sites}
-    return Disagreement(trace.ids, positions, wanted, wanted != own, preference, states)
+    chain = positions < trace.phase(Phase.CHAIN).stop
+    return Disagreement(trace.ids, positions, wanted, wanted != own, chain, preference, states)
 
 
 def _read(

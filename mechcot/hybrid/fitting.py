@@ -1,6 +1,6 @@
 """Vectors and thresholds, made from the tuned model's own texts for problems that are not asked.
 
-    v_k        mean difference of the two models' states (tuned less base) over the k-th group of disagreements, groups by k-means
+    v_k        mean difference of the two models' states (tuned less base) over the k-th group of disagreements in the chain, groups by k-means
     site, c    the pair at which c v_k, added at all disagreements of a text at once, most often makes the base choose the tuned model's token
     bias       mean difference over all positions, at the same site, with the factor that gives the tuned model's tokens most often
     threshold  nats by which the tuned model must prefer its token, so that at most the budget's share of the positions pass
@@ -36,10 +36,11 @@ class Fitted(TypedDict):
     Keys:
         positions: Positions of the fitting texts.
         disagreements: At how many the models disagree.
+        in_chain: At how many of these the answer has not come.
         thresholds: One a budget, nats; None where nothing passes.
         site: Where vectors are added; "" where none could be made.
         factor: On the vectors.
-        taken: Share of the disagreements at which the base then chooses the tuned model's token.
+        taken: Share of those in the chain at which the base then chooses the tuned model's token.
         vectors: One a category, without the factor.
         counts: How many disagreements stand behind each.
         bias: The vector of all positions, without its factor.
@@ -50,6 +51,7 @@ class Fitted(TypedDict):
 
     positions: int
     disagreements: int
+    in_chain: int
     thresholds: list[float | None]
     site: str
     factor: float
@@ -95,6 +97,7 @@ def fit_help(
     fitted: Fitted = {
         "positions": sum(len(text.positions) for text in read),
         "disagreements": len(preferred),
+        "in_chain": sum(int(text.in_chain.sum()) for text in read),
         "thresholds": [],
         "site": "",
         "factor": 0.0,
@@ -109,7 +112,7 @@ def fit_help(
     fitted["thresholds"] = [
         threshold(preferred, budget, positions=fitted["positions"]) for budget in settings.budgets
     ]
-    if not sites or not len(preferred):
+    if not sites or not any(bool(text.in_chain.any()) for text in read):
         return fitted
     return fitted | _vectors(base, read, sites, settings)  # type: ignore[return-value]
 
@@ -152,7 +155,7 @@ def _vectors(
     bias = torch.cat([text.differences(site) for text in read]).mean(dim=0)
     served = {c: _agreeing(base, read, site, c * bias) for c in FACTORS}
     sides = [torch.cat([text.states[site][side] for text in read]) for side in (0, 1)]
-    here = torch.cat([text.where for text in read])
+    here = torch.cat([text.in_chain for text in read])
     return {
         "site": site.name,
         "factor": factor,
@@ -172,7 +175,7 @@ def _groups(
     """Mean difference of each group of disagreements, and the group of each disagreement."""
     from sklearn.cluster import KMeans
 
-    rows = torch.cat([text.differences(site)[text.where] for text in read])
+    rows = torch.cat([text.differences(site)[text.in_chain] for text in read])
     count = min(settings.categories, len(rows.unique(dim=0)))
     kwargs: dict[str, Any] = {"n_init": 4, "random_state": settings.seed}
     groups = KMeans(n_clusters=count, **kwargs).fit(rows.numpy())
@@ -187,10 +190,10 @@ def _taken(
     """Share of the disagreements at which the base chooses the tuned model's token with these rows added there."""
     taken, start = 0, 0
     for text in read:
-        at = text.positions[text.where]
+        at = text.positions[text.in_chain]
         if len(at):
             own = _steered(base, text, Intervention(site, tuple(at.tolist()), _AddRows(rows[start : start + len(at)])), at)  # fmt: skip
-            taken += int((own == text.wanted[text.where]).sum())
+            taken += int((own == text.wanted[text.in_chain]).sum())
         start += len(at)
     return taken / max(start, 1)
 

@@ -40,7 +40,7 @@ from mechcot.runs.reader_keys import read_by
 from mechcot.text.unread_answers import refuse_unread
 from mechcot.view.pages.hybrid import hybrid_page
 
-_SCHEMA = 1
+_SCHEMA = 2
 _Rows = Mapping[str, Sequence[HybridRow]]
 
 
@@ -197,7 +197,7 @@ def _key(
     return digest(
         stem,
         asdict(task.condition),
-        [giving.places, giving.threshold, giving.budget, given],
+        [giving.places, giving.threshold, giving.budget, giving.until_answer, given],
         [[p.id, p.answer, base.encode(base.render(p))] for p in task.problems],
         dict(task.amounts),
     )

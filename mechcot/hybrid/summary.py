@@ -1,10 +1,12 @@
 """From the rows of every condition to shares, bits and what they say: a mechanism of the tuned model's own, or a trigger of one that the base has.
 
     trigger      at some budget vectors recover at least half of the gap, surely, and more than random vectors: told when, the base does it itself
-    mechanism    tokens recover at least half, surely, and at no budget do vectors recover half beyond random ones, surely: the base has to be told what
+    mechanism    tokens recover at least half, surely, and at no budget do vectors recover half beyond random ones, surely, or none can be made, since
+                 the two disagree at the answer alone: the base has to be told what
     open         anything else
 
-*Surely* holds at all budgets together (Bonferroni). Any push at a disagreement leads away from the base's token, and where few answers are possible
+Vectors are given while the answer has not come, tokens anywhere: a help that sees the tuned model's answer and may act at the answer could spell it
+with as few as two vectors, or with one and its absence. *Surely* holds at all budgets together (Bonferroni). Any push at a disagreement leads away from the base's token, and where few answers are possible
 that alone puts some right: hence *beyond random ones*. More vectors are not better ones: later ones can undo what the first gave, hence *some budget*.
 """
 
@@ -155,7 +157,8 @@ def whose_mechanism(result: Mapping[str, Any]) -> ChangeKind:
     if any(row["surely"]["low"] >= RECOVERS and row["beyond_random"]["low"] > 0 for row in vectors):
         return "trigger"
     reached = any(row["surely"]["low"] >= RECOVERS for row in tokens)
-    if vectors and reached and all(row["beyond_random"]["high"] < RECOVERS for row in vectors):
+    tried = result["settings"]["give"] == "vectors"
+    if tried and reached and all(row["beyond_random"]["high"] < RECOVERS for row in vectors):
         return "mechanism"
     return "open"
 
@@ -203,7 +206,9 @@ def hybrid_sentences(result: Mapping[str, Any]) -> list[str]:
             said.append(
                 f"{tuned}’s tokens at as many positions, wherever they come, recover {_told(row['recovered'])} for {row['bits']:.1f} bits."
             )
-    if vectors is not None:
+    if tokens and fitted["disagreements"] and not fitted["in_chain"]:
+        said.append(f"{base} and {tuned} disagree at the answer alone, where no vector is given.")
+    if result["settings"]["give"] == "vectors":
         said.insert(0, _VERDICTS[result["verdict"]].format(base=base, tuned=tuned))
     return said
 

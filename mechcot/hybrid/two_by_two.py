@@ -83,7 +83,7 @@ def behaviour_of_pairs(pairs: str, site: str, *, n: int) -> Behaviour:
     """A contrast of texts: the problems' task's own styles, or a file of pairs."""
     vector = VectorSpec(site=site, read="prompt", pairs=pairs, n=n)
     name = Path(pairs).stem if pairs else "styles"
-    return Behaviour(name, vector, "tokens", ("question",))
+    return Behaviour(name, vector, "tokens", ("question", "chain"))
 
 
 def behaviours_of_kinds(kinds: Sequence[str], site: str, *, n: int) -> list[Behaviour]:

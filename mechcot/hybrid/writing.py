@@ -109,6 +109,7 @@ def giving_of(condition: HybridCondition, fitted: Fitted, settings: HybridSettin
         places=condition.places,
         threshold=threshold or 0.0,
         budget=0.0 if condition.places == "disagreements" and threshold is None else budget,
+        until_answer=vectors is not None,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mechcot.core.trace import Phase
 from mechcot.model.generation.guided import GivenRow, GivenVectors, Giving, write_guided
 from mechcot.model.generation.write_traces import prompt_ids
 from mechcot.model.internals.sites import Site
@@ -146,6 +147,21 @@ def test_vectors_of_length_zero_change_nothing_and_a_step_costs_three_forwards_a
     steps = max(record.positions for _, record in both)
     assert counts["guide"] == steps
     assert steps < counts["writer"] <= 2 * steps
+
+
+def test_nothing_is_given_once_the_answer_is_announced():
+    """The bypass writes the hint behind the mark, where the base follows its chain."""
+    writer, guide = load_models(("organism:order/base", "organism:order/bypass"))
+    problems = family_named("order").problems(3, seed=1, hint="random")
+    for until in (False, True):
+        both = write_guided(writer, guide, problems, Giving(until_answer=until), max_tokens=60)
+        late = [
+            at
+            for trace, record in both
+            for at in record.given
+            if at >= trace.phase(Phase.ANSWER).start - trace.prompt_length
+        ]
+        assert bool(late) != until
 
 
 def test_random_and_first_positions_are_as_many_as_they_are_told(pair):

@@ -1,6 +1,7 @@
 """The verdicts of the 2 x 2 by their definitions, and a run of it by every way of making vectors."""
 
 import json
+import shutil
 
 import pytest
 
@@ -42,8 +43,6 @@ def test_a_verdict_follows_its_definition(changes, apart, either_way, verdict):
 
 def test_a_model_against_itself_has_the_same_four_changes_twice(tmp_path, models, problems):
     """Base and tuned model are copies, so that all four are one number; kinds that nobody writes are left out with their reason."""
-    import shutil
-
     one, out = models[0], tmp_path / "out"
     shutil.copytree(one, tmp_path / "copy")
     pairs = tmp_path / "pairs.jsonl"

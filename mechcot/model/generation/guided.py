@@ -36,6 +36,7 @@ from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.hooks import Hook, HookPoint, tapped
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
+from mechcot.text.think_tags import THINK
 
 Places = Literal["disagreements", "random", "first", "everywhere"]
 
@@ -66,12 +67,14 @@ class Giving:
         places: `disagreements`; `random` positions with the probability `amount` of each text; the `first` so many of it; or `everywhere`.
         threshold: Nats by which the guide must prefer its token, at a disagreement.
         budget: Largest share of the positions, at disagreements.
+        until_answer: Only while the thought is open and the answer is not announced.
     """
 
     vectors: GivenVectors | None = None
     places: Places = "disagreements"
     threshold: float = 0.0
     budget: float = 1.0
+    until_answer: bool = False
 
 
 @dataclass
@@ -106,6 +109,7 @@ class _Row:
     chance: np.random.Generator
     record: GivenRow
     written: list[int] = field(default_factory=list)
+    closed: bool = False
     steered: dict[int, Tensor] = field(default_factory=dict)
 
 
@@ -126,6 +130,8 @@ class GuidedSession:
         self._prompts, self._rows = prompts, rows
         self._common = common_vocabulary(writer, guide)
         self._state: DecodingState | None = None
+        self._marks = _answer_marks(writer)
+        self._tail = max(map(len, self._marks)) + 4
         self._backbones = backbone_of(writer.model), backbone_of(guide.model)
         if giving.vectors is not None:
             for backbone in self._backbones:
@@ -153,7 +159,11 @@ class GuidedSession:
 
     def wrote(self, row: int, token: int) -> None:
         """Take notice of a new token."""
-        self._rows[row].written.append(token)
+        text = self._rows[row]
+        text.written.append(token)
+        if self._giving.until_answer and not text.closed:
+            tail = self._writer.decode(text.written[-self._tail :])
+            text.closed = any(mark in tail for mark in self._marks)
 
     def _watch(self, which: int, store: dict[Site, Tensor]) -> list[tuple[HookPoint, Hook]]:
         """Hooks that keep each row's last state."""
@@ -199,6 +209,8 @@ class GuidedSession:
 
     def _gives(self, text: _Row, at: int, *, disagree: bool, preference: float) -> bool:
         giving = self._giving
+        if giving.until_answer and text.closed:
+            return False
         if giving.places == "everywhere":
             return True
         if giving.places == "first":
@@ -326,6 +338,12 @@ def write_guided(
             problems, prompts, written, (records[i] for i in range(len(problems))), strict=True
         )
     ]
+
+
+def _answer_marks(writer: Author) -> tuple[str, ...]:
+    """What stands between a chain and its answer: the closing mark of a thought, and the words that announce an answer."""
+    marks = ((writer.policy.tags or THINK).close, writer.cue.ask.strip())
+    return tuple(mark for mark in marks if mark)
 
 
 def _stricter(one: Writes, other: Writes) -> Writes:

@@ -88,7 +88,7 @@ def _fit(result: Mapping[str, Any]) -> Table:
     fit = result["fit"]
     rows = [
         ("positions read", str(fit["positions"])),
-        ("disagreements", str(fit["disagreements"])),
+        ("disagreements", f"{fit['disagreements']}, of which {fit['in_chain']} before the answer"),
         ("site", fit["site"] or DASH),
         ("factor on the vectors", f"{fit['factor']:g}"),
         ("disagreements at which the base then says the tuned model’s token", percent(fit["taken"])),
@@ -123,7 +123,8 @@ def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "trigger or mechanism",
             f"A trigger where at some budget vectors surely recover at least {result['recovers']:g} of the gap and more than random ones; a mechanism of the tuned model’s own where its "
-            f"tokens do and vectors at no budget recover {result['recovers']:g} beyond random ones. Surely: for all budgets together. A vector says when and in which of a few ways, a token says what.",
+            f"tokens do and vectors at no budget recover {result['recovers']:g} beyond random ones. Surely: for all budgets together. A vector says when and in which of a few ways, a token says what. "
+            "Vectors are given while the answer has not come, since even two could spell it; tokens are given anywhere.",
         ),
         (
             "what it does not say",
