@@ -93,8 +93,14 @@ def _patch(session: PanelSession, step: int, layer: int, source: int | None) -> 
     return _variant(session, patch(session.known, session.variant, step, layer, source))
 
 
-def _steer(session: PanelSession, name: str, nats: float) -> dict[str, Any]:
-    return _variant(session, session.steered(name, nats))
+def _at_once(method: str) -> Callable[..., dict[str, Any]]:
+    """Begin work that most models end within its first slice."""
+
+    def act(session: PanelSession, **fields: Any) -> dict[str, Any]:
+        getattr(session, method)(*fields.values())
+        return _go_on(session)
+
+    return act
 
 
 def _clamp(session: PanelSession, feature: int, level: float) -> dict[str, Any]:
@@ -150,7 +156,7 @@ MESSAGES: dict[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...]]] = {
     "hide_answer": (_hide("answer"), ("step",)),
     "exchange": (_exchange, ("other",)),
     "patch": (_patch, ("step", "layer", "source")),
-    "steer": (_steer, ("name", "nats")),
+    "steer": (_at_once("steer"), ("name", "nats")),
     "clamp": (_clamp, ("feature", "level")),
     "write": (_write, ("step", "samples")),
     "try_all": (_every_step("try_all"), ("change",)),
@@ -163,7 +169,7 @@ MESSAGES: dict[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...]]] = {
     "reset": (lambda session: _variant(session, session.known.clean), ()),
     "pin": (_quietly("pin"), ()),
     "show": (lambda session, number: _variant(session, _pinned(session, number)), ("number",)),
-    "read_by": (_quietly("read_by"), ("reader",)),
+    "read_by": (_at_once("read_by"), ("reader",)),
     "code": (lambda session: {"code": as_code(session.lens, session.variant)}, ()),
 }
 """What a page may ask for: what answers it, and the fields that it needs."""

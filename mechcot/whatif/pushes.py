@@ -13,6 +13,7 @@ from mechcot.stats.dose_tolerance import OFF
 from mechcot.steering.dose_calibration import Dose, DoseCalibrator, Overflow
 from mechcot.steering.dose_response import CHAIN
 from mechcot.steering.vectors import SteeringVector
+from mechcot.whatif.long_work import Work
 from mechcot.whatif.variant import Push
 
 _STEPS = 12
@@ -43,7 +44,7 @@ class Pushes:
         self._calibrators: dict[tuple[Reasoner, str, int], DoseCalibrator] = {}
         self._features: dict[tuple[Reasoner, int], SteeringVector] = {}
 
-    def dose(self, reader: Reasoner, name: str, nats: float) -> Push:
+    def dose(self, reader: Reasoner, name: str, nats: float) -> Work[Push]:
         """A vector at the dose nearest to the one asked for, measured on the trace as it was written; a negative one pushes the other way.
 
         Raises:
@@ -59,7 +60,7 @@ class Pushes:
         if key not in self._calibrators:
             own = vector if sign > 0 else -vector
             self._calibrators[key] = DoseCalibrator(reader, [reader.view(self._trace)], own, CHAIN)
-        dose = _dose(self._calibrators[key], abs(nats))
+        dose = yield from _dose(self._calibrators[key], abs(nats))
         return Push(name, vector, sign * dose.gamma, nats=sign * dose.kl)
 
     def clamp(self, reader: Reasoner, feature: int, level: float) -> Push:
@@ -81,14 +82,15 @@ class Pushes:
         return Push(f"feature {feature}", self._features[key], level, "clamp")
 
 
-def _dose(calibrator: DoseCalibrator, nats: float) -> Dose:
+def _dose(calibrator: DoseCalibrator, nats: float) -> Work[Dose]:
     """A dose by interpolation in log nats over log gamma, from the second-order factor on; where that does not do, by search.
 
     A hand on a slider waits for it: a third of the forwards. What is shown is the dose as measured, as everywhere.
     """
     start = calibrator.gamma_max(nats) if nats else math.inf
     gamma, below, above = start, None, None
-    for _ in range(_STEPS if math.isfinite(start) else 0):
+    for tried in range(_STEPS if math.isfinite(start) else 0):
+        yield tried, _STEPS
         try:
             given = calibrator.measure(gamma)[0]
         except Overflow:

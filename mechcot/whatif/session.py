@@ -178,24 +178,36 @@ class PanelSession:
         kept = [other for other in self.pinned if other is not self.variant]
         self.pinned = kept if len(kept) < len(self.pinned) else [*kept, self.variant]
 
-    def read_by(self, place: int) -> None:
-        """Let another model read.
+    def read_by(self, place: int) -> Underway:
+        """Begin to let another model read; what is shown may be something that cannot be done to it.
 
         Raises:
-            UserError: There is none, or what is shown cannot be done to it.
+            UserError: There is none.
         """
         if not 0 <= place < len(self.readers):
             raise UserError(f"expected a model from 0 to {len(self.readers) - 1}, got {place}")
+        finish = partial(setattr, self, "shown")
+        return self.start(f"{self.readers[place].name} reads", self._reading(place), finish)
+
+    def _reading(self, place: int) -> Work[int]:
+        """The trace as it was written first, then what is shown."""
+        yield 0, 2
+        self._lens(place)
+        yield 1, 2
         self.comparison(place=place)
-        self.shown = place
+        return place
 
-    def steered(self, name: str, nats: float) -> Variant:
-        """The shown variant with a vector at a dose, measured on the trace as it was written.
+    def steer(self, name: str, nats: float) -> Underway:
+        """Begin to push a vector along what is shown, at a dose that is measured on the trace as it was written.
 
-        Raises:
-            UserError: No such vector, or it is not the reader's.
+        The work fails where there is no such vector, or it is not the reader's.
         """
-        return self.variant.acting(self._pushes.dose(self.reader, name, nats))
+
+        def finish(push: Push) -> None:
+            self.show(self.variant.acting(push))
+
+        work = self._pushes.dose(self.reader, name, nats)
+        return self.start(f"The dose of {name}", work, finish)
 
     def clamped(self, feature: int, level: float) -> Variant:
         """The shown variant with a feature held at a level, 1 being its largest activation on this chain.

@@ -18,6 +18,7 @@ from mechcot.whatif.every_step import (
     why_nowhere,
 )
 from mechcot.whatif.long_work import finished
+from tests.whatif.work import work_off
 
 
 def tried(session, change):
@@ -27,6 +28,7 @@ def tried(session, change):
 def test_a_planted_effect_is_found_and_an_absent_one_is_not(session):
     """`base` copies its answer from the last digit of its chain; `bypass` answers without it."""
     session.read_by(0)
+    work_off(session)
     found = tried(session, "counterfactual")
     top = found.effects[0]
     assert (top.step, top.turned, len(top.tries)) == (6, known_trace.VALUES, known_trace.VALUES)
@@ -34,6 +36,7 @@ def test_a_planted_effect_is_found_and_an_absent_one_is_not(session):
     start = "The answer of base turns when one step states another value: step 7 (5 of 5 tried; 9 possible; such as 3 → "
     assert found.sentence.startswith(start)
     session.read_by(1)
+    work_off(session)
     absent = tried(session, "counterfactual")
     assert not any(effect.turned for effect in absent.effects)
     start = "No step turns the answer of bypass: it stays 3 whichever states another value ("

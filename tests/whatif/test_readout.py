@@ -12,6 +12,7 @@ from mechcot.whatif import actions
 from mechcot.whatif.code import as_code
 from mechcot.whatif.long_work import finished, patch_map
 from mechcot.whatif.variant import Push
+from tests.whatif.work import steered, work_off
 
 NEAR = 1e-6
 """What another kernel path may move."""
@@ -29,7 +30,7 @@ def test_a_change_of_nothing_moves_exactly_nothing(session, firing):
         actions.edit(known, clean, 3, same),
         actions.edit(known, clean, 3, f"  {same.strip()}\n"),
         actions.patch(known, clean, 3, 1, source=0),  # the trace's own states
-        session.steered("brief", 0.0),
+        steered(session, "brief", 0.0),
         clean.acting(Push("feature", feature, 0.0, nats=0.0)),
     ):
         result = of(session, variant)
@@ -45,6 +46,7 @@ def test_a_change_of_nothing_moves_exactly_nothing(session, firing):
 @pytest.mark.parametrize("place", [0, 1])
 def test_numbers_are_those_of_the_measures(session, traces, place):
     session.read_by(place)
+    work_off(session)
     reader, known, clean = session.reader, session.known, session.known.clean
     line = of(session, clean).after.line
     assert line == pytest.approx(mc.measure("early_answering", reader, traces[0])["soft"].values, abs=NEAR)  # fmt: skip
@@ -102,7 +104,7 @@ def test_the_map_is_made_of_patches(session):
 @pytest.mark.parametrize("nats", [0.02, -0.1, 0.5, 1e9])
 def test_a_dose_is_shown_as_measured_on_the_trace(session, traces, vector, nats):
     """Oracle: the factor again, on a calibrator that has measured nothing yet. A dose that no factor gives ends at the nearest one."""
-    push = session.steered("brief", nats).acts[0]
+    push = steered(session, "brief", nats).acts[0]
     again = DoseCalibrator(session.reader, traces[:1], vector, CHAIN).measure(push.factor)[0]
     assert abs(push.nats) == pytest.approx(again, rel=1e-6)
     assert (push.nats > 0) is (push.factor > 0) is (nats > 0)
@@ -122,7 +124,7 @@ def changed(session, firing):
     yield actions.patch(known, clean, 6, 1)
     yield actions.patch(known, actions.patch(known, clean, 6, 1, source=2), 4, 0)
     session.show(hidden)
-    yield session.steered("brief", -0.1)
+    yield steered(session, "brief", -0.1)
     yield session.clamped(firing, 2.0)
 
 

@@ -127,15 +127,18 @@ function panel(root, model, live) {
         make("span", { class: "text" }, step.was && !step.gone ? make("span", { class: "was" }, flat(step.was)) : null, flat(step.text) || "(no text)", " ", ...tags.map((tag) => make("span", { class: "tag" }, tag))), size);
     }));
   }
+  function reveal() {
+    const li = $("step-" + ui.step), pane = $("cards").parentNode;
+    if (li && (li.offsetTop - pane.offsetTop < pane.scrollTop || li.offsetTop - pane.offsetTop + li.offsetHeight > pane.scrollTop + pane.clientHeight)) pane.scrollTop = li.offsetTop - pane.offsetTop - 60;
+  }
   function select(step, seek) {
     ui.step = Math.max(0, Math.min(data.steps.length - 1, step));
     ui.draft = null;
     ui.why = "";
     for (const li of $("cards").children) li.setAttribute("aria-selected", String(Number(li.dataset.step) === ui.step));
     $("cards").setAttribute("aria-activedescendant", "step-" + ui.step);
-    const li = $("step-" + ui.step), pane = $("cards").parentNode;
-    if (li && (li.offsetTop - pane.offsetTop < pane.scrollTop || li.offsetTop - pane.offsetTop + li.offsetHeight > pane.scrollTop + pane.clientHeight)) pane.scrollTop = li.offsetTop - pane.offsetTop - 60;
-    if (seek && li) li.scrollIntoView({ block: "nearest" });
+    reveal();
+    if (seek) $("step-" + ui.step)?.scrollIntoView({ block: "nearest" });
     drawings();
     drawSide();
   }
@@ -239,10 +242,12 @@ function panel(root, model, live) {
   function redraw() {
     data = model.get("state");
     if (!data || !data.steps) return;
-    if (ui.trace !== data.trace) { ui.trace = data.trace; ui.step = null; ui.draft = null; ui.why = ""; $("code").hidden = true; $("copy-note").textContent = ""; }
+    const opened = ui.trace !== data.trace;
+    if (opened) { ui.trace = data.trace; ui.step = null; ui.draft = null; ui.why = ""; $("code").hidden = true; $("copy-note").textContent = ""; }
     if (ui.asked !== data.variant.label) { ui.asked = data.variant.label; $("code").hidden = true; $("copy-note").textContent = ""; }
     ui.step = Math.max(0, Math.min(data.steps.length - 1, ui.step ?? data.steps.length - 1));
     keepingFocus(() => { drawHead(); drawCards(); drawAnswer(); drawings(); drawSide(); drawPinned(); });
+    if (opened) requestAnimationFrame(reveal);
     if (ui.follow && !data.job && data.sweep) {
       ui.follow = false;
       if (data.sweep.top !== null && ui.draft === null) select(data.sweep.top, true);
