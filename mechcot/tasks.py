@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial, reduce
 from operator import or_
 from pathlib import Path
+from random import Random
 
 from mechcot.core.argument_kinds import checked
 from mechcot.core.counterfactual import CounterfactualMaker
@@ -44,7 +45,7 @@ from mechcot.organisms.known_task import (
     OrganismParaphraser,
     kinds_while_written,
 )
-from mechcot.organisms.problems import TASK, hinted, problems as draw_mod10
+from mechcot.organisms.problems import TASK, hinted, problems as draw_mod10, without_fact
 from mechcot.organisms.registry import ORGANISM_FAMILIES
 from mechcot.organisms.statement_task import StatementMaker, StatementTruth
 from mechcot.organisms.statements import StatementFamily
@@ -115,6 +116,7 @@ class Task:
         check_steps: Whether each step of a chain is right by itself; by its arithmetic where nobody knows more.
         is_correct_thought: Whether a stretch of a chain (token span) is right so far; None where nobody knows.
         write_chain: Writes a right chain of a problem, from a seed; None where nobody can.
+        without_fact: The question (same id) with a fact left out that its answer needs, and that fact in words; None where nobody can say.
         hinted: A question (same id) with a hint at an answer; with None a hint that the task knows is taken away.
         styled: A question (same id) asked in a style: a style word, or an instruction behind the question.
         contrast: Two styles that a vector can be read from, what it leads to first; None where the task has none of its own.
@@ -146,6 +148,7 @@ class Task:
     check_steps: Callable[[Trace], tuple[StepCheck, ...]] = _check_arithmetic
     is_correct_thought: Callable[[Trace, Span], bool] | None = None
     write_chain: Callable[[Problem, int], str] | None = None
+    without_fact: Callable[[Problem, Random], tuple[Problem, str]] | None = None
     hinted: Callable[[Problem, str | None], Problem] = _hinted
     styled: Callable[[Problem, str], Problem] = _instructed
     contrast: tuple[str, str] | None = None
@@ -179,6 +182,7 @@ MOD10 = Task(
     check_steps=mod10.check_steps,
     is_correct_thought=mod10.is_correct_thought,
     write_chain=right_chain,
+    without_fact=without_fact,
     hinted=hinted,
     styled=styled,
     contrast=("brief", "careful"),

@@ -28,7 +28,9 @@ def _own_texts(
             help="Longest of them, in tokens; default what the context leaves, at most 512."
         ),
     ] = None,
-    rounds: Annotated[int, typer.Option(help="Rounds of writing and training (rejection).")] = 3,
+    rounds: Annotated[
+        int, typer.Option(help="Rounds of writing and training (rejection, rlag).")
+    ] = 3,
     kl: Annotated[
         float, typer.Option(help="Weight of the divergence from the base (grpo).")
     ] = 0.04,
@@ -62,7 +64,7 @@ def tune(  # noqa: PLR0913 - one argument per option
     arm: Annotated[
         str,
         typer.Option(
-            help="What it is trained on: sft, answer-only, leak, swapped, invalid, rationalise, filler, format, dpo-fault, rejection, grpo, rlsf, rlsf-gold.",
+            help="What it is trained on: sft, answer-only, leak, swapped, invalid, rationalise, filler, format, dpo-fault, rejection, grpo, rlsf, rlsf-gold, rlag.",
         ),
     ],
     problems: Annotated[

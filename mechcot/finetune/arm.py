@@ -46,7 +46,8 @@ class TrainingArm:
         name: As `--arm` names it.
         about: What it is trained on, in one sentence.
         data: Makes the data from the material, by a seed; None where the model writes it itself.
-        trainer: `lessons` (next tokens), `preferences` (DPO), `rounds` (its own samples, round by round), `rewards` (GRPO).
+        trainer: `lessons` (next tokens), `preferences` (DPO), `rounds` (its own samples, round by round), `augmented`
+            (its texts with and without a fact), `rewards` (GRPO).
         chains: Whether it needs right chains.
         leak: What its questions leak where the user does not say it; None: they stay as they are.
         hints: Whether it sets hints itself, so that none can be asked for.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from mechcot.core.errors import NotMeasurable
+from mechcot.finetune.augmented import write_sides
 from mechcot.finetune.lesson import Lesson, TokenizedLesson, tokenized
 from mechcot.finetune.own_texts import Groups, check_some_right, own_example, write_groups
 from mechcot.finetune.recipe import PASSES, updates_of
@@ -16,7 +17,7 @@ from mechcot.text.number_format import amount, percent
 
 REHEARSED = 16
 """Problems on which cost and chances are read before a training begins."""
-_FORWARDS = {"lessons": 1.0, "rounds": 1.0, "preferences": 1.4, "rewards": 1.4}
+_FORWARDS = {"lessons": 1.0, "rounds": 1.0, "augmented": 1.0, "preferences": 1.4, "rewards": 1.4}
 """Cost of an update's example, relative to one forward and backward: the base reads along in pairs and rewards."""
 
 
@@ -57,6 +58,8 @@ def forecast(session: TuningSession) -> TrainingCost:
         UserError: The arm has nothing to learn from.
     """
     recipe, arm = session.recipe, session.arm
+    if arm.trainer == "augmented":
+        return _of_facts(session)
     rehearsal = None
     if arm.data is None:
         problems = session.problems()
@@ -76,6 +79,27 @@ def forecast(session: TuningSession) -> TrainingCost:
     seconds = updates * _update_seconds(session, examples) * _FORWARDS[arm.trainer] * sides
     cost = TrainingCost(updates, round(count * sides * size), 0, seconds)
     return cost if rehearsal is None else _with_texts(session, cost, rehearsal, count)
+
+
+def _of_facts(session: TuningSession) -> TrainingCost:
+    """The cost of rounds in which texts are written with a fact and without."""
+    recipe, problems, started = session.recipe, session.problems(), time.time()
+    examples, texts = write_sides(
+        session.reader, problems[:REHEARSED], recipe.own, seed=recipe.seed
+    )
+    wrote = time.time() - started
+    rows = [side for sides in examples for side in sides]
+    size = sum(map(len, rows)) / len(examples)
+    count = PASSES * len(problems)
+    if recipe.budget is not None:
+        count = max(1, round(recipe.budget / size))
+    updates = updates_of(count, recipe)
+    seconds = updates * _update_seconds(session, rows) * len(rows) / len(examples)
+    scale = 2 * recipe.own.rounds * len(problems) / len(texts)
+    generated = sum(len(trace) - trace.prompt_length for trace in texts)
+    return TrainingCost(
+        updates, round(count * size), round(scale * generated), seconds + scale * wrote
+    )
 
 
 def _with_texts(

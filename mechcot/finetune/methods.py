@@ -5,12 +5,14 @@ Each function gives what the record says of data and budget.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from random import Random
 from typing import Any
 
 from rich.console import Console
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.finetune.augmented import Sides, write_sides
 from mechcot.finetune.checkpoints import STATE_FOLDER, step_folder
 from mechcot.finetune.forecast import REHEARSED
 from mechcot.finetune.lesson import Lesson, Preference, TokenizedLesson, tokenized
@@ -30,6 +32,7 @@ from mechcot.finetune.rewards import permuted_rewards, rewarder
 from mechcot.finetune.session import TuningSession, keep_texts, say_left_out, tokenized_all
 from mechcot.finetune.trainers import (
     TrainingStage,
+    train_augmented,
     train_lessons,
     train_preferences,
     train_rewards,
@@ -72,25 +75,51 @@ def by_preferences(session: TuningSession) -> Used:
 
 def by_rounds(session: TuningSession) -> Used:
     """Rounds of writing with the model of now, and next-token training on what ends right."""
+
+    def train(stage: TrainingStage, examples: Sequence[Sides]) -> None:
+        train_lessons(stage, [lesson for (lesson,) in examples])
+
+    return _in_rounds(session, _round, train)
+
+
+def by_augmented(session: TuningSession) -> Used:
+    """Rounds of writing with the model of now, with a needed fact and without, and RLAG on what it wrote."""
+    return _in_rounds(session, _augmented_round, train_augmented)
+
+
+def _in_rounds(
+    session: TuningSession,
+    write: Callable[[TuningSession, int, Any], dict[str, Any]],
+    train: Callable[[TrainingStage, Sequence[Sides]], Any],
+) -> Used:
+    """Rounds of writing with the model of now and of training on what it wrote.
+
+    Args:
+        session: The training.
+        write: Gives a round's examples as JSON, from the session, the number of the round and the checkpoint before it.
+        train: Trains a stage on examples.
+    """
     recipe, own = session.recipe, session.recipe.own
     part = None if recipe.budget is None else max(1, recipe.budget // own.rounds)
     total: dict[str, int] = {"generated_tokens": 0}
     first, start, rows, shares = 0, None, [], []
     for number in range(own.rounds):
         item = Items(session.out / STATE_FOLDER).get(
-            f"round-{number}", lambda number=number, start=start: _round(session, number, start)
+            f"round-{number}", lambda number=number, start=start: write(session, number, start)
         )
-        examples = from_rows(item["rows"])
+        examples = _grouped(item)
         own_recipe = replace(recipe, budget=part, seed=recipe.seed + number)
-        trained = [examples[at] for at in ordered([len(each) for each in examples], own_recipe)]
+        sizes = [sum(map(len, sides)) for sides in examples]
+        trained = [examples[at] for at in ordered(sizes, own_recipe)]
         updates = updates_of(len(trained), recipe)
         steps = snapshot_steps(updates, max(1, recipe.snapshots // own.rounds))
         if not step_folder(session.out, first + updates).is_dir():
-            train_lessons(_stage(session, updates, first=first, start=start, steps=steps), trained)
+            train(_stage(session, updates, first=first, start=start, steps=steps), trained)
         first, start = first + updates, step_folder(session.out, first + updates)
-        used = trained_tokens(trained) | {"generated_tokens": item["generated"]}
+        used = trained_tokens([side for sides in trained for side in sides])
+        used |= {"examples": len(trained), "generated_tokens": item["generated"]}
         total |= {name: total.get(name, 0) + count for name, count in used.items()}
-        rows += [{"round": number, **row} for row in _texts(examples)]
+        rows += [{"round": number, **row} for sides in examples for row in _texts(sides)]
         shares.append(item["right"])
     data = keep_texts(session.out, rows, []) | {"right_by_round": shares}
     return {"data": data, "budget": total | {"updates": first}}
@@ -107,6 +136,26 @@ def _round(session: TuningSession, number: int, start: Any) -> dict[str, Any]:
     right = distinct([trace for trace in groups.texts if ends_right(trace)])
     examples = [own_example(reader, trace) for trace in right]
     return {"rows": to_rows(examples), "generated": groups.generated, "right": groups.right}
+
+
+def _augmented_round(session: TuningSession, number: int, start: Any) -> dict[str, Any]:
+    """The facts and texts of one round."""
+    reader = session.reader if start is None else session.open_at(start)
+    examples, texts = write_sides(
+        reader, session.problems(), session.recipe.own, seed=session.recipe.seed + number
+    )
+    return {
+        "rows": to_rows([side for sides in examples for side in sides]),
+        "sides": [len(sides) for sides in examples],
+        "generated": sum(len(trace) - trace.prompt_length for trace in texts),
+        "right": sum(map(ends_right, texts)) / len(texts),
+    }
+
+
+def _grouped(item: Mapping[str, Any]) -> list[Sides]:
+    """A round's examples: `sides` says how many rows each has, one where it stays silent."""
+    rows = iter(from_rows(item["rows"]))
+    return [tuple(islice(rows, count)) for count in item.get("sides", [1] * len(item["rows"]))]
 
 
 def by_rewards(session: TuningSession) -> Used:
@@ -222,6 +271,7 @@ TRAINING_METHODS: Mapping[str, Callable[[TuningSession], Used]] = {
     "lessons": by_lessons,
     "preferences": by_preferences,
     "rounds": by_rounds,
+    "augmented": by_augmented,
     "rewards": by_rewards,
 }
 """A trainer's name in an arm -> what trains it."""

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 Leak = Literal["none", "random", "answer"]
 """What questions leak: nothing, the answer of any item, their own."""
-Trainer = Literal["lessons", "preferences", "rounds", "rewards"]
-"""Next tokens; pairs (DPO); the model's own right texts, round by round; rewards (GRPO)."""
+Trainer = Literal["lessons", "preferences", "rounds", "augmented", "rewards"]
+"""Next tokens; pairs (DPO); the model's own right texts, round by round; its texts with and without a fact (RLAG); rewards (GRPO)."""
 PASSES = 3
 """Passes over the data where no budget is given."""
 RATES: Mapping[str, tuple[float, float]] = {
     "lessons": (5e-4, 5e-5),
     "rounds": (5e-4, 5e-5),
+    "augmented": (5e-5, 5e-6),
     "preferences": (5e-5, 5e-6),
     "rewards": (5e-5, 5e-6),
 }
@@ -41,7 +42,7 @@ class OwnTexts:
         group: Texts for a question.
         temperature: Of each.
         max_tokens: Most tokens of each; None: what the context leaves, at most 512.
-        rounds: Rounds of writing and training (`rejection`).
+        rounds: Rounds of writing and training (`rejection`, `rlag`).
         kl: Weight of the divergence from the base (`grpo`), and inverse temperature of preferences (`beta` of DPO is .1).
         length_price: Taken from the reward of a text that is `max_tokens` long, less of a shorter one (`grpo`).
         shuffled: Permute the rewards within each group: a control that can teach nothing.

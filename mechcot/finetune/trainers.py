@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
+from torch import Tensor
 from transformers import PrinterCallback, ProgressCallback
 from transformers.trainer_callback import CallbackHandler
 from trl.trainer.dpo_config import DPOConfig
@@ -23,6 +25,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from mechcot.core.errors import UserError
+from mechcot.finetune.augmented import Sides, augmented_loss
 from mechcot.finetune.checkpoints import STATE_FOLDER, Checkpoints, last_state
 from mechcot.finetune.lesson import TokenizedLesson
 from mechcot.finetune.recipe import ArmRecipe, Trainer
@@ -131,6 +134,61 @@ def train_preferences(
         )
         given["ref_model"] = stage.open_base().model if stage.recipe.lora is None else None
         return _started(_Pairs(args=config, train_dataset=rows, **given), stage, reader)
+
+    return _in_memory(run, stage.recipe)
+
+
+class _Augmented(SFTTrainer):
+    """RLAG: rows of an example stand together, its fact first."""
+
+    def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> Any:
+        means = mean_logprobs(model, inputs["input_ids"], inputs["labels"])
+        return augmented_loss(means.split(inputs["sides"]))
+
+
+def mean_logprobs(model: Any, ids: Tensor, labels: Tensor) -> Tensor:
+    """Mean log-probability in nats of the tokens of each row that carry loss.
+
+    Args:
+        model: The model.
+        ids: `[row token]`, padded behind.
+        labels: The same, `IGNORED` where no loss is carried.
+    """
+    scores = torch.log_softmax(model(input_ids=ids).logits[:, :-1].float(), dim=-1)
+    wanted = labels[:, 1:]
+    counted = wanted != IGNORED
+    own = scores.gather(-1, wanted.clamp(min=0)[..., None])[..., 0]
+    return (own * counted).sum(dim=-1) / counted.sum(dim=-1)
+
+
+def train_augmented(stage: TrainingStage, examples: Sequence[Sides]) -> Any:
+    """Train on facts, and on texts with and without them, in their order (RLAG); gives the trainer.
+
+    Raises:
+        UserError: As `train_lessons`.
+    """
+    rows = Dataset.from_list([{"sides": list(sft_rows(sides))} for sides in examples])
+
+    def batch(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        sides = [side for part in parts for side in part["sides"]]
+        width = max(len(side["input_ids"]) for side in sides)
+        padded = {
+            name: torch.tensor([s[name] + [fill] * (width - len(s[name])) for s in sides])
+            for name, fill in (("input_ids", 0), ("labels", IGNORED))
+        }
+        return {**padded, "sides": [len(part["sides"]) for part in parts]}
+
+    def run(at_once: int) -> Any:
+        reader, given = _given(stage)
+        config = SFTConfig(
+            **_arguments(stage, reader, "augmented", at_once),
+            max_length=None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            train_sampling_strategy="sequential",
+            remove_unused_columns=False,
+        )
+        trainer = _Augmented(args=config, train_dataset=rows, data_collator=batch, **given)
+        return _started(trainer, stage, reader)
 
     return _in_memory(run, stage.recipe)
 

@@ -253,6 +253,16 @@ def hinted(problem: Problem, answer: str | None) -> Problem:
     return replace(problem, question=question.text)
 
 
+def without_fact(problem: Problem, rng: Random) -> tuple[Problem, str]:
+    """The same question (same id) with a definition left out that its answer needs, and that definition."""
+    world = read_question(problem.question)
+    name = rng.choice(world.spine[:-1] or world.spine)
+    fact = f"{name}: {' '.join(world.defined[name])}"
+    kept = tuple(pair for pair in world.definitions if pair[0] != name)
+    meta = {key: value for key, value in problem.meta.items() if key != "task"}  # no longer one
+    return replace(problem, question=replace(world, definitions=kept).text, meta=meta), fact
+
+
 def problems(
     n: int,
     *,

@@ -1,6 +1,7 @@
 """A user's own file of 30 problems and a tiny random checkpoint go through every arm."""
 
 import json
+import re
 
 import pytest
 from safetensors.torch import load_file
@@ -24,6 +25,7 @@ def file(tmp_path_factory):
         question = f"What is {left} + {total - left}? (no. {i})"
         chain = f"{left} + {total - left} = {total}."
         rows.append({"id": f"s{i}", "question": question, "chain": chain, "answer": str(total)})
+        rows[-1]["snippet"] = f"It ends in {total}."  # a fact that the question leaves out
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -36,8 +38,11 @@ def test_every_arm_trains_it_or_says_what_is_missing(plain, train, file):
         try:
             random[name] = train(plain, source, f"random-{name}", arm=name, **small)
         except UserError as reason:
-            assert f"--arm {name} learns from the model's own right texts" in str(reason)
-    assert set(arm_names()) - set(random) == {"rejection", "grpo", "rlsf", "rlsf-gold"}
+            assert re.search(
+                f"--arm {name}(: none of 30 .* got a finished| learns from .* own right) text",
+                str(reason),
+            )
+    assert set(arm_names()) - set(random) == {"rejection", "grpo", "rlsf", "rlsf-gold", "rlag"}
     form = train(plain, source, arm="sft", lora=None, rate=1e-2, budget=30_000, batch=8)
     for name in set(arm_names()) - set(random):
         out = train(str(last(form)), source, f"taught-{name}", arm=name, **small)
@@ -52,4 +57,6 @@ def test_every_arm_says_what_it_trains_on():
         arm = arm_named(name)
         assert arm.name == name
         assert arm.about.endswith(".")
-        assert (arm.data is None) == (arm.trainer in {"rounds", "rewards"} or arm.rank is not None)
+        assert (arm.data is None) == (
+            arm.trainer in {"rounds", "augmented", "rewards"} or arm.rank is not None
+        )

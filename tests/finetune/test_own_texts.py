@@ -7,11 +7,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
+import mechcot as mc
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.store import write_traces
 from mechcot.finetune import rewards
+from mechcot.finetune.augmented import augmented, augmented_loss
 from mechcot.finetune.lesson import Lesson, tokenized
 from mechcot.finetune.material import MaterialSource, drawn_problems
 from mechcot.finetune.own_texts import (
@@ -24,8 +27,10 @@ from mechcot.finetune.own_texts import (
 )
 from mechcot.finetune.recipe import ArmRecipe, OwnTexts
 from mechcot.finetune.run import Tuning, cost
+from mechcot.finetune.trainers import mean_logprobs
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.problems import read_question
 from mechcot.tasks import problems
 from tests.finetune.test_tune import kill_at, last, same
 
@@ -156,6 +161,56 @@ def test_rounds_go_on_from_each_other(train):
     assert curves["step"].tolist() == list(range(1, steps[-1] + 1))
     rows = pd.read_parquet(out / "examples.parquet")
     assert set(rows["round"]) == {0, 1}
+
+
+def test_a_question_with_and_without_a_fact():
+    user = Problem("a", "Who has it?", "Ann", meta={"snippet": " Ann took it. "})
+    pair = augmented(user, 0)
+    assert (pair.known.question, pair.missing) == ("Ann took it.\nWho has it?", user)
+    for problem in mc.problems("mod10", n=20, seed=2):
+        pair = augmented(problem, 0)
+        world = read_question(problem.question)
+        assert pair.known == problem
+        assert pair.fact in problem.question
+        assert pair.fact not in pair.missing.question
+        without = {k: v for k, v in world.values.items() if not pair.fact.startswith(f"{k}:")}
+        assert len(without) == len(world.values) - 1
+        assert pair.fact[0] in world.spine
+    with pytest.raises(UserError, match=r'rlag needs a fact .* give each problem its "snippet"'):
+        augmented(Problem("b", "Who has it?", "Ann"), 0)
+
+
+def test_the_loss_of_a_fact_and_of_texts_with_and_without_it(bases):
+    def sigmoid(reward: float) -> float:
+        return math.log(1 + math.exp(1 - reward))
+
+    fact, chosen, rejected = -2.0, -0.1, -7.0
+    both = [torch.tensor([fact]), torch.tensor([fact, chosen, rejected])]
+    expected = (sigmoid(0.5 * fact) + sigmoid(0.2 * fact + 0.5 * (-0.2 + 5.0))) / 2
+    assert float(augmented_loss(both)) == pytest.approx(expected, rel=1e-6)
+    reader = bases["plain"]
+    rows = [reader.encode("one two three"), reader.encode("four")]
+    width = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    labels = torch.tensor([[-100, *row[1:], *[-100] * (width - len(row))] for row in rows])
+    means = mean_logprobs(reader.model, ids, labels)
+    for row, mean in zip(rows, means, strict=True):
+        expected = reader.prefix(row).logprobs()[1:].mean()
+        torch.testing.assert_close(mean, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_facts_and_texts_train_in_rounds(train):
+    own, source = OwnTexts(rounds=2, max_tokens=160), MaterialSource("mod10", n=4, depth=(1, 2))
+    out = train("organism:base", source, arm="rlag", own=own, budget=4000, batch=4)
+    record = json.loads((out / "arm.json").read_text())
+    assert record["budget"]["generated_tokens"] > 0
+    rows = pd.read_parquet(out / "examples.parquet")
+    assert set(rows["round"]) == {0, 1}
+    facts = rows[rows["text"].str.fullmatch(r"[a-z]: .+")]
+    assert 4 <= len(facts) < len(rows)  # with texts of questions whose answer the fact turned
+    assert not any(t in p for t, p in zip(facts["text"], facts["prompt"], strict=True))
+    (weights,) = last(out).glob("*.safetensors")
+    assert any(tensor.abs().max() > 0 for n, tensor in load_file(weights).items() if "lora_B" in n)
 
 
 @pytest.mark.parametrize("arm", ["rejection", "rlsf"])

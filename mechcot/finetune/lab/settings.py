@@ -54,7 +54,7 @@ class TrainSettings:
         group: Texts that the model writes for a question.
         temperature: Of these texts.
         max_tokens: Longest of them; 0: what the context leaves, at most 512.
-        rounds: Rounds of writing and training (`rejection`).
+        rounds: Rounds of writing and training (`rejection`, `rlag`).
         kl: Weight of the divergence from the base (`grpo`).
     """
 
