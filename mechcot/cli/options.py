@@ -100,7 +100,7 @@ def _load_options(
     cue: Annotated[
         str | None,
         typer.Option(
-            help="The exact text behind a chain that asks for the answer, closing mark included (\\n: line break).",
+            help="The exact text behind a chain that asks for the answer, closing mark included (\\n: line break); 'It is {answer} that': what ends it, too.",
         ),
     ] = None,
     answer_after: Annotated[

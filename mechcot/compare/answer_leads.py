@@ -1,59 +1,91 @@
 """The text that a model itself writes between its chain and its answer, found by the answers that are known to be right."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 
-from mechcot.core.trace import Phase, Step, Trace
+from mechcot.core.trace import Phase, Trace
 from mechcot.text.answer_outcomes import is_right
-from mechcot.text.answers import find_answer, same_answer
+from mechcot.text.answers import SPECIAL, find_answer, same_answer
+from mechcot.text.entities import occurrences
+from mechcot.text.stated_value import ANSWER_PLACE
 
 LONGEST = 80
 """Characters of a lead; longer ones are no question for an answer."""
 SHARE = 0.5
 """Share of the finished texts that must have the lead."""
 _BREAKS = re.compile(r"\n|(?<=[.!?:;])\s")
+_FIRST_WORD = re.compile(r"[^\w\n]*\w+\b")
 
 
 def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
-    """The text before the right answer that most finished completions have in common; "" where there is none.
+    """The text around the right answer that most finished completions have in common; "" where there is none.
 
-    It begins behind the chain, closing mark included; in a text without marks, at its last line or sentence.
+    It begins behind the chain, closing mark and white space included; in a text without marks, at its last line or sentence. Where
+    the same words follow every answer on its line, `{answer}` and the first of them stand behind it, since they end the answer.
 
     Args:
         traces: Chains of one author.
         share: Least share of the finished ones that have it.
     """
     finished = [trace for trace in traces if trace.finished]
-    leads = Counter(lead for trace in finished if (lead := _lead(trace)).strip())
-    text, count = leads.most_common(1)[0] if leads else ("", 0)
-    return text if count >= share * len(finished) else ""
+    stated: dict[str, list[_Stated]] = defaultdict(list)
+    for trace in finished:
+        if (place := _stated(trace)) is not None and place.lead.strip():
+            stated[place.lead].append(place)
+    lead, places = max(stated.items(), key=lambda item: len(item[1]), default=("", []))
+    if not places or len(places) < share * len(finished):
+        return ""
+    end = _end([place.behind for place in places])
+    if any(end in trace.problem.answer for trace in finished):
+        end = ""
+    unspaced = not places[0].space and lead[-1].isalpha()
+    return f"{lead}{places[0].space}{ANSWER_PLACE}{end}" if end or unspaced else lead
 
 
 def says_right(trace: Trace) -> bool:
     """Return whether a finished text has the right answer, read or at least written behind its chain."""
-    return trace.finished and (is_right(trace.answer.text, trace.problem) or bool(_lead(trace)))
+    read = is_right(trace.answer.text, trace.problem)
+    return trace.finished and (read or _stated(trace) is not None)
 
 
-def _lead(trace: Trace) -> str:
-    answer = trace.problem.answer.strip()
+@dataclass(frozen=True)
+class _Stated:
+    """Where a completion has its right answer: the text from the chain to it, the spaces in front of it, and the text behind."""
+
+    lead: str
+    space: str
+    behind: str
+
+
+def _stated(trace: Trace) -> _Stated | None:
+    answer, text = trace.problem.answer.strip(), SPECIAL.sub("", trace.completion)
     said = [step for step in trace.steps if step.phase is Phase.ANSWER]
-    tail = trace.completion[said[0].chars.start :] if said else trace.completion
-    places = list(re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", tail)) if answer else []
+    start = said[0].chars.start if said else 0
+    places = [place for place in occurrences(answer, text) if place[0] >= start]
     if not places:
-        return ""
-    lead = tail[: places[-1].start()]
+        return None
+    at, behind = places[-1][0], text[places[-1][1] :].rstrip()
     if not said:
-        ends = [match.end() for match in _BREAKS.finditer(lead.rstrip())]
-        lead = lead[ends[-1] if ends else 0 :]
-    lead = _gap(trace, said) + lead.rstrip(" ")
-    return lead if len(lead) <= LONGEST else ""
+        if _BREAKS.search(behind):
+            return None  # a value on the way
+        breaks = [match.end() for match in _BREAKS.finditer(text[:at].rstrip())]
+        start = breaks[-1] if breaks else 0
+    start = len(text[:start].rstrip())
+    lead = text[start:at].rstrip(" ")
+    return _Stated(lead, text[start + len(lead) : at], behind) if len(lead) <= LONGEST else None
 
 
-def _gap(trace: Trace, said: Sequence[Step]) -> str:
-    """The white space between a chain and its closing mark, which the chain's last step holds."""
-    chain = trace.completion[: said[0].chars.start] if said else ""
-    return chain[len(chain.rstrip()) :]
+def _end(behind: Sequence[str]) -> str:
+    """The first word that follows every answer on its line, with the marks in front of it; "" where none does."""
+    columns = takewhile(lambda column: len({*column}) == 1, zip(*behind, strict=False))
+    common = "".join(column[0] for column in columns)
+    if any(len(text) > len(common) and text[len(common)].isalnum() for text in behind):
+        common = re.sub(r"\w+$", "", common)
+    word = _FIRST_WORD.match(common)
+    return word.group() if word else ""
 
 
 def last_numbers_right(traces: Sequence[Trace]) -> bool:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 from tqdm.auto import tqdm
 
+from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.reference_words import other_words
 from mechcot.compare.study import MOST, Study
@@ -137,7 +138,7 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
     used = [
         trace
         for name in (by_author if author is None else (author,))
-        for trace in _usable(study, name, by_author[name], missing)
+        for trace in _usable(study, models, name, by_author[name], missing)
     ]
     return Chains(by_author, author, tuple(used), tuple(missing), unanswerable)
 
@@ -174,7 +175,11 @@ def _readable(models: Models, traces: Sequence[Trace]) -> None:
 
 
 def _usable(
-    study: Study, author: str, traces: Sequence[Trace], missing: Sequence[Unwritten]
+    study: Study,
+    models: Models,
+    author: str,
+    traces: Sequence[Trace],
+    missing: Sequence[Unwritten],
 ) -> list[Trace]:
     """The chains of one author that are judged.
 
@@ -206,10 +211,14 @@ def _usable(
         raise UserError(
             f"none of {count_of(len(traces), 'chain')} of {author} can be used (chains: {study.chains}): {words}. Next: the same command with --overwrite and {option}"
         )
-    longer = ", or longer completions (--max-tokens)" if cut and study.traces is None else ""
+    step = "the same command with --overwrite and --chains all"
+    if study.traces is None and 2 * len(cut) > len(traces):
+        left = room(models.get(author), [trace.problem for trace in traces])
+        longer = f"the same command with --overwrite and --max-tokens {left}"
+        step = longer if (study.max_tokens or MOST) < left else UNENDING
     raise UserError(
         f"none of {count_of(len(traces), 'chain')} of {author} can be used (chains: {study.chains}): {listed}. "
-        f"Next: the same command with --overwrite and --chains all{longer}. {unread_example(traces[0])}"
+        f"Next: {step}. {unread_example(traces[0])}"
     )
 
 

@@ -16,6 +16,7 @@ beside it as those of a comparison do, and are not made twice. check.json:
         source                      the same, of chains written anew: whether they end where another hint points
         accuracy                    written, with (its own chain), other (another item's), without (any chain), guess (the most frequent answer)
         asked                       number of its texts
+        asking, asking_notes        how it was asked and read where that is not as its files say, and why where its own texts showed it
         tokens, same                median tokens of a chain; share of the most frequent chain text
         beside                      means of measures that are shown and do not decide, and the null of the exchange
 """
@@ -32,6 +33,7 @@ from mechcot.compare.completion_length import longest
 from mechcot.compare.judgement import CHECK_MEASURES, SOURCE, SOURCE_ITEMS, judgement
 from mechcot.compare.measurements import jobs, measure_missing, measure_trace
 from mechcot.compare.models import Models
+from mechcot.compare.own_words import askable, in_own_words
 from mechcot.compare.study import MOST, Study, cells
 from mechcot.compare.unjudged import run_facts
 from mechcot.core.errors import UserError
@@ -71,6 +73,8 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     for spec in study.specs:
         alone = replace(study, models=(spec.text,), measures=CHECK_MEASURES, null_reader="none")
         entry, _ = judge(alone, problems, name=spec.name, given=study)
+        for note in entry["asking_notes"]:
+            console.print(note, markup=False, soft_wrap=True)
         console.print(line(entry), markup=False, soft_wrap=True)
         entries.append(entry)
     result = nan_to_none(
@@ -118,8 +122,9 @@ def judge(
     Raises:
         UserError: It could not write a chain for any problem.
     """
-    models = Models.of(study, asked=problems)
+    study, models = askable(study, Models.of(study, asked=problems))
     study = longest(study, models, problems)
+    study, models = in_own_words(study, models, problems)
     taken, entry = Taken(), {}
     for block in blocks(study, problems):
         taken = _asked(study, models, block, taken)
@@ -138,7 +143,8 @@ def judge(
         entry = judgement(taken.traces, taken.measurements, facts)
         if entry["decides"] is None:
             break
-    return {"name": name, "spec": study.models[0]} | entry, taken
+    asked = {"asking": study.loading.asking.to_json(), "asking_notes": list(study.asking_notes)}
+    return {"name": name, "spec": study.models[0]} | entry | asked, taken
 
 
 @dataclass(frozen=True)

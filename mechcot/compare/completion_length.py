@@ -22,6 +22,8 @@ from mechcot.core.wording import count_of
 from mechcot.model.generation.write_traces import prompt_ids
 from mechcot.model.reasoner import Reasoner
 
+UNENDING = "a model that ends its texts, or problems with shorter ones"
+"""What to bring where texts do not end within the context."""
 ANSWER_TOKENS = 32
 """Tokens that are left for an answer behind the cue."""
 TIMED = (1, 9)
@@ -107,12 +109,21 @@ def _seconds_a_token(reader: Reasoner, batch: Sequence[Problem]) -> float:
     return one_more * len(batch) / max(1, len(timed))
 
 
-def told_cut(study: Study, traces: Sequence[Trace]) -> str:
-    """Return how many written texts the limit cut, "" when none."""
+def told_cut(study: Study, traces: Sequence[Trace], *, left: int) -> str:
+    """Return how many written texts the limit cut, "" when none.
+
+    Args:
+        study: The settings, with the longest completion.
+        traces: The texts.
+        left: Longest completion that the context leaves, in tokens.
+    """
     cut = sum(not trace.finished for trace in traces)
     if not cut or study.traces is not None:
         return ""
+    counts = f"{cut} of {count_of(len(traces), 'text')}"
+    if (study.max_tokens or MOST) >= left:
+        return f"{counts} do not end within the model's context, which leaves {left} tokens"
     return (
-        f"{cut} of {count_of(len(traces), 'text')} were cut at {study.max_tokens} tokens or at the end of the context; "
+        f"{counts} were cut at {study.max_tokens} tokens or at the end of the context; "
         "--max-tokens lets them get longer"
     )

@@ -3,14 +3,13 @@
 import gc
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
-from mechcot.compare.cue_proposal import with_proposal
 from mechcot.compare.study import Study
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
-from mechcot.model.answer_cue import NoCue
+from mechcot.model.asking_options import Asking
 from mechcot.model.loading.fingerprints import hash_spec, hash_text_files
 from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
 from mechcot.model.loading.pairs import shares_base, with_adapter
@@ -117,8 +116,22 @@ class Models:
             reader = self._load(name)
             if self.asked is not None:
                 preflight(reader, self.asked)
-            self._held[name] = reader
+            self._hold(name, reader)
         return self._held[name]
+
+    def asked_with(self, asking: Asking) -> "Models":
+        """The same models, asked and read in another way; the first is not loaded again."""
+        loading = replace(self.study.loading, asking=asking)
+        models = Models(replace(self.study, loading=loading), self.specs, self.asked)
+        if (first := self._held.get(self.first)) is not None:
+            models._hold(self.first, first.asked_with(asking))
+        return models
+
+    def _hold(self, name: str, reader: Reasoner) -> Reasoner:
+        if self.study.template == "shared" and name == self.first:
+            self._policy = reader.policy.shared()
+        self._held[name] = reader
+        return reader
 
     def shares_base(self, name: str) -> bool:
         """An adapter on the first model's own weights needs no second copy of them."""
@@ -131,15 +144,7 @@ class Models:
             return with_adapter(self.get(self.first), self.specs[name], trust_remote_code=trust)
         if self.study.template == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
-        try:
-            reasoner = Reasoner.open(self.specs[name], self.study.loading, policy=self._policy)
-        except NoCue as error:
-            raise with_proposal(
-                error, self.specs[name], self.study.loading, self.asked or ()
-            ) from error
-        if self.study.template == "shared" and name == self.first:
-            self._policy = reasoner.policy.shared()
-        return reasoner
+        return Reasoner.open(self.specs[name], self.study.loading, policy=self._policy)
 
 
 @cache

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from mechcot.compare.arrays_on_disk import write_values
 from mechcot.compare.chains import Chains, collect, foreign, problems_of, to_write
-from mechcot.compare.completion_length import announce_writing, longest, told_cut
+from mechcot.compare.completion_length import announce_writing, longest, room, told_cut
 from mechcot.compare.cost import announce
 from mechcot.compare.measurable import able
 from mechcot.compare.measurements import (
@@ -32,6 +32,7 @@ from mechcot.compare.measurements import (
 )
 from mechcot.compare.models import Models
 from mechcot.compare.own_use import OwnUse, own_uses, use_claim
+from mechcot.compare.own_words import askable, in_own_words
 from mechcot.compare.pair_finding import PairFinding, Tables, find, judged_cards, null_name, too_few
 from mechcot.compare.pair_step import next_step
 from mechcot.compare.report import report_data
@@ -66,16 +67,14 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         )
     problems = problems_of(study) if study.problems is not None else []
     asked = problems or [chain.problem for chain in foreign(study).chains[: study.most]]
-    models = Models.of(study, asked=asked)
+    given, (study, models) = study, askable(study, Models.of(study, asked=asked))
     for spec, address in study.served:
         served_at(spec, address)  # a server that is not there is found before anything is run
-    given, study = study, able(study, models, console=console)
+    study = able(study, models, console=console)
     _claim(study, models, asked)
     _say_missing(study, asked, console=console)
     if problems:
-        study = longest(study, models, problems)
-        missing = to_write(study, models, problems)
-        announce_writing(study, models, problems, missing, console=console)
+        study, models = _asked(study, models, problems, console=console)
     chains = collect(study, models, problems)
     _say_written(study, models, chains.every, console=console)
     table = cells(study, author=next(iter(chains.by_author)))
@@ -113,11 +112,25 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     return found
 
 
+def _asked(
+    study: Study, models: Models, problems: Sequence[Problem], *, console: Console
+) -> tuple[Study, Models]:
+    """The study with its longest completion and the way its models are asked, both said."""
+    study = longest(study, models, problems)
+    missing = to_write(study, models, problems)
+    announce_writing(study, models, problems, missing, console=console)
+    study, models = in_own_words(study, models, problems)
+    for note in study.asking_notes:
+        console.print(note, markup=False, soft_wrap=True)
+    return study, models
+
+
 def _say_written(
     study: Study, models: Models, written: Sequence[Trace], *, console: Console
 ) -> None:
     """Say which texts were cut, and what the user's own truth gives for them."""
-    if cut := told_cut(study, written):
+    problems = [trace.problem for trace in written]
+    if cut := told_cut(study, written, left=room(models.get(models.first), problems)):
         console.print(cut, markup=False)
     if study.truth.given:
         say_truth(study.truth, models.get(models.first), written)

@@ -76,6 +76,7 @@ class Study:
         overwrite: Whether the folder may hold another run, whose report is then replaced.
         truth: Files of the user's own truth.
         served: Models, as typed, and the address of the server that draws their continuations.
+        asking_notes: Why models are asked in another way than their files say, where their own texts showed it; see `mechcot.compare.own_words`.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
     """
 
@@ -106,6 +107,7 @@ class Study:
     left_out: tuple[tuple[str, str], ...] = ()
     until: int | None = None
     overwrite: bool = False
+    asking_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.problems is None) == (self.traces is None):

@@ -77,6 +77,7 @@ def run_summary(
             "measures": list(study.measure_names),
             **({"most_chains": study.most_chains} if study.most_chains else {}),
             **({"left_out": dict(study.left_out)} if study.left_out else {}),
+            **({"asking_notes": study.asking_notes} if study.asking_notes else {}),
         },
         "author": author or OWN,
         "chains_written": len(written),

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 from mechcot.compare.answer_leads import SHARE, common_lead, last_numbers_right
 from mechcot.compare.chains import problems_of
 from mechcot.compare.command_line import CommandName, NextStep
-from mechcot.compare.completion_length import room
+from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.reference_words import other_words
 from mechcot.compare.study import MOST, UNTIL, Study
 from mechcot.compare.without_instruction import asked_plainly, better_without
@@ -200,7 +200,7 @@ def _cut(cut: Sequence[Trace], n: int, facts: RunFacts) -> Cause:
     if marked and facts.study.loading.asking.think not in (None, "none"):
         closing = facts.study.loading.asking.think[1]
         return Cause(f"{text}; none of them writes {closing!r}", NextStep(asking={"think": None}))
-    return Cause(text, NextStep(words="a model that ends its texts, or problems with shorter ones"))
+    return Cause(text, NextStep(words=UNENDING))
 
 
 def lengthened(facts: RunFacts) -> NextStep:

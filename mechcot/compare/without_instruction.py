@@ -10,8 +10,8 @@ from mechcot.model.reasoner import Reasoner
 
 ASKED_AGAIN = 16
 """Problems that are asked again."""
-_CLEARLY = 0.25
-"""Share of them by which more must be right: 4 of 16."""
+CLEARLY = 0.25
+"""Share of them by which more must be right."""
 
 
 def asked_plainly(reader: Reasoner, problems: Sequence[Problem], *, limit: int) -> list[Trace]:
@@ -40,6 +40,6 @@ def better_without(traces: Sequence[Trace], plain: Sequence[Trace]) -> str:
     right = {trace.problem.id: says_right(trace) for trace in plain}
     before = sum(says_right(trace) for trace in traces if trace.problem.id in right)
     after = sum(right.values())
-    if after - before < max(_CLEARLY * len(right), 1):
+    if after - before < max(CLEARLY * len(right), 1):
         return ""
     return f"with an instruction behind each question the model is right in {before} of {len(right)}, without it in {after}"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from mechcot.core.errors import UserError
 from mechcot.model.asking_options import Asking
 from mechcot.model.internals.token_text import spells
+from mechcot.text.stated_value import ANSWER_PLACE
 
 Family = Literal["spaced", "tagged", "chat", "plain"]
 """Facts of a model's files that choose its cue, see `mechcot.model.prompts`."""
@@ -80,11 +81,13 @@ def cue_of(
 
 
 def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:
-    """A cue as the user typed it: what closes the thought, line breaks included, then the question."""
+    """A cue as the user typed it: what closes the thought, line breaks included, then the question, and what ends the answer behind it."""
+    text, placed, end = text.partition(ANSWER_PLACE)
+    text = text.rstrip(" ") if placed else text
     at = text.find(mark) + len(mark) if mark and mark in text else 0
     while 0 < at < len(text) and text[at] == "\n":
         at += 1
-    return AnswerCue(text[:at], text[at:], lead=_lead(text), end=_end(text, breaks=breaks))
+    return AnswerCue(text[:at], text[at:], lead=_lead(text), end=end or _end(text, breaks=breaks))
 
 
 def _lead(ask: str) -> str:

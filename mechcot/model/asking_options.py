@@ -9,8 +9,8 @@ class Asking:
     """Settings of a user for asking for answers and reading them; the defaults leave it to the model's files.
 
     Attributes:
-        cue: The exact text behind a chain that asks for the answer, closing mark included.
-        answer_after: What stands before an answer that a model wrote.
+        cue: The exact text behind a chain that asks for the answer, closing mark included; with `{answer}` in it, what stands behind that ends the answer.
+        answer_after: What stands before an answer that a model wrote; `{answer}` as in the cue.
         think: The two marks of the thought, or `none`: the model has none.
         last_number: Whether the last number is read where no answer is stated.
         instruction: What is written behind a question; "" for nothing.

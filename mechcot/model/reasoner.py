@@ -40,6 +40,7 @@ from mechcot.model.loading.spec import ModelSpec, has_spaced_text, parse_spec
 from mechcot.model.loading.weights import freeze, load_base
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.prompts import PromptPolicy, ending_of, policy_of
+from mechcot.text.stated_value import ANSWER_PLACE
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.trace_parser import GUESSED, given_at, read
 
@@ -59,6 +60,10 @@ def seam(before: str, lead: str) -> int:
 
 def _reopen(source: Callable[[], "Reasoner"], name: str, logit_scale: float) -> "Reasoner":
     return replace(source(), name=name, logit_scale=logit_scale)
+
+
+def _reopen_asked(source: Callable[[], "Reasoner"], asking: Asking) -> "Reasoner":
+    return source().asked_with(asking)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -218,6 +223,20 @@ class Reasoner:
         scale = self.logit_scale * factor
         name = self.spec.name.partition("@logits=")[0] or self.name
         return replace(self, name=f"{name}@logits={scale:g}", logit_scale=scale)
+
+    def asked_with(self, asking: Asking) -> "Reasoner":
+        """The same model, asked and read in another way under a policy of its own.
+
+        Args:
+            asking: How answers are asked for and read.
+
+        Raises:
+            NoCue: No question for the answer is given, and its tokenizer spells none that is known.
+        """
+        spaced = has_spaced_text(self.spec)
+        policy = policy_of(self.tokenizer, owner=self.policy.owner, spaced=spaced, asking=asking)
+        source = self.source and partial(_reopen_asked, self.source, asking)
+        return replace(self, policy=policy, source=source)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -384,9 +403,10 @@ class Reasoner:
         if self.policy.step_end:
             kwargs |= {"segmenter": "word_dot", "family": "word"}
         trace = read(completion, self.tokenizer, **kwargs)
-        by_cue = asking.cue and not asking.answer_after and self.cue.lead
+        _, placed, end = (asking.cue or "").partition(ANSWER_PLACE)
+        by_cue = asking.cue and not asking.answer_after and (self.cue.lead or placed)
         if by_cue and trace.answer.how in {*GUESSED, "unread"}:
-            kwargs["after"] = self.cue.ask.strip()
+            kwargs["after"] = f"{self.cue.ask.strip()}{placed}{end}"
             own = read(completion, self.tokenizer, **kwargs)
             return trace if own.answer.text is None else own
         return trace

@@ -82,7 +82,7 @@ def _same(left: str, right: str, *, depth: int) -> bool:
         return letters[0][0] == letters[1][0] and (
             not all(said) or _spelled(said[0]) == _spelled(said[1])
         )
-    if _spelled(left) == _spelled(right):
+    if _spelled(left) == _spelled(right) or _bare(left) == _bare(right):
         return True
     left, right = _sides(left, right)
     commas = _comma(left, right)
@@ -100,6 +100,11 @@ def _spelled(text: str) -> str:
     text = re.sub(r"([_^])\{(\w)\}|\{(\w)\}", lambda m: (m[1] or " ") + (m[2] or m[3]), text)
     text = without_point(re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", text), ".,;")
     return re.sub(r"(?<=[^\W\d_]{2})!+$", "", text)
+
+
+def _bare(text: str) -> str:
+    """The spelling without an article in front of a word."""
+    return re.sub(r"^(?:the|an?) (?=[^\W\d_]{2})", "", _spelled(text))
 
 
 @lru_cache(maxsize=65536)

@@ -17,6 +17,10 @@ from mechcot.text.unit_words import unit
 
 _LONGEST = 200
 _MOST_LINES = 3
+FEW_WORDS = 3
+"""Most words of an answer in words, unless the reference has more."""
+_WORD = 14
+"""Characters of a long word."""
 _NUMBER = r"[-+\u2212]?[$\u20ac\u00a3\u00a5\u20b9]?\d(?:[\d.,\u2044/:]{0,40}[\d%\u00bc-\u00be\u2150-\u215e])?(?:\s\d+/\d+)?(?:\s?\\?%)?"
 _CANDIDATE = re.compile(
     r"(?P<formula>\$\$.{1,300}?\$\$|(?<!\\)\$(?!\d[\d.,]*(?:\s|[.,;]?$))(?:\\\$|[^$\n]){1,200}\$|\\\(.{1,200}?\\\)|\\\[.{1,300}?\\\]|\\d?frac\s*\{[^{}]*\}\s*\{[^{}]*\})"
@@ -146,19 +150,25 @@ def _alone(line: str) -> StatedAnswer | None:
     return None if says_more else value
 
 
-def words(text: str) -> StatedAnswer | None:
-    """One to three words that are the whole text, or all that stands behind a label: `Paris`, `Result: Friday noon`."""
+def words(text: str, *, most: int = FEW_WORDS) -> StatedAnswer | None:
+    """A few words that are the whole text, or all that stands behind a label: `Paris`, `Result: Friday noon`.
+
+    Args:
+        text: What stands behind the chain.
+        most: Most words.
+    """
     label = _LABEL_OF_WORDS.match(text)
     named = label is not None and not _REMARK.search(label["label"])
     plain = trim(text[label.end() :] if label is not None and named else text)
-    short = 0 < len(plain.split()) <= 3 and len(plain) <= 40 and not re.search(r"[?!:\n\d]", plain)
+    few = 0 < len(plain.split()) <= most and len(plain) <= _WORD * most
+    short = few and not re.search(r"[?!:\n\d]", plain)
     if not short or _FILLER.match(plain) or _DENIED.search(plain):
         return None
     start = text.index(plain, label.end() if label is not None and named else 0)
     return StatedAnswer(plain, "closing", start, start + len(plain))
 
 
-def emphasised_words(text: str) -> StatedAnswer | None:
+def emphasised_words(text: str, *, most: int = FEW_WORDS) -> StatedAnswer | None:
     """The only bold words of a last paragraph that is one short sentence and ends with them, as in `So it is **Tuesday**.`."""
     start = max(text.rstrip().rfind("\n\n"), 0)
     last = text[start:]
@@ -169,7 +179,7 @@ def emphasised_words(text: str) -> StatedAnswer | None:
         return None
     value = trim(bold[0]["value"])
     first, end = (start + at for at in bold[0].span())
-    short = 0 < len(value.split()) <= 3 and not bold[0]["value"].rstrip().endswith(":")
+    short = 0 < len(value.split()) <= most and not bold[0]["value"].rstrip().endswith(":")
     return StatedAnswer(value, "bold", first, end) if short else None
 
 

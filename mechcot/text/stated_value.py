@@ -12,6 +12,9 @@ from mechcot.text.answer_words import CHOSEN, COPULA, DENIAL, statements_in
 from mechcot.text.boxed_answers import StatedAnswer, trim
 from mechcot.text.quantities import uncounted
 
+ANSWER_PLACE = "{answer}"
+"""Stands for the answer in a text of the user's that says what comes behind it, too."""
+
 _LONGEST = 2000
 _ATOM = re.compile(
     r"\$\$.{1,400}?\$\$|(?<![\\\d])\$[^$\n]{1,300}\$(?!\d)|\\\(.{1,300}?\\\)|\\\[.{1,400}?\\\]|\\\w+|\\.|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\]",
@@ -182,12 +185,16 @@ def _closed(text: str) -> str:
 
 
 def said_after(text: str, mark: str) -> StatedAnswer | None:
-    """The value behind the last occurrence of a mark that the user named, up to the end of the sentence or line."""
-    at = text.rfind(mark)
-    if not mark.strip() or at < 0:
+    """The value behind the last occurrence of a mark that the user named, up to the end of the sentence or line, or up to what the mark says behind `{answer}`."""
+    before, _, behind = mark.partition(ANSWER_PLACE)
+    before = before.strip(" ")
+    at = text.rfind(before)
+    if not before.strip() or at < 0:
         return None
-    start = value_start(text, at + len(mark))
+    start = value_start(text, at + len(before))
     stop, _ = sentence_end(text, start)
+    end = text.find(behind, start, stop) if behind else -1
+    stop = stop if end < 0 else end
     value = short_value(text[start:stop])
     return StatedAnswer(value, "after", at, stop) if value else None
 

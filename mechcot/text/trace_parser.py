@@ -26,7 +26,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
 from mechcot.text.answers import SPECIAL, Otherwise, find_answer, read_answer, trim
 from mechcot.text.boxed_answers import StatedAnswer
-from mechcot.text.closing_texts import emphasised_words, words
+from mechcot.text.closing_texts import FEW_WORDS, emphasised_words, words
 from mechcot.text.learned_step_kinds import learned
 from mechcot.text.listed_choices import choices
 from mechcot.text.named_answers import named_answer
@@ -145,7 +145,7 @@ def _divide(
         size = len(layout.chain)
         if answer.text is None and by_name and layout.thought is Thought.CLOSED:
             behind = SPECIAL.sub("\n", text[size + len(tags.close) :])
-            answer = _answer(_in_words(behind, problem))
+            answer = _answer(_in_words(behind, problem) or words(behind, most=_most(problem)))
         if not text[:size].strip():  # an empty chain owns no step
             return [], text, answer
         return cut(text[:size]), text[size:], answer
@@ -153,7 +153,7 @@ def _divide(
         said = SPECIAL.sub("\n", text[at:])
         statement = find_answer(said, **kwargs)
         if statement is None and by_name:
-            statement = _in_words(said, problem) or words(said)
+            statement = _in_words(said, problem) or words(said, most=_most(problem))
         answer = Answer(None, "unread") if statement is None else Answer(statement.text, OWN_FIELD)
         return cut(text[:at]) if text[:at].strip() else [], text[at:], answer
     statement = find_answer(text, **kwargs)
@@ -175,7 +175,13 @@ def _divide(
 
 def _in_words(said: str, problem: Problem) -> StatedAnswer | None:
     """An answer in words that a text ends with: what the question names, or what alone is bold."""
-    return named_answer(said, problem.question, problem.answer) or emphasised_words(said)
+    named = named_answer(said, problem.question, problem.answer)
+    return named or emphasised_words(said, most=_most(problem))
+
+
+def _most(problem: Problem) -> int:
+    """Most words of an answer: as many as the reference has, which says nothing of which."""
+    return max(FEW_WORDS, len(problem.answer.split()))
 
 
 def given_at(trace: Trace, text: str) -> int | None:

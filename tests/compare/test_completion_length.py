@@ -66,7 +66,7 @@ def test_a_run_says_limit_and_cost_before_and_the_cut_texts_after(short, tmp_pat
     assert "has a context of 160)" in said and "if every text gets as long" in said
     cut = json.loads((tmp_path / "out" / "summary.json").read_text())["chains_written"]
     assert cut == 3
-    assert f"texts were cut at {most} tokens or at the end of the context; --max-tokens" in said
+    assert f"do not end within the model's context, which leaves {most} tokens" in said
     again = run(study)
     assert again == found
     assert "texts to write" not in capsys.readouterr().err  # all on disk

@@ -10,11 +10,9 @@ import pytest
 from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
 from mechcot.compare.command_line import NextStep, command_of
-from mechcot.compare.models import Models
 from mechcot.compare.study import Study
 from mechcot.compare.unjudged import Cause, RunFacts, cause, until_decided
 from mechcot.compare.without_instruction import asked_plainly
-from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Trace
@@ -26,9 +24,9 @@ from mechcot.text.problems import to_problem
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.text.trace_parser import read
 from mechcot.text.user_truth_files import TruthFiles
-from tests.compare.tiny_models import byte_tokenizer, save_tiny
+from tests.compare.tiny_models import byte_tokenizer
 from tests.model.conftest import make_model
-from tests.model.foreign_vocabularies import TURN, byte_level, word_level
+from tests.model.foreign_vocabularies import TURN, byte_level
 
 TOKENIZER = byte_tokenizer(merges=40)
 TAGS = ThoughtTags("<think>", "</think>")
@@ -196,8 +194,11 @@ def test_a_model_is_asked_again_without_the_instruction_that_was_put_there():
 def test_answers_that_are_read_wrongly_are_not_called_wrong():
     misread = [trace(i, text="so.</think>\nI say {a} and the answer is 777") for i in range(24)]
     text, ahead = found(misread, facts(), **{"with": 0.0, "written": 0.0})
-    assert text.endswith("most of its texts state the right answer behind '</think>\\nI say'")
-    assert ahead == f"{NEXT}--n 24 --cue '</think>\\nI say' --answer-after 'I say' --overwrite"
+    assert text.endswith(
+        "most of its texts state the right answer behind '</think>\\nI say {answer} and'"
+    )
+    said = "I say {answer} and"
+    assert ahead == f"{NEXT}--n 24 --cue '</think>\\n{said}' --answer-after '{said}' --overwrite"
 
 
 def worded(i: int, said: str, *, reference: str) -> Trace:
@@ -346,18 +347,3 @@ def test_one_model_of_several_is_asked_in_its_own_words_in_a_folder_of_its_own()
     assert said == "Next: mechcot check b/two --problems p.jsonl --out out/two --cue x --overwrite"
     said = NextStep({"max_tokens": 9}).text(study, "check", model="b/two")
     assert said.startswith("Next: mechcot check a/one b/two ")
-
-
-def test_a_model_without_words_for_an_answer_is_given_a_cue_of_its_own(tmp_path, monkeypatch):
-    folder = save_tiny(tmp_path / "m", word_level(("red", "fox"), unknown=False), seed=0)
-    study = Study(models=(folder,), out=tmp_path / "out", problems="p.jsonl")
-    models = Models.of(study, asked=[Problem("a", "red fox", "red")])
-    with pytest.raises(UserError, match=r"spell none of .* Give the exact text .* --cue TEXT"):
-        models.get("m")
-    monkeypatch.setattr(Reasoner, "write", lambda *_, **__: FINE)
-    with pytest.raises(UserError) as error:
-        models.get("m")
-    assert str(error.value).endswith(
-        "so no question for the answer is known. Most of 24 texts that it wrote state the right answer behind '</think>\\nAnswer:'. "
-        "Next: the same command with --cue '</think>\\nAnswer:'"
-    )

@@ -120,10 +120,18 @@ def test_no_candidate_is_one_sentence_that_names_the_option():
 
 
 @pytest.mark.parametrize(
-    ("ask", "behind"), [("So **", "**."), ("<answer>", "</answer>"), ("is {", "} now")]
+    ("ask", "behind"),
+    [
+        ("So **", "**."),
+        ("<answer>", "</answer>"),
+        ("is {", "} now"),
+        ("is {answer} that", " that she has, that"),
+        ("is", "</think>\n\nred hen"),
+    ],
 )
 def test_an_answer_ends_where_its_cue_closes(ask, behind):
-    reader = reader_of(byte_level(), asking=Asking(cue=f" {ask}"))
+    asking = Asking(cue=f" {ask}", think=("<think>", "</think>"))
+    reader = reader_of(byte_level(), asking=asking)
     ids = reader.encode("red hen")
     read = read_continuation(reader, (*ids, *reader.encode(behind)))
     assert (read[0], read[1].text) == (tuple(ids), "red hen")

@@ -189,6 +189,9 @@ SAME = [
     ("\\begin{pmatrix}1\\\\[4pt]2\\end{pmatrix}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}"),
 ]
 SAME += [
+    ("the red cup", "red cup"),
+    ("A red cup.", "the red cup"),
+    ("the United States of America", "United States of America"),
     ("5 тыс.", "5000"),
     ("9 elfu", "9000"),
     ("2 млн", "2000000"),
@@ -219,6 +222,10 @@ SAME += [
     ("\\fbox{5}", "5"),
 ]
 DIFFERENT = [
+    ("the red cup", "cup"),
+    ("a b", "b"),
+    ("A and B", "B"),
+    ("an", "a"),
     ("5 тыс.", "5"),
     ("9 tuhatta", "9"),
     ("9 хиляди", "9"),

@@ -222,3 +222,21 @@ def test_every_r1_trace_is_read(shared):
         trace = read(completion(row["problem"] + "<think>", text), tokenizer)
         assert trace.completion == text
         assert len(trace.chain_steps) >= (1 if row["reasoning_trace"].strip() else 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "reference", "answer"),
+    [
+        ("The United States of America", "The United States of America", "right"),
+        ("The United Arab Emirates", "The United States of America", "other"),
+        ("So I went home on foot today", "The United States of America", "none"),
+        ("The United States of America", "Peru", "none"),
+        ("It is **the old red cup**.", "the old red cup", "the old red cup"),
+    ],
+)
+def test_an_answer_in_words_may_be_as_long_as_the_reference(said, reference, answer):
+    problem = Problem("p", "Which?", reference)
+    written = Completion(problem, "", f"<think>Well.</think>\n\n{said}", "m")
+    read_as = read(written, byte_level()).answer.text
+    expected = {"right": said, "other": said, "none": None}.get(answer, answer)
+    assert read_as == expected

@@ -117,8 +117,9 @@ def read_continuation(reader: Reasoner, ids: Sequence[int]) -> tuple[tuple[int, 
         The answer's token ids and the answer; `((), Answer(None, "unread"))` when there is none.
     """
     tokens = [token for token in ids if token not in reader.stop_ids]
+    tags = reader.policy.tags
     whole = _before_end(reader.decode(tokens), reader.cue)
-    text = whole.strip()
+    text = (whole.partition(tags.close)[0] if tags else whole).strip()
     if not text:
         return (), Answer(None, "unread")
     for size in range(1, len(tokens) + 1):

@@ -1,0 +1,211 @@
+"""A run asks its models as their own texts show, where the files mislead, and never otherwise."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mechcot.compare import own_words
+from mechcot.compare.answer_leads import common_lead, says_right
+from mechcot.compare.models import Models
+from mechcot.compare.own_words import askable, in_own_words
+from mechcot.compare.study import Study
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Completion, Problem
+from mechcot.core.trace import Answer, Trace
+from mechcot.model.asking_options import AS_FOUND, Asking
+from mechcot.model.generation.ask_answer import written_trace
+from mechcot.model.loading.options import LoadOptions
+from mechcot.model.prompts import BOXED
+from mechcot.text.trace_parser import read
+from tests.compare.tiny_models import byte_tokenizer, save_tiny
+from tests.model.foreign_vocabularies import TURN, word_level
+
+THINGS = ("the red cup", "the old key", "the tin box", "the new map")
+WHO = ("Ann", "Bob", "Eve")
+PROSE = "It is {a} at noon. They paint it. Hence it is {a} that {w} takes home."
+CUE = " Hence it is {answer} that"
+TOKENIZER = byte_tokenizer(merges=40)
+
+
+def problem(i: int) -> Problem:
+    return Problem(f"p{i}", f"It starts as {THINGS[i % 4]}. What is it?", THINGS[(i + 1) % 4])
+
+
+def texts(form: str, *, n: int = 16, right: int = 16, reader=None) -> list[Trace]:
+    """Texts of one form; of the first `right` the answer is the reference."""
+    made = []
+    for i in range(n):
+        said = problem(i).answer if i < right else THINGS[i % 4]
+        text = form.format(a=said, w=WHO[i % 3])
+        completion = Completion(problem(i), "Q: ", text, "m")
+        made.append(reader.read(completion) if reader else read(completion, TOKENIZER))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("form", "lead"),
+    [
+        (PROSE, CUE),
+        ("One. So it is {a}.", " So it is"),
+        ("One. So it is {a}, said {w}.", " So it is {answer}, said"),
+        ("One. So {w} has {a}.", ""),
+        ("It is {a} at noon. They paint it. So we are done.", ""),
+    ],
+    ids=[
+        "answer inside",
+        "answer last",
+        "mark behind",
+        "names in front",
+        "on the way",
+    ],
+)
+def test_the_words_around_an_answer(form: str, lead: str) -> None:
+    assert common_lead(texts(form)) == lead
+
+
+def test_the_words_around_an_answer_in_a_script_without_spaces() -> None:
+    cities = ("\u5317\u4eac", "\u4e0a\u6d77")
+    said = [
+        read(
+            Completion(
+                Problem(f"p{i}", "?", city), "Q: ", f"\u4e00\u3002\n\u7b54\u6848\u662f{city}", "m"
+            ),
+            TOKENIZER,
+        )
+        for i, city in enumerate(cities * 4)
+    ]
+    assert common_lead(said) == "\n\u7b54\u6848\u662f{answer}"
+
+
+def test_a_value_on_the_way_is_no_right_answer() -> None:
+    assert says_right(texts(PROSE, n=1)[0])
+    assert not says_right(texts("It is {a} at noon. They lose it at dusk.", n=1)[0])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    tokenizer = byte_tokenizer(merges=40)
+    tokenizer.chat_template = TURN.replace("OPEN", "")
+    return save_tiny(tmp_path_factory.mktemp("own") / "m", tokenizer, seed=0)
+
+
+def asked(
+    folder: str,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    form: str,
+    fits: str,
+    plain: str = "",
+    asking: Asking = AS_FOUND,
+) -> tuple[Study, Models]:
+    """The study of a model that writes one form, another without the instruction, and repeats its answer behind one cue only."""
+    plain = plain or form
+
+    def written(_study: Study, models: Models, name: str, problems) -> list[Trace]:
+        reader = models.get(name)
+        told = form if reader.policy.instruction else plain
+        return texts(told, n=len(problems), right=12, reader=reader)
+
+    def answer(reader, trace: Trace) -> Answer:
+        said = re.findall("|".join(THINGS), trace.completion)
+        return Answer(said[-1] if fits in reader.cue.text else "nonsense", "asked")
+
+    monkeypatch.setattr(own_words, "written_chains", written)
+    monkeypatch.setattr(own_words, "answer_after", answer)
+    loading = LoadOptions("cpu", asking=asking)
+    study = Study(models=(folder,), out=out, problems="p.jsonl", author="own", loading=loading)
+    models = Models.of(study)
+    return in_own_words(study, models, [problem(i) for i in range(40)])
+
+
+def test_a_model_that_its_files_fit_is_asked_as_they_say(folder, tmp_path, monkeypatch) -> None:
+    study, models = asked(folder, tmp_path, monkeypatch, form="So.\n\nThe answer is {a}.", fits="")
+    assert study.loading.asking == Asking()
+    assert study.asking_notes == ()
+    assert BOXED in models.get("m").render(problem(0))
+
+
+def test_own_words_take_the_place_of_a_question_that_does_not_fit(
+    folder, tmp_path, monkeypatch
+) -> None:
+    study, models = asked(folder, tmp_path, monkeypatch, form=PROSE, fits="Hence it is")
+    said, reader = study.loading.asking, models.get("m")
+    assert (said.cue, said.instruction) == (CUE, BOXED), "the prompts stay as they were"
+    assert (reader.cue.text, reader.cue.lead, reader.cue.end) == (" Hence it is", " ", " that")
+    assert study.asking_notes[0].startswith(
+        "m states its answers behind ' Hence it is {answer} that': asked so it repeats 16 of 16 written answers, asked as its files say 0; "
+    )
+    trace = texts(PROSE, n=1, reader=reader)[0]
+    assert trace.answer.text == "the old key"
+    assert trace.chain_text == "It is the old key at noon. They paint it. "
+    assert written_trace(reader, trace, trace.ids).answer == trace.answer
+    assert study == replace(study, models=(folder,)), "what was found is settings like others"
+
+
+def test_what_others_hold_back_does_not_confirm_is_not_taken(folder, tmp_path, monkeypatch) -> None:
+    study, _ = asked(folder, tmp_path, monkeypatch, form=PROSE, fits="no cue holds this")
+    assert study.loading.asking == Asking()
+
+
+@pytest.mark.parametrize("own", [Asking(cue=" So"), Asking(answer_after="it is")])
+def test_what_the_user_says_is_kept(folder, tmp_path, monkeypatch, own) -> None:
+    study, _ = asked(folder, tmp_path, monkeypatch, form=PROSE, fits="Hence it is", asking=own)
+    assert (study.loading.asking, study.asking_notes) == (own, ())
+
+
+def test_an_instruction_that_misleads_is_left_out_and_the_cue_is_found_behind(
+    folder, tmp_path, monkeypatch
+) -> None:
+    study, models = asked(
+        folder, tmp_path, monkeypatch, form="It is on and on", plain=PROSE, fits="Hence it is"
+    )
+    assert (study.loading.asking.instruction, study.loading.asking.cue) == ("", CUE)
+    assert BOXED not in models.get("m").render(problem(0))
+    why = "with an instruction behind each question the model is right in 0 of 32, without it in 12"
+    assert study.asking_notes[0] == f"m: {why}; it is left out (--instruction says another)"
+    assert len(study.asking_notes) == 2
+    kept, _ = asked(
+        folder, tmp_path, monkeypatch, form="It is on and on", plain=PROSE, fits="Hence it is",
+        asking=Asking(instruction="Think."),
+    )  # fmt: skip
+    assert kept.asking_notes == ()
+
+
+def test_a_model_whose_tokenizer_spells_no_question(tmp_path, monkeypatch) -> None:
+    words = (*["hence", "it", "is", "that", "takes", "home", "red", "fox", "cow"], ".")
+    folder = save_tiny(tmp_path / "m", word_level(words, unknown=False), seed=0)
+    study = Study(models=(folder,), out=tmp_path / "out", problems="p.jsonl", author="own")
+    with pytest.raises(UserError, match=r"spell none of .* --cue TEXT"):
+        Models.of(study).get("m")
+    with pytest.raises(UserError, match="spell none of"):
+        askable(
+            replace(study, problems=None, traces=tmp_path / "t.jsonl", author="first"),
+            Models.of(study),
+        )
+    study, models = askable(study, Models.of(study))
+    colours = [Problem(f"p{i}", "takes home", ("red", "fox", "cow")[i % 3]) for i in range(32)]
+    forms = {"said": "home takes . hence it is {a} .", "not": "home takes ."}
+
+    def written(form: str) -> None:
+        def write(_study, held, name, problems):
+            reader = held.get(name)
+            return [
+                reader.read(Completion(p, "takes home ", form.format(a=p.answer), "m"))
+                for p in problems
+            ]
+
+        monkeypatch.setattr(own_words, "written_chains", write)
+
+    monkeypatch.setattr(
+        own_words,
+        "answer_after",
+        lambda r, t: Answer(t.problem.answer if "hence" in r.cue.text else None, "asked"),
+    )
+    written(forms["said"])
+    assert in_own_words(study, models, colours)[0].loading.asking.cue == " hence it is"
+    written(forms["not"])
+    with pytest.raises(UserError, match="spell none of"):
+        in_own_words(study, models, colours)
