@@ -150,7 +150,7 @@ def _mark(lead: str, reader: Reasoner) -> str | None:
     before, placed, end = said.partition(ANSWER_PLACE)
     words = before.rstrip()
     line = words.rpartition("\n")[2]
-    return f"{line}{before[len(words) :]}{placed}{end}" if words.strip() else None
+    return f"{line.lstrip()}{before[len(words) :]}{placed}{end}" if words.strip() else None
 
 
 def _agree(pairs: Sequence[tuple[Trace, str | None]]) -> int:
