@@ -15,7 +15,7 @@ _SAID: Mapping[str, str] = {
     "trigger": "{name}: a trigger; the tuned model’s vector moves the base, whose own does not.",
     "mechanism": "{name}: the tuned model’s own mechanism; its vector moves it and not the base.",
     "lost": "{name}: lost; the base answers to its vector, and the tuned model to neither.",
-    "nothing": "{name}: no vector moves a model.",
+    "nothing": "{name}: no vector calls it up in a model.",
     "open": "{name}: open.",
     "doses differ": "{name}: not judged; the measured doses are not the same everywhere.",
 }
