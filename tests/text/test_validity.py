@@ -84,6 +84,48 @@ def test_what_is_written_in_another_way_is_right_all_the_same(step):
     assert valid(f"{step}\n") == [True]
 
 
+@pytest.mark.parametrize(
+    ("step", "judged"),
+    [
+        ("14-3=12", False),
+        ("She has 14-3 = 12 apples left.", False),
+        ("20-5-3=11", False),
+        ("10.5-3.2=7.3", True),
+        ("pages 10-15=5", None),
+        ("2024-01-05 = 7", None),
+        ("1-800-555=12", None),
+        ("800-555-1234=12", None),
+        ("They won 14-3 = 12 points", None),
+        ("Between 9-5 = 3", None),
+        ("14\u20133 = 12", None),
+    ],
+)
+def test_a_hyphen_without_blanks_is_a_minus_unless_it_may_join_something_else(step, judged):
+    assert valid(f"{step}\n") == [judged]
+
+
+@pytest.mark.parametrize(
+    ("step", "judged"),
+    [
+        ("$0.50 + $0.25 = 75 cents", True),
+        ("$0.50 + $0.25 = 85 cents", False),
+        ("\u00a31 + \u00a32 = 300 pence", True),
+        ("2 hours + 1 hour = 180 minutes", True),
+        ("0.50 + 0.25 = 75 cents", None),
+        ("2 + 1 = 180 minutes", None),
+        ("3 * 12 = 37 inches", False),
+        ("3 + 4 = 70 apples", False),
+    ],
+)
+def test_a_result_may_stand_in_another_unit(step, judged):
+    assert valid(f"{step}\n") == [judged]
+
+
+def test_signs_of_one_operation_are_one_sign_for_what_was_said_before():
+    steps = ("14 - 3 = 11.\n", "14 \u2212 3 = 11.\n", "14 \u2013 3 = 12.\n", "2 \u00d7 3 = 6.\n", "2 * 3 = 6.\n")  # fmt: skip
+    assert [c.coherent for c in checked_steps("", steps)] == [None, True, False, None, True]
+
+
 def test_a_chain_of_equalities_is_wrong_where_one_of_them_is():
     assert valid("B = (2 * 3 + 1) = (5 + 1) = 6.\n") == [False]
     assert valid("B = (2 * 3 + 1) = (6 + 1) = 8.\n") == [False]

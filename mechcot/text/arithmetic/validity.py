@@ -27,6 +27,7 @@ from mechcot.text.arithmetic.equations import (
     side,
 )
 from mechcot.text.arithmetic.number_sources import Program
+from mechcot.text.arithmetic.other_readings import conversion, doubtful, off_by_unit
 
 _STOPS = frozenset([*'.:,;!?\n<>|"\u201c\u201d\u201e\u00ab\u00bb', *("\\(", "\\)", "\\[", "\\]")])
 _ITEM = re.compile(r"[^\S\n]*[(\[]?\w{1,2}[)\]][^\S\n]*")
@@ -34,52 +35,9 @@ _ITEM = re.compile(r"[^\S\n]*[(\[]?\w{1,2}[)\]][^\S\n]*")
 _LISTED = re.compile(r"(?m)^([^\S\n]*)[-\u2013*](?=\s)")
 """What opens the items of a list; a dash there is no sign."""
 _RUN = ("equals", "stop")
-_LONGEST, _NEAR = 120, 12
-"""Most tokens of a side; characters beside an equation in which a word may change what it says."""
-_COMPUTES = frozenset(
-    [
-        "twice",
-        "half",
-        "double",
-        "triple",
-        "third",
-        "quarter",
-        "minu",
-        "negative",
-        "plu",
-        "time",
-        "than",
-        "over",
-        "divided",
-        "by",
-        "log",
-        "ln",
-        "sin",
-        "co",
-        "tan",
-        "sqrt",
-        "root",
-        "squared",
-        "cubed",
-        "mod",
-        "modulo",
-        "of",
-        "per",
-        "less",
-        "more",
-        "point",
-        "dozen",
-        "thousand",
-        "million",
-    ]
-)
-"""Words, without a last `s`, that change the value of what follows."""
-_OTHER_READING = re.compile(
-    r"\d:\d|\d\s:\s\d|\d[-\u2013]\d|\d,\d(?!\d\d)|\d\.\d{3}(?!\d)|\d_\d|0x|[~\u2248]|\bround|\babout\b|\bapprox|\bremainder\b|\brest\b|\bleft over\b"
-    r"|\bbinary\b|\bhex|\boctal\b|\bbase\b|\bclock\b|\bmod|\bsuppose|\bassum|\bif\b|\bnot\b|n't\b|\bwould\b|\bwrong\b|\?|\b[ap]\.?m\b|\bper ?cent",
-    re.IGNORECASE,
-)
-"""Times, ratios, ranges, decimals and thousands of other countries, other bases, rounding, what is only asked, supposed or denied."""
+_LONGEST = 120
+"""Most tokens of a side."""
+_SAME_SIGN = {"\u2212": "-", "\u2013": "-", "\u00d7": "*", "\u00b7": "*", "x": "*", "X": "*", "\\times": "*", "\\cdot": "*", "\u00f7": "/", "\\div": "/"}  # fmt: skip
 _MODULI = frozenset({"mod", "modulo", "remainder"})
 
 
@@ -132,9 +90,14 @@ def _judged(
         sides = [_values(tokens, lefts), _values(tokens, rights)]
         if all(sides):
             units = [_unit(tokens, node) for node in rights]
-            pairs = product(sides[0], zip(sides[1], units, strict=True))
-            holds = any(_rounds_to(left, right, unit) for left, (right, unit) in pairs)
-            if holds or not _doubtful(text, tokens, (first, sign, stop)):
+            places = (first, sign, stop)
+            values = [*zip(sides[1], units, strict=True)]
+            holds = _any_holds(sides[0], values)
+            factor = Fraction(0) if holds else conversion(text, tokens, places)
+            if factor:
+                holds = _any_holds([left * factor for left in sides[0]], values)
+            elsewhere = not (holds or factor) and off_by_unit(tokens, sign, stop, sides)
+            if holds or not (elsewhere or doubtful(text, tokens, places)):
                 words = _expression(tokens, first=first, sign=sign, lefts=lefts)
                 said = (
                     sides[0][0] if holds else sides[1][0]
@@ -150,7 +113,11 @@ def _expression(
     while start > first and tokens[start - 1].kind in {"op", "left", "frac"}:
         start -= 1
     part = tokens[start:sign]
-    return () if any(token.kind == "word" for token in part) else tuple(t.text for t in part)
+    return (
+        ()
+        if any(token.kind == "word" for token in part)
+        else tuple(_SAME_SIGN.get(t.text, t.text) for t in part)
+    )
 
 
 def _side_ends(tokens: list[Token], sign: int) -> tuple[int, int]:
@@ -160,45 +127,16 @@ def _side_ends(tokens: list[Token], sign: int) -> tuple[int, int]:
     return first, stop
 
 
-def _doubtful(text: str, tokens: list[Token], places: tuple[int, int, int]) -> bool:
-    """Whether what does not come out may be right in another reading: units that differ, per cents of something, times, ranges, rounding, words that compute.
-
-    Args:
-        text: The text.
-        tokens: Its tokens.
-        places: Of the left side's first token, of the sign, and behind the right side.
-    """
-    first, sign, stop = places
-    left, right = tokens[first:sign], tokens[sign + 1 : stop]
-    words, theirs = (
-        [token.text.lower().rstrip("s") for token in part if token.kind == "word"]
-        for part in (left, right)
-    )
-    line = text.rfind("\n", 0, tokens[sign].start) + 1
-    around = text[
-        max(line, tokens[first].start - _NEAR) : tokens[min(stop, len(tokens) - 1)].stop + _NEAR
-    ]
-    units_differ = len(set(words)) > 1 or (words != [] and words[:1] != theirs[:1])
-    return (
-        (units_differ and not _prose(words, left))
-        or any(token.kind == "percent" or token.text == "^" for token in (*left, *right))
-        or not any(token.kind in {"op", "left", "frac"} for token in left)
-        or _OTHER_READING.search(around) is not None
-    )
-
-
-def _prose(words: Sequence[str], side: Sequence[Token]) -> bool:
-    """Whether all words of a left side stand before its first number, and none of them computes: `So that makes 3 + 4`."""
-    kinds = [token.kind for token in side]
-    first = next((i for i, kind in enumerate(kinds) if kind != "word"), len(kinds))
-    return "word" not in kinds[first:] and not _COMPUTES.intersection(words)
-
-
 def _rounds_to(exact: Fraction, said: Fraction, unit: Fraction) -> bool:
     """Whether a number is another one, rounded or cut to units; what has no more decimals must be the same."""
     if not unit or (exact / unit).denominator == 1:
         return exact == said
     return abs(exact - said) <= unit / 2 or 0 <= abs(exact) - abs(said) < unit
+
+
+def _any_holds(lefts: Sequence[Fraction], rights: Sequence[tuple[Fraction, Fraction]]) -> bool:
+    """Whether a left side is a right one, each of these with one unit of its last decimal."""
+    return any(_rounds_to(left, *right) for left, right in product(lefts, rights))
 
 
 def _values(tokens: list[Token], nodes: Sequence[Node]) -> list[Fraction]:
