@@ -9,6 +9,7 @@ from .api import (
     read_traces as read_traces,
     series as series,
 )
+from .circuits.result import circuit as circuit
 from .core.card import MeasureCard as MeasureCard
 from .core.errors import NotMeasurable as NotMeasurable, UserError as UserError
 from .core.measurement import Measurement as Measurement

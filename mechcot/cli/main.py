@@ -13,6 +13,7 @@ import typer
 
 from mechcot import __version__
 from mechcot.cli.check import check
+from mechcot.cli.circuit import circuit
 from mechcot.cli.compare import compare
 from mechcot.cli.explore import explore, figures
 from mechcot.cli.hybrid import hybrid
@@ -217,6 +218,7 @@ def doctor(
 
 app.command()(compare)
 app.command()(check)
+app.command()(circuit)
 app.command()(explore)
 app.command()(write)
 app.command()(write_truth)

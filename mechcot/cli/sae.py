@@ -133,11 +133,13 @@ def crosscode(job: "Training", *, width: Width = 2048, k: K = 32) -> None:  # no
     from mechcot.core.store import write_text
     from mechcot.sae.crosscoder_run import crosscode_and_compare
     from mechcot.sae.latent_changes import change_lines
+    from mechcot.sae.latent_replacement import replacement_lines
     from mechcot.view.pages.crosscoder import crosscoder_page
 
     result = crosscode_and_compare(job)
     write_text(job.out / "page.html", crosscoder_page(result))
-    _say([*change_lines(result), f"written: {job.out / 'page.html'}"])
+    lines = [*change_lines(result), *replacement_lines(result["replacement"])]
+    _say([*lines, f"written: {job.out / 'page.html'}"])
 
 
 @shares_out
@@ -406,13 +408,14 @@ def plant_changes(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
     from mechcot.runs.items import Items
+    from mechcot.sae.crosscoder_training import LENGTH_CHARGE
     from mechcot.sae.latent_changes import FAR_APART
     from mechcot.sae.plants.planted_changes import change_scores, changed_pairs, markdown_scores
     from mechcot.sae.training import TrainingSettings
 
     (reader,) = load_models([base], loading)
     settings = TrainingSettings(width=width, k=k, samples=samples)
-    about = digest(reader.weights_hash, asdict(settings), weights, FAR_APART)
+    about = digest(reader.weights_hash, asdict(settings), weights, FAR_APART, LENGTH_CHARGE)
     tasks = {f"{number}-{about}": number for number in range(seed, seed + seeds)}
     items = Items(out / "seeds")
     compute = partial(changed_pairs, reader, settings=settings, weights=weights)

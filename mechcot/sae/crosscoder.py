@@ -28,6 +28,7 @@ from mechcot.model.interventions import States
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.dictionary import CONFIG, Dictionary, load_folder
 from mechcot.sae.token_states import TokenStates, features_of, token_states
+from mechcot.sae.training import check_finite_states
 
 Latents = Float[Tensor, "*batch token latent"]
 
@@ -115,9 +116,11 @@ class Crosscoder:
         """Latents of many tokens, in blocks.
 
         Raises:
-            UserError: None fires on any of them.
+            UserError: None fires on any of them, or states are not finite.
         """
-        values = features_of(self.dictionary, end_to_end(states.map(lambda side: side.states)))
+        both = end_to_end(states.map(lambda side: side.states))
+        check_finite_states(both)
+        values = features_of(self.dictionary, both)
         if not (values > 0).any():
             raise UserError(
                 f"no latent of the crosscoder of {self.models.before} and {self.models.after} fires on any of {len(values)} tokens: it is "

@@ -7,14 +7,15 @@ import numpy as np
 import torch
 
 from mechcot.core.pair import Pair
-from mechcot.core.store import write_json
+from mechcot.core.store import nan_to_none, write_json
 from mechcot.core.trace import Phase, Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, paired_states
 from mechcot.sae.crosscoder_training import train_crosscoder
 from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.feature_scores import logit_effects, top_contexts
-from mechcot.sae.latent_changes import changed_latents, changes_on
+from mechcot.sae.latent_changes import Whose, changed_latents, changes_on
+from mechcot.sae.latent_replacement import replacement
 from mechcot.sae.run import Training, prepare
 from mechcot.sae.token_states import TokenStates, features_of
 
@@ -26,8 +27,8 @@ def crosscode_and_compare(job: Training) -> dict[str, Any]:
     """Train, save and compare; a finished crosscoder with the same settings is not trained again.
 
     Returns:
-        What `crosscode.json` holds: `mechcot.sae.latent_changes.LatentChanges.to_json`, and `shown` with the steps and the logit effects in
-        both models of the latents that are one model's own or that changed most.
+        What `crosscode.json` holds: `mechcot.sae.latent_changes.LatentChanges.to_json`, `replacement` (see `mechcot.sae.latent_replacement`), and `shown`
+        with the steps and the logit effects in both models of the latents that are one model's own or that changed most.
 
     Raises:
         UserError: As `prepare`; too few tokens; models of two widths; or no latent fires on the held-out chains.
@@ -48,10 +49,25 @@ def crosscode_and_compare(job: Training) -> dict[str, Any]:
     unseen = paired_states(ready.readers, ready.held_out, ready.site)
     changes = changes_on(crosscoder, unseen, ready.held_out)
     result = changes.to_json()
+    result["replacement"] = replacement(
+        crosscoder, ready.readers.after, unseen, ready.held_out, latent_sets(changes.latents)
+    )
     reads = _in_chains(crosscoder, unseen, ready.held_out)
     result["shown"] = _shown(crosscoder, ready.readers, reads, changes.latents)
+    result = nan_to_none(result)
     write_json(job.out / "crosscode.json", result)
     return result
+
+
+def latent_sets(latents: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Sets of latents whose change is tried: each model's own that are believed, those that changed, and all of them."""
+    sets = {
+        str(name): [row["latent"] for row in latents if row["believed"] and row["whose"] == name]
+        for name in (Whose.TUNED, Whose.BASE)
+    }
+    sets["changed"] = sorted(row["latent"] for row in changed_latents(latents))
+    every = sorted({latent for some in sets.values() for latent in some})
+    return sets if every == sets["changed"] else sets | {"all of these": every}
 
 
 def _in_chains(

@@ -52,8 +52,8 @@ class Whose(StrEnum):
 WELL_FITTED = 0.9
 """Explained variance from which on what does not differ may be called unchanged."""
 FAR_APART = 0.3
-"""A latent whose two directions lie further apart is changed, whosever it is. A new direction that always stands in the same contexts is rarely a
-latent of its own: the latents of these contexts take it up, and it is the difference of their two directions. Set on plants of one seed."""
+"""A latent whose two directions lie further apart is changed, whosever it is. Where a latent of both models takes up a new direction, the direction is
+the difference of its two. Set on plants of one seed."""
 
 RELATIVE_NORM = {Whose.BASE: (0.0, 0.1), Whose.SHARED: (0.4, 0.6), Whose.TUNED: (0.9, 1.0)}
 """Bounds of the share of a latent's length in the tuned model; all else is between."""

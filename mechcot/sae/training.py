@@ -209,6 +209,15 @@ def check_states(states: Tensor, settings: TrainingSettings) -> None:
         )
     if not 1 <= settings.k <= settings.width:
         raise UserError(f"expected k between 1 and the width {settings.width}, got {settings.k}")
+    check_finite_states(states)
+
+
+def check_finite_states(states: Tensor) -> None:
+    """See that states are numbers.
+
+    Raises:
+        UserError: One is NaN or infinite.
+    """
     if not bool(torch.isfinite(states).all()):
         raise UserError("the states are not finite; load the model in float32 or bfloat16")
 
@@ -261,4 +270,4 @@ def _shuffled(states: Tensor, settings: TrainingSettings) -> Iterator[Tensor]:
     while True:
         order = torch.randperm(len(states), generator=draw)
         for start in range(0, len(order) - batch + 1, batch):
-            yield states[order[start : start + batch]]
+            yield states[order[start : start + batch]].float()

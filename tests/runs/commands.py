@@ -50,6 +50,7 @@ COMMANDS = {
     "demo": Writing("--n 2", "--n 3", "{out}/summary.json"),
     "check": Writing("{one} --problems {problems} --max-tokens 30", "--n 3", "{out}/check.json"),
     "prune": Writing("{one} --traces {chains} --n 1", "--keep 0.5", "{out}/prune.json"),
+    "circuit": Writing("{one} {two} --traces {chains} --patched 3", "--seed 1", "{out}/circuit.json"),
     "influence": Writing("{one} --traces {chains}", "--n 3", "{out}/influence.json"),
     "prune-online": Writing("{one} --problems {problems} --max-tokens 30", "--n 3", "{out}/online.json"),
     "hybrid": Writing(

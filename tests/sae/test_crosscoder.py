@@ -1,5 +1,6 @@
 """Laws of crosscoders: planted directions are told apart, equal models give equal halves, scaling is least squares, and the messages."""
 
+import copy
 import re
 from dataclasses import replace
 
@@ -9,11 +10,19 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
+from mechcot.core.store import nan_to_none
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, paired_states
 from mechcot.sae.crosscoder_training import batchtopk, crosscode, train_crosscoder
 from mechcot.sae.dictionary import load
 from mechcot.sae.latent_changes import FAR_APART, NEEDED, Whose, compare_latents, token_kinds, whose
+from mechcot.sae.latent_replacement import (
+    ALL_LATENTS,
+    EVERYTHING,
+    NO_LATENT,
+    replacement,
+    replacement_lines,
+)
 from mechcot.sae.latent_scaling import latent_scaling
 from mechcot.sae.training import TrainingSettings
 from mechcot.view.pages.crosscoder import crosscoder_page
@@ -67,13 +76,66 @@ class Written(Crosscoder):
         object.__setattr__(self, "scales", Pair(1.0, 1.0))
 
     width = 4
+    site = SITE
     decoders = property(lambda self: self._decoders)
 
     def encode(self, _states):
         return self._latents
 
+    def latents_of(self, _states):
+        return self._latents.numpy()
+
     def decode(self, latents):
         return self._decoders.map(lambda decoder: latents @ decoder)
+
+
+@pytest.fixture(scope="module")
+def planted_copy(base):
+    """A copy of the base that adds a direction at the site, and the direction."""
+    model = copy.deepcopy(base.model)
+    u = 40 * torch.nn.functional.normalize(torch.randn(128, generator=torch.Generator().manual_seed(5)), dim=0)  # fmt: skip
+    model.model.layers[SITE.layer].register_forward_hook(lambda _block, _in, out: out + u)
+    return Reasoner.of(model, base.tokenizer, name="copy", policy=base.policy), u
+
+
+def test_base_states_with_the_planted_change_are_the_tuned_model_and_nothing_else_is(
+    base, planted_copy, traces
+):
+    """On a code written down: latent 0 writes the planted direction in the copy alone, latent 1 another one."""
+    tuned, u = planted_copy
+    few = traces[:3]
+    states = paired_states(Pair(base, tuned), few, SITE)
+    other = u.roll(1)
+    code = Written(
+        Pair(torch.zeros(4, 128), torch.stack([u, other, 0 * u, 0 * u])),
+        torch.tensor([1.0, 1.0, 0.0, 0.0]).expand(len(states.before), 4),
+    )
+    rows = replacement(code, tuned, states, few, {"planted": [0], "none": [], "both": [0, 1]})
+    plain, planted, both, every, whole = rows
+    assert [row["set"] for row in rows] == [NO_LATENT, "planted", "both", ALL_LATENTS, EVERYTHING]
+    assert whole["kl"] == whole["high"] == 0.0 and whole["closed"] == 1.0
+    assert planted["kl"] < 1e-6 < 0.01 < min(plain["kl"], both["kl"])
+    assert min(planted["random_latents"], planted["random_directions"]) > 0.01
+    assert np.isnan(both["random_latents"]) and every["kl"] == both["kl"]
+    assert plain["kl"] == pytest.approx(np.mean([_plain_kl(base, tuned, trace) for trace in few]), rel=1e-4)  # fmt: skip
+    assert "planted (1): 0.0000 [0.0000, 0.0000], closes 100%; as many" in "\n".join(
+        replacement_lines(nan_to_none(rows))
+    )
+
+
+def _plain_kl(base, tuned, trace):
+    """The copy's blocks behind the site, run by a torch hook on the base's hidden states."""
+    ids = torch.tensor([trace.ids])
+    with torch.no_grad():
+        base_states = base.model(ids, output_hidden_states=True).hidden_states[SITE.layer + 1]
+        clean = tuned.model(ids).logits.log_softmax(-1)
+        hook = tuned.model.model.layers[SITE.layer].register_forward_hook(
+            lambda _block, _in, out: torch.cat([out[:, :1], base_states[:, 1:]], dim=1)
+        )
+        patched = tuned.model(ids).logits.log_softmax(-1)
+        hook.remove()
+    moved = (clean.exp() * (clean - patched)).sum(-1)[0]
+    return float(moved[trace.prompt_length - 1 : -1].mean())
 
 
 def test_the_lengths_of_a_latents_directions_sum_to_one(crossed):
@@ -170,7 +232,7 @@ def test_a_model_against_itself_has_nothing_of_its_own(base, traces):
     assert "tuned only: 0 by the length of their decoders" in str(made)
     assert len(made.to_frame()) + made.dead == 64
     assert np.nansum(made.plot().data[0].y) == len(made.latents)
-    result = made.to_json() | {"shown": []}
+    result = made.to_json() | {"shown": [], "replacement": []}
     assert f"0 of {len(made.latents)} latents that fire are base’s own (new by" in crosscoder_page(
         result
     )
@@ -199,6 +261,7 @@ def test_the_page_says_which_are_believed_and_escapes_text():
             "believed_below": [0.2, 0.5], "fewest_tokens": 16, "changed_above": 0.3, "latents": latents,
             "fit": [{"model": "one", "explained_variance": None}, {"model": "<two>", "explained_variance": 0.9}],
             "work": [{"kind": "question", "tokens": 9, "base": 0.0, "tuned": None}],
+            "replacement": [{"set": "<s>", "latents": 1, "kl": 0.5, "low": 0.4, "high": 0.6, "closed": None, "random_latents": None, "random_directions": 0.7}],
             "shown": [{"latent": 0, "whose": "tuned only", "contexts": [token], "logits": [effects, effects]}],
         }
     )  # fmt: skip
@@ -235,6 +298,24 @@ class Reversed:
 
     def decode(self, ids, **settings):
         return self._tokenizer.decode(ids, **settings)[::-1]
+
+
+def test_states_of_any_precision_are_read_and_those_that_are_no_numbers_are_refused(
+    crossed, changed, base, traces
+):
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        few = changed.map(lambda side, dtype=dtype: side[:600].to(dtype))
+        made = train_crosscoder(few, site=SITE, models=NAMES, settings=replace(BRIEF, samples=512))
+        assert made.encode(few).dtype == torch.float32
+    for value in (np.nan, np.inf):
+        spoilt = changed.before.half()
+        spoilt[3, 2] = value
+        with pytest.raises(UserError, match="the states are not finite; load the model in float32"):
+            train_crosscoder(Pair(changed.after, spoilt), site=SITE, models=NAMES, settings=BRIEF)
+    read = paired_states(Pair(base, base), traces[:2], SITE)
+    spoilt = read.map(lambda side: replace(side, states=side.states * np.inf))
+    with pytest.raises(UserError, match="the states are not finite"):
+        crossed.latents_of(spoilt)
 
 
 def test_messages(base, traces, crossed, models, monkeypatch):

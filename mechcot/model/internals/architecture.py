@@ -24,7 +24,7 @@ _FINAL_NORM = (
 )
 _SOFTCAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
 _LOGIT_DIVISORS = ("logits_scaling", "logits_mup_width_multiplier")
-_ATTENTION = ("self_attn", "attn", "attention", "self_attention")
+ATTENTION_NAMES = ("self_attn", "attn", "attention", "self_attention")
 _MLP = ("mlp", "feed_forward", "block_sparse_moe", "ffn", "moe")
 _ATTENTION_POST_NORM = ("post_self_attn_layernorm",)
 _MLP_POST_NORM = ("post_feedforward_layernorm", "post_mlp_layernorm")
@@ -222,12 +222,12 @@ class Backbone:
         base = model.base_model
         if base is model:  # Llama 4 names a base that is not there
             base = getattr(model, "model", model)
-        holder = next((h for h in _holders(base) if _child(h, _BLOCKS) is not None), None)
+        holder = next((h for h in _holders(base) if child_named(h, _BLOCKS) is not None), None)
         head = model.get_output_embeddings()
         if holder is None or head is None or getattr(base.config, "is_encoder_decoder", False):
             raise UserError(_unsupported(model, "a list of blocks and an unembedding"))
-        blocks = tuple(_child(holder, _BLOCKS))
-        final_norm = _child(holder, _FINAL_NORM) or nn.Identity()
+        blocks = tuple(child_named(holder, _BLOCKS))
+        final_norm = child_named(holder, _FINAL_NORM) or nn.Identity()
         config = base.config
         return cls(
             model=model,
@@ -249,7 +249,8 @@ def _holders(base: nn.Module) -> tuple[nn.Module, ...]:
     return (base, *(module for module in inner if isinstance(module, nn.Module)))
 
 
-def _child(module: nn.Module, names: tuple[str, ...]) -> Any:
+def child_named(module: nn.Module, names: tuple[str, ...]) -> Any:
+    """The first child module of one of these names; None where there is none."""
     return next(
         (getattr(module, n) for n in names if isinstance(getattr(module, n, None), nn.Module)), None
     )
@@ -286,16 +287,16 @@ def _windows(config: Any, n_layers: int) -> tuple[int | None, ...]:
 def _places(block: nn.Module) -> Mapping[str, HookPoint]:
     """Places of the streams, see `mechcot.model.internals.sites`; families with post-norms add *their* output to the residual."""
     places = {"resid_pre": HookPoint(block, "input"), "resid_post": HookPoint(block, "output")}
-    attention, mlp = _child(block, _ATTENTION), _child(block, _MLP)
-    mlp_post = _child(block, _MLP_POST_NORM)
-    attention_post = _child(block, _ATTENTION_POST_NORM)
+    attention, mlp = child_named(block, ATTENTION_NAMES), child_named(block, _MLP)
+    mlp_post = child_named(block, _MLP_POST_NORM)
+    attention_post = child_named(block, _ATTENTION_POST_NORM)
     if mlp_post is not None and attention_post is None:
-        attention_post = _child(block, ("post_attention_layernorm",))
+        attention_post = child_named(block, ("post_attention_layernorm",))
     if attention is not None:
         places["attn_out"] = HookPoint(attention_post or attention, "output")
     if mlp is not None:
         places["mlp_out"] = HookPoint(mlp_post or mlp, "output")
-    before_mlp = _child(
+    before_mlp = child_named(
         block, tuple(n for n in _MLP_NORM if getattr(block, n, None) is not attention_post)
     )
     middle = before_mlp or mlp

@@ -1,4 +1,4 @@
-"""Figures of a crosscoder: whose its latents are, what latent scaling says of those of one model, and on which tokens they work."""
+"""Figures of a crosscoder: whose its latents are, what latent scaling says of those of one model, which carry the change, on which tokens they work."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mechcot.view.theme import BAND, LIGHT, PALETTE, plain, titled
+from mechcot.view.theme import BAND, LIGHT, PALETTE, plain, titled, whiskers
 
 _BINS = 40
 _REACH = 1.5
@@ -130,5 +130,46 @@ def work_figure(result: Mapping[str, Any]) -> go.Figure:
         "On which steps do they work?",
         "activation of believed latents over that of all, by the kind of a token’s step (its number in brackets)",
         height=380,
+        top=104,
+    )
+
+
+def replacement_figure(result: Mapping[str, Any]) -> go.Figure:
+    """How far the tuned model is from its own output when it goes on from the base's states and the change of some latents.
+
+    Args:
+        result: See `relative_norm_figure`; `replacement` as `mechcot.sae.latent_replacement.replacement` gives it.
+    """
+    figure, rows = go.Figure(), result["replacement"][::-1]
+    names = [f"{row['set']} ({row['latents']})" for row in rows]
+    for key, name, symbol, colour in (
+        ("random_latents", "as many random latents", "x-thin-open", LIGHT.muted),
+        ("random_directions", "random directions of the same length", "diamond-open", LIGHT.muted),
+        ("kl", "these latents", "circle", PALETTE[1]),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=[row.get(key) for row in rows],
+                y=names,
+                mode="markers",
+                name=name,
+                marker={"symbol": symbol, "color": colour, "size": 10},
+                error_x=whiskers(
+                    [row["kl"] for row in rows],
+                    [row["low"] for row in rows],
+                    [row["high"] for row in rows],
+                )
+                if key == "kl"
+                else None,
+                hovertemplate="%{y}: %{x:.3g} nats<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title="KL to the tuned model’s output, nats a token", rangemode="tozero")
+    base, tuned = map(plain, result["models"])
+    return titled(
+        figure,
+        "Which latents carry the change?",
+        f"{tuned} goes on from {base}’s states and what these latents have changed",
+        height=150 + 42 * len(rows),
         top=104,
     )

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from plotly.subplots import make_subplots
 
 from mechcot.core.wording import count_of
-from mechcot.view.figures.triptych import add_row, colour_axes, ticks
-from mechcot.view.theme import plain, titled
+from mechcot.view.figures.triptych import DIFFERENCE, SHARED, add_row, colour_axes, ticks
+from mechcot.view.theme import LIGHT, plain, scale, titled
 
 UNIT = "rank of the peak (0.5: chance)"
 _PRINTED = 8
@@ -26,26 +26,65 @@ def head_map(
         n: Number of traces.
     """
     maps = [np.asarray(means[name], dtype=float) for name in models]
+    layers, heads = maps[0].shape
+    same = ", the same steps for both models" if len(models) == 2 else ""
+    return layer_maps(
+        maps,
+        models=models,
+        printed=np.full((layers, heads), max(layers, heads) <= _PRINTED),
+        columns=[f"head {head}" for head in range(heads)],
+        unit=UNIT,
+        title="Which heads listen to few steps?",
+        note=f"{UNIT}; mean over n = {count_of(n, 'trace')}{same}",
+    )
+
+
+def layer_maps(
+    maps: Sequence[Float[np.ndarray, "layer column"]],
+    *,
+    models: Sequence[str],
+    printed: Bool[np.ndarray, "layer column"],
+    columns: Sequence[str],
+    unit: str,
+    title: str,
+    note: str,
+    signed: bool = False,
+) -> go.Figure:
+    """Draw one number for each layer and column.
+
+    Args:
+        maps: Of one model, or of before and after.
+        models: Their names.
+        printed: Which cells have their number written in.
+        columns: What stands in each column; those named `head N` are labelled by their number.
+        unit: Unit of the values.
+        title: Title.
+        note: Subtitle.
+        signed: Whether values lie on both sides of zero.
+    """
     difference = [maps[1] - maps[0]] if len(maps) == 2 else []
     titles = [plain(name, limit=24) for name in models] + ["after − before"] * len(difference)
     figure = make_subplots(
         rows=1, cols=3, shared_yaxes=True, horizontal_spacing=0.025, subplot_titles=titles
     )
-    layers, heads = maps[0].shape
+    layers = len(maps[0])
     add_row(
         figure,
         [*maps, *difference],
         row=1,
         rows=[f"layer {layer}" for layer in range(layers)],
-        columns=[f"head {head}" for head in range(heads)],
+        columns=columns,
         hover="{row}, {column}",
-        digits=2 if max(layers, heads) <= _PRINTED else None,
+        digits=2,
+        printed=printed,
     )
-    across, down = ticks(heads, most=16), ticks(layers, most=16)
+    heads = [name for name in columns if name.startswith("head ")]
+    whole = range(len(heads), len(columns))
+    across, down = [*ticks(len(heads), most=16), *whole], ticks(layers, most=16)
     figure.update_xaxes(
         tickvals=across,
-        ticktext=[str(place) for place in across],
-        range=[-0.5, heads - 0.5],
+        ticktext=[columns[place].removeprefix("head ") for place in across],
+        range=[-0.5, len(columns) - 0.5],
         showgrid=False,
         zeroline=False,
         title="head",
@@ -59,16 +98,14 @@ def head_map(
         figure.update_xaxes(visible=False, col=empty)
         figure.update_yaxes(visible=False, col=empty)
     height = max(160, min(34 * layers, 520)) + 215
-    colour_axes(figure, maps, difference, UNIT, height=height)
+    colour_axes(figure, maps, difference, unit, height=height)
+    if signed:
+        far = figure["layout"]["coloraxis2"]["cmax"]
+        figure.update_layout(
+            meta={"scales": {SHARED: "diverging", DIFFERENCE: "diverging"}},
+            coloraxis={"colorscale": scale(LIGHT.diverging), "cmin": -far, "cmax": far},
+        )
     if not difference:
         figure.update_layout(coloraxis2={"showscale": False}, coloraxis={"colorbar": {"x": 0.15}})
-    titled(
-        figure,
-        "Which heads listen to few steps?",
-        f"{UNIT}; mean over n = {count_of(n, 'trace')}, the same steps for both models"
-        if difference
-        else f"{UNIT}; mean over n = {count_of(n, 'trace')}",
-        height=height,
-        top=86,
-    )
+    titled(figure, title, note, height=height, top=86)
     return figure.update_layout(margin={"b": 118})

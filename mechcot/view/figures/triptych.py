@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from mechcot.text.number_format import fixed
 from mechcot.view.theme import LIGHT, plain, scale
@@ -22,6 +22,7 @@ def add_row(
     columns: Sequence[str],
     hover: str,
     digits: int | None = None,
+    printed: Bool[np.ndarray, "row column"] | None = None,
 ) -> None:
     """Draw before, after and difference in one row of a figure with three columns.
 
@@ -33,15 +34,20 @@ def add_row(
         columns: Name of each array column.
         hover: What stands between the names, such as `{row} ← {column}`; both words are filled in.
         digits: Decimals of the values printed in the cells; None prints none.
+        printed: Cells that have their value printed; None: all.
     """
     down, across = [plain(name) for name in rows], [plain(name) for name in columns]
     names = np.array([[hover.format(row=r, column=c) for c in across] for r in down], dtype=object)
     for place, values in enumerate(maps, start=1):
         extra: dict[str, Any] = {}
         if digits is not None:
+            shown = np.isfinite(values) if printed is None else printed & np.isfinite(values)
             written = [
-                [fixed(value, digits=digits) if value == value else "" for value in line]
-                for line in values
+                [
+                    fixed(value, digits=digits) if show else ""
+                    for value, show in zip(*pair, strict=True)
+                ]
+                for pair in zip(values, shown, strict=True)
             ]
             extra = {"text": written, "texttemplate": "%{text}", "textfont": {"size": 10}}
         figure.add_trace(

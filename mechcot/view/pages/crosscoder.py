@@ -5,7 +5,12 @@ from typing import Any
 
 from mechcot.core.wording import count_of
 from mechcot.text.number_format import DASH, fixed, percent
-from mechcot.view.figures.crosscoder import relative_norm_figure, scaling_figure, work_figure
+from mechcot.view.figures.crosscoder import (
+    relative_norm_figure,
+    replacement_figure,
+    scaling_figure,
+    work_figure,
+)
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table
 from mechcot.view.pages.sections import Section, plain_page, top_steps
@@ -37,8 +42,15 @@ def crosscoder_page(result: Mapping[str, Any]) -> str:
         "A latent far from the band is in the other model too, whatever the lengths of its two directions say.",
         own,
     )
-    work = NumberedFigure(
+    carriers = NumberedFigure(
         3,
+        replacement_figure(result),
+        f"{tuned}’s own states stand at 0; no latent: plain states of {base}. A set that carries the change is near 0, and its nulls are not. "
+        "Bars: 95 % over chains.",
+        _replacement(result),
+    )
+    work = NumberedFigure(
+        4,
         work_figure(result),
         "Bars that stand out are kinds of token where the code of one model has parts that the other has not.",
         _work(result),
@@ -63,6 +75,7 @@ def crosscoder_page(result: Mapping[str, Any]) -> str:
                 ),
             ),
         ),
+        Section("Which latents carry the change", (carriers,)),
         Section("On which steps they work", (work,)),
     ]
     if shown := result["shown"]:
@@ -105,8 +118,13 @@ def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "changed",
-            "A new direction that always stands in the same contexts is rarely a latent of its own: the latents of these contexts take it up, and "
-            "it is the difference of their two directions. Among planted directions that was the usual case.",
+            "A latent of both models can take up a new direction instead of leaving it to a latent of its own: it is then the difference of the latent’s two "
+            "directions.",
+        ),
+        (
+            "which latents carry the change",
+            "The tuned model goes on from the base’s states, to which some latents’ change is added. KL is over the whole vocabulary, the mean over the "
+            "tokens of chain and answer; all latents with both biases and errors are the tuned model itself.",
         ),
         (
             "what it does not say",
@@ -137,7 +155,19 @@ def crosscoder_sentences(result: Mapping[str, Any]) -> list[str]:
     return [
         *sentences[::-1],
         changed,
+        *_carrying(result),
         f"The crosscoder explains {fits} of the variance with {result['l0']:.1f} latents a token.",
+    ]
+
+
+def _carrying(result: Mapping[str, Any]) -> list[str]:
+    """How much of the change goes through each set of latents; nothing where the models say the same."""
+    tuned = result["models"][1]
+    return [
+        f"The change of {row['latents']} latents ({row['set']}), added to base states, closes {percent(row['closed'])} of what lies between {tuned} on these states and on its "
+        f"own; random directions close {percent(1 - (1 - row['closed']) * row['random_directions'] / row['kl'])}."
+        for row in result["replacement"]
+        if row["closed"] is not None and row["random_directions"] is not None and row["kl"]
     ]
 
 
@@ -197,6 +227,24 @@ def _work(result: Mapping[str, Any]) -> Table:
         ),
     ]
     return row_table(result["work"], columns)
+
+
+def _replacement(result: Mapping[str, Any]) -> Table:
+    columns = {
+        "set": lambda row: Cell(row["set"]),
+        "latents": lambda row: numeric(str(row["latents"])),
+        "KL, nats a token": lambda row: numeric(
+            f"{row['kl']:.4f}", f"{row['low']:.4f} to {row['high']:.4f}"
+        ),
+        "closed": lambda row: numeric(_share(row["closed"])),
+        "random latents": lambda row: numeric(_four(row["random_latents"])),
+        "random directions": lambda row: numeric(_four(row["random_directions"])),
+    }
+    return row_table(result["replacement"], columns)
+
+
+def _four(value: float | None) -> str:
+    return DASH if value is None else f"{value:.4f}"
 
 
 def _share(value: float | None) -> str:
