@@ -241,6 +241,11 @@ def cross(  # noqa: PLR0913 - one argument per option
             some.append(two_by_two.behaviour_of_hybrid(hybrid_run, models, out))
         if crosscoder is not None:
             some += two_by_two.behaviours_of_crosscoder(crosscoder, wanted, models, out)
+        if not some:
+            raise UserError(
+                "no vector is named: give --pairs, --styles, --kinds, --hybrid or --crosscoder"
+            )
+        some.append(two_by_two.behaviour_of_chance(models, at, out, seed=seed))
         result = two_by_two.run_two_by_two(
             Pair(base, tuned),
             some,

@@ -6,8 +6,8 @@
     lost        the base's vector moves the base, and neither vector the tuned model
     nothing     no vector moves a model;   open: anything else
 
-*Moves*: the 95 % interval of the change from the model's clean texts lies above 0; of tokens, which a vector may lead either way, on one side of 0 that is
-the same for all. A vector that only does damage moves nothing. Behaviours come from contrasts and kinds of steps
+*Moves*: the interval of the change from the model's clean texts, widened so that four hold together, lies above 0; of tokens, which a vector may lead either
+way, on one side of 0 that is the same for all. A vector that only does damage moves nothing, and two random ones are tried along. Behaviours come from contrasts and kinds of steps
 (`mechcot.steering`), from a run of `mechcot hybrid` (states at disagreements less all states) and from the latents of a crosscoder (their two directions).
 Each is an experiment of `mechcot steer run`, in a folder of its own, so that the same command goes on.
 """
@@ -35,6 +35,9 @@ from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.two_by_two import two_by_two_page
 
 LATENTS = 3
+CHANCE = "random"
+TOGETHER = 1.27
+"""By how much an interval of 95 % is widened, so that four hold together: z at .05 / 8 over z at .05 / 2."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,14 @@ def behaviours_of_crosscoder(
     ]
 
 
+def behaviour_of_chance(models: Pair[Reasoner], site: str, out: Path, *, seed: int) -> Behaviour:
+    """Two random directions: what the verdict on vectors that say nothing is."""
+    stream = torch.Generator().manual_seed(seed)
+    width = models.before.model.config.get_text_config().hidden_size
+    rows = models.map(lambda _: torch.randn(width, generator=stream))
+    return _of_files(CHANCE, rows, site, models, out, readout="tokens")
+
+
 def _of_files(
     name: str, rows: Pair[Tensor], site: str, models: Pair[Reasoner], out: Path, *, readout: str
 ) -> Behaviour:
@@ -226,9 +237,7 @@ def run_two_by_two(
             continue
         rows.append(crossed_row(behaviour, specs, json.loads(json.dumps(result))))
     if not rows:
-        raise UserError(
-            f"none of the vectors can be tried: {next(iter(left_out.values()), 'none was named; give --pairs, --styles, --kinds, --hybrid or --crosscoder')}"
-        )
+        raise UserError(f"none of the vectors can be tried: {next(iter(left_out.values()))}")
     result = {
         "models": [*specs],
         "nats": settings.nats,
@@ -290,7 +299,7 @@ def verdict_of(
     """The verdict of one behaviour; see the module's text.
 
     Args:
-        cells: `source`, `model`, `low`, `high` of each change.
+        cells: `source`, `model`, `mean`, `low`, `high` of each change.
         contrasts: The same of each contrast, with `what`.
         either_way: Whether a vector may move the readout down as well.
     """
@@ -310,9 +319,11 @@ def verdict_of(
 
 
 def _way(interval: Mapping[str, Any]) -> int:
-    """The sign of an interval; 0 where it holds 0 or there is none."""
-    low, high = interval["low"], interval["high"]
-    return 0 if low is None or high is None else (low > 0) - (high < 0)
+    """The sign of a widened interval; 0 where it holds 0 or there is none."""
+    mean, low, high = (interval[name] for name in ("mean", "low", "high"))
+    if low is None or high is None:
+        return 0
+    return (mean - TOGETHER * (mean - low) > 0) - (mean + TOGETHER * (high - mean) < 0)
 
 
 def crossed_lines(result: Mapping[str, Any]) -> Iterator[str]:

@@ -54,7 +54,8 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
             ),
             (
                 "what it does not say",
-                "Intervals are 95 % each, and not corrected for the number of behaviours. A vector that moves nothing may be badly read.",
+                "The intervals that are shown are 95 % each; a verdict widens them, so that the four of a behaviour hold together, and is not corrected for the number of behaviours. "
+                "Random vectors show what chance gives. A vector that moves nothing may be badly read.",
             ),
         ],
     )
