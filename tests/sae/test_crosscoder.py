@@ -52,6 +52,16 @@ def test_what_changed_is_the_difference_of_two_directions_and_the_rest_is_shared
     assert {whose(share) for share in crossed.relative_norms[live & ~moved]} == {Whose.SHARED}
 
 
+def test_a_direction_that_one_model_has_alone_is_one_latent_of_its_own(crossed, changed):
+    """Without the charge on lengths several latents share it and cancel in the other model."""
+    live = (crossed.encode(changed) > 0).any(dim=0).numpy()
+    sides = np.array([whose(share) for share in crossed.relative_norms])
+    for name, spec, decoder in zip((Whose.BASE, Whose.TUNED), OWN, crossed.decoders, strict=True):
+        (latent,) = np.flatnonzero(live & (sides == name))
+        own = torch.nn.functional.normalize(decoder[latent], dim=-1)
+        assert float(own @ spec.direction(128)) > 0.98
+
+
 def test_latent_scaling_tells_a_latent_of_one_model_from_one_of_both():
     """On latents written down: one of each model, one of both, and one that the second decoder lacks though its states have it."""
     draw = torch.Generator().manual_seed(4)
