@@ -20,6 +20,7 @@ from mechcot.memorisation.scores import (
     stim,
 )
 from mechcot.model.compatibility import common_vocabulary
+from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 
 SIDES = ("before", "after")
@@ -72,7 +73,11 @@ def token_rows(
     """
     seen = readers.map(lambda reader: reader.view(trace))
     size = common_vocabulary(*readers)
-    logprobs = [_logprobs(r, t, step, size) for r, t in zip(readers, seen, strict=True)]
+    starts = [_tokens_of(trace, step).start for trace in seen]
+    runs = [
+        reader.prefix(trace.ids[: _tokens_of(trace, step).stop])
+        for reader, trace in zip(readers, seen, strict=True)
+    ]
     after, here = seen.after, _tokens_of(seen.after, step)
     question = content_words(readers.after.tokenizer, trace.problem.question, stopwords)
     rows = []
@@ -90,8 +95,8 @@ def token_rows(
         row |= {"position": position, "token": text} | _local_context(
             readers.after, corpora.corpus, place
         )
-        for side, values in zip(SIDES, logprobs, strict=True):
-            row |= _scored(side, values[offset], place, corpora)
+        for side, run, start in zip(SIDES, runs, starts, strict=True):
+            row |= _scored(side, _predicted(run, start + offset, size), place, corpora)
         rows.append(row)
     return rows
 
@@ -100,14 +105,9 @@ def _tokens_of(trace: Trace, step: Step) -> range:
     return trace.steps[step.index].tokens.positions()
 
 
-def _logprobs(
-    reader: Reasoner, trace: Trace, step: Step, size: int
-) -> Float[np.ndarray, "token vocabulary"]:
-    """Log-probabilities of the common vocabulary where each token of a step is predicted."""
-    here = _tokens_of(trace, step)
-    prefix = reader.prefix(trace.ids[: here.stop])
-    hidden = prefix.hidden[here.start - 1 : here.stop - 1]
-    return prefix.unembed(hidden)[:, :size].double().cpu().numpy()
+def _predicted(prefix: Prefix, position: int, size: int) -> Float[np.ndarray, " vocabulary"]:
+    """Log-probabilities of the common vocabulary at a position; one row at a time, since a step may be long and a vocabulary large."""
+    return prefix.unembed(prefix.hidden[position - 1])[:size].double().cpu().numpy()
 
 
 def _local_context(reader: Reasoner, index: CorpusIndex, place: TokenPlace) -> dict[str, Any]:
