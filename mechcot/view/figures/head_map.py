@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from plotly.subplots import make_subplots
 
 from mechcot.core.wording import count_of
-from mechcot.view.figures.triptych import DIFFERENCE, SHARED, add_row, colour_axes, ticks
-from mechcot.view.theme import LIGHT, plain, scale, titled
+from mechcot.view.figures.triptych import add_row, colour_axes, ticks
+from mechcot.view.theme import plain, titled
 
 UNIT = "rank of the peak (0.5: chance)"
 _PRINTED = 8
@@ -98,13 +98,7 @@ def layer_maps(
         figure.update_xaxes(visible=False, col=empty)
         figure.update_yaxes(visible=False, col=empty)
     height = max(160, min(34 * layers, 520)) + 215
-    colour_axes(figure, maps, difference, unit, height=height)
-    if signed:
-        far = figure["layout"]["coloraxis2"]["cmax"]
-        figure.update_layout(
-            meta={"scales": {SHARED: "diverging", DIFFERENCE: "diverging"}},
-            coloraxis={"colorscale": scale(LIGHT.diverging), "cmin": -far, "cmax": far},
-        )
+    colour_axes(figure, maps, difference, unit, height=height, signed=signed)
     if not difference:
         figure.update_layout(coloraxis2={"showscale": False}, coloraxis={"colorbar": {"x": 0.15}})
     titled(figure, title, note, height=height, top=86)

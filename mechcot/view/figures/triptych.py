@@ -75,6 +75,7 @@ def colour_axes(
     unit: str,
     *,
     height: int,
+    signed: bool = False,
 ) -> None:
     """Lay one scale under before and after, and one symmetric about zero under the difference.
 
@@ -86,6 +87,7 @@ def colour_axes(
         difference: All arrays drawn on the diverging scale.
         unit: Unit of the values.
         height: Height of the figure, pixels, to place the bars at an even distance.
+        signed: Whether the shared scale is symmetric about zero, too.
     """
     low, high = _range(shared)
     far = max(abs(end) for end in (low, high, *_range(difference))) or 1.0
@@ -100,11 +102,11 @@ def colour_axes(
         "tickfont": {"size": 10.5},
     }
     figure.update_layout(
-        meta={"scales": {SHARED: "sequential", DIFFERENCE: "diverging"}},
+        meta={"scales": {SHARED: "diverging" if signed else "sequential", DIFFERENCE: "diverging"}},
         coloraxis={
-            "colorscale": scale(LIGHT.sequential),
-            "cmin": min(low, 0.0),
-            "cmax": high or 1.0,
+            "colorscale": scale(LIGHT.diverging if signed else LIGHT.sequential),
+            "cmin": -far if signed else min(low, 0.0),
+            "cmax": far if signed else high or 1.0,
             "colorbar": bar
             | {"x": 0.31, "len": 0.46, "title": bar["title"] | {"text": plain(unit)}},
         },
