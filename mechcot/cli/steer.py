@@ -253,6 +253,7 @@ def cross(  # noqa: PLR0913 - one argument per option
             out=out,
             loading=loading,
             executor=executor_of(workers, engine),
+            overwrite=maker.overwrite,
         )
     for line in [*two_by_two.crossed_lines(result), f"written: {out / 'report.html'}"]:
         typer.echo(line)

@@ -175,10 +175,18 @@ def _of_files(
     for side, row, model in zip(("base", "tuned"), rows, models, strict=True):
         path = out / "vectors" / f"{name.replace(' ', '-')}-{side}.safetensors"
         origin = Origin(model.name, model.weights_hash, name, "see its run", ())
-        SteeringVector(row, Site.parse(site), origin).save(path)
+        vector = SteeringVector(row, Site.parse(site), origin)
+        if not (path.is_file() and _same(SteeringVector.load(path), vector)):
+            vector.save(path)
         files.append(str(path))
     vector = VectorSpec(site=site, method="file", files=tuple(files))
     return Behaviour(name, vector, readout, ("chain", "answer"))
+
+
+def _same(one: SteeringVector, other: SteeringVector) -> bool:
+    """Return whether two vectors are one; files of one vector differ in the order of their header, and runs know vectors by their files."""
+    hashes = one.origin.weights_hash, other.origin.weights_hash
+    return torch.equal(one.direction, other.direction) and hashes[0] == hashes[1]
 
 
 def run_two_by_two(
@@ -189,6 +197,7 @@ def run_two_by_two(
     out: Path,
     loading: LoadOptions = DEFAULTS,
     executor: Executor = SERIAL,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Run the 2 x 2 of every behaviour; writes two_by_two.json and report.html.
 
@@ -199,6 +208,7 @@ def run_two_by_two(
         out: Folder; each behaviour has one below it.
         loading: How the models are loaded.
         executor: Where conditions are written.
+        overwrite: Replace other runs in the folders of the behaviours.
 
     Returns:
         `models`, `nats`, `n`, `rows` (see `crossed_row`), `left_out` with reasons.
@@ -231,7 +241,8 @@ def run_two_by_two(
         )
         folder = out / "runs" / behaviour.name.replace(" ", "-")
         try:
-            result = run_experiment(experiment, folder, loading=loading, executor=executor)
+            kwargs: dict[str, Any] = {"loading": loading, "executor": executor}
+            result = run_experiment(experiment, folder, overwrite=overwrite, **kwargs)
         except UserError as reason:
             left_out[behaviour.name] = str(reason)
             continue
