@@ -264,18 +264,29 @@ class ActivationCache(Displayed):
         Raises:
             UserError: A trace is not in the cache.
         """
-        keep = np.ones(len(self.index), dtype=bool)
-        for column, value in (("trace", trace), ("step", step), ("kind", kind), ("phase", phase)):
-            if value is None:
-                continue
-            values = [value] if isinstance(value, str | int) else list(value)
-            if column == "trace" and (missing := set(values) - set(self.traces)):
-                raise UserError(
-                    f"trace {sorted(missing)[0]!r} is not in this cache of {count_of(len(self.traces), 'trace')}; see .traces"
-                )
-            plain = [str(v) if isinstance(v, str) else v for v in values]
-            keep &= pd.Series(self.index[column]).isin(plain).to_numpy()
-        return self.index.iloc[np.flatnonzero(keep)]
+        chosen = self.index if trace is None else self._of_traces(trace)
+        keep = np.ones(len(chosen), dtype=bool)
+        for column, value in (("step", step), ("kind", kind), ("phase", phase)):
+            if value is not None:
+                values = [value] if isinstance(value, str | int) else list(value)
+                plain = [str(v) if isinstance(v, str) else v for v in values]
+                keep &= pd.Series(chosen[column]).isin(plain).to_numpy()
+        return chosen.iloc[np.flatnonzero(keep)]
+
+    def _of_traces(self, trace: str | Collection[str]) -> pd.DataFrame:
+        """The lines of some traces, in the order of the index."""
+        wanted = {trace} if isinstance(trace, str) else set(trace)
+        if missing := wanted - self._lines.keys():
+            raise UserError(
+                f"trace {sorted(missing)[0]!r} is not in this cache of {count_of(len(self.traces), 'trace')}; see .traces"
+            )
+        lines = [self._lines[name] for name in wanted]
+        return self.index.iloc[np.sort(np.concatenate(lines)) if lines else []]
+
+    @cached_property
+    def _lines(self) -> Mapping[str, np.ndarray]:
+        """The lines of each trace in the index."""
+        return self.index.groupby("trace").indices
 
     def read(
         self,
