@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -421,6 +422,17 @@ def test_bad_input_is_named():
         prefix.rerun_from(3, under=[act, [act]])
     with pytest.raises(UserError, match="leaves a query with nothing to attend to"):
         prefix.rerun_from(3, hide=[AttentionKnockout(Span(0, 24), Span(3, 24))])
+
+
+@pytest.mark.parametrize("family", ["mistral", "gemma2", "llama"])
+def test_a_window_whose_keys_are_all_hidden_is_refused(family):
+    """Rows of equal scores would attend to all keys, later ones too."""
+    prefix = Prefix.of(make(family), IDS)
+    hide = AttentionKnockout(Span(4, 5 + WINDOW), Span(4 + WINDOW, 24))
+    windowed = any(size is not None for size in prefix.backbone.windows)
+    with pytest.raises(UserError, match="nothing to attend to") if windowed else nullcontext():
+        assert prefix.rerun_from(3, under=[hide]).isfinite().all()
+    assert windowed == (family != "llama")
 
 
 def test_states_that_are_not_finite_cannot_be_measured():

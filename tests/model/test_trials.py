@@ -20,7 +20,9 @@ from mechcot.measures import (
 from mechcot.measures.inputs import Inputs
 from mechcot.model.internals import self_test
 from mechcot.model.internals.self_test import backbone_of
-from mechcot.model.interventions import AttentionKnockout
+from mechcot.model.internals.sites import Site
+from mechcot.model.interventions import AttentionKnockout, Intervention, Zero
+from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.removal import mask_steps
 from tools.families import CHAIN, PROBLEMS, plain, tiny, tokenizer
@@ -177,6 +179,28 @@ def test_across_a_rope_switch_all_is_as_in_plain_runs(family):
         assert row == greedy(one, list(ids), 12)
         (grown,) = prefix.branches([64], [()]).greedy(12, ())
         assert grown == row
+
+
+@pytest.mark.parametrize("family", ["llama", "phi3"])
+def test_parts_of_a_long_run_stay_on_one_side_of_the_switch(family, monkeypatch):
+    one = reader(family, **longrope(70), **ROPES[family])
+    ids = trace_of(one).ids[:64]
+    prefix, inputs = run_with_inputs(one, [*ids, *ids[:36]])
+    edits = [Intervention(Site("resid_pre", layer), (12, 80), Zero()) for layer in (0, 1)]
+
+    def everything() -> list[torch.Tensor]:
+        branches = prefix.branches([66, 95], [list(ids[3:15])] * 2)
+        return [
+            prefix.rerun_from(10),
+            prefix.rerun_from(75),
+            layer_rows(prefix, 10, edits, inputs=inputs),
+            torch.from_numpy(branches.score([list(ids[8:12])] * 2)),
+        ]
+
+    whole = everything()
+    monkeypatch.setattr("mechcot.model.internals.masks.MOST_PAIRS", 500)
+    for part, all_ in zip(everything(), whole, strict=True):
+        torch.testing.assert_close(part, all_, atol=1e-4, rtol=1e-4)
 
 
 def greedy(one: Reasoner, ids: list[int], count: int) -> list[int]:

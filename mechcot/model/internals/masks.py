@@ -20,16 +20,19 @@ MOST_PAIRS = 2**24
 """Numbers of one mask (rows times queries times keys): a longer run is fed in parts on its own cache."""
 
 
-def parts_of(length: int, *, start: int = 0, rows: int = 1) -> list[slice]:
-    """Cut a run of tokens into parts whose masks stay within `MOST_PAIRS`.
+def parts_of(backbone: Backbone, places: Sequence[int], *, kept: int, rows: int = 1) -> list[slice]:
+    """Cut a run into parts whose masks stay within `MOST_PAIRS`; one part where they would lie on both sides of a switch of the rotation.
 
     Args:
-        length: Tokens of the run.
-        start: Kept tokens before it.
+        backbone: The model.
+        places: Absolute positions of the run's tokens.
+        kept: Tokens before them.
         rows: Rows with a mask of their own.
     """
-    size = max(1, MOST_PAIRS // (rows * (start + length)))
-    return [slice(first, min(first + size, length)) for first in range(0, length, size)]
+    size = max(1, MOST_PAIRS // (rows * (kept + len(places))))
+    parts = [slice(at, min(at + size, len(places))) for at in range(0, len(places), size)]
+    lengths = [max(places[part]) + 1 for part in parts]
+    return parts if backbone.serves(max(lengths), *lengths) else [slice(0, len(places))]
 
 
 def causal(
@@ -55,7 +58,12 @@ def hidden_from(
         which = (queries >= hide.by.start) & (queries < hide.by.stop)
         what = (keys >= hide.keys.start) & (keys < hide.keys.stop)
         seen = seen & ~(which[:, None] & what[None, :])
-    if hides and not bool(seen.any(dim=-1).all()):
+    return _some_key(seen) if hides else seen
+
+
+def _some_key(seen: Bool[Tensor, "*some query key"]) -> Bool[Tensor, "*some query key"]:
+    """See that every query sees a key: a row of equal scores would attend to all of them, later ones too."""
+    if not bool(seen.any(dim=-1).all()):
         raise UserError(
             "hiding these keys leaves a query with nothing to attend to; leave at least one token (itself) visible"
         )
@@ -109,12 +117,16 @@ def additive(
     window = next((size for size in backbone.windows if size is not None), None)
     if window is not None:
         near = keys[None, :] > queries[:, None] - window
-        masks["sliding_attention"] = _to_floats(seen & near, dtype=backbone.dtype, rows=rows)
+        masks["sliding_attention"] = _to_floats(
+            _some_key(seen & near), dtype=backbone.dtype, rows=rows
+        )
         if not layers:
             return masks["sliding_attention"]
     if backbone.chunk is not None and "chunked_attention" in layers:
         same = keys[None, :] // backbone.chunk == queries[:, None] // backbone.chunk
-        masks["chunked_attention"] = _to_floats(seen & same, dtype=backbone.dtype, rows=rows)
+        masks["chunked_attention"] = _to_floats(
+            _some_key(seen & same), dtype=backbone.dtype, rows=rows
+        )
     return whole if all(mask is whole for mask in masks.values()) else masks
 
 

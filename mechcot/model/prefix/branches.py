@@ -243,7 +243,7 @@ class _Packed:
         owners = [b for b in tokens for _ in tokens[b]]
         places = [self._next[b] + i for b in tokens for i in range(len(tokens[b]))]
         self._backbone.check_length(max(places) + 1)
-        parts = parts_of(len(flat), start=len(self._keys))
+        parts = parts_of(self._backbone, places, kept=len(self._keys))
         hidden = torch.cat([self._run(flat[p], owners[p], places[p]) for p in parts])
         for branch in tokens:
             self._next[branch] += len(tokens[branch])

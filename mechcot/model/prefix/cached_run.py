@@ -171,16 +171,12 @@ class Run:
     ) -> Tensor:
         stop = start + ids.shape[1]
         self._backbone.check_length(stop)
-        parts = parts_of(ids.shape[1], start=start, rows=len(self._acts)) if self._masked else []
-        if len(parts) < 2 or not self._goes_in_parts(start + parts[0].stop, stop):
-            return self._part(ids, start=start, cache=cache)
-        cache = cache_view((), stop=0) if cache is None else cache
+        if not self._masked or not self._backbone.forkable or self._watching:
+            return self._part(ids, start=start, cache=cache)  # a watcher wants all tokens at once
+        parts = parts_of(self._backbone, range(start, stop), kept=start, rows=len(self._acts))
+        cache = cache_view((), stop=0) if cache is None and len(parts) > 1 else cache
         states = [self._part(ids[:, p], start=start + p.start, cache=cache) for p in parts]
-        return torch.cat(states, dim=1)
-
-    def _goes_in_parts(self, first: int, stop: int) -> bool:
-        """Return whether tokens may stand on the keys and values of those run before; a watcher wants them all at once."""
-        return self._backbone.forkable and self._backbone.serves(first, stop) and not self._watching
+        return states[0] if len(states) == 1 else torch.cat(states, dim=1)
 
     def _part(
         self, ids: Int[Tensor, "row token"], *, start: int, cache: DynamicCache | None

@@ -147,7 +147,8 @@ def _grown(
             raise EditDidNotFire(f"the edit at {missed[0]} did not fire; check the site")
         return hidden
 
-    return torch.cat([run(part) for part in parts_of(len(prefix) - start, start=start)], dim=1)
+    parts = parts_of(backbone, range(start, len(prefix)), kept=start)
+    return torch.cat([run(part) for part in parts], dim=1)
 
 
 def _begin(edit: Intervention, span: Span, states: Tensor, begun: list[Site]) -> Hook:
