@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from mechcot.core.errors import UserError
@@ -59,6 +60,10 @@ def augmented(problem: Problem, seed: int) -> Augmented:
     """
     snippet = problem.meta.get(SNIPPET)
     if isinstance(snippet, str) and snippet.strip():
+        if snippet.strip() in problem.question:
+            raise UserError(
+                f'--arm rlag: the question of {problem.id} holds its "{SNIPPET}" already; give the question without it'
+            )
         known = replace(problem, question=f"{snippet.strip()}\n{problem.question}")
         return Augmented(known, problem, snippet.strip())
     without = task_of(problem).without_fact
@@ -107,7 +112,12 @@ def write_sides(
             examples.append(_sides(reader, pair, chosen, rejected))
     if not examples:
         raise UserError(
-            f"--arm rlag: none of {len(pairs)} questions got a finished text both with its fact and without; take longer texts (--max-tokens)"
+            f"--arm rlag: none of {len(pairs)} questions got a finished text both with its fact and without; take longer texts (--max-tokens), or a model that ends its texts"
+        )
+    if all(len(sides) == 1 for sides in examples):
+        Console(stderr=True).print(
+            f"{reader.name} ends in the same answer with the fact and without, for all {len(examples)} questions: only the facts are trained on",
+            markup=False,
         )
     return examples, [trace for side in written.values() for trace in side.values()]
 

@@ -102,7 +102,7 @@ def _in_rounds(
     recipe, own = session.recipe, session.recipe.own
     part = None if recipe.budget is None else max(1, recipe.budget // own.rounds)
     total: dict[str, int] = {"generated_tokens": 0}
-    first, start, rows, shares = 0, None, [], []
+    first, start, rows, shares, pairs = 0, None, [], [], []
     for number in range(own.rounds):
         item = Items(session.out / STATE_FOLDER).get(
             f"round-{number}", lambda number=number, start=start: write(session, number, start)
@@ -121,7 +121,10 @@ def _in_rounds(
         total |= {name: total.get(name, 0) + count for name, count in used.items()}
         rows += [{"round": number, **row} for sides in examples for row in _texts(sides)]
         shares.append(item["right"])
+        pairs.append(sum(len(sides) > 1 for sides in examples))
     data = keep_texts(session.out, rows, []) | {"right_by_round": shares}
+    if session.arm.trainer == "augmented":
+        data["pairs_by_round"] = pairs
     return {"data": data, "budget": total | {"updates": first}}
 
 

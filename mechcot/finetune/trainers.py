@@ -141,6 +141,10 @@ def train_preferences(
 class _Augmented(SFTTrainer):
     """RLAG: rows of an example stand together, its fact first."""
 
+    loss_is_scaled_for_ga = (
+        False  # a mean over the examples at hand: the parts of an update are averaged
+    )
+
     def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> Any:
         means = mean_logprobs(model, inputs["input_ids"], inputs["labels"])
         return augmented_loss(means.split(inputs["sides"]))

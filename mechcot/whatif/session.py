@@ -124,7 +124,7 @@ class PanelSession:
             lens = self._lens(place)
             for act in variant.acts:
                 if isinstance(act, Push):
-                    act.vector.check(lens.reader)
+                    _fits(act, lens.reader)
             started = time.perf_counter()
             own = (
                 lens.clean
@@ -294,3 +294,15 @@ class PanelSession:
         """What was tried, read by the models that it was shown for."""
         read = ((self.readers[n].name, v, result) for (n, v), result in self._read.items())
         return Variants(tuple(read))
+
+
+def _fits(push: Push, reader: Reasoner) -> None:
+    """See that a vector is the reader's own.
+
+    Raises:
+        UserError: It is another model's.
+    """
+    try:
+        push.vector.check(reader)
+    except UserError as reason:
+        raise UserError(f"{push.name} is pushed here: undo it first ({reason})") from None

@@ -13,7 +13,7 @@ import mechcot as mc
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.store import write_traces
-from mechcot.finetune import rewards
+from mechcot.finetune import rewards, trainers
 from mechcot.finetune.augmented import augmented, augmented_loss
 from mechcot.finetune.lesson import Lesson, tokenized
 from mechcot.finetune.material import MaterialSource, drawn_problems
@@ -176,6 +176,9 @@ def test_a_question_with_and_without_a_fact():
         without = {k: v for k, v in world.values.items() if not pair.fact.startswith(f"{k}:")}
         assert len(without) == len(world.values) - 1
         assert pair.fact[0] in world.spine
+    twice = Problem("c", "Ann took it. Who?", "Ann", meta={"snippet": "Ann took it."})
+    with pytest.raises(UserError, match=r"the question of c holds its .* already"):
+        augmented(twice, 0)
     with pytest.raises(UserError, match=r'rlag needs a fact .* give each problem its "snippet"'):
         augmented(Problem("b", "Who has it?", "Ann"), 0)
 
@@ -199,11 +202,25 @@ def test_the_loss_of_a_fact_and_of_texts_with_and_without_it(bases):
         torch.testing.assert_close(mean, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_facts_and_texts_train_in_rounds(train):
+def test_facts_and_texts_train_in_rounds(train, monkeypatch):
+    """Memory for half an update at once changes no loss."""
     own, source = OwnTexts(rounds=2, max_tokens=160), MaterialSource("mod10", n=4, depth=(1, 2))
-    out = train("organism:base", source, arm="rlag", own=own, budget=4000, batch=4)
+    kwargs = {"arm": "rlag", "own": own, "budget": 4000, "batch": 4}
+    out = train("organism:base", source, **kwargs)
     record = json.loads((out / "arm.json").read_text())
     assert record["budget"]["generated_tokens"] > 0
+    assert len(record["data"]["pairs_by_round"]) == 2
+    assert sum(record["data"]["pairs_by_round"]) > 0
+    starved, run_anyhow = iter([True]), trainers.unless_out_of_memory
+    monkeypatch.setattr(
+        trainers,
+        "unless_out_of_memory",
+        lambda run: [] if next(starved, False) else run_anyhow(run),
+    )
+    halves = train("organism:base", source, "halves", **kwargs)
+    curves = [pd.read_parquet(folder / "training.parquet") for folder in (out, halves)]
+    for column in ("loss", "grad_norm"):
+        assert curves[1][column][0] == pytest.approx(curves[0][column][0], rel=1e-4)
     rows = pd.read_parquet(out / "examples.parquet")
     assert set(rows["round"]) == {0, 1}
     facts = rows[rows["text"].str.fullmatch(r"[a-z]: .+")]

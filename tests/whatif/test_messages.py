@@ -239,7 +239,7 @@ def test_another_model_reads_the_same_text(session):
 def test_a_vector_of_one_model_is_not_pushed_into_another(session):
     send(session, do="steer", name="brief", nats=0.1)
     assert float(shown(session)["variant"]["label"].split()[2]) == pytest.approx(0.1, rel=0.06)
-    assert "the model is bypass" in send(session, do="read_by", reader=1)["error"]
+    assert "is pushed here: undo it first" in send(session, do="read_by", reader=1)["error"]
     assert shown(session)["reader"] == 0
     send(session, do="steer", name="brief", nats=-0.5)
     label = shown(session)["variant"]["label"]
