@@ -286,7 +286,8 @@ class ActivationCache(Displayed):
     @cached_property
     def _lines(self) -> Mapping[str, np.ndarray]:
         """The lines of each trace in the index."""
-        return self.index.groupby("trace").indices
+        found = self.index.groupby("trace").indices
+        return {str(name): np.asarray(lines) for name, lines in found.items()}
 
     def read(
         self,
