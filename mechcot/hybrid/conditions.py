@@ -4,12 +4,12 @@
     vectors                    the vector of the disagreement's category there, as long as the answer has not come; so are all vectors below
     random vectors             as many of the same lengths, in random directions, at disagreements
     random categories          any of the vectors, at disagreements
-    random positions           the right vector for what the states say, at as many positions anywhere
+    random positions           the right vector for what the states say, at as many positions, drawn among those at which the matched text could be given it
     bias alone                 one vector at every position
-    forced tokens, scattered   the tuned model's tokens at as many positions anywhere: plain teacher forcing
+    forced tokens, scattered   the tuned model's tokens at positions that are drawn likewise: plain teacher forcing
     forced tokens, first       the same at the first so many positions
 
-What has to be given at as many positions waits for the condition that it is matched with.
+What has to be given at as many positions waits for the condition that it is matched with. A text that ends before some of them is given fewer.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from typing import Literal
 
 from mechcot.hybrid.fitting import Fitted
 from mechcot.hybrid.settings import HybridSettings
-from mechcot.model.generation.guided import Places
 
+Places = Literal["disagreements", "random", "first", "everywhere"]
 What = Literal["nothing", "tokens", "vectors", "random vectors", "random categories", "bias"]
 BASE_ALONE, TUNED_ALONE = "base alone", "tuned alone"
 VECTOR_CONTROLS = ("random vectors", "random categories", "random positions", "bias alone")

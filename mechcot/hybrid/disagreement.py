@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechcot.core.trace import Phase, Trace
+from mechcot.core.trace import Trace
 from mechcot.model.compatibility import common_vocabulary
+from mechcot.model.generation.guided import told_positions
 from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
@@ -68,7 +69,7 @@ def disagreement(
     (own, _), mine = _read(writer, trace, positions, sites, width=writer.n_vocabulary)
     (wanted, preference), others = _read(guide, trace, positions, sites, width=common, other=own)
     states = {site: (mine[site], others[site]) for site in sites}
-    chain = positions < trace.phase(Phase.CHAIN).stop
+    chain = positions - trace.prompt_length + 1 < told_positions(writer, trace)
     return Disagreement(trace.ids, positions, wanted, wanted != own, chain, preference, states)
 
 

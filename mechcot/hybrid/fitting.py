@@ -37,10 +37,13 @@ class Fitted(TypedDict):
         positions: Positions of the fitting texts.
         disagreements: At how many the models disagree.
         in_chain: At how many of these the answer has not come.
+        texts: Fitting texts with a disagreement.
+        chains: Fitting texts with one while the answer has not come.
         thresholds: One a budget, nats; None where nothing passes.
         site: Where vectors are added; "" where none could be made.
         factor: On the vectors.
         taken: Share of those in the chain at which the base then chooses the tuned model's token.
+        held_out: The same with vectors of the other half of the texts, the nearest one at each, site and factor as they are.
         vectors: One a category, without the factor.
         counts: How many disagreements stand behind each.
         bias: The vector of all positions, without its factor.
@@ -52,10 +55,13 @@ class Fitted(TypedDict):
     positions: int
     disagreements: int
     in_chain: int
+    texts: int
+    chains: int
     thresholds: list[float | None]
     site: str
     factor: float
     taken: float
+    held_out: float
     vectors: list[list[float]]
     counts: list[int]
     bias: list[float]
@@ -98,10 +104,13 @@ def fit_help(
         "positions": sum(len(text.positions) for text in read),
         "disagreements": len(preferred),
         "in_chain": sum(int(text.in_chain.sum()) for text in read),
+        "texts": sum(bool(text.where.any()) for text in read),
+        "chains": sum(bool(text.in_chain.any()) for text in read),
         "thresholds": [],
         "site": "",
         "factor": 0.0,
         "taken": 0.0,
+        "held_out": 0.0,
         "vectors": [],
         "counts": [],
         "bias": [],
@@ -160,6 +169,7 @@ def _vectors(
         "site": site.name,
         "factor": factor,
         "taken": taken,
+        "held_out": _held_out(base, read, site, factor, settings),
         "vectors": centres.tolist(),
         "counts": torch.bincount(labels, minlength=len(centres)).tolist(),
         "bias": bias.tolist(),
@@ -196,6 +206,25 @@ def _taken(
             taken += int((own == text.wanted[text.in_chain]).sum())
         start += len(at)
     return taken / max(start, 1)
+
+
+def _held_out(
+    base: Reasoner,
+    read: Sequence[Disagreement],
+    site: Site,
+    factor: float,
+    settings: HybridSettings,
+) -> float:
+    """`_taken` of each half of the texts with the vectors of the other half; 0 with fewer than two texts."""
+    texts = [text for text in read if bool(text.in_chain.any())]
+    taken, total = 0.0, 0
+    for own, other in ((texts[::2], texts[1::2]), (texts[1::2], texts[::2])) if texts[1:] else ():
+        centres, _ = _groups(own, site, settings)
+        rows = torch.cat([text.differences(site)[text.in_chain] for text in other])
+        nearest = torch.cdist(rows, centres).argmin(dim=-1)
+        taken += len(rows) * _taken(base, other, site, factor * centres[nearest])
+        total += len(rows)
+    return taken / max(total, 1)
 
 
 def _agreeing(

@@ -26,8 +26,8 @@ from mechcot.hybrid.writing import (
     HybridBatch,
     HybridRow,
     HybridTask,
-    amounts_like,
     giving_of,
+    places_like,
     write_batch,
 )
 from mechcot.model.compatibility import check_shapes, differing_ids
@@ -40,7 +40,7 @@ from mechcot.runs.reader_keys import read_by
 from mechcot.text.unread_answers import refuse_unread
 from mechcot.view.pages.hybrid import hybrid_page
 
-_SCHEMA = 2
+_SCHEMA = 3
 _Rows = Mapping[str, Sequence[HybridRow]]
 
 
@@ -175,13 +175,13 @@ def _tasks(
     rows: _Rows,
     settings: HybridSettings,
 ) -> Iterator[HybridTask]:
-    amounts: dict[str, float] = {}
+    listed: dict[str, tuple[int, ...]] = {}
     if condition.matched:
         like = HybridCondition(condition.matched, budget=condition.budget).key
-        amounts = amounts_like(condition, rows[like])
+        listed = places_like(condition, rows[like], seed=settings.seed)
     for start in range(0, len(asked), settings.batch):
         batch = tuple(asked[start : start + settings.batch])
-        its = {problem.id: amounts[problem.id] for problem in batch} if amounts else {}
+        its = {problem.id: listed[problem.id] for problem in batch} if listed else {}
         yield HybridTask(condition, batch, its)
 
 
@@ -199,7 +199,7 @@ def _key(
         asdict(task.condition),
         [giving.places, giving.threshold, giving.budget, giving.until_answer, given],
         [[p.id, p.answer, base.encode(base.render(p))] for p in task.problems],
-        dict(task.amounts),
+        dict(task.listed),
     )
 
 
@@ -221,7 +221,7 @@ def _check_read(rows: Sequence[HybridRow], tuned: Reasoner) -> None:
 def hybrid_lines(result: Mapping[str, Any]) -> list[str]:
     """The result as lines of text."""
     lines = [
-        f"{'condition':<34} {'right':>6}  {'positions':>9}  {'bits':>7}  recovered share of the gap"
+        f"{'condition':<34} {'right':>6}  {'positions':>9}  {'a text':>6}  {'bits':>7}  recovered share of the gap"
     ]
     for row in result["conditions"]:
         share = row["recovered"]
@@ -231,6 +231,6 @@ def hybrid_lines(result: Mapping[str, Any]) -> list[str]:
             else f"{share['mean']:.2f} [{share['low']:.2f}, {share['high']:.2f}]"
         )
         lines.append(
-            f"{row['key']:<34} {row['accuracy']['mean']:>6.0%}  {row['share']:>9.1%}  {row['bits']:>7.1f}  {told}"
+            f"{row['key']:<34} {row['accuracy']['mean']:>6.0%}  {row['share']:>9.1%}  {row['given']:>6.1f}  {row['bits']:>7.1f}  {told}"
         )
     return [*lines, *result["sentences"], f"{count_of(result['n'], 'problem')} asked"]

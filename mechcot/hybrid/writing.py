@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import TypedDict
@@ -12,7 +13,8 @@ from mechcot.core.problem import Problem
 from mechcot.hybrid.conditions import TUNED_ALONE, HybridCondition
 from mechcot.hybrid.fitting import Fitted
 from mechcot.hybrid.settings import HybridSettings
-from mechcot.model.generation.guided import GivenVectors, Giving, write_guided
+from mechcot.model.generation.guided import GivenVectors, Giving, told_positions, write_guided
+from mechcot.model.generation.write_traces import item_seed
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answer_outcomes import is_right
@@ -28,6 +30,7 @@ class HybridRow(TypedDict):
     ids: list[int]
     given: list[int]
     positions: int
+    tellable: int
     disagreed: int
     position_bits: float
     choice_bits: float
@@ -46,12 +49,12 @@ class HybridTask:
     Attributes:
         condition: The condition.
         problems: The problems.
-        amounts: By the problem's id the share of its positions, or their number, that is given something; empty where the models' disagreement says it.
+        listed: By the problem's id the new tokens, from 0, at which something is given; empty where the models' disagreement says it.
     """
 
     condition: HybridCondition
     problems: tuple[Problem, ...]
-    amounts: Mapping[str, float]
+    listed: Mapping[str, tuple[int, ...]]
 
 
 def write_batch(
@@ -60,19 +63,20 @@ def write_batch(
     """Write a batch.
 
     Returns:
-        A row a problem, among others `given` (which new tokens, from 0), `position_bits` (which positions; places that chance or a count
+        A row a problem, among others `given` (which new tokens, from 0), `tellable` (at how many of the first something could be), `position_bits` (which positions; places that chance or a count
         names are told to everyone, so none) and `choice_bits` (which token or vector).
     """
     writer, guide = models.before, models.after
     if task.condition.name == TUNED_ALONE:
         writer, guide = guide, writer
+    giving = giving_of(task.condition, fitted, settings)
     written = write_guided(
         writer,
         guide,
         task.problems,
-        giving_of(task.condition, fitted, settings),
+        giving,
         max_tokens=settings.max_tokens,
-        amounts=task.amounts,
+        listed=task.listed,
         seed=settings.seed,
         batch_size=settings.batch,
     )
@@ -86,6 +90,7 @@ def write_batch(
             "ids": list(trace.ids[trace.prompt_length :]),
             "given": record.given,
             "positions": record.positions,
+            "tellable": told_positions(writer, trace) if giving.until_answer else record.positions,
             "disagreed": record.disagreed,
             "position_bits": record.position_bits if told else 0.0,
             "choice_bits": sum(record.bits),
@@ -106,7 +111,11 @@ def giving_of(condition: HybridCondition, fitted: Fitted, settings: HybridSettin
     vectors = None if condition.what == "tokens" else _vectors(condition, fitted, settings.seed)
     return Giving(
         vectors=vectors,
-        places=condition.places,
+        places="listed"
+        if condition.matched
+        else "disagreements"
+        if condition.places == "disagreements"
+        else "everywhere",
         threshold=threshold or 0.0,
         budget=0.0 if condition.places == "disagreements" and threshold is None else budget,
         until_answer=vectors is not None,
@@ -132,8 +141,14 @@ def random_like(vectors: Tensor, *, seed: int) -> Tensor:
     return drawn / drawn.norm(dim=-1, keepdim=True) * vectors.norm(dim=-1, keepdim=True)
 
 
-def amounts_like(condition: HybridCondition, rows: Sequence[HybridRow]) -> dict[str, float]:
-    """How much each problem is given, so that it is as much as in the condition that this one is matched with."""
-    if condition.places == "first":
-        return {row["id"]: float(len(row["given"])) for row in rows}
-    return {row["id"]: len(row["given"]) / max(row["positions"], 1) for row in rows}
+def places_like(
+    condition: HybridCondition, rows: Sequence[HybridRow], *, seed: int
+) -> dict[str, tuple[int, ...]]:
+    """As many positions as each text of the matched condition was given: its first, or any of those at which it could be."""
+    listed = {}
+    for row in rows:
+        count, among = len(row["given"]), max(row["tellable"], len(row["given"]))
+        chance = np.random.default_rng(item_seed(seed, row["id"]))
+        at = range(count) if condition.places == "first" else chance.choice(among, count, replace=False)  # fmt: skip
+        listed[row["id"]] = tuple(sorted(map(int, at)))
+    return listed

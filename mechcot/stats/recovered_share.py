@@ -1,7 +1,7 @@
 """Recovered share of an accuracy gap: (hybrid - base) / (tuned - base), paired over items.
 
-The interval resamples items, so that numerator and denominator move together. Where the gap's own interval holds 0, or the gap is below `LEAST_GAP`,
-there is nothing to divide by and no share.
+The interval resamples items, so that numerator and denominator move together. Where the tuned model is not surely better by
+`LEAST_GAP` there is nothing to recover and no share: a share of a loss would call harm a recovery.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ def accuracy_gap(base: _Rows, tuned: _Rows, *, seed: int = 0) -> Interval:
 
 
 def divides(difference: Interval) -> bool:
-    """Return whether a gap is large and sure enough to divide by."""
-    return abs(difference.mean) >= LEAST_GAP and difference.excludes(0.0)
+    """Return whether the tuned model is surely better by enough to divide by."""
+    return bool(difference.low >= LEAST_GAP)
 
 
 def recovered_share(

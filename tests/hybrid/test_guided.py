@@ -6,14 +6,23 @@ import numpy as np
 import pytest
 import torch
 
+from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase
-from mechcot.model.generation.guided import GivenRow, GivenVectors, Giving, write_guided
-from mechcot.model.generation.write_traces import prompt_ids
+from mechcot.model.generation import guided
+from mechcot.model.generation.guided import (
+    GivenRow,
+    GivenVectors,
+    Giving,
+    told_positions,
+    write_guided,
+)
+from mechcot.model.generation.write_traces import completion, prompt_ids
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Intervention
 from mechcot.model.loading.pairs import load_models
 from mechcot.organisms.registry import family_named
 from mechcot.text.problems import load_problems
+from tests.compare.tiny_models import byte_tokenizer, save_tiny
 from tests.user_files import checkpoints, problems_file
 
 LONGEST = 24
@@ -164,19 +173,57 @@ def test_nothing_is_given_once_the_answer_is_announced():
         assert bool(late) != until
 
 
-def test_random_and_first_positions_are_as_many_as_they_are_told(pair):
+def test_something_is_given_where_it_is_listed_and_nowhere_else(pair):
     writer, guide, problems = pair
-    amounts = dict(zip((p.id for p in problems), (0.0, 3.0, 5.0), strict=True))
-    first = write_guided(writer, guide, problems, Giving(places="first"), max_tokens=LONGEST, amounts=amounts)  # fmt: skip
-    for trace, record in first:
-        assert record.given == list(range(min(int(amounts[trace.problem.id]), record.positions)))
-    random = Giving(places="random")
-    never, always = (
-        write_guided(writer, guide, problems, random, max_tokens=LONGEST, amounts=dict.fromkeys(amounts, share))
-        for share in (0.0, 1.0)
-    )  # fmt: skip
-    assert not any(record.given for _, record in never)
-    assert all(len(record.given) == record.positions for _, record in always)
+    listed = dict(zip((p.id for p in problems), ((), (2,), (0, 1, 4)), strict=True))
+    for trace, record in write_guided(writer, guide, problems, Giving(places="listed"), max_tokens=LONGEST, listed=listed):  # fmt: skip
+        assert record.given == [at for at in listed[trace.problem.id] if at < record.positions]
+
+
+BEGUN = "3 + 4 = 7, and the answer is found by adding. "
+
+
+@pytest.mark.parametrize(
+    ("chain", "answer"),
+    [
+        *((f"First add.\n{BEGUN}\n", said) for said in ("#### 7", "\\boxed{7}", "Answer: 7", "**Final answer:** 7", "The answer is 7.")),
+        (f"<think>{BEGUN}", "</think>7"),
+        ("", "7"),
+        ("She has ", "7 apples"),
+    ],
+)  # fmt: skip
+def test_a_chain_ends_where_its_answer_begins_however_that_is_said(chain, answer, tmp_path):
+    (writer,) = load_models([save_tiny(tmp_path / "tiny", byte_tokenizer(merges=0), seed=0)])
+    problem = Problem("p", "What is 3 + 4?", "7")
+    ids = [writer.encode(text) for text in ("What is 3 + 4?\n", chain + answer)]
+    done = completion(writer, problem, ids[0], ids[1], finished=True)
+    trace, closes = writer.read(done), answer.startswith("</think>")
+    new = trace.ids[trace.prompt_length :]
+    told, rest = (writer.decode(new[part]) for part in (slice(told_positions(writer, trace)), slice(told_positions(writer, trace), None)))  # fmt: skip
+    assert (trace.answer.text or "").startswith("7")
+    if closes:
+        assert told.endswith(BEGUN + "<") and rest == "/think>7"
+    else:
+        assert "7" not in rest.lstrip().removeprefix(answer) and rest.endswith(answer)
+        assert len(told) >= len(chain.rstrip()) - 1
+
+
+def test_a_text_that_was_given_something_at_its_answer_is_written_again_without(pair, monkeypatch):
+    """A reader that says that the answer begins at the third new token: a text is as with a limit from the start, and of an end at once its writer's own."""
+    writer, guide, problems = pair
+    giving = Giving(vectors=given_vectors(writer), until_answer=True)
+    for end in (3, 0):
+        monkeypatch.setattr(guided, "told_positions", lambda *_, end=end: end)
+        for trace, record in write_guided(writer, guide, problems, giving, max_tokens=LONGEST):
+            assert all(at < end for at in record.given)
+            if end == 0:
+                plain = writer.write([trace.problem], max_tokens=LONGEST)
+                assert (record.given, record.bits, trace.ids) == ([], [], plain[0].ids)
+    monkeypatch.setattr(guided, "told_positions", lambda *_: LONGEST + 1)
+    assert any(
+        max(record.given, default=0) >= 3
+        for _, record in write_guided(writer, guide, problems, giving, max_tokens=LONGEST)
+    )
 
 
 @pytest.mark.parametrize(("n", "m"), [(10, 0), (10, 3), (10, 10), (0, 0), (7, 1)])

@@ -2,13 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from mechcot.hybrid.conditions import FORCED, HybridCondition
 from mechcot.hybrid.fitting import threshold
+from mechcot.hybrid.summary import hybrid_sentences, whose_mechanism
+from mechcot.hybrid.writing import places_like
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.registry import family_named
+from mechcot.stats.recovered_share import accuracy_gap, divides
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
 from tests.runs.commands import call
 from tests.user_files import checkpoints, problems_file
@@ -117,6 +123,65 @@ def test_models_that_do_not_belong_together_are_refused(tmp_path):
     assert code != 0 and "give tokens instead (--give tokens)" in said
     result, _ = run(tmp_path / "out", one, deeper, *few, "--give", "tokens")
     assert not any(row["name"] == "vectors" for row in result["conditions"])  # fmt: skip
+
+
+def told(*, base, tuned, tokens=(0.8, 1.0), vectors=(-0.1, 0.1), **fit):
+    """What a run says whose gap, shares and fit are these."""
+    fit = {"disagreements": 30, "in_chain": 30, "texts": 20, "chains": 20, "held_out": 0.6, "positions": 500} | fit  # fmt: skip
+    gap = accuracy_gap(np.repeat([0.0, 1.0], [100 - base, base]), np.repeat([0.0, 1.0], [100 - tuned, tuned]))  # fmt: skip
+    rows = [
+        {"name": name, "budget": 0.1, "share": 0.05, "given": 1.6, "bits": 3.0}
+        | {key: {"mean": sum(ends) / 2, "low": ends[0], "high": ends[1]} for key in ("recovered", "surely", "beyond_random")}
+        for name, ends in (("tokens", tokens), ("vectors", vectors), (FORCED[0], (0.0, 0.1)))
+        if name != "vectors" or fit["in_chain"]
+    ]  # fmt: skip
+    result = {
+        "models": ["one", "other"], "n": 100, "fit": fit, "conditions": rows, "divides": divides(gap), "least_gap": 0.05,
+        "gap": {"mean": gap.mean, "low": gap.low, "high": gap.high}, "settings": {"fit": 24, "give": "vectors"},
+    }  # fmt: skip
+    result["verdict"] = whose_mechanism(result)
+    return result["verdict"], " ".join(hybrid_sentences(result))
+
+
+@pytest.mark.parametrize(("base", "tuned", "words"), [(70, 45, "right less often than one, by 0.25"), (50, 53, "not surely right more often than one by 0.05")])  # fmt: skip
+def test_a_loss_or_a_small_gap_has_no_verdict_whatever_the_help_does(base, tuned, words):
+    verdict, said = told(base=base, tuned=tuned, vectors=(1.5, 3.0))
+    assert verdict == "no gap" and words in said and "no share is recovered" in said
+    assert ("mechcot hybrid TUNED BASE" in said) == (tuned < base)
+    assert "recovers" not in said and "A trigger" not in said
+
+
+ALONE = {"in_chain": 0, "chains": 0, "held_out": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("fit", "reason"),
+    [
+        ({}, ""),
+        ({"chains": 1}, "1 of 24 fitting texts hold a disagreement before the answer"),
+        (
+            {"held_out": 0.2},
+            "on fitting texts held out vectors bring the tuned model’s token at 20",
+        ),
+        (ALONE, ""),
+        (ALONE | {"texts": 2}, "2 of 24 fitting texts hold a disagreement,"),
+    ],
+)
+def test_vectors_that_fail_say_mechanism_only_where_they_were_fitted_well(fit, reason):
+    verdict, said = told(base=20, tuned=80, **fit)
+    assert verdict == ("open" if reason else "mechanism")
+    assert reason in said and ("raise --fit" in said) == bool(reason)
+    assert fit.get("in_chain", 1) == 0 or "(1.6 a text, where vectors were given at 1.6)" in said
+
+
+def test_random_positions_are_as_many_as_the_text_was_given_among_those_it_could_be():
+    rows: Any = [{"id": str(i), "given": list(range(3)), "tellable": 10, "positions": 40} for i in range(50)]  # fmt: skip
+    random, first = (HybridCondition("", places=places) for places in ("random", "first"))
+    assert set(places_like(first, rows, seed=0).values()) == {(0, 1, 2)}
+    drawn = places_like(random, rows, seed=0)
+    assert drawn == places_like(random, rows, seed=0)
+    assert {len(set(at)) for at in drawn.values()} == {3}
+    assert {at for places in drawn.values() for at in places} == set(range(10))
 
 
 @pytest.mark.parametrize("budget", [0.0, 0.05, 0.2, 0.5, 1.0])

@@ -13,7 +13,7 @@ Bits of a choice. The writer's own likeliest token is what it writes if it is to
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mechcot.core.problem import Problem
-from mechcot.core.trace import Trace
+from mechcot.core.trace import Phase, Trace
 from mechcot.model.compatibility import common_vocabulary
 from mechcot.model.generation.decoding import Writer
 from mechcot.model.generation.sampling import Sampling
@@ -36,9 +36,11 @@ from mechcot.model.internals.forward import capture_taps
 from mechcot.model.internals.hooks import Hook, HookPoint, tapped
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
-from mechcot.text.think_tags import THINK
+from mechcot.text.think_tags import THINK, Thought, find_thought, tags_in
 
-Places = Literal["disagreements", "random", "first", "everywhere"]
+Places = Literal["disagreements", "listed", "everywhere"]
+_REWRITES = 3
+"""How often a text is written again that was given something at its answer, before it is written without anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +66,10 @@ class Giving:
 
     Attributes:
         vectors: None: the guide's token.
-        places: `disagreements`; `random` positions with the probability `amount` of each text; the `first` so many of it; or `everywhere`.
+        places: `disagreements`, positions that are `listed` for each text, or `everywhere`.
         threshold: Nats by which the guide must prefer its token, at a disagreement.
         budget: Largest share of the positions, at disagreements.
-        until_answer: Only while the thought is open and the answer is not announced.
+        until_answer: Only at `told_positions`, which is read in the text when it is written: one that was given something later is written again without that.
     """
 
     vectors: GivenVectors | None = None
@@ -105,7 +107,8 @@ class GivenRow:
 class _Row:
     """One row while it is written."""
 
-    amount: float
+    listed: frozenset[int]
+    limit: int | None
     chance: np.random.Generator
     record: GivenRow
     written: list[int] = field(default_factory=list)
@@ -130,8 +133,7 @@ class GuidedSession:
         self._prompts, self._rows = prompts, rows
         self._common = common_vocabulary(writer, guide)
         self._state: DecodingState | None = None
-        self._marks = _answer_marks(writer)
-        self._tail = max(map(len, self._marks)) + 4
+        self._mark = (writer.policy.tags or THINK).close
         self._backbones = backbone_of(writer.model), backbone_of(guide.model)
         if giving.vectors is not None:
             for backbone in self._backbones:
@@ -162,8 +164,8 @@ class GuidedSession:
         text = self._rows[row]
         text.written.append(token)
         if self._giving.until_answer and not text.closed:
-            tail = self._writer.decode(text.written[-self._tail :])
-            text.closed = any(mark in tail for mark in self._marks)
+            tail = text.written[-len(self._mark) - 4 :]
+            text.closed = self._mark in self._writer.decode(tail)
 
     def _watch(self, which: int, store: dict[Site, Tensor]) -> list[tuple[HookPoint, Hook]]:
         """Hooks that keep each row's last state."""
@@ -209,14 +211,12 @@ class GuidedSession:
 
     def _gives(self, text: _Row, at: int, *, disagree: bool, preference: float) -> bool:
         giving = self._giving
-        if giving.until_answer and text.closed:
+        if text.closed or (text.limit is not None and at >= text.limit):
             return False
         if giving.places == "everywhere":
             return True
-        if giving.places == "first":
-            return at < text.amount
-        if giving.places == "random":
-            return bool(text.chance.random() < text.amount)
+        if giving.places == "listed":
+            return at in text.listed
         allowed = math.ceil(giving.budget * (at + 1) - 1e-9)
         enough = preference >= giving.threshold and len(text.record.given) < allowed
         return disagree and enough
@@ -278,7 +278,7 @@ def write_guided(
     giving: Giving,
     *,
     max_tokens: int,
-    amounts: Mapping[str, float] | None = None,
+    listed: Mapping[str, Collection[int]] | None = None,
     seed: int = 0,
     batch_size: int = 32,
 ) -> list[tuple[Trace, GivenRow]]:
@@ -292,8 +292,8 @@ def write_guided(
         problems: One text is written for each.
         giving: What is given, and where.
         max_tokens: Most new tokens.
-        amounts: By the problem's id the probability or the number of positions, where `giving.places` is `random` or `first`.
-        seed: Of random places and picks; an item's own seed comes from it and the problem's id.
+        listed: By the problem's id the new tokens, from 0, at which something is given, where `giving.places` is `listed`.
+        seed: Of random picks; an item's own seed comes from it and the problem's id.
         batch_size: Most items at once; halves itself when memory runs out.
 
     Returns:
@@ -303,47 +303,88 @@ def write_guided(
         UserError: NaN logits, not enough memory for one item, or a site that a model does not have.
         NotMeasurable: A problem cannot be asked, or a text cannot be cut into steps.
     """
-    prompts = [prompt_ids(writer, problem) for problem in problems]
-    seeds = [item_seed(seed, problem.id) for problem in problems]
-    records: dict[int, GivenRow] = {}
-
-    def session(chosen: Sequence[int]) -> GuidedSession:
-        rows = []
-        for index in chosen:
-            records[index] = GivenRow()
-            amount = (amounts or {}).get(problems[index].id, 0.0)
-            chance = np.random.default_rng(seeds[index])
-            rows.append(_Row(amount, chance, records[index]))
-        return GuidedSession(writer, guide, giving, [prompts[i] for i in chosen], rows)
-
-    both = backbone_of(writer.model), backbone_of(guide.model)
-    kwargs: dict[str, Any] = {
-        "max_length": min(writer.max_length, guide.max_length),
-        "writes": _stricter(*(backbone.writes for backbone in both)),
-        "switch": min(backbone.switch for backbone in both),
-    }
-    written = Writer(
-        model=writer.model,
-        device=writer.device,
-        stop=writer.stop_ids | guide.stop_ids,
-        sampling=Sampling(max_tokens),
-        logit_scale=writer.logit_scale,
-        name=f"{writer.name}, with {guide.name}",
-        session=session,
-        **kwargs,
-    ).write(prompts, seeds, batch_size=batch_size)
-    return [
-        (writer.read(completion(writer, problem, prompt, new.ids, finished=new.finished)), record)
-        for problem, prompt, new, record in zip(
-            problems, prompts, written, (records[i] for i in range(len(problems))), strict=True
-        )
-    ]
+    write = _Writing(writer, guide, giving, max_tokens, listed or {}, seed, batch_size)
+    written = write(problems)
+    limits: dict[int, int] = {}
+    for rewrites in range(_REWRITES + 1) if giving.until_answer else ():
+        ends = {i: told_positions(writer, trace) for i, (trace, _) in enumerate(written)}
+        late = [i for i, (_, record) in enumerate(written) if any(at >= ends[i] for at in record.given)]  # fmt: skip
+        if not late:
+            break
+        limits |= {i: ends[i] if rewrites < _REWRITES else 0 for i in late}
+        again = write([problems[i] for i in late], [limits[i] for i in late])
+        for index, both in zip(late, again, strict=True):
+            written[index] = both
+    return written
 
 
-def _answer_marks(writer: Author) -> tuple[str, ...]:
-    """What stands between a chain and its answer: the closing mark of a thought, and the words that announce an answer."""
-    marks = ((writer.policy.tags or THINK).close, writer.cue.ask.strip())
-    return tuple(mark for mark in marks if mark)
+@dataclass(frozen=True)
+class _Writing:
+    """Writes texts under a guide, see `write_guided`."""
+
+    writer: Author
+    guide: Author
+    giving: Giving
+    max_tokens: int
+    listed: Mapping[str, Collection[int]]
+    seed: int
+    batch_size: int
+
+    def __call__(
+        self, problems: Sequence[Problem], limits: Sequence[int] | None = None
+    ) -> list[tuple[Trace, GivenRow]]:
+        """Write each text; of `limits` the number of its first tokens at which something may be given."""
+        writer, guide = self.writer, self.guide
+        prompts = [prompt_ids(writer, problem) for problem in problems]
+        seeds = [item_seed(self.seed, problem.id) for problem in problems]
+        records: dict[int, GivenRow] = {}
+
+        def session(chosen: Sequence[int]) -> GuidedSession:
+            rows = []
+            for index in chosen:
+                records[index] = GivenRow()
+                places = frozenset(self.listed.get(problems[index].id, ()))
+                chance = np.random.default_rng(seeds[index])
+                rows.append(_Row(places, limits[index] if limits else None, chance, records[index]))
+            return GuidedSession(writer, guide, self.giving, [prompts[i] for i in chosen], rows)
+
+        both = backbone_of(writer.model), backbone_of(guide.model)
+        kwargs: dict[str, Any] = {
+            "max_length": min(writer.max_length, guide.max_length),
+            "writes": _stricter(*(backbone.writes for backbone in both)),
+            "switch": min(backbone.switch for backbone in both),
+        }
+        written = Writer(
+            model=writer.model,
+            device=writer.device,
+            stop=writer.stop_ids | guide.stop_ids,
+            sampling=Sampling(self.max_tokens),
+            logit_scale=writer.logit_scale,
+            name=f"{writer.name}, with {guide.name}",
+            session=session,
+            **kwargs,
+        ).write(prompts, seeds, batch_size=self.batch_size)
+        return [
+            (writer.read(completion(writer, problem, prompt, new.ids, finished=new.finished)), record)
+            for problem, prompt, new, record in zip(
+                problems, prompts, written, (records[i] for i in range(len(problems))), strict=True
+            )
+        ]  # fmt: skip
+
+
+def told_positions(writer: Author, trace: Trace) -> int:
+    """Number of a text's first new tokens that are its chain, as its reader divides it: none of them says the answer.
+
+    The mark that closes a thought, or the end of a text that is all chain, counts as one. Where the answer is read inside the chain, its first token ends them.
+    """
+    new, stated = trace.ids[trace.prompt_length :], trace.answer.text
+    behind = trace.completion[len(trace.chain_text) :]
+    if stated is not None and stated not in behind and stated in trace.chain_text:
+        start = trace.chain_text.rfind(stated)
+        return next((k for k in range(len(new)) if len(writer.decode(new[: k + 1])) >= start), 0)
+    tags = writer.policy.tags or tags_in(trace.completion) or THINK
+    closed = find_thought(trace.prompt, trace.completion, tags).thought is Thought.CLOSED
+    return len(trace.phase(Phase.CHAIN)) + (closed or not behind)
 
 
 def _stricter(one: Writes, other: Writes) -> Writes:

@@ -53,7 +53,7 @@ def recovered_figure(result: Mapping[str, Any]) -> go.Figure:
         f"How much of {plain(tuned)} does {plain(base)} need to be told?",
         f"n = {count_of(result['n'], 'problem')}; bars: 95 % intervals; 0: {plain(base)} alone, 1: {plain(tuned)}"
         if result["divides"]
-        else f"n = {count_of(result['n'], 'problem')}; the gap is too small to divide by: accuracies",
+        else f"n = {count_of(result['n'], 'problem')}; no gap to recover: accuracies",
         height=480,
         top=150,
     )

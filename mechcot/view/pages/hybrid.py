@@ -63,7 +63,8 @@ def _conditions(result: Mapping[str, Any]) -> Table:
         "right": lambda row: _value(row["accuracy"]),
         "recovered share": lambda row: _value(row["recovered"]),
         "beyond random vectors": lambda row: _value(row["beyond_random"] or {"mean": None}),
-        "positions given": lambda row: numeric(percent(row["share"]), f"{row['given']:.1f} a text"),
+        "positions given": lambda row: numeric(percent(row["share"])),
+        "given a text": lambda row: numeric(f"{row['given']:.1f}"),
         "bits a text": lambda row: numeric(
             f"{row['bits']:.1f}", f"{row['position_bits']:.1f} where, {row['choice_bits']:.1f} what"
         ),
@@ -92,6 +93,8 @@ def _fit(result: Mapping[str, Any]) -> Table:
         ("site", fit["site"] or DASH),
         ("factor on the vectors", f"{fit['factor']:g}"),
         ("disagreements at which the base then says the tuned model’s token", percent(fit["taken"])),
+        ("the same on texts held out", percent(fit["held_out"])),
+        ("texts with a disagreement", f"{fit['texts']}, of which {fit['chains']} before the answer"),
         ("disagreements behind each vector", ", ".join(map(str, fit["counts"])) or DASH),
         ("factor on the bias", f"{fit['bias_factor']:g}"),
         *(
@@ -112,8 +115,8 @@ def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (
             "recovered share",
-            "(hybrid − base) / (tuned − base), of accuracies; paired over problems. None where the gap is below "
-            f"{result['least_gap']:g} or its interval holds 0.",
+            "(hybrid − base) / (tuned − base), of accuracies; paired over problems. None where the tuned model is not surely right "
+            f"more often by {result['least_gap']:g}.",
         ),
         (
             "bits",
@@ -123,7 +126,7 @@ def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "trigger or mechanism",
             f"A trigger where at some budget vectors surely recover at least {result['recovers']:g} of the gap and more than random ones; a mechanism of the tuned model’s own where its "
-            f"tokens do and vectors at no budget recover {result['recovers']:g} beyond random ones. Surely: for all budgets together. A vector says when and in which of a few ways, a token says what. "
+            f"tokens do and vectors at no budget recover {result['recovers']:g} beyond random ones, though they take effect on fitting texts held out. Surely: for all budgets together. A vector says when and in which of a few ways, a token says what. "
             "Vectors are given while the answer has not come, since even two could spell it; tokens are given anywhere.",
         ),
         (
