@@ -202,7 +202,7 @@ def _best(result: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 def hybrid_sentences(result: Mapping[str, Any]) -> list[str]:
     """One sentence a claim."""
     base, tuned = result["models"]
-    fitted, said = result["fit"], [_gap_told(result)]
+    fitted, said = result["fit"], [_accuracies_told(result), _gap_told(result)]
     if not fitted["disagreements"]:
         said.append(
             f"{base} and {tuned} never disagree on {count_of(fitted['positions'], 'position')} of {tuned}’s own texts: there is nothing to give."
@@ -231,6 +231,16 @@ def hybrid_sentences(result: Mapping[str, Any]) -> list[str]:
         verdict = _VERDICTS[result["verdict"]]
         said.insert(0, verdict.format(base=base, tuned=tuned, why=why_open(result)))
     return said
+
+
+def _accuracies_told(result: Mapping[str, Any]) -> str:
+    """How often each model is right alone, and the base with help at the budget where most is recovered."""
+    base, tuned = result["models"]
+    helps = ("vectors", "tokens") if result["divides"] else ()
+    rows = [(base, _named(result, BASE_ALONE)[0]), (tuned, _named(result, TUNED_ALONE)[0])]
+    rows += [(f"{base} with {name}", row) for name in helps if (row := _best(result, name))]
+    right = ", ".join(f"{who} {percent(row['accuracy']['mean'])}" for who, row in rows)
+    return f"Right answers: {right}."
 
 
 def _gap_told(result: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mechcot.hybrid.conditions import FORCED, HybridCondition
+from mechcot.hybrid.conditions import BASE_ALONE, FORCED, TUNED_ALONE, HybridCondition
 from mechcot.hybrid.fitting import threshold
 from mechcot.hybrid.summary import hybrid_sentences, whose_mechanism
 from mechcot.hybrid.writing import places_like
@@ -135,6 +135,8 @@ def told(*, base, tuned, tokens=(0.8, 1.0), vectors=(-0.1, 0.1), **fit):
         for name, ends in (("tokens", tokens), ("vectors", vectors), (FORCED[0], (0.0, 0.1)))
         if name != "vectors" or fit["in_chain"]
     ]  # fmt: skip
+    alone = [{"name": name, "accuracy": {"mean": right / 100}} for name, right in ((BASE_ALONE, base), (TUNED_ALONE, tuned))]  # fmt: skip
+    rows = alone + [row | {"accuracy": {"mean": 0.5}} for row in rows]
     result = {
         "models": ["one", "other"], "n": 100, "fit": fit, "conditions": rows, "divides": divides(gap), "least_gap": 0.05,
         "gap": {"mean": gap.mean, "low": gap.low, "high": gap.high}, "settings": {"fit": 24, "give": "vectors"},
@@ -147,6 +149,7 @@ def told(*, base, tuned, tokens=(0.8, 1.0), vectors=(-0.1, 0.1), **fit):
 def test_a_loss_or_a_small_gap_has_no_verdict_whatever_the_help_does(base, tuned, words):
     verdict, said = told(base=base, tuned=tuned, vectors=(1.5, 3.0))
     assert verdict == "no gap" and words in said and "no share is recovered" in said
+    assert f"Right answers: one {base} %, other {tuned} %. " in said
     assert ("mechcot hybrid TUNED BASE" in said) == (tuned < base)
     assert "recovers" not in said and "A trigger" not in said
 

@@ -45,8 +45,10 @@ def recovered_figure(result: Mapping[str, Any]) -> go.Figure:
     figure.update_yaxes(
         title="recovered share of the gap" if name == "recovered" else "accuracy", col=1
     )
-    figure.update_xaxes(title="share of positions given", tickformat=".0%", col=1)
-    figure.update_xaxes(title="bits given a text", col=2)
+    figure.update_xaxes(
+        title="share of positions given", tickformat=".0%", rangemode="tozero", col=1
+    )
+    figure.update_xaxes(title="bits given a text", rangemode="tozero", col=2)
     figure.update_layout(legend={"itemwidth": 40})
     return titled(
         figure,
