@@ -1,8 +1,9 @@
-"""What the scores of all tokens say: before, after and the change on a corpus, the same on its null, and which tokens rose.
+"""What the scores of all tokens say: before, after and the change on a corpus, the same on its null, and which tokens rose or fell.
 
-change     items paired, each the mean of its tokens; tokens that one model or one corpus cannot be scored on are left out and counted
+change     problems paired, each the mean of its tokens; tokens that one model or one corpus cannot be scored on are left out and counted
 beyond     change on the corpus minus change on the null, per token
-risen      a token whose score rose by `RISE` or more, and by more than on the null
+moved      1: the token's score rose by `RISE` or more, and by more than on the null; -1: it fell by the same rule
+net        risen minus fallen: two models that have nothing to do with the corpus differ too, and then as many fall as rise
 """
 
 from typing import Any
@@ -13,58 +14,62 @@ import pandas as pd
 from mechcot.core.store import nan_to_none
 from mechcot.core.wording import count_of
 from mechcot.memorisation.scores import SOURCES
-from mechcot.memorisation.token_rows import SIDES
+from mechcot.memorisation.token_rows import CORPORA, SIDES
 from mechcot.stats.bootstrap import bootstrap_mean, cluster_numbers
-from mechcot.stats.proportions import share_interval
-from mechcot.text.number_format import fixed, percent, signed
+from mechcot.stats.proportions import paired_interval
+from mechcot.text.number_format import fixed, signed
 
 RISE = 0.2
 """Least rise of a score that counts. Set on one plant, held on others: docs/results/memorisation.md."""
+LEAST_PROBLEMS = 6
+"""Fewest problems on which more or less is said: of five, all fall to one side by chance in 2 of 32 cases."""
 SCORES = ("stim", *SOURCES)
 
 
-def risen(table: pd.DataFrame) -> pd.Series:
-    """Whether each token's score rose by `RISE` or more, and by more than on the null; missing where it cannot be told.
+def token_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of `mechcot.memorisation.token_rows` with `moved`; what cannot be measured is NaN, also where nothing can."""
+    columns = [f"{side}_{name}_{score}" for side in SIDES for name in CORPORA for score in SCORES]
+    table = pd.DataFrame(rows).astype(dict.fromkeys(columns, float))
+    return table.assign(moved=moved(table))
 
-    A token that the null gives no score is held against no rise there.
+
+def moved(table: pd.DataFrame) -> pd.Series:
+    """1 where a token's score rose by `RISE` or more, and by more than on the null, -1 where it fell so, else 0; missing where it cannot be told.
+
+    A token that the null gives no score is held against no change there. Swapping the models negates it.
     """
-    rise = table["after_corpus_stim"] - table["before_corpus_stim"]
+    change = table["after_corpus_stim"] - table["before_corpus_stim"]
     null = (table["after_null_stim"] - table["before_null_stim"]).fillna(0.0)
-    flag = ((rise >= RISE) & (rise > null)).astype("boolean")
-    return flag.mask(rise.isna())
+    rose_so = (change >= RISE) & (change > null)
+    fell_so = (change <= -RISE) & (change < null)
+    return (rose_so.astype("Int8") - fell_so.astype("Int8")).mask(change.isna())
 
 
 def rose(table: pd.DataFrame) -> np.ndarray:
-    """Where `risen` says so; what cannot be told did not."""
-    return table["risen"].astype("boolean").to_numpy(dtype=bool, na_value=False)
+    """Where a token's score rose; what cannot be told did not."""
+    return (table["moved"] == 1).to_numpy(dtype=bool, na_value=False)
 
 
 def stim_findings(table: pd.DataFrame, *, seed: int) -> dict[str, Any]:
     """Sum up the tokens of all first wrong steps.
 
     Args:
-        table: Rows of `mechcot.memorisation.token_rows`.
+        table: Of `token_table`.
         seed: Of the resampling.
 
     Returns:
-        `tokens`, `items`; `changes`: a row a score with means, intervals and what was left out; `risen`: counts and shares of tokens and items;
-        `dominant`: a row a model (`before_corpus`, `after_corpus`, `after_null`) and source with the share of tokens.
+        `tokens`, `problems`; `changes`: a row a score with means, intervals and what was left out; `moved`: of the `tokens` and `steps` that can be told, the counts `risen`, `fallen` and `of`,
+        and `net` with an interval over problems; `dominant`: a row a model (`before_corpus`, `after_corpus`, `after_null`) and source with the share of tokens.
     """
-    flag = table["risen"].astype("boolean")
-    by_item = flag.groupby(table["item"]).any()
-    known = flag.dropna()
+    told = table.dropna(subset=["moved"])
+    tokens = pd.DataFrame({"item": told["item"], "risen": told["moved"] == 1, "fallen": told["moved"] == -1})  # fmt: skip
+    steps = tokens.groupby(told["trace"]).agg({"item": "first", "risen": "any", "fallen": "any"})
     return nan_to_none(
         {
             "tokens": len(table),
-            "items": int(table["item"].nunique()),
+            "problems": int(table["item"].nunique()),
             "changes": [_change(table, score, seed=seed) for score in SCORES],
-            "risen": {
-                "tokens": int(flag.sum()),
-                "of": len(known),
-                "share": _share(known.astype(float), table.loc[known.index, "item"], seed=seed),
-                "items": int(by_item.sum()),
-                "items_share": share_interval(by_item.to_numpy(float), seed=seed).row(),
-            },
+            "moved": {"tokens": _net(tokens, seed=seed), "steps": _net(steps, seed=seed)},
             "dominant": [
                 row
                 for name in (*(f"{side}_corpus" for side in SIDES), "after_null")
@@ -72,6 +77,15 @@ def stim_findings(table: pd.DataFrame, *, seed: int) -> dict[str, Any]:
             ],
         }
     )
+
+
+def _net(table: pd.DataFrame, *, seed: int) -> dict[str, Any]:
+    """How many rose and fell, and the share of the ones minus that of the others; problems are resampled."""
+    risen, fallen = (table[name].to_numpy(float) for name in ("risen", "fallen"))
+    clusters = _clusters(table["item"])
+    net = paired_interval(fallen, risen, clusters=clusters, seed=seed, purpose="stim net")
+    counts = {"risen": int(risen.sum()), "fallen": int(fallen.sum()), "of": len(table)}
+    return counts | {"problems": int(table["item"].nunique()), "net": net.row()}
 
 
 def _change(table: pd.DataFrame, score: str, *, seed: int) -> dict[str, Any]:
@@ -88,10 +102,17 @@ def _change(table: pd.DataFrame, score: str, *, seed: int) -> dict[str, Any]:
     return row
 
 
-def _share(values: pd.Series, items: pd.Series, *, seed: int) -> dict[str, float]:
-    """A share of tokens; items are resampled."""
+def _clusters(items: pd.Series) -> np.ndarray | None:
+    """The problem of each row; None where every row is a problem of its own."""
+    if items.is_unique:
+        return None
     names = items.astype(str).tolist()
-    clusters = cluster_numbers(names, {name: name for name in names})
+    return cluster_numbers(names, {name: name for name in names})
+
+
+def _share(values: pd.Series, items: pd.Series, *, seed: int) -> dict[str, float]:
+    """A share of tokens; problems are resampled."""
+    clusters = _clusters(items)
     return bootstrap_mean(
         values.to_numpy(float), clusters=clusters, seed=seed, purpose="stim share"
     ).row()
@@ -113,28 +134,89 @@ def stim_sentences(result: dict[str, Any]) -> list[str]:
     Args:
         result: What `stim.json` holds.
     """
-    before, after = result["models"]
-    change, told = result["changes"][0], result["risen"]
-    null = result["null"]["name"]
-    first = (
-        f"{told['tokens']} of {count_of(told['of'], 'token')} in {count_of(result['items'], 'first wrong step')} follow the corpus more in {after} than in {before}: "
-        f"their score rose by {RISE:g} or more, and by more than on {null}. They stand in {told['items']} of the steps ({_interval(told['items_share'], percent)})."
-    )
-    lines = [first]
-    if change["change"]["low"] is not None:
+    read = _prompt_sentence(result["prompt"])
+    if not result["moved"]["tokens"]["of"]:
+        return [
+            f"Nothing can be said: none of the {count_of(result['tokens'], 'token')} of {count_of(result['wrong'], 'first wrong step')} can be measured. "
+            f"{result['corpus']['name']} does not have them, or all counts are equal; give the texts that {result['models'][1]} was tuned on.",
+            read,
+        ]
+    return [*_moved_sentences(result), *_change_sentences(result), read]
+
+
+def _moved_sentences(result: dict[str, Any]) -> list[str]:
+    """Risen against fallen, and what of the steps cannot be told."""
+    tokens, steps = result["moved"]["tokens"], result["moved"]["steps"]
+    untold = result["wrong"] - steps["of"]
+    lines = [
+        f"{_headline(result)}: of {count_of(tokens['of'], 'token')} the score of {tokens['risen']} rose (by {RISE:g} or more, and by more than on {result['null']['name']}), "
+        f"that of {tokens['fallen']} fell by the same rule: {_interval(tokens['net'], _points)}. "
+        f"A token rose in {steps['risen']} and fell in {steps['fallen']} of {count_of(steps['of'], 'first wrong step')} ({count_of(tokens['problems'], 'problem')}): {_interval(steps['net'], _points)}."
+    ]
+    if tokens["risen"] and _direction(tokens) != "more":
+        lines.append("The tokens that rose are listed as candidates, no more.")
+    if untold:
         lines.append(
-            f"Mean STIM went from {fixed(change['before']['mean'])} to {fixed(change['after']['mean'])}: {_interval(change['change'], signed)}; "
-            f"beyond the change on {null}: {_interval(change['beyond'], signed)}."
+            f"{count_of(untold, 'first wrong step')} left out: no token can be measured there."
+        )
+    return lines
+
+
+def _direction(tokens: dict[str, Any]) -> str:
+    """`more`, `less`, `open`, or `few`: too few problems to tell."""
+    low, high = tokens["net"]["low"], tokens["net"]["high"]
+    if tokens["problems"] < LEAST_PROBLEMS or low is None:
+        return "few"
+    return "more" if low > 0 else "less" if high < 0 else "open"
+
+
+def _headline(result: dict[str, Any]) -> str:
+    before, after = result["models"]
+    tokens = result["moved"]["tokens"]
+    direction = _direction(tokens)
+    if direction == "few":
+        return f"Too few problems to tell whether wrong steps follow the corpus more in {after} than in {before} ({LEAST_PROBLEMS} are needed)"
+    if direction == "open":
+        return (
+            f"It is not shown that wrong steps follow the corpus more in {after} than in {before}"
+        )
+    return f"Wrong steps follow the corpus {direction} in {after} than in {before}"
+
+
+def _change_sentences(result: dict[str, Any]) -> list[str]:
+    change, null = result["changes"][0], result["null"]["name"]
+    lines = []
+    if change["change"]["low"] is None:
+        lines.append(
+            "Too few problems for an interval of the mean; give more chains, or harder problems."
         )
     else:
+        beyond = (
+            f"on {null} nothing can be measured, and the rule holds a rise against none there"
+            if change["beyond"]["mean"] is None
+            else f"beyond the change on {null}: {_interval(change['beyond'], signed)}"
+        )
         lines.append(
-            "Too few first wrong steps for an interval; give more chains, or harder problems."
+            f"Mean STIM went from {fixed(change['before']['mean'])} to {fixed(change['after']['mean'])}: {_interval(change['change'], signed)}; {beyond}."
         )
     if (left := change["left_out"]) > 0:
         lines.append(
             f"{count_of(left, 'token')} cannot be measured: all counts are equal, or the corpus does not have the token."
         )
     return lines
+
+
+def _prompt_sentence(prompt: dict[str, Any]) -> str:
+    """What the models read the chains behind."""
+    said, n, of = prompt["instruction"], prompt["chains"], prompt["of"]
+    if not said or not n:
+        return "Both models read the chains behind the prompts without an instruction (--instruction TEXT gives one)."
+    where = "" if n == of else f" in {n} of {of}"
+    return f"Both models read the chains behind the question and {said!r}{where} (--instruction says another, or none)."
+
+
+def _points(share: float) -> str:
+    return f"{signed(100 * share, digits=1)} %"
 
 
 def _interval(row: dict[str, Any], number: Any) -> str:

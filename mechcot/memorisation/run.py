@@ -23,7 +23,7 @@ from mechcot.core.trace import Step, Trace
 from mechcot.core.wording import count_of
 from mechcot.memorisation.corpus import corpus_files, cut_to, token_documents
 from mechcot.memorisation.corpus_index import CorpusIndex, in_random_order
-from mechcot.memorisation.findings import most_risen, risen, rose, stim_findings, stim_sentences
+from mechcot.memorisation.findings import most_risen, stim_findings, stim_sentences, token_table
 from mechcot.memorisation.first_wrong_step import FIRST_ERROR, first_wrong_step
 from mechcot.memorisation.stopwords import stopwords_of
 from mechcot.memorisation.token_rows import Corpora, token_rows
@@ -87,10 +87,10 @@ def run_stim(
             f"no token of {count_of(len(wrong), 'first wrong step')} can be scored"
             + "".join(f"; {reason['id']}: {reason['reason']}" for reason in left_out[:1])
         )
-    table = pd.DataFrame(rows)
-    table["risen"] = risen(table)
+    table = token_table(rows)
     result = {
         "models": [reader.name for reader in readers],
+        "prompt": _prompt(readers.after.policy.instruction, [trace for trace, _ in wrong]),
         "chains": len(traces),
         "wrong": len(wrong),
         "corpus": {"name": settings.corpus.name} | sizes["corpus"],
@@ -104,6 +104,12 @@ def run_stim(
     write_json(out / "stim.json", result)
     write_text(out / "index.html", memorisation_page(result, stim_sentences(result)))
     return result
+
+
+def _prompt(said: str, traces: Sequence[Trace]) -> dict[str, Any]:
+    """What stands behind the questions: the `instruction`, and with how many of the chains."""
+    holding = sum(bool(said) and said in trace.prompt for trace in traces)
+    return {"instruction": said, "chains": holding, "of": len(traces)}
 
 
 def wrong_steps(traces: Sequence[Trace], *, field: str = FIRST_ERROR) -> list[tuple[Trace, Step]]:
@@ -223,4 +229,5 @@ def _rows(
 def _points(table: pd.DataFrame) -> list[dict[str, Any]]:
     """What the scatter of all tokens shows."""
     columns = ["item", "step", "token", "behind", "before_corpus_stim", "after_corpus_stim"]
-    return nan_to_none(table[columns].assign(risen=rose(table)).to_dict("records"))
+    places = table[columns].assign(moved=table["moved"].fillna(0).astype(int))
+    return nan_to_none(places.to_dict("records"))

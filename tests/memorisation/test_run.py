@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mechcot.cli.main import app
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
-from mechcot.memorisation.findings import RISE, risen
+from mechcot.memorisation.findings import RISE, moved, stim_findings, stim_sentences, token_table
 from mechcot.memorisation.first_wrong_step import first_wrong_step
 from mechcot.memorisation.run import StimSettings, run_stim
 from mechcot.model.loading.pairs import load_pair
@@ -69,10 +69,10 @@ def test_a_model_against_itself_changes_nothing_and_neither_do_sharper_logits(
         for row in result["changes"]:
             assert row["change"]["mean"] in (0.0, None)
         assert result["changes"][0]["change"]["mean"] == 0.0
-        assert result["risen"]["tokens"] == 0
+        assert result["moved"]["tokens"]["risen"] == result["moved"]["tokens"]["fallen"] == 0
 
 
-def test_a_rise_counts_from_its_least_size_on_and_beyond_the_null():
+def test_a_rise_counts_from_its_least_size_on_and_beyond_the_null_and_a_fall_by_the_same_rule():
     rows = pd.DataFrame(
         {
             "before_corpus_stim": [0.0, 0.0, 0.0, 0.0, np.nan],
@@ -81,7 +81,73 @@ def test_a_rise_counts_from_its_least_size_on_and_beyond_the_null():
             "after_null_stim": [0.0, 0.0, 0.6, 0.9, 0.0],
         }
     )
-    assert risen(rows).tolist() == [True, False, False, True, pd.NA]
+    assert moved(rows).tolist() == [1, 0, 0, 1, pd.NA]
+    swap = {c: c.replace(*pair) for c in rows for pair in (("before", "after"), ("after", "before")) if pair[0] in c}  # fmt: skip
+    assert moved(rows.rename(columns=swap)).tolist() == [-1, 0, 0, -1, pd.NA]
+
+
+def scored(changes):
+    """A row a (item, trace, change of the score on the corpus); None: not measurable."""
+    rows = []
+    for item, trace, change in changes:
+        row = {"item": item, "trace": trace, "step": 1, "token": "7", "behind": ""}
+        for side, score in (("before", 0.5), ("after", None if change is None else 0.5 + change)):
+            row |= {f"{side}_{c}_{s}": score if c == "corpus" else 0.0 for c in ("corpus", "null") for s in ("stim", "local", "mid", "long")}  # fmt: skip
+            row |= {f"{side}_{c}_dominant": "local" for c in ("corpus", "null")}
+        rows.append(row)
+    return token_table(rows)
+
+
+def told(changes, *, wrong):
+    said = {
+        "models": ["one", "two"],
+        "wrong": wrong,
+        "corpus": {"name": "c"},
+        "null": {"name": "n"},
+    }
+    said |= {"prompt": {"instruction": "Box it.", "chains": wrong, "of": wrong}}
+    result = said | stim_findings(scored(changes), seed=0)
+    return result, " ".join(stim_sentences(result))
+
+
+def test_more_is_said_only_where_more_rise_than_fall_by_an_interval_over_problems():
+    rise = [(str(i), f"{i}/0", 0.3) for i in range(12)]
+    even = [(str(i), f"{i}/0", 0.3 if i % 2 else -0.3) for i in range(12)]
+    result, said = told(rise, wrong=12)
+    assert result["moved"]["tokens"]["net"]["low"] > 0
+    assert "Wrong steps follow the corpus more in two than in one: of 12 tokens" in said
+    result, said = told(even, wrong=12)
+    assert result["moved"]["tokens"]["net"]["mean"] == 0
+    assert "It is not shown that" in said
+    assert "candidates" in said
+    _, said = told([(item, trace, -change) for item, trace, change in rise], wrong=12)
+    assert "Wrong steps follow the corpus less in two than in one" in said
+    assert "Too few problems to tell" in told(rise[:5], wrong=5)[1]
+
+
+def test_steps_and_problems_are_counted_each_and_steps_that_say_nothing_are_left_out():
+    """Six chains of one problem, two of another; one of them cannot be told, and two had no token at all."""
+    rows = [("a", f"a/{k}", 0.3 if k < 4 else 0.0) for k in range(6)]
+    rows += [("b", "b/0", None), ("b", "b/1", 0.0)]
+    result, said = told(rows, wrong=10)
+    steps = result["moved"]["steps"]
+    assert (steps["risen"], steps["fallen"], steps["of"], steps["problems"]) == (4, 0, 7, 2)
+    assert "A token rose in 4 and fell in 0 of 7 first wrong steps (2 problems)" in said
+    assert "3 first wrong steps left out" in said
+
+
+def test_where_nothing_can_be_measured_one_sentence_says_so(files, base, tmp_path):
+    """A corpus without any of the tokens; and a null without them."""
+    traces = load_traces(files / "chains.jsonl", base)
+    (tmp_path / "so.txt").write_text("so")
+    other = StimSettings(tmp_path / "so.txt")
+    result = run_stim(Pair(base, base), traces, settings=other, out=tmp_path / "none")
+    said = stim_sentences(result)
+    assert said[0].startswith(f"Nothing can be said: none of the {result['tokens']} tokens of 4 first wrong steps")  # fmt: skip
+    assert (tmp_path / "none" / "index.html").is_file()
+    null = StimSettings(corpus_of(tmp_path, favourite="7"), null=tmp_path / "so.txt")
+    result = run_stim(Pair(base, base), traces, settings=null, out=tmp_path / "null")
+    assert "on so.txt nothing can be measured" in " ".join(stim_sentences(result))
 
 
 def test_the_command_reads_a_strangers_models_chains_and_texts(models, chains, tmp_path):
@@ -95,11 +161,15 @@ def test_the_command_reads_a_strangers_models_chains_and_texts(models, chains, t
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0, told.output
     assert (
-        f"in {len(rows)} first wrong steps follow the corpus more in two than in one" in told.output
+        "Too few problems to tell whether wrong steps follow the corpus more in two than in one"
+        in told.output
     )
     result = json.loads((tmp_path / "run" / "stim.json").read_text())
     table = pd.read_parquet(tmp_path / "run" / "tokens.parquet")
     assert result["tokens"] == len(table) > 0
+    assert result["prompt"]["of"] == len(rows)
+    assert "Both models read the chains behind" in told.output
+    assert "Both models read the chains behind" in (tmp_path / "run" / "index.html").read_text()
     assert table["before_corpus_stim"].dropna().between(-1, 1).all()
     assert "Do the wrong tokens follow the training texts?" in (tmp_path / "run" / "index.html").read_text()  # fmt: skip
     before = (tmp_path / "run" / "stim.json").read_bytes()
@@ -129,4 +199,6 @@ def test_other_texts_are_the_null_that_is_asked_for(files, tmp_path):
     assert result["null"]["name"] == corpus.name
     assert result["null"]["tokens"] == result["corpus"]["tokens"]
     assert result["changes"][0]["beyond"]["mean"] == pytest.approx(0, abs=0.2)
-    assert result["risen"]["tokens"] == 0  # what rises on the corpus rises as much on itself
+    assert (
+        result["moved"]["tokens"]["risen"] == 0
+    )  # what rises on the corpus rises as much on itself

@@ -27,11 +27,12 @@ def risen_tokens_figure(result: Mapping[str, Any]) -> go.Figure:
         for row in result["points"]
         if None not in (row["before_corpus_stim"], row["after_corpus_stim"])
     ]
-    for risen, name, colour, size in (
-        (False, "other tokens", THREAD, 6),
-        (True, "follow the corpus more", PALETTE[1], 9),
+    for move, name, colour, size in (
+        (0, "other tokens", THREAD, 6),
+        (-1, "fell", PALETTE[0], 9),
+        (1, "rose", PALETTE[1], 9),
     ):
-        rows = [row for row in known if row["risen"] is risen]
+        rows = [row for row in known if row["moved"] == move]
         figure.add_scatter(
             x=[row["before_corpus_stim"] for row in rows],
             y=[row["after_corpus_stim"] for row in rows],
@@ -51,7 +52,7 @@ def risen_tokens_figure(result: Mapping[str, Any]) -> go.Figure:
     return titled(
         figure,
         "Which wrong tokens follow the corpus more than before?",
-        f"n = {len(known)} tokens of {result['items']} first wrong steps; 1: ranked as the corpus counts them, as far as its counts differ",
+        f"n = {len(known)} tokens of {result['moved']['steps']['of']} first wrong steps; 1: ranked as the corpus counts them, as far as its counts differ",
         height=520,
         top=112,
     )
@@ -96,7 +97,7 @@ def stim_change_figure(result: Mapping[str, Any]) -> go.Figure:
     return titled(
         figure,
         "Change of the scores, by source",
-        f"n = {span({row['change']['n'] for row in rows})} items; bars: 95 % bootstrap interval",
+        f"n = {span({row['change']['n'] for row in rows})} problems; bars: 95 % bootstrap interval",
         height=300,
         top=112,
     )

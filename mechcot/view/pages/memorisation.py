@@ -52,7 +52,7 @@ def memorisation_page(result: Mapping[str, Any], summary: list[str]) -> str:
     headline = NumberedFigure(
         1,
         risen_tokens_figure(result),
-        "On the diagonal nothing changed. Far right or left of it says nothing of fine-tuning.",
+        "On the diagonal nothing changed: far along it says what both models share, nothing of fine-tuning. Where about as many fell as rose, what rose is what differs between any two models.",
         _shown(result),
     )
     changes = NumberedFigure(
@@ -75,7 +75,7 @@ def memorisation_page(result: Mapping[str, Any], summary: list[str]) -> str:
                 (
                     (
                         _dominant(result),
-                        "Share of the tokens that can be scored; items resampled. Local is favoured: its context is chosen so that the written token has a count.",
+                        "Share of the tokens that can be scored; problems resampled. Local is favoured: its context is chosen so that the written token has a count.",
                     ),
                 ),
             ),
