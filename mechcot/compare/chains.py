@@ -97,6 +97,19 @@ class Chains:
         return tuple(trace for author in authors for trace in self.by_author[author])
 
 
+def check_comparable(study: Study, models: Models, problems: Sequence[Problem]) -> None:
+    """Load all models that stay together, and see that they can read each other's chains: before anything is written.
+
+    Raises:
+        UserError: One cannot be loaded, or a tokenizer gives the first model's tokens another meaning.
+    """
+    if study.residency == "together":
+        readers = [models.get(name) for name in models.names]
+        if study.author == "first":
+            for other in readers[1:]:
+                check_questions(readers[0], other, [problem.question for problem in problems])
+
+
 def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains:
     """Write or read all chains, and see that every model can read those of the headline.
 
@@ -113,13 +126,6 @@ def collect(study: Study, models: Models, problems: Sequence[Problem]) -> Chains
         by_author = {every[0].author: every}
         _readable(models, every)
     else:
-        if (
-            study.residency == "together"
-        ):  # what cannot be loaded or compared is found before hours of writing
-            readers = [models.get(name) for name in models.names]
-            if study.author == "first":
-                for other in readers[1:]:
-                    check_questions(readers[0], other, [problem.question for problem in problems])
         write_side_by_side(study, models, models.names, problems)
         by_author = {}
         for name in models.names:

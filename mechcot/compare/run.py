@@ -19,7 +19,14 @@ import pandas as pd
 from rich.console import Console
 
 from mechcot.compare.arrays_on_disk import write_values
-from mechcot.compare.chains import Chains, collect, foreign, problems_of, to_write
+from mechcot.compare.chains import (
+    Chains,
+    check_comparable,
+    collect,
+    foreign,
+    problems_of,
+    to_write,
+)
 from mechcot.compare.completion_length import announce_writing, longest, room, told_cut
 from mechcot.compare.cost import announce
 from mechcot.compare.measurable import able
@@ -116,6 +123,7 @@ def _asked(
     study: Study, models: Models, problems: Sequence[Problem], *, console: Console
 ) -> tuple[Study, Models]:
     """The study with its longest completion and the way its models are asked, both said."""
+    check_comparable(study, models, problems)
     study = longest(study, models, problems)
     missing = to_write(study, models, problems)
     announce_writing(study, models, problems, missing, console=console)

@@ -123,7 +123,7 @@ def train_crosscoder(
 
     def untrained() -> Any:
         sae = fresh(settings, scaled.shape[1])
-        sae.b_dec.data = scaled.mean(dim=0)
+        sae.b_dec.data = scaled.mean(dim=0).float()
         return sae
 
     trained = fit(untrained, scaled, settings)

@@ -187,7 +187,7 @@ def test_correct_chains_are_chosen_author_by_author(strangers, sums, tmp_path):
     study = Study(models=strangers, out=tmp_path, problems=str(sums), author="own", max_tokens=8)
     with pytest.raises(
         UserError,
-        match=r"none of 5 chains of one can be used .*: 5 [a-z ]+\. Next: the same command with --overwrite and --chains all",
+        match=r"none of 5 chains of one can be used .*: 5 [a-z ]+\. Next: the same command with --overwrite and --max-tokens \d+",
     ):
         run(study)
 

@@ -6,6 +6,7 @@ It writes running totals in a given style. Its answer is the last value of the c
 
 import re
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Oracle(Reasoner):
 
     cue = AnswerCue(CUE, "\n")
     stop_ids = frozenset()
+    policy = SimpleNamespace(tags=None)  # no marks of a thought
     name = "oracle"
 
     def __init__(self, terms: Sequence[int], style: Style, *, uses: bool, end: str = ".\n") -> None:
