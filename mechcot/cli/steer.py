@@ -211,6 +211,9 @@ def cross(  # noqa: PLR0913 - one argument per option
     chains: Annotated[
         int, typer.Option(help="Other problems: for doses, and for what vectors are read from.")
     ] = 16,
+    chance: Annotated[
+        int, typer.Option(min=1, help="Pairs of random vectors at the same dose.")
+    ] = 4,
     field: Field = None,
     max_tokens: MaxTokens = 320,
     seed: Seed = 0,
@@ -245,11 +248,11 @@ def cross(  # noqa: PLR0913 - one argument per option
             raise UserError(
                 "no vector is named: give --pairs, --styles, --kinds, --hybrid or --crosscoder"
             )
-        some.append(two_by_two.behaviour_of_chance(models, at, out, seed=seed))
         result = two_by_two.run_two_by_two(
             Pair(base, tuned),
+            models,
             some,
-            two_by_two.CrossSettings(source, nats, n, chains, max_tokens, seed, fields),
+            two_by_two.CrossSettings(source, nats, n, chains, max_tokens, seed, fields, chance),
             out=out,
             loading=loading,
             executor=executor_of(workers, engine),

@@ -1,23 +1,18 @@
 """The 2 x 2: a vector read from each of two models, added to each of them at one dose. Is a change a mechanism, or what calls it?
 
-    old         the base's own vector moves the base, and so does the tuned model's: the mechanism was there, and so was its direction
-    trigger     the tuned model's vector moves the base, whose own does not: the mechanism was there, the direction that calls it is new
-    mechanism   the tuned model's vector moves the tuned model, surely more than the base, which it does not move: what answers to it is new
-    lost        the base's vector moves the base, and neither vector the tuned model
-    nothing     no vector moves a model;   open: anything else
-
-*Moves*: the interval of the change from the model's clean texts, widened so that four hold together, lies above 0; of tokens, which a vector may lead either
-way, on one side of 0 that is the same for all. A vector that only does damage moves nothing, and two random ones are tried along. Behaviours come from contrasts and kinds of steps
-(`mechcot.steering`), from a run of `mechcot hybrid` (states at disagreements less all states) and from the latents of a crosscoder (their two directions).
+Verdicts: `mechcot.hybrid.crossed_verdicts`. Behaviours come from contrasts and kinds of steps (`mechcot.steering`), from a run of `mechcot hybrid` (states at
+disagreements less all states) and from the latents of a crosscoder (their two directions). Random vectors are added at each site and phase of these, at the same dose.
 Each is an experiment of `mechcot steer run`, in a folder of its own, so that the same command goes on.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -25,19 +20,20 @@ from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import nan_to_none, read_json, write_json, write_text
 from mechcot.core.trace import StepKind
+from mechcot.hybrid.crossed_verdicts import Judged, decided_by, judge_crossed, smallest_change
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
+from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.experiment import Apply, Experiment, ItemSettings, PhaseName, VectorSpec
 from mechcot.steering.run import run_experiment
 from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.two_by_two import two_by_two_page
 
 LATENTS = 3
-CHANCE = "random"
-TOGETHER = 1.27
-"""By how much an interval of 95 % is widened, so that four hold together: z at .05 / 8 over z at .05 / 2."""
+CHANCE = 4
+"""Pairs of random vectors that are added beside those of one site, phase and start of steps."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,11 @@ class Behaviour:
     phases: tuple[PhaseName, ...] = ("chain",)
     step_starts: bool = False
 
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Where the vectors are added; random ones of one place serve all behaviours of it."""
+        return self.vector.site, self.phases, self.step_starts
+
 
 @dataclass(frozen=True)
 class CrossSettings:
@@ -71,6 +72,7 @@ class CrossSettings:
         max_tokens: Longest text.
         seed: Of draws and statistics.
         fields: Where the file has its columns.
+        chance: Pairs of random vectors.
     """
 
     problems: str
@@ -80,6 +82,41 @@ class CrossSettings:
     max_tokens: int = 320
     seed: int = 0
     fields: Mapping[str, str] = field(default_factory=dict)
+    chance: int = CHANCE
+
+
+@dataclass(frozen=True)
+class RandomChange:
+    """What one random vector changes in one model.
+
+    Attributes:
+        model: Its name.
+        dose: Measured, nats.
+        means: Mean change from the clean texts, by readout.
+    """
+
+    model: str
+    dose: float
+    means: Mapping[str, float]
+
+
+def random_changes(result: Mapping[str, Any], items: pd.DataFrame) -> list[RandomChange]:
+    """What the random vectors of an experiment changed, in every readout.
+
+    Args:
+        result: What it gave.
+        items: Its texts, one a row.
+    """
+    readouts = ["tokens", "correct", *map(str, StepKind)]
+    changes = []
+    for arm in result["arms"]:
+        if arm["role"] == "vector":
+            own = items[items["model"] == arm["model"]].set_index("item")
+            steered = own[(own["role"] == "vector") & (own["source"] == arm["source"])]
+            clean = own[own["role"] == "clean"]
+            means = (steered[readouts].astype(float) - clean[readouts].astype(float)).mean()
+            changes.append(RandomChange(arm["model"], arm["dose"]["kl"], means.to_dict()))
+    return changes
 
 
 def behaviour_of_pairs(pairs: str, site: str, *, n: int) -> Behaviour:
@@ -159,12 +196,29 @@ def behaviours_of_crosscoder(
     ]
 
 
-def behaviour_of_chance(models: Pair[Reasoner], site: str, out: Path, *, seed: int) -> Behaviour:
-    """Two random directions: what the verdict on vectors that say nothing is."""
-    stream = torch.Generator().manual_seed(seed)
+def behaviours_of_chance(
+    like: Behaviour, models: Pair[Reasoner], out: Path, *, pairs: int, seed: int
+) -> list[Behaviour]:
+    """Pairs of random directions, added where a behaviour's vectors are."""
+    site = like.vector.site
+    where = "-".join([site, *like.phases, *(["starts"] if like.step_starts else [])])
     width = models.before.model.config.get_text_config().hidden_size
-    rows = models.map(lambda _: torch.randn(width, generator=stream))
-    return _of_files(CHANCE, rows, site, models, out, readout="tokens")
+    stream = torch.Generator().manual_seed(seed)
+    return [
+        replace(
+            _of_files(
+                f"random-{where}-{pair + 1}",
+                models.map(lambda _: torch.randn(width, generator=stream)),
+                site,
+                models,
+                out,
+                readout=like.readout,
+            ),
+            phases=like.phases,
+            step_starts=like.step_starts,
+        )
+        for pair in range(pairs)
+    ]
 
 
 def _of_files(
@@ -191,6 +245,7 @@ def _same(one: SteeringVector, other: SteeringVector) -> bool:
 
 def run_two_by_two(
     specs: Pair[str],
+    models: Pair[Reasoner],
     behaviours: Sequence[Behaviour],
     settings: CrossSettings,
     *,
@@ -199,10 +254,11 @@ def run_two_by_two(
     executor: Executor = SERIAL,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Run the 2 x 2 of every behaviour; writes two_by_two.json and report.html.
+    """Run the 2 x 2 of every behaviour, and of random vectors; writes two_by_two.json and report.html.
 
     Args:
         specs: The models by name.
+        models: The same, loaded.
         behaviours: What is tried.
         settings: On which problems, and how much is added.
         out: Folder; each behaviour has one below it.
@@ -211,49 +267,53 @@ def run_two_by_two(
         overwrite: Replace other runs in the folders of the behaviours.
 
     Returns:
-        `models`, `nats`, `n`, `rows` (see `crossed_row`), `left_out` with reasons.
+        `models`, `nats`, `n`, `chains`, `rows` (see `crossed_row`), `left_out` with reasons.
 
     Raises:
         UserError: Nothing can be tried.
     """
-    rows, left_out = [], {}
-    for behaviour in behaviours:
-        experiment = Experiment(
-            title=behaviour.name,
-            question="Whose vector moves whom?",
-            models=(specs.before, specs.after),
-            readout=behaviour.readout if behaviour.readout != "correct" else "tokens",
-            seed=settings.seed,
-            max_tokens=settings.max_tokens,
-            items=ItemSettings(
-                n=settings.n,
-                seed=settings.seed,
-                problems=settings.problems,
-                fields=settings.fields,
-            ),
-            vector=behaviour.vector,
-            apply=Apply(
-                phases=behaviour.phases,
-                step_starts=behaviour.step_starts,
-                nats=(settings.nats,),
-                chains=settings.chains,
-            ),
-        )
-        folder = out / "runs" / behaviour.name.replace(" ", "-")
+    kwargs: dict[str, Any] = {"loading": loading, "executor": executor, "overwrite": overwrite}
+    tried: list[tuple[Behaviour, Mapping[str, Any]]] = []
+    left_out: dict[str, str] = {}
+    chance: dict[Any, list[RandomChange]] = {}
+
+    def folder_of(behaviour: Behaviour) -> Path:
+        return out / "runs" / behaviour.name.replace(" ", "-")
+
+    def attempt(behaviour: Behaviour) -> list[dict[str, Any]]:
+        folder = folder_of(behaviour)
         try:
-            kwargs: dict[str, Any] = {"loading": loading, "executor": executor}
-            result = run_experiment(experiment, folder, overwrite=overwrite, **kwargs)
+            result = run_experiment(_experiment(behaviour, specs, settings), folder, **kwargs)
         except UserError as reason:
             left_out[behaviour.name] = str(reason)
-            continue
-        rows.append(crossed_row(behaviour, specs, json.loads(json.dumps(result))))
-    if not rows:
+            return []
+        return [json.loads(json.dumps(result))]
+
+    for behaviour in behaviours:
+        tried += [(behaviour, result) for result in attempt(behaviour)]
+    if not tried:
         raise UserError(f"none of the vectors can be tried: {next(iter(left_out.values()))}")
+    draws = {"pairs": settings.chance, "seed": settings.seed}
+    for behaviour, _ in tried:
+        if behaviour.place not in chance:
+            random = behaviours_of_chance(behaviour, models, out, **draws)
+            chance[behaviour.place] = [
+                change
+                for pair in random
+                for result in attempt(pair)
+                for change in random_changes(
+                    result, pd.read_parquet(folder_of(pair) / "items.parquet")
+                )
+            ]
     result = {
         "models": [*specs],
         "nats": settings.nats,
         "n": settings.n,
-        "rows": rows,
+        "chains": settings.chains,
+        "rows": [
+            crossed_row(behaviour, specs, result, chance[behaviour.place], behaviours=len(tried))
+            for behaviour, result in tried
+        ],
         "left_out": [{"id": name, "reason": reason} for name, reason in left_out.items()],
     }
     result = nan_to_none(result)
@@ -262,22 +322,68 @@ def run_two_by_two(
     return result
 
 
+def _experiment(behaviour: Behaviour, specs: Pair[str], settings: CrossSettings) -> Experiment:
+    return Experiment(
+        title=behaviour.name,
+        question="Whose vector moves whom?",
+        models=(specs.before, specs.after),
+        readout=behaviour.readout if behaviour.readout != "correct" else "tokens",
+        seed=settings.seed,
+        max_tokens=settings.max_tokens,
+        items=ItemSettings(
+            n=settings.n,
+            seed=settings.seed,
+            problems=settings.problems,
+            fields=settings.fields,
+        ),
+        vector=behaviour.vector,
+        apply=Apply(
+            phases=behaviour.phases,
+            step_starts=behaviour.step_starts,
+            nats=(settings.nats,),
+            chains=settings.chains,
+        ),
+    )
+
+
 def crossed_row(
-    behaviour: Behaviour, specs: Pair[str], result: Mapping[str, Any]
+    behaviour: Behaviour,
+    specs: Pair[str],
+    result: Mapping[str, Any],
+    chance: Sequence[RandomChange],
+    *,
+    behaviours: int,
 ) -> dict[str, Any]:
     """What a behaviour's experiment says.
 
+    Args:
+        behaviour: What was tried.
+        specs: The models by name.
+        result: What its experiment gave.
+        chance: What random vectors at the same places changed.
+        behaviours: How many the run tries.
+
     Returns:
-        `name`, `readout`, `cells` (`source`, `model` as base or tuned; change from the clean texts with interval; measured dose), `contrasts`
-        (of models, of sources, the interaction), `judged` (all doses alike), `verdict`.
+        `name`, `readout`, `cells` (`source`, `model` as base or tuned; change from the clean texts with interval; measured dose; mean changes by random vectors of that dose;
+        smallest change that counts), `contrasts` (of models, of sources, the interaction), `judged` (all doses alike), `verdict`, `needed`.
     """
     sides = {specs.before: "base", specs.after: "tuned"}
+    name = behaviour.readout
+    clean = {arm["model"]: arm for arm in result["arms"] if arm["role"] == "clean"}
     cells = [
         {
             "source": sides[arm["source"]],
             "model": sides[arm["model"]],
             "dose": arm["dose"]["kl"],
-            **arm["change"][behaviour.readout],
+            "smallest": smallest_change(clean[arm["model"]]["values"][name]["mean"]),
+            "chance": [
+                random.means[name]
+                for random in chance
+                if random.model == arm["model"]
+                and same_dose((random.dose, arm["dose"]["kl"]))
+                and math.isfinite(random.means[name])
+            ],
+            **arm["change"][name],
         }
         for arm in result["arms"]
         if arm["role"] == "vector"
@@ -287,7 +393,7 @@ def crossed_row(
             "what": row["what"],
             "source": sides[row["source"]],
             "model": sides[row["model"]],
-            **row["values"][behaviour.readout],
+            **row["values"][name],
         }
         for row in result["contrasts"]
         if row["what"] in ("models", "sources", "interaction")
@@ -295,46 +401,10 @@ def crossed_row(
     judged = all(
         row["judged"] for row in result["contrasts"] if row["what"] in ("models", "sources")
     )
-    either = behaviour.readout == "tokens"
-    verdict = verdict_of(cells, contrasts, either_way=either) if judged else "doses differ"
-    named = {"name": behaviour.name, "readout": behaviour.readout, "site": behaviour.vector.site}
-    return named | {"cells": cells, "contrasts": contrasts, "judged": judged, "verdict": verdict}
-
-
-def verdict_of(
-    cells: Sequence[Mapping[str, Any]],
-    contrasts: Sequence[Mapping[str, Any]],
-    *,
-    either_way: bool = False,
-) -> str:
-    """The verdict of one behaviour; see the module's text.
-
-    Args:
-        cells: `source`, `model`, `mean`, `low`, `high` of each change.
-        contrasts: The same of each contrast, with `what`.
-        either_way: Whether a vector may move the readout down as well.
-    """
-    ways = {(cell["source"], cell["model"]): _way(cell) for cell in cells}
-    down = either_way and sum(ways.values()) < 0
-    moves = {place: way == (-1 if down else 1) for place, way in ways.items()}
-    if not any(moves.values()):
-        return "nothing"
-    if moves["tuned", "base"]:
-        return "old" if moves["base", "base"] else "trigger"
-    if moves["base", "base"] and not (moves["base", "tuned"] or moves["tuned", "tuned"]):
-        return "lost"
-    apart = any(
-        row["what"] == "models" and row["source"] == "tuned" and _way(row) for row in contrasts
-    )
-    return "mechanism" if moves["tuned", "tuned"] and apart else "open"
-
-
-def _way(interval: Mapping[str, Any]) -> int:
-    """The sign of a widened interval; 0 where it holds 0 or there is none."""
-    mean, low, high = (interval[name] for name in ("mean", "low", "high"))
-    if low is None or high is None:
-        return 0
-    return (mean - TOGETHER * (mean - low) > 0) - (mean + TOGETHER * (high - mean) < 0)
+    settings: dict[str, Any] = {"behaviours": behaviours, "either_way": name == "tokens"}
+    said = judge_crossed(cells, contrasts, **settings) if judged else Judged("doses differ")
+    named = {"name": behaviour.name, "readout": name, "site": behaviour.vector.site}
+    return named | {"cells": cells, "contrasts": contrasts, "judged": judged, **asdict(said)}
 
 
 def crossed_lines(result: Mapping[str, Any]) -> Iterator[str]:
@@ -343,7 +413,7 @@ def crossed_lines(result: Mapping[str, Any]) -> Iterator[str]:
         cells = "  ".join(
             f"{cell['source']} on {cell['model']} {_told(cell)}" for cell in row["cells"]
         )
-        yield f"{row['name']:<16} {row['readout']:<12} {row['verdict']:<12} {cells}"
+        yield f"{row['name']:<16} {row['readout']:<12} {row['verdict']:<12} {cells}{decided_by(row)}"
     for row in result["left_out"]:
         yield f"left out: {row['id']}: {row['reason']}"
 

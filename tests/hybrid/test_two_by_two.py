@@ -3,13 +3,15 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
-from mechcot.hybrid.two_by_two import verdict_of
+from mechcot.hybrid.crossed_verdicts import Judged, judge_crossed
 from tests.runs.commands import call
 
-UP, NONE, DOWN = (0.5, 1.5), (-0.5, 0.5), (-1.5, -0.5)
+UP, WIDE, DOWN, SMALL = (0.5, 1.5), (-0.5, 0.5), (-1.5, -0.5), (-0.05, 0.05)
 PLACES = [(source, model) for source in ("base", "tuned") for model in ("base", "tuned")]
+CHANCE = (-0.1, 0.1, -0.05, 0.05, 0.02, -0.02, 0.08, -0.08)
 
 
 def interval(ends):
@@ -17,29 +19,95 @@ def interval(ends):
     return {"mean": mean, "low": ends[0], "high": ends[1]}
 
 
+def judged(changes, apart, *, chance=CHANCE, **settings):
+    """Changes in the order base's on base, base's on tuned, tuned's on base, tuned's on tuned; every contrast is `apart`."""
+    common = {"n": 30, "smallest": 0.1, "chance": chance}
+    cells = [
+        {"source": source, "model": model, **common, **interval(ends)}
+        for (source, model), ends in zip(PLACES, changes, strict=True)
+    ]
+    places = (("models", "base", "base"), ("models", "tuned", "base"), ("sources", "base", "base"))
+    contrasts = [
+        {"what": what, "source": source, "model": model, **interval(apart)}
+        for what, source, model in places
+    ]
+    return judge_crossed(cells, contrasts, **settings)
+
+
+def mirrored(ends):
+    return -ends[1], -ends[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "apart", "either_way", "verdict"),
     [
-        ((UP, UP, UP, UP), NONE, False, "old"),
-        ((NONE, NONE, UP, UP), NONE, False, "trigger"),
-        ((NONE, NONE, NONE, UP), DOWN, False, "mechanism"),
-        ((NONE, NONE, NONE, UP), NONE, False, "open"),
-        ((UP, NONE, NONE, NONE), NONE, False, "lost"),
-        ((NONE, NONE, NONE, NONE), NONE, False, "nothing"),
-        ((NONE, DOWN, NONE, DOWN), UP, False, "nothing"),
-        ((DOWN, DOWN, DOWN, DOWN), NONE, True, "old"),
-        ((DOWN, DOWN, UP, DOWN), NONE, True, "open"),
-        (((None, None), NONE, UP, UP), NONE, False, "trigger"),
+        ((UP, UP, UP, UP), WIDE, False, "old"),
+        ((WIDE, WIDE, UP, UP), DOWN, False, "trigger"),
+        ((WIDE, WIDE, UP, UP), WIDE, False, "open"),
+        ((WIDE, WIDE, WIDE, UP), DOWN, False, "mechanism"),
+        ((WIDE, WIDE, WIDE, UP), WIDE, False, "open"),
+        ((UP, WIDE, WIDE, WIDE), UP, False, "lost"),
+        ((UP, WIDE, WIDE, WIDE), WIDE, False, "open"),
+        ((SMALL, SMALL, SMALL, SMALL), WIDE, False, "nothing"),
+        ((SMALL, SMALL, WIDE, SMALL), WIDE, False, "not shown"),
+        ((SMALL, DOWN, SMALL, DOWN), UP, False, "nothing"),
+        ((SMALL, (None, None), SMALL, SMALL), UP, False, "not shown"),
+        ((DOWN, DOWN, DOWN, DOWN), WIDE, True, "old"),
+        ((DOWN, DOWN, UP, DOWN), WIDE, True, "open"),
+        ((WIDE, WIDE, UP, DOWN), DOWN, True, "open"),
     ],
 )
 def test_a_verdict_follows_its_definition(changes, apart, either_way, verdict):
-    """Changes in the order base's on base, base's on tuned, tuned's on base, tuned's on tuned."""
-    cells = [
-        {"source": source, "model": model, **interval(ends)}
-        for (source, model), ends in zip(PLACES, changes, strict=True)
-    ]
-    contrast = {"what": "models", "source": "tuned", "model": "base", **interval(apart)}
-    assert verdict_of(cells, [contrast], either_way=either_way) == verdict
+    """Mirroring what may go either way says the same."""
+    assert judged(changes, apart, either_way=either_way).verdict == verdict
+    if either_way:
+        other = judged(map(mirrored, changes), mirrored(apart), either_way=True)
+        assert other.verdict == verdict
+
+
+def test_what_random_vectors_do_as_well_is_no_verdict_and_what_is_needed_is_said():
+    as_much = (1.2, -0.9, 0.4, 1.5, -1.1, 0.7, -0.3, 0.9)
+    assert judged((UP, UP, UP, UP), WIDE, chance=as_much).verdict == "not shown"
+    assert judged((UP, UP, UP, UP), WIDE, chance=(0.0,)).verdict == "not shown"
+    assert judged((SMALL, SMALL, WIDE, SMALL), WIDE) == Judged("not shown", 30 * 25)
+
+
+@pytest.mark.parametrize("behaviours", [1, 3])
+def test_random_vectors_alone_hardly_ever_move_a_model(behaviours):
+    """Vectors that differ, problems that differ, and clean texts that all changes of a model share; a planted push is found."""
+    stream, wrong, found = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        changes = stream.normal(0, 1, (2, 11, 1)) + stream.normal(0, 4, (2, 11, 30))
+        changes += stream.normal(0, 4, (2, 1, 30))
+        chance = [side.mean(axis=1).tolist() for side in changes[:, 2:]]
+        for push in (0, 20):
+            cells, rows = [], {}
+            for source, side in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                rows[source, side] = changes[side, source] + push * (source == 1)
+                its = {"source": ("base", "tuned")[source], "model": ("base", "tuned")[side]}
+                cells.append(
+                    its
+                    | {"n": 30, "smallest": 2.0, "chance": chance[side]}
+                    | told(rows[source, side])
+                )
+            contrasts = [
+                {"what": "models", "source": name, "model": "base"} | told(rows[i, 0] - rows[i, 1])
+                for i, name in enumerate(("base", "tuned"))
+            ]
+            contrasts.append(
+                {"what": "sources", "source": "base", "model": "base"}
+                | told(rows[0, 0] - rows[1, 0])
+            )
+            said = judge_crossed(cells, contrasts, behaviours=behaviours, either_way=True).verdict
+            wrong += push == 0 and said not in ("nothing", "not shown", "open")
+            found += push > 0 and said == "trigger"
+    assert wrong <= 0.05 * 400 / behaviours
+    assert found >= 0.95 * 400
+
+
+def told(values):
+    mean, half = float(values.mean()), 2.045 * float(values.std(ddof=1)) / len(values) ** 0.5
+    return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
 def test_a_model_against_itself_has_the_same_four_changes_twice(tmp_path, models, problems):
@@ -58,7 +126,18 @@ def test_a_model_against_itself_has_the_same_four_changes_twice(tmp_path, models
     pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
     words = (one, tmp_path / "copy", "--problems", problems, "--pairs", pairs, "--kinds", "backtracking", "--nats", 0.003)  # fmt: skip
     code, said = call(
-        "steer cross", *words, "--n", 3, "--chains", 2, "--max-tokens", 20, "--out", out
+        "steer cross",
+        *words,
+        "--n",
+        3,
+        "--chains",
+        2,
+        "--chance",
+        1,
+        "--max-tokens",
+        20,
+        "--out",
+        out,
     )
     assert code == 0, said
     result = json.loads((out / "two_by_two.json").read_text())

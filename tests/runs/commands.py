@@ -69,7 +69,7 @@ COMMANDS = {
         "{one} {vector} --problems {problems} --doses 0.003,0.01 --max-tokens 30 --n 3", "--seed 3", "{out}/0.01.jsonl"
     ),
     "steer cross": Writing(
-        "{one} {two} --problems {problems} --pairs {pairs} --nats 0.003 --max-tokens 30 --n 2 --chains 2", "--seed 3",
+        "{one} {two} --problems {problems} --pairs {pairs} --nats 0.003 --max-tokens 30 --n 2 --chains 2 --chance 1", "--seed 3",
         "{out}/two_by_two.json",
     ),
     "steer run": Writing("{experiment}", "!{shorter}", "{out}/summary.json"),

@@ -1,9 +1,10 @@
 """The page of `mechcot steer cross`, from `two_by_two.json` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.wording import count_of
+from mechcot.hybrid.crossed_verdicts import decided_by
 from mechcot.text.number_format import DASH, fixed
 from mechcot.view.figures.two_by_two import two_by_two_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -15,7 +16,8 @@ _SAID: Mapping[str, str] = {
     "trigger": "{name}: a trigger; the tuned model’s vector moves the base, whose own does not.",
     "mechanism": "{name}: the tuned model’s own mechanism; its vector moves it and not the base.",
     "lost": "{name}: lost; the base answers to its vector, and the tuned model to neither.",
-    "nothing": "{name}: no vector calls it up in a model.",
+    "nothing": "{name}: nothing; every change is surely smaller than what counts.",
+    "not shown": "{name}: not shown; no model is surely moved, nor is it shown that none is",
     "open": "{name}: open.",
     "doses differ": "{name}: not judged; the measured doses are not the same everywhere.",
 }
@@ -40,7 +42,7 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
     return plain_page(
         "Mechanism or trigger?",
         meta=f"{base} and {tuned}; {count_of(len(result['rows']), 'behaviour')}, {count_of(result['n'], 'problem')}.",
-        summary=[_SAID[row["verdict"]].format(name=row["name"]) for row in result["rows"]],
+        summary=[_sentence(row) for row in result["rows"]],
         headline=headline,
         sections=[
             Section("Contrasts", (), ((_contrasts(result), "Paired over the same problems."),)),
@@ -54,11 +56,16 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
             ),
             (
                 "what it does not say",
-                "The intervals that are shown are 95 % each; a verdict widens them, so that the four of a behaviour hold together, and is not corrected for the number of behaviours. "
-                "Random vectors show what chance gives. A vector that moves nothing may be badly read.",
+                "The intervals that are shown are 95 % each; a verdict widens them for all cells of the page, and asks that a change go beyond random vectors of the same dose. "
+                "“Nothing” needs every interval within the smallest change that counts: a tenth of the clean texts’ mean, at least .1. A vector that moves nothing may be badly read.",
             ),
         ],
     )
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    said = _SAID[row["verdict"]].format(name=row["name"])
+    return said if row["verdict"] != "not shown" else f"{said}{decided_by(row)}."
 
 
 def _cells(result: Mapping[str, Any]) -> Table:
@@ -68,7 +75,9 @@ def _cells(result: Mapping[str, Any]) -> Table:
         "vector of": lambda pair: Cell(pair[1]["source"]),
         "on": lambda pair: Cell(pair[1]["model"]),
         "change": lambda pair: _value(pair[1]),
-        "dose, nats": lambda pair: numeric(fixed(pair[1]["dose"], digits=3)),
+        "random vectors": lambda pair: Cell(_span(pair[1]["chance"])),
+        "smallest that counts": lambda pair: numeric(fixed(pair[1]["smallest"])),
+        "measured dose, nats": lambda pair: numeric(fixed(pair[1]["dose"], digits=3)),
     }
     return row_table(rows, columns)
 
@@ -95,6 +104,13 @@ def _subject(contrast: Mapping[str, Any]) -> str:
     if contrast["what"] == "models":
         return f"{contrast['source']}’s vector"
     return f"on {contrast['model']}"
+
+
+def _span(changes: Sequence[float]) -> str:
+    """The least and the largest change by random vectors, and how many they are."""
+    if not changes:
+        return DASH
+    return f"{fixed(min(changes))} to {fixed(max(changes))} ({len(changes)})"
 
 
 def _value(value: Mapping[str, Any]) -> Cell:
