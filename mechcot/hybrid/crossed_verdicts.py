@@ -86,17 +86,6 @@ def judge_crossed(
     return Judged("not shown", _needed(cells, level, either_way=either_way))
 
 
-def decided_by(row: Mapping[str, Any]) -> str:
-    """What would decide a row that is not shown, as the end of a sentence; empty for others."""
-    if row["verdict"] != "not shown":
-        return ""
-    if row["needed"]:
-        return f"; --n {row['needed']} would decide it, if the changes are as they seem"
-    if any(cell["low"] is None for cell in row["cells"]):
-        return "; a change has no interval: more problems must give this readout"
-    return "; what moves does so no more than random vectors: more of them (--chance) or another dose may decide it"
-
-
 def _told(
     ways: Mapping[_Place, int], way: int, contrasts: Sequence[Mapping[str, Any]], level: float
 ) -> str:

@@ -20,7 +20,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import nan_to_none, read_json, write_json, write_text
 from mechcot.core.trace import StepKind
-from mechcot.hybrid.crossed_verdicts import Judged, decided_by, judge_crossed, smallest_change
+from mechcot.hybrid.crossed_verdicts import Judged, judge_crossed, smallest_change
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
@@ -29,7 +29,7 @@ from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.experiment import Apply, Experiment, ItemSettings, PhaseName, VectorSpec
 from mechcot.steering.run import run_experiment
 from mechcot.steering.vectors import Origin, SteeringVector
-from mechcot.view.pages.two_by_two import two_by_two_page
+from mechcot.view.pages.two_by_two import decided_by, two_by_two_page
 
 LATENTS = 3
 CHANCE = 4

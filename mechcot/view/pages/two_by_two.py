@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.wording import count_of
-from mechcot.hybrid.crossed_verdicts import decided_by
 from mechcot.text.number_format import DASH, fixed
 from mechcot.view.figures.two_by_two import two_by_two_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -61,6 +60,17 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
             ),
         ],
     )
+
+
+def decided_by(row: Mapping[str, Any]) -> str:
+    """What would decide a row that is not shown, as the end of a sentence; empty for others."""
+    if row["verdict"] != "not shown":
+        return ""
+    if row["needed"]:
+        return f"; --n {row['needed']} would decide it, if the changes are as they seem"
+    if any(cell["low"] is None for cell in row["cells"]):
+        return "; a change has no interval: more problems must give this readout"
+    return "; what moves does so no more than random vectors: more of them (--chance) or another dose may decide it"
 
 
 def _sentence(row: Mapping[str, Any]) -> str:
