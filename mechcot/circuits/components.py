@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mechcot.model.gradients import next_logprobs_under
 from mechcot.model.interface import Scorer
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.heads import HeadPlace, head_places
-from mechcot.model.internals.hooks import Hook, HookPoint, tapped
+from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 
@@ -178,15 +178,7 @@ def kept_run(reader: Scorer, anatomy: Anatomy, ids: Sequence[int]) -> KeptRun:
     backbone = anatomy.backbone
     states: dict[object, Tensor] = {}
     taps = [(place, _keep(key, states)) for key, place in _places(anatomy)]
-    tokens = torch.tensor([list(ids)], dtype=torch.long, device=backbone.device)
-    with torch.enable_grad(), tapped(taps):
-        hidden = backbone.base(
-            input_ids=tokens,
-            attention_mask=torch.ones_like(tokens),
-            use_cache=False,
-            return_dict=True,
-        ).last_hidden_state
-        logprobs = backbone.log_probabilities(hidden[0, -1], scale=float(reader.logit_scale))
+    logprobs = next_logprobs_under(reader, ids, taps)
     layers = range(backbone.n_layers)
     return KeptRun(
         anatomy=anatomy,

@@ -37,6 +37,18 @@ def gradients(
     taps: list[tuple[HookPoint, Hook]] = [
         (backbone.place(site), _carrying(site, states)) for site in sites
     ]
+    with torch.enable_grad():
+        target = next_logprobs_under(reasoner, ids, taps)[token]
+        grads = torch.autograd.grad(target, [states[site] for site in sites])
+    pairs = zip(sites, grads, strict=True)
+    return float(target.detach()), {site: gradient[0].detach() for site, gradient in pairs}
+
+
+def next_logprobs_under(
+    reasoner: Scorer, ids: Sequence[int], taps: Sequence[tuple[HookPoint, Hook]]
+) -> Float[Tensor, " d_vocab"]:
+    """Log-probabilities in nats of the token after a text, with gradients to what the hooks keep. Cost: one forward without a cache."""
+    backbone = backbone_of(reasoner.model)
     tokens = torch.tensor([list(ids)], dtype=torch.long, device=backbone.device)
     with torch.enable_grad(), tapped(taps):
         hidden = backbone.base(
@@ -45,11 +57,7 @@ def gradients(
             use_cache=False,
             return_dict=True,
         ).last_hidden_state
-        logprob = backbone.log_probabilities(hidden[0, -1], scale=float(reasoner.logit_scale))
-        target = logprob[token]
-        grads = torch.autograd.grad(target, [states[site] for site in sites])
-    pairs = zip(sites, grads, strict=True)
-    return float(target.detach()), {site: gradient[0].detach() for site, gradient in pairs}
+        return backbone.log_probabilities(hidden[0, -1], scale=float(reasoner.logit_scale))
 
 
 def _carrying(site: Site, states: dict[Site, Tensor]) -> Hook:
