@@ -198,6 +198,9 @@ class SlurmQueue:
         finally:
             for job in running:
                 job.cancel(check=False)
+            if self.job.cluster == "local":  # processes of this one: none outlives the run
+                for job in running:
+                    job.wait()
 
     def _check_alive(self, running: Sequence[Any], missed: set[str]) -> set[str]:
         """Return the jobs that the queue does not know: submitit asks `sacct` whether one died, which needs accounting.

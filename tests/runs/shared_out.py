@@ -26,6 +26,13 @@ def refuse(x: int) -> int:
     return x
 
 
+def refuse_beside_one_that_runs(x: int) -> None:
+    """A mistake of the user's, while another task has long to go."""
+    if x == 0:
+        raise UserError("no such model")
+    time.sleep(600)
+
+
 def linger(folder: Path, x: int) -> int:
     """Say that a task began; on the node whose name stands in `doomed` it never ends, elsewhere it waits until one began there."""
     import ray

@@ -24,7 +24,7 @@ from mechcot.runs.shards import Shards
 from mechcot.runs.slurm_queue import SlurmJob, parse_slurm
 from tests.finished_items import finished_items
 from tests.runs.commands import call
-from tests.runs.shared_out import leave_the_queue, refuse, square
+from tests.runs.shared_out import leave_the_queue, refuse, refuse_beside_one_that_runs, square
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,10 @@ def test_a_queue_gives_what_one_process_gives(cluster, tmp_path):
     assert not list(queue.map(square, []))
     with pytest.raises(UserError, match=r"^no such model$"):
         list(queue.map(refuse, range(4)))
+    with pytest.raises(UserError, match=r"^no such model$"):
+        list(queue.map(refuse_beside_one_that_runs, range(2)))
+    if cluster == "local":
+        assert not [p for p in psutil.Process().children() if "submitit" in str(p.cmdline())]
 
 
 @pytest.mark.slow
