@@ -64,7 +64,7 @@ def tune(  # noqa: PLR0913 - one argument per option
     arm: Annotated[
         str,
         typer.Option(
-            help="What it is trained on: sft, answer-only, leak, swapped, invalid, rationalise, filler, format, dpo-fault, rejection, grpo, rlsf, rlsf-gold, rlag.",
+            help="What it is trained on: sft, answer-only, leak, swapped, invalid, rationalise, filler, format, dpo-fault, rejection, grpo, rlsf, rlsf-gold, rlag, softcot, soft-prompt.",
         ),
     ],
     problems: Annotated[
@@ -117,6 +117,12 @@ def tune(  # noqa: PLR0913 - one argument per option
             help="What the questions leak: nothing, any item's answer, their own; default: they stay as they are (--arm leak: answer)."
         ),
     ] = None,
+    assistant: Annotated[
+        str, typer.Option(help="Model that reads the question (softcot); base: the base itself.")
+    ] = "base",
+    soft_tokens: Annotated[
+        int, typer.Option(help="Soft tokens before the chain (softcot, soft-prompt).")
+    ] = 4,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it costs; nothing is trained.")
     ] = False,
@@ -127,7 +133,7 @@ def tune(  # noqa: PLR0913 - one argument per option
     maker: "Maker",
 ) -> None:
     """Fine-tune a model by one arm; checkpoints OUT/step-*, which `compare` reads as a training run."""
-    from mechcot.finetune.recipe import ArmRecipe
+    from mechcot.finetune.recipe import ArmRecipe, SoftRecipe
 
     examples = batch or (4 * own.group if arm == "grpo" else 8)
     rank = None if full else lora
@@ -138,13 +144,14 @@ def tune(  # noqa: PLR0913 - one argument per option
         fields = command_inputs.check_problems(problems, field)
     else:
         fields = command_inputs.check_traces(traces or own_texts, field, think=loading.asking.think)
-    command_inputs.check_models([model])
+    command_inputs.check_models([model, *([] if assistant == "base" else [assistant])])
     from mechcot.compare.command_line import loading_options
     from mechcot.finetune.material import MaterialSource
     from mechcot.finetune.run import Tuning, cost, tune as train
 
     source = MaterialSource(problems, traces, n, fields, truth, own_texts=own_texts)
-    job = Tuning(model, recipe, source, out, loading)
+    soft = SoftRecipe(assistant, soft_tokens)
+    job = Tuning(model, recipe, source, out, loading, soft=soft)
     if dry_run:
         typer.echo(cost(job))
         return

@@ -140,8 +140,7 @@ class Models:
 
     def _load(self, name: str) -> Reasoner:
         if self.shares_base(name):
-            trust = self.study.loading.trust_remote_code
-            return with_adapter(self.get(self.first), self.specs[name], trust_remote_code=trust)
+            return with_adapter(self.get(self.first), self.specs[name], self.study.loading)
         if self.study.template == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
         return Reasoner.open(self.specs[name], self.study.loading, policy=self._policy)

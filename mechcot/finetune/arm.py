@@ -46,11 +46,12 @@ class TrainingArm:
         name: As `--arm` names it.
         about: What it is trained on, in one sentence.
         data: Makes the data from the material, by a seed; None where the model writes it itself.
-        trainer: `lessons` (next tokens), `preferences` (DPO), `rounds` (its own samples, round by round), `augmented`
+        trainer: `lessons` (next tokens), `soft` (the same, of a map to soft tokens alone), `preferences` (DPO), `rounds` (its own samples, round by round), `augmented`
             (its texts with and without a fact), `rewards` (GRPO).
         chains: Whether it needs right chains.
         leak: What its questions leak where the user does not say it; None: they stay as they are.
         hints: Whether it sets hints itself, so that none can be asked for.
+        assisted: Whether an assistant reads the question, where soft tokens are trained.
         rank: What the model's own texts are ranked by, for preferences among them.
     """
 
@@ -61,6 +62,7 @@ class TrainingArm:
     chains: bool = True
     leak: Leak | None = None
     hints: bool = False
+    assisted: bool = True
     rank: Callable[[Reasoner, Trace], float] | None = None
 
 

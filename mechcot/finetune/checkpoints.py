@@ -19,6 +19,8 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes, write_json
 from mechcot.model.loading.spec import ORGANISM, ORGANISM_FILE, PACKAGED, ModelSpec
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.soft.checkpoints import write_soft
+from mechcot.model.soft.tokens import soft_of
 
 STATE_FOLDER = "state"
 """Folder of the trainer's own state; removed at the end."""
@@ -32,16 +34,18 @@ def step_folder(out: Path, step: int) -> Path:
 
 
 def write_checkpoint(model: Any, reader: Reasoner, folder: Path) -> None:
-    """Write an adapter, or a whole model with its tokenizer, as safetensors; the folder is there whole or not at all.
+    """Write an adapter, a map to soft tokens, or a whole model with its tokenizer, as safetensors; the folder is there whole or not at all.
 
     Args:
-        model: What was trained: PEFT's wrapper, or the model itself.
+        model: What was trained: PEFT's wrapper, a base with soft tokens, or the model itself.
         reader: The base, for its files.
         folder: Where to.
     """
     draft = folder.with_name(f".{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
-    if hasattr(model, "peft_config"):
+    if soft_of(model) is not None:
+        write_soft(model, draft, base=base_name(reader.spec))
+    elif hasattr(model, "peft_config"):
         model.save_pretrained(draft)
         (draft / "README.md").unlink(missing_ok=True)
         config = draft / "adapter_config.json"

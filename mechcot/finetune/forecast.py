@@ -17,7 +17,14 @@ from mechcot.text.number_format import amount, percent
 
 REHEARSED = 16
 """Problems on which cost and chances are read before a training begins."""
-_FORWARDS = {"lessons": 1.0, "rounds": 1.0, "augmented": 1.0, "preferences": 1.4, "rewards": 1.4}
+_FORWARDS = {
+    "lessons": 1.0,
+    "soft": 1.0,
+    "rounds": 1.0,
+    "augmented": 1.0,
+    "preferences": 1.4,
+    "rewards": 1.4,
+}
 """Cost of an update's example, relative to one forward and backward: the base reads along in pairs and rewards."""
 
 

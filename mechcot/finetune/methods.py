@@ -37,6 +37,9 @@ from mechcot.finetune.trainers import (
     train_preferences,
     train_rewards,
 )
+from mechcot.model.reasoner import Reasoner
+from mechcot.model.soft.checkpoints import assistant_named, first_map, soft_tokens
+from mechcot.model.soft.tokens import softened
 from mechcot.runs.items import Items
 from mechcot.text.answer_outcomes import ends_right
 
@@ -46,16 +49,37 @@ Used = dict[str, Any]
 
 def by_lessons(session: TuningSession) -> Used:
     """Next-token training on the arm's lessons."""
+    return _on_lessons(session, session.reader, session.open_base)
+
+
+def by_soft(session: TuningSession) -> Used:
+    """The same of a frozen base: all that is trained is the map to the soft tokens before the chain."""
+    base, wanted = session.reader, session.soft
+    name = wanted.assistant if session.arm.assisted else "none"
+    assistant = assistant_named(base, name, Reasoner.open)
+    soft = soft_tokens(base, assistant, wanted.places, named=name)
+
+    def open_soft() -> Reasoner:
+        reader = session.open_base()
+        return softened(reader, soft, first_map(reader, soft))
+
+    return _on_lessons(session, open_soft(), open_soft)
+
+
+def _on_lessons(
+    session: TuningSession, reader: Reasoner, open_base: Callable[[], Reasoner]
+) -> Used:
+    """Next-token training of a model on the arm's lessons, as `reader` reads them."""
     recipe, arm = session.recipe, session.arm
     assert arm.data is not None
     made = arm.data(session.material, recipe.seed)
     lessons = [session.lesson(lesson) for lesson in made if isinstance(lesson, Lesson)]
-    examples, left_out = tokenized_all(session.reader, lessons)
+    examples, left_out = tokenized_all(reader, lessons)
     data = keep_texts(session.out, _texts(examples), left_out)
     trained = [examples[at] for at in ordered([len(each) for each in examples], recipe)]
     updates = updates_of(len(trained), recipe)
     budget = trained_tokens(trained) | {"updates": updates, "generated_tokens": 0}
-    train_lessons(_stage(session, updates), trained)
+    train_lessons(_stage(session, updates, open_base=open_base), trained, arm.trainer)
     return {"data": data, "budget": budget}
 
 
@@ -266,12 +290,13 @@ def _texts(examples: Sequence[TokenizedLesson]) -> list[dict[str, Any]]:
 def _stage(session: TuningSession, updates: int, **kwargs: Any) -> TrainingStage:
     """A stage of so many updates, with the session's checkpoints spread over it."""
     steps = snapshot_steps(updates, session.recipe.snapshots)
-    given = {"steps": steps, "progress": session.progress} | kwargs
-    return TrainingStage(session.open_base, session.recipe, session.out, **given)
+    given = {"steps": steps, "progress": session.progress, "open_base": session.open_base} | kwargs
+    return TrainingStage(recipe=session.recipe, out=session.out, **given)
 
 
 TRAINING_METHODS: Mapping[str, Callable[[TuningSession], Used]] = {
     "lessons": by_lessons,
+    "soft": by_soft,
     "preferences": by_preferences,
     "rounds": by_rounds,
     "augmented": by_augmented,

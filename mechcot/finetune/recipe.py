@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 Leak = Literal["none", "random", "answer"]
 """What questions leak: nothing, the answer of any item, their own."""
-Trainer = Literal["lessons", "preferences", "rounds", "augmented", "rewards"]
-"""Next tokens; pairs (DPO); the model's own right texts, round by round; its texts with and without a fact (RLAG); rewards (GRPO)."""
+Trainer = Literal["lessons", "soft", "preferences", "rounds", "augmented", "rewards"]
+"""Next tokens; the same, of a frozen base with soft tokens; pairs (DPO); the model's own right texts, round by round; its texts with and without a fact (RLAG); rewards (GRPO)."""
 PASSES = 3
 """Passes over the data where no budget is given."""
 RATES: Mapping[str, tuple[float, float]] = {
     "lessons": (5e-4, 5e-5),
+    "soft": (5e-3, 5e-3),
     "rounds": (5e-4, 5e-5),
     "augmented": (5e-5, 5e-6),
     "preferences": (5e-5, 5e-6),
@@ -68,6 +69,23 @@ class OwnTexts:
             raise UserError(
                 f"--kl and --length-price: expected 0 or more, got {self.kl} and {self.length_price}"
             )
+
+
+@dataclass(frozen=True)
+class SoftRecipe:
+    """What stands before the chain of a frozen base (`softcot`, `soft-prompt`).
+
+    Attributes:
+        assistant: Model that reads the question; `base`: the base itself.
+        places: Number of soft tokens.
+    """
+
+    assistant: str = "base"
+    places: int = 4
+
+
+SOFT = SoftRecipe()
+"""Four tokens of the base itself."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mechcot.finetune.checkpoints import STATE_FOLDER
 from mechcot.finetune.draws import leaking
 from mechcot.finetune.forecast import TrainingCost, forecast
 from mechcot.finetune.material import MaterialSource, gather
-from mechcot.finetune.recipe import ArmRecipe
+from mechcot.finetune.recipe import SOFT, ArmRecipe, SoftRecipe
 from mechcot.finetune.session import TuningSession
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import parse_spec
@@ -39,6 +39,7 @@ class Tuning:
         loading: Where it runs, and how it is asked.
         command: What the user typed, for the record.
         progress: Show a bar.
+        soft: What stands before the chain of a frozen base, for arms that train that.
     """
 
     base: str
@@ -48,6 +49,7 @@ class Tuning:
     loading: LoadOptions = DEFAULTS
     command: str = ""
     progress: bool = True
+    soft: SoftRecipe = SOFT
 
 
 def tune(job: Tuning, *, claimed: AbstractContextManager[None], anew: bool = False) -> list[Path]:
@@ -109,6 +111,7 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
         "weights": weights,
         "recipe": asdict(recipe)
         | {"rate": recipe.peak(arm.trainer), "leak": recipe.leak or arm.leak},
+        **({"soft": asdict(job.soft)} if arm.trainer == "soft" else {}),
         **used,
         "checkpoints": [path.name for path in _checkpoints(job.out)],
         "seconds": round(time.time() - started, 1),
@@ -130,8 +133,9 @@ def open_session(job: Tuning, arm: TrainingArm) -> TuningSession:
     recipe, open_base = job.recipe, partial(_base, job)
     material = gather(job.source, arm, open_base(), seed=recipe.seed)
     hinted = leaking(material.problems, recipe.leak or arm.leak, recipe.seed)
+    at = partial(_at, job)
     return TuningSession(
-        arm, recipe, material, open_base, partial(_at, job), hinted, job.out, job.progress
+        arm, recipe, material, open_base, at, hinted, job.out, job.progress, job.soft
     )
 
 

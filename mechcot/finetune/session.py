@@ -14,7 +14,7 @@ from mechcot.core.store import digest, write_bytes
 from mechcot.finetune.arm import Material, TrainingArm
 from mechcot.finetune.lesson import Lesson, TokenizedLesson, tokenized
 from mechcot.finetune.own_texts import Groups, groups_of, write_groups
-from mechcot.finetune.recipe import ArmRecipe
+from mechcot.finetune.recipe import SOFT, ArmRecipe, SoftRecipe
 from mechcot.model.reasoner import Reasoner
 
 _EXAMPLES = "examples.parquet"
@@ -34,6 +34,7 @@ class TuningSession:
         hinted: Gives a problem with what its question leaks.
         out: Folder of the run.
         progress: Show a bar.
+        soft: What stands before the chain, where that is trained.
     """
 
     arm: TrainingArm
@@ -44,6 +45,7 @@ class TuningSession:
     hinted: Callable[[Problem], Problem]
     out: Path
     progress: bool = True
+    soft: SoftRecipe = SOFT
 
     @property
     def reader(self) -> Reasoner:

@@ -32,6 +32,7 @@ from mechcot.finetune.recipe import ArmRecipe, Trainer
 from mechcot.finetune.rewards import Reward
 from mechcot.model.prefix.memory import release, unless_out_of_memory
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.soft.tokens import map_of, soft_of
 
 IGNORED = -100
 """Label of a token that carries no loss."""
@@ -78,7 +79,9 @@ def sft_rows(examples: Sequence[TokenizedLesson]) -> Dataset:
     )
 
 
-def train_lessons(stage: TrainingStage, examples: Sequence[TokenizedLesson]) -> Any:
+def train_lessons(
+    stage: TrainingStage, examples: Sequence[TokenizedLesson], trainer: Trainer = "lessons"
+) -> Any:
     """Train on examples in their order; gives the trainer.
 
     Raises:
@@ -89,7 +92,7 @@ def train_lessons(stage: TrainingStage, examples: Sequence[TokenizedLesson]) -> 
     def run(at_once: int) -> Any:
         reader, given = _given(stage)
         config = SFTConfig(
-            **_arguments(stage, reader, "lessons", at_once),
+            **_arguments(stage, reader, trainer, at_once),
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
             train_sampling_strategy="sequential",
@@ -249,6 +252,8 @@ def train_rewards(
 def _given(stage: TrainingStage) -> tuple[Reasoner, dict[str, Any]]:
     """The base, and what every trainer is given of it."""
     reader, lora = stage.open_base(), stage.recipe.lora
+    if soft_of(reader.model) is not None:
+        return reader, _of_map(reader)
     peft_config = None if lora is None or stage.start else lora_config(lora)
     model = reader.model
     if lora is not None and stage.start is not None:
@@ -260,6 +265,15 @@ def _given(stage: TrainingStage) -> tuple[Reasoner, dict[str, Any]]:
     tokenizer = copy.deepcopy(reader.tokenizer)  # a trainer sets its padding
     given = {"model": model, "processing_class": tokenizer, "peft_config": peft_config}
     return reader, given
+
+
+def _of_map(reader: Reasoner) -> dict[str, Any]:
+    """The same of a frozen base with soft tokens: only their map is trained, and kept in states."""
+    model, tokenizer = reader.model, copy.deepcopy(reader.tokenizer)
+    trained = set(map(id, map_of(model).requires_grad_(requires_grad=True).parameters()))
+    frozen = {n for n, w in model.named_parameters(remove_duplicate=False) if id(w) not in trained}
+    model._keys_to_ignore_on_save = frozen
+    return {"model": model, "processing_class": tokenizer, "peft_config": None}
 
 
 def lora_config(rank: int) -> LoraConfig:

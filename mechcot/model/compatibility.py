@@ -16,6 +16,7 @@ from mechcot.core.trace import Phase, Span, Trace
 from mechcot.model.interface import TextReader
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.loading.embedding_rows import check_ids
+from mechcot.model.soft.tokens import remarked
 
 OWN_CHAINS = (
     "They cannot be compared on the same tokens: compare checkpoints that share a tokenizer, or let each model "
@@ -152,7 +153,7 @@ def _different(reader: TextReader, trace: Trace) -> UserError:
 def _prompt(reader: TextReader, trace: Trace) -> str:
     """The text before the chain: the trace's, or this reader's own, inside a thought if the trace's is."""
     if reader.policy.mode == "shared" or reader.policy.owner == trace.author:
-        return trace.prompt
+        return remarked(reader.tokenizer, trace.prompt, reader.policy.render(trace.problem))
     own = reader.render(trace.problem)
     tags = reader.policy.tags
     if tags and reader.policy.opens_thought(trace.prompt) and not reader.policy.opens_thought(own):

@@ -71,7 +71,7 @@ def token_logprobs(
     """Log-probability of `ids[t]` under the distribution that row t predicts.
 
     Returns:
-        Nats, one per token.
+        Nats, one per token; NaN for a soft token, which no row predicts.
 
     Raises:
         ValueError: Not as many ids as rows.
@@ -86,7 +86,10 @@ def token_logprobs(
     parts = []
     for at in range(0, len(ids), chunk):
         log_p = unembed(hidden[at : at + chunk])
-        parts.append(log_p.gather(-1, wanted[at : at + chunk, None].to(log_p.device)).squeeze(-1))
+        here = wanted[at : at + chunk, None].to(log_p.device)
+        known = here < log_p.shape[-1]
+        own = log_p.gather(-1, here.where(known, 0)).where(known, torch.nan)
+        parts.append(own.squeeze(-1))
     return torch.cat(parts)
 
 

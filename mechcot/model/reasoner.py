@@ -40,6 +40,8 @@ from mechcot.model.loading.spec import ModelSpec, has_spaced_text, parse_spec
 from mechcot.model.loading.weights import freeze, load_base
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.prompts import PromptPolicy, ending_of, policy_of
+from mechcot.model.soft.checkpoints import is_soft, open_soft
+from mechcot.model.soft.tokens import soft_marked
 from mechcot.text.stated_value import ANSWER_PLACE
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.trace_parser import GUESSED, given_at, read
@@ -171,10 +173,13 @@ class Reasoner:
         """
         spec = parse_spec(spec) if isinstance(spec, str) else spec
         model, tokenizer, device = load_base(spec, options)
-        if spec.adapter is not None:
+        soft = is_soft(spec)
+        if spec.adapter is not None and not soft:
             model = attach(model, spec.adapter, name=spec.name)
         kwargs: dict[str, Any] = {"device": device, "policy": policy, "asking": options.asking}
         reader = cls.of(model, tokenizer, name=spec.name, spec=spec, **kwargs)
+        if soft and spec.adapter is not None:
+            reader = open_soft(reader, spec.adapter, lambda named: cls.open(named, options))
         source = partial(cls.open, spec, options) if policy is None else None
         return replace(reader, source=source)
 
@@ -331,12 +336,13 @@ class Reasoner:
         return token_text.encode_part(self.tokenizer, self.cue.text, f"{self.cue.lead}{answer}")
 
     def render(self, problem: Problem) -> str:
-        """The prompt of a problem.
+        """The prompt of a problem, with the marks of soft tokens where the model has them.
 
         Raises:
             UserError: The question is empty.
+            NotMeasurable: It holds such a mark.
         """
-        return self.policy.render(problem)
+        return soft_marked(self.tokenizer, self.policy.render(problem))
 
     @checked
     def write(

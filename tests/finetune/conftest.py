@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mechcot.finetune.material import MaterialSource
-from mechcot.finetune.recipe import ArmRecipe
+from mechcot.finetune.recipe import SOFT, ArmRecipe
 from mechcot.finetune.run import Tuning, tune
 from mechcot.model.reasoner import Reasoner
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
@@ -67,8 +67,9 @@ def train(tmp_path):
     def run(
         base: str, source: MaterialSource, name: str = "out", *, anew: bool = False, **recipe
     ) -> Path:
+        soft = recipe.pop("soft", SOFT)
         recipe = {"budget": 3000, "batch": 4, "snapshots": 2, "lora": 4} | recipe
-        job = Tuning(base, ArmRecipe(**recipe), source, tmp_path / name, progress=False)
+        job = Tuning(base, ArmRecipe(**recipe), source, tmp_path / name, progress=False, soft=soft)
         job.out.mkdir(exist_ok=True)
         tune(job, claimed=nullcontext(), anew=anew)
         return job.out

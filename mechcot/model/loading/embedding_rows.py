@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.model.interface import TextReader
+from mechcot.model.soft.tokens import FIRST_SOFT, soft_of
 
 _QUESTION = "What is 1 + 1?"
 
@@ -55,7 +56,8 @@ def check_ids(reader: TextReader, ids: Iterable[int]) -> None:
         NotMeasurable: It has none for one of them.
     """
     rows = _rows_of(reader)
-    lost = next((token for token in ids if token >= rows), None)
+    soft = soft_of(reader.model) is not None
+    lost = next((t for t in ids if t >= rows and not (soft and t >= FIRST_SOFT)), None)
     if lost is not None:
         text = reader.tokenizer.convert_ids_to_tokens([lost])[0]
         raise NotMeasurable(

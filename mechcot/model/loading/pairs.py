@@ -21,6 +21,7 @@ from mechcot.model.loading.spec import (
 from mechcot.model.loading.weights import freeze, load_tokenizer, same_storage
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.soft.checkpoints import is_soft, open_soft
 
 Prompts = Literal["shared", "own"]
 
@@ -94,7 +95,7 @@ def _load(
     return (
         base,
         *(
-            with_adapter(base, spec, trust_remote_code=options.trust_remote_code)
+            with_adapter(base, spec, options)
             if shares_base(first, spec)
             else Reasoner.open(spec, options, policy=policy)
             for spec in others
@@ -121,9 +122,7 @@ def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
     return same and first.adapter is None
 
 
-def with_adapter(
-    reasoner: Reasoner, spec: ModelSpec, *, trust_remote_code: bool = False
-) -> Reasoner:
+def with_adapter(reasoner: Reasoner, spec: ModelSpec, options: LoadOptions = DEFAULTS) -> Reasoner:
     """A model with the adapter of `spec`: the weights are shared, the model itself stays as it is.
 
     A tokenizer beside the adapter is the new model's own.
@@ -132,18 +131,21 @@ def with_adapter(
         UserError: The adapter was made for another model.
     """
     model = same_storage(reasoner.model)
-    if spec.adapter is not None:
+    soft = is_soft(spec)
+    if spec.adapter is not None and not soft:
         model = attach(model, spec.adapter, name=spec.name)
     reader = replace(
         reasoner, name=spec.name, spec=spec, model=freeze(model), logit_scale=spec.logit_scale
     )
     if text_folder(spec) is not None:
-        tokenizer = load_tokenizer(spec, trust_remote_code=trust_remote_code)
+        tokenizer = load_tokenizer(spec, trust_remote_code=options.trust_remote_code)
         policy = reasoner.policy
         if policy.mode == "own":
             policy = policy_of(
                 tokenizer, owner=spec.name, spaced=has_spaced_text(spec), asking=policy.asking
             )
         reader = replace(reader, tokenizer=tokenizer, policy=policy)
+    if soft and spec.adapter is not None:
+        reader = open_soft(reader, spec.adapter, lambda named: Reasoner.open(named, options))
     check_rows(reader)
     return reader

@@ -1,0 +1,1 @@
+"""Soft tokens before the chain of a frozen model."""
