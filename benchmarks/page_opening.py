@@ -3,28 +3,27 @@
 python -m benchmarks.page_opening artifacts/demo/index.html
 """
 
-import shutil
 import statistics
 import sys
+import tempfile
 from pathlib import Path
 
 import typer
 
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1440,1000")
+from benchmarks.explorer_page import browser
+
 REST = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0)))"
 
 
 def opened(page: Path) -> float:
-    """Seconds until a page is drawn and at rest."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    for flag in FLAGS:
-        options.add_argument(flag)
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    with webdriver.Chrome(options=options, service=service) as browser:
-        browser.get(page.absolute().as_uri())
-        return browser.execute_async_script(REST) / 1000
+    """Seconds until a page is drawn and at rest, in a browser of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        driver = browser(Path(folder))
+        try:
+            driver.get(page.absolute().as_uri())
+            return driver.execute_async_script(REST) / 1000
+        finally:
+            driver.quit()
 
 
 def main(page: Path, runs: int = 5) -> None:

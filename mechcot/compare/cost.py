@@ -42,7 +42,7 @@ REPEATED = 3
 HEAD_BYTES = 1_500
 """Names and scalars of one measurement."""
 NUMBER_BYTES = 8
-PAGE_BYTES = 4_880_000
+PAGE_BYTES = 1_570_000
 """A report without chains: nearly all of it is the drawing library."""
 CELL_BYTES = 265
 """Of a cell [step, step] in the report: before, after and difference, drawn and in a table."""

@@ -40,7 +40,7 @@ from mechcot.traces.continuations import ServedModel, served_at
 log = logging.getLogger(__name__)
 
 READING_VERSION = 2
-CHAINS_AT_ONCE = 16
+CHAINS_AT_ONCE = 32
 """Most chains that are measured side by side (`mechcot.model.prefix.lockstep`)."""
 TOKENS_AT_ONCE = 8192
 """Most tokens of theirs: a long chain fills a batch by itself."""

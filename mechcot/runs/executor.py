@@ -10,12 +10,14 @@ results by index (`mechcot.runs.ray_cluster`, `mechcot.runs.slurm_queue`).
 import logging
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.context import BaseContext
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -25,6 +27,7 @@ from mechcot.runs.engine import LOCAL, Engine
 
 log = logging.getLogger(__name__)
 
+_PRELOADED = ("mechcot.", "transformers.models.")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -110,7 +113,10 @@ class Processes:
         others = set(active_children())
         workers = min(self.workers, len(tasks))
         with ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(function,)
+            workers,
+            mp_context=_context(),
+            initializer=_begin,
+            initargs=(function, dict(os.environ)),
         ) as pool:
             running = {pool.submit(_attempt, task): index for index, task in enumerate(tasks)}
             try:
@@ -186,11 +192,22 @@ def executor_of(workers: int, engine: Engine = LOCAL) -> Executor:
     return SERIAL if count == 1 else Processes(count)
 
 
+def _context() -> BaseContext:
+    """How processes are made: as forks of a server that imported once what this process has imported, where forks are safe; else each from nothing."""
+    if sys.platform != "linux" or torch.cuda.is_available():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([name for name in sys.modules if name.startswith(_PRELOADED)])
+    return context
+
+
 _function: Callable[[Any], Any]
 
 
-def _begin(function: Callable[[Any], Any]) -> None:
+def _begin(function: Callable[[Any], Any], environment: Mapping[str, str]) -> None:
     global _function  # sent once to each process, not with every task
+    os.environ.clear()  # a server of forks has that of its own start
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a word
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     torch.set_num_threads(1)

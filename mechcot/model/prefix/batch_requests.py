@@ -248,10 +248,14 @@ class _Joined(DynamicLayer):
         kept = self._batch._shape[2]
         shape = list(new.shape)
         shape[-2] += kept
-        joined = new.new_zeros(shape)
+        joined = new.new_empty(shape)
         for mine, size, past in zip(self._batch.rows, self._batch.sizes, self._pasts, strict=True):
+            first = kept if past is None else kept - size[2]
+            joined[mine, :, :first] = (
+                0  # padding is masked, and 0 times anything but a number is none
+            )
             if past is not None:
-                joined[mine, :, kept - size[2] : kept] = getattr(past, name)
+                joined[mine, :, first:kept] = getattr(past, name)
         joined[:, :, kept:] = new
         return joined
 
