@@ -227,23 +227,24 @@ def cross(  # noqa: PLR0913 - one argument per option
     command_inputs.check_pairs(pairs)
     command_inputs.check_models([base, tuned])
     from mechcot.core.pair import Pair
-    from mechcot.hybrid import two_by_two
+    from mechcot.hybrid import behaviours, two_by_two
     from mechcot.model.internals.self_test import backbone_of
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
 
     wanted = _latents(latents)
+    if styles:
+        behaviours.check_styles(source, fields)
     models = Pair(*load_models([base, tuned], loading, prompts="own"))
     at = site or f"resid_post.{(backbone_of(models.before.model).n_layers - 1) // 2}"
     with maker.claimed(out):
-        some = [two_by_two.behaviour_of_pairs(str(pairs or ""), at, n=chains)] * bool(
-            pairs or styles
-        )
-        some += two_by_two.behaviours_of_kinds(names_of(kinds) or (), at, n=chains)
+        contrasts = [str(pairs)] * (pairs is not None) + [""] * styles
+        some = [behaviours.behaviour_of_pairs(file, at, n=chains) for file in contrasts]
+        some += behaviours.behaviours_of_kinds(names_of(kinds) or (), at, n=chains)
         if hybrid_run is not None:
-            some.append(two_by_two.behaviour_of_hybrid(hybrid_run, models, out))
+            some.append(behaviours.behaviour_of_hybrid(hybrid_run, models, out))
         if crosscoder is not None:
-            some += two_by_two.behaviours_of_crosscoder(crosscoder, wanted, models, out)
+            some += behaviours.behaviours_of_crosscoder(crosscoder, wanted, models, out)
         if not some:
             raise UserError(
                 "no vector is named: give --pairs, --styles, --kinds, --hybrid or --crosscoder"

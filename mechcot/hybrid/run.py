@@ -37,6 +37,7 @@ from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Items, json_items
 from mechcot.runs.output_claims import claim
 from mechcot.runs.reader_keys import read_by
+from mechcot.text.problems import question_digest
 from mechcot.text.unread_answers import refuse_unread
 from mechcot.view.pages.hybrid import hybrid_page
 
@@ -82,7 +83,8 @@ def run_hybrid(
         overwrite: Take over a folder that holds another run.
 
     Returns:
-        What hybrid.json holds, see `mechcot.hybrid.summary.hybrid_summary`.
+        What hybrid.json holds: see `mechcot.hybrid.summary.hybrid_summary`, and for the 2 x 2 `weights` of both models, `fitted_on` (questions by
+        `question_digest`) and `read` (see `Fitted`).
 
     Raises:
         UserError: Different tokenizers or sizes, too few problems, answers that cannot be read, or the folder holds another run.
@@ -103,6 +105,9 @@ def run_hybrid(
     rows = _written(models, asked, fitted, every, settings, out=out, stem=stem, executor=executor)
     _check_read(rows[TUNED_ALONE], models.after)
     result = hybrid_summary(models, every, rows, fitted, settings)
+    result["weights"] = [model.weights_hash for model in models]
+    result["fitted_on"] = [question_digest(problem) for problem in fitting]
+    result["read"] = fitted["read"]
     table = [{"condition": key} | dict(row) for key, some in rows.items() for row in some]
     write_bytes(out / "items.parquet", pd.DataFrame(table).to_parquet(index=False))
     write_json(out / "hybrid.json", nan_to_none(result))

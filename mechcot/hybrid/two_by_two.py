@@ -1,63 +1,31 @@
 """The 2 x 2: a vector read from each of two models, added to each of them at one dose. Is a change a mechanism, or what calls it?
 
-Verdicts: `mechcot.hybrid.crossed_verdicts`. Behaviours come from contrasts and kinds of steps (`mechcot.steering`), from a run of `mechcot hybrid` (states at
-disagreements less all states) and from the latents of a crosscoder (their two directions). Random vectors are added at each site and phase of these, at the same dose.
+What is tried: `mechcot.hybrid.behaviours`; verdicts: `mechcot.hybrid.crossed_verdicts`. Random vectors are added at each site and phase of these, at the same dose.
 Each is an experiment of `mechcot steer run`, in a folder of its own, so that the same command goes on.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from torch import Tensor
 
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
-from mechcot.core.store import nan_to_none, read_json, write_json, write_text
-from mechcot.core.trace import StepKind
-from mechcot.hybrid.crossed_verdicts import Judged, judge_crossed, smallest_change
-from mechcot.model.internals.sites import Site
+from mechcot.core.store import nan_to_none, write_json, write_text
+from mechcot.hybrid.behaviours import Behaviour, behaviours_of_chance
+from mechcot.hybrid.crossed_rows import RandomChange, crossed_row, random_changes
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.stats.dose_tolerance import same_dose
-from mechcot.steering.experiment import Apply, Experiment, ItemSettings, PhaseName, VectorSpec
+from mechcot.steering.experiment import Apply, Experiment, ItemSettings
 from mechcot.steering.run import run_experiment
-from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.view.pages.two_by_two import decided_by, two_by_two_page
 
-LATENTS = 3
 CHANCE = 4
 """Pairs of random vectors that are added beside those of one site, phase and start of steps."""
-
-
-@dataclass(frozen=True)
-class Behaviour:
-    """What the two vectors are of, and what they should move.
-
-    Attributes:
-        name: In figures and folders.
-        vector: How the vectors are made.
-        readout: `tokens`, `correct`, or a kind of step.
-        phases: Where they are added.
-        step_starts: Only where a step of the chain begins.
-    """
-
-    name: str
-    vector: VectorSpec
-    readout: str
-    phases: tuple[PhaseName, ...] = ("chain",)
-    step_starts: bool = False
-
-    @property
-    def place(self) -> tuple[Any, ...]:
-        """Where the vectors are added; random ones of one place serve all behaviours of it."""
-        return self.vector.site, self.phases, self.step_starts
 
 
 @dataclass(frozen=True)
@@ -85,164 +53,6 @@ class CrossSettings:
     chance: int = CHANCE
 
 
-@dataclass(frozen=True)
-class RandomChange:
-    """What one random vector changes in one model.
-
-    Attributes:
-        model: Its name.
-        dose: Measured, nats.
-        means: Mean change from the clean texts, by readout.
-    """
-
-    model: str
-    dose: float
-    means: Mapping[str, float]
-
-
-def random_changes(result: Mapping[str, Any], items: pd.DataFrame) -> list[RandomChange]:
-    """What the random vectors of an experiment changed, in every readout.
-
-    Args:
-        result: What it gave.
-        items: Its texts, one a row.
-    """
-    readouts = ["tokens", "correct", *map(str, StepKind)]
-    changes = []
-    for arm in result["arms"]:
-        if arm["role"] == "vector":
-            own = items[items["model"] == arm["model"]].set_index("item")
-            steered = own[(own["role"] == "vector") & (own["source"] == arm["source"])]
-            clean = own[own["role"] == "clean"]
-            means = (steered[readouts].astype(float) - clean[readouts].astype(float)).mean()
-            changes.append(RandomChange(arm["model"], arm["dose"]["kl"], means.to_dict()))
-    return changes
-
-
-def behaviour_of_pairs(pairs: str, site: str, *, n: int) -> Behaviour:
-    """A contrast of texts: the problems' task's own styles, or a file of pairs."""
-    vector = VectorSpec(site=site, read="prompt", pairs=pairs, n=n)
-    name = Path(pairs).stem if pairs else "styles"
-    return Behaviour(name, vector, "tokens", ("question", "chain"))
-
-
-def behaviours_of_kinds(kinds: Sequence[str], site: str, *, n: int) -> list[Behaviour]:
-    """Kinds of steps; each model writes chains of its own to be read.
-
-    Raises:
-        UserError: One is no kind.
-    """
-    known = set(StepKind)
-    if unknown := [kind for kind in kinds if kind not in known]:
-        raise UserError(f"--kinds: expected some of {', '.join(sorted(known))}, got {unknown[0]!r}")
-    return [
-        Behaviour(
-            kind,
-            VectorSpec(site=site, method="span", kind=StepKind(kind), n=n),
-            kind,
-            step_starts=True,
-        )
-        for kind in kinds
-    ]
-
-
-def behaviour_of_hybrid(folder: Path, models: Pair[Reasoner], out: Path) -> Behaviour:
-    """What a run of `mechcot hybrid` read in both models at their disagreements.
-
-    Raises:
-        UserError: The folder holds none, or none with vectors.
-    """
-    files = sorted((folder / "fit").glob("*.json"))
-    if not files:
-        raise UserError(f"{folder} holds no run of `mechcot hybrid --give vectors`; make one first")
-    fitted = read_json(max(files, key=lambda file: file.stat().st_mtime), what="a fit")
-    if not fitted.get("read"):
-        raise UserError(f"{folder}: the run made no vectors; run `mechcot hybrid --give vectors`")
-    rows = Pair(*(torch.tensor(row) for row in fitted["read"]))
-    return _of_files("hybrid", rows, fitted["site"], models, out, readout="correct")
-
-
-def behaviours_of_crosscoder(
-    folder: Path, latents: Sequence[int], models: Pair[Reasoner], out: Path
-) -> list[Behaviour]:
-    """The two directions of latents of a crosscoder: those named, or the most changed.
-
-    Raises:
-        UserError: The folder holds no crosscoder of these models, or has no such latent.
-    """
-    from mechcot.sae.crosscoder import load_crosscoder
-    from mechcot.sae.latent_changes import changed_latents
-
-    crosscoder = load_crosscoder(folder)
-    crosscoder.check(models)
-    if not latents:
-        rows = changed_latents(read_json(folder / "crosscode.json", what="latents")["latents"])
-        rows = sorted(rows, key=lambda row: -row["difference"])
-        latents = [row["latent"] for row in rows[:LATENTS]]
-    if outside := [latent for latent in latents if not 0 <= latent < crosscoder.width]:
-        raise UserError(
-            f"--latents: expected numbers from 0 to {crosscoder.width - 1}, got {outside[0]}"
-        )
-    return [
-        _of_files(
-            f"latent {latent}",
-            crosscoder.decoders.map(lambda decoder, latent=latent: decoder[latent]),
-            crosscoder.site.name,
-            models,
-            out,
-            readout="tokens",
-        )
-        for latent in latents
-    ]
-
-
-def behaviours_of_chance(
-    like: Behaviour, models: Pair[Reasoner], out: Path, *, pairs: int, seed: int
-) -> list[Behaviour]:
-    """Pairs of random directions, added where a behaviour's vectors are."""
-    site = like.vector.site
-    where = "-".join([site, *like.phases, *(["starts"] if like.step_starts else [])])
-    width = models.before.model.config.get_text_config().hidden_size
-    stream = torch.Generator().manual_seed(seed)
-    return [
-        replace(
-            _of_files(
-                f"random-{where}-{pair + 1}",
-                models.map(lambda _: torch.randn(width, generator=stream)),
-                site,
-                models,
-                out,
-                readout=like.readout,
-            ),
-            phases=like.phases,
-            step_starts=like.step_starts,
-        )
-        for pair in range(pairs)
-    ]
-
-
-def _of_files(
-    name: str, rows: Pair[Tensor], site: str, models: Pair[Reasoner], out: Path, *, readout: str
-) -> Behaviour:
-    """A behaviour whose vectors are written as files."""
-    files = []
-    for side, row, model in zip(("base", "tuned"), rows, models, strict=True):
-        path = out / "vectors" / f"{name.replace(' ', '-')}-{side}.safetensors"
-        origin = Origin(model.name, model.weights_hash, name, "see its run", ())
-        vector = SteeringVector(row, Site.parse(site), origin)
-        if not (path.is_file() and _same(SteeringVector.load(path), vector)):
-            vector.save(path)
-        files.append(str(path))
-    vector = VectorSpec(site=site, method="file", files=tuple(files))
-    return Behaviour(name, vector, readout, ("chain", "answer"))
-
-
-def _same(one: SteeringVector, other: SteeringVector) -> bool:
-    """Return whether two vectors are one; files of one vector differ in the order of their header, and runs know vectors by their files."""
-    hashes = one.origin.weights_hash, other.origin.weights_hash
-    return torch.equal(one.direction, other.direction) and hashes[0] == hashes[1]
-
-
 def run_two_by_two(
     specs: Pair[str],
     models: Pair[Reasoner],
@@ -267,15 +77,20 @@ def run_two_by_two(
         overwrite: Replace other runs in the folders of the behaviours.
 
     Returns:
-        `models`, `nats`, `n`, `chains`, `rows` (see `crossed_row`), `left_out` with reasons.
+        `models` (names), `nats`, `n`, `chains`, `rows` (see `crossed_row`), `left_out` with reasons.
 
     Raises:
-        UserError: Nothing can be tried.
+        UserError: Nothing can be tried, or both models are one.
     """
+    if specs.before == specs.after:
+        raise UserError(
+            f"expected two models, got {specs.before} twice; vectors of one model on another need another"
+        )
     kwargs: dict[str, Any] = {"loading": loading, "executor": executor, "overwrite": overwrite}
     tried: list[tuple[Behaviour, Mapping[str, Any]]] = []
     left_out: dict[str, str] = {}
     chance: dict[Any, list[RandomChange]] = {}
+    seen = tuple(sorted({question for behaviour in behaviours for question in behaviour.seen}))
 
     def folder_of(behaviour: Behaviour) -> Path:
         return out / "runs" / behaviour.name.replace(" ", "-")
@@ -283,7 +98,8 @@ def run_two_by_two(
     def attempt(behaviour: Behaviour) -> list[dict[str, Any]]:
         folder = folder_of(behaviour)
         try:
-            result = run_experiment(_experiment(behaviour, specs, settings), folder, **kwargs)
+            experiment = _experiment(behaviour, specs, settings, seen=seen)
+            result = run_experiment(experiment, folder, **kwargs)
         except UserError as reason:
             left_out[behaviour.name] = str(reason)
             return []
@@ -306,7 +122,7 @@ def run_two_by_two(
                 )
             ]
     result = {
-        "models": [*specs],
+        "models": [model.name for model in models],
         "nats": settings.nats,
         "n": settings.n,
         "chains": settings.chains,
@@ -322,7 +138,9 @@ def run_two_by_two(
     return result
 
 
-def _experiment(behaviour: Behaviour, specs: Pair[str], settings: CrossSettings) -> Experiment:
+def _experiment(
+    behaviour: Behaviour, specs: Pair[str], settings: CrossSettings, *, seen: tuple[str, ...]
+) -> Experiment:
     return Experiment(
         title=behaviour.name,
         question="Whose vector moves whom?",
@@ -335,6 +153,7 @@ def _experiment(behaviour: Behaviour, specs: Pair[str], settings: CrossSettings)
             seed=settings.seed,
             problems=settings.problems,
             fields=settings.fields,
+            seen=seen,
         ),
         vector=behaviour.vector,
         apply=Apply(
@@ -344,67 +163,6 @@ def _experiment(behaviour: Behaviour, specs: Pair[str], settings: CrossSettings)
             chains=settings.chains,
         ),
     )
-
-
-def crossed_row(
-    behaviour: Behaviour,
-    specs: Pair[str],
-    result: Mapping[str, Any],
-    chance: Sequence[RandomChange],
-    *,
-    behaviours: int,
-) -> dict[str, Any]:
-    """What a behaviour's experiment says.
-
-    Args:
-        behaviour: What was tried.
-        specs: The models by name.
-        result: What its experiment gave.
-        chance: What random vectors at the same places changed.
-        behaviours: How many the run tries.
-
-    Returns:
-        `name`, `readout`, `cells` (`source`, `model` as base or tuned; change from the clean texts with interval; measured dose; mean changes by random vectors of that dose;
-        smallest change that counts), `contrasts` (of models, of sources, the interaction), `judged` (all doses alike), `verdict`, `needed`.
-    """
-    sides = {specs.before: "base", specs.after: "tuned"}
-    name = behaviour.readout
-    clean = {arm["model"]: arm for arm in result["arms"] if arm["role"] == "clean"}
-    cells = [
-        {
-            "source": sides[arm["source"]],
-            "model": sides[arm["model"]],
-            "dose": arm["dose"]["kl"],
-            "smallest": smallest_change(clean[arm["model"]]["values"][name]["mean"]),
-            "chance": [
-                random.means[name]
-                for random in chance
-                if random.model == arm["model"]
-                and same_dose((random.dose, arm["dose"]["kl"]))
-                and math.isfinite(random.means[name])
-            ],
-            **arm["change"][name],
-        }
-        for arm in result["arms"]
-        if arm["role"] == "vector"
-    ]
-    contrasts = [
-        {
-            "what": row["what"],
-            "source": sides[row["source"]],
-            "model": sides[row["model"]],
-            **row["values"][name],
-        }
-        for row in result["contrasts"]
-        if row["what"] in ("models", "sources", "interaction")
-    ]
-    judged = all(
-        row["judged"] for row in result["contrasts"] if row["what"] in ("models", "sources")
-    )
-    settings: dict[str, Any] = {"behaviours": behaviours, "either_way": name == "tokens"}
-    said = judge_crossed(cells, contrasts, **settings) if judged else Judged("doses differ")
-    named = {"name": behaviour.name, "readout": name, "site": behaviour.vector.site}
-    return named | {"cells": cells, "contrasts": contrasts, "judged": judged, **asdict(said)}
 
 
 def crossed_lines(result: Mapping[str, Any]) -> Iterator[str]:

@@ -49,6 +49,7 @@ class ItemSettings:
         hops: Fewest and most operations, of a task's questions alone; 5 to 6 where it is left out.
         problems: A file of problems (`id`, `question`, `answer`) or a data set; what is not drawn as an item serves doses and vectors.
         fields: Where that file has `id`, `question`, `answer` under other names.
+        seen: Questions of that file that nothing is drawn from, by `mechcot.text.problems.question_digest`: what vectors of files were read on.
     """
 
     n: Whole = 32
@@ -56,6 +57,7 @@ class ItemSettings:
     hops: tuple[Whole, Whole] | None = None
     problems: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    seen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_within("items.n", self.n, 1)

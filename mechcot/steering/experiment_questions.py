@@ -14,7 +14,7 @@ from mechcot.core.task import ContrastPair
 from mechcot.core.wording import count_of
 from mechcot.steering.experiment import Experiment, ItemSettings, VectorSpec
 from mechcot.tasks import TASKS, Task, contrast_pairs, missing, task_of_all
-from mechcot.text.problems import load_problems
+from mechcot.text.problems import load_problems, question_digest
 
 _APART = 1000
 """Doses are measured on a draw of their own: the items' seed and this."""
@@ -72,19 +72,22 @@ def _from_task(experiment: Experiment) -> QuestionSets:
 
 def _from_file(experiment: Experiment) -> QuestionSets:
     items, vector = experiment.items, experiment.vector
-    every = load_problems(items.problems, fields=items.fields)
+    every, seen = load_problems(items.problems, fields=items.fields), set(items.seen)
+    unseen = [problem for problem in every if question_digest(problem) not in seen]
     many = vector.n if vector and vector.asks else 0
     others = max(experiment.apply.chains, many)
-    if len(every) < items.n + others:
+    if len(unseen) < items.n + others:
         needs = f"items.n = {items.n}, and {others} others (the larger of apply.chains = {experiment.apply.chains}"
         needs += f" and vector.n = {many})" if many else ")"
+        used = len(every) - len(unseen)
+        needs += f"; {used} of the file served to fit a vector" if used else ""
         raise UserError(
-            f"items.problems: {items.problems} holds {count_of(len(every), 'problem')}; expected at least {items.n + others}: {needs}. "
+            f"items.problems: {items.problems} holds {count_of(len(unseen), 'problem')}; expected at least {items.n + others}: {needs}. "
             "Give a longer file or set smaller numbers"
         )
-    chosen = _drawn(every, items.n, items.seed)
+    chosen = _drawn(unseen, items.n, items.seed)
     asked = {problem.id for problem in chosen}
-    rest = [problem for problem in every if problem.id not in asked]
+    rest = [problem for problem in unseen if problem.id not in asked]
     return QuestionSets(
         task_of_all(every),
         chosen,

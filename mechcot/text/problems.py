@@ -10,6 +10,7 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.store import digest
 from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.records import records
@@ -61,6 +62,11 @@ def load_problems(
         return problems
     chosen = sorted(random.Random(seed).sample(range(len(problems)), n))
     return [problems[index] for index in chosen]
+
+
+def question_digest(problem: Problem) -> str:
+    """Name a question by its text, whatever its file calls it."""
+    return digest(problem.question)
 
 
 def check_count(n: int | None) -> None:

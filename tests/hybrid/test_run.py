@@ -10,7 +10,8 @@ import torch
 
 from mechcot.hybrid.conditions import BASE_ALONE, FORCED, TUNED_ALONE, HybridCondition
 from mechcot.hybrid.fitting import threshold
-from mechcot.hybrid.summary import hybrid_sentences, whose_mechanism
+from mechcot.hybrid.sentences import hybrid_sentences
+from mechcot.hybrid.verdict import whose_mechanism
 from mechcot.hybrid.writing import places_like
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.registry import family_named
@@ -89,6 +90,8 @@ def test_a_strangers_models_and_problems_run(tmp_path):
     result, said = run(tmp_path / "out", *words)
     assert result["verdict"] == "no gap" and "no share is recovered" in said
     assert lines(result)["vectors 0.3"]["bits"] > 0
+    assert len(set(result["weights"])) == 2 and len(set(result["fitted_on"])) == 3
+    assert np.shape(result["read"])[0] == 2
 
 
 @pytest.mark.parametrize(

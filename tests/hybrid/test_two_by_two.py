@@ -154,7 +154,7 @@ def test_a_model_against_itself_has_the_same_four_changes_twice(tmp_path, models
         ((), "give --pairs, --styles, --kinds, --hybrid or --crosscoder"),
         (("--kinds", "guessing"), "--kinds: expected some of "),
         (("--latents", "a"), "--latents: expected numbers such as 3,17, got 'a'"),
-        (("--hybrid", "nowhere"), "nowhere holds no run of `mechcot hybrid --give vectors`"),
+        (("--hybrid", "nowhere"), "nowhere holds no finished run of `mechcot hybrid`"),
     ],
 )
 def test_bad_vectors_are_refused(tmp_path, models, problems, words, reason):

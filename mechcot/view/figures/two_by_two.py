@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mechcot.core.wording import count_of
-from mechcot.view.theme import PALETTE, SYMBOLS, plain, titled
+from mechcot.view.theme import LIGHT, PALETTE, SYMBOLS, plain, titled
 
 _ORDER = (("tuned", "tuned"), ("base", "tuned"), ("tuned", "base"), ("base", "base"))
 """Source and model, from the bottom."""
@@ -23,41 +23,55 @@ def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
     rows = result["rows"]
     columns = min(_PANELS, len(rows))
     down = -(-len(rows) // columns)
-    titles = [f"{plain(row['name'])}: {row['readout']}<br>{row['verdict']}" for row in rows]
+    titles = [f"<b>{plain(row['name'])}</b>: {row['verdict']}" for row in rows]
     figure = make_subplots(
         rows=down,
         cols=columns,
         subplot_titles=titles,
         shared_yaxes=True,
         horizontal_spacing=0.05,
-        vertical_spacing=0.32 / down,
+        vertical_spacing=0.42 / down,
     )
     for index, row in enumerate(rows):
         at: dict[str, Any] = {"row": index // columns + 1, "col": index % columns + 1}
-        figure.add_trace(_changes(row), **at)
+        figure.add_trace(_chance(row, legend=index == 0), **at)
+        for number, source in enumerate(("base", "tuned")):
+            figure.add_trace(_changes(row, source, PALETTE[number], legend=index == 0), **at)
+        figure.update_xaxes(title=readout_name(row["readout"]), title_font_size=12, **at)
         zero: dict[str, Any] = {"line": {"color": "#8a8780", "width": 1, "dash": "dot"}} | at
         figure.add_vline(x=0, **zero)
+    figure.update_yaxes(categoryorder="array", categoryarray=[_label(*place) for place in _ORDER])
     figure.update_annotations(font_size=12)
     base, tuned = map(plain, result["models"])
     return titled(
         figure,
         "Whose vector moves whom?",
         f"base: {base}, tuned: {tuned}; change from the model's clean texts at {result['nats']:g} nats, n = {count_of(result['n'], 'problem')}; 95 % intervals",
-        height=150 + 230 * down,
-        top=120,
+        height=150 + 250 * down,
+        top=130,
     )
 
 
-def _changes(row: Mapping[str, Any]) -> go.Scatter:
-    by_place = {(cell["source"], cell["model"]): cell for cell in row["cells"]}
-    cells = [by_place[place] for place in _ORDER if by_place[place]["mean"] is not None]
-    colours = [PALETTE[cell["source"] == "tuned"] for cell in cells]
+def readout_name(readout: str) -> str:
+    """What a readout counts, as the label of an axis."""
+    names = {"tokens": "tokens a text", "correct": "share of right answers"}
+    return names.get(readout, f"steps of {readout} a text")
+
+
+def _label(source: str, model: str) -> str:
+    return f"{source}’s on {model}"
+
+
+def _changes(row: Mapping[str, Any], source: str, colour: str, *, legend: bool) -> go.Scatter:
+    cells = [c for c in row["cells"] if c["source"] == source and c["mean"] is not None]
     return go.Scatter(
         x=[cell["mean"] for cell in cells],
-        y=[f"{cell['source']}’s on {cell['model']}" for cell in cells],
+        y=[_label(cell["source"], cell["model"]) for cell in cells],
         mode="markers",
-        showlegend=False,
-        marker={"color": colours, "symbol": SYMBOLS[0], "size": 9},
+        name=f"the vector of {source}",
+        legendgroup=source,
+        showlegend=legend,
+        marker={"color": colour, "symbol": SYMBOLS[0], "size": 9},
         error_x={
             "type": "data",
             "symmetric": False,
@@ -68,6 +82,21 @@ def _changes(row: Mapping[str, Any]) -> go.Scatter:
             "color": "#55524b",
         },
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+    )
+
+
+def _chance(row: Mapping[str, Any], *, legend: bool) -> go.Scatter:
+    """What random vectors change on the model of each cell."""
+    drawn = [(cell, change) for cell in row["cells"] for change in cell["chance"]]
+    return go.Scatter(
+        x=[change for _, change in drawn],
+        y=[_label(cell["source"], cell["model"]) for cell, _ in drawn],
+        mode="markers",
+        name="random vectors of the same dose",
+        legendgroup="chance",
+        showlegend=legend,
+        marker={"color": LIGHT.muted, "symbol": "line-ns-open", "size": 9},
+        hovertemplate="a random vector: %{x:.3f}<extra></extra>",
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from mechcot.core.wording import count_of
 from mechcot.text.number_format import DASH, fixed
-from mechcot.view.figures.two_by_two import two_by_two_figure
+from mechcot.view.figures.two_by_two import readout_name, two_by_two_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, value_cell
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
@@ -35,7 +35,7 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
     headline = NumberedFigure(
         1,
         two_by_two_figure(result),
-        "Left to right: how a readout changes when a vector is added. Four marks a behaviour: whose vector, on whom.",
+        "Left to right: how a readout changes when a vector is added. Four rows a behaviour: whose vector, on whom. Grey: what random vectors of the same dose change on that model.",
         _cells(result),
     )
     return plain_page(
@@ -81,7 +81,7 @@ def _sentence(row: Mapping[str, Any]) -> str:
 def _cells(result: Mapping[str, Any]) -> Table:
     rows = [(row, cell) for row in result["rows"] for cell in row["cells"]]
     columns = {
-        "behaviour": lambda pair: Cell(pair[0]["name"], "", pair[0]["readout"]),
+        "behaviour": lambda pair: Cell(pair[0]["name"], "", readout_name(pair[0]["readout"])),
         "vector of": lambda pair: Cell(pair[1]["source"]),
         "on": lambda pair: Cell(pair[1]["model"]),
         "change": lambda pair: _value(pair[1]),
@@ -100,7 +100,7 @@ def _contrasts(result: Mapping[str, Any]) -> Table:
     }
     rows = [(row, contrast) for row in result["rows"] for contrast in row["contrasts"]]
     columns = {
-        "behaviour": lambda pair: Cell(pair[0]["name"], "", pair[0]["readout"]),
+        "behaviour": lambda pair: Cell(pair[0]["name"], "", readout_name(pair[0]["readout"])),
         "contrast": lambda pair: Cell(names[pair[1]["what"]]),
         "of": lambda pair: Cell(_subject(pair[1])),
         "difference": lambda pair: _value(pair[1]),

@@ -1,0 +1,204 @@
+"""What a 2 x 2 tries: a pair of vectors, one read in each model, and what they should move.
+
+They come from contrasts and kinds of steps (`mechcot.steering`), from a run of `mechcot hybrid` (states at disagreements less all states), from the latents of a
+crosscoder (their two directions), and from chance.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mechcot.core.errors import UserError
+from mechcot.core.pair import Pair
+from mechcot.core.store import read_json
+from mechcot.core.trace import StepKind
+from mechcot.model.internals.sites import Site
+from mechcot.model.reasoner import Reasoner
+from mechcot.steering.experiment import PhaseName, VectorSpec
+from mechcot.steering.vectors import Origin, SteeringVector
+from mechcot.tasks import task_of_all
+from mechcot.text.problems import load_problems
+
+LATENTS = 3
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What the two vectors are of, and what they should move.
+
+    Attributes:
+        name: In figures and folders.
+        vector: How the vectors are made.
+        readout: `tokens`, `correct`, or a kind of step.
+        phases: Where they are added.
+        step_starts: Only where a step of the chain begins.
+        seen: Questions that the vectors were read on, by `question_digest`: none of them is asked.
+    """
+
+    name: str
+    vector: VectorSpec
+    readout: str
+    phases: tuple[PhaseName, ...] = ("chain",)
+    step_starts: bool = False
+    seen: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Where the vectors are added; random ones of one place serve all behaviours of it."""
+        return self.vector.site, self.phases, self.step_starts
+
+
+def behaviour_of_pairs(pairs: str, site: str, *, n: int) -> Behaviour:
+    """A contrast of texts: the problems' task's own styles, or a file of pairs."""
+    vector = VectorSpec(site=site, read="prompt", pairs=pairs, n=n)
+    name = Path(pairs).stem if pairs else "styles"
+    return Behaviour(name, vector, "tokens", ("question", "chain"))
+
+
+def check_styles(source: str, fields: Mapping[str, str]) -> None:
+    """See that problems have two styles of their own.
+
+    Raises:
+        UserError: They have none.
+    """
+    if task_of_all(load_problems(source, fields=fields)).contrast is None:
+        raise UserError(
+            f"--styles: the problems of {source} have no two styles of their own; give the contrast as --pairs FILE, JSON lines with id, positive, negative (two "
+            "wordings of one question, what the vector leads to first)"
+        )
+
+
+def behaviours_of_kinds(kinds: Sequence[str], site: str, *, n: int) -> list[Behaviour]:
+    """Kinds of steps; each model writes chains of its own to be read.
+
+    Raises:
+        UserError: One is no kind.
+    """
+    known = set(StepKind)
+    if unknown := [kind for kind in kinds if kind not in known]:
+        raise UserError(f"--kinds: expected some of {', '.join(sorted(known))}, got {unknown[0]!r}")
+    return [
+        Behaviour(
+            kind,
+            VectorSpec(site=site, method="span", kind=StepKind(kind), n=n),
+            kind,
+            step_starts=True,
+        )
+        for kind in kinds
+    ]
+
+
+def behaviour_of_hybrid(folder: Path, models: Pair[Reasoner], out: Path) -> Behaviour:
+    """What a run of `mechcot hybrid` read in both models at their disagreements.
+
+    Raises:
+        UserError: The folder holds no finished run, one of other models, or one without vectors.
+    """
+    again = "run `mechcot hybrid BASE TUNED --give vectors` to its end"
+    if not (folder / "hybrid.json").is_file():
+        raise UserError(f"{folder} holds no finished run of `mechcot hybrid`; {again}")
+    run = read_json(folder / "hybrid.json", what="a run of `mechcot hybrid`")
+    try:
+        weights, seen, read = run["weights"], tuple(run["fitted_on"]), run["read"]
+        names, site = run["models"], run["fit"]["site"]
+    except (KeyError, TypeError):
+        raise UserError(
+            f"{folder}: the run of `mechcot hybrid` does not say which models and questions its vectors come from, as an earlier version's; {again}"
+        ) from None
+    if weights != [model.weights_hash for model in models]:
+        own, asked = " and ".join(names), " and ".join(model.name for model in models)
+        raise UserError(
+            f"{folder} is a run of `mechcot hybrid` on {own}, whose weights are not those of {asked}; give the same two models in the same order"
+        )
+    if not read:
+        raise UserError(
+            f"{folder}: the run made no vectors (--give tokens, or no disagreement before the answer); {again}"
+        )
+    rows = Pair(*(torch.tensor(row) for row in read))
+    behaviour = _of_files("hybrid", rows, site, models, out, readout="correct")
+    return replace(behaviour, seen=seen)
+
+
+def behaviours_of_crosscoder(
+    folder: Path, latents: Sequence[int], models: Pair[Reasoner], out: Path
+) -> list[Behaviour]:
+    """The two directions of latents of a crosscoder: those named, or the most changed.
+
+    Raises:
+        UserError: The folder holds no crosscoder of these models, or has no such latent.
+    """
+    from mechcot.sae.crosscoder import load_crosscoder
+    from mechcot.sae.latent_changes import changed_latents
+
+    crosscoder = load_crosscoder(folder)
+    crosscoder.check(models)
+    if not latents:
+        rows = changed_latents(read_json(folder / "crosscode.json", what="latents")["latents"])
+        rows = sorted(rows, key=lambda row: -row["difference"])
+        latents = [row["latent"] for row in rows[:LATENTS]]
+    if outside := [latent for latent in latents if not 0 <= latent < crosscoder.width]:
+        raise UserError(
+            f"--latents: expected numbers from 0 to {crosscoder.width - 1}, got {outside[0]}"
+        )
+    return [
+        _of_files(
+            f"latent {latent}",
+            crosscoder.decoders.map(lambda decoder, latent=latent: decoder[latent]),
+            crosscoder.site.name,
+            models,
+            out,
+            readout="tokens",
+        )
+        for latent in latents
+    ]
+
+
+def behaviours_of_chance(
+    like: Behaviour, models: Pair[Reasoner], out: Path, *, pairs: int, seed: int
+) -> list[Behaviour]:
+    """Pairs of random directions, added where a behaviour's vectors are."""
+    site = like.vector.site
+    where = "-".join([site, *like.phases, *(["starts"] if like.step_starts else [])])
+    width = models.before.model.config.get_text_config().hidden_size
+    stream = torch.Generator().manual_seed(seed)
+    return [
+        replace(
+            _of_files(
+                f"random-{where}-{pair + 1}",
+                models.map(lambda _: torch.randn(width, generator=stream)),
+                site,
+                models,
+                out,
+                readout=like.readout,
+            ),
+            phases=like.phases,
+            step_starts=like.step_starts,
+        )
+        for pair in range(pairs)
+    ]
+
+
+def _of_files(
+    name: str, rows: Pair[Tensor], site: str, models: Pair[Reasoner], out: Path, *, readout: str
+) -> Behaviour:
+    """A behaviour whose vectors are written as files."""
+    files = []
+    for side, row, model in zip(("base", "tuned"), rows, models, strict=True):
+        path = out / "vectors" / f"{name.replace(' ', '-')}-{side}.safetensors"
+        origin = Origin(model.name, model.weights_hash, name, "see its run", ())
+        vector = SteeringVector(row, Site.parse(site), origin)
+        if not (path.is_file() and _same(SteeringVector.load(path), vector)):
+            vector.save(path)
+        files.append(str(path))
+    vector = VectorSpec(site=site, method="file", files=tuple(files))
+    return Behaviour(name, vector, readout, ("chain", "answer"))
+
+
+def _same(one: SteeringVector, other: SteeringVector) -> bool:
+    """Return whether two vectors are one; files of one vector differ in the order of their header, and runs know vectors by their files."""
+    hashes = one.origin.weights_hash, other.origin.weights_hash
+    return torch.equal(one.direction, other.direction) and hashes[0] == hashes[1]
