@@ -32,6 +32,7 @@ from mechcot.cli.organism import app as organism
 from mechcot.cli.problems import app as problems
 from mechcot.cli.prune import register as register_influence
 from mechcot.cli.sae import app as sae
+from mechcot.cli.softcot import app as softcot
 from mechcot.cli.steer import app as steer
 from mechcot.cli.stim import stim
 from mechcot.cli.truth import write_truth
@@ -59,6 +60,7 @@ app = typer.Typer(
 app.add_typer(organism, name="organism")
 app.add_typer(problems, name="problems")
 app.add_typer(sae, name="sae")
+app.add_typer(softcot, name="softcot")
 app.add_typer(steer, name="steer")
 
 
