@@ -52,6 +52,7 @@ MADE = (
     "FeatureExchange",
     "FeatureTable",
     "LatentChanges",
+    "CausalCheck",
 )
 """Results whose example is that of the function which makes them."""
 EXAMPLES = {
@@ -63,6 +64,8 @@ EXAMPLES = {
 def one_load(pair, monkeypatch):
     """Examples load the shipped models once for all of them; models are frozen."""
     loaded = {"organism:base": pair.before, "organism:bypass": pair.after}
+    others = ("organism:order/base", "organism:order/bypass")
+    loaded |= dict(zip(others, mc.load_pair(*others), strict=True))
     monkeypatch.setattr(mc, "load", lambda name: loaded[name])
     monkeypatch.setattr(mc, "load_pair", lambda *names: mc.Pair(*map(loaded.get, names)))
 

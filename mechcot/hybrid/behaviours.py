@@ -7,7 +7,7 @@ crosscoder (their two directions), and from chance.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -23,7 +23,11 @@ from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.tasks import task_of_all
 from mechcot.text.problems import load_problems
 
+if TYPE_CHECKING:
+    from mechcot.sae.crosscoder import Crosscoder
+
 LATENTS = 3
+_AGAIN = "run `mechcot hybrid BASE TUNED --give vectors` to its end"
 
 
 @dataclass(frozen=True)
@@ -98,16 +102,26 @@ def behaviour_of_hybrid(folder: Path, models: Pair[Reasoner], out: Path) -> Beha
     Raises:
         UserError: The folder holds no finished run, one of other models, or one without vectors.
     """
-    again = "run `mechcot hybrid BASE TUNED --give vectors` to its end"
     if not (folder / "hybrid.json").is_file():
-        raise UserError(f"{folder} holds no finished run of `mechcot hybrid`; {again}")
+        raise UserError(f"{folder} holds no finished run of `mechcot hybrid`; {_AGAIN}")
     run = read_json(folder / "hybrid.json", what="a run of `mechcot hybrid`")
+    return behaviour_of_hybrid_run(run, models, out, folder=str(folder))
+
+
+def behaviour_of_hybrid_run(
+    run: Mapping[str, Any], models: Pair[Reasoner], out: Path, *, folder: str = "the run"
+) -> Behaviour:
+    """See `behaviour_of_hybrid`, of what `hybrid.json` holds; `folder` is named in messages.
+
+    Raises:
+        UserError: It is of other models, or has no vectors.
+    """
     try:
         weights, seen, read = run["weights"], tuple(run["fitted_on"]), run["read"]
         names, site = run["models"], run["fit"]["site"]
     except (KeyError, TypeError):
         raise UserError(
-            f"{folder}: the run of `mechcot hybrid` does not say which models and questions its vectors come from, as an earlier version's; {again}"
+            f"{folder}: the run of `mechcot hybrid` does not say which models and questions its vectors come from, as an earlier version's; {_AGAIN}"
         ) from None
     if weights != [model.weights_hash for model in models]:
         own, asked = " and ".join(names), " and ".join(model.name for model in models)
@@ -116,7 +130,7 @@ def behaviour_of_hybrid(folder: Path, models: Pair[Reasoner], out: Path) -> Beha
         )
     if not read:
         raise UserError(
-            f"{folder}: the run made no vectors (--give tokens, or no disagreement before the answer); {again}"
+            f"{folder}: the run made no vectors (--give tokens, or no disagreement before the answer); {_AGAIN}"
         )
     rows = Pair(*(torch.tensor(row) for row in read))
     behaviour = _of_files("hybrid", rows, site, models, out, readout="correct")
@@ -135,11 +149,22 @@ def behaviours_of_crosscoder(
     from mechcot.sae.latent_changes import changed_latents
 
     crosscoder = load_crosscoder(folder)
-    crosscoder.check(models)
     if not latents:
         rows = changed_latents(read_json(folder / "crosscode.json", what="latents")["latents"])
         rows = sorted(rows, key=lambda row: -row["difference"])
         latents = [row["latent"] for row in rows[:LATENTS]]
+    return behaviours_of_latents(crosscoder, latents, models, out)
+
+
+def behaviours_of_latents(
+    crosscoder: "Crosscoder", latents: Sequence[int], models: Pair[Reasoner], out: Path
+) -> list[Behaviour]:
+    """See `behaviours_of_crosscoder`.
+
+    Raises:
+        UserError: It is of other models, or has no such latent.
+    """
+    crosscoder.check(models)
     if outside := [latent for latent in latents if not 0 <= latent < crosscoder.width]:
         raise UserError(
             f"--latents: expected numbers from 0 to {crosscoder.width - 1}, got {outside[0]}"

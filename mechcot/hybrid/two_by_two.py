@@ -15,6 +15,7 @@ import pandas as pd
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import nan_to_none, write_json, write_text
+from mechcot.core.trace import StepKind
 from mechcot.hybrid.behaviours import Behaviour, behaviours_of_chance
 from mechcot.hybrid.crossed_rows import RandomChange, crossed_row, random_changes
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
@@ -77,7 +78,7 @@ def run_two_by_two(
         overwrite: Replace other runs in the folders of the behaviours.
 
     Returns:
-        `models` (names), `nats`, `n`, `chains`, `rows` (see `crossed_row`), `left_out` with reasons.
+        `models` (names), `nats`, `n`, `chains`, `rows` (see `crossed_row`), `notes`, `left_out` with reasons.
 
     Raises:
         UserError: Nothing can be tried, or both models are one.
@@ -87,6 +88,7 @@ def run_two_by_two(
             f"expected two models, got {specs.before} twice; vectors of one model on another need another"
         )
     kwargs: dict[str, Any] = {"loading": loading, "executor": executor, "overwrite": overwrite}
+    kwargs["models"] = dict(zip(specs, models, strict=True))
     tried: list[tuple[Behaviour, Mapping[str, Any]]] = []
     left_out: dict[str, str] = {}
     chance: dict[Any, list[RandomChange]] = {}
@@ -130,12 +132,21 @@ def run_two_by_two(
             crossed_row(behaviour, specs, result, chance[behaviour.place], behaviours=len(tried))
             for behaviour, result in tried
         ],
+        "notes": _notes(tried),
         "left_out": [{"id": name, "reason": reason} for name, reason in left_out.items()],
     }
     result = nan_to_none(result)
     write_json(out / "two_by_two.json", result)
     write_text(out / "report.html", two_by_two_page(result))
     return result
+
+
+def _notes(tried: Sequence[tuple[Behaviour, Mapping[str, Any]]]) -> list[str]:
+    """What is not known of the problems and matters to a readout that is a kind of step."""
+    kinds = set(StepKind)
+    missing = [result["missing"] for behaviour, result in tried if behaviour.readout in kinds]
+    notes = {each["kinds"] for each in missing if "kinds" in each}
+    return [f"on these problems {note}" for note in sorted(notes)]
 
 
 def _experiment(
@@ -172,6 +183,7 @@ def crossed_lines(result: Mapping[str, Any]) -> Iterator[str]:
             f"{cell['source']} on {cell['model']} {_told(cell)}" for cell in row["cells"]
         )
         yield f"{row['name']:<16} {row['readout']:<12} {row['verdict']:<12} {cells}{decided_by(row)}"
+    yield from result["notes"]
     for row in result["left_out"]:
         yield f"left out: {row['id']}: {row['reason']}"
 

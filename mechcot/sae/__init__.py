@@ -8,6 +8,7 @@ exchange(dictionary, readers, traces) how many of its features carry a stated va
 load_crosscoder(folder)                a crosscoder, from `mechcot sae crosscode`
 crosscode(pair, traces, at=)          a crosscoder: one code of both models, with one decoder each
 compare_latents(crosscoder, pair, traces)  which latents are one model's own, and on which steps they work
+causal_check(crosscoder, pair, traces)  which of them carry the change, by causal replacement
 feature_vector(dictionary, reader, traces, feature)  a feature as a steering vector, to add or to clamp
 """
 

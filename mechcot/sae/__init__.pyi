@@ -1,3 +1,4 @@
+from .causal_check import CausalCheck as CausalCheck, causal_check as causal_check
 from .crosscoder import Crosscoder as Crosscoder, load_crosscoder as load_crosscoder
 from .crosscoder_training import crosscode as crosscode
 from .dictionary import Dictionary as Dictionary, load as load

@@ -14,7 +14,7 @@ from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, pair
 from mechcot.sae.crosscoder_training import train_crosscoder
 from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.feature_scores import logit_effects, top_contexts
-from mechcot.sae.latent_changes import Whose, changed_latents, changes_on
+from mechcot.sae.latent_changes import changed_latents, changes_on, latent_sets
 from mechcot.sae.latent_replacement import replacement
 from mechcot.sae.run import Training, prepare
 from mechcot.sae.token_states import TokenStates, features_of
@@ -57,17 +57,6 @@ def crosscode_and_compare(job: Training) -> dict[str, Any]:
     result = nan_to_none(result)
     write_json(job.out / "crosscode.json", result)
     return result
-
-
-def latent_sets(latents: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
-    """Sets of latents whose change is tried: each model's own that are believed, those that changed, and all of them."""
-    sets = {
-        str(name): [row["latent"] for row in latents if row["believed"] and row["whose"] == name]
-        for name in (Whose.TUNED, Whose.BASE)
-    }
-    sets["changed"] = sorted(row["latent"] for row in changed_latents(latents))
-    every = sorted({latent for some in sets.values() for latent in some})
-    return sets if every == sets["changed"] else sets | {"all of these": every}
 
 
 def _in_chains(

@@ -293,6 +293,17 @@ def changed_latents(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     return [row for row in rows if row["difference"] > FAR_APART and row["often"]]
 
 
+def latent_sets(latents: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Sets of latents whose change is tried: each model's own that are believed, those that changed, and all of them."""
+    sets = {
+        str(name): [row["latent"] for row in latents if row["believed"] and row["whose"] == name]
+        for name in (Whose.TUNED, Whose.BASE)
+    }
+    sets["changed"] = sorted(row["latent"] for row in changed_latents(latents))
+    every = sorted({latent for some in sets.values() for latent in some})
+    return sets if every == sets["changed"] else sets | {"all of these": every}
+
+
 def least_fit(result: Mapping[str, Any]) -> float:
     """Explained variance of the side that is fitted worse; 0 where it is not known."""
     return min((fit["explained_variance"] or 0.0) for fit in result["fit"])

@@ -60,17 +60,23 @@ class ExperimentContext:
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, experiment: Experiment, loading: LoadOptions = DEFAULTS) -> "ExperimentContext":
-        """Draw the questions, say what is not known of them, then load the models; vectors of one on another need one width."""
+    def open(
+        cls,
+        experiment: Experiment,
+        loading: LoadOptions = DEFAULTS,
+        models: Mapping[str, Reasoner] | None = None,
+    ) -> "ExperimentContext":
+        """Draw the questions; unless models are given, say what is not known of the questions and load them. Vectors of one on another need one width."""
         questions = questions_of(experiment)
-        for consequence in missing_parts(experiment, questions).values():
-            Console(stderr=True).print(
-                f"on these problems {consequence}", markup=False, soft_wrap=True
-            )
-        readers = load_models(experiment.models, loading, prompts="own")
-        for reader in readers:
+        if models is None:
+            for consequence in missing_parts(experiment, questions).values():
+                Console(stderr=True).print(
+                    f"on these problems {consequence}", markup=False, soft_wrap=True
+                )
+            readers = load_models(experiment.models, loading, prompts="own")
+            models = dict(zip(experiment.models, readers, strict=True))
+        for reader in models.values():
             preflight(reader, questions.items)
-        models = dict(zip(experiment.models, readers, strict=True))
         return cls(experiment, models, {"questions": questions})
 
     @property

@@ -90,6 +90,7 @@ def run_experiment(
     out: Path,
     *,
     loading: LoadOptions = DEFAULTS,
+    models: Mapping[str, Reasoner] | None = None,
     executor: Executor = SERIAL,
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def run_experiment(
         experiment: The experiment.
         out: Folder of the run; the same experiment goes on in it.
         loading: How the models are loaded and asked.
+        models: Those that are loaded already, by their names in the experiment.
         executor: Where arms are written.
         overwrite: Replace another run in the folder; arms of another experiment are removed.
 
@@ -109,7 +111,7 @@ def run_experiment(
         UserError: The folder holds another experiment, a model or vector is refused, or a vector's dose is out of its reach.
     """
     claim(out, "steer run", {}, overwrite=overwrite)
-    lab = ExperimentContext.open(experiment, loading)
+    lab = ExperimentContext.open(experiment, loading, models)
     stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
     stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
     stamp |= {"asking": loading.asking.key} if loading.asking.key else {}

@@ -41,7 +41,7 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
     return plain_page(
         "Mechanism or trigger?",
         meta=f"{base} and {tuned}; {count_of(len(result['rows']), 'behaviour')}, {count_of(result['n'], 'problem')}.",
-        summary=[_sentence(row) for row in result["rows"]],
+        summary=[*(_sentence(row) for row in result["rows"]), *map(_note, result["notes"])],
         headline=headline,
         sections=[
             Section("Contrasts", (), ((_contrasts(result), "Paired over the same problems."),)),
@@ -76,6 +76,10 @@ def decided_by(row: Mapping[str, Any]) -> str:
 def _sentence(row: Mapping[str, Any]) -> str:
     said = _SAID[row["verdict"]].format(name=row["name"])
     return said if row["verdict"] != "not shown" else f"{said}{decided_by(row)}."
+
+
+def _note(note: str) -> str:
+    return f"{note[0].upper()}{note[1:]}."
 
 
 def _cells(result: Mapping[str, Any]) -> Table:
