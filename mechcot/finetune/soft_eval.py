@@ -45,7 +45,7 @@ from mechcot.finetune.soft_sentences import softcot_sentences
 from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_models
-from mechcot.model.loading.spec import parse_spec
+from mechcot.model.loading.spec import ModelSpec, parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.soft.tokens import soft_of
 from mechcot.runs.items import Format, Items
@@ -106,7 +106,15 @@ def open_beside(
             f"{checkpoint}: expected a checkpoint of mechcot tune --arm softcot, got a whole model"
         )
     name = spec.name.removesuffix(f"+{Path(spec.adapter).name}")
-    return load_models([replace(spec, adapter=None, name=name), spec, *against], loading)
+    tuned = [_by_run(each) for each in (spec, *map(parse_spec, against))]
+    return load_models([replace(spec, adapter=None, name=name), *tuned], loading)
+
+
+def _by_run(spec: ModelSpec) -> ModelSpec:
+    """A checkpoint named by its run, whose arms share the names of their steps."""
+    folder = Path(spec.adapter or spec.base)
+    stands = spec.adapter is not None or folder.name.startswith("step-")
+    return replace(spec, name=f"{folder.parent.name}-{folder.name}") if stands else spec
 
 
 def soft_eval(
