@@ -47,3 +47,35 @@ def problems_shift(
         made = sum(row.meta["stratum"] == one.name for row in rows)
         typer.echo(f"{one.name}: {made} of {count_of(len(asked), 'problem')} can be asked so")
     typer.echo(f"{count_of(len(rows), 'problem')} in {out}")
+
+
+@app.command("novel")
+@writes("problems novel")
+def problems_novel(
+    problems: Annotated[Path, typer.Argument(help="A file of problems.")],
+    out: OutFile,
+    corpus: Annotated[
+        Path,
+        typer.Option(help="What a model was trained on: a file or a folder of texts or records."),
+    ],
+    corpus_text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Where a record of a corpus has its text.")
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
+    field: Field = None,
+    seed: Seed = 0,
+) -> None:
+    """Mark each problem as novel or seen in training, by runs of eight words; a comparison then parts what is new from what is long."""
+    from mechcot.memorisation.corpus import documents
+    from mechcot.organisms.problems import write_problems
+    from mechcot.text.field_names import field_options
+    from mechcot.text.novelty import with_novelty
+    from mechcot.text.problems import PROBLEM_FIELDS, load_problems
+
+    asked = load_problems(
+        problems, n=n, seed=seed, fields=field_options(field or [], PROBLEM_FIELDS)
+    )
+    rows = with_novelty(asked, documents(corpus, column=corpus_text))
+    write_problems(out, rows)
+    new = sum(bool(row.meta["novel"]) for row in rows)
+    typer.echo(f"{new} of {count_of(len(rows), 'problem')} novel, {len(rows) - new} seen; {out}")

@@ -15,6 +15,7 @@ import pandas as pd
 from mechcot.compare.abstention import Abstention
 from mechcot.compare.chain_validity import ChainValidity
 from mechcot.compare.confidence import confidence_change
+from mechcot.compare.novelty import NoveltyChange, novelty_change
 from mechcot.compare.own_use import DECIDED, UseClaim
 from mechcot.compare.study import NULL_SCALE, Study
 from mechcot.core.card import MeasureCard
@@ -83,6 +84,7 @@ class PairFinding:
         validity: Whether own chains became more or less right, step by step; None where chains were given, or nothing in them can be checked.
         calibration: Whether each is as sure of its answers as it is right, on its own chains (a null on those of the first); None where nobody knows.
         abstention: How often questions that cannot, and can, be answered are left unanswered; empty where none of the first was asked.
+        novelty: How right answers changed on novel and seen, long and short questions; None where nothing tells what is novel.
     """
 
     headline: PairComparison
@@ -93,6 +95,7 @@ class PairFinding:
     validity: AccuracyChange | None = None
     calibration: CalibrationChange | None = None
     abstention: Mapping[str, AccuracyChange] = field(default_factory=dict)
+    novelty: NoveltyChange | None = None
 
     @property
     def before(self) -> str:
@@ -199,6 +202,7 @@ def find(
             seed=study.seed,
         ),
         abstention=tables.abstention.changes(before, after, seed=study.seed),
+        novelty=novelty_change(problems, tables.scalars, before, after, seed=study.seed),
     )
 
 

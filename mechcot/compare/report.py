@@ -11,6 +11,7 @@ from mechcot.compare.chain_validity import parted, validity_sentence
 from mechcot.compare.chains import Chains
 from mechcot.compare.confidence import confidence_frame, confidence_sentence, reliability_frame
 from mechcot.compare.models import Models
+from mechcot.compare.novelty import novelty_frame, novelty_sentence
 from mechcot.compare.pair_finding import PairFinding, Tables, judged_cards, null_name, nulls
 from mechcot.compare.report_examples import (
     layer_sentences,
@@ -68,6 +69,12 @@ def report_data(
         if len(used) < count
         else f"all {count_of(count, 'chain')} of {whose}"
     )
+    shown = (
+        list({t.problem.id: t.problem for t in chains.headline}.values()),
+        tables,
+        judged_cards(study),
+        list(chains.by_author),
+    )
     return ReportData(
         title=f"Is the chain still used? {models.first} → {', '.join(models.names[1:])}",
         command=study.command,
@@ -95,14 +102,8 @@ def report_data(
         validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
         abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
         calibration=confidence_frame(tables.scalars, list(chains.by_author), seed=study.seed),
-        shifts=shift_frame(
-            list({t.problem.id: t.problem for t in chains.headline}.values()),
-            tables,
-            judged_cards(study),
-            list(chains.by_author),
-            author=author,
-            seed=study.seed,
-        ),
+        shifts=shift_frame(*shown, author=author, seed=study.seed),
+        novelty=novelty_frame(*shown, author=author, seed=study.seed),
         reliability=reliability_frame(tables.scalars, list(chains.by_author)),
         settings={
             "seed": str(study.seed),
@@ -201,6 +202,7 @@ def _comparison(
         if finding.calibration is None
         else Sentence(confidence_sentence(finding.calibration), finding.calibration.verdict),
         axes=_axes(finding),
+        novelty=novelty_sentence(finding.novelty),
     )
 
 

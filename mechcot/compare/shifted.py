@@ -1,10 +1,11 @@
 """How far does it hold? Right answers, right chains and the use of the chain, against the distance of a shift, for every model."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import pandas as pd
 
-from mechcot.compare.pair_finding import Tables
+from mechcot.compare.chain_validity import ChainValidity
 from mechcot.core.card import MeasureCard
 from mechcot.core.problem import Problem
 from mechcot.stats.accuracy_change import OWN_ACCURACY
@@ -13,9 +14,28 @@ from mechcot.stats.proportions import share_interval
 from mechcot.traces.validity import VALIDITY
 
 
+class Measured(Protocol):
+    """What is read of a study's tables."""
+
+    @property
+    def measurements(self) -> pd.DataFrame:
+        """Tidy measurements."""
+        ...
+
+    @property
+    def scalars(self) -> pd.DataFrame:
+        """Tidy scalars."""
+        ...
+
+    @property
+    def validity(self) -> ChainValidity:
+        """The chains, checked."""
+        ...
+
+
 def shift_frame(
     problems: Sequence[Problem],
-    tables: Tables,
+    tables: Measured,
     cards: Sequence[MeasureCard],
     names: Sequence[str],
     *,
@@ -34,7 +54,7 @@ def shift_frame(
         author: Who wrote the headline's chains; None for each model itself.
         seed: Of the study.
     """
-    values = _values(tables, cards[:1], names, author)
+    values = own_values(tables, cards[:1], names, author)
     rows = []
     for shift, levels in _levels(problems).items():
         for level, items in levels.items():
@@ -59,9 +79,17 @@ def _levels(problems: Sequence[Problem]) -> dict[str, dict[float, list[str]]]:
     return {shift: dict(sorted(by_level.items())) for shift, by_level in levels.items()}
 
 
-def _values(
-    tables: Tables, cards: Sequence[MeasureCard], names: Sequence[str], author: str | None
+def own_values(
+    tables: Measured, cards: Sequence[MeasureCard], names: Sequence[str], author: str | None
 ) -> Mapping[tuple[str, str], pd.Series]:
+    """By quantity and model, values by item: right answers and whole chains of its own, and what the cards measure.
+
+    Args:
+        tables: All that was measured.
+        cards: Measures of use.
+        names: The models.
+        author: Who wrote the chains on which use is read; None for each model itself.
+    """
     measure, scalar = OWN_ACCURACY
     right = scalar_rows(tables.scalars, measure=measure, name=scalar)
     whole = scalar_rows(tables.validity.scalars, measure=VALIDITY, name="whole")

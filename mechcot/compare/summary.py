@@ -11,6 +11,7 @@ from mechcot.compare.abstention import abstention_summary
 from mechcot.compare.chain_validity import validity_summary
 from mechcot.compare.confidence import confidence_summary
 from mechcot.compare.models import Models
+from mechcot.compare.novelty import novelty_summary
 from mechcot.compare.pair_finding import (
     PairFinding,
     Tables,
@@ -110,6 +111,7 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "validity": validity_summary(finding.validity),
         "abstention": abstention_summary(finding.abstention),
         "calibration": confidence_summary(finding.calibration),
+        "novelty": novelty_summary(finding.novelty),
         "next": finding.next,
         "strata": json_rows(finding.strata),
     }

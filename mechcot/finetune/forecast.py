@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from mechcot.core.errors import NotMeasurable
+from mechcot.core.problem import Problem
 from mechcot.finetune.augmented import write_sides
 from mechcot.finetune.lesson import Lesson, TokenizedLesson, tokenized
 from mechcot.finetune.own_texts import Groups, check_some_right, own_example, write_groups
@@ -70,8 +71,8 @@ def forecast(session: TuningSession) -> TrainingCost:
     rehearsal = None
     if arm.data is None:
         problems = session.problems()
-        rehearsal = write_groups(session.reader, problems[:REHEARSED], recipe.own, seed=recipe.seed)
-        check_some_right(rehearsal, arm.name)
+        rehearsal, given = _rehearsed(session, problems)
+        check_some_right(rehearsal, arm.name, given=given)
         examples = [own_example(session.reader, trace) for trace in rehearsal.texts]
         available = len(problems) * (recipe.own.group if arm.trainer != "preferences" else 1)
     else:
@@ -86,6 +87,17 @@ def forecast(session: TuningSession) -> TrainingCost:
     seconds = updates * _update_seconds(session, examples) * _FORWARDS[arm.trainer] * sides
     cost = TrainingCost(updates, round(count * sides * size), 0, seconds)
     return cost if rehearsal is None else _with_texts(session, cost, rehearsal, count)
+
+
+def _rehearsed(session: TuningSession, problems: Sequence[Problem]) -> tuple[Groups, bool]:
+    """Texts to count by, and whether a file holds them: a model writes some only where training would have it write."""
+    recipe = session.recipe
+    writes = session.arm.trainer == "rewards" or (
+        session.arm.trainer == "rounds" and recipe.own.rounds > 1
+    )
+    if session.material.own and not writes:
+        return session.own_groups(), True
+    return write_groups(session.reader, problems[:REHEARSED], recipe.own, seed=recipe.seed), False
 
 
 def _of_facts(session: TuningSession) -> TrainingCost:

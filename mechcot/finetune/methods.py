@@ -159,7 +159,8 @@ def _round(session: TuningSession, number: int, start: Any) -> dict[str, Any]:
     else:
         reader, seed = session.open_at(start), session.recipe.seed + number
         groups = write_groups(reader, session.problems(), session.recipe.own, seed=seed)
-    check_some_right(groups, session.arm.name)
+    given = start is None and bool(session.material.own)
+    check_some_right(groups, session.arm.name, given=given)
     right = distinct([trace for trace in groups.texts if ends_right(trace)])
     examples = [own_example(reader, trace) for trace in right]
     return {"rows": to_rows(examples), "generated": groups.generated, "right": groups.right}
@@ -194,7 +195,7 @@ def by_rewards(session: TuningSession) -> Used:
         )
     problems = session.problems()
     rehearsal = write_groups(reader, problems[:REHEARSED], own, seed=recipe.seed)
-    check_some_right(rehearsal, session.arm.name)
+    check_some_right(rehearsal, session.arm.name, given=False)
     count = len(rehearsal.texts)
     if recipe.budget is None:
         texts = PASSES * len(problems) * own.group
@@ -263,7 +264,7 @@ def _ranked(session: TuningSession) -> dict[str, Any]:
     reader, rank = session.reader, session.arm.rank
     assert rank is not None
     groups = session.own_groups()
-    check_some_right(groups, session.arm.name)
+    check_some_right(groups, session.arm.name, given=bool(session.material.own))
     pairs = ranked_pairs(reader, groups, rank)
     if not pairs:
         raise UserError(

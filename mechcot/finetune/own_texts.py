@@ -105,8 +105,13 @@ def text_limit(reader: Reasoner, problems: Sequence[Problem], own: OwnTexts) -> 
     return max(1, min(own.max_tokens or MOST_WRITTEN, reader.max_length - prompt))
 
 
-def check_some_right(groups: Groups, arm: str) -> None:
+def check_some_right(groups: Groups, arm: str, *, given: bool) -> None:
     """See that there is something to learn from.
+
+    Args:
+        groups: The texts.
+        arm: Name of the arm.
+        given: Whether they come from a file; else the model wrote them here.
 
     Raises:
         UserError: No text ends right.
@@ -121,7 +126,7 @@ def check_some_right(groups: Groups, arm: str) -> None:
         f"({cut} cut, {unread} without an answer that can be read; the first ends in {first.completion[-60:]!r}): "
         + (
             "give others with --own-texts"
-            if groups.seconds == 0
+            if given
             else "take easier problems, longer texts (--max-tokens), or train with --arm sft first"
         )
     )

@@ -8,7 +8,10 @@ from mechcot.tasks import task_of
 from mechcot.text.given_truth import plain_step
 
 FIRST_ERROR = "first_error"
-"""Field of a chain's record that names its first wrong step: its text, or its number from 1 as mechcot cuts the chain; empty, null or 0: none is wrong."""
+"""Field of a chain's record that names its first wrong step: its text, or its number from 1 as mechcot cuts the chain; empty, null, 0 or -1: none is wrong."""
+
+_NONE = frozenset({"", "0", "0.0", "-1", "-1.0", "nan"})
+"""What files say of a chain without a wrong step; a table of numbers makes null of it."""
 
 
 def first_wrong_step(trace: Trace, *, field: str = FIRST_ERROR) -> Step | None:
@@ -32,7 +35,7 @@ def first_wrong_step(trace: Trace, *, field: str = FIRST_ERROR) -> Step | None:
 
 
 def _named(trace: Trace, value: Any, field: str) -> Step | None:
-    if value is None or str(value).strip() in {"", "0", "0.0"} or value is False:
+    if value is None or value is False or str(value).strip().casefold() in _NONE:
         return None
     steps, text = trace.chain_steps, str(value).strip()
     number = text.removesuffix(".0")

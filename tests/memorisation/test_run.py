@@ -41,6 +41,13 @@ def corpus_of(folder, *, favourite):
     return path
 
 
+@pytest.mark.parametrize("none", [None, "", 0, -1, "-1.0", float("nan"), False])
+def test_what_files_say_of_a_chain_without_a_wrong_step(files, base, none):
+    trace = next(t for t in load_traces(files / "chains.jsonl", base) if t.problem.id == "b")
+    unmarked = replace(trace, problem=replace(trace.problem, meta={"first_error": none}))
+    assert first_wrong_step(unmarked) is None
+
+
 def test_the_first_wrong_step_is_the_named_one_else_the_first_that_the_check_calls_wrong(files, base):  # fmt: skip
     traces = {t.problem.id: t for t in load_traces(files / "chains.jsonl", base)}
     said = {name: first_wrong_step(trace) for name, trace in traces.items()}

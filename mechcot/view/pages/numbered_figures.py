@@ -11,6 +11,7 @@ from mechcot.view.figures.chain_lines import chain_lines
 from mechcot.view.figures.chain_use import chain_use_figure
 from mechcot.view.figures.checkpoint_series import series_figure
 from mechcot.view.figures.forest import forest
+from mechcot.view.figures.novelty import novelty_cells
 from mechcot.view.figures.place_map import place_map
 from mechcot.view.figures.reliability import reliability_figure
 from mechcot.view.figures.shifts import shift_lines
@@ -18,7 +19,7 @@ from mechcot.view.figures.slope import slope
 from mechcot.view.figures.step_map import step_map
 from mechcot.view.figures.three_axes import three_axes
 from mechcot.view.pages import plain_tables
-from mechcot.view.pages.plain_tables import Table, reliability_table, shift_table
+from mechcot.view.pages.plain_tables import Table, novelty_table, reliability_table, shift_table
 from mechcot.view.pages.report_data import ArrayFrame, Comparison, ReportData
 from mechcot.view.pages.use_tables import change_table, use_table
 from mechcot.view.theme import looks
@@ -60,13 +61,14 @@ class PageFigures:
     axes: Figures
     calibration: Figures
     shifts: Figures
+    novelty: Figures
     slopes: tuple[Figures, ...]
     step_maps: tuple[Figures, ...]
     place_maps: tuple[Figures, ...]
 
     def ordered(self) -> Figures:
         """All figures in the order of their numbers."""
-        every = [*self.chain, *self.axes, *self.calibration, *self.shifts]
+        every = [*self.chain, *self.axes, *self.calibration, *self.shifts, *self.novelty]
         for several in (self.slopes, self.step_maps, self.place_maps):
             every += [figure for some in several for figure in some]
         return tuple(sorted(every, key=lambda figure: figure.number))
@@ -78,12 +80,14 @@ def numbered_figures(data: ReportData) -> PageFigures:
     first, *others = (draw for draw in _leading(data))
     lead, axes = first(data, numbers), _three_axes(data, numbers)
     calibration, shifts = _reliability(data, numbers), _shifts(data, numbers)
+    novelty = _novelty(data, numbers)
     leading = (lead, *(draw(data, numbers) for draw in others))
     return PageFigures(
         chain=(*leading, *_series(data, numbers), *_lines(data, numbers)),
         axes=axes,
         calibration=calibration,
         shifts=shifts,
+        novelty=novelty,
         slopes=tuple(_slope(c, data, numbers) for c in data.comparisons),
         step_maps=tuple(_maps(c, STEP_MAP_AXES, numbers) for c in data.comparisons),
         place_maps=tuple(_maps(c, PLACE_MAP_AXES, numbers) for c in data.comparisons),
@@ -127,6 +131,14 @@ def _shifts(data: ReportData, numbers: Iterator[int]) -> Figures:
     figure = shift_lines(data.shifts, looks(list(data.models["name"])))
     caption = "Answers and steps are those of each model’s own chains; the use of the chain is read on the chains of the comparison."
     return (NumberedFigure(next(numbers), figure, caption, shift_table(data.shifts)),)
+
+
+def _novelty(data: ReportData, numbers: Iterator[int]) -> Figures:
+    if data.novelty.empty:
+        return ()
+    figure = novelty_cells(data.novelty, looks(list(data.models["name"])))
+    caption = "Novel and long are what the file says of a question, else its shift; without a length, questions are parted at the median of their words."
+    return (NumberedFigure(next(numbers), figure, caption, novelty_table(data.novelty)),)
 
 
 def _uses(data: ReportData, numbers: Iterator[int]) -> NumberedFigure:

@@ -189,6 +189,12 @@ def shift_table(frame: pd.DataFrame) -> Table:
     )
 
 
+def novelty_table(frame: pd.DataFrame) -> Table:
+    """One row per cell, quantity and model."""
+    columns = {name: text_column(name) for name in ("cell", "quantity", "model")}
+    return row_table(rows_of(frame), columns | {"mean": estimate_column(), "n": count_column()})
+
+
 def own_chains_table(frame: pd.DataFrame) -> Table:
     """One row per measure, one column per pair of author and reader."""
     pairs = [f"{row['author']}’s chains, read by {row['reader']}" for row in rows_of(frame)]

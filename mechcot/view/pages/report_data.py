@@ -140,6 +140,7 @@ class Comparison:
         validity: Whether own chains became more or less right, step by step; None where nobody can tell.
         abstention: Sentences on how often the models say that they cannot know; "" where nobody asked for it.
         calibration: Whether it is as sure as it is right; None where nobody knows.
+        novelty: What the change of right answers follows, novelty or length; "" where nothing tells what is novel.
         axes: Right, valid and used on own chains, in the columns of `use_axes`; empty without `validity`.
         use_axes: One row per axis of `use`: `title`, `before`, `after`, `delta`, `low`, `high`, `n`, `verdict`.
     """
@@ -172,6 +173,7 @@ class Comparison:
     abstention: str = ""
     calibration: Sentence | None = None
     axes: pd.DataFrame = field(default_factory=_empty)
+    novelty: str = ""
 
     @property
     def lead(self) -> Sentence:
@@ -212,6 +214,7 @@ class ReportData:
         calibration: One row a model: how sure and how right it is on its own chains, the fields of `mechcot.stats.calibration.Calibration`.
         reliability: One row a model and bin of confidence.
         shifts: Right, valid and used by shift, level and model; empty without shifted problems.
+        novelty: The same by cell of novelty and length; empty where nothing tells what is novel.
     """
 
     title: str
@@ -237,3 +240,4 @@ class ReportData:
     calibration: pd.DataFrame = field(default_factory=_empty)
     reliability: pd.DataFrame = field(default_factory=_empty)
     shifts: pd.DataFrame = field(default_factory=_empty)
+    novelty: pd.DataFrame = field(default_factory=_empty)
