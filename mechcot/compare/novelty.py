@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from mechcot.compare.shifted import Measured, own_values
+from mechcot.compare.shifted import StudyTables, own_values
 from mechcot.core.card import MeasureCard
 from mechcot.core.problem import Problem
 from mechcot.core.store import nan_to_none
@@ -18,12 +18,12 @@ from mechcot.stats.bootstrap import Interval
 from mechcot.stats.combined_intervals import combined
 from mechcot.stats.measurement_tables import pair_values, scalar_rows
 from mechcot.stats.proportions import paired_interval, share_interval
-from mechcot.text.novelty import Cell, cells
+from mechcot.text.novelty import QuestionCell, question_cells
 from mechcot.text.number_format import difference
 
 _FEWEST = 8
 """Items of the smallest cell, for a sentence about what the change follows."""
-_WORDS: Mapping[Cell, str] = {
+_WORDS: Mapping[QuestionCell, str] = {
     (False, False): "seen, short",
     (False, True): "seen, long",
     (True, False): "novel, short",
@@ -50,7 +50,7 @@ class NoveltyChange:
 
 def novelty_frame(
     problems: Sequence[Problem],
-    tables: Measured,
+    tables: StudyTables,
     cards: Sequence[MeasureCard],
     names: Sequence[str],
     *,
@@ -68,7 +68,7 @@ def novelty_frame(
         seed: Of the study.
     """
     rows = []
-    for cell, items in cells(problems).items():
+    for cell, items in question_cells(problems).items():
         for (quantity, name), series in own_values(tables, cards[:1], names, author).items():
             here = series[series.index.isin(items)].to_numpy(float)
             if len(here):
@@ -93,7 +93,7 @@ def novelty_change(
     measure, name = OWN_ACCURACY
     right = scalar_rows(scalars, measure=measure, name=name)
     found = {}
-    for cell, items in cells(problems).items():
+    for cell, items in question_cells(problems).items():
         pairs = pair_values(right, before=before, after=after, author=None, items=items)
         if len(pairs.before):
             purpose = f"novelty {_WORDS[cell]}"

@@ -14,7 +14,7 @@ from mechcot.stats.proportions import share_interval
 from mechcot.traces.validity import VALIDITY
 
 
-class Measured(Protocol):
+class StudyTables(Protocol):
     """What is read of a study's tables."""
 
     @property
@@ -35,7 +35,7 @@ class Measured(Protocol):
 
 def shift_frame(
     problems: Sequence[Problem],
-    tables: Measured,
+    tables: StudyTables,
     cards: Sequence[MeasureCard],
     names: Sequence[str],
     *,
@@ -80,7 +80,7 @@ def _levels(problems: Sequence[Problem]) -> dict[str, dict[float, list[str]]]:
 
 
 def own_values(
-    tables: Measured, cards: Sequence[MeasureCard], names: Sequence[str], author: str | None
+    tables: StudyTables, cards: Sequence[MeasureCard], names: Sequence[str], author: str | None
 ) -> Mapping[tuple[str, str], pd.Series]:
     """By quantity and model, values by item: right answers and whole chains of its own, and what the cards measure.
 

@@ -21,11 +21,11 @@ _WORD = re.compile(rf"[{_BY_CHARACTER}]|[^\W{_BY_CHARACTER}]+")
 _BY_SHIFT = {"none": False, "longer": False, "length": False, "task": True, "n-1": True}
 _SAID = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
-Cell = tuple[bool, bool]
+QuestionCell = tuple[bool, bool]
 """Whether a question is novel, and whether it is long."""
 
 
-def words(text: str) -> tuple[str, ...]:
+def folded_words(text: str) -> tuple[str, ...]:
     """The words of a text, case folded; signs are none."""
     return tuple(_WORD.findall(text.casefold()))
 
@@ -36,7 +36,7 @@ def novelty_told(problem: Problem) -> bool | None:
     return _BY_SHIFT.get(str(problem.meta.get("shift"))) if said is None else said
 
 
-def cells(problems: Sequence[Problem]) -> dict[Cell, list[str]]:
+def question_cells(problems: Sequence[Problem]) -> dict[QuestionCell, list[str]]:
     """Ids by novelty and length, of the questions about which both are told; empty unless some are novel and some are not.
 
     Args:
@@ -47,7 +47,7 @@ def cells(problems: Sequence[Problem]) -> dict[Cell, list[str]]:
     if len({told[p.id] for p in kept}) < 2:
         return {}
     lengths = _lengths(kept)
-    found: dict[Cell, list[str]] = {}
+    found: dict[QuestionCell, list[str]] = {}
     for problem in kept:
         if problem.id in lengths:
             cell = (bool(told[problem.id]), lengths[problem.id])
@@ -66,7 +66,7 @@ def _lengths(problems: Sequence[Problem]) -> Mapping[str, bool]:
     further = {p.id: p.meta.get("shift") in ("longer", "length") for p in problems}
     if any(further.values()):
         return further
-    return _parted({p.id: float(len(words(p.question))) for p in problems})
+    return _parted({p.id: float(len(folded_words(p.question))) for p in problems})
 
 
 def _is_number(text: str) -> bool:
@@ -87,12 +87,12 @@ def with_novelty(problems: Sequence[Problem], texts: Iterable[str]) -> list[Prob
         problems: The problems.
         texts: What a model was trained on; read once, one at a time.
     """
-    runs = {problem.id: _runs(words(problem.question)) for problem in problems}
+    runs = {problem.id: _runs(folded_words(problem.question)) for problem in problems}
     sizes = {len(run) for several in runs.values() for run in several}
     wanted = {run for several in runs.values() for run in several}
     best = dict.fromkeys(runs, 0.0)
     for text in texts:
-        said = words(text)
+        said = folded_words(text)
         here = {said[i : i + n] for n in sizes for i in range(len(said) - n + 1)} & wanted
         for name, mine in runs.items() if here else ():
             best[name] = max(best[name], len(mine & here) / max(len(mine), 1))

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from mechcot.core.problem import Problem
-from mechcot.text.novelty import RUN, cells, novelty_told, with_novelty, words
+from mechcot.text.novelty import RUN, folded_words, novelty_told, question_cells, with_novelty
 
 
 def _asked(name, question="How many apples are left?", **meta):
@@ -38,26 +38,30 @@ def test_length_is_said_or_counted_or_read():
         for novel in (0, 1)
         for length in ("short", "long")
     ]
-    assert cells(said) == {
+    assert question_cells(said) == {
         (False, False): ["0short"],
         (False, True): ["0long"],
         (True, False): ["1short"],
         (True, True): ["1long"],
     }
     counted = [_asked(str(i), novel=i % 2, length=i) for i in range(8)]
-    assert cells(counted)[True, True] == ["5", "7"]
+    assert question_cells(counted)[True, True] == ["5", "7"]
     read = [_asked(str(i), "и так далее " * (i + 1), novel=i % 2) for i in range(8)]
-    assert cells(read) == cells(counted)
+    assert question_cells(read) == question_cells(counted)
 
 
 def test_nothing_is_parted_where_all_is_new_or_nobody_says():
-    assert cells([_asked("a", novel=True), _asked("b", novel=True)]) == {}
-    assert cells([_asked("a"), _asked("b")]) == {}
+    assert question_cells([_asked("a", novel=True), _asked("b", novel=True)]) == {}
+    assert question_cells([_asked("a"), _asked("b")]) == {}
 
 
 def test_the_shift_parts_what_no_length_does():
     rows = [_asked("a", shift="none"), _asked("b", shift="longer"), _asked("c", shift="task")]
-    assert cells(rows) == {(False, False): ["a"], (False, True): ["b"], (True, False): ["c"]}
+    assert question_cells(rows) == {
+        (False, False): ["a"],
+        (False, True): ["b"],
+        (True, False): ["c"],
+    }
 
 
 def test_a_question_is_seen_where_half_of_its_runs_are():
@@ -87,5 +91,5 @@ def test_identity_and_null_in_scripts_with_and_without_spaces():
         seen, new = (with_novelty([_asked("a", text)], [other])[0] for other in (text.upper(), "x"))
         assert (seen.meta["novel"], seen.meta["overlap"]) == (False, 1.0)
         assert (new.meta["novel"], new.meta["overlap"]) == (True, 0.0)
-    assert words("两个 apples!") == ("两", "个", "apples")
+    assert folded_words("两个 apples!") == ("两", "个", "apples")
     assert with_novelty([_asked("a", "?!")], ["?!"])[0].meta["novel"]
