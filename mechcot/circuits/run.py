@@ -82,7 +82,7 @@ def find_circuits(
     kept, left_out = _kept(by_reader)
     if len(kept) < 2:
         raise UserError(
-            f"{len(kept)} of {count_of(len(traces), 'chain')} can be read, and two are needed; {reasons_told(left_out)}"
+            f"{len(kept)} of {count_of(len(traces), 'chain')} can be read, and two are needed; {reasons_told(left_out) or 'more problems (--n) are needed'}"
         )
     sketches = [[rows[n] for n in kept] for rows in by_reader]
     names = sketches[0][0]["components"]

@@ -232,15 +232,18 @@ def cross(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
 
-    wanted = _latents(latents)
+    wanted, named = _latents(latents), names_of(kinds) or ()
+    taken = [*named, *[behaviours.STYLES] * styles, *[behaviours.HYBRID] * (hybrid_run is not None)]
     if styles:
         behaviours.check_styles(source, fields)
     models = Pair(*load_models([base, tuned], loading, prompts="own"))
     at = site or f"resid_post.{(backbone_of(models.before.model).n_layers - 1) // 2}"
     with maker.claimed(out):
         contrasts = [str(pairs)] * (pairs is not None) + [""] * styles
-        some = [behaviours.behaviour_of_pairs(file, at, n=chains) for file in contrasts]
-        some += behaviours.behaviours_of_kinds(names_of(kinds) or (), at, n=chains)
+        some = behaviours.behaviours_of_kinds(named, at, n=chains)
+        some = [
+            behaviours.behaviour_of_pairs(file, at, n=chains, taken=taken) for file in contrasts
+        ] + some
         if hybrid_run is not None:
             some.append(behaviours.behaviour_of_hybrid(hybrid_run, models, out))
         if crosscoder is not None:

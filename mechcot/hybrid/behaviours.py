@@ -16,6 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import read_json
 from mechcot.core.trace import StepKind
+from mechcot.hybrid.run_vectors import RUN_AGAIN, vectors_of_run
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.steering.experiment import PhaseName, VectorSpec
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from mechcot.sae.crosscoder import Crosscoder
 
 LATENTS = 3
-_AGAIN = "run `mechcot hybrid BASE TUNED --give vectors` to its end"
+STYLES, HYBRID = "styles", "hybrid"
+_OWN = ("latent-", "random-")
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,32 @@ class Behaviour:
         return self.vector.site, self.phases, self.step_starts
 
 
-def behaviour_of_pairs(pairs: str, site: str, *, n: int) -> Behaviour:
-    """A contrast of texts: the problems' task's own styles, or a file of pairs."""
+def behaviour_of_pairs(pairs: str, site: str, *, n: int, taken: Sequence[str] = ()) -> Behaviour:
+    """A contrast of texts: the problems' task's own styles, or a file of pairs, which is named by the file.
+
+    Args:
+        pairs: The file; "" for the styles.
+        site: Where states are read.
+        n: How many pairs.
+        taken: Names of what else is tried.
+
+    Raises:
+        UserError: The file's name is that of something else.
+    """
     vector = VectorSpec(site=site, read="prompt", pairs=pairs, n=n)
-    name = Path(pairs).stem if pairs else "styles"
+    name = Path(pairs).stem if pairs else STYLES
+    folder = folder_name(name).lower()
+    if pairs and (folder.startswith(_OWN) or folder in {folder_name(other) for other in taken}):
+        raise UserError(
+            f"--pairs {pairs}: a contrast is named by its file, and {name!r} names something else in this run (of --styles, --kinds, --hybrid, --crosscoder, or "
+            "random vectors); give the file another name"
+        )
     return Behaviour(name, vector, "tokens", ("question", "chain"))
+
+
+def folder_name(name: str) -> str:
+    """A behaviour's name as that of a folder."""
+    return name.replace(" ", "-")
 
 
 def check_styles(source: str, fields: Mapping[str, str]) -> None:
@@ -92,7 +115,7 @@ def behaviours_of_kinds(kinds: Sequence[str], site: str, *, n: int) -> list[Beha
             kind,
             step_starts=True,
         )
-        for kind in kinds
+        for kind in dict.fromkeys(kinds)
     ]
 
 
@@ -103,37 +126,22 @@ def behaviour_of_hybrid(folder: Path, models: Pair[Reasoner], out: Path) -> Beha
         UserError: The folder holds no finished run, one of other models, or one without vectors.
     """
     if not (folder / "hybrid.json").is_file():
-        raise UserError(f"{folder} holds no finished run of `mechcot hybrid`; {_AGAIN}")
-    run = read_json(folder / "hybrid.json", what="a run of `mechcot hybrid`")
-    return behaviour_of_hybrid_run(run, models, out, folder=str(folder))
+        raise UserError(f"{folder} holds no finished run of `mechcot hybrid`; {RUN_AGAIN}")
+    file = folder / "hybrid.json"
+    run = read_json(file, what="a run of `mechcot hybrid`")
+    return behaviour_of_hybrid_run(run, models, out, where=str(file))
 
 
 def behaviour_of_hybrid_run(
-    run: Mapping[str, Any], models: Pair[Reasoner], out: Path, *, folder: str = "the run"
+    run: Mapping[str, Any], models: Pair[Reasoner], out: Path, *, where: str = "the run"
 ) -> Behaviour:
-    """See `behaviour_of_hybrid`, of what `hybrid.json` holds; `folder` is named in messages.
+    """See `behaviour_of_hybrid`, of what `hybrid.json` holds; `where` is named in messages.
 
     Raises:
-        UserError: It is of other models, or has no vectors.
+        UserError: It is damaged, of other models, or has no vectors.
     """
-    try:
-        weights, seen, read = run["weights"], tuple(run["fitted_on"]), run["read"]
-        names, site = run["models"], run["fit"]["site"]
-    except (KeyError, TypeError):
-        raise UserError(
-            f"{folder}: the run of `mechcot hybrid` does not say which models and questions its vectors come from, as an earlier version's; {_AGAIN}"
-        ) from None
-    if weights != [model.weights_hash for model in models]:
-        own, asked = " and ".join(names), " and ".join(model.name for model in models)
-        raise UserError(
-            f"{folder} is a run of `mechcot hybrid` on {own}, whose weights are not those of {asked}; give the same two models in the same order"
-        )
-    if not read:
-        raise UserError(
-            f"{folder}: the run made no vectors (--give tokens, or no disagreement before the answer); {_AGAIN}"
-        )
-    rows = Pair(*(torch.tensor(row) for row in read))
-    behaviour = _of_files("hybrid", rows, site, models, out, readout="correct")
+    seen, site, rows = vectors_of_run(run, models, where=where)
+    behaviour = _of_files(HYBRID, rows, site, models, out, readout="correct")
     return replace(behaviour, seen=seen)
 
 
@@ -178,7 +186,7 @@ def behaviours_of_latents(
             out,
             readout="tokens",
         )
-        for latent in latents
+        for latent in dict.fromkeys(latents)
     ]
 
 
@@ -213,7 +221,7 @@ def _of_files(
     """A behaviour whose vectors are written as files."""
     files = []
     for side, row, model in zip(("base", "tuned"), rows, models, strict=True):
-        path = out / "vectors" / f"{name.replace(' ', '-')}-{side}.safetensors"
+        path = out / "vectors" / f"{folder_name(name)}-{side}.safetensors"
         origin = Origin(model.name, model.weights_hash, name, "see its run", ())
         vector = SteeringVector(row, Site.parse(site), origin)
         if not (path.is_file() and _same(SteeringVector.load(path), vector)):

@@ -67,7 +67,7 @@ def crossed_row(
 
     Returns:
         `name`, `readout`, `cells` (`source`, `model` as base or tuned; change from the clean texts with interval; measured dose; mean changes by random vectors of that dose;
-        smallest change that counts), `contrasts` (of models, of sources, the interaction), `judged` (all doses alike), `verdict`, `needed`.
+        smallest change that counts; share of texts that were cut), `contrasts` (of models, of sources, the interaction), `judged` (all doses alike), `verdict`, `needed`, `why`.
     """
     sides = {specs.before: "base", specs.after: "tuned"}
     name = behaviour.readout
@@ -77,6 +77,7 @@ def crossed_row(
             "source": sides[arm["source"]],
             "model": sides[arm["model"]],
             "dose": arm["dose"]["kl"],
+            "cut": 1 - min(_finished(arm), _finished(clean[arm["model"]])),
             "smallest": smallest_change(clean[arm["model"]]["values"][name]["mean"]),
             "chance": [
                 random.means[name]
@@ -107,3 +108,8 @@ def crossed_row(
     said = judge_crossed(cells, contrasts, **settings) if judged else Judged("doses differ")
     named = {"name": behaviour.name, "readout": name, "site": behaviour.vector.site}
     return named | {"cells": cells, "contrasts": contrasts, "judged": judged, **asdict(said)}
+
+
+def _finished(arm: Mapping[str, Any]) -> float:
+    """The share of an arm's texts that came to their end."""
+    return arm["values"]["finished"]["mean"] or 0.0

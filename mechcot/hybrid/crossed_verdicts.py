@@ -6,6 +6,10 @@
     lost        the base's vector moves the base, surely more than the tuned model, which neither vector moves
     nothing     every change is surely smaller than `SMALLEST_MOVE`
     open        a model is moved, and none of these holds;   not shown: no model is surely moved, nor is a smaller change excluded
+    not judged  more texts are cut at their limit than `BOUNDS.finished` allows: what was cut off cannot change, so no verdict that needs *not moved* stands
+
+Absence needs `BOUNDS.min_items` problems, and differences that are not all one: these have no spread, so their interval excludes nothing. All alike they are a move
+where a sign test says so.
 
 *Moves*: the interval of the change, widened for all cells of the run, lies on one side of 0, and the change is no further draw of random vectors on that model: a t test of one new
 value against several (df one less than these), corrected alike. Random vectors are exchangeable with these, so at most 5 % of runs that hold nothing but random vectors say
@@ -20,11 +24,15 @@ from typing import Any
 
 from scipy.special import ndtri, stdtr
 
+from mechcot.stats.gate_bounds import GateBounds
+from mechcot.text.number_format import percent
+
 CELLS = 4
 EVER_MOVES = 0.05
 """Share of runs with random vectors alone that may say of some cell that it moves."""
 SMALLEST_MOVE = 0.1
 """The smallest change that counts, as a share of what the model's clean texts have, and at least .1 (of a step, or 10 points of the right answers)."""
+BOUNDS = GateBounds()
 _Place = tuple[str, str]
 
 
@@ -36,10 +44,12 @@ class Judged:
         verdict: See the module's text.
         needed: Of `not shown`: with how many problems like these every change would be surely there or surely smaller than `SMALLEST_MOVE`; None where more random vectors
             would decide, or a change has no interval.
+        why: Where that is not what would decide: what is missing and what to do about it.
     """
 
     verdict: str
     needed: int | None = None
+    why: str = ""
 
 
 def smallest_change(clean: float | None) -> float:
@@ -68,12 +78,30 @@ def judge_crossed(
     """Judge one behaviour.
 
     Args:
-        cells: `source`, `model`, `mean`, `low`, `high` (95 %) and `n` of each change, `chance` (mean changes by random vectors on that model) and `smallest`.
+        cells: `source`, `model`, `mean`, `low`, `high` (95 %) and `n` of each change, `chance` (mean changes by random vectors on that model), `smallest` and
+            `cut`, the share of texts that their limit cut, with or without the vector (the larger).
         contrasts: The first five of each contrast, with `what`.
         behaviours: How many the run tries.
         either_way: Whether a vector may move the readout down as well.
     """
-    level = EVER_MOVES / (CELLS * behaviours)
+    said = _judged(cells, contrasts, EVER_MOVES / (CELLS * behaviours), either_way=either_way)
+    cut = max(cell["cut"] for cell in cells)
+    if 1 - cut < BOUNDS.finished and said.verdict not in ("old", "open"):
+        return Judged(
+            "not judged",
+            why=f"up to {percent(cut)} of the texts of a model are cut at their limit, where nothing can change; raise --max-tokens",
+        )
+    return said
+
+
+def _judged(
+    cells: Sequence[Mapping[str, Any]],
+    contrasts: Sequence[Mapping[str, Any]],
+    level: float,
+    *,
+    either_way: bool,
+) -> Judged:
+    """The verdict on texts that came to their end."""
     ways = {(cell["source"], cell["model"]): _moved(cell, level) for cell in cells}
     if not either_way:
         ways = {place: max(way, 0) for place, way in ways.items()}
@@ -82,7 +110,16 @@ def judge_crossed(
         way = moved.pop()
         return Judged("open" if moved else _told(ways, way, contrasts, level))
     if all(_small(cell, either_way=either_way) for cell in cells):
-        return Judged("nothing")
+        fewest = min(cell["n"] for cell in cells)
+        if fewest >= BOUNDS.min_items:
+            return Judged("nothing")
+        n = max(cell["n"] for cell in cells)
+        return Judged("not shown", math.ceil(n * BOUNDS.min_items / fewest))
+    if any(map(_constant, cells)):
+        return Judged(
+            "not shown",
+            why="a change is the same on every problem, so that its interval excludes nothing; other problems, more of them (--n) or another dose (--nats) may tell",
+        )
     return Judged("not shown", _needed(cells, level, either_way=either_way))
 
 
@@ -117,6 +154,8 @@ def _way(interval: Mapping[str, Any], level: float) -> int:
     mean, low, high = (interval[name] for name in ("mean", "low", "high"))
     if low is None or high is None:
         return 0
+    if _constant(interval):  # no spread: each problem is one draw of a fair sign
+        return (mean > 0) - (mean < 0) if 2.0 ** (1 - interval["n"]) <= level else 0
     wider = _wider(level)
     return (mean - wider * (mean - low) > 0) - (mean + wider * (high - mean) < 0)
 
@@ -126,9 +165,14 @@ def _wider(level: float) -> float:
     return float(ndtri(level / 2) / ndtri(0.025))
 
 
+def _constant(interval: Mapping[str, Any]) -> bool:
+    """Whether all differences are one number."""
+    return interval["low"] is not None and interval["low"] == interval["high"]
+
+
 def _small(cell: Mapping[str, Any], *, either_way: bool) -> bool:
     """Whether the 95 % interval excludes a change that counts; all four must, so none is corrected."""
-    if cell["low"] is None or cell["high"] is None:
+    if cell["low"] is None or cell["high"] is None or _constant(cell):
         return False
     return cell["high"] < cell["smallest"] and (not either_way or -cell["smallest"] < cell["low"])
 

@@ -16,7 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import nan_to_none, write_json, write_text
 from mechcot.core.trace import StepKind
-from mechcot.hybrid.behaviours import Behaviour, behaviours_of_chance
+from mechcot.hybrid.behaviours import Behaviour, behaviours_of_chance, folder_name
 from mechcot.hybrid.crossed_rows import RandomChange, crossed_row, random_changes
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
@@ -95,7 +95,7 @@ def run_two_by_two(
     seen = tuple(sorted({question for behaviour in behaviours for question in behaviour.seen}))
 
     def folder_of(behaviour: Behaviour) -> Path:
-        return out / "runs" / behaviour.name.replace(" ", "-")
+        return out / "runs" / folder_name(behaviour.name)
 
     def attempt(behaviour: Behaviour) -> list[dict[str, Any]]:
         folder = folder_of(behaviour)

@@ -81,8 +81,10 @@ def _plain(file: Path) -> Iterator[str]:
     for line in [*text.splitlines(keepends=True), "---"]:
         if line.strip() != "---":
             lines.append(line)
-        elif lines:
-            yield checked("".join(lines), where=str(file))
+        else:
+            document = "".join(lines)
+            if document.strip():
+                yield checked(document, where=str(file))
             lines = []
 
 
@@ -123,12 +125,12 @@ def _said(value: Any, *, where: str) -> str:
 
 
 def check_corpus(source: Path | None, *, column: str | None = None) -> None:
-    """See that the first document of a corpus can be read.
+    """See that a corpus has a document that is not blank, and what comes before it can be read.
 
     Raises:
         UserError: It cannot, or there is none.
     """
-    if source is not None and next(documents(source, column=column), None) is None:
+    if source is not None and not any(map(str.strip, documents(source, column=column))):
         raise UserError(f"{source}: no text in it; expected documents, one a record or a file")
 
 

@@ -193,7 +193,7 @@ def patched(
             reasons[str(error)] += 1
     if len(curves) < 2:
         raise UserError(
-            f"{len(curves)} of {count_of(len(traces), 'chain')} have a twin, and two are needed; {_counted(reasons)}"
+            f"{len(curves)} of {count_of(len(traces), 'chain')} have a twin, and two are needed; {_counted(reasons) or 'more chains are needed'}"
         )
 
     def summed(values: Sequence[float], name: str) -> dict[str, float]:

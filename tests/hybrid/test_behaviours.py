@@ -8,7 +8,12 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
-from mechcot.hybrid.behaviours import behaviour_of_hybrid, check_styles
+from mechcot.hybrid.behaviours import (
+    behaviour_of_hybrid,
+    behaviour_of_pairs,
+    behaviours_of_kinds,
+    check_styles,
+)
 from mechcot.model.loading.pairs import load_models
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.registry import family_named
@@ -54,7 +59,16 @@ def test_the_vectors_are_those_of_the_finished_run(pair, folder, tmp_path):
     [
         ({"weights": ["other", "other"]}, "is a run of `mechcot hybrid` on base and bypass, whose weights are not those of order-base and order-bypass"),
         ({"read": []}, "the run made no vectors"),
-        ({"fitted_on": None}, "does not say which models and questions"),
+        ({"fitted_on": None}, r"hybrid\.json: .* does not say which models and questions .*fitted_on"),
+        ({"read": None}, r"hybrid\.json: .*read: expected a list"),
+        ({"read": [[1.0, None], [2.0, 1.0]]}, r"hybrid\.json: .*read.*expected a number"),
+        ({"read": [[1.0, float("nan")], [2.0, 1.0]]}, r"hybrid\.json: .*read.*expected a number"),
+        ({"read": [[1.0] * 3] * 2}, r"hybrid\.json: expected two vectors of width \d+ and \d+, got 3, 3"),
+        ({"read": [[1.0] * 3]}, r"hybrid\.json: expected two vectors of width"),
+        ({"models": ["base"]}, r"hybrid\.json: .*models"),
+        ({"fit": {}}, r"hybrid\.json: .*site"),
+        ({"fit": {"site": "nowhere"}}, r"hybrid\.json: .*fit\.site"),
+        ({"fit": {"site": "resid_post.99"}}, r"hybrid\.json: .*is no block of"),
     ],
 )  # fmt: skip
 def test_a_run_that_does_not_belong_here_is_refused(pair, folder, tmp_path, change, reason):
@@ -62,6 +76,19 @@ def test_a_run_that_does_not_belong_here_is_refused(pair, folder, tmp_path, chan
     (folder / "hybrid.json").write_text(json.dumps(run))
     with pytest.raises(UserError, match=reason):
         behaviour_of_hybrid(folder, pair, tmp_path / "out")
+
+
+def test_a_contrast_is_not_named_as_something_else_of_the_run():
+    """Each has a folder of its own, on disks that do not know small letters from capitals as well."""
+    assert (
+        behaviour_of_pairs("a/hybrid.jsonl", "resid_post.0", n=2, taken=["styles"]).name == "hybrid"
+    )
+    for file in ("a/hybrid.jsonl", "Hybrid.jsonl", "latent 3.jsonl", "random-x.jsonl"):
+        with pytest.raises(UserError, match=r"--pairs .*give the file another name"):
+            behaviour_of_pairs(file, "resid_post.0", n=2, taken=["hybrid"])
+    assert [b.name for b in behaviours_of_kinds(["other", "other"], "resid_post.0", n=2)] == [
+        "other"
+    ]
 
 
 def test_the_models_in_the_other_order_are_other_models(pair, folder, tmp_path):

@@ -19,9 +19,9 @@ def interval(ends):
     return {"mean": mean, "low": ends[0], "high": ends[1]}
 
 
-def judged(changes, apart, *, chance=CHANCE, **settings):
+def judged(changes, apart, *, chance=CHANCE, n=30, cut=0.0, **settings):
     """Changes in the order base's on base, base's on tuned, tuned's on base, tuned's on tuned; every contrast is `apart`."""
-    common = {"n": 30, "smallest": 0.1, "chance": chance}
+    common = {"n": n, "smallest": 0.1, "chance": chance, "cut": cut}
     cells = [
         {"source": source, "model": model, **common, **interval(ends)}
         for (source, model), ends in zip(PLACES, changes, strict=True)
@@ -72,6 +72,43 @@ def test_what_random_vectors_do_as_well_is_no_verdict_and_what_is_needed_is_said
     assert judged((SMALL, SMALL, WIDE, SMALL), WIDE) == Judged("not shown", 30 * 25)
 
 
+@pytest.mark.parametrize("same", [0.0, 0.05])
+def test_differences_that_are_all_one_exclude_nothing(same):
+    """No spread was seen, so that no interval bounds what other problems would give."""
+    said = judged([(same, same)] * 4, WIDE)
+    assert said.verdict == "not shown"
+    assert "the same on every problem" in said.why
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(7, "not shown"), (8, "old")])
+def test_one_shift_on_every_problem_moves_a_model_where_a_sign_test_says_so(n, verdict):
+    """2 x .5 ** 8 is the first below .05 / 4 cells."""
+    assert judged([(1.0, 1.0)] * 4, WIDE, n=n).verdict == verdict
+
+
+def test_few_problems_show_no_absence():
+    assert judged([SMALL] * 4, WIDE, n=4) == Judged("not shown", 20)
+    assert judged([SMALL] * 4, WIDE, n=20).verdict == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("changes", "apart", "verdict"),
+    [
+        ([SMALL] * 4, WIDE, "not judged"),
+        ((WIDE, WIDE, UP, UP), DOWN, "not judged"),
+        ((WIDE, WIDE, WIDE, UP), DOWN, "not judged"),
+        ((UP, WIDE, WIDE, WIDE), UP, "not judged"),
+        ([WIDE] * 4, WIDE, "not judged"),
+        ([UP] * 4, WIDE, "old"),
+    ],
+)
+def test_texts_that_are_cut_say_of_no_model_that_it_is_not_moved(changes, apart, verdict):
+    said = judged(changes, apart, cut=0.25)
+    assert said.verdict == verdict
+    assert verdict == "old" or "25 %" in said.why.replace("\xa0", " ") or "25%" in said.why
+    assert judged(changes, apart, cut=0.1).verdict != "not judged"
+
+
 @pytest.mark.parametrize("behaviours", [1, 3])
 def test_random_vectors_alone_hardly_ever_move_a_model(behaviours):
     """Vectors that differ, problems that differ, and clean texts that all changes of a model share; a planted push is found."""
@@ -87,7 +124,7 @@ def test_random_vectors_alone_hardly_ever_move_a_model(behaviours):
                 its = {"source": ("base", "tuned")[source], "model": ("base", "tuned")[side]}
                 cells.append(
                     its
-                    | {"n": 30, "smallest": 2.0, "chance": chance[side]}
+                    | {"n": 30, "cut": 0.0, "smallest": 2.0, "chance": chance[side]}
                     | told(rows[source, side])
                 )
             contrasts = [
@@ -145,6 +182,9 @@ def test_a_model_against_itself_has_the_same_four_changes_twice(tmp_path, models
     assert len({(cell["mean"], cell["low"], cell["high"]) for cell in row["cells"]}) == 1
     assert all(c["mean"] == 0 for c in row["contrasts"])
     assert result["left_out"][0]["id"] == "backtracking"
+    assert row["verdict"] == "not judged"  # every text is cut
+    assert "raise --max-tokens" in said
+    assert "raise --max-tokens" in (out / "report.html").read_text()
     assert "Whose vector moves whom?" in (out / "report.html").read_text()  # fmt: skip
 
 

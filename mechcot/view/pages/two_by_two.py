@@ -18,6 +18,7 @@ _SAID: Mapping[str, str] = {
     "nothing": "{name}: nothing; every change is surely smaller than what counts.",
     "not shown": "{name}: not shown; no model is surely moved, nor is it shown that none is",
     "open": "{name}: open.",
+    "not judged": "{name}: not judged",
     "doses differ": "{name}: not judged; the measured doses are not the same everywhere.",
 }
 
@@ -56,14 +57,16 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
             (
                 "what it does not say",
                 "The intervals that are shown are 95 % each; a verdict widens them for all cells of the page, and asks that a change go beyond random vectors of the same dose. "
-                "“Nothing” needs every interval within the smallest change that counts: a tenth of the clean texts’ mean, at least .1. A vector that moves nothing may be badly read.",
+                "“Nothing” needs every interval within the smallest change that counts: a tenth of the clean texts’ mean, at least .1, on at least 20 problems whose texts came to their end. A vector that moves nothing may be badly read.",
             ),
         ],
     )
 
 
 def decided_by(row: Mapping[str, Any]) -> str:
-    """What would decide a row that is not shown, as the end of a sentence; empty for others."""
+    """What would decide a row that is not shown or judged, as the end of a sentence; empty for others."""
+    if row.get("why"):  # earlier versions wrote none
+        return f"; {row['why']}"
     if row["verdict"] != "not shown":
         return ""
     if row["needed"]:
@@ -75,7 +78,7 @@ def decided_by(row: Mapping[str, Any]) -> str:
 
 def _sentence(row: Mapping[str, Any]) -> str:
     said = _SAID[row["verdict"]].format(name=row["name"])
-    return said if row["verdict"] != "not shown" else f"{said}{decided_by(row)}."
+    return said if said.endswith(".") else f"{said}{decided_by(row)}."
 
 
 def _note(note: str) -> str:
