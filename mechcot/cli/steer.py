@@ -233,7 +233,11 @@ def cross(  # noqa: PLR0913 - one argument per option
     from mechcot.runs.executor import executor_of
 
     wanted, named = _latents(latents), names_of(kinds) or ()
-    taken = [*named, *[behaviours.STYLES] * styles, *[behaviours.HYBRID] * (hybrid_run is not None)]
+    taken = [
+        *named,
+        *[behaviours.OF_STYLES] * styles,
+        *[behaviours.OF_HYBRID] * (hybrid_run is not None),
+    ]
     if styles:
         behaviours.check_styles(source, fields)
     models = Pair(*load_models([base, tuned], loading, prompts="own"))

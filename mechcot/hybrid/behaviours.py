@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mechcot.sae.crosscoder import Crosscoder
 
 LATENTS = 3
-STYLES, HYBRID = "styles", "hybrid"
+OF_STYLES, OF_HYBRID = "styles", "hybrid"
 _OWN = ("latent-", "random-")
 
 
@@ -71,7 +71,7 @@ def behaviour_of_pairs(pairs: str, site: str, *, n: int, taken: Sequence[str] = 
         UserError: The file's name is that of something else.
     """
     vector = VectorSpec(site=site, read="prompt", pairs=pairs, n=n)
-    name = Path(pairs).stem if pairs else STYLES
+    name = Path(pairs).stem if pairs else OF_STYLES
     folder = folder_name(name).lower()
     if pairs and (folder.startswith(_OWN) or folder in {folder_name(other) for other in taken}):
         raise UserError(
@@ -141,7 +141,7 @@ def behaviour_of_hybrid_run(
         UserError: It is damaged, of other models, or has no vectors.
     """
     seen, site, rows = vectors_of_run(run, models, where=where)
-    behaviour = _of_files(HYBRID, rows, site, models, out, readout="correct")
+    behaviour = _of_files(OF_HYBRID, rows, site, models, out, readout="correct")
     return replace(behaviour, seen=seen)
 
 

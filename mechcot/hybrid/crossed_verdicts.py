@@ -6,9 +6,9 @@
     lost        the base's vector moves the base, surely more than the tuned model, which neither vector moves
     nothing     every change is surely smaller than `SMALLEST_MOVE`
     open        a model is moved, and none of these holds;   not shown: no model is surely moved, nor is a smaller change excluded
-    not judged  more texts are cut at their limit than `BOUNDS.finished` allows: what was cut off cannot change, so no verdict that needs *not moved* stands
+    not judged  more texts are cut at their limit than `GateBounds.finished` allows: what was cut off cannot change, so no verdict that needs *not moved* stands
 
-Absence needs `BOUNDS.min_items` problems, and differences that are not all one: these have no spread, so their interval excludes nothing. All alike they are a move
+Absence needs `GateBounds.min_items` problems, and differences that are not all one: these have no spread, so their interval excludes nothing. All alike they are a move
 where a sign test says so.
 
 *Moves*: the interval of the change, widened for all cells of the run, lies on one side of 0, and the change is no further draw of random vectors on that model: a t test of one new
@@ -32,7 +32,7 @@ EVER_MOVES = 0.05
 """Share of runs with random vectors alone that may say of some cell that it moves."""
 SMALLEST_MOVE = 0.1
 """The smallest change that counts, as a share of what the model's clean texts have, and at least .1 (of a step, or 10 points of the right answers)."""
-BOUNDS = GateBounds()
+_BOUNDS = GateBounds()
 _Place = tuple[str, str]
 
 
@@ -86,7 +86,7 @@ def judge_crossed(
     """
     said = _judged(cells, contrasts, EVER_MOVES / (CELLS * behaviours), either_way=either_way)
     cut = max(cell["cut"] for cell in cells)
-    if 1 - cut < BOUNDS.finished and said.verdict not in ("old", "open"):
+    if 1 - cut < _BOUNDS.finished and said.verdict not in ("old", "open"):
         return Judged(
             "not judged",
             why=f"up to {percent(cut)} of the texts of a model are cut at their limit, where nothing can change; raise --max-tokens",
@@ -111,10 +111,10 @@ def _judged(
         return Judged("open" if moved else _told(ways, way, contrasts, level))
     if all(_small(cell, either_way=either_way) for cell in cells):
         fewest = min(cell["n"] for cell in cells)
-        if fewest >= BOUNDS.min_items:
+        if fewest >= _BOUNDS.min_items:
             return Judged("nothing")
         n = max(cell["n"] for cell in cells)
-        return Judged("not shown", math.ceil(n * BOUNDS.min_items / fewest))
+        return Judged("not shown", math.ceil(n * _BOUNDS.min_items / fewest))
     if any(map(_constant, cells)):
         return Judged(
             "not shown",

@@ -65,6 +65,9 @@ def claimed(
 ) -> Iterator[None]:
     """Claim a folder for what is done inside; where that fails before it made anything, the folder is left as it was.
 
+    Where it is refused before it wrote a report, the folder stays the command's, and is free for other settings: items are known by their content. A report that was
+    there stays that of the run that wrote it.
+
     Args:
         out: See `claim`, as for the others.
         command: Name of the command.
@@ -80,13 +83,17 @@ def claimed(
     claim(out, command, settings, overwrite=overwrite)
     try:
         yield
-    except BaseException:
-        if all(each == note for each in out.iterdir()):
+    except BaseException as error:
+        made = [each for each in out.iterdir() if each != note]
+        refused = isinstance(error, UserError)
+        if not made or (refused and before is not None and any(map(Path.is_file, made))):
             note.unlink()
             if before is not None:
                 note.write_bytes(before)
             elif new:
                 out.rmdir()
+        elif refused and not any(map(Path.is_file, made)):
+            write_json(note, _note(command, {}))
         raise
 
 

@@ -63,9 +63,41 @@ def test_a_refusal_leaves_a_folder_as_it_was(tmp_path):
     before = (tmp_path / "held" / "run.json").read_bytes()
     refused(tmp_path / "held")
     assert (tmp_path / "held" / "run.json").read_bytes() == before
+    refused(tmp_path / "held", report="<html>")
+    (tmp_path / "held" / "report").unlink()
+    assert (tmp_path / "held" / "run.json").read_bytes() == before
     refused(tmp_path / "begun", item="{}")
     with pytest.raises(UserError, match="holds a run of `mechcot check`"):
         claim(tmp_path / "begun", "prune", {})
+
+
+def test_a_refused_run_without_a_report_is_free_for_other_settings(tmp_path):
+    """Its finished items stay, and no other command takes them."""
+    out = tmp_path / "out"
+
+    def run(settings, error=None, *, report=False):
+        with claimed(out, "circuit", settings):
+            (out / "items").mkdir(exist_ok=True)
+            (out / "items" / "1.json").write_text("{}")
+            if report:
+                (out / "index.html").write_text("")
+            if error is not None:
+                raise error
+
+    for n in (1, 2):
+        with pytest.raises(UserError, match="two are needed"):
+            run({"n": n}, UserError("two are needed"))
+    with pytest.raises(UserError, match="holds a run of `mechcot circuit`"):
+        claim(out, "prune", {})
+    with pytest.raises(KeyboardInterrupt):
+        run({"n": 3}, KeyboardInterrupt())
+    with pytest.raises(UserError, match=r"other settings \(n\)"):
+        run({"n": 4})
+    run({"n": 3}, report=True)
+    with pytest.raises(UserError, match="no"):
+        run({"n": 3}, UserError("no"))
+    with pytest.raises(UserError, match=r"other settings \(n\)"):
+        run({"n": 4})
 
 
 def test_a_file_is_known_by_its_note(tmp_path):
