@@ -14,6 +14,7 @@ Exchanged for the own soft tokens, or edited by the identity, gives exactly 0. P
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product, starmap
 from zlib import crc32
 
 import torch
@@ -40,6 +41,7 @@ from mechcot.text.answers import same_answer
 
 EXCHANGED, HIDDEN_FROM_ANSWER, HIDDEN = "exchanged", "hidden from the answer", "hidden"
 IDENTITY = "identity"
+NO_PARTNER = "another question with another answer is needed among the problems"
 
 
 def _soft(reader: Reasoner) -> SoftTokens:
@@ -50,23 +52,36 @@ def _soft(reader: Reasoner) -> SoftTokens:
 
 
 def other_questions(problems: Sequence[Problem]) -> dict[str, Problem]:
-    """For each problem, by its id, the next one with another answer; none where all answers are the same."""
+    """For each problem, by its id, the next one with another question and another answer; problems without one are not in it."""
+    answers: dict[str, list[str]] = {}
+    for problem in problems:
+        answers.setdefault(problem.question, []).append(problem.answer)
+
+    def parts(one: Problem, other: Problem) -> bool:
+        pairs = product(answers[one.question], answers[other.question])
+        return one.question != other.question and not any(starmap(same_answer, pairs))
+
     around = [(one, [*problems[at + 1 :], *problems[:at]]) for at, one in enumerate(problems)]
-    found = {
-        one.id: next((p for p in others if not same_answer(p.answer, one.answer)), None)
-        for one, others in around
-    }
+    found = {one.id: next((p for p in rest if parts(one, p)), None) for one, rest in around}
     return {name: other for name, other in found.items() if other is not None}
 
 
 def with_another_question(reader: Reasoner, problems: Sequence[Problem]) -> Reasoner:
-    """A model whose assistant reads another question than the model itself."""
+    """A model whose assistant reads another question than the model itself.
+
+    Raises:
+        NotMeasurable: No problem has a partner; or later, on reading a question without one.
+    """
     soft, other = _soft(reader), other_questions(problems)
     render = reader.policy.render
+    if not other:
+        raise NotMeasurable(NO_PARTNER)
     texts = {render(one): render(other[one.id]) for one in problems if one.id in other}
 
     def source(text: str) -> torch.Tensor:
-        return soft.source(texts.get(text, text))
+        if text not in texts:
+            raise NotMeasurable(NO_PARTNER)
+        return soft.source(texts[text])
 
     made = replace(soft, source=source, texts={})
     return replace(softened(reader, made, map_of(reader.model)), name=f"{reader.name} (another)")

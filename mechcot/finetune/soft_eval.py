@@ -6,6 +6,8 @@ OUT/ gets softcot.json, report.html, and finished work, from which a killed run 
                  `less`: own less this one, paired over problems, of accuracy, followed and needed
     carried      act, lost and moved {mean, low, high, n}: behind an unchanged chain, see `mechcot.finetune.soft_controls`
     others       on other problems: name, kind, accuracy, and `less`: this one less the base
+    left_out     id, of (problems, others), reason: in no row; what stands in one row stands in all
+    without      kind, reason: conditions that have no row
     sentences    what is found, in words
 """
 
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mechcot.compare.judgement import judgement
 from mechcot.compare.measure_inputs import inputs_for
@@ -36,6 +39,7 @@ from mechcot.core.store import (
 )
 from mechcot.core.trace import Trace
 from mechcot.finetune.soft_controls import (
+    NO_PARTNER,
     acted_on,
     other_questions,
     with_another_question,
@@ -47,7 +51,7 @@ from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.spec import ModelSpec, parse_spec
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.soft.tokens import soft_of
+from mechcot.model.soft.tokens import FIRST_SOFT, soft_of
 from mechcot.runs.items import Format, Items
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.gates import GATE_MEASURE
@@ -145,31 +149,68 @@ def soft_eval(
         raise UserError(
             f"{own.name}: expected a model with an assistant's soft tokens (mechcot tune --arm softcot); a learned constant prompt goes behind --against"
         )
+    asked = {"problems": len(problems), "others": len(others)}
+    problems, unasked = _askable(own, problems, "problems")
+    others, unasked_others = _askable(own, others, "others")
+    partners = other_questions(problems)
+    alone = [problem for problem in problems if partners and problem.id not in partners]
+    unasked += [_Left(problem.id, "problems", NO_PARTNER) for problem in alone]
+    problems = [problem for problem in problems if problem not in alone]
     readers = [
         ("absent", base),
         ("own", own),
-        ("another", with_another_question(own, problems)),
+        *([("another", with_another_question(own, problems))] if partners else []),
         ("random", with_random_vectors(own, seed=settings.seed)),
         *(_kind(reader) for reader in against),
     ]
     stem = (_SCHEMA, asdict(settings), [m.weights_hash for m in models[:2]], own.cue.text)
     work = _Work(out, settings, stem)
-    seen = [work.seen(kind, reader, problems) for kind, reader in readers]
+    rows, left = work.rows(readers, problems, "problems")
+    written = {trace.problem.id for trace in rows[0]}
+    problems = [problem for problem in problems if problem.id in written]
+    seen = [work.seen(*reader, traces) for reader, traces in zip(readers, rows, strict=True)]
+    forgotten, left_others = _forgotten(work, readers, others)
     facts = _facts(own, source or "FILE", problems, settings)
     result = {
         "schema": _SCHEMA,
         "models": [model.name for model in models],
         "soft": dict(soft.config),
         "n": len(problems),
+        "asked": asked,
+        "left_out": [asdict(one) for one in (*unasked, *left, *unasked_others, *left_others)],
+        "without": [] if partners else [{"kind": "another", "reason": NO_PARTNER}],
         "settings": asdict(settings),
         "conditions": [_condition(each, seen[1], facts, settings.seed) for each in seen],
         "carried": _carried(work, own, seen[1].traces, problems),
-        "others": _forgotten(work, readers, others),
+        "others": forgotten,
     }
     result = nan_to_none(result | {"sentences": softcot_sentences(nan_to_none(result))})
     write_json(out / "softcot.json", result)
     write_text(out / "report.html", softcot_page(result))
     return result
+
+
+def _askable(
+    reader: Reasoner, problems: Sequence[Problem], of: str
+) -> tuple[list[Problem], "list[_Left]"]:
+    """The problems that a model and its assistant can read, and those that are left out.
+
+    Raises:
+        UserError: None can be read.
+    """
+    soft, asked, left = soft_of(reader.model), [], []
+    assert soft is not None
+    for problem in problems:
+        try:
+            ids = reader.encode(reader.render(problem))
+            soft.states(torch.tensor([token for token in ids if token >= FIRST_SOFT]))
+        except NotMeasurable as reason:
+            left.append(_Left(problem.id, of, str(reason)))
+        else:
+            asked.append(problem)
+    if left and not asked:
+        raise UserError(f"none of the {len(left)} {of} can be asked: {left[0].reason}")
+    return asked, left
 
 
 def _kind(reader: Reasoner) -> tuple[str, Reasoner]:
@@ -194,6 +235,15 @@ def _facts(
 
 
 # --- what is written and measured -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Left:
+    """A problem that no row has, of which set, and why."""
+
+    id: str
+    of: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -226,16 +276,36 @@ class _Work:
         kwargs: dict[str, Any] = asdict(self.settings) | {"skip": lambda *_: None}
         return reader.write(problems, batch_size=_BATCH, **kwargs)
 
-    def seen(self, kind: str, reader: Reasoner, problems: Sequence[Problem]) -> _Seen:
-        """A condition: texts, and whether each of their chains is used.
+    def rows(
+        self, readers: Sequence[tuple[str, Reasoner]], problems: Sequence[Problem], of: str
+    ) -> tuple[list[list[Trace]], list[_Left]]:
+        """The texts of every model on the problems that all of them can write, and what is left out.
 
         Raises:
-            UserError: It could write none.
+            UserError: There are none.
         """
+        rows, left = [self.written(kind, reader, problems) for kind, reader in readers], {}
+        for (_, reader), traces in zip(readers, rows, strict=True):
+            has = {trace.problem.id for trace in traces}
+            for problem in (p for p in problems if p.id not in has and p.id not in left):
+                left[problem.id] = _Left(problem.id, of, self._unwritten(reader, problem))
+        rows = [[trace for trace in traces if trace.problem.id not in left] for traces in rows]
+        if not rows[0]:
+            why = "; ".join(sorted({each.reason for each in left.values()})[:2])
+            raise UserError(f"no chain could be written for any of the {of} ({why})")
+        return rows, list(left.values())
+
+    def _unwritten(self, reader: Reasoner, problem: Problem) -> str:
+        """Why a model could not write one problem: found anew, for a run that goes on too."""
+        try:
+            reader.write([problem], **asdict(self.settings))
+        except NotMeasurable as reason:
+            return f"{reader.name}: {reason}"
+        return f"{reader.name} could not write it"
+
+    def seen(self, kind: str, reader: Reasoner, traces: Sequence[Trace]) -> _Seen:
+        """A condition: texts, and whether each of their chains is used."""
         kept = Items(self.out / "measurements", MEASUREMENT)
-        traces = self.written(kind, reader, problems)
-        if not traces:
-            raise UserError(f"{reader.name} could not write a chain for any of the problems")
         finished = [trace for trace in traces if trace.finished]
         whole = digest(self.stem, kind, reader.name, reader.weights_hash, [t.ids for t in finished])
         measurements = [
@@ -294,13 +364,14 @@ def _carried(
 
 def _forgotten(
     work: _Work, readers: Sequence[tuple[str, Reasoner]], others: Sequence[Problem]
-) -> list[dict[str, Any]]:
-    """Right answers on other problems, of the base, with soft tokens and after other training."""
+) -> tuple[list[dict[str, Any]], list[_Left]]:
+    """Right answers on other problems, of the base, with soft tokens and after other training, and what is left out."""
+    if not others:
+        return [], []
+    readers = [each for each in readers if each[0] not in {"another", "random"}]
+    written, left = work.rows(readers, others, "others")
     rows, first = [], {}
-    for kind, reader in readers if others else ():
-        if kind in {"another", "random"}:
-            continue
-        traces = work.written(kind, reader, others)
+    for (kind, reader), traces in zip(readers, written, strict=True):
         right = {t.problem.id: float(ends_right(t)) for t in traces}
         first = first or right
         rows.append(
@@ -311,7 +382,7 @@ def _forgotten(
                 "less": _paired(first, right, work.settings.seed, f"others {kind}"),
             }
         )
-    return rows
+    return rows, left
 
 
 # --- summed up ------------------------------------------------------------------------------------

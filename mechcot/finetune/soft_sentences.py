@@ -32,7 +32,25 @@ def softcot_sentences(result: Mapping[str, Any]) -> list[str]:
     said.append(
         f"The written chain is {own['entry']['verdict']} with soft tokens, and {rows[0]['entry']['verdict']} by the base."
     )
-    return [*said, *_carried(result["carried"]), *_forgotten(result["others"])]
+    said += [*_carried(result["carried"]), *_forgotten(result["others"])]
+    return [*said, *_left_out(result)]
+
+
+def _left_out(result: Mapping[str, Any]) -> list[str]:
+    """What has no row, and which problems are in none."""
+    said = [
+        f"No row with another question's soft tokens: {row['reason']}."
+        for row in result.get("without", ())
+    ]
+    for of, words in (("problems", "problems"), ("others", "other problems")):
+        some = [row for row in result.get("left_out", ()) if row["of"] == of]
+        if some:
+            asked, (first, *more) = result["asked"][of], some
+            rest = ", and so on" if more else ""
+            said.append(
+                f"{len(some)} of {asked} {words} left out of every row: {first['id']}, {first['reason']}{rest}."
+            )
+    return said
 
 
 def _span(value: _Row) -> str:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mechcot.core.errors import NotMeasurable
+from mechcot.core.problem import Problem
 from mechcot.core.trace import Answer
 from mechcot.finetune.lesson import Lesson, tokenized
 from mechcot.finetune.soft_controls import (
@@ -209,6 +210,62 @@ def test_what_is_no_soft_model_is_refused(checkpoints, plain, tmp_path):
         code, said = call("softcot eval", model, "--problems", asked, "--out", tmp_path / "x")
         assert code != 0
         assert why in said
+
+
+def test_a_partner_has_another_question_and_another_answer(bases):
+    reader = soft_reader(bases["plain"], seed=9)
+    one, other, third = (
+        Problem(*row) for row in (("a", "Q", "7"), ("b", "Q", "8"), ("c", "R", "8"))
+    )
+    assert other_questions([one, other]) == {}
+    assert other_questions([one, other, third]) == {}  # to Q, 8 is an answer too
+    last = replace(third, id="d", answer="9")
+    assert other_questions([one, other, last]) == {"a": last, "b": last, "d": one}
+    with pytest.raises(NotMeasurable, match="another question with another answer is needed"):
+        with_another_question(reader, [one, other])
+    another = with_another_question(reader, [one, other, last])
+    with pytest.raises(NotMeasurable, match="another question with another answer is needed"):
+        another.prefix(another.encode(another.render(replace(one, question="S"))))
+
+
+def asked_file(folder, *rows):
+    file = folder / "asked.jsonl"
+    lines = ({"id": i, "question": q, "answer": a} for i, q, a in rows)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+def evaluated(folder, model, asked, *words):
+    out = folder / "out"
+    words = ("--problems", asked, "--max-tokens", 8, *words)
+    code, said = call("softcot eval", model, *words, "--out", out)
+    assert code == 0, said
+    return json.loads((out / "softcot.json").read_text()), " ".join(said.split())
+
+
+def test_a_row_without_partners_is_left_out_and_said(checkpoints, tmp_path):
+    asked = asked_file(tmp_path, ("a", "What is 3 + 4?", "7"), ("b", "What is 2 + 5?", "7"))
+    result, said = evaluated(tmp_path, checkpoints[0], asked)
+    assert [row["kind"] for row in result["conditions"]] == ["absent", "own", "random"]
+    assert [row["kind"] for row in result["without"]] == ["another"]
+    assert "No row with another question's soft tokens: another question with" in said
+
+
+def test_every_row_stands_on_the_same_items(checkpoints, tmp_path):
+    """A question with a mark cannot be asked with soft tokens; a long one finds no room beside them."""
+    room = 512 - len(Reasoner.load(str(checkpoints[0]), device="cpu").encode("x"))
+    rows = [("a", "What is 3 + 4?", "7"), ("b", "Say <|soft|> 4?", "9"), ("c", "And 4 + 4?", "8")]
+    asked = asked_file(tmp_path, *rows, ("d", "z" * (room + 4), "5"))
+    result, said = evaluated(tmp_path, checkpoints[0], asked, "--others", asked)
+    assert result["n"] == 2
+    for row in (*result["conditions"], *result["others"]):
+        assert row["accuracy"]["n"] == 2
+    for of in ("problems", "others"):
+        left = {row["id"]: row["reason"] for row in result["left_out"] if row["of"] == of}
+        assert left.keys() == {"b", "d"}
+        assert "the question holds the mark of a soft token" in left["b"]
+    assert "2 of 4 problems left out of every row: b, the question holds the mark" in said
+    assert "2 of 4 other problems left out of every row" in said
 
 
 def test_traces_without_two_answers_are_not_acted_on(written):
