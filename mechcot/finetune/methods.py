@@ -37,8 +37,9 @@ from mechcot.finetune.trainers import (
     train_preferences,
     train_rewards,
 )
+from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.soft.checkpoints import assistant_named, first_map, soft_tokens
+from mechcot.model.soft.checkpoints import BY_ROLE, assistant_named, first_map, soft_tokens
 from mechcot.model.soft.tokens import softened
 from mechcot.runs.items import Items
 from mechcot.text.answer_outcomes import ends_right
@@ -56,6 +57,8 @@ def by_soft(session: TuningSession) -> Used:
     """The same of a frozen base: all that is trained is the map to the soft tokens before the chain."""
     base, wanted = session.reader, session.soft
     name = wanted.assistant if session.arm.assisted else "none"
+    if name not in BY_ROLE:
+        name = parse_spec(name).anywhere
     assistant = assistant_named(base, name, Reasoner.open)
     soft = soft_tokens(base, assistant, wanted.places, named=name)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_json
 from mechcot.finetune.arm import TrainingArm, arm_named
-from mechcot.finetune.checkpoints import STATE_FOLDER
+from mechcot.finetune.checkpoints import STATE_FOLDER, base_name
 from mechcot.finetune.draws import leaking
 from mechcot.finetune.forecast import TrainingCost, forecast
 from mechcot.finetune.material import MaterialSource, gather
@@ -23,6 +23,7 @@ from mechcot.finetune.session import TuningSession
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.soft.checkpoints import is_soft
 
 ARM_FILE = "arm.json"
 
@@ -146,6 +147,11 @@ def _base(job: Tuning) -> Reasoner:
         UserError: It is a base with an adapter.
     """
     spec = parse_spec(job.base)
+    if is_soft(spec):
+        raise UserError(
+            f"{job.base}: expected a whole model to train on, got one with soft tokens, which are made anew for every question and cannot be merged into weights; "
+            f"train on its base, {base_name(spec)}, and hold the two side by side (mechcot softcot eval --against)"
+        )
     if spec.adapter is not None:
         raise UserError(
             f"{job.base}: expected a whole model to train on, got one with an adapter; merge it first "

@@ -16,7 +16,7 @@ from mechcot.core.trace import Phase, Span, Trace
 from mechcot.model.interface import TextReader
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.loading.embedding_rows import check_ids
-from mechcot.model.soft.tokens import remarked
+from mechcot.model.soft.tokens import remarked, soft_of
 
 OWN_CHAINS = (
     "They cannot be compared on the same tokens: compare checkpoints that share a tokenizer, or let each model "
@@ -81,12 +81,28 @@ def check_questions(before: TextReader, after: TextReader, questions: Sequence[s
         )
 
 
+def check_soft(before: TextReader, after: TextReader) -> None:
+    """Make sure that two models have as many soft tokens, so that a place in the text of one is the same place for the other.
+
+    Raises:
+        NotMeasurable: They do not.
+    """
+    places = [
+        0 if soft is None else soft.places for soft in map(soft_of, (before.model, after.model))
+    ]
+    if places[0] != places[1]:
+        raise NotMeasurable(
+            f"{before.name} has {places[0]} soft tokens before its chain and {after.name} {places[1]}: the two do not share their tokens"
+        )
+
+
 def check_shapes(before: TextReader, after: TextReader) -> None:
-    """Make sure that two models have as many blocks, the same width and the same vocabulary.
+    """Make sure that two models have as many blocks, the same width, the same vocabulary and as many soft tokens.
 
     Raises:
         NotMeasurable: They do not; states and tokens of one mean nothing to the other.
     """
+    check_soft(before, after)
     shapes = [
         (backbone.n_layers, backbone.d_model, model.n_vocabulary)
         for model in (before, after)

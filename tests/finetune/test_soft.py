@@ -1,18 +1,27 @@
 """Soft tokens before the chain of a frozen base: identities, a slow oracle, training, and what is refused."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.finetune.lesson import Lesson, tokenized
 from mechcot.finetune.material import MaterialSource
 from mechcot.finetune.recipe import SoftRecipe
 from mechcot.finetune.trainers import IGNORED, sft_rows
+from mechcot.hybrid.run import check_same_words
+from mechcot.hybrid.settings import HybridSettings
+from mechcot.measures import cross_model_patching, model_difference
+from mechcot.measures.inputs import Inputs
+from mechcot.model.internals.sites import Site
 from mechcot.model.loading.pairs import load_models
+from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.soft.checkpoints import (
     assistant_named,
@@ -22,6 +31,7 @@ from mechcot.model.soft.checkpoints import (
     write_soft,
 )
 from mechcot.model.soft.tokens import FIRST_SOFT, map_of, soft_of, softened
+from tests.compare.tiny_models import byte_tokenizer
 from tests.finetune.test_tune import DRAWN, kill_at, last, same, weights
 
 QUESTIONS = ["What is 3 + 4?", "What is 3 + 5? Say it.", "Find 9."]
@@ -207,6 +217,78 @@ def test_an_assistant_of_other_tokens_shares_only_text(models, plain, train, bas
     (trace,) = tuned.write([problem], max_tokens=4)
     assert trace.prompt.count("<soft>") == 2
     assert weights(last(out))["weight"].shape[1] == bases["plain"].model.config.hidden_size
+
+
+def test_an_assistant_is_named_from_any_folder(models, plain, train, monkeypatch):
+    folder = Path(plain)
+    monkeypatch.chdir(folder.parent)
+    source = MaterialSource("mod10", n=4)
+    out = train(models[0], source, arm="softcot", soft=SoftRecipe(folder.name, 2), budget=800)
+    monkeypatch.chdir("/")
+    tuned = Reasoner.load(str(last(out)), device="cpu")
+    assert soft_of(tuned.model).config["assistant"] == str(folder.resolve())
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole"),
+    [
+        ("{name}", "{path}"),
+        ("{name}@logits=1.5", "{path}@logits=1.5"),
+        ("organism:bypass@logits=2", "organism:bypass@logits=2"),
+        ("org/name@revision=v1", "org/name@revision=v1"),
+    ],
+)
+def test_a_model_is_spelled_for_any_folder(plain, monkeypatch, typed, whole):
+    monkeypatch.chdir(Path(plain).parent)
+    name, path = Path(plain).name, Path(plain).resolve()
+    spec = parse_spec(typed.format(name=name))
+    assert spec.anywhere == whole.format(path=path)
+    monkeypatch.chdir("/")
+    assert replace(parse_spec(spec.anywhere), text=spec.text) == spec
+
+
+def test_soft_tokens_are_refused_by_a_model_that_has_none(bases):
+    base = bases["plain"]
+    reader, fewer = soft_reader(base, seed=1), soft_reader(base, places=2, seed=1)
+    (trace,) = reader.write(problems(base)[:1], max_tokens=8)
+    for read in (base.prefix, lambda ids: base.states(ids, [Site("resid_post", 0)])):
+        with pytest.raises(NotMeasurable, match="the text holds soft tokens of another model"):
+            read(trace.ids)
+    for other in (base, fewer):
+        for measure in (cross_model_patching.measure, model_difference.measure):
+            with pytest.raises(NotMeasurable, match="do not share their tokens"):
+                measure(reader, trace, Inputs(against=other))
+        with pytest.raises(UserError, match="do not share their tokens"):
+            check_same_words(Pair(other, reader), [trace.problem], HybridSettings())
+    assert model_difference.measure(reader, trace, Inputs(against=reader)).value == 0
+
+
+def test_widths_are_those_of_the_states(bases):
+    """A family whose embeddings, and what is unembedded, are narrower than its blocks."""
+    from transformers import OPTConfig, OPTForCausalLM
+
+    tokenizer = byte_tokenizer(merges=20)
+    sizes = {"hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    ids = {"bos_token_id": 1, "eos_token_id": 0, "pad_token_id": 0, "word_embed_proj_dim": 16}
+    torch.manual_seed(0)
+    model = OPTForCausalLM(OPTConfig(vocab_size=len(tokenizer), **sizes, **ids)).eval()
+    narrow = Reasoner.of(model, tokenizer, name="narrow")
+    one, other = soft_reader(narrow, seed=1), soft_reader(bases["plain"], assistant="narrow", seed=1, open_model=lambda _: narrow)  # fmt: skip
+    for reader, width in ((one, 16), (other, bases["plain"].model.config.hidden_size)):
+        assert map_of(reader.model).weight.shape == (width, 16)
+        ids = reader.encode(reader.render(problems(reader)[0]))
+        assert logits(reader, ids).isfinite().all()
+
+
+def test_soft_tokens_cannot_be_trained_on_and_what_can_be_is_said(bases, plain, train, tmp_path):
+    folder = tmp_path / "soft"
+    write_soft(soft_reader(bases["plain"]).model, folder, base=plain)
+    with pytest.raises(
+        UserError, match="cannot be merged into weights; train on its base, "
+    ) as said:
+        train(str(folder), DRAWN, "x", arm="sft")
+    assert plain in str(said.value)
+    assert "merge_and_unload" not in str(said.value)
 
 
 def test_what_is_refused(models, bases, plain, train, tmp_path):

@@ -144,6 +144,12 @@ class Backbone:
         return int(self.config.hidden_size)
 
     @property
+    def d_out(self) -> int:
+        """Width of the states that are unembedded; another than `d_model` where the family projects (OPT)."""
+        width = getattr(self.head, "in_features", None)
+        return self.d_model if width is None else int(width)
+
+    @property
     def device(self) -> torch.device:
         """Device of the token ids."""
         return next(self.embedding.parameters()).device

@@ -63,6 +63,17 @@ class ModelSpec:
         return Path(self.base).is_absolute()
 
     @property
+    def anywhere(self) -> str:
+        """What the user typed, with absolute paths: the same model from any folder."""
+        typed = self.text.split("@")[0]
+        if typed in PACKAGED or (typed.startswith(ORGANISM) and "+" not in typed):
+            return self.text
+        adapter = "" if self.adapter is None else f"+{self.adapter}"
+        revision = "" if self.revision is None else f"@revision={self.revision}"
+        factor = "" if self.logit_scale == 1.0 else f"@logits={self.logit_scale!r}"
+        return f"{self.base}{adapter}{revision}{factor}"
+
+    @property
     def gguf(self) -> Path | None:
         """The GGUF file that holds weights, config and tokenizer; None where they are files of their own."""
         return Path(self.base) if self.is_local and _is_gguf(self.base) else None

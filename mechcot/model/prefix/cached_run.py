@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from mechcot.core.errors import UserError
+from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import Firing, KeysValues, cache_view
 from mechcot.model.internals.hooks import Hook, HookPoint
@@ -23,6 +23,7 @@ from mechcot.model.internals.masks import (
 )
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
 from mechcot.model.prefix.batch_requests import run_blocks, unembed
+from mechcot.model.soft.tokens import FIRST_SOFT, soft_of
 
 Pick = Callable[[Tensor, int], Tensor]
 """States `[row d_model]` after the final norm, and how many tokens were written, to the next token of each row."""
@@ -93,8 +94,15 @@ class Run:
 
         Raises:
             UserError: A site is not in the model, or something is hidden in a family without masks.
+            NotMeasurable: Soft tokens, and the model has none.
             EditDidNotFire: An act has no positions.
         """
+        if soft_of(backbone.model) is None and any(
+            max(row, default=0) >= FIRST_SOFT for row in rows
+        ):
+            raise NotMeasurable(
+                "the text holds soft tokens of another model, and this model has none: the two do not share their tokens"
+            )
         self._backbone = backbone
         self.start = start
         self._reach = start if reach is None else reach

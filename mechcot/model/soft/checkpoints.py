@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_json
+from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.loading.spec import ModelSpec
 from mechcot.model.loading.weights import freeze, same_storage
 from mechcot.model.soft.tokens import MOST_SOFT, SoftTokens, StateSource, map_of, soft_of, softened
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 KIND = "SOFTCOT"
 """`peft_type` of a checkpoint's `adapter_config.json`."""
+BY_ROLE = ("base", "none")
+"""Assistants that are no model of their own: the base itself, and nobody."""
 KEPT = 1024
 """Texts whose states are kept."""
 
@@ -83,7 +86,7 @@ def soft_tokens(
     source = own_places(places) if assistant is None else assistant_states(assistant, places)
     width = places
     if assistant is not None:
-        width = int(assistant.model.config.get_text_config().hidden_size)
+        width = backbone_of(assistant.model).d_out
     placeholder = placeholder_of(reader)
     weights = "" if assistant is None else assistant.weights_hash
     config = {"assistant": named, "assistant_weights": weights, "width": width}
