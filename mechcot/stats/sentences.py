@@ -13,7 +13,7 @@ from mechcot.stats.accuracy_change import AccuracyChange
 from mechcot.stats.verdict import SMALLER, Conclusion
 
 _MINUS = "\N{MINUS SIGN}"
-PROVISIONAL = "provisional: this measure has not been scored against planted truth yet"
+PROVISIONAL = "provisional: the ruler has not scored this measure on every family yet"
 
 
 def rounded(value: float, *, decimals: int = 2) -> str:
@@ -215,7 +215,7 @@ def conclusion_sentence(conclusion: Conclusion) -> str:
     if conclusion.not_judged:
         text += f" Not judged: {listed([title for title, _ in conclusion.not_judged])}."
     if conclusion.provisional and conclusion.judged:
-        text += " This is provisional: some of these measures have not been scored against planted truth yet."
+        text += " This is provisional: the ruler has not scored some of these measures on every family yet."
     return text
 
 

@@ -101,7 +101,7 @@ class Conclusion:
         disagree: Title and verdict of the measures that decided otherwise.
         undecided: Titles of the inconclusive ones.
         not_judged: Titles of the directional measures without verdict, with reason.
-        provisional: True when a measure with a say has not been scored against planted truth.
+        provisional: True when a measure with a say has not been scored by the ruler on every family.
     """
 
     verdict: Overall

@@ -119,7 +119,7 @@ def test_an_exploratory_measure_speaks_of_itself_and_not_of_the_chain():
 
 def test_provisional_is_said():
     assert row_sentence(ROW | {"status": "provisional"}).endswith(
-        "(Provisional: this measure has not been scored against planted truth yet.)"
+        "(Provisional: the ruler has not scored this measure on every family yet.)"
     )
 
 
@@ -183,7 +183,7 @@ def overall(**changes):
             {"disagree": (("Attention", "no change"),), "provisional": True},
             "The chain is used less: 2 of 3 judged measures fell (Early answering and Filler). "
             "Against it: Attention (no change). "
-            "This is provisional: some of these measures have not been scored against planted truth yet.",
+            "This is provisional: the ruler has not scored some of these measures on every family yet.",
         ),
         (
             {
