@@ -3,6 +3,7 @@
 It holds no duration, no time of day and no path of this machine, so that a resumed run gives it again byte for byte.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -91,8 +92,9 @@ def run_summary(
 
 
 def _card(card: MeasureCard) -> dict[str, Any]:
-    """The card without what only says how it is run and drawn."""
+    """The card without what only says how it is run and drawn; None for an end of its range that there is not."""
     fields = asdict(card)
+    fields |= {end: None for end in ("low", "high") if math.isinf(fields[end])}
     fields["arrays"] = [
         {name: array[name] for name in ("name", "picture", "title", "meaning", "carries")}
         for array in fields["arrays"]

@@ -3,7 +3,7 @@
 Causes form a tree; what stands above closes what stands below, and only the root is named:
 
     too few problems were asked > texts were cut > all answers alike > an instruction misleads > answers cannot be read, or are asked for in other words >
-    the model is wrong > chains cannot be exchanged > too few answers are right
+    the model is wrong > chains cannot be exchanged > there is hardly a chain, and most is wrong > too few answers are right
 """
 
 import math
@@ -33,6 +33,11 @@ _ALPHA = 0.05
 _ENOUGH = 64
 """Problems that are proposed where the file has them: most models are decided by then."""
 _OWN_WORDS = "a file whose references are in the model's words"
+_TRAINED_PROMPT = (
+    "the prompt that it was trained on: a chat template in its tokenizer's files, or --instruction"
+)
+_MOSTLY = 0.5
+"""Share of right answers from which a model without a chain does what it was trained for."""
 SPARE = 1.2
 """More items than are needed by the share that was lost, since that share is itself an estimate."""
 
@@ -159,6 +164,20 @@ def few_right(count: int, n: int, facts: RunFacts) -> Cause | None:
     wanted = math.ceil(SPARE * BOUNDS.min_items * n / max(count, 1))
     text = f"{count} of {count_of(n, 'answer')} are right, and {BOUNDS.min_items} right ones are needed to tell whether they need their chain"
     return Cause(text, more(wanted, facts), decides=wanted)
+
+
+def unwritten(tokens: float, accuracy: dict[str, float]) -> Cause | None:
+    """Hardly a chain and mostly wrong: a prompt that a model was never trained on gives the same, so nothing says that its chain is not used; None elsewhere.
+
+    Args:
+        tokens: Median length of its chains.
+        accuracy: Of `mechcot.compare.judgement`.
+    """
+    right = accuracy["written"]
+    if tokens > BOUNDS.hardly or right >= _MOSTLY:
+        return None
+    text = f"asked so, it writes hardly a chain (median of {count_of(round(tokens), 'token')}) and is mostly wrong ({right:.0%} right)"
+    return Cause(text, NextStep(words=_TRAINED_PROMPT))
 
 
 def more(n: int, facts: RunFacts) -> NextStep:

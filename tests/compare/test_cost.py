@@ -1,8 +1,10 @@
 """The cost table: what it says before the start against what the run then takes."""
 
 import io
+import json
 import re
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -13,6 +15,7 @@ from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.study import Study, cells
+from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import parse_spec
@@ -130,3 +133,14 @@ def test_disk_grows_with_the_square_of_the_steps_where_arrays_do():
     sizes = [reading_bytes("step_attention", steps=n, layers=4, heads=4) for n in (100, 200)]
     assert 3.0 < sizes[1] / sizes[0] < 4.0
     assert reading_bytes("gates", steps=100, layers=4, heads=4) == 1_500 + 8 * 200
+
+
+def test_a_run_of_a_measure_without_a_range_ends_in_a_report(tmp_path):
+    tokenizer = byte_tokenizer(merges=40)
+    names = [save_tiny(tmp_path / str(i), tokenizer, seed=i) for i in range(2)]
+    traces = write_rows(tmp_path / "chains.jsonl", [chain_of(i) for i in range(2)])
+    measures = tuple(m for m in MEASURES if not np.isfinite(MEASURES[m].card.high))
+    assert measures
+    run(Study(models=tuple(names), out=tmp_path / "out", traces=traces, measures=measures))
+    cards = json.loads((tmp_path / "out" / "summary.json").read_text())["cards"]
+    assert all(cards[name]["low"] is None is cards[name]["high"] for name in measures)
