@@ -88,7 +88,7 @@ def _refuse_paths(text: str, target: Path) -> None:
 def main() -> None:
     """Execute the named notebooks, or all."""
     names = sys.argv[1:]
-    for source in sorted(FOLDER.glob("*.py")):
+    for source in sorted(FOLDER.glob("[0-9]*.py")):
         if not names or source.stem in names:
             print(execute(source).name)
 
