@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mechcot.compare.study import EXCHANGE
-from mechcot.compare.unjudged import RunFacts, cause, few_right, until_decided, unwritten
+from mechcot.compare.unjudged import RunFacts, cause, chainless, few_right, until_decided
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.measures import chain_source, early_answering_by_content as by_content
@@ -60,7 +60,7 @@ def judgement(
     use, step = chain_use(followed, swapped, alone, tokens=tokens, same=same), None
     root = (
         cause(traces, accuracy, exchanged, facts)
-        or unwritten(tokens, accuracy)
+        or chainless(tokens, accuracy)
         or few_right(alone.n, len(traces), facts)
     )
     if root:

@@ -166,7 +166,7 @@ def few_right(count: int, n: int, facts: RunFacts) -> Cause | None:
     return Cause(text, more(wanted, facts), decides=wanted)
 
 
-def unwritten(tokens: float, accuracy: dict[str, float]) -> Cause | None:
+def chainless(tokens: float, accuracy: dict[str, float]) -> Cause | None:
     """Hardly a chain and mostly wrong: a prompt that a model was never trained on gives the same, so nothing says that its chain is not used; None elsewhere.
 
     Args:

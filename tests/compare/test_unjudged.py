@@ -11,7 +11,7 @@ from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
 from mechcot.compare.command_line import NextStep, command_of
 from mechcot.compare.study import Study
-from mechcot.compare.unjudged import Cause, RunFacts, cause, until_decided, unwritten
+from mechcot.compare.unjudged import Cause, RunFacts, cause, chainless, until_decided
 from mechcot.compare.without_instruction import asked_plainly
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
@@ -351,7 +351,7 @@ def test_one_model_of_several_is_asked_in_its_own_words_in_a_folder_of_its_own()
 
 def test_hardly_a_chain_with_mostly_wrong_answers_may_be_a_foreign_prompt():
     wrong, right = PERFECT | {"written": 0.31}, PERFECT
-    named = unwritten(0.0, wrong)
+    named = chainless(0.0, wrong)
     assert named and "0 tokens) and is mostly wrong (31% right)" in named.text
-    assert unwritten(0.0, right) is None
-    assert unwritten(40.0, wrong) is None
+    assert chainless(0.0, right) is None
+    assert chainless(40.0, wrong) is None
