@@ -5,9 +5,12 @@ with what it has finished; one that dies otherwise stops the run, and the same c
 """
 
 import re
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -199,8 +202,9 @@ class SlurmQueue:
             for job in running:
                 job.cancel(check=False)
             if self.job.cluster == "local":  # processes of this one: none outlives the run
-                for job in running:
-                    job.wait()
+                end = time.monotonic() + _PATIENCE
+                while not all(job.done() for job in running) and time.monotonic() < end:
+                    time.sleep(0.1)
 
     def _check_alive(self, running: Sequence[Any], missed: set[str]) -> set[str]:
         """Return the jobs that the queue does not know: submitit asks `sacct` whether one died, which needs accounting.
@@ -242,13 +246,27 @@ class SlurmQueue:
         try:
             executor = submitit.AutoExecutor(folder=self.job.folder, cluster=self.job.cluster)
             executor.update_parameters(**self.job.parameters())
-            with executor.batch():
+            with _interruptible(), executor.batch():
                 return [executor.submit(part) for part in parts]
         except RuntimeError as error:
             raise UserError(
                 f"Slurm took no job ({' '.join(str(error).split())[:300]}); run this where `sbatch` works, "
                 "or try it on this machine with --slurm cluster=local"
             ) from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Processes that are started meanwhile can be interrupted, which is how a local job is cancelled: one in a shell's background ignores it, and so would they."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _result(job: Any) -> tuple[dict[int, Any], Exception | None]:
