@@ -156,11 +156,18 @@ def test_the_saved_notebook_shows_the_last_state_without_a_kernel(hand, browser,
     hand.press("h")
     last = hand.text("#sentence")
     assert hand.js("return getComputedStyle(document.querySelector('[class^=mechcot-saved]')).display") == "none"  # fmt: skip
-    hand.js("window.saved = false; jupyterapp.commands.execute('docmanager:save').then(() => { window.saved = true; })")  # fmt: skip
-    until(lambda: hand.js("return window.saved"))
-    cell = nbformat.read(lab[0] / "panel.ipynb", as_version=4).cells[1]
-    pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
-    (page,) = [page for page in pages if "mechcot-saved" in page]
+
+    def saved():
+        hand.js("window.saved = false; jupyterapp.commands.execute('docmanager:save').then(() => { window.saved = true; })")  # fmt: skip
+        until(lambda: hand.js("return window.saved"))
+        cell = nbformat.read(lab[0] / "panel.ipynb", as_version=4).cells[1]
+        pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+        (page,) = [page for page in pages if "mechcot-saved" in page]
+        return (
+            page if last[:20] in page else ""
+        )  # the output comes a moment after the widget's state
+
+    page = until(saved)
     assert "sandbox" in page
     hand.js("return jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     hand.open(lab[1], run=False)
