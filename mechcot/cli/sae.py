@@ -120,10 +120,13 @@ def train(
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
     from dataclasses import replace
 
+    from mechcot.runs.output_claims import freed_if_refused
     from mechcot.sae.run import train_and_fit
 
     settings = replace(job.settings, architecture=architecture, penalty=penalty)
-    _say(train_and_fit(replace(job, settings=settings)))
+    with freed_if_refused(job.out):
+        lines = train_and_fit(replace(job, settings=settings))
+    _say(lines)
 
 
 @app.command()
@@ -131,12 +134,14 @@ def train(
 def crosscode(job: "Training", *, width: Width = 2048, k: K = 32) -> None:  # noqa: ARG001 - other defaults
     """Train a crosscoder and tell which latents are one checkpoint's own; writes crosscode.json and page.html."""
     from mechcot.core.store import write_text
+    from mechcot.runs.output_claims import freed_if_refused
     from mechcot.sae.crosscoder_run import crosscode_and_compare
     from mechcot.sae.latent_changes import change_lines
     from mechcot.sae.latent_replacement import replacement_lines
     from mechcot.view.pages.crosscoder import crosscoder_page
 
-    result = crosscode_and_compare(job)
+    with freed_if_refused(job.out):
+        result = crosscode_and_compare(job)
     write_text(job.out / "page.html", crosscoder_page(result))
     lines = [*change_lines(result), *replacement_lines(result["replacement"])]
     _say([*lines, f"written: {job.out / 'page.html'}"])

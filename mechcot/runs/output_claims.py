@@ -97,6 +97,20 @@ def claimed(
         raise
 
 
+@contextmanager
+def freed_if_refused(out: Path) -> Iterator[None]:
+    """Free a folder that is claimed inside by `claim` for other settings, where it is refused before it wrote a report; see `claimed`."""
+    note = out / NOTE
+    before = note.read_bytes() if note.is_file() else None
+    try:
+        yield
+    except UserError:
+        claimed_here = note.is_file() and note.read_bytes() != before
+        if claimed_here and not any(each.is_file() for each in out.iterdir() if each != note):
+            write_json(note, _note(read_json(note, what=_WHAT)["command"], {}))
+        raise
+
+
 @dataclass(frozen=True)
 class Maker:
     """What makes a file: a command with its settings.

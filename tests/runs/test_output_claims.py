@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.runs.output_claims import Maker, claim, claimed
+from mechcot.runs.output_claims import Maker, claim, claimed, freed_if_refused
 
 SETTINGS = {"seed": 0, "measures": ("gates", "filler"), "max_tokens": None}
 
@@ -98,6 +98,20 @@ def test_a_refused_run_without_a_report_is_free_for_other_settings(tmp_path):
         run({"n": 3}, UserError("no"))
     with pytest.raises(UserError, match=r"other settings \(n\)"):
         run({"n": 4})
+
+
+def test_a_claim_inside_is_freed_as_well_but_never_another_runs(tmp_path):
+    def refused(settings, reason):
+        with pytest.raises(UserError, match=reason), freed_if_refused(tmp_path):
+            claim(tmp_path, "sae crosscode", settings)
+            (tmp_path / "chains").mkdir(exist_ok=True)
+            raise UserError("too few tokens")
+
+    refused({"n": 1}, "too few tokens")
+    refused({"n": 2}, "too few tokens")
+    claim(tmp_path, "sae crosscode", {"n": 3})
+    refused({"n": 4}, r"other settings \(n\)")
+    refused({"n": 4}, r"other settings \(n\)")
 
 
 def test_a_file_is_known_by_its_note(tmp_path):
