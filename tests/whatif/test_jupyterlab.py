@@ -1,5 +1,7 @@
 """The panel in JupyterLab itself: load, edit, hide, slide, patch by a click, undo, copy, hostile text; saved, it shows its last state."""
 
+import time
+
 import nbformat
 import pytest
 
@@ -152,22 +154,25 @@ def test_it_fits_both_widths_and_asks_nobody(hand, lab):
 
 
 def test_the_saved_notebook_shows_the_last_state_without_a_kernel(hand, browser, lab):  # noqa: F811
+    def settled():
+        """The output comes a moment after the widget's state."""
+        seen = hand.js(output)
+        time.sleep(2.0)
+        return seen == hand.js(output) != first
+
+    output = "return document.querySelector('[class^=mechcot-saved] iframe').getAttribute('srcdoc')"
+    first = hand.js(output)
     hand.press("2")
     hand.press("h")
     last = hand.text("#sentence")
     assert hand.js("return getComputedStyle(document.querySelector('[class^=mechcot-saved]')).display") == "none"  # fmt: skip
 
-    def saved():
-        hand.js("window.saved = false; jupyterapp.commands.execute('docmanager:save').then(() => { window.saved = true; })")  # fmt: skip
-        until(lambda: hand.js("return window.saved"))
-        cell = nbformat.read(lab[0] / "panel.ipynb", as_version=4).cells[1]
-        pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
-        (page,) = [page for page in pages if "mechcot-saved" in page]
-        return (
-            page if last[:20] in page else ""
-        )  # the output comes a moment after the widget's state
-
-    page = until(saved)
+    until(settled)
+    hand.js("window.saved = false; jupyterapp.commands.execute('docmanager:save').then(() => { window.saved = true; })")  # fmt: skip
+    until(lambda: hand.js("return window.saved"))
+    cell = nbformat.read(lab[0] / "panel.ipynb", as_version=4).cells[1]
+    pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+    (page,) = [page for page in pages if "mechcot-saved" in page]
     assert "sandbox" in page
     hand.js("return jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     hand.open(lab[1], run=False)
