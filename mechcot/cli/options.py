@@ -80,6 +80,7 @@ ONE_PROCESS = {
     "sae vector": "reads each chain once",
     "organism train": "is one training",
     "tune": "is one training",
+    "softcot eval": "reads its rows one after the other, each in batches",
     "write-truth": "asks for each reply after it has checked the one before",
 }
 """Commands that load models and have nothing to share out between processes, and why."""

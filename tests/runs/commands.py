@@ -62,6 +62,7 @@ COMMANDS = {
     "figures": Writing("{run}", "!{pruned}", "{out}/figure-1.pdf"),
     "organism problems": Writing("--n 3", "--seed 1"),
     "organism chains": Writing("--n 3", "--seed 1"),
+    "problems novel": Writing("{problems} --corpus {chains} --n 3", "--seed 1"),
     "problems shift": Writing("{problems} --shift format:.5", "--seed 1"),
     "steer extract": Writing("{one} --site resid_post.0 --pairs {pairs}", "--seed 2"),
     "steer apply": Writing("{one} {vector} --problems {problems} --nats 0.003 --max-tokens 30 --n 3", "--seed 3"),

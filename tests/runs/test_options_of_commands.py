@@ -9,7 +9,7 @@ from mechcot.cli.main import app
 from tests.runs.commands import walk
 
 LOADING = {"--device", "--dtype", "--device-map", "--trust-remote-code"}
-NO_MODEL = {"cards", "figures", "import", "organism list", "organism problems", "organism chains", "problems shift", "sae page", "write"}  # fmt: skip
+NO_MODEL = {"cards", "figures", "import", "organism list", "organism problems", "organism chains", "problems novel", "problems shift", "sae page", "write"}  # fmt: skip
 """They load no model."""
 COMMANDS = walk(app)
 

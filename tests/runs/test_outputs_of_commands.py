@@ -19,6 +19,7 @@ ELSEWHERE = {
     "write": "tests/traces/test_server.py: needs a server",
     "tune": "tests/finetune/test_tune.py: a training",
     "lab": "tests/finetune/test_lab.py: several trainings",
+    "softcot eval": "tests/finetune/test_soft_eval.py: needs a training",
     "sae page": "shows what its folder holds, and nothing else",
 }
 NOTHING = {"cards", "doctor", "organism list", "organism check"}
