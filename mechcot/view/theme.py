@@ -168,11 +168,17 @@ def span(counts: Collection[int]) -> str:
 
 
 def whiskers(
-    mean: Iterable[float], low: Iterable[float], high: Iterable[float], **style: Any
+    mean: Iterable[float],
+    low: Iterable[float | None],
+    high: Iterable[float | None],
+    **style: Any,
 ) -> dict[str, Any]:
-    """Bars from `low` to `high` around each mean, as Plotly takes them."""
+    """Bars from `low` to `high` around each mean, as Plotly takes them; no bar to an end that is None."""
     rows = list(zip(mean, low, high, strict=True))
-    ends = {"array": [h - m for m, _, h in rows], "arrayminus": [m - lo for m, lo, _ in rows]}
+    ends = {
+        "array": [0.0 if h is None else h - m for m, _, h in rows],
+        "arrayminus": [0.0 if lo is None else m - lo for m, lo, _ in rows],
+    }
     return {"type": "data", "symmetric": False} | ends | style
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mechcot.view.theme import PALETTE, plain, titled
+from mechcot.view.theme import PALETTE, plain, titled, whiskers
 
 SOFT_CONDITIONS = {
     "absent": "no soft tokens (base)",
@@ -55,18 +55,11 @@ def _points(names: Sequence[str], values: Sequence[Mapping[str, Any]], colour: i
         mode="markers",
         showlegend=False,
         marker={"color": PALETTE[colour], "size": 9},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [_length(value, "high") for value in values],
-            "arrayminus": [_length(value, "low") for value in values],
-            "thickness": 1.4,
-            "width": 4,
-            "color": "#55524b",
-        },
+        error_x=whiskers(
+            *([value[end] for value in values] for end in ("mean", "low", "high")),
+            thickness=1.4,
+            width=4,
+            color="#55524b",
+        ),
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
-
-
-def _length(value: Mapping[str, Any], end: str) -> float:
-    return 0.0 if value[end] is None else abs(value[end] - value["mean"])

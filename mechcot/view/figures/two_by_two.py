@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mechcot.core.wording import count_of
-from mechcot.view.theme import LIGHT, PALETTE, SYMBOLS, plain, titled
+from mechcot.view.theme import LIGHT, PALETTE, SYMBOLS, plain, titled, whiskers
 
 _ORDER = (("tuned", "tuned"), ("base", "tuned"), ("tuned", "base"), ("base", "base"))
 """Source and model, from the bottom."""
@@ -72,15 +72,12 @@ def _changes(row: Mapping[str, Any], source: str, colour: str, *, legend: bool) 
         legendgroup=source,
         showlegend=legend,
         marker={"color": colour, "symbol": SYMBOLS[0], "size": 9},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [_length(cell, "high") for cell in cells],
-            "arrayminus": [_length(cell, "low") for cell in cells],
-            "thickness": 1.4,
-            "width": 4,
-            "color": "#55524b",
-        },
+        error_x=whiskers(
+            *([cell[end] for cell in cells] for end in ("mean", "low", "high")),
+            thickness=1.4,
+            width=4,
+            color="#55524b",
+        ),
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
 
@@ -98,7 +95,3 @@ def _chance(row: Mapping[str, Any], *, legend: bool) -> go.Scatter:
         marker={"color": LIGHT.muted, "symbol": "line-ns-open", "size": 9},
         hovertemplate="a random vector: %{x:.3f}<extra></extra>",
     )
-
-
-def _length(cell: Mapping[str, Any], end: str) -> float:
-    return 0.0 if cell[end] is None else abs(cell[end] - cell["mean"])
