@@ -2,102 +2,19 @@
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from mechcot.circuits.run import EXACT, PATHS, CircuitSettings, find_circuits, reasons_told
 from mechcot.core.argument_kinds import checked
-from mechcot.core.display import Displayed
+from mechcot.core.display import DisplayedRun
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.items import Items
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Circuits(Displayed):
-    """Which heads and MLPs carry a step to the answer, in one model or before and after.
-
-    Attributes:
-        result: See `mechcot.circuits.run.find_circuits`.
-    """
-
-    result: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return "\n".join(circuit_lines(self.result))
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a `model` and `component`: `layer`, `kind`, `head`, `estimate`, and where it was patched `exact` with `low` and `high`; shares of the swing."""
-        rows = []
-        for side in self.result["sides"]:
-            for part, estimate in zip(self.result["components"], side["estimate"], strict=True):
-                exact = side["exact"].get(part["name"], {})
-                rows.append(
-                    {
-                        "model": side["model"],
-                        "component": part["name"],
-                        "layer": part["layer"],
-                        "kind": part["kind"],
-                        "head": part["head"],
-                        "estimate": estimate,
-                        "exact": exact.get("mean"),
-                        "low": exact.get("low"),
-                        "high": exact.get("high"),
-                    }
-                )
-        return pd.DataFrame(rows)
-
-    def plot(self) -> "go.Figure":
-        """Layer x component, one map a model, and their difference."""
-        from mechcot.view.figures.circuit import circuit_figure
-
-        return circuit_figure(self.result)
-
-
-@checked
-def circuit(
-    readers: Reasoner | Iterable[Reasoner],
-    traces: Sequence[Trace],
-    *,
-    patched: int = EXACT,
-    seed: int = 0,
-) -> Circuits:
-    """Find which heads and MLPs carry what a step states to the answer; nothing is kept on disk.
-
-    Cost: for each chain and model four forwards and two backwards, and two forwards for each patched component.
-
-    Args:
-        readers: One model, or two: before and after.
-        traces: Chains whose problems know counterfactuals.
-        patched: How many components are patched one by one, to check the estimates.
-        seed: Of the counterfactuals, the null and the intervals.
-
-    Raises:
-        UserError: Fewer than two chains can be read, or two models differ in their components.
-
-    Example:
-        >>> import mechcot as mc
-        >>> pair = mc.load_pair("organism:base", "organism:bypass")
-        >>> both = mc.circuit(pair, pair.before.write(mc.problems("mod10", n=4)), patched=3)
-        >>> both.result["sides"][0]["identity"]
-        0.0
-    """
-    models = [readers] if isinstance(readers, Reasoner) else list(readers)
-    if not 1 <= len(models) <= 2 or not traces:
-        raise UserError(
-            f"expected one model or two and chains, got {count_of(len(models), 'model')} and {count_of(len(traces), 'chain')}"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        settings = CircuitSettings(exact=patched, seed=seed)
-        return Circuits(find_circuits(models, traces, settings=settings, items=Items(Path(folder))))
 
 
 def circuit_lines(result: Mapping[str, Any]) -> list[str]:
@@ -146,3 +63,73 @@ def _interval(effect: Mapping[str, float | None]) -> str:
     if effect["low"] is None:
         return f"{effect['mean']:+.3f}"
     return f"{effect['mean']:+.3f} [{effect['low']:+.3f}, {effect['high']:+.3f}]"
+
+
+class Circuits(DisplayedRun):
+    """Which heads and MLPs carry a step to the answer, in one model or before and after.
+
+    Attributes:
+        result: See `mechcot.circuits.run.find_circuits`.
+    """
+
+    lines = staticmethod(circuit_lines)
+    figure = ("circuit", "circuit_figure")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a `model` and `component`: `layer`, `kind`, `head`, `estimate`, and where it was patched `exact` with `low` and `high`; shares of the swing."""
+        rows = []
+        for side in self.result["sides"]:
+            for part, estimate in zip(self.result["components"], side["estimate"], strict=True):
+                exact = side["exact"].get(part["name"], {})
+                rows.append(
+                    {
+                        "model": side["model"],
+                        "component": part["name"],
+                        "layer": part["layer"],
+                        "kind": part["kind"],
+                        "head": part["head"],
+                        "estimate": estimate,
+                        "exact": exact.get("mean"),
+                        "low": exact.get("low"),
+                        "high": exact.get("high"),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+@checked
+def circuit(
+    readers: Reasoner | Iterable[Reasoner],
+    traces: Sequence[Trace],
+    *,
+    patched: int = EXACT,
+    seed: int = 0,
+) -> Circuits:
+    """Find which heads and MLPs carry what a step states to the answer; nothing is kept on disk.
+
+    Cost: for each chain and model four forwards and two backwards, and two forwards for each patched component.
+
+    Args:
+        readers: One model, or two: before and after.
+        traces: Chains whose problems know counterfactuals.
+        patched: How many components are patched one by one, to check the estimates.
+        seed: Of the counterfactuals, the null and the intervals.
+
+    Raises:
+        UserError: Fewer than two chains can be read, or two models differ in their components.
+
+    Example:
+        >>> import mechcot as mc
+        >>> pair = mc.load_pair("organism:base", "organism:bypass")
+        >>> both = mc.circuit(pair, pair.before.write(mc.problems("mod10", n=4)), patched=3)
+        >>> both.result["sides"][0]["identity"]
+        0.0
+    """
+    models = [readers] if isinstance(readers, Reasoner) else list(readers)
+    if not 1 <= len(models) <= 2 or not traces:
+        raise UserError(
+            f"expected one model or two and chains, got {count_of(len(models), 'model')} and {count_of(len(traces), 'chain')}"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        settings = CircuitSettings(exact=patched, seed=seed)
+        return Circuits(find_circuits(models, traces, settings=settings, items=Items(Path(folder))))

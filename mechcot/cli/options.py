@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -185,7 +186,7 @@ def gathers(make: Callable[..., Any], name: str) -> Callable[[Callable[..., Any]
     """Give commands the options of a function; they take what it makes of them as one argument.
 
     Args:
-        make: Its parameters become options, unless the command declares one of that name itself.
+        make: Its parameters become options, unless the command declares one of that name itself. Where it makes a context, the command runs inside.
         name: The command's argument that the made value is passed as.
     """
     shared = inspect.signature(make).parameters
@@ -203,7 +204,9 @@ def gathers(make: Callable[..., Any], name: str) -> Callable[[Callable[..., Any]
         @functools.wraps(command)
         def run(**kwargs: Any) -> Any:
             made = make(**{key: kwargs[key] for key in shared})
-            return command(**{key: kwargs[key] for key in own}, **{name: made})
+            context = made if isinstance(made, AbstractContextManager) else nullcontext(made)
+            with context as value:
+                return command(**{key: kwargs[key] for key in own}, **{name: value})
 
         run.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
         run.__annotations__ = {option.name: option.annotation for option in options}

@@ -1,6 +1,7 @@
 """Commands of `mechcot sae`: train, crosscode, score, falsify, patch, vector, probe, plant, plant-changes, page. Heavy imports stand inside."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -120,13 +121,10 @@ def train(
     """Train one dictionary on the states of both checkpoints and print its fit on each."""
     from dataclasses import replace
 
-    from mechcot.runs.output_claims import freed_if_refused
     from mechcot.sae.run import train_and_fit
 
     settings = replace(job.settings, architecture=architecture, penalty=penalty)
-    with freed_if_refused(job.out):
-        lines = train_and_fit(replace(job, settings=settings))
-    _say(lines)
+    _say(train_and_fit(replace(job, settings=settings)))
 
 
 @app.command()
@@ -134,14 +132,12 @@ def train(
 def crosscode(job: "Training", *, width: Width = 2048, k: K = 32) -> None:  # noqa: ARG001 - other defaults
     """Train a crosscoder and tell which latents are one checkpoint's own; writes crosscode.json and page.html."""
     from mechcot.core.store import write_text
-    from mechcot.runs.output_claims import freed_if_refused
     from mechcot.sae.crosscoder_run import crosscode_and_compare
     from mechcot.sae.latent_changes import change_lines
     from mechcot.sae.latent_replacement import replacement_lines
     from mechcot.view.pages.crosscoder import crosscoder_page
 
-    with freed_if_refused(job.out):
-        result = crosscode_and_compare(job)
+    result = crosscode_and_compare(job)
     write_text(job.out / "page.html", crosscoder_page(result))
     lines = [*change_lines(result), *replacement_lines(result["replacement"])]
     _say([*lines, f"written: {job.out / 'page.html'}"])
@@ -166,7 +162,7 @@ def _open(  # noqa: PLR0913 - one argument per option
     truth: "TruthFiles",
     loading: LoadOptions,
     engine: Engine,
-) -> "TrainedDictionary":
+) -> AbstractContextManager["TrainedDictionary"]:
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
     command_inputs.check_dictionary(dictionary)
     fields = _check_chains(problems, traces, field, loading)

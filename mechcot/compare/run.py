@@ -51,7 +51,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest, json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.tasks import missing
 from mechcot.traces.continuations import served_at
 from mechcot.traces.own_truth import say_truth
@@ -78,45 +78,46 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     for spec, address in study.served:
         served_at(spec, address)  # a server that is not there is found before anything is run
     study = able(study, models, console=console)
-    _claim(study, models, asked)
-    _say_missing(study, asked, console=console)
-    if problems:
-        study, models = _asked(study, models, problems, console=console)
-    chains = collect(study, models, problems)
-    _say_written(study, models, chains.every, console=console)
-    table = cells(study, author=next(iter(chains.by_author)))
-    every = jobs(study, models, by_reader([*table, *use_cells(study)]), chains.by_author)
-    used = {trace.id for trace in chains.used}
-    todo = list(_first(study, [job for job in every if _wanted(job, used)]))
-    announce(study, models, todo, console=console)
-    items = len({trace.problem.id for trace in chains.used})
-    if warning := too_few(judged_cards(study), items=items):
-        console.print(warning, markup=False)
-    if study.side_by_side:
-        measure_missing(study, todo, chains.by_author)
-    taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
-    compared = [measurement for job, measurement in taken if job.cell.role != "use"]
-    tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)], chains.every)
-    facts = partial(_facts, given, models, problems, chains, limit=study.max_tokens or MOST)
-    uses = own_uses(study, chains, facts, taken=taken)
-    findings = [
-        replace(finding, next=next_step(study, finding, facts))
-        for finding in _findings(study, models, tables, chains, uses)
-    ]
-    found = run_summary(
-        study,
-        models,
-        author=chains.author,
-        written=chains.headline,
-        used=chains.used,
-        findings=findings,
-        tables=tables,
-    )
-    _write(study, models, found, findings=findings, tables=tables, chains=chains, taken=todo)
-    _manifest(study, models, tables, seconds=time.monotonic() - started)
-    _say(study, findings, console)
-    console.print(f"report: {study.out / 'report.html'}", markup=False)
-    return found
+    models.get(models.first)  # fit to be asked, or nothing is left behind
+    with claimed(study.out, "compare", _settings(study, models, asked), overwrite=study.overwrite):
+        _say_missing(study, asked, console=console)
+        if problems:
+            study, models = _asked(study, models, problems, console=console)
+        chains = collect(study, models, problems)
+        _say_written(study, models, chains.every, console=console)
+        table = cells(study, author=next(iter(chains.by_author)))
+        every = jobs(study, models, by_reader([*table, *use_cells(study)]), chains.by_author)
+        used = {trace.id for trace in chains.used}
+        todo = list(_first(study, [job for job in every if _wanted(job, used)]))
+        announce(study, models, todo, console=console)
+        items = len({trace.problem.id for trace in chains.used})
+        if warning := too_few(judged_cards(study), items=items):
+            console.print(warning, markup=False)
+        if study.side_by_side:
+            measure_missing(study, todo, chains.by_author)
+        taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
+        compared = [measurement for job, measurement in taken if job.cell.role != "use"]
+        tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)], chains.every)
+        facts = partial(_facts, given, models, problems, chains, limit=study.max_tokens or MOST)
+        uses = own_uses(study, chains, facts, taken=taken)
+        findings = [
+            replace(finding, next=next_step(study, finding, facts))
+            for finding in _findings(study, models, tables, chains, uses)
+        ]
+        found = run_summary(
+            study,
+            models,
+            author=chains.author,
+            written=chains.headline,
+            used=chains.used,
+            findings=findings,
+            tables=tables,
+        )
+        _write(study, models, found, findings=findings, tables=tables, chains=chains, taken=todo)
+        _manifest(study, models, tables, seconds=time.monotonic() - started)
+        _say(study, findings, console)
+        console.print(f"report: {study.out / 'report.html'}", markup=False)
+        return found
 
 
 def _asked(
@@ -176,12 +177,6 @@ def _facts(
     return run_facts(
         given, models.get(author), problems, command="compare", limit=limit, unwritten=reasons
     )
-
-
-def _claim(study: Study, models: Models, asked: Sequence[Problem]) -> None:
-    """Note whose folder it is, once the first model is fit to be asked: a refusal leaves nothing behind."""
-    models.get(models.first)
-    claim(study.out, "compare", _settings(study, models, asked), overwrite=study.overwrite)
 
 
 def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[str, Any]:

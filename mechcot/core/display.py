@@ -6,8 +6,10 @@ because the nouns stand below the views.
 
 import html
 from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,3 +45,26 @@ class Displayed:
             table = frame.head(ROWS).to_html(index=False, escape=True, na_rep="–")
         more = f"<p>… {len(frame) - ROWS} more rows</p>" if len(frame) > ROWS else ""
         return f"<pre>{html.escape(str(self))}</pre>{table}{more}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DisplayedRun(Displayed):
+    """What a command writes as JSON, as a value.
+
+    Attributes:
+        result: What the command writes.
+        lines: Puts it in lines of text.
+        figure: Module and name of the function that draws it.
+    """
+
+    result: Mapping[str, Any]
+    lines: ClassVar[Callable[[Mapping[str, Any]], Iterable[str]]]
+    figure: ClassVar[tuple[str, str]]
+
+    def __repr__(self) -> str:
+        return "\n".join(type(self).lines(self.result))
+
+    def plot(self) -> "go.Figure":
+        """The result as the figure of its page."""
+        module, name = self.figure
+        return getattr(import_module(f"mechcot.view.figures.{module}"), name)(self.result)

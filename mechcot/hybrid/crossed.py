@@ -2,15 +2,14 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mechcot.core.argument_kinds import checked
-from mechcot.core.display import Displayed
+from mechcot.core.display import DisplayedRun
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
@@ -26,22 +25,16 @@ from mechcot.model.internals.sites import Site, sites_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Crossed(Displayed):
+class Crossed(DisplayedRun):
     """What the vectors of two models change in both.
 
     Attributes:
         result: See `mechcot.hybrid.two_by_two.run_two_by_two`.
     """
 
-    result: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return "\n".join(crossed_lines(self.result))
+    lines = staticmethod(crossed_lines)
+    figure = ("two_by_two", "two_by_two_figure")
 
     def to_frame(self) -> pd.DataFrame:
         """One row a behaviour, `source` of the vector and `model` that it is added to: `mean` change of the readout with `low` and `high`, `verdict`."""
@@ -55,12 +48,6 @@ class Crossed(Displayed):
                 for cell in row["cells"]
             ]
         )
-
-    def plot(self) -> "go.Figure":
-        """Four changes a behaviour, beside those by random vectors."""
-        from mechcot.view.figures.two_by_two import two_by_two_figure
-
-        return two_by_two_figure(self.result)
 
 
 @checked

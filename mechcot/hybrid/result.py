@@ -2,14 +2,12 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mechcot.core.argument_kinds import checked
-from mechcot.core.display import Displayed
+from mechcot.core.display import DisplayedRun
 from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.store import nan_to_none
@@ -17,22 +15,16 @@ from mechcot.hybrid.run import hybrid_lines, run_hybrid
 from mechcot.hybrid.settings import Give, HybridSettings
 from mechcot.model.reasoner import Reasoner
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Hybrid(Displayed):
+class Hybrid(DisplayedRun):
     """What a base recovers of its tuned model's accuracy with the tuned model's tokens, or vectors.
 
     Attributes:
         result: See `mechcot.hybrid.run.run_hybrid`.
     """
 
-    result: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return "\n".join(hybrid_lines(self.result))
+    lines = staticmethod(hybrid_lines)
+    figure = ("hybrid", "recovered_figure")
 
     def to_frame(self) -> pd.DataFrame:
         """One row a condition: `name`, `budget`, `accuracy` and `recovered` (each with `_low`, `_high`), `given` positions and `bits` a text."""
@@ -49,12 +41,6 @@ class Hybrid(Displayed):
                 for row in self.result["conditions"]
             ]
         )
-
-    def plot(self) -> "go.Figure":
-        """Recovered share against positions and bits."""
-        from mechcot.view.figures.hybrid import recovered_figure
-
-        return recovered_figure(self.result)
 
 
 def _ends(name: str, value: Mapping[str, float | None]) -> dict[str, float | None]:

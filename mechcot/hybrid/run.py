@@ -35,7 +35,7 @@ from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Items, json_items
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.runs.reader_keys import read_by
 from mechcot.text.problems import question_digest
 from mechcot.text.unread_answers import refuse_unread
@@ -95,24 +95,27 @@ def run_hybrid(
         preflight(model, asked)
     described = asdict(settings) | read_by([*models], [])
     texts = [[p.id, p.question, p.answer] for p in (*fitting, *asked)]
-    claim(out, "hybrid", described | {"problems": digest(texts)}, overwrite=overwrite)
-    named = [*read_by([*models], [])["models"], _SCHEMA]
-    stem = digest(named, settings.max_tokens, settings.seed)
-    fits: Items[Fitted] = Items(out / "fit", json_items(Fitted))
-    key = digest(stem, asdict(settings), texts)
-    fitted = fits.get(key, lambda: _fit(models, fitting, settings))
-    every = conditions(settings, fitted)
-    rows = _written(models, asked, fitted, every, settings, out=out, stem=stem, executor=executor)
-    _check_read(rows[TUNED_ALONE], models.after)
-    result = hybrid_summary(models, every, rows, fitted, settings)
-    result["weights"] = [model.weights_hash for model in models]
-    result["fitted_on"] = [question_digest(problem) for problem in fitting]
-    result["read"] = fitted["read"]
-    table = [{"condition": key} | dict(row) for key, some in rows.items() for row in some]
-    write_bytes(out / "items.parquet", pd.DataFrame(table).to_parquet(index=False))
-    write_json(out / "hybrid.json", nan_to_none(result))
-    write_text(out / "report.html", hybrid_page(nan_to_none(result)))
-    return result
+    described["problems"] = digest(texts)
+    with claimed(out, "hybrid", described, overwrite=overwrite):
+        named = [*read_by([*models], [])["models"], _SCHEMA]
+        stem = digest(named, settings.max_tokens, settings.seed)
+        fits: Items[Fitted] = Items(out / "fit", json_items(Fitted))
+        key = digest(stem, asdict(settings), texts)
+        fitted = fits.get(key, lambda: _fit(models, fitting, settings))
+        every = conditions(settings, fitted)
+        rows = _written(
+            models, asked, fitted, every, settings, out=out, stem=stem, executor=executor
+        )
+        _check_read(rows[TUNED_ALONE], models.after)
+        result = hybrid_summary(models, every, rows, fitted, settings)
+        result["weights"] = [model.weights_hash for model in models]
+        result["fitted_on"] = [question_digest(problem) for problem in fitting]
+        result["read"] = fitted["read"]
+        table = [{"condition": key} | dict(row) for key, some in rows.items() for row in some]
+        write_bytes(out / "items.parquet", pd.DataFrame(table).to_parquet(index=False))
+        write_json(out / "hybrid.json", nan_to_none(result))
+        write_text(out / "report.html", hybrid_page(nan_to_none(result)))
+        return result
 
 
 def check_same_words(

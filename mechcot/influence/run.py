@@ -41,7 +41,7 @@ from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Format, Items
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.tasks import first_right_step, missing_for
@@ -78,49 +78,50 @@ def run_influence(
     """
     for reader in readers:
         preflight(reader, rendered(reader, traces))
-    claim(out, "influence", {"seed": seed} | read_by(readers, traces), overwrite=overwrite)
-    lacking = missing_for([trace.problem for trace in traces], _USES)
-    for what, why in lacking.items():
-        Console(stderr=True).print(f"{what}: {why}", markup=False)
-    items = Items(out / "items", Format(".safetensors", Folded.parse, Folded.content))
-    kept, every, left_out = _read(readers, traces, items=items, executor=executor)
-    steps, heads = [], []
-    names = [reader.name for reader in readers]
-    scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    empty = np.zeros((0, 0, 0))  # traces, layers, heads
-    for trace, keys in kept:
-        folded = [items.read(key) for key in keys]
-        others = every
-        for mine in folded:  # another item means another trace, whoever reads it
-            others = others.plus(mine.null, sign=-1)
-        for name, mine in zip(names, folded, strict=True):
-            values, answer = mine.received(others)
-            steps += step_rows(trace, values, answer, reader=name)
-            heads += _head_rows(trace, values, reader=name)
-            empty = np.zeros((0, *np.shape(values)[:2]))
-            score = head_scores(values)
-            if score is not None:
-                scores[name].append(score)
-    table = pd.DataFrame(steps)
-    stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
-    result = nan_to_none(
-        {
-            "models": names,
-            "n": len(kept),
-            "unstated": int(table.loc[table["place"] == UNSTATED, "trace"].nunique()),
-            "left_out": left_out,
-            "missing": lacking,
-            "kinds": attention_by_kind(table, models=names, seed=seed),
-            "receivers": receivers(stacked, models=names, seed=seed),
-        }
-    )
-    write_bytes(out / "steps.parquet", table.to_parquet(index=False))
-    columns = ["reader", "layer", "head", "kind", "received"]
-    frame = pd.DataFrame(heads, columns=columns).groupby(columns[:-1], as_index=False)
-    write_bytes(out / "heads.parquet", frame["received"].mean().to_parquet(index=False))
-    write_json(out / "influence.json", result)
-    write_text(out / "index.html", influence_page(result))
-    return result
+    described = {"seed": seed} | read_by(readers, traces)
+    with claimed(out, "influence", described, overwrite=overwrite):
+        lacking = missing_for([trace.problem for trace in traces], _USES)
+        for what, why in lacking.items():
+            Console(stderr=True).print(f"{what}: {why}", markup=False)
+        items = Items(out / "items", Format(".safetensors", Folded.parse, Folded.content))
+        kept, every, left_out = _read(readers, traces, items=items, executor=executor)
+        steps, heads = [], []
+        names = [reader.name for reader in readers]
+        scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        empty = np.zeros((0, 0, 0))  # traces, layers, heads
+        for trace, keys in kept:
+            folded = [items.read(key) for key in keys]
+            others = every
+            for mine in folded:  # another item means another trace, whoever reads it
+                others = others.plus(mine.null, sign=-1)
+            for name, mine in zip(names, folded, strict=True):
+                values, answer = mine.received(others)
+                steps += step_rows(trace, values, answer, reader=name)
+                heads += _head_rows(trace, values, reader=name)
+                empty = np.zeros((0, *np.shape(values)[:2]))
+                score = head_scores(values)
+                if score is not None:
+                    scores[name].append(score)
+        table = pd.DataFrame(steps)
+        stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
+        result = nan_to_none(
+            {
+                "models": names,
+                "n": len(kept),
+                "unstated": int(table.loc[table["place"] == UNSTATED, "trace"].nunique()),
+                "left_out": left_out,
+                "missing": lacking,
+                "kinds": attention_by_kind(table, models=names, seed=seed),
+                "receivers": receivers(stacked, models=names, seed=seed),
+            }
+        )
+        write_bytes(out / "steps.parquet", table.to_parquet(index=False))
+        columns = ["reader", "layer", "head", "kind", "received"]
+        frame = pd.DataFrame(heads, columns=columns).groupby(columns[:-1], as_index=False)
+        write_bytes(out / "heads.parquet", frame["received"].mean().to_parquet(index=False))
+        write_json(out / "influence.json", result)
+        write_text(out / "index.html", influence_page(result))
+        return result
 
 
 def step_rows(

@@ -28,7 +28,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.online import RANKS, Online, write_online
 from mechcot.runs.executor import SERIAL, Executor, Failed
 from mechcot.runs.items import Items, json_items
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.runs.reader_keys import read_by
 from mechcot.stats.bootstrap import bootstrap_mean
 from mechcot.stats.proportions import paired_interval, share_interval
@@ -105,44 +105,45 @@ def run_online(
     preflight(reader, problems)
     settings = {"ways": {way: asdict(how) for way, how in ways.items()}, "seed": seed}
     asked = {"problems": digest([[p.id, p.question, p.answer] for p in problems])}
-    claim(out, "prune-online", settings | asked | read_by([reader], []), overwrite=overwrite)
-    first = next(iter(ways))
-    todo = [
-        (problem, way, how, _key(reader, problem, how))
-        for problem in problems
-        for way, how in ways.items()
-    ]
-    tasks = {key: (problem, how) for problem, _, how, key in todo}
-    unpruned = {key for _, way, _, key in todo if way == first}
-    finished: Items[dict[str, Any]] = Items(out / "items", json_items(WrittenItem))
-    work = finished.fill(
-        tasks, partial(_item, reader), executor=executor, desc="writing", unit="text"
-    )
-    done: dict[str, Failed | None] = {}
-    for key, failed in work:
-        done[key] = failed
-        if key in unpruned:
-            texts = [finished.read(k) for k in unpruned if k in done and done[k] is None]
-            _check_read(texts, n=len(problems), model=reader.name)
-    items = [{"way": way} | finished.read(key) for _, way, _, key in todo if done[key] is None]
-    left_out = [
-        {"id": problem.id, "way": way, "reason": failed.reason}
-        for problem, way, _, key in todo
-        if (failed := done[key]) is not None
-    ]
-    if not items:
-        reasons = sorted({row["reason"] for row in left_out})
-        raise UserError(
-            f"none of {count_of(len(problems), 'problem')} can be written: {'; '.join(reasons)}"
+    described = settings | asked | read_by([reader], [])
+    with claimed(out, "prune-online", described, overwrite=overwrite):
+        first = next(iter(ways))
+        todo = [
+            (problem, way, how, _key(reader, problem, how))
+            for problem in problems
+            for way, how in ways.items()
+        ]
+        tasks = {key: (problem, how) for problem, _, how, key in todo}
+        unpruned = {key for _, way, _, key in todo if way == first}
+        finished: Items[dict[str, Any]] = Items(out / "items", json_items(WrittenItem))
+        work = finished.fill(
+            tasks, partial(_item, reader), executor=executor, desc="writing", unit="text"
         )
-    n = len({item["id"] for item in items})
-    _check_read([item for item in items if item["way"] == first], n=n, model=reader.name)
-    head = {"schema": _SCHEMA, "model": reader.name, "every": ways[first].every, "n": n}
-    table = pd.DataFrame(items)
-    result = head | {"left_out": left_out, "rows": _summed(table, seed=seed)}
-    write_bytes(out / "online.parquet", table.to_parquet(index=False))
-    write_json(out / "online.json", nan_to_none(result))
-    return result
+        done: dict[str, Failed | None] = {}
+        for key, failed in work:
+            done[key] = failed
+            if key in unpruned:
+                texts = [finished.read(k) for k in unpruned if k in done and done[k] is None]
+                _check_read(texts, n=len(problems), model=reader.name)
+        items = [{"way": way} | finished.read(key) for _, way, _, key in todo if done[key] is None]
+        left_out = [
+            {"id": problem.id, "way": way, "reason": failed.reason}
+            for problem, way, _, key in todo
+            if (failed := done[key]) is not None
+        ]
+        if not items:
+            reasons = sorted({row["reason"] for row in left_out})
+            raise UserError(
+                f"none of {count_of(len(problems), 'problem')} can be written: {'; '.join(reasons)}"
+            )
+        n = len({item["id"] for item in items})
+        _check_read([item for item in items if item["way"] == first], n=n, model=reader.name)
+        head = {"schema": _SCHEMA, "model": reader.name, "every": ways[first].every, "n": n}
+        table = pd.DataFrame(items)
+        result = head | {"left_out": left_out, "rows": _summed(table, seed=seed)}
+        write_bytes(out / "online.parquet", table.to_parquet(index=False))
+        write_json(out / "online.json", nan_to_none(result))
+        return result
 
 
 def _item(reader: Reasoner, task: tuple[Problem, Online]) -> dict[str, Any]:

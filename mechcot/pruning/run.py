@@ -32,7 +32,7 @@ from mechcot.pruning.rankings import CHOICES, Ranking, overlap, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Items, json_items
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.tasks import first_right_step, missing_for, task_of
 from mechcot.text.answer_outcomes import is_right
@@ -153,23 +153,24 @@ def run_pruning(
     answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]
     for author in dict.fromkeys(trace.author for trace in answered):
         check_read([trace for trace in answered if trace.author == author], author=author)
-    claim(out, "prune", asdict(settings) | read_by([reader], traces), overwrite=overwrite)
-    keys = {_key(reader, trace, usable, settings): trace for trace in usable}
-    finished: Items[dict[str, Any]] = Items(out / "items", json_items(PrunedItem))
-    compute = partial(item, reader, every=every, settings=settings)
-    done = dict(finished.fill(keys, compute, executor=executor, desc="pruning", unit="trace"))
-    left_out += [
-        {"id": trace.id, "reason": failed.reason}
-        for key, trace in keys.items()
-        if (failed := done[key]) is not None
-    ]
-    items = [finished.read(key) for key in keys if done[key] is None]
-    if not items:
-        raise UserError(_none_left(traces, left_out))
-    result = _write(items, left_out, lacking, reader=reader, settings=settings, out=out)
-    lines = [json.dumps(entry["pruned"], ensure_ascii=False, sort_keys=True) for entry in items]
-    write_text(out / "pruned.jsonl", "".join(f"{line}\n" for line in lines))
-    return result
+    described = asdict(settings) | read_by([reader], traces)
+    with claimed(out, "prune", described, overwrite=overwrite):
+        keys = {_key(reader, trace, usable, settings): trace for trace in usable}
+        finished: Items[dict[str, Any]] = Items(out / "items", json_items(PrunedItem))
+        compute = partial(item, reader, every=every, settings=settings)
+        done = dict(finished.fill(keys, compute, executor=executor, desc="pruning", unit="trace"))
+        left_out += [
+            {"id": trace.id, "reason": failed.reason}
+            for key, trace in keys.items()
+            if (failed := done[key]) is not None
+        ]
+        items = [finished.read(key) for key in keys if done[key] is None]
+        if not items:
+            raise UserError(_none_left(traces, left_out))
+        result = _write(items, left_out, lacking, reader=reader, settings=settings, out=out)
+        lines = [json.dumps(entry["pruned"], ensure_ascii=False, sort_keys=True) for entry in items]
+        write_text(out / "pruned.jsonl", "".join(f"{line}\n" for line in lines))
+        return result
 
 
 def item(

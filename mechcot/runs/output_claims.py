@@ -20,15 +20,19 @@ NOTE = "run.json"
 _WHAT = "the settings of a run"
 
 
-def claim(
+@contextmanager
+def claimed(
     out: Path,
     command: str,
     settings: Mapping[str, Any],
     *,
     earlier: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> None:
-    """Note in a folder which run it holds; the same run goes on in it, and so does one that began before this was noted.
+) -> Iterator[None]:
+    """Note in a folder which run it holds, for what is done inside; the same run goes on in it, and so does one that began before this was noted.
+
+    What fails before it made anything leaves the folder as it was. What is refused before its folder held a report keeps the folder for its command, with
+    any settings: finished items are known by their content. A report that was there stays that of the run that wrote it.
 
     Args:
         out: The folder; one that holds nothing but the note of a run that made nothing is anybody's.
@@ -42,72 +46,28 @@ def claim(
         OSError: It cannot be written.
     """
     check_writable(out)
-    path, own = out / NOTE, _note(command, settings)
-    there = path.is_file() or earlier is not None
-    if there and not overwrite and any(each.name != NOTE for each in out.iterdir()):
-        held = read_json(path, what=_WHAT) if path.is_file() else _note(command, earlier or {})
-        if held.get("command") != command:
-            raise UserError(
-                f"{out} holds a run of `mechcot {held.get('command')}`; choose another --out, or add --overwrite"
-            )
-        if held.get("settings") and held != own:  # earlier versions noted none for some commands
-            raise UserError(
-                f"{out} holds a run with other settings ({_differing(held, own)}); choose another --out, "
-                "or add --overwrite: its report is replaced, its finished items are used where they fit"
-            )
-    if not path.is_file() or path.read_bytes() != json_text(own).encode():
-        write_json(path, own)
-
-
-@contextmanager
-def claimed(
-    out: Path, command: str, settings: Mapping[str, Any], *, overwrite: bool = False
-) -> Iterator[None]:
-    """Claim a folder for what is done inside; where that fails before it made anything, the folder is left as it was.
-
-    Where it is refused before it wrote a report, the folder stays the command's, and is free for other settings: items are known by their content. A report that was
-    there stays that of the run that wrote it.
-
-    Args:
-        out: See `claim`, as for the others.
-        command: Name of the command.
-        settings: Whatever decides what its report says.
-        overwrite: Take the folder over.
-
-    Raises:
-        UserError: The folder holds another run.
-        OSError: It cannot be written.
-    """
     note, new = out / NOTE, not out.exists()
     before = note.read_bytes() if note.is_file() else None
-    claim(out, command, settings, overwrite=overwrite)
+    there = [] if new else [each for each in out.iterdir() if each != note]
+    own = _note(command, settings)
+    if there and not overwrite and (before is not None or earlier is not None):
+        held = _note(command, earlier or {}) if before is None else read_json(note, what=_WHAT)
+        _check_same(out, held, own)
+    if before != json_text(own).encode():
+        write_json(note, own)
     try:
         yield
     except BaseException as error:
-        made = [each for each in out.iterdir() if each != note]
-        refused = isinstance(error, UserError)
-        if not made or (refused and before is not None and any(map(Path.is_file, made))):
-            note.unlink()
-            if before is not None:
+        reported = any(map(Path.is_file, there))
+        if (isinstance(error, UserError) and reported) or not any(p != note for p in out.iterdir()):
+            if before is None:
+                note.unlink()
+            elif note.read_bytes() != before:
                 note.write_bytes(before)
-            elif new:
+            if new:
                 out.rmdir()
-        elif refused and not any(map(Path.is_file, made)):
+        elif isinstance(error, UserError):
             write_json(note, _note(command, {}))
-        raise
-
-
-@contextmanager
-def freed_if_refused(out: Path) -> Iterator[None]:
-    """Free a folder that is claimed inside by `claim` for other settings, where it is refused before it wrote a report; see `claimed`."""
-    note = out / NOTE
-    before = note.read_bytes() if note.is_file() else None
-    try:
-        yield
-    except UserError:
-        claimed_here = note.is_file() and note.read_bytes() != before
-        if claimed_here and not any(each.is_file() for each in out.iterdir() if each != note):
-            write_json(note, _note(read_json(note, what=_WHAT)["command"], {}))
         raise
 
 
@@ -160,8 +120,8 @@ class Maker:
         made = {"digest": file_digest(path)}
         try:
             write_json(_beside(path), _note(self.command, self.settings()) | made)
-        except OSError:
-            path.unlink()
+        except BaseException:
+            path.unlink(missing_ok=True)
             raise
 
     def claimed(self, folder: Path) -> AbstractContextManager[None]:
@@ -187,6 +147,25 @@ def _beside(path: Path) -> Path:
 
 def _note(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps({"command": command, "settings": settings}))
+
+
+def _check_same(out: Path, held: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """See that a folder holds this run.
+
+    Raises:
+        UserError: It does not.
+    """
+    if held.get("command") != own["command"]:
+        raise UserError(
+            f"{out} holds a run of `mechcot {held.get('command')}`; choose another --out, or add --overwrite"
+        )
+    if (
+        held.get("settings") and held != own
+    ):  # none: it was refused, or an earlier version noted none
+        raise UserError(
+            f"{out} holds a run with other settings ({_differing(held, own)}); choose another --out, "
+            "or add --overwrite: its report is replaced, its finished items are used where they fit"
+        )
 
 
 def _differing(held: Mapping[str, Any], own: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.feature_scores import logit_effects, top_contexts
 from mechcot.sae.latent_changes import changed_latents, changes_on, latent_sets
 from mechcot.sae.latent_replacement import replacement
-from mechcot.sae.run import Training, prepare
+from mechcot.sae.run import Training, prepared
 from mechcot.sae.token_states import TokenStates, features_of
 
 OWN_SHOWN, CHANGED_SHOWN = 12, 8
@@ -31,32 +31,32 @@ def crosscode_and_compare(job: Training) -> dict[str, Any]:
         with the steps and the logit effects in both models of the latents that are one model's own or that changed most.
 
     Raises:
-        UserError: As `prepare`; too few tokens; models of two widths; or no latent fires on the held-out chains.
+        UserError: As `prepared`; too few tokens; models of two widths; or no latent fires on the held-out chains.
     """
-    ready = prepare(job, "sae crosscode")
-    names = ready.readers.map(lambda reader: reader.name)
-    if not ready.made:
-        kept = job.out / "states"
-        states = paired_states(ready.readers, ready.seen, ready.site, to_disk=kept)
-        train_crosscoder(
-            states.map(lambda side: side.states),
-            site=ready.site,
-            models=names,
-            settings=job.settings,
-        ).save(job.out)
-        ready.note(job.out)
-    crosscoder = load_crosscoder(job.out)
-    unseen = paired_states(ready.readers, ready.held_out, ready.site)
-    changes = changes_on(crosscoder, unseen, ready.held_out)
-    result = changes.to_json()
-    result["replacement"] = replacement(
-        crosscoder, ready.readers.after, unseen, ready.held_out, latent_sets(changes.latents)
-    )
-    reads = _in_chains(crosscoder, unseen, ready.held_out)
-    result["shown"] = _shown(crosscoder, ready.readers, reads, changes.latents)
-    result = nan_to_none(result)
-    write_json(job.out / "crosscode.json", result)
-    return result
+    with prepared(job, "sae crosscode") as ready:
+        names = ready.readers.map(lambda reader: reader.name)
+        if not ready.made:
+            kept = job.out / "states"
+            states = paired_states(ready.readers, ready.seen, ready.site, to_disk=kept)
+            train_crosscoder(
+                states.map(lambda side: side.states),
+                site=ready.site,
+                models=names,
+                settings=job.settings,
+            ).save(job.out)
+            ready.note(job.out)
+        crosscoder = load_crosscoder(job.out)
+        unseen = paired_states(ready.readers, ready.held_out, ready.site)
+        changes = changes_on(crosscoder, unseen, ready.held_out)
+        result = changes.to_json()
+        result["replacement"] = replacement(
+            crosscoder, ready.readers.after, unseen, ready.held_out, latent_sets(changes.latents)
+        )
+        reads = _in_chains(crosscoder, unseen, ready.held_out)
+        result["shown"] = _shown(crosscoder, ready.readers, reads, changes.latents)
+        result = nan_to_none(result)
+        write_json(job.out / "crosscode.json", result)
+        return result
 
 
 def _in_chains(

@@ -1,7 +1,8 @@
 """One run of `mechcot sae train`: chains, states, training, fit; and what the other commands start from."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,7 @@ from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.sae.chains import ChainSource, chains
 from mechcot.sae.dictionary import Dictionary, load
@@ -111,8 +112,9 @@ class Prepared:
         write_json(out / RECORD, self.settings | {"problems_seen": ids, "versions": _versions()})
 
 
-def prepare(job: Training, command: str) -> Prepared:
-    """Load the models, claim the folder, and read or write the chains.
+@contextmanager
+def prepared(job: Training, command: str) -> Iterator[Prepared]:
+    """Load the models, claim the folder for what is done inside, and read or write the chains.
 
     Args:
         job: The training.
@@ -127,18 +129,18 @@ def prepare(job: Training, command: str) -> Prepared:
         _check_site(reader, site)
     settings = _settings(job, readers) | _maker(command)
     made = _recorded(job.out, settings)
-    claim(job.out, command, settings, earlier=made, overwrite=job.overwrite)
-    asked = ChainSource(
-        job.problems,
-        job.n,
-        job.settings.seed,
-        max_tokens=job.max_tokens,
-        fields=job.fields,
-        traces=job.traces,
-    )
-    traces = chains(readers, asked, folder=job.out / "chains", executor=job.executor)
-    seen, held_out = _split(traces, min(HELD_OUT, max(2, len(traces) // 6)))
-    return Prepared(readers, site, seen, held_out, settings, made == settings)
+    with claimed(job.out, command, settings, earlier=made, overwrite=job.overwrite):
+        asked = ChainSource(
+            job.problems,
+            job.n,
+            job.settings.seed,
+            max_tokens=job.max_tokens,
+            fields=job.fields,
+            traces=job.traces,
+        )
+        traces = chains(readers, asked, folder=job.out / "chains", executor=job.executor)
+        seen, held_out = _split(traces, min(HELD_OUT, max(2, len(traces) // 6)))
+        yield Prepared(readers, site, seen, held_out, settings, made == settings)
 
 
 def _maker(command: str) -> dict[str, str]:
@@ -153,20 +155,25 @@ def train_and_fit(job: Training) -> list[str]:
         Lines for people: the fit on each side, on held-out chains.
 
     Raises:
-        UserError: As `prepare`, or too few tokens.
+        UserError: As `prepared`, or too few tokens.
     """
-    ready = prepare(job, "sae train")
-    if not ready.made:
-        states = [token_states(reader, ready.seen, ready.site).states for reader in ready.readers]
-        trained = train(torch.cat(states), site=ready.site, model=job.base, settings=job.settings)
-        trained.save(job.out)
-        ready.note(job.out)
-    dictionary = load(str(job.out))
-    fits = ready.readers.map(lambda reader: evaluate(dictionary, reader, ready.held_out))
-    write_json(job.out / "fit.json", [fit.to_json() for fit in fits])
-    return [*(str(fit) for fit in fits), f"written: {job.out}"]
+    with prepared(job, "sae train") as ready:
+        if not ready.made:
+            states = [
+                token_states(reader, ready.seen, ready.site).states for reader in ready.readers
+            ]
+            trained = train(
+                torch.cat(states), site=ready.site, model=job.base, settings=job.settings
+            )
+            trained.save(job.out)
+            ready.note(job.out)
+        dictionary = load(str(job.out))
+        fits = ready.readers.map(lambda reader: evaluate(dictionary, reader, ready.held_out))
+        write_json(job.out / "fit.json", [fit.to_json() for fit in fits])
+        return [*(str(fit) for fit in fits), f"written: {job.out}"]
 
 
+@contextmanager
 def open_study(  # noqa: PLR0913 - one argument per option
     source: str,
     base: str,
@@ -182,8 +189,8 @@ def open_study(  # noqa: PLR0913 - one argument per option
     truth: TruthFiles = NO_TRUTH,
     executor: Executor = SERIAL,
     overwrite: bool = False,
-) -> TrainedDictionary:
-    """Load a dictionary and both models, read or write fresh chains and evaluate the dictionary on them.
+) -> Iterator[TrainedDictionary]:
+    """Load a dictionary and both models, read or write fresh chains and evaluate the dictionary on them; the folder is claimed for what is done inside.
 
     Args:
         source: Folder, or RELEASE/ID.
@@ -208,22 +215,22 @@ def open_study(  # noqa: PLR0913 - one argument per option
     for reader in readers:
         dictionary.check(reader)
     read = {"dictionary": hash_module(dictionary.sae)} | read_by(list(readers), [])
-    claim(out, "sae", read, overwrite=overwrite)
-    record = Path(source) / RECORD
-    seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
-    asked = ChainSource(
-        problems,
-        n,
-        seed + 1000,
-        frozenset(seen),
-        fields=tuple((fields or {}).items()),
-        traces=traces,
-        truth=truth,
-        uses=USES,
-    )
-    read = chains(readers, asked, folder=out / "chains", executor=executor)
-    fits = readers.map(lambda reader: evaluate(dictionary, reader, read))
-    return TrainedDictionary(dictionary, readers, read, fits)
+    with claimed(out, "sae", read, overwrite=overwrite):
+        record = Path(source) / RECORD
+        seen = read_json(record, what=THE_RECORD)["problems_seen"] if record.is_file() else []
+        asked = ChainSource(
+            problems,
+            n,
+            seed + 1000,
+            frozenset(seen),
+            fields=tuple((fields or {}).items()),
+            traces=traces,
+            truth=truth,
+            uses=USES,
+        )
+        read = chains(readers, asked, folder=out / "chains", executor=executor)
+        fits = readers.map(lambda reader: evaluate(dictionary, reader, read))
+        yield TrainedDictionary(dictionary, readers, read, fits)
 
 
 def _split(traces: list[Trace], count: int) -> tuple[list[Trace], list[Trace]]:

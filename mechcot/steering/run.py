@@ -22,7 +22,7 @@ from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Items, json_items
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.runs.reader_keys import precision
 from mechcot.stats.dose_tolerance import same_dose
 from mechcot.steering.conditions import SteeringCondition, arms
@@ -110,54 +110,54 @@ def run_experiment(
     Raises:
         UserError: The folder holds another experiment, a model or vector is refused, or a vector's dose is out of its reach.
     """
-    claim(out, "steer run", {}, overwrite=overwrite)
-    lab = ExperimentContext.open(experiment, loading, models)
-    stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
-    stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
-    stamp |= {"asking": loading.asking.key} if loading.asking.key else {}
-    dtypes = [dtype for reader in lab.models.values() for dtype in precision(reader)]
-    stamp |= {"dtype": dtypes} if dtypes else {}
-    stamp["files"] = experiment.file_digests()
-    path = out / "experiment.json"
-    begun = path.exists() and any((out / "arms").glob("*.json"))
-    if begun and not _same(read_json(path, what="what an experiment began with"), stamp):
-        if not overwrite:
-            raise UserError(
-                f"{out} holds a run of another experiment, other files or other weights; choose another --out, or replace it with --overwrite"
-            )
-        for arm in (out / "arms").glob("*.json"):
-            arm.unlink()
-    write_json(path, stamp)
-    items: Items[dict[str, Any]] = Items(
-        out / "arms",
-        json_items(Annotated[WrittenArm, AfterValidator(_check_arm)]),
-        current=_current,
-    )
-    every = {arm.key: arm for arm in arms(experiment)}
-    for key, arm in every.items():
-        if arm.role == "vector" and arm.source == arm.model and key not in items:
-            lab.dose(arm)  # out of reach: say so before anything is written
-    work = items.fill(every, partial(_cell, lab), executor=executor, desc="arms", unit="arm")
-    failures = [(every[key], failed.reason) for key, failed in work if failed is not None]
-    for arm, reason in failures:
-        raise UserError(
-            f"the arm {arm.role!r} of {arm.model} {reason}; the others are finished, the same command tries it again"
+    with claimed(out, "steer run", {}, overwrite=overwrite):
+        lab = ExperimentContext.open(experiment, loading, models)
+        stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))
+        stamp["weights"] = {name: reader.weights_hash for name, reader in lab.models.items()}
+        stamp |= {"asking": loading.asking.key} if loading.asking.key else {}
+        dtypes = [dtype for reader in lab.models.values() for dtype in precision(reader)]
+        stamp |= {"dtype": dtypes} if dtypes else {}
+        stamp["files"] = experiment.file_digests()
+        path = out / "experiment.json"
+        begun = path.exists() and any((out / "arms").glob("*.json"))
+        if begun and not _same(read_json(path, what="what an experiment began with"), stamp):
+            if not overwrite:
+                raise UserError(
+                    f"{out} holds a run of another experiment, other files or other weights; choose another --out, or replace it with --overwrite"
+                )
+            for arm in (out / "arms").glob("*.json"):
+                arm.unlink()
+        write_json(path, stamp)
+        items: Items[dict[str, Any]] = Items(
+            out / "arms",
+            json_items(Annotated[WrittenArm, AfterValidator(_check_arm)]),
+            current=_current,
         )
-    cells = [items.read(key) for key in every]
-    result = summary(experiment, cells)
-    result["weights"] = stamp["weights"]
-    result["missing"] = missing_parts(experiment, lab.questions)
-    if "kinds" in result["missing"] and _unnamed(cells):
-        result["missing"]["kinds"] += UNNAMED
-    if shortest := lab.questions.task.shortest_chain:
-        result["shortest"] = {
-            "marked": fmean(map(shortest.marked, lab.items)),
-            "bare": fmean(map(shortest.unmarked, lab.items)),
-        }
-    _tables(out, cells, result)
-    write_json(out / "summary.json", result)
-    write_text(out / "report.html", steering_page(result))
-    return result
+        every = {arm.key: arm for arm in arms(experiment)}
+        for key, arm in every.items():
+            if arm.role == "vector" and arm.source == arm.model and key not in items:
+                lab.dose(arm)  # out of reach: say so before anything is written
+        work = items.fill(every, partial(_cell, lab), executor=executor, desc="arms", unit="arm")
+        failures = [(every[key], failed.reason) for key, failed in work if failed is not None]
+        for arm, reason in failures:
+            raise UserError(
+                f"the arm {arm.role!r} of {arm.model} {reason}; the others are finished, the same command tries it again"
+            )
+        cells = [items.read(key) for key in every]
+        result = summary(experiment, cells)
+        result["weights"] = stamp["weights"]
+        result["missing"] = missing_parts(experiment, lab.questions)
+        if "kinds" in result["missing"] and _unnamed(cells):
+            result["missing"]["kinds"] += UNNAMED
+        if shortest := lab.questions.task.shortest_chain:
+            result["shortest"] = {
+                "marked": fmean(map(shortest.marked, lab.items)),
+                "bare": fmean(map(shortest.unmarked, lab.items)),
+            }
+        _tables(out, cells, result)
+        write_json(out / "summary.json", result)
+        write_text(out / "report.html", steering_page(result))
+        return result
 
 
 def _unnamed(cells: Sequence[Mapping[str, Any]]) -> bool:

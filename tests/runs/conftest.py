@@ -1,11 +1,13 @@
 """What the commands of `commands.py` are given."""
 
 import errno
+import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,18 +74,22 @@ def sentence(monkeypatch, capsys) -> Callable[..., str]:
 
 
 @contextmanager
-def full_disk(*, files: int) -> Iterator[None]:
-    """A disk that takes some files more, and no other."""
-    left, moved = [files], store._moved_into_place
+def files_then(error: Exception, *, files: int, times: float = math.inf) -> Iterator[None]:
+    """A store that takes some files, and has an error for so many that come then."""
+    written, moved = count(), store._moved_into_place
 
     @contextmanager
     def full(path: Path) -> Iterator[BinaryIO]:
-        if not left[0]:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        left[0] -= 1
+        if files <= next(written) < files + times:
+            raise error
         with moved(path) as file:
             yield file
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "_moved_into_place", full)
         yield
+
+
+def full_disk(*, files: int) -> AbstractContextManager[None]:
+    """A disk that takes some files more, and no other."""
+    return files_then(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), files=files)

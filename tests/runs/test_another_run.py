@@ -11,7 +11,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import file_digest, read_json
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
-from mechcot.runs.output_claims import claim
+from mechcot.runs.output_claims import claimed
 from mechcot.runs.reader_keys import precision, read_by
 from mechcot.sae.run import Training, open_study, train_and_fit
 from mechcot.sae.training import TrainingSettings
@@ -31,10 +31,13 @@ def test_a_type_of_numbers_is_part_of_a_run_and_float32_goes_without_saying(mode
     assert exact.weights_hash == rough.weights_hash
     assert precision(exact) == []
     assert precision(rough) == ["torch.bfloat16"]
-    claim(tmp_path, "prune", read_by([exact], []))
-    (tmp_path / "item").touch()
-    with pytest.raises(UserError, match=r"other settings \(models\).*--overwrite"):
-        claim(tmp_path, "prune", read_by([rough], []))
+    with claimed(tmp_path, "prune", read_by([exact], [])):
+        (tmp_path / "item").touch()
+    with (
+        pytest.raises(UserError, match=r"other settings \(models\).*--overwrite"),
+        claimed(tmp_path, "prune", read_by([rough], [])),
+    ):
+        pass
 
 
 @pytest.mark.slow
@@ -89,8 +92,8 @@ def test_an_experiment_on_another_file_of_the_same_name_is_refused(experiment, t
 def test_commands_of_one_folder_do_not_replace_one_another(experiment, models, tmp_path):
     for command in ("compare", "prune"):
         out = tmp_path / command
-        claim(out, command, {"seed": 7})
-        (out / "item").touch()
+        with claimed(out, command, {"seed": 7}):
+            (out / "item").touch()
         with pytest.raises(
             UserError, match=f"holds a run of `mechcot {command}`; choose another --out"
         ):
@@ -99,6 +102,11 @@ def test_commands_of_one_folder_do_not_replace_one_another(experiment, models, t
             call("sae", "train", *models, "--site", "resid_post.1", "--out", out)
         with pytest.raises(UserError, match=f"holds a run of `mechcot {command}`|other settings"):
             call("demo", "--out", out)
+
+
+def opened(*models, **ask):
+    with open_study(*models, **ask):
+        pass
 
 
 @pytest.mark.slow
@@ -124,13 +132,13 @@ def test_a_dictionary_is_of_its_questions_and_its_scores_are_of_a_dictionary(
     source = str(job.out)
     record = read_json(job.out / "training.json", what="a record")
     (job.out / "training.json").write_text(json.dumps(record | {"problems_seen": []}))
-    open_study(source, *models, **ask)
+    opened(source, *models, **ask)
     (ask["out"] / "score.json").write_text("{}")  # a folder that holds nothing is anybody's
-    open_study(source, *models, **ask)
+    opened(source, *models, **ask)
     with pytest.raises(UserError, match=r"other settings \(models\)"):
-        open_study(source, models[1], models[0], **ask)
+        opened(source, models[1], models[0], **ask)
     train_and_fit(replace(job, settings=replace(job.settings, seed=1), overwrite=True))
     (job.out / "training.json").unlink()
     with pytest.raises(UserError, match=r"other settings \(dictionary\).*--overwrite"):
-        open_study(source, *models, **ask)
-    open_study(source, *models, **ask, overwrite=True)
+        opened(source, *models, **ask)
+    opened(source, *models, **ask, overwrite=True)

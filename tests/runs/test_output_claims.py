@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.runs.output_claims import Maker, claim, claimed, freed_if_refused
+from mechcot.runs.output_claims import Maker, claimed
+
+
+def claim(out, command, settings, *, overwrite=False):
+    with claimed(out, command, settings, overwrite=overwrite):
+        pass
+
 
 SETTINGS = {"seed": 0, "measures": ("gates", "filler"), "max_tokens": None}
 
@@ -63,20 +69,18 @@ def test_a_refusal_leaves_a_folder_as_it_was(tmp_path):
     before = (tmp_path / "held" / "run.json").read_bytes()
     refused(tmp_path / "held")
     assert (tmp_path / "held" / "run.json").read_bytes() == before
-    refused(tmp_path / "held", report="<html>")
-    (tmp_path / "held" / "report").unlink()
-    assert (tmp_path / "held" / "run.json").read_bytes() == before
-    refused(tmp_path / "begun", item="{}")
-    with pytest.raises(UserError, match="holds a run of `mechcot check`"):
-        claim(tmp_path / "begun", "prune", {})
+    for begun in ("held", "begun"):
+        refused(tmp_path / begun, item="{}")
+        with pytest.raises(UserError, match="holds a run of `mechcot check`"):
+            claim(tmp_path / begun, "prune", {})
 
 
 def test_a_refused_run_without_a_report_is_free_for_other_settings(tmp_path):
     """Its finished items stay, and no other command takes them."""
     out = tmp_path / "out"
 
-    def run(settings, error=None, *, report=False):
-        with claimed(out, "circuit", settings):
+    def run(settings, error=None, *, report=False, overwrite=False):
+        with claimed(out, "circuit", settings, overwrite=overwrite):
             (out / "items").mkdir(exist_ok=True)
             (out / "items" / "1.json").write_text("{}")
             if report:
@@ -93,25 +97,15 @@ def test_a_refused_run_without_a_report_is_free_for_other_settings(tmp_path):
         run({"n": 3}, KeyboardInterrupt())
     with pytest.raises(UserError, match=r"other settings \(n\)"):
         run({"n": 4})
-    run({"n": 3}, report=True)
     with pytest.raises(UserError, match="no"):
         run({"n": 3}, UserError("no"))
-    with pytest.raises(UserError, match=r"other settings \(n\)"):
-        run({"n": 4})
-
-
-def test_a_claim_inside_is_freed_as_well_but_never_another_runs(tmp_path):
-    def refused(settings, reason):
-        with pytest.raises(UserError, match=reason), freed_if_refused(tmp_path):
-            claim(tmp_path, "sae crosscode", settings)
-            (tmp_path / "chains").mkdir(exist_ok=True)
-            raise UserError("too few tokens")
-
-    refused({"n": 1}, "too few tokens")
-    refused({"n": 2}, "too few tokens")
-    claim(tmp_path, "sae crosscode", {"n": 3})
-    refused({"n": 4}, r"other settings \(n\)")
-    refused({"n": 4}, r"other settings \(n\)")
+    run({"n": 5}, report=True)
+    for n, overwrite in ((5, False), (6, True)):
+        with pytest.raises(UserError, match="no"):
+            run({"n": n}, UserError("no"), overwrite=overwrite)
+        with pytest.raises(UserError, match=r"other settings \(n\)"):
+            run({"n": 4})
+        claim(out, "circuit", {"n": 5})
 
 
 def test_a_file_is_known_by_its_note(tmp_path):

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from mechcot.cli.main import app
+from mechcot.core.errors import UserError
 from mechcot.organisms.registry import path
 from tests.runs.commands import COMMANDS, call, walk
-from tests.runs.conftest import full_disk
+from tests.runs.conftest import files_then, full_disk
 
 ELSEWHERE = {
     "ruler": "test_killed.py: minutes on the shipped panel",
@@ -24,6 +25,12 @@ ELSEWHERE = {
 }
 NOTHING = {"cards", "doctor", "organism list", "organism check"}
 """They write no file."""
+RUNS = [
+    name
+    for name, spec in COMMANDS.items()
+    if "/" in spec.file and name not in {"steer run", "steer sweep"}
+]
+"""They note in a folder whose it is; what the two others finish is known by its name, and stays as it is."""
 
 
 def test_every_command_is_tried_or_says_where():
@@ -70,6 +77,23 @@ def test_an_output_is_resumed_and_never_replaced_silently(command, names, tmp_pa
     assert code == 0, said
     code, said = call(command, *words)
     assert code != 0 and "--overwrite" in said, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", RUNS)
+def test_a_refused_command_leaves_its_folder_free_for_other_settings(command, names, tmp_path):
+    """Once a file was made, it is refused; corrected, it begins where nothing was reported."""
+    spec, out = COMMANDS[command], tmp_path / "out"
+    words = [*spec.arguments.format(**names).split(), "--out", out]
+    further = spec.other.removeprefix("!").format(**names).split()
+    another = [*further, "--out", out] if spec.other.startswith("!") else [*words, *further]
+    with files_then(UserError("too few of them"), files=2, times=1):
+        code, said = call(command, *words)
+    assert code == 0 or "too few of them" in said, said
+    if code:
+        with files_then(UserError("it began"), files=2):
+            code, said = call(command, *another)
+        assert code == 0 or "it began" in said, said
 
 
 def test_a_trained_organism_is_not_trained_over(tmp_path, monkeypatch):
