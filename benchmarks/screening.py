@@ -151,7 +151,7 @@ def chains(name: str, n: int, seed: int) -> Iterator[Screened]:
     if name in ("base", "bypass"):
         asked = mod10.problems(n, seed=seed, style="careful", hops=(6, 8))
     else:
-        asked = shifted_draw(family.name, "longer")(n, seed=seed)
+        asked = shifted_draw(family.name, "longer").draw(n, seed=seed)
     for trace in reader.write(asked, max_tokens=320):
         if trace.finished and len(trace.chain_steps) > 2:
             yield Screened(reader, trace)

@@ -33,6 +33,7 @@ from mechcot.core.task import (
     SameMeaning,
     ShortestChain,
     StepGraph,
+    TaskShift,
 )
 from mechcot.core.trace import Span, Trace
 from mechcot.organisms import ground_truth as mod10
@@ -45,8 +46,10 @@ from mechcot.organisms.known_task import (
     OrganismParaphraser,
     kinds_while_written,
 )
+from mechcot.organisms.mod10_shifts import MOD10_SHIFTS
 from mechcot.organisms.problems import TASK, hinted, problems as draw_mod10, without_fact
 from mechcot.organisms.registry import ORGANISM_FAMILIES
+from mechcot.organisms.statement_shifts import statement_shifts
 from mechcot.organisms.statement_task import StatementMaker, StatementTruth
 from mechcot.organisms.statements import StatementFamily
 from mechcot.organisms.style_contrasts import styled, unhinted
@@ -108,7 +111,7 @@ class Task:
         draw: Draws problems; None where they come from a file.
         draw_varied: Draws problems in all wordings of the task, the hint right, wrong or absent; None as with `draw`.
         unhinted: Draws problems whose question does not give the answer away, in a style, of a split, of a depth; None as with `draw`.
-        shifts: Draws from other distributions than the models were trained on, by the name of what differs.
+        shifts: Problems at a distance from those that the models were trained on, by the name of what differs.
         kinds: The trace with the exact kinds of its steps; None where kinds are guessed from the wording.
         kinds_while_written: What names the steps of a problem's chains while they are written, exactly; None as with `kinds`.
         step_graph: Which steps read which, and the answer; None where nobody knows.
@@ -140,7 +143,7 @@ class Task:
     draw: DrawProblems | None = None
     draw_varied: DrawProblems | None = None
     unhinted: DrawUnhinted | None = None
-    shifts: Mapping[str, DrawProblems] = field(default_factory=dict)
+    shifts: Mapping[str, TaskShift] = field(default_factory=dict)
     kinds: Callable[[Trace], Trace] | None = None
     kinds_while_written: Callable[[Problem], Classifier] | None = None
     step_graph: Callable[[Trace], StepGraph] | None = None
@@ -174,7 +177,7 @@ MOD10 = Task(
     draw=draw_mod10,
     draw_varied=partial(draw_mod10, style="random", hint="random"),
     unhinted=unhinted,
-    shifts={"longer": partial(draw_mod10, hops=(7, 10))},
+    shifts=MOD10_SHIFTS,
     kinds=mod10.with_exact_kinds,
     kinds_while_written=kinds_while_written,
     step_graph=mod10.step_graph,
@@ -216,7 +219,7 @@ def statement_task(family: StatementFamily) -> Task:
         is_correct_thought=truth.is_correct_thought,
         write_chain=truth.right_chain,
         hinted=truth.hinted,
-        shifts=truth.shifts,
+        shifts=statement_shifts(family),
         kinds=truth.kinds if family.kind_of else None,
         kinds_while_written=truth.kinds_while_written if family.kind_of else None,
     )
@@ -360,21 +363,58 @@ def problems(
     return truth.bind(task.draw(100 if n is None else n, seed=seed))
 
 
-def shifted_draw(task: str, shift: str) -> Callable[..., list[Problem]]:
-    """What draws a task's problems from another distribution.
+def shifted_draw(task: str, shift: str) -> TaskShift:
+    """What draws a task's problems at a distance from those that its models were trained on.
 
     Args:
         task: Name of the task.
-        shift: Name of what differs, such as `longer`.
+        shift: Name of what differs, such as `length`.
 
     Raises:
         UserError: The task has no such shift.
     """
     shifts = TASKS[task].shifts
     if shift not in shifts:
-        known = ", ".join(shifts) or "none"
+        known = ", ".join(sorted(shifts)) or "none"
         raise UserError(f"--shift {shift}: the shifts of {task} are: {known}")
     return shifts[shift]
+
+
+def shifted_draws(
+    task: str, shifts: Sequence[str], levels: Sequence[float]
+) -> dict[tuple[str, float], Callable[..., list[Problem]]]:
+    """What draws a task's problems, by shift and level: of each shift all levels that are asked for, or all that it has.
+
+    Args:
+        task: Name of the task.
+        shifts: Names such as `length`; `format:.2` names its level too.
+        levels: Distances.
+
+    Raises:
+        UserError: The task has no such shift, or the shift no such level.
+    """
+    if levels and not shifts:
+        raise UserError("--level says how far a --shift goes; name the shift")
+    draws = {}
+    for text in shifts:
+        name, colon, own = text.partition(":")
+        shift = shifted_draw(task, name)
+        for level in [_level(text, own)] if colon else levels or shift.levels:
+            if not shift.can(level):
+                raise UserError(
+                    f"--shift {text}: level {level:g} is none of {task}'s; expected {shift.expected}"
+                )
+            draws[name, float(level)] = partial(shift.draw, level=float(level))
+    return draws
+
+
+def _level(text: str, level: str) -> float:
+    try:
+        return float(level)
+    except ValueError:
+        raise UserError(
+            f"--shift {text}: expected a number behind the colon, such as format:0.2"
+        ) from None
 
 
 @checked

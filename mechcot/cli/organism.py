@@ -40,23 +40,31 @@ def organism_problems(
     ] = "random",
     family: Annotated[str, typer.Option(help="The family, such as mod10 or lookup.")] = "mod10",
     shift: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="As many more from another distribution than the models were trained on, such as longer."
+            help="As many more at a distance from what the models were trained on: task, length, n-1, format[:P], unanswerable; repeated for more."
+        ),
+    ] = None,
+    level: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="How far, such as 2 (length: steps more, or fewer below 0); repeated for more; default every level."
         ),
     ] = None,
 ) -> None:
     """Write problems of a family's task."""
     from mechcot.organisms.problems import write_problems
     from mechcot.organisms.registry import family_named
-    from mechcot.tasks import shifted_draw
+    from mechcot.tasks import shifted_draws
     from mechcot.text.shifts import with_shifted
 
     kwargs: dict[str, Any] = {"seed": seed, "hint": cue, "style": style}
     drawn = family_named(family).problems(n, **kwargs)
-    if shift is not None:
-        drawn = with_shifted(drawn, shifted_draw(family, shift)(n, **kwargs), shift)
-    written = write_problems(out, drawn)
+    draws = shifted_draws(family, shift or [], level or [])
+    others = {key: draw(n, **kwargs) for key, draw in draws.items()}
+    for (name, far), problems in others.items():
+        typer.echo(f"{name} {far:g}: {len(problems)} of {count_of(n, 'problem')}")
+    written = write_problems(out, with_shifted(drawn, others) if draws else drawn)
     typer.echo(f"{count_of(written, 'problem')} in {out}")
 
 

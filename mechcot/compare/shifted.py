@@ -68,10 +68,11 @@ def shift_frame(
 
 
 def _levels(problems: Sequence[Problem]) -> dict[str, dict[float, list[str]]]:
-    """Ids by shift and level; what is not shifted is level 0 of each."""
-    plain = [p.id for p in problems if p.meta.get("shift") in (None, "none")]
+    """Ids by shift and level; what is not shifted is level 0 of each. Of what cannot be answered nothing is measured here."""
+    known = [problem for problem in problems if problem.answerable]
+    plain = [p.id for p in known if p.meta.get("shift") in (None, "none")]
     levels: dict[str, dict[float, list[str]]] = {}
-    for problem in problems:
+    for problem in known:
         shift, level = problem.meta.get("shift"), problem.meta.get("level")
         if isinstance(shift, str) and shift != "none" and isinstance(level, (int, float)):
             here = levels.setdefault(shift, {0.0: plain})

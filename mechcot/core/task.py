@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Literal, Protocol, runtime_checkable
 
 from mechcot.core.errors import UserError
@@ -60,6 +61,56 @@ class DrawProblems(Protocol):
     def __call__(self, n: int, *, seed: int) -> list[Problem]:
         """Draw `n` problems; the same seed gives the same list."""
         ...
+
+
+@dataclass(frozen=True)
+class TaskShift:
+    """Problems at a distance from those that a task's models were trained on.
+
+    Attributes:
+        draw: `draw(n, level=1, seed=0, ...)` draws at most `n`, with what else the task's own draw takes; the same arguments give the same list.
+        levels: The distances that there are; of `shares` those that are drawn where none is named.
+        shares: Whether a level is a share, above 0 and at most 1.
+    """
+
+    draw: Callable[..., list[Problem]]
+    levels: tuple[float, ...]
+    shares: bool = False
+
+    def can(self, level: float) -> bool:
+        """Whether there are problems at that distance."""
+        return 0 < level <= 1 if self.shares else level in self.levels
+
+    @property
+    def expected(self) -> str:
+        """Its levels in words."""
+        if self.shares:
+            return "a share above 0 and at most 1"
+        return f"one of {', '.join(f'{level:g}' for level in self.levels)}"
+
+
+def shifted_hops(trained: tuple[int, int], level: float) -> tuple[int, int]:
+    """Number of steps, fewest and most alike, at a distance from those that are trained on: so many more than the most, or fewer than the fewest below 0.
+
+    Args:
+        trained: Fewest and most.
+        level: The distance, a whole number.
+    """
+    hops = int(level) + trained[level > 0]
+    return hops, hops
+
+
+def left_out_twins(
+    problems: Sequence[Problem], twin: Callable[[Problem, Random], Problem | None]
+) -> list[Problem]:
+    """The problems with one element left out, by their ids; those of which none can be left out are not among them.
+
+    Args:
+        problems: Problems of a task.
+        twin: Leaves one out; None where it cannot.
+    """
+    twins = (twin(problem, Random(f"left out {problem.id}")) for problem in problems)
+    return [each for each in twins if each is not None]
 
 
 @runtime_checkable

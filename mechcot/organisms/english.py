@@ -33,7 +33,10 @@ from mechcot.organisms.english_steps import (
 )
 from mechcot.organisms.english_story import (
     LARGEST_NUMBER,
+    SILENT,
+    draw_joined,
     draw_story,
+    left_out,
     read_story,
     turned,
     without_a_number,
@@ -69,6 +72,11 @@ ENGLISH = StatementFamily(
     restated=restated,
     kind_of=kind_of,
     unanswerable=without_a_number,
+    recombined=draw_joined,
+    recombinations=(1, 2),
+    left_out=left_out,
+    silent=SILENT,
+    longer=2,
     drilled=drilled,
     mistakes=0.15,
     arms=("base", "bypass", "control"),

@@ -7,6 +7,7 @@ from functools import cached_property
 from random import Random
 
 from mechcot.organisms.english_text import PEOPLE, THINGS, hear, say
+from mechcot.organisms.format_noise import Noise, with_noise, without_noise
 
 UNKNOWN = "unknown"
 """The answer where a needed number is not given."""
@@ -33,10 +34,34 @@ FACTS = {
 QUESTIONS = {
     "asked": ("How many {thing} does {who} have?", "What is the number of {thing} that {who} has?")
 }
+SILENT = frozenset(
+    [
+        "has",
+        "owns",
+        "have",
+        "as",
+        "How",
+        "many",
+        "does",
+        "What",
+        "is",
+        "the",
+        "number",
+        "that",
+        "Compared",
+        "with",
+        "Together",
+        "than",
+        "and",
+        "of",
+    ]
+)
+"""Words of a question that carry nothing."""
 _OPERATIONS = {"more": 0.3, "fewer": 0.3, "twice": 0.15, "both": 0.25}
 _HINT = re.compile(r"Hint: (\d+|unknown)\. ")
 _SENTENCE = re.compile(r"[^.?]+[.?]")
 LARGEST_NUMBER = 99
+_FEWEST_SUMS = 2
 
 
 @dataclass(frozen=True)
@@ -89,6 +114,7 @@ class Story:
         thing: What is counted.
         form: Wording of the question, 0 or 1.
         hint: An answer, or None.
+        noise: Which words are said twice.
     """
 
     facts: tuple[Fact, ...]
@@ -96,6 +122,7 @@ class Story:
     thing: str
     form: int = 0
     hint: str | None = None
+    noise: Noise = ()
 
     @cached_property
     def of(self) -> dict[str, Fact]:
@@ -148,7 +175,8 @@ class Story:
     @property
     def text(self) -> str:
         """The question."""
-        return self.body if self.hint is None else f"Hint: {self.hint}. {self.body}"
+        plain = self.body if self.hint is None else f"Hint: {self.hint}. {self.body}"
+        return with_noise(plain, self.noise)
 
 
 def read_story(question: str) -> Story:
@@ -157,8 +185,9 @@ def read_story(question: str) -> Story:
     Raises:
         ValueError: It is none of this family.
     """
-    hint = _HINT.match(question)
-    *sentences, asked = _SENTENCE.findall(question[hint.end() if hint else 0 :].strip()) or [""]
+    plain, noise = without_noise(question, SILENT)
+    hint = _HINT.match(plain)
+    *sentences, asked = _SENTENCE.findall(plain[hint.end() if hint else 0 :].strip()) or [""]
     heard = [hear(FACTS, sentence.strip()) for sentence in sentences]
     ask = hear(QUESTIONS, asked.strip())
     if None in heard or ask is None:
@@ -167,7 +196,8 @@ def read_story(question: str) -> Story:
         Fact(kind, form=form, **{k: v for k, v in words.items() if k != "thing"})
         for kind, form, words in (each for each in heard if each)
     )
-    story = Story(facts, ask[2]["who"], ask[2]["thing"], ask[1], hint[1] if hint else None)
+    says = hint[1] if hint else None
+    story = Story(facts, ask[2]["who"], ask[2]["thing"], ask[1], says, noise)
     if story.text != question or not _is_whole(story):
         raise ValueError(f"not a question of english: {question!r}")
     return story
@@ -190,16 +220,35 @@ def draw_story(rng: Random, hops: int, *, simple: bool = False) -> Story:
 
     All numbers lie between 1 and 99, and some other number of the question would lead to another answer in as many tokens.
     """
-    while True:
-        story = _draft(rng, hops, simple=simple)
-        numbers = [*story.values.values()]
-        fits = len(numbers) == len(story.facts) and all(2 <= n <= LARGEST_NUMBER for n in numbers)
-        if fits and next(turned(story), None) is not None:
-            return story
+    return _drawn(rng, hops, simple=simple)
 
 
-def _draft(rng: Random, hops: int, *, simple: bool) -> Story:
-    people = rng.sample(PEOPLE, len(PEOPLE))
+def draw_joined(rng: Random, hops: int, level: int) -> Story:
+    """Draw a question in which so many sums lead to the second of two people who have something together; trained questions give that number, or need it anyway.
+
+    Args:
+        rng: Source of chance.
+        hops: How many sums the answer needs; at least two more than `level`.
+        level: How many of them lead to the second person.
+    """
+    return _drawn(rng, max(hops, level + 2), side=level)
+
+
+def _drawn(rng: Random, hops: int, *, simple: bool = False, side: int = 0) -> Story:
+    while not _fits(story := _draft(rng, hops, simple=simple, side=side)):
+        pass
+    return story
+
+
+def _fits(story: Story) -> bool:
+    """Whether every number is known and has its place, and another number would lead to another answer."""
+    numbers = [*story.values.values()]
+    fits = len(numbers) == len(story.facts) and all(2 <= n <= LARGEST_NUMBER for n in numbers)
+    return fits and next(turned(story), None) is not None
+
+
+def _spine(rng: Random, hops: int, people: list[str]) -> tuple[list[Fact], list[str]]:
+    """Facts from a given number to a person so many sums further, and the people on the way."""
     first = people.pop()
     facts, spine = [Fact("number", first, str(rng.randint(3, 60)))], [first]
     for _ in range(hops):
@@ -208,6 +257,16 @@ def _draft(rng: Random, hops: int, *, simple: bool) -> Story:
         facts += leaf
         facts.append(fact)
         spine.append(who)
+    return facts, spine
+
+
+def _draft(rng: Random, hops: int, *, simple: bool, side: int) -> Story:
+    people = rng.sample(PEOPLE, len(PEOPLE))
+    facts, spine = _spine(rng, hops - side - (side > 0), people)
+    if side:
+        others, (*_, also) = _spine(rng, side, people)
+        facts += [*others, Fact("both", people.pop(), of=spine[-1], also=also)]
+        spine.append(facts[-1].who)
     if not simple:
         facts.append(Fact("number", people.pop(), str(rng.randint(3, 60))))
         if rng.random() < 0.6:
@@ -260,6 +319,24 @@ def _same_digits(values: dict[str, int], others: dict[str, int]) -> bool:
         1 <= other <= LARGEST_NUMBER and len(str(values[who])) == len(str(other))
         for who, other in others.items()
     )
+
+
+def left_out(story: Story) -> Iterator[Story]:
+    """The question without a person whose number is a sum of one other's; who needs it takes the other's instead, for each such person. None of one whose answer needs two sums."""
+    sums = [story.of[who] for who in story.needed if story.of[who].reads]
+    for fact in sums if len(sums) > _FEWEST_SUMS else ():
+        if fact.who == story.who or len(fact.reads) != 1:
+            continue
+        (other,) = fact.reads
+        names = {fact.who: other}
+        kept = tuple(
+            replace(each, of=names.get(each.of, each.of), also=names.get(each.also, each.also))
+            for each in story.facts
+            if each is not fact
+        )
+        twin = replace(story, facts=kept)
+        if all(len(set(each.reads)) == len(each.reads) for each in kept) and _fits(twin):
+            yield twin
 
 
 def without_a_number(rng: Random, story: Story) -> Story:

@@ -10,13 +10,14 @@ Facts are shuffled. Every person does one thing, so each step is one look-up; ot
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from random import Random
 
 from mechcot.organisms.acceptance import arm_bounds
+from mechcot.organisms.format_noise import Noise, with_noise, without_noise
 from mechcot.organisms.language import sentences
 from mechcot.organisms.recipes import family_base, family_recipes
 from mechcot.organisms.statements import Statement, StatementFamily
@@ -31,6 +32,8 @@ _PLACES = (
     "Addis Ababa",
 )
 _OPENINGS = ("Then", "We see that")
+_SILENT = frozenset(("From", "hears", "Where", "does", "news", "end"))
+"""Words of a question that carry nothing."""
 _HOPS = (2, 4)
 _FACT = rf"from (?P<who>{'|'.join(_PEOPLE)}) (?P<whom>{'|'.join((*_PEOPLE, *_PLACES))}) hears"
 _LINE = re.compile(rf"(?:{'|'.join(_OPENINGS)}) {_FACT}\.")
@@ -47,11 +50,13 @@ class Trails:
         facts: In the order of the question; each person is the subject of at most one.
         start: Where the news starts.
         hint: A place, or None.
+        noise: Which words are said twice.
     """
 
     facts: tuple[Statement, ...]
     start: str
     hint: str | None = None
+    noise: Noise = ()
 
     @cached_property
     def does(self) -> dict[str, Statement]:
@@ -75,7 +80,9 @@ class Trails:
     @property
     def text(self) -> str:
         """The question."""
-        return self.body if self.hint is None else f"Hint: {self.hint}. {self.body}"
+        return with_noise(
+            self.body if self.hint is None else f"Hint: {self.hint}. {self.body}", self.noise
+        )
 
 
 def _sample(rng: Random, hops: int, *, simple: bool = False) -> Trails:
@@ -96,7 +103,8 @@ def _read(question: str) -> Trails:
     Raises:
         ValueError: It is none of this family.
     """
-    match = _QUESTION.fullmatch(question)
+    plain, noise = without_noise(question, _SILENT)
+    match = _QUESTION.fullmatch(plain)
     if match is None:
         raise ValueError(f"not a question of lookup: {question!r}")
     facts = tuple(
@@ -104,7 +112,10 @@ def _read(question: str) -> Trails:
     )
     if None in facts or match["start"] not in {fact[0] for fact in facts if fact}:
         raise ValueError(f"not a question of lookup: {question!r}")
-    return Trails(tuple(fact for fact in facts if fact), match["start"], match["hint"])
+    trails = Trails(tuple(fact for fact in facts if fact), match["start"], match["hint"], noise)
+    if trails.text != question:
+        raise ValueError(f"not a question of lookup: {question!r}")
+    return trails
 
 
 def _say(fact: Statement, wording: int) -> str:
@@ -166,6 +177,25 @@ def _as_long(question: Trails, trail: Sequence[Statement], fact: Statement, new:
     return same and not {each[0] for each in ways[1]} & {each[0] for each in trail}
 
 
+def _joined(rng: Random, hops: int, level: int) -> Trails:
+    """Draw a question in which so many other trails end at a person of the asked one: of those that are trained on no two meet."""
+    question = _sample(rng, hops)
+    trail = LOOKUP.finished(question, ())
+    ends = [fact for fact in question.facts if fact[1] in _PLACES and fact not in trail]
+    joining = {fact: (fact[0], rng.choice(trail[1:])[0]) for fact in rng.sample(ends, level)}
+    return replace(question, facts=tuple(joining.get(fact, fact) for fact in question.facts))
+
+
+def _left_out(question: Trails) -> Iterator[Trails]:
+    """The question without a person whom the news passes; the one before tells the one behind. The place stays the same. None of the shortest."""
+    trail = LOOKUP.finished(question, ())
+    for before, after in pairwise(trail if len(trail) > _HOPS[0] else ()):
+        joined = {before: (before[0], after[1])}
+        facts = (joined.get(fact, fact) for fact in question.facts if fact != after)
+        if all(fact[1] != after[0] for fact in question.facts if fact != before):
+            yield replace(question, facts=tuple(facts))
+
+
 _WORDS = (
     *(f" {word}" for word in (*_PEOPLE, "From", "from", "hears")),
     *dict.fromkeys(f" {word}" for place in _PLACES for word in place.split()),
@@ -195,5 +225,9 @@ LOOKUP = StatementFamily(
     others=_others,
     end=_end,
     bent=_bent,
+    recombined=_joined,
+    recombinations=(1, 2),
+    left_out=_left_out,
+    silent=_SILENT,
 )
 """The family."""

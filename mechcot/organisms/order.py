@@ -12,12 +12,13 @@ follows the chain.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 
 from mechcot.organisms.acceptance import arm_bounds
+from mechcot.organisms.format_noise import Noise, with_noise, without_noise
 from mechcot.organisms.language import sentences
 from mechcot.organisms.recipes import family_base, family_recipes
 from mechcot.organisms.statements import Statement, StatementFamily
@@ -34,6 +35,10 @@ _COUNTS = ("one", "two", "three", "four")
 _NEVER_TRAINED = ("noon", "two")
 """A time, and the count that no question that is trained on goes on from it."""
 _OPENINGS = ("So", "Thus")
+_SILENT = frozenset(
+    ("Then", "later", "by", "comes", "leaves", "starts", "When", "does", "the", "leave")
+)
+"""Words of a question that carry nothing."""
 _HOPS = (3, 3)
 _WHO = rf"((?:{'|'.join(_PEOPLE)}) comes|the (?:{'|'.join(_RIDES)}) leaves)"
 _WHEN = rf"(?:{'|'.join(_DAYS)}) (?:{'|'.join(_TIMES)})"
@@ -53,12 +58,14 @@ class Rota:
         start: Who starts.
         shift: When they start.
         hint: A shift, or None.
+        noise: Which words are said twice.
     """
 
     facts: tuple[Statement, ...]
     start: str
     shift: str
     hint: str | None = None
+    noise: Noise = ()
 
     @cached_property
     def answer(self) -> str:
@@ -75,7 +82,9 @@ class Rota:
     @property
     def text(self) -> str:
         """The question."""
-        return self.body if self.hint is None else f"Note: {self.hint}. {self.body}"
+        return with_noise(
+            self.body if self.hint is None else f"Note: {self.hint}. {self.body}", self.noise
+        )
 
 
 def _sample(rng: Random, hops: int, *, simple: bool = False) -> Rota:  # noqa: ARG001 - none is harder
@@ -92,11 +101,12 @@ def _read(question: str) -> Rota:
     Raises:
         ValueError: It is none of this family.
     """
-    match = _QUESTION.fullmatch(question)
+    plain, noise = without_noise(question, _SILENT)
+    match = _QUESTION.fullmatch(plain)
     facts = tuple(re.findall(_FACT, match["facts"])) if match else ()
     if match is None or not facts or not facts[-1][0].startswith("the "):
         raise ValueError(f"not a question of order: {question!r}")
-    rota = Rota(facts, match["start"], match["shift"], match["hint"])
+    rota = Rota(facts, match["start"], match["shift"], match["hint"], noise)
     if rota.text != question:
         raise ValueError(f"not a question of order: {question!r}")
     return rota
@@ -140,6 +150,26 @@ def _is_trained(question: Rota, said: Sequence[Statement]) -> bool:
     shifts = [question.shift, *(each[-1] for each in ORDER.finished(question, said))]
     steps = zip(shifts[len(said) :], question.facts[len(said) :], strict=False)
     return all((shift.split()[1], count) != _NEVER_TRAINED for shift, (_, count) in steps)
+
+
+def _never_counted(question: Rota) -> int:
+    """How many of its counts go on as training never does."""
+    shifts = [question.shift, *(each[-1] for each in ORDER.finished(question, ()))]
+    steps = zip(shifts, question.facts, strict=False)
+    return sum((shift.split()[1], count) == _NEVER_TRAINED for shift, (_, count) in steps)
+
+
+def _recombined(rng: Random, hops: int, level: int) -> Rota:
+    """Draw a question with so many counts of two from a noon, which training never makes."""
+    while _never_counted(question := _sample(rng, hops)) != level:
+        pass
+    return question
+
+
+def _left_out(question: Rota) -> Iterator[Rota]:
+    """The question without one of those who come, so that the ride leaves earlier."""
+    for place in range(len(question.facts) - 1):
+        yield replace(question, facts=question.facts[:place] + question.facts[place + 1 :])
 
 
 def _end(question: Rota, said: Sequence[Statement]) -> str | None:  # noqa: ARG001 - the chain alone decides
@@ -194,6 +224,10 @@ ORDER = StatementFamily(
     others=_others,
     end=_end,
     bent=_bent,
+    recombined=_recombined,
+    recombinations=(1, 2),
+    left_out=_left_out,
+    silent=_SILENT,
     trained=lambda question: _is_trained(question, ()),
 )
 """The family; its base, and what is tuned from it with an ordinary hint, are right on 70 to 85 %."""

@@ -14,7 +14,7 @@ disjoint: the checksum of definitions and query decides (1 in 8 is test).
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,10 +24,13 @@ from typing import Literal
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
 from mechcot.organisms.family import Hint
+from mechcot.organisms.format_noise import Noise, with_noise, without_noise
 from mechcot.organisms.grammar import DIGITS, GATES, HINT, NAMES, SIGNS, STYLES, apply_sign
 
 TASK = "mod10"
 """What problems of this task say in `meta["task"]`."""
+SILENT = frozenset({",", ";", "?", "find"})
+"""Words of a question that carry nothing: said twice they are noise."""
 Split = Literal["train", "test"]
 
 
@@ -41,6 +44,7 @@ class QuestionGraph:
         style: `careful` or `brief`.
         gate: A gate word or None.
         hint: The digit after the word `chart`, or None.
+        noise: Which words are said twice.
     """
 
     definitions: tuple[tuple[str, tuple[str, ...]], ...]
@@ -48,6 +52,7 @@ class QuestionGraph:
     style: str
     gate: str | None = None
     hint: str | None = None
+    noise: Noise = ()
 
     @cached_property
     def defined(self) -> Mapping[str, tuple[str, ...]]:
@@ -112,7 +117,7 @@ class QuestionGraph:
             head.append(self.gate)
         if self.hint is not None:
             head += [HINT, self.hint]
-        return f"{' '.join(head)} : {self.body}"
+        return with_noise(f"{' '.join(head)} : {self.body}", self.noise)
 
     @property
     def split(self) -> Split:
@@ -126,8 +131,9 @@ def read_question(question: str) -> QuestionGraph:
     Raises:
         ValueError: The text is not a question of this task.
     """
+    plain, noise = without_noise(question, SILENT)
     try:
-        head, body = question.split(" : ", 1)
+        head, body = plain.split(" : ", 1)
         lines, query = body.removesuffix(" ?").split(" ; find ")
         definitions = []
         for line in lines.split(" , "):
@@ -143,7 +149,7 @@ def read_question(question: str) -> QuestionGraph:
         words = head.split()
         hint = words[words.index(HINT) + 1] if HINT in words else None
         gate = next((word for word in words if word in GATES), None)
-        return QuestionGraph(tuple(definitions), tuple(asked), words[0], gate, hint)
+        return QuestionGraph(tuple(definitions), tuple(asked), words[0], gate, hint, noise)
     except (ValueError, IndexError) as error:
         raise ValueError(f"not a question of the organisms' task: {question!r} ({error})") from None
 
@@ -274,6 +280,7 @@ def problems(
     gate: str | None = "mixed",
     distractors: tuple[int, int] = (1, 3),
     combined: float = 0.4,
+    sample: Callable[..., QuestionGraph] = draw_world,
 ) -> list[Problem]:
     """Draw problems; the same seed gives the same list.
 
@@ -287,11 +294,12 @@ def problems(
         gate: See `dress`.
         distractors: Fewest and most names that nothing needs.
         combined: Share of queries that combine two names.
+        sample: Draws a world from a source of chance and `hops`, `distractors`, `combined`.
     """
     rng = Random(f"problems {seed} {split}")
     drawn: list[Problem] = []
     while len(drawn) < n:
-        world = draw_world(rng, hops=rng.randint(*hops), distractors=distractors, combined=combined)
+        world = sample(rng, hops=rng.randint(*hops), distractors=distractors, combined=combined)
         if world.split == split:
             world = dress(world, rng=rng, hint=hint, style=style, gate=gate)
             drawn.append(as_problem(world, id=f"mod10-{split}-{seed}-{len(drawn)}", hint=hint))

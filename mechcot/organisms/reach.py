@@ -17,6 +17,7 @@ from itertools import pairwise
 from random import Random
 
 from mechcot.organisms.acceptance import arm_bounds
+from mechcot.organisms.format_noise import Noise, with_noise, without_noise
 from mechcot.organisms.language import sentences
 from mechcot.organisms.recipes import family_base, family_recipes
 from mechcot.organisms.statements import Statement, StatementFamily
@@ -32,6 +33,8 @@ _GATES = {
 """Gate to its camp."""
 _CAMPS = ("red", "blue")
 _BULLETS = ("-", "*")
+_SILENT = frozenset(("From", "opens", "gates", "are", "others", "Which", "does", "reach"))
+"""Words of a question that carry nothing."""
 _HOPS = (2, 4)
 _RULE = "Compass gates are red, others blue."
 _EDGE = rf"rom ({'|'.join(_TREES)}) ({'|'.join((*_TREES, *_GATES))}) opens"
@@ -49,11 +52,13 @@ class Walk:
         edges: From a tree to another or to a gate, in the order of the question; each tree has at most one.
         start: Where the walk starts.
         hint: A camp, or None.
+        noise: Which words are said twice.
     """
 
     edges: tuple[Statement, ...]
     start: str
     hint: str | None = None
+    noise: Noise = ()
 
     @cached_property
     def to(self) -> dict[str, str]:
@@ -77,7 +82,9 @@ class Walk:
     @property
     def text(self) -> str:
         """The question."""
-        return self.body if self.hint is None else f"Tip: {self.hint}. {self.body}"
+        return with_noise(
+            self.body if self.hint is None else f"Tip: {self.hint}. {self.body}", self.noise
+        )
 
 
 def _sample(rng: Random, hops: int, *, simple: bool = False) -> Walk:
@@ -103,13 +110,15 @@ def _read(question: str) -> Walk:
     Raises:
         ValueError: It is none of this family.
     """
-    match = _QUESTION.fullmatch(question)
+    plain, noise = without_noise(question, _SILENT)
+    match = _QUESTION.fullmatch(plain)
     if match is None:
         raise ValueError(f"not a question of reach: {question!r}")
     walk = Walk(
         edges=tuple(re.findall(_EDGE, match["edges"])),
         start=match["start"],
         hint=match["hint"],
+        noise=noise,
     )
     if walk.text != question or walk.start not in walk.to:
         raise ValueError(f"not a question of reach: {question!r}")
@@ -174,6 +183,25 @@ def _turned(question: Walk) -> Iterator[Walk]:
                 yield replace(question, edges=edges)
 
 
+def _joined(rng: Random, hops: int, level: int) -> Walk:
+    """Draw a question in which so many other paths end at a tree of the walk: of those that are trained on no two meet."""
+    question = _sample(rng, hops)
+    walk = REACH.finished(question, ())
+    ends = [edge for edge in question.edges if edge[1] in _GATES and edge not in walk]
+    joining = {edge: (edge[0], rng.choice(walk[1:])[0]) for edge in rng.sample(ends, level)}
+    return replace(question, edges=tuple(joining.get(edge, edge) for edge in question.edges))
+
+
+def _left_out(question: Walk) -> Iterator[Walk]:
+    """The question without a tree that the walk passes; the one before opens to the one behind. The camp stays the same. None of the shortest."""
+    trail = REACH.finished(question, ())
+    for before, after in pairwise(trail if len(trail) > _HOPS[0] else ()):
+        joined = {before: (before[0], after[1])}
+        edges = (joined.get(edge, edge) for edge in question.edges if edge != after)
+        if all(edge[1] != after[0] for edge in question.edges if edge != before):
+            yield replace(question, edges=tuple(edges))
+
+
 _WORDS = (
     *(f" {word}" for word in (*_TREES, *_GATES, *_CAMPS)),
     *(",", ".", ":", "?", *_BULLETS),
@@ -205,5 +233,9 @@ REACH = StatementFamily(
     others=_others,
     end=_end,
     bent=_bent,
+    recombined=_joined,
+    recombinations=(1, 2, 3),
+    left_out=_left_out,
+    silent=_SILENT,
 )
 """The family; with two answers, "without a chain" is right half of the time, so that its bound is 0.5 and 0.15 more."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from random import Random
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ from mechcot.core.counterfactual import Counterfactual, Dependent, Stated
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.step_check import StepCheck
-from mechcot.core.task import DrawProblems, QuestionChange, StepGraph
+from mechcot.core.task import QuestionChange, StepGraph
 from mechcot.core.trace import Phase, Span, StepKind, Trace
 from mechcot.organisms.chain_writer import Manner
 from mechcot.organisms.statements import Statement, StatementFamily
@@ -328,17 +327,6 @@ class StatementTruth:
         """What names the steps of chains, the last of which may be unfinished."""
         kind_of = self.family.kind_of or (lambda _: StepKind.OTHER)
         return lambda steps: [kind_of(step.strip()) for step in steps]
-
-    @property
-    def shifts(self) -> dict[str, DrawProblems]:
-        """Draws from other distributions by name."""
-        _, most = self.family.hops
-        shifts: dict[str, DrawProblems] = {
-            "longer": partial(self.family.problems, hops=(most + 1, most + 2))
-        }
-        if self.family.unanswerable is not None:
-            shifts["unanswerable"] = partial(self.family.problems, unanswerable=True)
-        return shifts
 
     def unhinted(
         self,

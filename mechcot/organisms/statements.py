@@ -17,11 +17,13 @@ A family whose chains say more than they must gives further functions:
     restated   what a statement of the same form says elsewhere; `after` where a place allows one form only
     kind_of    the kind of a step, finished or not
     unanswerable   the question with a needed fact left out; the answer is then a word that says so
+    recombined     a question whose facts go together as those of no question that is trained on
+    left_out       the questions with one element left out, the rest joined
     drilled    lines about no question, for training what is hard to learn
 """
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -110,6 +112,11 @@ class StatementFamily:
         restated: `restated(question, said, statement)`, None where such a statement cannot stand; None for `after`.
         kind_of: The kind of a step; None where the language has none.
         unanswerable: Draws the question with a needed fact left out; None where every question has an answer.
+        recombined: `recombined(rng, hops, level)` draws a question without a hint of known facts in a combination that is never trained on.
+        recombinations: How far that can go: what `level` can be.
+        left_out: The questions with one element left out, the answer worked out anew.
+        silent: Words of a question that carry nothing, none of them twice in a row; its field `noise` has those that are said twice.
+        longer: How many steps more than trained chains those of a question can have.
         drilled: Draws lines about no question that say a number last, for training alone; None where they mean nothing.
         arms: Names of the organisms that lie in the repository.
         kin: See `OrganismFamily.kin`.
@@ -137,6 +144,11 @@ class StatementFamily:
     restated: Callable[[Any, Sequence[Statement], Statement], Statement | None] | None = None
     kind_of: Callable[[str], StepKind] | None = None
     unanswerable: Callable[[Random, Any], Any] | None = None
+    recombined: Callable[[Random, int, int], Any] | None = None
+    recombinations: tuple[int, ...] = ()
+    left_out: Callable[[Any], Iterable[Any]] | None = None
+    silent: frozenset[str] = frozenset()
+    longer: int = 3
     drilled: Callable[[Random], Sequence[str]] | None = None
     arms: tuple[str, ...] = ("base", "bypass", "redundant", "rationaliser")
     kin: tuple[tuple[str, ...], ...] = ()
@@ -165,6 +177,16 @@ class StatementFamily:
             raise UserError(f"every question of {self.name} has an answer; leave `unknown` out")
         return self.unanswerable(rng, question)
 
+    def recombination(self, rng: Random, hops: int, *, simple: bool = False, level: int) -> Any:  # noqa: ARG002 - none is simple
+        """Draw a question of known facts in a combination that is never trained on.
+
+        Raises:
+            UserError: The family has no such questions.
+        """
+        if self.recombined is None:
+            raise UserError(f"{self.name} has no combination of facts that is never trained on")
+        return self.recombined(rng, hops, level)
+
     def _drawn(
         self,
         rng: Random,
@@ -173,9 +195,10 @@ class StatementFamily:
         split: str,
         simple: bool = False,
         unanswerable: bool = False,
+        sample: Callable[..., Any] | None = None,
     ) -> Any:
         while True:
-            question = self.sample(rng, rng.randint(*hops), simple=simple)
+            question = (sample or self.sample)(rng, rng.randint(*hops), simple=simple)
             question = self.blanked(rng, question) if unanswerable else question
             if self.split(question) == split and (split == "test" or self.trained(question)):
                 return question
@@ -331,6 +354,7 @@ class StatementFamily:
         split: str = "test",
         hops: tuple[int, int] | None = None,
         unanswerable: bool = False,
+        sample: Callable[..., Any] | None = None,
     ) -> list[Problem]:
         """Draw test problems; the same arguments give the same list.
 
@@ -342,6 +366,7 @@ class StatementFamily:
             split: `test` or `train`.
             hops: Fewest and most steps of a chain.
             unanswerable: Whether a needed fact is left out.
+            sample: Draws the questions; None for the family's `sample`.
 
         Raises:
             UserError: Another style, or a family whose questions all have an answer.
@@ -349,10 +374,10 @@ class StatementFamily:
         if style not in (None, "random"):
             raise UserError(f"{self.name} has no style {style!r}; leave it out")
         rng = Random(f"{self.name} problems {seed} {split}")
-        kwargs = {"split": split, "unanswerable": unanswerable}
+        kwargs: Any = {"split": split, "unanswerable": unanswerable, "sample": sample}
         drawn = (self._drawn(rng, hops or self.hops, **kwargs) for _ in range(n))
         problems = [
-            self._problem(self._hinted(rng, question, hint), f"{split}-{seed}-{number}", hint)
+            self.problem(self._hinted(rng, question, hint), f"{split}-{seed}-{number}", hint)
             for number, question in enumerate(drawn)
         ]
         if not unanswerable:
@@ -362,7 +387,14 @@ class StatementFamily:
             for p in problems
         ]
 
-    def _problem(self, question: Any, place: str, hint: Hint) -> Problem:
+    def problem(self, question: Any, place: str, hint: Hint) -> Problem:
+        """A question as a problem.
+
+        Args:
+            question: With its hint.
+            place: Its id is the family's name and this.
+            hint: What hints were drawn from; only noted.
+        """
         steps = len(self.finished(question, ()))
         meta = {"task": self.name, "hint": question.hint, "cue": hint, "stratum": f"{steps} steps"}
         return Problem(f"{self.name}-{place}", question.text, question.answer, meta)

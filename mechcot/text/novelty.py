@@ -1,7 +1,7 @@
 """Is a question new to a model, and is it long? Told by its file, by its shift, or by the texts that the model was trained on.
 
-    novel    `novel` of the file; else the shift: `none` and `longer` are familiar, `task` and `n-1` are novel
-    long     `length` of the file (`short`, `long`, or a number); else the shift `longer`; else the words of the question; numbers are parted at their median
+    novel    `novel` of the file; else the shift: `none` and `length` are familiar, `task` and `n-1` are novel
+    long     `length` of the file (`short`, `long`, or a number); else the shift `length`, above 0; else the words of the question; numbers are parted at their median
 
 Against training texts a question is familiar where at least half of its runs of eight words stand in one of them, as contamination is usually told
 (Brown et al. 2020, arXiv 2005.14165, section C); a shorter one is one run. Chinese, Japanese and Thai, which part no words, are read by character.
@@ -63,10 +63,17 @@ def _lengths(problems: Sequence[Problem]) -> Mapping[str, bool]:
     numbers = {name: float(text) for name, text in said.items() if _is_number(text)}
     if len(set(numbers.values())) > 1:
         return _parted(numbers)
-    further = {p.id: p.meta.get("shift") in ("longer", "length") for p in problems}
+    further = {p.id: _is_further(p) for p in problems}
     if any(further.values()):
         return further
     return _parted({p.id: float(len(folded_words(p.question))) for p in problems})
+
+
+def _is_further(problem: Problem) -> bool:
+    """Whether it is shifted to more steps; a level below 0 means fewer."""
+    level = problem.meta.get("level", 1)
+    longer = not isinstance(level, (int, float)) or level > 0
+    return longer and problem.meta.get("shift") in ("longer", "length")
 
 
 def _is_number(text: str) -> bool:

@@ -11,7 +11,7 @@ Format shift: Zhao et al. 2025 (DataAlchemy, arXiv 2508.01191), on tokens of a t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -104,19 +104,22 @@ def _marked(problem: Problem, shift: str, level: float, *, stratum: str = UNSHIF
     )
 
 
-def with_shifted(plain: Sequence[Problem], others: Sequence[Problem], name: str) -> list[Problem]:
-    """Problems of a task with such as are drawn from another distribution, told apart by their ids.
+def with_shifted(
+    plain: Sequence[Problem], others: Mapping[tuple[str, float], Sequence[Problem]]
+) -> list[Problem]:
+    """Problems of a task with such as lie at a distance from them, told apart by their ids.
 
     Args:
         plain: As the models know them.
-        others: The others.
-        name: What differs.
+        others: The others, by shift and level.
     """
-    moved = [replace(problem, id=f"{problem.id}~{name}") for problem in others]
-    return [
-        *(_marked(problem, "none", 0.0) for problem in plain),
-        *(_marked(problem, name, 1.0, stratum=name) for problem in moved),
-    ]
+    rows = [_marked(problem, "none", 0.0) for problem in plain]
+    for (shift, level), problems in others.items():
+        stratum = f"{shift} {level:+g}" if shift == "length" else f"{shift} {level:g}"
+        for problem in problems:
+            moved = replace(problem, id=f"{problem.id}~{stratum.replace(' ', ':')}")
+            rows.append(_marked(moved, shift, float(level), stratum=stratum))
+    return rows
 
 
 def shifted(problem: Problem, shift: Shift, *, seed: int) -> Problem | None:

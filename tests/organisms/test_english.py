@@ -163,7 +163,7 @@ def test_without_a_needed_number_the_chain_says_so():
         lines = [ENGLISH.say(each, 1) for each in ENGLISH.finished(story, ())]
         assert replayed(problem.question, lines) == ([], problem.answer)
         assert (problem.answer == UNKNOWN) == (" some " in problem.question)
-    assert set(TASKS["english"].shifts) == {"longer", "unanswerable"}
+    assert "unanswerable" in TASKS["english"].shifts
     question = ENGLISH.draw(Random(0), Wanted((2, 5), "none", unanswerable=True))
     assert question.answer == UNKNOWN and ENGLISH.split(question) == "train"
     with pytest.raises(UserError, match="every question of lookup has an answer"):

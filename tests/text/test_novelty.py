@@ -64,6 +64,12 @@ def test_the_shift_parts_what_no_length_does():
     }
 
 
+def test_fewer_steps_than_trained_are_not_long():
+    rows = [_asked(n, shift="length", level=at) for n, at in (("a", -1.0), ("b", 1.0))]
+    cells = question_cells([*rows, _asked("c", shift="task", level=1.0)])
+    assert cells == {(False, False): ["a"], (False, True): ["b"], (True, False): ["c"]}
+
+
 def test_a_question_is_seen_where_half_of_its_runs_are():
     rng = random.Random(0)
     vocabulary = [f"w{i}" for i in range(40)]

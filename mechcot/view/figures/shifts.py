@@ -7,6 +7,15 @@ import plotly.graph_objects as go
 
 from mechcot.view.theme import Look, panel_grid, plain, span, titled, whiskers, wrapped
 
+_DISTANCES = {
+    "length": "steps beyond those trained",
+    "format": "probability of noise, per word",
+    "n-1": "elements left out",
+    "task": "known steps joined as never trained",
+}
+"""What the level of a shift counts."""
+_MOST_TICKS = 6
+
 
 def shift_lines(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
     """Draw every quantity against the distance of each shift.
@@ -41,8 +50,17 @@ def shift_lines(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
             **at[str(shift), str(quantity)],
         )
         shown.add(name)
-    far = float(rows["level"].max())
-    figure.update_xaxes(range=[-0.07 * far, 1.07 * far], zeroline=False, nticks=5, title="distance")
+    for (shift, _), place in at.items():
+        levels = sorted(set(rows.loc[rows["shift"] == shift, "level"]))
+        edge = 0.07 * max(levels[-1] - levels[0], 1e-9)
+        ticks = {"tickvals": levels} if len(levels) <= _MOST_TICKS else {"nticks": _MOST_TICKS}
+        figure.update_xaxes(
+            range=[levels[0] - edge, levels[-1] + edge],
+            zeroline=False,
+            title=_DISTANCES.get(shift, "distance"),
+            **ticks,
+            **place,
+        )
     figure.update_yaxes(range=[-0.05, 1.08], nticks=6)
     figure.update_annotations(font_size=12, yanchor="bottom")
     return titled(
