@@ -15,6 +15,8 @@ by the two rules that need no words.
 
 import re
 
+from mechcot.text.lines import line_start
+
 _ORDERED = (
     r"steps?|parts?|cases?|questions?|figures?|fig\.?|sections?|sec\.?|eqs?\.?|equations?|lines?|lemmas?|theorems?|"
     r"exercises?|examples?|clues?|hints?|premises?|facts?|statements?|rules?|"
@@ -58,6 +60,7 @@ _DATES = re.compile(
     r"|\bv\d+(?:\.\d+)*|\d{4}\s*年|\d+\s*月(?:\s*\d+\s*日)?",
     re.IGNORECASE,
 )
+_OPENS_A_HEADING = re.compile(r"[^\S\n]*#")
 _REACH = 120
 
 
@@ -68,7 +71,7 @@ def refers(text: str, start: int, stop: int) -> bool:
 
 def label(text: str, start: int, stop: int) -> bool:
     """Return whether a number gives the order of steps, list items, equations: `2.`, `Step 2`, `from (3)`."""
-    line = text.rfind("\n", 0, start) + 1
+    line = line_start(text, start)
     before, after = text[max(line, start - _REACH) : start], text[stop : stop + _REACH]
     return (
         _BEHIND_ORDERED.search(before) is not None
@@ -81,7 +84,7 @@ def label(text: str, start: int, stop: int) -> bool:
 
 def name(text: str, start: int, stop: int) -> bool:
     """Return whether a number is part of a name: `x_1`, `a2`, `2x`, `3rd`, `page 12`, `8:30`, `2021-05-03`, `1.2.3`."""
-    line = text.rfind("\n", 0, start) + 1
+    line = line_start(text, start)
     before, after = text[max(line, start - _REACH) : start], text[stop : stop + _REACH]
     return (
         (before[-1:].isalpha() and before[-1:].isascii())
@@ -109,6 +112,8 @@ def _heads_a_line(before: str, after: str) -> bool:
 
 
 def _in_a_heading(text: str, line: int) -> bool:
+    if _OPENS_A_HEADING.match(text, line) is None:
+        return False
     end = text.find("\n", line)
     whole = text[line : len(text) if end < 0 else end]
     return re.match(r"\s*#+\s*\**[^\W\d_][^=＝]*\Z", whole) is not None

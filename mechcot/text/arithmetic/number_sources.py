@@ -10,6 +10,7 @@ be wrong is worse than an item not measured.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,8 +27,12 @@ from mechcot.text.arithmetic.equations import (
 )
 from mechcot.text.arithmetic.number_references import exponent, label, name
 from mechcot.text.arithmetic.number_words import FRACTIONS, NUMBER_WORDS, SPELLED
+from mechcot.text.lines import line_of
 
 _F = Fraction
+_COPY = re.compile(r">>\s*\\?\$?\s*")
+_MOST_PLACES = 64
+"""Most earlier results of one value from which a number may come, the latest ones; chains that say one result more often are no sums."""
 
 
 @dataclass(frozen=True)
@@ -160,22 +165,35 @@ class Program:
                 origins[index] = (Source(repeated),)
                 continue
             places = [Source(at) for at in self.facts if self.tokens[at].value == value]
-            places += [Source(at) for at in stated.get(value, ())]
+            places += [Source(at) for at in stated.get(value, ())[-_MOST_PLACES:]]
             power = exponent(self.completion, self.tokens[index].start)
             places += [Source(None)] * (value in self.constants or power)
             places += self._percentages(value) if not places else []
             origins[index] = (*places, *self._ahead(index, value))
         return origins
 
+    @cached_property
+    def _results_by_value(self) -> Mapping[Fraction, list[int]]:
+        """The results that have a value, ascending."""
+        by_value: dict[Fraction, list[int]] = {}
+        for at in sorted(self.results):
+            by_value.setdefault(self.tokens[at].value, []).append(at)
+        return by_value
+
+    @cached_property
+    def _ascending(self) -> list[int]:
+        return sorted(self.results)
+
     def _repeated(self, index: int, value: Fraction) -> int | None:
         """The result that a number repeats by its form: the copy behind `>>`, or the answer after the last result."""
-        earlier = [at for at in self.results if at < index]
-        if not earlier or self.tokens[max(earlier)].value != value:
+        earlier = bisect_left(self._ascending, index)
+        last = self._ascending[earlier - 1] if earlier else None
+        if last is None or self.tokens[last].value != value:
             return None
-        last = max(earlier)
-        between = self.completion[self.tokens[last].stop : self.tokens[index].start]
-        final = index == self.answer_at and last == max(self.results)
-        return last if final or re.fullmatch(r">>\s*\\?\$?\s*", between) else None
+        final = index == self.answer_at and last == self._ascending[-1]
+        copied = _COPY.match(self.completion, self.tokens[last].stop)
+        behind = copied is not None and copied.end() == self.tokens[index].start
+        return last if final or behind else None
 
     @cached_property
     def answer_at(self) -> int | None:
@@ -187,14 +205,13 @@ class Program:
         """The result that a number announces: `he makes $14 because 7 + 7 = 14` (same line)."""
         if index in self.operands:
             return ()
-        end = self.completion.find("\n", self.tokens[index].start)
-        end = len(self.completion) if end < 0 else end
-        announced = [
-            at
-            for at in self.results
-            if at > index and self.tokens[at].start < end and self.tokens[at].value == value
-        ]
-        return (Source(announced[0]),) if announced else ()
+        results = self._results_by_value.get(value, [])
+        next_one = bisect_right(results, index)
+        if next_one == len(results):
+            return ()
+        at = results[next_one]
+        lines = {line_of(self.completion, self.tokens[i].start) for i in (index, at)}
+        return (Source(at),) if len(lines) == 1 else ()
 
     def _percentages(self, value: Fraction) -> list[Source]:
         """Facts followed by a percent sign that give `value` as share, rest or growth."""

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mechcot.text.arithmetic.equations import Token
+from mechcot.text.lines import line_start
 from mechcot.text.unit_words import converted, unit
 
 EquationPlaces = tuple[int, int, int]
@@ -83,7 +84,7 @@ def doubtful(text: str, tokens: list[Token], places: EquationPlaces) -> bool:
         [token.text.lower().rstrip("s") for token in part if token.kind == "word"]
         for part in (left, right)
     )
-    line = text.rfind("\n", 0, tokens[sign].start) + 1
+    line = line_start(text, tokens[sign].start)
     around = text[
         max(line, tokens[first].start - _NEAR) : tokens[min(stop, len(tokens) - 1)].stop + _NEAR
     ]

@@ -28,6 +28,7 @@ from mechcot.text.arithmetic.equations import (
 )
 from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.other_readings import conversion, doubtful, off_by_unit
+from mechcot.text.lines import line_start
 
 _STOPS = frozenset([*'.:,;!?\n<>|"\u201c\u201d\u201e\u00ab\u00bb', *("\\(", "\\)", "\\[", "\\]")])
 _ITEM = re.compile(r"[^\S\n]*[(\[]?\w{1,2}[)\]][^\S\n]*")
@@ -57,7 +58,7 @@ def checked_steps(question: str, steps: Sequence[str]) -> tuple[StepCheck, ...]:
     stated = set[int]()
     said: list[dict[Hashable, Hashable]] = [{} for _ in steps]
     for place, holds, numbers, (expression, value) in _judged(program.completion, tokens):
-        listed = _LISTED.match(text, text.rfind("\n", 0, place) + 1) is not None
+        listed = _LISTED.match(text, line_start(text, place)) is not None
         if holds or not listed:  # what opens a list may be the sign of its first number
             valid[own[place]].append(holds)
             if len(expression) > 1:
@@ -210,7 +211,7 @@ def _stands_alone(text: str, tokens: list[Token], first: int) -> bool:
         before.text in _STOPS and text[max(before.stop - 2, 0) : before.stop] != ".."
     ):
         return True
-    line = text.rfind("\n", 0, tokens[first].start) + 1
+    line = line_start(text, tokens[first].start)
     if _ITEM.fullmatch(text, line, tokens[first].start):
         return True
     gap = text[before.stop : tokens[first].start]
