@@ -163,7 +163,7 @@ class StatementFamily:
 
     def draw(self, rng: Random, wanted: Wanted) -> Any:
         """Draw a training question."""
-        kwargs = {"simple": wanted.simple, "unanswerable": wanted.unanswerable}
+        kwargs: Any = {"simple": wanted.simple, "unanswerable": wanted.unanswerable}
         question = self._drawn(rng, wanted.hops, split="train", **kwargs)
         return self._hinted(rng, question, wanted.hint)
 
