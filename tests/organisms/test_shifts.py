@@ -1,6 +1,7 @@
 """Problems at a distance from those that are trained on: each is one of its task, exact as all others, and as far as it says."""
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,16 @@ ALL = [(f, s, level) for f in FAMILIES for s, at in TASKS[f].shifts.items() for 
 EXACT = [each for each in ALL if each[1] != "unanswerable"]
 
 
+def _family(name: str) -> Any:
+    return ORGANISM_FAMILIES[name]
+
+
 def _drawn(family, shift, level, n=6, hint="random"):
     return shifted_draw(family, shift).draw(n, seed=3, level=float(level), hint=hint)
 
 
 def _silent(family):
-    return mod10_shifts.SILENT if family == "mod10" else ORGANISM_FAMILIES[family].silent
+    return mod10_shifts.SILENT if family == "mod10" else _family(family).silent
 
 
 def test_every_family_has_the_four_shifts():
@@ -41,17 +46,17 @@ def test_a_shifted_question_stays_one_of_its_task_with_a_right_chain(family, shi
     for problem in drawn[:3]:
         task = task_of(problem)
         assert task.name == family
-        question = ORGANISM_FAMILIES[family].read(problem.question)
+        question = _family(family).read(problem.question)
         assert (question.text, question.answer) == (problem.question, problem.answer)
         assert task.hinted(task.hinted(problem, None), question.hint).question == problem.question
-        written = ORGANISM_FAMILIES[family].write(question, rng=Random(0), manner=Manner())
+        written = _family(family).write(question, rng=Random(0), manner=Manner())
         assert written.answer == problem.answer
 
 
 def _steps(family, problem):
     if family == "mod10":
         return len(read_question(problem.question).spine) - 1
-    own = ORGANISM_FAMILIES[family]
+    own = _family(family)
     question = own.read(problem.question)
     if family == "english":
         return sum(bool(question.of[who].reads) for who in question.needed)
@@ -60,7 +65,7 @@ def _steps(family, problem):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_length_counts_steps_beyond_what_is_trained(family):
-    fewest, most = (2, 6) if family == "mod10" else ORGANISM_FAMILIES[family].hops
+    fewest, most = (2, 6) if family == "mod10" else _family(family).hops
     for level in shifted_draw(family, "length").levels:
         wanted = fewest + level if level < 0 else most + level
         assert {_steps(family, p) for p in _drawn(family, "length", level)} == {wanted}
@@ -73,7 +78,7 @@ def test_one_element_is_left_out_of_a_question_that_is_asked_too(family):
     plain = {p.id: p for p in draw(20, seed=3, hint="answer")}  # pyright: ignore[reportCallIssue]
     twins = _drawn(family, "n-1", 1, n=20, hint="answer")
     assert len(twins) > 8
-    read = ORGANISM_FAMILIES[family].read
+    read = _family(family).read
     for twin in twins:
         both = read(plain[twin.id].question), read(twin.question)
         assert _steps(family, plain[twin.id]) - _steps(family, twin) == 1
@@ -93,7 +98,7 @@ def test_task_shifts_join_what_training_never_joins():
         worlds = [read_question(p.question) for p in _drawn("mod10", "task", level)]
         assert {mod10_shifts._named_operands(world) for world in worlds} == {level}
     for family, facts in (("lookup", "facts"), ("reach", "edges")):
-        own = ORGANISM_FAMILIES[family]
+        own = _family(family)
         for shift, level in (("length", 1), ("task", 1), ("task", 2)):
             for problem in _drawn(family, shift, level):
                 ends = [fact[1] for fact in getattr(own.read(problem.question), facts)]
@@ -116,7 +121,7 @@ def _path(story, person):
 def test_english_joins_two_branches_of_sums():
     rng = Random(0)
     assert not sum(_worked_out_seconds(draw_story(rng, 5)) for _ in range(60))
-    read = ORGANISM_FAMILIES["english"].read
+    read = _family("english").read
     for level in (1, 2):
         for problem in _drawn("english", "task", level):
             assert _worked_out_seconds(read(problem.question)) == 1
@@ -136,7 +141,7 @@ def test_noise_is_read_over_and_nested(family):
 
 def test_a_counterfactual_of_a_noisy_question_keeps_its_noise():
     for family in FAMILIES:
-        own = ORGANISM_FAMILIES[family]
+        own = _family(family)
         for problem in _drawn(family, "format", 0.4):
             question = own.read(problem.question)
             twin = own.twin(question, rng=Random(1))
@@ -164,7 +169,7 @@ def test_rows_carry_shift_level_and_an_id_of_their_own():
         ("length", 3),
         ("format", 0.3),
     ]
-    plain = ORGANISM_FAMILIES["lookup"].problems(4, seed=0)
+    plain = _family("lookup").problems(4, seed=0)
     rows = with_shifted(plain, {key: draw(4, seed=0) for key, draw in draws.items()})
     assert len({row.id for row in rows}) == len(rows)
     found = {(row.meta["shift"], row.meta["level"], row.meta["stratum"]) for row in rows}
