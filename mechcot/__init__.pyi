@@ -19,6 +19,7 @@ from .core.task import ContrastPair as ContrastPair
 from .core.trace import Phase as Phase, Span as Span, StepKind as StepKind, Trace as Trace
 from .hybrid.crossed import cross as cross
 from .hybrid.result import hybrid as hybrid
+from .memorisation.result import stim as stim
 from .model.activations.cache import ActivationCache as ActivationCache
 from .model.generation.steering_hooks import PositionSelector as PositionSelector
 from .model.internals.sites import Site as Site

@@ -45,7 +45,13 @@ def novelty_cells(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
             **places[quantities.index(quantity)],
         )
     ticks = [cell.replace(", ", "<br>") for cell in _CELLS]
-    figure.update_xaxes(tickvals=list(range(4)), ticktext=ticks, range=[-0.5, 3.5], showgrid=False)
+    figure.update_xaxes(
+        tickvals=list(range(4)),
+        ticktext=ticks,
+        range=[-0.5, 3.5],
+        showgrid=False,
+        zeroline=False,
+    )
     figure.update_yaxes(range=[-0.05, 1.08], nticks=6)
     figure.update_annotations(font_size=12, yanchor="bottom")
     return titled(

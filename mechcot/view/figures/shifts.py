@@ -27,7 +27,7 @@ def shift_lines(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
     shifts, quantities = (list(dict.fromkeys(rows[name])) for name in ("shift", "quantity"))
     titles = [f"{plain(s)}<br>{wrapped(q, width=30)}" for s in shifts for q in quantities]
     figure, places, lines = panel_grid(
-        len(titles), titles, columns=len(quantities), across=0.07, between=0.3
+        len(titles), titles, columns=len(quantities), across=0.07, between=0.42
     )
     at = {(s, q): places[i] for i, (s, q) in enumerate((s, q) for s in shifts for q in quantities)}
     shown = set()
@@ -67,6 +67,6 @@ def shift_lines(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
         figure,
         "How far does it hold?",
         f"n = {span({int(n) for n in rows['n']})} items a point; 0: not shifted; bars: 95 % intervals",
-        height=150 + 260 * lines,
+        height=130 + 300 * lines,
         top=132,
     )
