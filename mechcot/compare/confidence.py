@@ -1,4 +1,4 @@
-"""How sure is each model of the answers that it gives after its own chains, and is it right as often? From what the gates measured."""
+"""How sure is each model of the answers that it gives after its own chains, or given ones, and is it right as often? From what the gates measured."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -72,15 +72,18 @@ def confidence_change(
     return calibration_change(first, second, seed=seed)
 
 
-def confidence_frame(scalars: pd.DataFrame, names: Sequence[str], *, seed: int) -> pd.DataFrame:
+def confidence_frame(
+    scalars: pd.DataFrame, names: Sequence[str], *, author: str | None = None, seed: int
+) -> pd.DataFrame:
     """One row a model: the fields of `mechcot.stats.calibration.Calibration`.
 
     Args:
         scalars: Tidy scalars of a study.
         names: The models.
+        author: Who wrote the chains; None for each model itself.
         seed: Of the study.
     """
-    tables = {name: confidences(scalars, name) for name in names}
+    tables = {name: confidences(scalars, name, author=author) for name in names}
     return pd.DataFrame(
         [
             {"model": name} | asdict(calibration(*_arrays(table), seed=seed))
@@ -90,14 +93,17 @@ def confidence_frame(scalars: pd.DataFrame, names: Sequence[str], *, seed: int) 
     )
 
 
-def reliability_frame(scalars: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def reliability_frame(
+    scalars: pd.DataFrame, names: Sequence[str], *, author: str | None = None
+) -> pd.DataFrame:
     """One row a model and bin: `model`, `confidence`, `accuracy`, `low`, `high`, `n`.
 
     Args:
         scalars: Tidy scalars of a study.
         names: The models.
+        author: Who wrote the chains; None for each model itself.
     """
-    tables = {name: confidences(scalars, name) for name in names}
+    tables = {name: confidences(scalars, name, author=author) for name in names}
     parts = [
         reliability(*_arrays(table)).assign(model=name)
         for name, table in tables.items()
@@ -110,8 +116,13 @@ def _arrays(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return table["confidence"].to_numpy(float), table["right"].to_numpy(float)
 
 
-def confidence_sentence(change: CalibrationChange) -> str:
-    """Whether a model is still as sure as it is right."""
+def confidence_sentence(change: CalibrationChange, *, given: bool = False) -> str:
+    """Whether a model is still as sure as it is right.
+
+    Args:
+        change: What was found.
+        given: Whether the chains were given, instead of written by each model.
+    """
     sides = ", ".join(
         f"{percent(side.confidence)} sure and {percent(side.accuracy)} right {when}"
         for when, side in (("before", change.before), ("after", change.after))
@@ -119,13 +130,15 @@ def confidence_sentence(change: CalibrationChange) -> str:
     moved = f"{signed(change.delta, digits=3)} [{signed(change.low, digits=3)}, {signed(change.high, digits=3)}]"
     errors = f"{fixed(change.before.error)} before, {fixed(change.after.error)} after"
     return (
-        f"Own chains: {_HEADS[change.verdict]}: {sides}; calibration error {errors} (change of its square {moved}, "
+        f"{'Given' if given else 'Own'} chains: {_HEADS[change.verdict]}: {sides}; calibration error {errors} (change of its square {moved}, "
         f"{p_text(change.p)}), {count_of(change.n, 'item')}."
     )
 
 
-def confidence_summary(change: CalibrationChange | None) -> dict[str, Any] | None:
+def confidence_summary(
+    change: CalibrationChange | None, *, given: bool = False
+) -> dict[str, Any] | None:
     """JSON-able data; None where no item has an answer of both models."""
     if change is None:
         return None
-    return nan_to_none(asdict(change) | {"sentence": confidence_sentence(change)})
+    return nan_to_none(asdict(change) | {"sentence": confidence_sentence(change, given=given)})

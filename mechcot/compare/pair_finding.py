@@ -82,7 +82,7 @@ class PairFinding:
         use: The claim about each model on its own chains, whatever their lengths; None where chains were given.
         next: What to do next where a claim could not be judged; "" for nothing.
         validity: Whether own chains became more or less right, step by step; None where chains were given, or nothing in them can be checked.
-        calibration: Whether each is as sure of its answers as it is right, on its own chains (a null on those of the first); None where nobody knows.
+        calibration: Whether each is as sure of its answers as it is right, on its own chains (a null on those of the first, all on given ones); None where nobody knows.
         abstention: How often questions that cannot, and can, be answered are left unanswered; empty where none of the first was asked.
         novelty: How right answers changed on novel and seen, long and short questions; None where nothing tells what is novel.
     """
@@ -198,7 +198,7 @@ def find(
             tables.scalars,
             before,
             after,
-            author=author if after == null_name(study) else None,
+            author=author if study.traces or after == null_name(study) else None,
             seed=study.seed,
         ),
         abstention=tables.abstention.changes(before, after, seed=study.seed),

@@ -75,6 +75,8 @@ def report_data(
         judged_cards(study),
         list(chains.by_author),
     )
+    given = author if study.traces else None
+    names = list(models.names if given else chains.by_author)
     return ReportData(
         title=f"Is the chain still used? {models.first} → {', '.join(models.names[1:])}",
         command=study.command,
@@ -101,10 +103,11 @@ def report_data(
         use_effect=BOUNDS.effect,
         validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
         abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
-        calibration=confidence_frame(tables.scalars, list(chains.by_author), seed=study.seed),
+        calibration=confidence_frame(tables.scalars, names, author=given, seed=study.seed),
         shifts=shift_frame(*shown, author=author, seed=study.seed),
         novelty=novelty_frame(*shown, author=author, seed=study.seed),
-        reliability=reliability_frame(tables.scalars, list(chains.by_author)),
+        reliability=reliability_frame(tables.scalars, names, author=given),
+        given=given or "",
         settings={
             "seed": str(study.seed),
             "resamples": "10,000, over items",
@@ -200,7 +203,10 @@ def _comparison(
         abstention=abstention_sentence(finding.abstention),
         calibration=None
         if finding.calibration is None
-        else Sentence(confidence_sentence(finding.calibration), finding.calibration.verdict),
+        else Sentence(
+            confidence_sentence(finding.calibration, given=study.traces is not None),
+            finding.calibration.verdict,
+        ),
         axes=_axes(finding),
         novelty=novelty_sentence(finding.novelty),
     )

@@ -112,7 +112,7 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "chain_use": None if finding.use is None else finding.use.summary(),
         "validity": validity_summary(finding.validity),
         "abstention": abstention_summary(finding.abstention),
-        "calibration": confidence_summary(finding.calibration),
+        "calibration": confidence_summary(finding.calibration, given=study.traces is not None),
         "novelty": novelty_summary(finding.novelty),
         "next": finding.next,
         "strata": json_rows(finding.strata),

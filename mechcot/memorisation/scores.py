@@ -123,7 +123,7 @@ def dominant(scores: Mapping[str, float]) -> str:
     return largest[0] if len(largest) == 1 else "tied"
 
 
-def stim(scores: Mapping[str, float]) -> float:
+def largest_score(scores: Mapping[str, float]) -> float:
     """The largest score of the three sources; NaN where none can be measured."""
     known = [scores[name] for name in SOURCES if not math.isnan(scores[name])]
     return max(known, default=math.nan)

@@ -15,9 +15,9 @@ from mechcot.memorisation.scores import (
     TokenPlace,
     content_words,
     dominant,
+    largest_score,
     says_something,
     source_scores,
-    stim,
 )
 from mechcot.model.compatibility import common_vocabulary
 from mechcot.model.prefix.prefix import Prefix
@@ -132,6 +132,6 @@ def _scored(
     for name, index in zip(CORPORA, corpora, strict=True):
         scores = source_scores(index, place, logprobs)
         row |= {f"{side}_{name}_{source}": scores[source] for source in SOURCES}
-        row[f"{side}_{name}_stim"] = stim(scores)
+        row[f"{side}_{name}_stim"] = largest_score(scores)
         row[f"{side}_{name}_dominant"] = dominant(scores)
     return row

@@ -33,7 +33,7 @@ from mechcot.organisms.english_steps import (
 )
 from mechcot.organisms.english_story import (
     LARGEST_NUMBER,
-    SILENT,
+    SILENT_WORDS,
     draw_joined,
     draw_story,
     left_out,
@@ -75,7 +75,7 @@ ENGLISH = StatementFamily(
     recombined=draw_joined,
     recombinations=(1, 2),
     left_out=left_out,
-    silent=SILENT,
+    silent=SILENT_WORDS,
     longer=2,
     drilled=drilled,
     mistakes=0.15,

@@ -34,7 +34,7 @@ FACTS = {
 QUESTIONS = {
     "asked": ("How many {thing} does {who} have?", "What is the number of {thing} that {who} has?")
 }
-SILENT = frozenset(
+SILENT_WORDS = frozenset(
     [
         "has",
         "owns",
@@ -185,7 +185,7 @@ def read_story(question: str) -> Story:
     Raises:
         ValueError: It is none of this family.
     """
-    plain, noise = without_noise(question, SILENT)
+    plain, noise = without_noise(question, SILENT_WORDS)
     hint = _HINT.match(plain)
     *sentences, asked = _SENTENCE.findall(plain[hint.end() if hint else 0 :].strip()) or [""]
     heard = [hear(FACTS, sentence.strip()) for sentence in sentences]

@@ -19,7 +19,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.task import TaskShift, left_out_twins, shifted_hops
 from mechcot.organisms.format_noise import NOISE_LEVELS, noisy_problems
 from mechcot.organisms.problems import (
-    SILENT,
+    SILENT_MARKS,
     TASK,
     QuestionGraph,
     as_problem,
@@ -88,7 +88,7 @@ def spliced(world: QuestionGraph) -> Iterator[QuestionGraph]:
 
 
 def _noisy(n: int, *, level: float, **kwargs: Any) -> list[Problem]:
-    return noisy_problems(problems(n, **kwargs), SILENT, level)
+    return noisy_problems(problems(n, **kwargs), SILENT_MARKS, level)
 
 
 def _unanswerable(n: int, *, level: float = 1.0, seed: int, **kwargs: Any) -> list[Problem]:  # noqa: ARG001 - there is one

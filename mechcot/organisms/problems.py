@@ -29,7 +29,7 @@ from mechcot.organisms.grammar import DIGITS, GATES, HINT, NAMES, SIGNS, STYLES,
 
 TASK = "mod10"
 """What problems of this task say in `meta["task"]`."""
-SILENT = frozenset({",", ";", "?", "find"})
+SILENT_MARKS = frozenset({",", ";", "?", "find"})
 """Words of a question that carry nothing: said twice they are noise."""
 Split = Literal["train", "test"]
 
@@ -131,7 +131,7 @@ def read_question(question: str) -> QuestionGraph:
     Raises:
         ValueError: The text is not a question of this task.
     """
-    plain, noise = without_noise(question, SILENT)
+    plain, noise = without_noise(question, SILENT_MARKS)
     try:
         head, body = plain.split(" : ", 1)
         lines, query = body.removesuffix(" ?").split(" ; find ")

@@ -9,7 +9,7 @@ def _newlines(text: str) -> tuple[int, ...]:
     return tuple(at for at, sign in enumerate(text) if sign == "\n")
 
 
-def line_of(text: str, at: int) -> int:
+def line_number(text: str, at: int) -> int:
     """How many line breaks stand before a character.
 
     Args:
@@ -26,5 +26,5 @@ def line_start(text: str, at: int) -> int:
         text: The text.
         at: Index of the character.
     """
-    line = line_of(text, at)
+    line = line_number(text, at)
     return _newlines(text)[line - 1] + 1 if line else 0

@@ -121,6 +121,31 @@ def test_a_comparison_asks_them_and_measures_only_the_others(models, tmp_path):
         summary("lacking", lacking)
 
 
+def test_given_chains_are_calibrated_for_both_models_and_tell_of_their_authors_abstaining(models, tmp_path):  # fmt: skip
+    rows = [
+        {"id": f"k{i}", "question": f"{i} + 2 = ?", "answer": str(i + 2), "chain": f"so {i + 2} .", "answer_text": f" answer {i + 2}"}
+        for i in range(3)
+    ]  # fmt: skip
+    lacking = {"id": "u", "question": "c + 3 = ?", "answerable": False, "chain": "c is nowhere ."}
+    file = tmp_path / "chains.jsonl"
+    rows.append(lacking | {"answer_text": " It cannot be determined."})
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    study = Study(
+        models=tuple(str(model) for model in models[:2]),
+        out=tmp_path / "run",
+        traces=file,
+        measures=("gates", "filler"),
+        chains="all",
+    )
+    found = next(c for c in run(study)["comparisons"] if not c["null"])
+    assert found["calibration"]["n"] == 3
+    assert found["calibration"]["sentence"].startswith("Given chains: ")
+    assert found["abstention"] is None
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "The models wrote nothing" in page and "after a given chain" in page
+    assert "Each model on given chains" in page
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

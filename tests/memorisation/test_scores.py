@@ -16,10 +16,10 @@ from mechcot.memorisation.scores import (
     alternatives,
     content_words,
     dominant,
+    largest_score,
     rank_agreement,
     says_something,
     source_scores,
-    stim,
 )
 
 NUMBERS = st.lists(st.integers(-5, 5), min_size=3, max_size=12)
@@ -87,7 +87,7 @@ def test_a_source_that_a_model_follows_dominates(documents, source):
     """2 is most frequent in one source, 1 in the others; the model likes 2 best, then 1."""
     scores = source_scores(corpus(*documents), PLACE, peaked(2, 1))
     assert dominant(scores) == source
-    assert stim(scores) == scores[source] > 0.9
+    assert largest_score(scores) == scores[source] > 0.9
     others = source_scores(corpus(*documents), PLACE, peaked(1, 2))
     assert others[source] < scores[source]
 
@@ -96,7 +96,7 @@ def test_what_a_corpus_does_not_have_cannot_be_measured():
     scores = source_scores(corpus([5, 6], [2, 5]), PLACE, peaked(2))
     assert all(map(math.isnan, scores.values()))
     assert dominant(scores) == "none"
-    assert math.isnan(stim(scores))
+    assert math.isnan(largest_score(scores))
 
 
 def test_of_two_equal_sources_none_is_dominant():

@@ -29,7 +29,7 @@ def _drawn(family, shift, level, n=6, hint="random"):
 
 
 def _silent(family):
-    return mod10_shifts.SILENT if family == "mod10" else _family(family).silent
+    return mod10_shifts.SILENT_MARKS if family == "mod10" else _family(family).silent
 
 
 def test_every_family_has_the_four_shifts():

@@ -9,14 +9,14 @@ import pytest
 
 from mechcot.text.arithmetic.number_sources import Program, Source
 from mechcot.text.arithmetic.validity import checked_steps
-from mechcot.text.lines import line_of, line_start
+from mechcot.text.lines import line_number, line_start
 
 
 @pytest.mark.parametrize("text", ["", "a", "\n", "a\n\nbc\nd", "\n\n"])
 def test_lines_begin_behind_line_breaks(text):
     for at in range(len(text) + 1):
         assert line_start(text, at) == text.rfind("\n", 0, at) + 1
-        assert line_of(text, at) == text[:at].count("\n")
+        assert line_number(text, at) == text[:at].count("\n")
 
 
 def _slowly(program: Program, index: int) -> tuple[int | None, int | None]:

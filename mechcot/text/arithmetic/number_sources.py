@@ -27,7 +27,7 @@ from mechcot.text.arithmetic.equations import (
 )
 from mechcot.text.arithmetic.number_references import exponent, label, name
 from mechcot.text.arithmetic.number_words import FRACTIONS, NUMBER_WORDS, SPELLED
-from mechcot.text.lines import line_of
+from mechcot.text.lines import line_number
 
 _F = Fraction
 _COPY = re.compile(r">>\s*\\?\$?\s*")
@@ -210,7 +210,7 @@ class Program:
         if next_one == len(results):
             return ()
         at = results[next_one]
-        lines = {line_of(self.completion, self.tokens[i].start) for i in (index, at)}
+        lines = {line_number(self.completion, self.tokens[i].start) for i in (index, at)}
         return (Source(at),) if len(lines) == 1 else ()
 
     def _percentages(self, value: Fraction) -> list[Source]:

@@ -8,12 +8,15 @@ import plotly.graph_objects as go
 from mechcot.view.theme import THREAD, Look, plain, span, titled, whiskers
 
 
-def reliability_figure(bins: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
+def reliability_figure(
+    bins: pd.DataFrame, looks: Mapping[str, Look], *, given: bool = False
+) -> go.Figure:
     """Draw the share of right answers against confidence; on the diagonal a model is as sure as it is right.
 
     Args:
         bins: One row a model and bin: `model`, `confidence`, `accuracy`, `low`, `high`, `n`.
         looks: Model -> how it is drawn.
+        given: Whether the chains were given, instead of written by each model.
     """
     figure = go.Figure(
         go.Scatter(
@@ -44,7 +47,7 @@ def reliability_figure(bins: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figu
     counts = {int(n) for n in bins.groupby("model")["n"].sum()}
     return titled(
         figure,
-        "Is it as sure as it is right? Each model on its own chains",
+        f"Is it as sure as it is right? Each model on {'given' if given else 'its own'} chains",
         f"n = {span(counts)} items in bins of equal size; bars: 95 % score interval; dashed: as sure as right",
         height=420,
         top=112,

@@ -120,7 +120,9 @@ def _three_axes(data: ReportData, numbers: Iterator[int]) -> Figures:
 def _reliability(data: ReportData, numbers: Iterator[int]) -> Figures:
     if data.reliability.empty:
         return ()
-    figure = reliability_figure(data.reliability, looks(list(data.models["name"])))
+    figure = reliability_figure(
+        data.reliability, looks(list(data.models["name"])), given=bool(data.given)
+    )
     caption = "Below the line a model is surer than it is right. Each mark is a tenth of the items or at least ten, by confidence."
     return (NumberedFigure(next(numbers), figure, caption, reliability_table(data.reliability)),)
 

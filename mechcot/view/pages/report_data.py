@@ -199,6 +199,7 @@ class ReportData:
         comparisons: The reference against each later checkpoint.
         source: Where the problems and chains came from, in words.
         chains: Whether all models read the same chains, or each its own.
+        given: Who wrote chains that were given; "" where models wrote them.
         accuracy: One row per model and condition: `model`, `condition`, `mean`, `low`, `high`, `n`.
         series: What `mechcot.stats.checkpoint_series` gives, for more than two checkpoints.
         nulls: The nulls and the identity edits: `null`, `measure`, `model`, `mean`, `low`, `high`, `expected`, `ok` (None: cannot fail), `n`.
@@ -211,7 +212,7 @@ class ReportData:
         use_effect: Smallest effect of `uses`.
         validity: How right each model's own chains are, in the columns of `accuracy`; empty where no step can be checked.
         abstention: Who says that it cannot know, where it cannot and where it could, likewise.
-        calibration: One row a model: how sure and how right it is on its own chains, the fields of `mechcot.stats.calibration.Calibration`.
+        calibration: One row a model: how sure and how right it is on its own chains, or on given ones, the fields of `mechcot.stats.calibration.Calibration`.
         reliability: One row a model and bin of confidence.
         shifts: Right, valid and used by shift, level and model; empty without shifted problems.
         novelty: The same by cell of novelty and length; empty where nothing tells what is novel.
@@ -225,6 +226,7 @@ class ReportData:
     comparisons: tuple[Comparison, ...]
     source: str = ""
     chains: Literal["same", "own"] = "same"
+    given: str = ""
     accuracy: pd.DataFrame = field(default_factory=_empty)
     series: pd.DataFrame = field(default_factory=_empty)
     nulls: pd.DataFrame = field(default_factory=_empty)
