@@ -21,7 +21,7 @@ CHANGED: dict[StepChange, str] = {
     "counterfactual": "states another value",
     "hide": "is hidden",
     "delete": "is deleted",
-    "filler": "is filler",
+    "filler": "is replaced by filler",
     "paraphrase": "is said in other words",
     "mistake": "goes wrong",
 }
@@ -133,10 +133,10 @@ class EveryStep:
                 else f"Nothing was tried: no step {changed}."
             )
         if turning:
-            listed = "; ".join(self._told(effect, own) for effect in turning[:_MOST])
+            listed = "; ".join(map(self._told, turning[:_MOST]))
             more = f"; and {len(turning) - _MOST} more" if len(turning) > _MOST else ""
             so_far = f" (so far, {self.so_far})" if self.so_far else ""
-            return f"The answer of {self.reader} turns when one step {changed}{so_far}: {listed}{more}."
+            return f"The answer of {self.reader}, {own}, turns when one step {changed}{so_far}: {listed}{more}."
         if self.so_far:
             return f"Steps at which the answer of {self.reader} turns, when one step {changed}: none so far, {self.so_far}."
         top = max(self.rows, key=lambda row: row.moved)
@@ -150,16 +150,15 @@ class EveryStep:
         )
         known = [self.possible[e.step] for e in self.effects if e.step in self.possible]
         of = f", {sum(known)} possible" if len(known) == len(self.effects) else ""
-        return f"No step turns the answer of {self.reader}: it stays {own} whichever {changed} ({tried}{of}; {most})."
+        return f"No step turns the answer of {self.reader}: it stays {own} whichever step {changed} ({tried}{of}; {most})."
 
-    def _told(self, effect: StepEffect, own: str) -> str:
+    def _told(self, effect: StepEffect) -> str:
         row, tried, possible = effect.farthest, len(effect.tries), self.possible.get(effect.step)
-        of = f"{effect.turned} of {tried} tried" + (f"; {possible} possible" if possible else "")
-        of = f"{of}; such as " if tried > 1 or possible else ""
-        what = row.label.removeprefix(f"step {row.step + 1}: ").removeprefix(
-            f"step {row.step + 1} "
-        )
-        return f"step {row.step + 1} ({of}{what}: {own} becomes {row.said or 'unread'})"
+        number = f"step {row.step + 1}"
+        what = row.label.removeprefix(f"{number}: ").removeprefix(f"{number} ")
+        of = f", {possible} possible" if possible else ""
+        counts = f"; {effect.turned} of {tried} tried turn it{of}" if tried > 1 or possible else ""
+        return f"{number} ({what} makes it {row.said or 'unread'}{counts})"
 
     @property
     def left_out(self) -> str:

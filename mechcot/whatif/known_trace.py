@@ -79,17 +79,37 @@ class KnownTrace:
             self._tries += 1
             yield self._tries
             try:
-                taken = _take(self._values, self._draw(TWINS + self._tries))
+                taken = self._take(self._values, self._draw(TWINS + self._tries))
             except NotMeasurable:
                 taken = False
             dry = 0 if taken else dry + 1
 
     @cached_property
-    def _values(self) -> "_Values":
+    def _values(self) -> _Values:
         values: _Values = {}
         for twin in self.twins if isinstance(self.twins, tuple) else ():
-            _take(values, twin)
+            self._take(values, twin)
         return values
+
+    @cached_property
+    def repeats(self) -> frozenset[int]:
+        """Steps that set no value in any counterfactual, and still say another one there: a check, a repetition. Nobody predicts what follows from changing them alone."""
+        twins = self.twins if isinstance(self.twins, tuple) else ()
+        setting = {stated.step for twin in twins for stated in twin.stated}
+        steps = frozenset(range(len(self.trace.chain_steps))) - setting
+        return frozenset(s for s in steps if any(_differing(self.trace, t, s) for t in twins))
+
+    def _take(self, values: _Values, twin: Counterfactual) -> bool:
+        """Take the values that are new and wanted from a counterfactual; whether there were any."""
+        taken = False
+        repeated = [s for step in sorted(self.repeats) for s in _differing(self.trace, twin, step)]
+        for stated in (*(s for s in twin.stated if s.step not in self.repeats), *repeated):
+            others = values.setdefault(stated.step, {})
+            key = (stated.tokens, stated.ids)
+            if key not in others and sum(span == stated.tokens for span, _ in others) < VALUES:
+                others[key] = (twin, stated)
+                taken = True
+        return taken
 
     def _counts(self) -> Counter[Span]:
         return Counter(span for others in self._values.values() for span, _ in others)
@@ -116,7 +136,7 @@ class KnownTrace:
         return tuple(write(question, texts[:end], seed=self.seed) for end in ends)
 
     def stated(self, step: int) -> tuple[tuple[Counterfactual, Stated], ...]:
-        """The values that counterfactuals put in the place of those that a step states, at most `VALUES` each, as drawn.
+        """The values that counterfactuals put in the place of those that a step states or repeats, at most `VALUES` each, as drawn.
 
         Raises:
             UserError: There are none.
@@ -125,18 +145,12 @@ class KnownTrace:
         if isinstance(twins, str):
             raise UserError(twins)
         if step not in self._values:
-            span = self.trace.chain_steps[step].tokens.positions()
-            same = all(twin.trace.ids[at] == self.trace.ids[at] for twin in twins for at in span)
-            raise UserError(
-                "this step stays as it is in every changed question that was drawn"
-                if same
-                else "this step only repeats or checks a value that the question or another step states"
-            )
+            raise UserError("this step stays as it is in every changed question that was drawn")
         return tuple(self._values[step].values())
 
     def possible(self, step: int) -> int | None:
-        """How many other values a step could state, over all places; None where the task does not say."""
-        if self.task.values is None or step not in self._values:
+        """How many other values a step could state, over all places; None where the task does not say, or a step only repeats values."""
+        if self.task.values is None or step not in self._values or step in self.repeats:
             return None
         return (self.task.values - 1) * len({span for span, _ in self._values[step]})
 
@@ -146,13 +160,13 @@ class KnownTrace:
         return f"{self.reader.decode(own).strip()} → {self.reader.decode(stated.ids).strip()}"
 
 
-def _take(values: _Values, twin: Counterfactual) -> bool:
-    """Take the values that are new and wanted from a counterfactual; whether there were any."""
-    taken = False
-    for stated in twin.stated:
-        others = values.setdefault(stated.step, {})
-        key = (stated.tokens, stated.ids)
-        if key not in others and sum(span == stated.tokens for span, _ in others) < VALUES:
-            others[key] = (twin, stated)
-            taken = True
-    return taken
+def _differing(trace: Trace, twin: Counterfactual, step: int) -> list[Stated]:
+    """Where a step says something else in a counterfactual, run by run of tokens, without a prediction of what follows."""
+    span, ids = trace.chain_steps[step].tokens, twin.trace.ids
+    changed = [at for at in span.positions() if ids[at] != trace.ids[at]]
+    starts = [at for at in changed if at - 1 not in changed]
+    stops = [at + 1 for at in changed if at + 1 not in changed]
+    return [
+        Stated(step, Span(start, stop), ids[start:stop], (), None, None)
+        for start, stop in zip(starts, stops, strict=True)
+    ]

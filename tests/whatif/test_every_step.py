@@ -17,7 +17,9 @@ from mechcot.whatif.every_step import (
     stands_again,
     why_nowhere,
 )
+from mechcot.whatif.known_trace import KnownTrace
 from mechcot.whatif.long_work import finished
+from mechcot.whatif.variant import Prediction
 from tests.whatif.work import work_off
 
 
@@ -33,13 +35,14 @@ def test_a_planted_effect_is_found_and_an_absent_one_is_not(session):
     top = found.effects[0]
     assert (top.step, top.turned, len(top.tries)) == (6, known_trace.VALUES, known_trace.VALUES)
     assert [effect.step for effect in found.effects if effect.turned] == [6]
-    start = "The answer of base turns when one step states another value: step 7 (5 of 5 tried; 9 possible; such as 3 → "
+    start = "The answer of base, 3, turns when one step states another value: step 7 (3 → "
     assert found.sentence.startswith(start)
+    assert found.sentence.endswith("; 5 of 5 tried turn it, 9 possible).")
     session.read_by(1)
     work_off(session)
     absent = tried(session, "counterfactual")
     assert not any(effect.turned for effect in absent.effects)
-    start = "No step turns the answer of bypass: it stays 3 whichever states another value ("
+    start = "No step turns the answer of bypass: it stays 3 whichever step states another value ("
     assert absent.sentence.startswith(start)
     tried_ = f"{len(absent.rows)} changes of {len(absent.effects)} steps tried"
     assert f"({tried_}, 54 possible; " in absent.sentence, "nine others at each of six places"
@@ -90,7 +93,7 @@ def test_steps_are_ordered_by_how_often_they_turn_the_answer_then_by_the_mean(na
     assert [effect.step for effect in narrow.effects] == [4, 1, 2]
     assert [effect.moved for effect in narrow.effects] == pytest.approx([0.2, 0.3, 0.9])
     assert (
-        "step 5 (deleted: 3 becomes unread); step 2 (1 of 2 tried; such as deleted: 3 becomes 4)"
+        "step 5 (deleted makes it unread); step 2 (deleted makes it 4; 1 of 2 tried turn it)"
         in narrow.sentence
     )
     quiet = replace(
@@ -102,7 +105,7 @@ def test_steps_are_ordered_by_how_often_they_turn_the_answer_then_by_the_mean(na
 def test_no_conclusion_is_drawn_before_every_step_was_reached(narrow):
     waiting = tuple((step, NOT_REACHED) for step in range(5, 9))
     part = replace(narrow, untried=((0, "no words"), (3, "no words"), *waiting))
-    start = "The answer of tiny turns when one step is deleted (so far, 5 of 9 steps): step 5"
+    start = "The answer of tiny, 3, turns when one step is deleted (so far, 5 of 9 steps): step 5"
     assert part.sentence.startswith(start)
     quiet = replace(part, rows=tuple(replace(row, turned=False) for row in part.rows))
     assert quiet.sentence.endswith("one step is deleted: none so far, 5 of 9 steps.")
@@ -119,13 +122,22 @@ def test_a_change_that_the_task_does_not_have_says_why(session):
     assert reasons["mistake"] == session.known.mistakes
 
 
-def test_a_step_that_changes_but_states_nothing_itself_says_so(session, monkeypatch):
-    """Planted: the recap differs in a counterfactual, and no value of it is a statement."""
-    monkeypatch.delitem(session.known._values, 5)
-    assert (
-        why_not(lambda: session.known.stated(5))
-        == "this step only repeats or checks a value that the question or another step states"
+def test_a_step_that_only_repeats_a_value_is_tried_too_without_a_prediction(session):
+    """Planted: no counterfactual calls what the recap says a statement. Its two values still differ there."""
+    own = session.known
+    bare = tuple(
+        replace(twin, stated=tuple(stated for stated in twin.stated if stated.step != 5))
+        for twin in own.twins
     )
+    known = KnownTrace(own.reader, own.trace)
+    known.__dict__["twins"] = bare
+    assert known.repeats == {5}
+    spans = {stated.tokens for _, stated in known.stated(5)}
+    assert spans == {stated.tokens for _, stated in own.stated(5)}
+    assert state_counterfactual(known, known.clean, 5, 0).prediction == Prediction()
+    before = known.stated(5)
+    list(known.draw_values())
+    assert known.stated(5)[: len(before)] == before
 
 
 def test_a_value_that_stands_again_is_named_with_its_step(session):

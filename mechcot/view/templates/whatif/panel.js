@@ -152,7 +152,7 @@ function panel(root, model, live) {
       make("span", { class: "p" }, make("span", {}, number(before)), make("span", {}, number(after) + (named.has(token.trim()) ? " ◂" : ""))),
     ]));
     $("answer-note").replaceChildren(make("span", { class: "b" }, `before: ${said(v.before.said)}`), make("span", { class: "a" }, `after: ${said(v.after.said)}`),
-      make("span", { title: PREDICTED }, v.predicted === null ? "the task predicts no answer" : `predicted by the task ◂ ${said(v.predicted)}${v.p_predicted === null ? "" : `, p ${number(v.p_predicted)}`}`),
+      make("span", { title: PREDICTED }, v.predicted === null ? (v.changes.length ? "the task predicts no answer" : "") : `predicted by the task ◂ ${said(v.predicted)}${v.p_predicted === null ? "" : `, p ${number(v.p_predicted)}`}`),
       make("span", { title: MOVED }, `moved ${number(v.moved)} of 1 (rounding: below ${number(v.noise)})`));
   }
   const source = () => (ui.source === "" ? null : Number(ui.source));
