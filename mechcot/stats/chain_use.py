@@ -142,7 +142,7 @@ _REASONS: dict[tuple[Says, Says, Says], tuple[Word, str]] = {
     ),
     ("no", "no", "yes"): (
         "unclear",
-        "it needs a finished chain, but not this one's content",
+        "the answer waits for a finished chain, but does not depend on what it says",
     ),
     ("no", "yes", "yes"): (
         "unclear",

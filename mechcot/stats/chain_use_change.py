@@ -4,15 +4,19 @@ Each model has its verdict (`chain_use`). Where the verdicts differ, that is the
 same, the paired differences of followed, swapped and alone say whether it is as much:
 
     used as before        every difference lies within the smallest effect (equivalence tests)
-    used, but less        a difference is clear, is at least the smallest effect, and none is clear the other way (`used, and more`)
+    used, but less        a difference is clear and at least the smallest effect (`used, and more`)
     used before and after neither is shown
+
+Where a verdict is unclear, the differences still say which way it went: `used → unclear, clearly less`. Which way is asked of those that tell what the
+chain's content does, followed and swapped, and of the loss without any chain where they are open: a model that only comes to wait for some finished chain loses more
+without any, and does not use what it says.
 
 Two models that do not use their chain need no difference: `not used, as before`. The same weights are the same model: as before, whatever n.
 The lengths of the chains are told and decide nothing.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +38,8 @@ SPAN = 2.0
 """Largest difference of two differences of probabilities."""
 Values = Mapping[str, Mapping[str, float]]
 """Axis -> item -> value."""
+_CONTENT = ("followed", "swapped")
+"""The axes that tell what a chain's content does; the loss without any chain also holds what any finished chain would give."""
 _ORDER: Mapping[str, int] = {"not used": 0, "followed, not needed": 1, "used": 2}
 
 
@@ -97,15 +103,16 @@ def use_change(
     differences = paired(values, seed=seed, bounds=bounds)
     if "not judged" in (before, after):
         return UseChange("not judged", "not judged", differences)
-    sides: set[Verdict] = {one.verdict for one in differences.values()}
-    if before != after:
-        return UseChange(f"{before} → {after}", _direction(before, after, sides), differences)
-    if before == "unclear":
-        return UseChange("unclear", _of_sides(sides), differences)
-    if same_model or before == "not used" or sides == {"no change"}:
+    within = all(one.verdict == "no change" for one in differences.values())
+    if before == after and (same_model or before == "not used" or within):
         comma = "" if before == "used" else ","
         return UseChange(f"{before}{comma} as before", "no change", differences)
-    moved = _of_sides(sides)
+    if "unclear" in (before, after):
+        return _unclear(before, after, differences)
+    if before != after:
+        way: Verdict = "less" if _ORDER[after] < _ORDER[before] else "more"
+        return UseChange(f"{before} → {after}", way, differences)
+    moved = _way(differences)
     if moved != "inconclusive":
         word = {"less": ", but less", "more": ", and more"}[moved]
         return UseChange(f"{before}{word}", moved, differences)
@@ -155,18 +162,17 @@ def _difference(
     return AxisChange(interval.mean, interval.low, interval.high, len(moved), spread, verdict)
 
 
-def _direction(before: Word, after: Word, sides: Collection[Verdict]) -> Verdict:
-    """Which way the verdicts go; where one is unclear, which way the differences do."""
-    if "unclear" in (before, after):
-        return _of_sides(sides)
-    return "less" if _ORDER[after] < _ORDER[before] else "more"
+def _unclear(before: Word, after: Word, differences: Mapping[str, AxisChange]) -> UseChange:
+    """A change from or to an unclear verdict: the word says which way it went where the differences do."""
+    word, way = before if before == after else f"{before} → {after}", _way(differences)
+    return UseChange(word if way == "inconclusive" else f"{word}, clearly {way}", way, differences)
 
 
-def _of_sides(sides: Collection[Verdict]) -> Literal["less", "more", "inconclusive"]:
-    """Which way the differences go: none may be clear the other way."""
-    if "less" in sides and "more" not in sides:
-        return "less"
-    return "more" if "more" in sides and "less" not in sides else "inconclusive"
+def _way(differences: Mapping[str, AxisChange]) -> Literal["less", "more", "inconclusive"]:
+    """Which way the differences go: those that tell what the content does, the loss without any chain where they tell nothing."""
+    sides = {differences[name].verdict for name in _CONTENT} & {"less", "more"}
+    sides = sides or {differences["alone"].verdict} & {"less", "more"}
+    return "inconclusive" if len(sides) != 1 else "less" if "less" in sides else "more"
 
 
 def _deciding(differences: Mapping[str, AxisChange], bounds: UseBounds) -> int | None:

@@ -15,7 +15,7 @@ WORDS = {
     ("no", "no", "no"): "not used",
 }
 SAID = {
-    ("no", "no", "yes"): "needs a finished chain, but not this one's content",
+    ("no", "no", "yes"): "does not depend on what it says",
     ("no", "yes", "yes"): "follows no other",
     ("no", "yes", "no"): "without being followed",
     ("yes", "no", "yes"): "contradict",

@@ -26,6 +26,12 @@ def test_a_model_against_itself_differs_by_exactly_nothing():
     }
 
 
+@pytest.mark.parametrize("word", [*WORDS, "unclear"])
+def test_the_same_model_is_as_before_whatever_its_verdict(word):
+    same = values(0.5, n=24, noise=0.4)
+    assert use_change(word, word, (same, same), same_model=True).verdict == "no change"
+
+
 @pytest.mark.parametrize("before", WORDS)
 @pytest.mark.parametrize("after", WORDS)
 def test_verdicts_that_differ_are_the_change(before, after):
@@ -61,8 +67,31 @@ def test_what_is_not_judged_or_unclear_says_so():
     assert use_change("used", "not judged", pair).verdict == "not judged"
     assert use_change("not judged", "used", pair).word == "not judged"
     unclear = use_change("used", "unclear", pair)
-    assert (unclear.word, unclear.verdict) == ("used → unclear", "less")
+    assert (unclear.word, unclear.verdict) == ("used → unclear, clearly less", "less")
     assert use_change("used", "unclear", (values(0.9), values(0.9))).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("content", "alone", "way"),
+    [
+        ((-0.9, -0.9), 0.4, "less"),  # it comes to wait for a finished chain, whatever it says
+        ((0.4, 0.4), -0.4, "more"),
+        ((-0.5, 0.5), -0.5, "inconclusive"),
+        ((0.0, 0.0), -0.5, "less"),
+        ((0.0, 0.0), 0.0, "inconclusive"),
+    ],
+)
+@pytest.mark.parametrize("after", ["used", "unclear"])
+def test_the_content_says_which_way_and_the_loss_without_a_chain_where_it_is_silent(
+    content, alone, way, after
+):
+    """The second model's values are the first one's, each axis moved by its own step."""
+    before = values(0.5)
+    steps = dict(zip(("followed", "swapped", "alone"), (*content, alone), strict=True))
+    moved = {n: {i: v + steps[n] for i, v in before[n].items()} for n in AXES}
+    verdict = use_change("used", after, (before, moved)).verdict
+    unmoved = after == "used" and not any(steps.values())
+    assert verdict == ("no change" if unmoved else way)
 
 
 def test_items_are_paired_by_name_and_the_rest_is_left_out():

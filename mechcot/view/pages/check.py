@@ -8,7 +8,7 @@ from mechcot.text.number_format import percent
 from mechcot.view.figures.chain_use import chain_use_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, table
-from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.sections import Section, listing, plain_page
 from mechcot.view.pages.use_tables import use_number, use_table
 
 _NAN = float("nan")
@@ -107,6 +107,7 @@ def check_page(result: Mapping[str, Any]) -> str:
             ),
             folded=True,
         ),
+        *listing("How they were asked", ("model", "as its own texts show"), _asking(models)),
     ]
     return plain_page(
         "Does the model use its chain of thought?",
@@ -116,6 +117,11 @@ def check_page(result: Mapping[str, Any]) -> str:
         sections=sections,
         terms=_READING,
     )
+
+
+def _asking(models: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Models that were asked in another way than their files say -> why."""
+    return {m["name"]: "; ".join(m["asking_notes"]) for m in models if m.get("asking_notes")}
 
 
 def _asked(result: Mapping[str, Any]) -> str:
