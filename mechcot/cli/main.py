@@ -162,12 +162,11 @@ def ruler(
     from mechcot.runs.output_claims import claimed
 
     panel = QUICK if quick else FULL
-    settings = {"panel": "quick" if quick else "full", "measures": measures, "seed": seed}
+    settings = {"panel": families or ("quick" if quick else "full"), "seed": seed}
     names, executor = names_of(measures), executor_of(workers, engine)
     cards = {name: measure.card for name, measure in MEASURES.items()}
     if families is not None:
-        settings["panel"] = families
-        with claimed(out, "ruler", settings, overwrite=overwrite):
+        with claimed(out, "ruler", settings | {"measures": measures}, overwrite=overwrite):
             result = run_families(
                 names_of(families) or [], out=out, seed=seed, executor=executor, measures=names
             )
@@ -177,7 +176,8 @@ def ruler(
     with claimed(out, "ruler", settings, overwrite=overwrite):
         result = run_ruler(panel, out=out, seed=seed, executor=executor, measures=names)
     if record:
-        keep(cards, earned={name: row["status"] for name, row in result["measures"].items()})
+        rows = result["measures"].items()
+        keep(cards, earned={n: row["status"] for n, row in rows if names is None or n in names})
 
 
 @app.command()

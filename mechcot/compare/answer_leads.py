@@ -11,6 +11,7 @@ from mechcot.text.answer_outcomes import is_right
 from mechcot.text.answers import SPECIAL, find_answer, same_answer
 from mechcot.text.entities import occurrences
 from mechcot.text.stated_value import ANSWER_PLACE
+from mechcot.text.think_tags import ThoughtTags
 
 LONGEST = 80
 """Characters of a lead; longer ones are no question for an answer."""
@@ -43,6 +44,15 @@ def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
         end = ""
     unspaced = not places[0].space and lead[-1].isalpha()
     return f"{lead}{places[0].space}{ANSWER_PLACE}{end}" if end or unspaced else lead
+
+
+def answer_mark(lead: str, tags: ThoughtTags | None) -> str | None:
+    """What stands before a written answer: the last line of a lead that says something behind the thought; None where none does."""
+    said = lead.rpartition(tags.close)[2] if tags else lead
+    before, placed, end = said.partition(ANSWER_PLACE)
+    words = before.rstrip()
+    line = words.rpartition("\n")[2]
+    return f"{line.lstrip()}{before[len(words) :]}{placed}{end}" if words.strip() else None
 
 
 def says_right(trace: Trace) -> bool:

@@ -67,7 +67,7 @@ class Models:
 
     def text_hash(self, name: str) -> str:
         """Hash of a model's tokenizer, template and generation settings, and of what the user said about its answers."""
-        files, said = hash_text_files(self._spec(name)), self.study.loading.asking.key
+        files, said = hash_text_files(self._spec(name)), self.study.asking(name).key
         return digest(files, said) if said else files
 
     def _spec(self, name: str) -> ModelSpec:
@@ -127,6 +127,15 @@ class Models:
             models._hold(self.first, first.asked_with(asking))
         return models
 
+    def later_asked_with(self, name: str, asking: Asking) -> "Models":
+        """The same models, a later one asked and read in another way; none is loaded again."""
+        others = dict(self.study.asking_of) | {name: asking}
+        study = replace(self.study, asking_of=tuple(others.items()))
+        models = Models(study, self.specs, self.asked, dict(self._held), self._policy)
+        if name in models._held:
+            models._held[name] = models._held[name].asked_with(asking)
+        return models
+
     def _hold(self, name: str, reader: Reasoner) -> Reasoner:
         if self.study.template == "shared" and name == self.first:
             self._policy = reader.policy.shared()
@@ -139,6 +148,11 @@ class Models:
         return together and shares_base(self.specs[self.first], self.specs[name])
 
     def _load(self, name: str) -> Reasoner:
+        own = dict(self.study.asking_of).get(name)
+        reader = self._opened(name)
+        return reader if own is None else reader.asked_with(own)
+
+    def _opened(self, name: str) -> Reasoner:
         if self.shares_base(name):
             return with_adapter(self.get(self.first), self.specs[name], self.study.loading)
         if self.study.template == "shared" and self._policy is None and name != self.first:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mechcot.compare.answer_leads import common_lead, says_right
+from mechcot.compare.answer_leads import answer_mark, common_lead, says_right
 from mechcot.compare.chains import write_side_by_side, written_chains
 from mechcot.compare.models import Models
 from mechcot.compare.study import Study
@@ -25,7 +25,6 @@ from mechcot.model.asking_options import Asking
 from mechcot.model.generation.ask_answer import answer_after, written_trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
-from mechcot.text.stated_value import ANSWER_PLACE
 
 TEXTS = 32
 """Texts that are looked at; half of them find a cue, half try it."""
@@ -39,15 +38,16 @@ _MOSTLY = 0.75
 
 @dataclass(frozen=True)
 class _Way:
-    """A study, asked in one way, with its first texts."""
+    """A study, asked in one way, with the first texts of one of its models."""
 
     study: Study
     models: Models
+    name: str
     texts: Sequence[Trace]
 
     @property
     def reader(self) -> Reasoner:
-        return self.models.get(self.models.first)
+        return self.models.get(self.name)
 
 
 def askable(study: Study, models: Models) -> tuple[Study, Models]:
@@ -57,15 +57,17 @@ def askable(study: Study, models: Models) -> tuple[Study, Models]:
     except NoCue:
         if study.problems is None:
             raise
-        return _changed(study, models, cue=_NOTHING)
+        return _changed(study, models, models.first, cue=_NOTHING)
     return study, models
 
 
 def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> tuple[Study, Models]:
-    """The study and its models, asked in the way that fits the first model's own texts; what was found stands in `Study.asking_notes`.
+    """The study and its models, asked in the way that fits their own texts; what was found stands in `Study.asking_notes`.
 
-    Cost: its first 32 texts, which are those of the run, with two short forwards for every other one; as many again without an instruction
-    where most are not right, and where something is found.
+    What the first model's texts show holds for all; a later model whose texts show another cue is asked by its own, in the prompts of the study.
+
+    Cost: the first 32 texts of each, which are those of the run, with two short forwards for every other one; as many again without an instruction
+    where most of the first model's are not right, and where something is found.
 
     Args:
         study: The settings, with the longest completion.
@@ -75,26 +77,42 @@ def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> t
     Raises:
         NoCue: The first model's tokenizer spells no question for the answer, and its texts show none.
     """
-    way = _with_cue(_without_instruction(_way(study, models, problems), problems))
+    said = study.loading.asking
+    way = _without_instruction(_way(study, models, problems, models.first), problems)
+    if said.cue or said.answer_after is not None:
+        return way.study, way.models
+    way = _with_cue(way)
     asking = way.study.loading.asking
     if asking.cue == _NOTHING:
         way.reader.asked_with(replace(asking, cue=None))
+    for name in models.names[1:]:
+        way = _with_cue(_way(way.study, way.models, problems, name))
     return way.study, way.models
 
 
-def _way(study: Study, models: Models, problems: Sequence[Problem]) -> _Way:
-    """The study with its first texts: whole batches, so that they are the run's own."""
+def _way(study: Study, models: Models, problems: Sequence[Problem], name: str) -> _Way:
+    """The study with a model's first texts: whole batches, so that they are the run's own."""
     few = problems[: -(-TEXTS // study.batch_size) * study.batch_size]
-    write_side_by_side(study, models, [models.first], few)
-    return _Way(study, models, written_chains(study, models, models.first, few))
+    write_side_by_side(study, models, [name], few)
+    return _Way(study, models, name, written_chains(study, models, name, few))
 
 
-def _changed(study: Study, models: Models, note: str = "", **asking: Any) -> tuple[Study, Models]:
-    """The study with some of the ways of asking changed, and a note of why."""
-    said: Asking = replace(study.loading.asking, **asking)
+def _changed(
+    study: Study, models: Models, name: str, note: str = "", **asking: Any
+) -> tuple[Study, Models]:
+    """The study with some of the ways of asking a model changed, those of all for the first, and a note of why."""
+    said: Asking = replace(study.asking(name), **asking)
     notes = (*study.asking_notes, note) if note else study.asking_notes
-    study = replace(study, loading=replace(study.loading, asking=said), asking_notes=notes)
-    return study, models.asked_with(said)
+    models = (
+        models.asked_with(said) if name == models.first else models.later_asked_with(name, said)
+    )
+    study = replace(
+        study,
+        loading=models.study.loading,
+        asking_of=models.study.asking_of,
+        asking_notes=notes,
+    )
+    return study, models
 
 
 def _without_instruction(way: _Way, problems: Sequence[Problem]) -> _Way:
@@ -104,7 +122,7 @@ def _without_instruction(way: _Way, problems: Sequence[Problem]) -> _Way:
     said = not policy.instruction or policy.asking.instruction is not None
     if said or n < _FEWEST or right > (1 - CLEARLY) * n:
         return way
-    plain = _way(*_changed(way.study, way.models, instruction=""), problems)
+    plain = _way(*_changed(way.study, way.models, way.name, instruction=""), problems, way.name)
     why = better_without(way.texts, plain.texts)
     if not why:
         return way
@@ -114,12 +132,12 @@ def _without_instruction(way: _Way, problems: Sequence[Problem]) -> _Way:
 
 def _with_cue(way: _Way) -> _Way:
     """With the model's own words as the question for the answer, where they ask and read clearly better."""
-    asking, reader = way.study.loading.asking, way.reader
+    asking, reader = way.study.asking(way.name), way.reader
     finished = [trace for trace in way.texts if trace.finished]
     lead = common_lead(finished[::2], share=CLEARLY)
-    if asking.cue or asking.answer_after is not None or len(finished) < _FEWEST or not lead:
+    if len(finished) < _FEWEST or not lead or lead == asking.cue:
         return way
-    mark = _mark(lead, reader)
+    mark = answer_mark(lead, reader.policy.tags)
     own = reader.asked_with(replace(asking, cue=lead, answer_after=mark))
     tried = [(trace, written_trace(own, trace, trace.ids)) for trace in finished[1::2]]
     stated = [(trace, again) for trace, again in tried if again.answer.text is not None]
@@ -132,25 +150,17 @@ def _with_cue(way: _Way) -> _Way:
     if min(before, read) > asked - max(least, 2):
         return way
     after = mark if read <= n - max(least, 2) else None
+    first = way.models.first
+    otherwise = "its files say" if way.name == first else f"{first} is"
     note = (
-        f"{reader.policy.owner} states its answers behind {lead!r}: asked so it repeats {asked} of {n} written answers, "
-        f"asked as its files say {before}; {read} were read. It is asked so (--cue says another)"
+        f"{way.name} states its answers behind {lead!r}: asked so it repeats {asked} of {n} written answers, "
+        f"asked as {otherwise} {before}; {read} were read. It is asked so (--cue says another)"
     )
     kept = reader.policy.instruction
     study, models = _changed(
-        way.study, way.models, note, cue=lead, answer_after=after, instruction=kept
+        way.study, way.models, way.name, note, cue=lead, answer_after=after, instruction=kept
     )
-    return _Way(study, models, way.texts)
-
-
-def _mark(lead: str, reader: Reasoner) -> str | None:
-    """What stands before a written answer: the last line of a lead that says something behind the thought; None where none does."""
-    tags = reader.policy.tags
-    said = lead.rpartition(tags.close)[2] if tags else lead
-    before, placed, end = said.partition(ANSWER_PLACE)
-    words = before.rstrip()
-    line = words.rpartition("\n")[2]
-    return f"{line.lstrip()}{before[len(words) :]}{placed}{end}" if words.strip() else None
+    return replace(way, study=study, models=models)
 
 
 def _agree(pairs: Sequence[tuple[Trace, str | None]]) -> int:

@@ -114,6 +114,7 @@ def report_data(
             "interval": "95 %",
             "measures": ", ".join(study.measure_names),
             **{f"left out: {name}": reason for name, reason in study.left_out},
+            **({"asked by": "; ".join(study.asking_notes)} if study.asking_notes else {}),
             "precision": study.loading.dtype,
             "temperature": f"{study.temperature:g}",
             **({} if study.traces else {"longest completion": f"{study.max_tokens} tokens"}),

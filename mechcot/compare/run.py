@@ -248,7 +248,9 @@ def _write(
     _parquet(results / "contrasts.parquet", contrasts)
     write_values(results / "values.parquet", list(tables.all.values()))
     _parquet(results / "validity.parquet", tables.validity.table())
-    write_traces(study.out / "traces.jsonl", chains.every, asking=study.loading.asking.to_json())
+    write_traces(
+        study.out / "traces.jsonl", chains.every, asking=lambda name: study.asking(name).to_json()
+    )
     path = study.out / "summary.json"
     if path.is_file() and path.read_bytes() != json_text(found).encode():
         (study.out / EXPLORER).unlink(missing_ok=True)  # it shows an earlier run

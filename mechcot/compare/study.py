@@ -19,6 +19,7 @@ from typing import Literal
 from mechcot.core.errors import UserError
 from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, chosen_measures
+from mechcot.model.asking_options import Asking
 from mechcot.model.generation.sampling import Sampling
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import ModelSpec, distinct_names, parse_spec
@@ -76,6 +77,7 @@ class Study:
         overwrite: Whether the folder may hold another run, whose report is then replaced.
         truth: Files of the user's own truth.
         served: Models, as typed, and the address of the server that draws their continuations.
+        asking_of: How a later model is asked, by name, where its own texts showed another way than that of the first.
         asking_notes: Why models are asked in another way than their files say, where their own texts showed it; see `mechcot.compare.own_words`.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
     """
@@ -107,6 +109,7 @@ class Study:
     left_out: tuple[tuple[str, str], ...] = ()
     until: int | None = None
     overwrite: bool = False
+    asking_of: tuple[tuple[str, Asking], ...] = ()
     asking_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -152,6 +155,10 @@ class Study:
         name = reader.partition("@logits=")[0]
         typed = dict(zip((spec.name for spec in self.specs), self.models, strict=True))
         return next((pair for pair in self.served if pair[0] == typed.get(name)), None)
+
+    def asking(self, name: str) -> Asking:
+        """Return how a model is asked; a null as the model that it is made from."""
+        return dict(self.asking_of).get(name.partition("@logits=")[0], self.loading.asking)
 
     @property
     def side_by_side(self) -> bool:

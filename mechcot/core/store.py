@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -228,26 +228,35 @@ def _check_kinds(data: Mapping[str, Any]) -> None:
             raise TypeError(f"{name} is a {type(value).__name__}")
 
 
+def _nothing_said(_: str) -> Mapping[str, Any]:
+    return {}
+
+
 def write_traces(
-    path: Path, traces: Iterable[Trace], *, asking: Mapping[str, Any] | None = None
+    path: Path,
+    traces: Iterable[Trace],
+    *,
+    asking: Callable[[str], Mapping[str, Any]] = _nothing_said,
 ) -> None:
     """Write traces as JSON lines, atomically.
 
     Args:
         path: The file.
         traces: What is written.
-        asking: What the user said of how answers are asked for and read; stands in every line, where anything was said.
+        asking: From an author to what was said of how its answers are asked for and read; stands in its lines, where anything was said.
     """
     write_bytes(path, traces_content(traces, asking=asking))
 
 
-def traces_content(traces: Iterable[Trace], *, asking: Mapping[str, Any] | None = None) -> bytes:
+def traces_content(
+    traces: Iterable[Trace], *, asking: Callable[[str], Mapping[str, Any]] = _nothing_said
+) -> bytes:
     """What `write_traces` writes."""
-    extra = {"asking": asking} if asking else {}
-    lines = (
-        json.dumps(trace_to_json(trace) | extra, ensure_ascii=False, sort_keys=True)
-        for trace in traces
-    )
+    lines = []
+    for trace in traces:
+        said = asking(trace.author)
+        entry = trace_to_json(trace) | ({"asking": said} if said else {})
+        lines.append(json.dumps(entry, ensure_ascii=False, sort_keys=True))
     return "".join(line + "\n" for line in lines).encode()
 
 

@@ -4,10 +4,12 @@ Chains come from `--traces` (those that end right, by the project's own reading)
 problems. Problems that a task draws are of its training side, so that `compare` on its test side is held out.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mechcot.compare.answer_leads import answer_mark, common_lead
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
@@ -104,10 +106,20 @@ def _of_traces(
         first = traces[0]
         raise UserError(
             f"none of the {len(traces)} chains of {source.traces} ends in the reference answer; "
-            f"{first.problem.id} ends in {first.answer.text!r}, the reference is {first.problem.answer!r}"
+            f"{first.problem.id} ends in {first.answer.text!r}, the reference is {first.problem.answer!r}{_told(traces, reader)}"
         )
     asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())
     return Material(reader, asked, right[: source.n])
+
+
+def _told(traces: Sequence[Trace], reader: Reasoner) -> str:
+    """Where most texts state the right answer, and the option that reads it there; "" where nothing shows."""
+    lead = common_lead(traces)
+    mark = answer_mark(lead, reader.policy.tags)
+    if mark is None:
+        return ""
+    asked, read = (shlex.quote(text.replace("\n", "\\n")) for text in (lead, mark))
+    return f". Most state the right answer behind {lead!r}: add --cue {asked} --answer-after {read}"
 
 
 def _of_own_texts(

@@ -230,7 +230,7 @@ class Reasoner:
         return replace(self, name=f"{name}@logits={scale:g}", logit_scale=scale)
 
     def asked_with(self, asking: Asking) -> "Reasoner":
-        """The same model, asked and read in another way under a policy of its own.
+        """The same model, asked and read in another way under a policy of its own; where it is asked in another model's prompt, in that prompt.
 
         Args:
             asking: How answers are asked for and read.
@@ -240,6 +240,8 @@ class Reasoner:
         """
         spaced = has_spaced_text(self.spec)
         policy = policy_of(self.tokenizer, owner=self.policy.owner, spaced=spaced, asking=asking)
+        if self.policy.mode == "shared":
+            policy = replace(self.policy, cue=policy.cue, asking=asking)
         source = self.source and partial(_reopen_asked, self.source, asking)
         return replace(self, policy=policy, source=source)
 

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 
 from mechcot.core.card import MeasureCard
 from mechcot.core.measurement import Measurement
+from mechcot.measures.registry import MEASURES
 from mechcot.ruler.measurements import BASE
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.table import (
@@ -62,27 +63,67 @@ def ruler_outcome(
         ],
         axis=1,
     )
+    models = [
+        {
+            "name": s.name,
+            "group": s.group,
+            "reached": reached.get(s.name),
+            "axes": axes.get(s.name),
+            "means": _line(means.T[s.name]) if s.name in means.index else {},
+        }
+        for s in panel.subjects
+    ]
     return {
         "schema": _SCHEMA,
         "seed": seed,
         "items": items,
         "bounds": SCORE_BOUNDS,
         "measures": {row.card.name: as_json(row) for row in found},
-        "models": [
-            {
-                "name": s.name,
-                "group": s.group,
-                "reached": reached.get(s.name),
-                "axes": axes.get(s.name),
-                "means": _line(means.T[s.name]) if s.name in means.index else {},
-            }
-            for s in panel.subjects
-        ],
+        "models": models,
         "lengths": _lengths(measurements),
-        "agreement": {
-            str(left): _line(line) for left, line in agreement(measurements, cards).iterrows()
-        },
+        "agreement": _agreement(models),
     }
+
+
+def added_to(earlier: Mapping[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """The result of a run with the measures that an earlier run of the same models and chains took besides.
+
+    Args:
+        earlier: What its `ruler.json` held.
+        result: What was found now; it stands where both have a measure.
+
+    Returns:
+        The result alone where the earlier run read other models or chains.
+    """
+    if any(_read(earlier, key) != _read(result, key) for key in _SAME):
+        return result
+    kept = {name: row for name, row in earlier["measures"].items() if name in MEASURES}
+    before = {model["name"]: model["means"] for model in earlier["models"]}
+    models = [
+        model
+        | {"means": {n: v for n, v in before[model["name"]].items() if n in kept} | model["means"]}
+        for model in result["models"]
+    ]
+    return result | {
+        "measures": dict(sorted((kept | result["measures"]).items())),
+        "models": models,
+        "lengths": earlier["lengths"] | result["lengths"],
+        "agreement": _agreement(models),
+    }
+
+
+_SAME = ("schema", "seed", "items", "bounds", "models")
+
+
+def _read(result: Mapping[str, Any], key: str) -> Any:
+    value = result.get(key)
+    return [(m["name"], m["group"]) for m in value or ()] if key == "models" else value
+
+
+def _agreement(models: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    means = pd.DataFrame({m["name"]: m["means"] for m in models}, dtype=float).T
+    lines = agreement(means[sorted(means.columns)]).iterrows()
+    return {str(left): _line(line) for left, line in lines}
 
 
 def as_json(row: Row) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 from rich.console import Console
 from tqdm.auto import tqdm
 
-from mechcot.core.store import write_bytes, write_json, write_text
+from mechcot.core.store import read_json, write_bytes, write_json, write_text
 from mechcot.measures.registry import MEASURES, chosen_measures
 from mechcot.model.loading.spec import holds_model
 from mechcot.organisms.registry import lineage, path
@@ -20,7 +20,7 @@ from mechcot.organisms.training import train_organism
 from mechcot.ruler.measurements import measure_panel, panel_chains, tasks, unused
 from mechcot.ruler.panel import Panel
 from mechcot.ruler.reliance import axes, reliance
-from mechcot.ruler.results import ruler_outcome
+from mechcot.ruler.results import added_to, ruler_outcome
 from mechcot.ruler.table import rows
 from mechcot.runs.executor import Executor
 from mechcot.view.pages.ruler import ruler_page
@@ -32,7 +32,7 @@ AXES_ITEMS = 96
 def run_ruler(
     panel: Panel, *, out: Path, seed: int, executor: Executor, measures: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Run the ruler and give what `ruler.json` holds.
+    """Run the ruler and give what `ruler.json` holds: measures that a run of the same models took before stay in it.
 
     Args:
         panel: The models and how much of them is read.
@@ -76,7 +76,9 @@ def run_ruler(
         axes=known,
         seed=seed,
     )
-    write_json(out / "ruler.json", result)
+    if (path := out / "ruler.json").is_file():
+        result = added_to(read_json(path, what="the scores of a ruler"), result)
+    write_json(path, result)
     values = pd.DataFrame(
         [(r.measure, r.author, r.reader, r.item, r.value, r.reason) for r in measurements],
         columns=["measure", "author", "reader", "item", "value", "reason"],

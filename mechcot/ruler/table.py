@@ -249,11 +249,10 @@ def verdict(table: pd.DataFrame, card: MeasureCard, *, after: str, seed: int) ->
     return str(found["verdict"].iloc[0])
 
 
-def agreement(measurements: Sequence[Measurement], cards: Sequence[MeasureCard]) -> pd.DataFrame:
-    """Spearman between every two measures' means over all models that both have read."""
-    means = {
-        card.name: grid([r for r in measurements if r.measure == card.name]).mean(axis=1)
-        for card in cards
-    }
-    table = pd.DataFrame(means)
-    return table.corr(method="spearman", min_periods=4)
+def agreement(means: pd.DataFrame) -> pd.DataFrame:
+    """Spearman between every two measures over all models that both have read.
+
+    Args:
+        means: Models in rows, measures in columns.
+    """
+    return means.corr(method="spearman", min_periods=4)

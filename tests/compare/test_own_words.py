@@ -145,6 +145,46 @@ def test_own_words_take_the_place_of_a_question_that_does_not_fit(
     assert study == replace(study, models=(folder,)), "what was found is settings like others"
 
 
+@pytest.mark.parametrize("template", ["shared", "own"])
+def test_a_later_model_is_asked_in_its_own_words(folder, tmp_path, monkeypatch, template) -> None:
+    """The first writes as its files say; the tuned one states its answers in other words, and is asked by them in the same prompts."""
+    tokenizer = byte_tokenizer(merges=40)
+    tokenizer.chat_template = TURN.replace("OPEN", "")
+    tuned = save_tiny(tmp_path / "tuned", tokenizer, seed=1)
+    forms = {"m": "So.\n\nThe answer is {a}.", "tuned": PROSE}
+
+    def written(_study: Study, models: Models, name: str, problems) -> list[Trace]:
+        return texts(forms[name], n=len(problems), right=12, reader=models.get(name))
+
+    def answer(reader, trace: Trace) -> Answer:
+        said = re.findall("|".join(THINGS), trace.completion)
+        fits = reader.name == "m" or "Hence it is" in reader.cue.text
+        return Answer(said[-1] if fits else "nonsense", "asked")
+
+    monkeypatch.setattr(own_words, "written_chains", written)
+    monkeypatch.setattr(own_words, "answer_after", answer)
+    settings = {"out": tmp_path / "out", "problems": "p.jsonl", "prompt": template}
+    before = Study(models=(folder, tuned), loading=LoadOptions("cpu"), **settings)
+    study, models = in_own_words(before, Models.of(before), [problem(i) for i in range(40)])
+    assert study.loading.asking == AS_FOUND
+    assert dict(study.asking_of).keys() == {"tuned"}
+    assert (study.asking("tuned").cue, study.asking("m").cue) == (CUE, None)
+    assert study.asking_notes[0].startswith("tuned states its answers behind")
+    assert "asked as m is 0; " in study.asking_notes[0]
+    again = Models.of(study)
+    for each in (models, again):
+        assert each.get("tuned").cue.text == " Hence it is"
+        assert each.get("m").cue.text != " Hence it is"
+        assert each.get("tuned").render(problem(0)) == Models.of(before).get("tuned").render(
+            problem(0)
+        )
+    hashes = [Models.of(each).text_hash("tuned") for each in (before, study)]
+    assert hashes[0] != hashes[1], "what was read otherwise is not taken again"
+    assert Models.of(before).text_hash("m") == Models.of(study).text_hash("m")
+    kept = replace(before, loading=LoadOptions("cpu", asking=Asking(answer_after="it is")))
+    assert in_own_words(kept, Models.of(kept), [problem(0)] * 40)[0].asking_of == ()
+
+
 def test_what_others_hold_back_does_not_confirm_is_not_taken(folder, tmp_path, monkeypatch) -> None:
     study, _ = asked(folder, tmp_path, monkeypatch, form=PROSE, fits="no cue holds this")
     assert study.loading.asking == Asking()

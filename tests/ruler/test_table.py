@@ -11,8 +11,8 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Answer, Trace
 from mechcot.ruler.panel import Panel, _subjects
-from mechcot.ruler.results import as_json
-from mechcot.ruler.table import agreement, model_means, rows
+from mechcot.ruler.results import added_to, as_json
+from mechcot.ruler.table import agreement, grid, model_means, rows
 from mechcot.view.pages.ruler import ruler_page, score_table
 
 CARD = MeasureCard(
@@ -182,11 +182,38 @@ def test_the_page_and_the_file_say_what_the_row_says(honest):
 
 
 def test_agreement_of_a_measure_with_itself_is_one():
-    other = replace(CARD, name="other")
-    both = [*planted(), *(replace(r, measure="other", value=-r.value) for r in planted())]
-    found = agreement(both, [CARD, other])
+    means = model_means(grid(planted()))
+    found = agreement(pd.DataFrame({"planted": means, "other": -means}))
     assert found.loc["planted", "planted"] == pytest.approx(1.0)
     assert found.loc["planted", "other"] == pytest.approx(-1.0)
+
+
+def test_a_run_of_further_measures_adds_to_what_was_found_on_the_same_models():
+    def result(means: dict, **changed) -> dict:
+        models = [
+            {"name": f"m{k}", "group": "uses", "means": {n: v[k] for n, v in means.items()}}
+            for k in range(5)
+        ]
+        found = {"schema": 1, "seed": 0, "items": 8, "bounds": {}, "models": models}
+        rows = {name: {"status": "passed", "run": str(changed)} for name in means}
+        return (
+            found | {"measures": rows, "lengths": dict.fromkeys(means), "agreement": {}} | changed
+        )
+
+    rising, falling = [0.1, 0.2, 0.3, 0.4, None], [5.0, 4.0, 3.0, 2.0, 1.0]
+    earlier = result({"filler": rising, "suppression": falling, "gone": rising})
+    now = result({"suppression": rising, "chain_exchange": falling}, seed=0)
+    both = added_to(earlier, now)
+    assert list(both["measures"]) == ["chain_exchange", "filler", "suppression"]
+    assert both["measures"]["suppression"] == now["measures"]["suppression"], "the later one stands"
+    assert both["measures"]["filler"] == earlier["measures"]["filler"]
+    assert both["models"][0]["means"] == {"filler": 0.1, "suppression": 0.1, "chain_exchange": 5.0}
+    assert both["agreement"]["filler"] == {
+        "chain_exchange": pytest.approx(-1.0), "filler": pytest.approx(1.0), "suppression": pytest.approx(1.0)
+    }  # fmt: skip
+    assert added_to(both, now)["measures"] == both["measures"]
+    for other in ({"seed": 1}, {"items": 9}, {"models": now["models"][:4]}):
+        assert added_to(earlier, now | other) == now | other
 
 
 def test_a_model_with_values_on_too_few_items_has_no_mean():

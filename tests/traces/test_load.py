@@ -50,7 +50,7 @@ def test_traces_written_with_another_cue_are_told_with_the_options_to_give(
     asking = Asking(cue="\nSo the result:", answer_after="result:", think="none", last_number=True)
     traces = load_traces(write_rows(tmp_path / "c.jsonl", [chain_of(i) for i in range(4)]), reader)
     path = tmp_path / "traces.jsonl"
-    write_traces(path, traces, asking=asking.to_json())
+    write_traces(path, traces, asking=lambda _: asking.to_json())
     assert read_traces(path) == traces
     capsys.readouterr()
     load_traces(path, reader)
@@ -60,7 +60,7 @@ def test_traces_written_with_another_cue_are_told_with_the_options_to_give(
     assert f"To read them alike, give {options}." in told
     load_traces(path, Reasoner.load(folder, asking=asking))
     assert "was written with" not in capsys.readouterr().err
-    write_traces(path, traces, asking=AS_FOUND.to_json())
+    write_traces(path, traces, asking=lambda _: AS_FOUND.to_json())
     assert all("asking" not in json.loads(line) for line in path.read_text().splitlines())
     load_traces(path, reader)
     assert "was written with" not in capsys.readouterr().err

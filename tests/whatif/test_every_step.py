@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mechcot.whatif import every_step, known_trace
-from mechcot.whatif.actions import state_counterfactual, why_not
+from mechcot.whatif.actions import state_counterfactual
 from mechcot.whatif.every_step import (
     CHANGED,
     NOT_REACHED,
