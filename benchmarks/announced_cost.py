@@ -21,7 +21,7 @@ from mechcot.compare.chains import collect, problems_of
 from mechcot.compare.cost import announce
 from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study, cells
+from mechcot.compare.settings import Study, cells
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms import problems
 

@@ -18,7 +18,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaForCausalLM
 
 from mechcot.compare.check import check
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.store import write_json
 from mechcot.organisms import training
 from mechcot.organisms.mod10 import MOD10_FAMILY

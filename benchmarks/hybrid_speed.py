@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from mechcot.model.generation.guided import GivenVectors, Giving, write_guided
+from mechcot.model.generation.giving import GivenVectors, Giving
+from mechcot.model.generation.guided import write_guided
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.pairs import load_models
 from mechcot.organisms.registry import family_named

@@ -49,8 +49,9 @@ from mechcot.organisms.known_task import (
 from mechcot.organisms.mod10_shifts import MOD10_SHIFTS
 from mechcot.organisms.problems import TASK, hinted, problems as draw_mod10, without_fact
 from mechcot.organisms.registry import ORGANISM_FAMILIES
+from mechcot.organisms.statement_counterfactuals import StatementMaker
 from mechcot.organisms.statement_shifts import statement_shifts
-from mechcot.organisms.statement_task import StatementMaker, StatementTruth
+from mechcot.organisms.statement_truth import StatementTruth
 from mechcot.organisms.statements import StatementFamily
 from mechcot.organisms.style_contrasts import styled, unhinted
 from mechcot.text.answer_outcomes import right_names

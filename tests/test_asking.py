@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mechcot.cli.options import Commands, loads
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.asking_options import AS_FOUND, Asking

@@ -17,7 +17,7 @@ from mechcot.cli.main import app
 from mechcot.compare.chains import foreign, problems_of
 from mechcot.compare.measurements import jobs
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study, cells
+from mechcot.compare.settings import Study, cells
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.model.asking_options import Asking

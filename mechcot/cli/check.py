@@ -61,7 +61,7 @@ def check(  # noqa: PLR0913 - one argument per option
     fields = command_inputs.check_problems(problems, field)
     command_inputs.check_models(models)
     from mechcot.compare.check import check as run
-    from mechcot.compare.study import Study
+    from mechcot.compare.settings import Study
     from mechcot.runs.executor import worker_count
 
     study = Study(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Options of `mechcot compare` that are settings of a `mechcot.compare.study.Study`, by its names."""
+    """Options of `mechcot compare` that are settings of a `mechcot.compare.settings.Study`, by its names."""
 
     problems: Annotated[
         str | None,
@@ -141,7 +141,7 @@ def compare(
     )
     command_inputs.check_models(models)
     from mechcot.compare.run import run
-    from mechcot.compare.study import Study
+    from mechcot.compare.settings import Study
     from mechcot.runs.executor import worker_count
 
     study = Study(

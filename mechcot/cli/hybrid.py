@@ -1,6 +1,6 @@
 """`mechcot hybrid`. Heavy imports happen inside the command."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -10,24 +10,29 @@ from mechcot.cli.options import (
     Field,
     MaxTokens,
     Out,
-    Overwrite,
     Seed,
-    Tuned,
     Workers,
     loads,
     names_of,
     shares_out,
 )
+from mechcot.cli.outputs import makes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.engine import Engine
 
+if TYPE_CHECKING:
+    from mechcot.runs.output_claims import Maker
 
+
+@makes("hybrid")
 @shares_out
 @loads
 def hybrid(  # noqa: PLR0913 - one argument per option
     base: Base,
-    tuned: Tuned,
+    tuned: Annotated[
+        list[str], typer.Argument(help="Models after it; with several, one report of all.")
+    ],
     source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
     out: Out,
     *,
@@ -53,14 +58,16 @@ def hybrid(  # noqa: PLR0913 - one argument per option
     max_tokens: MaxTokens = 320,
     seed: Seed = 0,
     workers: Workers = 1,
-    overwrite: Overwrite = False,
     loading: LoadOptions,
     engine: Engine,
+    maker: "Maker",
 ) -> None:
     """Let the base write and give it the tuned model's token, or a vector, where the two disagree: a mechanism, or its trigger?"""
     fields = command_inputs.check_problems(source, field)
-    command_inputs.check_models([base, tuned])
+    command_inputs.check_models([base, *tuned])
     from mechcot.core.pair import Pair
+    from mechcot.finetune.training_record import trained_how
+    from mechcot.hybrid.arms import arms_lines, run_arms
     from mechcot.hybrid.run import hybrid_lines, run_hybrid
     from mechcot.hybrid.settings import HybridSettings
     from mechcot.model.loading.pairs import load_models
@@ -77,16 +84,17 @@ def hybrid(  # noqa: PLR0913 - one argument per option
         seed=seed,
     )
     problems = load_problems(source, fields=fields)
-    result = run_hybrid(
-        Pair(*load_models([base, tuned], loading)),
-        problems,
-        n=n,
-        settings=settings,
-        out=out,
-        executor=executor_of(workers, engine),
-        overwrite=overwrite,
-    )
-    typer.echo("\n".join([*hybrid_lines(result), f"written: {out / 'report.html'}"]))
+    kwargs: dict[str, Any] = {"n": n, "settings": settings, "out": out}
+    kwargs["executor"] = executor_of(workers, engine)
+    if len(tuned) > 1:
+        with maker.claimed(out):
+            lines = arms_lines(
+                run_arms(base, tuned, problems, trained=trained_how, loading=loading, **kwargs)
+            )
+    else:
+        models = Pair(*load_models([base, *tuned], loading))
+        lines = hybrid_lines(run_hybrid(models, problems, overwrite=maker.overwrite, **kwargs))
+    typer.echo("\n".join([*lines, f"written: {out / 'report.html'}"]))
 
 
 def _shares(text: str) -> tuple[float, ...]:

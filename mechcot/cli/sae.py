@@ -132,8 +132,8 @@ def train(
 def crosscode(job: "Training", *, width: Width = 2048, k: K = 32) -> None:  # noqa: ARG001 - other defaults
     """Train a crosscoder and tell which latents are one checkpoint's own; writes crosscode.json and page.html."""
     from mechcot.core.store import write_text
+    from mechcot.sae.change_sentences import change_lines
     from mechcot.sae.crosscoder_run import crosscode_and_compare
-    from mechcot.sae.latent_changes import change_lines
     from mechcot.sae.latent_replacement import replacement_lines
     from mechcot.view.pages.crosscoder import crosscoder_page
 
@@ -410,7 +410,7 @@ def plant_changes(  # noqa: PLR0913 - one argument per option
     from mechcot.runs.executor import executor_of
     from mechcot.runs.items import Items
     from mechcot.sae.crosscoder_training import LENGTH_CHARGE
-    from mechcot.sae.latent_changes import FAR_APART
+    from mechcot.sae.latent_sides import FAR_APART
     from mechcot.sae.plants.planted_changes import change_scores, changed_pairs, markdown_scores
     from mechcot.sae.training import TrainingSettings
 

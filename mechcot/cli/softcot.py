@@ -50,7 +50,8 @@ def softcot_eval(  # noqa: PLR0913 - one argument per option
     fields = command_inputs.check_problems(problems, field)
     other_fields = None if others is None else command_inputs.check_problems(str(others), field)
     command_inputs.check_models([model, *(against or [])])
-    from mechcot.finetune.soft_eval import SoftSettings, open_beside, soft_eval
+    from mechcot.finetune.soft_conditions import SoftSettings
+    from mechcot.finetune.soft_eval import open_beside, soft_eval
     from mechcot.text.problems import load_problems
 
     asked = load_problems(problems, n=n, seed=seed, fields=fields)

@@ -201,7 +201,10 @@ def cross(  # noqa: PLR0913 - one argument per option
         Path | None, typer.Option(help="What `mechcot sae crosscode` made of these models.")
     ] = None,
     latents: Annotated[
-        str | None, typer.Option(help="Latents of it; default: the most changed three.")
+        str | None,
+        typer.Option(
+            help="Latents of it, or all: every one that changed or is one model's own; default: the most changed three."
+        ),
     ] = None,
     site: Annotated[
         str | None, typer.Option(help="Of contrasts and kinds; default: a block in the middle.")
@@ -270,8 +273,10 @@ def cross(  # noqa: PLR0913 - one argument per option
         typer.echo(line)
 
 
-def _latents(text: str | None) -> list[int]:
-    """Read numbers of latents that commas part."""
+def _latents(text: str | None) -> list[int] | Literal["all"]:
+    """Read numbers of latents that commas part, or `all`."""
+    if text == "all":
+        return "all"
     names = names_of(text) or ()
     if wrong := [name for name in names if not name.isdecimal()]:
         raise UserError(f"--latents: expected numbers such as 3,17, got {wrong[0]!r}")

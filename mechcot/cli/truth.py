@@ -51,17 +51,17 @@ def write_truth(  # noqa: PLR0913 - one argument per option
         )
         return
     from mechcot.model.reasoner import Reasoner
-    from mechcot.traces import truth_writer
+    from mechcot.traces import variants_by_model
     from mechcot.traces.load import load_traces
 
     reader = Reasoner.open(fits or model, loading)
     chains = load_traces(traces, reader, n=n, fields=fields)
     if show:
-        typer.echo(truth_writer.prompt_of(sort, chains[0]))
+        typer.echo(variants_by_model.prompt_of(sort, chains[0]))
         return
     writer = reader if fits in (None, model) else Reasoner.open(model, loading)
-    ask = truth_writer.asker(writer, max_tokens=max_tokens, seed=seed)
-    written = truth_writer.write_truth(sort, ask, reader, chains, tries=tries)
+    ask = variants_by_model.asker(writer, max_tokens=max_tokens, seed=seed)
+    written = variants_by_model.write_truth(sort, ask, reader, chains, tries=tries)
     written.save(out)
     maker.note(out)
     typer.echo("\n".join((*written.lines, f"written: {out}")))

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.reference_words import other_words
-from mechcot.compare.study import MOST, Study
+from mechcot.compare.settings import MOST, Study
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, trace_from_json, trace_to_json

@@ -34,7 +34,7 @@ from mechcot.compare.judgement import CHECK_MEASURES, SOURCE, SOURCE_ITEMS, judg
 from mechcot.compare.measurements import jobs, measure_missing, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.own_words import askable, in_own_words
-from mechcot.compare.study import MOST, Study, cells
+from mechcot.compare.settings import MOST, Study, cells
 from mechcot.compare.unjudged import run_facts
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mechcot.compare.study import UNTIL, Study
+from mechcot.compare.settings import UNTIL, Study
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import parse_spec
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from mechcot.compare.forecast import duration
 from mechcot.compare.models import Models
-from mechcot.compare.study import MOST, Study
+from mechcot.compare.settings import MOST, Study
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace

@@ -27,7 +27,7 @@ from mechcot.compare.forecast import calls, duration, forwards, work
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.measurements import Job, JobGroup, job_groups
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import trace_to_json
 from mechcot.core.trace import Trace

@@ -10,7 +10,7 @@ import torch
 
 from mechcot.compare.command_line import command_of
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.loading.options import DEFAULTS, LoadOptions

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mechcot.compare.study import EXCHANGE
+from mechcot.compare.settings import EXCHANGE
 from mechcot.compare.unjudged import RunFacts, cause, chainless, few_right, until_decided
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace

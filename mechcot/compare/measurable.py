@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.measures.registry import MEASURES
 from mechcot.model.internals.capabilities import lacks

@@ -24,7 +24,7 @@ from mechcot.compare.chains import Unwritten
 from mechcot.compare.forecast import Forecast, duration
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.models import Models, models_of_process
-from mechcot.compare.study import DRAWN_BY_SERVERS, Condition, Study
+from mechcot.compare.settings import DRAWN_BY_SERVERS, Condition, Study
 from mechcot.core.errors import DoesNotFit, NotMeasurable, Unanswered, UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest

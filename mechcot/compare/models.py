@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.model.asking_options import Asking

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from mechcot.compare.shifted import StudyTables, own_values
+from mechcot.compare.shifted import StudyTables, frame_of_groups, own_values
 from mechcot.core.card import MeasureCard
 from mechcot.core.problem import Problem
 from mechcot.core.store import nan_to_none
@@ -17,7 +17,7 @@ from mechcot.stats.accuracy_change import OWN_ACCURACY
 from mechcot.stats.bootstrap import Interval
 from mechcot.stats.combined_intervals import combined
 from mechcot.stats.measurement_tables import pair_values, scalar_rows
-from mechcot.stats.proportions import paired_interval, share_interval
+from mechcot.stats.proportions import paired_interval
 from mechcot.text.novelty import QuestionCell, question_cells
 from mechcot.text.number_format import difference
 
@@ -67,15 +67,11 @@ def novelty_frame(
         author: Who wrote the headline's chains; None for each model itself.
         seed: Of the study.
     """
-    rows = []
-    for cell, items in question_cells(problems).items():
-        for (quantity, name), series in own_values(tables, cards[:1], names, author).items():
-            here = series[series.index.isin(items)].to_numpy(float)
-            if len(here):
-                end = share_interval(here, seed=seed, purpose=f"novelty {_WORDS[cell]}")
-                key = {"cell": _WORDS[cell], "quantity": quantity, "model": name}
-                rows.append(key | end.row())
-    return pd.DataFrame(rows)
+    groups = [
+        ({"cell": _WORDS[cell]}, f"novelty {_WORDS[cell]}", items)
+        for cell, items in question_cells(problems).items()
+    ]
+    return frame_of_groups(groups, own_values(tables, cards[:1], names, author), seed=seed)
 
 
 def novelty_change(

@@ -9,7 +9,7 @@ from mechcot.compare.chains import Chains
 from mechcot.compare.judgement import judgement
 from mechcot.compare.measurements import Job
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study, use_cells
+from mechcot.compare.settings import Study, use_cells
 from mechcot.compare.unjudged import RunFacts
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import nan_to_none

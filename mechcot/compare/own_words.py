@@ -16,7 +16,7 @@ from typing import Any
 from mechcot.compare.answer_leads import answer_mark, common_lead, says_right
 from mechcot.compare.chains import write_side_by_side, written_chains
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.compare.without_instruction import CLEARLY, better_without
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace

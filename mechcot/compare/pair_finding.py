@@ -17,7 +17,7 @@ from mechcot.compare.chain_validity import ChainValidity
 from mechcot.compare.confidence import confidence_change
 from mechcot.compare.novelty import NoveltyChange, novelty_change
 from mechcot.compare.own_use import DECIDED, UseClaim
-from mechcot.compare.study import NULL_SCALE, Study
+from mechcot.compare.settings import NULL_SCALE, Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from mechcot.compare.command_line import NextStep
 from mechcot.compare.pair_finding import PairFinding
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.compare.unjudged import SPARE, RunFacts, lengthened, more
 from mechcot.stats.gate_bounds import Gate, GateBounds, gate_roots
 

@@ -28,8 +28,8 @@ from mechcot.compare.report_tables import (
     null_frame,
     own_chain_frame,
 )
+from mechcot.compare.settings import Study
 from mechcot.compare.shifted import shift_frame
-from mechcot.compare.study import Study
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.stats.chain_use import BOUNDS

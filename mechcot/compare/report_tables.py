@@ -8,7 +8,7 @@ import pandas as pd
 
 from mechcot.compare.pair_finding import PairFinding, Tables, not_judged, null_name
 from mechcot.compare.report_figures import ArrayReader
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.trace import StepKind
 from mechcot.measures.registry import MEASURES

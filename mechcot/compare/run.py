@@ -43,7 +43,7 @@ from mechcot.compare.own_words import askable, in_own_words
 from mechcot.compare.pair_finding import PairFinding, Tables, find, judged_cards, null_name, too_few
 from mechcot.compare.pair_step import next_step
 from mechcot.compare.report import report_data
-from mechcot.compare.study import EXPLORER, MOST, Condition, Study, by_reader, cells, use_cells
+from mechcot.compare.settings import EXPLORER, MOST, Condition, Study, by_reader, cells, use_cells
 from mechcot.compare.summary import run_summary
 from mechcot.compare.unjudged import RunFacts, run_facts
 from mechcot.core.errors import UserError

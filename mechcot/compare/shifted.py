@@ -1,7 +1,7 @@
 """How far does it hold? Right answers, right chains and the use of the chain, against the distance of a shift, for every model."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -54,17 +54,35 @@ def shift_frame(
         author: Who wrote the headline's chains; None for each model itself.
         seed: Of the study.
     """
-    values = own_values(tables, cards[:1], names, author)
-    rows = []
-    for shift, levels in _levels(problems).items():
-        for level, items in levels.items():
-            for (quantity, name), series in values.items():
-                here = series[series.index.isin(items)].to_numpy(float)
-                if len(here):
-                    end = share_interval(here, seed=seed, purpose=f"shift {shift} {level:g}")
-                    key = {"shift": shift, "level": level, "quantity": quantity, "model": name}
-                    rows.append(key | end.row())
-    return pd.DataFrame(rows)
+    groups = [
+        ({"shift": shift, "level": level}, f"shift {shift} {level:g}", items)
+        for shift, levels in _levels(problems).items()
+        for level, items in levels.items()
+    ]
+    return frame_of_groups(groups, own_values(tables, cards[:1], names, author), seed=seed)
+
+
+def frame_of_groups(
+    groups: Iterable[tuple[Mapping[str, Any], str, Collection[str]]],
+    values: Mapping[tuple[str, str], pd.Series],
+    *,
+    seed: int,
+) -> pd.DataFrame:
+    """One row a group of items, quantity and model that has items: the group's own columns, `quantity`, `model`, `mean`, `low`, `high`, `n`.
+
+    Args:
+        groups: Columns of each group, what its resampling is called, and its items.
+        values: See `own_values`.
+        seed: Of the study.
+    """
+    return pd.DataFrame(
+        dict(group)
+        | {"quantity": quantity, "model": name}
+        | share_interval(here, seed=seed, purpose=purpose).row()
+        for group, purpose, items in groups
+        for (quantity, name), series in values.items()
+        if len(here := series[series.index.isin(items)].to_numpy(float))
+    )
 
 
 def _levels(problems: Sequence[Problem]) -> dict[str, dict[float, list[str]]]:

@@ -21,7 +21,7 @@ from mechcot.compare.pair_finding import (
     null_name,
     nulls,
 )
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.card import MeasureCard
 from mechcot.core.trace import Trace
 from mechcot.stats.contrast import OWN

@@ -19,7 +19,7 @@ from mechcot.compare.chains import problems_of
 from mechcot.compare.command_line import CommandName, NextStep
 from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.reference_words import other_words
-from mechcot.compare.study import MOST, UNTIL, Study
+from mechcot.compare.settings import MOST, UNTIL, Study
 from mechcot.compare.without_instruction import asked_plainly, better_without
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem

@@ -11,89 +11,37 @@ OUT/ gets softcot.json, report.html, and finished work, from which a killed run 
     sentences    what is found, in words
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from mechcot.compare.judgement import judgement
-from mechcot.compare.measure_inputs import inputs_for
-from mechcot.compare.measurements import MEASUREMENT
-from mechcot.compare.own_use import by_item
-from mechcot.compare.study import EXCHANGE, Study
+from mechcot.compare.settings import Study
 from mechcot.compare.unjudged import RunFacts
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.store import (
-    digest,
     nan_to_none,
-    parse_traces,
-    traces_content,
     write_json,
     write_text,
 )
-from mechcot.core.trace import Trace
+from mechcot.finetune.soft_conditions import SOFT_SCHEMA, ConditionWork, LeftOut, SoftSettings
 from mechcot.finetune.soft_controls import (
     NO_PARTNER,
-    acted_on,
     other_questions,
     with_another_question,
     with_random_vectors,
 )
+from mechcot.finetune.soft_rows import carried_rows, condition_row, forgotten_rows
 from mechcot.finetune.soft_sentences import softcot_sentences
-from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_models
 from mechcot.model.loading.spec import ModelSpec, parse_spec
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.soft.tokens import FIRST_SOFT, soft_of
-from mechcot.runs.items import Format, Items
-from mechcot.stats.bootstrap import bootstrap_mean
-from mechcot.stats.gates import GATE_MEASURE
-from mechcot.stats.proportions import paired_interval, share_interval
-from mechcot.text.answer_outcomes import ends_right
 from mechcot.view.pages.softcot import softcot_page
-
-_SCHEMA = 1
-_BATCH = 16
-
-
-@dataclass(frozen=True)
-class SoftSettings:
-    """How soft tokens are looked at.
-
-    Attributes:
-        max_tokens: Longest text.
-        temperature: Of the texts; 0 is greedy.
-        seed: Of texts, random vectors and intervals.
-    """
-
-    max_tokens: int = 512
-    temperature: float = 0.0
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A condition, with what was written and measured in it."""
-
-    name: str
-    kind: str
-    traces: tuple[Trace, ...]
-    measurements: tuple[Measurement, ...]
-
-    def right(self) -> dict[str, float]:
-        return {t.problem.id: float(ends_right(t)) for t in self.traces}
-
-    def values(self) -> dict[str, Mapping[str, float]]:
-        exchanged = [m for m in self.measurements if m.measure == EXCHANGE]
-        used = by_item(exchanged)
-        return {"accuracy": self.right(), "followed": used["followed"], "needed": used["swapped"]}
 
 
 def open_beside(
@@ -154,7 +102,7 @@ def soft_eval(
     others, unasked_others = _askable(own, others, "others")
     partners = other_questions(problems)
     alone = [problem for problem in problems if partners and problem.id not in partners]
-    unasked += [_Left(problem.id, "problems", NO_PARTNER) for problem in alone]
+    unasked += [LeftOut(problem.id, "problems", NO_PARTNER) for problem in alone]
     problems = [problem for problem in problems if problem not in alone]
     readers = [
         ("absent", base),
@@ -163,16 +111,16 @@ def soft_eval(
         ("random", with_random_vectors(own, seed=settings.seed)),
         *(_kind(reader) for reader in against),
     ]
-    stem = (_SCHEMA, asdict(settings), [m.weights_hash for m in models[:2]], own.cue.text)
-    work = _Work(out, settings, stem)
+    stem = (SOFT_SCHEMA, asdict(settings), [m.weights_hash for m in models[:2]], own.cue.text)
+    work = ConditionWork(out, settings, stem)
     rows, left = work.rows(readers, problems, "problems")
     written = {trace.problem.id for trace in rows[0]}
     problems = [problem for problem in problems if problem.id in written]
     seen = [work.seen(*reader, traces) for reader, traces in zip(readers, rows, strict=True)]
-    forgotten, left_others = _forgotten(work, readers, others)
+    forgotten, left_others = forgotten_rows(work, readers, others)
     facts = _facts(own, source or "FILE", problems, settings)
     result = {
-        "schema": _SCHEMA,
+        "schema": SOFT_SCHEMA,
         "models": [model.name for model in models],
         "soft": dict(soft.config),
         "n": len(problems),
@@ -180,8 +128,8 @@ def soft_eval(
         "left_out": [asdict(one) for one in (*unasked, *left, *unasked_others, *left_others)],
         "without": [] if partners else [{"kind": "another", "reason": NO_PARTNER}],
         "settings": asdict(settings),
-        "conditions": [_condition(each, seen[1], facts, settings.seed) for each in seen],
-        "carried": _carried(work, own, seen[1].traces, problems),
+        "conditions": [condition_row(each, seen[1], facts, settings.seed) for each in seen],
+        "carried": carried_rows(work, own, seen[1].traces, problems),
         "others": forgotten,
     }
     result = nan_to_none(result | {"sentences": softcot_sentences(nan_to_none(result))})
@@ -192,7 +140,7 @@ def soft_eval(
 
 def _askable(
     reader: Reasoner, problems: Sequence[Problem], of: str
-) -> tuple[list[Problem], "list[_Left]"]:
+) -> tuple[list[Problem], "list[LeftOut]"]:
     """The problems that a model and its assistant can read, and those that are left out.
 
     Raises:
@@ -205,7 +153,7 @@ def _askable(
             ids = reader.encode(reader.render(problem))
             soft.states(torch.tensor([token for token in ids if token >= FIRST_SOFT]))
         except NotMeasurable as reason:
-            left.append(_Left(problem.id, of, str(reason)))
+            left.append(LeftOut(problem.id, of, str(reason)))
         else:
             asked.append(problem)
     if left and not asked:
@@ -232,191 +180,3 @@ def _facts(
         unwritten=(),
         count=lambda _: len(problems),
     )
-
-
-# --- what is written and measured -----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Left:
-    """A problem that no row has, of which set, and why."""
-
-    id: str
-    of: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Finished work and how it is made.
-
-    Attributes:
-        out: Folder of the run.
-        settings: How texts are written.
-        stem: Whatever decides every item.
-    """
-
-    out: Path
-    settings: SoftSettings
-    stem: tuple[Any, ...]
-
-    def written(self, kind: str, reader: Reasoner, problems: Sequence[Problem]) -> list[Trace]:
-        """The texts of a model, in batches that are kept."""
-        kept = Items(self.out / "texts", Format(".jsonl", parse_traces, traces_content))
-        # another question's tokens depend on all questions
-        rest = _texts(problems) if kind == "another" else []
-        traces = []
-        for start in range(0, len(problems), _BATCH):
-            batch = problems[start : start + _BATCH]
-            key = digest(self.stem, kind, reader.name, reader.weights_hash, _texts(batch), rest)
-            traces += kept.get(key, partial(self._write, reader, batch))
-        return [reader.view(trace) for trace in traces]
-
-    def _write(self, reader: Reasoner, problems: Sequence[Problem]) -> list[Trace]:
-        kwargs: dict[str, Any] = asdict(self.settings) | {"skip": lambda *_: None}
-        return reader.write(problems, batch_size=_BATCH, **kwargs)
-
-    def rows(
-        self, readers: Sequence[tuple[str, Reasoner]], problems: Sequence[Problem], of: str
-    ) -> tuple[list[list[Trace]], list[_Left]]:
-        """The texts of every model on the problems that all of them can write, and what is left out.
-
-        Raises:
-            UserError: There are none.
-        """
-        rows, left = [self.written(kind, reader, problems) for kind, reader in readers], {}
-        for (_, reader), traces in zip(readers, rows, strict=True):
-            has = {trace.problem.id for trace in traces}
-            for problem in (p for p in problems if p.id not in has and p.id not in left):
-                left[problem.id] = _Left(problem.id, of, self._unwritten(reader, problem))
-        rows = [[trace for trace in traces if trace.problem.id not in left] for traces in rows]
-        if not rows[0]:
-            why = "; ".join(sorted({each.reason for each in left.values()})[:2])
-            raise UserError(f"no chain could be written for any of the {of} ({why})")
-        return rows, list(left.values())
-
-    def _unwritten(self, reader: Reasoner, problem: Problem) -> str:
-        """Why a model could not write one problem: found anew, for a run that goes on too."""
-        try:
-            reader.write([problem], **asdict(self.settings))
-        except NotMeasurable as reason:
-            return f"{reader.name}: {reason}"
-        return f"{reader.name} could not write it"
-
-    def seen(self, kind: str, reader: Reasoner, traces: Sequence[Trace]) -> _Seen:
-        """A condition: texts, and whether each of their chains is used."""
-        kept = Items(self.out / "measurements", MEASUREMENT)
-        finished = [trace for trace in traces if trace.finished]
-        whole = digest(self.stem, kind, reader.name, reader.weights_hash, [t.ids for t in finished])
-        measurements = [
-            kept.get(
-                digest(whole, name, trace.id), partial(self._measure, name, reader, trace, finished)
-            )
-            for trace in finished
-            for name in (GATE_MEASURE, EXCHANGE)
-        ]
-        return _Seen(reader.name, kind, tuple(traces), tuple(measurements))
-
-    def _measure(
-        self, name: str, reader: Reasoner, trace: Trace, others: Sequence[Trace]
-    ) -> Measurement:
-        try:
-            inputs = inputs_for(reader, trace, others=others, seed=self.settings.seed)
-            return MEASURES[name].run(reader, trace, inputs)
-        except NotMeasurable as reason:
-            return Measurement.without_value(name, trace, reader=reader.name, reason=str(reason))
-
-
-def _texts(problems: Sequence[Problem]) -> list[list[str]]:
-    return [[p.id, p.question, p.answer] for p in problems]
-
-
-def _carried(
-    work: _Work, reader: Reasoner, traces: Sequence[Trace], problems: Sequence[Problem]
-) -> list[dict[str, Any]]:
-    """What acts on soft tokens change behind unchanged chains, by act."""
-    other = other_questions(problems)
-    kept: Items[dict[str, Any]] = Items(work.out / "acts")
-    by_problem = {trace.problem.id: trace for trace in traces if trace.finished}
-    changes: dict[str, list[dict[str, float]]] = {}
-    for name, trace in by_problem.items():
-        pair = by_problem.get(other[name].id) if name in other else None
-        if pair is None:
-            continue
-
-        def act(trace: Trace = trace, pair: Trace = pair) -> dict[str, Any]:
-            try:
-                return acted_on(reader, trace, pair)
-            except NotMeasurable:
-                return {}
-
-        for what, change in kept.get(digest(work.stem, trace.ids, pair.ids), act).items():
-            changes.setdefault(what, []).append(change)
-    return [
-        {"act": what}
-        | {
-            axis: _mean([one[axis] for one in some], work.settings.seed, f"{what} {axis}")
-            for axis in ("lost", "moved")
-        }
-        for what, some in changes.items()
-    ]
-
-
-def _forgotten(
-    work: _Work, readers: Sequence[tuple[str, Reasoner]], others: Sequence[Problem]
-) -> tuple[list[dict[str, Any]], list[_Left]]:
-    """Right answers on other problems, of the base, with soft tokens and after other training, and what is left out."""
-    if not others:
-        return [], []
-    readers = [each for each in readers if each[0] not in {"another", "random"}]
-    written, left = work.rows(readers, others, "others")
-    rows, first = [], {}
-    for (kind, reader), traces in zip(readers, written, strict=True):
-        right = {t.problem.id: float(ends_right(t)) for t in traces}
-        first = first or right
-        rows.append(
-            {
-                "name": reader.name,
-                "kind": kind,
-                "accuracy": _share(right),
-                "less": _paired(first, right, work.settings.seed, f"others {kind}"),
-            }
-        )
-    return rows, left
-
-
-# --- summed up ------------------------------------------------------------------------------------
-
-
-def _condition(seen: _Seen, own: _Seen, facts: RunFacts, seed: int) -> dict[str, Any]:
-    entry = judgement(seen.traces, seen.measurements, facts) | {"next": ""}
-    row = {"name": seen.name, "kind": seen.kind, "accuracy": _share(seen.right()), "entry": entry}
-    mine, theirs = own.values(), seen.values()
-    if seen is not own:
-        row["less"] = {what: _paired(theirs[what], mine[what], seed, what) for what in mine}
-    return row
-
-
-def _share(right: Mapping[str, float]) -> dict[str, Any]:
-    return _interval(share_interval(np.array(list(right.values()))))
-
-
-def _paired(
-    before: Mapping[str, float], after: Mapping[str, float], seed: int, purpose: str
-) -> dict[str, Any]:
-    """After less before, over the items that have both."""
-    both = [
-        (before[k], after[k]) for k in before if k in after and np.isfinite(before[k] + after[k])
-    ]
-    if len(both) < 2:
-        return {"mean": None, "low": None, "high": None, "n": len(both)}
-    first, second = np.array(both).T
-    return _interval(paired_interval(first, second, seed=seed, purpose=purpose))
-
-
-def _mean(values: Sequence[float], seed: int, purpose: str) -> dict[str, Any]:
-    return _interval(bootstrap_mean(np.array(values), seed=seed, purpose=purpose))
-
-
-def _interval(found: Any) -> dict[str, Any]:
-    return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}

@@ -7,7 +7,7 @@ crosscoder (their two directions), and from chance.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -146,21 +146,25 @@ def behaviour_of_hybrid_run(
 
 
 def behaviours_of_crosscoder(
-    folder: Path, latents: Sequence[int], models: Pair[Reasoner], out: Path
+    folder: Path, latents: Sequence[int] | Literal["all"], models: Pair[Reasoner], out: Path
 ) -> list[Behaviour]:
-    """The two directions of latents of a crosscoder: those named, or the most changed.
+    """The two directions of latents of a crosscoder: those named, the most changed (none named), or all that are one model's own or changed.
 
     Raises:
         UserError: The folder holds no crosscoder of these models, or has no such latent.
     """
     from mechcot.sae.crosscoder import load_crosscoder
-    from mechcot.sae.latent_changes import changed_latents
+    from mechcot.sae.latent_sides import changed_latents, latent_sets
 
     crosscoder = load_crosscoder(folder)
-    if not latents:
-        rows = changed_latents(read_json(folder / "crosscode.json", what="latents")["latents"])
-        rows = sorted(rows, key=lambda row: -row["difference"])
-        latents = [row["latent"] for row in rows[:LATENTS]]
+    if not latents or latents == "all":
+        rows = read_json(folder / "crosscode.json", what="latents")["latents"]
+        wanted = {latent for some in latent_sets(rows).values() for latent in some}
+        chosen = changed_latents(rows)
+        if latents == "all":
+            chosen = [row for row in rows if row["latent"] in wanted]
+        chosen = sorted(chosen, key=lambda row: -row["difference"])
+        latents = [row["latent"] for row in chosen[: None if latents else LATENTS]]
     return behaviours_of_latents(crosscoder, latents, models, out)
 
 

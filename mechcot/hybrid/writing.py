@@ -13,7 +13,8 @@ from mechcot.core.problem import Problem
 from mechcot.hybrid.conditions import TUNED_ALONE, HybridCondition
 from mechcot.hybrid.fitting import Fitted
 from mechcot.hybrid.settings import HybridSettings
-from mechcot.model.generation.guided import GivenVectors, Giving, told_positions, write_guided
+from mechcot.model.generation.giving import GivenVectors, Giving
+from mechcot.model.generation.guided import told_positions, write_guided
 from mechcot.model.generation.write_traces import item_seed
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from mechcot.compare.chains import problems_of, written_chains
 from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
-from mechcot.compare.study import NULL_SCALE, Condition, Study
+from mechcot.compare.settings import NULL_SCALE, Condition, Study
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace

@@ -14,8 +14,9 @@ from mechcot.core.store import nan_to_none
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, paired_states, same_tokens
-from mechcot.sae.latent_changes import changes_on, latent_sets
+from mechcot.sae.latent_changes import changes_on
 from mechcot.sae.latent_replacement import replacement, replacement_lines
+from mechcot.sae.latent_sides import latent_sets
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

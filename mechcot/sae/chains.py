@@ -75,8 +75,10 @@ class ChainSource:
             )
         left = [problem for problem in problems if problem.id not in self.without][: self.n]
         if len(left) < 2:
+            unseen = " that the dictionary was not trained on" if self.without else ""
+            more = "raise --n" if self.n < 2 else "give more"
             raise UserError(
-                f"{self.source}: {len(left)} problems are left that the dictionary was not trained on; give more"
+                f"{self.source or SHIPPED_TASK}: expected 2 problems or more{unseen}, got {len(left)}; {more}"
             )
         return left
 

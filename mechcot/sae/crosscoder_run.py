@@ -14,8 +14,9 @@ from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, pair
 from mechcot.sae.crosscoder_training import train_crosscoder
 from mechcot.sae.feature_activations import FeatureActivations
 from mechcot.sae.feature_scores import logit_effects, top_contexts
-from mechcot.sae.latent_changes import changed_latents, changes_on, latent_sets
+from mechcot.sae.latent_changes import changes_on
 from mechcot.sae.latent_replacement import replacement
+from mechcot.sae.latent_sides import changed_latents, latent_sets
 from mechcot.sae.run import Training, prepared
 from mechcot.sae.token_states import TokenStates, features_of
 

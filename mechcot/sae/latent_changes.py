@@ -8,7 +8,6 @@ on too few tokens is not tried.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,50 +20,18 @@ from mechcot.core.display import Displayed
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import nan_to_none
-from mechcot.core.trace import Phase, Step, Trace
-from mechcot.core.wording import count_of
+from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, paired_states, same_tokens
 from mechcot.sae.evaluation import explained_variance
 from mechcot.sae.latent_scaling import NU_ERROR, NU_RECONSTRUCTION, Nu, latent_scaling
 from mechcot.sae.token_states import TokenStates
-from mechcot.tasks import task_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-FEWEST_TOKENS = 16
-"""A latent that fires on fewer is not tried."""
-LISTED = 6
-NEEDED = ("needed", "not needed")
-"""Steps that the answer rests on, and all others."""
-
-
-class Whose(StrEnum):
-    """Whose a latent is, by its relative norm."""
-
-    BASE = "base only"
-    SHARED = "shared"
-    TUNED = "tuned only"
-    BETWEEN = "between"
-
-
-WELL_FITTED = 0.9
-"""Explained variance from which on what does not differ may be called unchanged."""
-FAR_APART = 0.3
-"""A latent whose two directions lie further apart is changed, whosever it is. Where a latent of both models takes up a new direction, the direction is
-the difference of its two. Set on plants of one seed."""
-
-RELATIVE_NORM = {Whose.BASE: (0.0, 0.1), Whose.SHARED: (0.4, 0.6), Whose.TUNED: (0.9, 1.0)}
-"""Bounds of the share of a latent's length in the tuned model; all else is between."""
-
-
-def whose(relative_norm: float) -> Whose:
-    """Whose a latent is, by the share of its length that lies in the tuned model."""
-    for name, (low, high) in RELATIVE_NORM.items():
-        if low <= relative_norm <= high:
-            return name
-    return Whose.BETWEEN
+from mechcot.sae.change_sentences import change_lines
+from mechcot.sae.latent_sides import FAR_APART, FEWEST_TOKENS, Whose, whose
+from mechcot.sae.token_kinds import NEEDED, token_kinds
 
 
 @dataclass(frozen=True)
@@ -260,92 +227,3 @@ def _work(
             for side, some in own.items()
         }
         yield {"kind": kind, "tokens": int(here.sum())} | shares
-
-
-def token_kinds(
-    tokens: TokenStates, traces: Sequence[Trace]
-) -> dict[str, Bool[np.ndarray, " token"]]:
-    """Tokens of the question, of each kind of step, and of the answer; where every task knows it, of needed and other steps of the chain."""
-    steps = np.array(
-        [
-            "question" if step < 0 else _kind(traces[trace].steps[step])
-            for trace, step in zip(tokens.trace, tokens.step, strict=True)
-        ]
-    )
-    kinds = {str(kind): steps == kind for kind in np.unique(steps)}
-    graphs = [task_of(trace.problem).step_graph for trace in traces]
-    if any(graph is None for graph in graphs):
-        return kinds
-    needed = [graph(trace).needed for graph, trace in zip(graphs, traces, strict=True) if graph]
-    chain = ~np.isin(steps, ("question", "answer"))
-    rests = np.array(
-        [step in needed[trace] for trace, step in zip(tokens.trace, tokens.step, strict=True)]
-    )
-    return kinds | dict(zip(NEEDED, (chain & rests, chain & ~rests), strict=True))
-
-
-def _kind(step: Step) -> str:
-    return "answer" if step.phase is Phase.ANSWER else str(step.kind)
-
-
-def changed_latents(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The latents that fire often enough and whose two directions lie apart."""
-    return [row for row in rows if row["difference"] > FAR_APART and row["often"]]
-
-
-def latent_sets(latents: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
-    """Sets of latents whose change is tried: each model's own that are believed, those that changed, and all of them."""
-    sets = {
-        str(name): [row["latent"] for row in latents if row["believed"] and row["whose"] == name]
-        for name in (Whose.TUNED, Whose.BASE)
-    }
-    sets["changed"] = sorted(row["latent"] for row in changed_latents(latents))
-    every = sorted({latent for some in sets.values() for latent in some})
-    return sets if every == sets["changed"] else sets | {"all of these": every}
-
-
-def least_fit(result: Mapping[str, Any]) -> float:
-    """Explained variance of the side that is fitted worse; 0 where it is not known."""
-    return min((fit["explained_variance"] or 0.0) for fit in result["fit"])
-
-
-def change_lines(result: Mapping[str, Any]) -> list[str]:
-    """The changes in sentences."""
-    fits = ", ".join(f"{fit['explained_variance']:.3f} of {fit['model']}" for fit in result["fit"])
-    rows, (base, tuned) = result["latents"], result["models"]
-    lines = [
-        f"explained variance {fits}, at L0 {result['l0']:.1f}; {count_of(len(rows), 'latent fires', 'latents fire')} on {count_of(result['tokens'], 'token')} of "
-        f"{count_of(result['traces'], 'chain')}, {result['dead']} never do"
-    ]
-    if least_fit(result) < WELL_FITTED:
-        lines.append(
-            f"less than {WELL_FITTED:.0%} explained: both decoders start alike, so that what is said to be shared or not changed may only be "
-            "untrained; train longer (--samples) or wider (--width)"
-        )
-    for name, model in ((Whose.TUNED, tuned), (Whose.BASE, base)):
-        claimed = [row for row in rows if row["whose"] == name]
-        believed = [row for row in claimed if row["believed"]]
-        untried = sum(row["believed"] is None for row in claimed)
-        rest = f" ({untried} fire too rarely to be tried)" if untried else ""
-        lines.append(
-            f"{name}: {len(claimed)} by the length of their decoders, of which latent scaling leaves {len(believed)} to {model}{rest}"
-        )
-        for row in sorted(believed, key=lambda row: -row["frequency"])[:LISTED]:
-            lines.append(
-                f"  latent {row['latent']:5d}  share of its length {row['relative_norm']:.3f}, nu {row['nu_error']:+.2f} and {row['nu_reconstruction']:+.2f}; "
-                f"fires on {row['frequency']:.1%}, {row['share']:.0%} of it on {row['kind']}"
-            )
-    shared = sum(row["whose"] == Whose.SHARED for row in rows)
-    changed = sorted(changed_latents(rows), key=lambda row: -row["difference"])
-    lines.append(
-        f"changed: {len(changed)} whose directions in {base} and {tuned} lie apart by more than {FAR_APART:g} of their length"
-    )
-    lines += [
-        f"  latent {row['latent']:5d}  apart by {row['difference']:.2f}, share of its length {row['relative_norm']:.3f}; "
-        f"fires on {row['frequency']:.1%}, {row['share']:.0%} of it on {row['kind']}"
-        for row in changed[:LISTED]
-    ]
-    return [
-        *lines,
-        f"shared: {shared}; between: {sum(row['whose'] == Whose.BETWEEN for row in rows)}",
-    ]

@@ -10,7 +10,7 @@ import pytest
 from mechcot.compare.abstention import Abstention, abstention_sentence
 from mechcot.compare.confidence import confidences
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.model.reasoner import Reasoner

@@ -12,7 +12,7 @@ import mechcot as mc
 from mechcot.cli.main import app
 from mechcot.compare.check import blocks, line
 from mechcot.compare.judgement import judgement
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.compare.unjudged import RunFacts
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement

@@ -9,7 +9,7 @@ from rich.console import Console
 from mechcot.compare.completion_length import ANSWER_TOKENS, announce_writing, limit, longest
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
-from mechcot.compare.study import MOST, Study
+from mechcot.compare.settings import MOST, Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.model.loading.options import LoadOptions

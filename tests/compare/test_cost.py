@@ -14,7 +14,7 @@ from mechcot.compare.cost import announce, costs, made_bytes, reading_bytes
 from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
-from mechcot.compare.study import Study, cells
+from mechcot.compare.settings import Study, cells
 from mechcot.measures.registry import MEASURES
 from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
 from mechcot.model.loading.options import LoadOptions

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.measurement import Measurement
 from mechcot.measures.registry import STANDARD
 from mechcot.runs.shards import shards_of

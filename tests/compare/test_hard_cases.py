@@ -11,7 +11,7 @@ import torch
 
 from mechcot.compare.pair_finding import too_few
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import EditDidNotFire, UserError
 from mechcot.measures.registry import MEASURES
 from tests.compare.tiny_models import (

@@ -6,7 +6,7 @@ import pytest
 
 from mechcot.compare.chains import collect
 from mechcot.compare.models import Models
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 from tests.compare.tiny_models import byte_tokenizer, save_tiny

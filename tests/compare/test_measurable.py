@@ -8,7 +8,7 @@ import pytest
 import transformers as tf
 
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.model.internals.capabilities import lacks
 from mechcot.model.loading.options import LoadOptions

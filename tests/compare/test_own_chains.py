@@ -11,7 +11,7 @@ import pytest
 from mechcot.cli import main
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.run import run
-from mechcot.compare.study import Study, cells
+from mechcot.compare.settings import Study, cells
 from mechcot.core.errors import UserError
 from mechcot.core.store import read_traces
 from mechcot.measures import early_answering

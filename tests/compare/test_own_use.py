@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from mechcot.cli.main import app
 from mechcot.compare.run import run
-from mechcot.compare.study import Study, use_cells
+from mechcot.compare.settings import Study, use_cells
 
 
 def compare(*models: str, problems: Path, out: Path) -> dict:

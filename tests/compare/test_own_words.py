@@ -10,7 +10,7 @@ from mechcot.compare import own_words
 from mechcot.compare.answer_leads import common_lead, says_right
 from mechcot.compare.models import Models
 from mechcot.compare.own_words import askable, in_own_words
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Trace

@@ -5,7 +5,7 @@ import pytest
 
 from mechcot.compare.pair_finding import Tables, nulls
 from mechcot.compare.report_tables import accuracy_frame, null_frame
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.shards import shards_of

@@ -15,7 +15,7 @@ import pytest
 from mechcot.compare.chains import problems_of, write_side_by_side, written_chains
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
-from mechcot.compare.study import EXPLORER, Study, cells
+from mechcot.compare.settings import EXPLORER, Study, cells
 from mechcot.core.errors import UserError
 from mechcot.measures.registry import PAIRED
 from mechcot.model.reasoner import Reasoner

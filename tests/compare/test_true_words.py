@@ -6,7 +6,7 @@ import re
 import pytest
 
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 
 CHAINS = {

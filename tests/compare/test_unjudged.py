@@ -10,7 +10,7 @@ import pytest
 from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
 from mechcot.compare.command_line import NextStep, command_of
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.compare.unjudged import Cause, RunFacts, cause, chainless, until_decided
 from mechcot.compare.without_instruction import asked_plainly
 from mechcot.core.measurement import Measurement

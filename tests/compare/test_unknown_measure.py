@@ -10,7 +10,7 @@ from rich.console import Console
 
 import mechcot.measures
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.explorer.build import explore_run
 from mechcot.measures import registry
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, write_rows

@@ -9,13 +9,8 @@ import torch
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase
 from mechcot.model.generation import guided
-from mechcot.model.generation.guided import (
-    GivenRow,
-    GivenVectors,
-    Giving,
-    told_positions,
-    write_guided,
-)
+from mechcot.model.generation.giving import GivenRow, GivenVectors, Giving
+from mechcot.model.generation.guided import told_positions, write_guided
 from mechcot.model.generation.write_traces import completion, prompt_ids
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Intervention

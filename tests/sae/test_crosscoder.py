@@ -15,7 +15,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.sae.crosscoder import Crosscoder, end_to_end, load_crosscoder, paired_states
 from mechcot.sae.crosscoder_training import batchtopk, crosscode, train_crosscoder
 from mechcot.sae.dictionary import load
-from mechcot.sae.latent_changes import FAR_APART, NEEDED, Whose, compare_latents, token_kinds, whose
+from mechcot.sae.latent_changes import compare_latents
 from mechcot.sae.latent_replacement import (
     ALL_LATENTS,
     EVERYTHING,
@@ -24,6 +24,8 @@ from mechcot.sae.latent_replacement import (
     replacement_lines,
 )
 from mechcot.sae.latent_scaling import latent_scaling
+from mechcot.sae.latent_sides import FAR_APART, Whose, whose
+from mechcot.sae.token_kinds import NEEDED, token_kinds
 from mechcot.sae.training import TrainingSettings
 from mechcot.view.pages.crosscoder import crosscoder_page
 from tests.sae.conftest import CROSSED, OWN, SITE

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from mechcot.cli.sae import app
 from mechcot.core.pair import Pair
-from mechcot.sae.latent_changes import Whose
+from mechcot.sae.latent_sides import Whose
 from mechcot.sae.plants.change_finders import Claim, Finding, by_components, by_mean, findings
 from mechcot.sae.plants.marked_steps import places, writer_chains
 from mechcot.sae.plants.planted_changes import (

@@ -10,7 +10,7 @@ import pytest
 
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.errors import NotMeasurable, Unanswered, UserError
 from mechcot.core.store import write_traces
 from mechcot.measures import resampling

@@ -10,7 +10,7 @@ import torch
 
 from mechcot.cli import main
 from mechcot.compare.run import run
-from mechcot.compare.study import Study
+from mechcot.compare.settings import Study
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import read_traces
 from mechcot.model.internals.sites import Site

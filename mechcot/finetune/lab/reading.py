@@ -13,7 +13,7 @@ from mechcot.compare.check import Taken, judge
 from mechcot.compare.judgement import EXCHANGE
 from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
-from mechcot.compare.study import Condition, Study
+from mechcot.compare.settings import Condition, Study
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
 from mechcot.finetune.lab.questions import QuestionSet

@@ -27,8 +27,8 @@ from mechcot.model.interventions import States
 from mechcot.sae.crosscoder import Crosscoder
 from mechcot.sae.crosscoder_training import Fresh, batchtopk, train_crosscoder
 from mechcot.sae.evaluation import explained_variance
-from mechcot.sae.latent_changes import FAR_APART, FEWEST_TOKENS, Whose, whose
 from mechcot.sae.latent_scaling import latent_scaling
+from mechcot.sae.latent_sides import FAR_APART, FEWEST_TOKENS, Whose, whose
 from mechcot.sae.plants.training import SITE
 from mechcot.sae.training import PENALTY, TrainingSettings
 

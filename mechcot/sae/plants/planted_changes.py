@@ -23,7 +23,7 @@ from torch import Tensor
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
-from mechcot.sae.latent_changes import Whose
+from mechcot.sae.latent_sides import Whose
 from mechcot.sae.plants.change_finders import Finding, findings
 from mechcot.sae.plants.marked_steps import places, writer_chains
 from mechcot.sae.plants.recovery import COSINE, share

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mechcot.core.wording import count_of
-from mechcot.view.theme import PALETTE, SYMBOLS, THREAD, Look, plain, titled
+from mechcot.view.theme import PALETTE, SYMBOLS, THREAD, Look, plain, titled, whiskers
 
 _TITLES: Mapping[str, str] = {
     "repack": "repack: the text of the dropped steps is gone",
@@ -138,15 +138,12 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
                     mode="markers",
                     showlegend=False,
                     marker={"color": look.colour, "symbol": look.symbol, "size": 10},
-                    error_x={
-                        "type": "data",
-                        "symmetric": False,
-                        "array": [_length(row, name, "high")],
-                        "arrayminus": [_length(row, name, "low")],
-                        "color": look.colour,
-                        "thickness": 1.6,
-                        "width": 4,
-                    },
+                    error_x=whiskers(
+                        *([row[end]] for end in (name, f"{name}_low", f"{name}_high")),
+                        color=look.colour,
+                        thickness=1.6,
+                        width=4,
+                    ),
                     hovertemplate="%{y}: %{x:.3f}<extra></extra>",
                 ),
                 row=1,
@@ -154,10 +151,12 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
             )
         at: dict[str, Any] = {"row": 1, "col": col}
         figure.add_vline(x=0.9, line={"color": THREAD, "width": 1.5, "dash": "dash"}, **at)
-    lowest = min(
-        (row[name] - _length(row, name, "low") for row in rows for name in ("precision", "recall")),
-        default=0.0,
-    )
+    ends = [
+        row[name] if row[f"{name}_low"] is None else row[f"{name}_low"]
+        for row in rows
+        for name in ("precision", "recall")
+    ]
+    lowest = min(ends, default=0.0)
     figure.update_xaxes(
         range=[min(0.45, lowest - 0.03), 1.02], zeroline=False, title="share of steps"
     )
@@ -169,9 +168,3 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
         height=360,
         top=90,
     )
-
-
-def _length(row: Mapping[str, Any], name: str, end: str) -> float:
-    """Length of one arm of an interval; none where there is no interval."""
-    value = row[f"{name}_{end}"]
-    return 0.0 if value is None else abs(value - row[name])

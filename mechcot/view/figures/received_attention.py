@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mechcot.core.wording import count_of
-from mechcot.view.theme import THREAD, looks, plain, titled
+from mechcot.view.theme import THREAD, looks, plain, titled, whiskers
 
 TITLES: Mapping[str, str] = {
     "all": "all steps",
@@ -51,15 +51,12 @@ def received_by_kind(
                     legendgroup=model,
                     showlegend=col == 1,
                     marker={"color": pens[model].colour, "symbol": pens[model].symbol, "size": 9},
-                    error_x={
-                        "type": "data",
-                        "symmetric": False,
-                        "array": [_length(row, "high") for row in mine],
-                        "arrayminus": [_length(row, "low") for row in mine],
-                        "color": pens[model].colour,
-                        "thickness": 1.6,
-                        "width": 4,
-                    },
+                    error_x=whiskers(
+                        *([row[end] for row in mine] for end in ("mean", "low", "high")),
+                        color=pens[model].colour,
+                        thickness=1.6,
+                        width=4,
+                    ),
                     text=[f"{row['kind']}, {count_of(row['n'], 'trace')}" for row in mine],
                     hovertemplate="%{text}: %{x:.3f}",
                 ),
@@ -83,8 +80,3 @@ def received_by_kind(
         height=200 + 46 * len(kinds),
         top=118,
     )
-
-
-def _length(row: Mapping[str, Any], end: str) -> float:
-    """Length of one arm of an interval; none where there is no interval."""
-    return 0.0 if row[end] is None else abs(row[end] - row["mean"])

@@ -12,6 +12,8 @@ from mechcot.view.theme import LIGHT, PALETTE, SYMBOLS, plain, titled, whiskers
 _ORDER = (("tuned", "tuned"), ("base", "tuned"), ("tuned", "base"), ("base", "base"))
 """Source and model, from the bottom."""
 _PANELS = 3
+_MOST_PANELS = 9
+"""Vectors from which on each is a line and not a panel."""
 
 
 def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
@@ -21,6 +23,8 @@ def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
         result: What two_by_two.json holds.
     """
     rows = result["rows"]
+    if len(rows) > _MOST_PANELS:
+        return _one_line_each(result)
     columns = min(_PANELS, len(rows))
     down = -(-len(rows) // columns)
     titles = [f"<b>{plain(row['name'])}</b>: {row['verdict']}" for row in rows]
@@ -41,13 +45,49 @@ def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
         zero: dict[str, Any] = {"line": {"color": "#8a8780", "width": 1, "dash": "dot"}} | at
         figure.add_vline(x=0, **zero)
     figure.update_yaxes(categoryorder="array", categoryarray=[_label(*place) for place in _ORDER])
+    return _titled(figure, result, height=150 + 250 * down)
+
+
+def _one_line_each(result: Mapping[str, Any]) -> go.Figure:
+    """Draw one column a place of the 2 x 2, and one line a vector; a row of panels for each readout."""
+    readouts = list(dict.fromkeys(row["readout"] for row in result["rows"]))
+    of = {name: [r for r in result["rows"] if r["readout"] == name][::-1] for name in readouts}
+    places = _ORDER[::-1]
+    figure = make_subplots(
+        rows=len(readouts),
+        cols=len(places),
+        subplot_titles=[_label(*place) for place in places],
+        shared_yaxes=True,
+        horizontal_spacing=0.02,
+        vertical_spacing=0.12 / len(readouts),
+        row_heights=[len(of[name]) + 2 for name in readouts],
+    )
+    for line, name in enumerate(readouts, start=1):
+        for col, (source, model) in enumerate(places, start=1):
+            at: dict[str, Any] = {"row": line, "col": col}
+            for row in of[name]:
+                label = f"{plain(row['name'])}: {row['verdict']}"
+                cell = next(c for c in row["cells"] if (c["source"], c["model"]) == (source, model))
+                legend = (line, row is of[name][0]) == (1, True)
+                one = {"cells": [cell]}
+                colour = PALETTE[source == "tuned"]
+                drawn = _chance(one, legend=legend and col == 1), len(cell["chance"])
+                moved = _changes(one, source, colour, legend=legend and col < 3), 1
+                for trace, points in (drawn, moved):
+                    figure.add_trace(trace.update(y=[label] * points), **at)
+            figure.update_xaxes(title=readout_name(name), title_font_size=12, **at)
+            figure.add_vline(x=0, line={"color": "#8a8780", "width": 1, "dash": "dot"}, **at)
+    return _titled(figure, result, height=190 + 90 * len(readouts) + 20 * len(result["rows"]))
+
+
+def _titled(figure: go.Figure, result: Mapping[str, Any], *, height: int) -> go.Figure:
     figure.update_annotations(font_size=12)
     base, tuned = map(plain, result["models"])
     return titled(
         figure,
         "Whose vector moves whom?",
         f"base: {base}, tuned: {tuned}; change from the model's clean texts at {result['nats']:g} nats, n = {count_of(result['n'], 'problem')}; 95 % intervals",
-        height=150 + 250 * down,
+        height=height,
         top=130,
     )
 

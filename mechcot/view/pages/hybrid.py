@@ -52,7 +52,7 @@ def hybrid_page(result: Mapping[str, Any]) -> str:
         summary=result["sentences"],
         headline=headline,
         sections=sections,
-        terms=_terms(result),
+        terms=hybrid_terms(result),
     )
 
 
@@ -60,9 +60,9 @@ def _conditions(result: Mapping[str, Any]) -> Table:
     columns = {
         "condition": lambda row: Cell(row["name"]),
         "budget": lambda row: numeric(DASH if row["budget"] is None else f"{row['budget']:g}"),
-        "right": lambda row: _value(row["accuracy"]),
-        "recovered share": lambda row: _value(row["recovered"]),
-        "beyond random vectors": lambda row: _value(row["beyond_random"] or {"mean": None}),
+        "right": lambda row: value_or_dash(row["accuracy"]),
+        "recovered share": lambda row: value_or_dash(row["recovered"]),
+        "beyond random vectors": lambda row: value_or_dash(row["beyond_random"] or {"mean": None}),
         "positions given": lambda row: numeric(percent(row["share"])),
         "given a text": lambda row: numeric(f"{row['given']:.1f}"),
         "bits a text": lambda row: numeric(
@@ -80,7 +80,7 @@ def _contrasts(result: Mapping[str, Any]) -> Table:
         "of": lambda row: Cell(row["name"]),
         "budget": lambda row: numeric(f"{row['budget']:g}"),
         "against": lambda row: Cell(row["against"]),
-        "difference": _value,
+        "difference": value_or_dash,
     }
     return row_table(result["contrasts"], columns)
 
@@ -105,13 +105,15 @@ def _fit(result: Mapping[str, Any]) -> Table:
     return row_table(rows, {"what": lambda row: Cell(row[0]), "value": lambda row: numeric(row[1])})
 
 
-def _value(value: Mapping[str, Any]) -> Cell:
+def value_or_dash(value: Mapping[str, Any]) -> Cell:
+    """A mean with its interval, or a dash where there is none."""
     if value["mean"] is None:
         return numeric(DASH)
     return value_cell(value["mean"], value["low"], value["high"])
 
 
-def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+def hybrid_terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Terms of the page and what they mean."""
     return [
         (
             "recovered share",

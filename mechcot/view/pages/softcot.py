@@ -8,7 +8,7 @@ from mechcot.text.number_format import DASH
 from mechcot.view.figures.soft_tokens import SOFT_CONDITIONS, soft_tokens_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, value_cell
-from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.pages.sections import Section, listing, plain_page
 
 
 def softcot_page(result: Mapping[str, Any]) -> str:
@@ -48,6 +48,9 @@ def softcot_page(result: Mapping[str, Any]) -> str:
         sections.append(
             Section("Other problems", (), ((_others(result), "Difference from the base."),))
         )
+    left_out = {f"{row['id']} ({row['of']})": row["reason"] for row in result["left_out"]}
+    left_out |= {SOFT_CONDITIONS[row["kind"]]: row["reason"] for row in result["without"]}
+    sections += listing("Left out", ("problem, or condition", "reason"), left_out)
     return plain_page(
         "What do soft tokens before the chain do?",
         meta=f"{soft['places']} soft tokens of the assistant {soft['assistant']}; {count_of(result['n'], 'problem')}.",

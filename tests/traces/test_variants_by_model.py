@@ -9,7 +9,7 @@ import mechcot as mc
 from mechcot.cli.main import app
 from mechcot.text.given_truth import GivenTwins
 from mechcot.text.user_truth_files import TruthFiles
-from mechcot.traces.truth_writer import asker, prompt_of, write_truth
+from mechcot.traces.variants_by_model import asker, prompt_of, write_truth
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
 from tests.user_files import apples, write_lines
 

@@ -1,0 +1,34 @@
+"""How a checkpoint of `mechcot tune` was trained, from the record beside it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mechcot.core.store import read_json
+from mechcot.finetune.arm import arm_named
+from mechcot.finetune.recipe import Trainer
+from mechcot.finetune.run import ARM_FILE
+from mechcot.model.loading.spec import parse_spec
+
+WAYS: Mapping[Trainer, str] = {
+    "lessons": "supervised",
+    "soft": "supervised",
+    "preferences": "preferences",
+    "augmented": "preferences",
+    "rounds": "own right texts",
+    "rewards": "reinforced",
+}
+"""What the trainer of an arm does, in words."""
+
+
+def trained_how(model: str) -> str | None:
+    """The arm of a checkpoint and what its training was; None where no record of `mechcot tune` lies beside it.
+
+    Raises:
+        UserError: The record is damaged.
+    """
+    spec = parse_spec(model)
+    record = Path(spec.adapter or spec.base).parent / ARM_FILE
+    if not record.is_file():
+        return None
+    arm = arm_named(str(read_json(record, what="the record of a training").get("arm")))
+    return f"{arm.name}, {WAYS[arm.trainer]}"
