@@ -21,6 +21,8 @@ from mechcot.stats.measurement_tables import scalar_rows
 from mechcot.stats.sentences import p_text
 from mechcot.text.number_format import fixed, percent, signed
 
+DECIMALS = 9
+"""Of a summary's numbers: a probability is known to about 1e-6, and what lies below follows from which chains were run side by side."""
 _HEADS = {
     "less": "Calibration got worse",
     "more": "Calibration got better",
@@ -138,7 +140,21 @@ def confidence_sentence(change: CalibrationChange, *, given: bool = False) -> st
 def confidence_summary(
     change: CalibrationChange | None, *, given: bool = False
 ) -> dict[str, Any] | None:
-    """JSON-able data; None where no item has an answer of both models."""
+    """JSON-able data, numbers to `DECIMALS`; None where no item has an answer of both models."""
     if change is None:
         return None
-    return nan_to_none(asdict(change) | {"sentence": confidence_sentence(change, given=given)})
+    return nan_to_none(
+        _rounded(asdict(change)) | {"sentence": confidence_sentence(change, given=given)}
+    )
+
+
+def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:
+    """The same with its numbers rounded, in parts of it, too."""
+    return {
+        name: _rounded(value)
+        if isinstance(value, dict)
+        else round(value, DECIMALS) + 0.0
+        if isinstance(value, float)
+        else value
+        for name, value in numbers.items()
+    }
