@@ -108,7 +108,8 @@ def test_a_click_in_the_map_patches_and_is_copied_as_code(hand):
 def test_every_step_is_tried_and_another_model_reads(hand):
     hand.type_at("#step-0", "")
     hand.click("#try-all")
-    assert "The answer of base turns when one step states another value: step 7 (5 of 5 tried" in hand.text("#swept")  # fmt: skip
+    told = "The answer of base, 3, turns when one step states another value: step 7 (3 → 1 makes it 1; 5 of 5 tried turn it, 9 possible)."
+    assert hand.text("#swept") == told
     assert hand.text(".turned .place") == "★ 7"
     chosen = "return root.querySelector('#cards [aria-selected=true]').dataset.step"
     assert hand.panel(chosen) == "6", "the starred step is selected"
