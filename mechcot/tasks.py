@@ -360,6 +360,8 @@ def problems(
     task = TASKS.get(str(source))
     if task is None or task.draw is None:
         return load_problems(source, n=n, seed=seed, fields=fields, truth=truth)
+    if fields:
+        raise UserError(f"{source} is a task: it has no columns to name with fields")
     check_count(n)
     return truth.bind(task.draw(100 if n is None else n, seed=seed))
 

@@ -1,9 +1,13 @@
-"""The first step that states the right answer, where the answer is words."""
+"""Tasks: the first step that states the right answer, where the answer is words, and names that stand where a file could."""
 
 from dataclasses import replace
 
 import pytest
 
+import mechcot as mc
+from mechcot.compare.chains import problems_of
+from mechcot.compare.settings import Study
+from mechcot.core.errors import UserError
 from mechcot.organisms.registry import ORGANISM_FAMILIES
 from mechcot.tasks import first_right_step, task_of, with_kinds
 from tests.influence.words import trace_of
@@ -51,3 +55,10 @@ def test_a_question_with_words_behind_it_is_no_question_of_the_shipped_task(chan
     assert task_of(replace(problem, question=problem.question + change)).name == "text"
     moved = problem.question.replace("+", "p").replace("-", "p")
     assert task_of(replace(problem, question=moved)).name == "text"
+
+
+def test_a_study_draws_from_a_task_as_the_front_door_does(tmp_path):
+    study = Study(models=("organism:base",), out=tmp_path, problems="mod10", n=3, seed=5)
+    assert problems_of(study) == mc.problems("mod10", n=3, seed=5)
+    with pytest.raises(UserError, match="mod10 is a task: it has no columns to name"):
+        mc.problems("mod10", fields={"answer": "gold"})

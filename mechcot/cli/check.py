@@ -28,7 +28,8 @@ def check(  # noqa: PLR0913 - one argument per option
     ],
     *,
     problems: Annotated[
-        str, typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name.")
+        str,
+        typer.Option(help="JSON lines {id, question, answer}, a task (mod10), or a dataset name."),
     ],
     out: Out,
     field: Field = None,

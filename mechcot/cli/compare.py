@@ -34,7 +34,7 @@ class Settings:
 
     problems: Annotated[
         str | None,
-        typer.Option(help="JSON lines {id, question, answer}, gsm8k, or a dataset name."),
+        typer.Option(help="JSON lines {id, question, answer}, a task (mod10), or a dataset name."),
     ] = None
     traces: Annotated[
         Path | None, typer.Option(help="Chains written elsewhere (JSON lines) instead of problems.")

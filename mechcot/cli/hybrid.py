@@ -65,6 +65,7 @@ def hybrid(  # noqa: PLR0913 - one argument per option
     """Let the base write and give it the tuned model's token, or a vector, where the two disagree: a mechanism, or its trigger?"""
     fields = command_inputs.check_problems(source, field)
     command_inputs.check_models([base, *tuned])
+    from mechcot import tasks
     from mechcot.core.pair import Pair
     from mechcot.finetune.training_record import trained_how
     from mechcot.hybrid.arms import arms_lines, run_arms
@@ -72,7 +73,6 @@ def hybrid(  # noqa: PLR0913 - one argument per option
     from mechcot.hybrid.settings import HybridSettings
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
-    from mechcot.text.problems import load_problems
 
     settings = HybridSettings(
         give=give,
@@ -83,7 +83,7 @@ def hybrid(  # noqa: PLR0913 - one argument per option
         max_tokens=max_tokens,
         seed=seed,
     )
-    problems = load_problems(source, fields=fields)
+    problems = tasks.problems(source, fields=fields)
     kwargs: dict[str, Any] = {"n": n, "settings": settings, "out": out}
     kwargs["executor"] = executor_of(workers, engine)
     if len(tuned) > 1:

@@ -46,7 +46,7 @@ Traces = Annotated[Path, typer.Option("--traces", help="Traces or foreign chains
 Problems = Annotated[
     str | None,
     typer.Option(
-        help="JSON lines {id, question, answer}, gsm8k, or a dataset name; default the shipped models' task."
+        help="JSON lines {id, question, answer}, a task (mod10), or a dataset name; default the shipped models' task."
     ),
 ]
 Field = Annotated[

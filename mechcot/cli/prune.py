@@ -135,14 +135,14 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     """Prune while writing: drop steps from the key/value cache; accuracy, tokens a second, memory."""
     fields = command_inputs.check_problems(source, field)
     command_inputs.check_models([model])
+    from mechcot import tasks
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.online_run import run_online, told, ways_of
     from mechcot.runs.executor import executor_of
-    from mechcot.text.problems import load_problems
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
     (reader,) = load_models([model], loading)
-    problems = load_problems(source, fields=fields)[:n]
+    problems = tasks.problems(source, fields=fields)[:n]
     result = run_online(
         reader,
         problems,

@@ -50,12 +50,12 @@ def softcot_eval(  # noqa: PLR0913 - one argument per option
     fields = command_inputs.check_problems(problems, field)
     other_fields = None if others is None else command_inputs.check_problems(str(others), field)
     command_inputs.check_models([model, *(against or [])])
+    from mechcot import tasks
     from mechcot.finetune.soft_conditions import SoftSettings
     from mechcot.finetune.soft_eval import open_beside, soft_eval
-    from mechcot.text.problems import load_problems
 
-    asked = load_problems(problems, n=n, seed=seed, fields=fields)
-    other = [] if others is None else load_problems(others, n=n, seed=seed, fields=other_fields)
+    asked = tasks.problems(problems, n=n, seed=seed, fields=fields)
+    other = [] if others is None else tasks.problems(others, n=n, seed=seed, fields=other_fields)
     with maker.claimed(out):
         models = open_beside(model, against or [], loading)
         settings = SoftSettings(max_tokens, temperature, seed)

@@ -80,8 +80,8 @@ def write(  # noqa: PLR0913 - one argument per option
             f"{out} is there already, made by this command with these settings; --overwrite makes it anew"
         )
         return
+    from mechcot import tasks
     from mechcot.runs.threads import Threads
-    from mechcot.text.problems import load_problems
     from mechcot.text.think_tags import ThoughtTags
     from mechcot.traces.formats import write_lines
     from mechcot.traces.server import server_of
@@ -101,7 +101,7 @@ def write(  # noqa: PLR0913 - one argument per option
     written = write_on_server(
         there,
         request,
-        load_problems(source, n=n, seed=seed, fields=fields),
+        tasks.problems(source, n=n, seed=seed, fields=fields),
         folder=out.with_name(f"{out.name}.replies"),
         executor=Threads(concurrency),
         tags=None if think is None else ThoughtTags(*think),

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 from tqdm.auto import tqdm
 
+from mechcot import tasks
 from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.reference_words import other_words
@@ -30,7 +31,6 @@ from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Items, json_items
 from mechcot.tasks import with_kinds
 from mechcot.text.answer_outcomes import ends_right
-from mechcot.text.problems import load_problems
 from mechcot.text.unread_answers import check_read, unread_example
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import Loaded
@@ -46,7 +46,7 @@ def problems_of(study: Study) -> list[Problem]:
     if study.problems is None:
         raise UserError("expected a file of problems")
     fields = dict(study.fields)
-    return load_problems(
+    return tasks.problems(
         study.problems, n=study.most, seed=study.seed, fields=fields, truth=study.truth
     )
 
@@ -249,19 +249,19 @@ def write_side_by_side(
     Raises:
         UserError: A batch could not be written.
     """
-    tasks = [
+    parts = [
         (author, batch)
         for author in authors
         for batch in _batches(study, problems)
         if not _is_written(study, models, author, batch)
     ]
-    if not study.side_by_side or len(tasks) < 2:
+    if not study.side_by_side or len(parts) < 2:
         return
     work = partial(_write_alone, study)
-    with tqdm(total=len(tasks), desc="writing", unit="batch", leave=False) as bar:
-        for index, result in executor_of(study.workers, study.engine).map(work, tasks):
+    with tqdm(total=len(parts), desc="writing", unit="batch", leave=False) as bar:
+        for index, result in executor_of(study.workers, study.engine).map(work, parts):
             if isinstance(result, Failed):
-                raise UserError(f"{tasks[index][0]} could not write: {result.reason}")
+                raise UserError(f"{parts[index][0]} could not write: {result.reason}")
             bar.update()
 
 
