@@ -202,9 +202,7 @@ def cross(  # noqa: PLR0913 - one argument per option
     ] = None,
     latents: Annotated[
         str | None,
-        typer.Option(
-            help="Latents of it, or all: every one that changed or is one model's own; default: the most changed three."
-        ),
+        typer.Option(help="Latents of it, or all that changed; default: the most changed three."),
     ] = None,
     site: Annotated[
         str | None, typer.Option(help="Of contrasts and kinds; default: a block in the middle.")
@@ -235,7 +233,7 @@ def cross(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
 
-    wanted, named = _latents(latents), names_of(kinds) or ()
+    wanted, named = _latents(latents, crosscoder), names_of(kinds) or ()
     taken = [
         *named,
         *[behaviours.OF_STYLES] * styles,
@@ -273,8 +271,12 @@ def cross(  # noqa: PLR0913 - one argument per option
         typer.echo(line)
 
 
-def _latents(text: str | None) -> list[int] | Literal["all"]:
-    """Read numbers of latents that commas part, or `all`."""
+def _latents(text: str | None, crosscoder: Path | None) -> list[int] | Literal["all"]:
+    """Read numbers of latents of a crosscoder that commas part, or `all`."""
+    if text is not None and crosscoder is None:
+        raise UserError(
+            f"--latents {text}: expected the crosscoder that they are of as well (--crosscoder DIR, what `mechcot sae crosscode` made)"
+        )
     if text == "all":
         return "all"
     names = names_of(text) or ()

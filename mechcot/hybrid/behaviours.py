@@ -43,6 +43,7 @@ class Behaviour:
         phases: Where they are added.
         step_starts: Only where a step of the chain begins.
         seen: Questions that the vectors were read on, by `question_digest`: none of them is asked.
+        absent: The model that has no such vector (a latent of the other one alone); "" where both have one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Behaviour:
     phases: tuple[PhaseName, ...] = ("chain",)
     step_starts: bool = False
     seen: tuple[str, ...] = ()
+    absent: Literal["", "base", "tuned"] = ""
 
     @property
     def place(self) -> tuple[Any, ...]:
@@ -148,23 +150,18 @@ def behaviour_of_hybrid_run(
 def behaviours_of_crosscoder(
     folder: Path, latents: Sequence[int] | Literal["all"], models: Pair[Reasoner], out: Path
 ) -> list[Behaviour]:
-    """The two directions of latents of a crosscoder: those named, the most changed (none named), or all that are one model's own or changed.
+    """The two directions of latents of a crosscoder: those named, the most changed (none named), or all that changed.
 
     Raises:
-        UserError: The folder holds no crosscoder of these models, or has no such latent.
+        UserError: The folder holds no crosscoder of these models, has no such latent, or none changed.
     """
     from mechcot.sae.crosscoder import load_crosscoder
-    from mechcot.sae.latent_sides import changed_latents, latent_sets
+    from mechcot.sae.latent_sides import most_changed
 
     crosscoder = load_crosscoder(folder)
+    crosscoder.check(models)
     if not latents or latents == "all":
-        rows = read_json(folder / "crosscode.json", what="latents")["latents"]
-        wanted = {latent for some in latent_sets(rows).values() for latent in some}
-        chosen = changed_latents(rows)
-        if latents == "all":
-            chosen = [row for row in rows if row["latent"] in wanted]
-        chosen = sorted(chosen, key=lambda row: -row["difference"])
-        latents = [row["latent"] for row in chosen[: None if latents else LATENTS]]
+        latents = most_changed(folder, None if latents else LATENTS)
     return behaviours_of_latents(crosscoder, latents, models, out)
 
 
@@ -181,17 +178,28 @@ def behaviours_of_latents(
         raise UserError(
             f"--latents: expected numbers from 0 to {crosscoder.width - 1}, got {outside[0]}"
         )
-    return [
-        _of_files(
-            f"latent {latent}",
-            crosscoder.decoders.map(lambda decoder, latent=latent: decoder[latent]),
-            crosscoder.site.name,
-            models,
-            out,
-            readout="tokens",
-        )
-        for latent in dict.fromkeys(latents)
-    ]
+    return [_of_latent(crosscoder, latent, models, out) for latent in dict.fromkeys(latents)]
+
+
+def _of_latent(
+    crosscoder: "Crosscoder", latent: int, models: Pair[Reasoner], out: Path
+) -> Behaviour:
+    """A latent's two directions. One of less than a tenth of their length is what training left of it: at a dose it would be a random vector, so that model has none."""
+    from mechcot.sae.latent_sides import Whose, whose
+
+    own = whose(float(crosscoder.relative_norms[latent]))
+    rows = crosscoder.decoders.map(lambda decoder: decoder[latent])
+    alone: dict[str, tuple[Literal["base", "tuned"], Tensor]] = {
+        Whose.BASE: ("tuned", rows.before),
+        Whose.TUNED: ("base", rows.after),
+    }
+    site = crosscoder.site.name
+    if own not in alone:
+        return _of_files(f"latent {latent}", rows, site, models, out, readout="tokens")
+    absent, row = alone[own]
+    both = Pair(row, row)
+    behaviour = _of_files(f"latent {latent}", both, site, models, out, readout="tokens")
+    return replace(behaviour, absent=absent)
 
 
 def behaviours_of_chance(

@@ -66,7 +66,7 @@ def crossed_row(
         behaviours: How many the run tries.
 
     Returns:
-        `name`, `readout`, `cells` (`source`, `model` as base or tuned; change from the clean texts with interval; measured dose; mean changes by random vectors of that dose;
+        `name`, `readout`, `absent` (the model that has no such vector, and no cells), `cells` (`source`, `model` as base or tuned; change from the clean texts with interval; measured dose; mean changes by random vectors of that dose;
         smallest change that counts; share of texts that were cut), `contrasts` (of models, of sources, the interaction), `judged` (all doses alike), `verdict`, `needed`, `why`.
     """
     sides = {specs.before: "base", specs.after: "tuned"}
@@ -101,13 +101,42 @@ def crossed_row(
         for row in result["contrasts"]
         if row["what"] in ("models", "sources", "interaction")
     ]
+    if behaviour.absent:
+        cells, contrasts = without_source(cells, contrasts, behaviour.absent)
     judged = all(
         row["judged"] for row in result["contrasts"] if row["what"] in ("models", "sources")
     )
     settings: dict[str, Any] = {"behaviours": behaviours, "either_way": name == "tokens"}
     said = judge_crossed(cells, contrasts, **settings) if judged else Judged("doses differ")
     named = {"name": behaviour.name, "readout": name, "site": behaviour.vector.site}
+    named["absent"] = behaviour.absent
     return named | {"cells": cells, "contrasts": contrasts, "judged": judged, **asdict(said)}
+
+
+def without_source(
+    cells: Sequence[Mapping[str, Any]], contrasts: Sequence[Mapping[str, Any]], absent: str
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The cells and contrasts where one model has no vector. No vector changes nothing, so the other's change is the whole difference of sources; nothing is crossed.
+
+    Args:
+        cells: Four cells, those of `absent` made with the other model's vector.
+        contrasts: Theirs.
+        absent: base or tuned.
+    """
+    kept = [cell for cell in cells if cell["source"] != absent]
+    own = {cell["model"]: cell for cell in kept}
+    differences: list[Mapping[str, Any]] = []
+    for contrast in contrasts:
+        if contrast["what"] == "models" and contrast["source"] != absent:
+            differences.append(contrast)
+        elif contrast["what"] == "sources":  # the base's less the tuned model's
+            ends = [own[contrast["model"]][end] for end in ("low", "mean", "high")]
+            if absent == "base":
+                ends = [None if end is None else -end for end in reversed(ends)]
+            differences.append(
+                {**contrast, **dict(zip(("low", "mean", "high"), ends, strict=True))}
+            )
+    return kept, differences
 
 
 def _finished(arm: Mapping[str, Any]) -> float:

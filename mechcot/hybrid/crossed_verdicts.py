@@ -33,6 +33,7 @@ EVER_MOVES = 0.05
 SMALLEST_MOVE = 0.1
 """The smallest change that counts, as a share of what the model's clean texts have, and at least .1 (of a step, or 10 points of the right answers)."""
 _BOUNDS = GateBounds()
+_SIDES = "base", "tuned"
 _Place = tuple[str, str]
 
 
@@ -79,7 +80,7 @@ def judge_crossed(
 
     Args:
         cells: `source`, `model`, `mean`, `low`, `high` (95 %) and `n` of each change, `chance` (mean changes by random vectors on that model), `smallest` and
-            `cut`, the share of texts that their limit cut, with or without the vector (the larger).
+            `cut`, the share of texts that their limit cut, with or without the vector (the larger). None of a model that has no vector, which moves nothing.
         contrasts: The first five of each contrast, with `what`.
         behaviours: How many the run tries.
         either_way: Whether a vector may move the readout down as well.
@@ -102,7 +103,8 @@ def _judged(
     either_way: bool,
 ) -> Judged:
     """The verdict on texts that came to their end."""
-    ways = {(cell["source"], cell["model"]): _moved(cell, level) for cell in cells}
+    ways = {(source, model): 0 for source in _SIDES for model in _SIDES}
+    ways |= {(cell["source"], cell["model"]): _moved(cell, level) for cell in cells}
     if not either_way:
         ways = {place: max(way, 0) for place, way in ways.items()}
     moved = {way for way in ways.values() if way}
@@ -120,7 +122,13 @@ def _judged(
             "not shown",
             why="a change is the same on every problem, so that its interval excludes nothing; other problems, more of them (--n) or another dose (--nats) may tell",
         )
-    return Judged("not shown", _needed(cells, level, either_way=either_way))
+    needed = _needed(cells, level, either_way=either_way)
+    like = [cell for cell in cells if _chance_does_as_much(cell, level, either_way=either_way)]
+    why = ""
+    if needed and like:
+        drawn = min(len(cell["chance"]) for cell in like)
+        why = f"--n {needed} and more random vectors than {drawn} (--chance) may decide it; a change as large is not beyond these"
+    return Judged("not shown", needed, why)
 
 
 def _told(
@@ -175,6 +183,14 @@ def _small(cell: Mapping[str, Any], *, either_way: bool) -> bool:
     if cell["low"] is None or cell["high"] is None or _constant(cell):
         return False
     return cell["high"] < cell["smallest"] and (not either_way or -cell["smallest"] < cell["low"])
+
+
+def _chance_does_as_much(cell: Mapping[str, Any], level: float, *, either_way: bool) -> bool:
+    """Whether more problems would show a change that counts, which random vectors make as well."""
+    if cell["mean"] is None:
+        return False
+    mean = abs(cell["mean"]) if either_way else cell["mean"]
+    return mean > cell["smallest"] and beyond_chance_p(cell["mean"], cell["chance"]) > level
 
 
 def _needed(cells: Sequence[Mapping[str, Any]], level: float, *, either_way: bool) -> int | None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
+from pydantic import FiniteFloat
+from typing_extensions import TypedDict
 
+from mechcot.core.errors import UserError
+from mechcot.runs.items import read_checked
 
 FEWEST_TOKENS = 16
 """A latent that fires on fewer is not tried."""
@@ -41,6 +44,38 @@ def whose(relative_norm: float) -> Whose:
 def changed_latents(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The latents that fire often enough and whose two directions lie apart."""
     return [row for row in rows if row["difference"] > FAR_APART and row["often"]]
+
+
+class _Latent(TypedDict):
+    latent: int
+    difference: FiniteFloat
+    often: bool
+
+
+class _Compared(TypedDict):
+    """What is read of `crosscode.json`."""
+
+    latents: list[_Latent]
+
+
+def most_changed(folder: Path, most: int | None = None) -> list[int]:
+    """The latents of a finished run of `mechcot sae crosscode` that changed, the most changed first. One model's own are among them: its directions lie .8 apart.
+
+    Args:
+        folder: Where it was written.
+        most: How many at most; None for all.
+
+    Raises:
+        UserError: The run is not finished, its file is damaged, or no latent changed.
+    """
+    read = read_checked(folder / "crosscode.json", shape=_Compared, what="the latents that `mechcot sae crosscode` compared")  # fmt: skip
+    rows = sorted(changed_latents(read["latents"]), key=lambda row: -row["difference"])
+    if not rows:
+        raise UserError(
+            f"{folder}: of {len(read['latents'])} latents none changed (directions that lie apart by more than {FAR_APART:g} of their length, on {FEWEST_TOKENS} tokens or more), so there "
+            "is none to try; name some with --latents, such as --latents 3,17"
+        )
+    return [row["latent"] for row in rows[:most]]
 
 
 def latent_sets(latents: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:

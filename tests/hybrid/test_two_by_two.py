@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from mechcot.hybrid.crossed_rows import without_source
 from mechcot.hybrid.crossed_verdicts import Judged, judge_crossed
 from tests.runs.commands import call
 
@@ -32,6 +33,58 @@ def judged(changes, apart, *, chance=CHANCE, n=30, cut=0.0, **settings):
         for what, source, model in places
     ]
     return judge_crossed(cells, contrasts, **settings)
+
+
+def without(absent, *, up, apart, **settings):
+    """Judged where one model has no vector: two cells, and contrasts that follow."""
+    common = {"n": 30, "smallest": 0.1, "chance": CHANCE, "cut": 0.0}
+    cells = [
+        {"source": source, "model": model} | common | interval(ends)
+        for (source, model), ends in zip(PLACES, (*up, *up), strict=True)
+    ]
+    contrasts = [
+        {"what": what, "source": source, "model": model} | interval(ends)
+        for what, source, model, ends in (
+            ("models", "base", "base", apart),
+            ("models", "tuned", "base", apart),
+            ("sources", "base", "base", (0.0, 0.0)),
+            ("sources", "base", "tuned", (0.0, 0.0)),
+            ("interaction", "base", "base", (0.0, 0.0)),
+        )
+    ]
+    kept, differences = without_source(cells, contrasts, absent)
+    return kept, differences, judge_crossed(kept, differences, **settings).verdict
+
+
+@pytest.mark.parametrize(
+    ("absent", "up", "apart", "verdict"),
+    [
+        ("base", (UP, UP), WIDE, "trigger"),
+        ("base", (WIDE, UP), DOWN, "mechanism"),
+        ("base", (WIDE, UP), WIDE, "open"),
+        ("base", (SMALL, SMALL), WIDE, "nothing"),
+        ("base", (SMALL, WIDE), WIDE, "not shown"),
+        ("tuned", (UP, SMALL), UP, "lost"),
+        ("tuned", (UP, UP), WIDE, "open"),
+    ],
+)
+def test_a_model_without_the_vector_is_one_to_which_nothing_is_added(absent, up, apart, verdict):
+    """What the other's vector changes is the whole difference of sources, with its sign, and nothing is crossed."""
+    kept, differences, said = without(absent, up=up, apart=apart)
+    assert said == verdict
+    assert [cell["source"] for cell in kept] == [{"base": "tuned", "tuned": "base"}[absent]] * 2
+    sources = [c for c in differences if c["what"] == "sources"]
+    sign = -1 if absent == "base" else 1
+    assert [c["mean"] for c in sources] == [sign * cell["mean"] for cell in kept]
+    assert all(c["low"] <= c["mean"] <= c["high"] for c in sources)
+    assert sorted(c["what"] for c in differences) == ["models", "sources", "sources"]
+
+
+def test_more_problems_are_not_said_to_decide_what_random_vectors_do_as_well():
+    as_much = (1.2, -0.9, 0.4, 1.5, -1.1, 0.7, -0.3, 0.9)
+    said = judged((UP, WIDE, WIDE, WIDE), WIDE, chance=as_much)
+    assert said.needed and "more random vectors than 8 (--chance)" in said.why
+    assert judged((UP, WIDE, WIDE, WIDE), WIDE, chance=CHANCE).verdict == "open"
 
 
 def mirrored(ends):
@@ -193,7 +246,15 @@ def test_a_model_against_itself_has_the_same_four_changes_twice(tmp_path, models
     [
         ((), "give --pairs, --styles, --kinds, --hybrid or --crosscoder"),
         (("--kinds", "guessing"), "--kinds: expected some of "),
-        (("--latents", "a"), "--latents: expected numbers such as 3,17, got 'a'"),
+        (
+            ("--latents", "a", "--crosscoder", "c"),
+            "--latents: expected numbers such as 3,17, got 'a'",
+        ),
+        (
+            ("--latents", "all"),
+            "--latents all: expected the crosscoder that they are of as well (--crosscoder DIR",
+        ),
+        (("--crosscoder", "c", "--latents", "all"), "c: no folder with a crosscoder"),
         (("--hybrid", "nowhere"), "nowhere holds no finished run of `mechcot hybrid`"),
     ],
 )

@@ -1,6 +1,6 @@
 """The 2 x 2 of vectors and models: one panel a behaviour, four changes with their intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,8 +12,18 @@ from mechcot.view.theme import LIGHT, PALETTE, SYMBOLS, plain, titled, whiskers
 _ORDER = (("tuned", "tuned"), ("base", "tuned"), ("tuned", "base"), ("base", "base"))
 """Source and model, from the bottom."""
 _PANELS = 3
-_MOST_PANELS = 9
-"""Vectors from which on each is a line and not a panel."""
+MOST_PANELS = 9
+"""Most vectors that have a panel each; of more, each is a line."""
+MOST_LINES = 40
+_UNDECIDED = ("nothing", "not shown", "not judged", "doses differ")
+
+
+def lines_drawn(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The vectors that are drawn where all would not fit: those of which something is said, then the first of the others; in their order."""
+    said = [row for row in rows if row["verdict"] not in _UNDECIDED]
+    rest = [row for row in rows if row["verdict"] in _UNDECIDED]
+    names = {row["name"] for row in (said + rest)[:MOST_LINES]}
+    return [row for row in rows if row["name"] in names]
 
 
 def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
@@ -23,7 +33,7 @@ def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
         result: What two_by_two.json holds.
     """
     rows = result["rows"]
-    if len(rows) > _MOST_PANELS:
+    if len(rows) > MOST_PANELS:
         return _one_line_each(result)
     columns = min(_PANELS, len(rows))
     down = -(-len(rows) // columns)
@@ -50,8 +60,9 @@ def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
 
 def _one_line_each(result: Mapping[str, Any]) -> go.Figure:
     """Draw one column a place of the 2 x 2, and one line a vector; a row of panels for each readout."""
-    readouts = list(dict.fromkeys(row["readout"] for row in result["rows"]))
-    of = {name: [r for r in result["rows"] if r["readout"] == name][::-1] for name in readouts}
+    shown = lines_drawn(result["rows"])
+    readouts = list(dict.fromkeys(row["readout"] for row in shown))
+    of = {name: [row for row in shown if row["readout"] == name][::-1] for name in readouts}
     places = _ORDER[::-1]
     figure = make_subplots(
         rows=len(readouts),
@@ -67,26 +78,30 @@ def _one_line_each(result: Mapping[str, Any]) -> go.Figure:
             at: dict[str, Any] = {"row": line, "col": col}
             for row in of[name]:
                 label = f"{plain(row['name'])}: {row['verdict']}"
-                cell = next(c for c in row["cells"] if (c["source"], c["model"]) == (source, model))
+                cells = [c for c in row["cells"] if (c["source"], c["model"]) == (source, model)]
                 legend = (line, row is of[name][0]) == (1, True)
-                one = {"cells": [cell]}
+                one = {"cells": cells}
                 colour = PALETTE[source == "tuned"]
-                drawn = _chance(one, legend=legend and col == 1), len(cell["chance"])
-                moved = _changes(one, source, colour, legend=legend and col < 3), 1
-                for trace, points in (drawn, moved):
-                    figure.add_trace(trace.update(y=[label] * points), **at)
-            figure.update_xaxes(title=readout_name(name), title_font_size=12, **at)
+                drawn = _chance(one, legend=legend and col == 1)
+                moved = _changes(one, source, colour, legend=legend and col < 3)
+                for trace in (drawn, moved):
+                    figure.add_trace(trace.update(y=[label for _ in trace["x"] or ()]), **at)
+            first = (line - 1) * len(places) + 1
+            matched = {} if col == 1 else {"matches": f"x{first if line > 1 else ''}"}
+            figure.update_xaxes(title=readout_name(name), title_font_size=12, **matched, **at)
             figure.add_vline(x=0, line={"color": "#8a8780", "width": 1, "dash": "dot"}, **at)
-    return _titled(figure, result, height=190 + 90 * len(readouts) + 20 * len(result["rows"]))
+    return _titled(figure, result, height=190 + 90 * len(readouts) + 20 * len(shown))
 
 
 def _titled(figure: go.Figure, result: Mapping[str, Any], *, height: int) -> go.Figure:
     figure.update_annotations(font_size=12)
     base, tuned = map(plain, result["models"])
+    rows, shown = result["rows"], lines_drawn(result["rows"])
+    part = f"; {len(shown)} of {len(rows)} vectors" if len(shown) < len(rows) else ""
     return titled(
         figure,
         "Whose vector moves whom?",
-        f"base: {base}, tuned: {tuned}; change from the model's clean texts at {result['nats']:g} nats, n = {count_of(result['n'], 'problem')}; 95 % intervals",
+        f"base: {base}, tuned: {tuned}; change from the model's clean texts at {result['nats']:g} nats, n = {count_of(result['n'], 'problem')}; 95 % intervals{part}",
         height=height,
         top=130,
     )

@@ -5,7 +5,12 @@ from typing import Any
 
 from mechcot.core.wording import count_of
 from mechcot.text.number_format import DASH, fixed
-from mechcot.view.figures.two_by_two import readout_name, two_by_two_figure
+from mechcot.view.figures.two_by_two import (
+    MOST_PANELS,
+    lines_drawn,
+    readout_name,
+    two_by_two_figure,
+)
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, value_cell
 from mechcot.view.pages.sections import Section, listing, plain_page, reasons
@@ -23,6 +28,14 @@ _SAID: Mapping[str, str] = {
 }
 
 
+_NAMED = 6
+_ABSENT: Mapping[str, str] = {
+    "": "",
+    "base": " The base has no such direction.",
+    "tuned": " The tuned model has no such direction.",
+}
+
+
 def two_by_two_page(result: Mapping[str, Any]) -> str:
     """Set the page.
 
@@ -36,16 +49,22 @@ def two_by_two_page(result: Mapping[str, Any]) -> str:
     headline = NumberedFigure(
         1,
         two_by_two_figure(result),
-        "Left to right: how a readout changes when a vector is added. Four rows a behaviour: whose vector, on whom. Grey: what random vectors of the same dose change on that model.",
+        f"Left to right: how a readout changes when a vector is added. {_rows_are(result)} Grey: what random vectors of the same dose change on that model.",
         _cells(result),
     )
     return plain_page(
         "Mechanism or trigger?",
         meta=f"{base} and {tuned}; {count_of(len(result['rows']), 'behaviour')}, {count_of(result['n'], 'problem')}.",
-        summary=[*(_sentence(row) for row in result["rows"]), *map(_note, result["notes"])],
+        summary=[*_summary(result["rows"]), *map(_note, result["notes"])],
         headline=headline,
         sections=[
-            Section("Contrasts", (), ((_contrasts(result), "Paired over the same problems."),)),
+            *_deciding(result["rows"]),
+            Section(
+                "Contrasts",
+                (),
+                ((_contrasts(result), "Paired over the same problems."),),
+                folded=_many(result["rows"]),
+            ),
             *listing("Left out", ("vector", "reason"), reasons(result["left_out"])),
         ],
         terms=[
@@ -76,9 +95,48 @@ def decided_by(row: Mapping[str, Any]) -> str:
     return "; what moves does so no more than random vectors: more of them (--chance) or another dose may decide it"
 
 
+def _many(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the vectors are too many for a panel and a sentence each."""
+    return len(rows) > MOST_PANELS
+
+
+def _rows_are(result: Mapping[str, Any]) -> str:
+    rows = result["rows"]
+    if not _many(rows):
+        return "Four rows a behaviour: whose vector, on whom."
+    drawn = len(lines_drawn(rows))
+    least = f" {drawn} of {len(rows)} are drawn, those of which something is said first; the numbers behind the figure hold all."
+    return f"One row a vector, one column for whose it is and on whom.{least * (drawn < len(rows))}"
+
+
+def _summary(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence a vector, or of many one a verdict."""
+    if not _many(rows):
+        return [_sentence(row) for row in rows]
+    told = []
+    for verdict, said in _SAID.items():
+        names = [row["name"] for row in rows if row["verdict"] == verdict]
+        if names:
+            rest = f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+            sentence = said.format(name=f"{len(names)} of {len(rows)} vectors ({', '.join(names[:_NAMED])}{rest})")  # fmt: skip
+            listed = "; what would decide each is listed below" * (
+                verdict in ("not shown", "not judged")
+            )
+            told.append(f"{sentence.rstrip('.')}{listed}.")
+    return told
+
+
+def _deciding(rows: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """Of many vectors, what would decide each that is not decided."""
+    open_ends = {row["name"]: decided_by(row).removeprefix("; ") for row in rows}
+    undecided = {name: f"{told}." for name, told in open_ends.items() if told}
+    return listing("What would decide", ("vector", "what"), undecided) if _many(rows) else []
+
+
 def _sentence(row: Mapping[str, Any]) -> str:
     said = _SAID[row["verdict"]].format(name=row["name"])
-    return said if said.endswith(".") else f"{said}{decided_by(row)}."
+    told = said if said.endswith(".") else f"{said}{decided_by(row)}."
+    return told + _ABSENT[row.get("absent", "")]  # earlier versions wrote none
 
 
 def _note(note: str) -> str:
