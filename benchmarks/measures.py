@@ -26,7 +26,6 @@ from transformers import PreTrainedTokenizerFast
 
 from benchmarks.setting import small_model
 from mechcot.compare.measure_inputs import inputs_for
-from mechcot.compare.measurements import CHAINS_AT_ONCE
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
@@ -34,7 +33,7 @@ from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.registry import MEASURES, STANDARD
 from mechcot.model.generation.ask_answer import read_continuation
-from mechcot.model.prefix.lockstep import together
+from mechcot.model.prefix.lockstep import TASKS_AT_ONCE, together
 from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.token_count import counted
@@ -273,8 +272,8 @@ def beside(
     measured: list[Measurement] = []
 
     def run() -> None:
-        for start in range(0, len(tasks), CHAINS_AT_ONCE):
-            here = slice(start, start + CHAINS_AT_ONCE)
+        for start in range(0, len(tasks), TASKS_AT_ONCE):
+            here = slice(start, start + TASKS_AT_ONCE)
             measured.extend(together(tasks[here], sizes=sizes[here], limit=Limit()))
 
     together(tasks[:2], sizes=sizes[:2], limit=Limit())

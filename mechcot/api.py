@@ -11,7 +11,9 @@ Nothing here is kept on disk and no run is resumed: for that there is `mechcot c
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -27,6 +29,8 @@ from mechcot.explorer.build import explore_run
 from mechcot.explorer.live import look_at
 from mechcot.measures.inputs import DRAWS
 from mechcot.measures.registry import MEASURES, PAIRED, STANDARD, chosen_measures
+from mechcot.model.prefix.lockstep import companies, together
+from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.checkpoint_series import Series, series as judged_series
 from mechcot.stats.measurement_tables import measurements_table, scalars_table
@@ -248,13 +252,39 @@ def _author(traces: Sequence[Trace]) -> str:
 def _measured(
     wanted: Sequence[str], readers: Sequence[Reasoner], traces: Sequence[Trace], *, seed: int
 ) -> list[Measurement]:
-    """Every measure of every trace by every reader, the first reader being the reference."""
+    """Every measure of every trace by every reader, the first reader being the reference; many traces side by side."""
     return [
-        measure(name, reader, trace, others=traces, against=readers[0], seed=seed)
+        measurement
         for reader in readers
-        for trace in tqdm(traces, desc=f"{reader.name} reads", unit="trace", delay=2)
-        for name in wanted
+        for measurement in _measured_by(reader, wanted, traces, against=readers[0], seed=seed)
     ]
+
+
+def _measured_by(
+    reader: Reasoner,
+    wanted: Sequence[str],
+    traces: Sequence[Trace],
+    *,
+    against: Reasoner,
+    seed: int,
+) -> list[Measurement]:
+    bar = tqdm(total=len(traces), desc=f"{reader.name} reads", unit="trace", delay=2)
+    others, sizes, limit = list(traces), [len(trace) for trace in traces], Limit()
+
+    def read(trace: Trace) -> list[Measurement]:
+        kwargs: dict[str, Any] = {"others": others, "against": against, "seed": seed}
+        taken = [measure(name, reader, trace, **kwargs) for name in wanted]
+        bar.update()
+        return taken
+
+    with bar:
+        parts = [
+            together(
+                [partial(read, trace) for trace in others[part]], sizes=sizes[part], limit=limit
+            )
+            for part in companies(sizes)
+        ]
+    return [measurement for part in parts for taken in part for measurement in taken]
 
 
 def _judged(wanted: Sequence[str]) -> list[MeasureCard]:

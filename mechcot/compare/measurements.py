@@ -3,7 +3,7 @@
 A measurement's name is a hash of what it depends on (tokens, weights, measure, seed, settings), so a
 resumed run finds its own work and never another's.
 
-What a kill costs: measurements of one measure share their forwards, up to `CHAINS_AT_ONCE` chains or `TOKENS_AT_ONCE` tokens (one longer chain is a
+What a kill costs: measurements of one measure share their forwards, up to `TASKS_AT_ONCE` chains or `TOKENS_AT_ONCE` tokens (one longer chain is a
 group by itself). They finish together, and a group that was stopped is taken again whole: the last bits of a number depend on its batch, and a
 resumed run gives what an undisturbed one gives.
 """
@@ -30,7 +30,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import DRAWING, MEASURES, PAIRED
-from mechcot.model.prefix.lockstep import together
+from mechcot.model.prefix.lockstep import companies, together
 from mechcot.model.prefix.memory import Limit, out_of_memory, release
 from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Format, Items
@@ -40,10 +40,6 @@ from mechcot.traces.continuations import ServedModel, served_at
 log = logging.getLogger(__name__)
 
 READING_VERSION = 2
-CHAINS_AT_ONCE = 32
-"""Most chains that are measured side by side (`mechcot.model.prefix.lockstep`)."""
-TOKENS_AT_ONCE = 8192
-"""Most tokens of theirs: a long chain fills a batch by itself."""
 BAR: Mapping[str, Any] = {
     "desc": "measurement",
     "unit": "measurement",
@@ -152,17 +148,14 @@ JobGroup = tuple[Job, ...]
 
 def job_groups(todo: Sequence[Job]) -> list[JobGroup]:
     """Return all measurements in groups, those that are finished too; chains that are added later go into later groups."""
-    by_measure: dict[tuple[Condition, str], list[list[Job]]] = {}
-    room: dict[tuple[Condition, str], int] = {}
+    by_measure: dict[tuple[Condition, str], list[Job]] = {}
     for job in todo:
-        which = (job.cell, job.measure)
-        groups, tokens = by_measure.setdefault(which, []), len(job.trace)
-        if not groups or len(groups[-1]) == CHAINS_AT_ONCE or room[which] < tokens:
-            groups.append([])
-            room[which] = TOKENS_AT_ONCE
-        groups[-1].append(job)
-        room[which] -= tokens
-    return [tuple(group) for groups in by_measure.values() for group in groups]
+        by_measure.setdefault((job.cell, job.measure), []).append(job)
+    return [
+        tuple(jobs[part])
+        for jobs in by_measure.values()
+        for part in companies([len(job.trace) for job in jobs])
+    ]
 
 
 def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Trace]]) -> None:

@@ -4,7 +4,7 @@ import gc
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 
 from mechcot.compare.settings import Study
 from mechcot.core.problem import Problem
@@ -12,7 +12,7 @@ from mechcot.core.store import digest
 from mechcot.model.asking_options import Asking
 from mechcot.model.loading.fingerprints import hash_spec, hash_text_files
 from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
-from mechcot.model.loading.pairs import shares_base, with_adapter
+from mechcot.model.loading.pairs import Bases, several_of, shares_base, with_adapter
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.loading.spec import ModelSpec, check_spec
 from mechcot.model.prompts import PromptPolicy
@@ -34,6 +34,13 @@ class Models:
     asked: Sequence[Problem] | None = None
     _held: dict[str, Reasoner] = field(default_factory=dict)
     _policy: PromptPolicy | None = None
+
+    @cached_property
+    def _bases(self) -> Bases:
+        """What several adapters rest on; one model at a time holds its own."""
+        together = self.study.residency == "together"
+        specs = list(self.specs.values())
+        return Bases(self.study.loading, several_of(specs) if together else frozenset())
 
     @classmethod
     def of(cls, study: Study, *, asked: Sequence[Problem] | None = None) -> "Models":
@@ -132,6 +139,7 @@ class Models:
         others = dict(self.study.asking_of) | {name: asking}
         study = replace(self.study, asking_of=tuple(others.items()))
         models = Models(study, self.specs, self.asked, dict(self._held), self._policy)
+        models._bases = self._bases
         if name in models._held:
             models._held[name] = models._held[name].asked_with(asking)
         return models
@@ -143,9 +151,17 @@ class Models:
         return reader
 
     def shares_base(self, name: str) -> bool:
-        """An adapter on the first model's own weights needs no second copy of them."""
+        """An adapter needs no second copy of the first model's own weights, nor of those of an earlier adapter."""
+        return self._on_first(name) or self._on_earlier(name)
+
+    def _on_first(self, name: str) -> bool:
         together = self.study.residency == "together" and name != self.first
         return together and shares_base(self.specs[self.first], self.specs[name])
+
+    def _on_earlier(self, name: str) -> bool:
+        spec = self.specs[name]
+        on_it = [n for n, s in self.specs.items() if s.adapter and s.weights == spec.weights]
+        return spec.weights in self._bases.shared and name in on_it[1:]
 
     def _load(self, name: str) -> Reasoner:
         own = dict(self.study.asking_of).get(name)
@@ -153,11 +169,11 @@ class Models:
         return reader if own is None else reader.asked_with(own)
 
     def _opened(self, name: str) -> Reasoner:
-        if self.shares_base(name):
+        if self._on_first(name):
             return with_adapter(self.get(self.first), self.specs[name], self.study.loading)
         if self.study.template == "shared" and self._policy is None and name != self.first:
             self.get(self.first)
-        return Reasoner.open(self.specs[name], self.study.loading, policy=self._policy)
+        return self._bases.open(self.specs[name], policy=self._policy)
 
 
 @cache

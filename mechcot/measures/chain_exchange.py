@@ -11,7 +11,7 @@ follows another item's chain loses its own answer by that, needed or not. Whethe
 Read again with the steps that state the answer left out of both chains: a model that copies a conclusion loses it there. The null is a
 chain that leads to the same answer. Where both questions list as many options, b also gets a's options, moved on by some letters: the
 letter that was chosen there and the option that was chosen there then stand apart, and F is the sum of both.
-Everything of one question is packed on the prefix of its prompt. Source: ours.
+Everything of one question is packed on the run over its own chain: what texts begin with is run once. Source: ours.
 """
 
 import math
@@ -27,7 +27,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import ask
-from mechcot.model.prefix.lockstep import twice
+from mechcot.model.prefix.lockstep import shared, twice
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
@@ -52,11 +52,11 @@ CARD = MeasureCard(
         "Following is not needing: a model that could answer by itself may follow, too; `alone` tells. A model that checks its chain against the "
         "question follows no foreign one. Read without the steps that state the answer it says where the answer is read, not whether."
     ),
-    cost="1 forward of the trace, 1 of the other item's, and packed forwards of 8 chains",
+    cost="1 forward of the trace, and 1 packed forward of two other chains; the other item's answer is asked for once a group",
     smallest_effect=0.15,
     rank=2,
-    forwards=Forwards(6),
-    calls=Calls(12),
+    forwards=Forwards(2.5),
+    calls=Calls(8),
     borrows=True,
 )
 
@@ -94,14 +94,18 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         NotMeasurable: No answer comes after the chain, or no other item has another one.
     """
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
-    prefix, own = _answered(reader, trace, inputs)
+    prefix = reader.prefix(trace.ids[: trace.cuts()[-1]])
+    own = _answered(reader, trace, inputs, prefix)
     if own is None:
         raise NotMeasurable("no answer could be read after the full chain")
-    other = _partner(reader, own, inputs)
-    chains = [own.chain, other.chain, own.chain_without_answer, other.chain_without_answer, ()]
-    theirs, mine = _probabilities(reader, prefix, trace.prompt_length, chains, [other.ids, own.ids])
     alone = partial(_probabilities, reader, prefix, trace.prompt_length, [own.chain], [own.ids])
     itself, again = (probabilities[0][0] for probabilities in twice(alone))
+    other = _partner(reader, own, inputs)
+    chains = [own.chain, other.chain, own.chain_without_answer, other.chain_without_answer, ()]
+    alike = _alike(reader, inputs)
+    theirs, mine = _probabilities(
+        reader, prefix, trace.prompt_length, [*chains, *alike], [other.ids, own.ids]
+    )
     choice = _choice(reader, own, other)
     value = float(theirs[1] - theirs[0])
     scalars = {
@@ -112,7 +116,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         "p_none": float(mine[4]),
         "followed_unstated": float(theirs[3] - theirs[2]),
         "needed_unstated": float(mine[2] - mine[3]),
-        "null_alike": _null(reader, prefix, own, inputs),
+        "null_alike": float(mine[-1] - mine[0]) if alike else math.nan,
         "identity": float(again - itself),
         "n_tokens": float(len(own.chain)),
         **choice,
@@ -123,13 +127,19 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     return timer.measurement(value=value, scalars=scalars, notes=notes)
 
 
-def _answered(reader: Reasoner, trace: Trace, inputs: Inputs) -> tuple[Prefix, _Answered | None]:
-    """The run over prompt and chain, and the answer after it; None where none can be read."""
-    stop = trace.cuts()[-1]
-    prefix = reader.prefix(trace.ids[:stop])
-    asked = ask(reader, prefix, (stop,), max_new=inputs.answer_tokens)
-    text = asked.answers[0].text
-    return prefix, None if text is None else _Answered(trace, asked.ids[0], text)
+def _answered(
+    reader: Reasoner, trace: Trace, inputs: Inputs, prefix: Prefix | None = None
+) -> _Answered | None:
+    """The answer after the full chain, on a run over prompt and chain where there is one; None where none can be read."""
+    ids, stop = trace.ids[: trace.cuts()[-1]], trace.cuts()[-1]
+
+    def answer() -> tuple[tuple[int, ...], str | None]:
+        run = reader.prefix(ids) if prefix is None else prefix
+        asked = ask(reader, run, (stop,), max_new=inputs.answer_tokens)
+        return asked.ids[0], asked.answers[0].text
+
+    said, text = shared(("answer", id(reader), ids, inputs.answer_tokens), answer)
+    return None if text is None else _Answered(trace, said, text)
 
 
 def _partner(reader: Reasoner, own: _Answered, inputs: Inputs) -> _Answered:
@@ -143,7 +153,7 @@ def _partner(reader: Reasoner, own: _Answered, inputs: Inputs) -> _Answered:
             "no other item was given that has another answer and a chain that fits into the context"
         )
     for trace in inputs.partners:
-        _, other = _answered(reader, reader.view(trace), inputs)
+        other = _answered(reader, reader.view(trace), inputs)
         if other is not None and not same_answer(other.text, own.text):
             return other
     count = len(inputs.partners)
@@ -158,21 +168,32 @@ def _probabilities(
     chains: Sequence[tuple[int, ...]],
     answers: Sequence[tuple[int, ...]],
 ) -> list[np.ndarray]:
-    """Probability of each answer behind each chain, which stands behind the first `cut` tokens of the prefix; [answer][chain]."""
+    """Probability of each answer behind each chain, which stands behind the first `cut` tokens of the prefix; [answer][chain].
+
+    Cost: one packed forward. What the prefix has already, what chains share, and a chain before its answers are run once.
+    """
     prompt = prefix.ids[:cut]
-    suffixes = [[*chain, *reader.cue_after((*prompt, *chain))] for chain in chains]
-    branches = prefix.branches([cut] * len(chains), suffixes)
-    return [np.exp(branches.score([answer] * len(chains))) for answer in answers]
+    texts = [(*prompt, *chain, *reader.cue_after((*prompt, *chain))) for chain in chains]
+    cuts = [_begins_alike(text, prefix.ids) for text in texts]
+    suffixes = [text[at:] for text, at in zip(texts, cuts, strict=True)]
+    n = len(answers)
+    pairs = [answer for answer in answers for _ in chains]
+    scores = prefix.branches(cuts * n, suffixes * n).score(pairs)
+    return list(np.exp(scores).reshape(n, len(chains)))
 
 
-def _null(reader: Reasoner, prefix: Prefix, own: _Answered, inputs: Inputs) -> float:
-    """What a chain that leads to the same answer adds to that answer; NaN where there is none."""
+def _begins_alike(text: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two texts begin with."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
+
+
+def _alike(reader: Reasoner, inputs: Inputs) -> list[tuple[int, ...]]:
+    """The chain that leads to the same answer; none where there is none."""
     if inputs.alike is None:
-        return math.nan
+        return []
     chain = reader.view(inputs.alike).phase(Phase.CHAIN)
-    chains = [inputs.alike.ids[chain.start : chain.stop], own.chain]
-    alike, whole = _probabilities(reader, prefix, own.trace.prompt_length, chains, [own.ids])[0]
-    return float(alike - whole)
+    return [inputs.alike.ids[chain.start : chain.stop]]
 
 
 def _choice(reader: Reasoner, own: _Answered, other: _Answered) -> dict[str, float]:

@@ -29,7 +29,7 @@ CARD = MeasureCard(
     cost="2 forwards of the trace",
     rank=1,
     forwards=Forwards(2),
-    calls=Calls(8),
+    calls=Calls(6),
     standard=True,
     own_chains=True,
     borrows=True,
@@ -47,30 +47,35 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     timer = Timer.start(measure=CARD.name, trace=trace, reader=reader.name)
     cuts = trace.cuts()
     prefix = reader.prefix(trace.ids[: cuts[-1]])
-    asked = ask(reader, prefix, (cuts[0], cuts[-1]), max_new=inputs.answer_tokens)
-    none, full = asked.answers
-    said = asked.ids[-1]
+    foreign = [] if inputs.other is None else [inputs.other]
+    texts = [
+        (),
+        (),
+        *(t.ids[t.phase(Phase.CHAIN).start : t.phase(Phase.CHAIN).stop] for t in foreign),
+    ]
+    asked = ask(
+        reader,
+        prefix,
+        (cuts[0], cuts[-1], *cuts[:1] * len(foreign)),
+        max_new=inputs.answer_tokens,
+        behind=texts,
+    )
+    none, full, *others = asked.answers
+    said = asked.ids[1]
     problem = trace.problem
     chain = trace.phase(Phase.CHAIN)
     nll = math.nan
     if len(chain):
         nll = -float(prefix.logprobs()[chain.start : chain.stop].mean())
-    other = math.nan
-    if inputs.other is not None:
-        other_chain = inputs.other.phase(Phase.CHAIN)
-        foreign = inputs.other.ids[other_chain.start : other_chain.stop]
-        swapped = reader.prefix((*trace.ids[: cuts[0]], *foreign))
-        answer = ask(reader, swapped, (len(swapped.ids),), max_new=inputs.answer_tokens).answers[0]
-        other = float(is_right(answer.text, problem))
     own = trace.answer.text
     return timer.measurement(
         value=float(is_right(full.text, problem)),
         scalars={
             "acc_with": float(is_right(full.text, problem)),
             "acc_without": float(is_right(none.text, problem)),
-            "acc_other": other,
+            "acc_other": float(is_right(others[0].text, problem)) if others else math.nan,
             "parsed": float(full.text is not None),
-            "confidence": float(asked.probability(said)[-1]) if said else math.nan,
+            "confidence": float(asked.only(1).probability(said)[0]) if said else math.nan,
             "own_correct": float(is_right(own, problem)),
             "author_parsed": float(own is not None),
             "finished": float(trace.finished),

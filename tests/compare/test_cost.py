@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -84,6 +85,11 @@ def test_an_adapter_costs_only_itself_where_the_base_is_shared(pair, tmp_path):
     alone = Models.of(study_of(both, tmp_path, residency="one-at-a-time"))
     assert alone.weight_bytes() == base + own
     assert weights(Reasoner.load(both[1])) == base + own
+    shutil.copytree(adapter, tmp_path / "again")
+    two = Models.of(study_of((both[1], f"{pair[0]}+{tmp_path / 'again'}"), tmp_path))
+    assert two.weight_bytes() == base + 2 * own
+    held = [two.get(name).model.get_input_embeddings().weight for name in two.names]
+    assert held[0].data_ptr() == held[1].data_ptr()
 
 
 def test_the_table_before_and_the_disk_after(pair, tmp_path):

@@ -216,10 +216,10 @@ def test_choices_split_the_letter_from_the_option(prose, monkeypatch):
 def reference_of(answered):
     """The model's answer is taken to be the reference: random weights repeat one token."""
 
-    def fixed(reader, trace, inputs):
-        prefix, _ = answered(reader, trace, inputs)
+    def fixed(reader, trace, inputs, prefix=None):
+        answered(reader, trace, inputs, prefix)
         answer = trace.problem.answer
-        return prefix, chain_exchange._Answered(trace, tuple(reader.answer_ids(answer)), answer)
+        return chain_exchange._Answered(trace, tuple(reader.answer_ids(answer)), answer)
 
     return fixed
 

@@ -19,7 +19,7 @@ from mechcot.doctor import model as lines
 from mechcot.model.loading import adapters
 from mechcot.model.loading.fingerprints import hash_text_files
 from mechcot.model.loading.options import LoadOptions
-from mechcot.model.loading.pairs import load_pair, with_adapter
+from mechcot.model.loading.pairs import load_models, load_pair, with_adapter
 from mechcot.model.loading.spec import PROMPTS, parse_spec
 from mechcot.model.prompts import Asking
 from mechcot.model.reasoner import Reasoner
@@ -90,6 +90,35 @@ def test_layers_alone_do_what_peft_does_and_leave_the_shared_base(checkpoint, tm
     assert torch.allclose(logits(pair.after.model, IDS), theirs, atol=1e-4)
     assert torch.equal(logits(pair.before.model, IDS), plain)
     assert float((theirs - plain).abs().max()) > 1e-2
+
+
+@pytest.mark.parametrize("kind", INSIDE)
+def test_two_adapters_share_their_base_and_are_what_each_is_alone(
+    checkpoint, tmp_path, kind, monkeypatch
+):
+    base = checkpoint("qwen2")
+    specs = [
+        f"{base}+{save(base, tmp_path / name, INSIDE[kind](), noise=noise)}"
+        for name, noise in (("one", 0.1), ("two", 0.2))
+    ]
+    alone = [Reasoner.load(spec, device="cpu") for spec in specs]
+    loads: list[int] = []
+    plain = AutoModelForCausalLM.from_pretrained
+    monkeypatch.setattr(
+        AutoModelForCausalLM, "from_pretrained", lambda *a, **k: loads.append(1) or plain(*a, **k)
+    )
+    pair = load_models(specs, LoadOptions(device="cpu"), prompts="own")
+    assert len(loads) == 1
+    for reader, own in zip(pair, alone, strict=True):
+        assert reader.name == own.name
+        assert reader.weights_hash == own.weights_hash
+        assert torch.equal(logits(reader.model, IDS), logits(own.model, IDS))
+        assert reader.policy.template("Why?") == own.policy.template("Why?")
+        assert replace(reader.policy, template=str) == replace(own.policy, template=str)
+    one, two = (logits(reader.model, IDS) for reader in pair)
+    assert float((one - two).abs().max()) > 1e-2
+    tables = [{w.data_ptr() for w in reader.model.parameters()} for reader in pair]
+    assert len(tables[0] & tables[1]) > len(tables[0]) / 3
 
 
 OUTSIDE = {

@@ -6,7 +6,18 @@ from functools import partial
 import pytest
 import torch
 
-from mechcot.model.prefix.lockstep import ask_for, in_company, one_path, seconds, together, twice
+from mechcot.model.prefix.lockstep import (
+    TASKS_AT_ONCE,
+    TOKENS_AT_ONCE,
+    ask_for,
+    companies,
+    in_company,
+    one_path,
+    seconds,
+    shared,
+    together,
+    twice,
+)
 from mechcot.model.prefix.memory import Limit
 
 
@@ -92,6 +103,30 @@ def test_other_kinds_and_sizes_go_apart():
     requests += [Half(log, 10, kind=None), Half(log, 12, kind=None)]
     run([partial(ask_for, request) for request in requests])
     assert log.batches == [[2, 4], [6], [8], [10], [12]]
+
+
+def test_what_is_shared_is_asked_for_once_in_company_and_anew_in_the_next():
+    log = Log()
+
+    def task(key: int) -> float:
+        first = shared(key, partial(halves, log, key, 1))
+        halves(log, 100, 1)
+        return first + shared(2, partial(halves, log, 2, 1))
+
+    tasks = [partial(task, key) for key in (2, 4, 6)]
+    assert run(tasks) == pytest.approx([2, 3, 4], abs=1e-6)
+    assert log.batches == [[2, 4, 6], [100] * 3]
+    assert [task() for task in tasks] == [2, 3, 4]
+    assert log.batches[2:] == [[2], [100], [2], [4], [100], [2], [6], [100], [2]]
+
+
+def test_companies_hold_few_tasks_and_few_tokens():
+    assert companies([]) == []
+    few, long = [10] * (TASKS_AT_ONCE + 1), TOKENS_AT_ONCE + 1
+    assert companies(few) == [slice(0, TASKS_AT_ONCE), slice(TASKS_AT_ONCE, len(few))]
+    assert companies([10, long, 10, 10]) == [slice(0, 1), slice(1, 2), slice(2, 4)]
+    halves = [TOKENS_AT_ONCE // 2] * 3
+    assert companies(halves) == [slice(0, 2), slice(2, 3)]
 
 
 def pair(log: Log, value: float, before: int) -> float:

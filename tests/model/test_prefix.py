@@ -19,6 +19,7 @@ from mechcot.model.prefix import (
     branches as forks_module,
     cached_run,
     layer_rows as layer_rows_module,
+    packed_branches,
 )
 from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
 from mechcot.model.prefix.prefix import Prefix
@@ -171,6 +172,32 @@ def test_many_branches_are_packed_in_groups(monkeypatch: pytest.MonkeyPatch):
     assert sizes == [4, 2, 4]
     np.testing.assert_allclose(apart.score(ANSWERS), at_once.score(ANSWERS), atol=1e-5)
     assert apart.greedy(5, ()) == at_once.greedy(5, ())
+
+
+def test_what_branches_begin_with_is_run_once(monkeypatch: pytest.MonkeyPatch):
+    prefix = Prefix.of(make("qwen3"), IDS)
+    long, other = [3, 1, 4, 1, 5], [3, 1, 7]
+    cuts, suffixes = [9, 9, 9, 9, 6], [long, other, long, long[:2], long]
+    hide = [[], [], [], [], [Span(2, 4)]]
+    sizes: list[int] = []
+    plain = batch_requests.forward
+    monkeypatch.setattr(
+        batch_requests, "forward", lambda *a, **k: sizes.append(a[1].shape[1]) or plain(*a, **k)
+    )
+    branches = prefix.branches(cuts, suffixes, hide=hide)
+    assert torch.equal(branches.hidden(0), branches.hidden(2))
+    assert torch.equal(branches.hidden(3), branches.hidden(0)[:2])
+    assert sizes == [5 + 1 + 5]
+    for each, (cut, suffix) in enumerate(zip(cuts, suffixes, strict=True)):
+        alone = prefix.branches([cut], [suffix], hide=[hide[each]])
+        torch.testing.assert_close(branches.hidden(each), alone.hidden(0), **CLOSE)
+        assert branches.greedy(5, ())[each] == alone.greedy(5, ())[0]
+    answers = [[8, 2], [8, 2], [9, 9], [8], [8, 2]]
+    alone = [
+        prefix.branches([c], [s], hide=[h]).score([a])[0]
+        for c, s, h, a in zip(cuts, suffixes, hide, answers, strict=True)
+    ]
+    np.testing.assert_allclose(branches.score(answers), alone, atol=1e-5)
 
 
 def test_an_empty_suffix_reads_the_prefix_itself():
@@ -333,7 +360,7 @@ def test_long_runs_go_in_parts_whose_masks_are_small(family, monkeypatch: pytest
     masks: list[int] = []
     monkeypatch.setattr("mechcot.model.internals.masks.MOST_PAIRS", 120)
     monkeypatch.setattr(cached_run, "additive", noting(masks))
-    monkeypatch.setattr(forks_module, "additive", noting(masks))
+    monkeypatch.setattr(packed_branches, "additive", noting(masks))
     monkeypatch.setattr(layer_rows_module, "additive", noting(masks))
     for part, all_ in zip(everything(), whole, strict=True):
         torch.testing.assert_close(part, all_, **CLOSE)

@@ -6,7 +6,7 @@ One rule for all measures. The cue belongs to the prompt policy and stands in th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -39,8 +39,30 @@ class Asked:
         """Probability of one given answer after every cut."""
         return np.exp(np.asarray(self.branches.score([tuple(answer)] * len(self.ids)), dtype=float))
 
+    def only(self, index: int) -> "Asked":
+        """The answer after one cut: other answers are scored there alone."""
+        one, branches = slice(index, index + 1), self.branches
+        return Asked(
+            cue=branches.suffixes[index],
+            ids=self.ids[one],
+            answers=self.answers[one],
+            branches=replace(
+                branches,
+                cuts=branches.cuts[one],
+                suffixes=branches.suffixes[one],
+                hide=branches.hide[one],
+            ),
+        )
 
-def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) -> Asked:
+
+def ask(
+    reader: Reasoner,
+    prefix: Prefix,
+    cuts: Sequence[int],
+    *,
+    max_new: int,
+    behind: Sequence[Sequence[int]] | None = None,
+) -> Asked:
     """Ask for the answer after every cut, all of them packed on one cache.
 
     Cost: one packed forward of the cues plus one small packed forward per decoded token.
@@ -50,9 +72,14 @@ def ask(reader: Reasoner, prefix: Prefix, cuts: Sequence[int], *, max_new: int) 
         prefix: Its run over (at least) the tokens up to the last cut.
         cuts: Token positions; the answer sees `ids[:cut]` and the cue.
         max_new: Longest answer in tokens.
+        behind: Tokens that stand between each cut and its cue; None: none.
     """
-    cues = [reader.cue_after(prefix.ids[:cut]) for cut in cuts]
-    branches = prefix.branches(list(cuts), [list(cue) for cue in cues])
+    texts = [tuple(text) for text in behind or [()] * len(cuts)]
+    cues = [
+        reader.cue_after((*prefix.ids[:cut], *text)) for cut, text in zip(cuts, texts, strict=True)
+    ]
+    suffixes = [(*text, *cue) for text, cue in zip(texts, cues, strict=True)]
+    branches = prefix.branches(list(cuts), suffixes)
     written = branches.greedy(max_new=max_new, stop=reader.stop_ids)
     read = [read_continuation(reader, ids) for ids in written]
     return Asked(

@@ -1,7 +1,8 @@
-"""Models that share one copy of the weights where they can: a base, and tuned models or adapters on it."""
+"""Models that share one copy of the weights where they can: a base, and tuned models or adapters on it; adapters on one base."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -13,13 +14,14 @@ from mechcot.model.loading.embedding_rows import check_rows
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import (
     ModelSpec,
+    check_spec,
     distinct_names,
     has_spaced_text,
     parse_spec,
     text_folder,
 )
 from mechcot.model.loading.weights import freeze, load_tokenizer, same_storage
-from mechcot.model.prompts import policy_of
+from mechcot.model.prompts import PromptPolicy, policy_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.soft.checkpoints import is_soft, open_soft
 
@@ -66,10 +68,10 @@ def load_models(
     *,
     prompts: Prompts = "shared",
 ) -> tuple[Reasoner, ...]:
-    """Load several models; what rests on the first one's weights shares them.
+    """Load several models; what rests on the same weights shares them.
 
     Args:
-        specs: One or more, see `mechcot.model.loading.spec`.
+        specs: One or more, see `mechcot.model.loading.spec`; adapters on one base share it.
         options: Where they run, and how they are asked.
         prompts: `shared`: all render questions with the first model's policy; `own`: each with its own.
 
@@ -88,7 +90,8 @@ def _load(
     specs: Sequence[ModelSpec], options: LoadOptions, prompts: Prompts
 ) -> tuple[Reasoner, ...]:
     first, *others = specs
-    base = Reasoner.open(first, options)
+    bases = Bases(options, several_of(specs))
+    base = bases.open(first)
     if prompts == "shared" and others:
         base = replace(base, policy=base.policy.shared())
     policy = base.policy if prompts == "shared" else None
@@ -97,10 +100,56 @@ def _load(
         *(
             with_adapter(base, spec, options)
             if shares_base(first, spec)
-            else Reasoner.open(spec, options, policy=policy)
+            else bases.open(spec, policy=policy)
             for spec in others
         ),
     )
+
+
+def several_of(specs: Sequence[ModelSpec]) -> frozenset[tuple[str, str | None]]:
+    """The bases that several of some adapters rest on."""
+    counts = Counter(spec.weights for spec in specs if spec.adapter is not None)
+    return frozenset(base for base, count in counts.items() if count > 1)
+
+
+@dataclass
+class Bases:
+    """Bases on which several adapters rest: each is loaded once, and stays as it is.
+
+    Attributes:
+        options: Where the models run, and how they are asked.
+        shared: The bases that are kept, by `ModelSpec.weights`.
+    """
+
+    options: LoadOptions
+    shared: frozenset[tuple[str, str | None]]
+    _loaded: dict[tuple[str, str | None], Reasoner] = field(default_factory=dict)
+
+    def open(self, spec: ModelSpec, *, policy: PromptPolicy | None = None) -> Reasoner:
+        """Load a model as `Reasoner.open` does; an adapter goes on the base that is there.
+
+        Args:
+            spec: The model.
+            policy: Prompt policy; None for the model's own.
+
+        Raises:
+            UserError: As `Reasoner.open`.
+        """
+        if spec.adapter is None or spec.weights not in self.shared:
+            return Reasoner.open(spec, self.options, policy=policy)
+        check_spec(spec)
+        if spec.weights not in self._loaded:
+            self._loaded[spec.weights] = Reasoner.open(
+                replace(spec, adapter=None, logit_scale=1.0), self.options
+            )
+        reader = with_adapter(self._loaded[spec.weights], spec, self.options)
+        spaced, asking = has_spaced_text(spec), self.options.asking
+        return replace(
+            reader,
+            policy=policy
+            or policy_of(reader.tokenizer, owner=spec.name, spaced=spaced, asking=asking),
+            source=partial(Reasoner.open, spec, self.options) if policy is None else None,
+        )
 
 
 _OPENED: dict[str, tuple[Reasoner, ...]] = {}
@@ -118,8 +167,7 @@ def _again(
 
 def shares_base(first: ModelSpec, second: ModelSpec) -> bool:
     """Return whether the second model is the first one's own weights, with or without an adapter."""
-    same = (first.base, first.revision) == (second.base, second.revision)
-    return same and first.adapter is None
+    return first.weights == second.weights and first.adapter is None
 
 
 def with_adapter(reasoner: Reasoner, spec: ModelSpec, options: LoadOptions = DEFAULTS) -> Reasoner:

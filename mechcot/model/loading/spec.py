@@ -58,6 +58,11 @@ class ModelSpec:
     text: str = ""
 
     @property
+    def weights(self) -> tuple[str, str | None]:
+        """Which base it rests on."""
+        return self.base, self.revision
+
+    @property
     def is_local(self) -> bool:
         """True when the weights are named by a path of this machine."""
         return Path(self.base).is_absolute()

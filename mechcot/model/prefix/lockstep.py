@@ -9,7 +9,7 @@ run has the batches of the first, row by row, whatever the other tasks do meanwh
 """
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,10 @@ T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
 Sizes = tuple[int, ...]
+TASKS_AT_ONCE = 32
+"""Most tasks that run side by side."""
+TOKENS_AT_ONCE = 8192
+"""Most tokens of theirs: a long text fills a batch by itself."""
 
 
 @runtime_checkable
@@ -120,11 +124,14 @@ class _Task(greenlet):
         undisturbed: It does not wait for others now.
         seconds: Time that it took so far, its share of the batches included.
         since: When it was last let go on.
+        common: What one task found out for all, by key.
     """
 
-    def __init__(self, function: Callable[[], Any], index: int) -> None:
+    def __init__(
+        self, function: Callable[[], Any], index: int, common: MutableMapping[Hashable, Any]
+    ) -> None:
         super().__init__(function)
-        self.index, self.served = index, 0
+        self.index, self.served, self.common = index, 0, common
         self.paths: list[_Path] = []
         self.undisturbed = False
         self.seconds, self.since = 0.0, 0.0
@@ -184,6 +191,21 @@ def twice(run: Callable[[], A]) -> tuple[A, A]:
     return one_path(run, run)
 
 
+def shared(key: Hashable, compute: Callable[[], A]) -> A:
+    """Compute something once for all tasks that run together; alone, whenever it is asked for.
+
+    Args:
+        key: Says all that the result depends on.
+        compute: Gives the same to every task.
+    """
+    task = getcurrent()
+    if not isinstance(task, _Task):
+        return compute()
+    if key not in task.common:
+        task.common[key] = compute()
+    return task.common[key]
+
+
 def in_company() -> bool:
     """Return whether other tasks run beside this one."""
     return isinstance(getcurrent(), _Task)
@@ -207,6 +229,21 @@ def seconds() -> float:
     """Seconds of a clock that goes on only while this task does something, or something is done for it."""
     task, now = getcurrent(), time.perf_counter()
     return task.seconds + now - task.since if isinstance(task, _Task) else now
+
+
+def companies(sizes: Sequence[int]) -> list[slice]:
+    """Cut tasks, in their order, into those that are worth running side by side; one that is longer is by itself.
+
+    Args:
+        sizes: Tokens of each task.
+    """
+    ends, left = [0], 0
+    for index, size in enumerate(sizes):
+        if index - ends[-1] in {0, TASKS_AT_ONCE} or left < size:
+            ends += [index] if index else []
+            left = TOKENS_AT_ONCE
+        left -= size
+    return [slice(a, b) for a, b in zip(ends, [*ends[1:], len(sizes)], strict=True) if a < b]
 
 
 def together(tasks: Sequence[Callable[[], T]], *, sizes: Sequence[int], limit: Limit) -> list[T]:
@@ -255,7 +292,8 @@ class _Crew:
 
     @classmethod
     def of(cls, functions: Sequence[Callable[[], Any]]) -> "_Crew":
-        return cls([_Task(function, index) for index, function in enumerate(functions)])
+        common: dict[Hashable, Any] = {}
+        return cls([_Task(function, index, common) for index, function in enumerate(functions)])
 
     def run(self) -> list[Any]:
         """Run all to their ends.
