@@ -13,8 +13,8 @@ from pathlib import Path
 
 from mechcot.compare.cost import reading_bytes
 from mechcot.compare.forecast import duration
-from mechcot.compare.measurements import CHAINS_AT_ONCE, TOKENS_AT_ONCE
 from mechcot.measures.registry import MEASURES, STANDARD
+from mechcot.model.prefix.lockstep import TASKS_AT_ONCE, TOKENS_AT_ONCE
 from tools.docs_pages import table
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
@@ -84,7 +84,7 @@ def operations(measure: str, model: Model, tokens: int) -> float:
 
 def calls(measure: str, tokens: int) -> float:
     """Calls of the model for a measurement, among chains side by side."""
-    together = max(1, min(CHAINS_AT_ONCE, TOKENS_AT_ONCE // tokens))
+    together = max(1, min(TASKS_AT_ONCE, TOKENS_AT_ONCE // tokens))
     return MEASURES[measure].card.calls.of([(LENGTHS[tokens], tokens)] * together) / together
 
 
