@@ -1,6 +1,8 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -467,3 +469,27 @@ def test_states_that_are_not_finite_cannot_be_measured():
     act = Intervention(Site("resid_post", 2), (3,), Add(torch.full((32,), torch.nan)))
     with pytest.raises(NotMeasurable, match="not finite"):
         Prefix.of(reasoner, IDS, under=[act])
+
+
+@pytest.mark.parametrize("path", ["packed", "whole"])
+@pytest.mark.parametrize("place", ["embedding", "head"])
+def test_a_branch_that_is_not_finite_cannot_be_measured(place, path, whole):
+    """One damaged token, or a damaged head, is noticed in a branch as it is in a text of its own, given or written."""
+    reasoner = SimpleNamespace(**vars(make("llama")))
+    reasoner.model = deepcopy(reasoner.model)
+    if path == "whole":
+        whole(reasoner)
+    prefix, damaged = Prefix.of(reasoner, IDS), SUFFIXES[2][0]
+    what = "not finite" if place == "embedding" else "logits"
+    assert np.isfinite(prefix.branches(CUTS, SUFFIXES).score(ANSWERS)).all()
+    weights = (
+        reasoner.model.get_input_embeddings() if place == "embedding" else reasoner.model.lm_head
+    )
+    with torch.no_grad():
+        weights.weight[damaged] = torch.nan
+    with pytest.raises(NotMeasurable, match=what):
+        prefix.branches(CUTS, SUFFIXES).score(ANSWERS)
+    with pytest.raises(NotMeasurable, match=what):
+        prefix.branches(CUTS, SUFFIXES).greedy(max_new=3, stop=())
+    with pytest.raises(NotMeasurable, match=what):
+        prefix.decode(9, [SUFFIXES[2]], max_new=3, stop=())

@@ -19,8 +19,9 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from mechcot.core.errors import NotMeasurable
 from mechcot.model.internals.architecture import Backbone
-from mechcot.model.internals.forward import cache_layer, forward
+from mechcot.model.internals.forward import cache_layer, check_finite, forward
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.masks import MOST_PAIRS, Masks
 from mechcot.model.prefix.lockstep import Sizes, ask_for
@@ -329,12 +330,25 @@ def run_blocks(
     cache: DynamicCache | None = None,
     taps: Sequence[tuple[HookPoint, Hook]] = (),
 ) -> Float[Tensor, "row token d_model"]:
-    """Run the model without its head as `forward` does; where tasks run together, in one batch with theirs."""
-    return ask_for(BlocksRun(backbone, ids, positions, mask, cache, taps))
+    """Run the model without its head as `forward` does; where tasks run together, in one batch with theirs.
+
+    Raises:
+        NotMeasurable: A state of these rows is not finite.
+    """
+    hidden = ask_for(BlocksRun(backbone, ids, positions, mask, cache, taps))
+    check_finite(hidden)
+    return hidden
 
 
 def unembed(
     backbone: Backbone, hidden: Float[Tensor, "*batch d_model"], *, scale: float = 1.0
 ) -> Float[Tensor, "*batch d_vocab"]:
-    """Turn states into log-probabilities as `Backbone.unembed` does; where tasks run together, in one batch with theirs."""
-    return ask_for(_Unembedding(backbone, hidden, scale))
+    """Turn states into log-probabilities as `Backbone.unembed` does; where tasks run together, in one batch with theirs.
+
+    Raises:
+        NotMeasurable: One of them is not a number.
+    """
+    scores = ask_for(_Unembedding(backbone, hidden, scale))
+    if bool(torch.isnan(scores).any()):
+        raise NotMeasurable("the model's logits are not numbers (NaN) on this text")
+    return scores

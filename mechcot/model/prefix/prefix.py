@@ -18,13 +18,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import UserError
 from mechcot.core.trace import Span
 from mechcot.model.distances import token_logprobs
 from mechcot.model.generation.sampling import Sampling, choose
 from mechcot.model.interface import Scorer
 from mechcot.model.internals.architecture import Backbone
-from mechcot.model.internals.forward import cache_view, check_finite, keys_values
+from mechcot.model.internals.forward import cache_view, keys_values
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
@@ -87,9 +87,7 @@ class Prefix:
         )
         cache = cache_view((), stop=0) if backbone.forkable else None
         (hidden,) = in_parts([len(ids)], lambda _: run.go(cache=cache)[0], limit=Limit())
-        check_finite(hidden)
-        if bool(torch.isnan(unembed(backbone, hidden[-1])).any()):
-            raise NotMeasurable("the model's logits are not numbers (NaN) on this text")
+        unembed(backbone, hidden[-1])  # raises where the head gives no numbers
         prefix_cache = PrefixCache(
             backbone=backbone,
             ids=tuple(int(i) for i in ids),
