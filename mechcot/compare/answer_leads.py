@@ -98,11 +98,11 @@ def _end(behind: Sequence[str]) -> str:
     return word.group() if word else ""
 
 
-def last_numbers_right(traces: Sequence[Trace]) -> bool:
-    """Whether the last number is the right answer in at least half of the finished completions."""
+def last_numbers_right(traces: Sequence[Trace], *, share: float) -> bool:
+    """Whether the last number is the right answer in at least such a share of the finished completions."""
     finished = [trace for trace in traces if trace.finished]
     right = 0
     for trace in finished:
         read = find_answer(trace.completion, otherwise="last_number")
         right += read is not None and same_answer(read.text, trace.problem.answer)
-    return bool(finished) and right >= SHARE * len(finished)
+    return bool(finished) and right >= share * len(finished)

@@ -61,7 +61,7 @@ def judgement(
     root = (
         cause(traces, accuracy, exchanged, facts)
         or chainless(tokens, accuracy)
-        or few_right(alone.n, len(traces), facts)
+        or few_right(alone.n, traces, facts)
     )
     if root:
         use, step = root.use(), root.step

@@ -151,16 +151,19 @@ def cause(
     return _unexchanged(exchanged, len(traces), facts)
 
 
-def few_right(count: int, n: int, facts: RunFacts) -> Cause | None:
-    """Too few right answers to tell whether they need their chain; None where there are enough.
+def few_right(count: int, traces: Sequence[Trace], facts: RunFacts) -> Cause | None:
+    """Too few right answers to tell whether they need their chain: not read, where that could be why; None where there are enough.
 
     Args:
         count: Items that tell it.
-        n: Items that were asked.
+        traces: The chains of all items that were asked.
         facts: Of the run.
     """
     if count >= BOUNDS.min_items:
         return None
+    finished, n = [trace for trace in traces if trace.finished], len(traces)
+    if count + len(unread(finished)) >= BOUNDS.min_items and (lost := _unread(finished, facts)):
+        return lost
     wanted = math.ceil(SPARE * BOUNDS.min_items * n / max(count, 1))
     text = f"{count} of {count_of(n, 'answer')} are right, and {BOUNDS.min_items} right ones are needed to tell whether they need their chain"
     return Cause(text, more(wanted, facts), decides=wanted)
@@ -253,10 +256,8 @@ def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts)
         return instructed
     finished = [trace for trace in traces if trace.finished]
     asked, own, guess = accuracy["with"], accuracy["written"], accuracy["guess"]
-    lost = unread(finished)
-    if len(lost) > (1 - BOUNDS.read) * len(finished):
-        text = f"no answer can be read in {len(lost)} of {len(finished)} finished texts. {unread_example(lost[0])}"
-        return Cause(text, _asking(finished, facts))
+    if lost := _unread(finished, facts):
+        return lost
     if own >= asked + BOUNDS.margin:
         text = f"asked for its answer the model is right in {asked:.0%}, in its own texts in {own:.0%}: the question for the answer, {facts.cue!r}, does not fit it"
         return Cause(text, _asking(finished, facts))
@@ -274,6 +275,15 @@ def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts)
     return Cause(text, NextStep(words="problems that the model can do"))
 
 
+def _unread(finished: Sequence[Trace], facts: RunFacts) -> Cause | None:
+    """Finished texts whose answer cannot be read; None where they are few."""
+    lost = unread(finished)
+    if len(lost) <= (1 - BOUNDS.read) * len(finished):
+        return None
+    text = f"no answer can be read in {len(lost)} of {len(finished)} finished texts. {unread_example(lost[0])}"
+    return Cause(text, _asking(finished, facts))
+
+
 def _asking(finished: Sequence[Trace], facts: RunFacts) -> NextStep:
     """The thought's marks, where given ones occur nowhere; the model's own words before a right answer; the last number; else a look at the model."""
     think = facts.study.loading.asking.think
@@ -282,7 +292,9 @@ def _asking(finished: Sequence[Trace], facts: RunFacts) -> NextStep:
     lead = common_lead(finished)
     if lead and lead.strip() != facts.cue.strip():
         return NextStep(asking={"cue": lead, "answer_after": None})
-    if not facts.study.loading.asking.last_number and last_numbers_right(finished):
+    (_, alike) = Counter(trace.problem.answer for trace in finished).most_common(1)[0]
+    share = min(SHARE, alike / len(finished) + BOUNDS.margin)
+    if not facts.study.loading.asking.last_number and last_numbers_right(finished, share=share):
         return NextStep(asking={"last_number": True})
     return NextStep(doctor=True)
 

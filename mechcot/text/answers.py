@@ -142,7 +142,8 @@ def find_answer(
         best = said_after(blank, after)
     else:
         best = _last([answer for name in FAMILIES[family] for answer in _RULES[name](blank)])
-    if best is None and not after and family not in _EXPLICIT_ONLY:
+    asked = family not in _EXPLICIT_ONLY or otherwise == "last_number"
+    if best is None and not after and asked:
         best = _otherwise(blank, otherwise)
     if best is None:
         return None

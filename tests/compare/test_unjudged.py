@@ -11,7 +11,7 @@ from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
 from mechcot.compare.command_line import NextStep, command_of
 from mechcot.compare.settings import Study
-from mechcot.compare.unjudged import Cause, RunFacts, cause, chainless, until_decided
+from mechcot.compare.unjudged import Cause, RunFacts, cause, chainless, few_right, until_decided
 from mechcot.compare.without_instruction import asked_plainly
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
@@ -77,6 +77,10 @@ NEXT = "Next: mechcot check tiny --problems p.jsonl --out out "
 FINE = [trace(i) for i in range(24)]
 UNREAD = [
     replace(trace(i, text="so.</think>\nI would pick => {a}"), answer=Answer(None, "unread"))
+    for i in range(24)
+]
+WORDS = [
+    replace(trace(i, text=f"so.</think>\n{'abc'[i % 3]} of 77"), answer=Answer(None, "unread"))
     for i in range(24)
 ]
 
@@ -303,8 +307,8 @@ def test_leads_are_the_models_own_words():
     mixed = [trace(i, text=f"</think> {'abcdef'[i % 6]} {{a}}") for i in range(12)]
     assert common_lead(mixed) == ""
     assert common_lead([]) == ""
-    assert last_numbers_right(UNREAD)
-    assert not last_numbers_right([trace(i, text="{a} or 77") for i in range(3)])
+    assert last_numbers_right(UNREAD, share=1.0)
+    assert not last_numbers_right([trace(i, text="{a} or 77") for i in range(3)], share=0.1)
 
 
 @pytest.mark.parametrize("kind", ["check", "compare"])
@@ -355,3 +359,17 @@ def test_hardly_a_chain_with_mostly_wrong_answers_may_be_a_foreign_prompt():
     assert named and "0 tokens) and is mostly wrong (31% right)" in named.text
     assert chainless(0.0, right) is None
     assert chainless(40.0, wrong) is None
+
+
+def test_too_few_answers_are_right_where_most_are_not_read():
+    """They may be right: a weak model is told how its last numbers are read, and one that ends in words what to look at."""
+    assert few_right(20, FINE, facts()) is None
+    wrong = few_right(12, FINE, facts())
+    assert wrong and "12 of 24 answers are right" in wrong.text and wrong.decides
+    unread = [*FINE[:6], *UNREAD[:9], *WORDS[:9]]
+    lost = few_right(6, unread, facts())
+    assert lost and "no answer can be read in 18 of 24 finished texts" in lost.text
+    assert lost.decides is None and lost.step == NextStep(asking={"last_number": True})
+    assert few_right(6, [*FINE[:15], *WORDS[:9]], facts()) == few_right(6, FINE, facts()), (
+        "too few are unread to be the reason"
+    )

@@ -63,6 +63,9 @@ def test_the_organisms_family_reads_the_word_behind_answer():
     text = "so g= 4 . total 7 . </think> answer 4 <eos>"
     assert read_answer(text, family="word") == Answer("4", "word")
     assert read_answer("so g= 4 .", family="word") == Answer(None, "unread")
+    ends = "so g= 4 . </think> recap 4"
+    assert read_answer(ends, family="word").text is None
+    assert read_answer(ends, family="word", otherwise="last_number").text == "4", "when asked for"
 
 
 def test_positions_survive_calculator_marks():
