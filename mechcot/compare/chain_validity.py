@@ -1,11 +1,13 @@
 """Are a model's own chains right, step by step, and did that change? No model is asked: the chains are checked as they stand."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import pandas as pd
 
 from mechcot.core.measurement import Measurement
+from mechcot.core.problem import Problem
 from mechcot.core.step_arrays import tidy
 from mechcot.core.store import nan_to_none
 from mechcot.core.trace import Trace
@@ -15,6 +17,8 @@ from mechcot.stats.measurement_tables import item_means, scalar_rows, scalars_ta
 from mechcot.stats.proportions import share_interval
 from mechcot.stats.sentences import accuracy_sentence
 from mechcot.stats.verdict import Verdict
+from mechcot.tasks import TEXT, task_of
+from mechcot.text.arithmetic.number_words import count_numbers
 from mechcot.traces.validity import VALIDITY, validity
 
 _COLUMNS: Mapping[str, str] = {
@@ -44,6 +48,13 @@ class ChainValidity:
         """Check chains."""
         checks = tuple(validity(trace) for trace in traces)
         return cls(checks, scalars_table(checks))
+
+    @property
+    def unchecked(self) -> str:
+        """Why no step of any chain can be checked; "" where some can, and where there are no chains."""
+        if not self.checks or any(math.isfinite(check.value) for check in self.checks):
+            return ""
+        return f"the steps of {count_of(len(self.checks), 'chain')} hold no arithmetic in plain notation, and nobody knows more of their task"
 
     def change(self, before: str, after: str, *, seed: int) -> AccuracyChange | None:
         """The change of the share of valid steps, each model on its own chains, paired by item; None where no item can be checked on both sides.
@@ -89,6 +100,19 @@ class ChainValidity:
         arrays = [array for check in self.checks for array in check.results.values()]
         authors = [check.author for check in self.checks for _ in check.results]
         return tidy(arrays, author=authors)
+
+
+def hardly_checkable(problems: Sequence[Problem]) -> str:
+    """Say before a run of how many questions the chains will hardly hold a step that can be checked; "" for none.
+
+    Args:
+        problems: What is asked. Where a task knows its steps, all can be checked; elsewhere arithmetic alone, and a question that names fewer than two numbers asks for none.
+    """
+    by_text = [p for p in problems if task_of(p).check_steps is TEXT.check_steps]
+    bare = sum(count_numbers(problem.question) < 2 for problem in by_text)
+    if not bare:
+        return ""
+    return f"validity: only arithmetic can be checked in these chains, and {bare} of {count_of(len(problems), 'question')} name fewer than two numbers: expect their steps not to be checkable"
 
 
 def validity_sentence(change: AccuracyChange) -> str:

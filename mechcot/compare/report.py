@@ -102,6 +102,7 @@ def report_data(
         uses=_uses(real),
         use_effect=BOUNDS.effect,
         validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
+        unchecked=tables.validity.unchecked,
         abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
         calibration=confidence_frame(tables.scalars, names, author=given, seed=study.seed),
         shifts=shift_frame(*shown, author=author, seed=study.seed),

@@ -19,6 +19,7 @@ import pandas as pd
 from rich.console import Console
 
 from mechcot.compare.arrays_on_disk import write_values
+from mechcot.compare.chain_validity import hardly_checkable
 from mechcot.compare.chains import (
     Chains,
     check_comparable,
@@ -146,13 +147,15 @@ def _say_written(
 
 
 def _say_missing(study: Study, asked: Sequence[Problem], *, console: Console) -> None:
-    """Say which measures the problems' tasks do not serve in full, and which file would."""
+    """Say which measures the problems' tasks do not serve in full, which file would, and where steps cannot be checked."""
     affected: dict[str, list[str]] = {}
     for name in study.measure_names:
         for follows in missing(asked, MEASURES[name].card.asks).values():
             affected.setdefault(follows, []).append(name)
     for follows, names in affected.items():
         console.print(f"{', '.join(names)}: {follows}", markup=False, soft_wrap=True)
+    if note := hardly_checkable(asked):
+        console.print(note, markup=False, soft_wrap=True)
 
 
 def _say(study: Study, findings: Sequence[PairFinding], console: Console) -> None:

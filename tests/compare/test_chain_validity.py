@@ -2,9 +2,15 @@
 
 import pytest
 
-from mechcot.compare.chain_validity import ChainValidity, parted, validity_sentence
+from mechcot.compare.chain_validity import (
+    ChainValidity,
+    hardly_checkable,
+    parted,
+    validity_sentence,
+)
 from mechcot.core.problem import Completion, Problem
 from mechcot.model.reasoner import Reasoner
+from mechcot.organisms.problems import problems
 
 
 def written(reader: Reasoner, author: str, *, wrong: float, n: int = 40):
@@ -53,6 +59,20 @@ def test_chains_without_arithmetic_are_not_judged(reader):
     assert chains.change("a", "a", seed=0) is None
     assert chains.frame(["a"], seed=0).empty
     assert chains.change("a", "nobody", seed=0) is None
+    assert "steps of 1 chain hold no arithmetic" in chains.unchecked
+    assert ChainValidity().unchecked == ""
+    assert ChainValidity.of(written(reader, "a", wrong=1, n=2)).unchecked == ""
+
+
+def test_questions_whose_chains_will_hardly_be_checkable_are_said_before_the_run():
+    bare = [Problem(str(i), "Which of them is taller?", "Ann") for i in range(3)]
+    sums = [
+        Problem("a", "Ann has 3 pens and buys twice as many.", "9"),
+        Problem("b", "Seven and half of it?", "10.5"),
+    ]
+    assert hardly_checkable([*sums, *problems(3, seed=0)]) == ""
+    said = hardly_checkable([*bare, *sums, *problems(3, seed=0)])
+    assert "3 of 8 questions name fewer than two numbers" in said
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ fact has the same value the chain is ambiguous.
 from collections.abc import Mapping
 from fractions import Fraction
 
+from mechcot.text.arithmetic.equations import scan
 from mechcot.text.numerals import CARDINALS
 
 _F = Fraction
@@ -37,3 +38,13 @@ SPELLED = frozenset({*CARDINALS, "dozen"})
 FRACTIONS = frozenset({
     "half", "halves", "third", "thirds", "quarter", "quarters", "fourth", "fifth", "sixth", "eighth", "tenth",
 })  # fmt: skip
+_MULTIPLES = frozenset({"twice", "double", "triple", "hundred"})
+
+
+def count_numbers(text: str) -> int:
+    """How many numbers a text names, in figures or in English words."""
+    named = SPELLED | FRACTIONS | _MULTIPLES
+    return sum(
+        token.kind == "number" or (token.kind == "word" and token.text.lower() in named)
+        for token in scan(text)
+    )

@@ -211,6 +211,7 @@ class ReportData:
         uses: Each model on its own chains, as entries of check.json.
         use_effect: Smallest effect of `uses`.
         validity: How right each model's own chains are, in the columns of `accuracy`; empty where no step can be checked.
+        unchecked: Why none of the chains can be checked, in words; "" where some can.
         abstention: Who says that it cannot know, where it cannot and where it could, likewise.
         calibration: One row a model: how sure and how right it is on its own chains, or on given ones, the fields of `mechcot.stats.calibration.Calibration`.
         reliability: One row a model and bin of confidence.
@@ -238,6 +239,7 @@ class ReportData:
     uses: tuple[Mapping[str, Any], ...] = ()
     use_effect: float = _NAN
     validity: pd.DataFrame = field(default_factory=_empty)
+    unchecked: str = ""
     abstention: pd.DataFrame = field(default_factory=_empty)
     calibration: pd.DataFrame = field(default_factory=_empty)
     reliability: pd.DataFrame = field(default_factory=_empty)
