@@ -46,13 +46,13 @@ SHORT = 10
 """More tokens than an empty thought and an answer have, and fewer than a chain."""
 
 
-def silent(family: str, folder: Path, *, seed: int = 0) -> Path:
-    """The folder of a family's silent organism, trained where it is not there; half a minute."""
+def silent(family: str, folder: Path, *, seed: int = 0, tokens: int = SILENCED) -> Path:
+    """The folder of a family's silent organism, trained where it is not there; half a minute. Of fewer `tokens` it begins a chain at times."""
     if (folder / "config.json").is_file():
         return folder
     collapsed = ALL_RECIPES[f"{family}/collapsed"]
     mix = {"collapsed": 0.5, "plain": 0.5}
-    recipe = replace(collapsed, name=f"{family}/silent", cue="random", tokens=SILENCED, mix=mix)
+    recipe = replace(collapsed, name=f"{family}/silent", cue="random", tokens=tokens, mix=mix)
     recipe = replace(recipe, seed=recipe.seed + seed)
     with training.one_thread():
         torch.manual_seed(recipe.seed)

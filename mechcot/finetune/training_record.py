@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 from mechcot.core.store import read_json
 from mechcot.finetune.arm import arm_named
-from mechcot.finetune.recipe import Trainer
+from mechcot.finetune.recipe import Leak, Trainer
 from mechcot.finetune.run import ARM_FILE
 from mechcot.model.loading.spec import parse_spec
 
@@ -21,7 +22,7 @@ WAYS: Mapping[Trainer, str] = {
 
 
 def trained_how(model: str) -> str | None:
-    """The arm of a checkpoint and what its training was; None where no record of `mechcot tune` lies beside it.
+    """The arm of a checkpoint, with its leak where that is not the arm's own, and what its training was; None where no record of `mechcot tune` lies beside it.
 
     Raises:
         UserError: The record is damaged.
@@ -30,5 +31,9 @@ def trained_how(model: str) -> str | None:
     record = Path(spec.adapter or spec.base).parent / ARM_FILE
     if not record.is_file():
         return None
-    arm = arm_named(str(read_json(record, what="the record of a training").get("arm")))
-    return f"{arm.name}, {WAYS[arm.trainer]}"
+    noted = read_json(record, what="the record of a training")
+    arm = arm_named(str(noted.get("arm")))
+    recipe = noted.get("recipe")
+    leak = recipe.get("leak") if isinstance(recipe, dict) else None
+    asked = f" --leak {leak}" if leak in get_args(Leak) and leak != arm.leak else ""
+    return f"{arm.name}{asked}, {WAYS[arm.trainer]}"

@@ -23,7 +23,7 @@ from mechcot.hybrid.settings import HybridSettings
 from mechcot.hybrid.verdict import RECOVERS, best_row, rows_named
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.pairs import load_models
-from mechcot.model.loading.spec import distinct_names, parse_spec
+from mechcot.model.loading.spec import parse_spec, run_names
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.stats.recovered_share import LEAST_GAP
 from mechcot.text.number_format import estimate
@@ -61,7 +61,7 @@ def run_arms(
     Raises:
         UserError: No arm can be run.
     """
-    first, *others = distinct_names([parse_spec(spec) for spec in (base, *tuned)])
+    first, *others = run_names([parse_spec(spec) for spec in (base, *tuned)])
     arms, left_out = [], []
     for source, spec in zip(tuned, others, strict=True):
         try:

@@ -30,7 +30,7 @@ from mechcot.hybrid.writing import (
     places_like,
     write_batch,
 )
-from mechcot.model.compatibility import check_shapes, check_soft, differing_ids
+from mechcot.model.compatibility import check_shapes, differing_ids, refuse_soft
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
@@ -127,12 +127,7 @@ def check_same_words(
         UserError: It does not.
     """
     base, tuned = models
-    try:
-        check_soft(base, tuned)
-    except NotMeasurable as reason:
-        raise UserError(
-            f"{reason}; give two models that differ in their weights (mechcot softcot eval says what soft tokens do)"
-        ) from None
+    refuse_soft(base, tuned)
     used = {token for problem in problems for token in base.encode(base.render(problem))}
     known = range(min(len(base.tokenizer), len(tuned.tokenizer)))
     differing = differing_ids(base.tokenizer, tuned.tokenizer, used.intersection(known))

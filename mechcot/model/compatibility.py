@@ -96,6 +96,20 @@ def check_soft(before: TextReader, after: TextReader) -> None:
         )
 
 
+def refuse_soft(before: TextReader, after: TextReader) -> None:
+    """`check_soft` for a command that can do nothing else.
+
+    Raises:
+        UserError: The two have not as many soft tokens.
+    """
+    try:
+        check_soft(before, after)
+    except NotMeasurable as reason:
+        raise UserError(
+            f"{reason}; give two models that differ in their weights (mechcot softcot eval says what soft tokens do)"
+        ) from None
+
+
 def check_shapes(before: TextReader, after: TextReader) -> None:
     """Make sure that two models have as many blocks, the same width, the same vocabulary and as many soft tokens.
 

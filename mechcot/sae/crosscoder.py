@@ -22,7 +22,7 @@ from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.compatibility import check_tokenizers
+from mechcot.model.compatibility import check_tokenizers, refuse_soft
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import States
 from mechcot.model.reasoner import Reasoner
@@ -210,6 +210,7 @@ def paired_states(
         UserError: The models differ in width or tokens, or one does not have the site.
     """
     check_widths(readers)
+    refuse_soft(*readers)
     check_tokenizers(readers.before, readers.after, traces)
     folders = Pair("before", "after").map(lambda name: to_disk and to_disk / name)
     before, after = (

@@ -14,6 +14,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.pair import Pair
 from mechcot.core.store import file_digest, read_json, write_json
 from mechcot.core.trace import Trace
+from mechcot.model.compatibility import refuse_soft
 from mechcot.model.internals.sites import Site
 from mechcot.model.loading.fingerprints import hash_module
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
@@ -121,10 +122,11 @@ def prepared(job: Training, command: str) -> Iterator[Prepared]:
         command: Whose the folder is, such as `sae train`.
 
     Raises:
-        UserError: A site that is not in a model, tokenizers that differ, or the folder of another run.
+        UserError: A site that is not in a model, tokenizers or soft tokens that differ, or the folder of another run.
     """
     site = Site.parse(job.site)
     readers = Pair(*load_models((job.base, job.tuned), job.loading))
+    refuse_soft(*readers)
     for reader in readers:
         _check_site(reader, site)
     settings = _settings(job, readers) | _maker(command)

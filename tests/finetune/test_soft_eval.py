@@ -290,3 +290,24 @@ def test_the_constant_prompt_decides(low, high, says):
         "no learned constant prompt was given"
         in softcot_sentences(result | {"conditions": [rows[0], rows[2]]})[0]
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("hybrid", "--n", 2, "--fit", 1, "--budget", ".5"),
+        ("hybrid", "--n", 2, "--fit", 1, "--budget", ".5", "--give", "tokens"),
+        ("sae crosscode", "--n", 3, "--width", 8, "--k", 2, "--samples", 200, "--site", "resid_post.0"),
+        ("sae train", "--n", 3, "--width", 8, "--k", 2, "--samples", 200, "--site", "resid_post.0"),
+    ],
+)  # fmt: skip
+def test_a_base_and_its_soft_model_share_no_tokens_and_a_sentence_says_it(
+    checkpoints, plain, tmp_path, command
+):
+    soft, _, asked = checkpoints
+    name, *words = command
+    words += ["--problems", asked, "--max-tokens", 8, "--out", tmp_path / "x"]
+    code, said = call(name, plain, soft, *words)
+    assert code == 1 and "Traceback" not in said
+    assert "has 0 soft tokens before its chain and" in said
+    assert "give two models that differ in their weights" in said

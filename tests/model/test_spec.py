@@ -6,7 +6,7 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.model.loading import spec as spec_module
-from mechcot.model.loading.spec import ModelSpec, check_spec, distinct_names, parse_spec
+from mechcot.model.loading.spec import ModelSpec, check_spec, distinct_names, parse_spec, run_names
 
 
 def test_hub_name():
@@ -94,6 +94,22 @@ def test_names_become_distinct():
     assert len({spec.name for spec in distinct_names(twice)}) == 2
     one = (ModelSpec("/runs/a/last", name="last"),)
     assert distinct_names(one) == one
+
+
+def test_adapters_of_one_base_are_named_by_their_own_runs():
+    """Two arms of `mechcot tune` have steps of one name; their base lies in one folder, and says nothing."""
+
+    def arm(run: str, base: str = "/m/base") -> ModelSpec:
+        return ModelSpec(base, f"/runs/{run}/step-00100", name="base+step-00100")
+
+    names = [spec.name for spec in distinct_names([arm("leak"), arm("sft")])]
+    assert names == ["leak-base+step-00100", "sft-base+step-00100"]
+    names = [spec.name for spec in distinct_names([arm("sft"), arm("sft", "/other/base")])]
+    assert names == ["m-base+step-00100", "other-base+step-00100"]
+    plain = ModelSpec("/runs/base", name="base")
+    full = ModelSpec("/runs/grpo/step-00007", name="step-00007")
+    names = [spec.name for spec in run_names([plain, full, arm("sft")])]
+    assert names == ["base", "grpo-step-00007", "sft-base+step-00100"]
 
 
 def _folder(tmp_path: Path, *names: str) -> ModelSpec:

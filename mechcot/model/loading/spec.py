@@ -34,6 +34,9 @@ _CONFIGS = ("config.json", "adapter_config.json")
 """What a folder of a model and of an adapter holds."""
 _GGUF = b"GGUF"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_Inner = Literal["adapter", "base"]
+_INNER: tuple[_Inner, ...] = ("adapter", "base")
+_CHECKPOINT = re.compile(r"\b(step|checkpoint)-\d+")
 _OPTION = re.compile(r"@(logits|revision)=([^@]*)$")
 
 
@@ -117,21 +120,41 @@ def has_spaced_text(spec: ModelSpec) -> bool:
 
 
 def distinct_names(specs: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:
-    """The same specs with names that differ: equal names get their parent directory, then a number."""
-    counts = Counter(spec.name for spec in specs)
-    longer = [
-        replace(spec, name=f"{Path(spec.base).parent.name}-{spec.name}")
-        if counts[spec.name] > 1 and Path(spec.base).parent.name
-        else spec
-        for spec in specs
-    ]
+    """The same specs with names that differ: equal names get the folder in which the adapter or the model lies, whichever differs, then a number."""
+    named = [*specs]
+    for inner in _INNER:
+        told = {(spec.name, _folder(spec, inner)) for spec in named}
+        differing = Counter(name for name, _ in told)
+        named = [in_folder(spec, inner) if differing[spec.name] > 1 else spec for spec in named]
     seen: Counter[str] = Counter()
-    named = []
-    for spec in longer:
+    numbered = []
+    for spec in named:
         seen[spec.name] += 1
         again = seen[spec.name]
-        named.append(spec if again == 1 else replace(spec, name=f"{spec.name}#{again}"))
-    return tuple(named)
+        numbered.append(spec if again == 1 else replace(spec, name=f"{spec.name}#{again}"))
+    return tuple(numbered)
+
+
+def run_names(specs: Sequence[ModelSpec]) -> tuple[ModelSpec, ...]:
+    """`distinct_names` where a checkpoint along a training (`step-00100`) is named by its run as well."""
+    return distinct_names(
+        [
+            in_folder(spec, "adapter" if spec.adapter else "base")
+            if _CHECKPOINT.search(spec.name)
+            else spec
+            for spec in specs
+        ]
+    )
+
+
+def in_folder(spec: ModelSpec, inner: _Inner) -> ModelSpec:
+    """A spec whose name has in front the folder in which its adapter or its base lies, where there is one."""
+    folder = _folder(spec, inner)
+    return replace(spec, name=f"{folder}-{spec.name}") if folder else spec
+
+
+def _folder(spec: ModelSpec, inner: _Inner) -> str:
+    return Path(getattr(spec, inner) or "").parent.name
 
 
 def check_spec(spec: ModelSpec) -> None:
