@@ -1,7 +1,7 @@
 """`python -m benchmarks.axes RUN`: what a run of `mechcot compare` on questions of `mod10` says by distance, and which steps are wrong.
 
-RUN is the folder of a run. First table, where its questions are shifted: a row a shift and level with right answers, valid steps and the leading measure of use (early answering, on the
-first model's chains) of every model. Second table, a row a model on its own chains: steps, and how many of them are wrong in which way.
+RUN is the folder of a run. First table, where its questions are shifted: a row a shift and level, of every model on its own chains: right answers, valid steps, and *led*: of the chains whose values
+lead to an answer, how many give this one (by chance 1 in 10). Second table, a row a model: steps, and how many of them are wrong in which way.
 
     sum        the right operands of the right name, and another result
     operand    an operand that is not what was last stated of the name, or not of the name's definition
@@ -15,14 +15,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from statistics import mean
 
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
 from mechcot.organisms.grammar import Form, form
-from mechcot.organisms.ground_truth import check_steps, follow
+from mechcot.organisms.ground_truth import check_steps, follow, leads_to
 from mechcot.organisms.problems import read_question
 from mechcot.organisms.semantics import Settled
 from mechcot.text.answers import same_answer
@@ -62,7 +60,7 @@ def wrong_steps(traces: Sequence[Trace]) -> list[str]:
         own = [trace for trace in traces if trace.author == author]
         found = {trace.id: list(causes(trace)) for trace in own}
         count = Counter(each for all_ in found.values() for each in all_)
-        wrong = [t for t in own if not same_answer(t.answer.text or "", t.problem.answer)]
+        wrong = [t for t in own if not _gives(t, t.problem.answer)]
         steps = sum(len(trace.chain_steps) for trace in own)
         cells = [str(count[name]) for name in CAUSES]
         clean = sum(not found[trace.id] for trace in wrong)
@@ -70,47 +68,43 @@ def wrong_steps(traces: Sequence[Trace]) -> list[str]:
     return rows
 
 
-def by_distance(run: Path, traces: Sequence[Trace]) -> list[str]:
+def by_distance(traces: Sequence[Trace]) -> list[str]:
     """The rows of the first table; none where no question is shifted."""
-    places = {t.problem.id: (t.problem.meta.get("shift"), t.problem.meta.get("level")) for t in traces}  # fmt: skip
-    if len(set(places.values())) < 2:
+    places = {_place(trace) for trace in traces}
+    if len(places) < 2:
         return []
-    scalars = pd.read_parquet(run / "results" / "scalars.parquet")
-    right = scalars[(scalars["name"] == "own_correct") & (scalars["author"] == scalars["reader"])]
-    readings = pd.read_parquet(run / "results" / "readings.parquet")
-    author = traces[0].author
-    used = readings[(readings["measure"] == "early_answering") & (readings["author"] == author)]
     names = list(dict.fromkeys(trace.author for trace in traces))
-    valid = pd.DataFrame(
-        [(t.problem.id, t.author, float(check.valid)) for t in traces for check in check_steps(t) if check.valid is not None],
-        columns=["item", "reader", "value"],
-    ).groupby(["item", "reader"], as_index=False).mean()  # fmt: skip
-    rows = [
-        f"| shift | level | {' | '.join(f'{n}: right | {n}: valid steps | {n}: used' for n in names)} |",
-        "| --- " * (2 + 3 * len(names)) + "|",
-    ]
-    order = sorted(set(places.values()), key=lambda place: (place[0] != "none", str(place[0]), place[1]))  # fmt: skip
-    for place in order:
-        items = [item for item, at in places.items() if at == place]
-        cells = []
-        for name in names:
-            here = [_values(table, items, name) for table in (right, valid, used)]
-            cells += [f"{here[0].sum():.0f} of {len(here[0])}", f"{100 * here[1].mean():.0f} %"]
-            cells.append(f"{here[2].mean():.2f}" if len(here[2]) else "")
+    head = " | ".join(f"{name}: right | valid steps | led" for name in names)
+    rows = [f"| shift | level | {head} |", "| --- " * (2 + 3 * len(names)) + "|"]
+    for place in sorted(places, key=lambda place: (place[0] != "none", *place)):
+        here = [trace for trace in traces if _place(trace) == place]
+        cells = [_cells([trace for trace in here if trace.author == name]) for name in names]
         rows.append(f"| {place[0]} | {place[1]:g} | {' | '.join(cells)} |")
     return rows
 
 
-def _values(table: pd.DataFrame, items: Sequence[str], reader: str) -> np.ndarray:
-    """A model's values of items, one each."""
-    here = table[table["item"].isin(items) & (table["reader"] == reader)]
-    return here.groupby("item")["value"].mean().dropna().to_numpy(float)
+def _place(trace: Trace) -> tuple[str, float]:
+    meta = trace.problem.meta
+    return str(meta.get("shift", "none")), float(meta.get("level", 0))
+
+
+def _cells(traces: Sequence[Trace]) -> str:
+    """Right answers, mean share of valid steps, and answers to which the chain's values lead."""
+    right = sum(_gives(trace, trace.problem.answer) for trace in traces)
+    shares = [[check.valid for check in check_steps(t) if check.valid is not None] for t in traces]
+    valid = mean(mean(map(float, share)) for share in shares if share)
+    led = [_gives(trace, end) for trace in traces if (end := leads_to(trace)) is not None]
+    return f"{right} of {len(traces)} | {100 * valid:.0f} % | {sum(led)} of {len(led)}"
+
+
+def _gives(trace: Trace, answer: str) -> bool:
+    return same_answer(trace.answer.text or "", answer)
 
 
 def main(run: Path) -> None:
     """Print the tables."""
     traces = read_traces(run / "traces.jsonl")
-    for rows in (by_distance(run, traces), wrong_steps(traces)):
+    for rows in (by_distance(traces), wrong_steps(traces)):
         print("\n".join(rows), end="\n\n" if rows else "")
 
 
