@@ -56,7 +56,7 @@ class NextStep:
         settings: Fields of the study, with their new values.
         asking: Fields of how answers are asked for, with their new values.
         words: What to bring; "" where the settings are all.
-        doctor: Whether `mechcot doctor` is to be asked about the model.
+        doctor: Whether `mechcot doctor` is to be asked about the model, beside the words where there are some.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -72,12 +72,13 @@ class NextStep:
             kind: Which command it was. What is asked until it is decided is each model's own use of its chain: `check` says it, in a folder of its own.
             model: Spec of the model that it is about; `check` asks one model in words of its own in a folder of its own.
         """
+        look = shlex.join(["mechcot", "doctor", model, *loading_options(study.loading)])
         if self.words:
-            return f"Next: {self.words}"
-        if self.doctor:
-            return (
-                f"Next: {shlex.join(['mechcot', 'doctor', model, *loading_options(study.loading)])}"
+            return f"Next: {self.words}" + (
+                f" ({look} shows how it is asked)" if self.doctor else ""
             )
+        if self.doctor:
+            return f"Next: {look}"
         asking = replace(study.loading.asking, **self.asking)
         loading = replace(study.loading, asking=asking)
         changed = replace(study, loading=loading, overwrite=True, **self.settings)

@@ -4,6 +4,8 @@ Causes form a tree; what stands above closes what stands below, and only the roo
 
     too few problems were asked > texts were cut > all answers alike > an instruction misleads > answers cannot be read, or are asked for in other words >
     the model is wrong > chains cannot be exchanged > there is hardly a chain, and most is wrong > too few answers are right
+
+What was cut, or cannot be read, is no root where it is the lesser part and the rest is wrong: more of the same would change nothing.
 """
 
 import math
@@ -142,7 +144,8 @@ def cause(
     if len(traces) < BOUNDS.min_items:
         return _few(len(traces), facts)
     cut = [trace for trace in traces if not trace.finished]
-    if len(cut) > (1 - BOUNDS.read) * len(traces):
+    ended_wrong = 2 * len(cut) <= len(traces) and _is_wrong(accuracy)
+    if len(cut) > (1 - BOUNDS.read) * len(traces) and not ended_wrong:
         return _instructed(traces, facts) or _cut(cut, len(traces), facts)
     if accuracy["guess"] + BOUNDS.margin > 1:
         return _alike(traces)
@@ -244,6 +247,11 @@ def _does_the_task(accuracy: dict[str, float]) -> bool:
     return bool(binomtest(round(share * n), n, guess, alternative="greater").pvalue < _ALPHA)
 
 
+def _is_wrong(accuracy: dict[str, float]) -> bool:
+    """Whether enough texts that end show that the model does not do the task, whatever becomes of others."""
+    return accuracy["n"] >= BOUNDS.min_items and not _does_the_task(accuracy)
+
+
 def _instructed(traces: Sequence[Trace], facts: RunFacts) -> Cause | None:
     """The instruction behind the questions, where the model does better without it."""
     text = better_without(traces, facts.plainly())
@@ -256,7 +264,7 @@ def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts)
         return instructed
     finished = [trace for trace in traces if trace.finished]
     asked, own, guess = accuracy["with"], accuracy["written"], accuracy["guess"]
-    if lost := _unread(finished, facts):
+    if not _wrong_however_read(finished) and (lost := _unread(finished, facts)):
         return lost
     if own >= asked + BOUNDS.margin:
         text = f"asked for its answer the model is right in {asked:.0%}, in its own texts in {own:.0%}: the question for the answer, {facts.cue!r}, does not fit it"
@@ -271,8 +279,19 @@ def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts)
     if lead and lead.strip() != facts.cue.strip():
         text = f"the model is right in {asked:.0%} as its answers are read, but most of its texts state the right answer behind {lead!r}"
         return Cause(text, NextStep(asking={"cue": lead, "answer_after": lead.split("\n")[-1]}))
-    text = f"the model is right in {asked:.0%}; always giving the most frequent answer would be in {guess:.0%}"
-    return Cause(text, NextStep(words="problems that the model can do"))
+    cut = len(traces) - len(finished)
+    ends = (
+        f" of its {count_of(len(finished), 'finished text')} ({cut} more were cut)" if cut else ""
+    )
+    text = f"the model is right in {asked:.0%}{ends}; always giving the most frequent answer would be in {guess:.0%}"
+    return Cause(text, NextStep(words="problems that the model can do", doctor=True))
+
+
+def _wrong_however_read(finished: Sequence[Trace]) -> bool:
+    """Whether texts whose answer cannot be read are the lesser part, and so few of them have the right one anywhere that reading them would change nothing."""
+    lost = unread(finished)
+    hold = sum(trace.problem.answer.casefold() in trace.completion.casefold() for trace in lost)
+    return 2 * len(lost) <= len(finished) and hold <= (1 - BOUNDS.read) * len(finished)
 
 
 def _unread(finished: Sequence[Trace], facts: RunFacts) -> Cause | None:

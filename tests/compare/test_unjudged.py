@@ -73,6 +73,7 @@ def found(traces, run: RunFacts, *, measured=None, **accuracy) -> tuple[str, str
     return root.text, run.say(root.step)
 
 
+LOOK = "mechcot doctor tiny shows how it is asked"
 NEXT = "Next: mechcot check tiny --problems p.jsonl --out out "
 FINE = [trace(i) for i in range(24)]
 UNREAD = [
@@ -261,7 +262,35 @@ def test_a_wrong_model_is_wrong():
     assert (
         text == "the model is right in 20%; always giving the most frequent answer would be in 10%"
     )
-    assert ahead == "Next: problems that the model can do"
+    assert ahead == f"Next: problems that the model can do ({LOOK})"
+
+
+@pytest.mark.parametrize("lost", ["cut", "unread", "both"])
+def test_a_wrong_model_is_wrong_whatever_becomes_of_some_texts(lost):
+    """A few texts that run on, or end in no answer, are no reason to ask a model again that is wrong wherever it ends."""
+    wrong = {"with": 0.0, "written": 0.0}
+    texts = [trace(i, text="9{a}9 it is.</think>\nAnswer: 9{a}9") for i in range(100, 124)]
+    if lost != "unread":
+        texts[20:] = [replace(text, finished=False) for text in texts[20:]]
+    if lost != "cut":
+        nothing = [trace(i, text="so.</think>\nI would pick => x") for i in range(100, 105)]
+        texts[:5] = [replace(text, answer=Answer(None, "unread")) for text in nothing]
+    text, ahead = found(texts, facts(), **wrong, n=20.0)
+    assert text.startswith("the model is right in 0%")
+    assert (" of its 20 finished texts (4 more were cut);" in text) == (lost != "unread")
+    assert ahead == f"Next: problems that the model can do ({LOOK})"
+
+
+def test_lost_texts_are_the_root_where_they_could_change_what_is_found():
+    """They are most of the texts, the model does the task in the others, or they hold the right answer."""
+    wrong = {"with": 0.0, "written": 0.0}
+    cut = [trace(i, finished=i < 20) for i in range(24)]
+    assert "were cut" in found(cut, facts(limit=24, room=372), n=20.0)[0]
+    most = [trace(i, finished=i < 20) for i in range(48)]
+    assert "were cut" in found(most, facts(limit=24, room=372), **wrong, n=20.0)[0]
+    few = [trace(i, finished=i < 18) for i in range(24)]
+    assert "were cut" in found(few, facts(limit=24, room=372), **wrong, n=18.0)[0]
+    assert "can be read" in found([*UNREAD[:5], *FINE[5:]], facts(), **wrong)[0]
 
 
 def test_chains_without_a_partner():
