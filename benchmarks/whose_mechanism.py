@@ -23,6 +23,7 @@ from transformers import LlamaForCausalLM
 
 from mechcot.core.pair import Pair
 from mechcot.core.store import write_json
+from mechcot.hybrid.fitting import fit_help
 from mechcot.hybrid.run import hybrid_lines, run_hybrid
 from mechcot.hybrid.settings import HybridSettings
 from mechcot.model.loading.pairs import load_models
@@ -100,6 +101,20 @@ def pair_result(
     }
 
 
+def held_out(*, draws: int = 6) -> None:
+    """How often vectors of `order` bring the bypass's token on texts held out, over draws of the fitting texts and how many they are."""
+    base, tuned = load_models(["organism:order/base", "organism:order/bypass"])
+    for texts, categories in ((24, 4), (48, 4), (96, 4), (24, 28), (48, 28), (96, 28)):
+        for seed in range(draws if categories == 4 and texts < 96 else draws // 2):
+            drawn = family_named("order").problems(
+                texts, seed=900 + seed, hint="answer", style="random"
+            )
+            written = tuned.write(drawn, max_tokens=80, seed=seed, batch_size=32)
+            settings = HybridSettings(categories=categories, seed=seed, max_tokens=80, fit=texts)
+            fitted = fit_help(base, tuned, written, settings)
+            print(f"{texts} texts, {categories} vectors, draw {seed}: {fitted['held_out']:.2f}")
+
+
 def main() -> None:
     """Run every pair and count the verdicts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -108,7 +123,11 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=64)
     parser.add_argument("--categories", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("artifacts/benchmarks/whose_mechanism"))
+    parser.add_argument("--held-out", action="store_true", help="Only `held_out`.")
     given = parser.parse_args()
+    if given.held_out:
+        held_out()
+        return
     settings = HybridSettings(categories=given.categories, max_tokens=80, seed=given.seed)
     entries = [
         pair_result(family, pair, settings, n=given.n, out=given.out)

@@ -109,8 +109,11 @@ def test_scores_add_up_and_leave_out_seeds_whose_plants_do_not_stand():
     )
     assert row["base only"]["precision"]["of"] == 0
     assert (row["null"]["hits"], row["null"]["of"]) == (2, 100)
-    assert (row["kept"], row["l0"], row["explained"]) == ({"planted": 2, "met": 0}, 4.0, 0.8)
+    assert (row["l0"], row["explained"]) == (4.0, 0.8)
+    assert (row["kept"]["hits"], row["kept"]["of"], row["kept"]["low"]) == (0, 2, 0.0)
+    assert row["kept"]["high"] == pytest.approx(1 - 0.025**0.5)  # Clopper-Pearson of none of two
     lines = markdown_scores(result)
+    assert "| 0 of 2: 0.00 [0.00, 0.84] |" in lines[2]
     assert "| m | 2 of 2: 1.00" in lines[2] and "no claim" in lines[2]
     assert lines[-1] == "left out, a plant does not stand: seeds 7"
 

@@ -182,9 +182,8 @@ def change_scores(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         row["null"] = {"claims": alarms} | (
             {} if null[0]["live"] is None else share(alarms, sum(pair["live"] for pair in null))
         )
-        row["kept"] = {
-            key: sum(pair["kept"][key] for pair in planted) for key in ("planted", "met")
-        }
+        kept = {key: sum(pair["kept"][key] for pair in planted) for key in ("planted", "met")}
+        row["kept"] = kept | share(kept["met"], kept["planted"])
         fits = [pair for pair in planted if pair["explained"]]
         row["l0"] = sum(pair["l0"] for pair in fits) / len(fits) if fits else None
         row["explained"] = min((v for pair in fits for v in pair["explained"]), default=None)
@@ -206,7 +205,7 @@ def markdown_scores(result: Mapping[str, Any]) -> list[str]:
             for score in ("recall", "precision")
         ]
         null = _in_words(row["null"]) if "of" in row["null"] else str(row["null"]["claims"])
-        kept = "" if row["l0"] is None else f"{row['kept']['met']} of {row['kept']['planted']}"
+        kept = "" if row["l0"] is None else _in_words(row["kept"])
         fit = ["", ""] if row["l0"] is None else [f"{row['l0']:.1f}", f"{row['explained']:.3f}"]
         lines.append("| " + " | ".join([row["method"], *shares, kept, null, *fit]) + " |")
     if result["left_out"]:
