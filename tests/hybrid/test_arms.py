@@ -60,7 +60,7 @@ def test_the_page_shows_every_arm_and_escapes_names():
     result = RESULT | {"sentences": arms_sentences("base", ARMS, "vectors")}
     figure = recovered_by_arm(result)
     drawn = {(trace.legendgroup, trace.line.dash) for trace in figure.data}
-    assert drawn == {("styled (sft, supervised)", "solid"), ("bypass (grpo, reinforced)", "dash"), ("unclear", "dot")}  # fmt: skip
+    assert drawn == {("styled (supervised)", "solid"), ("bypass (reinforced)", "dash"), ("unclear", "dot")}  # fmt: skip
     assert len(figure.data) == 3 * 4 and "1 arm without a gap" in figure.layout.title.subtitle.text
     page = arms_page(result)
     assert "same" in page and "&lt;i&gt;" in page and "<i>" not in page

@@ -75,12 +75,10 @@ def recovered_by_arm(result: Mapping[str, Any]) -> go.Figure:
     figure, places, lines = panel_grid(
         2 * len(given), titles, columns=2, across=0.05, between=0.25, shared_yaxes=True
     )
-    ways = dict(zip(dict.fromkeys(arm["trained"] for arm in arms), cycle(_DASHES)))
+    ways = dict(zip(dict.fromkeys(map(_way, arms)), cycle(_DASHES)))
     for number, arm in enumerate(arms):
-        look = Look(
-            PALETTE[number % len(PALETTE)], SYMBOLS[number % len(SYMBOLS)], ways[arm["trained"]]
-        )
-        name = arm["name"] + (f" ({arm['trained']})" if arm["trained"] else "")
+        look = Look(PALETTE[number % len(PALETTE)], SYMBOLS[number % len(SYMBOLS)], ways[_way(arm)])
+        name = arm["name"] + (f" ({_way(arm)})" if arm["trained"] else "")
         first = 2 * next((k for k, help_ in enumerate(given) if _rows(arm, help_)), 0)
         for panel, place in enumerate(places[: 2 * len(given)]):
             rows, along = _rows(arm, given[panel // 2]), ("share", "bits")[panel % 2]
@@ -105,6 +103,11 @@ def recovered_by_arm(result: Mapping[str, Any]) -> go.Figure:
         height=160 + 300 * max(lines, 1),
         top=150,
     )
+
+
+def _way(arm: Mapping[str, Any]) -> str:
+    """How an arm was trained, without its own name: supervised, reinforced, ..."""
+    return (arm["trained"] or "").rpartition(", ")[2]
 
 
 def _rows(result: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
