@@ -149,7 +149,8 @@ class EveryStep:
             f"{count_of(len(self.rows), 'change')} of {count_of(len(self.effects), 'step')} tried"
         )
         known = [self.possible[e.step] for e in self.effects if e.step in self.possible]
-        of = f", {sum(known)} possible" if len(known) == len(self.effects) else ""
+        which = "" if len(known) == len(self.effects) else f" in the {len(known)} that set one"
+        of = f", {sum(known)} possible{which}" if known else ""
         return f"No step turns the answer of {self.reader}: it stays {own} whichever step {changed} ({tried}{of}; {most})."
 
     def _told(self, effect: StepEffect) -> str:
@@ -166,12 +167,13 @@ class EveryStep:
         by_reason: dict[str, list[int]] = defaultdict(list)
         for step, reason in self.untried:
             by_reason[reason].append(step)
-        if not by_reason:
-            return ""
         told = "; ".join(f"{ranges(steps)} ({reason})" for reason, steps in by_reason.items())
-        hint = self.change == "counterfactual" and not self.so_far
-        hint = " Hide, delete and filler try every step." if hint else ""
-        return f"Not tried: {told}.{hint}"
+        told = f"Not tried: {told}." if told else ""
+        if self.change != "counterfactual" or self.so_far:
+            return told
+        only = "Of a step that sets a value only this value is changed, not what it takes up: edit it by hand for that."
+        hide = "Hide, delete and filler try every step." if told else ""
+        return " ".join(filter(None, (told, hide, only)))
 
 
 def each_step(

@@ -145,7 +145,7 @@ class KnownTrace:
         if isinstance(twins, str):
             raise UserError(twins)
         if step not in self._values:
-            raise UserError("this step stays as it is in every changed question that was drawn")
+            raise UserError("no value here changes where those of the question do")
         return tuple(self._values[step].values())
 
     def possible(self, step: int) -> int | None:

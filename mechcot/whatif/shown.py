@@ -211,7 +211,8 @@ def _sweep(session: PanelSession, change: StepChange) -> dict[str, Any] | None:
     if sweep is None:
         return None
     effects = [effect for effect in sweep.effects if _as_written(session, effect.step)]
-    title = f"how far the answer moves when this step alone {CHANGED[change]} (mean over what was tried)"
+    mean = " (mean over what was tried)" if any(len(effect.tries) > 1 for effect in effects) else ""
+    title = f"how far the answer moves when this step alone {CHANGED[change]}{mean}"
     sentence = sweep.sentence
     if session.variant.changes:
         title += ", for the chain as written"

@@ -113,7 +113,13 @@ def test_no_conclusion_is_drawn_before_every_step_was_reached(narrow):
     assert replace(part, rows=()).sentence == "Nothing was tried so far, 2 of 6 steps."
     values = replace(part, change="counterfactual")
     assert values.left_out.endswith("(not reached).")
-    assert replace(values, untried=((0, "no words"),)).left_out.endswith("filler try every step.")
+    assert "filler try every step." in replace(values, untried=((0, "no words"),)).left_out
+    whole = replace(values, untried=()).left_out
+    assert whole.startswith("Of a step that sets a value only this value is changed")
+    assert replace(part, untried=()).left_out == "", "what is deleted is all of a step"
+    steps = {row.step for row in quiet.rows}
+    some = replace(quiet, untried=(), possible={min(steps): 9})
+    assert len(steps) > 1 and "9 possible in the 1 that set one" in some.sentence
 
 
 def test_a_change_that_the_task_does_not_have_says_why(session):

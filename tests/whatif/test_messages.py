@@ -252,7 +252,7 @@ REASONS = [
     ({"do": "edit", "step": 1, "text": "blub 7 blab"}, "base has no token for 'blub', 'blab'"),
     ({"do": "edit", "step": 1, "text": "7 " * 600}, "the context of base is 512"),
     ({"do": "edit", "step": 1, "text": "so f= 8 . </think> answer 4"}, "'</think>' is a mark between the parts of a text for base"),
-    ({"do": "counterfactual", "step": 0, "value": 0}, "this step stays as it is in every changed question that was drawn"),
+    ({"do": "counterfactual", "step": 0, "value": 0}, "no value here changes where those of the question do"),
     ({"do": "counterfactual", "step": 6, "value": 9}, "step 7 states 1 such values, counted from 0; got 9"),
     ({"do": "mistake", "step": 6}, "the task mod10 has no mistakes of its own"),
     ({"do": "patch", "step": 6, "layer": 99, "source": None}, "expected a block from 0 to 3, got 99"),

@@ -86,7 +86,7 @@ function panel(root, model, live) {
     $("pin").disabled = $("copy").disabled = !live;
     $("pin").textContent = data.is_pinned ? "Unpin" : "Pin";
     $("question").textContent = data.question.trim();
-    $("answers").replaceChildren("reference ", make("b", {}, data.reference), `, written by ${data.author}, read by `, make("b", {}, data.readers[data.reader]), ` · ${v.tokens} tokens · ${v.milliseconds} ms`);
+    $("answers").replaceChildren("reference ", make("b", {}, data.reference), `, written by ${data.author}, read by `, make("b", {}, data.readers[data.reader]), ` · ${v.tokens} tokens${v.milliseconds ? ` · ${v.milliseconds} ms` : ""}`);
     $("sentence").style.setProperty("--moved", v.effect ? Math.min(1, v.moved) : 0);
     $("sentence").replaceChildren(make("b", {}, v.changes.length ? sentenceCase(v.label) + "." : "As written."), " " + v.sentence);
     drawEvery();
@@ -100,13 +100,16 @@ function panel(root, model, live) {
   function drawEvery() {
     const sweep = data.sweep, turning = sweep ? sweep.steps.filter((step) => step.turned) : [];
     $("every").replaceChildren("What if one step alone ", choose("change", data.try_all, data.change, (value) => send({ do: "choose", change: value })), " ", button("Try all", () => { ui.follow = true; act({ do: "try_all", change: data.change }); }, "", { id: "try-all", class: "main" }),
-      ...turning.slice(0, 8).map(({ step }) => make("button", { type: "button", class: "go", "data-go": step, onclick: () => select(step, true) }, `★ step ${step + 1}`)));
+      ...turning.slice(0, 8).map((one) => make("button", { type: "button", class: "go", "data-go": one.step, title: `turns the answer in ${one.turned} of ${one.tried} tried`, onclick: () => select(one.step, true) }, `${star(one)} step ${one.step + 1}`)));
     $("change").disabled = !live;
     $("swept").textContent = sweep ? sweep.sentence : "";
     $("left-out").textContent = sweep ? sweep.left_out : "";
   }
+  const star = (one) => (2 * one.turned >= one.tried ? "★" : "☆"); // in most of what was tried, or in a few
   const isName = (text) => [...data.readers, ...data.others, data.trace].some((name) => text.startsWith(name + " "));
   const sentenceCase = (text) => (isName(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
+
+  const held = (text) => text.replace(/ (?=[.,;:!?]( |$))/g, "\u00a0"); // no line begins with a mark alone
 
   // The cards ------------------------------------------------------------------------------------------------------
   function drawCards() {
@@ -123,8 +126,8 @@ function panel(root, model, live) {
       const tags = [...step.hidden.map((scope) => (scope === "later" ? "hidden" : "hidden from the answer")), ...step.patched.map((l) => `patched at block ${l}`), ...(step.gone ? ["deleted"] : []), ...(step.was === null && !step.own ? ["new"] : [])];
       const turns = Boolean(one && one.turned);
       return make("li", { id: "step-" + i, role: "option", "data-step": i, class: `${step.gone ? "gone" : ""} ${turns ? "turned" : ""}`, "aria-selected": String(i === ui.step) },
-        make("span", { class: "place", title: turns ? "turns the answer" : "" }, (turns ? "★ " : "") + (i + 1)), badge(step.kind),
-        make("span", { class: "text" }, step.was && !step.gone ? make("span", { class: "was" }, flat(step.was)) : null, flat(step.text) || "(no text)", " ", ...tags.map((tag) => make("span", { class: "tag" }, tag))), size);
+        make("span", { class: "place", title: turns ? `turns the answer in ${one.turned} of ${one.tried} tried` : "" }, (turns ? star(one) + " " : "") + (i + 1)), badge(step.kind),
+        make("span", { class: "text" }, step.was && !step.gone ? make("span", { class: "was" }, flat(step.was)) : null, held(flat(step.text)) || "(no text)", " ", ...tags.map((tag) => make("span", { class: "tag" }, tag))), size);
     }));
   }
   function reveal() {
@@ -152,7 +155,7 @@ function panel(root, model, live) {
       make("span", { class: "p" }, make("span", {}, number(before)), make("span", {}, number(after) + (named.has(token.trim()) ? " ◂" : ""))),
     ]));
     $("answer-note").replaceChildren(make("span", { class: "b" }, `before: ${said(v.before.said)}`), make("span", { class: "a" }, `after: ${said(v.after.said)}`),
-      make("span", { title: PREDICTED }, v.predicted === null ? (v.changes.length ? "the task predicts no answer" : "") : `predicted by the task ◂ ${said(v.predicted)}${v.p_predicted === null ? "" : `, p ${number(v.p_predicted)}`}`),
+      make("span", { title: PREDICTED }, v.predicted === null ? (v.changes.length ? "the task predicts no answer after such a change" : "") : `predicted by the task ◂ ${said(v.predicted)}${v.p_predicted === null ? "" : `, p ${number(v.p_predicted)}`}`),
       make("span", { title: MOVED }, `moved ${number(v.moved)} of 1 (rounding: below ${number(v.noise)})`));
   }
   const source = () => (ui.source === "" ? null : Number(ui.source));
@@ -177,11 +180,12 @@ function panel(root, model, live) {
     area.addEventListener("input", () => { const typed = (ui.draft = area.value); send({ do: "check", step: i, text: typed }, (reply) => { if (ui.draft === typed) { ui.why = reply.reason || ""; drawEditing(); } }); });
     area.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); dropDraft(); } });
     const pressed = (scope) => ({ "aria-pressed": String(step.hidden.includes(scope)) });
-    const swaps = step.values.map((value, n) => button((value.turned ? "★ " : "") + value.text, { do: "counterfactual", step: i, value: n }, cannot("counterfactual"), { class: "value", title: value.said === undefined ? "not tried yet" : `answer ${said(value.said)}, moved ${number(value.moved)}` }));
+    const order = step.values.map((value, n) => ({ ...value, n })).sort((a, b) => a.text.localeCompare(b.text, "en", { numeric: true }));
+    const swaps = order.map((value) => button((value.turned ? "★ " : "") + value.text, { do: "counterfactual", step: i, value: value.n }, cannot("counterfactual"), { class: "value", title: value.said === undefined ? "not tried yet" : `answer ${said(value.said)}, moved ${number(value.moved)}` }));
     const replaced = [...(swaps.length ? swaps : [button("Counterfactual", {}, cannot("counterfactual"))]), ...["mistake", "paraphrase", "filler"].map((name) => button(sentenceCase(name), { do: name, step: i }, cannot(name))), button("Delete", { do: "delete", step: i }, cannot("delete"))];
     $("side-text").replaceChildren(
       make("h2", {}, badge(step.kind), ` Step ${i + 1}: ${step.kind}`), area,
-      make("div", { class: "row", id: "editing" }), make("p", { class: "why", id: "why" }),
+      make("div", { class: "row", id: "editing" }), make("p", { class: "why", id: "why" }), make("p", { id: "now" }, data.variant.changes.length ? data.variant.sentence : ""),
       make("h3", {}, "Replace it by"), make("div", { class: "row" }, ...replaced), reasons(["counterfactual", "mistake", "paraphrase", "filler", "delete"]),
       make("h3", {}, "Hide it from"), make("div", { class: "row" }, button("all later tokens", { do: "hide", step: i }, cannot("hide"), pressed("later")), button("the answer only", { do: "hide_answer", step: i }, cannot("hide_answer"), pressed("answer"))), reasons(["hide"]),
       make("h3", {}, "Write on from here"), make("div", { class: "row" }, button("greedily", { do: "write", step: i, samples: 0 }, ""), button(`${data.samples} samples`, { do: "write", step: i, samples: data.samples }, ""), working()));
@@ -250,7 +254,7 @@ function panel(root, model, live) {
     if (opened) requestAnimationFrame(reveal);
     if (ui.follow && !data.job && data.sweep) {
       ui.follow = false;
-      if (data.sweep.top !== null && ui.draft === null) select(data.sweep.top, true);
+      if (data.sweep.top !== null && ui.draft === null) select(data.sweep.top);
     }
     host.dataset.ready = "yes";
   }
@@ -267,7 +271,11 @@ function panel(root, model, live) {
 
   const keys = { j: () => select(ui.step + 1), k: () => select(ui.step - 1), ArrowDown: () => select(ui.step + 1), ArrowUp: () => select(ui.step - 1), 1: () => act({ do: "read_by", reader: 0 }), 2: () => data.readers.length > 1 && act({ do: "read_by", reader: 1 }),
     n: () => act({ do: "open", number: (data.place + 1) % data.traces.length }), p: () => act({ do: "open", number: (data.place + data.traces.length - 1) % data.traces.length }), u: () => data.undo && act({ do: "undo" }), r: () => data.redo && act({ do: "redo" }), h: () => !cannot("hide") && act({ do: "hide", step: ui.step }) };
+  let pointed = false;
+  $("panel").addEventListener("pointerdown", () => { pointed = true; });
+  $("panel").addEventListener("change", (event) => { if (pointed && event.target.tagName === "SELECT") $("cards").focus({ preventScroll: true }); });
   $("panel").addEventListener("keydown", (event) => {
+    pointed = false;
     if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName) || !(event.key in keys)) return;
     event.preventDefault();
     event.stopPropagation();
