@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from mechcot.core.trace import Phase, Trace
+from mechcot.model.answer_cue import pair_of
 from mechcot.text.answer_outcomes import is_right
 from mechcot.text.answers import SPECIAL, find_answer, same_answer
 from mechcot.text.entities import occurrences
-from mechcot.text.stated_value import ANSWER_PLACE
+from mechcot.text.stated_value import ANSWER_PLACE, ended_at
 from mechcot.text.think_tags import ThoughtTags
 
 LONGEST = 80
@@ -19,13 +20,14 @@ SHARE = 0.5
 """Share of the finished texts that must have the lead."""
 _BREAKS = re.compile(r"\n|(?<=[.!?:;])\s")
 _FIRST_WORD = re.compile(r"[^\w\n]*\w+\b")
+_MARKS = re.compile(r"[^\S\n]*[^\w\s]+")
 
 
 def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     """The text around the right answer that most finished completions have in common; "" where there is none.
 
     It begins behind the chain, closing mark and white space included; in a text without marks, at its last line or sentence. Where
-    the same words follow every answer on its line, `{answer}` and the first of them stand behind it, since they end the answer.
+    the same words follow every answer on its line, or the same mark, `{answer}` and the first of them stand behind it, since they end the answer.
 
     Args:
         traces: Chains of one author.
@@ -39,8 +41,8 @@ def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     lead, places = max(stated.items(), key=lambda item: len(item[1]), default=("", []))
     if not places or len(places) < share * len(finished):
         return ""
-    end = _end([place.behind for place in places])
-    if any(end in trace.problem.answer for trace in finished):
+    end = _end([place.behind for place in places], marks=pair_of(lead) is None)
+    if any(ended_at(trace.problem.answer, end) >= 0 for trace in finished):
         end = ""
     unspaced = not places[0].space and lead[-1].isalpha()
     return f"{lead}{places[0].space}{ANSWER_PLACE}{end}" if end or unspaced else lead
@@ -88,14 +90,23 @@ def _stated(trace: Trace) -> _Stated | None:
     return _Stated(lead, text[start + len(lead) : at], behind) if len(lead) <= LONGEST else None
 
 
-def _end(behind: Sequence[str]) -> str:
-    """The first word that follows every answer on its line, with the marks in front of it; "" where none does."""
+def _end(behind: Sequence[str], *, marks: bool) -> str:
+    """The first word that follows every answer on its line, with the marks in front of it, or the marks alone; "" where nothing does.
+
+    Args:
+        behind: The text behind each answer.
+        marks: Whether marks without a word may end an answer.
+    """
     columns = takewhile(lambda column: len({*column}) == 1, zip(*behind, strict=False))
     common = "".join(column[0] for column in columns)
     if any(len(text) > len(common) and text[len(common)].isalnum() for text in behind):
         common = re.sub(r"\w+$", "", common)
-    word = _FIRST_WORD.match(common)
-    return word.group() if word else ""
+    if word := _FIRST_WORD.match(common):
+        return word.group()
+    mark = _MARKS.match(common) if marks else None
+    return (
+        mark.group() if mark and all(ended_at(text, mark.group()) == 0 for text in behind) else ""
+    )
 
 
 def last_numbers_right(traces: Sequence[Trace], *, share: float) -> bool:

@@ -74,7 +74,7 @@ class TokenizedLesson:
 def written_lesson(reader: Reasoner, lesson: Lesson) -> Completion:
     """The lesson as the model would write it behind its own prompt."""
     cue = reader.cue
-    statement = f"{cue.ask}{cue.lead}{lesson.answer}{cue.end.strip()}"
+    statement = f"{cue.ask}{cue.lead}{lesson.answer}{cue.end.rstrip()}"
     chain = ForeignChain(lesson.problem, lesson.chain, statement)
     return completion_of(reader, chain, author=_AUTHOR)
 

@@ -92,12 +92,13 @@ def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:
 
 def _lead(ask: str) -> str:
     """White space between a cue and an answer."""
-    return "" if not ask or ask[-1].isspace() or _pair(ask) else " "
+    return "" if not ask or ask[-1].isspace() or pair_of(ask) else " "
 
 
-def _pair(ask: str) -> str | None:
+def pair_of(ask: str) -> str | None:
+    """What closes an answer behind a text that opens a bracket, box or emphasis; None behind others."""
     return next((close for opened, close in _PAIRED.items() if ask.endswith(opened)), None)
 
 
 def _end(ask: str, *, breaks: bool) -> str:
-    return _pair(ask) or ("\n" if breaks else "")
+    return pair_of(ask) or ("\n" if breaks else "")

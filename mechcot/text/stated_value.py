@@ -16,6 +16,7 @@ ANSWER_PLACE = "{answer}"
 """Stands for the answer in a text of the user's that says what comes behind it, too."""
 
 _LONGEST = 2000
+_SENTENCE_MARK = re.compile(r"\s*[.,:;!?]+[^\w\s]*")
 _ATOM = re.compile(
     r"\$\$.{1,400}?\$\$|(?<![\\\d])\$[^$\n]{1,300}\$(?!\d)|\\\(.{1,300}?\\\)|\\\[.{1,400}?\\\]|\\\w+|\\.|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\]",
     re.DOTALL,
@@ -193,10 +194,25 @@ def said_after(text: str, mark: str) -> StatedAnswer | None:
         return None
     start = value_start(text, at + len(before))
     stop, _ = sentence_end(text, start)
-    end = text.find(behind, start, stop) if behind else -1
+    end = ended_at(text[:stop], behind, start)
     stop = stop if end < 0 else end
     value = short_value(text[start:stop])
     return StatedAnswer(value, "after", at, stop) if value else None
+
+
+def ended_at(text: str, end: str, start: int = 0) -> int:
+    """Where what ends an answer stands first, from `start` on; -1 where it does not, or is empty.
+
+    A mark of a sentence ends an answer only before white space or the end of the text, so that 3.5 and a.b stay whole.
+    """
+    behind = r"(?!\S)" if ends_sentence(end) else ""
+    match = re.compile(re.escape(end) + behind).search(text, start) if end else None
+    return match.start() if match else -1
+
+
+def ends_sentence(end: str) -> bool:
+    """Return whether what ends an answer is a mark of a sentence, which values have inside, too."""
+    return _SENTENCE_MARK.fullmatch(end) is not None
 
 
 def denied(text: str) -> bool:

@@ -48,7 +48,11 @@ def texts(form: str, *, n: int = 16, right: int = 16, reader=None) -> list[Trace
     ("form", "lead"),
     [
         (PROSE, CUE),
-        ("One. So it is {a}.", " So it is"),
+        ("One. So it is {a}.", " So it is {answer}."),
+        ("One. So it is {a}. {w} knows.", ""),
+        ("One. So it is {a}", " So it is"),
+        ("One. So it is ({a}).", " So it is ("),
+        ("One. So it is {a} !", " So it is {answer} !"),
         ("One. So it is {a}, said {w}.", " So it is {answer}, said"),
         ("One. So {w} has {a}.", ""),
         ("It is {a} at noon. They paint it. So we are done.", ""),
@@ -56,7 +60,11 @@ def texts(form: str, *, n: int = 16, right: int = 16, reader=None) -> list[Trace
     ids=[
         "answer inside",
         "answer last",
-        "mark behind",
+        "on the way in front of another sentence",
+        "nothing behind",
+        "bracket that the cue closes by itself",
+        "mark behind a space",
+        "mark and words behind",
         "names in front",
         "on the way",
     ],
@@ -77,6 +85,26 @@ def test_the_words_around_an_answer_in_a_script_without_spaces() -> None:
         for i, city in enumerate(cities * 4)
     ]
     assert common_lead(said) == "\n\u7b54\u6848\u662f{answer}"
+
+
+@pytest.mark.parametrize(
+    ("answers", "lead"),
+    [
+        (("3.5", "a.b", "1,000"), " So it is {answer}."),
+        (("St. Louis", "Rome", "Bern"), " So it is"),
+        (("5 p.m.", "noon", "dusk"), " So it is"),
+    ],
+    ids=["the mark inside a value", "the mark and a space", "the mark is the value's own"],
+)
+def test_a_mark_ends_an_answer_unless_the_references_hold_it_so(answers, lead: str) -> None:
+    said = [
+        Completion(
+            Problem(f"p{i}", "?", answers[i % 3]), "Q: ", f"One. So it is {answers[i % 3]}", "m"
+        )
+        for i in range(12)
+    ]
+    closed = [replace(one, text=one.text.rstrip(".") + ".") for one in said]
+    assert common_lead([read(one, TOKENIZER) for one in closed]) == lead
 
 
 def test_a_value_on_the_way_is_no_right_answer() -> None:
@@ -245,7 +273,7 @@ def test_a_model_whose_tokenizer_spells_no_question(tmp_path, monkeypatch) -> No
         lambda r, t: Answer(t.problem.answer if "hence" in r.cue.text else None, "asked"),
     )
     written(forms["said"])
-    assert in_own_words(study, models, colours)[0].loading.asking.cue == " hence it is"
+    assert in_own_words(study, models, colours)[0].loading.asking.cue == " hence it is {answer} ."
     written(forms["not"])
     with pytest.raises(UserError, match="spell none of"):
         in_own_words(study, models, colours)

@@ -17,6 +17,7 @@ from mechcot.model.loading.spec import parse_spec
 from mechcot.model.loading.weights import load_tokenizer
 from mechcot.model.prompts import policy_of
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.stated_value import said_after
 from mechcot.traces.bind import read_chain
 from mechcot.traces.foreign_chain import ForeignChain
 from tests.model.conftest import make_model
@@ -126,6 +127,9 @@ def test_no_candidate_is_one_sentence_that_names_the_option():
         ("<answer>", "</answer>"),
         ("is {", "} now"),
         ("is {answer} that", " that she has, that"),
+        ("is {answer}.", ". with the chain, tin. b lift"),
+        ("is {answer}.", "."),
+        ("is {answer}.", "\nNext one. It"),
         ("is", "</think>\n\nred hen"),
     ],
 )
@@ -135,6 +139,17 @@ def test_an_answer_ends_where_its_cue_closes(ask, behind):
     ids = reader.encode("red hen")
     read = read_continuation(reader, (*ids, *reader.encode(behind)))
     assert (read[0], read[1].text) == (tuple(ids), "red hen")
+
+
+@pytest.mark.parametrize("value", ["3.5", "a.b", "1,000", "10:45", "e.g.x", "-7"])
+@pytest.mark.parametrize("mark", [".", ",", "!", ":", " ."])
+def test_a_mark_of_a_sentence_ends_no_value_that_has_it_inside(value, mark):
+    """Asked and written answers end at the same place: the first mark with white space or nothing behind."""
+    reader = reader_of(byte_level(), asking=Asking(cue=f" is {{answer}}{mark}"))
+    for behind in (mark, f"{mark} with the chain, tin{mark} b"):
+        ids = (*reader.encode(value), *reader.encode(behind))
+        assert read_continuation(reader, ids)[1].text == value
+        assert said_after(f"It is {value}{behind}", f"is {{answer}}{mark}").text == value
 
 
 def test_an_answer_of_several_words_is_read_whole_where_it_is_asked_and_where_it_is_written():

@@ -17,6 +17,7 @@ from mechcot.core.trace import Answer, Trace
 from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.stated_value import ended_at, ends_sentence
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +160,10 @@ def _before_end(text: str, cue: AnswerCue) -> str:
     """The part of a continuation that is the answer; braces inside a boxed answer stay balanced."""
     if not cue.end:
         return text
+    if ends_sentence(cue.end):
+        line = text.lstrip().partition("\n")[0]
+        end = ended_at(line, cue.end)
+        return line if end < 0 else line[:end]
     depth = 0
     for position, character in enumerate(text):
         if character == "{" and cue.end == "}":
