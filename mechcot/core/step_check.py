@@ -23,7 +23,8 @@ class StepCheck:
     def doubt(self) -> str:
         """What is wrong with the step, in a few words; "" for nothing, or where nobody can tell."""
         if self.valid is False:
-            return "does not follow from what it cites"
+            unfound = ", some of which was not found before" * (self.grounded is False)
+            return f"does not follow from what it cites{unfound}"
         return "cites a number that was not found before" if self.grounded is False else ""
 
 

@@ -168,6 +168,8 @@ def test_a_value_that_an_earlier_step_gave_otherwise_is_no_agreement_true_or_not
 
 def test_an_invalid_step_is_said_to_be_so():
     (check,) = checked_steps("", ("2 + 2 = 5\n",))
+    assert check.doubt == "does not follow from what it cites, some of which was not found before"
+    (check,) = checked_steps("Add 2 and 2.", ("2 + 2 = 5\n",))
     assert check.doubt == "does not follow from what it cites"
 
 

@@ -87,6 +87,11 @@ function overall() {
   const [before, after] = sides(), facts = item().facts[before] || item().facts[after] || [], two = run.readers.length > 1;
   if (!facts.length) return [];
   const of = (name, title) => ((item().facts[name] || []).find((fact) => fact[0] === title) || [])[1];
-  return [make("h3", {}, "The whole trace"), make("table", {}, make("tbody", {}, ...facts.map(([title, , unit]) => make("tr", {}, make("td", {}, title + " ", make("span", { class: "meta" }, unit)),
-    ...(two ? [before, after] : [before]).map((name) => make("td", {}, number(of(name, title))))))))];
+  const cells = (title) => {
+    const [b, a] = [before, after].map((name) => of(name, title));
+    return two ? [number(b), number(a), finite(b) && finite(a) ? number(a - b, true) : "–"] : [number(b)];
+  };
+  const head = ["", ...(two ? [before, after, "difference"] : [before])].map((name) => make("th", {}, name));
+  const rows = facts.map(([title, , unit]) => make("tr", {}, make("td", {}, title + " ", make("span", { class: "meta" }, unit)), ...cells(title).map((text) => make("td", {}, text))));
+  return [make("h3", {}, "The whole trace"), make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))];
 }
