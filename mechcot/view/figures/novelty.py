@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from mechcot.view.theme import Look, panel_grid, plain, span, titled, whiskers, wrapped
+from mechcot.view.figures.shifts import model_marks
+from mechcot.view.theme import Look, panel_grid, span, titled, wrapped
 
 _CELLS = ("seen, short", "seen, long", "novel, short", "novel, long")
 
@@ -27,23 +28,11 @@ def novelty_cells(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
     )
     step = 0.6 / max(len(models), 1)
     for (quantity, model), part in rows.groupby(["quantity", "model"], sort=False):
-        look, name = looks[str(model)], str(model)
         aside = (models.index(model) - (len(models) - 1) / 2) * step
-        figure.add_trace(
-            go.Scatter(
-                x=[_CELLS.index(cell) + aside for cell in part["cell"]],
-                y=part["mean"],
-                mode="markers",
-                name=plain(name),
-                legendgroup=name,
-                showlegend=quantity == quantities[0],
-                marker={"color": look.colour, "symbol": look.symbol, "size": 8},
-                error_y=whiskers(part["mean"], part["low"], part["high"], thickness=1, width=0),
-                customdata=part["n"],
-                hovertemplate=f"{plain(name)}<br>%{{y:.2f}}, %{{customdata}} items<extra></extra>",
-            ),
-            **places[quantities.index(quantity)],
-        )
+        x = [_CELLS.index(cell) + aside for cell in part["cell"]]
+        first = quantity == quantities[0]
+        mark = model_marks(part, x, str(model), looks, first=first)
+        figure.add_trace(mark, **places[quantities.index(quantity)])
     ticks = [cell.replace(", ", "<br>") for cell in _CELLS]
     figure.update_xaxes(
         tickvals=list(range(4)),

@@ -1,6 +1,6 @@
 """What holds under a shift: one row of panels a shift, one panel a quantity, one line a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,6 +15,40 @@ _DISTANCES = {
 }
 """What the level of a shift counts."""
 _MOST_TICKS = 6
+
+
+def model_marks(
+    part: pd.DataFrame,
+    x: Sequence[float] | pd.Series,
+    name: str,
+    looks: Mapping[str, Look],
+    *,
+    at: str = "",
+    first: bool,
+) -> go.Scatter:
+    """Means of a model with their intervals, as marks.
+
+    Args:
+        part: One row a mark: `mean`, `low`, `high`, `n`.
+        x: Where each stands.
+        name: The model.
+        looks: Model -> how it is drawn.
+        at: What the pointer says before the mean.
+        first: Whether the legend names it here.
+    """
+    look = looks[name]
+    return go.Scatter(
+        x=x,
+        y=part["mean"],
+        mode="markers",
+        name=plain(name),
+        legendgroup=name,
+        showlegend=first,
+        marker={"color": look.colour, "symbol": look.symbol, "size": 8},
+        error_y=whiskers(part["mean"], part["low"], part["high"], thickness=1, width=0),
+        customdata=part["n"],
+        hovertemplate=f"{plain(name)}<br>{at}%{{y:.2f}}, %{{customdata}} items<extra></extra>",
+    )
 
 
 def shift_lines(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
@@ -32,24 +66,15 @@ def shift_lines(rows: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
     at = {(s, q): places[i] for i, (s, q) in enumerate((s, q) for s in shifts for q in quantities)}
     shown = set()
     for (shift, quantity, model), part in rows.groupby(["shift", "quantity", "model"], sort=False):
-        look, name = looks[str(model)], str(model)
-        figure.add_trace(
-            go.Scatter(
-                x=part["level"],
-                y=part["mean"],
-                mode="lines+markers",
-                name=plain(name),
-                legendgroup=name,
-                showlegend=name not in shown,
-                line={"color": look.colour, "dash": look.dash, "width": 1.5},
-                marker={"color": look.colour, "symbol": look.symbol, "size": 8},
-                error_y=whiskers(part["mean"], part["low"], part["high"], thickness=1, width=0),
-                customdata=part["n"],
-                hovertemplate=f"{plain(name)}<br>level %{{x}}: %{{y:.2f}}, %{{customdata}} items<extra></extra>",
-            ),
-            **at[str(shift), str(quantity)],
+        mark = model_marks(
+            part, part["level"], str(model), looks, at="level %{x}: ", first=model not in shown
         )
-        shown.add(name)
+        look = looks[str(model)]
+        mark.update(
+            mode="lines+markers", line={"color": look.colour, "dash": look.dash, "width": 1.5}
+        )
+        figure.add_trace(mark, **at[str(shift), str(quantity)])
+        shown.add(model)
     for (shift, _), place in at.items():
         levels = sorted(set(rows.loc[rows["shift"] == shift, "level"]))
         edge = 0.07 * max(levels[-1] - levels[0], 1e-9)
