@@ -222,7 +222,7 @@ def conclusion_sentence(conclusion: Conclusion) -> str:
 def _voices(conclusion: Conclusion) -> str:
     if conclusion.verdict == "not judged":
         reasons = dict.fromkeys(reason for _, reason in conclusion.not_judged)
-        return "; ".join(reasons) or "no measure that can tell was run"
+        return "; ".join(reasons) or _none_that_tells(conclusion.exploratory)
     total = count_of(conclusion.judged, "judged measure")
     if conclusion.verdict in {"mixed", "inconclusive"}:
         decided = len(conclusion.disagree)
@@ -232,6 +232,13 @@ def _voices(conclusion: Conclusion) -> str:
     ]
     text = f"{len(conclusion.agree)} of {total} {word} ({listed(conclusion.agree)})"
     return f"{text}, to less than their smallest effects" if conclusion.gone else text
+
+
+def _none_that_tells(exploratory: Sequence[str]) -> str:
+    if not exploratory:
+        return "no measure that can tell was run"
+    are = "is" if len(exploratory) == 1 else "are"
+    return f"no measure that passed the ruler was run, and {listed(exploratory)} {are} exploratory"
 
 
 def _word(verdict: str) -> str:

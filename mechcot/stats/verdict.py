@@ -102,6 +102,7 @@ class Conclusion:
         undecided: Titles of the inconclusive ones.
         not_judged: Titles of the directional measures without verdict, with reason.
         provisional: True when a measure with a say has not been scored by the ruler on every family.
+        exploratory: Titles of the directional measures that have no say, since the ruler did not pass them.
     """
 
     verdict: Overall
@@ -112,11 +113,14 @@ class Conclusion:
     undecided: tuple[str, ...]
     not_judged: tuple[tuple[str, str], ...]
     provisional: bool
+    exploratory: tuple[str, ...] = ()
 
 
 def conclude(table: pd.DataFrame) -> Conclusion:
     """Combine the rows of one `contrast` table."""
-    directional = table[(table["direction"] == 1) & (table["status"] != "exploratory")]
+    directional = table[table["direction"] == 1]
+    exploratory = directional.loc[directional["status"] == "exploratory", "title"]
+    directional = directional[directional["status"] != "exploratory"]
     judged = directional[directional["verdict"] != "not judged"]
     silent = directional[directional["verdict"] == "not judged"]
     verdict = _combined(judged)
@@ -131,6 +135,7 @@ def conclude(table: pd.DataFrame) -> Conclusion:
         undecided=tuple(judged.loc[judged["verdict"] == "inconclusive", "title"]),
         not_judged=tuple(zip(silent["title"], silent["reason"], strict=True)),
         provisional=bool((judged["status"] == "provisional").any()),
+        exploratory=tuple(exploratory),
     )
 
 

@@ -226,6 +226,10 @@ def overall(**changes):
             {"verdict": "not judged", "agree": (), "judged": 0},
             "Whether the chain is still used is not judged: no measure that can tell was run.",
         ),
+        (
+            {"verdict": "not judged", "agree": (), "judged": 0, "exploratory": ("A",)},
+            "Whether the chain is still used is not judged: no measure that passed the ruler was run, and A is exploratory.",
+        ),
     ],
 )
 def test_conclusions(changes, text):
