@@ -118,7 +118,7 @@ def _load_options(
     instruction: Annotated[
         str | None,
         typer.Option(
-            help="What is written behind each question, or none; default: to box the answer, where the cue asks for a box.",
+            help='What is written behind each question, or around it with {question} in it, or none; default: to box the answer, where the cue asks for a box; without a chat template "Answer: Let\'s think step by step.".',
         ),
     ] = None,
     read_last_number: Annotated[

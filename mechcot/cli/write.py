@@ -36,7 +36,7 @@ def write(  # noqa: PLR0913 - one argument per option
     instruction: Annotated[
         str | None,
         typer.Option(
-            help="What is written behind each question, or none; default: to box the answer."
+            help="What is written behind each question, or around it with {question} in it, or none; default: to box the answer."
         ),
     ] = None,
     think: Annotated[

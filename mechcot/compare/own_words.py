@@ -2,7 +2,7 @@
 
 Of the first texts of a run:
 
-    instruction   what stands behind each question by default is left out where the model is right clearly more often without it
+    instruction   what stands behind each question by default is left out where the model is right clearly more often without it; so are the default words of a model without a chat template
     cue           the text that most of them have between chain and right answer, found on every other text and tried on the rest, takes the place of the
                   default question where the answers asked for, or read, are clearly less often those that the texts state behind it
 
@@ -17,7 +17,7 @@ from mechcot.compare.answer_leads import answer_mark, common_lead, says_right
 from mechcot.compare.chains import write_side_by_side, written_chains
 from mechcot.compare.models import Models
 from mechcot.compare.settings import Study
-from mechcot.compare.without_instruction import CLEARLY, better_without
+from mechcot.compare.without_instruction import CLEARLY, better_without, ways
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.answer_cue import NoCue
@@ -119,14 +119,14 @@ def _without_instruction(way: _Way, problems: Sequence[Problem]) -> _Way:
     """Without the default instruction, where the model does clearly better so."""
     policy = way.reader.policy
     right, n = sum(map(says_right, way.texts)), len(way.texts)
-    said = not policy.instruction or policy.asking.instruction is not None
-    if said or n < _FEWEST or right > (1 - CLEARLY) * n:
+    if not policy.adds_words or n < _FEWEST or right > (1 - CLEARLY) * n:
         return way
     plain = _way(*_changed(way.study, way.models, way.name, instruction=""), problems, way.name)
-    why = better_without(way.texts, plain.texts)
+    why = better_without(way.texts, plain.texts, ways(policy))
     if not why:
         return way
-    note = f"{policy.owner}: {why}; it is left out (--instruction says another)"
+    done = "it is left out" if policy.instruction else "it is asked so"
+    note = f"{policy.owner}: {why}; {done} (--instruction says another)"
     return replace(plain, study=replace(plain.study, asking_notes=(note,)))
 
 
@@ -156,7 +156,7 @@ def _with_cue(way: _Way) -> _Way:
         f"{way.name} states its answers behind {lead!r}: asked so it repeats {asked} of {n} written answers, "
         f"asked as {otherwise} {before}; {read} were read. It is asked so (--cue says another)"
     )
-    kept = reader.policy.instruction
+    kept = reader.policy.instruction or asking.instruction
     study, models = _changed(
         way.study, way.models, way.name, note, cue=lead, answer_after=after, instruction=kept
     )

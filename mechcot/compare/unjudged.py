@@ -22,7 +22,13 @@ from mechcot.compare.command_line import CommandName, NextStep
 from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.reference_words import other_words
 from mechcot.compare.settings import MOST, UNTIL, Study
-from mechcot.compare.without_instruction import asked_plainly, better_without
+from mechcot.compare.without_instruction import (
+    BEHIND,
+    asked_plainly,
+    better_without,
+    unframed,
+    ways,
+)
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
@@ -35,9 +41,7 @@ _ALPHA = 0.05
 _ENOUGH = 64
 """Problems that are proposed where the file has them: most models are decided by then."""
 _OWN_WORDS = "a file whose references are in the model's words"
-_TRAINED_PROMPT = (
-    "the prompt that it was trained on: a chat template in its tokenizer's files, or --instruction"
-)
+_TRAINED_PROMPT = "the prompt that it was trained on: a chat template in its tokenizer's files, or --instruction, with {question} where the question stands"
 _MOSTLY = 0.5
 """Share of right answers from which a model without a chain does what it was trained for."""
 SPARE = 1.2
@@ -58,6 +62,8 @@ class RunFacts:
         unwritten: Why problems could not be asked, one reason each.
         count: Gives how many problems the file holds, of at most so many.
         plainly: Gives texts without the instruction behind the questions, none where there is no such instruction.
+        ways: How both were asked, of `mechcot.compare.without_instruction.ways`.
+        unframed: How the questions are put where no chat template says it; "" with one.
     """
 
     study: Study
@@ -69,6 +75,8 @@ class RunFacts:
     unwritten: Sequence[str]
     count: Callable[[int], int]
     plainly: Callable[[], Sequence[Trace]] = tuple
+    ways: tuple[str, str] = BEHIND
+    unframed: str = ""
 
     def say(self, step: NextStep | None) -> str:
         """What to do next, in a line; "" for nothing."""
@@ -105,6 +113,8 @@ def run_facts(
         unwritten=unwritten,
         count=lambda n: len(problems_of(replace(study, n=n))),
         plainly=partial(asked_plainly, reader, problems, limit=min(limit, left)),
+        ways=ways(reader.policy),
+        unframed=unframed(reader.policy),
     )
 
 
@@ -254,7 +264,7 @@ def _is_wrong(accuracy: dict[str, float]) -> bool:
 
 def _instructed(traces: Sequence[Trace], facts: RunFacts) -> Cause | None:
     """The instruction behind the questions, where the model does better without it."""
-    text = better_without(traces, facts.plainly())
+    text = better_without(traces, facts.plainly(), facts.ways)
     return Cause(text, NextStep(asking={"instruction": ""})) if text else None
 
 
@@ -283,7 +293,8 @@ def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts)
     ends = (
         f" of its {count_of(len(finished), 'finished text')} ({cut} more were cut)" if cut else ""
     )
-    text = f"the model is right in {asked:.0%}{ends}; always giving the most frequent answer would be in {guess:.0%}"
+    put = f" ({facts.unframed})" if facts.unframed else ""
+    text = f"the model is right in {asked:.0%}{ends}{put}; always giving the most frequent answer would be in {guess:.0%}"
     return Cause(text, NextStep(words="problems that the model can do", doctor=True))
 
 
@@ -299,12 +310,13 @@ def _unread(finished: Sequence[Trace], facts: RunFacts) -> Cause | None:
     lost = unread(finished)
     if len(lost) <= (1 - BOUNDS.read) * len(finished):
         return None
-    text = f"no answer can be read in {len(lost)} of {len(finished)} finished texts. {unread_example(lost[0])}"
+    asked = f" ({facts.unframed})" if facts.unframed else ""
+    text = f"no answer can be read in {len(lost)} of {len(finished)} finished texts{asked}. {unread_example(lost[0])}"
     return Cause(text, _asking(finished, facts))
 
 
 def _asking(finished: Sequence[Trace], facts: RunFacts) -> NextStep:
-    """The thought's marks, where given ones occur nowhere; the model's own words before a right answer; the last number; else a look at the model."""
+    """What to say instead: no marks, where given ones occur nowhere; the words before a right answer; the last number; else the prompt, or a look."""
     think = facts.study.loading.asking.think
     if isinstance(think, tuple) and not any(think[1] in t.completion for t in finished):
         return NextStep(asking={"think": None})
@@ -315,7 +327,7 @@ def _asking(finished: Sequence[Trace], facts: RunFacts) -> NextStep:
     share = min(SHARE, alike / len(finished) + BOUNDS.margin)
     if not facts.study.loading.asking.last_number and last_numbers_right(finished, share=share):
         return NextStep(asking={"last_number": True})
-    return NextStep(doctor=True)
+    return NextStep(words=_TRAINED_PROMPT) if facts.unframed else NextStep(doctor=True)
 
 
 def _unexchanged(exchanged: Sequence[Measurement], n: int, facts: RunFacts) -> Cause | None:

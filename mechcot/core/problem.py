@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+QUESTION_PLACE = "{question}"
+"""Where the question stands in a text around it."""
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -21,6 +23,13 @@ def answerable(record: Mapping[str, Any]) -> bool:
                 raise ValueError(f"{key!r} must be true or false, got {value!r}")
             return flag is sense
     return True
+
+
+def with_instruction(question: str, instruction: str) -> str:
+    """A question with an instruction: behind it, in a line of its own, or around it where `{question}` stands in it."""
+    if QUESTION_PLACE in instruction:
+        return instruction.replace(QUESTION_PLACE, question)
+    return "\n".join(part for part in (question, instruction) if part)
 
 
 @dataclass(frozen=True)

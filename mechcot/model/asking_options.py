@@ -13,7 +13,8 @@ class Asking:
         answer_after: What stands before an answer that a model wrote; `{answer}` as in the cue.
         think: The two marks of the thought, or `none`: the model has none.
         last_number: Whether the last number is read where no answer is stated.
-        instruction: What is written behind a question; "" for nothing.
+        instruction: What is written behind a question, or around it with `{question}` in it; "" for nothing. Without a chat template it takes the
+            place of the default words (`mechcot.model.plain_prompt`).
     """
 
     cue: str | None = None

@@ -11,8 +11,8 @@ model; `own` means each model's own. A model's family follows from its files:
     plain    has no chat template                        nothing                   sentence, label, word, boxed
 
 The first candidate that the tokenizer can spell is taken: `The final answer is \boxed{` (boxed), `The answer is`
-(sentence), `Answer:` and `answer :` (label), `answer` (word). `Asking` holds what a user says instead. The marks are
-found by `mechcot.model.think_marks`.
+(sentence), `Answer:` and `answer :` (label), `answer` (word). `Asking` holds what a user says instead. Prompts
+without a chat template are those of `mechcot.model.plain_prompt`. The marks are found by `mechcot.model.think_marks`.
 
 Templates that strip earlier thoughts do no harm: a completion is never rendered, it is appended to the
 rendered question as it was written. `enable_thinking` and `thinking` (two names of one switch) are
@@ -25,14 +25,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mechcot.core.errors import UserError
-from mechcot.core.problem import Problem
+from mechcot.core.problem import Problem, with_instruction
 from mechcot.model.answer_cue import AnswerCue, Family, cue_of
 from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.internals.token_text import spells, text_back
+from mechcot.model.plain_prompt import Frame, plain_frame
 from mechcot.model.think_marks import Marks, Render, find_marks, given, turn_end
 from mechcot.text.think_tags import ThoughtTags
 
-PLAIN_TEMPLATE = "Question: {question}\nAnswer: Let's think step by step.\n"
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 _PROBE = "What is 1 + 1?"
 Thinking = Literal["on", "off"]
@@ -48,7 +48,7 @@ class PromptPolicy:
         family: Which facts chose the cue (see the module's text).
         template: From a question to the rendered text, special tokens included.
         source: The template in words or as text, for the report.
-        instruction: Put after the question, "" for none.
+        instruction: Put after the question, or around it with `{question}` in it; "" for none.
         tags: Opening and closing tag of the thought; None when the model has none.
         cue: How the answer is asked for.
         opening: What the model writes to open a thought that the prompt leaves closed; "" without marks.
@@ -56,6 +56,7 @@ class PromptPolicy:
         marks: Where the marks were found, in words.
         asking: What the user said about asking and reading.
         step_end: The token that ends each step of a spaced language; "" where steps are sentences.
+        frame: The text around a question where no chat template puts it there; None with one.
     """
 
     mode: Literal["own", "shared"]
@@ -71,6 +72,7 @@ class PromptPolicy:
     marks: str = ""
     asking: Asking = AS_FOUND
     step_end: str = ""
+    frame: Frame | None = None
 
     def render(self, problem: Problem) -> str:
         """The prompt of a problem; every special token is spelled out in the text.
@@ -80,8 +82,20 @@ class PromptPolicy:
         """
         if not problem.question.strip():
             raise UserError(f"problem {problem.id}: expected a question, got an empty text.")
-        parts = (problem.question, self.instruction)
-        return self.template("\n".join(part for part in parts if part))
+        return self.template(with_instruction(problem.question, self.instruction))
+
+    @property
+    def adds_words(self) -> bool:
+        """Whether words stand with each question that are neither the user's nor the template's."""
+        framed = self.frame is not None and bool(self.frame.alone)
+        return self.asking.instruction is None and (framed or bool(self.instruction))
+
+    def without_words(self) -> "PromptPolicy":
+        """The same policy without the words that `adds_words` tells of."""
+        if self.frame is None or not self.frame.alone:
+            return replace(self, instruction="")
+        alone = Frame(self.frame.alone, "", f"no chat template, asked as {self.frame.alone!r}")
+        return replace(self, instruction="", template=alone.fill, source=alone.source, frame=alone)
 
     def shared(self) -> "PromptPolicy":
         """The same policy, declared as the one for all models of a study."""
@@ -94,7 +108,8 @@ class PromptPolicy:
             if self.mode == "shared"
             else f"each model's own template, here that of {self.owner}"
         )
-        added = f" After the question: {self.instruction!r}." if self.instruction else ""
+        told = self.instruction and self.frame is None
+        added = f" With each question: {self.instruction!r}." if told else ""
         parts = [
             f"Prompt: {who} ({self.source}).{added}",
             f"The answer is asked for with {self.cue.text!r}.",
@@ -147,18 +162,20 @@ def policy_of(
     render = _renderer(tokenizer, thinking, owner)
     marks = _marks(tokenizer, render, asking, owner)
     breaks = any("\n" in text_back(tokenizer, text) for text in ("a\nb", "\n"))
+    said = asking.instruction if instruction is None else instruction
+    frame = None
     if render:
         template = _chat_template(render)
         switch = re.search(r"\b(?:enable_)?thinking\b", str(tokenizer.chat_template))
         source = f"chat template, thinking {thinking}" if switch else "chat template"
     else:
-        template, source = _plain_template(tokenizer)
+        frame = plain_frame(tokenizer, said, breaks=breaks and not spaced)
+        template, source = frame.fill, frame.source
     marked = marks is not None and (render is not None or asking.think is not None)
     family = _family(spaced=spaced, has_chat=render is not None, marked=marked)
-    if instruction is None:
+    if said is None:
         boxed = family in {"tagged", "chat"} and breaks and spells(tokenizer, BOXED)
-        default = BOXED if boxed and asking.boxes else ""
-        instruction = default if asking.instruction is None else asking.instruction
+        said = BOXED if boxed and asking.boxes else ""
     closed = marks is not None and marks.tags.close in template(_PROBE).rpartition(_PROBE)[2]
     closing = _closing(family, marks, breaks=breaks, closed=closed)
     return PromptPolicy(
@@ -167,7 +184,7 @@ def policy_of(
         family=family,
         template=template,
         source=source,
-        instruction=instruction,
+        instruction=said,
         tags=marks.tags if marks else None,
         cue=cue_of(tokenizer, family, closing, breaks=breaks, asking=asking, owner=owner),
         opening=_opening(family, marks, breaks=breaks),
@@ -175,6 +192,7 @@ def policy_of(
         marks=marks.source if marks else "",
         asking=asking,
         step_end=" ." if spaced else "",
+        frame=frame,
     )
 
 
@@ -215,18 +233,6 @@ def _closing(family: Family, marks: Marks | None, *, breaks: bool, closed: bool)
     if not breaks:
         return " "
     return "\n" if family == "plain" else "\n\n"
-
-
-def _plain_template(tokenizer: Any) -> tuple[Callable[[str], str], str]:
-    """The stated fallback behind what the tokenizer puts before any text (BOS); the question alone if it lacks the words."""
-    with_special, without = tokenizer.encode(""), tokenizer.encode("", add_special_tokens=False)
-    bos = getattr(tokenizer, "bos_token", None)
-    leads = len(with_special) > len(without) and bos and with_special[0] == tokenizer.bos_token_id
-    head = str(bos) if leads else ""
-    if all(spells(tokenizer, part) for part in PLAIN_TEMPLATE.split("{question}")):
-        source = f"no chat template, plain text {PLAIN_TEMPLATE!r}"
-        return lambda question: head + PLAIN_TEMPLATE.replace("{question}", question), source
-    return lambda question: head + question, "no chat template, the question alone"
 
 
 def _renderer(tokenizer: Any, thinking: Thinking, owner: str) -> Render | None:

@@ -15,7 +15,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
-from mechcot.core.problem import Problem
+from mechcot.core.problem import Problem, with_instruction
 from mechcot.core.store import digest
 from mechcot.runs.executor import Executor, Failed
 from mechcot.runs.items import Items
@@ -39,7 +39,7 @@ class Request:
         temperature: 0 is greedy.
         seed: Of all chains together; each has its own, of this and of its problem.
         samples: Chains of each problem.
-        instruction: Written behind each question; "" for nothing.
+        instruction: Written behind each question, or around it with `{question}` in it; "" for nothing.
         further: Fields of the request besides these.
     """
 
@@ -59,7 +59,7 @@ class Request:
 
     def body(self, problem: Problem, sample: int) -> dict[str, Any]:
         """The request for one chain."""
-        asked = "\n".join(part for part in (problem.question, self.instruction) if part)
+        asked = with_instruction(problem.question, self.instruction)
         longest = {} if "max_completion_tokens" in self.further else {"max_tokens": self.max_tokens}
         return {
             "model": self.model,

@@ -402,3 +402,17 @@ def test_too_few_answers_are_right_where_most_are_not_read():
     assert few_right(6, [*FINE[:15], *WORDS[:9]], facts()) == few_right(6, FINE, facts()), (
         "too few are unread to be the reason"
     )
+
+
+def test_without_a_chat_template_the_prompt_is_named_and_nobody_is_sent_in_a_circle():
+    """Where nothing about the cue helps, the prompt is what is left to say: a look at a model whose files say no prompt finds nothing."""
+    odd = [trace(i, text="so.</think>\nHm, who knows?") for i in range(24)]
+    poor = {"with": 0.0, "written": 0.0}
+    asked = "no chat template, asked as '{question}\\n'"
+    text, ahead = found(odd, facts(unframed=asked), **poor)
+    assert f"no answer can be read in 24 of 24 finished texts ({asked}). " in text
+    assert ahead.startswith("Next: the prompt that it was trained on: ")
+    assert "--instruction" in ahead
+    text, ahead = found(odd, facts(), **poor)
+    assert "chat template" not in text
+    assert ahead == "Next: mechcot doctor tiny"
