@@ -44,6 +44,7 @@ from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.stats.bootstrap import random_stream
 from mechcot.stats.chain_use import BOUNDS
+from mechcot.stats.chain_use_change import AXES, deciding_loss
 from mechcot.text.number_format import estimate
 from mechcot.traces.own_truth import say_truth
 from mechcot.view.pages.check import check_page
@@ -99,9 +100,11 @@ def line(entry: dict[str, Any]) -> str:
     remark = f" ({entry['remark']})" if entry["remark"] else ""
     numbers = ""
     if entry["followed"]["n"]:
+        shown = [("followed", entry["followed"]), ("needed", entry["needed"])]
+        if loss := deciding_loss(entry):
+            shown.append((AXES[loss], entry[loss]))
         numbers = "; ".join(
-            f"{word} {estimate(one['mean'], one['low'], one['high'])}"
-            for word, one in (("followed", entry["followed"]), ("needed", entry["needed"]))
+            f"{word} {estimate(one['mean'], one['low'], one['high'])}" for word, one in shown
         )
         numbers = f" [{numbers}]".replace("[[", "[")
     ahead = f" {entry['next']}" if entry["next"] else ""

@@ -66,7 +66,8 @@ def judgement(
     if root:
         use, step = root.use(), root.step
     elif use.decides:
-        step = until_decided(use.decides, facts)
+        read = min(one.n for one in (followed, swapped, alone))
+        step = until_decided(use.decides, facts, asked=len(traces), read=read)
     source = axis([m.value for m in by_measure[SOURCE]], name="source", seed=facts.study.seed)
     if source.says == "yes":
         use = replace(use, remark="; ".join(filter(None, (use.remark, WRITTEN_TO_HINT))))

@@ -14,7 +14,14 @@ from mechcot.compare.unjudged import RunFacts
 from mechcot.core.measurement import Measurement
 from mechcot.core.store import nan_to_none
 from mechcot.core.wording import count_of
-from mechcot.stats.chain_use_change import AXES, AxisChange, UseChange, Values, use_change
+from mechcot.stats.chain_use_change import (
+    AXES,
+    AxisChange,
+    UseChange,
+    Values,
+    deciding_loss,
+    use_change,
+)
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.number_format import difference, fixed
 
@@ -80,13 +87,14 @@ class UseClaim:
         return next((f"{side['name']}: {side['reason']}" for side in sides), "")
 
     def _numbers(self) -> str:
-        lost = self.after["needed"]["by"]
+        sides = (self.before, self.after)
+        lost = (self.after["needed"]["by"], *filter(None, map(deciding_loss, sides)))
         parts = [
             f"{AXES[name]} {fixed(self.before[name]['mean'])} before, {fixed(self.after[name]['mean'])} after{_moved(self.change.differences[name])}"
-            for name in ("followed", lost)
+            for name in dict.fromkeys(("followed", *lost))
         ]
         items = self.change.differences["followed"].n
-        tokens = " and ".join(f"{side['tokens']:g}" for side in (self.before, self.after))
+        tokens = " and ".join(f"{side['tokens']:g}" for side in sides)
         return f"{'; '.join(parts)}; {count_of(items, 'item')}, median chains of {tokens} tokens"
 
     def summary(self) -> dict[str, Any]:

@@ -206,8 +206,16 @@ def more(n: int, facts: RunFacts) -> NextStep:
     )
 
 
-def until_decided(n: int, facts: RunFacts) -> NextStep:
-    """Problems until it is decided, of which about so many are to be expected: to look again at one fixed n after another would be no test."""
+def until_decided(n: int, facts: RunFacts, *, asked: int, read: int) -> NextStep:
+    """Problems until it is decided, of which about so many are to be expected: to look again at one fixed n after another would be no test.
+
+    Args:
+        n: Items that would decide it, more than were read.
+        facts: Of the run.
+        asked: Problems that were asked.
+        read: Items that they gave; as many more problems are needed as gave none.
+    """
+    n = math.ceil(n * max(asked, 1) / max(read, 1)) if read < asked else n
     step = more(n, facts)
     return step if step.words else NextStep({"until": max(n, UNTIL)})
 

@@ -18,7 +18,7 @@ The lengths of the chains are told and decide nothing.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -79,6 +79,20 @@ class UseChange:
     verdict: Verdict
     differences: Mapping[str, AxisChange]
     decides: int | None = None
+
+
+def deciding_loss(entry: Mapping[str, Any]) -> str:
+    """The axis beside the lesser loss (`needed`) without which a verdict cannot be understood; "" where there is none.
+
+    Needed is answered by the lesser of two losses. Where a verdict is unclear and the greater one is answered otherwise, that one decides.
+
+    Args:
+        entry: One of `models` in check.json.
+    """
+    lesser = entry["needed"]
+    greater = "alone" if lesser["by"] == "swapped" else "swapped"
+    decides = entry["verdict"] == "unclear" and entry[greater]["says"] != lesser["says"]
+    return greater if decides else ""
 
 
 def use_change(

@@ -19,6 +19,8 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.registry import family_named
+from mechcot.stats.chain_use_change import deciding_loss
+from mechcot.view.figures.chain_use import chain_use_figure
 from tests.compare.tiny_models import byte_tokenizer, save_tiny, write_rows
 from tests.finished_items import finished_items
 from tests.measures.conftest import chain_of
@@ -149,17 +151,17 @@ def test_fewer_problems_than_a_verdict_needs_are_named(prose, tmp_path):
     assert entry["reason"] == "only 5 problems were asked, 20 are needed"
 
 
-def judged(traces, values, alone=lambda _: 0.9):
+def judged(traces, values, alone=lambda _: 0.9, *, exchanged=1.0):
     """The entry of chains that are followed, from planted values; `alone` is a function of a trace."""
     scalars = {
         "gates": {"acc_with": 0.8, "acc_other": 0.1, "acc_without": 0.1},
-        "chain_exchange": {"needed": 1.0},
+        "chain_exchange": {"needed": exchanged},
         "chain_source": {"answer_hint": values, "chain_fact": 1.0 - values},
     }
     measurements = [
         replace(
             Measurement.without_value(name, trace, reader="base", reason=""),
-            value=values if name == "chain_source" else 1.0,
+            value=values if name == "chain_source" else exchanged,
             scalars=told | {"alone": alone(trace)},
         )
         for trace in traces
@@ -190,6 +192,22 @@ def test_a_used_chain_may_be_written_to_the_hint(chains, ends, remark):
     entry = judged(chains, ends)
     assert (entry["verdict"], entry["remark"]) == ("used", remark)
     assert entry["source"]["mean"] == entry["beside"]["answer_hint"] == ends
+
+
+@pytest.mark.parametrize(
+    ("exchanged", "lost", "decides"),
+    [(0.0, 0.4, "alone"), (0.0, 0.0, ""), (1.0, 0.9, ""), (1.0, 0.0, "")],
+    ids=["waits for a chain", "not used", "used", "followed, not needed"],
+)
+def test_the_loss_that_decides_stands_in_the_line_and_the_figure(chains, exchanged, lost, decides):
+    entry = judged(chains, 0.0, lambda _: lost, exchanged=exchanged) | {"name": "m"}
+    assert deciding_loss(entry) == decides
+    assert ("lost without a chain 0.40 [" in line(entry)) == bool(decides)
+    figure = chain_use_figure([entry], effect=0.15)
+    (mark,) = [one for one in figure.data if one.mode == "markers"]
+    assert mark.y[0] == entry[decides or "needed"]["mean"]
+    hollow = [one for one in figure.data if one.mode != "markers"]
+    assert [one.y[0] for one in hollow] == [entry["needed"]["mean"]] * bool(decides)
 
 
 @pytest.mark.parametrize(

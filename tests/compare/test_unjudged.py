@@ -305,16 +305,27 @@ def test_chains_without_a_partner():
 
 def test_open_intervals_ask_for_problems_until_it_is_decided_and_never_for_look_after_look():
     run = facts()
-    assert run.say(until_decided(96, run)) == f"{NEXT}--until-decided --overwrite"
     assert (
-        run.say(until_decided(700, facts(held=900)))
+        run.say(until_decided(96, run, asked=24, read=24)) == f"{NEXT}--until-decided --overwrite"
+    )
+    assert (
+        run.say(until_decided(700, facts(held=900), asked=24, read=24))
         == f"{NEXT}--until-decided --max-n 700 --overwrite"
     )
-    assert "has 24)" in run.say(until_decided(96, facts(held=24)))
+    assert "has 24)" in run.say(until_decided(96, facts(held=24), asked=24, read=24))
     pair = replace(run, command="compare", study=replace(run.study, models=("one", "two"), n=64))
-    said = pair.say(until_decided(96, pair))
+    said = pair.say(until_decided(96, pair, asked=24, read=24))
     assert said.startswith("Next: mechcot check one two --problems p.jsonl --out ")
     assert said.endswith("/check --until-decided")
+
+
+def test_a_command_that_was_just_followed_is_not_named_again():
+    """All 120 problems were asked and 78 could be read: more items than that need more problems, not the same ones."""
+    run = facts(held=120)
+    followed = replace(run, study=replace(run.study, until=256))
+    said = followed.say(until_decided(100, followed, asked=120, read=78))
+    assert said == "Next: a file of about 154 problems (p.jsonl has 120)"
+    assert "--until-decided" in run.say(until_decided(30, run, asked=24, read=20))
 
 
 def test_the_root_is_named_and_not_what_follows_from_it():

@@ -5,6 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from mechcot.stats.chain_use_change import AXES, deciding_loss
 from mechcot.view.theme import BAND, PALETTE, SYMBOLS, THREAD, plain, span, titled, whiskers
 
 ON_TOP = 0.03
@@ -24,7 +25,10 @@ def chain_use_figure(
     figure = go.Figure()
     shown = [model for model in models if model["followed"]["n"]]
     for place, model in enumerate(shown):
-        x, y = model["followed"], model["needed"]
+        x, y = model["followed"], _lost(model)
+        color, symbol = PALETTE[place % len(PALETTE)], SYMBOLS[place % len(SYMBOLS)]
+        if y is not model["needed"]:
+            figure.add_trace(_lesser(model, color=color, symbol=symbol))
         figure.add_trace(
             go.Scatter(
                 x=[x["mean"]],
@@ -32,10 +36,10 @@ def chain_use_figure(
                 error_x=_bar(x),
                 error_y=_bar(y),
                 mode="markers",
-                name=f"{plain(model['name'])}: {model['verdict']}",
+                name=f"{plain(model['name'])}: {model['verdict']}{_named(model)}",
                 marker={
-                    "color": PALETTE[place % len(PALETTE)],
-                    "symbol": SYMBOLS[place % len(SYMBOLS)],
+                    "color": color,
+                    "symbol": symbol,
                     "size": 10 + 7 * _covered(model, shown[place + 1 :]),
                 },
             )
@@ -43,9 +47,9 @@ def chain_use_figure(
     for tail, head in _arrows(shown, reference):
         figure.add_annotation(
             x=head["followed"]["mean"],
-            y=head["needed"]["mean"],
+            y=_lost(head)["mean"],
             ax=tail["followed"]["mean"],
-            ay=tail["needed"]["mean"],
+            ay=_lost(tail)["mean"],
             axref="x",
             ayref="y",
             text="",
@@ -72,10 +76,11 @@ def chain_use_figure(
     figure.update_yaxes(title="needed: the answer is lost", range=[-0.25, 1.08])
     counts = {model["followed"]["n"] for model in shown}
     items = f"n = {span(counts)} items" if counts else "no items"
+    hollow = "; hollow: the lesser loss, where the other decides" * any(map(deciding_loss, shown))
     return titled(
         figure,
         "Is the chain followed, and is it needed?",
-        f"{items}; bars: 90 % intervals; shaded: neither",
+        f"{items}; bars: 90 % intervals; shaded: neither{hollow}",
         height=520,
         top=88,
     )
@@ -85,10 +90,38 @@ def _covered(model: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> in
     """How many marks that are drawn later lie on this one: it is drawn larger, to be seen behind them."""
     return sum(
         all(
-            abs(model[axis]["mean"] - other[axis]["mean"]) < ON_TOP
-            for axis in ("followed", "needed")
+            abs(one["mean"] - other["mean"]) < ON_TOP
+            for one, other in zip(_place(model), _place(hiding), strict=True)
         )
-        for other in later
+        for hiding in later
+    )
+
+
+def _place(model: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return model["followed"], _lost(model)
+
+
+def _lost(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The loss at which a model is drawn: the one that decides its verdict."""
+    return model[deciding_loss(model) or "needed"]
+
+
+def _named(model: Mapping[str, Any]) -> str:
+    loss = deciding_loss(model)
+    return f" ({AXES[loss]})" if loss else ""
+
+
+def _lesser(model: Mapping[str, Any], *, color: str, symbol: str) -> go.Scatter:
+    """The lesser loss as a hollow mark, tied to the one that decides."""
+    losses = [model["needed"]["mean"], _lost(model)["mean"]]
+    return go.Scatter(
+        x=[model["followed"]["mean"]] * 2,
+        y=losses,
+        mode="lines+markers",
+        name=f"{plain(model['name'])} ({AXES[model['needed']['by']]})",
+        showlegend=False,
+        line={"color": color, "width": 1.2, "dash": "dot"},
+        marker={"color": color, "symbol": f"{symbol}-open", "size": [9, 0], "line": {"width": 1.5}},
     )
 
 

@@ -90,7 +90,8 @@ def check_page(result: Mapping[str, Any]) -> str:
     headline = NumberedFigure(
         1,
         chain_use_figure(models, effect=effect),
-        f"Top right a chain is used, bottom left it is not; bottom right either route suffices. The bound is {effect:g} on both axes.",
+        f"Top right a chain is used, bottom left it is not; bottom right either route suffices. The bound is {effect:g} on both axes. "
+        "Where an unclear verdict turns on the greater of the two losses, the mark stands there and the lesser one is hollow.",
         use_table(models),
     )
     sections = [
