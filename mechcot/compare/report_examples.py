@@ -9,6 +9,7 @@ from mechcot.compare.report_figures import WHOLE, ArrayReader
 from mechcot.core.card import Act, ArrayCard, MeasureCard
 from mechcot.core.measurement import Measurement
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.number_format import number
 from mechcot.view.pages.report_data import ItemShown, Sentence, StepShown
@@ -127,6 +128,9 @@ def step_sentences(
             counts.add(len(row.values))
         if not sizes:
             continue
+        if len(sizes) < card.min_items:
+            few = f"{card.title} has values of {count_of(len(sizes), 'item')}; {card.min_items} are needed to say which steps carry the answer."
+            return (Sentence(few),)
         mean, act = float(np.mean(sizes)), _DOING[array.acts]
         if mean < card.smallest_effect:
             so = "no step carries the answer alone" if judged else "not judged, as a gate is closed"

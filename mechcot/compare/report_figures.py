@@ -184,7 +184,7 @@ def _cells(trace: Trace, before: Result, after: Result) -> pd.DataFrame:
 def place_frames(
     reader: ArrayReader, cards: Sequence[MeasureCard]
 ) -> list[tuple[MeasureCard, ArrayCard, pd.DataFrame]]:
-    """Layer x place in the chain, mean over items, of each measure that has such arrays; none of models of other depth."""
+    """Layer x place in the chain, mean over items, of each measure that has such arrays on the least number of items that it needs; none of models of other depth."""
     frames = ((card, *_places(reader, card)) for card in cards)
     return [
         (card, arrays[0], pd.concat(parts, ignore_index=True))
@@ -201,8 +201,10 @@ def _places(reader: ArrayReader, card: MeasureCard) -> tuple[list[ArrayCard], li
         sides = []
         for name in reader.finding.readers:
             read = ((t, reader.array(card.name, array.name, name, t)) for t in reader.traces)
-            sides.append([patched_chain(a, len(t.chain_steps)) for t, a in read if a is not None])
-        if all(sides) and sides[0][0].values.shape[0] == sides[1][0].values.shape[0]:
+            chains = [patched_chain(a, len(t.chain_steps)) for t, a in read if a is not None]
+            sides.append([chain for chain in chains if np.isfinite(chain.values).any()])
+        enough = min(map(len, sides)) >= max(1, card.min_items)
+        if enough and sides[0][0].values.shape[0] == sides[1][0].values.shape[0]:
             parts.append(place_frame(array.figure, *sides))
     return arrays, parts
 

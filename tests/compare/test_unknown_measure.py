@@ -26,7 +26,7 @@ from mechcot.measures.inputs import Timer
 CARD = MeasureCard(
     name="made_up", title="Made-up pull", question="Does anything pull?", formula="the last step", unit="pulls",
     low=0.0, high=9.0, direction=1, source="none", deviations="none", confounds="all", cost="nothing",
-    own_chains=True, yardsticks=(("top", "the most there is"),),
+    own_chains=True, min_items=3, yardsticks=(("top", "the most there is"),),
     arrays=(
         ArrayCard("weight", title="pulled", meaning="how far it pulls", carries=True),
         ArrayCard("line", ("after",), title="rise", figure="How the pull rises", caption="Up is more.", settled="line"),
@@ -68,6 +68,22 @@ def made_up(tmp_path, monkeypatch):
 def words(page: str) -> str:
     page = re.sub(r"<(script|style)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+@pytest.mark.usefixtures("made_up")
+def test_fewer_items_than_a_measure_needs_claim_nothing_and_draw_no_map(tmp_path):
+    tokenizer = byte_tokenizer(merges=40)
+    models = tuple(save_tiny(tmp_path / str(i), tokenizer, seed=i) for i in range(2))
+    traces = write_rows(tmp_path / "chains.jsonl", [chain_of(i) for i in range(2)])
+    study = Study(models=models, out=tmp_path / "out", traces=traces, measures=("made_up",))
+    run(study, console=Console(file=io.StringIO()))
+    page = (study.out / "report.html").read_text()
+    assert "Made-up pull: layer by place" not in page
+    text = words(page)
+    assert "the stated value moves" not in text
+    assert "the single most important step" not in text
+    few = "Made-up pull has values of 2 items; 3 are needed to say which steps carry the answer."
+    assert text.count(few) == 1
 
 
 @pytest.mark.usefixtures("made_up")
