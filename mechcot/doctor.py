@@ -346,7 +346,7 @@ def _answer(reader: "Reasoner") -> tuple[bool, str]:
     completion = Completion(problem, reader.render(problem), text, reader.name)
     written = reader.read(completion).answer.text
     asked = read_continuation(reader, reader.answer_ids(answer))[1].text
-    told = f"wrote {answer!r} behind {cue.text!r}, read {asked!r}"
+    told = f"an answer {answer!r} put behind {cue.text!r} is read as {asked!r}"
     if asked != answer:
         return False, f"{told}; give the text that asks for an answer with --cue TEXT"
     if written != answer:

@@ -150,7 +150,7 @@ def _partner(reader: Reasoner, own: _Answered, inputs: Inputs) -> _Answered:
     """
     if not inputs.partners:
         raise NotMeasurable(
-            "no other item was given that has another answer and a chain that fits into the context"
+            "no other item was given that has another answer and a chain that fits into the context (mc.measure takes other traces as others=traces)"
         )
     for trace in inputs.partners:
         other = _answered(reader, reader.view(trace), inputs)

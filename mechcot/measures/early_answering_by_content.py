@@ -73,7 +73,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     own = own_answer(reader, trace, inputs)
     if not inputs.partners:
         raise NotMeasurable(
-            "no other item was given that has another answer and a chain that fits into the context"
+            "no other item was given that has another answer and a chain that fits into the context (mc.measure takes other traces as others=traces)"
         )
     cuts = list(trace.cuts())
     nothing: list[list[int]] = [[] for _ in cuts]

@@ -72,13 +72,12 @@ class PairComparison(Displayed):
 
     def accuracy_sentence(self) -> str:
         """Did accuracy change; says so when it is about each model's own chains."""
-        return self._labelled(accuracy_sentence(self.accuracy))
+        what = "accuracy on own chains" if self.author is None else "accuracy"
+        return accuracy_sentence(self.accuracy, what=what)
 
     def conclusion_sentence(self) -> str:
         """Is the chain still used; says so when it is about each model's own chains."""
-        return self._labelled(conclusion_sentence(self.conclusion))
-
-    def _labelled(self, sentence: str) -> str:
+        sentence = conclusion_sentence(self.conclusion)
         return f"Own chains: {sentence}" if self.author is None else sentence
 
     def summary(self) -> dict[str, object]:

@@ -19,7 +19,7 @@ from mechcot.whatif.actions import (
     why_not,
 )
 from mechcot.whatif.code import as_code
-from mechcot.whatif.every_step import CHANGED
+from mechcot.whatif.every_step import CHANGED, why_nowhere
 from mechcot.whatif.session import PanelSession
 from mechcot.whatif.variant import Variant
 
@@ -118,6 +118,9 @@ def _every_step(method: str) -> Callable[..., dict[str, Any]]:
     def act(session: PanelSession, change: str) -> dict[str, Any]:
         if change not in CHANGED:
             raise UserError(f"expected a change out of {', '.join(CHANGED)}, got {change!r:.40}")
+        reason = why_nowhere(session.known, change) if method == "try_all" else ""  # type: ignore[arg-type]
+        if reason:
+            raise UserError(f"no step {CHANGED[change]}: {reason}")  # type: ignore[index]
         getattr(session, method)(change)
         return {}
 
@@ -195,6 +198,11 @@ def _do(session: PanelSession, message: Any) -> dict[str, Any]:
     if not isinstance(message, Mapping) or str(message.get("do")) not in MESSAGES:
         raise UserError("expected a message {'do': ...} with one of " + ", ".join(MESSAGES))
     act, names = MESSAGES[str(message["do"])]
+    lacking = [name for name in names if name not in message and type(None) not in _KINDS[name]]
+    if lacking:
+        wanted = " and ".join(f"{name} ({_KINDS[name][0].__name__})" for name in names)
+        given = ", ".join(str(name) for name in message if name != "do") or "nothing"
+        raise UserError(f"{message['do']!r} expects {wanted}, got {given:.80}")
     return act(session, **{name: field(message, name) for name in names})
 
 

@@ -38,7 +38,10 @@ def state(session: PanelSession) -> dict[str, Any]:
     result = session.comparison()
     problem = known.trace.problem
     reasons = {change: why_nowhere(known, change) for change in CHANGED}
-    change = session.change or min(CHANGED, key=lambda change: bool(reasons[change]))
+    chosen = session.change
+    change = (
+        chosen if chosen and not reasons[chosen] else min(CHANGED, key=lambda c: bool(reasons[c]))
+    )
     return {
         "trace": known.trace.id,
         "author": known.trace.author,

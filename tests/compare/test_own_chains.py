@@ -63,8 +63,10 @@ def test_items_are_paired_by_problem_and_everything_says_own_chains(finished):
     )
     assert row["n"] == len(wide) == 5
     assert row["delta"] == pytest.approx(float((wide["two"] - wide["one"]).mean()), abs=1e-12)
-    for part in (claim["accuracy"], claim["conclusion"]):
-        assert part["sentence"].startswith("Own chains: ")
+    assert claim["conclusion"]["sentence"].startswith("Own chains: ")
+    said = claim["accuracy"]["sentence"]
+    assert "ccuracy on own chains" in said
+    assert not said.startswith("Own chains")
     assert "length" in {gate["name"] for gate in claim["gates"]}
     assert "off_policy" not in {gate["name"] for gate in claim["gates"]}
     assert tuned["strata"], "strata are for own chains too"

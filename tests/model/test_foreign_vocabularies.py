@@ -87,7 +87,7 @@ def test_doctor_finds_nothing_wrong_and_speaks_the_models_words(kind, monkeypatc
     lines = {line.name: line for line in doctor.checks(reader)}
     assert all(line.ok for line in lines.values()), [str(line) for line in lines.values()]
     if kind.startswith("words"):
-        assert "wrote 'red green' behind" in lines["answer"].text
+        assert "an answer 'red green' put behind" in lines["answer"].text
         assert "tried on" in lines["tokenizer"].text
         assert "red green" in lines["tokenizer"].text
         assert "apples" not in "".join(map(str, lines.values()))

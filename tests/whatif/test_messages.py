@@ -181,6 +181,10 @@ def test_each_kind_keeps_its_result_and_stars(session):
     assert "expected a change out of" in send(session, do="choose", change="loud")["error"]
     greyed = {change: reason for change, _, reason in values["try_all"] if reason}
     assert greyed == {"mistake": values["steps"][0]["cannot"]["mistake"]}
+    refused = send(session, do="try_all", change="mistake")["error"]
+    assert refused == f"no step goes wrong: {greyed['mistake']}"
+    session.change = "mistake"
+    assert shown(session)["change"] == "counterfactual", "the first that can be made"
 
 
 def test_what_was_tried_is_marked_as_of_the_chain_as_written(session):
@@ -271,7 +275,8 @@ REASONS = [
     ({"do": "edit", "step": -1, "text": "x"}, "expected a step from 1 to 7, got 0"),
     ({"do": "edit", "step": "1", "text": "x"}, "expected step of a message to be int, got '1'"),
     ({"do": "edit", "step": True, "text": "x"}, "expected step of a message to be int, got True"),
-    ({"do": "edit", "step": 1}, "expected text of a message to be str, got None"),
+    ({"do": "edit", "step": 1}, "'edit' expects step (int) and text (str), got step"),
+    ({"do": "exchange", "trace": 1}, "'exchange' expects other (int), got trace"),
     ({"do": "edit", "step": 1, "text": "x" * 20_001}, "expected at most 20,000 characters, got 20,001"),
     ({"do": "__class__"}, "expected a message {'do': ...} with one of edit,"),
     ({"do": ["edit"]}, "expected a message {'do': ...} with one of edit,"),
