@@ -106,7 +106,10 @@ def _load_options(
         ),
     ] = None,
     answer_after: Annotated[
-        str | None, typer.Option(help="What stands before an answer that a model wrote.")
+        str | None,
+        typer.Option(
+            help="What stands before an answer that a model wrote; without --cue it asks for the answer, too."
+        ),
     ] = None,
     think: Annotated[
         tuple[str, str] | None,

@@ -79,7 +79,7 @@ def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> t
     """
     said = study.loading.asking
     way = _without_instruction(_way(study, models, problems, models.first), problems)
-    if said.cue or said.answer_after is not None:
+    if said.cue:
         return way.study, way.models
     way = _with_cue(way)
     asking = way.study.loading.asking
@@ -137,7 +137,7 @@ def _with_cue(way: _Way) -> _Way:
     lead = common_lead(finished[::2], share=CLEARLY)
     if len(finished) < _FEWEST or not lead or lead == asking.cue:
         return way
-    mark = answer_mark(lead, reader.policy.tags)
+    mark = asking.answer_after or answer_mark(lead, reader.policy.tags)
     own = reader.asked_with(replace(asking, cue=lead, answer_after=mark))
     tried = [(trace, written_trace(own, trace, trace.ids)) for trace in finished[1::2]]
     stated = [(trace, again) for trace, again in tried if again.answer.text is not None]
@@ -147,9 +147,9 @@ def _with_cue(way: _Way) -> _Way:
         return way
     before = _agree([(again, answer_after(reader, trace).text) for trace, again in stated])
     read = _agree([(again, trace.answer.text) for trace, again in stated])
-    if min(before, read) > asked - max(least, 2):
+    if (before if asking.answer_after else min(before, read)) > asked - max(least, 2):
         return way
-    after = mark if read <= n - max(least, 2) else None
+    after = asking.answer_after or (mark if read <= n - max(least, 2) else None)
     first = way.models.first
     otherwise = "its files say" if way.name == first else f"{first} is"
     note = (

@@ -58,16 +58,22 @@ class AnswerCue:
 def cue_of(
     tokenizer: Any, family: Family, closing: str, *, breaks: bool, asking: Asking, owner: str
 ) -> AnswerCue:
-    """The user's cue, or the first candidate that the tokenizer spells.
+    """The user's cue; else what they say stands before a written answer; else the first candidate that the tokenizer spells.
 
     Raises:
         NoCue: It spells none.
     """
     if asking.cue is not None:
         return _given_cue(asking.cue, closing.strip(), breaks=breaks)
+    before, placed, end = (asking.answer_after or "").partition(ANSWER_PLACE)
+    said = before.rstrip(" ") if spells(tokenizer, before) else ""
     if family == "spaced":
-        return AnswerCue(closing, " answer", lead=" ")
+        return AnswerCue(
+            closing, f" {said.lstrip() or 'answer'}", lead=" ", end=end if said else ""
+        )
     candidates = (*_ASKS, _BOX) if family == "plain" else (_BOX, *_ASKS)
+    if said.strip():
+        candidates = (_BOX if _BOX.endswith(said) else said.lstrip(), *candidates)
     ask = next((text for text in candidates if spells(tokenizer, text)), None)
     if ask is None:
         raise NoCue(
@@ -77,7 +83,8 @@ def cue_of(
         close, gap = (closing, "") if family != "plain" else ("", closing)
     else:
         close, gap = closing.rstrip(), " "
-    return AnswerCue(close, gap + ask, lead=_lead(ask), end=_end(ask, breaks=breaks))
+    end = end if placed and said else ""
+    return AnswerCue(close, gap + ask, lead=_lead(ask), end=end or _end(ask, breaks=breaks))
 
 
 def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:

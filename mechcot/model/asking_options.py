@@ -10,7 +10,7 @@ class Asking:
 
     Attributes:
         cue: The exact text behind a chain that asks for the answer, closing mark included; with `{answer}` in it, what stands behind that ends the answer.
-        answer_after: What stands before an answer that a model wrote; `{answer}` as in the cue.
+        answer_after: What stands before an answer that a model wrote; `{answer}` as in the cue. Without a cue it asks for the answer, too.
         think: The two marks of the thought, or `none`: the model has none.
         last_number: Whether the last number is read where no answer is stated.
         instruction: What is written behind a question, or around it with `{question}` in it; "" for nothing. Without a chat template it takes the

@@ -10,8 +10,8 @@ model; `own` means each model's own. A model's family follows from its files:
     chat     has a chat template without such marks      an empty line             boxed, sentence, label, word
     plain    has no chat template                        nothing                   sentence, label, word, boxed
 
-The first candidate that the tokenizer can spell is taken: `The final answer is \boxed{` (boxed), `The answer is`
-(sentence), `Answer:` and `answer :` (label), `answer` (word). `Asking` holds what a user says instead. Prompts
+What the user says stands before a written answer (`Asking.answer_after`) goes before all candidates. The first
+candidate that the tokenizer can spell is taken: `The final answer is \boxed{` (boxed), `The answer is` (sentence), `Answer:` and `answer :` (label), `answer` (word). `Asking` holds what a user says instead. Prompts
 without a chat template are those of `mechcot.model.plain_prompt`. The marks are found by `mechcot.model.think_marks`.
 
 Templates that strip earlier thoughts do no harm: a completion is never rendered, it is appended to the

@@ -209,7 +209,7 @@ def test_a_later_model_is_asked_in_its_own_words(folder, tmp_path, monkeypatch, 
     hashes = [Models.of(each).text_hash("tuned") for each in (before, study)]
     assert hashes[0] != hashes[1], "what was read otherwise is not taken again"
     assert Models.of(before).text_hash("m") == Models.of(study).text_hash("m")
-    kept = replace(before, loading=LoadOptions("cpu", asking=Asking(answer_after="it is")))
+    kept = replace(before, loading=LoadOptions("cpu", asking=Asking(cue=" So")))
     assert in_own_words(kept, Models.of(kept), [problem(0)] * 40)[0].asking_of == ()
 
 
@@ -218,7 +218,22 @@ def test_what_others_hold_back_does_not_confirm_is_not_taken(folder, tmp_path, m
     assert study.loading.asking == Asking()
 
 
-@pytest.mark.parametrize("own", [Asking(cue=" So"), Asking(answer_after="it is")])
+def test_what_stands_before_an_answer_is_kept_where_the_cue_is_found(
+    folder, tmp_path, monkeypatch
+) -> None:
+    """The user says how answers are read; how they are asked for is found, and only where that does not fit."""
+    said = Asking(answer_after="Hence it is {answer} that")
+    ways = {"form": PROSE, "asking": said}
+    study, _ = asked(folder, tmp_path / "a", monkeypatch, fits="Hence it is", **ways)
+    assert (study.loading.asking, study.asking_notes) == (said, ())
+    study, models = asked(folder, tmp_path / "b", monkeypatch, fits=" Hence it is", **ways)
+    assert study.loading.asking == replace(
+        said, cue=CUE, instruction=study.loading.asking.instruction
+    )
+    assert models.get("m").cue.text == " Hence it is"
+
+
+@pytest.mark.parametrize("own", [Asking(cue=" So"), Asking(cue=" So", answer_after="it is")])
 def test_what_the_user_says_is_kept(folder, tmp_path, monkeypatch, own) -> None:
     study, _ = asked(folder, tmp_path, monkeypatch, form=PROSE, fits="Hence it is", asking=own)
     assert (study.loading.asking, study.asking_notes) == (own, ())

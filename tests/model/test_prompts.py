@@ -74,6 +74,45 @@ def test_a_cue_of_the_users_is_used_to_the_letter(policy):
     assert policy("plain", asking=Asking(cue=" so")).cue == AnswerCue("", " so", " ", "\n")
 
 
+@pytest.mark.parametrize(
+    ("template", "asking", "cue"),
+    [
+        ("think", {}, AnswerCue("\n</think>\n\n", "=> The key is", " ", "\n")),
+        ("chat", {}, AnswerCue("\n\n", "=> The key is", " ", "\n")),
+        ("plain", {}, AnswerCue("", "\n=> The key is", " ", "\n")),
+        (
+            "plain",
+            {"think": ("[work]", "[done]")},
+            AnswerCue("\n[done]\n\n", "=> The key is", " ", "\n"),
+        ),
+        ("chat", {"cue": " So"}, AnswerCue("", " So", " ", "\n")),
+    ],
+)
+def test_what_stands_before_a_written_answer_asks_for_it(policy, template, asking, cue):
+    said = Asking(answer_after="=> The key is", **asking)
+    assert policy(template, asking=said).cue == cue
+
+
+@pytest.mark.parametrize(
+    ("after", "ask", "lead", "end"),
+    [
+        ("Key: ", "Key:", " ", "\n"),
+        ("So **", "So **", "", "**"),
+        ("it is {answer} that", "it is", " ", " that"),
+        ("boxed{", "The final answer is \\boxed{", "", "}"),
+    ],
+)
+def test_the_ends_of_what_stands_before_an_answer(policy, after, ask, lead, end):
+    made = policy("think", asking=Asking(answer_after=after))
+    assert made.cue == AnswerCue("\n</think>\n\n", ask, lead, end)
+
+
+def test_a_spaced_language_is_asked_in_what_stands_before_its_answers(policy):
+    assert policy("think", words=True).cue == AnswerCue(" </think>", " answer", " ")
+    made = policy("think", words=True, asking=Asking(answer_after="so"))
+    assert made.cue == AnswerCue(" </think>", " so", " ")
+
+
 def test_shared_renders_the_owners_text_and_says_so(policy):
     own = policy("think")
     shared = own.shared()
