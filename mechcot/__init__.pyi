@@ -21,6 +21,7 @@ from .hybrid.crossed import cross as cross
 from .hybrid.result import hybrid as hybrid
 from .memorisation.result import stim as stim
 from .model.activations.cache import ActivationCache as ActivationCache
+from .model.asking_options import Asking as Asking
 from .model.generation.steering_hooks import PositionSelector as PositionSelector
 from .model.internals.sites import Site as Site
 from .model.interventions import (

@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import mechcot as mc
 from mechcot.cli.options import Commands, loads
 from mechcot.compare.models import Models
 from mechcot.compare.run import run
@@ -62,6 +63,21 @@ def test_the_options_come_as_one_value(words: list[str], asking: Asking) -> None
     assert found.exit_code == 0, found.output
     assert heard == [LoadOptions(asking=asking)]
     assert (asking.key == "") is (asking == AS_FOUND)
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [AS_FOUND, Asking(think=("<a>", "</a>"), cue=" so"), Asking(instruction="", last_number=True)],
+)
+def test_settings_come_back_from_a_file(asking: Asking) -> None:
+    assert Asking.from_json(json.loads(json.dumps(asking.to_json()))) == asking
+
+
+def test_python_and_the_command_line_say_no_instruction_alike() -> None:
+    assert mc.Asking(instruction="none") == Asking(instruction="")
+    assert mc.load("organism:base").asked_with(mc.Asking(instruction="none")).render(
+        mc.Problem("a", ": c: 2 ; find c ?", "2")
+    ) == mc.load("organism:base").render(mc.Problem("a", ": c: 2 ; find c ?", "2"))
 
 
 @pytest.mark.parametrize("words", [["--cue", " "], ["--answer-after", ""], ["--think", "", "b"]])

@@ -144,7 +144,7 @@ def _load_options(
         answer_after=_unescaped(answer_after),
         think=_marks(think),
         last_number=read_last_number,
-        instruction="" if instruction == _NONE else _unescaped(instruction),
+        instruction=_unescaped(instruction),
     )
     return LoadOptions(device, dtype, device_map, trust_remote_code, asking)
 

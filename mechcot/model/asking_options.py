@@ -1,5 +1,6 @@
 """Settings of a user for asking for answers and reading them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -13,8 +14,14 @@ class Asking:
         answer_after: What stands before an answer that a model wrote; `{answer}` as in the cue. Without a cue it asks for the answer, too.
         think: The two marks of the thought, or `none`: the model has none.
         last_number: Whether the last number is read where no answer is stated.
-        instruction: What is written behind a question, or around it with `{question}` in it; "" for nothing. Without a chat template it takes the
+        instruction: What is written behind a question, or around it with `{question}` in it; "" or "none" for nothing. Without a chat template it takes the
             place of the default words (`mechcot.model.plain_prompt`).
+
+    Example:
+        >>> import mechcot as mc
+        >>> asked = mc.load("organism:base").asked_with(mc.Asking(cue=" </think> answer", instruction="none"))
+        >>> asked.cue.text, asked.policy.instruction
+        (' </think> answer', '')
     """
 
     cue: str | None = None
@@ -22,6 +29,10 @@ class Asking:
     think: tuple[str, str] | Literal["none"] | None = None
     last_number: bool = False
     instruction: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.instruction == "none":
+            object.__setattr__(self, "instruction", "")
 
     @property
     def boxes(self) -> bool:
@@ -42,6 +53,14 @@ class Asking:
             for name, value in said.items()
             if value != getattr(AS_FOUND, name)
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Asking":
+        """Take the settings of `to_json`."""
+        names = {f.name for f in fields(cls)}
+        known = {name: value for name, value in data.items() if name in names}
+        think = known.get("think")
+        return cls(**known | ({"think": tuple(think)} if isinstance(think, list) else {}))
 
 
 AS_FOUND = Asking()

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields as fields_of, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ from rich.console import Console
 
 from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.problem import Problem
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
+from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import with_kinds
 from mechcot.text.records import records
@@ -63,7 +65,7 @@ def load_traces(
         )
     if not fields and {"schema", "ids", "steps"} <= first[2].keys():
         traces = read_traces(path)[:n]
-        _warn_of_other_cue(first[2].get("asking") or {}, reader, path)
+        _warn_of_other_cue(path, reader)
         if reader.policy.asking.key:  # the file's answers were read as its author's files say
             traces = [_answered(reader, trace) for trace in traces]
         traces = [with_kinds(trace) for trace in truth.bind_chains(traces)]
@@ -143,17 +145,43 @@ _MARKS = 8
 """Tokens of a template's marks and of the end of a text, at most."""
 
 
-def _warn_of_other_cue(asking: Mapping[str, Any], reader: Reasoner, path: Path) -> None:
-    """Say on the console that the file's answers were asked for in other words than this reader asks, and how to ask alike."""
-    now = reader.policy.asking.to_json()
-    if asking == now:
+def _warn_of_other_cue(path: Path, reader: Reasoner) -> None:
+    """Say on the console that the answers of the reader's lines, else of the first author's, were asked for in other words than it asks now."""
+    said: dict[str, Mapping[str, Any]] = {}
+    for _, _, line in records(path):
+        said.setdefault(str(line.get("author")), line.get("asking") or {})
+    asking = said.get(reader.name, next(iter(said.values())))
+    now = reader.policy.asking
+    if asking == now.to_json() or _alike(reader, there := Asking.from_json(asking)):
         return
     given = _options(asking) or "none of these options"
     Console(stderr=True).print(
-        f"{path} was written with {given}, and is read with {_options(now) or 'none of them'}: answers are asked for and read in "
-        f"another way than there. To read them alike, {f'give {given}' if asking else 'leave them out'}.",
+        f"{path} was written with {given}, and is read with {_options(now.to_json()) or 'none of them'}: answers are asked for and read in "
+        f"another way than there. To read them alike, {f'give {given}' if asking else 'leave them out'}; in Python: "
+        f"reader = reader.asked_with({_python(there)})",
         markup=False,
+        soft_wrap=True,
     )
+
+
+def _alike(reader: Reasoner, asking: Asking) -> bool:
+    """Whether a reader asks and reads in the same way as under other settings, whatever was said and whatever was found in its files."""
+    try:
+        other = reader.asked_with(asking).policy
+    except UserError:
+        return False
+    now, probe = reader.policy, Problem("probe", "What is 1 + 1?", "2")
+    reads = [(p.cue, p.tags, p.asking.answer_after, p.asking.last_number) for p in (now, other)]
+    return reads[0] == reads[1] and now.render(probe) == other.render(probe)
+
+
+def _python(asking: Asking) -> str:
+    """The settings as Python says them."""
+    said = {f.name: getattr(asking, f.name) for f in fields_of(asking)}
+    words = [
+        f"{name}={value!r}" for name, value in said.items() if value != getattr(AS_FOUND, name)
+    ]
+    return f"mc.Asking({', '.join(words)})"
 
 
 def _options(asking: Mapping[str, Any]) -> str:

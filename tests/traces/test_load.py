@@ -57,7 +57,11 @@ def test_traces_written_with_another_cue_are_told_with_the_options_to_give(
     told = " ".join(capsys.readouterr().err.split())
     options = "--answer-after result: --cue '\\nSo the result:' --read-last-number --think none"
     assert f"was written with {options}, and is read with none of them" in told
-    assert f"To read them alike, give {options}." in told
+    assert f"To read them alike, give {options}; in Python: " in told
+    python = (
+        "mc.Asking(cue='\\nSo the result:', answer_after='result:', think='none', last_number=True)"
+    )
+    assert told.endswith(f"reader = reader.asked_with({python})")
     load_traces(path, Reasoner.load(folder, asking=asking))
     assert "was written with" not in capsys.readouterr().err
     write_traces(path, traces, asking=lambda _: AS_FOUND.to_json())
@@ -67,6 +71,26 @@ def test_traces_written_with_another_cue_are_told_with_the_options_to_give(
     load_traces(path, Reasoner.load(folder, asking=replace(AS_FOUND, last_number=True)))
     told = " ".join(capsys.readouterr().err.split())
     assert "is read with --read-last-number" in told and "leave them out" in told
+
+
+def test_of_several_authors_the_readers_own_line_counts_and_what_is_alike_is_not_told(
+    reader, tmp_path, capsys
+):
+    """Settings that change nothing for this reader are no other way: its files have no instruction, and the cue is theirs."""
+    traces = load_traces(write_rows(tmp_path / "c.jsonl", [chain_of(i) for i in range(4)]), reader)
+    two = [replace(traces[0], author="other"), replace(traces[1], author=reader.name)]
+    path, far = tmp_path / "traces.jsonl", Asking(cue=" So")
+    capsys.readouterr()
+    for other, own, told in (
+        (far, AS_FOUND, False),
+        (AS_FOUND, far, True),
+        (AS_FOUND, Asking(cue=reader.cue.text), False),
+        (far, Asking(instruction="Think."), True),
+    ):
+        said = {"other": other, reader.name: own}
+        write_traces(path, two, asking=lambda author, said=said: said[author].to_json())
+        load_traces(path, reader)
+        assert ("was written with" in capsys.readouterr().err) is told, (other, own)
 
 
 @pytest.mark.parametrize(
