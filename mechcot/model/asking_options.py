@@ -58,9 +58,10 @@ class Asking:
     def from_json(cls, data: Mapping[str, Any]) -> "Asking":
         """Take the settings of `to_json`."""
         names = {f.name for f in fields(cls)}
-        known = {name: value for name, value in data.items() if name in names}
-        think = known.get("think")
-        return cls(**known | ({"think": tuple(think)} if isinstance(think, list) else {}))
+        known: dict[str, Any] = {name: value for name, value in data.items() if name in names}
+        if isinstance(known.get("think"), list):
+            known["think"] = tuple(known["think"])
+        return cls(**known)
 
 
 AS_FOUND = Asking()
