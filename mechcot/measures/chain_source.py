@@ -27,6 +27,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.task import QuestionChange
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
+from mechcot.model.generation.write_traces import refuse
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.text.stated_answer import conclusion, words_of
@@ -130,7 +131,7 @@ def _write(reader: Reasoner, trace: Trace, inputs: Inputs) -> list[_Written]:
         for place, question in enumerate(questions)
     ]
     room = _ROOM * (len(trace) - trace.prompt_length) + inputs.answer_tokens
-    texts = reader.write(asked, max_tokens=room, batch_size=len(asked))
+    texts = reader.write(asked, max_tokens=room, batch_size=len(asked), skip=refuse)
     if cut := sum(not text.finished for text in texts):
         raise NotMeasurable(f"{cut} of {len(texts)} texts written anew were cut at {room} tokens")
     candidates = [problem.answer, *(c.answer for c in inputs.changes)]

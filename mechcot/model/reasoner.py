@@ -45,6 +45,7 @@ from mechcot.model.soft.tokens import soft_marked
 from mechcot.text.stated_value import ANSWER_PLACE
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.trace_parser import GUESSED, given_at, read
+from mechcot.text.unread_answers import say_unread
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -362,7 +363,7 @@ class Reasoner:
         """Write a chain and an answer for every problem.
 
         A problem's text depends on `seed` and its id, not on the other problems (floating noise aside).
-        A limit that would pass the context is cut to it.
+        A limit that would pass the context is cut to it. Where most finished texts state no answer that can be read, and nothing steers them, the console says so.
 
         Args:
             problems: The questions.
@@ -371,7 +372,7 @@ class Reasoner:
             top_p: Nucleus.
             seed: Seed of the whole run.
             batch_size: Most items at once; halves itself when memory runs out.
-            skip: Called with each problem that cannot be written and is left out; without it the first raises.
+            skip: Called with each problem that cannot be written and is left out; without it the first raises. Who gives it says unread answers as well.
             under: Vectors and logit rules that act while it writes, see `mechcot.model.generation.steering_hooks`.
 
         Raises:
@@ -388,7 +389,10 @@ class Reasoner:
         sampling = Sampling(max_tokens, temperature, top_p)
         kwargs: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "skip": skip}
         both = author_traces(self, problems, sampling=sampling, under=under, **kwargs)
-        return [trace for trace, _ in both]
+        traces = [trace for trace, _ in both]
+        if skip is None and under is None:
+            say_unread(traces, author=self.name, paired=self.policy.mode == "shared")
+        return traces
 
     def read(
         self,

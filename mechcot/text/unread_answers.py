@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
+
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Trace
 
@@ -78,6 +80,30 @@ def refuse_unread(lost: Sequence[tuple[str, str]], *, author: str, finished: int
             f"{author}: no answer can be read in {len(lost)} of {finished} finished chains, so none could count as right. "
             f"{_ending(*lost[0])}. {ADVICE}"
         )
+
+
+def say_unread(traces: Sequence[Trace], *, author: str, paired: bool) -> None:
+    """Say on the console that most finished chains state no answer that can be read, and the line of Python to write next; nothing elsewhere.
+
+    Args:
+        traces: The chains.
+        author: Who wrote them.
+        paired: Whether the author is asked in the prompt of a pair, so that both models must be asked anew.
+    """
+    lost, finished = unread(traces), sum(trace.finished for trace in traces)
+    if 2 * len(lost) <= finished:
+        return
+    again = "pair = mc.load_pair(..., asking={})" if paired else "reader = reader.asked_with({})"
+    lines = [
+        again.format(f"mc.Asking({said})") for said in ("answer_after='TEXT'", "instruction='none'")
+    ]
+    Console(stderr=True).print(
+        f"{author}: no answer can be read in {len(lost)} of {finished} finished texts, so measures of these texts say nothing of their answers. "
+        f"{unread_example(lost[0])}. Say what stands before a written answer: {lines[0]}; or, where the model does not know its prompt, "
+        f"ask the question alone: {lines[1]}. Then write again.",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 ADVICE = (

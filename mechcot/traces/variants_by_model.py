@@ -23,6 +23,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
 from mechcot.core.trace import Phase, Trace
 from mechcot.core.wording import count_of
+from mechcot.model.generation.write_traces import refuse
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.text.given_truth import KEY, GivenTwins, plain_step
@@ -98,6 +99,7 @@ def asker(reader: Reasoner, *, max_tokens: int = 1024, seed: int = 0) -> Ask:
             max_tokens=max_tokens,
             temperature=0.8 if attempt else 0.0,
             seed=seed + attempt,
+            skip=refuse,
         )
         tags = reader.policy.tags
         return trace.completion.rpartition(tags.close)[2] if tags else trace.completion

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+import mechcot as mc
 from mechcot.compare.models import Models
 from mechcot.compare.own_words import in_own_words
 from mechcot.compare.settings import Study
@@ -122,3 +123,30 @@ def test_a_policy_without_the_default_words(folders) -> None:
     assert reader.policy.adds_words and not alone.policy.adds_words
     assert alone.render(problem(0)) == "red?\n"
     assert alone.policy.without_words() == replace(alone.policy, instruction="")
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_python_is_told_of_texts_whose_answers_cannot_be_read_and_the_told_line_helps(
+    folders, capsys, paired
+) -> None:
+    def load(asking: Asking = AS_FOUND) -> Reasoner:
+        if paired:
+            return mc.load_pair(
+                folders["alone"], folders["both"], device="cpu", asking=asking
+            ).before
+        return mc.load(folders["alone"], device="cpu", asking=asking)
+
+    reader, problems = load(), [problem(i) for i in range(4)]
+    assert all(t.answer.text is None for t in reader.write(problems, max_tokens=24))
+    told = " ".join(capsys.readouterr().err.split())
+    assert "alone: no answer can be read in 4 of 4 finished texts, so measures" in told
+    assert "The text of p0/alone ends 'Well." in told
+    again = "pair = mc.load_pair(..., asking={})" if paired else "reader = reader.asked_with({})"
+    assert again.format("mc.Asking(answer_after='TEXT')") in told
+    assert again.format("mc.Asking(instruction='none')") in told
+    said = mc.Asking(instruction="none")
+    helped = load(said) if paired else reader.asked_with(said)
+    assert [t.answer.text for t in helped.write(problems, max_tokens=24)] == list(COLOURS)
+    assert len(reader.write(problems, max_tokens=24, skip=lambda *_: None)) == 4
+    reader.write(problems, max_tokens=1)
+    assert "no answer can be read" not in capsys.readouterr().err, "cut texts state none"

@@ -26,6 +26,15 @@ from mechcot.text.think_tags import THINK
 Skip = Callable[[Problem, NotMeasurable], None]
 
 
+def refuse(_problem: Problem, reason: NotMeasurable) -> None:
+    """Leave no problem out: a `skip` that raises the reason.
+
+    Raises:
+        NotMeasurable: Always.
+    """
+    raise reason
+
+
 def author_traces(
     reasoner: Author,
     problems: Sequence[Problem],
