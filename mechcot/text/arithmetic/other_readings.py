@@ -98,18 +98,6 @@ def doubtful(text: str, tokens: list[Token], places: EquationPlaces) -> bool:
     )
 
 
-def said_otherwise(text: str, start: int, stop: int) -> bool:
-    """Whether words beside a sum say that it is rounded, supposed, denied, asked, or of another kind of number.
-
-    Args:
-        text: The text.
-        start: Of the sum.
-        stop: Behind it.
-    """
-    line = line_start(text, start)
-    return _OTHER_READING.search(text[max(line, start - _NEAR) : stop + _NEAR]) is not None
-
-
 def _may_be_no_difference(dashed: str, around: str) -> bool:
     """Whether numbers with hyphens between them may be a range (no difference above 0), a date, a score or a number of something."""
     numbers = dashed.split("-")

@@ -28,7 +28,6 @@ from mechcot.text.arithmetic.equations import (
 )
 from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.other_readings import conversion, doubtful, off_by_unit
-from mechcot.text.arithmetic.worded_sums import worded_sums
 from mechcot.text.lines import line_start
 
 _STOPS = frozenset([*'.:,;!?\n<>|"\u201c\u201d\u201e\u00ab\u00bb', *("\\(", "\\)", "\\[", "\\]")])
@@ -65,11 +64,6 @@ def checked_steps(question: str, steps: Sequence[str]) -> tuple[StepCheck, ...]:
             if len(expression) > 1:
                 said[own[place]][expression] = value
         stated |= {program.split + index for index in numbers}
-    for checks, heard, step in zip(valid, said, steps, strict=True):
-        for worded in worded_sums(step):
-            checks.append(worded.holds)
-            if worded.expression:
-                heard[worded.expression] = worded.value
     for index, places in program.sources.items():
         if index in program.operands and index not in stated:
             grounded[own[program.tokens[index].start]].append(bool(places))
