@@ -25,7 +25,7 @@ def problems_shift(
     shift: Annotated[
         list[str],
         typer.Option(
-            help="format:P (noise with probability P), order, names, or numbers (with solutions); repeated for more."
+            help="format:P (noise with probability P), order, or names; repeated for more."
         ),
     ],
     n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
@@ -35,19 +35,17 @@ def problems_shift(
     """Write the problems, and the same ones asked otherwise; a comparison on them tells how far what was found holds."""
     from mechcot.organisms.problems import write_problems
     from mechcot.text.field_names import field_options
-    from mechcot.text.other_numbers import SOLUTION
     from mechcot.text.problems import PROBLEM_FIELDS, load_problems
-    from mechcot.text.shifts import Shift, why_none, with_shifts
+    from mechcot.text.shifts import Shift, with_shifts
 
     wanted = [Shift.of(text) for text in shift]
-    fields = field_options(field or [], (*PROBLEM_FIELDS, SOLUTION))
+    fields = field_options(field or [], PROBLEM_FIELDS)
     asked = load_problems(problems, n=n, seed=seed, fields=fields)
     rows = with_shifts(asked, wanted, seed=seed)
     write_problems(out, rows)
     for one in wanted:
         made = sum(row.meta["stratum"] == one.name for row in rows)
-        why = "" if made else f": {why_none(one, asked)}"
-        typer.echo(f"{one.name}: {made} of {count_of(len(asked), 'problem')} can be asked so{why}")
+        typer.echo(f"{one.name}: {made} of {count_of(len(asked), 'problem')} can be asked so")
     typer.echo(f"{count_of(len(rows), 'problem')} in {out}")
 
 

@@ -1,10 +1,9 @@
-"""The same problem, asked otherwise: shifts for any file of problems, where nothing of their sense must be known.
+"""The same problem, asked otherwise: shifts that need no semantics, for any file of problems.
 
     format:P   every word that carries nothing may change, with probability P: a parenthesis is put before it, two of its inner letters change places,
                or, where it is an article, it is left out. Numbers, capitals, options, words of the answer and what stands beside a sign are never touched
     order      listed options stand behind other letters, and the answer's letter follows; not where a word may speak of the place of an option
     names      two names that stand in one context take each other's places, in the answer, too; for problems whose facts all stand in the question
-    numbers    numbers of the question become others, and the answer follows: only where a solution beside it works it out in sums (`mechcot.text.other_numbers`)
 
 Questions about words or letters, and code, are not asked otherwise. Sentences are never put in another order: whether that changes a story needs semantics.
 
@@ -21,9 +20,8 @@ from mechcot.core.problem import Problem
 from mechcot.text.entities import occurrences
 from mechcot.text.entity_exchange import changed, exchanges
 from mechcot.text.listed_choices import choices, chosen_letter
-from mechcot.text.other_numbers import SOLUTION, with_other_numbers
 
-SHIFTS = ("format", "order", "names", "numbers")
+SHIFTS = ("format", "order", "names")
 UNSHIFTED = "as it is"
 """The stratum of what is not shifted."""
 _WORD = re.compile(r"(?<![\w$\\{}=+*/^.-])[a-z]{2,}(?![\w=+*/^{}-])")
@@ -57,7 +55,7 @@ class Shift:
 
     @classmethod
     def of(cls, text: str) -> "Shift":
-        """Read `format:0.1`, `order`, `names`, `numbers`.
+        """Read `format:0.1`, `order`, `names`.
 
         Raises:
             UserError: It is none of them.
@@ -69,7 +67,7 @@ class Shift:
             amount = -1.0
         if kind not in SHIFTS or not 0 < amount <= 1 or (colon != "") != (kind == "format"):
             raise UserError(
-                f"--shift {text}: expected format:P with P above 0 and at most 1, order, names, or numbers"
+                f"--shift {text}: expected format:P with P above 0 and at most 1, order, or names"
             )
         return cls(kind, amount)
 
@@ -135,8 +133,6 @@ def shifted(problem: Problem, shift: Shift, *, seed: int) -> Problem | None:
     rng = Random(f"{seed} {problem.id} {shift.kind}")
     if shift.kind == "order":
         return _other_letters(problem, rng)
-    if shift.kind == "numbers":
-        return with_other_numbers(problem, rng)
     if _OF_WORDS.search(problem.question):
         return None
     if shift.kind == "names":
@@ -145,26 +141,6 @@ def shifted(problem: Problem, shift: Shift, *, seed: int) -> Problem | None:
     end = min(span.start for span in listed.spans.values()) if listed else len(whole)
     other = f"{_noisy(whole[:end], shift.level, rng, kept=_words(problem.answer))}{whole[end:]}"
     return None if other == whole else replace(problem, question=other)
-
-
-def why_none(shift: Shift, problems: Sequence[Problem]) -> str:
-    """Why none of these problems can be shifted, and what could be.
-
-    Args:
-        shift: What was to be done.
-        problems: The problems.
-    """
-    if shift.kind == "numbers":
-        if not any(isinstance(p.meta.get(SOLUTION), str) for p in problems):
-            return "with other numbers nobody knows the answer; give each problem a worked solution (--field solution=COLUMN), or shift by format:P, order, names"
-        return "no solution works its answer out in sums all of which come out, from numbers of the question"
-    if shift.kind == "order":
-        return "none lists options behind letters, with the letter as its answer, that may stand in another order"
-    if shift.kind == "names":
-        return "none has two names that can take each other's places, in the answer, too"
-    return (
-        "none has words that carry nothing; questions about words, and code, are left as they are"
-    )
 
 
 def _words(text: str) -> frozenset[str]:

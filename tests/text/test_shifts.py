@@ -6,9 +6,7 @@ import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
-from mechcot.text.arithmetic.validity import checked_steps
-from mechcot.text.problems import load_problems
-from mechcot.text.shifts import Shift, shifted, why_none, with_shifts
+from mechcot.text.shifts import Shift, shifted, with_shifts
 
 TRAINS = Problem(
     "t", "The train has 14 coaches, and every coach seats 60 people. How many people fit in?", "840"
@@ -105,62 +103,3 @@ def test_rows_name_their_shift_and_the_same_seed_gives_the_same_rows():
 def test_a_shift_that_is_none_is_named(text):
     with pytest.raises(UserError, match="expected format:P with P above 0 and at most 1, order"):
         Shift.of(text)
-
-
-EGGS = (
-    "Ann has 16 eggs and eats 4 of them. She sells the others for $3 each. What does she get?",
-    "She sells 16 - 4 = 12 eggs.\nThey bring 12 * 3 = $<<12*3=36>>36.\n#### 36",
-)
-
-
-def eggs(question: str = EGGS[0], solution: str = EGGS[1], answer: str = "36") -> Problem:
-    return Problem("e", question, answer, {"solution": solution})
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_other_numbers_have_the_answer_that_the_same_story_gives(seed):
-    other = shifted(eggs(), Shift("numbers"), seed=seed)
-    has, eats, price = map(int, re.findall(r"\d+", other.question))
-    assert (has, eats, price) != (16, 4, 3)
-    assert other.answer == str((has - eats) * price)
-    assert other.meta["solution"].endswith(f"#### {other.answer}")
-    assert re.sub(r"\d+", "", other.question) == re.sub(r"\d+", "", EGGS[0])
-
-
-@pytest.mark.parametrize(
-    "problem",
-    [
-        Problem("e", EGGS[0], "36"),
-        eggs(solution=EGGS[1].replace("12 * 3 = $", "12 * 3 = $37, ")),
-        eggs(solution=EGGS[1].replace("16 - 4 = 12", "16 - 4 = 13")),
-        eggs(solution="She gets 36."),
-        eggs(solution=EGGS[1].replace("16 - 4", "17 - 5")),
-        eggs(question=EGGS[0].replace("others", "cheapest")),
-        eggs(solution=EGGS[1].replace("They", "As 12 > 3, they")),
-        eggs(question=EGGS[0].replace("16", "1/16")),
-        eggs(answer="many"),
-    ],
-    ids=["none", "not explained", "wrong", "no sums", "other numbers", "chooses", "compares", "fraction", "no number"],
-)  # fmt: skip
-def test_numbers_stay_where_the_answer_would_not_be_certain(problem):
-    other = shifted(problem, Shift("numbers"), seed=0)
-    assert other is None or "1/16" in other.question
-
-
-def test_other_numbers_of_solutions_by_people_come_out(shared):
-    asked = load_problems(shared / "gsm8k" / "test_first400.jsonl", n=60)
-    others = [other for p in asked if (other := shifted(p, Shift("numbers"), seed=0))]
-    assert len(others) > 15
-    for other in others:
-        checks = checked_steps(other.question, other.meta["solution"].splitlines(keepends=True))
-        assert all(check.valid is not False for check in checks)
-        assert other.meta["solution"].endswith(other.answer)
-
-
-@pytest.mark.parametrize(
-    ("shift", "says"),
-    [("numbers", "worked solution"), ("order", "options behind letters"), ("names", "two names")],
-)
-def test_why_no_problem_can_be_shifted_is_said(shift, says):
-    assert says in why_none(Shift(shift), [TRAINS])
-    assert "in sums" in why_none(Shift("numbers"), [eggs(solution="So it is.")])
