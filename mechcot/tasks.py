@@ -366,6 +366,20 @@ def problems(
     return truth.bind(task.draw(100 if n is None else n, seed=seed))
 
 
+def at_least(source: str, n: int | None, fields: Mapping[str, str] | None = None) -> list[Problem]:
+    """All problems of a file or a data set, of a task as many as are needed.
+
+    Args:
+        source: As for `problems`.
+        n: How many are needed; None: what a task gives by itself.
+        fields: As for `problems`.
+
+    Raises:
+        UserError: As for `problems`.
+    """
+    return problems(source, n if source in TASKS else None, fields=fields)
+
+
 def shifted_draw(task: str, shift: str) -> TaskShift:
     """What draws a task's problems at a distance from those that its models were trained on.
 

@@ -9,7 +9,7 @@ from mechcot.compare.chains import problems_of
 from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.organisms.registry import ORGANISM_FAMILIES
-from mechcot.tasks import first_right_step, task_of, with_kinds
+from mechcot.tasks import at_least, first_right_step, task_of, with_kinds
 from tests.influence.words import trace_of
 
 
@@ -62,3 +62,9 @@ def test_a_study_draws_from_a_task_as_the_front_door_does(tmp_path):
     assert problems_of(study) == mc.problems("mod10", n=3, seed=5)
     with pytest.raises(UserError, match="mod10 is a task: it has no columns to name"):
         mc.problems("mod10", fields={"answer": "gold"})
+    assert len(at_least("mod10", 120)) == 120, "more than a task gives by itself"
+    file = tmp_path / "p.jsonl"
+    file.write_text(
+        "".join(f'{{"id": "{i}", "question": "{i} + 3 = ?", "answer": "5"}}\n' for i in range(3))
+    )
+    assert len(at_least(str(file), 2)) == 3

@@ -83,7 +83,7 @@ def hybrid(  # noqa: PLR0913 - one argument per option
         max_tokens=max_tokens,
         seed=seed,
     )
-    problems = tasks.problems(source, fields=fields)
+    problems = tasks.at_least(source, n + fit, fields)
     kwargs: dict[str, Any] = {"n": n, "settings": settings, "out": out}
     kwargs["executor"] = executor_of(workers, engine)
     if len(tuned) > 1:

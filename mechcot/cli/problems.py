@@ -38,7 +38,7 @@ def problems_shift(
     from mechcot.text.problems import PROBLEM_FIELDS, load_problems
     from mechcot.text.shifts import Shift, with_shifts
 
-    wanted = [Shift.of(text) for text in shift]
+    wanted = [Shift.of(text) for text in dict.fromkeys(shift)]
     fields = field_options(field or [], PROBLEM_FIELDS)
     asked = load_problems(problems, n=n, seed=seed, fields=fields)
     rows = with_shifts(asked, wanted, seed=seed)

@@ -142,7 +142,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
     (reader,) = load_models([model], loading)
-    problems = tasks.problems(source, fields=fields)[:n]
+    problems = tasks.at_least(source, n, fields)[:n]
     result = run_online(
         reader,
         problems,

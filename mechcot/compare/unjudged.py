@@ -35,6 +35,7 @@ from mechcot.core.trace import Phase, Trace
 from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.chain_use import BOUNDS, ChainUse
+from mechcot.text.answers import same_answer
 from mechcot.text.unread_answers import unread, unread_example
 
 _ALPHA = 0.05
@@ -44,6 +45,9 @@ _OWN_WORDS = "a file whose references are in the model's words"
 _TRAINED_PROMPT = "the prompt that it was trained on: a chat template in its tokenizer's files, or --instruction, with {question} where the question stands"
 _MOSTLY = 0.5
 """Share of right answers from which a model without a chain does what it was trained for."""
+_MARKS = ".,;:!?()[]*$\"'`"
+_LAST_WORDS = 40
+"""Words at the end of an unread text among which its answer is looked for."""
 SPARE = 1.2
 """More items than are needed by the share that was lost, since that share is itself an estimate."""
 
@@ -309,8 +313,15 @@ def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts)
 def _wrong_however_read(finished: Sequence[Trace]) -> bool:
     """Whether texts whose answer cannot be read are the lesser part, and so few of them have the right one anywhere that reading them would change nothing."""
     lost = unread(finished)
-    hold = sum(trace.problem.answer.casefold() in trace.completion.casefold() for trace in lost)
+    hold = sum(map(_holds_answer, lost))
     return 2 * len(lost) <= len(finished) and hold <= (1 - BOUNDS.read) * len(finished)
+
+
+def _holds_answer(trace: Trace) -> bool:
+    """Whether a text has the right answer anywhere, as it is written, or as a word that says the same at its end."""
+    right, text = trace.problem.answer.strip("()[] "), trace.completion.casefold()
+    words = (word.strip(_MARKS) for word in text.split()[-_LAST_WORDS:])
+    return right.casefold() in text or any(same_answer(word, right) for word in words if word)
 
 
 def _unread(finished: Sequence[Trace], facts: RunFacts) -> Cause | None:

@@ -293,6 +293,25 @@ def test_lost_texts_are_the_root_where_they_could_change_what_is_found():
     assert "can be read" in found([*UNREAD[:5], *FINE[5:]], facts(), **wrong)[0]
 
 
+@pytest.mark.parametrize(
+    ("ends", "answer"),
+    [
+        ("It comes out at {:,} dollars I think", "{}"),
+        ("I pick the {} one.", "({})"),
+        ("I would go with twelve or so, in all", "12"),
+    ],
+)
+def test_an_answer_that_is_written_otherwise_is_not_read_rather_than_wrong(ends, answer):
+    numbers = range(1000, 1012)
+    lost = [
+        trace(i, text=f"so.</think>\n{ends.format(i)}", answer=answer.format(i)) for i in numbers
+    ]
+    lost = [replace(text, answer=Answer(None, "unread")) for text in lost]
+    texts = [*lost, *(trace(i, text="so.</think>\nAnswer: x") for i in range(12))]
+    text, _ = found(texts, facts(), **{"with": 0.0, "written": 0.0})
+    assert text.startswith("no answer can be read in 12 of 24 finished texts")
+
+
 def test_chains_without_a_partner():
     text, ahead = found(FINE, facts(), measured=exchanged(12, lost=12, reason="no partner"))
     assert text == "only 12 chains could be exchanged, 20 are needed; 12 could not: no partner"
