@@ -1,11 +1,14 @@
 """Runs of many texts in one batch: the states of each text alone in every family, or each text alone."""
 
+from copy import deepcopy
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Span
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
@@ -88,3 +91,23 @@ def test_a_family_whose_positions_are_counted_from_the_mask_is_tried():
     for prefix, n in zip(prefixes, LENGTHS, strict=True):
         alone = Prefix.of(reasoner, tokens(n, seed=n))
         torch.testing.assert_close(prefix.hidden, alone.hidden, atol=2e-5, rtol=1e-5)
+
+
+def test_a_damaged_token_spoils_no_text_beside_it():
+    """Shorter texts are padded with a token of their own, not with one of a neighbour."""
+    reasoner = make("llama")
+    reasoner = SimpleNamespace(**vars(reasoner) | {"model": deepcopy(reasoner.model)})
+    with torch.no_grad():
+        reasoner.model.get_input_embeddings().weight[50] = torch.nan
+
+    def score(ids, suffix):
+        try:
+            return float(Prefix.of(reasoner, ids).branches([2], [suffix]).score([[4]])[0])
+        except NotMeasurable:
+            return None
+
+    texts = [([1, 2, 3], [50]), ([1, 2, 3], [7]), ([9, 8, 7, 6, 5], [7, 8, 9])]
+    tasks = [partial(score, *text) for text in texts]
+    alone = [task() for task in tasks]
+    assert alone[0] is None and None not in alone[1:]
+    assert together(tasks, sizes=[6] * 3, limit=Limit()) == [None, *map(pytest.approx, alone[1:])]

@@ -153,10 +153,11 @@ class _Batch:
         return [(rows, run) for rows, run in pairs if run is not None]
 
     def ids(self) -> Int[Tensor, "row token"]:
-        """The token ids; where nothing stands, one of theirs: a padding token is warned of."""
+        """The token ids; where nothing stands, a row's own first: a padding token is warned of, and a damaged one would spoil others."""
         rows, tokens, _ = self._shape
         ids = self._each()[0][1].ids[:1, :1].repeat(rows, tokens)
         for mine, run in self._each():
+            ids[mine] = run.ids[:, :1]
             ids[mine, : run.ids.shape[1]] = run.ids
         return ids
 
