@@ -2,6 +2,7 @@
 
 import html
 import re
+from string import ascii_lowercase
 
 import pytest
 
@@ -22,16 +23,16 @@ def pair(tmp_path_factory):
     return tuple(save_tiny(root / str(i), tokenizer, seed=i, context=512) for i in range(2))
 
 
-def report(pair, folder, chain) -> str:
+def report(pair, folder, chain, *, n: int = 3) -> str:
     rows = [
         {
             "id": f"c-{i}",
-            "question": f"Which colour is the cat of house {'abc'[i]}?",
+            "question": f"Which colour is the cat of house {ascii_lowercase[i]}?",
             "answer": "green",
             "chain": chain,
             "answer_text": "\nThe answer is green",
         }
-        for i in range(3)
+        for i in range(n)
     ]
     measures = ("gates", "suppression", "step_attention", "step_patching", "adding_mistakes")
     traces = write_rows(folder / "chains.jsonl", rows)
@@ -39,6 +40,12 @@ def report(pair, folder, chain) -> str:
     page = (folder / "out" / "report.html").read_text()
     page = re.sub(r"<(script|style)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def test_the_step_of_chains_of_one_step_is_the_whole_chain(pair, tmp_path):
+    text = report(pair, tmp_path, CHAINS["one step"], n=20)
+    assert "every chain is one step" in text or "any single step" in text
+    assert "are needed to say which steps carry the answer" not in text
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -51,6 +58,7 @@ def test_a_report_about_foreign_chains_is_true(pair, tmp_path, name):
     patched = re.search(r"logits × 1.5 Step patching .*? within ±0.15 (\S+)", text)
     assert patched.group(1) == "–", "what was not measured did not hold"
     assert "single items" not in text
-    assert ("every chain is one step" in text or "any single step" in text) or name != "one step"
+    few = "has values of 3 items; 20 are needed to say which steps carry the answer"
+    assert few in text and "every chain is one step" not in text and "any single step" not in text
     assert ("One trace, as an example" in text) == (name != "one step")
     assert "stands at 100 % of the chain" not in text or name != "one step"
