@@ -4,6 +4,7 @@ import html
 import importlib
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -70,12 +71,17 @@ def words(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
+def study_of(folder: Path, *, n: int) -> Study:
+    """Two tiny models and as many chains, read by the made-up measure alone."""
+    tokenizer = byte_tokenizer(merges=40)
+    models = tuple(save_tiny(folder / str(i), tokenizer, seed=i) for i in range(2))
+    traces = write_rows(folder / "chains.jsonl", [chain_of(i) for i in range(n)])
+    return Study(models=models, out=folder / "out", traces=traces, measures=("made_up",))
+
+
 @pytest.mark.usefixtures("made_up")
 def test_fewer_items_than_a_measure_needs_claim_nothing_and_draw_no_map(tmp_path):
-    tokenizer = byte_tokenizer(merges=40)
-    models = tuple(save_tiny(tmp_path / str(i), tokenizer, seed=i) for i in range(2))
-    traces = write_rows(tmp_path / "chains.jsonl", [chain_of(i) for i in range(2)])
-    study = Study(models=models, out=tmp_path / "out", traces=traces, measures=("made_up",))
+    study = study_of(tmp_path, n=2)
     run(study, console=Console(file=io.StringIO()))
     page = (study.out / "report.html").read_text()
     assert "Made-up pull: layer by place" not in page
@@ -88,10 +94,7 @@ def test_fewer_items_than_a_measure_needs_claim_nothing_and_draw_no_map(tmp_path
 
 @pytest.mark.usefixtures("made_up")
 def test_compare_report_and_explorer_show_a_measure_they_have_never_heard_of(tmp_path):
-    tokenizer = byte_tokenizer(merges=40)
-    models = tuple(save_tiny(tmp_path / str(i), tokenizer, seed=i) for i in range(2))
-    traces = write_rows(tmp_path / "chains.jsonl", [chain_of(i) for i in range(3)])
-    study = Study(models=models, out=tmp_path / "out", traces=traces, measures=("made_up",))
+    study = study_of(tmp_path, n=3)
     said = io.StringIO()
     summary = run(study, console=Console(file=said, width=200))
     assert "made_up" in said.getvalue(), "the cost table"
