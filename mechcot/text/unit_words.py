@@ -72,6 +72,8 @@ _MONEY = {
     "rupee": "rupee", "inr": "rupee", "元": "yuan", "yuan": "yuan", "rmb": "yuan", "cny": "yuan", "₩": "won", "won": "won", "원": "won",
     "₽": "ruble", "ruble": "ruble", "cent": "cent", "¢": "cent", "penny": "cent", "pennie": "cent", "pence": "penny",
 }  # fmt: skip
+MONEY = frozenset(_MONEY.values())
+"""Names of money."""
 _MINOR = {
     "cent": ("dollar", Fraction(1, 100)),
     "penny": ("pound", Fraction(1, 100)),

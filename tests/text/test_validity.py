@@ -288,3 +288,91 @@ def test_rounding_excuses_no_result_that_has_no_more_decimals(step):
 )
 def test_a_chain_that_loops_is_read_to_its_end(step):
     assert valid(step) == [None]
+
+
+@pytest.mark.parametrize(
+    ("step", "judged"),
+    [
+        ("3 hours + 30 minutes = 210 minutes", True),
+        ("3 hours + 30 minutes = 3.5 hours", True),
+        ("3 hours + 30 minutes = 180 + 30 = 210 minutes", True),
+        ("15 minutes + 1 hour = 75", True),
+        ("3 hours + 30 minutes = 33 minutes", False),
+        ("3 hours - 30 minutes = 27 hours", False),
+        ("3 hours + 30 minutes = 33", None),
+        ("3 hours + 30 minutes = 3 hours 30 minutes", None),
+        ("1 hour 30 minutes + 45 minutes = 75 minutes", None),
+        ("(2 + 3) hours + 30 minutes = 35", None),
+        ("3 hours * 60 minutes + 30 minutes = 210 minutes", True),
+        ("1 mile + 500 feet = 1.09 miles", True),
+        ("$2 + 50 cents = $2.50", True),
+        ("$2 + 50 cents = $52", False),
+        ("2 kg + 3 meters = 5", None),
+        ("$5 + 5 euros = 10", None),
+        ("1 month + 1 week = 5 weeks", None),
+        ("5 million + 500 thousand = 5.5 million", True),
+        ("5 million + 500 thousand = 505 million", None),
+        ("Suppose 3 hours + 30 minutes = 33 minutes", None),
+        ("5 apples + 3 oranges = 8 pieces", True),
+        ("5 apples + 3 oranges = 9 pieces", None),
+    ],
+)
+def test_terms_of_different_units_are_added_in_one_of_them(step, judged):
+    assert valid(f"{step}.\n") == [judged]
+
+
+@given(st.integers(1, 40), st.integers(1, 59), st.integers(1, 9))
+def test_a_sum_of_hours_and_minutes_is_right_in_either_unit_and_in_no_other_number(a, b, off):
+    sum_, minutes = f"{a} hours + {b} minutes", 60 * a + b
+    hours = Fraction(minutes, 60)
+    said = [f"{sum_} = {minutes} minutes.", f"{sum_} = {minutes + off} minutes."]
+    said += [f"{sum_} = {float(hours):.4f} hours.", f"{sum_} = {float(hours + off):.4f} hours."]
+    assert valid(*(f"{step}\n" for step in said)) == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("step", "judged"),
+    [
+        ("200 + 10% = 220", True),
+        ("200 - 10% = 180", True),
+        ("0.5 + 10% = 0.6", True),
+        ("100 + 50 + 10% = 165", True),
+        ("$200 + 10% = $220", True),
+        ("200 km - 10% = 180 km", True),
+        ("200 km + 10% = 200.1 km", None),
+        ("200 apples + 10% = 200.1 apples", None),
+        ("200 + 10% = 210", None),
+        ("50% + 20% = 70%", True),
+    ],
+)
+def test_per_cents_beside_a_number_are_per_cents_of_it(step, judged):
+    assert valid(f"{step}.\n") == [judged]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "denies"),
+    [
+        ("{}, which is false", True),
+        ("{} is false", True),
+        ("{} apples, which cannot be true", True),
+        ("{}: this is a mistake", True),
+        ("{}, a contradiction", True),
+        ("Then {}, contradicting the first line", True),
+        ("{}, which makes no sense", True),
+        ("{} doesn't hold", True),
+        ("It is false that {}", True),
+        ("It is not the case that {}", True),
+        ("He wrongly computed {} apples", True),
+        ("{}, which is right", False),
+        ("{}, which is not enough", False),
+        ("{}, so it is impossible to buy more", False),
+        ("{}, but she does not have more", False),
+        ("He does not have enough, so {}", False),
+        ("There was an error, and {}", False),
+        ("{}. Wait, this is wrong", False),
+        ("{}.\nThis is wrong", False),
+    ],
+)
+def test_a_sum_that_its_own_sentence_denies_is_no_claim(sentence, denies):
+    assert valid(f"{sentence.format('2 + 2 = 5')}.\n") == [None if denies else False]
+    assert valid(f"{sentence.format('2 + 2 = 4')}.\n") == [True]

@@ -70,13 +70,16 @@ _CONVERSIONS = frozenset(map(Fraction, (7, 10, 12, 16, 24, 36, 52, 60, 100, 365,
 """By how much a result may be off that is said in another unit than what it is computed from."""
 
 
-def doubtful(text: str, tokens: list[Token], places: EquationPlaces) -> bool:
+def doubtful(
+    text: str, tokens: list[Token], places: EquationPlaces, *, units_known: bool = False
+) -> bool:
     """Whether what does not come out may be right in another reading: units that differ, per cents of something, times, ranges, rounding, words that compute.
 
     Args:
         text: The text.
         tokens: Its tokens.
         places: Of the equation.
+        units_known: Whether its units were read, so that they leave no doubt.
     """
     first, sign, stop = places
     left, right = tokens[first:sign], tokens[sign + 1 : stop]
@@ -90,7 +93,7 @@ def doubtful(text: str, tokens: list[Token], places: EquationPlaces) -> bool:
     ]
     units_differ = len(set(words)) > 1 or (words != [] and words[:1] != theirs[:1])
     return (
-        (units_differ and not _prose(words, left))
+        (units_differ and not units_known and not _prose(words, left))
         or any(token.kind == "percent" or token.text == "^" for token in (*left, *right))
         or not any(token.kind in {"op", "left", "frac"} for token in left)
         or _OTHER_READING.search(around) is not None

@@ -17,6 +17,7 @@ from fractions import Fraction
 from itertools import product
 
 from mechcot.core.step_check import StepCheck, agreements
+from mechcot.text.arithmetic.denials import sentence_denies
 from mechcot.text.arithmetic.equations import (
     Node,
     Token,
@@ -25,6 +26,13 @@ from mechcot.text.arithmetic.equations import (
     left_sides,
     result_at,
     side,
+)
+from mechcot.text.arithmetic.mixed_units import (
+    Mixed,
+    amount_of,
+    goes_on,
+    mixed_sum,
+    one_number,
 )
 from mechcot.text.arithmetic.number_sources import Program
 from mechcot.text.arithmetic.other_readings import conversion, doubtful, off_by_unit
@@ -90,6 +98,17 @@ def _judged(
         lefts, rights = _lefts(text, tokens, first, sign), _rights(tokens, sign, stop)
         sides = [_values(tokens, lefts), _values(tokens, rights)]
         if all(sides):
+            mixed = [m for node in lefts if (m := mixed_sum(text, tokens, node)) is not None]
+            if mixed:
+                holds = _mixed_holds(text, tokens, (mixed, lefts), rights, stop)
+                doubt = not holds and (
+                    doubtful(text, tokens, (first, sign, stop), units_known=True)
+                    or _denied(text, tokens, lefts, rights)
+                )
+                if holds is not None and not doubt:
+                    said = (_expression(tokens, first=first, sign=sign, lefts=lefts), sides[1][0])
+                    yield token.start, holds, leaves(rights[0]), said
+                continue
             units = [_unit(tokens, node) for node in rights]
             places = (first, sign, stop)
             values = [*zip(sides[1], units, strict=True)]
@@ -98,12 +117,46 @@ def _judged(
             if factor:
                 holds = _any_holds([left * factor for left in sides[0]], values)
             elsewhere = not (holds or factor) and off_by_unit(tokens, sign, stop, sides)
-            if holds or not (elsewhere or doubtful(text, tokens, places)):
+            if holds or not (
+                elsewhere or doubtful(text, tokens, places) or _denied(text, tokens, lefts, rights)
+            ):
                 words = _expression(tokens, first=first, sign=sign, lefts=lefts)
                 said = (
                     sides[0][0] if holds else sides[1][0]
                 )  # rounded another way is no other value
                 yield token.start, holds, leaves(rights[0]), (words, said)
+
+
+def _denied(text: str, tokens: list[Token], lefts: Sequence[Node], rights: Sequence[Node]) -> bool:
+    """Whether the sentence of an equation says that it is false."""
+    return sentence_denies(
+        text, tokens[min(leaves(lefts[0]))].start, tokens[max(leaves(rights[0]))].stop
+    )
+
+
+def _mixed_holds(
+    text: str,
+    tokens: list[Token],
+    left: tuple[Sequence[Mixed], Sequence[Node]],
+    rights: Sequence[Node],
+    stop: int,
+) -> bool | None:
+    """Whether a sum of terms with different units comes out; None where that depends on what is meant."""
+    sums, nodes = left
+    fixed = True
+    for node in rights:
+        right = amount_of(text, tokens, node)
+        if right is None:
+            return None
+        unit = _unit(tokens, node) * right.scale
+        values = [value for one in sums for value in one.says(right)]
+        if any(one.literal for one in sums):
+            values += _values(tokens, nodes)
+        alone = one_number(tokens, node, stop)
+        if alone and _any_holds(values, [(right.value, unit)]):
+            return True
+        fixed &= alone and all(one.fixed(right) for one in sums)
+    return False if fixed else None
 
 
 def _expression(
@@ -155,7 +208,9 @@ def _lefts(text: str, tokens: list[Token], first: int, sign: int) -> list[Node]:
     return [
         node
         for start, node in left_sides(tokens, sign)
-        if _stands_alone(text, tokens, start) and _plain(tokens, start, sign)
+        if _stands_alone(text, tokens, start)
+        and _plain(tokens, start, sign)
+        and not goes_on(text, tokens, start)
     ]
 
 
