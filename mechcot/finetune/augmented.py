@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from mechcot.core.errors import UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import TokenizedLesson
@@ -115,9 +115,8 @@ def write_sides(
             f"--arm rlag: none of {len(pairs)} questions got a finished text both with its fact and without; take longer texts (--max-tokens), or a model that ends its texts"
         )
     if all(len(sides) == 1 for sides in examples):
-        Console(stderr=True).print(
+        print_notice(
             f"{reader.name} ends in the same answer with the fact and without, for all {len(examples)} questions: only the facts are trained on",
-            markup=False,
         )
     return examples, [trace for side in written.values() for trace in side.values()]
 

@@ -9,9 +9,8 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from rich.console import Console
-
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.notices import print_notice
 from mechcot.finetune.augmented import Sides, write_sides
 from mechcot.finetune.checkpoints import STATE_FOLDER, step_folder
 from mechcot.finetune.forecast import REHEARSED
@@ -229,10 +228,9 @@ def by_rewards(session: TuningSession) -> Used:
 def _say_cost(rehearsal: Groups, texts: int, updates: int) -> None:
     tokens = rehearsal.generated * texts // len(rehearsal.texts)
     minutes = rehearsal.seconds * texts / len(rehearsal.texts) / 60
-    Console(stderr=True).print(
+    print_notice(
         f"{updates} updates on {texts} texts: about {tokens} tokens to write, {minutes:.0f} min of writing; at the start "
         f"{rehearsal.right:.0%} of texts end right, {rehearsal.mixed:.0%} of groups have right and wrong ones",
-        markup=False,
     )
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, write_bytes
 from mechcot.finetune.arm import Material, TrainingArm
@@ -105,9 +105,7 @@ def say_left_out(reasons: Sequence[str], total: int) -> None:
     if len(reasons) == total:
         raise UserError(f"none of the {total} examples can be trained on; {reasons[0]}")
     if reasons:
-        Console(stderr=True).print(
-            f"{len(reasons)} of {total} examples left out; {reasons[0]}", markup=False
-        )
+        print_notice(f"{len(reasons)} of {total} examples left out; {reasons[0]}")
 
 
 def keep_texts(

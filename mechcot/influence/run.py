@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 from einops import reduce
 from jaxtyping import Float
-from rich.console import Console
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
@@ -82,7 +82,7 @@ def run_influence(
     with claimed(out, "influence", described, overwrite=overwrite):
         lacking = missing_for([trace.problem for trace in traces], _USES)
         for what, why in lacking.items():
-            Console(stderr=True).print(f"{what}: {why}", markup=False)
+            print_notice(f"{what}: {why}")
         items = Items(out / "items", Format(".safetensors", Folded.parse, Folded.content))
         kept, every, left_out = _read(readers, traces, items=items, executor=executor)
         steps, heads = [], []

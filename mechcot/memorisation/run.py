@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.pair import Pair
 from mechcot.core.store import digest, file_digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Step, Trace
@@ -219,9 +219,8 @@ def _rows(
         except NotMeasurable as error:
             left_out.append({"id": trace.id, "reason": str(error)})
     if left_out:
-        Console(stderr=True).print(
+        print_notice(
             f"{len(left_out)} of {count_of(len(wrong), 'chain')} left out: {left_out[0]['reason']}",
-            markup=False,
         )
     return rows, left_out
 

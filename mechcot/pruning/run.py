@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from tqdm.auto import tqdm
 from typing_extensions import TypedDict
 
 from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
 from mechcot.core.wording import count_of
@@ -147,7 +147,7 @@ def run_pruning(
     lacking = {_WITHOUT[name]: reason for name, reason in refused(reader).items()}
     lacking |= missing_for([trace.problem for trace in traces], _USES)
     for what, why in lacking.items():
-        Console(stderr=True).print(f"{what}: {why}", markup=False)
+        print_notice(f"{what}: {why}")
     usable, every, left_out = readable(reader, traces)
     # a file may hold chains alone: what stands behind no closing mark is no answer that could not be read
     answered = [t for t in usable if reader.policy.tags is None or t.phase(Phase.ANSWER)]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from tqdm.auto import tqdm
 
+from mechcot.core.notices import print_notice
 from mechcot.core.store import read_json, write_bytes, write_json, write_text
 from mechcot.measures.registry import MEASURES, chosen_measures
 from mechcot.model.loading.spec import holds_model
@@ -85,7 +85,7 @@ def run_ruler(
     ).sort_values(["measure", "author", "reader", "item"], ignore_index=True)
     write_bytes(out / "results" / "readings.parquet", values.to_parquet(index=False))
     write_text(out / "index.html", ruler_page(result))
-    Console(stderr=True).print(f"ruler: {out / 'index.html'}", markup=False)
+    print_notice(f"ruler: {out / 'index.html'}")
     return result
 
 

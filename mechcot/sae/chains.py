@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.pair import Pair
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest, parse_traces, traces_content
@@ -125,7 +124,7 @@ def chains_of(reader: Reasoner, asked: ChainSource) -> list[Trace]:
 def _name_missing(problems: Sequence[Problem], asked: ChainSource) -> None:
     """Say what these problems lack for a run, before anything is written or read."""
     for what, why in missing_for(problems, asked.uses).items():
-        Console(stderr=True).print(f"{what}: {why}", markup=False)
+        print_notice(f"{what}: {why}")
 
 
 def _written(
@@ -174,7 +173,7 @@ def _of_file(readers: Pair[Reasoner], asked: ChainSource, path: Path) -> list[Tr
             f"{path}: {len(usable)} of {count_of(len(every), 'chain')} can be used ({left_out or 'give more'})"
         )
     if left_out:
-        Console(stderr=True).print(f"{path}: {left_out}", markup=False)
+        print_notice(f"{path}: {left_out}")
     return usable[: asked.n]
 
 

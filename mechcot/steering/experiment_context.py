@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from mechcot.core.errors import UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.core.task import ContrastPair
@@ -70,9 +69,7 @@ class ExperimentContext:
         questions = questions_of(experiment)
         if models is None:
             for consequence in missing_parts(experiment, questions).values():
-                Console(stderr=True).print(
-                    f"on these problems {consequence}", markup=False, soft_wrap=True
-                )
+                print_notice(f"on these problems {consequence}")
             readers = load_models(experiment.models, loading, prompts="own")
             models = dict(zip(experiment.models, readers, strict=True))
         for reader in models.values():

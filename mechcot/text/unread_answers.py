@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from mechcot.core.errors import UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.trace import Trace
 
 _SHOWN = 80
@@ -97,12 +96,10 @@ def say_unread(traces: Sequence[Trace], *, author: str, paired: bool) -> None:
     lines = [
         again.format(f"mc.Asking({said})") for said in ("answer_after='TEXT'", "instruction='none'")
     ]
-    Console(stderr=True).print(
+    print_notice(
         f"{author}: no answer can be read in {len(lost)} of {finished} finished texts, so measures of these texts say nothing of their answers. "
         f"{unread_example(lost[0])}. Say what stands before a written answer: {lines[0]}; or, where the model does not know its prompt, "
         f"ask the question alone: {lines[1]}. Then write again.",
-        markup=False,
-        soft_wrap=True,
     )
 
 

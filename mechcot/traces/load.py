@@ -6,10 +6,9 @@ from dataclasses import fields as fields_of, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from mechcot.core.argument_kinds import checked
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import read_traces
 from mechcot.core.trace import Trace
@@ -103,15 +102,13 @@ def bind_chains(
         raise UserError(
             f"{reader.name} can hold none of {count_of(len(chains), 'chain')} in its tokens; {refused[0]}"
         )
-    console = Console(stderr=True)
     for line in _told_tokens(reader, chains, traces):
-        console.print(line, markup=False, soft_wrap=True)
+        print_notice(line)
     if loaded.left_out:
-        console.print(loaded.notice(), markup=False)
+        print_notice(loaded.notice())
     if refused:
-        console.print(
+        print_notice(
             f"{len(refused)} of {count_of(len(chains), 'chain')} left out: {reader.name} cannot hold their text in its tokens; {refused[0]}",
-            markup=False,
         )
     return traces
 
@@ -155,12 +152,10 @@ def _warn_of_other_cue(path: Path, reader: Reasoner) -> None:
     if asking == now.to_json() or _alike(reader, there := Asking.from_json(asking)):
         return
     given = _options(asking) or "none of these options"
-    Console(stderr=True).print(
+    print_notice(
         f"{path} was written with {given}, and is read with {_options(now.to_json()) or 'none of them'}: answers are asked for and read in "
         f"another way than there. To read them alike, {f'give {given}' if asking else 'leave them out'}; in Python: "
         f"reader = reader.asked_with({_python(there)})",
-        markup=False,
-        soft_wrap=True,
     )
 
 

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-
 from mechcot.core.errors import NotMeasurable
+from mechcot.core.notices import print_notice
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
@@ -25,7 +24,7 @@ def say_truth(truth: TruthFiles, reader: Reasoner, traces: Sequence[Trace]) -> N
         return
     problems = list({trace.problem.id: trace.problem for trace in traces}.values())
     for line in (*truth.told(problems), *fits(reader, traces)):
-        Console(stderr=True).print(line, markup=False, soft_wrap=True)
+        print_notice(line)
 
 
 def fits(reader: Reasoner, traces: Sequence[Trace]) -> Iterator[str]:
