@@ -126,22 +126,19 @@ class Models:
             self._hold(name, reader)
         return self._held[name]
 
-    def asked_with(self, asking: Asking) -> "Models":
-        """The same models, asked and read in another way; the first is not loaded again."""
-        loading = replace(self.study.loading, asking=asking)
-        models = Models(replace(self.study, loading=loading), self.specs, self.asked)
-        if (first := self._held.get(self.first)) is not None:
-            models._hold(self.first, first.asked_with(asking))
-        return models
-
-    def later_asked_with(self, name: str, asking: Asking) -> "Models":
-        """The same models, a later one asked and read in another way; none is loaded again."""
-        others = dict(self.study.asking_of) | {name: asking}
-        study = replace(self.study, asking_of=tuple(others.items()))
-        models = Models(study, self.specs, self.asked, dict(self._held), self._policy)
-        models._bases = self._bases
-        if name in models._held:
-            models._held[name] = models._held[name].asked_with(asking)
+    def asked_with(self, name: str, asking: Asking) -> "Models":
+        """The same models, one asked and read in another way, and not loaded again; the first one's way is that of all that have none of their own."""
+        study = self.study
+        if name == self.first:
+            study = replace(study, loading=replace(study.loading, asking=asking))
+            models = Models(study, self.specs, self.asked)
+        else:
+            others = dict(study.asking_of) | {name: asking}
+            study = replace(study, asking_of=tuple(others.items()))
+            models = Models(study, self.specs, self.asked, dict(self._held), self._policy)
+            models._bases = self._bases
+        if (held := self._held.get(name)) is not None:
+            models._hold(name, held.asked_with(asking))
         return models
 
     def _hold(self, name: str, reader: Reasoner) -> Reasoner:

@@ -103,9 +103,7 @@ def _changed(
     """The study with some of the ways of asking a model changed, those of all for the first, and a note of why."""
     said: Asking = replace(study.asking(name), **asking)
     notes = (*study.asking_notes, note) if note else study.asking_notes
-    models = (
-        models.asked_with(said) if name == models.first else models.later_asked_with(name, said)
-    )
+    models = models.asked_with(name, said)
     study = replace(
         study,
         loading=models.study.loading,
