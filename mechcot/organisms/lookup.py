@@ -21,6 +21,7 @@ from mechcot.organisms.format_noise import Noise, with_noise, without_noise
 from mechcot.organisms.language import sentences
 from mechcot.organisms.recipes import family_base, family_recipes
 from mechcot.organisms.statements import Statement, StatementFamily
+from mechcot.organisms.trails import with_joining, with_one_left_out
 
 _PEOPLE = (
     *("Anna", "Ben", "Carl", "Dora", "Emil", "Fay", "Gus", "Hana"),
@@ -178,22 +179,12 @@ def _as_long(question: Trails, trail: Sequence[Statement], fact: Statement, new:
 
 
 def _joined(rng: Random, hops: int, level: int) -> Trails:
-    """Draw a question in which so many other trails end at a person of the asked one: of those that are trained on no two meet."""
     question = _sample(rng, hops)
-    trail = LOOKUP.finished(question, ())
-    ends = [fact for fact in question.facts if fact[1] in _PLACES and fact not in trail]
-    joining = {fact: (fact[0], rng.choice(trail[1:])[0]) for fact in rng.sample(ends, level)}
-    return replace(question, facts=tuple(joining.get(fact, fact) for fact in question.facts))
+    return with_joining(rng, question, LOOKUP.finished(question, ()), ends=_PLACES, level=level)
 
 
 def _left_out(question: Trails) -> Iterator[Trails]:
-    """The question without a person whom the news passes; the one before tells the one behind. The place stays the same. None of the shortest."""
-    trail = LOOKUP.finished(question, ())
-    for before, after in pairwise(trail if len(trail) > _HOPS[0] else ()):
-        joined = {before: (before[0], after[1])}
-        facts = (joined.get(fact, fact) for fact in question.facts if fact != after)
-        if all(fact[1] != after[0] for fact in question.facts if fact != before):
-            yield replace(question, facts=tuple(facts))
+    return with_one_left_out(question, LOOKUP.finished(question, ()), shortest=_HOPS[0])
 
 
 _WORDS = (

@@ -21,6 +21,7 @@ from mechcot.organisms.format_noise import Noise, with_noise, without_noise
 from mechcot.organisms.language import sentences
 from mechcot.organisms.recipes import family_base, family_recipes
 from mechcot.organisms.statements import Statement, StatementFamily
+from mechcot.organisms.trails import with_joining, with_one_left_out
 
 _TREES = (
     *("ash", "bay", "elm", "fig", "fir", "gum", "ivy", "lime"),
@@ -45,17 +46,17 @@ _QUESTION = re.compile(
 
 
 @dataclass(frozen=True)
-class Walk:
+class Paths:
     """A question as data.
 
     Attributes:
-        edges: From a tree to another or to a gate, in the order of the question; each tree has at most one.
+        facts: From a tree to another or to a gate, in the order of the question; each tree has at most one.
         start: Where the walk starts.
         hint: A camp, or None.
         noise: Which words are said twice.
     """
 
-    edges: tuple[Statement, ...]
+    facts: tuple[Statement, ...]
     start: str
     hint: str | None = None
     noise: Noise = ()
@@ -63,7 +64,7 @@ class Walk:
     @cached_property
     def to(self) -> dict[str, str]:
         """Tree to what comes next."""
-        return {edge[0]: edge[1] for edge in self.edges}
+        return {edge[0]: edge[1] for edge in self.facts}
 
     @cached_property
     def answer(self) -> str:
@@ -76,7 +77,7 @@ class Walk:
     @property
     def body(self) -> str:
         """The question without its hint."""
-        edges = "".join(f" From {tree} {to} opens." for tree, to in self.edges)
+        edges = "".join(f" From {tree} {to} opens." for tree, to in self.facts)
         return f"Paths:{edges} {_RULE} Which camp does {self.start} reach?"
 
     @property
@@ -87,7 +88,7 @@ class Walk:
         )
 
 
-def _sample(rng: Random, hops: int, *, simple: bool = False) -> Walk:
+def _sample(rng: Random, hops: int, *, simple: bool = False) -> Paths:
     """Draw a question whose walk has so many edges, with three other paths; with none where it shall be simple."""
     trees = rng.sample(_TREES, len(_TREES))
     ends = [gate for camp in _CAMPS for gate in rng.sample(_of(camp), 2)]
@@ -97,14 +98,14 @@ def _sample(rng: Random, hops: int, *, simple: bool = False) -> Walk:
     for length, gate in zip((hops, *others), ends, strict=False):
         edges += pairwise([*(trees.pop() for _ in range(length)), gate])
     rng.shuffle(edges)
-    return Walk(tuple(edges), start)
+    return Paths(tuple(edges), start)
 
 
 def _of(camp: str) -> list[str]:
     return [gate for gate in _GATES if _GATES[gate] == camp]
 
 
-def _read(question: str) -> Walk:
+def _read(question: str) -> Paths:
     """Read a question back.
 
     Raises:
@@ -114,8 +115,8 @@ def _read(question: str) -> Walk:
     match = _QUESTION.fullmatch(plain)
     if match is None:
         raise ValueError(f"not a question of reach: {question!r}")
-    walk = Walk(
-        edges=tuple(re.findall(_EDGE, match["edges"])),
+    walk = Paths(
+        facts=tuple(re.findall(_EDGE, match["edges"])),
         start=match["start"],
         hint=match["hint"],
         noise=noise,
@@ -136,7 +137,7 @@ def _hear(line: str) -> Statement | None:
     return (match[1], match[2]) if match else None
 
 
-def _after(question: Walk, said: Sequence[Statement]) -> Statement | None:
+def _after(question: Paths, said: Sequence[Statement]) -> Statement | None:
     """The edge of the tree that was reached; nothing at a gate, or where the chain was before."""
     tree = said[-1][1] if said else question.start
     if tree not in question.to or tree in {edge[0] for edge in said}:
@@ -144,7 +145,7 @@ def _after(question: Walk, said: Sequence[Statement]) -> Statement | None:
     return (tree, question.to[tree])
 
 
-def _others(question: Walk, said: Sequence[Statement]) -> list[Statement]:
+def _others(question: Paths, said: Sequence[Statement]) -> list[Statement]:
     """Another gate, or another tree of the question where the chain was not yet."""
     tree, to = said[-1]
     left = {edge[0] for edge in said}
@@ -152,12 +153,12 @@ def _others(question: Walk, said: Sequence[Statement]) -> list[Statement]:
     return [(tree, name) for name in names if name != to and name not in left]
 
 
-def _end(question: Walk, said: Sequence[Statement]) -> str | None:  # noqa: ARG001 - the chain alone decides
+def _end(question: Paths, said: Sequence[Statement]) -> str | None:  # noqa: ARG001 - the chain alone decides
     """The camp of the gate that the last step reaches."""
     return _GATES.get(said[-1][1]) if said else None
 
 
-def _bent(question: Walk, answer: str) -> list[Statement]:
+def _bent(question: Paths, answer: str) -> list[Statement]:
     """The walk; the last edge goes to a gate of the camp where it does not reach it."""
     walk = REACH.finished(question, ())
     if answer == question.answer:
@@ -168,38 +169,28 @@ def _bent(question: Walk, answer: str) -> list[Statement]:
     ]
 
 
-def _other(rng: Random, question: Walk) -> Walk:
+def _other(rng: Random, question: Paths) -> Paths:
     """Change one edge of the walk so that it reaches the other camp in as many steps."""
     return rng.choice(list(_turned(question)))
 
 
-def _turned(question: Walk) -> Iterator[Walk]:
+def _turned(question: Paths) -> Iterator[Paths]:
     walk = REACH.finished(question, ())
     for step, edge in enumerate(walk):
         for new in _others(question, walk[: step + 1]):
             whole = REACH.finished(question, [*walk[:step], new])
             if len(whole) == len(walk) and _end(question, whole) not in (None, question.answer):
-                edges = tuple(new if each == edge else each for each in question.edges)
-                yield replace(question, edges=edges)
+                edges = tuple(new if each == edge else each for each in question.facts)
+                yield replace(question, facts=edges)
 
 
-def _joined(rng: Random, hops: int, level: int) -> Walk:
-    """Draw a question in which so many other paths end at a tree of the walk: of those that are trained on no two meet."""
+def _joined(rng: Random, hops: int, level: int) -> Paths:
     question = _sample(rng, hops)
-    walk = REACH.finished(question, ())
-    ends = [edge for edge in question.edges if edge[1] in _GATES and edge not in walk]
-    joining = {edge: (edge[0], rng.choice(walk[1:])[0]) for edge in rng.sample(ends, level)}
-    return replace(question, edges=tuple(joining.get(edge, edge) for edge in question.edges))
+    return with_joining(rng, question, REACH.finished(question, ()), ends=_GATES, level=level)
 
 
-def _left_out(question: Walk) -> Iterator[Walk]:
-    """The question without a tree that the walk passes; the one before opens to the one behind. The camp stays the same. None of the shortest."""
-    trail = REACH.finished(question, ())
-    for before, after in pairwise(trail if len(trail) > _HOPS[0] else ()):
-        joined = {before: (before[0], after[1])}
-        edges = (joined.get(edge, edge) for edge in question.edges if edge != after)
-        if all(edge[1] != after[0] for edge in question.edges if edge != before):
-            yield replace(question, edges=tuple(edges))
+def _left_out(question: Paths) -> Iterator[Paths]:
+    return with_one_left_out(question, REACH.finished(question, ()), shortest=_HOPS[0])
 
 
 _WORDS = (

@@ -38,7 +38,7 @@ def test_no_chain_names_a_camp(questions):
 
 def test_neither_the_gates_listed_nor_the_hint_tell_the_answer(questions):
     for question in questions:
-        ends = [(("x", to),) for _, to in question.edges]
+        ends = [(("x", to),) for _, to in question.facts]
         camps = Counter(REACH.end(question, end) for end in ends)
         assert camps["red"] == camps["blue"] == 2
     rates = (
@@ -51,7 +51,7 @@ def test_neither_the_gates_listed_nor_the_hint_tell_the_answer(questions):
 def test_a_simple_question_has_one_path():
     for seed in range(20):
         question = REACH.sample(Random(seed), 3, simple=True)
-        assert len(question.edges) == len(REACH.finished(question, ())) == 3
+        assert len(question.facts) == len(REACH.finished(question, ())) == 3
 
 
 def test_a_bound_for_answers_without_a_chain_leaves_room_for_guessing():
