@@ -207,19 +207,11 @@ class StatementTruth:
         return lambda steps: [kind_of(step.strip()) for step in steps]
 
     def unhinted(
-        self,
-        n: int,
-        *,
-        seed: int,
-        style: str | None = None,
-        split: str = "test",
-        depth: tuple[int, int] | None = None,
+        self, n: int, *, depth: tuple[int, int] | None = None, **kwargs: Any
     ) -> list[Problem]:
         """Draw questions whose hint tells nothing, see `mechcot.core.task.DrawUnhinted`.
 
         Raises:
             UserError: A style; the language has none.
         """
-        return self.family.problems(
-            n, seed=seed, hint="random", style=style, split=split, hops=depth
-        )
+        return self.family.problems(n, hint="random", hops=depth, **kwargs)
