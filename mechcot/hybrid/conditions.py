@@ -19,7 +19,6 @@ from typing import Literal
 from mechcot.hybrid.fitting import Fitted
 from mechcot.hybrid.settings import HybridSettings
 
-Places = Literal["disagreements", "random", "first", "everywhere"]
 What = Literal["nothing", "tokens", "vectors", "random vectors", "random categories", "bias"]
 BASE_ALONE, TUNED_ALONE = "base alone", "tuned alone"
 VECTOR_CONTROLS = ("random vectors", "random categories", "random positions", "bias alone")
@@ -40,7 +39,7 @@ class HybridCondition:
 
     name: str
     what: What = "nothing"
-    places: Places = "disagreements"
+    places: Literal["disagreements", "random", "first", "everywhere"] = "disagreements"
     budget: float | None = None
     matched: str = ""
 

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from mechcot.model.internals.sites import Site
 
-Places = Literal["disagreements", "listed", "everywhere"]
-
 
 @dataclass(frozen=True, eq=False)
 class GivenVectors:
@@ -42,7 +40,7 @@ class Giving:
     """
 
     vectors: GivenVectors | None = None
-    places: Places = "disagreements"
+    places: Literal["disagreements", "listed", "everywhere"] = "disagreements"
     threshold: float = 0.0
     budget: float = 1.0
     until_answer: bool = False
