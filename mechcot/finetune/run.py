@@ -10,22 +10,25 @@ from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_json
 from mechcot.finetune.arm import TrainingArm, arm_named
-from mechcot.finetune.checkpoints import STATE_FOLDER, base_name
+from mechcot.finetune.checkpoints import STATE_FOLDER
 from mechcot.finetune.draws import leaking
 from mechcot.finetune.forecast import TrainingCost, forecast
 from mechcot.finetune.material import MaterialSource, gather
+from mechcot.finetune.merging import whole_base
 from mechcot.finetune.recipe import SOFT, ArmRecipe, SoftRecipe
 from mechcot.finetune.session import TuningSession
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.soft.checkpoints import is_soft
 
 ARM_FILE = "arm.json"
+BASES_FOLDER = "base"
+"""Folder of a base with its adapter folded in: what the trained adapters rest on."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,13 @@ def cost(job: Tuning) -> TrainingCost:
     Raises:
         UserError: The arm, the material or the model do not allow it.
     """
-    return forecast(open_session(job, arm_named(job.recipe.arm)))
+    with TemporaryDirectory() as folder:
+        return forecast(open_session(job, arm_named(job.recipe.arm), Path(folder)))
 
 
 def _remove(out: Path) -> None:
     (out / ARM_FILE).unlink(missing_ok=True)
-    for folder in (out / STATE_FOLDER, *_checkpoints(out)):
+    for folder in (out / STATE_FOLDER, out / BASES_FOLDER, *_checkpoints(out)):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -100,7 +104,7 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
     from mechcot.finetune.methods import TRAINING_METHODS  # needs trl
 
     started, recipe = time.time(), job.recipe
-    session = open_session(job, arm)
+    session = open_session(job, arm, job.out / BASES_FOLDER)
     weights = session.reader.weights_hash
     used = TRAINING_METHODS[arm.trainer](session)
     packages = ("torch", "transformers", "trl", "peft")
@@ -125,12 +129,18 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
     return _checkpoints(job.out)
 
 
-def open_session(job: Tuning, arm: TrainingArm) -> TuningSession:
+def open_session(job: Tuning, arm: TrainingArm, bases: Path) -> TuningSession:
     """What a training works with; the base is loaded, and the material read.
+
+    Args:
+        job: What is trained.
+        arm: On what.
+        bases: Folder for a copy of the base with its adapter folded in, where it has one.
 
     Raises:
         UserError: The material or the model do not allow it.
     """
+    job = replace(job, base=whole_base(job.base, bases, job.loading))
     recipe, open_base = job.recipe, partial(_base, job)
     material = gather(job.source, arm, open_base(), seed=recipe.seed)
     hinted = leaking(material.problems, recipe.leak or arm.leak, recipe.seed)
@@ -141,24 +151,9 @@ def open_session(job: Tuning, arm: TrainingArm) -> TuningSession:
 
 
 def _base(job: Tuning) -> Reasoner:
-    """The base, in float32 where all weights are trained.
-
-    Raises:
-        UserError: It is a base with an adapter.
-    """
-    spec = parse_spec(job.base)
-    if is_soft(spec):
-        raise UserError(
-            f"{job.base}: expected a whole model to train on, got one with soft tokens, which are made anew for every question and cannot be merged into weights; "
-            f"train on its base, {base_name(spec)}, and hold the two side by side (mechcot softcot eval --against)"
-        )
-    if spec.adapter is not None:
-        raise UserError(
-            f"{job.base}: expected a whole model to train on, got one with an adapter; merge it first "
-            "(PEFT's merge_and_unload, then save_pretrained)"
-        )
+    """The base, in float32 where all weights are trained."""
     whole = job.recipe.lora is None
-    return Reasoner.open(spec, replace(job.loading, dtype="float32") if whole else job.loading)
+    return Reasoner.open(job.base, replace(job.loading, dtype="float32") if whole else job.loading)
 
 
 def _at(job: Tuning, checkpoint: Path) -> Reasoner:

@@ -12,7 +12,7 @@ from markupsafe import escape
 
 from mechcot.core.errors import UserError
 from mechcot.finetune.lab import cells as lab_cells
-from mechcot.finetune.lab.cells import all_cells, merged
+from mechcot.finetune.lab.cells import all_cells
 from mechcot.finetune.lab.questions import question_sets
 from mechcot.finetune.lab.reading import CHEAP, CheckpointReader
 from mechcot.finetune.lab.result import lab_result
@@ -26,6 +26,7 @@ from mechcot.finetune.lab.settings import (
     read_lab,
 )
 from mechcot.finetune.material import MaterialSource
+from mechcot.finetune.merging import merged
 from mechcot.finetune.recipe import OwnTexts
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_models

@@ -191,12 +191,15 @@ def test_a_loss_that_is_no_number_stops(models, train):
         train(models[0], DRAWN, arm="sft", rate=1e38, lora=None, budget=20_000)
 
 
-def test_an_adapter_is_no_base(models, train):
-    out = train(models[0], DRAWN, arm="sft")
-    with pytest.raises(
-        UserError, match="expected a whole model to train on, got one with an adapter"
-    ):
-        train(str(last(out)), DRAWN, "again", arm="sft")
+def test_an_adapter_is_trained_on_as_the_model_that_it_makes(models, train):
+    first = last(train(models[0], DRAWN, arm="sft"))
+    second = train(str(first), DRAWN, "again", arm="sft", rate=2e-5)
+    assert json.loads((second / "arm.json").read_text())["base"] == str(first)
+    specs = models[0], str(first), str(last(second))
+    base, start, end = (Reasoner.load(spec, device="cpu") for spec in specs)
+    ids = torch.tensor([start.encode("<bos> <user> : c: 2 ; find c ?")])
+    moved = (end.model(ids).logits - start.model(ids).logits).abs().max()
+    assert 0 < moved < (start.model(ids).logits - base.model(ids).logits).abs().max() / 4
 
 
 def test_chains_that_nobody_can_write_are_asked_for(plain, train, tmp_path):

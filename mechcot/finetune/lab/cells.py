@@ -8,13 +8,13 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import digest, file_digest, nan_to_none, read_json
-from mechcot.finetune.checkpoints import step_of, write_checkpoint
+from mechcot.finetune.checkpoints import step_of
 from mechcot.finetune.forecast import REHEARSED
 from mechcot.finetune.lab.questions import question_sets
 from mechcot.finetune.lab.reading import CHEAP, CheckpointReader, Numbers
@@ -27,6 +27,7 @@ from mechcot.finetune.lab.settings import (
     Lab,
 )
 from mechcot.finetune.material import MaterialSource, drawn_problems
+from mechcot.finetune.merging import whole_base
 from mechcot.finetune.own_texts import write_groups
 from mechcot.finetune.run import ARM_FILE, Tuning, tune
 from mechcot.model.loading.fingerprints import hash_spec
@@ -160,10 +161,10 @@ def _sampled(cell: LabCell) -> dict[str, float]:
 def _trained(cell: LabCell) -> tuple[dict[str, Any], Sequence[Path]]:
     """The record of the training, and its checkpoints."""
     before = cell.lab.arms[cell.name].after
-    base = _whole(cell.base, cell.work / "bases", cell.loading)
+    base = whole_base(cell.base, cell.work / "bases", cell.loading)
     if before:
         ended = tune(tuning(cell, before, base, cell.folder / "before"), claimed=nullcontext())[-1]
-        base = _whole(str(ended), cell.folder / "start", cell.loading)
+        base = whole_base(str(ended), cell.folder / "start", cell.loading)
     job = tuning(cell, cell.name, base, cell.folder / "train")
     checkpoints = tune(job, claimed=nullcontext())
     record = read_json(job.out / ARM_FILE, what="the record of a training")
@@ -183,30 +184,6 @@ def tuning(cell: LabCell, arm: str, base: str, out: Path) -> Tuning:
     out.mkdir(parents=True, exist_ok=True)
     recipe = lab.recipe(arm, cell.seed)
     return Tuning(base, recipe, source, out, cell.loading, command="mechcot lab")
-
-
-def _whole(spec: str, out: Path, loading: LoadOptions) -> str:
-    """The name of a model that training can start from: itself, or a copy with its adapter folded in."""
-    if parse_spec(spec).adapter is None:
-        return spec
-    folder = out / digest(spec)
-    if not folder.is_dir():
-        reader = Reasoner.open(spec, replace(loading, dtype="float32"))
-        write_checkpoint(merged(reader.model), reader, folder)
-    return str(folder)
-
-
-def merged(model: Any) -> Any:
-    """The model with its adapters' layers folded into the weights."""
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    for name, layer in list(model.named_modules()):
-        if isinstance(layer, BaseTunerLayer):
-            layer.merge(safe_merge=True)  # type: ignore[operator]
-            parent, _, last = name.rpartition(".")
-            setattr(model.get_submodule(parent), last, layer.get_base_layer())
-    vars(model).pop("peft_config", None)  # it would be written as an adapter
-    return model
 
 
 def _at_checkpoint(cell: LabCell, path: Path, checkpoints: Sequence[Path]) -> Iterator[Numbers]:
