@@ -35,15 +35,21 @@ def check_problems(source: str | Path | None, field: Sequence[str] | None = None
         The fields, for `load_problems`.
 
     Raises:
-        UserError: It is missing, a line is wrong, or a field is named and no file.
+        UserError: It is missing, a line is wrong, a field is named and no file, or a task is spelled otherwise.
     """
+    from mechcot.core.notices import print_notice
     from mechcot.text.field_names import field_options
-    from mechcot.text.problems import PROBLEM_FIELDS, load_problems, looks_like_a_file
+    from mechcot.text.problems import PROBLEM_FIELDS, TASK_NAMES, is_file, load_problems
 
     fields = field_options(field or [], PROBLEM_FIELDS)
     if fields and source is None:
         raise UserError("--field names a column of a file of problems; give --problems FILE too")
-    if source is not None and (Path(source).exists() or looks_like_a_file(str(source))):
+    if str(source) in TASK_NAMES:
+        if fields:
+            raise UserError(f"{source} is a task: it has no columns to name with --field")
+        if Path(str(source)).exists():
+            print_notice(f"{source} is taken for the task of that name; the file is ./{source}")
+    elif source is not None and is_file(source):
         load_problems(source, fields=fields)
     return fields
 

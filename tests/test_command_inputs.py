@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from mechcot import __version__
+from mechcot.command_inputs import check_problems
+from mechcot.core.errors import UserError
+from mechcot.text.problems import TASK_NAMES
 
 HEAVY = ("torch", "transformers", "plotly", "sae_lens", "peft")
 SCRIPT = """
@@ -62,6 +65,10 @@ CASES = [
     (["compare", BASE, BASE, "--problems", "GONE", "--out", "OUT"], "cannot read the file"),
     (["compare", BASE, BASE, "--problems", "CUT", "--out", "OUT"], "cut.jsonl:2: not JSON"),
     (["compare", BASE, BASE, "--problems", "FOLDER", "--out", "OUT"], "is a directory"),
+    (["check", BASE, "--problems", "MOD10", "--out", "OUT"], "the tasks are written mod10, lookup"),
+    (["compare", BASE, BASE, "--problems", "Reach", "--out", "OUT"], "the tasks are written mod10, lookup"),
+    (["compare", BASE, BASE, "--problems", "mod10", "--field", "stratum=x", "--out", "OUT"], "mod10 is a task"),
+    (["check", BASE, "--problems", "PROBLEMS", "--field", "stratum=nope", "--out", "OUT"], "rows have answer, chain, id"),
     (["compare", BASE, BASE, "--traces", "GONE", "--out", "OUT"], "gone.jsonl"),
     (["compare", BASE, BASE, "--traces", "ARRAY", "--out", "OUT"], "array.jsonl"),
     (["compare", "./nowhere", BASE, "--traces", "TRACES", "--out", "OUT"], "expected a directory"),
@@ -92,6 +99,22 @@ def test_a_file_is_looked_at_before_torch_is_imported(files, words, sentence):
     named = {name.upper(): path for name, path in files.items()}
     assert sentence in refused(*(named.get(word, word) for word in words))
     assert not Path(files["out"]).exists()
+
+
+@pytest.mark.parametrize("task", TASK_NAMES)
+def test_a_file_with_the_name_of_a_task_is_named(task, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert check_problems(task) == {} and capsys.readouterr().err == ""
+    Path(task).write_text(json.dumps(LINE))
+    check_problems(task)
+    assert (
+        capsys.readouterr().err
+        == f"{task} is taken for the task of that name; the file is ./{task}\n"
+    )
+    assert check_problems(f"./{task}", ["stratum=chain"]) == {"stratum": "chain"}
+    assert capsys.readouterr().err == ""
+    with pytest.raises(UserError, match="rows have answer"):
+        check_problems(f"./{task}", ["stratum=nope"])
 
 
 def test_the_version_is_printed_at_once():

@@ -9,7 +9,8 @@ from mechcot.compare.chains import problems_of
 from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.organisms.registry import ORGANISM_FAMILIES
-from mechcot.tasks import at_least, first_right_step, task_of, with_kinds
+from mechcot.tasks import TASKS, at_least, first_right_step, task_of, with_kinds
+from mechcot.text.problems import TASK_NAMES
 from tests.influence.words import trace_of
 
 
@@ -36,6 +37,10 @@ def test_an_option_is_right_by_its_letter_and_by_its_text(reference, first):
     question = "What was it?\nA) a lamp\nB) a kite\nC) a drum\nD) a pen"
     trace = replace(trace, problem=replace(trace.problem, question=question))
     assert first_right_step(trace) == first
+
+
+def test_the_tasks_are_named_where_problems_are_read():
+    assert tuple(TASKS) == TASK_NAMES
 
 
 @pytest.mark.parametrize("task", sorted(ORGANISM_FAMILIES))

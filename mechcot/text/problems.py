@@ -4,7 +4,8 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 """
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 _FIELDS = ("id", "question", "answer")
 PROBLEM_FIELDS = (*_FIELDS, "stratum")
 """What `--field NAME=PATH` can name for problems."""
+TASK_NAMES = ("mod10", "lookup", "reach", "order", "english")
+"""What `mechcot.tasks` draws problems for by name: such a word is never asked of a hub."""
 # Short names, with repository, configuration and split.
 KNOWN_DATASETS: Mapping[str, tuple[str, str | None, str]] = {
     "gsm8k": ("openai/gsm8k", "main", "test"),
@@ -49,11 +52,7 @@ def load_problems(
     """
     check_count(n)
     path = Path(source)
-    if path.is_dir():
-        raise UserError(
-            f"{path} is a directory: expected a file of JSON lines with id, question, answer"
-        )
-    if path.exists() or looks_like_a_file(str(source)):
+    if is_file(source):
         problems = _from_file(path, fields or {})
     else:
         problems = _from_datasets(str(source), fields or {})
@@ -79,17 +78,39 @@ def check_count(n: int | None) -> None:
         raise UserError(f"expected at least 1 problem, got n = {n}")
 
 
-def looks_like_a_file(source: str) -> bool:
-    """Return whether a source that is not there was meant as a file, not as the name of a data set."""
+def is_file(source: str | Path) -> bool:
+    """Whether a source is a file, or was meant as one, and not as the name of a data set.
+
+    Raises:
+        UserError: It is a folder, with or without a split, or a word that can only be a task.
+    """
+    word, path = str(source), Path(source)
     endings = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet")
-    return source.endswith(endings) or source.startswith((".", "/", "~"))
+    if path.is_file() or word.endswith(endings):
+        return True
+    name = word.partition(":")[0]
+    folder = path if path.is_dir() or not name else Path(name)
+    if folder.is_dir():
+        raise UserError(
+            f"{folder} is a directory: expected a file of JSON lines with id, question, answer"
+        )
+    task = name.strip().casefold()
+    if word == task and task in TASK_NAMES:
+        raise UserError(
+            f"{task} is a task and no file, and a file of problems is expected here; a task draws its problems where models are asked, "
+            f"such as `mechcot compare BEFORE AFTER --problems {task}`"
+        )
+    if task in TASK_NAMES:
+        raise UserError(
+            f"{word}: there is no such file, and the tasks are written {', '.join(TASK_NAMES)}"
+        )
+    return path.exists() or word.startswith((".", "/", "~"))
 
 
 def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
-    problems: list[Problem] = []
     seen: dict[str, str] = {}
-    for where, number, record in records(path, kind="jsonl"):
-        problem = to_problem(record, fields, where=where, number=number)
+    problems: list[Problem] = []
+    for where, problem in _of_rows(str(path), records(path, kind="jsonl"), fields):
         if problem.id in seen:
             raise UserError(
                 f"{where}: the id {problem.id!r} stands on {line_of(seen[problem.id])} already; ids must differ"
@@ -99,6 +120,21 @@ def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
     if not problems:
         raise UserError(f"{path}: no problems in it; expected records with id, question, answer")
     return problems
+
+
+def _of_rows(
+    source: str, rows: Iterable[tuple[str, int, Mapping[str, Any]]], fields: Mapping[str, str]
+) -> Iterator[tuple[str, Problem]]:
+    """Each row's place and problem; a field that is named must stand in one of the rows."""
+    nowhere, keys = dict(fields), dict[str, None]()
+    for where, number, record in rows:
+        nowhere = {name: path for name, path in nowhere.items() if dig(record, path) is None}
+        keys |= dict.fromkeys(map(str, record))
+        yield where, to_problem(record, fields, where=where, number=number)
+    for name, path in nowhere.items() if keys else ():
+        raise UserError(
+            f"{source}: {path!r} has a value in no row (--field {name}={path}); the rows have {', '.join(sorted(keys))}"
+        )
 
 
 def to_problem(
@@ -154,6 +190,10 @@ def _text(record: Mapping[str, Any], name: str, column: Mapping[str, str], *, wh
 def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:
     """Rows of a data set; a row without an id gets its number."""
     name, configuration, split = _dataset_name(source)
+    if _reads_any_folder(name):
+        raise UserError(
+            f"{source}: the `datasets` library would read whatever files lie in this folder; name the file"
+        )
     try:
         from datasets import load_dataset
 
@@ -168,16 +208,23 @@ def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:
             f"{source}: neither a file nor a data set that could be loaded ({type(error).__name__}: "
             f"{reason[0]}); give a file of JSON lines or a name like gsm8k or owner/name:config:split"
         ) from error
-    column = fields.get("id", "id")
-    problems: list[Problem] = []
-    for index, row in enumerate(rows):
-        record = dict(row)
-        if column not in fields.values():
-            record.setdefault(column, f"{source}-{index:05d}")
-        problems.append(to_problem(record, fields, where=f"{source} row {index}", number=index))
+    named = "id" in fields.values() or "id" in fields
+    numbered = (
+        (f"{source} row {i}", i, ({} if named else {"id": f"{source}-{i:05d}"}) | dict(row))
+        for i, row in enumerate(rows)
+    )
+    problems = [problem for _, problem in _of_rows(source, numbered, fields)]
     if not problems:
         raise UserError(f"{source}: the data set has no rows")
     return problems
+
+
+def _reads_any_folder(name: str) -> bool:
+    """Whether the `datasets` library has a reader of that name (`json`, `text`, ...), which takes the files of the working directory."""
+    try:
+        return name.isidentifier() and find_spec(f"datasets.packaged_modules.{name}") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _dataset_name(source: str) -> tuple[str, str | None, str]:

@@ -1,11 +1,12 @@
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.text.problems import load_problems
+from mechcot.text.problems import TASK_NAMES, load_problems
 
 GOOD = {"id": "a", "question": "1+1?", "answer": "2"}
 
@@ -170,3 +171,52 @@ def test_the_local_gsm8k_file(shared):
     problems = load_problems(shared / "gsm8k" / "test_first400.jsonl")
     assert len(problems) == 400
     assert (problems[0].id, problems[0].answer) == ("gsm8k-0001", "18")
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize("spelt", [str.upper, str.title, "{}:test".format, " {}".format, str])
+def test_no_hub_is_asked_for_a_task(hub, name, spelt, tmp_path, monkeypatch):
+    """Whatever its letters; a file of that name is a file."""
+    monkeypatch.chdir(tmp_path)
+    word = spelt(name)
+    with pytest.raises(UserError, match="is a task and no file" if word == name else name):
+        load_problems(word)
+    assert not hub
+    Path(word).write_text(json.dumps({"id": "1", "question": "q", "answer": "2"}))
+    assert [problem.answer for problem in load_problems(word)] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "word", ["mine:train", "mine:all:train", "owner/mine:train", "json", "text:train"]
+)
+def test_no_folder_is_read_for_a_data_set(word, tmp_path, monkeypatch):
+    """The library takes the files of a folder of that name, and those of this one for the name of a format."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("mine", "owner/mine", "."):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / "train.jsonl").write_text(
+            json.dumps({"id": "1", "question": "q", "answer": "2"})
+        )
+    with pytest.raises(UserError, match=r"is a directory|whatever files lie in this folder"):
+        load_problems(word)
+
+
+ROWS = [
+    {"id": "1", "question": "q", "answer": "2", "level": None},
+    {"id": "2", "question": "r", "answer": "work #### 3", "more": {"level": 1}},
+]
+
+
+@pytest.mark.parametrize("name", ["id", "answer", "stratum", "solution", "anything"])
+@pytest.mark.parametrize("path", ["nope", "level", "more.nope", "level:a->b"])
+def test_a_field_that_stands_in_no_row_is_refused(hub, tmp_path, name, path):
+    """Of a file and of a data set, whatever it would be called here."""
+    for source in (write(tmp_path, *ROWS), "owner/name"):
+        with pytest.raises(UserError, match=r"(in no row|missing.*found the keys).*question"):
+            load_problems(source, fields={name: path})
+    assert hub
+
+
+def test_a_field_may_stand_in_some_rows(tmp_path):
+    first, second = load_problems(write(tmp_path, *ROWS), fields={"stratum": "more.level"})
+    assert (first.stratum, second.stratum) == (None, "1")
