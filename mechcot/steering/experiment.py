@@ -284,6 +284,18 @@ class Experiment:
             vector = replace(self.vector, hops=self.vector.hops or VECTOR_DEPTH)
             object.__setattr__(self, "vector", vector)
 
+    @property
+    def shared(self) -> "Experiment":
+        """The experiment without what only chooses its arms and words its page: two of which this is the same write an arm alike."""
+        return replace(
+            self,
+            **dict.fromkeys(("title", "question"), ""),
+            readout=Experiment.readout,
+            apply=replace(self.apply, nats=Apply.nats, signs=Apply.signs),
+            compare=Compare(prompt=self.compare.prompt),
+            penalty=self.penalty and Penalty(phrases=self.penalty.phrases),
+        )
+
     def file_digests(self) -> dict[str, str]:
         """Hash the files that questions and vectors come from, by name."""
         spec = self.vector

@@ -34,6 +34,7 @@ from mechcot.steering.text_readout import cut_short, row
 from mechcot.view.pages.steering import steering_page
 
 VERSION = 2
+BEGUN = "experiment.json"
 UNNAMED = ", and every step of the clean chains is “other”, as in any language but English: counts of kinds say nothing"
 
 
@@ -102,7 +103,8 @@ def run_experiment(
         loading: How the models are loaded and asked.
         models: Those that are loaded already, by their names in the experiment.
         executor: Where arms are written.
-        overwrite: Replace another run in the folder; arms of another experiment are removed.
+        overwrite: Replace another run in the folder; arms that were written otherwise are removed. One that was refused before it had a
+            report is replaced in any case.
 
     Returns:
         What `summary.json` holds.
@@ -118,32 +120,13 @@ def run_experiment(
         dtypes = [dtype for reader in lab.models.values() for dtype in precision(reader)]
         stamp |= {"dtype": dtypes} if dtypes else {}
         stamp["files"] = experiment.file_digests()
-        path = out / "experiment.json"
-        begun = path.exists() and any((out / "arms").glob("*.json"))
-        if begun and not _same(read_json(path, what="what an experiment began with"), stamp):
-            if not overwrite:
-                raise UserError(
-                    f"{out} holds a run of another experiment, other files or other weights; choose another --out, or replace it with --overwrite"
-                )
-            for arm in (out / "arms").glob("*.json"):
-                arm.unlink()
-        write_json(path, stamp)
-        items: Items[dict[str, Any]] = Items(
-            out / "arms",
-            json_items(Annotated[WrittenArm, AfterValidator(_check_arm)]),
-            current=_current,
-        )
-        every = {arm.key: arm for arm in arms(experiment)}
-        for key, arm in every.items():
-            if arm.role == "vector" and arm.source == arm.model and key not in items:
-                lab.dose(arm)  # out of reach: say so before anything is written
-        work = items.fill(every, partial(_cell, lab), executor=executor, desc="arms", unit="arm")
-        failures = [(every[key], failed.reason) for key, failed in work if failed is not None]
-        for arm, reason in failures:
-            raise UserError(
-                f"the arm {arm.role!r} of {arm.model} {reason}; the others are finished, the same command tries it again"
-            )
-        cells = [items.read(key) for key in every]
+        _begin(out, stamp, overwrite=overwrite)
+        try:
+            cells = _cells(lab, out, executor=executor)
+        except UserError:
+            if not (out / "summary.json").exists():
+                write_json(out / BEGUN, stamp | {"refused": True})
+            raise
         result = summary(experiment, cells)
         result["weights"] = stamp["weights"]
         result["missing"] = missing_parts(experiment, lab.questions)
@@ -160,23 +143,64 @@ def run_experiment(
         return result
 
 
+def _begin(out: Path, stamp: dict[str, Any], *, overwrite: bool) -> None:
+    """Note which experiment a folder holds. Arms that were written alike serve this one too; others go, where they may.
+
+    Raises:
+        UserError: It holds another one, which was not refused before it had a report.
+    """
+    path, made = out / BEGUN, list((out / "arms").glob("*.json"))
+    if path.exists() and made:
+        begun = read_json(path, what="what an experiment began with")
+        refused = begun.pop("refused", False)
+        if not (overwrite or refused or _same(begun, stamp)):
+            raise UserError(
+                f"{out} holds a run of another experiment, other files or other weights; choose another --out, or replace it with --overwrite"
+            )
+        for arm in () if _same(begun, stamp, written=True) else made:
+            arm.unlink()
+    write_json(path, stamp)
+
+
+def _cells(lab: ExperimentContext, out: Path, *, executor: Executor) -> list[dict[str, Any]]:
+    """Every arm, written where it is missing.
+
+    Raises:
+        UserError: A vector's dose is out of its reach, or an arm cannot be written.
+    """
+    items: Items[dict[str, Any]] = Items(
+        out / "arms",
+        json_items(Annotated[WrittenArm, AfterValidator(_check_arm)]),
+        current=_current,
+    )
+    every = {arm.key: arm for arm in arms(lab.experiment)}
+    for key, arm in every.items():
+        if arm.role == "vector" and arm.source == arm.model and key not in items:
+            lab.dose(arm)  # out of reach: say so before anything is written
+    work = items.fill(every, partial(_cell, lab), executor=executor, desc="arms", unit="arm")
+    failures = [(every[key], failed.reason) for key, failed in work if failed is not None]
+    for arm, reason in failures:
+        raise UserError(
+            f"the arm {arm.role!r} of {arm.model} {reason}; the others are finished, the same command tries it again"
+        )
+    return [items.read(key) for key in every]
+
+
 def _unnamed(cells: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether no step of the clean chains has a kind but `other`."""
     clean = [row for cell in cells if cell["arm"]["role"] == "clean" for row in cell["rows"]]
     return all(row["other"] == row["steps"] for row in clean)
 
 
-def _same(begun: Any, stamp: dict[str, Any]) -> bool:
-    """Return whether a folder began with this experiment; keys that earlier versions did not have count as left out."""
+def _same(begun: Any, stamp: dict[str, Any], *, written: bool = False) -> bool:
+    """Return whether a folder began with this experiment, or with one whose arms are `written` alike; keys that earlier versions did not have count as left out."""
     try:
-        settings = parse_experiment(begun["experiment"])
+        held, own = (parse_experiment(each["experiment"]) for each in (begun, stamp))
     except (UserError, KeyError, TypeError):
         return False
     rest = {"files": stamp["files"]} | begun  # earlier versions did not note it
-    del rest["experiment"]
-    return settings == parse_experiment(stamp["experiment"]) and rest == {
-        key: value for key, value in stamp.items() if key != "experiment"
-    }
+    alike = held.shared == own.shared if written else held == own
+    return alike and {**rest, "experiment": None} == {**stamp, "experiment": None}
 
 
 def _current(cell: dict[str, Any]) -> bool:
