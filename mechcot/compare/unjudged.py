@@ -164,7 +164,7 @@ def cause(
     if accuracy["guess"] + BOUNDS.margin > 1:
         return _alike(traces)
     if not _does_the_task(accuracy):
-        return _fails(traces, accuracy, facts)
+        return _fails(traces, accuracy, exchanged, facts)
     return _unexchanged(exchanged, len(traces), facts)
 
 
@@ -280,14 +280,21 @@ def _instructed(traces: Sequence[Trace], facts: RunFacts) -> Cause | None:
     return Cause(text, NextStep(asking={"instruction": ""})) if text else None
 
 
-def _fails(traces: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts) -> Cause:
-    """Why the answers are not right: another instruction, not read, asked for in a way the model does not know, or wrong."""
-    if instructed := _instructed(traces, facts):
-        return instructed
+def _fails(
+    traces: Sequence[Trace],
+    accuracy: dict[str, float],
+    exchanged: Sequence[Measurement],
+    facts: RunFacts,
+) -> Cause:
+    """Why the answers are not right: another instruction, not read, not measured, asked for in a way the model does not know, or wrong."""
     finished = [trace for trace in traces if trace.finished]
     asked, own, guess = accuracy["with"], accuracy["written"], accuracy["guess"]
-    if not _wrong_however_read(finished) and (lost := _unread(finished, facts)):
-        return lost
+    lost = None if _wrong_however_read(finished) else _unread(finished, facts)
+    if earlier := _instructed(traces, facts) or lost:
+        return earlier
+    if math.isnan(asked):
+        text = f"no answer could be asked for behind a chain; the model's own texts are right in {own:.0%}"
+        return _unexchanged(exchanged, len(traces), facts) or Cause(text, NextStep(doctor=True))
     if own >= asked + BOUNDS.margin:
         text = f"asked for its answer the model is right in {asked:.0%}, in its own texts in {own:.0%}: the question for the answer, {facts.cue!r}, does not fit it"
         return Cause(text, _asking(finished, facts))

@@ -446,3 +446,20 @@ def test_without_a_chat_template_the_prompt_is_named_and_nobody_is_sent_in_a_cir
     text, ahead = found(odd, facts(), **poor)
     assert "chat template" not in text
     assert ahead == "Next: mechcot doctor tiny"
+
+
+@pytest.mark.parametrize("traces", [FINE, UNREAD, WORDS, FINE[:12] + UNREAD[12:]])
+@pytest.mark.parametrize("exchange", [24, 3, 0])
+@pytest.mark.parametrize("written", [0.0, 0.5, 1.0])
+def test_no_cause_says_nan(traces, exchange, written):
+    """Where no answer could be asked for, the reasons of the measurements are the cause."""
+    measured = exchanged(exchange, lost=24 - exchange, reason="it needs 99 GB")
+    none = dict.fromkeys(("with", "other", "without"), float("nan"))
+    text, ahead = found(traces, facts(), measured=measured, **none, written=written, n=0.0)
+    assert "nan" not in f"{text} {ahead}"
+    if traces is FINE:
+        assert text == (
+            f"only {exchange} chains could be exchanged, 20 are needed; {24 - exchange} could not: it needs 99 GB"
+            if exchange < 20
+            else f"no answer could be asked for behind a chain; the model's own texts are right in {written:.0%}"
+        )
