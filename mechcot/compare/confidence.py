@@ -118,12 +118,12 @@ def _arrays(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return table["confidence"].to_numpy(float), table["right"].to_numpy(float)
 
 
-def confidence_sentence(change: CalibrationChange, *, given: bool = False) -> str:
+def confidence_sentence(change: CalibrationChange, *, of: str = "Own") -> str:
     """Whether a model is still as sure as it is right.
 
     Args:
         change: What was found.
-        given: Whether the chains were given, instead of written by each model.
+        of: Whose chains: `Own`, `Given`, or `The same` of a null, which reads those of the first model.
     """
     sides = ", ".join(
         f"{percent(side.confidence)} sure and {percent(side.accuracy)} right {when}"
@@ -132,20 +132,18 @@ def confidence_sentence(change: CalibrationChange, *, given: bool = False) -> st
     moved = f"{signed(change.delta, digits=3)} [{signed(change.low, digits=3)}, {signed(change.high, digits=3)}]"
     errors = f"{fixed(change.before.error)} before, {fixed(change.after.error)} after"
     return (
-        f"{'Given' if given else 'Own'} chains: {_HEADS[change.verdict]}: {sides}; calibration error {errors} (change of its square {moved}, "
+        f"{of} chains: {_HEADS[change.verdict]}: {sides}; calibration error {errors} (change of its square {moved}, "
         f"{p_text(change.p)}), {count_of(change.n, 'item')}."
     )
 
 
 def confidence_summary(
-    change: CalibrationChange | None, *, given: bool = False
+    change: CalibrationChange | None, *, of: str = "Own"
 ) -> dict[str, Any] | None:
     """JSON-able data, numbers to `DECIMALS`; None where no item has an answer of both models."""
     if change is None:
         return None
-    return nan_to_none(
-        _rounded(asdict(change)) | {"sentence": confidence_sentence(change, given=given)}
-    )
+    return nan_to_none(_rounded(asdict(change)) | {"sentence": confidence_sentence(change, of=of)})
 
 
 def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def find(
             tables.scalars,
             before,
             after,
-            author=author if study.traces or after == null_name(study) else None,
+            author=None if whose_chains(study, after) == "Own" else author,
             seed=study.seed,
         ),
         abstention=tables.abstention.changes(before, after, seed=study.seed),
@@ -221,6 +221,13 @@ def _own(study: Study, tables: Tables, *, after: str) -> PairComparison | None:
 def null_name(study: Study) -> str | None:
     """Name of the scaled null reader, None when the study has none."""
     return f"{study.specs[0].name}@logits={NULL_SCALE:g}" if study.null_reader == "scaled" else None
+
+
+def whose_chains(study: Study, after: str) -> str:
+    """Whose chains the second model's confidence is of: `Own`, `Given`, or `The same` of the null, which reads the first model's."""
+    if study.traces is not None:
+        return "Given"
+    return "The same" if after == null_name(study) else "Own"
 
 
 def nulls(tables: Tables, *, author: str | None) -> pd.DataFrame:

@@ -12,7 +12,14 @@ from mechcot.compare.chains import Chains
 from mechcot.compare.confidence import confidence_frame, confidence_sentence, reliability_frame
 from mechcot.compare.models import Models
 from mechcot.compare.novelty import novelty_frame, novelty_sentence
-from mechcot.compare.pair_finding import PairFinding, Tables, judged_cards, null_name, nulls
+from mechcot.compare.pair_finding import (
+    PairFinding,
+    Tables,
+    judged_cards,
+    null_name,
+    nulls,
+    whose_chains,
+)
 from mechcot.compare.report_examples import (
     layer_sentences,
     leading_array,
@@ -206,7 +213,7 @@ def _comparison(
         calibration=None
         if finding.calibration is None
         else Sentence(
-            confidence_sentence(finding.calibration, given=study.traces is not None),
+            confidence_sentence(finding.calibration, of=whose_chains(study, finding.after)),
             finding.calibration.verdict,
         ),
         axes=_axes(finding),

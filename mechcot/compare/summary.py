@@ -20,6 +20,7 @@ from mechcot.compare.pair_finding import (
     not_judged,
     null_name,
     nulls,
+    whose_chains,
 )
 from mechcot.compare.settings import Study
 from mechcot.core.card import MeasureCard
@@ -112,7 +113,9 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "chain_use": None if finding.use is None else finding.use.summary(),
         "validity": validity_summary(finding.validity),
         "abstention": abstention_summary(finding.abstention),
-        "calibration": confidence_summary(finding.calibration, given=study.traces is not None),
+        "calibration": confidence_summary(
+            finding.calibration, of=whose_chains(study, finding.after)
+        ),
         "novelty": novelty_summary(finding.novelty),
         "next": finding.next,
         "strata": json_rows(finding.strata),

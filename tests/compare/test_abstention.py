@@ -113,7 +113,12 @@ def test_a_comparison_asks_them_and_measures_only_the_others(models, tmp_path):
     assert alone["comparisons"][0].pop("abstention") is None
     for part in ("same_chains", "own_chains", "validity"):
         assert both["comparisons"][0][part] == alone["comparisons"][0][part]
-    null = next(c for c in both["comparisons"] if c["null"])["calibration"]
+    own, null = (
+        next(c for c in both["comparisons"] if c["null"] is is_null)["calibration"]
+        for is_null in (False, True)
+    )
+    assert own["sentence"].startswith("Own chains: ")
+    assert null["sentence"].startswith("The same chains: "), "the null reads the first model's"
     assert null["before"]["accuracy"] == null["after"]["accuracy"] and null["n"] == 3
     # a random model answers with a probability near 1e-25, which a summary rounds to 0
     scalars = pd.read_parquet(tmp_path / "both/results/scalars.parquet")
