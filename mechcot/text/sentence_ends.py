@@ -43,6 +43,8 @@ _NUMBERED = _words(
     "figs eqn eqns ch chap ex thm prop lem cor def tab ref refs vol art p pp nr abb kap núm pág gl"
 )
 """Words too: these abbreviate only before a number."""
+_NAMING = _words("st ste mt ft pt")
+"""These open a name: `St. Petersburg`, `Mt. Etna`; behind a name they end one: `Main St.`"""
 _FINAL = _words("a.m p.m u.s inc ltd jr sr")
 """These may also be a sentence's last word: then one that opens sentences follows."""
 _AND_SO_ON = _words(
@@ -252,6 +254,9 @@ def _abbreviates(before: str, match: regex.Match[str], after: str) -> bool:
     ahead = before[: match.start()]
     if len(word) == 1 and word.isalpha() and _is_initial(ahead, match.group(), after):
         return True
+    if word in _NAMING and not opening and after[:1].isupper():
+        named = _WORD_BEFORE.search(ahead)
+        return named is None or named[1].islower()
     if word in _NUMBERED:
         return numbered
     if word in _FINAL or _DOTTED.fullmatch(word):

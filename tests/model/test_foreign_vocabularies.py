@@ -141,6 +141,23 @@ def test_an_answer_ends_where_its_cue_closes(ask, behind):
     assert (read[0], read[1].text) == (tuple(ids), "red hen")
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("red hen. It has a nest. So", "red hen."),
+        ("\nred hen\nNext one", "red hen"),
+        ("3.5 kg. Because it", "3.5 kg."),
+        ("St. Anna. It lies north.", "St. Anna."),
+        ("red hen", "red hen"),
+    ],
+)
+def test_an_answer_behind_a_cue_of_words_ends_with_its_sentence(written, read):
+    reader = reader_of(byte_level(), asking=Asking(cue=" The answer is"))
+    ids, answer = read_continuation(reader, reader.encode(written))
+    assert answer.text == read
+    assert reader.decode(ids).strip() == read
+
+
 @pytest.mark.parametrize("value", ["3.5", "a.b", "1,000", "10:45", "e.g.x", "-7"])
 @pytest.mark.parametrize("mark", [".", ",", "!", ":", " ."])
 def test_a_mark_of_a_sentence_ends_no_value_that_has_it_inside(value, mark):

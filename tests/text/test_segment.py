@@ -32,6 +32,8 @@ def test_pieces_joined_are_the_text_on_all_shared_data(how, shared_texts):
         ("Use primes, e.g. 7 or 11. Next.", ["Use primes, e.g. 7 or 11. ", "Next."]),
         ("A (i.e. b) vs. c. D!", ["A (i.e. b) vs. c. ", "D!"]),
         ("Dr. Fu has it. Ok.", ["Dr. Fu has it. ", "Ok."]),
+        ("So in St. Gallen it ends. Ok.", ["So in St. Gallen it ends. ", "Ok."]),
+        ("She lives in Main St. Bo left.", ["She lives in Main St. ", "Bo left."]),
         (
             "See no. 5 there. The answer is no. Yes.",
             ["See no. 5 there. ", "The answer is no. ", "Yes."],

@@ -17,6 +17,7 @@ from mechcot.core.trace import Answer, Trace
 from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.sentence_ends import sentence_ends
 from mechcot.text.stated_value import ended_at, ends_sentence
 
 
@@ -160,6 +161,9 @@ def _before_end(text: str, cue: AnswerCue) -> str:
     """The part of a continuation that is the answer; braces inside a boxed answer stay balanced."""
     if not cue.end:
         return text
+    if cue.end == "\n":
+        line = text.lstrip().partition("\n")[0]
+        return line[: next(iter(sentence_ends(line)), len(line))]  # "Paris. It lies on the Seine."
     if ends_sentence(cue.end):
         line = text.lstrip().partition("\n")[0]
         end = ended_at(line, cue.end)
