@@ -4,6 +4,10 @@ The same functions set figures and tables, so that a number reads alike wherever
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 KINDS_NOTE = (
     "Kinds of steps are exact on the shipped task. Elsewhere a classifier that knows English alone names them "
@@ -95,6 +99,11 @@ def difference(value: float, low: float, high: float) -> str:
 def percent(value: float) -> str:
     """Write a share as percent, `97.5 %`."""
     return DASH if math.isnan(value) else f"{100 * value:.1f}".removesuffix(".0") + " %"
+
+
+def or_dash(value: T | None, write: Callable[[T], str]) -> str:
+    """Write a value; a dash where there is none."""
+    return DASH if value is None else write(value)
 
 
 def p_value(value: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mechcot.core.wording import count_of
-from mechcot.text.number_format import DASH, fixed, percent
+from mechcot.text.number_format import DASH, fixed, or_dash, percent
 from mechcot.view.figures.circuit import circuit_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table
@@ -135,14 +135,10 @@ def _checks(result: Mapping[str, Any]) -> Table:
     columns = {
         "model": lambda side: Cell(side["model"]),
         "patched": lambda side: numeric(str(len(side["exact"]))),
-        "ranks agree, means": lambda side: numeric(_two(side["agreement"])),
-        "median chain": lambda side: numeric(_two(side["agreement_by_chain"])),
+        "ranks agree, means": lambda side: numeric(or_dash(side["agreement"], "{:.2f}".format)),
+        "median chain": lambda side: numeric(or_dash(side["agreement_by_chain"], "{:.2f}".format)),
         "random directions, 95 % below": lambda side: numeric(f"{side['null']:.3f}"),
         "own values": lambda side: numeric(f"{side['identity']:g}"),
         "answer predicted": lambda side: numeric(percent(side["predicted"])),
     }
     return row_table(result["sides"], columns)
-
-
-def _two(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2f}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.wording import count_of
-from mechcot.text.number_format import DASH, fixed, percent
+from mechcot.text.number_format import DASH, fixed, or_dash, percent
 from mechcot.view.figures.crosscoder import (
     relative_norm_figure,
     replacement_figure,
@@ -150,7 +150,8 @@ def crosscoder_sentences(result: Mapping[str, Any]) -> list[str]:
     )
     changed = f"{apart} changed: their directions in {base} and {tuned} lie apart by more than {result['changed_above']:g} of their length."
     fits = " and ".join(
-        f"{_three(fit['explained_variance'])} of {fit['model']}" for fit in result["fit"]
+        f"{or_dash(fit['explained_variance'], '{:.3f}'.format)} of {fit['model']}"
+        for fit in result["fit"]
     )
     return [
         *sentences[::-1],
@@ -169,10 +170,6 @@ def _carrying(result: Mapping[str, Any]) -> list[str]:
         for row in result["replacement"]
         if row["closed"] is not None and row["random_directions"] is not None and row["kl"]
     ]
-
-
-def _three(value: float | None) -> str:
-    return DASH if value is None else f"{value:.3f}"
 
 
 def _counts(result: Mapping[str, Any]) -> Table:
@@ -199,10 +196,10 @@ def _latents(rows: Sequence[Mapping[str, Any]]) -> Table:
     columns = {
         "latent": lambda row: numeric(str(row["latent"])),
         "by length": lambda row: Cell(row["whose"]),
-        "share of its length": lambda row: numeric(_three(row["relative_norm"])),
-        "apart": lambda row: numeric(_three(row["difference"])),
-        "ν, error": lambda row: numeric(_nu(row["nu_error"])),
-        "ν, reconstruction": lambda row: numeric(_nu(row["nu_reconstruction"])),
+        "share of its length": lambda row: numeric(or_dash(row["relative_norm"], "{:.3f}".format)),
+        "apart": lambda row: numeric(or_dash(row["difference"], "{:.3f}".format)),
+        "ν, error": lambda row: numeric(or_dash(row["nu_error"], fixed)),
+        "ν, reconstruction": lambda row: numeric(or_dash(row["nu_reconstruction"], fixed)),
         "fires on": lambda row: numeric(percent(row["frequency"])),
         "mostly on": lambda row: Cell(row["kind"], "", percent(row["share"])),
         "believed": lambda row: Cell(
@@ -212,17 +209,13 @@ def _latents(rows: Sequence[Mapping[str, Any]]) -> Table:
     return row_table(rows, columns)
 
 
-def _nu(value: float | None) -> str:
-    return DASH if value is None else fixed(value)
-
-
 def _work(result: Mapping[str, Any]) -> Table:
     base, tuned = result["models"]
     columns = [
         ("kind of token", lambda row: Cell(row["kind"])),
         ("tokens", lambda row: numeric(str(row["tokens"]))),
         *(
-            (f"{model}’s own", lambda row, side=side: numeric(_share(row[side])))
+            (f"{model}’s own", lambda row, side=side: numeric(or_dash(row[side], percent)))
             for model, side in ((base, "base"), (tuned, "tuned"))
         ),
     ]
@@ -236,26 +229,22 @@ def _replacement(result: Mapping[str, Any]) -> Table:
         "KL, nats a token": lambda row: numeric(
             f"{row['kl']:.4f}", f"{row['low']:.4f} to {row['high']:.4f}"
         ),
-        "closed": lambda row: numeric(_share(row["closed"])),
-        "random latents": lambda row: numeric(_four(row["random_latents"])),
-        "random directions": lambda row: numeric(_four(row["random_directions"])),
+        "closed": lambda row: numeric(or_dash(row["closed"], percent)),
+        "random latents": lambda row: numeric(or_dash(row["random_latents"], "{:.4f}".format)),
+        "random directions": lambda row: numeric(
+            or_dash(row["random_directions"], "{:.4f}".format)
+        ),
     }
     return row_table(result["replacement"], columns)
-
-
-def _four(value: float | None) -> str:
-    return DASH if value is None else f"{value:.4f}"
-
-
-def _share(value: float | None) -> str:
-    return DASH if value is None else percent(value)
 
 
 def _fits(result: Mapping[str, Any]) -> Table:
     both = {name: result[name] for name in ("l0", "dead")}
     columns = {
         "model": lambda fit: Cell(fit["model"]),
-        "explained variance": lambda fit: numeric(_three(fit["explained_variance"])),
+        "explained variance": lambda fit: numeric(
+            or_dash(fit["explained_variance"], "{:.3f}".format)
+        ),
         "latents a token": lambda fit: numeric(f"{fit['l0']:.1f}"),
         "latents that never fire": lambda fit: numeric(str(fit["dead"])),
     }

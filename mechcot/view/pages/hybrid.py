@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mechcot.core.wording import count_of
-from mechcot.text.number_format import DASH, percent
+from mechcot.text.number_format import DASH, or_dash, percent
 from mechcot.view.figures.hybrid import recovered_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, value_cell
@@ -59,7 +59,7 @@ def hybrid_page(result: Mapping[str, Any]) -> str:
 def _conditions(result: Mapping[str, Any]) -> Table:
     columns = {
         "condition": lambda row: Cell(row["name"]),
-        "budget": lambda row: numeric(DASH if row["budget"] is None else f"{row['budget']:g}"),
+        "budget": lambda row: numeric(or_dash(row["budget"], "{:g}".format)),
         "right": lambda row: value_or_dash(row["accuracy"]),
         "recovered share": lambda row: value_or_dash(row["recovered"]),
         "beyond random vectors": lambda row: value_or_dash(row["beyond_random"] or {"mean": None}),

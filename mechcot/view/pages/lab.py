@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.wording import count_of
-from mechcot.text.number_format import DASH, amount, p_value, percent, signed
+from mechcot.text.number_format import amount, or_dash, p_value, percent, signed
 from mechcot.view.figures.arms import AXIS_TITLES, arms_figure, letters, training_figure
 from mechcot.view.pages.lab_sentences import lab_sentences
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -141,7 +141,7 @@ def _lines(lines: Sequence[Mapping[str, Any]]) -> Table:
         "arm": lambda row: Cell(row["arm"]),
         "axis": lambda row: Cell(AXIS_TITLES[row["axis"]], "", row["on"]),
         "after": lambda row: numeric(percent(row["share"])),
-        "mean": lambda row: numeric(DASH if row["value"] is None else percent(row["value"])),
+        "mean": lambda row: numeric(or_dash(row["value"], percent)),
         "seeds": lambda row: numeric(str(row["n"])),
     }
     return row_table(lines, columns) if lines else table(tuple(columns), [])
@@ -177,8 +177,6 @@ def _training(arms: Sequence[Mapping[str, Any]]) -> Table:
         "tokens trained on": lambda arm: numeric(amount(arm["budget"]["tokens"], "")),
         "with loss": lambda arm: numeric(amount(arm["budget"]["loss_tokens"], "")),
         "tokens generated": lambda arm: numeric(amount(arm["budget"]["generated_tokens"], "")),
-        "mixed groups before": lambda arm: numeric(
-            DASH if arm["mixed"] is None else percent(arm["mixed"])
-        ),
+        "mixed groups before": lambda arm: numeric(or_dash(arm["mixed"], percent)),
     }
     return row_table(arms, columns) if arms else table(tuple(columns), [])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mechcot.core.wording import count_of
-from mechcot.text.number_format import DASH, fixed, interval, percent, signed
+from mechcot.text.number_format import DASH, fixed, interval, or_dash, percent, signed
 from mechcot.view.figures.memorisation import risen_tokens_figure, stim_change_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
 from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table
@@ -130,7 +130,7 @@ def _dominant(result: Mapping[str, Any]) -> Table:
 
 
 def _mean(row: Mapping[str, Any]) -> str:
-    return DASH if row["mean"] is None else fixed(row["mean"])
+    return or_dash(row["mean"], fixed)
 
 
 def _estimate(row: Mapping[str, Any]) -> Cell:

@@ -1,10 +1,10 @@
 """The ruler's page: which measure to trust for which question, from `ruler.json` alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from mechcot.text.number_format import DASH, fixed, number
+from mechcot.text.number_format import DASH, fixed, number, or_dash
 from mechcot.view.figures import ruler as figures
 from mechcot.view.figures.ruler import ModelPoint
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -121,16 +121,14 @@ def _score(column: str, row: Mapping[str, Any]) -> Cell:
 
 def check_table(result: Mapping[str, Any]) -> Table:
     """Return what must be silent or exact, and what a measurement costs."""
-
-    def known(value: float | None, text: Callable[[float], str]) -> Cell:
-        return numeric(DASH if value is None else text(value))
-
     columns = {
         "measure": text_column("title"),
         "base with logits x 1.5": text_column("scaled"),
-        "edit of nothing": lambda row: known(row["identity"], number),
-        "not measurable": lambda row: known(row["missing"], lambda v: f"{100 * v:.0f} %"),
-        "seconds a chain": lambda row: known(row["seconds"], number),
+        "edit of nothing": lambda row: numeric(or_dash(row["identity"], number)),
+        "not measurable": lambda row: numeric(
+            or_dash(row["missing"], lambda v: f"{100 * v:.0f} %")
+        ),
+        "seconds a chain": lambda row: numeric(or_dash(row["seconds"], number)),
     }
     return row_table(result["measures"].values(), columns)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mechcot.core.wording import count_of
 from mechcot.stats.feature_trials import Standing, passes, standing, tally
-from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number, percent
+from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number, or_dash, percent
 from mechcot.view.figures import sae_features as figures
 from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -187,29 +187,25 @@ def _ranked_by(score: Mapping[str, Any]) -> str | None:
 def _fits(score: Mapping[str, Any]) -> Table:
     columns = {
         "model": lambda fit: Cell(fit["model"]),
-        "explained variance": lambda fit: numeric(_three(fit["explained_variance"])),
+        "explained variance": lambda fit: numeric(
+            or_dash(fit["explained_variance"], "{:.3f}".format)
+        ),
         "L0": lambda fit: numeric(f"{fit['l0']:.1f}"),
         "dead": lambda fit: numeric(percent(fit["dead_share"])),
-        "loss recovered": lambda fit: numeric(_three(fit["recovered_zero"])),
-        "against the mean state": lambda fit: numeric(_three(fit["recovered_mean"])),
+        "loss recovered": lambda fit: numeric(or_dash(fit["recovered_zero"], "{:.3f}".format)),
+        "against the mean state": lambda fit: numeric(
+            or_dash(fit["recovered_mean"], "{:.3f}".format)
+        ),
     }
     return row_table(score["fit"], columns)
-
-
-def _three(value: float | None) -> str:
-    return DASH if value is None else f"{value:.3f}"
-
-
-def _score(value: float | None) -> str:
-    return DASH if value is None else f"{value:.4f}"
 
 
 def _features(score: Mapping[str, Any]) -> Table:
     before, after = score["models"]
     columns = [
         ("feature", lambda row: numeric(str(row["feature"]))),
-        ("score on kinds", lambda row: numeric(_score(row["score_kinds"]))),
-        ("score on words", lambda row: numeric(_score(row["score_words"]))),
+        ("score on kinds", lambda row: numeric(or_dash(row["score_kinds"], "{:.4f}".format))),
+        ("score on words", lambda row: numeric(or_dash(row["score_words"], "{:.4f}".format))),
         ("most selective for", _best),
         (f"fires, {before}", lambda row: numeric(f"{100 * row['frequency'][0]:.1f} %")),
         (f"fires, {after}", lambda row: numeric(f"{100 * row['frequency'][1]:.1f} %")),
@@ -277,7 +273,7 @@ def _trials(trials: Mapping[str, Any]) -> tuple[Table, Table]:
     """The survivors and the `_NEAREST` that come next (untested ones, then those that failed least), and the others."""
 
     def value(trial: Mapping[str, Any], name: str) -> Cell:
-        return numeric(DASH if trial[name] is None else fixed(trial[name]))
+        return numeric(or_dash(trial[name], fixed))
 
     judged = [(trial, passes(trial)) for trial in trials["trials"]]
     ordered = sorted(
