@@ -89,6 +89,31 @@ def check_traces(
     return fields
 
 
+def check_chains(
+    problems: str | Path | None,
+    traces: Path | None,
+    field: Sequence[str] | None,
+    *,
+    think: Sequence[str] | None,
+) -> dict[str, str]:
+    """See that the problems, or the chains that stand in their place, can be read; gives the fields of the file.
+
+    Args:
+        problems: What `--problems` names; None: nothing.
+        traces: What `--traces` names; None: nothing.
+        field: The options `--field NAME=COLUMN`.
+        think: What `--think` says.
+
+    Raises:
+        UserError: Both are given, or one cannot be read.
+    """
+    if traces is None:
+        return check_problems(problems, field)
+    if problems is not None:
+        raise UserError("--traces holds chains and their problems; leave --problems out")
+    return check_traces(traces, field, think=think)
+
+
 def check_pairs(path: Path | None) -> None:
     """See that a file of contrastive pairs has its fields.
 

@@ -1,14 +1,15 @@
 """`mechcot circuit`; heavy imports happen inside the command."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mechcot import command_inputs
 from mechcot.cli.options import (
+    ChainsFile,
     Field,
     MaxTokens,
+    OneOrTwo,
     Out,
     Problems,
     Seed,
@@ -32,14 +33,11 @@ if TYPE_CHECKING:
 @loads
 @takes_truth
 def circuit(  # noqa: PLR0913 - one argument per option
-    models: Annotated[list[str], typer.Argument(help="One model, or two: before and after.")],
+    models: OneOrTwo,
     out: Out,
     *,
     problems: Problems = None,
-    traces: Annotated[
-        Path | None,
-        typer.Option(help="Read these chains (JSON lines) instead of letting the models write."),
-    ] = None,
+    traces: ChainsFile = None,
     field: Field = None,
     n: Annotated[int, typer.Option("--n", help="Number of problems, or most chains.")] = 48,
     max_tokens: MaxTokens = 512,
@@ -56,13 +54,7 @@ def circuit(  # noqa: PLR0913 - one argument per option
     """Show which heads and MLPs carry what a step states to the answer; writes circuit.json and index.html."""
     if len(models) > 2:
         raise UserError(f"expected one model or two, got {len(models)}")
-    if traces is not None and problems is not None:
-        raise UserError("--traces holds chains and their problems; leave --problems out")
-    fields = (
-        command_inputs.check_problems(problems, field)
-        if traces is None
-        else command_inputs.check_traces(traces, field, think=loading.asking.think)
-    )
+    fields = command_inputs.check_chains(problems, traces, field, think=loading.asking.think)
     command_inputs.check_models(models)
     from mechcot.circuits.result import circuit_lines
     from mechcot.circuits.run import CircuitSettings, find_circuits

@@ -11,13 +11,14 @@ from mechcot.cli.options import (
     MaxTokens,
     Out,
     Seed,
+    Source,
     Workers,
     loads,
     names_of,
+    numbers_of,
     shares_out,
 )
 from mechcot.cli.outputs import makes
-from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.engine import Engine
 
@@ -33,7 +34,7 @@ def hybrid(  # noqa: PLR0913 - one argument per option
     tuned: Annotated[
         list[str], typer.Argument(help="Models after it; with several, one report of all.")
     ],
-    source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
+    source: Source,
     out: Out,
     *,
     give: Annotated[
@@ -76,7 +77,10 @@ def hybrid(  # noqa: PLR0913 - one argument per option
 
     settings = HybridSettings(
         give=give,
-        budgets=_shares(budget),
+        budgets=numbers_of(
+            budget,
+            expected="--budget: expected shares of the positions from 0 to 1, such as .05,.1,.2",
+        ),
         categories=categories,
         sites=names_of(site) or (),
         fit=fit,
@@ -95,12 +99,3 @@ def hybrid(  # noqa: PLR0913 - one argument per option
         models = Pair(*load_models([base, *tuned], loading))
         lines = hybrid_lines(run_hybrid(models, problems, overwrite=maker.overwrite, **kwargs))
     typer.echo("\n".join([*lines, f"written: {out / 'report.html'}"]))
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(
-            f"--budget: expected shares of the positions from 0 to 1, such as .05,.1,.2, got {text!r}"
-        ) from None

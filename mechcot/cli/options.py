@@ -49,6 +49,18 @@ Problems = Annotated[
         help="JSON lines {id, question, answer}, a task (mod10), or a dataset name; default the shipped models' task."
     ),
 ]
+Source = Annotated[str, typer.Option("--problems", help="Problems, as for compare.")]
+MostProblems = Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")]
+OneOrTwo = Annotated[list[str], typer.Argument(help="One model, or two: before and after.")]
+ChainsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--traces", help="Read these chains (JSON lines) instead of letting the models write."
+    ),
+]
+CorpusText = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Where a record of a corpus has its text.")
+]
 Field = Annotated[
     list[str] | None,
     typer.Option(
@@ -183,6 +195,22 @@ def _truth_files(
 def names_of(text: str | None) -> tuple[str, ...] | None:
     """Split names that commas part; None stays None."""
     return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def numbers_of(text: str, *, expected: str) -> tuple[float, ...]:
+    """Read numbers that commas part.
+
+    Args:
+        text: What was given.
+        expected: The option, and what it takes.
+
+    Raises:
+        UserError: One is no number.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"{expected}, got {text!r}") from None
 
 
 def gathers(make: Callable[..., Any], name: str) -> Callable[[Callable[..., Any]], Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mechcot.cli.options import Field, OutFile, Seed
+from mechcot.cli.options import CorpusText, Field, MostProblems, OutFile, Seed
 from mechcot.cli.outputs import writes
 from mechcot.core.wording import count_of
 
@@ -28,7 +28,7 @@ def problems_shift(
             help="format:P (noise with probability P), order, or names; repeated for more."
         ),
     ],
-    n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
+    n: MostProblems = None,
     field: Field = None,
     seed: Seed = 0,
 ) -> None:
@@ -58,10 +58,8 @@ def problems_novel(
         Path,
         typer.Option(help="What a model was trained on: a file or a folder of texts or records."),
     ],
-    corpus_text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Where a record of a corpus has its text.")
-    ] = None,
-    n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
+    corpus_text: CorpusText = None,
+    n: MostProblems = None,
     field: Field = None,
     seed: Seed = 0,
 ) -> None:

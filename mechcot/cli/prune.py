@@ -10,10 +10,13 @@ from mechcot.cli.options import (
     Field,
     MaxTokens,
     Model,
+    MostProblems,
+    OneOrTwo,
     Out,
     OutFile,
     Overwrite,
     Seed,
+    Source,
     Traces,
     Workers,
     loads,
@@ -81,7 +84,7 @@ def prune(  # noqa: PLR0913 - one argument per option
 
 
 def influence(  # noqa: PLR0913 - one argument per option
-    models: Annotated[list[str], typer.Argument(help="One model, or two: before and after.")],
+    models: OneOrTwo,
     traces: Traces,
     out: Out,
     field: Field = None,
@@ -113,7 +116,7 @@ def influence(  # noqa: PLR0913 - one argument per option
 
 def prune_online(  # noqa: PLR0913 - one argument per option
     model: Model,
-    source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
+    source: Source,
     out: Out,
     keep: Annotated[
         list[float] | None,
@@ -123,7 +126,7 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     ] = None,
     field: Field = None,
     every: Annotated[int, typer.Option(help="Finished steps between two prunings.")] = 2,
-    n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
+    n: MostProblems = None,
     max_tokens: MaxTokens = 512,
     seed: Seed = 0,
     workers: Workers = 1,

@@ -10,6 +10,7 @@ import typer
 from mechcot import command_inputs
 from mechcot.cli.options import (
     Base,
+    ChainsFile,
     Field,
     MaxTokens,
     Model,
@@ -41,12 +42,6 @@ app = typer.Typer(
 )
 
 Dict = Annotated[str, typer.Argument(help="A dictionary: a folder, or RELEASE/ID of SAE-Lens.")]
-ChainsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--traces", help="Read these chains (JSON lines) instead of letting the models write."
-    ),
-]
 Width = Annotated[int, typer.Option(help="Number of features.")]
 Samples = Annotated[int, typer.Option(help="States seen, repeats counted.")]
 K = Annotated[int, typer.Option(help="Features per token (batchtopk, topk).")]
@@ -80,7 +75,7 @@ def _job(  # noqa: PLR0913 - one argument per option
     engine: Engine,
 ) -> "Training":
     """Look at what a training is given."""
-    fields = _check_chains(problems, traces, field, loading)
+    fields = command_inputs.check_chains(problems, traces, field, think=loading.asking.think)
     command_inputs.check_models([base, tuned])
     from mechcot.runs.executor import executor_of
     from mechcot.sae.run import Training
@@ -165,7 +160,7 @@ def _open(  # noqa: PLR0913 - one argument per option
 ) -> AbstractContextManager["TrainedDictionary"]:
     """Look at what a command is given, then load the dictionary and the models and write the chains."""
     command_inputs.check_dictionary(dictionary)
-    fields = _check_chains(problems, traces, field, loading)
+    fields = command_inputs.check_chains(problems, traces, field, think=loading.asking.think)
     command_inputs.check_models((base, tuned))
     from mechcot.runs.executor import executor_of
     from mechcot.sae.run import open_study
@@ -259,7 +254,7 @@ def vector(
 ) -> None:
     """Write a feature as a steering vector, for `mechcot steer apply` and experiment files."""
     command_inputs.check_dictionary(dictionary)
-    fields = _check_chains(problems, traces, field, loading)
+    fields = command_inputs.check_chains(problems, traces, field, think=loading.asking.think)
     command_inputs.check_models((model,))
     from mechcot.model.reasoner import Reasoner
     from mechcot.sae.chains import ChainSource, chains_of
@@ -286,24 +281,6 @@ def probe(study: "TrainedDictionary", out: Out, seed: Seed = 0) -> None:
     found = {"fit": [fit.to_json() for fit in study.fits], "models": models}
     lines = [line for model in models for line in probe_lines(model)]
     _write(study, found, lines, out / "probe.json")
-
-
-def _check_chains(
-    problems: str | None,
-    traces: Path | None,
-    field: Sequence[str] | None,
-    loading: LoadOptions,
-) -> dict[str, str]:
-    """See that the problems or the chains can be read; the fields of the file.
-
-    Raises:
-        UserError: Both are given, or one cannot be read.
-    """
-    if traces is None:
-        return command_inputs.check_problems(problems, field)
-    if problems is not None:
-        raise UserError("--traces holds chains and their problems; leave --problems out")
-    return command_inputs.check_traces(traces, field, think=loading.asking.think)
 
 
 def _write(study: "TrainedDictionary", found: Any, lines: Sequence[str], path: Path) -> None:

@@ -22,6 +22,7 @@ from mechcot.cli.options import (
     gathers,
     loads,
     names_of,
+    numbers_of,
     shares_out,
 )
 from mechcot.cli.outputs import makes, writes
@@ -164,7 +165,8 @@ def sweep(
     maker: "Maker",
 ) -> None:
     """`apply` at several doses; one file of traces a dose in --out."""
-    files = {nats: out / f"{nats:g}.jsonl" for nats in _numbers(doses)}
+    dosed = numbers_of(doses, expected="--doses: expected numbers such as 0.02,0.1")
+    files = {nats: out / f"{nats:g}.jsonl" for nats in dosed}
     missing = {nats: file for nats, file in files.items() if not maker.made(file)}
     for file in files.keys() - missing.keys():
         typer.echo(f"{files[file]} is there already, made by this command with these settings")
@@ -315,14 +317,6 @@ def _write_steered(
         **kwargs,
     ):
         typer.echo(line)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    """Read numbers that commas part."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"--doses: expected numbers such as 0.02,0.1, got {text!r}") from None
 
 
 def _look(

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechcot import command_inputs
-from mechcot.cli.options import Base, Field, MaxTokens, Out, Seed, Tuned, Workers, loads, shares_out
+from mechcot.cli.options import (
+    Base,
+    CorpusText,
+    Field,
+    MaxTokens,
+    Out,
+    Seed,
+    Tuned,
+    Workers,
+    loads,
+    shares_out,
+)
 from mechcot.cli.outputs import makes
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
@@ -42,9 +53,7 @@ def stim(  # noqa: PLR0913 - one argument per option
             help="Other texts, taken to the same size; default: the corpus with its tokens in random order."
         ),
     ] = None,
-    corpus_text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Where a record of a corpus has its text.")
-    ] = None,
+    corpus_text: CorpusText = None,
     first_error: Annotated[
         str,
         typer.Option(
@@ -70,12 +79,7 @@ def stim(  # noqa: PLR0913 - one argument per option
         raise UserError(
             "give --traces FILE, or --problems FILE for AFTER to write chains, not both"
         )
-    think = loading.asking.think
-    fields = (
-        command_inputs.check_problems(problems, field)
-        if traces is None
-        else command_inputs.check_traces(traces, field, think=think)
-    )
+    fields = command_inputs.check_chains(problems, traces, field, think=loading.asking.think)
     command_inputs.check_models([base, tuned])
     from mechcot.memorisation.corpus import check_corpus
 

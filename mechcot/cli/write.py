@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechcot import command_inputs
-from mechcot.cli.options import Field, MaxTokens, OutFile, Seed
+from mechcot.cli.options import Field, MaxTokens, MostProblems, OutFile, Seed, Source
 from mechcot.cli.outputs import makes
 from mechcot.core.errors import UserError
 
@@ -26,9 +26,9 @@ def write(  # noqa: PLR0913 - one argument per option
     served: Annotated[
         str, typer.Option("--model", metavar="NAME", help="The model, as the server calls it.")
     ],
-    source: Annotated[str, typer.Option("--problems", help="Problems, as for compare.")],
+    source: Source,
     field: Field = None,
-    n: Annotated[int | None, typer.Option("--n", min=1, help="Most problems; default all.")] = None,
+    n: MostProblems = None,
     n_samples: Annotated[int, typer.Option(min=1, help="Chains of each problem.")] = 1,
     max_tokens: MaxTokens = 4096,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.0,
