@@ -102,7 +102,7 @@ def estimates(runs: StepRuns, parts: Sequence[Component], *, seed: int) -> Estim
 
 
 def exact_effects(
-    reader: Scorer, runs: StepRuns, parts: Sequence[Component], *, to: KeptRun | None = None
+    reader: Scorer, runs: StepRuns, parts: Sequence[Component]
 ) -> Float[np.ndarray, " component"]:
     """The effect of every component by patching it alone.
 
@@ -112,13 +112,12 @@ def exact_effects(
         reader: The model.
         runs: Both runs.
         parts: The components.
-        to: The run whose values are written; None: the edited one.
     """
 
     def margins(source: KeptRun) -> Float[np.ndarray, " component"]:
         return np.concatenate(_patched(reader, runs.edit, source, parts))
 
-    patched, own = one_path(lambda: margins(to or runs.edited), lambda: margins(runs.clean))
+    patched, own = one_path(lambda: margins(runs.edited), lambda: margins(runs.clean))
     return (patched - own) / runs.swing
 
 

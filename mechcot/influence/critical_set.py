@@ -68,16 +68,6 @@ def entries(
     return level, links
 
 
-def critical_set(weights: StepInfluence, *, rho: float) -> frozenset[int]:
-    """K(rho).
-
-    Args:
-        weights: See `levels`.
-        rho: Share of every kept step's weight that its kept sources must cover, in [0, 1].
-    """
-    return frozenset(int(step) for step in np.flatnonzero(levels(weights) < rho))
-
-
 def within_budget(order: Sequence[int], sizes: Sequence[int], *, budget: float) -> frozenset[int]:
     """The steps kept under a budget: best first, each one that still fits.
 

@@ -32,7 +32,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from mechcot.core.errors import UserError
-from mechcot.core.trace import Phase, Span, Trace
+from mechcot.core.trace import Span
 from mechcot.model.interface import HasModel
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import check_finite, forward
@@ -70,21 +70,6 @@ class StepAttention:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.mean, self.mass))
-
-
-def step_attention(reasoner: HasModel, trace: Trace) -> StepAttention:
-    """Attention between the steps of a trace: sources question, s_1..s_n; targets s_1..s_n, answer.
-
-    Cost: 2-3 plain forwards up to 4,096 tokens (the second pass is quadratic), at most three times the
-    memory of one.
-
-    Raises:
-        UserError: The family does not run its attention through Transformers' interface.
-    """
-    steps = [step.tokens for step in trace.chain_steps]
-    groups = [trace.phase(Phase.QUESTION), *steps, trace.phase(Phase.ANSWER)]
-    both = group_attention(reasoner, trace.ids, groups)
-    return StepAttention(mass=both.mass[:, :, :-1, 1:], sizes=both.sizes[:-1])
 
 
 def group_attention(

@@ -42,21 +42,6 @@ class Wanted:
 
 
 @runtime_checkable
-class Question(Protocol):
-    """A question as data."""
-
-    @property
-    def text(self) -> str:
-        """The question as it is asked, hint included."""
-        ...
-
-    @property
-    def answer(self) -> str:
-        """The true answer."""
-        ...
-
-
-@runtime_checkable
 class ChainDraft(Protocol):
     """A chain that was written for training."""
 

@@ -33,6 +33,7 @@ _ALPHA = 0.7
 BEFORE, BEHIND = 1, 2
 REASONING = (StepKind.EXPLORATION, StepKind.VERIFICATION, StepKind.BACKTRACKING)
 FEWEST_TRACES = 8
+_BINS = 12
 
 
 def reason_score(
@@ -122,7 +123,7 @@ def by_kind(reads: FeatureActivations) -> dict[str, dict[str, Float[np.ndarray, 
 
 
 def histograms(
-    reads: FeatureActivations, feature: int, *, bins: int = 12
+    reads: FeatureActivations, feature: int
 ) -> dict[str, list[float] | dict[str, list[int]]]:
     """Return how strongly the steps of each kind excite a feature: steps by their largest activation.
 
@@ -131,7 +132,7 @@ def histograms(
         `counts` by kind.
     """
     peaks = np.maximum.reduceat(reads.values[:, feature], reads.bounds)
-    edges = np.linspace(0.0, max(float(peaks.max()), 1e-9), bins + 1)
+    edges = np.linspace(0.0, max(float(peaks.max()), 1e-9), _BINS + 1)
     counts = {
         kind: np.histogram(peaks[reads.kinds == kind], edges)[0].tolist()
         for kind in sorted(set(reads.kinds.tolist()))

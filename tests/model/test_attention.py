@@ -7,9 +7,9 @@ import torch
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Span
 from mechcot.model import attention
-from mechcot.model.attention import group_attention, step_attention
+from mechcot.model.attention import group_attention
 from mechcot.model.prefix.prefix import Prefix
-from tests.model.families import EVERY, make, make_trace, tokens
+from tests.model.families import EVERY, make, tokens
 
 GROUPS = [Span(0, 11), Span(11, 14), Span(14, 30), Span(30, 30), Span(30, 44), Span(46, 58)]
 
@@ -49,25 +49,6 @@ def test_pooled_eager_attention_is_the_oracle(family):
             block = full[:, :, queries.start : queries.stop, keys.start : keys.stop]
             np.testing.assert_allclose(got[0], block.mean(axis=(2, 3)), atol=1e-6)
             np.testing.assert_allclose(got[1], block.sum(axis=3).mean(axis=2), atol=1e-5)
-
-
-def test_rows_are_question_and_steps_and_columns_steps_and_answer():
-    reasoner = make("llama")
-    trace = make_trace("t", [7, 0, 4, 9, 3], prompt=6)
-    both = step_attention(reasoner, trace)
-    assert both.mass.shape == (3, 4, 5, 5)
-    full = eager_attentions(reasoner, list(trace.ids))
-    of_answer = full[:, :, trace.steps[-1].tokens.start :, :]
-    np.testing.assert_allclose(
-        both.mass[:, :, 0, -1], of_answer[..., :6].sum(axis=3).mean(axis=2), atol=1e-5
-    )
-    last = trace.steps[3].tokens
-    np.testing.assert_allclose(
-        both.mean[:, :, 4, -1], of_answer[..., last.start : last.stop].mean(axis=(2, 3)), atol=1e-6
-    )
-    assert np.isnan(both.mass[:, :, 2, :]).all()  # the step without tokens
-    assert np.isfinite(both.mass[:, :, 0, [0, 2, 3, 4]]).all()
-    assert np.isnan(both.mass[:, :, 1, 0]).all()
 
 
 def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch):
