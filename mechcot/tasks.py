@@ -36,6 +36,7 @@ from mechcot.core.task import (
     TaskShift,
 )
 from mechcot.core.trace import Span, Trace
+from mechcot.model.interface import TextReader
 from mechcot.organisms import ground_truth as mod10
 from mechcot.organisms.chain_writer import leading_words, right_chain, shortest_length
 from mechcot.organisms.counterfactual_edits import changed_questions
@@ -46,6 +47,8 @@ from mechcot.organisms.known_task import (
     OrganismParaphraser,
     kinds_while_written,
 )
+from mechcot.organisms.language import own_words
+from mechcot.organisms.mod10 import MOD10_FAMILY
 from mechcot.organisms.mod10_shifts import MOD10_SHIFTS
 from mechcot.organisms.problems import TASK, hinted, problems as draw_mod10, without_fact
 from mechcot.organisms.registry import ORGANISM_FAMILIES
@@ -234,6 +237,39 @@ TASKS = {MOD10.name: MOD10} | {
 """Tasks that problems can name."""
 SHIPPED_TASK = MOD10.name
 """The task of the shipped models: what is asked where no problems are named."""
+
+
+def check_shipped_task(reader: TextReader, *, option: str, wanted: str) -> None:
+    """Make sure that a model can read the shipped models' task, before that is asked because nothing else was named.
+
+    Args:
+        reader: The model.
+        option: Where something else is named, such as `--problems`.
+        wanted: What stands there, in words.
+
+    Raises:
+        UserError: Words of that task are not in its vocabulary.
+    """
+    words, known = own_words(MOD10_FAMILY.language).words, reader.tokenizer.get_vocab()
+    lacking = [word for word in words if word not in known]
+    if lacking:
+        example = max(filter(str.isalpha, lacking), key=len, default=lacking[0])
+        raise UserError(
+            f"without {option} the shipped models' task ({SHIPPED_TASK}) is asked, and {reader.name} is no model of it: its vocabulary lacks "
+            f"{len(lacking)} of {len(words)} words, such as {example!r}; give {option} {wanted}"
+        )
+
+
+def check_default_problems(readers: Iterable[TextReader]) -> None:
+    """`check_shipped_task` for a run in which no problems are named.
+
+    Raises:
+        UserError: A model cannot read the task.
+    """
+    others = ", ".join(name for name in TASKS if name != SHIPPED_TASK)
+    for reader in readers:
+        wanted = f"FILE with problems that it can read, or the name of its task ({others})"
+        check_shipped_task(reader, option="--problems", wanted=wanted)
 
 
 @checked

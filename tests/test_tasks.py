@@ -3,15 +3,20 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 import mechcot as mc
 from mechcot.compare.chains import problems_of
 from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
+from mechcot.model.internals.sites import Site
+from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.registry import ORGANISM_FAMILIES
+from mechcot.steering.vectors import Origin, SteeringVector
 from mechcot.tasks import TASKS, at_least, first_right_step, task_of, with_kinds
 from mechcot.text.problems import TASK_NAMES
 from tests.influence.words import trace_of
+from tests.runs.commands import call
 
 
 @pytest.mark.parametrize(
@@ -73,3 +78,25 @@ def test_a_study_draws_from_a_task_as_the_front_door_does(tmp_path):
         "".join(f'{{"id": "{i}", "question": "{i} + 3 = ?", "answer": "5"}}\n' for i in range(3))
     )
     assert len(at_least(str(file), 2)) == 3
+
+
+@pytest.mark.parametrize("command", ["circuit", "sae train", "steer extract", "steer apply"])
+def test_a_model_of_another_task_is_named_where_no_problems_are(tmp_path, command):
+    model, asked = "organism:order/base", "--problems"
+    given: tuple[object, ...] = (model, "--out", tmp_path / "out")
+    if command == "sae train":
+        given = (model, model, "--site", "resid_post.0", "--out", tmp_path / "out")
+    if command == "steer extract":
+        given, asked = (model, "--site", "resid_post.0", "--out", tmp_path / "v"), "--pairs"
+    if command == "steer apply":
+        reader = Reasoner.load(model)
+        width = reader.model.config.hidden_size
+        origin = Origin(reader.name, reader.weights_hash, "probe", "prompt", ("a",))
+        vector = SteeringVector(torch.ones(width), Site.parse("resid_post.0"), origin)
+        vector.save(tmp_path / "v.safetensors")
+        given = (model, tmp_path / "v.safetensors", "--out", tmp_path / "out")
+    code, said = call(command, *given)
+    assert code != 0
+    assert f"without {asked} the shipped models' task (mod10) is asked" in said
+    assert "its vocabulary lacks 89 of 98 words, such as '" in said
+    assert f"; give {asked} FILE with" in said

@@ -23,7 +23,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Format, Items
 from mechcot.runs.reader_keys import precision
-from mechcot.tasks import SHIPPED_TASK, TASKS, missing_for, with_kinds
+from mechcot.tasks import SHIPPED_TASK, TASKS, check_default_problems, missing_for, with_kinds
 from mechcot.text.problems import load_problems
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.load import load_traces
@@ -116,6 +116,8 @@ def chains_of(reader: Reasoner, asked: ChainSource) -> list[Trace]:
     """
     if asked.traces is not None:
         return _of_file(Pair(reader, reader), asked, asked.traces)
+    if asked.source is None:
+        check_default_problems([reader])
     problems = asked.problems()
     preflight(reader, problems)
     return reader.write(problems, max_tokens=asked.max_tokens, seed=asked.seed)
@@ -130,6 +132,8 @@ def _name_missing(problems: Sequence[Problem], asked: ChainSource) -> None:
 def _written(
     readers: Pair[Reasoner], asked: ChainSource, folder: Path, executor: Executor
 ) -> list[Trace]:
+    if asked.source is None:
+        check_default_problems(readers)
     problems = asked.problems()
     for reader in readers:
         preflight(reader, problems)

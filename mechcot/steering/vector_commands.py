@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, mean
-from typing import get_args
+from typing import Any, get_args
 
-from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Phase, Trace
@@ -22,7 +22,15 @@ from mechcot.steering.dose_calibration import Dose, DoseCalibrator
 from mechcot.steering.experiment import DEPTH, How
 from mechcot.steering.text_readout import correct
 from mechcot.steering.vectors import Origin, SteeringVector
-from mechcot.tasks import MOD10, TASKS, TEXT, contrast_pairs, kinds_of
+from mechcot.tasks import (
+    MOD10,
+    TASKS,
+    TEXT,
+    check_default_problems,
+    check_shipped_task,
+    contrast_pairs,
+    kinds_of,
+)
 from mechcot.text.problems import load_problems
 from mechcot.text.unread_answers import Accuracy, check_read
 
@@ -61,22 +69,15 @@ def extract_to(
     if n < 1:
         raise UserError(f"--n: expected at least one pair, got {n}")
     if pairs is None:
+        wanted = "FILE with pairs that it can read, JSON lines {id, positive, negative}"
+        check_shipped_task(reasoner, option="--pairs", wanted=wanted)
         yield f"no --pairs: {count_of(n, 'question')} of the shipped models' task ({MOD10.name}), asked briefly against carefully"
     chosen = contrast_pairs(pairs or MOD10.name, n, seed=seed)
     sides = [side for pair in chosen for side in (pair.positive, pair.negative)]
     where = Site.parse(site)
-    try:
-        preflight(reasoner, [side for side in sides if isinstance(side, Problem)])
-        vector = pair_vectors(reasoner, chosen, sites=[where], read=read, method=method, seed=seed)[
-            where
-        ]
-    except (NotMeasurable, UserError) as error:
-        if pairs is not None or "--pairs" in str(error):
-            raise
-        raise UserError(
-            f"{error} The default pairs are in the shipped models' language; give pairs that {reasoner.name} can read "
-            "(--pairs FILE, JSON lines with id, positive, negative)"
-        ) from None
+    preflight(reasoner, [side for side in sides if isinstance(side, Problem)])
+    kwargs: dict[str, Any] = {"read": read, "method": method, "seed": seed}
+    vector = pair_vectors(reasoner, chosen, sites=[where], **kwargs)[where]
     vector.save(out)
     origin = vector.origin
     yield f"written: {out} ({origin.method} of {count_of(len(origin.items), 'pair')} at {where.name}; length {vector.norm:.3g}, {_stability(origin)})"
@@ -133,6 +134,7 @@ def apply_to(  # noqa: PLR0913 - one argument per option
         yield f"overridden: {difference}"
     source, n, seed = asked
     if source is None:
+        check_default_problems([reasoner])
         yield f"no --problems: {count_of(n, 'question')} of the shipped models' task ({MOD10.name})"
     draw = TASKS.get(source or MOD10.name, TEXT).unhinted
     items = (

@@ -126,6 +126,12 @@ def test_a_tokenizer_that_loses_text(reasoner):
         preflight(replace(reader, tokenizer=deaf), ASKED)
 
 
+def test_questions_that_a_vocabulary_cannot_hold_are_named_for_it():
+    reader = Reasoner.load("organism:order/base")
+    with pytest.raises(UserError, match="the questions have words that its tokenizer lacks"):
+        preflight(reader, ASKED)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize(
     "place", ["lm_head.weight", "model.layers.1.mlp.up_proj.weight", "model.norm.weight"]

@@ -279,7 +279,9 @@ def test_commands_say_whose_questions_they_ask_and_replace_no_file(folder, tmp_p
     assert isinstance(other.exception, UserError)
     assert "other settings (n); choose another --out, or replace it" in str(other.exception)
     told = call(*words, "--n", 3, "--overwrite")
-    assert "no --pairs: 3 questions of the shipped models' task (mod10)" in told.output
+    assert "without --pairs the shipped models' task (mod10) is asked, and chat" in str(
+        told.exception
+    )
     steered = ("apply", folder / "chat", out, "--n", 2, "--max-tokens", 8, "--nats", 0.01)
     fields = ("--field", "id=nr", "--field", "question=frage", "--field", "answer=gold")
     applied = call(
@@ -287,7 +289,7 @@ def test_commands_say_whose_questions_they_ask_and_replace_no_file(folder, tmp_p
     )
     assert applied.exit_code == 0 and "no --problems" not in applied.output
     default = call(*steered, "--out", tmp_path / "u.jsonl")
-    assert "no --problems: 2 questions of the shipped models' task (mod10)" in default.output
+    assert "without --problems the shipped models' task (mod10) is asked" in str(default.exception)
 
 
 def test_pairs_come_from_a_task_or_a_file(folder):

@@ -207,26 +207,30 @@ def spelling(reader: Reasoner, problems: Sequence[Problem]) -> CheckResult:
     """Return whether the tokenizer gives prompts and the cue back, white space aside."""
     asked = [problem for problem in problems if problem.question.strip()][:_SPELLED]
     texts = [f"{reader.render(problem)}{reader.cue.text}" for problem in asked]
-    backs = [_back(reader, text) for text in texts]
-    lost = [
-        (text, back)
-        for text, back in zip(texts, backs, strict=True)
-        if "".join(back.split()) != "".join(text.split())
-    ]
+    lost = [at for at, text in enumerate(texts) if not _spells(reader, text)]
     if not lost:
         return CheckResult("ok", "ids spell the text")
-    text = f"ids do not spell the text: {_start(*lost[0])}; {_respell(reader)}"
+    first = texts[lost[0]]
+    why = _respell(reader, [asked[at].question for at in lost])
+    text = f"ids do not spell the text: {_start(first, _back(reader, first))}; {why}"
     return CheckResult("wrong" if 2 * len(lost) > len(texts) else "odd", text)
 
 
-def _respell(reader: Reasoner) -> str:
-    """Where a text comes from that the tokenizer cannot spell: an option of the user's, else the files."""
+def _respell(reader: Reasoner, questions: Sequence[str]) -> str:
+    """Where a text comes from that the tokenizer cannot spell: an option of the user's, the questions, else the files."""
     asking = reader.policy.asking
     options = (("--cue", asking.cue), ("--instruction", asking.instruction))
     for option, text in options:
-        if text and "".join(_back(reader, text).split()) != "".join(text.split()):
+        if text and not _spells(reader, text):
             return f"the text of {option} has words that its tokenizer lacks; leave {option} out, or give words that it has"
+    if any(not _spells(reader, question) for question in questions):
+        return "the questions have words that its tokenizer lacks: give problems in words that it has, or check which tokenizer class the files are loaded as"
     return "check which tokenizer class the files are loaded as"
+
+
+def _spells(reader: Reasoner, text: str) -> bool:
+    """Return whether a text comes back from its tokens, white space aside."""
+    return "".join(_back(reader, text).split()) == "".join(text.split())
 
 
 def _back(reader: Reasoner, text: str) -> str:
