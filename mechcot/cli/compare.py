@@ -85,6 +85,13 @@ class Settings:
     ] = None
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0
     batch_size: Annotated[int, typer.Option(help="Completions written at a time.")] = 16
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="Calibration by agreement, too: K further texts of each model about each question, drawn at temperature 1 (or --temperature). Costs K writings.",
+        ),
+    ] = None
     workers: Workers = 1
     overwrite: Overwrite = False
 

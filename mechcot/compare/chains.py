@@ -321,11 +321,13 @@ _ITEM = json_items(Annotated[dict[str, Any], AfterValidator(_check_chain)])
 
 
 def to_write(study: Study, models: Models, problems: Sequence[Problem]) -> int:
-    """Return how many texts of the study are not on disk, of all its models."""
+    """Return how many texts of the study are not on disk, of all its models, its samples included."""
     return sum(
-        _key(study, models, name, problem) not in _items(study, models, name)
+        _key(writes, models, name, problem) not in _items(writes, models, name)
+        for writes in (study, *study.drawn)
         for name in models.names
         for problem in problems
+        if writes is study or problem.answerable
     )
 
 

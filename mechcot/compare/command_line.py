@@ -23,6 +23,7 @@ _OPTIONS: Mapping[str, str] = {
     "own_chains": "--own-chains",
     "max_tokens": "--max-tokens",
     "temperature": "--temperature",
+    "samples": "--samples",
     "batch_size": "--batch-size",
     "workers": "--workers",
 }
@@ -37,6 +38,7 @@ _FIXED = (
     "null_reader",
     "own_chains",
     "temperature",
+    "samples",
 )
 """What `check` sets by itself."""
 _LOADING: Mapping[str, str] = {

@@ -1,6 +1,6 @@
 """How sure is each model of the answers that it gives after its own chains, or given ones, and is it right as often? From what the gates measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +21,11 @@ from mechcot.stats.measurement_tables import scalar_rows
 from mechcot.stats.sentences import p_text
 from mechcot.text.number_format import fixed, percent, signed
 
+SPAN: Mapping[str, tuple[str, str]] = {
+    "confidence": (GATE_MEASURE, "confidence"),
+    "right": ACCURACY,
+}
+"""Where confidence and outcome of an item stand in the scalars."""
 DECIMALS = 9
 """Of a summary's numbers: a probability is known to about 1e-6, and what lies below follows from which chains were run side by side."""
 _HEADS = {
@@ -32,16 +37,22 @@ _HEADS = {
 }
 
 
-def confidences(scalars: pd.DataFrame, name: str, *, author: str | None = None) -> pd.DataFrame:
+def confidences(
+    scalars: pd.DataFrame,
+    name: str,
+    *,
+    author: str | None = None,
+    columns: Mapping[str, tuple[str, str]] = SPAN,
+) -> pd.DataFrame:
     """Confidence and outcome of one model by item, means over the chains whose answer was read: columns `confidence` and `right`.
 
     Args:
         scalars: Tidy scalars of a study.
         name: The model.
         author: Who wrote the chains; None for the model itself.
+        columns: Where `confidence` and `right` stand.
     """
     own = scalars[(scalars["reader"] == name) & (scalars["author"] == (author or name))]
-    columns = {"confidence": (GATE_MEASURE, "confidence"), "right": ACCURACY}
     by_trace = pd.DataFrame(
         {
             column: scalar_rows(own, measure=measure, name=scalar).set_index(["item", "trace"])[
@@ -55,7 +66,13 @@ def confidences(scalars: pd.DataFrame, name: str, *, author: str | None = None) 
 
 
 def confidence_change(
-    scalars: pd.DataFrame, before: str, after: str, *, author: str | None = None, seed: int
+    scalars: pd.DataFrame,
+    before: str,
+    after: str,
+    *,
+    author: str | None = None,
+    seed: int,
+    columns: Mapping[str, tuple[str, str]] = SPAN,
 ) -> CalibrationChange | None:
     """The change of calibration on the same items; None where no item has an answer of both.
 
@@ -65,8 +82,9 @@ def confidence_change(
         after: Second model.
         author: Who wrote the chains; None for each model itself.
         seed: Of the study.
+        columns: Where `confidence` and `right` stand.
     """
-    sides = [confidences(scalars, name, author=author) for name in (before, after)]
+    sides = [confidences(scalars, name, author=author, columns=columns) for name in (before, after)]
     items = sides[0].index.intersection(sides[1].index)
     if not len(items):
         return None
@@ -75,7 +93,12 @@ def confidence_change(
 
 
 def confidence_frame(
-    scalars: pd.DataFrame, names: Sequence[str], *, author: str | None = None, seed: int
+    scalars: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    author: str | None = None,
+    seed: int,
+    columns: Mapping[str, tuple[str, str]] = SPAN,
 ) -> pd.DataFrame:
     """One row a model: the fields of `mechcot.stats.calibration.Calibration`.
 
@@ -84,8 +107,9 @@ def confidence_frame(
         names: The models.
         author: Who wrote the chains; None for each model itself.
         seed: Of the study.
+        columns: Where `confidence` and `right` stand.
     """
-    tables = {name: confidences(scalars, name, author=author) for name in names}
+    tables = {name: confidences(scalars, name, author=author, columns=columns) for name in names}
     return pd.DataFrame(
         [
             {"model": name} | asdict(calibration(*_arrays(table), seed=seed))
@@ -96,7 +120,11 @@ def confidence_frame(
 
 
 def reliability_frame(
-    scalars: pd.DataFrame, names: Sequence[str], *, author: str | None = None
+    scalars: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    author: str | None = None,
+    columns: Mapping[str, tuple[str, str]] = SPAN,
 ) -> pd.DataFrame:
     """One row a model and bin: `model`, `confidence`, `accuracy`, `low`, `high`, `n`.
 
@@ -104,8 +132,9 @@ def reliability_frame(
         scalars: Tidy scalars of a study.
         names: The models.
         author: Who wrote the chains; None for each model itself.
+        columns: Where `confidence` and `right` stand.
     """
-    tables = {name: confidences(scalars, name, author=author) for name in names}
+    tables = {name: confidences(scalars, name, author=author, columns=columns) for name in names}
     parts = [
         reliability(*_arrays(table)).assign(model=name)
         for name, table in tables.items()
@@ -118,32 +147,36 @@ def _arrays(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return table["confidence"].to_numpy(float), table["right"].to_numpy(float)
 
 
-def confidence_sentence(change: CalibrationChange, *, of: str = "Own") -> str:
+def confidence_sentence(change: CalibrationChange, *, of: str = "Own", samples: int = 0) -> str:
     """Whether a model is still as sure as it is right.
 
     Args:
         change: What was found.
         of: Whose chains: `Own`, `Given`, or `The same` of a null, which reads those of the first model.
+        samples: Texts whose agreement the confidence is; 0 where it is the probability of the answer.
     """
+    sure = "agreement" if samples else "sure"
+    whose = f"Agreement of {samples} further texts" if samples else f"{of} chains"
     sides = ", ".join(
-        f"{percent(side.confidence)} sure and {percent(side.accuracy)} right {when}"
+        f"{percent(side.confidence)} {sure} and {percent(side.accuracy)} right {when}"
         for when, side in (("before", change.before), ("after", change.after))
     )
     moved = f"{signed(change.delta, digits=3)} [{signed(change.low, digits=3)}, {signed(change.high, digits=3)}]"
     errors = f"{fixed(change.before.error)} before, {fixed(change.after.error)} after"
     return (
-        f"{of} chains: {_HEADS[change.verdict]}: {sides}; calibration error {errors} (change of its square {moved}, "
+        f"{whose}: {_HEADS[change.verdict]}: {sides}; calibration error {errors} (change of its square {moved}, "
         f"{p_text(change.p)}), {count_of(change.n, 'item')}."
     )
 
 
 def confidence_summary(
-    change: CalibrationChange | None, *, of: str = "Own"
+    change: CalibrationChange | None, *, of: str = "Own", samples: int = 0
 ) -> dict[str, Any] | None:
     """JSON-able data, numbers to `DECIMALS`; None where no item has an answer of both models."""
     if change is None:
         return None
-    return nan_to_none(_rounded(asdict(change)) | {"sentence": confidence_sentence(change, of=of)})
+    sentence = confidence_sentence(change, of=of, samples=samples)
+    return nan_to_none(_rounded(asdict(change)) | {"sentence": sentence})
 
 
 def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mechcot.compare.abstention import Abstention
+from mechcot.compare.agreement import AGREEMENT
 from mechcot.compare.chain_validity import ChainValidity
 from mechcot.compare.confidence import confidence_change
 from mechcot.compare.novelty import NoveltyChange, novelty_change
@@ -49,6 +50,7 @@ class Tables:
         all: The measurements themselves, by (measure, author, reader, trace).
         validity: Whether the chains are right, step by step.
         abstention: Who says that a question cannot be answered.
+        agreement: How often further texts of a model give its answer; empty where none were drawn.
     """
 
     measurements: pd.DataFrame
@@ -56,6 +58,7 @@ class Tables:
     all: Measurements
     validity: ChainValidity = field(default_factory=ChainValidity)
     abstention: Abstention = field(default_factory=Abstention)
+    agreement: pd.DataFrame = field(default_factory=lambda: scalars_table(()))
 
     @classmethod
     def of(cls, measurements: Sequence[Measurement], traces: Sequence[Trace]) -> "Tables":
@@ -83,6 +86,7 @@ class PairFinding:
         next: What to do next where a claim could not be judged; "" for nothing.
         validity: Whether own chains became more or less right, step by step; None where chains were given, or nothing in them can be checked.
         calibration: Whether each is as sure of its answers as it is right, on its own chains (a null on those of the first, all on given ones); None where nobody knows.
+        agreement: The same by how often further texts give the answer; None where none were drawn.
         abstention: How often questions that cannot, and can, be answered are left unanswered; empty where none of the first was asked.
         novelty: How right answers changed on novel and seen, long and short questions; None where nothing tells what is novel.
     """
@@ -94,6 +98,7 @@ class PairFinding:
     next: str = ""
     validity: AccuracyChange | None = None
     calibration: CalibrationChange | None = None
+    agreement: CalibrationChange | None = None
     abstention: Mapping[str, AccuracyChange] = field(default_factory=dict)
     novelty: NoveltyChange | None = None
 
@@ -200,6 +205,9 @@ def find(
             after,
             author=None if whose_chains(study, after) == "Own" else author,
             seed=study.seed,
+        ),
+        agreement=confidence_change(
+            tables.agreement, before, after, seed=study.seed, columns=AGREEMENT
         ),
         abstention=tables.abstention.changes(before, after, seed=study.seed),
         novelty=novelty_change(problems, tables.scalars, before, after, seed=study.seed),

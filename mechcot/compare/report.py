@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mechcot.compare.abstention import abstention_sentence
+from mechcot.compare.agreement import AGREEMENT
 from mechcot.compare.chain_validity import parted, validity_sentence
 from mechcot.compare.chains import Chains
 from mechcot.compare.confidence import confidence_frame, confidence_sentence, reliability_frame
@@ -112,6 +113,9 @@ def report_data(
         unchecked=tables.validity.unchecked,
         abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
         calibration=confidence_frame(tables.scalars, names, author=given, seed=study.seed),
+        samples=study.samples or 0,
+        agreement=confidence_frame(tables.agreement, names, seed=study.seed, columns=AGREEMENT),
+        agreement_bins=reliability_frame(tables.agreement, names, columns=AGREEMENT),
         shifts=shift_frame(*shown, author=author, seed=study.seed),
         novelty=novelty_frame(*shown, author=author, seed=study.seed),
         reliability=reliability_frame(tables.scalars, names, author=given),
@@ -125,6 +129,7 @@ def report_data(
             **({"asked by": "; ".join(study.asking_notes)} if study.asking_notes else {}),
             "precision": study.loading.dtype,
             "temperature": f"{study.temperature:g}",
+            **({"further texts": str(study.samples)} if study.samples else {}),
             **({} if study.traces else {"longest completion": f"{study.max_tokens} tokens"}),
         },
     )
@@ -215,6 +220,12 @@ def _comparison(
         else Sentence(
             confidence_sentence(finding.calibration, of=whose_chains(study, finding.after)),
             finding.calibration.verdict,
+        ),
+        agreement=None
+        if finding.agreement is None
+        else Sentence(
+            confidence_sentence(finding.agreement, samples=study.samples or 0),
+            finding.agreement.verdict,
         ),
         axes=_axes(finding),
         novelty=novelty_sentence(finding.novelty),

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from mechcot.compare.agreement import agreement_scalars, draw_samples
 from mechcot.compare.arrays_on_disk import write_values
 from mechcot.compare.chain_validity import hardly_checkable
 from mechcot.compare.chains import (
@@ -85,6 +86,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         if problems:
             study, models = _asked(study, models, problems, console=console)
         chains = collect(study, models, problems)
+        samples = draw_samples(study, models, problems)
         _say_written(study, models, chains.every, console=console)
         table = cells(study, author=next(iter(chains.by_author)))
         every = jobs(study, models, by_reader([*table, *use_cells(study)]), chains.by_author)
@@ -98,7 +100,10 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
             measure_missing(study, todo, chains.by_author)
         taken = list(zip(todo, measure_trace(study, models, todo, chains.by_author), strict=True))
         compared = [measurement for job, measurement in taken if job.cell.role != "use"]
-        tables = Tables.of([*compared, *unread_measurements(table, chains.unwritten)], chains.every)
+        tables = replace(
+            Tables.of([*compared, *unread_measurements(table, chains.unwritten)], chains.every),
+            agreement=agreement_scalars(chains.by_author, samples),
+        )
         facts = partial(_facts, given, models, problems, chains, limit=study.max_tokens or MOST)
         uses = own_uses(study, chains, facts, taken=taken)
         findings = [
@@ -191,6 +196,7 @@ def _settings(study: Study, models: Models, asked: Sequence[Problem]) -> dict[st
         "questions": digest([[p.id, p.question, p.answer] for p in asked]),
         "chains_file": None if study.traces is None else digest(study.traces.read_bytes().hex()),
         "dtype": study.loading.dtype,
+        **({"samples": study.samples} if study.samples else {}),
         **({"most_chains": study.most_chains} if study.most_chains else {}),
         **({"served": [model for model, _ in study.served]} if study.served else {}),
         **({"own_chains": study.own_chains} if study.own_chains != "read" else {}),
@@ -251,6 +257,8 @@ def _write(
     _parquet(results / "contrasts.parquet", contrasts)
     write_values(results / "values.parquet", list(tables.all.values()))
     _parquet(results / "validity.parquet", tables.validity.table())
+    if study.samples:
+        _parquet(results / "agreement.parquet", tables.agreement)
     write_traces(
         study.out / "traces.jsonl", chains.every, asking=lambda name: study.asking(name).to_json()
     )

@@ -70,6 +70,7 @@ class Study:
         max_tokens: Longest completion that is written; None: from the first model's context, see `mechcot.compare.completion_length`.
         batch_size: Completions written at a time (halves itself when memory runs out).
         temperature: Sampling temperature, 0 is greedy.
+        samples: Further texts that each model writes about each question, for how often they give its answer; None: none.
         workers: Processes that read side by side, one thread each; every one loads the models.
         engine: Where they are: this machine, a Ray cluster, a Slurm queue.
         command: The command line, for the report.
@@ -101,6 +102,7 @@ class Study:
     max_tokens: int | None = None
     batch_size: int = 16
     temperature: float = 0.0
+    samples: int | None = None
     workers: int = 1
     engine: Engine = LOCAL
     truth: TruthFiles = NO_TRUTH
@@ -132,6 +134,12 @@ class Study:
             max_tokens=1 if self.max_tokens is None else self.max_tokens,
             temperature=self.temperature,
         )
+        if self.samples is not None and (self.samples < 2 or self.traces is not None):
+            raise UserError(
+                f"expected --samples of at least 2, got {self.samples}"
+                if self.samples < 2
+                else "--samples draws further texts of each model, so it needs --problems instead of --traces"
+            )
         self._check_served()
         _ = self.most_chains
         both = sorted(PAIRED & set(self.measure_names))
@@ -164,6 +172,15 @@ class Study:
     def side_by_side(self) -> bool:
         """Return whether measurements are taken outside of this process."""
         return self.workers > 1 or self.engine != LOCAL
+
+    @property
+    def drawn(self) -> tuple["Study", ...]:
+        """Return the settings of which each writes one further text of every model about every question."""
+        temperature = self.temperature or 1.0
+        return tuple(
+            replace(self, samples=None, temperature=temperature, seed=self.seed + 1 + index)
+            for index in range(self.samples or 0)
+        )
 
     @property
     def most(self) -> int | None:

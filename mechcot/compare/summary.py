@@ -78,6 +78,7 @@ def run_summary(
             "max_tokens": study.max_tokens,
             "temperature": study.temperature,
             "measures": list(study.measure_names),
+            **({"samples": study.samples} if study.samples else {}),
             **({"most_chains": study.most_chains} if study.most_chains else {}),
             **({"left_out": dict(study.left_out)} if study.left_out else {}),
             **({"asking_notes": study.asking_notes} if study.asking_notes else {}),
@@ -115,6 +116,11 @@ def _comparison(study: Study, finding: PairFinding) -> dict[str, Any]:
         "abstention": abstention_summary(finding.abstention),
         "calibration": confidence_summary(
             finding.calibration, of=whose_chains(study, finding.after)
+        ),
+        **(
+            {"agreement": confidence_summary(finding.agreement, samples=study.samples or 0)}
+            if finding.agreement
+            else {}
         ),
         "novelty": novelty_summary(finding.novelty),
         "next": finding.next,

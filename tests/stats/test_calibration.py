@@ -85,3 +85,14 @@ def test_a_model_that_is_surer_where_it_is_right():
     assert np.isnan(calibration(sure, np.ones(4)).auroc)
     table = reliability(*drawn(3, 95))
     assert table["n"].sum() == 95 and len(table) == 9 and (table["confidence"].diff()[1:] > 0).all()
+
+
+def test_the_parts_of_brier_s_score_sum_up_where_each_bin_has_one_confidence():
+    rng = np.random.default_rng(3)
+    sure = np.repeat([0.1, 0.4, 0.7, 0.9], 10)
+    right = (rng.random(40) < sure - 0.1).astype(float)
+    one = calibration(sure, right)
+    plain = squared_error(sure, right)[1]
+    assert one.brier == pytest.approx(plain - one.resolution + one.uncertainty, abs=1e-12)
+    assert one.uncertainty == pytest.approx(right.mean() * (1 - right.mean()))
+    assert calibration(np.full(40, 0.5), right).resolution < one.resolution

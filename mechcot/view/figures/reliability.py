@@ -9,7 +9,7 @@ from mechcot.view.theme import THREAD, Look, plain, span, titled, whiskers
 
 
 def reliability_figure(
-    bins: pd.DataFrame, looks: Mapping[str, Look], *, given: bool = False
+    bins: pd.DataFrame, looks: Mapping[str, Look], *, given: bool = False, samples: int = 0
 ) -> go.Figure:
     """Draw the share of right answers against confidence; on the diagonal a model is as sure as it is right.
 
@@ -17,6 +17,7 @@ def reliability_figure(
         bins: One row a model and bin: `model`, `confidence`, `accuracy`, `low`, `high`, `n`.
         looks: Model -> how it is drawn.
         given: Whether the chains were given, instead of written by each model.
+        samples: Texts whose agreement with the answer the confidence is; 0 for its probability.
     """
     figure = go.Figure(
         go.Scatter(
@@ -42,12 +43,19 @@ def reliability_figure(
             hovertemplate=f"{plain(str(name))}<br>confidence %{{x:.2f}}<br>right %{{y:.2f}} of %{{customdata}}<extra></extra>",
         )
     least = min(float(bins["confidence"].min()), float(bins["low"].min()))
-    figure.update_xaxes(title="mean confidence in the answer given", range=[least - 0.05, 1.03])
+    figure.update_xaxes(
+        title=f"share of {samples} further texts with the answer given"
+        if samples
+        else "mean confidence in the answer given",
+        range=[least - 0.05, 1.03],
+    )
     figure.update_yaxes(title="share that is right", range=[least - 0.05, 1.05])
     counts = {int(n) for n in bins.groupby("model")["n"].sum()}
     return titled(
         figure,
-        f"Is it as sure as it is right? Each model on {'given' if given else 'its own'} chains",
+        "Do further texts agree as often as the answer is right?"
+        if samples
+        else f"Is it as sure as it is right? Each model on {'given' if given else 'its own'} chains",
         f"n = {span(counts)} items in bins of equal size; bars: 95 % score interval; dashed: as sure as right",
         height=420,
         top=112,

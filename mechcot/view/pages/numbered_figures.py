@@ -60,6 +60,7 @@ class PageFigures:
     chain: Figures
     axes: Figures
     calibration: Figures
+    agreement: Figures
     shifts: Figures
     novelty: Figures
     slopes: tuple[Figures, ...]
@@ -68,7 +69,8 @@ class PageFigures:
 
     def ordered(self) -> Figures:
         """All figures in the order of their numbers."""
-        every = [*self.chain, *self.axes, *self.calibration, *self.shifts, *self.novelty]
+        every = [*self.chain, *self.axes, *self.calibration, *self.agreement]
+        every += [*self.shifts, *self.novelty]
         for several in (self.slopes, self.step_maps, self.place_maps):
             every += [figure for some in several for figure in some]
         return tuple(sorted(every, key=lambda figure: figure.number))
@@ -79,13 +81,15 @@ def numbered_figures(data: ReportData) -> PageFigures:
     numbers = count(1)
     first, *others = (draw for draw in _leading(data))
     lead, axes = first(data, numbers), _three_axes(data, numbers)
-    calibration, shifts = _reliability(data, numbers), _shifts(data, numbers)
+    calibration, agreement = _reliability(data, numbers), _agreement(data, numbers)
+    shifts = _shifts(data, numbers)
     novelty = _novelty(data, numbers)
     leading = (lead, *(draw(data, numbers) for draw in others))
     return PageFigures(
         chain=(*leading, *_series(data, numbers), *_lines(data, numbers)),
         axes=axes,
         calibration=calibration,
+        agreement=agreement,
         shifts=shifts,
         novelty=novelty,
         slopes=tuple(_slope(c, data, numbers) for c in data.comparisons),
@@ -125,6 +129,16 @@ def _reliability(data: ReportData, numbers: Iterator[int]) -> Figures:
     )
     caption = "Below the line a model is surer than it is right. Each mark is a tenth of the items or at least ten, by confidence."
     return (NumberedFigure(next(numbers), figure, caption, reliability_table(data.reliability)),)
+
+
+def _agreement(data: ReportData, numbers: Iterator[int]) -> Figures:
+    if data.agreement_bins.empty:
+        return ()
+    figure = reliability_figure(
+        data.agreement_bins, looks(list(data.models["name"])), samples=data.samples
+    )
+    caption = "The same with the agreement of further texts for confidence. Few texts make it coarse, and chance in it looks like overconfidence."
+    return (NumberedFigure(next(numbers), figure, caption, reliability_table(data.agreement_bins)),)
 
 
 def _shifts(data: ReportData, numbers: Iterator[int]) -> Figures:

@@ -163,6 +163,8 @@ def calibration_table(frame: pd.DataFrame) -> Table:
         "right": lambda row: numeric(percent(row["accuracy"])),
         "calibration error": estimate_column("error"),
         "Brier score": value("brier"),
+        "its resolution": value("resolution"),
+        "its uncertainty": value("uncertainty"),
         "area under the curve": value("auroc"),
         "n": count_column(),
     }

@@ -140,6 +140,7 @@ class Comparison:
         validity: Whether own chains became more or less right, step by step; None where nobody can tell.
         abstention: Sentences on how often the models say that they cannot know; "" where nobody asked for it.
         calibration: Whether it is as sure as it is right; None where nobody knows.
+        agreement: The same by how often further texts give its answer; None where none were drawn.
         novelty: What the change of right answers follows, novelty or length; "" where nothing tells what is novel.
         axes: Right, valid and used on own chains, in the columns of `use_axes`; empty without `validity`.
         use_axes: One row per axis of `use`: `title`, `before`, `after`, `delta`, `low`, `high`, `n`, `verdict`.
@@ -172,6 +173,7 @@ class Comparison:
     validity: Sentence | None = None
     abstention: str = ""
     calibration: Sentence | None = None
+    agreement: Sentence | None = None
     axes: pd.DataFrame = field(default_factory=_empty)
     novelty: str = ""
 
@@ -215,6 +217,9 @@ class ReportData:
         abstention: Who says that it cannot know, where it cannot and where it could, likewise.
         calibration: One row a model: how sure and how right it is on its own chains, or on given ones, the fields of `mechcot.stats.calibration.Calibration`.
         reliability: One row a model and bin of confidence.
+        samples: Further texts that each model wrote about each question.
+        agreement: As `calibration`, the confidence being how often they give the model's answer; empty without them.
+        agreement_bins: As `reliability`, of the agreement.
         shifts: Right, valid and used by shift, level and model; empty without shifted problems.
         novelty: The same by cell of novelty and length; empty where nothing tells what is novel.
     """
@@ -243,5 +248,8 @@ class ReportData:
     abstention: pd.DataFrame = field(default_factory=_empty)
     calibration: pd.DataFrame = field(default_factory=_empty)
     reliability: pd.DataFrame = field(default_factory=_empty)
+    samples: int = 0
+    agreement: pd.DataFrame = field(default_factory=_empty)
+    agreement_bins: pd.DataFrame = field(default_factory=_empty)
     shifts: pd.DataFrame = field(default_factory=_empty)
     novelty: pd.DataFrame = field(default_factory=_empty)
