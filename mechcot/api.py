@@ -36,6 +36,7 @@ from mechcot.stats.checkpoint_series import Series, series as judged_series
 from mechcot.stats.measurement_tables import measurements_table, scalars_table
 from mechcot.stats.pair_comparison import PairComparison, compare_pair
 from mechcot.traces.load import load_traces
+from mechcot.traces.validity import CHAIN_CARDS, chain_measure
 from mechcot.view.pages.explorer import Explorer
 
 load = Reasoner.load
@@ -50,7 +51,8 @@ def cards() -> CardList:
         >>> mc.cards()["suppression"].unit
         'probability'
     """
-    return CardList(tuple(measure.card for measure in MEASURES.values()))
+    measures = (measure.card for measure in MEASURES.values())
+    return CardList((*measures, *CHAIN_CARDS.values()))
 
 
 @checked
@@ -89,8 +91,10 @@ def measure(
         >>> mc.measure("suppression", base, trace).scalars["identity"]
         0.0
     """
-    if name not in MEASURES:
-        raise UserError(f"unknown measure {name!r}; choose one of {', '.join(MEASURES)}")
+    if name not in (known := (*MEASURES, *CHAIN_CARDS)):
+        raise UserError(f"unknown measure {name!r}; choose one of {', '.join(known)}")
+    if name in CHAIN_CARDS:
+        return replace(chain_measure(name, trace), reader=reader.name)
     try:
         seen = reader.view(trace)
         inputs = inputs_for(

@@ -19,6 +19,7 @@ from mechcot.measures.registry import MEASURES
 from mechcot.stats.gates import gates
 from mechcot.stats.measurement_tables import MEASUREMENT_COLUMNS, SCALAR_COLUMNS
 from mechcot.steering.experiment import parse_experiment
+from mechcot.traces.validity import CHAIN_CARDS
 from tools import docs_pages
 
 ROOT = Path(__file__).parents[1]
@@ -186,10 +187,10 @@ def test_generated_parts_are_known(page):
 
 def test_every_card_package_and_command_stands_on_its_page():
     cards = docs_pages.measures()
-    for measure in MEASURES.values():
-        assert f"{{ #{measure.card.name} }}" in cards
-        assert measure.card.confounds in cards
-        assert measure.card.formula in cards
+    for card in (*(measure.card for measure in MEASURES.values()), *CHAIN_CARDS.values()):
+        assert f"{{ #{card.name} }}" in cards
+        assert card.confounds in cards
+        assert card.formula in cards
     assert {"core", "measures", "cli", "tasks"} <= set(docs_pages.packages())
     assert all(docs_pages.packages().values())
     assert "## mechcot sae train" in docs_pages.commands()

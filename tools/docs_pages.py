@@ -36,6 +36,7 @@ from mechcot.stats.gate_bounds import GateBounds  # noqa: E402
 from mechcot.steering.experiment import schema  # noqa: E402
 from mechcot.text import field_names, problems  # noqa: E402
 from mechcot.text.user_truth_files import RECORDS  # noqa: E402
+from mechcot.traces.validity import CHAIN_CARDS  # noqa: E402
 from tools.arms_table import markdown as arms_markdown, read_study  # noqa: E402
 from tools.ruler_table import families_markdown, markdown as ruler_markdown  # noqa: E402
 
@@ -62,7 +63,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def measures() -> str:
     """The table of all measures, and a section for every card."""
-    cards = [measure.card for measure in MEASURES.values()]
+    cards = [*(measure.card for measure in MEASURES.values()), *CHAIN_CARDS.values()]
     smallest = [f"{card.smallest_effect:g}" if card.direction else "–" for card in cards]
     rows = [
         (f"[{card.title}](#{card.name})", card.question, card.unit, least, card.status)

@@ -185,8 +185,10 @@ def cards() -> None:
     """Print the card of every measure."""
     from mechcot.core.card import card_text
     from mechcot.measures.registry import MEASURES
+    from mechcot.traces.validity import CHAIN_CARDS
 
-    typer.echo("\n\n".join(card_text(measure.card) for measure in MEASURES.values()))
+    every = (*(measure.card for measure in MEASURES.values()), *CHAIN_CARDS.values())
+    typer.echo("\n\n".join(map(card_text, every)))
 
 
 @app.command()

@@ -38,6 +38,7 @@ _UNWRITTEN = (
     "paired",
     "draws",
     "by_others",
+    "larger",
 )
 
 

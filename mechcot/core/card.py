@@ -109,11 +109,12 @@ class MeasureCard:
         unit: Unit of the headline value (`probability`, `nats`, `share`, ...).
         low: Smallest possible value.
         high: Largest possible value.
-        direction: +1 when larger means the chain carries more, 0 when it cannot judge.
+        direction: +1 when larger means what `larger` says, 0 when it cannot judge.
         source: Where the definition comes from.
         deviations: Where ours differs from the source and why.
         confounds: What else moves the number.
         cost: Cost of one item, in forwards of the trace.
+        larger: What a larger value says.
         smallest_effect: Smallest before/after difference worth a verdict, also the equivalence bound.
         min_items: Fewest surviving pairs for a verdict.
         identity_exact: True when the identity edit runs the same kernels and must give exactly 0.
@@ -170,12 +171,13 @@ class MeasureCard:
     paired: bool = False
     draws: bool = False
     by_others: bool = False
+    larger: str = "the chain carries more"
 
 
 def card_facts(card: MeasureCard) -> dict[str, str]:
     """Heading and text of everything on a card but its question, in the order in which a reader wants them."""
     judged = (
-        f"{card.smallest_effect:g} {card.unit} on at least {card.min_items} items; larger means the chain carries more"
+        f"{card.smallest_effect:g} {card.unit} on at least {card.min_items} items; larger means {card.larger}"
         if card.direction
         else "not judged"
     )
