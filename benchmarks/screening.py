@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     known = [
         "base",
-        *(f"{name}/base" for name in ORGANISM_FAMILIES if name not in ("mod10", "english")),
+        *(f"{name}/base" for name in ORGANISM_FAMILIES if name not in ("mod10", "gaps", "english")),
     ]
     parser.add_argument("organisms", nargs="*", default=known)
     args = parser.parse_args()

@@ -187,7 +187,7 @@ def _left_out(question: Trails) -> Iterator[Trails]:
     return with_one_left_out(question, LOOKUP.finished(question, ()), shortest=_HOPS[0])
 
 
-_WORDS = (
+LOOKUP_WORDS = (
     *(f" {word}" for word in (*_PEOPLE, "From", "from", "hears")),
     *dict.fromkeys(f" {word}" for place in _PLACES for word in place.split()),
     *("Hint", ":", "Facts", " Facts", ".", "?"),
@@ -202,7 +202,7 @@ _BASE = family_base(
 )
 LOOKUP = StatementFamily(
     name="lookup",
-    language=sentences(_WORDS, asks="The answer is"),
+    language=sentences(LOOKUP_WORDS, asks="The answer is"),
     recipes=family_recipes(_BASE, tokens=300_000, hops=_HOPS),
     bounds=arm_bounds("lookup"),
     hops=_HOPS,

@@ -14,6 +14,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.spec import ORGANISM_FILE, holds_model, organism_folders
 from mechcot.organisms.english import ENGLISH
 from mechcot.organisms.family import OrganismFamily
+from mechcot.organisms.gaps import GAPS
 from mechcot.organisms.lookup import LOOKUP
 from mechcot.organisms.mod10 import MOD10_FAMILY
 from mechcot.organisms.order import ORDER
@@ -21,7 +22,7 @@ from mechcot.organisms.reach import REACH
 from mechcot.organisms.recipes import Recipe
 
 ORGANISM_FAMILIES: Mapping[str, OrganismFamily] = {
-    family.name: family for family in (MOD10_FAMILY, LOOKUP, REACH, ORDER, ENGLISH)
+    family.name: family for family in (MOD10_FAMILY, LOOKUP, GAPS, REACH, ORDER, ENGLISH)
 }
 """Name to family; a further family is a line here."""
 ALL_RECIPES: Mapping[str, Recipe] = {
