@@ -5,6 +5,7 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def is_file(source: str | Path) -> bool:
     """Whether a source is a file, or was meant as one, and not as the name of a data set.
 
     Raises:
-        UserError: It is a folder, with or without a split, or a word that can only be a task.
+        UserError: It is a folder, with or without a split, a file without its ending, or a word that can only be a task.
     """
     word, path = str(source), Path(source)
     endings = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet")
@@ -104,6 +105,10 @@ def is_file(source: str | Path) -> bool:
         raise UserError(
             f"{word}: there is no such file, and the tasks are written {', '.join(TASK_NAMES)}"
         )
+    near = Path(name).parent.glob(f"{escape(Path(name).name)}.*")
+    beside = sorted(str(each) for each in near if each.suffix in endings)
+    if name and beside and name not in KNOWN_DATASETS and not path.exists():
+        raise UserError(f"{word}: there is no such file; there is {', '.join(beside)}")
     return path.exists() or word.startswith((".", "/", "~"))
 
 

@@ -201,6 +201,23 @@ def test_no_folder_is_read_for_a_data_set(word, tmp_path, monkeypatch):
         load_problems(word)
 
 
+@pytest.mark.parametrize(
+    "word", ["mine/a [1]", "mine/a [1]:train", "./mine/a [1]", "b", "b:main:train"]
+)
+def test_no_hub_is_asked_for_a_file_without_its_ending(hub, word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    for file in ("mine/a [1].jsonl", "b.csv", "gsm8k.jsonl", "owner.md"):
+        Path(file).write_text("")
+    with pytest.raises(
+        UserError, match=r"there is no such file; there is (mine/a \[1\]\.jsonl|b\.csv)$"
+    ):
+        load_problems(word)
+    assert not hub
+    load_problems("gsm8k"), load_problems("owner/name"), load_problems("owner")
+    assert len(hub) == 3
+
+
 ROWS = [
     {"id": "1", "question": "q", "answer": "2", "level": None},
     {"id": "2", "question": "r", "answer": "work #### 3", "more": {"level": 1}},
