@@ -21,7 +21,7 @@ from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 _FIELDS = ("id", "question", "answer")
 PROBLEM_FIELDS = (*_FIELDS, "stratum")
 """What `--field NAME=PATH` can name for problems."""
-TASK_NAMES = ("mod10", "lookup", "reach", "order", "english")
+TASK_NAMES = ("mod10", "lookup", "gaps", "reach", "order", "english")
 """What `mechcot.tasks` draws problems for by name: such a word is never asked of a hub."""
 # Short names, with repository, configuration and split.
 KNOWN_DATASETS: Mapping[str, tuple[str, str | None, str]] = {

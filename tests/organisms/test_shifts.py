@@ -83,9 +83,7 @@ def test_one_element_is_left_out_of_a_question_that_is_asked_too(family):
         both = read(plain[twin.id].question), read(twin.question)
         assert _steps(family, plain[twin.id]) - _steps(family, twin) == 1
         assert twin.answer == both[1].hint
-        listed = [
-            getattr(q, "definitions", getattr(q, "facts", getattr(q, "edges", ()))) for q in both
-        ]
+        listed = [getattr(q, "definitions", getattr(q, "facts", ())) for q in both]
         assert len(listed[0]) - len(listed[1]) == 1
         moves = family not in {"lookup", "reach", "gaps"}
         assert (twin.answer != plain[twin.id].answer) == moves
@@ -97,11 +95,11 @@ def test_task_shifts_join_what_training_never_joins():
     for level in (1, 2, 3):
         worlds = [read_question(p.question) for p in _drawn("mod10", "task", level)]
         assert {mod10_shifts._named_operands(world) for world in worlds} == {level}
-    for family, facts in (("lookup", "facts"), ("reach", "edges")):
+    for family in ("lookup", "gaps", "reach"):
         own = _family(family)
         for shift, level in (("length", 1), ("task", 1), ("task", 2)):
             for problem in _drawn(family, shift, level):
-                ends = [fact[1] for fact in getattr(own.read(problem.question), facts)]
+                ends = [fact[1] for fact in own.read(problem.question).facts]
                 assert len(ends) - len(set(ends)) == (level if shift == "task" else 0)
 
 

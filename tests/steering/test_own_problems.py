@@ -202,7 +202,7 @@ def test_problems_of_the_shipped_task_in_a_file_keep_all_that_is_known(tmp_path)
         (ON_GSM8K + "[vector]\nn = 4\n" + AT, "these problems have none of their own: give vector.pairs"),
         (ON_GSM8K + "[vector]\nhops = [2, 3]\n", "vector.hops: the questions of a file have no depth to choose"),
         ('task = "mod10"\n' + ON_GSM8K + "[vector]\n", "a task or from items.problems; give one of the two"),
-        ('task = "gsm8k"\n[vector]\n', "task: expected one of mod10, lookup, reach, order, english, got 'gsm8k'"),
+        ('task = "gsm8k"\n[vector]\n', "task: expected one of mod10, lookup, gaps, reach, order, english, got 'gsm8k'"),
         ('[items]\nfields = { id = "nr" }\n[vector]\n', "give the file too"),
         (ON_GSM8K + SPAN + AT + '[compare]\nprompt = "Be brief."\nbare = [1]\n', "nobody knows which words"),
         ('[vector]\n[compare]\nprompt = "terse"\n', "compare.prompt: expected a style word out of careful, brief"),
