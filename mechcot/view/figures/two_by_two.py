@@ -54,7 +54,11 @@ def two_by_two_figure(result: Mapping[str, Any]) -> go.Figure:
         figure.update_xaxes(title=readout_name(row["readout"]), title_font_size=12, **at)
         zero: dict[str, Any] = {"line": {"color": "#8a8780", "width": 1, "dash": "dot"}} | at
         figure.add_vline(x=0, **zero)
-    figure.update_yaxes(categoryorder="array", categoryarray=[_label(*place) for place in _ORDER])
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=[_label(*place) for place in _ORDER],
+        range=[-0.5, len(_ORDER) - 0.5],  # all four, also where a model has no such vector
+    )
     return _titled(figure, result, height=150 + 250 * down)
 
 

@@ -94,8 +94,8 @@ def estimate_column(
 
 
 def value_cell(value: float, low: float, high: float) -> Cell:
-    """A number with its interval, to the decimals that the interval needs."""
-    return Cell(number(value, digits=digits_for(low, high)), "number", interval(low, high))
+    """A number with its interval, both to the decimals that the interval needs."""
+    return Cell(fixed(value, digits=digits_for(low, high)), "number", interval(low, high))
 
 
 def _change(row: _Row) -> Cell:

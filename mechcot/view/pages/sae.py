@@ -10,7 +10,7 @@ from mechcot.text.number_format import DASH, KINDS_NOTE, fixed, interval, number
 from mechcot.view.figures import sae_features as figures
 from mechcot.view.figures.probes import probes as probe_figure
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table, value_cell
 from mechcot.view.pages.report import render_page
 from mechcot.view.pages.sections import top_steps
 
@@ -225,7 +225,7 @@ def _best(row: Mapping[str, Any]) -> Cell:
 def _change(change: Mapping[str, Any] | None) -> Cell:
     if change is None:
         return Cell(DASH, "number", "too rare")
-    return Cell(number(change["change"]), "number", interval(change["low"], change["high"]))
+    return value_cell(change["change"], change["low"], change["high"])
 
 
 def _changes(score: Mapping[str, Any]) -> Table:
