@@ -94,7 +94,9 @@ def estimate_column(
 
 
 def value_cell(value: float, low: float, high: float) -> Cell:
-    """A number with its interval, both to the decimals that the interval needs."""
+    """A number with its interval, both to the decimals that the interval needs; `0` where all is exactly 0, as of an identity."""
+    if value == low == high == 0:
+        return Cell("0", "number", interval(low, high))
     return Cell(fixed(value, digits=digits_for(low, high)), "number", interval(low, high))
 
 
