@@ -146,11 +146,13 @@ def tune(  # noqa: PLR0913 - one argument per option
         fields = command_inputs.check_traces(traces or own_texts, field, think=loading.asking.think)
     command_inputs.check_models([model, *([] if assistant == "base" else [assistant])])
     from mechcot.compare.command_line import loading_options
+    from mechcot.finetune.arm import arm_named
     from mechcot.finetune.material import MaterialSource
     from mechcot.finetune.run import Tuning, cost, tune as train
 
     source = MaterialSource(problems, traces, n, fields, truth, own_texts=own_texts)
     soft = SoftRecipe(assistant, soft_tokens)
+    arm_named(arm).check_read(own, soft)
     job = Tuning(model, recipe, source, out, loading, soft=soft)
     if dry_run:
         typer.echo(cost(job))

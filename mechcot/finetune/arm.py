@@ -10,7 +10,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import Lesson, Preference
-from mechcot.finetune.recipe import Leak, Trainer
+from mechcot.finetune.recipe import Leak, OwnTexts, SoftRecipe, Trainer
 from mechcot.model.reasoner import Reasoner
 
 
@@ -64,6 +64,40 @@ class TrainingArm:
     hints: bool = False
     assisted: bool = True
     rank: Callable[[Reasoner, Trace], float] | None = None
+
+    def check_read(self, own: OwnTexts, soft: SoftRecipe) -> None:
+        """Refuse options that were set and that this arm does not read.
+
+        Raises:
+            UserError: There are some.
+        """
+        read = set(_READ[self.trainer] if self.data is None or self.trainer == "soft" else ())
+        if not self.assisted:
+            read.discard("assistant")
+        spare = [
+            name
+            for given, default in ((own, OwnTexts()), (soft, SoftRecipe()))
+            for name, value in vars(given).items()
+            if value != vars(default)[name] and name not in read
+        ]
+        if spare:
+            options = [f"--{_OPTIONS.get(name, name.replace('_', '-'))}" for name in spare]
+            raise UserError(
+                f"--arm {self.name} does not read {' and '.join(options)}; leave {'it' if len(spare) == 1 else 'them'} out"
+            )
+
+
+_TEXTS = ("group", "temperature", "max_tokens")
+_READ: Mapping[Trainer, Sequence[str]] = {
+    "lessons": (),
+    "soft": ("assistant", "places"),
+    "preferences": _TEXTS,
+    "rounds": (*_TEXTS, "rounds"),
+    "augmented": ("max_tokens", "rounds"),
+    "rewards": (*_TEXTS, "kl", "length_price", "shuffled"),
+}
+"""What a trainer reads of how texts are written and of soft tokens."""
+_OPTIONS = {"places": "soft-tokens", "shuffled": "shuffled-rewards"}
 
 
 def _found() -> Mapping[str, TrainingArm]:

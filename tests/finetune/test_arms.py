@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from mechcot.core.errors import UserError
-from mechcot.finetune.arm import arm_named
+from mechcot.finetune.arm import arm_named, arm_names
 from mechcot.finetune.draws import leaking
 from mechcot.finetune.lesson import lesson_trace, tokenized
 from mechcot.finetune.material import MaterialSource, gather
+from mechcot.finetune.recipe import SOFT, OwnTexts
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import read_question
 from mechcot.tasks import task_of
@@ -184,3 +185,24 @@ def test_dpo_fault_pairs_differ_in_one_step(material):
         assert pair.better.answer == pair.worse.answer == pair.better.problem.answer
         for side in (pair.better, pair.worse):
             tokenized(material.reader, side)
+
+
+@pytest.mark.parametrize("name", arm_names())
+def test_an_option_that_an_arm_does_not_read_is_refused(name):
+    arm = arm_named(name)
+    arm.check_read(OwnTexts(), SOFT)
+    with pytest.raises(UserError, match=f"--arm {name} does not read .*--[a-z-]+; leave"):
+        arm.check_read(replace(OwnTexts(), rounds=5, kl=0.5), replace(SOFT, places=9))
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [("rlag", {"rounds": 2}), ("rejection", {"group": 3}), ("grpo", {"kl": 0.0})],
+)
+def test_an_option_that_an_arm_reads_is_not(name, texts):
+    arm_named(name).check_read(OwnTexts(**texts), SOFT)
+
+
+def test_rlag_reads_no_group():
+    with pytest.raises(UserError, match="--arm rlag does not read --group; leave it out"):
+        arm_named("rlag").check_read(OwnTexts(group=3), SOFT)
