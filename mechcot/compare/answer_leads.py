@@ -1,7 +1,7 @@
 """The text that a model itself writes between its chain and its answer, found by the answers that are known to be right."""
 
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -18,7 +18,12 @@ LONGEST = 80
 """Characters of a lead; longer ones are no question for an answer."""
 SHARE = 0.5
 """Share of the finished texts that must have the lead."""
+_NEARLY_ALL = 0.8
+"""Share of the lines that must end in a lead that begins inside of them."""
 _BREAKS = re.compile(r"\n|(?<=[.!?:;])\s")
+_SENTENCE_END = re.compile(r"\n|(?<=[.!?])\s")
+_PART_OF_WORD = re.compile(r"^\w+")
+_WORD = re.compile(r"[^\W\d_]{2}")
 _FIRST_WORD = re.compile(r"[^\w\n]*\w+\b")
 _MARKS = re.compile(r"[^\S\n]*[^\w\s]+")
 
@@ -26,20 +31,17 @@ _MARKS = re.compile(r"[^\S\n]*[^\w\s]+")
 def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     """The text around the right answer that most finished completions have in common; "" where there is none.
 
-    It begins behind the chain, closing mark and white space included; in a text without marks, at its last line or sentence. Where
-    the same words follow every answer on its line, or the same mark, `{answer}` and the first of them stand behind it, since they end the answer.
+    It begins behind the chain, closing mark and white space included; in a text without marks, at its last line or sentence; where it
+    is one sentence, at its start or behind what changes from text to text (`{"steps": [3, 7], "answer": 7}`: `], "answer":`). Where the same words follow every answer on its line, or the same mark, `{answer}` and the first of them stand behind it, since they end the answer.
 
     Args:
         traces: Chains of one author.
         share: Least share of the finished ones that have it.
     """
     finished = [trace for trace in traces if trace.finished]
-    stated: dict[str, list[_Stated]] = defaultdict(list)
-    for trace in finished:
-        if (place := _stated(trace)) is not None and place.lead.strip():
-            stated[place.lead].append(place)
-    lead, places = max(stated.items(), key=lambda item: len(item[1]), default=("", []))
-    if not places or len(places) < share * len(finished):
+    found = [place for trace in finished if (place := _stated(trace)) is not None]
+    lead, places = _most_alike(found, share * len(finished))
+    if not lead:
         return ""
     end = _end([place.behind for place in places], marks=pair_of(lead) is None)
     if any(ended_at(trace.problem.answer, end) >= 0 for trace in finished):
@@ -65,11 +67,42 @@ def says_right(trace: Trace) -> bool:
 
 @dataclass(frozen=True)
 class _Stated:
-    """Where a completion has its right answer: the text from the chain to it, the spaces in front of it, and the text behind."""
+    """Where a completion has its right answer.
+
+    Attributes:
+        lead: The text from the chain to it.
+        space: The spaces in front of it.
+        behind: The text behind it.
+        line: All of the text in front of it, where that is one line of one sentence without marks; "" in others.
+    """
 
     lead: str
     space: str
     behind: str
+    line: str = ""
+
+
+def _most_alike(found: Sequence[_Stated], least: float) -> tuple[str, list[_Stated]]:
+    """The lead that enough places share, and these: all of the line, else from the last break on, else the longest end of the lines."""
+    for leads in ([place.line for place in found], [place.lead for place in found]):
+        short = Counter(lead for lead in leads if lead.strip() and len(lead) <= LONGEST)
+        lead, count = max(short.items(), key=_count, default=("", 0))
+        if count and count >= least:
+            return lead, [place for place, own in zip(found, leads, strict=True) if own == lead]
+    least = max(least, _NEARLY_ALL * len(found))  # a few lines have more in common by chance
+    for size in range(LONGEST, 0, -1):
+        ends = Counter(place.line[-size:] for place in found if len(place.line) >= size)
+        end, count = max(ends.items(), key=_count, default=("", 0))
+        if count and count >= least:
+            places = [place for place in found if place.line.endswith(end)]
+            inside = any(place.line[: -len(end)][-1:].isalnum() for place in places)
+            lead = _PART_OF_WORD.sub("", end) if inside else end
+            return (lead, places) if _WORD.search(lead) else ("", [])
+    return "", []
+
+
+def _count(item: tuple[str, int]) -> int:
+    return item[1]
 
 
 def _stated(trace: Trace) -> _Stated | None:
@@ -86,8 +119,10 @@ def _stated(trace: Trace) -> _Stated | None:
         breaks = [match.end() for match in _BREAKS.finditer(text[:at].rstrip())]
         start = breaks[-1] if breaks else 0
     start = len(text[:start].rstrip())
-    lead = text[start:at].rstrip(" ")
-    return _Stated(lead, text[start + len(lead) : at], behind) if len(lead) <= LONGEST else None
+    before = text[:at].rstrip(" ")
+    lead, space = before[start:], text[len(before) : at]
+    line = "" if said or _SENTENCE_END.search(before) else before
+    return _Stated(lead, space, behind, line) if line or len(lead) <= LONGEST else None
 
 
 def _end(behind: Sequence[str], *, marks: bool) -> str:

@@ -86,6 +86,8 @@ def _within(part: str, whole: str) -> str | None:
     places = list(re.finditer(rf"(?<!\w){re.escape(part)}(?!\w)", whole, re.IGNORECASE))
     if not part or len(places) != 1 or any(mark in whole for mark in _MARKS):
         return None
+    if not re.search(r"\w", whole[: places[0].start()] + whole[places[0].end() :]):
+        return None  # `5}` for `5`: where an answer ends, not other words
     return whole[: places[0].start()] + STAR + whole[places[0].end() :]
 
 

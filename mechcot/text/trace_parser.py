@@ -16,6 +16,7 @@ Token spans partition the completion's tokens; a step may own none. Source of th
 the scheme of vLLM's detokenizer (two offsets, wait while a character is incomplete).
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -39,6 +40,8 @@ GUESSED = frozenset({"closing", "last_number", "named"})
 """How an answer is read that no words announce."""
 OWN_FIELD = "given"
 """How an answer is read that stands in a field of its own, behind a chain without marks."""
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_FEWEST_WORDS = 3
 _BESIDE = " \t\r\n.,:;!?()[]*\"'。"
 """Marks that may stand around an answer."""
 
@@ -164,7 +167,10 @@ def _divide(
     if statement is None:
         return chain, "", answer
     first, start = before_statement(chain, statement.start)
-    if (
+    inside = first == 0 and statement.how == "after" and _says_something(text[: statement.start])
+    if inside:
+        chain, first, start = cut(text[: statement.start]), None, statement.start
+    elif (
         statement.how in GUESSED
         and len(chain) < 2
         and not _says_only(text, statement, problem.question)
@@ -214,6 +220,11 @@ def _says_only(text: str, statement: StatedAnswer, question: str) -> bool:
 
 def _answer(statement: StatedAnswer | None) -> Answer:
     return Answer(None, "unread") if statement is None else Answer(statement.text, statement.how)
+
+
+def _says_something(text: str) -> bool:
+    """Return whether the part of a sentence in front of its answer is a chain, and no mere opening: it has a number, or three words."""
+    return len(_WORDS.findall(text)) >= _FEWEST_WORDS or any(map(str.isdigit, text))
 
 
 def before_statement(pieces: Sequence[str], at: int) -> tuple[int, int]:

@@ -47,6 +47,32 @@ def texts(form: str, *, n: int = 16, right: int = 16, reader=None) -> list[Trace
 @pytest.mark.parametrize(
     ("form", "lead"),
     [
+        ('{{"steps": [{s}], "answer": {a}}}', '], "answer": {answer}}'),
+        ('{{"steps": [], "answer": "{a}"}}', '{"steps": [], "answer": "{answer}"}'),
+        ("<steps>{s}</steps> <result>{a}</result>", "</steps> <result>{answer}</result"),
+        ("{s} ; {a}", ""),
+    ],
+    ids=["steps that change", "no steps", "other marks", "marks alone"],
+)
+def test_the_words_inside_of_a_reply_of_one_sentence(form: str, lead: str) -> None:
+    made = []
+    for i in range(16):
+        steps = ", ".join(f"{7 * (i + k) % 23}" for k in range(2 + i % 3))
+        text = form.format(s=steps, a=problem(i).answer)
+        made.append(read(Completion(problem(i), "Q: ", text, "m"), TOKENIZER))
+    assert common_lead(made) == lead
+    if not lead:
+        return
+    for trace in made:
+        completion = Completion(trace.problem, "Q: ", trace.completion, "m")
+        again = read(completion, TOKENIZER, after=lead)
+        assert again.answer.text == trace.problem.answer
+        assert again.chain_text == trace.completion.partition(lead.partition("{answer}")[0])[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "lead"),
+    [
         (PROSE, CUE),
         ("One. So it is {a}.", " So it is {answer}."),
         ("One. So it is {a}. {w} knows.", ""),
