@@ -96,10 +96,10 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
 
 
 def line(entry: dict[str, Any]) -> str:
-    """One line about one model."""
+    """One line about one model; numbers stand in it where they are judged."""
     remark = f" ({entry['remark']})" if entry["remark"] else ""
     numbers = ""
-    if entry["followed"]["n"]:
+    if entry["followed"]["n"] and entry["verdict"] != "not judged":
         shown = [("followed", entry["followed"]), ("needed", entry["needed"])]
         if loss := deciding_loss(entry):
             shown.append((AXES[loss], entry[loss]))

@@ -127,6 +127,7 @@ class ChainUse:
     decides: int | None = None
 
 
+_HARDLY = "hardly a chain"
 _REASONS: dict[tuple[Says, Says, Says], tuple[Word, str]] = {
     ("yes", "yes", "yes"): (
         "used",
@@ -184,14 +185,17 @@ def chain_use(
     if says not in _REASONS:
         return _too_little(asked, bounds)
     word, reason = _REASONS[says]
-    return ChainUse(word, reason, _remark(word, followed, tokens=tokens, same=same, bounds=bounds))
+    remark = _remark(word, followed, tokens=tokens, same=same, bounds=bounds)
+    if remark == _HARDLY:
+        reason = "the answer stands without its own chains, which say next to nothing; a fuller chain of another author it may follow"
+    return ChainUse(word, reason, remark)
 
 
 def _remark(word: Word, followed: Axis, *, tokens: float, same: float, bounds: UseBounds) -> str:
     if word == "used" and followed.high < bounds.whole:
         return f"in part: {followed.mean:.0%} of the answers go with the other chain"
     if word == "not used" and (tokens <= bounds.hardly or same >= bounds.same):
-        return "hardly a chain"
+        return _HARDLY
     return ""
 
 

@@ -226,6 +226,7 @@ def test_a_mistake_that_is_lost_without_its_chain_does_not_need_it(chains, wrong
     if verdict == "not judged":
         assert entry["reason"].startswith("19 of 32 answers are right, and 20 right ones")
         assert entry["decides"] == 41
+    assert ("[followed" in line(entry | {"name": "m"})) == (verdict != "not judged")
 
 
 @pytest.mark.slow

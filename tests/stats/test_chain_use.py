@@ -97,6 +97,7 @@ def test_following_more_never_turns_used_into_less():
 def test_a_remark_decides_nothing():
     no = [placed("no")] * 3
     assert chain_use(*no, tokens=9.0).remark == "hardly a chain"
+    assert "another item's chain" not in chain_use(*no, tokens=9.0).reason
     assert chain_use(*no, same=0.5).remark == "hardly a chain"
     assert chain_use(*no, tokens=100.0).remark == ""
     assert {chain_use(*no, tokens=t).word for t in (0.0, 9.0, 1000.0)} == {"not used"}
