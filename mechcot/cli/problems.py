@@ -25,7 +25,7 @@ def problems_shift(
     shift: Annotated[
         list[str],
         typer.Option(
-            help="format:P (noise with probability P), order, or names; repeated for more."
+            help="format:P (noise with probability P), order, numbers (in words), or names; repeated for more."
         ),
     ],
     n: MostProblems = None,

@@ -63,6 +63,22 @@ _RECURRING = re.compile(
 _ORDINAL = re.compile(r"(?:the\s+)?(\d{1,30})\s?\^?(?:st|nd|rd|th)", re.IGNORECASE)
 
 
+def in_english_words(value: int) -> str:
+    """A number from 0 to 999 in words: `one hundred and five`, `forty-two`; `read_number` reads it back.
+
+    Raises:
+        ValueError: It lies outside.
+    """
+    if not 0 <= value <= 999:
+        raise ValueError(f"expected 0 to 999, got {value}")
+    words = {value: word for word, value in CARDINALS.items()}
+    hundreds, rest = divmod(value, 100)
+    small = words.get(rest) or f"{words[rest - rest % 10]}-{words[rest % 10]}"
+    if not hundreds:
+        return small
+    return f"{words[hundreds]} hundred" + (f" and {small}" if rest else "")
+
+
 @lru_cache(maxsize=65536)
 def spelled_plainly(text: str) -> str:
     r"""Rewrite typography into ASCII and plain LaTeX: `½` to `1/2`, `√2` to `\sqrt{2}`, `\dfrac12` to `\frac{1}{2}`."""

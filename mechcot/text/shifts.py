@@ -3,6 +3,7 @@
     format:P   every word that carries nothing may change, with probability P: a parenthesis is put before it, two of its inner letters change places,
                or, where it is an article, it is left out. Numbers, capitals, options, words of the answer and what stands beside a sign are never touched
     order      listed options stand behind other letters, and the answer's letter follows; not where a word may speak of the place of an option
+    numbers    whole numbers up to 999 stand in words (`12 pens`: `twelve pens`), in English; never inside of formulas, dates, codes, units' signs and marks of lists
     names      two names that stand in one context take each other's places, in the answer, too; for problems whose facts all stand in the question
 
 Questions about words or letters, and code, are not asked otherwise. Sentences are never put in another order: whether that changes a story needs semantics.
@@ -15,13 +16,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+import regex
+
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.text.english_only import is_english
 from mechcot.text.entities import occurrences
 from mechcot.text.entity_exchange import changed, exchanges
 from mechcot.text.listed_choices import choices, chosen_letter
+from mechcot.text.numerals import in_english_words
 
-SHIFTS = ("format", "order", "names")
+SHIFTS = ("format", "order", "numbers", "names")
 UNSHIFTED = "as it is"
 """The stratum of what is not shifted."""
 _WORD = re.compile(r"(?<![\w$\\{}=+*/^.-])[a-z]{2,}(?![\w=+*/^{}-])")
@@ -40,6 +45,20 @@ _OF_WORDS = re.compile(
 )
 """Questions about the wording itself, and code: none of them is asked otherwise."""
 
+_SIGNS = r"+\-\u2212\u2013*/=<>^~|\\$\u20ac\u00a3\u00a5#%\u00b0\u00d7\u00b7\u00f7:@_&{}\[\]"
+_BEFORE = r"Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|August|September|October|November|December|No\.|p\.|pp\.|Fig\."
+_BEHIND = r"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|a\.?m\b|p\.?m\b|AM\b|PM\b|o'clock|\d"
+_GAP = r"\s{0,3}"
+_WHOLE_NUMBER = regex.compile(
+    rf"(?<![^\s(])(?<![{_SIGNS}]{_GAP})(?<!\b(?:{_BEFORE})\s)(?<!\d[,.]?\s)(?<!\d{_GAP}x{_GAP})(?<!(?:^|\n)\s{{0,8}}\(?)"
+    rf"(?:0|[1-9]\d{{0,2}})(?=[.,;?!)]*(?:\s|$))(?!{_GAP}[{_SIGNS}])(?!{_GAP}x{_GAP}\d)(?!,?\s(?:{_BEHIND}))"
+)
+"""A whole number that stands alone: beside no sign, month, hour or other number, and not first in a line, where it may count a list."""
+_SENTENCE_START = regex.compile(r"[.?!]\s+$")
+_OF_DIGITS = re.compile(
+    r"\b(?:digits?|numerals?|decimals?|binary|hexadecimal|palindrom\w*|base)\b", re.IGNORECASE
+)
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -55,7 +74,7 @@ class Shift:
 
     @classmethod
     def of(cls, text: str) -> "Shift":
-        """Read `format:0.1`, `order`, `names`.
+        """Read `format:0.1`, `order`, `numbers`, `names`.
 
         Raises:
             UserError: It is none of them.
@@ -67,7 +86,7 @@ class Shift:
             amount = -1.0
         if kind not in SHIFTS or not 0 < amount <= 1 or (colon != "") != (kind == "format"):
             raise UserError(
-                f"--shift {text}: expected format:P with P above 0 and at most 1, order, or names"
+                f"--shift {text}: expected format:P with P above 0 and at most 1, order, numbers, or names"
             )
         return cls(kind, amount)
 
@@ -139,7 +158,11 @@ def shifted(problem: Problem, shift: Shift, *, seed: int) -> Problem | None:
         return _renamed(problem)
     whole, listed = problem.question, choices(problem.question)
     end = min(span.start for span in listed.spans.values()) if listed else len(whole)
-    other = f"{_noisy(whole[:end], shift.level, rng, kept=_words(problem.answer))}{whole[end:]}"
+    stem, options = whole[:end], whole[end:]
+    if shift.kind == "numbers":
+        other = f"{_spelled(stem)}{options}"
+    else:
+        other = f"{_noisy(stem, shift.level, rng, kept=_words(problem.answer))}{options}"
     return None if other == whole else replace(problem, question=other)
 
 
@@ -162,6 +185,19 @@ def _noisy(text: str, level: float, rng: Random, *, kept: frozenset[str]) -> str
         return f"({_PARENTHESES[int(which * len(_PARENTHESES))]}) {word}"
 
     return re.sub(r"(?<=\S) {2,}(?=\S)", " ", _WORD.sub(change, text))
+
+
+def _spelled(text: str) -> str:
+    """Whole numbers that stand alone, in words; nothing where the text is not English or speaks of digits."""
+    if not is_english([text]) or _OF_DIGITS.search(text):
+        return text
+
+    def change(match: regex.Match[str]) -> str:
+        word = in_english_words(int(match.group()))
+        opens = _SENTENCE_START.search(text, max(0, match.start() - 8), match.start()) is not None
+        return word.capitalize() if opens else word
+
+    return _WHOLE_NUMBER.sub(change, text)
 
 
 def _other_letters(problem: Problem, rng: Random) -> Problem | None:

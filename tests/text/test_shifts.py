@@ -1,11 +1,13 @@
 """Shifts of a file of problems: what carries something stays, the answer follows, nothing is shifted where that is not certain."""
 
 import re
+import time
 
 import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.text.numerals import in_english_words, read_number
 from mechcot.text.shifts import Shift, shifted, with_shifts
 
 TRAINS = Problem(
@@ -25,6 +27,55 @@ def test_noise_touches_no_number_capital_or_option_and_grows_with_its_level():
     few, many = (shifted(TRAINS, Shift("format", p), seed=3).question.split() for p in (0.3, 0.9))
     words = set(TRAINS.question.split())
     assert words > words & set(few) > words & set(many)
+
+
+@pytest.mark.parametrize(
+    ("asked", "other"),
+    [
+        (
+            TRAINS.question,
+            "The train has fourteen coaches, and every coach seats sixty people. How many people fit in?",
+        ),
+        (
+            "She pays $12 for 3 pens (5 in all). 20 are left. How many?",
+            "She pays $12 for three pens (five in all). Twenty are left. How many?",
+        ),
+        (
+            "There are 1,200 birds, 50% fly and 1 200 swim with 999 fish, 2/3 of them in pond 3.",
+            "There are 1,200 birds, 50% fly and 1 200 swim with nine hundred and ninety-nine fish, 2/3 of them in pond three.",
+        ),
+        (
+            "1. Ann has 4 cups.\n2) Bo has 12.\nHow many are there in all?",
+            "1. Ann has four cups.\n2) Bo has twelve.\nHow many are there in all?",
+        ),
+        ("On May 5, 2024 at 12 a.m. the 3 x 4 box held 3.5 kg and -2 + 7 of it. Why?", None),
+        ("What is the sum of the digits of 123 in the list?", None),
+        ("Der Zug hat 14 Wagen, und jeder Wagen hat 60 Plätze. Wie viele sind es?", None),
+    ],
+)
+def test_whole_numbers_stand_in_words_where_they_stand_alone(asked, other):
+    said = shifted(Problem("a", asked, "840"), Shift("numbers"), seed=0)
+    assert (said and (said.question, said.answer)) == (other and (other, "840"))
+
+
+def test_numbers_in_words_are_read_back():
+    assert [read_number(in_english_words(n)) for n in range(1000)] == list(range(1000))
+    with pytest.raises(ValueError, match="expected 0 to 999, got 1000"):
+        in_english_words(1000)
+
+
+def test_options_keep_their_numbers():
+    said = shifted(OPTIONS, Shift("numbers"), seed=0)
+    assert said.question.startswith("Which metal is liquid at twenty degrees?\nA)")
+    listed = Problem("o", "The box holds 3 cups and 4 pens. How many?\nA) 7\nB) 12", "A")
+    assert shifted(listed, Shift("numbers"), seed=0).question.endswith("\nA) 7\nB) 12")
+
+
+def test_spelling_numbers_takes_time_that_grows_with_the_text_alone():
+    text = "The bird is " + " " * 20_000 + "12 cats. " + "\n" * 20_000 + "-" + " " * 20_000 + "8"
+    started = time.process_time()
+    shifted(Problem("a", text, "1"), Shift("numbers"), seed=0)
+    assert time.process_time() - started < 2.0
 
 
 def test_options_move_and_the_letter_follows():
