@@ -83,22 +83,23 @@ class _Stated:
 
 
 def _most_alike(found: Sequence[_Stated], least: float) -> tuple[str, list[_Stated]]:
-    """The lead that enough places share, and these: all of the line, else from the last break on, else the longest end of the lines."""
-    for leads in ([place.line for place in found], [place.lead for place in found]):
-        short = Counter(lead for lead in leads if lead.strip() and len(lead) <= LONGEST)
-        lead, count = max(short.items(), key=_count, default=("", 0))
-        if count and count >= least:
-            return lead, [place for place, own in zip(found, leads, strict=True) if own == lead]
-    least = max(least, _NEARLY_ALL * len(found))  # a few lines have more in common by chance
+    """The lead that enough places share, and these: the longest end of nearly all lines, else all that stands from the last break on."""
+    nearly = max(least, _NEARLY_ALL * len(found))  # a few lines have more in common by chance
     for size in range(LONGEST, 0, -1):
         ends = Counter(place.line[-size:] for place in found if len(place.line) >= size)
         end, count = max(ends.items(), key=_count, default=("", 0))
-        if count and count >= least:
+        if count and count >= nearly:
             places = [place for place in found if place.line.endswith(end)]
             inside = any(place.line[: -len(end)][-1:].isalnum() for place in places)
             lead = _PART_OF_WORD.sub("", end) if inside else end
-            return (lead, places) if _WORD.search(lead) else ("", [])
-    return "", []
+            if _WORD.search(lead):
+                return lead, places
+            break
+    leads = Counter(p.lead for p in found if p.lead.strip() and len(p.lead) <= LONGEST)
+    lead, count = max(leads.items(), key=_count, default=("", 0))
+    if not count or count < least:
+        return "", []
+    return lead, [place for place in found if place.lead == lead]
 
 
 def _count(item: tuple[str, int]) -> int:

@@ -42,6 +42,8 @@ OWN_FIELD = "given"
 """How an answer is read that stands in a field of its own, behind a chain without marks."""
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _FEWEST_WORDS = 3
+_IN_WORDS = frozenset({"after", "phrase"})
+"""Answers whose statement may open inside a sentence: `{"steps": [3, 4], "answer": 7}`."""
 _BESIDE = " \t\r\n.,:;!?()[]*\"'。"
 """Marks that may stand around an answer."""
 
@@ -167,7 +169,7 @@ def _divide(
     if statement is None:
         return chain, "", answer
     first, start = before_statement(chain, statement.start)
-    inside = first == 0 and statement.how == "after" and _says_something(text[: statement.start])
+    inside = first == 0 and statement.how in _IN_WORDS and _says_something(text[: statement.start])
     if inside:
         chain, first, start = cut(text[: statement.start]), None, statement.start
     elif (

@@ -70,6 +70,30 @@ def test_the_words_inside_of_a_reply_of_one_sentence(form: str, lead: str) -> No
         assert again.chain_text == trace.completion.partition(lead.partition("{answer}")[0])[0]
 
 
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_a_chain_that_many_replies_of_one_sentence_have_is_no_part_of_the_lead(share):
+    form = '{{"steps": [{s}], "said": "{a}"}}'
+    said = [form.format(s=3 if i % 2 else i, a=problem(i).answer) for i in range(16)]
+    made = [
+        read(Completion(problem(i), "Q: ", text, "m"), TOKENIZER) for i, text in enumerate(said)
+    ]
+    assert common_lead(made, share=share) == '], "said": "{answer}"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "chain", "answer"),
+    [
+        ('{"steps": [3, 4], "answer": 7}', '{"steps": [3, 4], ', "7"),
+        ('{"steps": [], "answer": 7}', "", "7"),
+        ("3 + 4 = 7, so the answer is 7.", "3 + 4 = 7, so the ", "7"),
+        ("So the answer is 7.", "", "7"),
+    ],
+)
+def test_a_reply_of_one_sentence_has_the_chain_in_front_of_its_answer(text, chain, answer):
+    trace = read(Completion(Problem("p", "What is 3 + 4?", answer), "Q: ", text, "m"), TOKENIZER)
+    assert (trace.answer.text, trace.chain_text) == (answer, chain)
+
+
 @pytest.mark.parametrize(
     ("form", "lead"),
     [
