@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -32,7 +32,8 @@ def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     """The text around the right answer that most finished completions have in common; "" where there is none.
 
     It begins behind the chain, closing mark and white space included; in a text without marks, at its last line or sentence; where it
-    is one sentence, at its start or behind what changes from text to text (`{"steps": [3, 7], "answer": 7}`: `], "answer":`). Where the same words follow every answer on its line, or the same mark, `{answer}` and the first of them stand behind it, since they end the answer.
+    is one sentence, at its start or behind what changes from text to text (`{"steps": [3, 7], "answer": 7}`: `], "answer":`). Where the same
+    words follow every answer on its line, or the same mark, `{answer}` and the first of them stand behind it, since they end the answer.
 
     Args:
         traces: Chains of one author.
@@ -86,24 +87,24 @@ def _most_alike(found: Sequence[_Stated], least: float) -> tuple[str, list[_Stat
     """The lead that enough places share, and these: the longest end of nearly all lines, else all that stands from the last break on."""
     nearly = max(least, _NEARLY_ALL * len(found))  # a few lines have more in common by chance
     for size in range(LONGEST, 0, -1):
-        ends = Counter(place.line[-size:] for place in found if len(place.line) >= size)
-        end, count = max(ends.items(), key=_count, default=("", 0))
-        if count and count >= nearly:
+        end = _commonest((p.line[-size:] for p in found if len(p.line) >= size), nearly)
+        if end:
             places = [place for place in found if place.line.endswith(end)]
             inside = any(place.line[: -len(end)][-1:].isalnum() for place in places)
             lead = _PART_OF_WORD.sub("", end) if inside else end
             if _WORD.search(lead):
                 return lead, places
             break
-    leads = Counter(p.lead for p in found if p.lead.strip() and len(p.lead) <= LONGEST)
-    lead, count = max(leads.items(), key=_count, default=("", 0))
-    if not count or count < least:
-        return "", []
-    return lead, [place for place in found if place.lead == lead]
+    leads = (p.lead for p in found if p.lead.strip() and len(p.lead) <= LONGEST)
+    lead = _commonest(leads, least)
+    return lead, [place for place in found if lead and place.lead == lead]
 
 
-def _count(item: tuple[str, int]) -> int:
-    return item[1]
+def _commonest(texts: Iterable[str], least: float) -> str:
+    """The text that is there most often; "" where none is there as often as it must be."""
+    for text, count in Counter(texts).most_common(1):
+        return text if count >= least else ""
+    return ""
 
 
 def _stated(trace: Trace) -> _Stated | None:
