@@ -1,6 +1,6 @@
 """How sure is each model of the answers that it gives after its own chains, or given ones, and is it right as often? From what the gates measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -66,50 +66,28 @@ def confidences(
 
 
 def confidence_change(
-    scalars: pd.DataFrame,
-    before: str,
-    after: str,
-    *,
-    author: str | None = None,
-    seed: int,
-    columns: Mapping[str, tuple[str, str]] = SPAN,
+    before: pd.DataFrame, after: pd.DataFrame, *, seed: int
 ) -> CalibrationChange | None:
     """The change of calibration on the same items; None where no item has an answer of both.
 
     Args:
-        scalars: Tidy scalars of a study.
-        before: First model.
-        after: Second model.
-        author: Who wrote the chains; None for each model itself.
+        before: `confidences` of the first model.
+        after: Of the second model.
         seed: Of the study.
-        columns: Where `confidence` and `right` stand.
     """
-    sides = [confidences(scalars, name, author=author, columns=columns) for name in (before, after)]
-    items = sides[0].index.intersection(sides[1].index)
+    items = before.index.intersection(after.index)
     if not len(items):
         return None
-    first, second = (_arrays(side.loc[items]) for side in sides)
-    return calibration_change(first, second, seed=seed)
+    return calibration_change(_arrays(before.loc[items]), _arrays(after.loc[items]), seed=seed)
 
 
-def confidence_frame(
-    scalars: pd.DataFrame,
-    names: Sequence[str],
-    *,
-    author: str | None = None,
-    seed: int,
-    columns: Mapping[str, tuple[str, str]] = SPAN,
-) -> pd.DataFrame:
+def confidence_frame(tables: Mapping[str, pd.DataFrame], *, seed: int) -> pd.DataFrame:
     """One row a model: the fields of `mechcot.stats.calibration.Calibration`.
 
     Args:
-        scalars: Tidy scalars of a study.
-        names: The models.
-        author: Who wrote the chains; None for each model itself.
+        tables: Model to its `confidences`.
         seed: Of the study.
-        columns: Where `confidence` and `right` stand.
     """
-    tables = {name: confidences(scalars, name, author=author, columns=columns) for name in names}
     return pd.DataFrame(
         [
             {"model": name} | asdict(calibration(*_arrays(table), seed=seed))
@@ -119,22 +97,12 @@ def confidence_frame(
     )
 
 
-def reliability_frame(
-    scalars: pd.DataFrame,
-    names: Sequence[str],
-    *,
-    author: str | None = None,
-    columns: Mapping[str, tuple[str, str]] = SPAN,
-) -> pd.DataFrame:
+def reliability_frame(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a model and bin: `model`, `confidence`, `accuracy`, `low`, `high`, `n`.
 
     Args:
-        scalars: Tidy scalars of a study.
-        names: The models.
-        author: Who wrote the chains; None for each model itself.
-        columns: Where `confidence` and `right` stand.
+        tables: Model to its `confidences`.
     """
-    tables = {name: confidences(scalars, name, author=author, columns=columns) for name in names}
     parts = [
         reliability(*_arrays(table)).assign(model=name)
         for name, table in tables.items()

@@ -15,7 +15,7 @@ import pandas as pd
 from mechcot.compare.abstention import Abstention
 from mechcot.compare.agreement import AGREEMENT
 from mechcot.compare.chain_validity import ChainValidity
-from mechcot.compare.confidence import confidence_change
+from mechcot.compare.confidence import confidence_change, confidences
 from mechcot.compare.novelty import NoveltyChange, novelty_change
 from mechcot.compare.own_use import DECIDED, UseClaim
 from mechcot.compare.settings import NULL_SCALE, Study
@@ -190,6 +190,7 @@ def find(
     sides: dict[str, Any] = {"before": before, "after": after}
     headline = compare_pair(*data, cards, **sides, author=author, seed=study.seed, answers=answers)
     strata = {p.id: p.stratum for p in problems if p.stratum is not None}
+    given = None if whose_chains(study, after) == "Own" else author
     return PairFinding(
         headline=headline,
         own=None if author is None else _own(study, tables, after=after),
@@ -200,14 +201,12 @@ def find(
         else pd.DataFrame(),
         validity=tables.validity.change(before, after, seed=study.seed),
         calibration=confidence_change(
-            tables.scalars,
-            before,
-            after,
-            author=None if whose_chains(study, after) == "Own" else author,
+            *(confidences(tables.scalars, name, author=given) for name in (before, after)),
             seed=study.seed,
         ),
         agreement=confidence_change(
-            tables.agreement, before, after, seed=study.seed, columns=AGREEMENT
+            *(confidences(tables.agreement, name, columns=AGREEMENT) for name in (before, after)),
+            seed=study.seed,
         ),
         abstention=tables.abstention.changes(before, after, seed=study.seed),
         novelty=novelty_change(problems, tables.scalars, before, after, seed=study.seed),

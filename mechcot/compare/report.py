@@ -10,7 +10,12 @@ from mechcot.compare.abstention import abstention_sentence
 from mechcot.compare.agreement import AGREEMENT
 from mechcot.compare.chain_validity import parted, validity_sentence
 from mechcot.compare.chains import Chains
-from mechcot.compare.confidence import confidence_frame, confidence_sentence, reliability_frame
+from mechcot.compare.confidence import (
+    confidence_frame,
+    confidence_sentence,
+    confidences,
+    reliability_frame,
+)
 from mechcot.compare.models import Models
 from mechcot.compare.novelty import novelty_frame, novelty_sentence
 from mechcot.compare.pair_finding import (
@@ -68,15 +73,8 @@ def report_data(
         chains: All chains.
     """
     author, used = chains.author, chains.used
-    whose = "each model, read by itself" if author is None else author
     real = [finding for finding in findings if finding.after != null_name(study)]
     first = models.get(models.first)
-    count = len(chains.headline)
-    kept = (
-        f"{len(used)} of {count_of(count, 'chain')} of {whose}, those whose answer is right{_others(chains)}"
-        if len(used) < count
-        else f"all {count_of(count, 'chain')} of {whose}"
-    )
     shown = (
         list({t.problem.id: t.problem for t in chains.headline}.values()),
         tables,
@@ -85,6 +83,8 @@ def report_data(
     )
     given = author if study.traces else None
     names = list(models.names if given else chains.by_author)
+    sure = {name: confidences(tables.scalars, name, author=given) for name in names}
+    agreed = {name: confidences(tables.agreement, name, columns=AGREEMENT) for name in names}
     return ReportData(
         title=f"Is the chain still used? {models.first} → {', '.join(models.names[1:])}",
         command=study.command,
@@ -98,7 +98,7 @@ def report_data(
         ),
         problems=len({trace.problem.id for trace in chains.headline}),
         chains="own" if author is None else "same",
-        source=f"{study.problems or study.traces}. The comparison reads {kept}.",
+        source=f"{study.problems or study.traces}. The comparison reads {_kept(chains)}.",
         comparisons=tuple(_comparison(study, f, tables, used) for f in real),
         accuracy=accuracy_frame(models.names, tables, author=author, seed=study.seed),
         series=_series(study, models, tables, chains),
@@ -112,13 +112,13 @@ def report_data(
         validity=tables.validity.frame(list(chains.by_author), seed=study.seed),
         unchecked=tables.validity.unchecked,
         abstention=tables.abstention.frame(list(chains.by_author), seed=study.seed),
-        calibration=confidence_frame(tables.scalars, names, author=given, seed=study.seed),
+        calibration=confidence_frame(sure, seed=study.seed),
         samples=study.samples or 0,
-        agreement=confidence_frame(tables.agreement, names, seed=study.seed, columns=AGREEMENT),
-        agreement_bins=reliability_frame(tables.agreement, names, columns=AGREEMENT),
+        agreement=confidence_frame(agreed, seed=study.seed),
+        agreement_bins=reliability_frame(agreed),
         shifts=shift_frame(*shown, author=author, seed=study.seed),
         novelty=novelty_frame(*shown, author=author, seed=study.seed),
-        reliability=reliability_frame(tables.scalars, names, author=given),
+        reliability=reliability_frame(sure),
         given=given or "",
         settings={
             "seed": str(study.seed),
@@ -133,6 +133,15 @@ def report_data(
             **({} if study.traces else {"longest completion": f"{study.max_tokens} tokens"}),
         },
     )
+
+
+def _kept(chains: Chains) -> str:
+    """How many of whose chains are compared."""
+    whose = "each model, read by itself" if chains.author is None else chains.author
+    kept, count = len(chains.used), count_of(len(chains.headline), "chain")
+    if kept == len(chains.headline):
+        return f"all {count} of {whose}"
+    return f"{kept} of {count} of {whose}, those whose answer is right{_others(chains)}"
 
 
 def _others(chains: Chains) -> str:

@@ -63,10 +63,13 @@ def test_a_planted_loss_of_calibration_is_found_and_equal_texts_change_nothing(r
         {name: own for name, (own, _) in sure.items()},
         {name: drawn for name, (_, drawn) in sure.items()},
     )
-    table = confidences(scalars, "a", columns=AGREEMENT)
+    tables = {
+        name: confidences(scalars, name, columns=AGREEMENT) for name in ("a", "b", "c", "nobody")
+    }
+    table = tables["a"]
     assert list(table["confidence"]) == list(table["right"]) and len(table) == n
-    worse = confidence_change(scalars, "a", "b", seed=0, columns=AGREEMENT)
-    same = confidence_change(scalars, "a", "c", seed=0, columns=AGREEMENT)
+    worse = confidence_change(table, tables["b"], seed=0)
+    same = confidence_change(table, tables["c"], seed=0)
     assert worse is not None and same is not None
     assert worse.before.error == 0 and worse.after.error == pytest.approx(0.5, abs=0.05)
     assert worse.verdict == "less" and worse.after.resolution < 0.05 < worse.before.resolution
@@ -74,7 +77,7 @@ def test_a_planted_loss_of_calibration_is_found_and_equal_texts_change_nothing(r
     assert confidence_sentence(worse, samples=4).startswith(
         "Agreement of 4 further texts: Calibration got worse: 50 % agreement and 50 % right before"
     )
-    assert confidence_change(scalars, "a", "nobody", seed=0, columns=AGREEMENT) is None
+    assert confidence_change(table, tables["nobody"], seed=0) is None
     assert agreement_scalars({"a": sure["a"][0]}, {}).empty
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from markupsafe import escape
 
 from mechcot.core.errors import UserError
@@ -26,11 +25,8 @@ from mechcot.finetune.lab.settings import (
     read_lab,
 )
 from mechcot.finetune.material import MaterialSource
-from mechcot.finetune.merging import merged
 from mechcot.finetune.recipe import OwnTexts
 from mechcot.model.loading.options import LoadOptions
-from mechcot.model.loading.pairs import load_models
-from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.lookup import LOOKUP
 from mechcot.runs.executor import SERIAL
 from mechcot.text.answers import same_answer
@@ -223,21 +219,6 @@ def test_a_study_without_cells_says_so(study):
     assert lab_sentences(result) == ["No arm is finished yet."]
     assert result["missing"] == {BASE_ARM: 1, "sft": 1, "leak": 1, "repair": 1}
     assert "No arm is finished yet." in lab_page(result)
-
-
-@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
-def test_a_folded_adapter_reads_as_the_adapter(models, train):
-    out = train(models[0], MaterialSource("mod10", n=6), arm="sft")
-    base, tuned = load_models([models[0], str(last(out))])
-    ids = torch.tensor([base.encode("<bos> <user> : c: 2 ; find c ?")])
-    wanted = tuned.model(ids).logits
-    folded = merged(Reasoner.load(str(last(out)), device="cpu").model)
-    assert {name for name, _ in folded.named_parameters()} == {
-        name for name, _ in Reasoner.load(models[0], device="cpu").model.named_parameters()
-    }
-    torch.testing.assert_close(folded(ids).logits, wanted, atol=1e-5, rtol=1e-5)
-    assert not hasattr(folded, "peft_config")
-    assert not torch.equal(base.model(ids).logits, wanted)
 
 
 @pytest.mark.slow
