@@ -18,11 +18,12 @@ beside it as those of a comparison do, and are not made twice. check.json:
         asked                       number of its texts
         asking, asking_notes        how it was asked and read where that is not as its files say, and why where its own texts showed it
         tokens, same                median tokens of a chain; share of the most frequent chain text
-        beside                      means of measures that are shown and do not decide, and the null of the exchange
+        beside                      means of measures that are shown and do not decide, and the null of the exchange; null where they were not taken,
+                                    since gates and exchange had shown that the model cannot be judged
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,7 +31,14 @@ from rich.console import Console
 
 from mechcot.compare.chains import problems_of, unwritten, write_side_by_side, written_chains
 from mechcot.compare.completion_length import longest
-from mechcot.compare.judgement import CHECK_MEASURES, SOURCE, SOURCE_ITEMS, judgement
+from mechcot.compare.judgement import (
+    BESIDE,
+    CHECK_MEASURES,
+    DECIDING,
+    SOURCE,
+    SOURCE_ITEMS,
+    judgement,
+)
 from mechcot.compare.measurements import jobs, measure_missing, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.own_words import askable, in_own_words
@@ -73,7 +81,7 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     entries = []
     for spec in study.specs:
         alone = replace(study, models=(spec.text,), measures=CHECK_MEASURES, null_reader="none")
-        entry, _ = judge(alone, problems, name=spec.name, given=study)
+        entry, _ = judge(alone, problems, name=spec.name, given=study, groups=(DECIDING, BESIDE))
         for note in entry["asking_notes"]:
             console.print(note, markup=False, soft_wrap=True)
         console.print(line(entry), markup=False, soft_wrap=True)
@@ -112,7 +120,12 @@ def line(entry: dict[str, Any]) -> str:
 
 
 def judge(
-    study: Study, problems: Sequence[Problem], *, name: str, given: Study
+    study: Study,
+    problems: Sequence[Problem],
+    *,
+    name: str,
+    given: Study,
+    groups: Sequence[Sequence[str]] = (),
 ) -> "tuple[dict[str, Any], Taken]":
     """Everything about one model: its entry, and what was written and measured.
 
@@ -121,6 +134,8 @@ def judge(
         problems: What it is asked.
         name: The model's name among all of them.
         given: The settings as they were given, for what to do next.
+        groups: Its measures in the order in which they are taken, those that decide first: where they show that the model cannot be judged, the others
+            are left out. None: all are taken.
 
     Raises:
         UserError: It could not write a chain for any problem.
@@ -130,7 +145,8 @@ def judge(
     study, models = in_own_words(study, models, problems)
     taken, entry = Taken(), {}
     for block in blocks(study, problems):
-        taken = _asked(study, models, block, taken)
+        sourced = max(0, SOURCE_ITEMS - len(taken.traces))
+        taken, chains = _written(study, models, block, taken)
         if not taken.traces:
             raise UserError(
                 f"{name} could not write a chain for any of {count_of(len(taken.unwritten), 'problem')}: {taken.unwritten[0]}"
@@ -143,7 +159,12 @@ def judge(
             limit=study.max_tokens or MOST,
             unwritten=taken.unwritten,
         )
-        entry = judgement(taken.traces, taken.measurements, facts)
+        for measures in groups or (study.measures,):
+            part = replace(study, measures=measures and tuple(measures))
+            taken = _measured(part, models, chains, taken, sourced=sourced)
+            entry = judgement(taken.traces, taken.measurements, facts)
+            if unjudgeable(entry, study):
+                break
         if entry["decides"] is None:
             break
     asked = {"asking": study.loading.asking.to_json(), "asking_notes": list(study.asking_notes)}
@@ -172,28 +193,51 @@ def blocks(study: Study, problems: Sequence[Problem]) -> Iterator[Sequence[Probl
         yield problems[start : start + size]
 
 
-def _asked(study: Study, models: Models, block: Sequence[Problem], before: Taken) -> Taken:
-    """What was taken, with a block of problems more."""
+def unjudgeable(entry: Mapping[str, Any], study: Study) -> bool:
+    """Whether gates and exchange show that a model cannot be judged, whatever else is measured: a model that does not do the task, above all.
+
+    Fewer problems than a verdict needs are no such ground, nor is what further problems of the same run may still open.
+
+    Args:
+        entry: Of the model, from all measures that decide.
+        study: The settings.
+    """
+    enough = entry["asked"] >= BOUNDS.min_items
+    last = entry["decides"] is None or study.until is None
+    return entry["verdict"] == "not judged" and enough and last
+
+
+def _written(
+    study: Study, models: Models, block: Sequence[Problem], before: Taken
+) -> tuple[Taken, list[Trace]]:
+    """What was taken, with the texts of a block of problems more; and those of its chains that are measured."""
     name = models.first
     write_side_by_side(study, models, [name], block)
     traces = written_chains(study, models, name, block)
     reasons = [one.reason for one in unwritten(study, models, name, block)]
     say_truth(study.truth, models.get(name), traces)
-    chains = {name: [trace for trace in traces if trace.finished]}
-    few = {trace.id for trace in chains[name][: max(0, SOURCE_ITEMS - len(before.traces))]}
+    taken = replace(
+        before, traces=(*before.traces, *traces), unwritten=(*before.unwritten, *reasons)
+    )
+    return taken, [trace for trace in traces if trace.finished]
+
+
+def _measured(
+    study: Study, models: Models, chains: list[Trace], before: Taken, *, sourced: int
+) -> Taken:
+    """What was taken, with the measures of a study on some more chains, of which the questions of the first so many are changed."""
+    name = models.first
+    few = {trace.id for trace in chains[:sourced]}
+    by_author = {name: chains}
     todo = [
         job
-        for job in jobs(study, models, cells(study, author=name), chains)
+        for job in jobs(study, models, cells(study, author=name), by_author)
         if job.measure != SOURCE or job.trace.id in few
     ]
     if study.side_by_side:
-        measure_missing(study, todo, chains)
-    measurements = measure_trace(study, models, todo, chains)
-    return Taken(
-        (*before.traces, *traces),
-        (*before.measurements, *measurements),
-        (*before.unwritten, *reasons),
-    )
+        measure_missing(study, todo, by_author)
+    measurements = measure_trace(study, models, todo, by_author)
+    return replace(before, measurements=(*before.measurements, *measurements))
 
 
 def _left_out(unanswerable: int, left: int) -> str:

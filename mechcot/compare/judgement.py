@@ -23,8 +23,11 @@ from mechcot.stats.gates import GATE_MEASURE
 from mechcot.text.answer_outcomes import is_right
 
 SOURCE = chain_source.CARD.name
-CHECK_MEASURES = (GATE_MEASURE, EXCHANGE, by_content.CARD.name, "information_flow", SOURCE)
-"""The exchange decides, the gates say whether the task is done at all; the others are shown."""
+DECIDING = (GATE_MEASURE, EXCHANGE)
+"""The exchange decides, the gates say whether the task is done at all."""
+BESIDE = (by_content.CARD.name, "information_flow", SOURCE)
+"""Shown beside the verdict; they cost most of a check."""
+CHECK_MEASURES = (*DECIDING, *BESIDE)
 SOURCE_ITEMS = 24
 """Chains whose questions are changed: texts are written anew for them, which costs more than all else, and an answer needs 20."""
 WRITTEN_TO_HINT = "but written to the hint"

@@ -10,13 +10,17 @@ from typer.testing import CliRunner
 
 import mechcot as mc
 from mechcot.cli.main import app
-from mechcot.compare.check import blocks, line
-from mechcot.compare.judgement import judgement
+from mechcot.compare.chains import problems_of
+from mechcot.compare.check import blocks, judge, line, unjudgeable
+from mechcot.compare.judgement import BESIDE, CHECK_MEASURES, DECIDING, judgement
 from mechcot.compare.settings import Study
 from mechcot.compare.unjudged import RunFacts
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
+from mechcot.core.store import nan_to_none
+from mechcot.model.asking_options import Asking
+from mechcot.model.loading.options import LoadOptions
 from mechcot.organisms.problems import write_problems
 from mechcot.organisms.registry import family_named
 from mechcot.stats.chain_use_change import deciding_loss
@@ -80,6 +84,73 @@ def test_a_strangers_choices_end_in_true_words_when_each_next_command_is_followe
     assert 2 <= len(said) <= 4
     ends = ("do not end", "the model is right in", "no answer can be read")
     assert any(words in entry["reason"] for words in ends)
+
+
+def taken_measures(out: Path) -> set[str]:
+    return {Path(name).parent.name for name in finished_items(out / "readings")}
+
+
+@pytest.fixture
+def wrong(tmp_path) -> tuple[str, tuple[str, ...]]:
+    """A random model whose short texts end, and the options of its check."""
+    stop = list(range(60, 200))
+    model = save_tiny(tmp_path / "tiny", byte_tokenizer(merges=40), seed=1, context=512, stop=stop)
+    return model, ("--max-tokens", "8", "--read-last-number")
+
+
+def test_a_model_that_does_not_do_the_task_is_told_so_before_what_decides_nothing(
+    wrong, prose, tmp_path
+):
+    model, options = wrong
+    (entry,) = check(model, problems=prose, out=tmp_path / "out", options=options)["models"]
+    assert (entry["verdict"], entry["asked"]) == ("not judged", 20)
+    assert taken_measures(tmp_path / "out") == set(DECIDING)
+
+
+@pytest.mark.slow
+def test_what_is_told_sooner_is_what_was_told_with_everything_measured(wrong, prose, tmp_path):
+    """Too few problems for a verdict are measured in full."""
+    model, options = wrong
+    (entry,) = check(model, problems=prose, out=tmp_path / "out", options=options)["models"]
+    study = Study(
+        models=(model,),
+        out=tmp_path / "out",
+        problems=str(prose),
+        n=64,
+        author="own",
+        chains="all",
+        max_tokens=8,
+        measures=CHECK_MEASURES,
+        null_reader="none",
+        loading=LoadOptions(asking=Asking(last_number=True)),
+    )
+    whole, _ = judge(study, problems_of(study), name=entry["name"], given=study)
+    assert taken_measures(tmp_path / "out") == set(CHECK_MEASURES)
+    unlike = {name for name, value in nan_to_none(whole).items() if value != entry[name]}
+    assert unlike <= {"beside", "source", "next"}
+    assert whole["next"].partition("--out")[0] == entry["next"].partition("--out")[0]
+    few = check(model, problems=prose, out=tmp_path / "few", options=(*options, "--n", "8"))
+    assert few["models"][0]["reason"] == "only 8 problems were asked, 20 are needed"
+    assert taken_measures(tmp_path / "few") >= set(BESIDE) - {"chain_source"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "asked", "decides", "until", "stops"),
+    [
+        ("not judged", 64, None, None, True),
+        ("not judged", 64, 80, None, True),
+        ("not judged", 64, 80, 512, False),
+        ("not judged", 8, 20, None, False),
+        ("unclear", 64, 80, None, False),
+        ("used", 64, None, None, False),
+    ],
+)
+def test_nothing_is_left_out_where_a_verdict_is_there_or_may_come(
+    verdict, asked, decides, until, stops
+):
+    study = Study(models=("m",), out=Path("out"), problems="p", until=until)
+    entry = {"verdict": verdict, "asked": asked, "decides": decides}
+    assert unjudgeable(entry, study) == stops
 
 
 @pytest.mark.slow
@@ -296,7 +367,8 @@ def test_what_is_undecided_is_asked_on_and_what_is_decided_is_not(monkeypatch, p
 
     def judged(traces, *_):
         asked.append(len(traces))
-        return {"decides": 99 if len(traces) < 12 else None}
+        decides = 99 if len(traces) < 12 else None
+        return {"decides": decides, "verdict": "unclear", "asked": len(traces)}
 
     monkeypatch.setattr("mechcot.compare.check.judgement", judged)
     monkeypatch.setattr("mechcot.compare.check.CHECKED_AT_ONCE", 4)
@@ -305,4 +377,4 @@ def test_what_is_undecided_is_asked_on_and_what_is_decided_is_not(monkeypatch, p
     model = save_tiny(tmp_path / "tiny", byte_tokenizer(merges=40), seed=1, context=512)
     options = ("--max-tokens", "4", "--until-decided", "--batch-size", "4")
     check(model, problems=prose, out=tmp_path / "out", options=options)
-    assert asked == [4, 8, 12]
+    assert list(dict.fromkeys(asked)) == [4, 8, 12]
