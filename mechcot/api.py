@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.compare.place_maps import PlaceMaps, place_maps
 from mechcot.core.argument_kinds import checked
@@ -24,6 +22,7 @@ from mechcot.core.card import CardList, MeasureCard
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.pair import Pair
+from mechcot.core.progress import progress_bar
 from mechcot.core.trace import Trace
 from mechcot.explorer.build import explore_run
 from mechcot.explorer.live import look_at
@@ -272,7 +271,7 @@ def _measured_by(
     against: Reasoner,
     seed: int,
 ) -> list[Measurement]:
-    bar = tqdm(total=len(traces), desc=f"{reader.name} reads", unit="trace", delay=2)
+    bar = progress_bar(total=len(traces), desc=f"{reader.name} reads", unit="trace", delay=2)
     others, sizes, limit = list(traces), [len(trace) for trace in traces], Limit()
 
     def read(trace: Trace) -> list[Measurement]:

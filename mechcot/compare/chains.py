@@ -13,7 +13,6 @@ from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
-from tqdm.auto import tqdm
 
 from mechcot import tasks
 from mechcot.compare.completion_length import UNENDING, room
@@ -22,6 +21,7 @@ from mechcot.compare.reference_words import other_words
 from mechcot.compare.settings import MOST, Study
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import digest, trace_from_json, trace_to_json
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
@@ -258,7 +258,7 @@ def write_side_by_side(
     if not study.side_by_side or len(parts) < 2:
         return
     work = partial(_write_alone, study)
-    with tqdm(total=len(parts), desc="writing", unit="batch", leave=False) as bar:
+    with progress_bar(total=len(parts), desc="writing", unit="batch", leave=False) as bar:
         for index, result in executor_of(study.workers, study.engine).map(work, parts):
             if isinstance(result, Failed):
                 raise UserError(f"{parts[index][0]} could not write: {result.reason}")
@@ -292,7 +292,7 @@ def written_chains(
     """
     items = _items(study, models, author)
     batches = _batches(study, problems)
-    for batch in tqdm(batches, desc=f"{author} writes", unit="batch", leave=False):
+    for batch in progress_bar(batches, desc=f"{author} writes", unit="batch", leave=False):
         if not _is_written(study, models, author, batch):
             _write(study, models, author, batch)
     found = ((problem, items.read(_key(study, models, author, problem))) for problem in problems)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from mechcot.compare.arrays_on_disk import on_disk
 from mechcot.compare.chains import Unwritten
@@ -27,6 +26,7 @@ from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.settings import DRAWN_BY_SERVERS, Condition, Study
 from mechcot.core.errors import DoesNotFit, NotMeasurable, Unanswered, UserError
 from mechcot.core.measurement import Measurement
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import DRAWING, MEASURES, PAIRED
@@ -173,7 +173,7 @@ def measure_missing(study: Study, todo: Sequence[Job], chains: dict[str, list[Tr
         return
     forecast = _forecast(job for group in unfinished for job in group)
     work = partial(_fill, study, chains)  # sent once to each process
-    with tqdm(total=sum(map(len, unfinished)), **BAR) as bar:
+    with progress_bar(total=sum(map(len, unfinished)), **BAR) as bar:
         for index, seconds in executor_of(study.workers, study.engine).map(work, unfinished):
             group = unfinished[index]
             spent = 0.0 if isinstance(seconds, Failed) else seconds / len(group) / study.workers
@@ -245,7 +245,7 @@ def measure_trace(
     groups = {job.id: group for group in job_groups(todo) for job in group} if missing else {}
     refused: dict[tuple[Path, str], str] = {}
     limit = Limit()
-    with tqdm(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
+    with progress_bar(total=len(missing), disable=bar == "hidden" or not missing, **BAR) as shown:
         for job in todo:
             if job.id not in refused and not job.finished:
                 group = groups[job.id]

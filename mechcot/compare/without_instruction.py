@@ -60,4 +60,5 @@ def better_without(
     after = sum(right.values())
     if after - before < max(CLEARLY * len(right), 1):
         return ""
-    return f"{said[0]} the model is right in {before} of {len(right)}, {said[1]} in {after}"
+    still = ", still the lesser part" if 2 * after < len(right) else ""
+    return f"{said[0]} the model is right in {before} of {len(right)}, {said[1]} in {after}{still}"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
 from mechcot.core.errors import UserError
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import write_bytes, write_json
 from mechcot.model.loading.spec import ORGANISM, ORGANISM_FILE, PACKAGED, ModelSpec
 from mechcot.model.reasoner import Reasoner
@@ -108,7 +108,7 @@ class Checkpoints(TrainerCallback):
             progress: Show a bar.
         """
         self.reader, self.out, self.steps, self.first = reader, out, set(steps), first
-        self.bar = tqdm(total=max(steps), desc="tune", unit="update", disable=not progress)
+        self.bar = progress_bar(total=max(steps), desc="tune", unit="update", disable=not progress)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Show where a resumed run goes on."""

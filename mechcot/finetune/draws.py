@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
-from tqdm.auto import tqdm
-
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
+from mechcot.core.progress import progress_bar
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import Lesson
 from mechcot.tasks import task_of
@@ -50,7 +49,7 @@ def each_measurable(
         UserError: No chain allows it.
     """
     made, reasons = [], []
-    for trace in tqdm(traces, desc="data", unit="chain", disable=None, leave=False):
+    for trace in progress_bar(traces, desc="data", unit="chain", leave=False):
         try:
             made.append(make(trace))
         except NotMeasurable as reason:

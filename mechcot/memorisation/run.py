@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
-from tqdm.auto import tqdm
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.notices import print_notice
 from mechcot.core.pair import Pair
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import digest, file_digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Step, Trace
 from mechcot.core.wording import count_of
@@ -207,7 +207,7 @@ def _rows(
     items = Items(out / "items", json_items(dict[str, Any]))
     models = [[r.weights_hash, r.logit_scale, *precision(r)] for r in readers]
     rows, left_out = [], []
-    for trace, step in tqdm(wrong, desc="first wrong steps", unit="step", delay=2):
+    for trace, step in progress_bar(wrong, desc="first wrong steps", unit="step", delay=2):
         name = digest(_SCHEMA, *key, models, trace.id, list(trace.ids), step.index)
 
         def compute(trace: Trace = trace, step: Step = step) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 import transformers
-from tqdm.auto import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from mechcot.core.errors import UserError
+from mechcot.core.progress import progress_bar
 from mechcot.model.loading.spec import holds_model
 from mechcot.model.loading.weights import pick_device
 from mechcot.organisms.attention_masks import mask
@@ -220,7 +220,7 @@ def _optimise(
     cpu = time.process_time() - begun.get("cpu_seconds", 0.0)
     written = time.time()
     data = batches(recipe, family_of(recipe.name), seed=recipe.seed, tokens=total)
-    bar = tqdm(
+    bar = progress_bar(
         total=total,
         initial=seen,
         unit="tok",

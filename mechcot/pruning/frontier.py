@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from mechcot.core.argument_kinds import checked
 from mechcot.core.display import Displayed
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.progress import progress_bar
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.model.reasoner import Reasoner
@@ -104,7 +104,7 @@ def frontier(
     settings = settings.chosen(reader)
     usable, every, left_out = readable(reader, traces)
     items = []
-    for trace in tqdm(usable, desc=f"{reader.name} prunes", unit="trace", delay=2):
+    for trace in progress_bar(usable, desc=f"{reader.name} prunes", unit="trace", delay=2):
         try:
             items.append(item(reader, trace, every=every, settings=settings))
         except NotMeasurable as error:

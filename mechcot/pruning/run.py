@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 from typing_extensions import TypedDict
 
 from mechcot.core.card import Need
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.notices import print_notice
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import digest, nan_to_none, write_bytes, write_json, write_text
 from mechcot.core.trace import Phase, Trace
 from mechcot.core.wording import count_of
@@ -291,7 +291,7 @@ def readable(
     """
     usable, left_out = [], []
     total = ExpectedAttention({}, {})
-    for trace in tqdm(traces, desc="expected attention", unit="trace"):
+    for trace in progress_bar(traces, desc="expected attention", unit="trace"):
         try:
             seen = reader.view(trace)
             if not sum(len(step.tokens) for step in seen.chain_steps):

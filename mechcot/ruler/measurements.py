@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from mechcot.compare.chains import problems_of, written_chains
 from mechcot.compare.measurements import jobs, measure_trace
 from mechcot.compare.models import Models
 from mechcot.compare.settings import NULL_SCALE, Condition, Study
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
+from mechcot.core.progress import progress_bar
 from mechcot.core.trace import Trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import write_problems
@@ -138,7 +137,9 @@ def measure_panel(todo: Sequence[PanelTask], *, executor: Executor) -> list[Meas
         UserError: A model could not be read.
     """
     results: dict[int, list[Measurement]] = {}
-    with tqdm(executor.map(_read, todo), total=len(todo), desc="ruler", unit="model") as bar:
+    with progress_bar(
+        executor.map(_read, todo), total=len(todo), desc="ruler", unit="model"
+    ) as bar:
         for index, result in bar:
             if isinstance(result, Failed):
                 raise UserError(f"{todo[index].spec}: {result.reason}")

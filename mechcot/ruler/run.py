@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from mechcot.core.notices import print_notice
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import read_json, write_bytes, write_json, write_text
 from mechcot.measures.registry import MEASURES, chosen_measures
 from mechcot.model.loading.spec import holds_model
@@ -49,12 +49,12 @@ def run_ruler(
     measurements = measure_panel(todo, executor=executor)
     reached = {
         name: reliance(name, headline, out=out, seed=seed)
-        for name in tqdm(panel.names("mixture"), desc="reached reliance", unit="model")
+        for name in progress_bar(panel.names("mixture"), desc="reached reliance", unit="model")
     }
     subjects = panel.names("subject")
     known = {
         name: axes(name, n=AXES_ITEMS, out=out, seed=seed)
-        for name in tqdm((*panel.references, *subjects) if subjects else (), desc="axes")
+        for name in progress_bar((*panel.references, *subjects) if subjects else (), desc="axes")
     }
     cards = [MEASURES[name].card for name in names if name != "gates"]
     found = rows(
@@ -93,5 +93,5 @@ def ready(panel: Panel) -> None:
     """Train the models of the panel that lie nowhere, parents first."""
     wanted = [each for s in panel.subjects for each in lineage(s.organism)]
     missing = [n for n in dict.fromkeys(wanted) if not holds_model(path(n))]
-    for name in tqdm(missing, desc="training", unit="model", disable=not missing):
+    for name in progress_bar(missing, desc="training", unit="model", disable=not missing):
         train_organism(name, progress=False)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.core.faults import fault_of
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import json_text, parse_json, read_bytes, write_bytes
 from mechcot.runs.executor import Executor, Failed
 from mechcot.runs.shards import shards_of
@@ -235,7 +235,7 @@ class Items(Generic[T]):
         """
         missing = [key for key in tasks if key not in self]
         work = partial(_write_item, self, compute)
-        with tqdm(total=len(tasks), desc=desc, unit=unit, disable=None) as bar:
+        with progress_bar(total=len(tasks), desc=desc, unit=unit) as bar:
             waiting = set(missing)
             for key in (key for key in tasks if key not in waiting):
                 bar.update()

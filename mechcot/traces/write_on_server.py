@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem, with_instruction
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import digest
 from mechcot.runs.executor import Executor, Failed
 from mechcot.runs.items import Items
@@ -161,7 +160,7 @@ def _ask_missing(
     failed: list[str] = []
     with (
         server.client() as client,
-        tqdm(total=len(wanted), initial=there, desc="chains", unit="chain", disable=None) as bar,
+        progress_bar(total=len(wanted), initial=there, desc="chains", unit="chain") as bar,
     ):
         bodies = [wanted[key][2] for key in missing]
         for index, reply in executor.map(partial(ask_server, server, client), bodies):

@@ -297,7 +297,7 @@ def test_an_instruction_that_misleads_is_left_out_and_the_cue_is_found_behind(
     )
     assert (study.loading.asking.instruction, study.loading.asking.cue) == ("", CUE)
     assert BOXED not in models.get("m").render(problem(0))
-    why = "with an instruction behind each question the model is right in 0 of 32, without it in 12"
+    why = "with an instruction behind each question the model is right in 0 of 32, without it in 12, still the lesser part"
     assert study.asking_notes[0] == f"m: {why}; it is left out (--instruction says another)"
     assert len(study.asking_notes) == 2
     kept, _ = asked(

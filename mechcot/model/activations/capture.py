@@ -12,10 +12,10 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import tokens_digest
 from mechcot.core.trace import Trace
 from mechcot.model.activations.cache import (
@@ -130,7 +130,7 @@ def activations(
         estimate(written, wanted=wanted, d_model=backbone.d_model).size, limit=limit, there=0
     )
     shard = ShardRows(wanted)
-    for trace in tqdm(written, desc=f"activations of {reasoner.name}", delay=2):
+    for trace in progress_bar(written, desc=f"activations of {reasoner.name}", delay=2):
         shard.add(trace, pooled_rows(reasoner, trace, wanted, under))
     return ActivationCache(
         index=shard.table(number=0),

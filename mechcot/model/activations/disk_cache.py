@@ -15,10 +15,10 @@ from typing import Any
 
 import pandas as pd
 from safetensors.torch import save
-from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.progress import progress_bar
 from mechcot.core.store import read_json, tokens_digest, write_bytes, write_json
 from mechcot.core.trace import Trace
 from mechcot.model.activations.cache import (
@@ -87,7 +87,7 @@ def stream(
         )
     writer = _Writer(folder=folder, d_model=backbone.d_model, limit=limit, used=used)
     shard = ShardRows(wanted)
-    for trace in tqdm(todo, desc=f"activations of {reasoner.name}", delay=2):
+    for trace in progress_bar(todo, desc=f"activations of {reasoner.name}", delay=2):
         shard.add(trace, pooled_rows(reasoner, trace, wanted, ()))
         if shard.size >= shard_size:
             writer.write(shard)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mechcot.core.errors import UserError
+from mechcot.core.progress import progress_bar
 from mechcot.model.generation.sampling import Sampling, choose, draws_of
 from mechcot.model.generation.steering_hooks import RunInputs, WrittenRow
 from mechcot.model.generation.stepping import DecodingState, Side
@@ -127,7 +128,7 @@ class Writer:
             "mininterval": 1,
         }
         kwargs |= {"disable": parent_process() is not None}  # several would write over each other
-        with tqdm(total=len(prompts), **kwargs) as bar:
+        with progress_bar(total=len(prompts), **kwargs) as bar:
             for stop_at in dict.fromkeys((self.switch, NO_LIMIT)):
                 size = self._leg(drafts, stop_at=stop_at, size=size, bar=bar)
         return [draft.written for draft in drafts]
