@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from mechcot.core.trace import Phase, Trace
-from mechcot.model.answer_cue import pair_of
 from mechcot.text.answer_outcomes import is_right
 from mechcot.text.answers import SPECIAL, find_answer, same_answer
+from mechcot.text.brackets import pair_of
 from mechcot.text.entities import occurrences
 from mechcot.text.stated_value import ANSWER_PLACE, ended_at
 from mechcot.text.think_tags import ThoughtTags
@@ -44,7 +44,9 @@ def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     lead, places = _most_alike(found, share * len(finished))
     if not lead:
         return ""
-    end = _end([place.behind for place in places], marks=pair_of(lead) is None)
+    close = pair_of(lead)
+    closed = close is not None and all(place.behind.startswith(close) for place in places)
+    end = "" if closed else _end([place.behind for place in places], marks=close is None)
     if any(ended_at(trace.problem.answer, end) >= 0 for trace in finished):
         end = ""
     unspaced = not places[0].space and lead[-1].isalpha()
@@ -147,10 +149,14 @@ def _end(behind: Sequence[str], *, marks: bool) -> str:
 
 
 def last_numbers_right(traces: Sequence[Trace], *, share: float) -> bool:
-    """Whether the last number is the right answer in at least such a share of the finished completions."""
+    """Whether the last number is the right answer in at least such a share of the finished completions: in those that state none, it would be read."""
     finished = [trace for trace in traces if trace.finished]
     right = 0
     for trace in finished:
         read = find_answer(trace.completion, otherwise="last_number")
-        right += read is not None and same_answer(read.text, trace.problem.answer)
+        right += (
+            read is not None
+            and read.how == "last_number"
+            and same_answer(read.text, trace.problem.answer)
+        )
     return bool(finished) and right >= share * len(finished)

@@ -6,7 +6,8 @@
     alone     A = p(y_b | q_b, c_b) - p(y_b | q_b)              its own answer is lost without any chain
 
 With its own chain as the other one F and N are 0. Since p(y_a) + p(y_b) <= 1, N >= F - (1 - p(y_b | q_b, c_b)): a model that
-follows another item's chain loses its own answer by that, needed or not. Whether either route suffices shows in A.
+follows another item's chain loses its own answer by that, needed or not. Whether either route suffices shows in A. Where the question for the
+answer closes a bracket, as in a reply of JSON, what opened it stays without the chain.
 
 Read again with the steps that state the answer left out of both chains: a model that copies a conclusion loses it there. The null is a
 chain that leads to the same answer. Where both questions list as many options, b also gets a's options, moved on by some letters: the
@@ -31,6 +32,7 @@ from mechcot.model.prefix.lockstep import shared, twice
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
+from mechcot.text.brackets import opened_for
 from mechcot.text.listed_choices import choices, chosen_letter, exchanged
 from mechcot.text.stated_answer import states_answer
 
@@ -101,7 +103,8 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
     alone = partial(_probabilities, reader, prefix, trace.prompt_length, [own.chain], [own.ids])
     itself, again = (probabilities[0][0] for probabilities in twice(alone))
     other = _partner(reader, own, inputs)
-    chains = [own.chain, other.chain, own.chain_without_answer, other.chain_without_answer, ()]
+    none = _no_chain(reader, own, other)
+    chains = [own.chain, other.chain, own.chain_without_answer, other.chain_without_answer, none]
     alike = _alike(reader, inputs)
     theirs, mine = _probabilities(
         reader, prefix, trace.prompt_length, [*chains, *alike], [other.ids, own.ids]
@@ -186,6 +189,13 @@ def _begins_alike(text: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens two texts begin with."""
     pairs = enumerate(zip(text, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
+
+
+def _no_chain(reader: Reasoner, own: _Answered, other: _Answered) -> tuple[int, ...]:
+    """What stays where a chain is taken away: what both begin with up to a bracket that the cue closes (`{"steps": [`), for the most part nothing."""
+    texts = (reader.decode(one.chain) for one in (own, other))
+    mine, theirs = (opened_for(text, reader.cue.text) for text in texts)
+    return tuple(reader.continue_ids(mine)) if mine and mine == theirs else ()
 
 
 def _alike(reader: Reasoner, inputs: Inputs) -> list[tuple[int, ...]]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from mechcot.core.errors import UserError
 from mechcot.model.asking_options import Asking
 from mechcot.model.internals.token_text import spells
+from mechcot.text.brackets import pair_of
 from mechcot.text.stated_value import ANSWER_PLACE
 
 Family = Literal["spaced", "tagged", "chat", "plain"]
@@ -15,8 +16,6 @@ _ASKS = (
     *("The answer is", "the answer is", "Answer:", "Answer :", "answer :", "answer:"),
     *("Result:", "Result :", "result :", "Answer", "answer", "result"),
 )
-_PAIRED = {"{": "}", "(": ")", "[": "]", "**": "**", "$": "$", "<answer>": "</answer>"}
-"""What ends an answer behind a cue that ends so."""
 
 
 class NoCue(UserError):  # noqa: N818 - names a state of a model, as `NotMeasurable` does of an item
@@ -100,11 +99,6 @@ def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:
 def _lead(ask: str) -> str:
     """White space between a cue and an answer."""
     return "" if not ask or ask[-1].isspace() or pair_of(ask) else " "
-
-
-def pair_of(ask: str) -> str | None:
-    """What closes an answer behind a text that opens a bracket, box or emphasis; None behind others."""
-    return next((close for opened, close in _PAIRED.items() if ask.endswith(opened)), None)
 
 
 def _end(ask: str, *, breaks: bool) -> str:

@@ -5,6 +5,7 @@ module (SDPA attention, no gradients); `lens` opens a TransformerBridge over the
 head-level work. Nothing here changes the module.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -52,13 +53,20 @@ if TYPE_CHECKING:
 
 
 SEAM = 8
-"""Tokens before a cue whose white space is looked at."""
+"""Tokens before a cue whose white space and separators are looked at."""
+_SEPARATORS = re.compile(r"[\s,;:.\u060c\u061b\u3001\u3002\uff0c\uff0e\uff1a\uff1b]*")
+
+
+def separators(text: str) -> str:
+    """The white space, commas, colons and stops that a text begins with."""
+    found = _SEPARATORS.match(text)
+    return found.group() if found else ""
 
 
 def seam(before: str, lead: str) -> int:
-    """Characters of white space that a text ends with and `lead` begins with."""
-    space = before[len(before.rstrip()) :]
-    return next((n for n in range(len(lead), 0, -1) if space.endswith(lead[:n])), 0)
+    """Characters of white space, and separators, that a text ends with and `lead` begins with."""
+    ends = separators(before[::-1])[::-1]
+    return next((n for n in range(len(lead), 0, -1) if ends.endswith(lead[:n])), 0)
 
 
 def _reopen(source: Callable[[], "Reasoner"], name: str, logit_scale: float) -> "Reasoner":
@@ -293,23 +301,21 @@ class Reasoner:
         return tuple(self.continue_ids(self.cue.text))
 
     def cue_after(self, ids: Sequence[int]) -> tuple[int, ...]:
-        """The cue's token ids behind other tokens: white space that stands on both sides of the seam stands once.
+        """The cue's token ids behind other tokens: what separates two parts of a text and stands on both sides of the seam stands once.
 
-        A model writes one line break before it closes its thought; a step that ends in that line break has it already.
+        A model writes one line break, or one comma, before it closes its thought; a step or a prompt that ends in it has it already.
 
         Args:
-            ids: The tokens before; only the white space at their end counts.
+            ids: The tokens before; only the separators at their end count.
         """
-        text, before = self.cue.text, self.decode(ids[-SEAM:])
-        lead = text[: len(text) - len(text.lstrip())]
-        return self._cues[seam(before, lead)]
+        return self._cues[seam(self.decode(ids[-SEAM:]), separators(self.cue.text))]
 
     @cached_property
     def _cues(self) -> tuple[tuple[int, ...], ...]:
-        """The cue without its first 0, 1, ... characters of white space."""
+        """The cue without its first 0, 1, ... separating characters."""
         text = self.cue.text
-        n_spaces = len(text) - len(text.lstrip()) if text.strip() else 0
-        return (self.cue_ids, *(tuple(self.continue_ids(text[n:])) for n in range(1, n_spaces + 1)))
+        size = len(separators(text)) if text.strip() else 0
+        return (self.cue_ids, *(tuple(self.continue_ids(text[n:])) for n in range(1, size + 1)))
 
     @cached_property
     def lens(self) -> "TransformerBridge":

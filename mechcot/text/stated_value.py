@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mechcot.text.answer_equality import same_answer
 from mechcot.text.answer_words import CHOSEN, COPULA, DENIAL, statements_in
 from mechcot.text.boxed_answers import StatedAnswer, trim
+from mechcot.text.brackets import closed_at, pair_of
 from mechcot.text.quantities import uncounted
 
 ANSWER_PLACE = "{answer}"
@@ -186,7 +187,7 @@ def _closed(text: str) -> str:
 
 
 def said_after(text: str, mark: str) -> StatedAnswer | None:
-    """The value behind the last occurrence of a mark that the user named, up to the end of the sentence or line, or up to what the mark says behind `{answer}`."""
+    """The value behind the last occurrence of a mark that the user named, up to the end of the sentence or line, or up to what the mark says behind `{answer}`, or to what closes a bracket that it ends with."""
     before, _, behind = mark.partition(ANSWER_PLACE)
     before = before.strip(" ")
     at = text.rfind(before)
@@ -194,8 +195,9 @@ def said_after(text: str, mark: str) -> StatedAnswer | None:
         return None
     start = value_start(text, at + len(before))
     stop, _ = sentence_end(text, start)
-    end = ended_at(text[:stop], behind, start)
-    stop = stop if end < 0 else end
+    line = text[: (text + "\n").index("\n", start)]
+    end = ended_at(line, behind, start) if behind else closed_at(line, start, pair_of(before))
+    stop = min(stop, end) if end >= 0 else stop
     value = short_value(text[start:stop])
     return StatedAnswer(value, "after", at, stop) if value else None
 

@@ -40,10 +40,13 @@ GUESSED = frozenset({"closing", "last_number", "named"})
 """How an answer is read that no words announce."""
 OWN_FIELD = "given"
 """How an answer is read that stands in a field of its own, behind a chain without marks."""
-_WORDS = re.compile(r"[^\W\d_]{2,}")
+_WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{2}|[^\W\d_]{2,}")
+"""Words, and pairs of signs of a script without spaces."""
 _FEWEST_WORDS = 3
 _IN_WORDS = frozenset({"after", "phrase"})
 """Answers whose statement may open inside a sentence: `{"steps": [3, 4], "answer": 7}`."""
+_CLAUSE_END = re.compile(r"[,;:](?=\s)\s*|[\uff0c\uff1b\uff1a\u3001\u060c\u061b]\s*")
+"""What parts the clauses of a sentence: in front of a box the last one says that it is the answer."""
 _BESIDE = " \t\r\n.,:;!?()[]*\"'。"
 """Marks that may stand around an answer."""
 
@@ -169,9 +172,9 @@ def _divide(
     if statement is None:
         return chain, "", answer
     first, start = before_statement(chain, statement.start)
-    inside = first == 0 and statement.how in _IN_WORDS and _says_something(text[: statement.start])
-    if inside:
-        chain, first, start = cut(text[: statement.start]), None, statement.start
+    opens = _opens(text, statement)
+    if first == 0 and _says_something(text[:opens]):
+        chain, first, start = cut(text[:opens]), None, opens
     elif (
         statement.how in GUESSED
         and len(chain) < 2
@@ -179,6 +182,14 @@ def _divide(
     ):
         return chain, "", answer
     return chain[:first], text[start:], answer
+
+
+def _opens(text: str, statement: StatedAnswer) -> int:
+    """Where inside a sentence the words begin that state the answer: a box has its clause in front of it; 0 where nothing tells."""
+    if statement.how in _IN_WORDS:
+        return statement.start
+    ends = _CLAUSE_END.finditer(text, 0, statement.start) if statement.how == "boxed" else ()
+    return max((end.end() for end in ends), default=0)
 
 
 def _in_words(said: str, problem: Problem) -> StatedAnswer | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mechcot.compare import own_words
-from mechcot.compare.answer_leads import common_lead, says_right
+from mechcot.compare.answer_leads import common_lead, last_numbers_right, says_right
 from mechcot.compare.models import Models
 from mechcot.compare.own_words import askable, in_own_words
 from mechcot.compare.settings import Study
@@ -87,11 +87,30 @@ def test_a_chain_that_many_replies_of_one_sentence_have_is_no_part_of_the_lead(s
         ('{"steps": [], "answer": 7}', "", "7"),
         ("3 + 4 = 7, so the answer is 7.", "3 + 4 = 7, so the ", "7"),
         ("So the answer is 7.", "", "7"),
+        ("3 + 4 = 7, so it must be \\boxed{7}. I am sure.", "3 + 4 = 7, ", "7"),
+        ("So the answer is \\boxed{7}.", "", "7"),
+        ("先退二得乙卯，再进一得丙辰，故终于\\boxed{丙辰}。此答已核。", "先退二得乙卯，再进一得丙辰，", "丙辰"),
+        ("故终于\\boxed{丙辰}。", "", "丙辰"),
     ],
-)
+)  # fmt: skip
 def test_a_reply_of_one_sentence_has_the_chain_in_front_of_its_answer(text, chain, answer):
     trace = read(Completion(Problem("p", "What is 3 + 4?", answer), "Q: ", text, "m"), TOKENIZER)
     assert (trace.answer.text, trace.chain_text) == (answer, chain)
+
+
+def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
+    chains = ("先退二得乙卯，", "先进三得丙辰，再退一得乙卯，", "后进一得甲寅，又退二得丙子，")
+    made = []
+    for i in range(16):
+        text = f"{chains[i % 3]}故终于\\boxed{{{'甲乙丙丁'[i % 4]}卯}}。此答已核。"
+        said = Problem(f"p{i}", "终于何处？", f"{'甲乙丙丁'[i % 4]}卯")
+        made.append(read(Completion(said, "Q: ", text, "m"), TOKENIZER))
+    assert common_lead(made) == "故终于\\boxed{"
+    assert not last_numbers_right(made, share=0.1)  # what is stated is no last number
+    for trace in made:
+        completion = Completion(trace.problem, "Q: ", trace.completion, "m")
+        again = read(completion, TOKENIZER, after=common_lead(made))
+        assert (again.answer.text, again.chain_text) == (trace.problem.answer, trace.chain_text)
 
 
 @pytest.mark.parametrize(

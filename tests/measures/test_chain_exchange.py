@@ -12,6 +12,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures import chain_exchange
 from mechcot.measures.inputs import Inputs
+from mechcot.model.asking_options import Asking
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.listed_choices import choices, exchanged
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
@@ -247,3 +248,19 @@ def test_without_another_answer_there_is_no_number(base, traces, monkeypatch):
         chain_exchange.measure(
             base, traces[0], Inputs(partners=tuple(traces[1:3]), answer_tokens=2)
         )
+
+
+def test_what_the_cue_closes_stays_open_without_the_chain(prose):
+    reader = prose.asked_with(Asking(cue='], "answer": "', answer_after='], "answer": "'))
+    traces = []
+    for i, name in enumerate(("Ann", "Bob", "Eve")):
+        problem = Problem(f"json-{i}", f"Who is at place {i}?", name)
+        text = f'{{"steps": [{i}, {i + 3}], "answer": "{name}"}}'
+        traces.append(reader.read(Completion(problem, reader.render(problem), text, "m")))
+    measurement = exchanges(reader, traces)[0]
+    trace = traces[0]
+    kept = [*trace.ids[: trace.prompt_length], *reader.continue_ids('{"steps": [')]
+    context = [*kept, *reader.cue_after(kept)]
+    assert reader.decode(context).endswith('{"steps": [], "answer": "')
+    slow = plain_probability(reader, context, plain_answer(reader, trace))
+    assert measurement.scalars["p_none"] == pytest.approx(slow, abs=1e-5)

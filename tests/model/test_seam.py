@@ -19,9 +19,10 @@ CLOSED = "\n</think>\n\nThe final answer is \\boxed{"
 
 @pytest.mark.parametrize(
     ("before", "lead", "shared"),
-    [("a.\n", "\n", 1), ("a.\n\n", "\n", 1), ("a.", "\n", 0), ("a. ", "\n", 0), ("a.\n", "\n\n", 1), ("a.\n\n", "\n\n", 2), ("", "\n", 0), ("a ", " ", 1), (" \n ", "\n", 0)],
+    [("a.\n", "\n", 1), ("a.\n\n", "\n", 1), ("a.", "\n", 0), ("a. ", "\n", 0), ("a.\n", "\n\n", 1), ("a.\n\n", "\n\n", 2), ("", "\n", 0), ("a ", " ", 1), (" \n ", "\n", 0),
+     ("思路，", "，", 1), ("so, ", ", ", 2), ("思路", "，", 0), ("a.", ", ", 0), ("x:\n", ":\n", 2), ("**", "", 0)],
 )  # fmt: skip
-def test_white_space_at_a_seam_stands_once(before, lead, shared):
+def test_separators_at_a_seam_stand_once(before, lead, shared):
     assert seam(before, lead) == shared
 
 

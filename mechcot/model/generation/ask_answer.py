@@ -17,6 +17,7 @@ from mechcot.core.trace import Answer, Trace
 from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.brackets import closed_at
 from mechcot.text.sentence_ends import sentence_ends
 from mechcot.text.stated_value import ended_at, ends_sentence
 
@@ -168,12 +169,5 @@ def _before_end(text: str, cue: AnswerCue) -> str:
         line = text.lstrip().partition("\n")[0]
         end = ended_at(line, cue.end)
         return line if end < 0 else line[:end]
-    depth = 0
-    for position, character in enumerate(text):
-        if character == "{" and cue.end == "}":
-            depth += 1
-        elif text.startswith(cue.end, position):
-            if depth == 0:
-                return text[:position]
-            depth -= 1
-    return text
+    end = closed_at(text, 0, cue.end)
+    return text if end < 0 else text[:end]
