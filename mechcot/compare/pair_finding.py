@@ -136,7 +136,9 @@ class PairFinding:
 
     def told(self) -> tuple[str, ...]:
         """The sentences of this pair for a terminal: the claims, the leading one first, and accuracy once."""
-        claims = [self.headline.conclusion_sentence()]
+        said = self.headline.conclusion_sentence()
+        beside = self.leads == "own" and self.same
+        claims = [f"On the same chains: {said[0].lower()}{said[1:]}" if beside else said]
         if self.use is not None:
             claims.insert(0 if self.leads == "own" else 1, self.use.sentence)
         accuracy = (self.own or self.headline).accuracy_sentence()

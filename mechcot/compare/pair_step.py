@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from mechcot.compare.command_line import NextStep
-from mechcot.compare.pair_finding import PairFinding
+from mechcot.compare.pair_finding import PairFinding, null_name
 from mechcot.compare.settings import Study
 from mechcot.compare.unjudged import SPARE, RunFacts, lengthened, more
 from mechcot.stats.gate_bounds import Gate, GateBounds, gate_roots
@@ -13,7 +13,7 @@ Facts = Callable[[str], RunFacts]
 
 
 def next_step(study: Study, finding: PairFinding, facts: Facts) -> str:
-    """What opens the root gate, as a line; "" where no gate that holds for every measure is closed.
+    """What opens the root gate, as a line; where no gate that holds for every measure is closed, the problems that would decide an open claim, or "".
 
     Where a model could not be judged on its own chains, that is the root: what opens it is the same. Where its verdict is unclear, what would decide it.
 
@@ -29,10 +29,16 @@ def next_step(study: Study, finding: PairFinding, facts: Facts) -> str:
         if ahead:
             return ahead[0]
     roots = gate_roots([gate for gate in finding.headline.gates if not gate.measure])
-    if not roots:
+    items = None if finding.after == null_name(study) else finding.headline.decides
+    if not roots and items is None:
         return ""
     known = facts(finding.before)
-    return known.say(_opens(study, roots[0], known))
+    return known.say(_opens(study, roots[0], known) if roots else _more(study, items or 0, known))
+
+
+def _more(study: Study, items: int, facts: RunFacts) -> NextStep:
+    """As many problems as give so many items."""
+    return NextStep(words="more chains") if study.traces is not None else more(items, facts)
 
 
 def _opens(study: Study, gate: Gate, facts: RunFacts) -> NextStep:

@@ -3,6 +3,7 @@
 tables -> (own chains: matched items) -> gates -> contrast -> accuracy -> conclusion -> sentences
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -79,6 +80,17 @@ class PairComparison(Displayed):
         """Is the chain still used; says so when it is about each model's own chains."""
         sentence = conclusion_sentence(self.conclusion)
         return f"Own chains: {sentence}" if self.author is None else sentence
+
+    @property
+    def decides(self) -> int | None:
+        """Items that would decide the undecided measures, from the widths of their intervals, never from their means; None where none is undecided."""
+        open_ones = self.table[self.table["verdict"] == "inconclusive"]
+        if self.conclusion.verdict != "inconclusive" or open_ones.empty:
+            return None
+        halves = (open_ones["high"] - open_ones["low"]) / 2
+        wanted = (open_ones["n"] * (halves / open_ones["smallest_effect"]) ** 2).max()
+        seen = int(open_ones["n"].max())
+        return math.ceil(round(wanted, 6)) if wanted > seen else 4 * seen
 
     def summary(self) -> dict[str, object]:
         """JSON-able data: numbers that do not exist are None."""

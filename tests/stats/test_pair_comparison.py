@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -98,3 +99,21 @@ def test_own_chains_of_unmatched_length_are_not_judged(study):
     found = compare_pair(*tables, **(PAIR | {"author": None}))
     assert set(found.table["verdict"]) == {"not judged"}
     assert "lengths cannot be matched" in found.table["reason"][0]
+
+
+def test_what_would_decide_an_open_claim_comes_from_widths_alone(study):
+    claim = compare_pair(*study(0.0), **PAIR)
+    assert claim.conclusion.verdict != "inconclusive"
+    assert claim.decides is None
+    rows = {
+        "verdict": ["inconclusive", "inconclusive", "less"],
+        "low": [-0.5, -0.2, -0.9], "high": [0.1, 0.0, -0.7],
+        "smallest_effect": [0.15, 0.15, 0.15], "n": [20, 20, 20],
+    }  # fmt: skip
+    unsure = replace(claim.conclusion, verdict="inconclusive")
+    wide = replace(claim, table=pd.DataFrame(rows), conclusion=unsure)
+    assert wide.decides == 80  # half a width of 0.3 is twice the smallest effect
+    moved = {name: [x + 0.3 for x in rows[name]] for name in ("low", "high")}
+    assert replace(wide, table=pd.DataFrame(rows | moved)).decides == wide.decides
+    narrow = {"low": [-0.2, -0.2, -0.9], "high": [0.0, 0.0, -0.7]}
+    assert replace(wide, table=pd.DataFrame(rows | narrow)).decides == 4 * 20

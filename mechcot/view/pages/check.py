@@ -100,7 +100,10 @@ def check_page(result: Mapping[str, Any]) -> str:
             "Shown beside",
             (),
             (
-                (_beside(models, _BESIDE), "Means over items; these never decide."),
+                (
+                    _beside(models, _BESIDE),
+                    "Means over items; these never decide. A dash: there is no such number, as of cutting or hiding an empty chain.",
+                ),
                 (
                     _beside(models, _SOURCE),
                     "Texts written anew, with another hint or fact in the question: does the chain end there, does the answer go there?",
