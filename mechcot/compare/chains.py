@@ -9,12 +9,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from mechcot import tasks
+from mechcot import tasks, text
 from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.models import Models, models_of_process
 from mechcot.compare.reference_words import other_words
@@ -22,9 +23,10 @@ from mechcot.compare.settings import MOST, Study
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
 from mechcot.core.progress import progress_bar
-from mechcot.core.store import digest, trace_from_json, trace_to_json
+from mechcot.core.store import digest, file_digest, trace_from_json, trace_to_json
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
+from mechcot.model import answer_cue, plain_prompt, prompts, think_marks
 from mechcot.model.compatibility import check_questions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import Failed, executor_of
@@ -387,7 +389,18 @@ def _key(study: Study, models: Models, author: str, problem: Problem) -> str:
     settings = (study.seed, study.max_tokens, study.temperature, study.batch_size, study.most)
     model = (models.weights_hash(author), models.text_hash(author), study.loading.dtype)
     renders = models.text_hash(models.first) if study.template == "shared" else ""
-    return digest(problem.id, problem.question, model, study.template, renders, settings)
+    return digest(problem.id, problem.question, model, study.template, renders, settings, _rules())
+
+
+@cache
+def _rules() -> str:
+    """Hash of the sources that say how a question is put and a text divided: what a version with other rules wrote is written anew."""
+    modules = (prompts, plain_prompt, think_marks, answer_cue)
+    files = [
+        *sorted(Path(text.__path__[0]).glob("*.py")),
+        *(Path(str(m.__file__)) for m in modules),
+    ]
+    return digest([file_digest(file) for file in files])
 
 
 def foreign(study: Study) -> Loaded:

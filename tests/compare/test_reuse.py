@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mechcot.compare import chains
+from mechcot.compare.chains import problems_of, to_write, written_chains
+from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
@@ -123,3 +126,13 @@ def test_a_run_makes_a_damaged_item_of_its_folder_anew_and_no_other(pair, tmp_pa
 def test_wrong_settings_are_found_before_anything_is_written(pair, tmp_path, about, words):
     with pytest.raises(UserError, match=words):
         study_of(pair, tmp_path, problems="p.jsonl", **about)
+
+
+def test_what_a_version_with_other_rules_wrote_is_written_anew(pair, tmp_path, monkeypatch):
+    path = write_rows(tmp_path / "p.jsonl", [sum_of(i) for i in range(2)])
+    study = study_of(pair[:1], tmp_path / "out", problems=str(path), max_tokens=8)
+    models, asked = Models.of(study), problems_of(study)
+    written_chains(study, models, models.first, asked)
+    assert to_write(study, models, asked) == 0
+    monkeypatch.setattr(chains, "_rules", lambda: "of another version")
+    assert to_write(study, models, asked) == 2
