@@ -24,6 +24,7 @@ from mechcot.model.answer_cue import NoCue
 from mechcot.model.asking_options import Asking
 from mechcot.model.generation.ask_answer import answer_after, written_trace
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.think_marks import UnknownMark
 from mechcot.text.answers import same_answer
 
 TEXTS = 32
@@ -51,13 +52,23 @@ class _Way:
 
 
 def askable(study: Study, models: Models) -> tuple[Study, Models]:
-    """The study and its models; asked with nothing at first where the first one's tokenizer spells no question, so that it can write at all."""
-    try:
-        models.get(models.first)
-    except NoCue:
-        if study.problems is None:
-            raise
-        return _changed(study, models, models.first, cue=_NOTHING)
+    """The study and its models, changed where the first one could not write at all.
+
+    Where its tokenizer spells no question, it is asked with nothing at first. Where its prompt opens a thought that nothing known closes, the text is
+    plain: what its own texts have between chain and answer then tells them apart.
+    """
+    for _ in range(2):  # the one may hide the other
+        try:
+            models.get(models.first)
+        except NoCue:
+            if study.problems is None:
+                raise
+            study, models = _changed(study, models, models.first, cue=_NOTHING)
+        except UnknownMark as error:
+            if study.problems is None:
+                raise
+            note = f"{error} It is read as plain text."
+            study, models = _changed(study, models, models.first, note, think="none")
     return study, models
 
 
@@ -125,7 +136,7 @@ def _without_instruction(way: _Way, problems: Sequence[Problem]) -> _Way:
         return way
     done = "it is left out" if policy.instruction else "it is asked so"
     note = f"{policy.owner}: {why}; {done} (--instruction says another)"
-    return replace(plain, study=replace(plain.study, asking_notes=(note,)))
+    return replace(plain, study=replace(plain.study, asking_notes=(*way.study.asking_notes, note)))
 
 
 def _with_cue(way: _Way) -> _Way:

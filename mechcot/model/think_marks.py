@@ -53,6 +53,10 @@ class Marks:
     source: str
 
 
+class UnknownMark(UserError):  # noqa: N818 - names a state of a model, as `NotMeasurable` does of an item
+    """A prompt opens what looks like a thought, and nothing says what closes it."""
+
+
 def given(tags: ThoughtTags, render: Render | None) -> Marks:
     """Marks that a user named, with the white space that the template has beside them, if it shows any."""
     shown = next(_shown(render, [tags]), None) if render else None
@@ -67,7 +71,7 @@ def find_marks(tokenizer: Any, render: Render | None, *, owner: str) -> Marks | 
         None where nothing shows a thought.
 
     Raises:
-        UserError: The generation prompt opens something that the template's own answers do not have, and no closing mark is known.
+        UnknownMark: The generation prompt opens something that the template's own answers do not have, and no closing mark is known.
     """
     vocabulary = tokenizer.get_vocab()
     template = str(getattr(tokenizer, "chat_template", None) or "") if render else ""
@@ -122,7 +126,7 @@ def _refuse_unknown(render: Render | None, tail: str, owner: str) -> None:
     answered = _render(render, [_USER, {"role": "assistant", "content": _ANSWER}])
     if match.group() in answered:
         return
-    raise UserError(
+    raise UnknownMark(
         f"{owner}: its chat template begins an answer with {match.group()!r}, which looks like the opening mark of a thought, but no "
         f"mark that closes it is known. Name both with --think {match.group()!r} CLOSE, or say --think none if it opens no thought."
     )

@@ -361,3 +361,22 @@ def test_a_model_whose_tokenizer_spells_no_question(tmp_path, monkeypatch) -> No
     written(forms["not"])
     with pytest.raises(UserError, match="spell none of"):
         in_own_words(study, models, colours)
+
+
+def test_a_mark_that_nothing_known_closes_is_read_as_plain_text(tmp_path) -> None:
+    tokenizer = byte_tokenizer(merges=40)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
+        "{% if add_generation_prompt %}[plan]\n{% endif %}"
+    )
+    model = save_tiny(tmp_path / "m", tokenizer, seed=0)
+    study = Study(models=(model,), out=tmp_path / "out", problems="p.jsonl")
+    told, models = askable(study, Models.of(study))
+    assert told.loading.asking.think == "none"
+    assert models.get(models.first).policy.tags is None
+    (note,) = told.asking_notes
+    assert note.startswith("m: its chat template begins an answer with '[plan]'")
+    assert note.endswith("It is read as plain text.")
+    given = replace(study, problems=None, traces=tmp_path / "t.jsonl")
+    with pytest.raises(UserError, match="looks like the opening mark"):
+        askable(given, Models.of(given))
